@@ -1,0 +1,19 @@
+//! Reading the audit trail.
+
+use crate::app::App;
+use crate::base::id::UserId;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::stop::Stop;
+use crate::store::audit::{self, StoredEvent};
+
+/// A page of events, newest first; of one user if named.
+///
+/// # Errors
+/// Only faults.
+pub async fn list(
+    app: App,
+    user: Option<UserId>,
+    request: PageRequest,
+) -> Result<Page<StoredEvent>, Stop> {
+    Ok(audit::page(&mut app.db.reader().await?, user, request).await?)
+}

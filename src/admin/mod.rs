@@ -1,0 +1,10 @@
+//! What administrators do: users, APIs, keys, sessions, the audit trail.
+//!
+//! Owns these use cases, called by the HTTP API and the command line alike. Whoever calls has
+//! proved to be an administrator (a typed value at the HTTP edge) or sits at the machine itself.
+
+pub mod apis;
+pub mod audit;
+pub mod keys;
+pub mod sessions;
+pub mod users;

@@ -1,0 +1,241 @@
+//! Managing users.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::login::Login;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::domain::user::{Role, User};
+use crate::identity::profile::check_name;
+use crate::identity::register::{login_taken, parse_login, parse_password};
+use crate::store::users::{self, NewUser};
+use crate::store::{Tx, audit, settle, setup};
+
+/// A user to be made.
+pub struct Create {
+    /// The login as typed.
+    pub login: String,
+    /// The password; without one the user cannot log in until one is set.
+    pub password: Option<String>,
+    /// The name to show.
+    pub name: Option<String>,
+    /// The role.
+    pub role: Role,
+}
+
+/// What is to be changed; `None` leaves a thing as it is.
+#[derive(Default)]
+pub struct Update {
+    /// The name to show, or no name.
+    pub name: Option<Option<String>>,
+    /// The role.
+    pub role: Option<Role>,
+}
+
+fn not_found() -> Refusal {
+    Refusal::new(Code::NotFound, "There is no such user.")
+}
+
+/// A page of users, oldest first.
+///
+/// # Errors
+/// Only faults.
+pub async fn list(app: App, request: PageRequest) -> Result<Page<User>, Stop> {
+    Ok(users::page(&mut app.db.reader().await?, request).await?)
+}
+
+/// One user.
+///
+/// # Errors
+/// `not_found`.
+pub async fn show(app: App, id: UserId) -> Result<User, Stop> {
+    let found = users::find(&mut app.db.reader().await?, id).await?;
+    Ok(found.ok_or_else(not_found)?)
+}
+
+/// The user with this login, or with this id.
+///
+/// # Errors
+/// `not_found`.
+pub async fn resolve(app: App, login_or_id: String) -> Result<User, Stop> {
+    let mut reader = app.db.reader().await?;
+    if let Ok(login) = Login::parse(&login_or_id)
+        && let Some(found) = users::credential(&mut reader, login.key()).await?
+    {
+        return Ok(found.user);
+    }
+    let Ok(id) = login_or_id.parse::<UserId>() else { return Err(not_found().into()) };
+    Ok(users::find(&mut reader, id).await?.ok_or_else(not_found)?)
+}
+
+/// Makes a user. The first administrator closes set-up for good.
+///
+/// # Errors
+/// Refused when the login is none or taken, or the password weak.
+pub async fn create(app: App, create: Create, origin: Origin, now: Timestamp) -> Result<User, Stop> {
+    check_name(create.name.as_deref())?;
+    let login = parse_login(&create.login)?;
+    let hash = match &create.password {
+        None => None,
+        Some(raw) => Some(app.hasher.hash(parse_password("password", raw, &login)?).await?),
+    };
+    let id = UserId::new(now, &*app.entropy);
+    let new = NewUser {
+        id,
+        login: &login,
+        name: create.name.as_deref(),
+        role: create.role,
+        password_hash: hash.as_deref(),
+    };
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        if !users::insert(&mut tx, &new, now).await? {
+            return Err(login_taken().into());
+        }
+        if create.role == Role::Admin {
+            setup::close(&mut tx).await?;
+        }
+        let event = Event::new(EventKind::UserCreated).about(id).detail(create.role.as_str());
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await?;
+    show(app, id).await
+}
+
+/// Changes name or role. A role that is taken away ends everything the user has.
+///
+/// # Errors
+/// `not_found`; `last_administrator` when nobody could administer afterwards.
+pub async fn update(
+    app: App,
+    id: UserId,
+    update: Update,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<User, Stop> {
+    if let Some(name) = &update.name {
+        check_name(name.as_deref())?;
+    }
+    change(&app, id, &origin, now, async |tx, user| {
+        let name = update.name.unwrap_or(user.name);
+        let role = update.role.unwrap_or(user.role);
+        if user.role == Role::Admin && role != Role::Admin {
+            keep_an_administrator(tx, id).await?;
+            users::raise_epoch(tx, id, now).await?;
+        }
+        users::update(tx, id, name.as_deref(), role, now).await?;
+        if role == Role::Admin {
+            setup::close(tx).await?;
+        }
+        Ok(Some((EventKind::UserUpdated, role.as_str())))
+    })
+    .await?;
+    show(app, id).await
+}
+
+/// Disables a user: everything it has ends at once. Disabling twice is fine.
+///
+/// # Errors
+/// `not_found`; `last_administrator`.
+pub async fn disable(app: App, id: UserId, origin: Origin, now: Timestamp) -> Result<User, Stop> {
+    change(&app, id, &origin, now, async |tx, user| {
+        if user.role == Role::Admin {
+            keep_an_administrator(tx, id).await?;
+        }
+        let changed = users::disable(tx, id, now).await?;
+        Ok(changed.then_some((EventKind::UserDisabled, "")))
+    })
+    .await?;
+    show(app, id).await
+}
+
+/// Enables a user again. Enabling twice is fine.
+///
+/// # Errors
+/// `not_found`.
+pub async fn enable(app: App, id: UserId, origin: Origin, now: Timestamp) -> Result<User, Stop> {
+    change(&app, id, &origin, now, async |tx, _| {
+        let changed = users::enable(tx, id, now).await?;
+        Ok(changed.then_some((EventKind::UserEnabled, "")))
+    })
+    .await?;
+    show(app, id).await
+}
+
+/// Deletes a user with everything it has. The same login made again is somebody else.
+///
+/// # Errors
+/// `not_found`; `last_administrator`.
+pub async fn delete(app: App, id: UserId, origin: Origin, now: Timestamp) -> Result<(), Stop> {
+    change(&app, id, &origin, now, async |tx, user| {
+        if user.role == Role::Admin {
+            keep_an_administrator(tx, id).await?;
+        }
+        users::delete(tx, id).await?;
+        Ok(Some((EventKind::UserDeleted, "")))
+    })
+    .await
+}
+
+/// Sets a password and ends everything the user has.
+///
+/// # Errors
+/// `not_found`; `weak_password`.
+pub async fn set_password(
+    app: App,
+    id: UserId,
+    password: String,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let user = show(app.clone(), id).await?;
+    let login = Login::parse(&user.login)
+        .map_err(|_| Fault::internal("a stored login that is none"))?;
+    let hash = app.hasher.hash(parse_password("password", &password, &login)?).await?;
+    change(&app, id, &origin, now, async |tx, _| {
+        users::set_password(tx, id, &hash, now).await?;
+        Ok(Some((EventKind::PasswordChanged, "set")))
+    })
+    .await
+}
+
+/// One guarded change of a user with its audit event.
+async fn change(
+    app: &App,
+    id: UserId,
+    origin: &Origin,
+    now: Timestamp,
+    work: impl AsyncFnOnce(&mut Tx, User) -> Result<Option<(EventKind, &'static str)>, Stop>,
+) -> Result<(), Stop> {
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        setup::hold_administrators(&mut tx).await?;
+        let user = users::find(&mut tx, id).await?.ok_or_else(not_found)?;
+        if let Some((kind, detail)) = work(&mut tx, user).await? {
+            let mut event = Event::new(kind).about(id);
+            event.detail = (!detail.is_empty()).then(|| detail.to_owned());
+            audit::record(&mut tx, &event, origin, now, &*app.entropy).await?;
+        }
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await
+}
+
+/// Refuses to leave nobody who could administer.
+async fn keep_an_administrator(tx: &mut Tx, id: UserId) -> Result<(), Stop> {
+    let user = users::find(tx, id).await?;
+    let counts = user.is_some_and(|user| user.disabled_at.is_none());
+    if counts && users::other_administrators(tx, id).await? == 0 {
+        return Err(Refusal::new(
+            Code::LastAdministrator,
+            "This is the last enabled administrator. Make another one first.",
+        )
+        .into());
+    }
+    Ok(())
+}

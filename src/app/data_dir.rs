@@ -1,0 +1,114 @@
+//! The data directory: its files, their modes, and the lock that keeps a second server out.
+//!
+//! Owns everything that is made on disk outside the database itself.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use crate::base::Entropy;
+use crate::base::Secret;
+use crate::base::entropy::random;
+
+/// The name of the master key's file.
+const MASTER_KEY: &str = "master.key";
+/// The name of the lock file.
+const LOCK: &str = "serve.lock";
+
+/// Makes the directory (0700) if it is missing. True when it was made.
+pub fn create(path: &Path) -> io::Result<bool> {
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::DirBuilder::new().mode(0o700).recursive(true).create(path)?;
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes an empty database file (0600): SQLite gives the files beside it the same mode. True when
+/// it was made.
+pub fn create_database(path: &Path) -> io::Result<bool> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => {
+            file.sync_all()?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the master key's file is.
+pub fn master_key_path(data_dir: &Path) -> PathBuf {
+    data_dir.join(MASTER_KEY)
+}
+
+/// Reads the master key's file. None when there is none.
+pub fn read_master_key(data_dir: &Path) -> io::Result<Option<Secret<[u8; 32]>>> {
+    let text = match fs::read_to_string(master_key_path(data_dir)) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text.trim_end()).unwrap_or_default());
+    match <[u8; 32]>::try_from(bytes.as_slice()) {
+        Ok(key) => Ok(Some(Secret::new(key))),
+        Err(_) => {
+            let why = "it does not hold 32 bytes in base64url";
+            Err(io::Error::new(io::ErrorKind::InvalidData, why))
+        }
+    }
+}
+
+/// Makes a master key (0600), on disk for good before anything is sealed with it: written aside,
+/// synced, then linked into place, so that a crash leaves either no file or a whole one.
+pub fn create_master_key(data_dir: &Path, entropy: &dyn Entropy) -> io::Result<Secret<[u8; 32]>> {
+    let key: [u8; 32] = random(entropy);
+    let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(key) + "\n");
+    let aside = data_dir.join("master.key.new");
+    match fs::remove_file(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    // A hard link fails where something is there already; a rename would replace it.
+    fs::hard_link(&aside, master_key_path(data_dir))?;
+    fs::remove_file(&aside)?;
+    File::open(data_dir)?.sync_all()?;
+    Ok(Secret::new(key))
+}
+
+/// Why the directory cannot be served.
+pub enum LockError {
+    /// Another server holds it.
+    Held,
+    /// The lock file cannot be made.
+    Io(io::Error),
+}
+
+/// Takes the lock that lets one server at a time work on this directory. The system releases it
+/// when the process ends, however it ends.
+pub fn lock(data_dir: &Path) -> Result<File, LockError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(data_dir.join(LOCK))
+        .map_err(LockError::Io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LockError::Held),
+        Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
+    }
+}

@@ -1,0 +1,165 @@
+//! What every use case works with: the database, the keys, the clock, the settings in force.
+//!
+//! Owns the only place where these are put together (`open`). Holds no rule and serves no request.
+
+mod addresses;
+mod data_dir;
+mod keys;
+mod open;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+
+use crate::base::{Clock, Entropy, Timestamp};
+use crate::config::Config;
+use crate::crypto::keyring::Keyring;
+use crate::crypto::password::PasswordHasher;
+use crate::crypto::refresh_token::RefreshKeys;
+use crate::crypto::seal::SealKey;
+use crate::domain::api::Api;
+use crate::domain::session::Lifetimes;
+use crate::domain::stop::{Fault, Stop};
+use crate::metrics::Metrics;
+use crate::store::refresher::Refresher;
+use crate::store::{Db, apis, meta};
+
+pub use addresses::{AddressLimiter, network};
+pub use open::{Created, OpenError, Opened, Purpose, open};
+
+/// How long any unit of work may take before its caller is told to come back. The work itself goes
+/// on: it is never cut off in the middle.
+const WORK_LIMIT: Duration = Duration::from_secs(10);
+
+/// Everything a use case needs, cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+pub struct Parts {
+    /// The settings in force.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The random source.
+    pub entropy: Arc<dyn Entropy>,
+    /// The hash threads.
+    pub hasher: PasswordHasher,
+    /// The key everything is sealed under.
+    pub seal: SealKey,
+    /// The group commit of refreshes.
+    pub refresher: Refresher,
+    /// Limits by address, in memory.
+    pub addresses: AddressLimiter,
+    /// Counters for the operator.
+    pub metrics: Metrics,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    keyring: ArcSwap<Keyring>,
+    refresh_keys: ArcSwap<RefreshKeys>,
+    apis: ArcSwap<HashMap<String, Api>>,
+    cache_version: AtomicI64,
+    draining: AtomicBool,
+    runtime: Handle,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Runs a unit of work to its end on the storage runtime, whatever becomes of the caller: a
+    /// client that hangs up, or a time-out, must not leave a transaction half way.
+    ///
+    /// # Errors
+    /// What the work stopped with; unavailable when it took too long; internal when it panicked.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Stop>> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let task = self.runtime.spawn(work);
+        match tokio::time::timeout(WORK_LIMIT, task).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => {
+                Err(Fault::internal("a unit of work panicked").because(error).into())
+            }
+            Err(_) => Err(Fault::unavailable("a unit of work took too long").into()),
+        }
+    }
+
+    /// The present time, to be read once for each request.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The issuer, which is also the audience of tokens for Signet itself.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.config.issuer
+    }
+
+    /// The signing keys in force.
+    #[must_use]
+    pub fn keyring(&self) -> arc_swap::Guard<Arc<Keyring>> {
+        self.keyring.load()
+    }
+
+    /// The keys that vouch for refresh tokens.
+    #[must_use]
+    pub fn refresh_keys(&self) -> arc_swap::Guard<Arc<RefreshKeys>> {
+        self.refresh_keys.load()
+    }
+
+    /// The registered API with this identifier.
+    #[must_use]
+    pub fn api(&self, identifier: &str) -> Option<Api> {
+        self.apis.load().get(identifier).cloned()
+    }
+
+    /// Whether the server is about to stop: readiness says no, work goes on.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Announces the end.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Reads APIs and keys again if somebody changed them. Called every second.
+    ///
+    /// # Errors
+    /// When the database cannot be read; what is in memory stays in force.
+    pub async fn reload_if_changed(&self) -> Result<(), Fault> {
+        let mut reader = self.db.reader().await?;
+        let version = meta::cache_version(&mut reader).await?;
+        if version == self.cache_version.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        // The version is read first: a change that comes in between is seen the next time.
+        let all = apis::all(&mut reader).await?;
+        let keyring = keys::keyring(&mut reader, &self.seal, self.config.signing_alg).await?;
+        let refresh_keys = keys::refresh_keys(&mut reader, &self.seal).await?;
+        self.apis.store(Arc::new(by_identifier(all)));
+        self.keyring.store(Arc::new(keyring));
+        self.refresh_keys.store(Arc::new(refresh_keys));
+        self.cache_version.store(version, Ordering::Release);
+        Ok(())
+    }
+}
+
+fn by_identifier(apis: Vec<Api>) -> HashMap<String, Api> {
+    apis.into_iter().map(|api| (api.identifier.clone(), api)).collect()
+}

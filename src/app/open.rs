@@ -1,0 +1,396 @@
+//! Opening: from settings to a working [`App`], on the first start and on every other.
+//!
+//! Owns the order in which things are made, so that a crash half way leaves a state the next start
+//! completes: directory, lock, empty database, master key (synced before anything is sealed),
+//! schema, keys. Each refusal says what is wrong, what was found and what to type.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+
+use crate::base::{Clock, Entropy, Secret, Timestamp};
+use crate::config::{Config, Database};
+use crate::crypto::password::{Cost, PasswordHasher};
+use crate::crypto::seal::SealKey;
+use crate::domain::session::Lifetimes;
+use crate::domain::signing_key::SigningAlg;
+use crate::domain::stop::{Fault, FaultKind};
+use crate::metrics::Metrics;
+use crate::store::refresher::Refresher;
+use crate::store::{Db, apis, meta, migrate};
+
+use super::data_dir::{self, LockError};
+use super::keys::{self, FirstKeys, MasterKeyFit};
+use super::{AddressLimiter, App, Parts, by_identifier};
+
+/// What an [`App`] is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve: makes what is missing, migrates, and keeps other servers off the directory.
+    Serve,
+    /// To work beside a server on what is there: makes nothing.
+    Administer,
+}
+
+/// Why it could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Something about settings, files or the database has to be changed first (exit code 78).
+    Configuration(String),
+    /// Somebody else is at work; try again (exit code 75).
+    TryAgain(String),
+    /// Anything else (exit code 1).
+    Failed(Fault),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(text) | Self::TryAgain(text) => f.write_str(text),
+            Self::Failed(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+/// What was made on the way.
+#[derive(Debug, Default, Clone)]
+pub struct Created {
+    /// The data directory.
+    pub data_dir: Option<PathBuf>,
+    /// The database file.
+    pub database: Option<PathBuf>,
+    /// The master key's file.
+    pub master_key: Option<PathBuf>,
+    /// The signing keys' algorithms and names.
+    pub signing_keys: Vec<(SigningAlg, String)>,
+}
+
+/// An opened application.
+pub struct Opened {
+    /// The application.
+    pub app: App,
+    /// What was made.
+    pub created: Created,
+    /// Keeps other servers off the data directory while it lives.
+    pub lock: Option<File>,
+}
+
+/// Opens the application. Must be called on the runtime that storage shall work on.
+///
+/// # Errors
+/// See [`OpenError`].
+pub async fn open(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    purpose: Purpose,
+) -> Result<Opened, OpenError> {
+    let mut created = Created::default();
+    let now = clock.now();
+    let lock = prepare_data_dir(&config, purpose, &mut created)?;
+    let (db, mut database_made) = connect(&config, purpose, &mut created).await?;
+    let fresh = check_schema(&db, &config, purpose).await?;
+    database_made |= fresh;
+
+    let master = master_key(&config, &db, purpose, fresh, &*entropy, &mut created).await?;
+    let seal = SealKey::derive(&master)?;
+    if purpose == Purpose::Serve {
+        migrate::up(&db).await?;
+    }
+    match fit_of(&db, &seal).await? {
+        MasterKeyFit::Fits => {}
+        MasterKeyFit::Fresh if purpose == Purpose::Serve => {
+            seal_database(&db, &seal, &*entropy, now, &mut created).await?;
+            if fit_of(&db, &seal).await? == MasterKeyFit::Wrong {
+                return Err(wrong_master_key(&config));
+            }
+        }
+        MasterKeyFit::Fresh => return Err(never_served(&config)),
+        MasterKeyFit::Wrong => return Err(wrong_master_key(&config)),
+    }
+    if !database_made {
+        created.database = None;
+    }
+
+    let app = assemble(config, db, clock, entropy, seal).await?;
+    Ok(Opened { app, created, lock })
+}
+
+fn prepare_data_dir(
+    config: &Config,
+    purpose: Purpose,
+    created: &mut Created,
+) -> Result<Option<File>, OpenError> {
+    let dir = &config.data_dir;
+    let needs_dir =
+        matches!(config.database, Database::Sqlite(_)) || config.master_key.is_none();
+    if purpose != Purpose::Serve || !needs_dir {
+        return Ok(None);
+    }
+    let made = data_dir::create(dir).map_err(|error| {
+        OpenError::Configuration(format!(
+            "the data directory {} cannot be made: {error}.\n  Make it, or name another one in \
+             SIGNET_DATA_DIR.",
+            dir.display()
+        ))
+    })?;
+    if made {
+        created.data_dir = Some(dir.clone());
+    }
+    if !matches!(config.database, Database::Sqlite(_)) {
+        return Ok(None);
+    }
+    match data_dir::lock(dir) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(LockError::Held) => Err(OpenError::TryAgain(format!(
+            "another signet is serving {}.\n  One server works on a SQLite data directory at a \
+             time. Stop the other one, or give this one its own SIGNET_DATA_DIR;\n  several \
+             servers can share a PostgreSQL database (SIGNET_DATABASE_URL).",
+            dir.display()
+        ))),
+        Err(LockError::Io(error)) => Err(OpenError::Configuration(format!(
+            "the data directory {} cannot be written: {error}.\n  Give it to the user signet runs \
+             as: chown and chmod 700 it.",
+            dir.display()
+        ))),
+    }
+}
+
+async fn connect(
+    config: &Config,
+    purpose: Purpose,
+    created: &mut Created,
+) -> Result<(Db, bool), OpenError> {
+    match &config.database {
+        Database::Postgres(url) => match Db::postgres(url.expose()).await {
+            Ok(db) => Ok((db, false)),
+            Err(fault) => Err(OpenError::Configuration(format!(
+                "the PostgreSQL database in SIGNET_DATABASE_URL cannot be used: {fault}.\n  Check \
+                 host, port, database name and password, and that the server is running."
+            ))),
+        },
+        Database::Sqlite(path) => {
+            let mut made = false;
+            if purpose == Purpose::Serve {
+                made = data_dir::create_database(path).map_err(|error| {
+                    OpenError::Configuration(format!(
+                        "the database {} cannot be made: {error}.\n  Check the directory, or name \
+                         another file in SIGNET_DATABASE_URL.",
+                        path.display()
+                    ))
+                })?;
+                if made {
+                    created.database = Some(path.clone());
+                }
+            } else if !path.exists() {
+                return Err(OpenError::Configuration(format!(
+                    "there is no database at {}.\n  Only `signet serve` and `signet dev` make one. \
+                     Run this where the server runs, or set SIGNET_DATA_DIR to its data directory.",
+                    path.display()
+                )));
+            }
+            let db = Db::sqlite(path, false).await.map_err(|fault| unusable(path, &fault))?;
+            Ok((db, made))
+        }
+    }
+}
+
+fn unusable(path: &Path, fault: &Fault) -> OpenError {
+    let text = fault.to_string();
+    if text.contains("locked") || text.contains("busy") {
+        return OpenError::TryAgain(format!(
+            "the database {} is locked by another process.\n  Try again when it is done.",
+            path.display()
+        ));
+    }
+    OpenError::Configuration(format!(
+        "the database {} cannot be opened: {text}.\n  If it is damaged, stop every signet and \
+         restore the newest backup.",
+        path.display()
+    ))
+}
+
+/// Compares schemas before anything is changed. True when the database is empty.
+async fn check_schema(db: &Db, config: &Config, purpose: Purpose) -> Result<bool, OpenError> {
+    let status = match migrate::status(db).await {
+        Ok(status) => status,
+        Err(fault) => {
+            return Err(match (&config.database, fault.kind) {
+                (Database::Sqlite(path), FaultKind::Unavailable) => unusable(path, &fault),
+                _ => OpenError::Failed(fault),
+            });
+        }
+    };
+    if status.applied > status.known {
+        return Err(OpenError::Configuration(format!(
+            "the database was written by a newer Signet (schema {}, this binary knows {}).\n  Use \
+             that version or a newer one, or restore the backup taken before the upgrade.",
+            status.applied, status.known
+        )));
+    }
+    if purpose == Purpose::Administer && status.applied < status.known {
+        if status.applied == 0 {
+            return Err(never_served(config));
+        }
+        return Err(OpenError::Configuration(format!(
+            "the database has schema {}, this binary needs {}.\n  Start `signet serve` of this \
+             version once, or run `signet migrate up`.",
+            status.applied, status.known
+        )));
+    }
+    Ok(status.applied == 0)
+}
+
+fn describe(config: &Config) -> String {
+    match &config.database {
+        Database::Sqlite(path) => path.display().to_string(),
+        Database::Postgres(_) => "the PostgreSQL database in SIGNET_DATABASE_URL".to_owned(),
+    }
+}
+
+fn never_served(config: &Config) -> OpenError {
+    OpenError::Configuration(format!(
+        "{} has never been served, so there is nothing to work on.\n  Start `signet serve` on it \
+         first, or set SIGNET_DATA_DIR to the data directory of your server.",
+        describe(config)
+    ))
+}
+
+fn wrong_master_key(config: &Config) -> OpenError {
+    let found = match &config.master_key {
+        Some(_) => "SIGNET_MASTER_KEY".to_owned(),
+        None => data_dir::master_key_path(&config.data_dir).display().to_string(),
+    };
+    OpenError::Configuration(format!(
+        "the master key in {found} is not the one {} was sealed with.\n  Restore the right key \
+         from your backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE.\n  Nothing was \
+         changed.",
+        describe(config)
+    ))
+}
+
+async fn master_key(
+    config: &Config,
+    db: &Db,
+    purpose: Purpose,
+    fresh: bool,
+    entropy: &dyn Entropy,
+    created: &mut Created,
+) -> Result<Secret<[u8; 32]>, OpenError> {
+    if let Some(key) = &config.master_key {
+        return Ok(key.clone());
+    }
+    let path = data_dir::master_key_path(&config.data_dir);
+    let found = data_dir::read_master_key(&config.data_dir).map_err(|error| {
+        OpenError::Configuration(format!(
+            "the master key {} cannot be read: {error}.\n  Restore it from your backup, or set \
+             SIGNET_MASTER_KEY_FILE.",
+            path.display()
+        ))
+    })?;
+    if let Some(key) = found {
+        return Ok(key);
+    }
+    let sealed = !fresh && keys::is_sealed(&mut db.reader().await?).await?;
+    if sealed || purpose == Purpose::Administer {
+        return Err(OpenError::Configuration(format!(
+            "{} exists, but its master key {} is missing.\n  Signet will not make a new one: \
+             nothing sealed in the database could be read again.\n  Restore the file from your \
+             backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE.\n  To throw the data \
+             away instead, remove the database.",
+            describe(config),
+            path.display()
+        )));
+    }
+    let key = data_dir::create_master_key(&config.data_dir, entropy).map_err(|error| {
+        OpenError::Configuration(format!(
+            "the master key {} cannot be written: {error}.",
+            path.display()
+        ))
+    })?;
+    created.master_key = Some(path);
+    Ok(key)
+}
+
+async fn fit_of(db: &Db, seal: &SealKey) -> Result<MasterKeyFit, OpenError> {
+    Ok(keys::fit(&mut db.reader().await?, seal).await?)
+}
+
+async fn seal_database(
+    db: &Db,
+    seal: &SealKey,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+    created: &mut Created,
+) -> Result<(), OpenError> {
+    let first = FirstKeys::make(seal, entropy, now)?;
+    let mut tx = db.begin().await?;
+    // Two replicas may start on one empty database; the row decides whose keys it gets.
+    if first.store(&mut tx, now).await? {
+        created.signing_keys = first.names();
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn assemble(
+    config: Config,
+    db: Db,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    seal: SealKey,
+) -> Result<App, OpenError> {
+    let lifetimes = Lifetimes {
+        access: config.access_token_ttl,
+        idle: config.refresh_idle_ttl,
+        max: config.refresh_max_ttl,
+        retry_window: config.refresh_retry_window,
+    };
+    let cost = Cost {
+        memory_kib: config.argon2.memory_kib,
+        iterations: config.argon2.iterations,
+        parallelism: config.argon2.parallelism,
+    };
+    let hasher = PasswordHasher::start(
+        cost,
+        config.hash_workers,
+        config.hash_max_wait.std(),
+        Arc::clone(&entropy),
+    )?;
+    let mut reader = db.reader().await?;
+    let cache_version = meta::cache_version(&mut reader).await?;
+    let keyring = keys::keyring(&mut reader, &seal, config.signing_alg).await?;
+    let refresh_keys = keys::refresh_keys(&mut reader, &seal).await?;
+    let apis = by_identifier(apis::all(&mut reader).await?);
+    drop(reader);
+    let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
+    Ok(App(Arc::new(Parts {
+        config,
+        db,
+        clock,
+        entropy,
+        hasher,
+        seal,
+        refresher,
+        addresses: AddressLimiter::default(),
+        metrics: Metrics::default(),
+        lifetimes,
+        keyring: ArcSwap::from_pointee(keyring),
+        refresh_keys: ArcSwap::from_pointee(refresh_keys),
+        apis: ArcSwap::from_pointee(apis),
+        cache_version: AtomicI64::new(cache_version),
+        draining: AtomicBool::new(false),
+        runtime: Handle::current(),
+    })))
+}

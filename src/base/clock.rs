@@ -1,0 +1,169 @@
+//! Points in time and lengths of time, in milliseconds, and the clock they are read from.
+//!
+//! Owns the only reading of the system clock. Everything below the edge is *told* what time it is.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z, leap seconds ignored (POSIX time).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+/// A length of time in milliseconds; never negative in settings, may be negative as a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(i64);
+
+impl Timestamp {
+    /// The point `millis` milliseconds after the epoch.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// The point `secs` seconds after the epoch (saturating), as JWT `NumericDate` counts.
+    #[must_use]
+    pub const fn from_secs(secs: i64) -> Self {
+        Self(secs.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down: a JWT `NumericDate` (RFC 7519 §2).
+    #[must_use]
+    pub const fn secs(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// RFC 3339 text in UTC with milliseconds, the form of every time under `/v1`.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let nanos = i128::from(self.0) * 1_000_000;
+        let format = time::macros::format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        );
+        time::OffsetDateTime::from_unix_timestamp_nanos(nanos)
+            .ok()
+            .and_then(|at| at.format(&format).ok())
+            .unwrap_or_else(|| "9999-12-31T23:59:59.999Z".to_owned())
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.rfc3339())
+    }
+}
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// `n` milliseconds.
+    #[must_use]
+    pub const fn from_millis(n: i64) -> Self {
+        Self(n)
+    }
+
+    /// `n` seconds (saturating).
+    #[must_use]
+    pub const fn from_secs(n: i64) -> Self {
+        Self(n.saturating_mul(1000))
+    }
+
+    /// `n` minutes (saturating).
+    #[must_use]
+    pub const fn from_mins(n: i64) -> Self {
+        Self::from_secs(n.saturating_mul(60))
+    }
+
+    /// `n` days of 24 hours (saturating).
+    #[must_use]
+    pub const fn from_days(n: i64) -> Self {
+        Self::from_secs(n.saturating_mul(86_400))
+    }
+
+    /// Milliseconds.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds, rounded down.
+    #[must_use]
+    pub const fn secs(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// Whole seconds, rounded up and never below one: the value of a `Retry-After` header.
+    #[must_use]
+    pub const fn retry_after(self) -> i64 {
+        let secs = self.0.saturating_add(999).div_euclid(1000);
+        if secs < 1 { 1 } else { secs }
+    }
+
+    /// The same span for the standard library; a negative span is zero there.
+    #[must_use]
+    pub const fn std(self) -> std::time::Duration {
+        std::time::Duration::from_millis(if self.0 < 0 { 0 } else { self.0.unsigned_abs() })
+    }
+}
+
+impl Add<Span> for Timestamp {
+    type Output = Self;
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub<Span> for Timestamp {
+    type Output = Self;
+    fn sub(self, span: Span) -> Self {
+        Self(self.0.saturating_sub(span.0))
+    }
+}
+
+impl Sub for Timestamp {
+    type Output = Span;
+    fn sub(self, other: Self) -> Span {
+        Span(self.0.saturating_sub(other.0))
+    }
+}
+
+/// Where "now" comes from. Read once at the edge of a request and passed down as a value.
+pub trait Clock: Send + Sync + 'static {
+    /// The current wall-clock time.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's wall clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Timestamp(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc3339_has_milliseconds_and_z() {
+        assert_eq!(Timestamp::from_millis(0).rfc3339(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp::from_millis(1_795_000_000_123).rfc3339(), "2026-11-18T11:06:40.123Z");
+    }
+
+    #[test]
+    fn retry_after_is_never_zero() {
+        assert_eq!(Span::ZERO.retry_after(), 1);
+        assert_eq!(Span::from_millis(1001).retry_after(), 2);
+    }
+}

@@ -1,0 +1,112 @@
+//! Typed, time-ordered identifiers (UUIDv7, RFC 9562 §5.7).
+//!
+//! Owns their form. An id is public and guessable to within its random bits: never use one as a secret.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use super::{Entropy, Timestamp, entropy::random};
+
+/// An identifier of a `K`. Two kinds of id do not compare, bind or convert into each other.
+pub struct Id<K>(Uuid, PhantomData<fn() -> K>);
+
+/// Marks the ids of users.
+#[derive(Debug)]
+pub enum User {}
+/// Marks the ids of sessions; the `sid` claim.
+#[derive(Debug)]
+pub enum Session {}
+/// Marks the ids of audit events.
+#[derive(Debug)]
+pub enum AuditEvent {}
+
+/// A user's id: the `sub` of every token, opaque and never an e-mail address.
+pub type UserId = Id<User>;
+/// A session's id: the `sid` of every token it gave out.
+pub type SessionId = Id<Session>;
+/// An audit event's id.
+pub type AuditId = Id<AuditEvent>;
+
+impl<K> Id<K> {
+    /// A new id that sorts after those made in earlier milliseconds.
+    #[must_use]
+    pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
+        let millis = u64::try_from(now.millis()).unwrap_or(0);
+        let random: [u8; 10] = random(entropy);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid(), PhantomData)
+    }
+
+    /// The least id that could have been made at `at`: a bound for "older than".
+    #[must_use]
+    pub fn earliest(at: Timestamp) -> Self {
+        let millis = u64::try_from(at.millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid(), PhantomData)
+    }
+
+    /// Wraps a UUID that is known to be an id of this kind (a column, a verified token).
+    #[must_use]
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid, PhantomData)
+    }
+
+    /// The bare UUID.
+    #[must_use]
+    pub const fn uuid(&self) -> Uuid {
+        self.0
+    }
+}
+
+impl<K> Clone for Id<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<K> Copy for Id<K> {}
+impl<K> PartialEq for Id<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<K> Eq for Id<K> {}
+impl<K> PartialOrd for Id<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<K> Ord for Id<K> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl<K> Hash for Id<K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+impl<K> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+impl<K> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+impl<K> FromStr for Id<K> {
+    type Err = uuid::Error;
+    /// Accepts the hyphenated form only, so that one id has one spelling.
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        let hyphenated: uuid::fmt::Hyphenated = text.parse()?;
+        Ok(Self::from_uuid(hyphenated.into_uuid()))
+    }
+}
+impl<K> serde::Serialize for Id<K> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}

@@ -1,0 +1,16 @@
+//! The words everything else is written in: time, ids, randomness, secrets, tokens.
+//!
+//! Owns value types without behaviour of their own. Must not know any rule of the product,
+//! any database, any protocol or any crypto library.
+
+pub mod clock;
+pub mod entropy;
+pub mod id;
+pub mod secret;
+pub mod text_enum;
+pub mod token;
+
+pub use clock::{Clock, Span, Timestamp};
+pub use entropy::Entropy;
+pub use id::Id;
+pub use secret::Secret;

@@ -1,0 +1,92 @@
+//! Opaque tokens: a prefix that scanners and people recognise, a body, a CRC-32 against rubbish.
+//!
+//! Owns the text form only. What a body means, and whether it is genuine, is decided elsewhere;
+//! the checksum is no authentication, it only spares the database from typing errors and noise.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// Appends the CRC-32 of prefix and body to `body` and spells all of it as `prefix` + base64url.
+#[must_use]
+pub fn spell(prefix: &str, body: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(body.len() + 4);
+    bytes.extend_from_slice(body);
+    bytes.extend_from_slice(&checksum(prefix, body).to_be_bytes());
+    let mut text = String::with_capacity(prefix.len() + bytes.len().div_ceil(3) * 4);
+    text.push_str(prefix);
+    URL_SAFE_NO_PAD.encode_string(&bytes, &mut text);
+    text
+}
+
+/// The body of a token spelt by [`spell`], if prefix, alphabet, length and checksum are right.
+///
+/// `N` is the length of the body in bytes. Exactly one text is accepted for each body: base64
+/// with stray trailing bits or padding is refused, so a token cannot be altered and stay valid.
+#[must_use]
+pub fn parse<const N: usize>(prefix: &str, text: &str) -> Option<[u8; N]> {
+    let encoded = text.strip_prefix(prefix)?;
+    if encoded.len() != ((N + 4) * 4).div_ceil(3) {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+    let (body, crc) = bytes.split_last_chunk::<4>()?;
+    let body: [u8; N] = body.try_into().ok()?;
+    (checksum(prefix, &body) == u32::from_be_bytes(*crc)).then_some(body)
+}
+
+/// The hash of an opaque secret: the only form of it that storage accepts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// Wraps a digest; `crypto::digest::token_hash` makes it.
+    #[must_use]
+    pub const fn from_digest(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    /// The bytes to bind.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+}
+
+fn checksum(prefix: &str, body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(prefix.as_bytes());
+    hasher.update(body);
+    hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_single_character_change_is_refused() {
+        let text = spell("srt_", &[7; 38]);
+        assert_eq!(text.len(), 4 + 56);
+        assert_eq!(parse::<38>("srt_", &text), Some([7; 38]));
+        for at in 0..text.len() {
+            for other in [b'A', b'B', b'-', b'_', b'9', b'=', b' ', 0x7f] {
+                let mut bytes = text.clone().into_bytes();
+                if bytes[at] == other {
+                    continue;
+                }
+                bytes[at] = other;
+                let changed = String::from_utf8(bytes).unwrap_or_default();
+                assert_eq!(parse::<38>("srt_", &changed), None, "position {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn shorter_longer_and_padded_are_refused() {
+        let text = spell("srt_", &[1; 38]);
+        assert_eq!(parse::<38>("srt_", &text[..text.len() - 1]), None);
+        assert_eq!(parse::<38>("srt_", &format!("{text}A")), None);
+        assert_eq!(parse::<38>("srt_", &format!("{text}=")), None);
+        assert_eq!(parse::<38>("sac_", &text), None);
+    }
+}

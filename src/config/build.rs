@@ -1,0 +1,133 @@
+//! Which setting fills which field, and with which parser.
+//!
+//! Owns the ranges and the defaults that depend on other settings. What two settings must agree
+//! on is in `relations`.
+
+use std::path::Path;
+
+use super::mistakes::Wrong;
+use super::reader::Reader;
+use super::values::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, TlsFiles};
+use super::{Config, LogFormat, Registration, database, issuer, parse, settings as s};
+use crate::base::{Secret, Span};
+use crate::domain::signing_key::SigningAlg;
+
+/// Shortest life of a token, a session or an audit event.
+const LEAST: Span = Span::from_secs(1);
+/// Longest time anything may be asked to last: ten years.
+const LONGEST: Span = Span::from_days(3650);
+/// The retry window at its widest, and the longest wait for a password hash.
+const FIVE_MINUTES: Span = Span::from_mins(5);
+/// Most memory one hash may take: 4 GiB.
+const MOST_MEMORY_KIB: u32 = 4 * 1024 * 1024;
+
+/// Evaluates every field, so that every mistake is met, and only then asks whether all are there.
+macro_rules! gather {
+    ($name:ident { $($field:ident: $value:expr),+ $(,)? }) => {{
+        $(let $field = $value;)+
+        (|| Some($name { $($field: $field?),+ }))()
+    }};
+}
+
+/// The configuration with defaults for whatever is wrong; the reader knows what that was.
+pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
+    let source = read.source();
+    let dir = read.fixed(&s::DATA_DIR, |text| Ok(source.absolute(text)));
+    if let Some(dir) = &dir {
+        read.show(&s::DATA_DIR, dir.display().to_string());
+    }
+    let cost = argon2(read);
+    gather!(Config {
+        issuer: read.fixed(&s::ISSUER, issuer::parse),
+        listen: read.fixed(&s::LISTEN, parse::addresses),
+        listen_is_default: Some(!read.is_set(&s::LISTEN)),
+        database: database(read, dir.as_deref()),
+        master_key: Some(master_key(read, dir.as_deref())),
+        data_dir: dir,
+        registration: read.fixed(&s::REGISTRATION, parse::word(Registration::ALL)),
+        access_token_ttl: read.fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=Span::from_days(1))),
+        refresh_idle_ttl: read.fixed(&s::REFRESH_IDLE_TTL, parse::span(LEAST..=LONGEST)),
+        refresh_max_ttl: read.fixed(&s::REFRESH_MAX_TTL, parse::span(LEAST..=LONGEST)),
+        refresh_retry_window: read
+            .fixed(&s::REFRESH_RETRY_WINDOW, parse::span(Span::ZERO..=FIVE_MINUTES)),
+        signing_alg: read.fixed(&s::SIGNING_ALG, parse::word(SigningAlg::ALL)),
+        hash_workers: Some(hash_workers(read, cost)),
+        argon2: cost,
+        hash_max_wait: read.fixed(&s::HASH_MAX_WAIT, parse::span(Span::ZERO..=FIVE_MINUTES)),
+        rate_limits: read.fixed(&s::RATE_LIMITS, parse::switch("on", "off")),
+        trusted_proxies: Some(read.typed(&s::TRUSTED_PROXIES, parse::networks).unwrap_or_default()),
+        metrics_listen: metrics_listen(read),
+        log: read.fixed(&s::LOG, parse::log),
+        log_format: read.fixed(&s::LOG_FORMAT, parse::word(LogFormat::ALL)),
+        audit_retention: read.fixed(&s::AUDIT_RETENTION, parse::span(LEAST..=LONGEST)),
+        bootstrap_admin: Some(bootstrap_admin(read)),
+        tls: Some(tls(read)),
+        insecure_http: read.fixed(&s::INSECURE_HTTP, parse::switch("true", "false")),
+    })
+}
+
+fn database(read: &mut Reader<'_>, data_dir: Option<&Path>) -> Option<Database> {
+    let source = read.source();
+    let typed = read.typed(&s::DATABASE_URL, |text| database::parse(source, text));
+    let database = typed.or_else(|| Some(Database::Sqlite(data_dir?.join("signet.db"))))?;
+    read.show(&s::DATABASE_URL, database::shown(&database));
+    Some(database)
+}
+
+fn master_key(read: &mut Reader<'_>, data_dir: Option<&Path>) -> Option<Secret<[u8; 32]>> {
+    let key = read.typed(&s::MASTER_KEY, parse::master_key);
+    if let (false, Some(dir)) = (read.is_set(&s::MASTER_KEY), data_dir) {
+        read.show(&s::MASTER_KEY, format!("the file {}", dir.join("master.key").display()));
+    }
+    key
+}
+
+fn argon2(read: &mut Reader<'_>) -> Option<Argon2Cost> {
+    gather!(Argon2Cost {
+        memory_kib: read.fixed(&s::ARGON2_MEMORY_KIB, parse::kib(8..=MOST_MEMORY_KIB)),
+        iterations: read.fixed(&s::ARGON2_ITERATIONS, parse::whole(1..=64)),
+        parallelism: read.fixed(&s::ARGON2_PARALLELISM, parse::whole(1..=16)),
+    })
+}
+
+fn hash_workers(read: &mut Reader<'_>, argon2: Option<Argon2Cost>) -> usize {
+    let typed = read.typed(&s::HASH_WORKERS, parse::whole(1..=1024));
+    let machine = read.source().machine;
+    let workers = typed
+        .unwrap_or_else(|| machine.hash_workers(argon2.map_or(u32::MAX, |cost| cost.memory_kib)));
+    read.show(&s::HASH_WORKERS, workers.to_string());
+    workers
+}
+
+fn metrics_listen(read: &mut Reader<'_>) -> Option<MetricsListen> {
+    let address = read.fixed(&s::METRICS_LISTEN, parse::address_or_off)?;
+    Some(match address {
+        Some(address) if read.is_set(&s::METRICS_LISTEN) => MetricsListen::Set(address),
+        Some(address) => MetricsListen::Default(address),
+        None => MetricsListen::Off,
+    })
+}
+
+fn bootstrap_admin(read: &mut Reader<'_>) -> Option<BootstrapAdmin> {
+    let login = read.typed(&s::BOOTSTRAP_ADMIN_LOGIN, parse::text);
+    let password =
+        read.typed(&s::BOOTSTRAP_ADMIN_PASSWORD, |text| parse::text(text).map(Secret::new));
+    let both =
+        read.together((&s::BOOTSTRAP_ADMIN_LOGIN, login), (&s::BOOTSTRAP_ADMIN_PASSWORD, password));
+    both.map(|(login, password)| BootstrapAdmin { login, password })
+}
+
+fn tls(read: &mut Reader<'_>) -> Option<TlsFiles> {
+    let source = read.source();
+    let path = |text: &str| Ok::<_, Wrong>(source.absolute(text));
+    let cert = read.typed(&s::TLS_CERT, path);
+    let key = read.typed(&s::TLS_KEY, path);
+    if let Some(cert) = &cert {
+        read.show(&s::TLS_CERT, cert.display().to_string());
+    }
+    if let Some(key) = &key {
+        read.show(&s::TLS_KEY, key.display().to_string());
+    }
+    let both = read.together((&s::TLS_CERT, cert), (&s::TLS_KEY, key));
+    both.map(|(cert, key)| TlsFiles { cert, key })
+}

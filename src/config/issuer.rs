@@ -1,0 +1,59 @@
+//! The issuer URL: its one spelling, and whether it is loopback.
+//!
+//! Clients compare the issuer byte by byte (RFC 8414 §3.3), so only the spelling a URL parser
+//! would give back is accepted. Pure; resolves no name.
+
+use url::{Host, Url};
+
+use super::mistakes::Wrong;
+
+/// The issuer, exactly as typed: an absolute http or https URL without user, query, fragment or
+/// trailing slash.
+pub(super) fn parse(text: &str) -> Result<String, Wrong> {
+    const SUCH_AS: &str = "Type a URL such as https://id.example.com";
+    let Ok(url) = Url::parse(text) else {
+        return Err(Wrong::new("is not an absolute URL", SUCH_AS));
+    };
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(Wrong::new("is not an http or https URL", SUCH_AS));
+    }
+    let wanted = spelling(&url);
+    let because = if !url.username().is_empty() || url.password().is_some() {
+        "holds a user name or password"
+    } else if url.query().is_some() {
+        "has a query"
+    } else if url.fragment().is_some() {
+        "has a fragment"
+    } else if text.ends_with('/') {
+        "ends with a slash"
+    } else if text != wanted {
+        "is not in its normal form, which clients compare byte by byte"
+    } else {
+        return Ok(wanted);
+    };
+    Err(Wrong::new(because, format!("Type {wanted}")))
+}
+
+/// The accepted spelling of `url`.
+fn spelling(url: &Url) -> String {
+    let mut bare = url.clone();
+    // Both fail only for URLs that cannot have a user, which have no host and are refused before.
+    let _ = bare.set_username("");
+    let _ = bare.set_password(None);
+    bare.set_query(None);
+    bare.set_fragment(None);
+    bare.as_str().trim_end_matches('/').to_owned()
+}
+
+/// Whether tokens would travel unencrypted beyond this machine: plain http, host not loopback
+/// (`localhost` and below, RFC 6761 §6.3; 127.0.0.0/8; `::1`).
+pub(super) fn is_exposed(issuer: &str) -> bool {
+    let Ok(url) = Url::parse(issuer) else { return true };
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "http" && !loopback
+}

@@ -1,0 +1,115 @@
+//! What somebody got wrong in the settings, worded for that somebody.
+//!
+//! Owns the form of a mistake (what is meant, what was found, what to type) and the search for
+//! the nearest name. Never receives the value of a secret: callers describe it instead.
+
+use std::fmt;
+
+use super::settings::SETTINGS;
+
+/// One thing to correct.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The variable or file meant.
+    pub subject: String,
+    /// What was found there.
+    pub found: String,
+    /// What to type instead.
+    pub advice: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No full stop at the end: advice often ends with what is to be copied.
+        write!(f, "{}: {}.\n    {}", self.subject, self.found, self.advice)
+    }
+}
+
+/// Everything wrong with the configuration; prints one paragraph each.
+#[derive(Debug, Clone)]
+pub struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    pub(super) const fn new(mistakes: Vec<Mistake>) -> Self {
+        Self(mistakes)
+    }
+
+    /// The mistakes, in the order they were met.
+    pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, mistake) in self.0.iter().enumerate() {
+            let gap = if at == 0 { "" } else { "\n\n" };
+            write!(f, "{gap}{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// Why a text is not a value: completes "found X, which …" and "Type …".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// The reason, as the rest of a sentence.
+    pub because: String,
+    /// The remedy, as a sentence without its full stop.
+    pub advice: String,
+}
+
+impl Wrong {
+    pub(super) fn new(because: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { because: because.into(), advice: advice.into() }
+    }
+}
+
+/// `text` in quotes and on one line, shortened, and without what may be a password in a URL.
+pub(super) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 120;
+    let shown = match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!("{}://[hidden]{}", &text[..scheme], &text[at..])
+        }
+        _ => text.to_owned(),
+    };
+    let mut short: String = shown.chars().take(LONGEST).collect();
+    if short.len() < shown.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
+
+/// The known variable that takes the fewest typing errors to become `name`.
+pub(super) fn nearest(name: &str) -> String {
+    let files = SETTINGS.iter().filter_map(|setting| setting.file_name());
+    let names = SETTINGS.iter().map(|setting| setting.name.to_owned()).chain(files);
+    names.min_by_key(|known| distance(name, known)).unwrap_or_default()
+}
+
+/// Insertions, deletions, substitutions and swaps of neighbours between two names.
+///
+/// Swaps count as one because they are what hurried fingers do; plain Levenshtein would rank
+/// `SIGNET_LGO` as far from `SIGNET_LOG` as a different word.
+pub(super) fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = Vec::with_capacity(b.len() + 1);
+        row.push(i);
+        for j in 1..=b.len() {
+            let substituted = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = substituted.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}

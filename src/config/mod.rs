@@ -1,0 +1,139 @@
+//! The settings Signet runs with: typed, checked, and with the place each one came from.
+//!
+//! Owns the way from raw text to [`Config`] and the wording of every mistake on that way. Only
+//! `source` reads the process environment; nothing here creates, opens or connects to what a
+//! setting names, except the files that hold secrets (`NAME_FILE`).
+
+mod build;
+mod database;
+mod dotenv;
+mod example;
+mod issuer;
+mod machine;
+mod mistakes;
+mod parse;
+mod reader;
+mod relations;
+mod settings;
+mod source;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use crate::base::{Secret, Span};
+use crate::domain::signing_key::SigningAlg;
+
+pub use example::example;
+pub use machine::Machine;
+pub use mistakes::{Mistake, Mistakes};
+pub use settings::{Fallback, SETTINGS, Setting};
+pub use source::{Origin, Source};
+pub use values::{
+    Argon2Cost, BootstrapAdmin, Database, LogFormat, MetricsListen, Registration, TlsFiles,
+};
+
+/// Every setting, parsed and consistent with the others. Paths are absolute.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The `iss` of every token and the base of every URL handed out; no trailing slash.
+    pub issuer: String,
+    /// Addresses to serve on; never empty, port 0 lets the system choose.
+    pub listen: Vec<SocketAddr>,
+    /// Nobody chose `listen`, so an address family this machine lacks may be skipped.
+    pub listen_is_default: bool,
+    /// Where the master key file and the SQLite database live.
+    pub data_dir: PathBuf,
+    /// The database to use.
+    pub database: Database,
+    /// The key that seals all other keys; `None` means the key file in the data directory.
+    pub master_key: Option<Secret<[u8; 32]>>,
+    /// Whether strangers may create accounts.
+    pub registration: Registration,
+    /// Life of an access token: 1 s to 24 h, at least twice the retry window.
+    pub access_token_ttl: Span,
+    /// A session unused for this long ends; never longer than `refresh_max_ttl`.
+    pub refresh_idle_ttl: Span,
+    /// A session ends this long after log-in however busy it is.
+    pub refresh_max_ttl: Span,
+    /// How long a lost answer to a refresh may be asked for again: 0 s to 5 min.
+    pub refresh_retry_window: Span,
+    /// Signature algorithm of access tokens for APIs that did not choose their own.
+    pub signing_alg: SigningAlg,
+    /// What one password hash costs.
+    pub argon2: Argon2Cost,
+    /// Password hashes computed at the same time; at least 1.
+    pub hash_workers: usize,
+    /// How long a log-in may queue for a hash worker before it is answered 503.
+    pub hash_max_wait: Span,
+    /// Whether limits on attempts are enforced; `false` is for benchmarks only.
+    pub rate_limits: bool,
+    /// Peers whose `Forwarded` and `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where metrics are served, if at all.
+    pub metrics_listen: MetricsListen,
+    /// What is logged, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.
+    pub log: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// How long audit events are kept.
+    pub audit_retention: Span,
+    /// The first administrator, when the environment provides one.
+    pub bootstrap_admin: Option<BootstrapAdmin>,
+    /// Certificate and key, when TLS is served directly.
+    pub tls: Option<TlsFiles>,
+    /// A plain-http issuer that is not loopback was accepted knowingly.
+    pub insecure_http: bool,
+}
+
+/// A usable configuration together with its provenance.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The settings in force.
+    pub config: Config,
+    /// One line for each setting, in the order of [`SETTINGS`].
+    pub shown: Vec<Shown>,
+}
+
+/// A setting in force as it may be shown to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The variable's name.
+    pub name: &'static str,
+    /// The value in force, masked when it is secret; empty when there is none.
+    pub value: String,
+    /// Where the value came from; prints as `default`, `environment`, `.env` or `file /path`.
+    pub origin: Origin,
+}
+
+impl Config {
+    /// Reads the process environment and the working directory's `.env`.
+    ///
+    /// # Errors
+    /// All mistakes at once, in words for the person who made them (exit code 78).
+    pub fn load() -> Result<Loaded, Mistakes> {
+        Self::from_source(&Source::from_process())
+    }
+
+    /// Parses and checks what `source` holds.
+    ///
+    /// # Errors
+    /// All mistakes at once, those met while gathering the source included.
+    pub fn from_source(source: &Source) -> Result<Loaded, Mistakes> {
+        let mut reader = reader::Reader::new(source);
+        let config = build::config(&mut reader);
+        if let Some(config) = &config {
+            relations::check(config, &mut reader);
+        }
+        let (shown, mistakes) = reader.finish();
+        match config {
+            Some(config) if mistakes.is_empty() => Ok(Loaded { config, shown }),
+            _ => Err(Mistakes::new(mistakes)),
+        }
+    }
+}

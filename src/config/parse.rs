@@ -1,0 +1,218 @@
+//! From text to small values: lengths of time, sizes, numbers, switches, addresses.
+//!
+//! Owns one parser per kind of value and its wording. Every parser is pure; none knows which
+//! setting it serves, what the others say, or whether the text is a default.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ipnet::IpNet;
+
+use super::mistakes::{Wrong, quoted};
+use crate::base::{Secret, Span};
+
+/// Units of time with their milliseconds, longest first.
+const UNITS: [(&str, i64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
+/// A length of time such as `500ms`, `30s`, `15m`, `2h` or `30d`, within `range`.
+pub(super) fn span(range: RangeInclusive<Span>) -> impl Fn(&str) -> Result<Span, Wrong> {
+    move |text| {
+        let (least, most) = (spell(*range.start()), spell(*range.end()));
+        let wrong = |because: &str| {
+            let advice = format!(
+                "Type a whole number with ms, s, m, h or d, from {least} to {most}, such as {}",
+                if range.contains(&Span::from_mins(10)) { "10m" } else { &most }
+            );
+            Wrong::new(because, advice)
+        };
+        let (digits, unit) = split_unit(text);
+        if digits.is_empty() {
+            return Err(wrong("is not a length of time"));
+        }
+        if unit.is_empty() {
+            return Err(wrong("has no unit"));
+        }
+        let Some((_, millis)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+            return Err(wrong("has an unknown unit"));
+        };
+        let length = digits.parse::<i64>().ok().and_then(|count| count.checked_mul(*millis));
+        match length.map(Span::from_millis) {
+            Some(span) if range.contains(&span) => Ok(span),
+            Some(span) if span < *range.start() => Err(wrong("is too short")),
+            _ => Err(wrong("is too long")),
+        }
+    }
+}
+
+/// `span` in the longest unit that divides it, as one would type it.
+pub(super) fn spell(span: Span) -> String {
+    let millis = span.millis();
+    if millis == 0 {
+        return "0s".to_owned();
+    }
+    let (name, each) = UNITS.iter().find(|(_, each)| millis % each == 0).unwrap_or(&("ms", 1));
+    format!("{}{name}", millis / each)
+}
+
+/// A whole number within `range`.
+pub(super) fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, Wrong>
+where
+    T: FromStr + PartialOrd + std::fmt::Display,
+{
+    move |text| {
+        let (least, most) = (range.start(), range.end());
+        let wrong = |because: String| {
+            Wrong::new(because, format!("Type a whole number from {least} to {most}"))
+        };
+        // `FromStr` would take a leading plus sign.
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(wrong("is not a whole number".to_owned()));
+        }
+        let number = text.parse::<T>().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| wrong(format!("is not between {least} and {most}")))
+    }
+}
+
+/// An amount of memory in KiB: a bare number of KiB, or a size such as `64MiB`.
+pub(super) fn kib(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, Wrong> {
+    move |text| {
+        let (least, most) = (range.start(), range.end());
+        let advice =
+            || format!("Type a number of KiB from {least} to {most}, or a size such as 64MiB");
+        let (digits, unit) = split_unit(text);
+        let each: u64 = match unit {
+            "" | "KiB" => 1,
+            "MiB" => 1024,
+            "GiB" => 1024 * 1024,
+            _ => return Err(Wrong::new("is not a size in KiB, MiB or GiB", advice())),
+        };
+        if digits.is_empty() {
+            return Err(Wrong::new("is not a size", advice()));
+        }
+        let amount = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(each));
+        amount
+            .and_then(|amount| u32::try_from(amount).ok())
+            .filter(|amount| range.contains(amount))
+            .ok_or_else(|| Wrong::new(format!("is not between {least} and {most} KiB"), advice()))
+    }
+}
+
+/// One of two words: `yes` is true, `no` is false.
+pub(super) fn switch(yes: &'static str, no: &'static str) -> impl Fn(&str) -> Result<bool, Wrong> {
+    move |text| match text {
+        _ if text == yes => Ok(true),
+        _ if text == no => Ok(false),
+        _ => Err(Wrong::new(format!("is neither {yes} nor {no}"), format!("Type {yes} or {no}"))),
+    }
+}
+
+/// One of the words in `all`.
+pub(super) fn word<T: FromStr + std::fmt::Display>(
+    all: &'static [T],
+) -> impl Fn(&str) -> Result<T, Wrong> {
+    move |text| {
+        text.parse().map_err(|_| {
+            let words: Vec<String> = all.iter().map(ToString::to_string).collect();
+            Wrong::new("is not one of the known values", format!("Type {}", words.join(" or ")))
+        })
+    }
+}
+
+/// Socket addresses, comma separated, at least one and each only once.
+pub(super) fn addresses(text: &str) -> Result<Vec<SocketAddr>, Wrong> {
+    const ADVICE: &str =
+        "Type IP addresses with ports, comma separated, such as 0.0.0.0:8484,[::]:8484";
+    let mut all: Vec<SocketAddr> = Vec::new();
+    for part in items(text) {
+        let address = part.parse().map_err(|_| {
+            Wrong::new(format!("holds {}, not an IP address with a port", quoted(part)), ADVICE)
+        })?;
+        // Port 0 twice is two free ports; anything else twice can only fail to bind.
+        if all.contains(&address) && address.port() != 0 {
+            return Err(Wrong::new(format!("holds {address} twice"), ADVICE));
+        }
+        all.push(address);
+    }
+    Ok(all)
+}
+
+/// A socket address, or `None` for `off`.
+pub(super) fn address_or_off(text: &str) -> Result<Option<SocketAddr>, Wrong> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        Wrong::new(
+            "is not an IP address with a port",
+            "Type an address such as 127.0.0.1:9484, or off",
+        )
+    })
+}
+
+/// Networks (`10.0.0.0/8`) or single addresses, comma separated.
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Wrong> {
+    let network = |part: &str| {
+        let single = || part.parse::<IpAddr>().ok().map(IpNet::from);
+        part.parse::<IpNet>().ok().or_else(single).map(|network| network.trunc()).ok_or_else(|| {
+            Wrong::new(
+                format!("holds {}, not a network", quoted(part)),
+                "Type networks or IP addresses, comma separated, such as 10.0.0.0/8,192.0.2.7",
+            )
+        })
+    };
+    items(text).map(network).collect()
+}
+
+/// 32 bytes spelt as base64url without padding (RFC 4648 §5).
+pub(super) fn master_key(text: &str) -> Result<Secret<[u8; 32]>, Wrong> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).map(Secret::new);
+    let key = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.expose().as_slice()).ok());
+    key.map(Secret::new).ok_or_else(|| {
+        Wrong::new(
+            "is not 32 bytes in base64url without padding (43 characters)",
+            "Type the key you kept; a new one is made by: \
+             openssl rand -base64 32 | tr '+/' '-_' | tr -d '='",
+        )
+    })
+}
+
+/// Log directives: a level, or `target=level`, comma separated.
+///
+/// The subscriber's own parser takes a misspelt level for the name of a target and then logs
+/// next to nothing, so a bare word has to be a level here. Directives with spans and fields
+/// (in brackets) are left to the subscriber.
+pub(super) fn log(text: &str) -> Result<String, Wrong> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    if text.contains('[') {
+        return Ok(text.to_owned());
+    }
+    for part in items(text) {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
+        if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
+            return Err(Wrong::new(
+                format!("holds {}, which names no level", quoted(part)),
+                "Type off, error, warn, info, debug or trace, or directives such as info,sqlx=warn",
+            ));
+        }
+    }
+    Ok(text.to_owned())
+}
+
+/// Any text: for settings whose rules live elsewhere.
+pub(super) fn text(text: &str) -> Result<String, Wrong> {
+    Ok(text.to_owned())
+}
+
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim)
+}
+
+/// Leading digits and the rest.
+fn split_unit(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text.split_at(end)
+}

@@ -1,0 +1,52 @@
+//! What settings must agree on with each other.
+//!
+//! Owns the rules that need more than one value. Single values have been checked before.
+
+use super::reader::Reader;
+use super::{Config, issuer, parse, settings as s};
+use crate::base::Span;
+
+/// Reports every disagreement in `config` to `read`.
+pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
+    let twice = Span::from_millis(config.refresh_retry_window.millis().saturating_mul(2));
+    read.require(
+        &[&s::ACCESS_TOKEN_TTL, &s::REFRESH_RETRY_WINDOW],
+        config.access_token_ttl >= twice,
+        "an access token must live at least twice as long as the retry window",
+        format!(
+            "Type {}={} or longer, or shorten the window",
+            s::ACCESS_TOKEN_TTL.name,
+            parse::spell(twice)
+        ),
+    );
+    read.require(
+        &[&s::REFRESH_IDLE_TTL, &s::REFRESH_MAX_TTL],
+        config.refresh_idle_ttl <= config.refresh_max_ttl,
+        "a session cannot be idle for longer than it may live",
+        format!(
+            "Type {}={} or shorter, or raise {}",
+            s::REFRESH_IDLE_TTL.name,
+            parse::spell(config.refresh_max_ttl),
+            s::REFRESH_MAX_TTL.name
+        ),
+    );
+    // RFC 9106 §3.1: the memory is at least 8 KiB for each lane.
+    let least = config.argon2.parallelism.saturating_mul(8);
+    read.require(
+        &[&s::ARGON2_MEMORY_KIB, &s::ARGON2_PARALLELISM],
+        config.argon2.memory_kib >= least,
+        "each lane needs 8 KiB",
+        format!("Type {}={least} or more", s::ARGON2_MEMORY_KIB.name),
+    );
+    read.require(
+        &[&s::ISSUER, &s::INSECURE_HTTP],
+        config.insecure_http || !issuer::is_exposed(&config.issuer),
+        "over plain http beyond this machine passwords and tokens can be read on the way",
+        format!(
+            "Type {}={}, or {}=true if you accept that",
+            s::ISSUER.name,
+            config.issuer.replacen("http://", "https://", 1),
+            s::INSECURE_HTTP.name
+        ),
+    );
+}

@@ -1,0 +1,159 @@
+//! The one list of settings: name, default, meaning, secrecy.
+//!
+//! Owns what exists. Parsing, the unknown-name check, `config show` and `.env.example` all read
+//! this list and hold no second copy of a name or a default. Knows nothing of types or of values.
+
+/// One setting as people meet it.
+#[derive(Debug)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// Heading in `.env.example`.
+    pub section: &'static str,
+    /// The value may also come from the file that `NAME_FILE` names, and is never printed.
+    pub secret: bool,
+    /// What is in force when nobody sets it.
+    pub fallback: Fallback,
+    /// Its meaning in one line.
+    pub meaning: &'static str,
+}
+
+/// What is in force when a setting is not set.
+#[derive(Debug)]
+pub enum Fallback {
+    /// This text, parsed as if somebody had typed it.
+    Fixed(&'static str),
+    /// Something worked out, or nothing at all.
+    Derived {
+        /// The default in words.
+        says: &'static str,
+        /// A value to show in `.env.example`; empty for secrets, which nobody should copy.
+        sample: &'static str,
+    },
+}
+
+impl Setting {
+    /// The variable that names a file with the value, for secrets only.
+    #[must_use]
+    pub fn file_name(&self) -> Option<String> {
+        self.secret.then(|| format!("{}_FILE", self.name))
+    }
+}
+
+/// Declares each setting as a `static`, so that code can only name one that is in the list.
+macro_rules! settings {
+    ($($section:literal {
+        $($ident:ident = $name:literal, secret: $secret:literal, $fallback:expr, $meaning:literal;)+
+    })+) => {
+        $($(
+            #[doc = $meaning]
+            pub(super) static $ident: Setting = Setting {
+                name: $name,
+                section: $section,
+                secret: $secret,
+                fallback: $fallback,
+                meaning: $meaning,
+            };
+        )+)+
+
+        /// Every setting, in the order people read them.
+        pub static SETTINGS: &[&Setting] = &[$($(&$ident),+),+];
+    };
+}
+
+use Fallback::{Derived, Fixed};
+
+settings! {
+    "Addresses" {
+        ISSUER = "SIGNET_ISSUER", secret: false,
+            Fixed("http://localhost:8484"),
+            "Public URL of this server and `iss` of its tokens: no trailing slash.";
+        LISTEN = "SIGNET_LISTEN", secret: false,
+            Fixed("127.0.0.1:8484,[::1]:8484"),
+            "Addresses to serve on, comma separated; port 0 lets the system choose.";
+        INSECURE_HTTP = "SIGNET_INSECURE_HTTP", secret: false,
+            Fixed("false"),
+            "`true` accepts a plain-http issuer that is not loopback.";
+        TLS_CERT = "SIGNET_TLS_CERT", secret: false,
+            Derived { says: "none, plain HTTP is served", sample: "/etc/signet/tls.crt" },
+            "Certificate chain (PEM) to serve TLS directly; reloaded on SIGHUP.";
+        TLS_KEY = "SIGNET_TLS_KEY", secret: false,
+            Derived { says: "none, plain HTTP is served", sample: "/etc/signet/tls.key" },
+            "Private key (PEM) of that certificate; both or neither.";
+        TRUSTED_PROXIES = "SIGNET_TRUSTED_PROXIES", secret: false,
+            Derived { says: "empty, nobody is believed", sample: "10.0.0.0/8,192.0.2.7" },
+            "Networks or addresses whose X-Forwarded-* and Forwarded headers are believed.";
+    }
+    "Storage and keys" {
+        DATA_DIR = "SIGNET_DATA_DIR", secret: false,
+            Fixed("./data"),
+            "Directory of the master key file and the SQLite database.";
+        DATABASE_URL = "SIGNET_DATABASE_URL", secret: true,
+            Derived { says: "sqlite://<data dir>/signet.db", sample: "" },
+            "sqlite://PATH (taken literally) or postgres://USER:PASSWORD@HOST/NAME.";
+        MASTER_KEY = "SIGNET_MASTER_KEY", secret: true,
+            Derived { says: "the file master.key in the data directory", sample: "" },
+            "32 random bytes as base64url without padding; seals every other key.";
+    }
+    "Tokens and sessions" {
+        SIGNING_ALG = "SIGNET_SIGNING_ALG", secret: false,
+            Fixed("ES256"),
+            "Signature algorithm of access tokens for APIs that chose none, such as RS256.";
+        ACCESS_TOKEN_TTL = "SIGNET_ACCESS_TOKEN_TTL", secret: false,
+            Fixed("10m"),
+            "Life of an access token, at most 24h; at least twice the retry window.";
+        REFRESH_IDLE_TTL = "SIGNET_REFRESH_IDLE_TTL", secret: false,
+            Fixed("30d"),
+            "A session not refreshed for this long ends.";
+        REFRESH_MAX_TTL = "SIGNET_REFRESH_MAX_TTL", secret: false,
+            Fixed("180d"),
+            "A session ends this long after log-in, however often it is refreshed.";
+        REFRESH_RETRY_WINDOW = "SIGNET_REFRESH_RETRY_WINDOW", secret: false,
+            Fixed("30s"),
+            "How long a lost answer to a refresh may be asked for again: 0s to 5m.";
+    }
+    "Accounts and passwords" {
+        REGISTRATION = "SIGNET_REGISTRATION", secret: false,
+            Fixed("closed"),
+            "`open` lets anyone create an account.";
+        BOOTSTRAP_ADMIN_LOGIN = "SIGNET_BOOTSTRAP_ADMIN_LOGIN", secret: false,
+            Derived { says: "none, the first start prints a set-up link", sample: "admin" },
+            "First administrator; read only while no administrator has ever existed.";
+        BOOTSTRAP_ADMIN_PASSWORD = "SIGNET_BOOTSTRAP_ADMIN_PASSWORD", secret: true,
+            Derived { says: "none, the first start prints a set-up link", sample: "" },
+            "Password of that administrator; both or neither.";
+        ARGON2_MEMORY_KIB = "SIGNET_ARGON2_MEMORY_KIB", secret: false,
+            Fixed("19456"),
+            "Memory of one password hash in KiB (or a size such as 19MiB).";
+        ARGON2_ITERATIONS = "SIGNET_ARGON2_ITERATIONS", secret: false,
+            Fixed("2"),
+            "Passes of one password hash: 1 to 64.";
+        ARGON2_PARALLELISM = "SIGNET_ARGON2_PARALLELISM", secret: false,
+            Fixed("1"),
+            "Lanes of one password hash: 1 to 16.";
+        HASH_WORKERS = "SIGNET_HASH_WORKERS", secret: false,
+            Derived { says: "as many as cores and a quarter of the memory limit allow",
+                      sample: "2" },
+            "Password hashes computed at the same time.";
+        HASH_MAX_WAIT = "SIGNET_HASH_MAX_WAIT", secret: false,
+            Fixed("2s"),
+            "A log-in that would wait longer for a hash is answered 503 with Retry-After.";
+        RATE_LIMITS = "SIGNET_RATE_LIMITS", secret: false,
+            Fixed("on"),
+            "`off` lifts all limits on attempts: for benchmarks only.";
+    }
+    "Logs, metrics, audit" {
+        LOG = "SIGNET_LOG", secret: false,
+            Fixed("info"),
+            "What is logged: a level, or directives such as info,sqlx=warn.";
+        LOG_FORMAT = "SIGNET_LOG_FORMAT", secret: false,
+            Fixed("auto"),
+            "pretty, json, or auto: pretty on a terminal and JSON otherwise.";
+        METRICS_LISTEN = "SIGNET_METRICS_LISTEN", secret: false,
+            Fixed("127.0.0.1:9484"),
+            "Address of the OpenMetrics page /metrics, or `off`.";
+        AUDIT_RETENTION = "SIGNET_AUDIT_RETENTION", secret: false,
+            Fixed("400d"),
+            "How long audit events are kept.";
+    }
+}

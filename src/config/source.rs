@@ -1,0 +1,150 @@
+//! The raw stage: what was typed, and where.
+//!
+//! The only module that reads the process environment. Owns precedence (environment before
+//! `.env`, an empty value is no value) and gives no value a meaning. Never writes the environment.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::dotenv;
+use super::machine::Machine;
+use super::mistakes::Mistake;
+use crate::base::Secret;
+
+/// Where a value in force came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// The process environment.
+    Environment,
+    /// The `.env` file of the working directory.
+    DotEnv,
+    /// The file a `NAME_FILE` variable names, by its absolute path.
+    File(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Environment => f.write_str("environment"),
+            Self::DotEnv => f.write_str(".env"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
+/// One value as typed. Kept secret until it is known which setting it is.
+#[derive(Debug, Clone)]
+pub(super) struct Typed {
+    pub(super) value: Secret<String>,
+    pub(super) origin: Origin,
+}
+
+/// Every `SIGNET_*` value that was typed, with the facts needed to interpret it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub(super) typed: BTreeMap<String, Typed>,
+    pub(super) mistakes: Vec<Mistake>,
+    pub(super) working_dir: PathBuf,
+    pub(super) machine: Machine,
+}
+
+impl Source {
+    /// What this process was started with: its environment and the working directory's `.env`.
+    #[must_use]
+    pub fn from_process() -> Self {
+        match std::env::current_dir() {
+            Ok(dir) => Self::assemble(dir, std::env::vars_os(), Machine::measure()),
+            Err(error) => {
+                // The root stands in, so that the other mistakes can be reported as well.
+                let mut source = Self::empty(PathBuf::from("/"), Machine::measure());
+                source.mistakes.push(Mistake {
+                    subject: "The working directory".to_owned(),
+                    found: format!("it cannot be determined ({error})"),
+                    advice: "Change into a directory that exists and start again".to_owned(),
+                });
+                std::env::vars_os().for_each(|(name, value)| source.add(&name, &value));
+                source
+            }
+        }
+    }
+
+    /// Exactly `pairs`, as if they were the environment, with relative paths starting at
+    /// `working_dir` (itself absolute); no `.env` is read. For tests and for embedding.
+    #[must_use]
+    pub fn from_pairs(working_dir: impl Into<PathBuf>, pairs: &[(&str, &str)]) -> Self {
+        let mut source = Self::empty(working_dir.into(), Machine::measure());
+        for (name, value) in pairs {
+            source.add(OsStr::new(name), OsStr::new(value));
+        }
+        source
+    }
+
+    /// The same source on another machine, for the defaults that depend on cores and memory.
+    #[must_use]
+    pub const fn on(mut self, machine: Machine) -> Self {
+        self.machine = machine;
+        self
+    }
+
+    /// `environment` over the `.env` in `working_dir`.
+    pub(super) fn assemble(
+        working_dir: PathBuf,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+        machine: Machine,
+    ) -> Self {
+        let mut source = Self::empty(working_dir, machine);
+        for (name, value) in environment {
+            source.add(&name, &value);
+        }
+        let file = dotenv::read(&source.working_dir.join(".env"));
+        source.mistakes.extend(file.mistakes);
+        for (name, value) in file.values {
+            if is_ours(&name) && !value.expose().is_empty() {
+                source.typed.entry(name).or_insert(Typed { value, origin: Origin::DotEnv });
+            }
+        }
+        source
+    }
+
+    const fn empty(working_dir: PathBuf, machine: Machine) -> Self {
+        Self { typed: BTreeMap::new(), mistakes: Vec::new(), working_dir, machine }
+    }
+
+    /// Takes over one environment variable, if it is ours and not empty.
+    fn add(&mut self, name: &OsStr, value: &OsStr) {
+        let name = name.to_string_lossy();
+        if !is_ours(&name) || value.is_empty() {
+            return;
+        }
+        match value.to_str() {
+            Some(text) => {
+                let value = Secret::new(text.to_owned());
+                self.typed.insert(name.into_owned(), Typed { value, origin: Origin::Environment });
+            }
+            None => self.mistakes.push(Mistake {
+                subject: name.into_owned(),
+                found: "found bytes in the environment that are not UTF-8".to_owned(),
+                advice: "Type the value as UTF-8 text".to_owned(),
+            }),
+        }
+    }
+
+    /// `path` made absolute: relative to the working directory, `.` parts dropped. `..` stays,
+    /// because only the file system knows what it means behind a symbolic link.
+    pub(super) fn absolute(&self, path: &str) -> PathBuf {
+        self.working_dir.join(Path::new(path)).components().collect()
+    }
+}
+
+/// Whether a name claims to be one of our settings. Kubernetes injects `SIGNET_SERVICE_*` and
+/// `SIGNET_PORT*` for a service called `signet`; `SIGNET_TEST_*` belongs to the test suite.
+fn is_ours(name: &str) -> bool {
+    name.strip_prefix("SIGNET_").is_some_and(|rest| {
+        !["TEST_", "SERVICE_", "PORT"].iter().any(|foreign| rest.starts_with(foreign))
+    })
+}

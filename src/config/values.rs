@@ -1,0 +1,80 @@
+//! The shapes of those settings that are more than a number, a text or a length of time.
+//!
+//! Owns plain data only. How a text becomes one of these is decided in the parsing modules.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::base::Secret;
+use crate::text_enum;
+
+text_enum! {
+    /// Who may create an account through `POST /v1/register`.
+    pub enum Registration {
+        /// Nobody; administrators create users.
+        Closed = "closed",
+        /// Anybody who can reach the server.
+        Open = "open",
+    }
+}
+
+text_enum! {
+    /// How log lines look.
+    pub enum LogFormat {
+        /// Pretty on a terminal, JSON otherwise.
+        Auto = "auto",
+        /// For people.
+        Pretty = "pretty",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+/// Which database holds the state.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A SQLite file, by its absolute path.
+    Sqlite(PathBuf),
+    /// A PostgreSQL connection URL; secret because it may hold a password.
+    Postgres(Secret<String>),
+}
+
+/// Where metrics are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsListen {
+    /// Nobody chose: try this address, and do without metrics when it is busy.
+    Default(SocketAddr),
+    /// Chosen: a busy address is an error.
+    Set(SocketAddr),
+    /// Nowhere.
+    Off,
+}
+
+/// The cost of one argon2id hash (RFC 9106 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argon2Cost {
+    /// Memory in KiB, at least 8 for each lane.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Lanes.
+    pub parallelism: u32,
+}
+
+/// The first administrator, used only while none has ever existed.
+#[derive(Debug, Clone)]
+pub struct BootstrapAdmin {
+    /// The login as typed; the rules for logins are applied where the user is created.
+    pub login: String,
+    /// The password as typed; the rules for passwords are applied where the user is created.
+    pub password: Secret<String>,
+}
+
+/// Absolute paths of the PEM files TLS is served with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate chain, leaf first.
+    pub cert: PathBuf,
+    /// The private key of the leaf.
+    pub key: PathBuf,
+}

@@ -1,0 +1,53 @@
+//! Hashes and keyed hashes with one purpose each.
+//!
+//! Owns domain separation: every key is derived for, or every input begins with, what it is for.
+
+use aws_lc_rs::{constant_time, digest, hmac};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::base::token::TokenHash;
+
+/// SHA-256 of a high-entropy secret: the form in which it may be stored and looked up.
+///
+/// Only for secrets of 128 random bits and more; passwords go through `crypto::password`.
+#[must_use]
+pub fn token_hash(secret: &str) -> TokenHash {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref());
+    TokenHash::from_digest(hash)
+}
+
+/// SHA-256 of `bytes` in base64url, as entity tags and thumbprints use it.
+#[must_use]
+pub fn sha256_base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, bytes))
+}
+
+/// Whether two byte strings are equal, in a time that depends on their lengths only.
+#[must_use]
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(a, b).is_ok()
+}
+
+/// A keyed hash under which logins and networks are counted, so that the database of a stranger
+/// does not tell whose log-ins failed.
+pub struct PseudonymKey(hmac::Key);
+
+impl PseudonymKey {
+    pub(super) fn new(key: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    /// The pseudonym of `parts` for `purpose`. Parts are length-prefixed: no two lists collide.
+    #[must_use]
+    pub fn of(&self, purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(purpose.as_bytes());
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        context.sign().as_ref().to_vec()
+    }
+}

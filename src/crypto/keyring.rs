@@ -1,0 +1,146 @@
+//! The signing keys in force, parsed, and what is published of them, rendered.
+//!
+//! Owns the immutable snapshot every request signs, verifies and publishes from. Does not decide
+//! which key is in which state; `domain::signing_key` does.
+
+use std::collections::HashMap;
+
+use crate::base::Timestamp;
+use crate::domain::claims::{ACCESS_TOKEN_TYPE, AccessClaims, VerifiedClaims};
+use crate::domain::signing_key::{KeyState, SigningAlg};
+use crate::domain::stop::Fault;
+
+use super::digest::sha256_base64url;
+use super::jwk::PublicJwk;
+use super::jwt::{Expected, Signer, SigningKey, UnverifiedHeader, VerifyingKey};
+
+/// A key with its state.
+pub struct StatedKey {
+    /// The parsed key.
+    pub key: SigningKey,
+    /// Where it stands in its life.
+    pub state: KeyState,
+}
+
+/// Bytes that are published under an entity tag.
+#[derive(Clone)]
+pub struct Document {
+    /// The body.
+    pub body: Vec<u8>,
+    /// The strong entity tag with its quotes (RFC 9110 §8.8.3).
+    pub etag: String,
+}
+
+impl Document {
+    /// Names `body` by its hash.
+    #[must_use]
+    pub fn new(body: Vec<u8>) -> Self {
+        let etag = format!("\"{}\"", sha256_base64url(&body));
+        Self { body, etag }
+    }
+}
+
+/// The keys in force.
+pub struct Keyring {
+    signers: HashMap<SigningAlg, Signer>,
+    verifiers: HashMap<String, VerifyingKey>,
+    default_alg: SigningAlg,
+    /// The JWKS (RFC 7517 §5), rendered once.
+    pub jwks: Document,
+}
+
+/// Why a bearer token is not good at our own endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenProblem {
+    /// Anything but the next.
+    Invalid,
+    /// Genuine and ours, but its time is over.
+    Expired,
+}
+
+impl Keyring {
+    /// Builds the snapshot: active keys first in the JWKS, the default algorithm before the other.
+    ///
+    /// # Errors
+    /// When no active key of the default algorithm is among them.
+    pub fn new(mut keys: Vec<StatedKey>, default_alg: SigningAlg) -> Result<Self, Fault> {
+        keys.retain(|key| key.state.is_public());
+        keys.sort_by_key(|key| (key.state != KeyState::Active, key.key.alg != default_alg));
+        let mut entries = Vec::new();
+        let mut verifiers = HashMap::new();
+        let mut signers = HashMap::new();
+        for StatedKey { key, state } in keys {
+            entries.push(key.public.entry(&key.kid, key.alg));
+            verifiers.insert(key.kid.clone(), VerifyingKey::new(key.alg, &key.public)?);
+            if state == KeyState::Active {
+                signers.entry(key.alg).or_insert_with(|| Signer::new(key, ACCESS_TOKEN_TYPE));
+            }
+        }
+        if !signers.contains_key(&default_alg) {
+            return Err(Fault::internal("no active signing key of the default algorithm"));
+        }
+        let body = serde_json::to_vec(&serde_json::json!({ "keys": entries }))
+            .map_err(|error| Fault::internal("writing the JWKS").because(error))?;
+        Ok(Self { signers, verifiers, default_alg, jwks: Document::new(body) })
+    }
+
+    /// Signs an access token with the default algorithm.
+    ///
+    /// # Errors
+    /// Only when the crypto library fails.
+    pub fn sign_access(&self, claims: &AccessClaims<'_>) -> Result<String, Fault> {
+        self.signers
+            .get(&self.default_alg)
+            .ok_or_else(|| Fault::internal("no active signing key"))?
+            .sign(claims)
+    }
+
+    /// Checks an access token of ours for `audience` at `now`, without leeway: the clock that
+    /// checks it is the clock that made it.
+    ///
+    /// # Errors
+    /// An expired token is told apart so that log-out can accept it.
+    pub fn verify_access(
+        &self,
+        token: &str,
+        issuer: &str,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedClaims, (TokenProblem, Option<VerifiedClaims>)> {
+        let invalid = || (TokenProblem::Invalid, None);
+        let header = UnverifiedHeader::read(token).ok_or_else(invalid)?;
+        let key = self.verifiers.get(&header.kid).ok_or_else(invalid)?;
+        let expected = Expected { issuer, audience, typ: ACCESS_TOKEN_TYPE };
+        let claims: VerifiedClaims =
+            key.verify(token, &header, &expected).ok_or_else(invalid)?;
+        if claims.exp <= now.secs() {
+            return Err((TokenProblem::Expired, Some(claims)));
+        }
+        Ok(claims)
+    }
+
+    /// Signs and verifies once, for readiness.
+    #[must_use]
+    pub fn works(&self, issuer: &str, now: Timestamp) -> bool {
+        let claims = serde_json::json!({
+            "iss": issuer, "aud": issuer, "sub": "ready", "sid": "ready", "scope": "",
+            "iat": now.secs(), "exp": now.secs() + 1,
+        });
+        let Some(signer) = self.signers.get(&self.default_alg) else { return false };
+        signer
+            .sign(&claims)
+            .is_ok_and(|token| self.verify_access(&token, issuer, issuer, now).is_ok())
+    }
+
+    /// The public half of the key named `kid`.
+    #[must_use]
+    pub fn has(&self, kid: &str) -> bool {
+        self.verifiers.contains_key(kid)
+    }
+}
+
+/// What is stored of a key in the clear.
+#[must_use]
+pub fn public_json(public: &PublicJwk) -> String {
+    serde_json::to_string(public).unwrap_or_default()
+}

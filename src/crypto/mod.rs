@@ -1,0 +1,20 @@
+//! Mechanisms of cryptography: sealing, MACs, signatures, password hashes.
+//!
+//! Owns every use of the crypto libraries. Makes no decision: whether a token may be issued or a
+//! password is good enough is the domain's business.
+
+pub mod digest;
+pub mod jwk;
+pub mod jwt;
+pub mod keyring;
+pub mod password;
+pub mod random;
+pub mod refresh_token;
+pub mod seal;
+
+use crate::domain::stop::Fault;
+
+/// Turns an opaque library error into a fault.
+fn fault(doing: &'static str) -> impl FnOnce(aws_lc_rs::error::Unspecified) -> Fault {
+    move |_| Fault::internal(doing)
+}

@@ -1,0 +1,130 @@
+//! Encryption at rest: everything secret in the database is sealed under the master key.
+//!
+//! Owns the sealed form: version 1 ‖ nonce 12 ‖ AES-256-GCM-SIV ciphertext and tag. The key is
+//! derived from the master key with HKDF-SHA-256; what a sealed value is for is bound as
+//! associated data, so that one cannot be passed off as another.
+
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hkdf;
+use zeroize::Zeroizing;
+
+use crate::base::Secret;
+use crate::domain::stop::Fault;
+
+use super::digest::PseudonymKey;
+use super::fault;
+
+const VERSION: u8 = 1;
+const NONCE: usize = 12;
+
+/// The key everything is sealed under, derived from the master key.
+pub struct SealKey {
+    key: RandomizedNonceKey,
+    pseudonyms: PseudonymKey,
+}
+
+/// The sealed value was made under another master key, for something else, or damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CannotOpen;
+
+impl SealKey {
+    /// Derives the working keys from the 32-byte master key.
+    ///
+    /// # Errors
+    /// Only when the crypto library fails.
+    pub fn derive(master: &Secret<[u8; 32]>) -> Result<Self, Fault> {
+        let seal = expand(master, b"signet/seal/v1")?;
+        let pseudonyms = expand(master, b"signet/pseudonyms/v1")?;
+        let key = RandomizedNonceKey::new(&AES_256_GCM_SIV, &*seal)
+            .map_err(fault("deriving the sealing key"))?;
+        Ok(Self { key, pseudonyms: PseudonymKey::new(&pseudonyms) })
+    }
+
+    /// The keyed hash for pseudonyms.
+    #[must_use]
+    pub const fn pseudonyms(&self) -> &PseudonymKey {
+        &self.pseudonyms
+    }
+
+    /// Seals `plain` for `purpose`.
+    ///
+    /// # Errors
+    /// Only when the crypto library fails.
+    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut body = plain.to_vec();
+        let nonce = self
+            .key
+            .seal_in_place_append_tag(Aad::from(purpose.as_bytes()), &mut body)
+            .map_err(fault("sealing a value"))?;
+        let mut sealed = Vec::with_capacity(1 + NONCE + body.len());
+        sealed.push(VERSION);
+        sealed.extend_from_slice(nonce.as_ref());
+        sealed.extend_from_slice(&body);
+        Ok(sealed)
+    }
+
+    /// Opens what [`seal`](Self::seal) made for the same purpose.
+    ///
+    /// # Errors
+    /// [`CannotOpen`] without saying why; there is nothing to learn from a forgery.
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+        let (&version, rest) = sealed.split_first().ok_or(CannotOpen)?;
+        let (nonce, body) = rest.split_first_chunk::<NONCE>().ok_or(CannotOpen)?;
+        if version != VERSION {
+            return Err(CannotOpen);
+        }
+        let mut body = Zeroizing::new(body.to_vec());
+        let length = self
+            .key
+            .open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(purpose.as_bytes()),
+                &mut body,
+            )
+            .map_err(|_| CannotOpen)?
+            .len();
+        body.truncate(length);
+        Ok(body)
+    }
+}
+
+struct Length32;
+
+impl hkdf::KeyType for Length32 {
+    fn len(&self) -> usize {
+        32
+    }
+}
+
+fn expand(master: &Secret<[u8; 32]>, purpose: &[u8]) -> Result<Zeroizing<[u8; 32]>, Fault> {
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"signet").extract(master.expose());
+    let mut key = Zeroizing::new([0; 32]);
+    prk.expand(&[purpose], Length32)
+        .and_then(|okm| okm.fill(&mut *key))
+        .map_err(fault("deriving a key from the master key"))?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opens_only_with_the_same_key_and_purpose() {
+        let one = SealKey::derive(&Secret::new([1; 32])).unwrap();
+        let two = SealKey::derive(&Secret::new([2; 32])).unwrap();
+        let sealed = one.seal("signing key k1", b"private").unwrap();
+        assert_eq!(one.open("signing key k1", &sealed).unwrap().as_slice(), b"private");
+        assert!(one.open("signing key k2", &sealed).is_err());
+        assert!(two.open("signing key k1", &sealed).is_err());
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            assert!(one.open("signing key k1", &damaged).is_err(), "byte {at}");
+        }
+        for length in 0..sealed.len() {
+            assert!(one.open("signing key k1", &sealed[..length]).is_err());
+        }
+        assert_ne!(sealed, one.seal("signing key k1", b"private").unwrap());
+    }
+}

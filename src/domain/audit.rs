@@ -1,0 +1,130 @@
+//! Audit events: what somebody will want to know later.
+//!
+//! Owns the list of events and what one holds. One value writes the row, the metric and the log
+//! line. Never holds a password, a token or a login: ids only.
+
+use std::net::IpAddr;
+
+use crate::base::id::{SessionId, UserId};
+use crate::text_enum;
+
+text_enum! {
+    /// What happened. The texts are stable.
+    pub enum EventKind {
+        /// Somebody logged in.
+        LoginSucceeded = "login.succeeded",
+        /// Somebody failed to; folded into one row a minute for each login and address.
+        LoginFailed = "login.failed",
+        /// Too many tries; folded likewise.
+        LoginThrottled = "login.throttled",
+        /// A session was ended by its owner.
+        SessionEnded = "session.ended",
+        /// All sessions of a user, or all others, were ended.
+        SessionsEnded = "sessions.ended",
+        /// A lost answer was made good with a sibling token.
+        RefreshSuperseded = "refresh.superseded",
+        /// A used-up refresh token was presented; the session is over.
+        RefreshReuseDetected = "refresh.reuse_detected",
+        /// A refresh token from the future was presented; the session is over.
+        RefreshRollbackDetected = "refresh.rollback_detected",
+        /// A user was made.
+        UserCreated = "user.created",
+        /// A user's profile or role changed.
+        UserUpdated = "user.updated",
+        /// A user was disabled.
+        UserDisabled = "user.disabled",
+        /// A user was enabled again.
+        UserEnabled = "user.enabled",
+        /// A user was deleted.
+        UserDeleted = "user.deleted",
+        /// A password was changed or set.
+        PasswordChanged = "password.changed",
+        /// The first administrator was made.
+        SetupCompleted = "setup.completed",
+        /// An API was registered.
+        ApiCreated = "api.created",
+        /// An API was deleted.
+        ApiDeleted = "api.deleted",
+    }
+}
+
+text_enum! {
+    /// Through which door something was done.
+    pub enum Via {
+        /// The HTTP API.
+        Http = "http",
+        /// The command line on the machine itself.
+        Cli = "cli",
+        /// Signet itself.
+        System = "system",
+    }
+}
+
+/// Who does something, and from where: comes with every request.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The acting user, if known.
+    pub actor: Option<UserId>,
+    /// The door.
+    pub via: Via,
+    /// The peer address.
+    pub address: Option<IpAddr>,
+    /// The request's id, to find the log lines.
+    pub request_id: String,
+}
+
+impl Origin {
+    /// The command line of this machine.
+    #[must_use]
+    pub const fn cli() -> Self {
+        Self { actor: None, via: Via::Cli, address: None, request_id: String::new() }
+    }
+
+    /// Signet itself.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self { actor: None, via: Via::System, address: None, request_id: String::new() }
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// What.
+    pub kind: EventKind,
+    /// To whom, if it concerns a user.
+    pub subject: Option<UserId>,
+    /// To which session, if it concerns one.
+    pub session: Option<SessionId>,
+    /// A stable word that tells variants of the kind apart, or an API identifier.
+    pub detail: Option<String>,
+}
+
+impl Event {
+    /// An event that concerns nobody in particular.
+    #[must_use]
+    pub const fn new(kind: EventKind) -> Self {
+        Self { kind, subject: None, session: None, detail: None }
+    }
+
+    /// Names the user it concerns.
+    #[must_use]
+    pub const fn about(mut self, user: UserId) -> Self {
+        self.subject = Some(user);
+        self
+    }
+
+    /// Names the session it concerns.
+    #[must_use]
+    pub const fn in_session(mut self, session: SessionId) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}

@@ -1,0 +1,376 @@
+//! Login names: what somebody types to say who they are.
+//!
+//! Owns which texts are logins, the one normal form two spellings of a login share, and which two
+//! logins look too much alike to live side by side. Must not know how logins are stored or what an
+//! e-mail is sent to: only the login as its owner typed it at registration is ever an address.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
+use precis_core::profile::{Profile, Rules, stabilize};
+use precis_core::{Error as PrecisError, IdentifierClass, StringClass};
+use precis_profiles::UsernameCaseMapped;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
+use unicode_security::skeleton;
+
+use crate::text_enum;
+
+/// The most bytes a login may have, as typed and in normal form: the longest path of an e-mail
+/// address (RFC 5321 §4.5.3.1.3, without its angle brackets).
+pub const MAX_LOGIN_BYTES: usize = 254;
+
+/// The most characters a username may have, in normal form.
+pub const MAX_USERNAME_CHARS: usize = 64;
+
+/// The most bytes the part before the `@` may have, in normal form (RFC 5321 §4.5.3.1.1).
+pub const MAX_LOCAL_PART_BYTES: usize = 64;
+
+/// ASCII that separates addresses, quotes, or comments in mail headers (RFC 5322 §3.2.3): a login
+/// with any of it could be read as two addresses, or as another one, by whoever sends mail.
+const FORBIDDEN: &[char] = &[',', ';', '\\', '"', '<', '>', '(', ')', '[', ']', ':'];
+
+text_enum! {
+    /// Why a text is no login.
+    pub enum LoginError {
+        /// Nothing is left once outer spaces are gone.
+        Empty = "empty",
+        /// More than [`MAX_LOGIN_BYTES`], or a part of it over its own limit.
+        TooLong = "too_long",
+        /// White space inside, a line break, a control character, or a character nobody can see.
+        HiddenCharacter = "hidden_character",
+        /// A visible character that logins cannot have.
+        ForbiddenCharacter = "forbidden_character",
+        /// A dot at the start or the end, or two in a row before the `@`.
+        MisplacedDot = "misplaced_dot",
+        /// Left-to-right and right-to-left writing mixed, or a text without a stable normal form.
+        MixedDirection = "mixed_direction",
+        /// More than one `@`, also in its wide form.
+        SeveralAts = "several_ats",
+        /// Nothing before the `@`.
+        EmptyLocalPart = "empty_local_part",
+        /// What follows the `@` is no domain name.
+        InvalidDomain = "invalid_domain",
+        /// What follows the `@` is an IP address.
+        AddressLiteral = "address_literal",
+    }
+}
+
+impl LoginError {
+    /// The stable code of this refusal, for answers and tests.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        self.as_str()
+    }
+
+    /// One English sentence that says what to change; it never holds what was typed.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::Empty => "Type a login: a username or an e-mail address.",
+            Self::TooLong => {
+                "A login has at most 254 bytes, and at most 64 characters before the @ sign."
+            }
+            Self::HiddenCharacter => {
+                "A login cannot contain spaces, line breaks, control or invisible characters."
+            }
+            Self::ForbiddenCharacter => "The login contains a character that logins cannot have.",
+            Self::MisplacedDot => {
+                "A login cannot start or end with a dot, nor have two in a row before the @ sign."
+            }
+            Self::MixedDirection => {
+                "A login cannot mix left-to-right and right-to-left writing in one part."
+            }
+            Self::SeveralAts => "A login has at most one @ sign: give one single address.",
+            Self::EmptyLocalPart => "Something must stand before the @ sign.",
+            Self::InvalidDomain => "What follows the @ sign is not a valid domain name.",
+            Self::AddressLiteral => {
+                "What follows the @ sign must be a domain name, not an IP address."
+            }
+        }
+    }
+}
+
+impl std::error::Error for LoginError {}
+
+/// A login that was found acceptable: a username, or an e-mail address.
+#[derive(Clone)]
+pub struct Login {
+    raw: String,
+    key: String,
+    skeleton: String,
+    /// Where the `@` stands in `key`, if this is an e-mail address.
+    at: Option<usize>,
+    is_ascii: bool,
+}
+
+impl Login {
+    /// Reads what somebody typed.
+    ///
+    /// A text with an `@` is an e-mail address, everything else a username; there is no way to
+    /// escape an `@`, since two readings of one text are two accounts for one person. Usernames
+    /// and local parts go through the profile `UsernameCaseMapped` (RFC 8265 §3.3) and full case
+    /// folding, domains through UTS #46 into lower-case A-labels.
+    ///
+    /// # Errors
+    /// A [`LoginError`] that says what is wrong without repeating the text.
+    pub fn parse(raw: &str) -> Result<Self, LoginError> {
+        // First of all, so that nobody makes us normalise a megabyte.
+        if raw.len() > MAX_LOGIN_BYTES {
+            return Err(LoginError::TooLong);
+        }
+        // Only U+0020 is a slip of the keyboard. Other white space at the edges comes from header
+        // injection or pasting, and stripping it would hide that.
+        let raw = raw.trim_matches(' ');
+        if raw.is_empty() {
+            return Err(LoginError::Empty);
+        }
+        refuse_hidden(raw)?;
+
+        // Wide forms become what they look like before the `@` is searched: U+FF20 must not hide it.
+        let mapped =
+            UsernameCaseMapped::new().width_mapping_rule(raw).map_err(|e| precis_error(&e))?;
+        let parts = match mapped.split_once('@') {
+            None => Parts::username(&mapped)?,
+            Some((_, domain)) if domain.contains('@') => return Err(LoginError::SeveralAts),
+            Some((local, domain)) => Parts::email(local, domain)?,
+        };
+        if parts.key.len() > MAX_LOGIN_BYTES {
+            return Err(LoginError::TooLong);
+        }
+        Ok(Self {
+            raw: raw.to_owned(),
+            skeleton: undotted(skeleton(&parts.visible)),
+            is_ascii: parts.visible.is_ascii(),
+            at: parts.at,
+            key: parts.key,
+        })
+    }
+
+    /// The login as typed, without outer spaces: what is shown, and what mail goes to.
+    #[must_use]
+    pub fn raw(&self) -> &str {
+        &self.raw
+    }
+
+    /// The normal form: unique among all users, and what a login is looked up by.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What the normal form looks like (UTS #39 §4), its domain read in Unicode.
+    ///
+    /// Only for comparison with other skeletons: it is no login and must not be shown. It is kept
+    /// for ASCII logins too, because a later look-alike is compared with it.
+    #[must_use]
+    pub fn skeleton(&self) -> &str {
+        &self.skeleton
+    }
+
+    /// Whether the normal form has ASCII characters only, its domain read in Unicode: a Cyrillic
+    /// domain does not become ASCII by being written as an A-label.
+    #[must_use]
+    pub const fn is_ascii(&self) -> bool {
+        self.is_ascii
+    }
+
+    /// Whether this is an e-mail address; otherwise it is a username.
+    #[must_use]
+    pub const fn is_email(&self) -> bool {
+        self.at.is_some()
+    }
+
+    /// The normal form of the part before the `@` of an e-mail address.
+    #[must_use]
+    pub fn local_part(&self) -> Option<&str> {
+        self.at.and_then(|at| self.key.get(..at))
+    }
+
+    /// Whether `self` and `other` cannot both be accounts: they are the same login, or they look
+    /// the same and at least one of them goes beyond ASCII.
+    ///
+    /// Two ASCII logins are compared by normal form only. Their look-alikes (`user10`, `userlO`)
+    /// are ordinary names that people already have, and anybody can type them apart.
+    #[must_use]
+    pub fn conflicts_with(&self, other: &Self) -> bool {
+        self.key == other.key
+            || (self.skeleton == other.skeleton && !(self.is_ascii && other.is_ascii))
+    }
+}
+
+impl fmt::Debug for Login {
+    // A login may be an e-mail address, and debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login([..])")
+    }
+}
+
+/// A login in normal form, and the same text as a reader sees it.
+struct Parts {
+    key: String,
+    visible: String,
+    at: Option<usize>,
+}
+
+impl Parts {
+    fn username(text: &str) -> Result<Self, LoginError> {
+        let key = normal_form(text)?;
+        // Usernames stand in paths (`/v1/admin/users/…`); in an address a slash is ordinary.
+        if key.contains('/') {
+            return Err(LoginError::ForbiddenCharacter);
+        }
+        if key.chars().count() > MAX_USERNAME_CHARS {
+            return Err(LoginError::TooLong);
+        }
+        Ok(Self { visible: key.clone(), key, at: None })
+    }
+
+    fn email(local: &str, domain: &str) -> Result<Self, LoginError> {
+        if local.is_empty() {
+            return Err(LoginError::EmptyLocalPart);
+        }
+        let local = normal_form(local)?;
+        if local.len() > MAX_LOCAL_PART_BYTES {
+            return Err(LoginError::TooLong);
+        }
+        // RFC 5322 §3.2.3 (dot-atom); some providers deliver `a..b@` to the mailbox of `a.b@`.
+        if local.contains("..") {
+            return Err(LoginError::MisplacedDot);
+        }
+        let (ascii, unicode) = domain_forms(domain)?;
+        Ok(Self {
+            key: format!("{local}@{ascii}"),
+            visible: format!("{local}@{unicode}"),
+            at: Some(local.len()),
+        })
+    }
+}
+
+/// Refuses white space, control characters and everything that has no glyph.
+///
+/// RFC 8265 lets joiners stand where a script needs them, and UTS #46 silently drops others. Both
+/// leave two texts on the screen that nobody can tell apart, so all of them are refused alike.
+fn refuse_hidden(text: &str) -> Result<(), LoginError> {
+    let hidden = |c: char| {
+        // A skeleton leaves out exactly the default ignorable characters (UTS #39 §4), so asking
+        // it keeps their table in the crate that follows Unicode, instead of a copy here.
+        let ignorable = |c: char| skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
+        c.is_control() || c.is_whitespace() || (!c.is_ascii() && ignorable(c))
+    };
+    if text.chars().any(hidden) { Err(LoginError::HiddenCharacter) } else { Ok(()) }
+}
+
+/// The normal form of a username or a local part that is not empty.
+fn normal_form(text: &str) -> Result<String, LoginError> {
+    let profile = UsernameCaseMapped::new();
+    // Until nothing changes any more (RFC 8264 §7), so that a key is its own key.
+    let key = stabilize(text, |s| {
+        let mapped = profile.enforce(s)?;
+        profile.enforce(folded(&mapped)).map(|folded| Cow::Owned(folded.into_owned()))
+    })
+    .map_err(|e| precis_error(&e))?;
+    // After the mapping: `，` has become `,` only there.
+    if key.contains(FORBIDDEN) {
+        return Err(LoginError::ForbiddenCharacter);
+    }
+    if key.starts_with('.') || key.ends_with('.') {
+        return Err(LoginError::MisplacedDot);
+    }
+    Ok(key.into_owned())
+}
+
+/// Full case folding of a text that is in lower case already.
+///
+/// RFC 8265 stops at lower case, which keeps `ς` apart from `σ` and `ß` from `ss`: the same name
+/// typed with caps lock would be another account. Going through upper case and back is the full
+/// folding of Unicode §3.13, but for `ı`, whose upper case is the `I` of another letter; that
+/// pair is left to the skeleton, which refuses the second account without merging the two.
+fn folded(lower: &str) -> String {
+    let mut text = String::with_capacity(lower.len());
+    for c in lower.chars() {
+        if c.is_ascii() || c == 'ı' {
+            text.push(c);
+        } else {
+            text.extend(c.to_uppercase().flat_map(char::to_lowercase));
+        }
+    }
+    text
+}
+
+/// A domain as lower-case A-labels, and the same in Unicode.
+fn domain_forms(domain: &str) -> Result<(String, String), LoginError> {
+    if domain.starts_with('[') {
+        return Err(LoginError::AddressLiteral);
+    }
+    // UTS #46 maps before it normalises, so that two canonically equivalent spellings can come out
+    // as two names (`ᾳ` with another mark on it): give it one spelling.
+    let domain: String = domain.nfc().collect();
+    let uts46 = Uts46::new();
+    // `Hyphens::Check` would refuse names that exist (`ab--cd`); RFC 5321 forbids only the edges.
+    let hyphens = Hyphens::CheckFirstLast;
+    let ascii = uts46
+        .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, hyphens, DnsLength::Verify)
+        .map_err(|_| LoginError::InvalidDomain)?;
+    if ends_in_number(&ascii) {
+        return Err(LoginError::AddressLiteral);
+    }
+    let (unicode, valid) = uts46.to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, hyphens);
+    valid.map_err(|_| LoginError::InvalidDomain)?;
+    // UTS #46 still lets symbols through that IDNA 2008, and with it internationalised mail
+    // (RFC 6531 §3.2), does not know: emoji, and blanks such as U+2800. An A-label may also hide
+    // a joiner that was not there when the typed text was looked at.
+    refuse_hidden(&unicode)?;
+    let class = IdentifierClass::default();
+    if unicode.split('.').any(|label| class.allows(label).is_err()) {
+        return Err(LoginError::InvalidDomain);
+    }
+    let unicode = unicode.into_owned();
+    Ok((ascii.into_owned(), unicode))
+}
+
+/// Whether resolvers would read this domain as an IPv4 address, in any of its spellings
+/// (`127.1`, `0x7f.1`): its last label is a number.
+fn ends_in_number(domain: &str) -> bool {
+    let last = domain.rsplit('.').next().unwrap_or(domain);
+    last.bytes().all(|b| b.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Drops the dot above from every `i` and `j`, which have one of their own.
+///
+/// `İ` in lower case is `i` and U+0307, which looks like `i` but has another skeleton: the table
+/// of confusables does not know soft dots. Marks below the letter may stand in between.
+fn undotted(skeleton: impl Iterator<Item = char>) -> String {
+    const DOT_ABOVE: char = '\u{307}';
+    const ABOVE: u8 = 230;
+    let mut soft_dotted = false;
+    skeleton
+        .filter(|&c| {
+            if soft_dotted && c == DOT_ABOVE {
+                return false;
+            }
+            soft_dotted = match canonical_combining_class(c) {
+                0 => matches!(c, 'i' | 'j'),
+                class => soft_dotted && class != ABOVE,
+            };
+            true
+        })
+        .collect()
+}
+
+/// Says which rule of the profile a text broke.
+fn precis_error(error: &PrecisError) -> LoginError {
+    match error {
+        // A character, or one that is allowed only in another context (RFC 8264 §4.2).
+        PrecisError::BadCodepoint(_) | PrecisError::Unexpected(_) => LoginError::ForbiddenCharacter,
+        // The texts here are never empty, so this is the bidi rule or an unstable form.
+        PrecisError::Invalid => LoginError::MixedDirection,
+    }
+}
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

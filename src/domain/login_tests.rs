@@ -1,0 +1,426 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn login(raw: &str) -> Login {
+    Login::parse(raw).unwrap_or_else(|e| panic!("{raw:?} refused: {e}"))
+}
+
+fn refusal(raw: &str) -> LoginError {
+    match Login::parse(raw) {
+        Ok(login) => panic!("{raw:?} accepted as {:?}", login.key()),
+        Err(error) => error,
+    }
+}
+
+/// The cases in which one person could otherwise come by two accounts.
+#[test]
+fn other_spellings_are_the_same_account() {
+    for spelling in [
+        "Alice@Ex.com",
+        "ALICE@EX.COM",
+        " alice@ex.com",
+        "alice@ex.com ",
+        "ａlice@ex.com",
+        "ＡＬＩＣＥ@ｅｘ.ｃｏｍ",
+        "alice＠ex.com",
+        "alice@ex。com",
+        "alice@ⓔx.com",
+    ] {
+        assert_eq!(login(spelling).key(), "alice@ex.com", "{spelling:?}");
+    }
+    for spelling in ["alice", "Alice", "ALICE", "ａlice", "ＡＬＩＣＥ", "  alice  "] {
+        assert_eq!(login(spelling).key(), "alice", "{spelling:?}");
+    }
+    assert_eq!(login("Zoe\u{308}").key(), login("ZOË").key());
+    assert_eq!(login("ｶﾞﾗ").key(), login("ガラ").key());
+    assert_eq!(login("ΟΔΥΣΣΕΥΣ").key(), login("οδυσσευς").key());
+    assert_eq!(login("a@ᾳ\u{94d}").key(), login("a@α\u{94d}\u{345}").key());
+    assert_eq!(login("STRASSE").key(), login("straße").key());
+    assert_eq!(login("STRAẞE").key(), login("straße").key());
+}
+
+#[test]
+fn what_could_be_two_readings_is_refused() {
+    use LoginError::*;
+    for (raw, error) in [
+        ("", Empty),
+        ("   ", Empty),
+        ("a@b@c", SeveralAts),
+        ("a＠b@c", SeveralAts),
+        ("a@x,b@y", SeveralAts),
+        ("@@", SeveralAts),
+        ("a,b@y", ForbiddenCharacter),
+        ("a，b@y", ForbiddenCharacter),
+        ("alice@ex.com\n", HiddenCharacter),
+        ("alice@ex.com\r\nBcc: eve@ex.com", HiddenCharacter),
+        ("alice\0", HiddenCharacter),
+        ("alice\u{7f}", HiddenCharacter),
+        ("alice\u{85}", HiddenCharacter),
+        ("\talice", HiddenCharacter),
+        ("alice\u{a0}", HiddenCharacter),
+        ("\u{3000}alice", HiddenCharacter),
+        ("al ice", HiddenCharacter),
+        ("alice@ex.com\u{200b}", HiddenCharacter),
+        ("al\u{200b}ice", HiddenCharacter),
+        ("al\u{200d}ice@ex.com", HiddenCharacter),
+        ("alice@e\u{200c}x.com", HiddenCharacter),
+        ("alice@e\u{ad}x.com", HiddenCharacter),
+        ("\u{feff}alice", HiddenCharacter),
+        ("alice\u{fe0f}", HiddenCharacter),
+        ("alice\u{e0061}", HiddenCharacter),
+        ("\u{3164}", HiddenCharacter),
+        ("क\u{94d}\u{200d}ष", HiddenCharacter),
+        ("alice\u{202e}", HiddenCharacter),
+        ("\u{2067}alice\u{2069}@ex.com", HiddenCharacter),
+        ("alice@\u{200f}ex.com", HiddenCharacter),
+        ("שלוםalice", MixedDirection),
+        ("aliceשלום@ex.com", MixedDirection),
+        ("\"alice\"@ex.com", ForbiddenCharacter),
+        ("\"a@b\"@ex.com", SeveralAts),
+        ("alice(home)@ex.com", ForbiddenCharacter),
+        ("<alice@ex.com>", ForbiddenCharacter),
+        ("mailto:alice@ex.com", ForbiddenCharacter),
+        ("al\\ice", ForbiddenCharacter),
+        ("ops/alice", ForbiddenCharacter),
+        ("ops／alice", ForbiddenCharacter),
+        ("alice;", ForbiddenCharacter),
+        ("ﬁn", ForbiddenCharacter),
+        ("al①ce", ForbiddenCharacter),
+        ("alice☃", ForbiddenCharacter),
+        ("ex\u{2800}", ForbiddenCharacter),
+        ("\u{e000}", ForbiddenCharacter),
+        (".alice", MisplacedDot),
+        ("alice.", MisplacedDot),
+        ("alice．", MisplacedDot),
+        (".alice@ex.com", MisplacedDot),
+        ("alice.@ex.com", MisplacedDot),
+        ("a..b@ex.com", MisplacedDot),
+        ("@ex.com", EmptyLocalPart),
+        (" @ex.com", EmptyLocalPart),
+        ("＠ex.com", EmptyLocalPart),
+    ] {
+        assert_eq!(refusal(raw), error, "{raw:?}");
+    }
+}
+
+#[test]
+fn domains_are_names_and_nothing_else() {
+    use LoginError::*;
+    for (raw, error) in [
+        ("alice@", InvalidDomain),
+        ("alice@ex.com.", InvalidDomain),
+        ("alice@ex.com。", InvalidDomain),
+        ("alice@.ex.com", InvalidDomain),
+        ("alice@ex..com", InvalidDomain),
+        ("alice@.", InvalidDomain),
+        ("alice@-ex.com", InvalidDomain),
+        ("alice@ex-.com", InvalidDomain),
+        ("alice@ex_1.com", InvalidDomain),
+        ("alice@ex.com:25", InvalidDomain),
+        ("alice@ex.com,ex.org", InvalidDomain),
+        ("alice@a﹫b", InvalidDomain),
+        ("alice@℀.com", InvalidDomain),
+        ("alice@xn--zzzzzzzz-.com", InvalidDomain),
+        ("alice@xn--a.com", InvalidDomain),
+        ("alice@☃.com", InvalidDomain),
+        ("alice@xn--n3h.com", InvalidDomain),
+        ("alice@ex\u{2800}.com", InvalidDomain),
+        ("alice@אaב.com", InvalidDomain),
+        ("alice@[127.0.0.1]", AddressLiteral),
+        ("alice@[IPv6:::1]", AddressLiteral),
+        ("alice@127.0.0.1", AddressLiteral),
+        ("alice@１２７.１", AddressLiteral),
+        ("alice@①", AddressLiteral),
+        ("alice@2130706433", AddressLiteral),
+        ("alice@0x7f.0X1", AddressLiteral),
+        ("alice@ex.0x", AddressLiteral),
+        ("alice@::1", InvalidDomain),
+    ] {
+        assert_eq!(refusal(raw), error, "{raw:?}");
+    }
+    // An A-label must not smuggle in a joiner; `क्‍ष` is valid IDNA 2008.
+    let joiner =
+        format!("alice@xn--{}.com", idna::punycode::encode_str("क\u{94d}\u{200d}ष").unwrap());
+    assert_eq!(refusal(&joiner), HiddenCharacter);
+
+    assert_eq!(login("root@localhost").key(), "root@localhost");
+    assert_eq!(login("a@1.2.3.com").key(), "a@1.2.3.com");
+    assert_eq!(login("a@ab--cd.com").key(), "a@ab--cd.com");
+    assert_eq!(login("a@BÜCHER.Example").key(), "a@xn--bcher-kva.example");
+    assert_eq!(login("a@XN--BCHER-KVA.example").key(), "a@xn--bcher-kva.example");
+    // Another owner: UTS #46 in its non-transitional form keeps these two domains apart.
+    assert_ne!(login("a@straße.de").key(), login("a@strasse.de").key());
+}
+
+#[test]
+fn look_alikes_cannot_live_side_by_side() {
+    for (one, other) in [
+        ("alice", "ALİCE"),
+        ("alice", "al\u{131}ce"),
+        ("ali\u{323}ce", "ali\u{323}\u{307}ce"),
+        ("john", "j\u{307}ohn"),
+        ("alice@ex.com", "ALİCE@ex.com"),
+        ("mike@ex.com", "m\u{131}ke@ex.com"),
+        ("alice", "\u{430}lice"),
+        ("alice", "alic\u{435}"),
+        ("paypal", "\u{440}\u{430}ypal"),
+        ("scope", "\u{455}\u{441}\u{43e}\u{440}\u{435}"),
+        ("alice@ex.com", "\u{430}lice@ex.com"),
+        ("alice@example.com", "alice@\u{435}xample.com"),
+        ("alice@example.com", "alice@ex\u{430}mple.com"),
+        ("omega", "\u{3bf}mega"),
+    ] {
+        let (one, other) = (login(one), login(other));
+        assert_ne!(one.key(), other.key(), "two accounts are not merged: {}", other.raw());
+        assert!(one.conflicts_with(&other) && other.conflicts_with(&one), "{}", other.raw());
+        assert!(!other.is_ascii(), "{}", other.raw());
+    }
+    // The same Cyrillic domain, typed as an A-label: ASCII on the keyboard, not on the screen.
+    let unicode = login("alice@\u{435}xample.com");
+    let encoded = login(unicode.key());
+    assert!(encoded.raw().is_ascii() && !encoded.is_ascii());
+    assert!(encoded.conflicts_with(&login("alice@example.com")));
+}
+
+#[test]
+fn ascii_logins_are_compared_by_normal_form_only() {
+    for (one, other) in [("user10", "userlO"), ("rn", "m"), ("il", "ll"), ("a@vv.com", "a@w.com")] {
+        let (one, other) = (login(one), login(other));
+        assert!(one.is_ascii() && other.is_ascii());
+        assert!(!one.conflicts_with(&other), "{} {}", one.raw(), other.raw());
+    }
+    assert!(login("userlO").conflicts_with(&login("USERLO")));
+    let (one, other) = (login("user10"), login("us\u{435}r10"));
+    assert!(one.conflicts_with(&other), "one of them is not ASCII: {}", other.skeleton());
+}
+
+#[test]
+fn different_people_keep_their_names() {
+    for (one, other) in [
+        ("alice", "alicia"),
+        ("anna", "anná"),
+        ("müller", "muller"),
+        ("иван", "иванов"),
+        ("שלום", "שלומי"),
+        ("مريم", "محمد"),
+        ("田中", "中田"),
+        ("alice@ex.com", "alice@ex.org"),
+        ("alice", "alice@ex.com"),
+        ("i\u{301}gor", "igor"),
+    ] {
+        assert!(!login(one).conflicts_with(&login(other)), "{one} {other}");
+    }
+    // Right-to-left names, and an address whose two parts run in two directions.
+    assert_eq!(login("שלום").key(), "שלום");
+    assert!(login("שלום@example.com").is_email());
+}
+
+#[test]
+fn ordinary_logins_keep_what_was_typed() {
+    let address = login("  O'Brien+news/eu@Ex.com ");
+    assert_eq!(address.raw(), "O'Brien+news/eu@Ex.com");
+    assert_eq!(address.key(), "o'brien+news/eu@ex.com");
+    assert_eq!(address.local_part(), Some("o'brien+news/eu"));
+    assert!(address.is_email() && address.is_ascii());
+
+    let name = login("Zoë.Smith");
+    assert_eq!((name.raw(), name.key()), ("Zoë.Smith", "zoë.smith"));
+    assert_eq!(name.local_part(), None);
+    assert!(!name.is_email() && !name.is_ascii());
+    assert!(login("ａlice").is_ascii(), "the normal form counts, not the keyboard");
+}
+
+#[test]
+fn lengths_are_exact() {
+    let name = |n: usize| "ж".repeat(n);
+    assert_eq!(login(&name(MAX_USERNAME_CHARS)).key().chars().count(), MAX_USERNAME_CHARS);
+    assert_eq!(refusal(&name(MAX_USERNAME_CHARS + 1)), LoginError::TooLong);
+    assert_eq!(login("q").key(), "q");
+
+    let address = |n: usize| format!("{}@ex.com", "a".repeat(n));
+    assert!(login(&address(MAX_LOCAL_PART_BYTES)).is_email());
+    assert_eq!(refusal(&address(MAX_LOCAL_PART_BYTES + 1)), LoginError::TooLong);
+
+    // 64 + 1 + 189 = 254: the longest address there is.
+    let label = "d".repeat(62);
+    let domain = format!("{label}.{label}.{label}");
+    assert_eq!(login(&format!("{}@{domain}", "a".repeat(65 - 1))).key().len(), 253);
+    let longest = format!("{}@{domain}d", "a".repeat(64));
+    assert_eq!(login(&longest).key().len(), MAX_LOGIN_BYTES);
+    assert_eq!(refusal(&format!("{}@{domain}dd", "a".repeat(64))), LoginError::TooLong);
+    // Bytes as typed come first, whatever the text is: not even trimming is done.
+    assert_eq!(refusal(&" ".repeat(MAX_LOGIN_BYTES + 1)), LoginError::TooLong);
+    assert_eq!(refusal(&"\0".repeat(100_000_000)), LoginError::TooLong);
+    // Short as typed, too long as A-labels.
+    let grows = format!("{}@{}", "a".repeat(64), ["ÿ"; 30].join("."));
+    assert!(grows.len() <= MAX_LOGIN_BYTES);
+    assert_eq!(refusal(&grows), LoginError::TooLong);
+    // A label of 64 bytes is no label (RFC 1035 §2.3.4).
+    assert_eq!(refusal(&format!("a@{}.com", "d".repeat(64))), LoginError::InvalidDomain);
+}
+
+#[test]
+fn nothing_echoes_the_login() {
+    assert_eq!(format!("{:?}", login("alice@ex.com")), "Login([..])");
+    for error in LoginError::ALL {
+        assert_eq!(error.code().parse(), Ok(*error));
+        assert!(error.code().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        assert!(error.hint().is_ascii() && error.hint().ends_with('.'));
+    }
+}
+
+/// The attacks of the tables above, cut into pieces, so that chance can put them together anew.
+fn piece() -> impl Strategy<Value = String> {
+    const PIECES: &[&str] = &[
+        "a",
+        "B",
+        "i",
+        "İ",
+        "ı",
+        "j",
+        "ß",
+        "ẞ",
+        "ς",
+        "Σ",
+        "ᾳ",
+        "ᾼ",
+        "é",
+        "e\u{301}",
+        "\u{307}",
+        "\u{345}",
+        "\u{323}",
+        "@",
+        "＠",
+        ".",
+        "．",
+        "。",
+        "-",
+        "xn--",
+        "xn--bcher-kva",
+        "com",
+        "1",
+        "٣",
+        "0x",
+        "[",
+        ",",
+        "/",
+        " ",
+        "\n",
+        "\u{200b}",
+        "\u{200d}",
+        "\u{94d}",
+        "क",
+        "ｶ",
+        "ﾞ",
+        "・",
+        "·",
+        "l",
+        "א",
+        "ب",
+        "۴",
+        "\u{202e}",
+        "а",
+        "е",
+        "Ж",
+        "日",
+        "가",
+        "ᄀ",
+        "Ⴀ",
+        "Ꭰ",
+        "ǅ",
+        "K",
+        "Å",
+        "ﬀ",
+        "😀",
+        "\u{10ffff}",
+        "Ⱥ",
+        "ŉ",
+        "ΐ",
+        "𐐀",
+    ];
+    prop::collection::vec(prop::sample::select(PIECES), 0..12).prop_map(|pieces| pieces.concat())
+}
+
+fn anything() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        piece(),
+        prop::collection::vec(any::<char>(), 1..4).prop_map(String::from_iter),
+        (piece(), piece()).prop_map(|(local, domain)| format!("{local}@{domain}")),
+    ]
+}
+
+/// What must hold for whatever `parse` accepts.
+fn check_accepted(login: &Login) -> Result<(), TestCaseError> {
+    let again = Login::parse(login.key());
+    let Ok(again) = again else {
+        return Err(TestCaseError::fail(format!("key {:?} is refused", login.key())));
+    };
+    prop_assert_eq!(again.key(), login.key());
+    prop_assert_eq!(again.skeleton(), login.skeleton());
+    prop_assert_eq!((again.is_ascii(), again.is_email()), (login.is_ascii(), login.is_email()));
+    prop_assert!(!login.key().is_empty() && login.key().len() <= MAX_LOGIN_BYTES);
+    prop_assert!(!login.skeleton().is_empty());
+    prop_assert!(!login.key().chars().any(|c| c.is_whitespace() || c.is_control()));
+    prop_assert!(!login.key().chars().any(|c| c.is_uppercase() || FORBIDDEN.contains(&c)));
+    prop_assert_eq!(login.key().matches('@').count(), usize::from(login.is_email()));
+    prop_assert!(login.conflicts_with(login));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_key_is_its_own_key(raw in anything()) {
+        if let Ok(login) = Login::parse(&raw) {
+            check_accepted(&login)?;
+        }
+    }
+
+    #[test]
+    fn no_spelling_makes_a_second_account(raw in anything()) {
+        let Ok(login) = Login::parse(&raw) else { return Ok(()) };
+        let wide = |c: char| match c {
+            '!'..='~' => char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c),
+            _ => c,
+        };
+        // Case mapping is defined on normal forms only (Unicode §3.13, D145: U+0345 moves).
+        // A wide mark is a mark only once it is mapped, so that comes first.
+        let mapped = UsernameCaseMapped::new().width_mapping_rule(raw.as_str()).unwrap();
+        let normal: String = mapped.nfc().collect();
+        // Upper case of a domain is not always the same domain (`ß`), so only its ASCII is changed.
+        let upper = match normal.split_once('@') {
+            Some((local, domain)) => {
+                format!("{}@{}", local.to_uppercase(), domain.to_ascii_uppercase())
+            }
+            None => normal.to_uppercase(),
+        };
+        for other in [
+            upper,
+            normal,
+            raw.nfc().collect(),
+            raw.nfd().collect(),
+            raw.chars().map(wide).collect(),
+            format!(" {raw} "),
+        ] {
+            if let Ok(other) = Login::parse(&other) {
+                prop_assert!(login.conflicts_with(&other), "{:?} {:?}", login.key(), other.key());
+            }
+        }
+    }
+}
+
+/// Every assigned plane but the private ones, character by character, as name and as domain.
+#[test]
+fn every_character_is_survived_and_stable() {
+    for c in ('\0'..='\u{3ffff}').chain('\u{e0000}'..='\u{e0fff}') {
+        for raw in [c.to_string(), format!("a{c}b"), format!("{c}@ex.com"), format!("a@x{c}y.com")]
+        {
+            if let Ok(login) = Login::parse(&raw) {
+                check_accepted(&login).unwrap_or_else(|e| panic!("{raw:?}: {e}"));
+            }
+        }
+    }
+}

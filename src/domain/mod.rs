@@ -1,0 +1,20 @@
+//! Decisions: pure, synchronous, told what time it is.
+//!
+//! Owns every rule of the product as a function or a type that can be tested without a server.
+//! Must not do I/O, read a clock or a random source, or know how anything is stored or sent.
+
+pub mod api;
+pub mod audit;
+pub mod claims;
+pub mod client;
+pub mod device;
+pub mod limit;
+pub mod login;
+pub mod page;
+pub mod password;
+pub mod refresh;
+pub mod scope;
+pub mod session;
+pub mod signing_key;
+pub mod stop;
+pub mod user;

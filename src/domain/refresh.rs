@@ -1,0 +1,134 @@
+//! The refresh decision: forgives the client, catches the thief.
+//!
+//! Owns the whole rule as one pure function over one session's counters. Does not know what a
+//! token looks like, whether it is genuine, or how a session is stored.
+
+use crate::base::{Span, Timestamp};
+
+use super::session::{Ended, Session};
+
+/// How often in a row a lost answer may be made good by a sibling token before it looks like two
+/// holders taking turns.
+pub const MAX_SUPERSEDES: u8 = 3;
+
+/// The moving part of a session: which of its tokens is live and which came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chain {
+    /// The counter of the live token.
+    pub current: u32,
+    /// The counter of the token whose presentation made the live one; none before the first refresh.
+    pub parent: Option<u32>,
+    /// When a refresh of this session was last answered.
+    pub answered_at: Timestamp,
+    /// How many siblings have replaced one another since the last ordinary rotation.
+    pub supersedes: u8,
+}
+
+impl Chain {
+    /// The chain of a session that has just been opened; its first token has counter 0.
+    #[must_use]
+    pub const fn opened(now: Timestamp) -> Self {
+        Self { current: 0, parent: None, answered_at: now, supersedes: 0 }
+    }
+}
+
+/// How a presented token was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The live token: a new one takes its place.
+    Rotate,
+    /// The previous token within the window: the same successor again.
+    Resend,
+    /// The previous token after the window, successor never used: a sibling replaces it.
+    Supersede,
+}
+
+/// Why presenting a genuine token ends the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alarm {
+    /// A superseded sibling was used: two holders.
+    SupersededUsed,
+    /// A token older than the previous one was used.
+    OlderUsed,
+    /// The answer got lost more than [`MAX_SUPERSEDES`] times in a row.
+    SupersededTooOften,
+    /// A counter the database has not reached: it was restored from a backup.
+    Ahead,
+}
+
+/// What to do with a genuine token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Store `next`, answer with the token of `next.current`.
+    Answered {
+        /// Which of the three good cases it was.
+        answer: Answer,
+        /// The chain to store.
+        next: Chain,
+    },
+    /// Revoke the session.
+    Alarmed(Alarm),
+    /// The session was already over; nothing changes.
+    Dead(Ended),
+}
+
+/// Decides about the genuine token with counter `presented`.
+///
+/// The window runs from the last *answer*, not from the rotation: otherwise a single tab that only
+/// retries could log itself out at the window's edge. A clock that stepped back counts as no time
+/// passed.
+#[must_use]
+pub fn decide(
+    session: &Session,
+    user_epoch: i64,
+    presented: u32,
+    now: Timestamp,
+    window: Span,
+) -> Decision {
+    if let Err(ended) = session.live(user_epoch, now) {
+        return Decision::Dead(ended);
+    }
+    let chain = session.chain;
+    let Some(following) = chain.current.checked_add(1) else {
+        // Four thousand million refreshes: let the session run out rather than wrap around.
+        return Decision::Dead(Ended::Expired);
+    };
+    let elapsed = (now - chain.answered_at).max(Span::ZERO);
+
+    if presented == chain.current {
+        let next = Chain {
+            current: following,
+            parent: Some(chain.current),
+            answered_at: now,
+            supersedes: 0,
+        };
+        return Decision::Answered { answer: Answer::Rotate, next };
+    }
+    if presented > chain.current {
+        return Decision::Alarmed(Alarm::Ahead);
+    }
+    match chain.parent {
+        Some(parent) if presented == parent => {
+            if elapsed <= window {
+                let next = Chain { answered_at: now, ..chain };
+                Decision::Answered { answer: Answer::Resend, next }
+            } else if chain.supersedes >= MAX_SUPERSEDES {
+                Decision::Alarmed(Alarm::SupersededTooOften)
+            } else {
+                let next = Chain {
+                    current: following,
+                    parent: Some(parent),
+                    answered_at: now,
+                    supersedes: chain.supersedes + 1,
+                };
+                Decision::Answered { answer: Answer::Supersede, next }
+            }
+        }
+        Some(parent) if presented > parent => Decision::Alarmed(Alarm::SupersededUsed),
+        _ => Decision::Alarmed(Alarm::OlderUsed),
+    }
+}
+
+#[cfg(test)]
+#[path = "refresh_tests.rs"]
+mod tests;

@@ -1,0 +1,118 @@
+//! A session: one log-in on one device, whatever number of tokens it has given out.
+//!
+//! Owns what a session is and when it counts as live. Does not know how it is stored.
+
+use crate::base::id::{SessionId, UserId};
+use crate::base::{Span, Timestamp};
+use crate::text_enum;
+
+use super::device::Device;
+use super::refresh::Chain;
+use super::scope::Scopes;
+
+text_enum! {
+    /// Why a session was ended before its time.
+    pub enum EndReason {
+        /// Its owner logged out.
+        Logout = "logout",
+        /// Its owner ended it from another session.
+        EndedByUser = "ended_by_user",
+        /// An administrator ended it.
+        EndedByAdmin = "ended_by_admin",
+        /// The password was changed elsewhere.
+        PasswordChanged = "password_changed",
+        /// A used-up refresh token was presented.
+        ReuseDetected = "reuse_detected",
+        /// A token from the future was presented: the database is older than the token.
+        RollbackDetected = "rollback_detected",
+    }
+}
+
+/// Why a session is not live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Its idle or absolute life is over.
+    Expired,
+    /// It was revoked, or its user was disabled, or everything of that user was ended.
+    Revoked,
+}
+
+/// One log-in on one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The session's id, `sid` in its tokens.
+    pub id: SessionId,
+    /// Whose session it is, `sub` in its tokens.
+    pub user_id: UserId,
+    /// The client it was opened through.
+    pub client_id: String,
+    /// The API its access tokens are for; none means the issuer itself.
+    pub audience: Option<String>,
+    /// What was granted at log-in.
+    pub scopes: Scopes,
+    /// The refresh counters.
+    pub chain: Chain,
+    /// When it was opened; also `auth_time`, as a session is opened by authenticating.
+    pub created_at: Timestamp,
+    /// When it ends unless it is refreshed before.
+    pub idle_expires_at: Timestamp,
+    /// When it ends in any case.
+    pub expires_at: Timestamp,
+    /// When and why it was revoked.
+    pub revoked: Option<(Timestamp, EndReason)>,
+    /// The user's epoch when the password was checked.
+    pub user_epoch: i64,
+}
+
+/// How long sessions and their access tokens live.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifetimes {
+    /// Of an access token.
+    pub access: Span,
+    /// Of a session that is not refreshed.
+    pub idle: Span,
+    /// Of any session.
+    pub max: Span,
+    /// In which the previous refresh token still gets the same answer.
+    pub retry_window: Span,
+}
+
+impl Session {
+    /// Whether the session still vouches for anything at `now`, given its user's present epoch.
+    ///
+    /// # Errors
+    /// Says why it does not. The epoch of a disabled user differs from every session's, because
+    /// disabling raises it: one one-row write ends everything a user has.
+    pub fn live(&self, user_epoch: i64, now: Timestamp) -> Result<(), Ended> {
+        if self.revoked.is_some() || self.user_epoch != user_epoch {
+            return Err(Ended::Revoked);
+        }
+        if now >= self.expires_at || now >= self.idle_expires_at {
+            return Err(Ended::Expired);
+        }
+        Ok(())
+    }
+
+    /// When an access token made at `now` expires: never later than the session itself.
+    #[must_use]
+    pub fn access_expiry(&self, now: Timestamp, lifetimes: &Lifetimes) -> Timestamp {
+        (now + lifetimes.access).min(self.expires_at)
+    }
+
+    /// The new idle expiry of a session that was just used.
+    #[must_use]
+    pub fn extended(&self, now: Timestamp, lifetimes: &Lifetimes) -> Timestamp {
+        (now + lifetimes.idle).min(self.expires_at)
+    }
+}
+
+/// A session as its owner or an administrator sees it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The session.
+    pub session: Session,
+    /// The device it was opened on.
+    pub device: Device,
+    /// Whether a lost answer has been made good since the last ordinary refresh.
+    pub superseded: bool,
+}

@@ -1,0 +1,39 @@
+//! Signing algorithms and the life of a signing key.
+//!
+//! Owns which algorithm names exist and which states a key passes through. Holds no key material
+//! and makes no signature; `crypto::keyring` does. Rotation (published, active, retiring, retired)
+//! is decided here too: a key carries its state so that adding the plan changes no other file.
+
+use crate::text_enum;
+
+text_enum! {
+    /// A JWS signature algorithm (RFC 7518 §3.1) that Signet signs with.
+    pub enum SigningAlg {
+        /// ECDSA on P-256 with SHA-256: the default for access tokens.
+        Es256 = "ES256",
+        /// RSASSA-PKCS1-v1_5 with SHA-256, 2048-bit keys: what every verifier accepts.
+        Rs256 = "RS256",
+    }
+}
+
+text_enum! {
+    /// Where a signing key stands in its life.
+    pub enum KeyState {
+        /// Signs new tokens and is published.
+        Active = "active",
+        /// Published so that verifiers learn it, but signs nothing yet.
+        Published = "published",
+        /// Signs nothing any more, still published until its last token has expired.
+        Retiring = "retiring",
+        /// Neither signs nor is published.
+        Retired = "retired",
+    }
+}
+
+impl KeyState {
+    /// Whether a key in this state belongs into the JWKS.
+    #[must_use]
+    pub const fn is_public(self) -> bool {
+        !matches!(self, Self::Retired)
+    }
+}

@@ -1,0 +1,206 @@
+//! How a use case ends when it does not succeed.
+//!
+//! Owns the difference between the caller's doing (a refusal: commit, answer 4xx) and ours
+//! (a fault: roll back, answer 5xx). Rendering either is the edge's work.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::base::Span;
+use crate::text_enum;
+
+text_enum! {
+    /// The stable code of every error a caller can get; `docs/errors.md` explains each.
+    pub enum Code {
+        /// The body is not what the content type says.
+        MalformedRequest = "malformed_request",
+        /// A field is missing or has a wrong value.
+        ValidationFailed = "validation_failed",
+        /// The password is too short, too long, too common or the login itself.
+        WeakPassword = "weak_password",
+        /// Wrong login, wrong password or disabled user: never said which.
+        InvalidCredentials = "invalid_credentials",
+        /// No token, or one that is not good here.
+        InvalidToken = "invalid_token",
+        /// The token lacks a scope.
+        InsufficientScope = "insufficient_scope",
+        /// The caller may not do that.
+        Forbidden = "forbidden",
+        /// A used-up refresh token: the session has just been ended.
+        RefreshTokenReused = "refresh_token_reused",
+        /// The session's time is over.
+        SessionExpired = "session_expired",
+        /// Not a refresh token of a live session.
+        RefreshTokenInvalid = "refresh_token_invalid",
+        /// The audience is not a registered API (RFC 8707 §2).
+        InvalidTarget = "invalid_target",
+        /// A scope does not exist there or may not be granted (RFC 6749 §5.2).
+        InvalidScope = "invalid_scope",
+        /// The client is not known.
+        InvalidClient = "invalid_client",
+        /// Registration is closed.
+        RegistrationClosed = "registration_closed",
+        /// The login exists already.
+        LoginTaken = "login_taken",
+        /// There is no such thing.
+        NotFound = "not_found",
+        /// It conflicts with what is there.
+        Conflict = "conflict",
+        /// It would leave no enabled administrator.
+        LastAdministrator = "last_administrator",
+        /// The set-up link is used, expired or was never one.
+        SetupLinkInvalid = "setup_link_invalid",
+        /// An administrator exists already.
+        SetupClosed = "setup_closed",
+        /// Tried too often.
+        TooManyAttempts = "too_many_attempts",
+        /// The body is too large.
+        PayloadTooLarge = "payload_too_large",
+        /// The address is too long.
+        UriTooLong = "uri_too_long",
+        /// The content type is not understood here.
+        UnsupportedMediaType = "unsupported_media_type",
+        /// The method is not allowed here.
+        MethodNotAllowed = "method_not_allowed",
+        /// Cannot be done just now; try again.
+        Unavailable = "unavailable",
+        /// Our fault.
+        Internal = "internal",
+    }
+}
+
+/// What is wrong with one field of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field's name on the wire.
+    pub field: &'static str,
+    /// A stable code: `missing`, `wrong_type`, `too_long` and the like.
+    pub code: &'static str,
+    /// A sentence for people.
+    pub hint: &'static str,
+}
+
+/// The caller's doing. Holds nothing the caller sent: every text is ours.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The stable code.
+    pub code: Code,
+    /// A sentence for people.
+    pub hint: &'static str,
+    /// The fields at fault.
+    pub fields: Vec<FieldError>,
+    /// When it makes sense to try again.
+    pub retry_after: Option<Span>,
+}
+
+impl Refusal {
+    /// A refusal with a code and a sentence.
+    #[must_use]
+    pub const fn new(code: Code, hint: &'static str) -> Self {
+        Self { code, hint, fields: Vec::new(), retry_after: None }
+    }
+
+    /// A refusal that names one field.
+    #[must_use]
+    pub fn field(field: &'static str, code: &'static str, hint: &'static str) -> Self {
+        Self::fields(vec![FieldError { field, code, hint }])
+    }
+
+    /// A refusal that names several fields.
+    #[must_use]
+    pub fn fields(fields: Vec<FieldError>) -> Self {
+        let hint = "Check the fields named in errors.";
+        Self { code: Code::ValidationFailed, hint, fields, retry_after: None }
+    }
+
+    /// The same, under another code.
+    #[must_use]
+    pub const fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub const fn retry_after(mut self, span: Span) -> Self {
+        self.retry_after = Some(span);
+        self
+    }
+}
+
+/// Whether a fault is expected to pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// A full disk, a locked or lost database, a full queue: 503 and try again.
+    Unavailable,
+    /// Anything else: 500.
+    Internal,
+}
+
+/// Our doing. Logged once, with an incident id, where it is rendered.
+#[derive(Debug)]
+pub struct Fault {
+    /// Whether it is expected to pass.
+    pub kind: FaultKind,
+    /// What was being done.
+    pub doing: &'static str,
+    /// The cause, for the log only.
+    pub cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Fault {
+    /// Something that should not happen.
+    #[must_use]
+    pub const fn internal(doing: &'static str) -> Self {
+        Self { kind: FaultKind::Internal, doing, cause: None }
+    }
+
+    /// Something that should pass.
+    #[must_use]
+    pub const fn unavailable(doing: &'static str) -> Self {
+        Self { kind: FaultKind::Unavailable, doing, cause: None }
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.doing)?;
+        let mut cause: Option<&(dyn Error + 'static)> =
+            self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static));
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl Error for Fault {}
+
+/// How a use case ends when it does not succeed.
+#[derive(Debug)]
+pub enum Stop {
+    /// The caller's doing.
+    Refused(Refusal),
+    /// Ours.
+    Failed(Fault),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}

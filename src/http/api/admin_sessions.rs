@@ -1,0 +1,68 @@
+//! `/v1/admin/sessions`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Path;
+
+use crate::admin::sessions;
+use crate::base::id::UserId;
+use crate::domain::stop::{Code, Refusal};
+use crate::http::context::Authenticated;
+use crate::http::error::Problem;
+use crate::identity::bearer::Administrator;
+
+use super::shapes::{self, Params};
+
+type Admin = Authenticated<Administrator>;
+
+/// The user a parameter names.
+///
+/// # Errors
+/// `validation_failed`.
+pub fn user_param(params: &Params) -> Result<Option<UserId>, Refusal> {
+    let hint = "user_id is the id of a user.";
+    params
+        .get("user_id")
+        .map(|text| text.parse().map_err(|_| Refusal::field("user_id", "not_an_id", hint)))
+        .transpose()
+}
+
+/// A page of live sessions, of one user if named.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
+    let context = admin.context;
+    let request = context.check(shapes::page_request(&params))?;
+    let user = context.check(user_param(&params))?;
+    let work = sessions::list(context.app.clone(), user, request, context.now());
+    let page = context.run(work).await?;
+    Ok(HttpResponse::Ok().json(shapes::page(&page, shapes::session_of_anybody)))
+}
+
+/// Ends one session.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let none = |_| Refusal::new(Code::NotFound, "There is no such live session.");
+    let id = context.check(id.parse().map_err(none))?;
+    let origin = context.origin_of(caller.caller());
+    context.run(sessions::revoke(context.app.clone(), id, origin, context.now())).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends every session of the user named by `user_id`.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn delete_of_user(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let user = context.check(user_param(&params))?;
+    let missing = || Refusal::field("user_id", "missing", "Say whose sessions to end.");
+    let user = context.check(user.ok_or_else(missing))?;
+    let origin = context.origin_of(caller.caller());
+    let work = sessions::revoke_all(context.app.clone(), user, origin, context.now());
+    context.run(work).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

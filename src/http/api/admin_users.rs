@@ -1,0 +1,152 @@
+//! `/v1/admin/users`.
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::Path;
+
+use crate::admin::users::{self, Create, Update};
+use crate::base::id::UserId;
+use crate::domain::stop::{Code, Refusal};
+use crate::domain::user::Role;
+use crate::http::context::Authenticated;
+use crate::http::error::Problem;
+use crate::http::fields::JsonFields;
+use crate::identity::bearer::Administrator;
+
+use super::shapes::{self, Params};
+
+type Admin = Authenticated<Administrator>;
+
+/// The user an address names. What is no id names nobody.
+///
+/// # Errors
+/// `not_found`.
+pub fn user_id(text: &str) -> Result<UserId, Refusal> {
+    text.parse().map_err(|_| Refusal::new(Code::NotFound, "There is no such user."))
+}
+
+fn role(body: &mut JsonFields) -> Option<Role> {
+    let text = body.optional_string("role")?;
+    match text.parse() {
+        Ok(role) => Some(role),
+        Err(_) => body.note("role", "unknown", "A role is user or admin."),
+    }
+}
+
+/// A page of users.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
+    let request = admin.context.check(shapes::page_request(&params))?;
+    let page = admin.context.run(users::list(admin.context.app.clone(), request)).await?;
+    Ok(HttpResponse::Ok().json(shapes::page(&page, shapes::user)))
+}
+
+/// Makes a user.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let create = Create {
+        login: body.string("login"),
+        password: body.optional_string("password"),
+        name: body.optional_string("name"),
+        role: role(&mut body).unwrap_or(Role::User),
+    };
+    context.check(body.finish())?;
+    let origin = context.origin_of(caller.caller());
+    let work = users::create(context.app.clone(), create, origin, context.now());
+    let user = context.run(work).await?;
+    let location = format!("{}/v1/admin/users/{}", context.app.issuer(), user.id);
+    Ok(HttpResponse::Created()
+        .insert_header((header::LOCATION, location))
+        .json(shapes::user(&user)))
+}
+
+/// One user.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let id = admin.context.check(user_id(&id))?;
+    let user = admin.context.run(users::show(admin.context.app.clone(), id)).await?;
+    Ok(HttpResponse::Ok().json(shapes::user(&user)))
+}
+
+/// Changes name or role (JSON merge patch, RFC 7396).
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn update(
+    admin: Admin,
+    id: Path<String>,
+    mut body: JsonFields,
+) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let id = context.check(user_id(&id))?;
+    let update = Update { name: body.patch_string("name"), role: role(&mut body) };
+    context.check(body.finish())?;
+    let origin = context.origin_of(caller.caller());
+    let work = users::update(context.app.clone(), id, update, origin, context.now());
+    let user = context.run(work).await?;
+    Ok(HttpResponse::Ok().json(shapes::user(&user)))
+}
+
+/// Disables a user: everything it has ends at once.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let id = context.check(user_id(&id))?;
+    let origin = context.origin_of(caller.caller());
+    let work = users::disable(context.app.clone(), id, origin, context.now());
+    let user = context.run(work).await?;
+    Ok(HttpResponse::Ok().json(shapes::user(&user)))
+}
+
+/// Enables a user again.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let id = context.check(user_id(&id))?;
+    let origin = context.origin_of(caller.caller());
+    let work = users::enable(context.app.clone(), id, origin, context.now());
+    let user = context.run(work).await?;
+    Ok(HttpResponse::Ok().json(shapes::user(&user)))
+}
+
+/// Deletes a user with everything it has.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let id = context.check(user_id(&id))?;
+    let origin = context.origin_of(caller.caller());
+    context.run(users::delete(context.app.clone(), id, origin, context.now())).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Sets a user's password and ends everything it has.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn set_password(
+    admin: Admin,
+    id: Path<String>,
+    mut body: JsonFields,
+) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let id = context.check(user_id(&id))?;
+    let password = body.string("password");
+    context.check(body.finish())?;
+    let origin = context.origin_of(caller.caller());
+    let work = users::set_password(context.app.clone(), id, password, origin, context.now());
+    context.run(work).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

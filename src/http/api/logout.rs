@@ -1,0 +1,33 @@
+//! `POST /v1/logout`.
+
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::http::context::{Context, bearer_token};
+use crate::http::error::Problem;
+use crate::http::fields::OptionalJson;
+use crate::identity::logout::{self, Evidence};
+
+/// Ends the session a refresh token or an access token belongs to.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn post(
+    context: Context,
+    request: HttpRequest,
+    OptionalJson(body): OptionalJson,
+) -> Result<HttpResponse, Problem> {
+    let evidence = match body {
+        Some(mut body) if body.has("refresh_token") => {
+            let token = body.string("refresh_token");
+            context.check(body.finish())?;
+            Evidence::RefreshToken(token)
+        }
+        _ => match context.check(bearer_token(&request))? {
+            Some(token) => Evidence::AccessToken(token),
+            None => return Err(Problem::no_token(&context.facts.request_id)),
+        },
+    };
+    let work = logout::logout(context.app.clone(), evidence, context.origin(), context.now());
+    context.run(work).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,35 @@
+//! `/v1/me`.
+
+use actix_web::HttpResponse;
+
+use crate::http::context::Authenticated;
+use crate::http::error::Problem;
+use crate::http::fields::JsonFields;
+use crate::identity::bearer::Caller;
+use crate::identity::profile;
+
+use super::shapes;
+
+/// The caller.
+pub async fn get(Authenticated { caller, .. }: Authenticated<Caller>) -> HttpResponse {
+    HttpResponse::Ok().json(shapes::user(&caller.user))
+}
+
+/// Changes the caller's own profile (JSON merge patch, RFC 7396).
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn patch(
+    Authenticated { context, caller }: Authenticated<Caller>,
+    mut body: JsonFields,
+) -> Result<HttpResponse, Problem> {
+    let name = body.patch_string("name");
+    context.check(body.finish())?;
+    let Some(name) = name else {
+        return Ok(HttpResponse::Ok().json(shapes::user(&caller.user)));
+    };
+    let origin = context.origin_of(&caller);
+    let work = profile::update(context.app.clone(), caller, name, origin, context.now());
+    let user = context.run(work).await?;
+    Ok(HttpResponse::Ok().json(shapes::user(&user)))
+}

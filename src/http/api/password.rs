@@ -1,0 +1,29 @@
+//! `POST /v1/password`.
+
+use actix_web::HttpResponse;
+
+use crate::http::context::Authenticated;
+use crate::http::error::Problem;
+use crate::http::fields::JsonFields;
+use crate::identity::bearer::Caller;
+use crate::identity::password;
+
+use super::login;
+
+/// Changes the caller's password; every other session ends.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn post(
+    Authenticated { context, caller }: Authenticated<Caller>,
+    mut body: JsonFields,
+) -> Result<HttpResponse, Problem> {
+    let current = body.string("current_password");
+    let new = body.string("new_password");
+    context.check(body.finish())?;
+    let current = context.check(login::password("current_password", &current))?;
+    let origin = context.origin_of(&caller);
+    let work = password::change(context.app.clone(), caller, current, new, origin, context.now());
+    context.run(work).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

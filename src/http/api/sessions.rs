@@ -1,0 +1,65 @@
+//! `/v1/sessions`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Path;
+use serde_json::json;
+
+use crate::domain::stop::{Code, Refusal};
+use crate::http::context::Authenticated;
+use crate::http::error::Problem;
+use crate::identity::bearer::Caller;
+use crate::identity::sessions::{self, Which};
+
+use super::shapes::{self, Params};
+
+/// The caller's live sessions.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn list(
+    Authenticated { context, caller }: Authenticated<Caller>,
+) -> Result<HttpResponse, Problem> {
+    let current = caller.session.id;
+    let listed =
+        context.run(sessions::list(context.app.clone(), caller, context.now())).await?;
+    let data: Vec<_> = listed.iter().map(|l| shapes::session(l, Some(current))).collect();
+    Ok(HttpResponse::Ok().json(json!({ "data": data, "next": null })))
+}
+
+/// Ends one of the caller's sessions.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn delete_one(
+    Authenticated { context, caller }: Authenticated<Caller>,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let none = |_| Refusal::new(Code::NotFound, "There is no such session.");
+    let id = context.check(id.parse().map_err(none))?;
+    let origin = context.origin_of(&caller);
+    let work = sessions::end_one(context.app.clone(), caller, id, origin, context.now());
+    context.run(work).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Ends all of the caller's sessions, or all others.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn delete_many(
+    Authenticated { context, caller }: Authenticated<Caller>,
+    params: Params,
+) -> Result<HttpResponse, Problem> {
+    let which = match params.get("scope").map(String::as_str) {
+        Some("others") => Ok(Which::Others),
+        Some("all") => Ok(Which::All),
+        // Nothing is ended by leaving a word out.
+        None => Err(Refusal::field("scope", "missing", "Say scope=others or scope=all.")),
+        Some(_) => Err(Refusal::field("scope", "unknown", "Say scope=others or scope=all.")),
+    };
+    let which = context.check(which)?;
+    let origin = context.origin_of(&caller);
+    let work = sessions::end_many(context.app.clone(), caller, which, origin, context.now());
+    context.run(work).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

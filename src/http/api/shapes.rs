@@ -1,0 +1,119 @@
+//! How things look on the wire, and how pages are asked for.
+
+use std::collections::HashMap;
+
+use actix_web::web::Query;
+use serde_json::{Value, json};
+
+use crate::base::id::SessionId;
+use crate::domain::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
+use crate::domain::session::Listed;
+use crate::domain::stop::Refusal;
+use crate::domain::user::User;
+use crate::store::apis::StoredApi;
+use crate::store::audit::StoredEvent;
+
+/// The query of a request. Repeated names are refused where they are read.
+pub type Params = Query<HashMap<String, String>>;
+
+/// A user.
+#[must_use]
+pub fn user(user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "login": user.login,
+        "name": user.name,
+        "role": user.role,
+        "disabled": user.disabled_at.is_some(),
+        "disabled_at": user.disabled_at.map(|at| at.rfc3339()),
+        "created_at": user.created_at.rfc3339(),
+        "updated_at": user.updated_at.rfc3339(),
+    })
+}
+
+/// A session as its owner sees it; `current` is the session the request came with.
+#[must_use]
+pub fn session(listed: &Listed, current: Option<SessionId>) -> Value {
+    let session = &listed.session;
+    json!({
+        "id": session.id,
+        "client_id": session.client_id,
+        "audience": session.audience,
+        "scope": session.scopes.to_string(),
+        "user_agent": listed.device.user_agent,
+        "address": listed.device.address.map(|address| address.to_string()),
+        "created_at": session.created_at.rfc3339(),
+        "last_seen_at": session.chain.answered_at.rfc3339(),
+        "expires_at": session.idle_expires_at.min(session.expires_at).rfc3339(),
+        "superseded": listed.superseded,
+        "current": current == Some(session.id),
+    })
+}
+
+/// A session as an administrator sees it.
+#[must_use]
+pub fn session_of_anybody(listed: &Listed) -> Value {
+    let mut value = session(listed, None);
+    value["user_id"] = json!(listed.session.user_id);
+    if let Some(object) = value.as_object_mut() {
+        object.remove("current");
+    }
+    value
+}
+
+/// An API.
+#[must_use]
+pub fn api(stored: &StoredApi) -> Value {
+    json!({
+        "id": stored.id,
+        "identifier": stored.api.identifier,
+        "scopes": stored.api.scopes.iter().collect::<Vec<_>>(),
+        "created_at": stored.created_at.rfc3339(),
+    })
+}
+
+/// An audit event.
+#[must_use]
+pub fn event(event: &StoredEvent) -> Value {
+    json!({
+        "id": event.id,
+        "at": event.at.rfc3339(),
+        "kind": event.kind,
+        "via": event.via,
+        "actor_id": event.actor_id,
+        "user_id": event.user_id,
+        "session_id": event.session_id,
+        "address": event.address,
+        "request_id": event.request_id,
+        "detail": event.detail,
+        "times": event.times,
+    })
+}
+
+/// A page.
+#[must_use]
+pub fn page<T>(page: &Page<T>, shape: impl Fn(&T) -> Value) -> Value {
+    json!({ "data": page.data.iter().map(shape).collect::<Vec<_>>(), "next": page.next })
+}
+
+/// Which page is asked for: `limit` 1 to 200, `after` a cursor from `next`.
+///
+/// # Errors
+/// `validation_failed`, naming the parameter.
+pub fn page_request(params: &HashMap<String, String>) -> Result<PageRequest, Refusal> {
+    let limit = match params.get("limit") {
+        None => DEFAULT_LIMIT,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+            .ok_or_else(|| Refusal::field("limit", "out_of_range", "limit is 1 to 200."))?,
+    };
+    let after = match params.get("after") {
+        None => None,
+        Some(text) => Some(PageRequest::cursor(text).ok_or_else(|| {
+            Refusal::field("after", "not_a_cursor", "after is the next of a page before.")
+        })?),
+    };
+    Ok(PageRequest { after, limit })
+}

@@ -1,0 +1,179 @@
+//! What a handler knows about its request besides the body.
+//!
+//! Owns the extractors: the context itself, the caller, the administrator.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::audit::{Origin, Via};
+use crate::domain::device::Device;
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::identity::bearer::{self, Administrator, Caller};
+
+use super::error::Problem;
+
+/// Facts about a request that the edge found out once: when it came, from where, under which id.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The request's id, in the answer, the log and the audit trail.
+    pub request_id: String,
+    /// The address it came from.
+    pub address: Option<IpAddr>,
+    /// When it came.
+    pub now: Timestamp,
+}
+
+/// The application and the facts of one request.
+#[derive(Clone)]
+pub struct Context {
+    /// The application.
+    pub app: App,
+    /// The request's facts.
+    pub facts: Facts,
+    user_agent: String,
+}
+
+impl Context {
+    /// When the request came: the only "now" there is while it is served.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.facts.now
+    }
+
+    /// Who does it, for the audit trail, before anybody has authenticated.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin {
+            actor: None,
+            via: Via::Http,
+            address: self.facts.address,
+            request_id: self.facts.request_id.clone(),
+        }
+    }
+
+    /// The same with the acting user.
+    #[must_use]
+    pub fn origin_of(&self, caller: &Caller) -> Origin {
+        Origin { actor: Some(caller.user.id), ..self.origin() }
+    }
+
+    /// The device the request comes from.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        Device::new(&self.user_agent, self.facts.address)
+    }
+
+    /// Runs a use case to its end.
+    ///
+    /// # Errors
+    /// What it stopped with, ready to be rendered.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Stop>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.app.run(work).await.map_err(|stop| self.problem(stop))
+    }
+
+    /// Renders what parsing refused.
+    ///
+    /// # Errors
+    /// The refusal, ready to be rendered.
+    pub fn check<T>(&self, parsed: Result<T, Refusal>) -> Result<T, Problem> {
+        parsed.map_err(|refusal| self.problem(refusal.into()))
+    }
+
+    /// What a use case stopped with, ready to be rendered.
+    #[must_use]
+    pub fn problem(&self, stop: Stop) -> Problem {
+        Problem::new(stop, &self.facts.request_id)
+    }
+
+    fn of(request: &HttpRequest) -> Option<Self> {
+        let app = request.app_data::<web::Data<App>>()?.get_ref().clone();
+        let facts = request.extensions().get::<Facts>().cloned()?;
+        let user_agent = request.headers().get(header::USER_AGENT);
+        let user_agent = user_agent.and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        Some(Self { app, facts, user_agent })
+    }
+
+    fn required(request: &HttpRequest) -> Result<Self, Problem> {
+        Self::of(request).ok_or_else(Problem::misrouted)
+    }
+}
+
+impl FromRequest for Context {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Self::required(request))
+    }
+}
+
+/// The Bearer token of a request, if there is one (RFC 6750 §2.1). The scheme has no case.
+///
+/// # Errors
+/// When there are several `Authorization` headers or one that is not of that form.
+pub fn bearer_token(request: &HttpRequest) -> Result<Option<String>, Refusal> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION);
+    let Some(value) = values.next() else { return Ok(None) };
+    let malformed =
+        || Refusal::new(Code::InvalidToken, "Send one header: Authorization: Bearer TOKEN.");
+    if values.next().is_some() {
+        return Err(malformed());
+    }
+    let text = value.to_str().map_err(|_| malformed())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
+    let token = token.trim_matches(' ');
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains(' ') {
+        return Err(malformed());
+    }
+    Ok(Some(token.to_owned()))
+}
+
+/// A handler's caller together with its context.
+pub struct Authenticated<C> {
+    /// The request's context.
+    pub context: Context,
+    /// Who calls.
+    pub caller: C,
+}
+
+type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+impl FromRequest for Authenticated<Caller> {
+    type Error = Problem;
+    type Future = Extraction<Self>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let context = Context::required(request);
+        let token = bearer_token(request);
+        Box::pin(async move {
+            let context = context?;
+            let Some(token) = context.check(token)? else {
+                return Err(Problem::no_token(&context.facts.request_id));
+            };
+            let work = bearer::authenticate(context.app.clone(), token, context.now());
+            let caller = context.run(work).await?;
+            Ok(Self { context, caller })
+        })
+    }
+}
+
+impl FromRequest for Authenticated<Administrator> {
+    type Error = Problem;
+    type Future = Extraction<Self>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let caller = Authenticated::<Caller>::from_request(request, payload);
+        Box::pin(async move {
+            let Authenticated { context, caller } = caller.await?;
+            let caller = context.check(bearer::administrator(caller))?;
+            Ok(Self { context, caller })
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! What happens to every request and every answer, whatever the route.
+//!
+//! Owns request ids, the peer's address, security headers, the log line and the request metrics.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
+
+use crate::app::App;
+use crate::base::entropy::random;
+use crate::domain::stop::{Code, Refusal};
+use crate::metrics::{RequestLabels, RouteLabel};
+
+use super::context::Facts;
+use super::error::Problem;
+use super::peer;
+use super::routes::Pattern;
+
+/// The longest path and query, in bytes.
+const MAX_URI: usize = 8 * 1024;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Wraps every request.
+///
+/// # Errors
+/// None of its own; what inner services return is passed on.
+pub async fn edge(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let started = Instant::now();
+    let Some(app) = request.app_data::<web::Data<App>>().map(|app| app.get_ref().clone()) else {
+        return Err(Problem::misrouted().into());
+    };
+    let facts = Facts {
+        request_id: request_id(request.headers(), &app),
+        address: peer::address(request.peer_addr(), request.headers(), &app.config.trusted_proxies),
+        now: app.now(),
+    };
+    request.extensions_mut().insert(facts.clone());
+    let too_long = request
+        .uri()
+        .path_and_query()
+        .is_some_and(|path| path.as_str().len() > MAX_URI);
+
+    let mut response = if too_long {
+        let refusal = Refusal::new(Code::UriTooLong, "The address is longer than 8 KiB.");
+        let problem = Problem::new(refusal.into(), &facts.request_id);
+        request.into_response(problem.error_response()).map_into_right_body()
+    } else {
+        next.call(request).await?.map_into_left_body()
+    };
+
+    add_headers(response.headers_mut(), &facts.request_id, app.issuer());
+    observe(&app, &response, &facts, started);
+    Ok(response)
+}
+
+/// A valid id that came with the request, so that a caller can follow it; else a new one.
+fn request_id(headers: &HeaderMap, app: &App) -> String {
+    let came = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    match came {
+        Some(id) if is_request_id(id) => id.to_owned(),
+        _ => {
+            let bytes: [u8; 16] = random(&*app.entropy);
+            uuid::Builder::from_random_bytes(bytes).into_uuid().simple().to_string()
+        }
+    }
+}
+
+fn is_request_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+/// Headers every answer has unless its handler knows better.
+fn add_headers(headers: &mut HeaderMap, request_id: &str, issuer: &str) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    let mut default = |name: HeaderName, value: &'static str| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    };
+    default(header::CACHE_CONTROL, "no-store");
+    default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    default(header::REFERRER_POLICY, "no-referrer");
+    default(header::X_FRAME_OPTIONS, "DENY");
+    default(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    default(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    default(header::PERMISSIONS_POLICY, "camera=(), microphone=(), geolocation=()");
+    if issuer.starts_with("https://") {
+        default(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+}
+
+/// One log line and the metrics. The route's pattern stands in for the path: paths hold secrets
+/// (`/setup/{token}`) and whatever a stranger typed.
+fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: Instant) {
+    let elapsed = started.elapsed();
+    let request = response.request();
+    let route = request.app_data::<web::Data<Pattern>>().map_or("unmatched", |p| p.0);
+    let method = known_method(request.method());
+    let status = response.status().as_u16();
+    app.metrics.requests.get_or_create(&RequestLabels { route, method, status }).inc();
+    app.metrics.durations.get_or_create(&RouteLabel { route }).observe(elapsed.as_secs_f64());
+    tracing::info!(
+        target: "signet::access",
+        request_id = %facts.request_id,
+        method,
+        route,
+        status,
+        duration_ms = elapsed.as_secs_f64() * 1000.0,
+        address = facts.address.map(tracing::field::display),
+        "request"
+    );
+}
+
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::PUT => "PUT",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

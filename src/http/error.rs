@@ -1,0 +1,247 @@
+//! How a use case that did not succeed is answered.
+//!
+//! Owns the status of every code and the voices: problem+json (RFC 9457) for the API, RFC 6749
+//! errors below `/oauth2`, a page for people. A fault is logged here, once, under the request's id.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use serde_json::json;
+
+use crate::base::Span;
+use crate::domain::stop::{Code, FaultKind, FieldError, Refusal, Stop};
+
+use super::context::Context;
+use super::ui;
+
+/// When to try again after a 503.
+const RETRY_UNAVAILABLE: Span = Span::from_secs(2);
+
+/// An answer that is not the one hoped for.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    hint: &'static str,
+    fields: Vec<FieldError>,
+    retry_after: Option<Span>,
+    request_id: String,
+    /// A challenge without `error`: no token was sent (RFC 6750 §3.1).
+    bare_challenge: bool,
+    allow: Option<String>,
+}
+
+/// The status of a code.
+#[must_use]
+pub const fn status(code: Code) -> StatusCode {
+    match code {
+        Code::MalformedRequest
+        | Code::InvalidTarget
+        | Code::InvalidScope
+        | Code::InvalidClient => StatusCode::BAD_REQUEST,
+        Code::InvalidCredentials
+        | Code::InvalidToken
+        | Code::RefreshTokenReused
+        | Code::SessionExpired
+        | Code::RefreshTokenInvalid => StatusCode::UNAUTHORIZED,
+        Code::InsufficientScope | Code::Forbidden | Code::RegistrationClosed => {
+            StatusCode::FORBIDDEN
+        }
+        Code::NotFound | Code::SetupLinkInvalid => StatusCode::NOT_FOUND,
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Code::LoginTaken | Code::Conflict | Code::LastAdministrator | Code::SetupClosed => {
+            StatusCode::CONFLICT
+        }
+        Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::UriTooLong => StatusCode::URI_TOO_LONG,
+        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::ValidationFailed | Code::WeakPassword => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl Problem {
+    /// Turns what a use case stopped with into an answer; logs it if it is our fault.
+    #[must_use]
+    pub fn new(stop: Stop, request_id: &str) -> Self {
+        let refusal = match stop {
+            Stop::Refused(refusal) => refusal,
+            Stop::Failed(fault) => {
+                let code = match fault.kind {
+                    FaultKind::Unavailable => Code::Unavailable,
+                    FaultKind::Internal => Code::Internal,
+                };
+                tracing::error!(request_id, %fault, code = code.as_str(), "request failed");
+                match code {
+                    Code::Unavailable => {
+                        Refusal::new(code, "This cannot be done just now. Try again shortly.")
+                            .retry_after(RETRY_UNAVAILABLE)
+                    }
+                    _ => Refusal::new(
+                        code,
+                        "Something failed on our side. Quote the request_id when you report it.",
+                    ),
+                }
+            }
+        };
+        Self {
+            code: refusal.code,
+            hint: refusal.hint,
+            fields: refusal.fields,
+            retry_after: refusal.retry_after,
+            request_id: request_id.to_owned(),
+            bare_challenge: false,
+            allow: None,
+        }
+    }
+
+    /// The answer to whoever sent no token at all.
+    #[must_use]
+    pub fn no_token(request_id: &str) -> Self {
+        let hint = "This needs an access token: Authorization: Bearer TOKEN.";
+        let refusal = Refusal::new(Code::InvalidToken, hint);
+        Self { bare_challenge: true, ..Self::new(refusal.into(), request_id) }
+    }
+
+    /// The answer where the edge did not run; cannot happen with the routes as they are.
+    #[must_use]
+    pub fn misrouted() -> Self {
+        Self::new(Refusal::new(Code::Internal, "The request was not prepared.").into(), "")
+    }
+
+    /// The code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The sentence.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        self.hint
+    }
+
+    /// The fields at fault.
+    #[must_use]
+    pub fn fields(&self) -> &[FieldError] {
+        &self.fields
+    }
+
+    /// The request's id.
+    #[must_use]
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// An answer with this problem's status and headers, without a body.
+    #[must_use]
+    pub fn head(&self) -> HttpResponseBuilder {
+        let mut answer = HttpResponse::build(status(self.code));
+        if let Some(span) = self.retry_after {
+            answer.insert_header((header::RETRY_AFTER, span.retry_after()));
+        }
+        if let Some(allow) = &self.allow {
+            answer.insert_header((header::ALLOW, allow.as_str()));
+        }
+        if let Some(challenge) = self.challenge() {
+            answer.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        answer
+    }
+
+    /// The challenge of every 401 and of a missing scope (RFC 6750 §3). All texts are our own and
+    /// hold no quote or backslash.
+    fn challenge(&self) -> Option<String> {
+        let realm = r#"Bearer realm="signet""#;
+        match self.code {
+            _ if self.bare_challenge => Some(realm.to_owned()),
+            Code::InvalidToken => Some(format!(
+                r#"{realm}, error="invalid_token", error_description="{}""#,
+                self.hint
+            )),
+            Code::InsufficientScope => {
+                Some(format!(r#"{realm}, error="insufficient_scope", scope="signet:admin""#))
+            }
+            _ if status(self.code) == StatusCode::UNAUTHORIZED => Some(realm.to_owned()),
+            _ => None,
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        status(self.code).canonical_reason().unwrap_or("Error")
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.as_str())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        status(self.code)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut body = json!({
+            "type": format!("urn:signet:error:{}", self.code),
+            "title": self.title(),
+            "status": status(self.code).as_u16(),
+            "code": self.code,
+            "detail": self.hint,
+            "request_id": self.request_id,
+        });
+        if !self.fields.is_empty() {
+            body["errors"] = self
+                .fields
+                .iter()
+                .map(|e| json!({ "field": e.field, "code": e.code, "detail": e.hint }))
+                .collect();
+        }
+        if let Some(span) = self.retry_after {
+            body["retry_after"] = span.retry_after().into();
+        }
+        self.head().content_type(PROBLEM_JSON).body(body.to_string())
+    }
+}
+
+/// The media type of RFC 9457 §3.
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// The answer to a path that does not exist.
+pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
+    let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
+    speak(&request, &context.problem(refusal.into()))
+}
+
+/// The answer to a path that exists, asked with a method that does not.
+pub fn method_not_allowed(
+    (context, request): (Context, HttpRequest),
+    methods: &[&str],
+) -> impl Future<Output = HttpResponse> + use<> {
+    let mut allow = methods.join(", ");
+    if methods.contains(&"GET") {
+        allow.push_str(", HEAD");
+    }
+    let refusal = Refusal::new(Code::MethodNotAllowed, "This address does not take this method.");
+    let problem = Problem { allow: Some(allow), ..context.problem(refusal.into()) };
+    std::future::ready(speak(&request, &problem))
+}
+
+/// Renders a problem that no handler met, in the voice of the place.
+fn speak(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    let path = request.path();
+    if path.starts_with("/oauth2/") || path == "/oauth2" {
+        let body = json!({ "error": "invalid_request", "error_description": problem.hint });
+        return problem.head().json(body);
+    }
+    let for_machines = path.starts_with("/v1")
+        || path.starts_with("/.well-known")
+        || path == "/health"
+        || path == "/ready";
+    if for_machines { problem.error_response() } else { ui::error_page(problem) }
+}

@@ -1,0 +1,220 @@
+//! Reading a request's body: JSON objects and HTML forms, field by field.
+//!
+//! Owns every refusal of a body that is too large, of the wrong type, malformed, or lacks a field.
+//! A hand-written reader instead of a derived one, because it names all wrong fields at once and
+//! answers with a stable code for each.
+
+use std::collections::HashMap;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::header;
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+use serde_json::{Map, Value};
+
+use crate::domain::stop::{Code, FieldError, Refusal};
+
+use super::context::Context;
+use super::error::Problem;
+
+/// A JSON object, and what was found wrong with its fields so far.
+pub struct JsonFields {
+    map: Map<String, Value>,
+    wrong: Vec<FieldError>,
+}
+
+/// The fields of an HTML form.
+pub struct FormFields {
+    map: HashMap<String, String>,
+}
+
+const MISSING: &str = "This field is required.";
+const WRONG_TYPE: &str = "This field has the wrong type.";
+
+impl JsonFields {
+    /// A required string.
+    pub fn string(&mut self, field: &'static str) -> String {
+        match self.map.remove(field) {
+            Some(Value::String(text)) => text,
+            None | Some(Value::Null) => self.note(field, "missing", MISSING),
+            Some(_) => self.note(field, "wrong_type", WRONG_TYPE),
+        }
+    }
+
+    /// A string that may be absent or null.
+    pub fn optional_string(&mut self, field: &'static str) -> Option<String> {
+        match self.map.remove(field) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text),
+            Some(_) => self.note(field, "wrong_type", WRONG_TYPE),
+        }
+    }
+
+    /// A string or null, told apart from absence: JSON merge patch (RFC 7396).
+    pub fn patch_string(&mut self, field: &'static str) -> Option<Option<String>> {
+        match self.map.remove(field) {
+            None => None,
+            Some(Value::Null) => Some(None),
+            Some(Value::String(text)) => Some(Some(text)),
+            Some(_) => self.note(field, "wrong_type", WRONG_TYPE),
+        }
+    }
+
+    /// A list of strings that may be absent.
+    pub fn strings(&mut self, field: &'static str) -> Vec<String> {
+        let items = match self.map.remove(field) {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(_) => return self.note(field, "wrong_type", WRONG_TYPE),
+        };
+        let text = |item: Value| if let Value::String(text) = item { Some(text) } else { None };
+        match items.into_iter().map(text).collect() {
+            Some(texts) => texts,
+            None => self.note(field, "wrong_type", WRONG_TYPE),
+        }
+    }
+
+    /// Whether there is a field of this name.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.map.contains_key(field)
+    }
+
+    /// Notes that a field has an unacceptable value.
+    pub fn note<T: Default>(
+        &mut self,
+        field: &'static str,
+        code: &'static str,
+        hint: &'static str,
+    ) -> T {
+        self.wrong.push(FieldError { field, code, hint });
+        T::default()
+    }
+
+    /// Ends reading.
+    ///
+    /// # Errors
+    /// `validation_failed` with every field noted.
+    pub fn finish(self) -> Result<(), Refusal> {
+        if self.wrong.is_empty() { Ok(()) } else { Err(Refusal::fields(self.wrong)) }
+    }
+
+    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let malformed =
+            || Refusal::new(Code::MalformedRequest, "The body is not a JSON object in UTF-8.");
+        // serde_json gives up at a depth of 128, so nesting costs nothing.
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(map)) => Ok(Self { map, wrong: Vec::new() }),
+            _ => Err(malformed()),
+        }
+    }
+}
+
+impl FromRequest for JsonFields {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let context = Context::extract(request);
+        let is_json = has_type(request, |essence| {
+            essence == "application/json" || essence.ends_with("+json")
+        });
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let context = context.await?;
+            if !is_json {
+                return Err(context.problem(unsupported("application/json").into()));
+            }
+            let body = context.check(body.await.map_err(unreadable))?;
+            context.check(Self::parse(&body))
+        })
+    }
+}
+
+impl FormFields {
+    /// A field, empty when absent.
+    #[must_use]
+    pub fn take(&mut self, field: &str) -> String {
+        self.map.remove(field).unwrap_or_default()
+    }
+
+    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let mut map = HashMap::new();
+        for (name, value) in url::form_urlencoded::parse(body) {
+            if map.insert(name.into_owned(), value.into_owned()).is_some() {
+                let hint = "A field was sent twice.";
+                return Err(Refusal::new(Code::MalformedRequest, hint));
+            }
+        }
+        Ok(Self { map })
+    }
+}
+
+impl FromRequest for FormFields {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        const FORM: &str = "application/x-www-form-urlencoded";
+        let context = Context::extract(request);
+        let is_form = has_type(request, |essence| essence == FORM);
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let context = context.await?;
+            if !is_form {
+                return Err(context.problem(unsupported(FORM).into()));
+            }
+            let body = context.check(body.await.map_err(unreadable))?;
+            context.check(Self::parse(&body))
+        })
+    }
+}
+
+/// Reads a JSON object where a body may be absent altogether.
+pub struct OptionalJson(pub Option<JsonFields>);
+
+impl FromRequest for OptionalJson {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let context = Context::extract(request);
+        let is_json = has_type(request, |essence| essence == "application/json");
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let context = context.await?;
+            let body = context.check(body.await.map_err(unreadable))?;
+            if body.is_empty() {
+                return Ok(Self(None));
+            }
+            if !is_json {
+                return Err(context.problem(unsupported("application/json").into()));
+            }
+            Ok(Self(Some(context.check(JsonFields::parse(&body))?)))
+        })
+    }
+}
+
+/// Whether the content type without its parameters passes `test`.
+fn has_type(request: &HttpRequest, test: impl Fn(&str) -> bool) -> bool {
+    let mut values = request.headers().get_all(header::CONTENT_TYPE);
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let Ok(text) = value.to_str() else { return false };
+    test(&text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+fn unsupported(wanted: &'static str) -> Refusal {
+    let hint = match wanted {
+        "application/json" => "Send the body as application/json.",
+        _ => "Send the body as application/x-www-form-urlencoded.",
+    };
+    Refusal::new(Code::UnsupportedMediaType, hint)
+}
+
+fn unreadable(error: actix_web::Error) -> Refusal {
+    match error.as_error::<PayloadError>() {
+        Some(PayloadError::Overflow) => {
+            Refusal::new(Code::PayloadTooLarge, "The body is larger than 64 KiB.")
+        }
+        _ => Refusal::new(Code::MalformedRequest, "The body could not be read."),
+    }
+}

@@ -1,0 +1,19 @@
+//! The HTTP edge: from bytes to a use case and back.
+//!
+//! Owns routing, parsing, headers and the rendering of every answer. Decides nothing: a handler
+//! parses, calls one use case and renders. Must not touch the store.
+
+pub mod api;
+mod context;
+mod edge;
+mod error;
+mod fields;
+mod ops;
+mod peer;
+pub mod routes;
+mod ui;
+mod well_known;
+
+pub use edge::edge;
+pub use ops::metrics_text;
+pub use routes::{configure, limits};

@@ -1,0 +1,58 @@
+//! What operators and load balancers ask: alive, ready, how busy.
+
+use actix_web::HttpResponse;
+use serde_json::json;
+
+use crate::app::App;
+use crate::domain::stop::Stop;
+use crate::store::{sessions, users};
+
+use super::context::Context;
+
+/// Alive: touches nothing, so that a slow database does not get the process restarted.
+pub async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+/// Ready: really signs, verifies and reads.
+pub async fn ready(context: Context) -> HttpResponse {
+    let app = &context.app;
+    let signing = app.keyring().works(app.issuer(), context.now());
+    let database = {
+        let app = app.clone();
+        let read = async move { Ok::<_, Stop>(users::count(&mut app.db.reader().await?).await?) };
+        context.app.run(read).await.is_ok()
+    };
+    let draining = app.is_draining();
+    let word = |ok: bool| if ok { "ok" } else { "failing" };
+    let ok = signing && database && !draining;
+    let body = json!({
+        "status": word(ok),
+        "checks": {
+            "database": word(database),
+            "signing_key": word(signing),
+            "accepting": word(!draining),
+        },
+    });
+    if ok {
+        HttpResponse::Ok().json(body)
+    } else {
+        HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "2")).json(body)
+    }
+}
+
+/// The metrics of the moment in OpenMetrics text; served on a listener of its own.
+pub async fn metrics_text(app: App) -> String {
+    let counting = app.clone();
+    let now = app.now();
+    let sessions = app
+        .run(async move { Ok(sessions::count(&mut counting.db.reader().await?, now).await?) })
+        .await
+        .unwrap_or(-1);
+    let depth = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    app.metrics.render(&[
+        ("argon2_queue_depth", "Password hashes waiting", depth(app.hasher.queue_depth())),
+        ("refresh_queue_depth", "Refreshes waiting", depth(app.refresher.queue_depth())),
+        ("sessions", "Sessions that have not expired; -1 when unknown", sessions),
+    ])
+}

@@ -1,0 +1,129 @@
+//! Every route, grouped by who uses it.
+//!
+//! Owns the table: the router, the answers to a wrong method, the metrics' labels and the tests that
+//! walk all routes read the same list. A new route is one line here and one function.
+
+use actix_web::guard::{self, Guard};
+use actix_web::web::{self, PayloadConfig, ServiceConfig};
+
+use super::{api, error, ops, ui, well_known};
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Anyone,
+    /// Whoever holds an access token for the issuer.
+    Bearer,
+    /// Whoever holds one with the scope `signet:admin` and has the role `admin`.
+    Admin,
+}
+
+/// One route.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// The method.
+    pub method: &'static str,
+    /// The path pattern.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+}
+
+/// The pattern of the route a request met, for metrics and logs.
+#[derive(Debug, Clone, Copy)]
+pub struct Pattern(pub &'static str);
+
+/// The largest body, in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+
+macro_rules! routes {
+    ($($path:literal { $($method:ident $access:ident $handler:path),+ $(,)? })+) => {
+        /// Every route there is.
+        pub const TABLE: &[Route] = &[$($(
+            Route { method: stringify!($method), path: $path, access: Access::$access }
+        ),+),+];
+
+        /// Registers every route.
+        pub fn configure(config: &mut ServiceConfig) {
+            $(config.service(
+                web::resource($path)
+                    .app_data(web::Data::new(Pattern($path)))
+                    $(.route(web::route().guard(method(stringify!($method))).to($handler)))+
+                    .default_service(web::to(|context| {
+                        error::method_not_allowed(context, &[$(stringify!($method)),+])
+                    })),
+            );)+
+            config.default_service(web::to(error::not_found));
+        }
+    };
+}
+
+routes! {
+    // Log in and stay logged in.
+    "/v1/register" { POST Anyone api::register::post }
+    "/v1/login" { POST Anyone api::login::post }
+    "/v1/refresh" { POST Anyone api::refresh::post }
+    "/v1/logout" { POST Anyone api::logout::post }
+
+    // One's own account.
+    "/v1/me" { GET Bearer api::me::get, PATCH Bearer api::me::patch }
+    "/v1/password" { POST Bearer api::password::post }
+    "/v1/sessions" { GET Bearer api::sessions::list, DELETE Bearer api::sessions::delete_many }
+    "/v1/sessions/{id}" { DELETE Bearer api::sessions::delete_one }
+
+    // Administration.
+    "/v1/admin/users" { GET Admin api::admin_users::list, POST Admin api::admin_users::create }
+    "/v1/admin/users/{id}" {
+        GET Admin api::admin_users::show,
+        PATCH Admin api::admin_users::update,
+        DELETE Admin api::admin_users::delete,
+    }
+    "/v1/admin/users/{id}/disable" { POST Admin api::admin_users::disable }
+    "/v1/admin/users/{id}/enable" { POST Admin api::admin_users::enable }
+    "/v1/admin/users/{id}/password" { POST Admin api::admin_users::set_password }
+    "/v1/admin/apis" { GET Admin api::admin_apis::list, POST Admin api::admin_apis::create }
+    "/v1/admin/apis/{id}" { GET Admin api::admin_apis::show, DELETE Admin api::admin_apis::delete }
+    "/v1/admin/keys" { GET Admin api::admin_keys::list }
+    "/v1/admin/sessions" {
+        GET Admin api::admin_sessions::list,
+        DELETE Admin api::admin_sessions::delete_of_user,
+    }
+    "/v1/admin/sessions/{id}" { DELETE Admin api::admin_sessions::delete }
+    "/v1/admin/audit" { GET Admin api::admin_audit::list }
+
+    // What verifiers and client libraries fetch.
+    "/v1/openapi.json" { GET Anyone well_known::openapi }
+    "/.well-known/jwks.json" { GET Anyone well_known::jwks, OPTIONS Anyone well_known::preflight }
+    "/.well-known/openid-configuration" {
+        GET Anyone well_known::discovery,
+        OPTIONS Anyone well_known::preflight,
+    }
+    "/.well-known/oauth-authorization-server" {
+        GET Anyone well_known::discovery,
+        OPTIONS Anyone well_known::preflight,
+    }
+
+    // What operators and load balancers ask.
+    "/health" { GET Anyone ops::health }
+    "/ready" { GET Anyone ops::ready }
+
+    // Pages.
+    "/" { GET Anyone ui::home::get }
+    "/setup/{token}" { GET Anyone ui::setup::get, POST Anyone ui::setup::post }
+    "/assets/signet.css" { GET Anyone ui::assets::css }
+}
+
+/// The limits of the body readers.
+#[must_use]
+pub fn limits() -> PayloadConfig {
+    PayloadConfig::new(MAX_BODY)
+}
+
+/// A guard for a method; whoever may GET may also HEAD (RFC 9110 §9.3.2).
+fn method(name: &'static str) -> impl Guard {
+    guard::fn_guard(move |context| {
+        let asked = context.head().method.as_str();
+        asked == name || (asked == "HEAD" && name == "GET")
+    })
+}

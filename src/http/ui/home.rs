@@ -1,0 +1,29 @@
+//! `/`: so that nobody who comes here is lost.
+
+use actix_web::HttpResponse;
+use askama::Template;
+
+use crate::domain::stop::Stop;
+use crate::http::context::Context;
+use crate::identity::setup;
+
+use super::{error_page, page};
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage<'a> {
+    issuer: &'a str,
+    needs_setup: bool,
+}
+
+/// What this server is, and what to do when it has no administrator yet.
+pub async fn get(context: Context) -> HttpResponse {
+    let app = context.app.clone();
+    match context.run(async move { setup::is_open(&app).await.map_err(Stop::from) }).await {
+        Ok(needs_setup) => {
+            let template = HomePage { issuer: context.app.issuer(), needs_setup };
+            page(HttpResponse::Ok(), &template)
+        }
+        Err(problem) => error_page(&problem),
+    }
+}

@@ -1,0 +1,96 @@
+//! Who is calling: a Bearer token of the issuer's own, checked against the session as it is now.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::SessionId;
+use crate::crypto::keyring::TokenProblem;
+use crate::domain::claims::VerifiedClaims;
+use crate::domain::scope::{self, Scopes};
+use crate::domain::session::Session;
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::domain::user::{Role, User};
+use crate::store::sessions;
+
+/// A caller whose token, session and user were all good a moment ago.
+///
+/// Only [`authenticate`] makes one.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The user as stored now.
+    pub user: User,
+    /// The session the token belongs to.
+    pub session: Session,
+    scopes: Scopes,
+}
+
+/// An administrator: has the role now and a token that was made for administration.
+///
+/// Only [`administrator`] makes one.
+#[derive(Debug, Clone)]
+pub struct Administrator(Caller);
+
+impl Administrator {
+    /// The caller.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.0
+    }
+}
+
+/// The refusal of a token that is not good here.
+#[must_use]
+pub fn invalid_token() -> Refusal {
+    Refusal::new(Code::InvalidToken, "The access token is not valid here.")
+}
+
+/// Checks a Bearer token against its signature, the clock, its session and its user. A token for an
+/// API is refused: its audience is not the issuer.
+///
+/// # Errors
+/// Refused when anything is wrong, with one text for all of it but expiry.
+pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Caller, Stop> {
+    let issuer = app.issuer();
+    let claims = app.keyring().verify_access(&token, issuer, issuer, now).map_err(
+        |(problem, _)| match problem {
+            TokenProblem::Invalid => invalid_token(),
+            TokenProblem::Expired => {
+                Refusal::new(Code::InvalidToken, "The access token has expired.")
+            }
+        },
+    )?;
+    let mut reader = app.db.reader().await?;
+    let session = session_of(&claims).ok_or_else(invalid_token)?;
+    let (session, user) =
+        sessions::with_user(&mut reader, session).await?.ok_or_else(invalid_token)?;
+    let good = session.live(user.session_epoch, now).is_ok()
+        && user.disabled_at.is_none()
+        && session.audience.is_none()
+        && user.id.to_string() == claims.sub;
+    if !good {
+        return Err(invalid_token().into());
+    }
+    let scopes = Scopes::parse(&claims.scope).map_err(|_| invalid_token())?;
+    Ok(Caller { user, session, scopes })
+}
+
+/// The caller as an administrator.
+///
+/// # Errors
+/// `insufficient_scope` when the token was not made for it, `forbidden` when the role is gone.
+pub fn administrator(caller: Caller) -> Result<Administrator, Refusal> {
+    if !caller.scopes.contains(scope::ADMIN) {
+        return Err(Refusal::new(
+            Code::InsufficientScope,
+            "This needs a token with the scope signet:admin; ask for it at log-in.",
+        ));
+    }
+    if caller.user.role != Role::Admin {
+        return Err(Refusal::new(Code::Forbidden, "This needs the role admin."));
+    }
+    Ok(Administrator(caller))
+}
+
+/// The session a genuine token names.
+pub(super) fn session_of(claims: &VerifiedClaims) -> Option<SessionId> {
+    claims.sid.parse().ok()
+}

@@ -1,0 +1,61 @@
+//! Logging out.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::SessionId;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::session::EndReason;
+use crate::domain::stop::{Refusal, Stop};
+use crate::store::{audit, sessions, settle};
+
+use super::bearer::{invalid_token, session_of};
+
+/// What names the session to end.
+pub enum Evidence {
+    /// A refresh token, however old.
+    RefreshToken(String),
+    /// An access token, also an expired one.
+    AccessToken(String),
+}
+
+/// Ends the session. Ending one that is over already is fine; a refresh token that names no session
+/// has nothing to end, which is fine too (RFC 7009 §2.2 argues the same).
+///
+/// # Errors
+/// Refused when an access token is not genuine; unavailable when it cannot be made durable.
+pub async fn logout(
+    app: App,
+    evidence: Evidence,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let session = match evidence {
+        Evidence::RefreshToken(token) => {
+            app.refresh_keys().authenticate(&token).map(|presented| presented.session)
+        }
+        Evidence::AccessToken(token) => Some(of_access_token(&app, &token, now)?),
+    };
+    let Some(session) = session else { return Ok(()) };
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        if let Some(user) = sessions::revoke(&mut tx, session, EndReason::Logout, now).await? {
+            let event = Event::new(EventKind::SessionEnded)
+                .about(user)
+                .in_session(session)
+                .detail(EndReason::Logout.as_str());
+            audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        }
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await
+}
+
+fn of_access_token(app: &App, token: &str, now: Timestamp) -> Result<SessionId, Refusal> {
+    let issuer = app.issuer();
+    let claims = match app.keyring().verify_access(token, issuer, issuer, now) {
+        Ok(claims) | Err((_, Some(claims))) => claims,
+        Err((_, None)) => return Err(invalid_token()),
+    };
+    session_of(&claims).ok_or_else(invalid_token)
+}

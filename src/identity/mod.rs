@@ -1,0 +1,15 @@
+//! What people do with their own account: register, log in, refresh, look, change, log out.
+//!
+//! Owns these use cases, each a transaction or two around a decision of the domain. Must not know
+//! HTTP; must not decide what a rule says.
+
+pub mod bearer;
+pub mod login;
+pub mod logout;
+pub mod password;
+pub mod profile;
+pub mod refresh;
+pub mod register;
+pub mod sessions;
+pub mod setup;
+mod throttle;

@@ -1,0 +1,63 @@
+//! Changing one's own password.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::login::Login;
+use crate::domain::password::{Password, Verdict, decide};
+use crate::domain::stop::{Fault, FieldError, Refusal, Stop};
+use crate::store::{audit, sessions, settle, users};
+
+use super::bearer::{Caller, invalid_token};
+use super::login::{account, invalid_credentials};
+use super::register::parse_password;
+use super::throttle;
+
+/// Changes the password if the current one is right. Every other session ends, this one goes on.
+///
+/// # Errors
+/// Refused when the current password is wrong or the new one not acceptable.
+pub async fn change(
+    app: App,
+    caller: Caller,
+    current: Password,
+    new: String,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let unreadable = |_| Fault::internal("a stored login that is none");
+    let login = Login::parse(&caller.user.login).map_err(unreadable)?;
+    let new = parse_password("new_password", &new, &login)?;
+    // Whoever found an access token must not be able to guess the password with it.
+    let counted = throttle::count(&app, login.key(), origin.address, now).await?;
+    let credential = {
+        let mut reader = app.db.reader().await?;
+        users::credential_of(&mut reader, caller.user.id).await?.ok_or_else(invalid_token)?
+    };
+    let epoch = credential.user.session_epoch;
+    let verified = app.hasher.verify(current, credential.password_hash.clone()).await?;
+    if decide(Some(account(&credential)), verified.check, false) == Verdict::Refuse {
+        let hint = "This is not the current password.";
+        let fields = vec![FieldError { field: "current_password", code: "wrong", hint }];
+        return Err(Refusal { fields, ..invalid_credentials() }.into());
+    }
+    let hash = app.hasher.hash(new).await?;
+
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        counted.forgive(&mut tx, now).await?;
+        // Guarded by the epoch that was read with the old hash: of two changes at once one wins.
+        let user = caller.user.id;
+        let Some(new_epoch) = users::change_password(&mut tx, user, epoch, &hash, now).await? else {
+            return Err(invalid_token().into());
+        };
+        sessions::carry_over(&mut tx, caller.session.id, user, epoch, new_epoch).await?;
+        let event = Event::new(EventKind::PasswordChanged).about(user);
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await?;
+    counted.forgive_address(&app);
+    Ok(())
+}

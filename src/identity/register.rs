@@ -1,0 +1,98 @@
+//! Registering, where it is open.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::config::Registration;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::limit::ADDRESS_REGISTRATIONS;
+use crate::domain::login::Login;
+use crate::domain::password::Password;
+use crate::domain::stop::{Code, FieldError, Refusal, Stop};
+use crate::domain::user::{Role, User};
+use crate::store::users::{self, NewUser};
+use crate::store::{audit, settle};
+
+use super::throttle::too_many;
+
+/// Parses a login for a new account.
+///
+/// # Errors
+/// `validation_failed`, naming the field.
+pub fn parse_login(raw: &str) -> Result<Login, Refusal> {
+    Login::parse(raw).map_err(|error| Refusal::field("login", error.code(), error.hint()))
+}
+
+/// Parses a password for storage, naming the field it came in.
+///
+/// # Errors
+/// `weak_password`, naming the field.
+pub fn parse_password(field: &'static str, raw: &str, login: &Login) -> Result<Password, Refusal> {
+    Password::for_storage(raw, login).map_err(|error| {
+        let hint = "This password is not acceptable.";
+        let fields = vec![FieldError { field, code: error.code(), hint: error.hint() }];
+        Refusal { fields, ..Refusal::new(Code::WeakPassword, hint) }
+    })
+}
+
+/// The refusal of a login that exists, or looks like one that does.
+#[must_use]
+pub fn login_taken() -> Refusal {
+    let hint = "This login exists already, or looks like one that does.";
+    let fields = vec![FieldError { field: "login", code: "taken", hint }];
+    Refusal { fields, ..Refusal::new(Code::LoginTaken, hint) }
+}
+
+/// Makes an account.
+///
+/// # Errors
+/// Refused when registration is closed, the login is taken or not one, or the password is weak.
+pub async fn register(
+    app: App,
+    login: String,
+    password: String,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<User, Stop> {
+    if app.config.registration != Registration::Open {
+        return Err(Refusal::new(Code::RegistrationClosed, "Registration is closed.").into());
+    }
+    if app.config.rate_limits {
+        // The one answer that tells whether a login exists: few tries for each address.
+        app.addresses
+            .take("register", ADDRESS_REGISTRATIONS, origin.address, now)
+            .map_err(|wait| too_many(&app, wait, "register_address"))?;
+    }
+    let login = parse_login(&login)?;
+    let password = parse_password("password", &password, &login)?;
+    let hash = app.hasher.hash(password).await?;
+    let id = UserId::new(now, &*app.entropy);
+    let new = NewUser {
+        id,
+        login: &login,
+        name: None,
+        role: Role::User,
+        password_hash: Some(&hash),
+    };
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        if !users::insert(&mut tx, &new, now).await? {
+            return Err(login_taken().into());
+        }
+        let event = Event::new(EventKind::UserCreated).about(id).detail("registered");
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await?;
+    Ok(User {
+        id,
+        login: login.raw().to_owned(),
+        name: None,
+        role: Role::User,
+        disabled_at: None,
+        created_at: now,
+        updated_at: now,
+        session_epoch: 0,
+    })
+}

@@ -1,0 +1,91 @@
+//! One's own sessions.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::SessionId;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::session::{EndReason, Listed};
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::store::{audit, sessions, settle, users};
+
+use super::bearer::{Caller, invalid_token};
+
+/// Which sessions to end at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// All but the caller's.
+    Others,
+    /// All.
+    All,
+}
+
+/// The caller's live sessions, oldest first.
+///
+/// # Errors
+/// Only faults.
+pub async fn list(app: App, caller: Caller, now: Timestamp) -> Result<Vec<Listed>, Stop> {
+    let mut reader = app.db.reader().await?;
+    Ok(sessions::live_of(&mut reader, caller.user.id, now).await?)
+}
+
+/// Ends one of the caller's sessions.
+///
+/// # Errors
+/// `not_found` when it is not his or not live; somebody else's is not told apart from none.
+pub async fn end_one(
+    app: App,
+    caller: Caller,
+    id: SessionId,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let not_found = || Refusal::new(Code::NotFound, "There is no such session.");
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let found = sessions::with_user(&mut tx, id).await?;
+        let (session, user) = found.ok_or_else(not_found)?;
+        if session.user_id != caller.user.id || session.live(user.session_epoch, now).is_err() {
+            return Err(not_found().into());
+        }
+        sessions::revoke(&mut tx, id, EndReason::EndedByUser, now).await?;
+        let event = Event::new(EventKind::SessionEnded)
+            .about(caller.user.id)
+            .in_session(id)
+            .detail(EndReason::EndedByUser.as_str());
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await
+}
+
+/// Ends all of the caller's sessions, or all others: one write of the user's epoch.
+///
+/// # Errors
+/// Refused when the caller's own session has ended meanwhile.
+pub async fn end_many(
+    app: App,
+    caller: Caller,
+    which: Which,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let user = caller.user.id;
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let epoch = users::raise_epoch(&mut tx, user, now).await?.ok_or_else(invalid_token)?;
+        if which == Which::Others {
+            // False means somebody else ended everything first; then this session is over too.
+            let old = epoch - 1;
+            if !sessions::carry_over(&mut tx, caller.session.id, user, old, epoch).await? {
+                return Err(invalid_token().into());
+            }
+        }
+        let detail = if which == Which::Others { "others" } else { "all" };
+        let event = Event::new(EventKind::SessionsEnded).about(user).detail(detail);
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await
+}

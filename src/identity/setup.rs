@@ -1,0 +1,152 @@
+//! The first administrator, through a one-time link.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::app::App;
+use crate::base::entropy::random;
+use crate::base::id::UserId;
+use crate::base::{Secret, Span, Timestamp};
+use crate::crypto::digest::token_hash;
+use crate::domain::api::Target;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::client;
+use crate::domain::device::Device;
+use crate::domain::limit::ADDRESS_SETUP;
+use crate::domain::scope::{self, Scopes};
+use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::domain::user::{Role, User};
+use crate::oauth::issue::{self, Tokens};
+use crate::store::users::{self, NewUser};
+use crate::store::{audit, sessions, settle, setup};
+
+use super::login::new_session;
+use super::register::{login_taken, parse_login, parse_password};
+use super::throttle::too_many;
+
+/// How long a link is good.
+pub const LINK_LIFE: Span = Span::from_mins(30);
+
+/// A fresh link, the only secret that is ever printed.
+///
+/// # Errors
+/// `setup_closed` once an administrator has existed.
+pub async fn make_link(app: &App, now: Timestamp) -> Result<Secret<String>, Stop> {
+    let token = URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy));
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        if setup::is_closed(&mut tx).await? {
+            return Err(closed().into());
+        }
+        setup::insert_link(&mut tx, &token_hash(&token), now + LINK_LIFE).await?;
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await?;
+    Ok(Secret::new(format!("{}/setup/{token}", app.issuer())))
+}
+
+/// Whether no administrator has ever existed.
+///
+/// # Errors
+/// Only faults.
+pub async fn is_open(app: &App) -> Result<bool, Fault> {
+    Ok(!setup::is_closed(&mut app.db.reader().await?).await?)
+}
+
+/// Whether a link would be accepted. Looking consumes nothing.
+///
+/// # Errors
+/// `setup_link_invalid` when it would not.
+pub async fn check_link(app: App, token: String, origin: Origin, now: Timestamp) -> Result<(), Stop> {
+    throttle_link(&app, &origin, now)?;
+    let mut reader = app.db.reader().await?;
+    if setup::is_open_link(&mut reader, &token_hash(&token), now).await? {
+        return Ok(());
+    }
+    Err(invalid_link().into())
+}
+
+/// Makes the first administrator, closes set-up for good and logs him in: one transaction.
+///
+/// # Errors
+/// Refused when the link is not good any more, the login is none or taken, or the password weak.
+pub async fn complete(
+    app: App,
+    token: String,
+    login: String,
+    password: String,
+    origin: Origin,
+    device: Device,
+    now: Timestamp,
+) -> Result<(User, Tokens), Stop> {
+    check_link(app.clone(), token.clone(), origin.clone(), now).await?;
+    let login = parse_login(&login)?;
+    let password = parse_password("password", &password, &login)?;
+    let hash = app.hasher.hash(password).await?;
+    let id = UserId::new(now, &*app.entropy);
+    let new = NewUser { id, login: &login, name: None, role: Role::Admin, password_hash: Some(&hash) };
+    let user = User {
+        id,
+        login: login.raw().to_owned(),
+        name: None,
+        role: Role::Admin,
+        disabled_at: None,
+        created_at: now,
+        updated_at: now,
+        session_epoch: 0,
+    };
+    let granted = scope::grant(&Target::Issuer, Scopes::default(), Role::Admin)
+        .ok_or_else(|| Fault::internal("granting no scope"))?;
+    let session = new_session(&app, &user, client::BUILT_IN, &Target::Issuer, &granted, now);
+
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        if !setup::consume_link(&mut tx, &token_hash(&token), now).await? {
+            return Ok(Err(invalid_link()));
+        }
+        if !setup::close(&mut tx).await? {
+            return Ok(Err(closed()));
+        }
+        if !users::insert(&mut tx, &new, now).await? {
+            return Ok(Err(login_taken()));
+        }
+        sessions::open(&mut tx, &session, &device).await?;
+        let event = Event::new(EventKind::SetupCompleted).about(id);
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok::<_, Fault>(Ok(()))
+    }
+    .await;
+    match outcome {
+        Ok(Ok(())) => tx.commit().await?,
+        // Unlike elsewhere a refusal takes everything back: a login that is taken must not use up
+        // the link, let alone close set-up without an administrator.
+        Ok(Err(refusal)) => {
+            tx.rollback().await;
+            return Err(refusal.into());
+        }
+        Err(fault) => {
+            tx.rollback().await;
+            return Err(fault.into());
+        }
+    }
+    let tokens = issue::tokens(&app, &session, now)?;
+    Ok((user, tokens))
+}
+
+fn throttle_link(app: &App, origin: &Origin, now: Timestamp) -> Result<(), Refusal> {
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    app.addresses
+        .take("setup", ADDRESS_SETUP, origin.address, now)
+        .map_err(|wait| too_many(app, wait, "setup_address"))
+}
+
+fn invalid_link() -> Refusal {
+    Refusal::new(Code::SetupLinkInvalid, "This set-up link is used, expired or not one of ours.")
+}
+
+fn closed() -> Refusal {
+    Refusal::new(Code::SetupClosed, "Set-up is closed: an administrator exists already.")
+}

@@ -1,0 +1,94 @@
+//! Counters for the operator, in OpenMetrics text.
+//!
+//! Owns the names and labels. Labels are few and never hold anything a caller chose.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// The labels of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// The route's pattern, never the path that was asked for.
+    pub route: &'static str,
+    /// The method, of a short list.
+    pub method: &'static str,
+    /// The status.
+    pub status: u16,
+}
+
+/// The label of a duration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RouteLabel {
+    /// The route's pattern.
+    pub route: &'static str,
+}
+
+/// The label of an outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ResultLabel {
+    /// A stable word.
+    pub result: &'static str,
+}
+
+/// Every metric there is.
+pub struct Metrics {
+    registry: Registry,
+    /// Requests answered.
+    pub requests: Family<RequestLabels, Counter>,
+    /// How long they took.
+    pub durations: Family<RouteLabel, Histogram>,
+    /// Log-ins by result.
+    pub logins: Family<ResultLabel, Counter>,
+    /// Refreshes by result.
+    pub refreshes: Family<ResultLabel, Counter>,
+    /// Requests turned away by a limit.
+    pub limited: Family<ResultLabel, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("signet");
+        let requests = Family::default();
+        registry.register("http_requests", "Requests answered", requests.clone());
+        let durations = Family::<RouteLabel, Histogram>::new_with_constructor(|| {
+            Histogram::new(exponential_buckets(0.0005, 2.0, 14))
+        });
+        let help = "Time from the request's head to the answer's head";
+        let name = "http_request_duration";
+        registry.register_with_unit(name, help, Unit::Seconds, durations.clone());
+        let logins = Family::default();
+        registry.register("logins", "Log-ins by result", logins.clone());
+        let refreshes = Family::default();
+        registry.register("refreshes", "Refreshes by result", refreshes.clone());
+        let limited = Family::default();
+        registry.register("rate_limited", "Requests turned away by a limit", limited.clone());
+        Self { registry, requests, durations, logins, refreshes, limited }
+    }
+}
+
+impl Metrics {
+    /// Counts one outcome.
+    pub fn count(family: &Family<ResultLabel, Counter>, result: &'static str) {
+        family.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// All metrics in the OpenMetrics text format, followed by the gauges of the moment.
+    #[must_use]
+    pub fn render(&self, gauges: &[(&str, &str, i64)]) -> String {
+        let mut text = String::new();
+        if prometheus_client::encoding::text::encode_registry(&mut text, &self.registry).is_err() {
+            // Writing into a string does not fail.
+            text.clear();
+        }
+        for (name, help, value) in gauges {
+            text.push_str(&format!(
+                "# HELP signet_{name} {help}.\n# TYPE signet_{name} gauge\nsignet_{name} {value}\n"
+            ));
+        }
+        text.push_str("# EOF\n");
+        text
+    }
+}

@@ -1,0 +1,130 @@
+//! The audit trail.
+
+use uuid::Uuid;
+
+use crate::base::id::{AuditId, SessionId, UserId};
+use crate::base::{Entropy, Timestamp};
+use crate::domain::audit::{Event, Origin};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::stop::Fault;
+use crate::{execute, fetch_all};
+
+use super::{Link, Tx};
+
+/// An event as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct StoredEvent {
+    /// The row's id.
+    pub id: AuditId,
+    /// When it (first) happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: String,
+    /// Through which door.
+    pub via: String,
+    /// Who did it.
+    pub actor_id: Option<UserId>,
+    /// To whom.
+    pub user_id: Option<UserId>,
+    /// To which session.
+    pub session_id: Option<SessionId>,
+    /// From where.
+    pub address: Option<String>,
+    /// In which request.
+    pub request_id: String,
+    /// More.
+    pub detail: Option<String>,
+    /// How often, for folded events.
+    pub times: i64,
+}
+
+/// Records an event with the change it belongs to: both or neither.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn record(
+    tx: &mut Tx,
+    event: &Event,
+    origin: &Origin,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<(), Fault> {
+    insert(tx, event, origin, now, entropy, None).await
+}
+
+/// Records an event that folds: one row for each `fold` key, counting how often.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn record_folded(
+    tx: &mut Tx,
+    event: &Event,
+    origin: &Origin,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+    fold: &[u8],
+) -> Result<(), Fault> {
+    insert(tx, event, origin, now, entropy, Some(fold)).await
+}
+
+async fn insert(
+    tx: &mut Tx,
+    event: &Event,
+    origin: &Origin,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+    fold: Option<&[u8]>,
+) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "INSERT INTO audit_events (id, at, kind, via, actor_id, user_id, session_id, address, \
+         request_id, detail, fold, times) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1) \
+         ON CONFLICT (fold) DO UPDATE SET times = audit_events.times + 1",
+        AuditId::new(now, entropy),
+        now,
+        event.kind.as_str(),
+        origin.via.as_str(),
+        origin.actor,
+        event.subject,
+        event.session,
+        origin.address.map(|address| address.to_string()),
+        &origin.request_id,
+        event.detail.as_deref(),
+        fold
+    )?;
+    tracing::info!(
+        event = event.kind.as_str(),
+        user_id = event.subject.map(tracing::field::display),
+        session_id = event.session.map(tracing::field::display),
+        actor_id = origin.actor.map(tracing::field::display),
+        via = origin.via.as_str(),
+        request_id = %origin.request_id,
+        detail = event.detail.as_deref(),
+        "audit"
+    );
+    Ok(())
+}
+
+/// A page of events, newest first; `after` is the last one seen.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn page(
+    link: &mut impl Link,
+    user: Option<UserId>,
+    request: PageRequest,
+) -> Result<Page<StoredEvent>, Fault> {
+    let rows = fetch_all!(
+        link,
+        StoredEvent,
+        "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, \
+         times FROM audit_events WHERE id < $1 AND ($2 OR user_id = $3) \
+         ORDER BY id DESC LIMIT $4",
+        request.after.unwrap_or(Uuid::max()),
+        user.is_none(),
+        user.map_or(Uuid::nil(), |user| user.uuid()),
+        request.limit + 1
+    )?;
+    Ok(Page::cut(rows, request.limit, |event| event.id.uuid()))
+}

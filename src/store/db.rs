@@ -1,0 +1,434 @@
+//! The seam between the two databases: pools, transactions, and the macros that run a statement.
+//!
+//! Owns connections and the classification of database errors. The SQL is written once, with `$n`,
+//! at the place that means it; only this file knows that there are two drivers.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::pool::{PoolConnection, PoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Executor as _, Postgres, Sqlite, Transaction};
+
+use crate::domain::stop::{Fault, FaultKind, Stop};
+
+/// How long a write waits in all, for the queue and for the database, before it is a 503.
+pub const WRITE_WAIT: Duration = Duration::from_secs(2);
+
+/// How long SQLite itself waits for another process's lock: less than [`WRITE_WAIT`], so that the
+/// connection is free again when the caller has been told.
+const BUSY_WAIT: Duration = Duration::from_millis(1_500);
+
+/// The oldest SQLite that is safe: earlier ones can corrupt a database when the WAL is reset.
+const MIN_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+/// Connections for reading a SQLite database; each is a thread.
+const SQLITE_READERS: u32 = 4;
+/// Connections to a PostgreSQL database; more brought nothing on two cores.
+const PG_CONNECTIONS: u32 = 16;
+
+/// A database.
+#[derive(Clone)]
+pub enum Db {
+    /// One file.
+    Sqlite(SqliteDb),
+    /// A server.
+    Postgres(PgPool),
+}
+
+/// The connections to a SQLite file: one writes, the others read.
+#[derive(Clone)]
+pub struct SqliteDb {
+    write: SqlitePool,
+    read: SqlitePool,
+    path: PathBuf,
+}
+
+/// A unit of work on either database.
+pub enum Tx {
+    /// On SQLite; holds the only write connection.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A connection for statements that stand alone.
+pub enum Reader {
+    /// To SQLite, read only.
+    Sqlite(PoolConnection<Sqlite>),
+    /// To PostgreSQL.
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// A borrowed connection of either driver; what the statement macros match on.
+pub enum Conn<'c> {
+    /// SQLite's.
+    Sqlite(&'c mut SqliteConnection),
+    /// PostgreSQL's.
+    Postgres(&'c mut PgConnection),
+}
+
+/// Anything a statement can be run on.
+pub trait Link: Send {
+    /// The connection.
+    fn conn(&mut self) -> Conn<'_>;
+}
+
+impl Link for Tx {
+    fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(tx) => Conn::Sqlite(&mut *tx),
+            Self::Postgres(tx) => Conn::Postgres(&mut *tx),
+        }
+    }
+}
+
+impl Link for Reader {
+    fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(conn) => Conn::Sqlite(&mut *conn),
+            Self::Postgres(conn) => Conn::Postgres(&mut *conn),
+        }
+    }
+}
+
+/// Runs a statement that returns at most one row, as `Result<Option<Row>, Fault>`.
+#[macro_export]
+macro_rules! fetch_optional {
+    ($link:expr, $row:ty, $sql:literal $(, $arg:expr)* $(,)?) => {
+        $crate::run_statement!($link, $row, fetch_optional, $sql $(, $arg)*)
+    };
+}
+
+/// Runs a statement that returns any number of rows, as `Result<Vec<Row>, Fault>`.
+#[macro_export]
+macro_rules! fetch_all {
+    ($link:expr, $row:ty, $sql:literal $(, $arg:expr)* $(,)?) => {
+        $crate::run_statement!($link, $row, fetch_all, $sql $(, $arg)*)
+    };
+}
+
+/// What the two above share.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! run_statement {
+    ($link:expr, $row:ty, $fetch:ident, $sql:literal $(, $arg:expr)*) => {
+        match $crate::store::db::Link::conn(&mut *$link) {
+            $crate::store::db::Conn::Sqlite(conn) => {
+                sqlx::query_as::<sqlx::Sqlite, $row>($sql)$(.bind($arg))*.$fetch(conn).await
+            }
+            $crate::store::db::Conn::Postgres(conn) => {
+                sqlx::query_as::<sqlx::Postgres, $row>($sql)$(.bind($arg))*.$fetch(conn).await
+            }
+        }
+        .map_err($crate::store::db::failed(concat!(file!(), ":", line!())))
+    };
+}
+
+/// Runs a statement for its effect, as `Result<u64, Fault>`: how many rows it touched.
+#[macro_export]
+macro_rules! execute {
+    ($link:expr, $sql:literal $(, $arg:expr)* $(,)?) => {
+        match $crate::store::db::Link::conn(&mut *$link) {
+            $crate::store::db::Conn::Sqlite(conn) => sqlx::query::<sqlx::Sqlite>($sql)
+                $(.bind($arg))*
+                .execute(conn)
+                .await
+                .map(|done| done.rows_affected()),
+            $crate::store::db::Conn::Postgres(conn) => sqlx::query::<sqlx::Postgres>($sql)
+                $(.bind($arg))*
+                .execute(conn)
+                .await
+                .map(|done| done.rows_affected()),
+        }
+        .map_err($crate::store::db::failed(concat!(file!(), ":", line!())))
+    };
+}
+
+/// Turns a driver's error into a fault, saying which statement it was.
+pub fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Fault {
+    move |error| Fault { kind: classify(&error), doing, cause: Some(Box::new(error)) }
+}
+
+fn classify(error: &sqlx::Error) -> FaultKind {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Tls(_) => FaultKind::Unavailable,
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            Some(code) if passes(code) => FaultKind::Unavailable,
+            _ => FaultKind::Internal,
+        },
+        _ => FaultKind::Internal,
+    }
+}
+
+/// Whether the database broke a deadlock or a serialization conflict at our expense: the same work
+/// may simply be tried again (PostgreSQL 40P01 and 40001).
+#[must_use]
+pub fn is_deadlock(fault: &Fault) -> bool {
+    let cause = fault.cause.as_deref().and_then(|cause| cause.downcast_ref::<sqlx::Error>());
+    let code = cause.and_then(|e| e.as_database_error()).and_then(|e| e.code());
+    matches!(code.as_deref(), Some("40P01" | "40001"))
+}
+
+/// Whether a database error code means a state of the world rather than a mistake of ours.
+fn passes(code: &str) -> bool {
+    if let Ok(sqlite) = code.parse::<u32>()
+        && code.len() < 5
+    {
+        // Primary codes: BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
+        return matches!(sqlite & 0xff, 5 | 6 | 8 | 10 | 11 | 13 | 14 | 15 | 26);
+    }
+    // Connection (08), resources (53), operator intervention (57), system error (58), deadlock and
+    // serialization failure (40), lock not available (55P03), read-only transaction (25006).
+    ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class))
+        || matches!(code, "55P03" | "25006")
+}
+
+impl Db {
+    /// Opens the SQLite file at `path`. It must exist unless `create`.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or the library is too old to be trusted with it.
+    pub async fn sqlite(path: &Path, create: bool) -> Result<Self, Fault> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_WAIT)
+            .foreign_keys(true)
+            .pragma("trusted_schema", "OFF")
+            .pragma("temp_store", "MEMORY")
+            // A checkpoint inside a commit is the tail of the latency; `checkpoint` does it aside.
+            .pragma("wal_autocheckpoint", "0")
+            .disable_statement_logging();
+        let write = PoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(WRITE_WAIT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(failed("opening the database"))?;
+        let read = PoolOptions::new()
+            .max_connections(SQLITE_READERS)
+            .acquire_timeout(WRITE_WAIT)
+            .idle_timeout(Duration::from_secs(60))
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.pragma("query_only", "ON"));
+        let db = Self::Sqlite(SqliteDb { write, read, path: path.to_owned() });
+        db.assert_sqlite_version().await?;
+        Ok(db)
+    }
+
+    /// Connects to a PostgreSQL server.
+    ///
+    /// # Errors
+    /// When it cannot be reached or refuses us.
+    pub async fn postgres(url: &str) -> Result<Self, Fault> {
+        let options = url
+            .parse::<PgConnectOptions>()
+            .map_err(failed("reading SIGNET_DATABASE_URL"))?
+            .application_name("signet")
+            .options([
+                ("lock_timeout", "1500"),
+                ("statement_timeout", "5000"),
+                ("idle_in_transaction_session_timeout", "10000"),
+                // The ROLLBACK below would draw a warning each time it has nothing to do.
+                ("client_min_messages", "error"),
+            ])
+            .disable_statement_logging();
+        let pool = PoolOptions::new()
+            .max_connections(PG_CONNECTIONS)
+            .acquire_timeout(WRITE_WAIT)
+            .test_before_acquire(false)
+            // sqlx 0.9's begin() is not safe to cancel: a connection can come back inside a
+            // transaction. Units of work run detached (see `App::run`); this is the belt.
+            .after_release(|conn: &mut PgConnection, _| {
+                Box::pin(async move {
+                    conn.execute("ROLLBACK").await?;
+                    Ok(true)
+                })
+            })
+            .connect_with(options)
+            .await
+            .map_err(failed("connecting to PostgreSQL"))?;
+        Ok(Self::Postgres(pool))
+    }
+
+    /// Begins a unit of work. On SQLite it waits for the one writer.
+    ///
+    /// # Errors
+    /// Unavailable when that takes longer than [`WRITE_WAIT`].
+    pub async fn begin(&self) -> Result<Tx, Fault> {
+        self.begin_within(WRITE_WAIT).await
+    }
+
+    /// The same with another patience, for work that has waited elsewhere already.
+    ///
+    /// # Errors
+    /// Unavailable when it takes longer than `patience`.
+    pub async fn begin_within(&self, patience: Duration) -> Result<Tx, Fault> {
+        let doing = "beginning a transaction";
+        let begun = async {
+            match self {
+                Self::Sqlite(db) => db.write.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
+                Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+            }
+        };
+        match tokio::time::timeout(patience, begun).await {
+            Ok(begun) => begun.map_err(failed(doing)),
+            Err(_) => Err(Fault::unavailable("the database did not take a write in time")),
+        }
+    }
+
+    /// A connection for statements that stand alone.
+    ///
+    /// # Errors
+    /// Unavailable when there is none within [`WRITE_WAIT`].
+    pub async fn reader(&self) -> Result<Reader, Fault> {
+        let doing = "taking a database connection";
+        match self {
+            Self::Sqlite(db) => db.read.acquire().await.map(Reader::Sqlite),
+            Self::Postgres(pool) => pool.acquire().await.map(Reader::Postgres),
+        }
+        .map_err(failed(doing))
+    }
+
+    /// Whether this is SQLite.
+    #[must_use]
+    pub const fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
+    /// Closes all connections; on SQLite after folding the write-ahead log into the file.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(db) => {
+                if let Err(error) = self.checkpoint(true).await {
+                    tracing::warn!(%error, "the write-ahead log stays; the next start reads it");
+                }
+                db.read.close().await;
+                db.write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Moves the write-ahead log into the database file, on a connection that commits nothing.
+    ///
+    /// PASSIVE disturbs nobody but cannot shrink the log while readers or writers keep coming;
+    /// `truncate` (or a log above 64 MiB) waits for them and starts the log anew.
+    ///
+    /// # Errors
+    /// When the database cannot be reached. A log that is busy is no error.
+    pub async fn checkpoint(&self, truncate: bool) -> Result<(), Fault> {
+        const LARGE: u64 = 64 * 1024 * 1024;
+        let Self::Sqlite(db) = self else { return Ok(()) };
+        let size = std::fs::metadata(db.path.with_extension("db-wal")).map_or(0, |m| m.len());
+        if size == 0 {
+            return Ok(());
+        }
+        let mut conn = db.read.acquire().await.map_err(failed("checkpointing"))?;
+        let statement = if truncate || size > LARGE {
+            "PRAGMA wal_checkpoint(TRUNCATE)"
+        } else {
+            "PRAGMA wal_checkpoint(PASSIVE)"
+        };
+        // `query_only` would forbid it; nothing else runs on this connection meanwhile.
+        let outcome = async {
+            conn.execute("PRAGMA query_only = OFF").await?;
+            let outcome = conn.execute(statement).await;
+            conn.execute("PRAGMA query_only = ON").await?;
+            outcome
+        };
+        outcome.await.map(drop).map_err(failed("checkpointing"))
+    }
+
+    async fn assert_sqlite_version(&self) -> Result<(), Fault> {
+        let Self::Sqlite(db) = self else { return Ok(()) };
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(&db.write)
+            .await
+            .map_err(failed("reading the SQLite version"))?;
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let found = (
+            parts.next().unwrap_or(0),
+            parts.next().unwrap_or(0),
+            parts.next().unwrap_or(0),
+        );
+        if found < MIN_SQLITE {
+            return Err(Fault::internal("this SQLite is too old to be safe").because(version));
+        }
+        Ok(())
+    }
+
+    /// The pools, for migrations.
+    pub(super) const fn pools(&self) -> Pools<'_> {
+        match self {
+            Self::Sqlite(db) => Pools::Sqlite(&db.write),
+            Self::Postgres(pool) => Pools::Postgres(pool),
+        }
+    }
+}
+
+/// The pool that may change the schema.
+pub(super) enum Pools<'a> {
+    /// SQLite's writer.
+    Sqlite(&'a SqlitePool),
+    /// PostgreSQL's only pool.
+    Postgres(&'a PgPool),
+}
+
+impl Tx {
+    /// Makes the work durable.
+    ///
+    /// # Errors
+    /// When it may not be; then nothing may be acknowledged.
+    pub async fn commit(self) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+        .map_err(failed("committing"))
+    }
+
+    /// Takes the work back.
+    pub async fn rollback(self) {
+        let done = match self {
+            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Postgres(tx) => tx.rollback().await,
+        };
+        if let Err(error) = done {
+            // The connection is broken; the database has rolled back by itself.
+            tracing::debug!(%error, "rolling back");
+        }
+    }
+}
+
+/// Ends a unit of work the one way there is: a refusal commits what it recorded (a revocation, a
+/// counter), a fault rolls back. The price is to decide first and write last.
+///
+/// # Errors
+/// What `outcome` holds, or the fault of the commit.
+pub async fn settle<T>(tx: Tx, outcome: Result<T, Stop>) -> Result<T, Stop> {
+    match outcome {
+        Err(Stop::Failed(fault)) => {
+            tx.rollback().await;
+            Err(Stop::Failed(fault))
+        }
+        settled => {
+            tx.commit().await?;
+            settled
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Removing what nobody needs any more, in steps small enough to delay nobody.
+
+use crate::base::Timestamp;
+use crate::base::id::AuditId;
+use crate::domain::stop::Fault;
+use crate::execute;
+
+use super::Tx;
+
+/// Removes up to `step` sessions whose absolute life ended before `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn sessions(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM sessions WHERE id IN \
+         (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)",
+        before,
+        step
+    )
+}
+
+/// Removes up to `step` audit events older than `before`; ids are ordered by time.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn audit(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM audit_events WHERE id IN \
+         (SELECT id FROM audit_events WHERE id < $1 ORDER BY id LIMIT $2)",
+        AuditId::earliest(before),
+        step
+    )
+}
+
+/// Removes counters whose window is over, networks not seen since `networks_before` and links
+/// that have expired.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn counters(
+    tx: &mut Tx,
+    now: Timestamp,
+    networks_before: Timestamp,
+    step: i64,
+) -> Result<u64, Fault> {
+    let limits = execute!(
+        tx,
+        "DELETE FROM login_limits WHERE pseudonym IN \
+         (SELECT pseudonym FROM login_limits WHERE ends_at < $1 ORDER BY ends_at, pseudonym \
+         LIMIT $2)",
+        now,
+        step
+    )?;
+    let networks = execute!(
+        tx,
+        "DELETE FROM known_networks WHERE pseudonym IN \
+         (SELECT pseudonym FROM known_networks WHERE seen_at < $1 ORDER BY pseudonym LIMIT $2)",
+        networks_before,
+        step
+    )?;
+    let links = execute!(tx, "DELETE FROM setup_links WHERE expires_at < $1", now)?;
+    Ok(limits + networks + links)
+}

@@ -1,0 +1,62 @@
+//! Facts about the database itself: the master key's check value and the cache version.
+
+use crate::domain::stop::Fault;
+use crate::{execute, fetch_optional};
+
+use super::{Link, Tx};
+
+/// The value stored under `name`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn get(link: &mut impl Link, name: &str) -> Result<Option<Vec<u8>>, Fault> {
+    let row = fetch_optional!(
+        link,
+        (Vec<u8>,),
+        "SELECT value FROM meta WHERE name = $1",
+        name
+    )?;
+    Ok(row.map(|(value,)| value))
+}
+
+/// Stores `value` under `name` unless something is there already. True when it was stored.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn put_once(tx: &mut Tx, name: &str, value: &[u8]) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+        name,
+        value
+    )?;
+    Ok(rows == 1)
+}
+
+/// Takes a row lock under which decisions about a whole set of rows (the administrators) are safe
+/// on PostgreSQL; on SQLite the transaction already is one.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn hold(tx: &mut Tx, name: &str) -> Result<(), Fault> {
+    execute!(tx, "UPDATE meta SET value = value WHERE name = $1", name)?;
+    Ok(())
+}
+
+/// The version of what processes cache.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn cache_version(link: &mut impl Link) -> Result<i64, Fault> {
+    let row = fetch_optional!(link, (i64,), "SELECT version FROM cache_version WHERE id = 1")?;
+    Ok(row.map_or(0, |(version,)| version))
+}
+
+/// Tells every process to read APIs and keys again, once `tx` is committed.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn raise_cache_version(tx: &mut Tx) -> Result<(), Fault> {
+    execute!(tx, "UPDATE cache_version SET version = version + 1 WHERE id = 1")?;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The schema: which migrations there are, which are applied, and applying the rest.
+//!
+//! Owns the two folders under `migrations/`. Both hold files of the same names.
+
+use sqlx::migrate::{MigrateError, Migrator};
+
+use crate::domain::stop::Fault;
+
+use super::db::{Db, Pools};
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How the database's schema compares with the one this binary knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// The newest version applied, 0 for none.
+    pub applied: i64,
+    /// The newest version known.
+    pub known: i64,
+}
+
+/// One migration and whether it is applied.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its number.
+    pub version: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether the database has it.
+    pub applied: bool,
+}
+
+fn migrator(db: &Db) -> &'static Migrator {
+    if db.is_sqlite() { &SQLITE } else { &POSTGRES }
+}
+
+/// Compares the schemas.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn status(db: &Db) -> Result<Status, Fault> {
+    let known = migrator(db).iter().map(|m| m.version).max().unwrap_or(0);
+    Ok(Status { applied: applied(db).await?.into_iter().max().unwrap_or(0), known })
+}
+
+/// Every migration this binary knows.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn steps(db: &Db) -> Result<Vec<Step>, Fault> {
+    let applied = applied(db).await?;
+    let step = |m: &sqlx::migrate::Migration| Step {
+        version: m.version,
+        name: m.description.to_string(),
+        applied: applied.contains(&m.version),
+    };
+    Ok(migrator(db).iter().map(step).collect())
+}
+
+/// Applies what is missing. Two processes may ask at once; one waits for the other.
+///
+/// # Errors
+/// When an applied migration differs from the one known, or a statement fails.
+pub async fn up(db: &Db) -> Result<(), Fault> {
+    match db.pools() {
+        Pools::Sqlite(pool) => SQLITE.run(pool).await,
+        Pools::Postgres(pool) => POSTGRES.run(pool).await,
+    }
+    .map_err(|error: MigrateError| Fault::internal("migrating the schema").because(error))
+}
+
+async fn applied(db: &Db) -> Result<Vec<i64>, Fault> {
+    let mut link = db.begin().await?;
+    let exists: Option<(i64,)> = if db.is_sqlite() {
+        crate::fetch_optional!(
+            &mut link,
+            (i64,),
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'"
+        )?
+    } else {
+        crate::fetch_optional!(
+            &mut link,
+            (i64,),
+            "SELECT count(*) FROM pg_tables WHERE tablename = '_sqlx_migrations' AND schemaname = current_schema()"
+        )?
+    };
+    let rows: Vec<(i64,)> = if exists.is_some_and(|(count,)| count > 0) {
+        crate::fetch_all!(
+            &mut link,
+            (i64,),
+            "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version"
+        )?
+    } else {
+        Vec::new()
+    };
+    link.rollback().await;
+    Ok(rows.into_iter().map(|(version,)| version).collect())
+}

@@ -1,0 +1,22 @@
+//! Storage: two databases, every statement once.
+//!
+//! Owns all SQL and the only use of `sqlx`. Functions that must be atomic with others take
+//! `&mut Tx`; functions that may stand alone take `&mut impl Link`. Decides nothing: guards in
+//! statements enforce what the domain decided, and say so by returning no row.
+
+pub mod apis;
+pub mod audit;
+mod codec;
+pub mod db;
+pub mod housekeeping;
+pub mod keys;
+pub mod limits;
+pub mod meta;
+pub mod migrate;
+pub mod refresher;
+pub mod rotation;
+pub mod sessions;
+pub mod setup;
+pub mod users;
+
+pub use db::{Db, Link, Tx, settle};

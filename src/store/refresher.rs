@@ -1,0 +1,359 @@
+//! Group commit for refreshes: many callers, one transaction.
+//!
+//! Owns the queue in front of the hot write. One fsync for each refresh would cap the server at a
+//! few thousand a second; here up to 512 callers share one read, one write and one commit, and each
+//! is answered only after it. The decision itself is `domain::refresh`, taken in the order of
+//! arrival, so two presentations of one session meet in memory as they would meet in the database.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::base::id::SessionId;
+use crate::base::{Entropy, Timestamp};
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::refresh::{Alarm, Answer, Decision, decide};
+use crate::domain::session::{EndReason, Ended, Lifetimes, Session};
+use crate::domain::stop::{Fault, FaultKind};
+
+use super::db::{Db, WRITE_WAIT};
+use super::rotation::{self, Change, Found};
+use super::{Tx, audit};
+
+/// The most refreshes in one transaction.
+const MAX_BATCH: usize = 512;
+/// The most refreshes of one session that may wait at a time.
+const MAX_PER_SESSION: usize = 64;
+/// The most refreshes that may wait in all.
+const MAX_WAITING: usize = 16 * 1024;
+/// How often a refresh is decided again because somebody else changed the row meanwhile.
+const MAX_ROUNDS: usize = 3;
+/// How often a batch is tried again after the database broke a deadlock.
+const MAX_DEADLOCKS: u32 = 5;
+
+/// A genuine token was presented.
+pub struct Presentation {
+    /// The session it names.
+    pub session: SessionId,
+    /// The counter it names.
+    pub counter: u32,
+    /// When.
+    pub now: Timestamp,
+    /// By whom and from where, for the audit trail.
+    pub origin: Origin,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub enum Refreshed {
+    /// Answer with tokens of this session; its chain names the live token.
+    Answered(Box<Session>, Answer),
+    /// The session was ended because of this token.
+    Alarmed(Alarm),
+    /// The session was over already.
+    Dead(Ended),
+    /// There is no such session (any more).
+    Unknown,
+}
+
+struct Job {
+    presentation: Presentation,
+    since: Instant,
+    reply: oneshot::Sender<Result<Refreshed, Fault>>,
+}
+
+/// The queue in front of the refresh transaction.
+pub struct Refresher {
+    queue: mpsc::Sender<Job>,
+}
+
+struct Worker {
+    db: Db,
+    entropy: Arc<dyn Entropy>,
+    lifetimes: Lifetimes,
+}
+
+impl Refresher {
+    /// Starts the worker on the current runtime. It ends when the refresher is dropped.
+    #[must_use]
+    pub fn start(db: Db, entropy: Arc<dyn Entropy>, lifetimes: Lifetimes) -> Self {
+        let (queue, jobs) = mpsc::channel(MAX_WAITING);
+        let worker = Worker { db, entropy, lifetimes };
+        tokio::spawn(worker.run(jobs));
+        Self { queue }
+    }
+
+    /// Hands in a presentation and waits for the commit that answers it. Safe to cancel: the
+    /// transaction goes on without its caller.
+    ///
+    /// # Errors
+    /// Unavailable when the queue is full or the database does not take it within two seconds.
+    pub async fn present(&self, presentation: Presentation) -> Result<Refreshed, Fault> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { presentation, since: Instant::now(), reply };
+        self.queue
+            .try_send(job)
+            .map_err(|_| Fault::unavailable("the refresh queue is full"))?;
+        answer.await.map_err(|_| Fault::internal("the refresh worker ended"))?
+    }
+
+    /// How many wait, roughly.
+    #[must_use]
+    pub fn queue_depth(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Whether the worker is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+}
+
+impl Worker {
+    async fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        loop {
+            if jobs.recv_many(&mut batch, MAX_BATCH).await == 0 {
+                return;
+            }
+            let admitted = admit(std::mem::take(&mut batch));
+            if !admitted.is_empty() {
+                self.serve(admitted).await;
+            }
+        }
+    }
+
+    /// Serves a batch to the end: every job is answered when this returns.
+    async fn serve(&self, mut jobs: Vec<Job>) {
+        for _ in 0..MAX_ROUNDS {
+            let presentations: Vec<&Presentation> =
+                jobs.iter().map(|job| &job.presentation).collect();
+            let patience = patience(&jobs);
+            match self.attempt(&presentations, patience).await {
+                Ok(outcomes) => {
+                    let mut again = Vec::new();
+                    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+                        match outcome {
+                            Outcome::Settled(result) => drop(job.reply.send(result)),
+                            Outcome::Overtaken => again.push(job),
+                        }
+                    }
+                    if again.is_empty() {
+                        return;
+                    }
+                    jobs = again;
+                }
+                Err(fault) if fault.kind == FaultKind::Unavailable || jobs.len() == 1 => {
+                    refuse(jobs, &fault);
+                    return;
+                }
+                Err(fault) => {
+                    // Not the disk, a lock or the connection: one row spoils the statement for
+                    // all. Give each its own transaction, once.
+                    tracing::error!(%fault, "a batch of refreshes failed; going one by one");
+                    for job in jobs {
+                        self.serve_alone(job).await;
+                    }
+                    return;
+                }
+            }
+        }
+        refuse(jobs, &Fault::unavailable("the session kept changing meanwhile"));
+    }
+
+    async fn serve_alone(&self, job: Job) {
+        let patience = patience(std::slice::from_ref(&job));
+        let result = match self.attempt(&[&job.presentation], patience).await {
+            Ok(mut outcomes) => match outcomes.pop() {
+                Some(Outcome::Settled(result)) => result,
+                _ => Err(Fault::unavailable("the session kept changing meanwhile")),
+            },
+            Err(fault) => Err(fault),
+        };
+        drop(job.reply.send(result));
+    }
+
+    /// One transaction over the whole batch, tried again when it fell victim to a deadlock.
+    async fn attempt(
+        &self,
+        presentations: &[&Presentation],
+        patience: Duration,
+    ) -> Result<Vec<Outcome>, Fault> {
+        let mut tries = 0;
+        loop {
+            let mut tx = self.db.begin_within(patience).await?;
+            let outcome = match self.decide_and_write(&mut tx, presentations).await {
+                Ok(outcomes) => tx.commit().await.map(|()| outcomes),
+                Err(fault) => {
+                    tx.rollback().await;
+                    Err(fault)
+                }
+            };
+            match outcome {
+                Err(fault) if super::db::is_deadlock(&fault) && tries < MAX_DEADLOCKS => {
+                    tries += 1;
+                    let jitter: [u8; 1] = crate::base::entropy::random(&*self.entropy);
+                    tokio::time::sleep(Duration::from_millis(u64::from(jitter[0] % 16) + 1)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn decide_and_write(
+        &self,
+        tx: &mut Tx,
+        presentations: &[&Presentation],
+    ) -> Result<Vec<Outcome>, Fault> {
+        let mut ids: Vec<SessionId> = presentations.iter().map(|p| p.session).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut rows = rotation::read(tx, &ids).await?;
+        let mut changes: HashMap<SessionId, Change> = HashMap::new();
+        let mut events: Vec<(usize, Event)> = Vec::new();
+        let mut outcomes = Vec::with_capacity(presentations.len());
+
+        for (index, presentation) in presentations.iter().enumerate() {
+            let outcome = match rows.get_mut(&presentation.session) {
+                None => Ok(Refreshed::Unknown),
+                Some(Err(fault)) => Err(Fault::internal(fault.doing).because(fault.to_string())),
+                Some(Ok(found)) => {
+                    let (refreshed, event) = self.decide(found, presentation, &mut changes);
+                    events.extend(event.map(|event| (index, event)));
+                    Ok(refreshed)
+                }
+            };
+            outcomes.push(Outcome::Settled(outcome));
+        }
+
+        if !changes.is_empty() {
+            let changes: Vec<Change> = changes.into_values().collect();
+            let written = rotation::write(tx, &changes).await?;
+            if written.len() != changes.len() {
+                for (presentation, outcome) in presentations.iter().zip(&mut outcomes) {
+                    let changed = changes.iter().any(|c| c.id == presentation.session);
+                    if changed && !written.contains(&presentation.session) {
+                        *outcome = Outcome::Overtaken;
+                    }
+                }
+            }
+        }
+        for (index, event) in events {
+            if matches!(outcomes[index], Outcome::Settled(_)) {
+                let presentation = presentations[index];
+                let entropy = &*self.entropy;
+                audit::record(tx, &event, &presentation.origin, presentation.now, entropy).await?;
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Decides one presentation and applies it to the row in memory, where the next one of the
+    /// same session in this batch will find it.
+    fn decide(
+        &self,
+        found: &mut Found,
+        presentation: &Presentation,
+        changes: &mut HashMap<SessionId, Change>,
+    ) -> (Refreshed, Option<Event>) {
+        let now = presentation.now;
+        let was = found.session.chain.current;
+        let window = self.lifetimes.retry_window;
+        let decision =
+            decide(&found.session, found.user_epoch, presentation.counter, now, window);
+        let session = &mut found.session;
+        let about = |kind| Event::new(kind).about(session.user_id).in_session(session.id);
+        let (refreshed, event) = match decision {
+            Decision::Dead(ended) => return (Refreshed::Dead(ended), None),
+            Decision::Answered { answer, next } => {
+                let event = (answer == Answer::Supersede)
+                    .then(|| about(EventKind::RefreshSuperseded));
+                session.chain = next;
+                if answer == Answer::Rotate {
+                    session.idle_expires_at = session.extended(now, &self.lifetimes);
+                }
+                (Refreshed::Answered(Box::new(session.clone()), answer), event)
+            }
+            Decision::Alarmed(alarm) => {
+                let (kind, reason, detail) = match alarm {
+                    Alarm::SupersededUsed => (
+                        EventKind::RefreshReuseDetected,
+                        EndReason::ReuseDetected,
+                        "superseded_token_used",
+                    ),
+                    Alarm::OlderUsed => (
+                        EventKind::RefreshReuseDetected,
+                        EndReason::ReuseDetected,
+                        "older_token_used",
+                    ),
+                    Alarm::SupersededTooOften => (
+                        EventKind::RefreshReuseDetected,
+                        EndReason::ReuseDetected,
+                        "superseded_too_often",
+                    ),
+                    Alarm::Ahead => (
+                        EventKind::RefreshRollbackDetected,
+                        EndReason::RollbackDetected,
+                        "counter_ahead",
+                    ),
+                };
+                let event = about(kind).detail(detail);
+                session.revoked = Some((now, reason));
+                (Refreshed::Alarmed(alarm), Some(event))
+            }
+        };
+        let change = changes.entry(session.id).or_insert_with(|| Change {
+            id: session.id,
+            was,
+            chain: session.chain,
+            idle_expires_at: session.idle_expires_at,
+            revoked: None,
+        });
+        change.chain = session.chain;
+        change.idle_expires_at = session.idle_expires_at;
+        change.revoked = session.revoked;
+        (refreshed, event)
+    }
+}
+
+enum Outcome {
+    Settled(Result<Refreshed, Fault>),
+    /// The row changed between reading and writing; decide again.
+    Overtaken,
+}
+
+/// Turns away who has waited too long already or crowds the queue with one session.
+fn admit(batch: Vec<Job>) -> Vec<Job> {
+    let mut per_session: HashMap<SessionId, usize> = HashMap::new();
+    let mut admitted = Vec::with_capacity(batch.len());
+    for job in batch {
+        let waiting = per_session.entry(job.presentation.session).or_default();
+        *waiting += 1;
+        if job.since.elapsed() >= WRITE_WAIT {
+            let fault = Fault::unavailable("the database did not take a refresh in time");
+            drop(job.reply.send(Err(fault)));
+        } else if *waiting > MAX_PER_SESSION {
+            let fault = Fault::unavailable("too many refreshes of one session at once");
+            drop(job.reply.send(Err(fault)));
+        } else {
+            admitted.push(job);
+        }
+    }
+    admitted
+}
+
+/// What is left of the two seconds of whoever waits longest.
+fn patience(jobs: &[Job]) -> Duration {
+    let oldest = jobs.iter().map(|job| job.since.elapsed()).max().unwrap_or_default();
+    WRITE_WAIT.saturating_sub(oldest).max(Duration::from_millis(50))
+}
+
+fn refuse(jobs: Vec<Job>, fault: &Fault) {
+    for job in jobs {
+        let copy = Fault { kind: fault.kind, doing: fault.doing, cause: None };
+        drop(job.reply.send(Err(copy.because(fault.to_string()))));
+    }
+}

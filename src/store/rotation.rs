@@ -1,0 +1,206 @@
+//! The hot path: reading and changing the rows of many sessions in one statement each.
+//!
+//! Owns the two set-based statements, the only ones with two texts: the dialects differ in how a
+//! set is passed (`json_each` with hexadecimal ids on SQLite, arrays on PostgreSQL). Decides
+//! nothing; `domain::refresh` does, `identity::refresh` brings the two together.
+
+use std::collections::HashMap;
+
+use sqlx::FromRow as _;
+use uuid::Uuid;
+
+use crate::base::Timestamp;
+use crate::base::id::SessionId;
+use crate::domain::refresh::Chain;
+use crate::domain::session::{EndReason, Session};
+use crate::domain::stop::Fault;
+
+use super::db::{Conn, failed};
+use super::sessions::SessionRow;
+use super::{Link as _, Tx};
+
+/// A session and its user's present epoch.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The session.
+    pub session: Session,
+    /// The epoch of its user.
+    pub user_epoch: i64,
+}
+
+/// A change of one session's row, guarded by what it was when it was read.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Which.
+    pub id: SessionId,
+    /// The counter it must still have.
+    pub was: u32,
+    /// The chain it gets.
+    pub chain: Chain,
+    /// The idle expiry it gets.
+    pub idle_expires_at: Timestamp,
+    /// The revocation it gets.
+    pub revoked: Option<(Timestamp, EndReason)>,
+}
+
+#[derive(sqlx::FromRow)]
+struct FoundRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    session_epoch: i64,
+}
+
+/// What reading found, by session: the row, or why it could not be understood.
+pub type FoundRows = HashMap<SessionId, Result<Found, Fault>>;
+
+/// Reads the rows of `ids` and holds them until the end of `tx`. Missing ones are absent; a row
+/// that does not decode is a fault of its own and spoils nobody else's.
+///
+/// # Errors
+/// When the database cannot be read at all.
+pub async fn read(tx: &mut Tx, ids: &[SessionId]) -> Result<FoundRows, Fault> {
+    let doing = "reading sessions to refresh";
+    let mut found = HashMap::with_capacity(ids.len());
+    match tx.conn() {
+        Conn::Sqlite(conn) => {
+            let set = sqlite_set(ids);
+            let rows = sqlx::query::<sqlx::Sqlite>(READ_SQLITE)
+                .bind(set)
+                .fetch_all(conn)
+                .await
+                .map_err(failed(doing))?;
+            for row in rows {
+                keep(&mut found, sqlx::Row::try_get(&row, 0), FoundRow::from_row(&row));
+            }
+        }
+        Conn::Postgres(conn) => {
+            let mut set: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+            set.sort_unstable();
+            let rows = sqlx::query::<sqlx::Postgres>(READ_POSTGRES)
+                .bind(set)
+                .fetch_all(conn)
+                .await
+                .map_err(failed(doing))?;
+            for row in rows {
+                keep(&mut found, sqlx::Row::try_get(&row, 0), FoundRow::from_row(&row));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn keep(
+    found: &mut FoundRows,
+    id: Result<SessionId, sqlx::Error>,
+    row: Result<FoundRow, sqlx::Error>,
+) {
+    // A row whose very id cannot be read belongs to nobody who asked.
+    let Ok(id) = id else { return };
+    let row = row.map_err(failed("decoding a session row")).and_then(|row| {
+        Ok(Found { session: Session::try_from(row.session)?, user_epoch: row.session_epoch })
+    });
+    found.insert(id, row);
+}
+
+/// Writes all `changes` in one statement. The ids whose guard held come back; the others were
+/// changed by somebody else meanwhile and must be read and decided again.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<Vec<SessionId>, Fault> {
+    let doing = "writing refreshed sessions";
+    let rows: Vec<(SessionId,)> = match tx.conn() {
+        Conn::Sqlite(conn) => {
+            sqlx::query_as::<sqlx::Sqlite, (SessionId,)>(WRITE_SQLITE)
+                .bind(sqlite_changes(changes))
+                .fetch_all(conn)
+                .await
+        }
+        Conn::Postgres(conn) => {
+            let counter = |n: u32| i64::from(n);
+            let each = |f: &dyn Fn(&Change) -> i64| changes.iter().map(f).collect::<Vec<i64>>();
+            sqlx::query_as::<sqlx::Postgres, (SessionId,)>(WRITE_POSTGRES)
+                .bind(changes.iter().map(|c| c.id.uuid()).collect::<Vec<Uuid>>())
+                .bind(each(&|c| counter(c.was)))
+                .bind(each(&|c| counter(c.chain.current)))
+                .bind(changes.iter().map(|c| c.chain.parent.map(counter)).collect::<Vec<_>>())
+                .bind(each(&|c| c.chain.answered_at.millis()))
+                .bind(each(&|c| i64::from(c.chain.supersedes)))
+                .bind(each(&|c| c.idle_expires_at.millis()))
+                .bind(changes.iter().map(|c| c.revoked.map(|r| r.0.millis())).collect::<Vec<_>>())
+                .bind(changes.iter().map(|c| c.revoked.map(|r| r.1.as_str())).collect::<Vec<_>>())
+                .fetch_all(conn)
+                .await
+        }
+    }
+    .map_err(failed(doing))?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+fn sqlite_set(ids: &[SessionId]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| id.uuid().simple().to_string()).collect();
+    serde_json::json!(ids).to_string()
+}
+
+fn sqlite_changes(changes: &[Change]) -> String {
+    let changes: Vec<serde_json::Value> = changes
+        .iter()
+        .map(|c| {
+            serde_json::json!([
+                c.id.uuid().simple().to_string(),
+                c.was,
+                c.chain.current,
+                c.chain.parent,
+                c.chain.answered_at.millis(),
+                c.chain.supersedes,
+                c.idle_expires_at.millis(),
+                c.revoked.map(|r| r.0.millis()),
+                c.revoked.map(|r| r.1.as_str()),
+            ])
+        })
+        .collect();
+    serde_json::Value::Array(changes).to_string()
+}
+
+/// SQLite's text for reading.
+pub const READ_SQLITE: &str = "\
+SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
+s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
+s.user_epoch, u.session_epoch \
+FROM json_each($1) AS wanted \
+CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
+CROSS JOIN users u ON u.id = s.user_id";
+
+/// PostgreSQL's text for reading. Rows are locked in the order of their ids: two batches that
+/// locked in different orders would deadlock. Only the session is locked, not the user, whom
+/// everybody else reads too.
+pub const READ_POSTGRES: &str = "\
+SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
+s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
+s.user_epoch, u.session_epoch \
+FROM sessions s JOIN users u ON u.id = s.user_id \
+WHERE s.id = ANY($1) ORDER BY s.id FOR UPDATE OF s";
+
+/// SQLite's text for writing.
+pub const WRITE_SQLITE: &str = "\
+UPDATE sessions SET current = c.current, parent = c.parent, answered_at = c.answered_at, \
+supersedes = c.supersedes, idle_expires_at = c.idle_expires_at, revoked_at = c.revoked_at, \
+revoked_reason = c.revoked_reason \
+FROM (SELECT unhex(value ->> 0) AS id, value ->> 1 AS was, value ->> 2 AS current, \
+value ->> 3 AS parent, value ->> 4 AS answered_at, value ->> 5 AS supersedes, \
+value ->> 6 AS idle_expires_at, value ->> 7 AS revoked_at, value ->> 8 AS revoked_reason \
+FROM json_each($1)) AS c \
+WHERE sessions.id = c.id AND sessions.current = c.was AND sessions.revoked_at IS NULL \
+RETURNING id";
+
+/// PostgreSQL's text for writing.
+pub const WRITE_POSTGRES: &str = "\
+UPDATE sessions SET current = c.current, parent = c.parent, answered_at = c.answered_at, \
+supersedes = c.supersedes, idle_expires_at = c.idle_expires_at, revoked_at = c.revoked_at, \
+revoked_reason = c.revoked_reason \
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
+$7::bigint[], $8::bigint[], $9::text[]) \
+AS c (id, was, current, parent, answered_at, supersedes, idle_expires_at, revoked_at, \
+revoked_reason) \
+WHERE sessions.id = c.id AND sessions.current = c.was AND sessions.revoked_at IS NULL \
+RETURNING sessions.id";

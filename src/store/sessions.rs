@@ -1,0 +1,293 @@
+//! Sessions, but for the refresh path, which is `rotation`.
+
+use uuid::Uuid;
+
+use crate::base::Timestamp;
+use crate::base::id::{SessionId, UserId};
+use crate::domain::device::Device;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::refresh::Chain;
+use crate::domain::scope::Scopes;
+use crate::domain::session::{EndReason, Listed, Session};
+use crate::domain::stop::Fault;
+use crate::domain::user::User;
+use crate::{execute, fetch_all, fetch_optional};
+
+use super::{Link, Tx};
+
+/// A session row as it comes; what it says may still be impossible.
+#[derive(sqlx::FromRow)]
+pub(super) struct SessionRow {
+    pub(super) id: SessionId,
+    pub(super) user_id: UserId,
+    client_id: String,
+    audience: Option<String>,
+    scope: String,
+    current: i64,
+    parent: Option<i64>,
+    answered_at: Timestamp,
+    supersedes: i64,
+    created_at: Timestamp,
+    idle_expires_at: Timestamp,
+    expires_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+    revoked_reason: Option<String>,
+    user_epoch: i64,
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = Fault;
+    fn try_from(row: SessionRow) -> Result<Self, Fault> {
+        // A row that cannot be is a fault, never a guess: a guess would be a way in.
+        let impossible = || Fault::internal("a session row that cannot be");
+        let counter = |n: i64| u32::try_from(n).map_err(|_| impossible());
+        let parent = row.parent.map(counter).transpose()?;
+        let current = counter(row.current)?;
+        if parent.is_some_and(|parent| parent >= current) {
+            return Err(impossible());
+        }
+        let revoked = match (row.revoked_at, row.revoked_reason) {
+            (None, None) => None,
+            (Some(at), Some(reason)) => Some((at, reason.parse().map_err(|_| impossible())?)),
+            _ => return Err(impossible()),
+        };
+        Ok(Self {
+            id: row.id,
+            user_id: row.user_id,
+            client_id: row.client_id,
+            audience: row.audience,
+            scopes: Scopes::parse(&row.scope).map_err(|_| impossible())?,
+            chain: Chain {
+                current,
+                parent,
+                answered_at: row.answered_at,
+                supersedes: u8::try_from(row.supersedes).map_err(|_| impossible())?,
+            },
+            created_at: row.created_at,
+            idle_expires_at: row.idle_expires_at,
+            expires_at: row.expires_at,
+            revoked,
+            user_epoch: row.user_epoch,
+        })
+    }
+}
+
+/// Opens a session, if the user's epoch is still the one that was read with the password hash.
+/// False when it is not: somebody disabled the user or changed the password meanwhile.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "INSERT INTO sessions (id, user_id, client_id, audience, scope, current, parent, \
+         answered_at, supersedes, created_at, idle_expires_at, expires_at, user_epoch) \
+         SELECT $1, users.id, $2, $3, $4, $5, NULL, $6, 0, $6, $7, $8, users.session_epoch \
+         FROM users WHERE users.id = $9 AND users.session_epoch = $10 \
+         AND users.disabled_at IS NULL",
+        session.id,
+        &session.client_id,
+        session.audience.as_deref(),
+        session.scopes.to_string(),
+        i64::from(session.chain.current),
+        session.created_at,
+        session.idle_expires_at,
+        session.expires_at,
+        session.user_id,
+        session.user_epoch
+    )?;
+    if rows == 0 {
+        return Ok(false);
+    }
+    execute!(
+        tx,
+        "INSERT INTO session_devices (session_id, user_agent, address) VALUES ($1, $2, $3)",
+        session.id,
+        &device.user_agent,
+        device.address.map(|address| address.to_string())
+    )?;
+    Ok(true)
+}
+
+#[derive(sqlx::FromRow)]
+struct BearerRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    login: String,
+    name: Option<String>,
+    role: String,
+    session_epoch: i64,
+    disabled_at: Option<Timestamp>,
+    user_created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// A session and its user as they are now, in one statement: what every Bearer check reads.
+///
+/// # Errors
+/// When the database cannot be read or the row cannot be.
+pub async fn with_user(
+    link: &mut impl Link,
+    id: SessionId,
+) -> Result<Option<(Session, User)>, Fault> {
+    let row = fetch_optional!(
+        link,
+        BearerRow,
+        "SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, \
+         s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
+         s.revoked_at, s.revoked_reason, s.user_epoch, u.login, u.name, u.role, \
+         u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
+         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1",
+        id
+    )?;
+    row.map(|row| {
+        let user = User {
+            id: row.session.user_id,
+            login: row.login,
+            name: row.name,
+            role: row.role.parse().map_err(|_| Fault::internal("a user with an unknown role"))?,
+            disabled_at: row.disabled_at,
+            created_at: row.user_created_at,
+            updated_at: row.updated_at,
+            session_epoch: row.session_epoch,
+        };
+        Ok((Session::try_from(row.session)?, user))
+    })
+    .transpose()
+}
+
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    user_agent: Option<String>,
+    address: Option<String>,
+}
+
+impl TryFrom<ListedRow> for Listed {
+    type Error = Fault;
+    fn try_from(row: ListedRow) -> Result<Self, Fault> {
+        let session = Session::try_from(row.session)?;
+        let device = Device {
+            user_agent: row.user_agent.unwrap_or_default(),
+            address: row.address.and_then(|text| text.parse().ok()),
+        };
+        Ok(Self { superseded: session.chain.supersedes > 0, session, device })
+    }
+}
+
+/// A user's live sessions, oldest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn live_of(
+    link: &mut impl Link,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<Listed>, Fault> {
+    let rows = fetch_all!(
+        link,
+        ListedRow,
+        "SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, \
+         s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
+         s.revoked_at, s.revoked_reason, s.user_epoch, d.user_agent, d.address \
+         FROM sessions s JOIN users u ON u.id = s.user_id \
+         LEFT JOIN session_devices d ON d.session_id = s.id \
+         WHERE s.user_id = $1 AND s.revoked_at IS NULL AND s.user_epoch = u.session_epoch \
+         AND s.expires_at > $2 AND s.idle_expires_at > $2 ORDER BY s.id LIMIT 1000",
+        user,
+        now
+    )?;
+    rows.into_iter().map(Listed::try_from).collect()
+}
+
+/// A page of everybody's live sessions, oldest first; of one user if named.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn page(
+    link: &mut impl Link,
+    user: Option<UserId>,
+    request: PageRequest,
+    now: Timestamp,
+) -> Result<Page<Listed>, Fault> {
+    let rows = fetch_all!(
+        link,
+        ListedRow,
+        "SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, \
+         s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
+         s.revoked_at, s.revoked_reason, s.user_epoch, d.user_agent, d.address \
+         FROM sessions s JOIN users u ON u.id = s.user_id \
+         LEFT JOIN session_devices d ON d.session_id = s.id \
+         WHERE s.id > $1 AND s.revoked_at IS NULL AND s.user_epoch = u.session_epoch \
+         AND s.expires_at > $2 AND s.idle_expires_at > $2 AND ($3 OR s.user_id = $4) \
+         ORDER BY s.id LIMIT $5",
+        request.after.unwrap_or(Uuid::nil()),
+        now,
+        user.is_none(),
+        user.map_or(Uuid::nil(), |user| user.uuid()),
+        request.limit + 1
+    )?;
+    let rows = rows.into_iter().map(Listed::try_from).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::cut(rows, request.limit, |listed| listed.session.id.uuid()))
+}
+
+/// Revokes one session if it is not revoked yet. The user it belonged to, if it was.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn revoke(
+    tx: &mut Tx,
+    id: SessionId,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<Option<UserId>, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (UserId,),
+        "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 \
+         WHERE id = $3 AND revoked_at IS NULL RETURNING user_id",
+        now,
+        reason.as_str(),
+        id
+    )?;
+    Ok(row.map(|(user,)| user))
+}
+
+/// Takes one session along to the user's new epoch, so that it survives what ends the others.
+/// False when it is not live in the old epoch.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn carry_over(
+    tx: &mut Tx,
+    id: SessionId,
+    user: UserId,
+    old_epoch: i64,
+    new_epoch: i64,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE sessions SET user_epoch = $1 \
+         WHERE id = $2 AND user_id = $3 AND user_epoch = $4 AND revoked_at IS NULL",
+        new_epoch,
+        id,
+        user,
+        old_epoch
+    )?;
+    Ok(rows == 1)
+}
+
+/// How many sessions have not reached their absolute end.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn count(link: &mut impl Link, now: Timestamp) -> Result<i64, Fault> {
+    let row = fetch_optional!(
+        link,
+        (i64,),
+        "SELECT count(*) FROM sessions WHERE expires_at > $1",
+        now
+    )?;
+    Ok(row.map_or(0, |(count,)| count))
+}

