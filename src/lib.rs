@@ -7,7 +7,7 @@
 pub mod admin;
 pub mod app;
 pub mod base;
-//cli
+pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod domain;
@@ -16,6 +16,6 @@ pub mod identity;
 pub mod jobs;
 pub mod metrics;
 pub mod oauth;
-//server
+pub mod server;
 pub mod store;
 pub mod telemetry;

@@ -2,3 +2,54 @@
 //!
 //! Owns the format. What is never logged (passwords, tokens, logins, query strings) is kept out
 //! where it would arise; a test drives everything at debug level and looks.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
+
+use crate::config::LogFormat;
+
+/// Libraries that are chatty below warnings; a directive of the operator's own wins over these.
+const QUIET: &str = "actix_http=info,actix_server=warn,actix_web=info,sqlx=warn,rustls=warn,mio=warn";
+
+/// How facts about the start are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// Lines for people.
+    People,
+    /// JSON events.
+    Machines,
+    /// Both: nobody chose, and the output is a pipe that either may be reading.
+    Both,
+}
+
+/// Starts logging to stderr. Returns the voice that fits it.
+///
+/// # Errors
+/// When the filter cannot be read; the text says why.
+pub fn init(filter: &str, format: LogFormat) -> Result<Voice, String> {
+    let filter = EnvFilter::try_new(format!("{QUIET},{filter}"))
+        .map_err(|error| format!("SIGNET_LOG is not a log filter: {error}"))?;
+    let terminal = std::io::stderr().is_terminal();
+    let pretty = match format {
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => terminal,
+    };
+    let registry = tracing_subscriber::registry().with(filter);
+    // A second start in one process (tests) keeps the first one's output.
+    let _ = if pretty {
+        let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(terminal);
+        registry.with(layer).try_init()
+    } else {
+        let layer = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+        registry.with(layer).try_init()
+    };
+    Ok(match format {
+        LogFormat::Json => Voice::Machines,
+        LogFormat::Auto if !terminal => Voice::Both,
+        _ => Voice::People,
+    })
+}

@@ -10,7 +10,7 @@ pub mod secret;
 pub mod text_enum;
 pub mod token;
 
-pub use clock::{Clock, Span, Timestamp};
+pub use clock::{Clock, Span, SystemClock, Timestamp};
 pub use entropy::Entropy;
 pub use id::Id;
 pub use secret::Secret;

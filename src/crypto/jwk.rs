@@ -35,22 +35,22 @@ pub enum PublicJwk {
 }
 
 /// One entry of the JWKS; the member order is what people see.
-#[derive(Serialize)]
-struct Entry<'a> {
-    kty: &'a str,
+#[derive(Debug, Serialize)]
+pub struct Entry {
+    kty: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    crv: Option<&'a str>,
-    r#use: &'a str,
+    crv: Option<String>,
+    r#use: &'static str,
     alg: SigningAlg,
-    kid: &'a str,
+    kid: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    n: Option<&'a str>,
+    n: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    e: Option<&'a str>,
+    e: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    x: Option<&'a str>,
+    x: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    y: Option<&'a str>,
+    y: Option<String>,
 }
 
 impl PublicJwk {
@@ -77,32 +77,22 @@ impl PublicJwk {
         sha256_base64url(canonical.as_bytes())
     }
 
-    pub(super) fn entry(&self, kid: &str, alg: SigningAlg) -> serde_json::Value {
-        let entry = match self {
-            Self::Rsa { n, e } => Entry {
-                kty: "RSA",
-                crv: None,
-                r#use: "sig",
-                alg,
-                kid,
-                n: Some(n),
-                e: Some(e),
-                x: None,
-                y: None,
-            },
-            Self::Ec { crv, x, y } => Entry {
-                kty: "EC",
-                crv: Some(crv),
-                r#use: "sig",
-                alg,
-                kid,
-                n: None,
-                e: None,
-                x: Some(x),
-                y: Some(y),
-            },
+    /// This key as an entry of the JWKS.
+    #[must_use]
+    pub fn entry(&self, kid: &str, alg: SigningAlg) -> Entry {
+        let (kid, r#use) = (kid.to_owned(), "sig");
+        let (mut crv, mut n, mut e, mut x, mut y) = (None, None, None, None, None);
+        let kty = match self.clone() {
+            Self::Rsa { n: modulus, e: exponent } => {
+                (n, e) = (Some(modulus), Some(exponent));
+                "RSA"
+            }
+            Self::Ec { crv: curve, x: x_coordinate, y: y_coordinate } => {
+                (crv, x, y) = (Some(curve), Some(x_coordinate), Some(y_coordinate));
+                "EC"
+            }
         };
-        serde_json::to_value(entry).unwrap_or_default()
+        Entry { kty, crv, r#use, alg, kid, n, e, x, y }
     }
 }
 

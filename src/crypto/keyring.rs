@@ -11,7 +11,7 @@ use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::stop::Fault;
 
 use super::digest::sha256_base64url;
-use super::jwk::PublicJwk;
+use super::jwk::{Entry, PublicJwk};
 use super::jwt::{Expected, Signer, SigningKey, UnverifiedHeader, VerifyingKey};
 
 /// A key with its state.
@@ -49,6 +49,11 @@ pub struct Keyring {
     pub jwks: Document,
 }
 
+#[derive(serde::Serialize)]
+struct Jwks {
+    keys: Vec<Entry>,
+}
+
 /// Why a bearer token is not good at our own endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenProblem {
@@ -79,7 +84,7 @@ impl Keyring {
         if !signers.contains_key(&default_alg) {
             return Err(Fault::internal("no active signing key of the default algorithm"));
         }
-        let body = serde_json::to_vec(&serde_json::json!({ "keys": entries }))
+        let body = serde_json::to_vec(&Jwks { keys: entries })
             .map_err(|error| Fault::internal("writing the JWKS").because(error))?;
         Ok(Self { signers, verifiers, default_alg, jwks: Document::new(body) })
     }

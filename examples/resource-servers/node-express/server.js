@@ -17,8 +17,9 @@ app.use((req, res) => {
   res.json({ sub, scope });
 });
 
-// The middleware's own challenge repeats parts of the refused token; some of them cannot be written
-// into a header, and trying to ends in a 500. This one is the same for everybody.
+// Never leave this out. The middleware's own challenge repeats parts of the refused token, and one
+// line break among them makes Express's own error handler throw where nothing catches it: a single
+// request without any key ends the process. This challenge is the same for everybody.
 app.use((err, req, res, next) => {
   if (!(err instanceof UnauthorizedError)) return next(err);
   const sent = /^Bearer +./i.test(req.headers.authorization);

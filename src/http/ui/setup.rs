@@ -72,13 +72,19 @@ pub async fn post(
             let template = FirstTokenPage {
                 issuer: context.app.issuer(),
                 login: &user.login,
-                login_json: serde_json::to_string(&user.login).unwrap_or_default(),
+                login_json: quoted(&user.login),
                 access_token: tokens.access_token(),
             };
             page(HttpResponse::Ok(), &template)
         }
         Err(problem) => again(&token, &login, &problem),
     }
+}
+
+/// A login as a string literal that means the same in JSON, JavaScript and Python, and may stand
+/// between single quotes in a shell.
+fn quoted(login: &str) -> String {
+    serde_json::to_string(login).unwrap_or_default().replace('\'', "\\u0027")
 }
 
 /// The form once more, with what was wrong beside the field and the login kept.

@@ -1,0 +1,111 @@
+//! `signet dev`: a throw-away demo on loopback.
+
+use std::process::ExitCode;
+
+use crate::admin::{apis, users};
+use crate::base::entropy::random;
+use crate::base::{Clock as _, SystemClock};
+use crate::config::{Config, Database, Registration};
+use crate::crypto::random::SystemEntropy;
+use crate::domain::audit::Origin;
+use crate::domain::stop::Stop;
+use crate::domain::user::Role;
+use crate::server;
+
+use super::report;
+use super::serve::{self, Refused};
+
+const LOGIN: &str = "alice@example.test";
+const API: &str = "https://api.example.com";
+
+/// Serves a demo that is gone at exit.
+pub fn run() -> ExitCode {
+    match Config::load().map_err(Refused::from).and_then(|loaded| demo(loaded.config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refused) => refused.say(),
+    }
+}
+
+fn demo(mut config: Config) -> Result<(), Refused> {
+    if let Some(address) = config.listen.iter().find(|address| !address.ip().is_loopback()) {
+        return Err(Refused::new(
+            78,
+            format!(
+                "signet dev serves on loopback only, SIGNET_LISTEN names {address}.\n  Its \
+                 password is printed. Use signet serve, or a loopback address."
+            ),
+        ));
+    }
+    let voice = serve::start_logging(&config)?;
+    let directory = tempfile::Builder::new()
+        .prefix("signet-dev-")
+        .tempdir()
+        .map_err(|error| Refused::new(1, format!("no temporary directory: {error}")))?;
+    config.data_dir = directory.path().to_owned();
+    config.database = Database::Sqlite(directory.path().join("signet.db"));
+    config.master_key = None;
+    config.bootstrap_admin = None;
+    config.registration = Registration::Open;
+
+    let runtime = serve::storage_runtime()?;
+    let bound = server::bind(&config)?;
+    let opened = serve::open(&runtime, config)?;
+    let password = readable_password();
+    let app = opened.app.clone();
+    let now = SystemClock.now();
+    let prepared = runtime.block_on(async {
+        let create = users::Create {
+            login: LOGIN.to_owned(),
+            password: Some(password.clone()),
+            name: Some("Alice".to_owned()),
+            role: Role::Admin,
+        };
+        users::create(app.clone(), create, Origin::system(), now).await?;
+        let scopes = vec!["orders:read".to_owned(), "orders:write".to_owned()];
+        apis::create(app.clone(), API.to_owned(), scopes, Origin::system(), now).await
+    });
+    if let Err(stop) = prepared {
+        let why = match stop {
+            Stop::Refused(refusal) => refusal.hint.to_owned(),
+            Stop::Failed(fault) => fault.to_string(),
+        };
+        return Err(Refused::new(1, format!("the demo could not be prepared: {why}")));
+    }
+    drop(app);
+    report::started(voice, &opened, &bound, None);
+    let base = bound.urls().into_iter().next().unwrap_or_default();
+    report::say(&format!(
+        "\nDEV MODE - everything is lost at exit - loopback only\n\
+         user  {LOGIN}   password  {password}   role  admin\n\n\
+         Get a token (copy, paste, done):\n\n  \
+         curl -s {base}/v1/login -H 'content-type: application/json' \\\n    \
+         -d '{{\"login\":\"{LOGIN}\",\"password\":\"{password}\"}}'\n\n\
+         One for the API {API}:\n\n  \
+         curl -s {base}/v1/login -H 'content-type: application/json' \\\n    \
+         -d '{{\"login\":\"{LOGIN}\",\"password\":\"{password}\",\"audience\":\"{API}\",\"scope\":\"orders:read\"}}'\n\n\
+         Press Ctrl+C to stop.\n"
+    ));
+    let served = serve::serve_until_stopped(runtime, opened, bound);
+    if let Err(error) = directory.close() {
+        tracing::warn!(%error, "the temporary directory stays");
+    }
+    served
+}
+
+/// Six syllables and four digits: easy to read, and good enough for an afternoon on loopback.
+fn readable_password() -> String {
+    const CONSONANTS: &[u8; 16] = b"bdfghjklmnprstvz";
+    const VOWELS: &[u8; 4] = b"aeio";
+    let bytes: [u8; 8] = random(&SystemEntropy);
+    let mut text = String::new();
+    for (index, byte) in bytes[..6].iter().enumerate() {
+        if index > 0 && index % 2 == 0 {
+            text.push('-');
+        }
+        text.push(char::from(CONSONANTS[usize::from(byte >> 4)]));
+        text.push(char::from(VOWELS[usize::from(byte & 3)]));
+    }
+    let number = u16::from_be_bytes([bytes[6], bytes[7]]) % 10_000;
+    text.push_str(&format!("-{number:04}"));
+    text
+}

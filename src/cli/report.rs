@@ -1,0 +1,164 @@
+//! What a start prints.
+//!
+//! Owns the texts and the events of a start and its refusals. Everything goes to stderr, also into
+//! a pipe; the set-up link is the only secret ever printed.
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::app::{Created, Opened};
+use crate::base::{Clock as _, Secret, SystemClock};
+use crate::config::Database;
+use crate::server::Bound;
+use crate::telemetry::Voice;
+
+/// Tells that the server listens, and how to go on.
+pub(super) fn started(
+    voice: Voice,
+    opened: &Opened,
+    bound: &Bound,
+    setup_url: Option<&Secret<String>>,
+) {
+    if voice != Voice::Machines {
+        let text = if opened.created.is_nothing() {
+            later_start(opened, bound)
+        } else {
+            first_start(opened, bound)
+        };
+        say(&text);
+        if let Some(url) = setup_url {
+            say(&setup_block(url));
+        }
+    }
+    if voice != Voice::People {
+        let issuer = opened.app.issuer();
+        event(
+            "started",
+            &json!({
+                "listen": bound.urls(),
+                "issuer": issuer,
+                "discovery": discovery(issuer),
+                "jwks_uri": jwks(issuer),
+                "metrics": bound.metrics_url(),
+                "created": created_facts(&opened.created),
+            }),
+        );
+        if let Some(url) = setup_url {
+            event("setup_required", &json!({ "setup_url": url.expose(), "expires_in": 1800 }));
+        }
+    }
+}
+
+fn discovery(issuer: &str) -> String {
+    format!("{issuer}/.well-known/openid-configuration")
+}
+
+fn jwks(issuer: &str) -> String {
+    format!("{issuer}/.well-known/jwks.json")
+}
+
+fn first_start(opened: &Opened, bound: &Bound) -> String {
+    let Opened { app, created, .. } = opened;
+    let mut text = format!("Signet {}\n\nFirst start. Created\n", env!("CARGO_PKG_VERSION"));
+    let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<17}{value}\n"));
+    if let Some(path) = &created.data_dir {
+        line("data directory", path.display().to_string());
+    }
+    if let Some(path) = &created.database {
+        line("database", path.display().to_string());
+    } else if matches!(app.config.database, Database::Postgres(_)) {
+        line("tables", "in the PostgreSQL database".to_owned());
+    }
+    if let Some(path) = &created.master_key {
+        line("master key", path.display().to_string());
+    }
+    for (alg, kid) in &created.signing_keys {
+        line("signing key", format!("{alg} {kid}"));
+    }
+    text.push('\n');
+    for url in bound.urls() {
+        text.push_str(&format!("Listening  {url}\n"));
+    }
+    let issuer = app.issuer();
+    text.push_str(&format!("Issuer     {issuer}\n"));
+    text.push_str(&format!("Discovery  {}\n", discovery(issuer)));
+    text.push_str(&format!("JWKS       {}\n", jwks(issuer)));
+    if let Some(url) = bound.metrics_url() {
+        text.push_str(&format!("Metrics    {url}\n"));
+    }
+    if created.master_key.is_some() {
+        text.push_str(
+            "\nBack up the master key, apart from the database: without it nothing sealed in the \
+             database\ncan be read again, and with both in one place a thief has everything.\n",
+        );
+    }
+    text
+}
+
+fn later_start(opened: &Opened, bound: &Bound) -> String {
+    format!(
+        "Signet {}  Listening  {}  Issuer  {}\n",
+        env!("CARGO_PKG_VERSION"),
+        bound.urls().join("  "),
+        opened.app.issuer()
+    )
+}
+
+fn setup_block(url: &Secret<String>) -> String {
+    format!(
+        "\nOpen this link to create the administrator (works once, for 30 minutes):\n\n  {}\n\n\
+         On a server without a browser:  signet user create YOUR-LOGIN --role admin\n",
+        url.expose()
+    )
+}
+
+impl Created {
+    fn is_nothing(&self) -> bool {
+        self.data_dir.is_none()
+            && self.database.is_none()
+            && self.master_key.is_none()
+            && self.signing_keys.is_empty()
+    }
+}
+
+fn created_facts(created: &Created) -> Value {
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|p| p.display().to_string());
+    let keys: Vec<Value> = created
+        .signing_keys
+        .iter()
+        .map(|(alg, kid)| json!({ "alg": alg, "kid": kid }))
+        .collect();
+    json!({
+        "data_dir": path(&created.data_dir),
+        "database": path(&created.database),
+        "master_key": path(&created.master_key),
+        "signing_keys": keys,
+    })
+}
+
+/// Says why the server did not start.
+pub(super) fn refusal(text: &str, code: u8) {
+    say(&format!("error: {text}  (exit {code})\n"));
+}
+
+/// Writes to stderr; a closed stderr is nobody's business.
+pub(super) fn say(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes one event in the form of the JSON log lines.
+fn event(name: &str, facts: &Value) {
+    let mut line = json!({
+        "timestamp": SystemClock.now().rfc3339(),
+        "level": "INFO",
+        "event": name,
+        "message": name,
+        "target": "signet::start",
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    if let (Some(line), Some(facts)) = (line.as_object_mut(), facts.as_object()) {
+        line.extend(facts.clone());
+    }
+    say(&format!("{line}\n"));
+}

@@ -1,0 +1,191 @@
+//! `signet serve`: the real server.
+//!
+//! Owns the order of a start and the exit code of every refusal. What is printed is `report`'s.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::admin::users::{self, Create};
+use crate::app::{self, App, OpenError, Opened, Purpose};
+use crate::base::{Clock as _, SystemClock};
+use crate::config::{Config, Mistakes};
+use crate::crypto::random::SystemEntropy;
+use crate::domain::audit::Origin;
+use crate::domain::stop::Stop;
+use crate::domain::user::Role;
+use crate::server::{self, BindError, Bound};
+use crate::telemetry::{self, Voice};
+use crate::{identity, jobs};
+
+use super::report;
+
+/// Why the server did not start, with its exit code.
+pub(super) struct Refused {
+    code: u8,
+    text: String,
+}
+
+impl Refused {
+    pub(super) fn new(code: u8, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+
+    pub(super) fn say(self) -> ExitCode {
+        report::refusal(&self.text, self.code);
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<Mistakes> for Refused {
+    fn from(mistakes: Mistakes) -> Self {
+        Self::new(78, mistakes.to_string())
+    }
+}
+
+impl From<OpenError> for Refused {
+    fn from(error: OpenError) -> Self {
+        let code = match error {
+            OpenError::Configuration(_) => 78,
+            OpenError::TryAgain(_) => 75,
+            OpenError::Failed(_) => 1,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<BindError> for Refused {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::Busy(address) => Self::new(
+                69,
+                format!(
+                    "port {} is already in use ({}).\n  Stop what listens there, or choose another \
+                     port: SIGNET_LISTEN=127.0.0.1:{}",
+                    address.port(),
+                    address.ip(),
+                    address.port().wrapping_add(1).max(1024)
+                ),
+            ),
+            BindError::Refused(address, error) => Self::new(
+                78,
+                format!(
+                    "{address} cannot be listened on: {error}.\n  Name an address of this machine \
+                     in SIGNET_LISTEN; ports below 1024 need the privilege to bind them."
+                ),
+            ),
+            BindError::Tls(text) => Self::new(
+                78,
+                format!("{text}.\n  Check SIGNET_TLS_CERT and SIGNET_TLS_KEY."),
+            ),
+        }
+    }
+}
+
+/// Serves until asked to stop.
+pub fn run() -> ExitCode {
+    match Config::load().map_err(Refused::from).and_then(|loaded| serve(loaded.config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refused) => refused.say(),
+    }
+}
+
+fn serve(config: Config) -> Result<(), Refused> {
+    let voice = start_logging(&config)?;
+    let runtime = storage_runtime()?;
+    let bound = server::bind(&config)?;
+    let opened = open(&runtime, config)?;
+    warn(&opened.app);
+    let setup_url = runtime.block_on(first_administrator(&opened.app))?;
+    report::started(voice, &opened, &bound, setup_url.as_ref());
+    serve_until_stopped(runtime, opened, bound)
+}
+
+pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
+    telemetry::init(&config.log, config.log_format).map_err(|text| Refused::new(78, text))
+}
+
+/// The runtime all storage work runs on, apart from the HTTP threads: a request that is cut off
+/// does not take its transaction with it.
+pub(super) fn storage_runtime() -> Result<Runtime, Refused> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("storage")
+        .enable_all()
+        .build()
+        .map_err(|error| Refused::new(1, format!("threads cannot be started: {error}")))
+}
+
+pub(super) fn open(runtime: &Runtime, config: Config) -> Result<Opened, Refused> {
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    Ok(runtime.block_on(app::open(config, clock, entropy, Purpose::Serve))?)
+}
+
+/// Runs server and jobs to their end, closes the database, releases the lock.
+pub(super) fn serve_until_stopped(
+    runtime: Runtime,
+    opened: Opened,
+    bound: Bound,
+) -> Result<(), Refused> {
+    let Opened { app, lock, .. } = opened;
+    {
+        let _inside = runtime.enter();
+        jobs::start(&app);
+        if let Err(error) = server::survive_file_size_limit() {
+            tracing::warn!(%error, "a file-size limit would kill the process");
+        }
+    }
+    let served = server::in_system(server::run(app.clone(), bound, server::interrupted()));
+    runtime.block_on(app.db.close());
+    drop(app);
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    drop(lock);
+    served.map_err(|error| Refused::new(1, format!("the server failed: {error}")))
+}
+
+/// Makes the administrator the environment names, or a link for one; neither once there has been
+/// one.
+async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<String>>, Refused> {
+    let failed = |stop: Stop| match stop {
+        Stop::Refused(refusal) => {
+            let mut text = refusal.hint.to_owned();
+            for field in &refusal.fields {
+                text.push_str(&format!("\n  {}: {}", field.field, field.hint));
+            }
+            let what = "SIGNET_BOOTSTRAP_ADMIN_LOGIN and SIGNET_BOOTSTRAP_ADMIN_PASSWORD";
+            Refused::new(78, format!("{what} do not make an administrator: {text}"))
+        }
+        Stop::Failed(fault) => Refused::new(1, fault.to_string()),
+    };
+    let now = SystemClock.now();
+    if !identity::setup::is_open(app).await.map_err(|fault| failed(fault.into()))? {
+        return Ok(None);
+    }
+    if let Some(bootstrap) = &app.config.bootstrap_admin {
+        let create = Create {
+            login: bootstrap.login.clone(),
+            password: Some(bootstrap.password.expose().clone()),
+            name: None,
+            role: Role::Admin,
+        };
+        users::create(app.clone(), create, Origin::system(), now).await.map_err(failed)?;
+        return Ok(None);
+    }
+    match identity::setup::make_link(app, now).await {
+        Ok(url) => Ok(Some(url)),
+        // Another process was first.
+        Err(Stop::Refused(_)) => Ok(None),
+        Err(stop) => Err(failed(stop)),
+    }
+}
+
+fn warn(app: &App) {
+    if !app.config.rate_limits {
+        tracing::warn!("SIGNET_RATE_LIMITS=off: passwords can be guessed without limit");
+    }
+    if app.config.insecure_http && app.config.issuer.starts_with("http://") {
+        tracing::warn!("SIGNET_INSECURE_HTTP=true: passwords and tokens travel unencrypted");
+    }
+}

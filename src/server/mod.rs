@@ -1,0 +1,222 @@
+//! Listening, serving, and stopping in good order.
+//!
+//! Owns sockets, workers, signals and the drain. Knows no route; `http` configures them.
+
+mod tls;
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::{App as Actix, HttpResponse, HttpServer, web};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::config::{Config, MetricsListen};
+use crate::http;
+
+/// How long a request's head may take to arrive, and a slow body between two of its pieces.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long requests in flight may take to finish once the end is announced, in seconds.
+const DRAIN: u64 = 10;
+
+/// Sockets that listen already.
+pub struct Bound {
+    listeners: Vec<TcpListener>,
+    metrics: Option<TcpListener>,
+    tls: Option<tls::Tls>,
+}
+
+/// Why nothing can be served.
+#[derive(Debug)]
+pub enum BindError {
+    /// Somebody else has the address (exit code 69).
+    Busy(SocketAddr),
+    /// The address is not ours or not allowed (exit code 78).
+    Refused(SocketAddr, io::Error),
+    /// Certificate or key cannot be used (exit code 78).
+    Tls(String),
+}
+
+/// Takes every address in the settings. `[::1]` of the default list is skipped where there is no
+/// IPv6; a busy default metrics address costs a warning and the metrics.
+///
+/// # Errors
+/// The first address that cannot be had.
+pub fn bind(config: &Config) -> Result<Bound, BindError> {
+    let mut listeners = Vec::new();
+    for &address in &config.listen {
+        match TcpListener::bind(address) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(BindError::Busy(address));
+            }
+            Err(_) if config.listen_is_default && address.is_ipv6() => {}
+            Err(error) => return Err(BindError::Refused(address, error)),
+        }
+    }
+    let metrics = match config.metrics_listen {
+        MetricsListen::Off => None,
+        MetricsListen::Set(address) => Some(TcpListener::bind(address).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::AddrInUse => BindError::Busy(address),
+                _ => BindError::Refused(address, error),
+            }
+        })?),
+        MetricsListen::Default(address) => match TcpListener::bind(address) {
+            Ok(listener) => Some(listener),
+            Err(error) => {
+                tracing::warn!(%address, %error, "no metrics; set SIGNET_METRICS_LISTEN");
+                None
+            }
+        },
+    };
+    let tls = config.tls.as_ref().map(tls::Tls::load).transpose().map_err(BindError::Tls)?;
+    Ok(Bound { listeners, metrics, tls })
+}
+
+impl Bound {
+    /// The addresses that are really listened on, as URLs.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .map(|address| format!("{scheme}://{address}"))
+            .collect()
+    }
+
+    /// The address of the metrics, if they are served.
+    #[must_use]
+    pub fn metrics_url(&self) -> Option<String> {
+        let address = self.metrics.as_ref()?.local_addr().ok()?;
+        Some(format!("http://{address}/metrics"))
+    }
+}
+
+/// Serves until `stop` completes, then lets requests in flight finish. Must run inside an actix
+/// system.
+///
+/// # Errors
+/// When a socket or a worker fails.
+pub async fn run(
+    app: App,
+    bound: Bound,
+    stop: impl Future<Output = ()> + 'static,
+) -> io::Result<()> {
+    let Bound { listeners, metrics, tls } = bound;
+    let served = app.clone();
+    let mut server = HttpServer::new(move || {
+        Actix::new()
+            .app_data(web::Data::new(served.clone()))
+            .app_data(http::limits())
+            .wrap(from_fn(http::edge))
+            .configure(http::configure)
+    })
+    .disable_signals()
+    .client_request_timeout(REQUEST_TIMEOUT)
+    .client_disconnect_timeout(REQUEST_TIMEOUT)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(DRAIN);
+    for listener in listeners {
+        server = match &tls {
+            Some(tls) => server.listen_rustls_0_23(listener, tls.config())?,
+            None => server.listen(listener)?,
+        };
+    }
+    let metrics = metrics.map(|listener| metrics_server(app.clone(), listener)).transpose()?;
+    let server = server.run();
+    let handle = server.handle();
+    if let Some(tls) = tls {
+        actix_web::rt::spawn(reload_on_hangup(tls));
+    }
+    let metrics_handle = metrics.map(|server| {
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        handle
+    });
+    actix_web::rt::spawn(async move {
+        stop.await;
+        app.drain();
+        tracing::info!("stopping: no new connections, requests in flight finish");
+        // A second word means: at once.
+        tokio::select! {
+            () = handle.stop(true) => {}
+            () = interrupted() => handle.stop(false).await,
+        }
+        if let Some(metrics) = metrics_handle {
+            metrics.stop(false).await;
+        }
+    });
+    server.await
+}
+
+/// Runs `work` in an actix system on this thread.
+///
+/// # Errors
+/// What `work` fails with.
+pub fn in_system<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    actix_web::rt::System::new().block_on(work)
+}
+
+/// Completes when the process is asked to end: SIGTERM or SIGINT.
+pub async fn interrupted() {
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be received; stop the process with SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+/// Keeps a file-size limit (`ulimit -f`) from killing the process: with a handler in place the
+/// write fails instead, and is answered with a 503.
+///
+/// # Errors
+/// When no handler can be installed.
+pub fn survive_file_size_limit() -> io::Result<()> {
+    const SIGXFSZ: i32 = 25;
+    let mut signals = signal(SignalKind::from_raw(SIGXFSZ))?;
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            tracing::warn!("a file has reached its size limit (ulimit -f)");
+        }
+    });
+    Ok(())
+}
+
+fn metrics_server(app: App, listener: TcpListener) -> io::Result<actix_web::dev::Server> {
+    let text = async |app: web::Data<App>| {
+        HttpResponse::Ok()
+            .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+            .body(http::metrics_text(app.get_ref().clone()).await)
+    };
+    let server = HttpServer::new(move || {
+        Actix::new()
+            .app_data(web::Data::new(app.clone()))
+            .route("/metrics", web::get().to(text))
+    })
+    .workers(1)
+    .disable_signals()
+    .listen(listener)?;
+    Ok(server.run())
+}
+
+async fn reload_on_hangup(tls: tls::Tls) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        match tls.reload() {
+            Ok(()) => tracing::info!("certificate and key were read again"),
+            Err(error) => tracing::error!(error, "the old certificate stays in use"),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Certificate and key, read again without a restart.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use crate::config::TlsFiles;
+
+/// A TLS set-up whose certificate can be replaced.
+#[derive(Clone)]
+pub struct Tls {
+    files: TlsFiles,
+    current: Arc<Current>,
+}
+
+#[derive(Debug)]
+struct Current(ArcSwap<CertifiedKey>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+impl Tls {
+    /// Reads the files.
+    pub fn load(files: &TlsFiles) -> Result<Self, String> {
+        let current = Arc::new(Current(ArcSwap::from_pointee(read(files)?)));
+        Ok(Self { files: files.clone(), current })
+    }
+
+    /// Reads them again; what was read before stays when they are not good.
+    pub fn reload(&self) -> Result<(), String> {
+        self.current.0.store(Arc::new(read(&self.files)?));
+        Ok(())
+    }
+
+    /// The configuration of a listener.
+    pub fn config(&self) -> ServerConfig {
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&self.current) as _;
+        ServerConfig::builder().with_no_client_auth().with_cert_resolver(resolver)
+    }
+}
+
+fn read(files: &TlsFiles) -> Result<CertifiedKey, String> {
+    let (cert, key) = (files.cert.display(), files.key.display());
+    let chain = CertificateDer::pem_file_iter(&files.cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| format!("the certificate {cert} cannot be read: {error}"))?;
+    if chain.is_empty() {
+        return Err(format!("{cert} holds no certificate in PEM"));
+    }
+    let private = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|error| format!("the key {key} cannot be read: {error}"))?;
+    let signing = any_supported_type(&private)
+        .map_err(|error| format!("the key {key} cannot be used: {error}"))?;
+    let certified = CertifiedKey::new(chain, signing);
+    match certified.keys_match() {
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            // Made once for its check of the provider: a missing one would panic at the first hello.
+            drop(default_provider().install_default());
+            Ok(certified)
+        }
+        Err(_) => Err(format!("{key} is not the key of the certificate in {cert}")),
+    }
+}

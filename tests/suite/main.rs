@@ -1,0 +1,6 @@
+//! The test suite: black box first, on SQLite and on a real PostgreSQL, with time injected.
+
+mod support;
+
+mod login;
+mod refresh;

@@ -1,0 +1,10 @@
+//! What every test stands on: a real server on a real socket with a database of its own, a clock
+//! that only moves when told, and a client that knows nothing but the address.
+
+pub mod clock;
+pub mod entropy;
+pub mod postgres;
+pub mod require;
+pub mod server;
+
+pub use server::{Backend, Server, on_both};
