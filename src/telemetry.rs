@@ -12,7 +12,8 @@ use tracing_subscriber::prelude::*;
 use crate::config::LogFormat;
 
 /// Libraries that are chatty below warnings; a directive of the operator's own wins over these.
-const QUIET: &str = "actix_http=info,actix_server=warn,actix_web=info,sqlx=warn,rustls=warn,mio=warn";
+const QUIET: &str =
+    "actix_http=info,actix_server=warn,actix_web=info,sqlx=warn,rustls=warn,mio=warn";
 
 /// How facts about the start are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -74,7 +74,12 @@ pub async fn resolve(app: App, login_or_id: String) -> Result<User, Stop> {
 ///
 /// # Errors
 /// Refused when the login is none or taken, or the password weak.
-pub async fn create(app: App, create: Create, origin: Origin, now: Timestamp) -> Result<User, Stop> {
+pub async fn create(
+    app: App,
+    create: Create,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<User, Stop> {
     check_name(create.name.as_deref())?;
     let login = parse_login(&create.login)?;
     let hash = match &create.password {
@@ -193,8 +198,8 @@ pub async fn set_password(
     now: Timestamp,
 ) -> Result<(), Stop> {
     let user = show(app.clone(), id).await?;
-    let login = Login::parse(&user.login)
-        .map_err(|_| Fault::internal("a stored login that is none"))?;
+    let login =
+        Login::parse(&user.login).map_err(|_| Fault::internal("a stored login that is none"))?;
     let hash = app.hasher.hash(parse_password("password", &password, &login)?).await?;
     change(&app, id, &origin, now, async |tx, _| {
         users::set_password(tx, id, &hash, now).await?;

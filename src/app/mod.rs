@@ -90,9 +90,7 @@ impl App {
         let task = self.runtime.spawn(work);
         match tokio::time::timeout(WORK_LIMIT, task).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(error)) => {
-                Err(Fault::internal("a unit of work panicked").because(error).into())
-            }
+            Ok(Err(error)) => Err(Fault::internal("a unit of work panicked").because(error).into()),
             Err(_) => Err(Fault::unavailable("a unit of work took too long").into()),
         }
     }

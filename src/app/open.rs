@@ -133,8 +133,7 @@ fn prepare_data_dir(
     created: &mut Created,
 ) -> Result<Option<File>, OpenError> {
     let dir = &config.data_dir;
-    let needs_dir =
-        matches!(config.database, Database::Sqlite(_)) || config.master_key.is_none();
+    let needs_dir = matches!(config.database, Database::Sqlite(_)) || config.master_key.is_none();
     if purpose != Purpose::Serve || !needs_dir {
         return Ok(None);
     }

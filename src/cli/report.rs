@@ -124,11 +124,8 @@ impl Created {
 
 fn created_facts(created: &Created) -> Value {
     let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|p| p.display().to_string());
-    let keys: Vec<Value> = created
-        .signing_keys
-        .iter()
-        .map(|(alg, kid)| json!({ "alg": alg, "kid": kid }))
-        .collect();
+    let keys: Vec<Value> =
+        created.signing_keys.iter().map(|(alg, kid)| json!({ "alg": alg, "kid": kid })).collect();
     json!({
         "data_dir": path(&created.data_dir),
         "database": path(&created.database),

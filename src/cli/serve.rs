@@ -76,10 +76,9 @@ impl From<BindError> for Refused {
                      in SIGNET_LISTEN; ports below 1024 need the privilege to bind them."
                 ),
             ),
-            BindError::Tls(text) => Self::new(
-                78,
-                format!("{text}.\n  Check SIGNET_TLS_CERT and SIGNET_TLS_KEY."),
-            ),
+            BindError::Tls(text) => {
+                Self::new(78, format!("{text}.\n  Check SIGNET_TLS_CERT and SIGNET_TLS_KEY."))
+            }
         }
     }
 }

@@ -116,8 +116,7 @@ impl Keyring {
         let header = UnverifiedHeader::read(token).ok_or_else(invalid)?;
         let key = self.verifiers.get(&header.kid).ok_or_else(invalid)?;
         let expected = Expected { issuer, audience, typ: ACCESS_TOKEN_TYPE };
-        let claims: VerifiedClaims =
-            key.verify(token, &header, &expected).ok_or_else(invalid)?;
+        let claims: VerifiedClaims = key.verify(token, &header, &expected).ok_or_else(invalid)?;
         if claims.exp <= now.secs() {
             return Err((TokenProblem::Expired, Some(claims)));
         }

@@ -210,7 +210,11 @@ fn work(shared: &Shared) {
         // A caller that has gone away is no reason to fail.
         match waiting.work {
             Work::Hash { password, salt, reply } => {
-                let _ = reply.send(if late { Outcome::Late } else { hash(shared, &mut memory, &password, &salt) });
+                let _ = reply.send(if late {
+                    Outcome::Late
+                } else {
+                    hash(shared, &mut memory, &password, &salt)
+                });
             }
             Work::Verify { password, stored, reply } => {
                 let outcome = if late {
@@ -225,7 +229,12 @@ fn work(shared: &Shared) {
     }
 }
 
-fn hash(shared: &Shared, memory: &mut Vec<Block>, password: &Password, salt: &[u8]) -> Outcome<String> {
+fn hash(
+    shared: &Shared,
+    memory: &mut Vec<Block>,
+    password: &Password,
+    salt: &[u8],
+) -> Outcome<String> {
     let mut output = [0; OUTPUT];
     match compute(shared, memory, shared.cost, password, salt, &mut output) {
         Some(()) => Outcome::Done(phc(shared.cost, salt, &output)),
@@ -233,7 +242,12 @@ fn hash(shared: &Shared, memory: &mut Vec<Block>, password: &Password, salt: &[u
     }
 }
 
-fn verify(shared: &Shared, memory: &mut Vec<Block>, password: &Password, stored: &str) -> Outcome<Verified> {
+fn verify(
+    shared: &Shared,
+    memory: &mut Vec<Block>,
+    password: &Password,
+    stored: &str,
+) -> Outcome<Verified> {
     let differs = Outcome::Done(Verified { check: Check::Differs, outdated: false });
     let Some((cost, salt, expected)) = parse(stored) else {
         tracing::error!("a stored password hash cannot be read; it matches nothing");
@@ -263,20 +277,28 @@ fn compute(
     salt: &[u8],
     output: &mut [u8],
 ) -> Option<()> {
-    let params = Params::new(cost.memory_kib, cost.iterations, cost.parallelism, Some(output.len())).ok()?;
+    let params =
+        Params::new(cost.memory_kib, cost.iterations, cost.parallelism, Some(output.len())).ok()?;
     let blocks = params.block_count();
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     if cost.memory_kib > shared.cost.memory_kib {
         // One at a time, and its memory goes back: the budget counts today's cost only.
         let _alone = lock(&shared.oversize);
         let mut own = vec![Block::default(); blocks];
-        return argon2.hash_password_into_with_memory(password.expose_bytes(), salt, output, &mut own).ok();
+        return argon2
+            .hash_password_into_with_memory(password.expose_bytes(), salt, output, &mut own)
+            .ok();
     }
     if memory.len() < blocks {
         memory.resize(blocks, Block::default());
     }
     argon2
-        .hash_password_into_with_memory(password.expose_bytes(), salt, output, &mut memory[..blocks])
+        .hash_password_into_with_memory(
+            password.expose_bytes(),
+            salt,
+            output,
+            &mut memory[..blocks],
+        )
         .ok()
 }
 
@@ -384,7 +406,8 @@ mod tests {
     #[tokio::test]
     async fn a_hash_made_by_the_reference_implementation_matches() {
         let hasher = hasher(64, Duration::from_secs(5));
-        let stored = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        let stored =
+            "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
         let found = hasher.verify(password("password"), Some(stored.to_owned())).await.unwrap();
         assert_eq!(found.check, Check::Matches);
     }

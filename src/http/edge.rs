@@ -44,10 +44,7 @@ pub async fn edge(
         now: app.now(),
     };
     request.extensions_mut().insert(facts.clone());
-    let too_long = request
-        .uri()
-        .path_and_query()
-        .is_some_and(|path| path.as_str().len() > MAX_URI);
+    let too_long = request.uri().path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI);
 
     let mut response = if too_long {
         let refusal = Refusal::new(Code::UriTooLong, "The address is longer than 8 KiB.");

@@ -36,10 +36,9 @@ pub struct Problem {
 #[must_use]
 pub const fn status(code: Code) -> StatusCode {
     match code {
-        Code::MalformedRequest
-        | Code::InvalidTarget
-        | Code::InvalidScope
-        | Code::InvalidClient => StatusCode::BAD_REQUEST,
+        Code::MalformedRequest | Code::InvalidTarget | Code::InvalidScope | Code::InvalidClient => {
+            StatusCode::BAD_REQUEST
+        }
         Code::InvalidCredentials
         | Code::InvalidToken
         | Code::RefreshTokenReused

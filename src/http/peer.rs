@@ -13,11 +13,7 @@ use ipnet::IpNet;
 /// Starts at the socket's peer and walks the chain backwards for as long as the current hop is a
 /// trusted proxy. The first address that is none, or the last readable one, is it; what cannot be
 /// read ends the walk at the proxy that sent it.
-pub fn address(
-    peer: Option<SocketAddr>,
-    headers: &HeaderMap,
-    trusted: &[IpNet],
-) -> Option<IpAddr> {
+pub fn address(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut current = peer?.ip().to_canonical();
     let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
     if trusted.is_empty() || !is_trusted(current) {

@@ -50,14 +50,15 @@ pub fn invalid_token() -> Refusal {
 /// Refused when anything is wrong, with one text for all of it but expiry.
 pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Caller, Stop> {
     let issuer = app.issuer();
-    let claims = app.keyring().verify_access(&token, issuer, issuer, now).map_err(
-        |(problem, _)| match problem {
-            TokenProblem::Invalid => invalid_token(),
-            TokenProblem::Expired => {
-                Refusal::new(Code::InvalidToken, "The access token has expired.")
+    let claims =
+        app.keyring().verify_access(&token, issuer, issuer, now).map_err(|(problem, _)| {
+            match problem {
+                TokenProblem::Invalid => invalid_token(),
+                TokenProblem::Expired => {
+                    Refusal::new(Code::InvalidToken, "The access token has expired.")
+                }
             }
-        },
-    )?;
+        })?;
     let mut reader = app.db.reader().await?;
     let session = session_of(&claims).ok_or_else(invalid_token)?;
     let (session, user) =

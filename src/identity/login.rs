@@ -88,7 +88,8 @@ pub async fn login(
     let mut tx = app.db.begin().await?;
     let outcome = match (verdict, credential) {
         (Verdict::Accept { .. }, Some(found)) => {
-            let accepted = Accepted { user: &found.user, request, device: &device, counted: &counted };
+            let accepted =
+                Accepted { user: &found.user, request, device: &device, counted: &counted };
             let outcome = accept(&app, &mut tx, accepted, &origin, now).await;
             if let (Ok(_), Some(old), Some(new)) = (&outcome, &stored, &rehashed) {
                 users::rehash(&mut tx, found.user.id, old, new).await.map(|()| outcome)?
@@ -113,8 +114,9 @@ pub(super) fn account(found: &Credential) -> Account {
 }
 
 fn check_request(app: &App, attempt: &Attempt) -> Result<Request, Refusal> {
-    let client_id = client::resolve(attempt.client_id.as_deref())
-        .ok_or_else(|| Refusal::new(Code::InvalidClient, "There is no client of this client_id."))?;
+    let client_id = client::resolve(attempt.client_id.as_deref()).ok_or_else(|| {
+        Refusal::new(Code::InvalidClient, "There is no client of this client_id.")
+    })?;
     let target = match attempt.audience.as_deref() {
         None => Target::Issuer,
         Some(audience) => Target::Api(app.api(audience).ok_or_else(|| {
@@ -149,15 +151,14 @@ async fn accept(
 ) -> Result<Session, Stop> {
     let Accepted { user, request, device, counted } = accepted;
     counted.forgive(tx, now).await?;
-    let granted = scope::grant(&request.target, request.scopes, user.role)
-        .ok_or_else(invalid_scope)?;
+    let granted =
+        scope::grant(&request.target, request.scopes, user.role).ok_or_else(invalid_scope)?;
     let session = new_session(app, user, request.client_id, &request.target, &granted, now);
     if !sessions::open(tx, &session, device).await? {
         // Disabled, deleted or given a new password while the hash was computed.
         return Err(invalid_credentials().into());
     }
-    let event =
-        Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
+    let event = Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
     audit::record(tx, &event, origin, now, &*app.entropy).await?;
     Ok(session)
 }

@@ -48,7 +48,8 @@ pub async fn change(
         counted.forgive(&mut tx, now).await?;
         // Guarded by the epoch that was read with the old hash: of two changes at once one wins.
         let user = caller.user.id;
-        let Some(new_epoch) = users::change_password(&mut tx, user, epoch, &hash, now).await? else {
+        let Some(new_epoch) = users::change_password(&mut tx, user, epoch, &hash, now).await?
+        else {
             return Err(invalid_token().into());
         };
         sessions::carry_over(&mut tx, caller.session.id, user, epoch, new_epoch).await?;

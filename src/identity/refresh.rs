@@ -26,12 +26,8 @@ pub async fn refresh(
         count("not_genuine");
         return Err(invalid().into());
     };
-    let presentation = Presentation {
-        session: presented.session,
-        counter: presented.counter,
-        now,
-        origin,
-    };
+    let presentation =
+        Presentation { session: presented.session, counter: presented.counter, now, origin };
     match app.refresher.present(presentation).await? {
         Refreshed::Answered(session, answer) => {
             count(match answer {

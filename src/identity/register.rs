@@ -67,13 +67,8 @@ pub async fn register(
     let password = parse_password("password", &password, &login)?;
     let hash = app.hasher.hash(password).await?;
     let id = UserId::new(now, &*app.entropy);
-    let new = NewUser {
-        id,
-        login: &login,
-        name: None,
-        role: Role::User,
-        password_hash: Some(&hash),
-    };
+    let new =
+        NewUser { id, login: &login, name: None, role: Role::User, password_hash: Some(&hash) };
     let mut tx = app.db.begin().await?;
     let outcome = async {
         if !users::insert(&mut tx, &new, now).await? {

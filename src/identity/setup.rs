@@ -58,7 +58,12 @@ pub async fn is_open(app: &App) -> Result<bool, Fault> {
 ///
 /// # Errors
 /// `setup_link_invalid` when it would not.
-pub async fn check_link(app: App, token: String, origin: Origin, now: Timestamp) -> Result<(), Stop> {
+pub async fn check_link(
+    app: App,
+    token: String,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
     throttle_link(&app, &origin, now)?;
     let mut reader = app.db.reader().await?;
     if setup::is_open_link(&mut reader, &token_hash(&token), now).await? {
@@ -85,7 +90,8 @@ pub async fn complete(
     let password = parse_password("password", &password, &login)?;
     let hash = app.hasher.hash(password).await?;
     let id = UserId::new(now, &*app.entropy);
-    let new = NewUser { id, login: &login, name: None, role: Role::Admin, password_hash: Some(&hash) };
+    let new =
+        NewUser { id, login: &login, name: None, role: Role::Admin, password_hash: Some(&hash) };
     let user = User {
         id,
         login: login.raw().to_owned(),

@@ -61,12 +61,12 @@ pub fn bind(config: &Config) -> Result<Bound, BindError> {
     }
     let metrics = match config.metrics_listen {
         MetricsListen::Off => None,
-        MetricsListen::Set(address) => Some(TcpListener::bind(address).map_err(|error| {
-            match error.kind() {
+        MetricsListen::Set(address) => {
+            Some(TcpListener::bind(address).map_err(|error| match error.kind() {
                 io::ErrorKind::AddrInUse => BindError::Busy(address),
                 _ => BindError::Refused(address, error),
-            }
-        })?),
+            })?)
+        }
         MetricsListen::Default(address) => match TcpListener::bind(address) {
             Ok(listener) => Some(listener),
             Err(error) => {
@@ -201,9 +201,7 @@ fn metrics_server(app: App, listener: TcpListener) -> io::Result<actix_web::dev:
             .body(http::metrics_text(app.get_ref().clone()).await)
     };
     let server = HttpServer::new(move || {
-        Actix::new()
-            .app_data(web::Data::new(app.clone()))
-            .route("/metrics", web::get().to(text))
+        Actix::new().app_data(web::Data::new(app.clone())).route("/metrics", web::get().to(text))
     })
     .workers(1)
     .disable_signals()

@@ -88,8 +88,11 @@ pub async fn find(link: &mut impl Link, identifier: &str) -> Result<Option<Store
 /// # Errors
 /// When the database cannot be read.
 pub async fn all(link: &mut impl Link) -> Result<Vec<Api>, Fault> {
-    let rows =
-        fetch_all!(link, ApiRow, "SELECT id, identifier, scopes, created_at FROM apis ORDER BY id")?;
+    let rows = fetch_all!(
+        link,
+        ApiRow,
+        "SELECT id, identifier, scopes, created_at FROM apis ORDER BY id"
+    )?;
     rows.into_iter().map(|row| StoredApi::try_from(row).map(|stored| stored.api)).collect()
 }
 

@@ -31,7 +31,6 @@ macro_rules! as_inner {
                 &self,
                 buffer: &mut <DB as Database>::ArgumentBuffer,
             ) -> Result<IsNull, BoxDynError> {
-                #[expect(clippy::redundant_closure_call, reason = "the conversion is a parameter")]
                 <$inner as Encode<'q, DB>>::encode($to(self), buffer)
             }
         }

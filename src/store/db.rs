@@ -361,11 +361,8 @@ impl Db {
             .await
             .map_err(failed("reading the SQLite version"))?;
         let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-        let found = (
-            parts.next().unwrap_or(0),
-            parts.next().unwrap_or(0),
-            parts.next().unwrap_or(0),
-        );
+        let found =
+            (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
         if found < MIN_SQLITE {
             return Err(Fault::internal("this SQLite is too old to be safe").because(version));
         }

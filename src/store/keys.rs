@@ -84,11 +84,7 @@ pub async fn insert_signing_key(tx: &mut Tx, key: &StoredKey) -> Result<(), Faul
 /// # Errors
 /// When the database cannot be read.
 pub async fn refresh_keys(link: &mut impl Link) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
-    fetch_all!(
-        link,
-        (i64, Vec<u8>),
-        "SELECT version, sealed FROM refresh_keys ORDER BY version"
-    )
+    fetch_all!(link, (i64, Vec<u8>), "SELECT version, sealed FROM refresh_keys ORDER BY version")
 }
 
 /// Stores a refresh key.

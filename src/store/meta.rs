@@ -10,12 +10,7 @@ use super::{Link, Tx};
 /// # Errors
 /// When the database cannot be read.
 pub async fn get(link: &mut impl Link, name: &str) -> Result<Option<Vec<u8>>, Fault> {
-    let row = fetch_optional!(
-        link,
-        (Vec<u8>,),
-        "SELECT value FROM meta WHERE name = $1",
-        name
-    )?;
+    let row = fetch_optional!(link, (Vec<u8>,), "SELECT value FROM meta WHERE name = $1", name)?;
     Ok(row.map(|(value,)| value))
 }
 

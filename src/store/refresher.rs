@@ -93,9 +93,7 @@ impl Refresher {
     pub async fn present(&self, presentation: Presentation) -> Result<Refreshed, Fault> {
         let (reply, answer) = oneshot::channel();
         let job = Job { presentation, since: Instant::now(), reply };
-        self.queue
-            .try_send(job)
-            .map_err(|_| Fault::unavailable("the refresh queue is full"))?;
+        self.queue.try_send(job).map_err(|_| Fault::unavailable("the refresh queue is full"))?;
         answer.await.map_err(|_| Fault::internal("the refresh worker ended"))?
     }
 
@@ -262,15 +260,14 @@ impl Worker {
         let now = presentation.now;
         let was = found.session.chain.current;
         let window = self.lifetimes.retry_window;
-        let decision =
-            decide(&found.session, found.user_epoch, presentation.counter, now, window);
+        let decision = decide(&found.session, found.user_epoch, presentation.counter, now, window);
         let session = &mut found.session;
         let about = |kind| Event::new(kind).about(session.user_id).in_session(session.id);
         let (refreshed, event) = match decision {
             Decision::Dead(ended) => return (Refreshed::Dead(ended), None),
             Decision::Answered { answer, next } => {
-                let event = (answer == Answer::Supersede)
-                    .then(|| about(EventKind::RefreshSuperseded));
+                let event =
+                    (answer == Answer::Supersede).then(|| about(EventKind::RefreshSuperseded));
                 session.chain = next;
                 if answer == Answer::Rotate {
                     session.idle_expires_at = session.extended(now, &self.lifetimes);

@@ -283,11 +283,7 @@ pub async fn carry_over(
 /// # Errors
 /// When the database cannot be read.
 pub async fn count(link: &mut impl Link, now: Timestamp) -> Result<i64, Fault> {
-    let row = fetch_optional!(
-        link,
-        (i64,),
-        "SELECT count(*) FROM sessions WHERE expires_at > $1",
-        now
-    )?;
+    let row =
+        fetch_optional!(link, (i64,), "SELECT count(*) FROM sessions WHERE expires_at > $1", now)?;
     Ok(row.map_or(0, |(count,)| count))
 }

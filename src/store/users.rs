@@ -129,10 +129,7 @@ pub async fn credential(link: &mut impl Link, key: &str) -> Result<Option<Creden
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn credential_of(
-    link: &mut impl Link,
-    id: UserId,
-) -> Result<Option<Credential>, Fault> {
+pub async fn credential_of(link: &mut impl Link, id: UserId) -> Result<Option<Credential>, Fault> {
     let row = fetch_optional!(
         link,
         CredentialRow,
@@ -241,11 +238,7 @@ pub async fn set_password(
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn raise_epoch(
-    tx: &mut Tx,
-    id: UserId,
-    now: Timestamp,
-) -> Result<Option<i64>, Fault> {
+pub async fn raise_epoch(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<Option<i64>, Fault> {
     let row = fetch_optional!(
         tx,
         (i64,),
@@ -321,11 +314,7 @@ pub async fn delete(tx: &mut Tx, id: UserId) -> Result<bool, Fault> {
         id
     )?;
     let Some((skeleton,)) = row else { return Ok(false) };
-    execute!(
-        tx,
-        "UPDATE login_skeletons SET users = users - 1 WHERE skeleton = $1",
-        &skeleton
-    )?;
+    execute!(tx, "UPDATE login_skeletons SET users = users - 1 WHERE skeleton = $1", &skeleton)?;
     execute!(tx, "DELETE FROM login_skeletons WHERE skeleton = $1 AND users <= 0", &skeleton)?;
     Ok(true)
 }

@@ -92,7 +92,8 @@ async fn wrong_login_wrong_password_and_disabled_user_are_one_answer() {
 async fn one_account_whatever_its_login_is_typed_like() {
     let server = Server::start(Backend::Sqlite).await;
     let id = server.register("Alice@Ex.com").await;
-    for typed in ["alice@ex.com", "ALICE@EX.COM", " alice@ex.com ", "ａlice@ex.com", "alice＠ex.com"]
+    for typed in
+        ["alice@ex.com", "ALICE@EX.COM", " alice@ex.com ", "ａlice@ex.com", "alice＠ex.com"]
     {
         let answer = server.try_login(typed, PASSWORD).await;
         assert_eq!(Tokens::of(&answer).claims()["sub"], id, "{typed}");
@@ -152,8 +153,7 @@ async fn whose_token_it_is() {
         server.register("ada").await;
         let root = server.administrator("root").await;
         let api = json!({"identifier": "https://api.example.com", "scopes": ["orders:read"]});
-        let made =
-            server.call_as(Method::POST, "/v1/admin/apis", &root.access, api.clone()).await;
+        let made = server.call_as(Method::POST, "/v1/admin/apis", &root.access, api.clone()).await;
         assert_eq!(made.is(201).json()["identifier"], "https://api.example.com");
         server
             .call_as(Method::POST, "/v1/admin/apis", &root.access, api)

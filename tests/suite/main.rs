@@ -2,5 +2,7 @@
 
 mod support;
 
+mod interop;
 mod login;
 mod refresh;
+mod sessions;

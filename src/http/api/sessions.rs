@@ -20,8 +20,7 @@ pub async fn list(
     Authenticated { context, caller }: Authenticated<Caller>,
 ) -> Result<HttpResponse, Problem> {
     let current = caller.session.id;
-    let listed =
-        context.run(sessions::list(context.app.clone(), caller, context.now())).await?;
+    let listed = context.run(sessions::list(context.app.clone(), caller, context.now())).await?;
     let data: Vec<_> = listed.iter().map(|l| shapes::session(l, Some(current))).collect();
     Ok(HttpResponse::Ok().json(json!({ "data": data, "next": null })))
 }

@@ -32,12 +32,8 @@ struct FirstTokenPage<'a> {
 
 /// The form. Opening it consumes nothing: link previews and impatient browsers do no harm.
 pub async fn get(context: Context, token: Path<String>) -> HttpResponse {
-    let checked = setup::check_link(
-        context.app.clone(),
-        token.to_string(),
-        context.origin(),
-        context.now(),
-    );
+    let checked =
+        setup::check_link(context.app.clone(), token.to_string(), context.origin(), context.now());
     match context.run(checked).await {
         Ok(()) => page(
             HttpResponse::Ok(),

@@ -182,9 +182,8 @@ impl Options {
         let (ready, started) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || serve(config, time, ready, stopped));
-        let (base, app) = tokio::task::spawn_blocking(move || started.recv().unwrap())
-            .await
-            .unwrap();
+        let (base, app) =
+            tokio::task::spawn_blocking(move || started.recv().unwrap()).await.unwrap();
         // Every request on a connection of its own would run out of ports; keep them.
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())

@@ -1,0 +1,238 @@
+//! The refresh decision against a model of clients, thieves, lost answers and time.
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::base::id::{SessionId, UserId};
+use crate::domain::scope::Scopes;
+use crate::domain::session::EndReason;
+
+const WINDOW: Span = Span::from_secs(30);
+
+fn start() -> Timestamp {
+    Timestamp::from_secs(1_800_000_000)
+}
+
+fn session() -> Session {
+    Session {
+        id: SessionId::from_uuid(Uuid::from_u128(1)),
+        user_id: UserId::from_uuid(Uuid::from_u128(2)),
+        client_id: "signet".to_owned(),
+        audience: None,
+        scopes: Scopes::default(),
+        chain: Chain::opened(start()),
+        created_at: start(),
+        idle_expires_at: start() + Span::from_days(3650),
+        expires_at: start() + Span::from_days(3650),
+        revoked: None,
+        user_epoch: 4,
+    }
+}
+
+/// Presents a token and stores what the decision says, as the server does. The new token, if any.
+fn present(session: &mut Session, counter: u32, now: Timestamp) -> Result<u32, Decision> {
+    match decide(session, 4, counter, now, WINDOW) {
+        Decision::Answered { next, .. } => {
+            session.chain = next;
+            Ok(next.current)
+        }
+        decision => {
+            if let Decision::Alarmed(_) = decision {
+                session.revoked = Some((now, EndReason::ReuseDetected));
+            }
+            Err(decision)
+        }
+    }
+}
+
+#[test]
+fn every_row_of_the_table() {
+    let now = start() + Span::from_secs(100);
+    let at = |current, parent, answered_ago: i64, supersedes| Session {
+        chain: Chain {
+            current,
+            parent,
+            answered_at: now - Span::from_secs(answered_ago),
+            supersedes,
+        },
+        ..session()
+    };
+    let decided = |session: &Session, counter| decide(session, 4, counter, now, WINDOW);
+    let answered = |answer, current, parent, supersedes| Decision::Answered {
+        answer,
+        next: Chain { current, parent: Some(parent), answered_at: now, supersedes },
+    };
+    // Live.
+    assert_eq!(decided(&at(0, None, 99, 0), 0), answered(Answer::Rotate, 1, 0, 0));
+    assert_eq!(decided(&at(5, Some(3), 1, 2), 5), answered(Answer::Rotate, 6, 5, 0));
+    // Previous, at the edge of the window and just past it.
+    assert_eq!(decided(&at(5, Some(4), 30, 0), 4), answered(Answer::Resend, 5, 4, 0));
+    assert_eq!(decided(&at(5, Some(4), 31, 0), 4), answered(Answer::Supersede, 6, 4, 1));
+    // A clock that stepped back counts as no time passed.
+    assert_eq!(decided(&at(5, Some(4), -900, 0), 4), answered(Answer::Resend, 5, 4, 0));
+    // The third sibling is the last.
+    assert_eq!(decided(&at(7, Some(4), 31, 2), 4), answered(Answer::Supersede, 8, 4, 3));
+    let often = Decision::Alarmed(Alarm::SupersededTooOften);
+    assert_eq!(decided(&at(8, Some(4), 31, 3), 4), often);
+    // A superseded sibling, something older, something from the future: window or not.
+    for ago in [0, 31] {
+        let session = at(7, Some(4), ago, 2);
+        for counter in [5, 6] {
+            assert_eq!(decided(&session, counter), Decision::Alarmed(Alarm::SupersededUsed));
+        }
+        for counter in [0, 3] {
+            assert_eq!(decided(&session, counter), Decision::Alarmed(Alarm::OlderUsed));
+        }
+        for counter in [8, u32::MAX] {
+            assert_eq!(decided(&session, counter), Decision::Alarmed(Alarm::Ahead));
+        }
+    }
+    assert_eq!(decided(&at(0, None, 0, 0), 1), Decision::Alarmed(Alarm::Ahead));
+}
+
+#[test]
+fn a_session_that_is_over_decides_nothing() {
+    let now = start() + Span::from_secs(1);
+    let expired = Session { expires_at: now, ..session() };
+    assert_eq!(decide(&expired, 4, 0, now, WINDOW), Decision::Dead(Ended::Expired));
+    let idle = Session { idle_expires_at: now, ..session() };
+    assert_eq!(decide(&idle, 4, 0, now, WINDOW), Decision::Dead(Ended::Expired));
+    assert_eq!(decide(&session(), 5, 0, now, WINDOW), Decision::Dead(Ended::Revoked));
+    let worn_out = Session {
+        chain: Chain { current: u32::MAX, parent: None, answered_at: now, supersedes: 0 },
+        ..session()
+    };
+    assert_eq!(decide(&worn_out, 4, u32::MAX, now, WINDOW), Decision::Dead(Ended::Expired));
+}
+
+/// One go of an honest client: some tabs read the same storage and ask at once; `heard` of them get
+/// their answer, the others' answers are lost. Then time passes.
+#[derive(Debug, Clone)]
+struct Go {
+    tabs: u8,
+    heard: u8,
+    pause: i64,
+}
+
+fn goes() -> impl Strategy<Value = Vec<Go>> {
+    let pause = prop_oneof![Just(0), 0..30i64, Just(30), Just(31), 31..100_000i64];
+    let go = (1..5u8, 0..5u8, pause).prop_map(|(tabs, heard, pause)| Go { tabs, heard, pause });
+    prop::collection::vec(go, 1..60)
+}
+
+/// What somebody who holds a token does: waits longer than the window, then uses his newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Owner,
+    Thief,
+}
+
+proptest! {
+    /// An honest client that re-reads its storage is never logged out, however many tabs it has and
+    /// whatever it loses, as long as not more than four answers in a row are lost altogether.
+    #[test]
+    fn an_honest_client_is_never_revoked(goes in goes()) {
+        let mut session = session();
+        let mut now = start();
+        let mut stored = 0;
+        let mut lost_in_a_row = 0;
+        for go in goes {
+            // The fourth lost answer in a row is the last that can be made good.
+            let heard = if lost_in_a_row >= 3 { go.heard.max(1) } else { go.heard }.min(go.tabs);
+            let presented = stored;
+            for tab in 0..go.tabs {
+                let answer = present(&mut session, presented, now);
+                prop_assert!(answer.is_ok(), "{answer:?}");
+                if tab < heard {
+                    stored = answer.unwrap();
+                }
+            }
+            lost_in_a_row = if heard == 0 { lost_in_a_row + 1 } else { 0 };
+            now = now + Span::from_secs(go.pause);
+        }
+    }
+
+    /// Two holders of one token who keep out of each other's window hand the session over at most
+    /// once before the alarm ends it for both.
+    #[test]
+    fn two_holders_cannot_both_live(
+        rotations in 0..3u32,
+        stolen_back in 0..2u32,
+        turns in prop::collection::vec(
+            prop_oneof![Just(Holder::Owner), Just(Holder::Thief)], 2..30),
+    ) {
+        let mut session = session();
+        let mut now = start();
+        let mut owner = 0;
+        for _ in 0..rotations {
+            now = now + Span::from_secs(60);
+            owner = present(&mut session, owner, now).unwrap();
+        }
+        let mut thief = owner.saturating_sub(stolen_back.min(rotations));
+        let mut last = None;
+        let mut handovers = 0;
+        let mut alarmed = false;
+        for turn in turns {
+            now = now + Span::from_secs(31);
+            let mine = match turn { Holder::Owner => &mut owner, Holder::Thief => &mut thief };
+            match present(&mut session, *mine, now) {
+                Ok(next) => {
+                    prop_assert!(!alarmed, "a success after the alarm");
+                    *mine = next;
+                    if last.is_some_and(|last| last != turn) {
+                        handovers += 1;
+                    }
+                    last = Some(turn);
+                }
+                Err(_) => alarmed = true,
+            }
+        }
+        prop_assert!(handovers <= 1, "{handovers} hand-overs without an alarm");
+    }
+
+    /// However many present one token at one moment, there is exactly one successor.
+    #[test]
+    fn parallel_presentations_have_one_successor(
+        before in goes(), many in 1..100usize, pause in 0..200i64,
+    ) {
+        let mut session = session();
+        let mut now = start();
+        let mut stored = 0;
+        for go in before {
+            stored = present(&mut session, stored, now).unwrap();
+            now = now + Span::from_secs(go.pause);
+        }
+        now = now + Span::from_secs(pause);
+        for presented in [session.chain.parent.unwrap_or(0), session.chain.current] {
+            let mut session = session.clone();
+            let successors: Vec<_> =
+                (0..many).map(|_| present(&mut session, presented, now)).collect();
+            prop_assert!(successors[0].is_ok());
+            prop_assert!(successors.iter().all(|s| *s == successors[0]), "{successors:?}");
+        }
+    }
+
+    /// Nothing revives a session that was revoked, and nothing goes backwards.
+    #[test]
+    fn revoked_is_absorbing_and_counters_only_rise(
+        presentations in prop::collection::vec((0..12u32, 0..100i64), 1..80),
+    ) {
+        let mut session = session();
+        let mut now = start();
+        for (counter, pause) in presentations {
+            let before = session.clone();
+            let outcome = present(&mut session, counter, now);
+            prop_assert!(session.chain.current >= before.chain.current);
+            if before.revoked.is_some() {
+                prop_assert_eq!(outcome, Err(Decision::Dead(Ended::Revoked)));
+                prop_assert_eq!(session.chain, before.chain);
+            }
+            if let Some(parent) = session.chain.parent {
+                prop_assert!(parent < session.chain.current);
+            }
+            prop_assert!(session.chain.supersedes <= MAX_SUPERSEDES);
+            now = now + Span::from_secs(pause);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Strangers' verifiers: every example resource server, knowing nothing but the issuer's URL, takes
+//! Signet's tokens and refuses what only looks like one.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::Method;
+use serde_json::{Value, json};
+use signet::crypto::jwk::PublicJwk;
+use signet::crypto::jwt::{Signer, SigningKey};
+use signet::store::keys;
+
+use crate::support::require;
+use crate::support::server::{Options, PASSWORD, Tokens};
+use crate::support::{Backend, Server};
+
+const AUDIENCE: &str = "https://api.example.com";
+
+/// A token, what it is, and whether a resource server may take it.
+struct Case {
+    what: &'static str,
+    authorization: Option<String>,
+    good: bool,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_with_jose() {
+    node("node-jose").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_with_express_oauth2_jwt_bearer() {
+    node("node-express").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_with_jsonwebtoken_and_jwks_rsa() {
+    node("node-jsonwebtoken").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_with_pyjwt() {
+    let Some(python) = have("python3", "python") else { return };
+    let folder = copy_of("python-pyjwt");
+    let venv = folder.join(".venv");
+    let prepared = once(&folder, "requirements.txt", || {
+        run(Command::new(&python).arg("-m").arg("venv").arg(&venv))
+            && run(Command::new(venv.join("bin/pip"))
+                .args(["install", "--quiet", "--requirement", "requirements.txt"])
+                .current_dir(&folder))
+    });
+    if !prepared {
+        return require::missing("python", "the packages of python-pyjwt cannot be installed");
+    }
+    let mut command = Command::new(folder.join(".venv/bin/python"));
+    command.arg("server.py").current_dir(&folder);
+    prove(command).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rust_with_actix_web() {
+    let manifest = source("rust-actix").join("Cargo.toml");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rust-actix");
+    let built = run(Command::new(env!("CARGO"))
+        .args(["build", "--locked", "--quiet", "--manifest-path"])
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(&target));
+    assert!(built, "the example rust-actix does not build");
+    prove(Command::new(target.join("debug/signet-example-rust-actix"))).await;
+}
+
+async fn node(name: &str) {
+    let (Some(node), Some(npm)) = (have("node", "node"), have("npm", "node")) else { return };
+    let folder = copy_of(name);
+    let prepared = once(&folder, "package-lock.json", || {
+        run(Command::new(&npm)
+            .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(&folder))
+    });
+    if !prepared {
+        return require::missing("node", &format!("the packages of {name} cannot be installed"));
+    }
+    let mut command = Command::new(node);
+    command.arg("server.js").current_dir(&folder);
+    prove(command).await;
+}
+
+/// Runs one example against Signet with every token.
+async fn prove(mut command: Command) {
+    for alg in ["ES256", "RS256"] {
+        let server =
+            Options::on(Backend::Sqlite).real_clock().with("SIGNET_SIGNING_ALG", alg).start().await;
+        let cases = cases(&server, alg).await;
+        let resource_server = Running::start(&mut command, &server.base);
+        let client = reqwest::Client::new();
+        for Case { what, authorization, good } in cases {
+            let mut request = client.get(format!("{}/orders", resource_server.base));
+            if let Some(value) = &authorization {
+                request = request.header("authorization", value);
+            }
+            let answer = request.send().await.unwrap();
+            let status = answer.status().as_u16();
+            let challenge = answer.headers().get("www-authenticate");
+            let challenge = challenge.map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
+            if good {
+                assert_eq!(status, 200, "{alg}: {what}");
+                let body: Value = answer.json().await.unwrap();
+                assert_eq!(body["scope"], "orders:read", "{alg}: {what}");
+                continue;
+            }
+            assert_eq!(status, 401, "{alg}: {what}");
+            assert!(challenge.starts_with("Bearer"), "{alg}: {what}: {challenge:?}");
+            let says_why = challenge.contains("invalid_token");
+            assert_eq!(says_why, authorization.is_some(), "{alg}: {what}: {challenge:?}");
+        }
+    }
+}
+
+async fn cases(server: &Server, alg: &str) -> Vec<Case> {
+    let root = server.administrator("root").await;
+    let api = json!({"identifier": AUDIENCE, "scopes": ["orders:read"]});
+    server.call_as(Method::POST, "/v1/admin/apis", &root.access, api.clone()).await.is(201);
+    let second = json!({"identifier": "https://other.example.com", "scopes": ["orders:read"]});
+    server.call_as(Method::POST, "/v1/admin/apis", &root.access, second).await.is(201);
+    let body = |audience: &str| {
+        json!({
+            "login": "root", "password": PASSWORD, "audience": audience, "scope": "orders:read",
+        })
+    };
+    let good = Tokens::of(&server.post("/v1/login", body(AUDIENCE)).await);
+    let elsewhere = Tokens::of(&server.post("/v1/login", body("https://other.example.com")).await);
+
+    // A genuine issuer, but not the one that is trusted.
+    let stranger =
+        Options::on(Backend::Sqlite).real_clock().with("SIGNET_SIGNING_ALG", alg).start().await;
+    let other_root = stranger.administrator("root").await;
+    stranger.call_as(Method::POST, "/v1/admin/apis", &other_root.access, api).await.is(201);
+    let other_issuer = Tokens::of(&stranger.post("/v1/login", body(AUDIENCE)).await);
+
+    // Our own key, for tokens our server would not make.
+    let keys = keys::signing_keys(&mut server.app.db.reader().await.unwrap()).await.unwrap();
+    let stored = keys.into_iter().find(|key| key.alg.as_str() == alg).unwrap();
+    let purpose = format!("signing-key/v1/{alg}/{}", stored.kid);
+    let pkcs8 = server.app.seal.open(&purpose, &stored.sealed).unwrap();
+    let public: PublicJwk = serde_json::from_str(&stored.public_jwk).unwrap();
+    let ours = |typ: &str, change: &dyn Fn(&mut Value)| {
+        let key = SigningKey::parse(stored.alg, &pkcs8).unwrap();
+        let mut claims = good.claims();
+        change(&mut claims);
+        Signer::new(key, typ).sign(&claims).unwrap()
+    };
+    let now = server.now().secs();
+    let expired = ours("at+jwt", &|claims| claims["exp"] = json!(now - 60));
+    let id_token = ours("JWT", &|claims| claims["aud"] = json!("signet"));
+
+    let parts: Vec<&str> = good.access.split('.').collect();
+    let mut changed = good.claims();
+    changed["sub"] = json!("00000000-0000-7000-8000-000000000000");
+    let changed = URL_SAFE_NO_PAD.encode(changed.to_string());
+    let none = URL_SAFE_NO_PAD.encode(json!({"alg": "none", "typ": "at+jwt"}).to_string());
+    let unknown_kid = URL_SAFE_NO_PAD
+        .encode(json!({"alg": alg, "kid": "nobody-knows-this-key", "typ": "at+jwt"}).to_string());
+    let jwk = serde_json::to_string(&public).unwrap();
+
+    let bearer = |token: &str| Some(format!("Bearer {token}"));
+    let bad = |what, authorization| Case { what, authorization, good: false };
+    let mut cases = vec![
+        Case { what: "a good token", authorization: bearer(&good.access), good: true },
+        bad("no token", None),
+        bad("an expired token", bearer(&expired)),
+        bad("a token for another audience", bearer(&elsewhere.access)),
+        bad("a token for the issuer itself", bearer(&root.access)),
+        bad("another issuer's token", bearer(&other_issuer.access)),
+        bad("a changed payload", bearer(&format!("{}.{changed}.{}", parts[0], parts[2]))),
+        bad("alg none", bearer(&format!("{none}.{}.", parts[1]))),
+        bad("alg none with a signature", bearer(&format!("{none}.{}.{}", parts[1], parts[2]))),
+        bad("an unknown kid", bearer(&format!("{unknown_kid}.{}.{}", parts[1], parts[2]))),
+        bad("an ID token", bearer(&id_token)),
+        bad("a refresh token", bearer(&good.refresh)),
+    ];
+    for (what, secret) in [
+        ("HS256 keyed with our public JWK", jwk.as_bytes().to_vec()),
+        ("HS256 keyed with our public PEM", pem(&public).into_bytes()),
+        ("HS256 keyed with our public DER", spki(&public)),
+    ] {
+        cases.push(bad(what, bearer(&hs256(&stored.kid, parts[1], &secret))));
+    }
+    cases.push(Case {
+        what: "the good one again",
+        authorization: bearer(&good.access),
+        good: true,
+    });
+    cases
+}
+
+/// The attack of taking a public key for a shared secret.
+fn hs256(kid: &str, payload: &str, secret: &[u8]) -> String {
+    let header = json!({"alg": "HS256", "kid": kid, "typ": "at+jwt"}).to_string();
+    let message = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(header));
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
+    let tag = aws_lc_rs::hmac::sign(&key, message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
+}
+
+/// SubjectPublicKeyInfo (RFC 5280 §4.1) written by hand: a fixed prefix before the key.
+fn spki(public: &PublicJwk) -> Vec<u8> {
+    let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
+    match public {
+        PublicJwk::Ec { x, y, .. } => {
+            let prefix = [
+                0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+                0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+            ];
+            [&prefix[..], &bytes(x), &bytes(y)].concat()
+        }
+        PublicJwk::Rsa { n, .. } => {
+            // A 2048-bit modulus and the exponent 65537.
+            let prefix = [
+                0x30, 0x82, 0x01, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+                0x01, 0x01, 0x01, 0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00, 0x30, 0x82, 0x01, 0x0a,
+                0x02, 0x82, 0x01, 0x01, 0x00,
+            ];
+            [&prefix[..], &bytes(n), &[0x02, 0x03, 0x01, 0x00, 0x01]].concat()
+        }
+    }
+}
+
+fn pem(public: &PublicJwk) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(spki(public));
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+}
+
+/// A resource server that runs until it is dropped.
+struct Running {
+    child: Child,
+    base: String,
+}
+
+impl Running {
+    fn start(command: &mut Command, issuer: &str) -> Self {
+        let mut child = command
+            .env("ISSUER", issuer)
+            .env("AUDIENCE", AUDIENCE)
+            .env("PORT", "0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let base = loop {
+            let line = lines.next().expect("the example ended before it listened").unwrap();
+            if let Some(base) = line.strip_prefix("listening on ") {
+                break base.trim().to_owned();
+            }
+        };
+        // Keeps the pipe open and empty for as long as the example may write.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, base }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/resource-servers").join(name)
+}
+
+/// A copy under `target/`, so that installing packages does not touch the sources.
+fn copy_of(name: &str) -> PathBuf {
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("resource-servers").join(name);
+    std::fs::create_dir_all(&copy).unwrap();
+    for entry in std::fs::read_dir(source(name)).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+    }
+    copy
+}
+
+/// Installs packages unless exactly these were installed before.
+fn once(folder: &Path, lock: &str, install: impl FnOnce() -> bool) -> bool {
+    let wanted = std::fs::read(folder.join(lock)).unwrap();
+    let stamp = folder.join(".installed");
+    if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return true;
+    }
+    let done = install();
+    if done {
+        std::fs::write(stamp, wanted).unwrap();
+    }
+    done
+}
+
+fn run(command: &mut Command) -> bool {
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// The program, or a loud word about what is not tested without it.
+fn have(program: &str, what: &str) -> Option<PathBuf> {
+    if Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success()) {
+        return Some(program.into());
+    }
+    require::missing(what, &format!("{program} is not on the path"));
+    None
+}
