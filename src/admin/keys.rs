@@ -1,9 +1,13 @@
 //! Looking at signing keys.
 
+use serde_json::Value;
+
 use crate::app::App;
 use crate::base::Timestamp;
+use crate::crypto::jwk::PublicJwk;
+use crate::crypto::spki;
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::domain::stop::Stop;
+use crate::domain::stop::{Fault, Stop};
 use crate::store::keys;
 
 /// A signing key without its private half.
@@ -40,4 +44,47 @@ pub async fn list(app: App) -> Result<Vec<PublicKey>, Stop> {
         created_at: key.created_at,
     };
     Ok(stored.into_iter().map(key).collect())
+}
+
+/// A key as verifiers get it.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// What it signs with.
+    pub alg: SigningAlg,
+    /// Its entry in the JWKS.
+    pub jwk: Value,
+    /// Its SubjectPublicKeyInfo as PEM (RFC 7468 §13), one block with its final newline.
+    pub pem: String,
+}
+
+/// The JWKS, byte for byte as it is published.
+#[must_use]
+pub fn jwks(app: &App) -> String {
+    String::from_utf8_lossy(&app.keyring().jwks.body).into_owned()
+}
+
+/// The published keys one by one, in the order of the JWKS.
+///
+/// Taken from the published document, which is made from the unsealed keys: the public columns in
+/// the database are not sealed, and nobody should be told to trust a key that signs nothing here.
+///
+/// # Errors
+/// Only faults.
+pub fn published(app: &App) -> Result<Vec<Published>, Fault> {
+    let unreadable = || Fault::internal("reading the published keys");
+    let document: Value = serde_json::from_str(&jwks(app)).map_err(|_| unreadable())?;
+    let entries = document.get("keys").and_then(Value::as_array).ok_or_else(unreadable)?;
+    entries
+        .iter()
+        .map(|entry| {
+            let alg = entry.get("alg").and_then(Value::as_str).and_then(|alg| alg.parse().ok());
+            let jwk =
+                serde_json::from_value::<PublicJwk>(entry.clone()).map_err(|_| unreadable())?;
+            Ok(Published {
+                alg: alg.ok_or_else(unreadable)?,
+                jwk: entry.clone(),
+                pem: spki::pem(&jwk)?,
+            })
+        })
+        .collect()
 }

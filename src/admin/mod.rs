@@ -7,4 +7,5 @@ pub mod apis;
 pub mod audit;
 pub mod keys;
 pub mod sessions;
+pub mod tokens;
 pub mod users;

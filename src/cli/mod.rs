@@ -1,12 +1,182 @@
-//! The command line (being replaced).
+//! The command line: the other way in, for whoever sits at the machine.
+//!
+//! Owns arguments, prompts, output and exit codes; one file for each noun. Decides nothing and
+//! never touches the store where a use case does the work: the HTTP API and this call the same.
+
+mod admin;
+mod ago;
+mod api;
+mod config;
 mod dev;
+mod exit;
+mod failure;
+mod handshake;
+mod health;
+mod key;
+mod migrate;
+mod output;
+mod paging;
+mod prompt;
 mod report;
 mod serve;
+mod session;
+mod table;
+mod token;
+mod user;
+mod version;
+mod work;
 
-/// Entry.
-pub fn main() -> std::process::ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some("dev") => dev::run(),
-        _ => serve::run(),
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+use output::{Format, Output};
+
+/// Signet, a token-issuing server: users, passwords, signed tokens, public keys
+#[derive(Debug, Parser)]
+#[command(
+    name = "signet",
+    version,
+    after_help = "Examples:
+  signet                        start the server (the same as: signet serve)
+  signet user create ada@example.com --role admin
+  signet user list -o json
+  signet config show
+
+Settings come from the environment and from .env:  signet config example
+
+Exit codes: 0 ok, 1 failed, 2 usage or an unacceptable value, 3 not found, 4 not allowed, 5 conflict,
+6 some rows failed, 7 a check found problems, 69 port busy or unreachable, 75 try again,
+78 bad configuration."
+)]
+struct Cli {
+    /// How to write data (default: table on a terminal, else ndjson)
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    output: Option<Format>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server (this is what signet does without a command)
+    #[command(after_help = "Examples:
+  signet serve
+  SIGNET_ISSUER=https://auth.example.com SIGNET_LISTEN=0.0.0.0:8484 signet serve
+
+The first start makes ./data with database, master key and signing keys, and prints a one-time link
+for the first administrator. Stop it with Ctrl+C or SIGTERM.")]
+    Serve,
+    /// Start a throw-away demo on loopback, with a user and an API; all is gone when it stops
+    #[command(after_help = "Examples:
+  signet dev")]
+    Dev,
+    /// Ask a server whether it is alive; exit 0 if so, 69 if not
+    #[command(after_help = "Examples:
+  signet health
+  signet health --url http://127.0.0.1:9000
+
+For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")]
+    Health(health::HealthArgs),
+    /// Create, show and change users
+    #[command(subcommand)]
+    User(user::Command),
+    /// Register the APIs tokens can be made for
+    #[command(subcommand)]
+    Api(api::Command),
+    /// Become the first administrator
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// See and end sessions
+    #[command(subcommand)]
+    Session(session::Command),
+    /// See and export the signing keys' public halves
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Look into tokens and verify them
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Show and check the settings
+    #[command(subcommand)]
+    Config(config::Command),
+    /// See and bring up to date the schema of the database
+    #[command(subcommand)]
+    Migrate(migrate::Command),
+    /// Print the version
+    #[command(after_help = "Examples:
+  signet version
+  signet version -o json")]
+    Version,
+    /// Print a completion script for a shell
+    #[command(after_help = "Examples:
+  signet completions bash > /etc/bash_completion.d/signet
+  signet completions zsh > \"${fpath[1]}/_signet\"
+  signet completions fish > ~/.config/fish/completions/signet.fish")]
+    Completions(version::CompletionsArgs),
+}
+
+/// Does what the arguments of this process say, and tells how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to stdout, a mistake to stderr; either may be closed by now.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
+        }
+    };
+    let output = Output::new(cli.output);
+    let done = match &cli.command {
+        None | Some(Command::Serve) => return serve::run(),
+        Some(Command::Dev) => return dev::run(),
+        Some(command) => run(command, output),
+    };
+    done.map_or_else(Failure::say, |()| ExitCode::SUCCESS)
+}
+
+fn run(command: &Command, output: Output) -> Result<(), Failure> {
+    match command {
+        // `main` has taken these.
+        Command::Serve | Command::Dev => Ok(()),
+        Command::Health(args) => health::run(args),
+        Command::User(command) => user::run(command, output),
+        Command::Api(command) => api::run(command, output),
+        Command::Admin(command) => admin::run(command, output),
+        Command::Session(command) => session::run(command, output),
+        Command::Key(command) => key::run(command, output),
+        Command::Token(command) => token::run(command, output),
+        Command::Config(command) => config::run(command, output),
+        Command::Migrate(command) => migrate::run(command, output),
+        Command::Version => version::version(output),
+        Command::Completions(args) => version::completions(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_description_and_every_verb_an_example() {
+        fn check(command: &clap::Command) {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} has no description");
+            if command.get_subcommands().next().is_none() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Examples:\n  "), "{name} has no example");
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
     }
 }

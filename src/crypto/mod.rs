@@ -11,6 +11,7 @@ pub mod password;
 pub mod random;
 pub mod refresh_token;
 pub mod seal;
+pub mod spki;
 
 use crate::domain::stop::Fault;
 

@@ -1,0 +1,161 @@
+//! Looking at access tokens.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::crypto::jwt::UnverifiedHeader;
+use crate::crypto::keyring::TokenProblem;
+use crate::domain::claims::{ACCESS_TOKEN_TYPE, VerifiedClaims};
+use crate::domain::session::{EndReason, Ended};
+use crate::domain::stop::{Fault, Stop};
+use crate::store::sessions;
+
+/// Why an access token is not good. Told to administrators only: whoever calls the API learns no
+/// more than `invalid_token`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// An opaque secret, such as a refresh token.
+    Opaque,
+    /// Not of the form of Signet's access tokens.
+    NotOurs,
+    /// No published key has this name.
+    UnknownKey {
+        /// The name in the token's header.
+        kid: String,
+    },
+    /// The signature does not fit.
+    BadSignature,
+    /// Genuine, but made for another issuer.
+    WrongIssuer {
+        /// The issuer in the token.
+        found: String,
+        /// The issuer in force.
+        expected: String,
+    },
+    /// Genuine, but for somebody else.
+    WrongAudience {
+        /// The audience in the token.
+        found: String,
+        /// The audience asked for; none when any registered API would do.
+        expected: Option<String>,
+    },
+    /// Genuine, but its time is over.
+    Expired {
+        /// When it expired.
+        at: Timestamp,
+    },
+    /// Genuine, but its session's time is over.
+    SessionExpired,
+    /// Genuine, but its session was ended.
+    SessionEnded {
+        /// Why, where the session says so; none when all of its user's were ended.
+        reason: Option<EndReason>,
+    },
+}
+
+/// The claims of an access token that is good at `now`: genuine, of this issuer, in time, and its
+/// session alive. Without `audience` it must be for the issuer itself or a registered API.
+///
+/// The outer result is about looking, the inner one about the token.
+///
+/// # Errors
+/// Only faults.
+pub async fn verify(
+    app: App,
+    token: String,
+    audience: Option<String>,
+    now: Timestamp,
+) -> Result<Result<Value, Problem>, Stop> {
+    let (claims, verified) = match genuine(&app, &token, audience, now) {
+        Ok(genuine) => genuine,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    Ok(match session_problem(&app, &claims, &verified, now).await? {
+        Some(problem) => Err(problem),
+        None => Ok(claims),
+    })
+}
+
+/// What can be said without the database.
+fn genuine(
+    app: &App,
+    token: &str,
+    audience: Option<String>,
+    now: Timestamp,
+) -> Result<(Value, VerifiedClaims), Problem> {
+    if !token.contains('.') && ["srt_", "sac_", "scs_", "sak_"].iter().any(|p| token.starts_with(p))
+    {
+        return Err(Problem::Opaque);
+    }
+    let header = UnverifiedHeader::read(token).ok_or(Problem::NotOurs)?;
+    if header.typ != ACCESS_TOKEN_TYPE {
+        return Err(Problem::NotOurs);
+    }
+    let keyring = app.keyring();
+    if !keyring.has(&header.kid) {
+        return Err(Problem::UnknownKey { kid: header.kid });
+    }
+    let claims = payload(token).ok_or(Problem::NotOurs)?;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (issuer, found) = text("iss").zip(text("aud")).ok_or(Problem::NotOurs)?;
+
+    // Checked against its own issuer and audience first: only of a genuine token is it worth
+    // saying that it is somebody else's, or when it expired.
+    let outcome = keyring.verify_access(token, &issuer, &found, now);
+    let (verified, expired) = match outcome {
+        Ok(verified) => (verified, false),
+        Err((TokenProblem::Expired, Some(verified))) => (verified, true),
+        Err(_) => return Err(Problem::BadSignature),
+    };
+    if issuer != app.issuer() {
+        return Err(Problem::WrongIssuer { found: issuer, expected: app.issuer().to_owned() });
+    }
+    let fits = match &audience {
+        Some(audience) => *audience == found,
+        None => found == app.issuer() || app.api(&found).is_some(),
+    };
+    if !fits {
+        return Err(Problem::WrongAudience { found, expected: audience });
+    }
+    if expired {
+        return Err(Problem::Expired { at: Timestamp::from_secs(verified.exp) });
+    }
+    Ok((claims, verified))
+}
+
+fn payload(token: &str) -> Option<Value> {
+    let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// What the session, which may have ended since, says about a genuine token.
+async fn session_problem(
+    app: &App,
+    claims: &Value,
+    verified: &VerifiedClaims,
+    now: Timestamp,
+) -> Result<Option<Problem>, Fault> {
+    let gone = Some(Problem::SessionEnded { reason: None });
+    let Ok(id) = verified.sid.parse() else { return Ok(gone) };
+    let mut reader = app.db.reader().await?;
+    let Some((session, user)) = sessions::with_user(&mut reader, id).await? else {
+        return Ok(gone);
+    };
+    match session.live(user.session_epoch, now) {
+        Err(Ended::Expired) => return Ok(Some(Problem::SessionExpired)),
+        Err(Ended::Revoked) => {
+            let reason = session.revoked.map(|(_, reason)| reason);
+            return Ok(Some(Problem::SessionEnded { reason }));
+        }
+        Ok(()) => {}
+    }
+    // The claims came from this very session unless the database was put together by hand.
+    let audience = session.audience.as_deref().unwrap_or(app.issuer());
+    let belongs = user.disabled_at.is_none()
+        && user.id.to_string() == verified.sub
+        && claims.get("aud").and_then(Value::as_str) == Some(audience);
+    Ok(if belongs { None } else { gone })
+}

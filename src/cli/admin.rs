@@ -1,0 +1,38 @@
+//! `signet admin`: becoming an administrator.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::identity::setup;
+
+use super::failure::Failure;
+use super::output::Output;
+use super::report;
+use super::work::with_app;
+
+/// What to do about administrators.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a fresh one-time link for the first administrator
+    #[command(after_help = "Examples:
+  signet admin setup-link
+  xdg-open \"$(signet admin setup-link)\"
+
+The link works once, for 30 minutes, and only until there has been an administrator. On a machine
+without a browser:  signet user create LOGIN --role admin")]
+    SetupLink,
+}
+
+/// Carries out a command.
+pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::SetupLink => with_app(async |app| {
+            let url = setup::make_link(&app, app.now()).await?;
+            let url = url.expose();
+            output.text_or(&format!("{url}\n"), &json!({ "setup_url": url }))?;
+            let minutes = setup::LINK_LIFE.secs() / 60;
+            report::say(&format!("Open it to create the administrator; good for {minutes} min.\n"));
+            Ok(())
+        }),
+    }
+}

@@ -1,0 +1,99 @@
+//! The exit codes of the command line, and which refusal means which.
+//!
+//! Owns the one table. Scripts depend on these numbers: none is ever given another meaning.
+
+use std::process::ExitCode;
+
+use crate::domain::stop::Code;
+
+/// How a command ended. The numbers from 69 on are those of `sysexits.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Ok = 0,
+    /// Failed for a reason that has no number of its own.
+    Failed = 1,
+    /// The command line, or a value on it, is not acceptable.
+    Usage = 2,
+    /// There is no such thing.
+    NotFound = 3,
+    /// Not allowed.
+    NotAllowed = 4,
+    /// It conflicts with what is there.
+    Conflict = 5,
+    /// A check found something wrong.
+    CheckFailed = 7,
+    /// A port is busy, or nobody answers at it.
+    Unreachable = 69,
+    /// It cannot be done just now.
+    TryAgain = 75,
+    /// Settings, files or the database must be put right first.
+    Configuration = 78,
+}
+
+impl Exit {
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// What a refused use case exits with.
+    #[must_use]
+    pub const fn of(code: Code) -> Self {
+        match code {
+            Code::MalformedRequest
+            | Code::ValidationFailed
+            | Code::WeakPassword
+            | Code::InvalidTarget
+            | Code::InvalidScope
+            | Code::InvalidClient
+            | Code::PayloadTooLarge
+            | Code::UriTooLong
+            | Code::UnsupportedMediaType
+            | Code::MethodNotAllowed => Self::Usage,
+            Code::NotFound | Code::SetupLinkInvalid => Self::NotFound,
+            Code::InvalidCredentials
+            | Code::InvalidToken
+            | Code::InsufficientScope
+            | Code::Forbidden
+            | Code::RegistrationClosed
+            | Code::RefreshTokenReused
+            | Code::RefreshTokenInvalid
+            | Code::SessionExpired => Self::NotAllowed,
+            Code::LoginTaken | Code::Conflict | Code::LastAdministrator | Code::SetupClosed => {
+                Self::Conflict
+            }
+            Code::TooManyAttempts | Code::Unavailable => Self::TryAgain,
+            Code::Internal => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_refusal_looks_like_success() {
+        for code in Code::ALL {
+            assert_ne!(Exit::of(*code), Exit::Ok, "{code}");
+        }
+    }
+
+    #[test]
+    fn conflicts_are_five() {
+        let conflicts =
+            [Code::LoginTaken, Code::Conflict, Code::LastAdministrator, Code::SetupClosed];
+        for code in conflicts {
+            assert_eq!(Exit::of(code).number(), 5, "{code}");
+        }
+    }
+}

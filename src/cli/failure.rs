@@ -1,0 +1,170 @@
+//! A command that did not succeed: its exit code and what is said about it.
+//!
+//! Owns how refusals, faults and bad settings read on a terminal: what is wrong, what was found,
+//! what to type. Everything goes to stderr and begins with `error: `.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::app::OpenError;
+use crate::config::Mistakes;
+use crate::domain::stop::{Code, Fault, FaultKind, Refusal, Stop};
+
+use super::exit::Exit;
+use super::report;
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    /// One for each thing that is wrong; none when there is nobody left to tell.
+    texts: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with its exit code and its text (what is wrong, then indented lines of advice).
+    pub fn new(exit: Exit, text: impl Into<String>) -> Self {
+        Self { exit, texts: vec![text.into()] }
+    }
+
+    /// A command line that cannot be carried out as typed.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, text)
+    }
+
+    /// Says it and gives the exit code.
+    pub fn say(self) -> ExitCode {
+        let texts: Vec<String> = self.texts.iter().map(|text| format!("error: {text}\n")).collect();
+        report::say(&texts.join("\n"));
+        self.exit.into()
+    }
+
+    /// A use case that stopped while working on something that was named on the command line.
+    fn about(stop: Stop, subject: Option<(&str, &str)>) -> Self {
+        let refusal = match stop {
+            Stop::Refused(refusal) => refusal,
+            Stop::Failed(fault) => return fault.into(),
+        };
+        // Quoted with escapes: what was typed must not be able to steer the terminal.
+        let mut text = match subject {
+            Some((noun, name)) => format!("{noun} {name:?}: {}", refusal.hint),
+            None => refusal.hint.to_owned(),
+        };
+        for field in &refusal.fields {
+            text.push_str(&format!("\n  {}: {}", field.field, field.hint));
+        }
+        if let Some(advice) = advice(&refusal, subject.map(|(noun, _)| noun)) {
+            text.push_str(&format!("\n  {advice}"));
+        }
+        Self::new(Exit::of(refusal.code), text)
+    }
+}
+
+/// Adds to whatever a use case stops with what it was about, as `("user", "ada")`.
+pub fn about<'a>(noun: &'a str, name: &'a str) -> impl FnOnce(Stop) -> Failure + use<'a> {
+    move |stop| Failure::about(stop, Some((noun, name)))
+}
+
+/// What to type next, where that can be said.
+fn advice(refusal: &Refusal, noun: Option<&str>) -> Option<String> {
+    let fixed = match refusal.code {
+        Code::NotFound | Code::Conflict => {
+            return noun.map(|noun| format!("See what there is:  signet {noun} list"));
+        }
+        Code::LoginTaken => "Choose another login, or see what there is:  signet user list",
+        Code::LastAdministrator => {
+            "Make another one:  signet user create LOGIN --role admin\n  \
+             or promote one:    signet user update LOGIN --role admin"
+        }
+        Code::SetupClosed => {
+            "Add an administrator:          signet user create LOGIN --role admin\n  \
+             replace a forgotten password:  signet user set-password LOGIN"
+        }
+        Code::TooManyAttempts | Code::Unavailable => "Try again in a moment.",
+        _ => return None,
+    };
+    Some(fixed.to_owned())
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        Self::about(stop, None)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault.kind {
+            FaultKind::Unavailable => {
+                Self::new(Exit::TryAgain, format!("{fault}.\n  Try again in a moment."))
+            }
+            FaultKind::Internal => Self::new(Exit::Failed, fault.to_string()),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Configuration(text) => Self::new(Exit::Configuration, text),
+            OpenError::TryAgain(text) => Self::new(Exit::TryAgain, text),
+            OpenError::Failed(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<Mistakes> for Failure {
+    fn from(mistakes: Mistakes) -> Self {
+        let texts = mistakes.iter().map(ToString::to_string).collect();
+        Self { exit: Exit::Configuration, texts }
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// An output that cannot be written. A reader that has seen enough (`| head`) is no failure.
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self { exit: Exit::Ok, texts: Vec::new() };
+        }
+        Self::new(Exit::Failed, format!("the output cannot be written: {error}."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_is_named_and_cannot_steer_the_terminal() {
+        let refusal = Refusal::new(Code::NotFound, "There is no such user.");
+        let failure = about("user", "a\u{1b}[2J")(refusal.into());
+        assert_eq!(failure.exit, Exit::NotFound);
+        assert_eq!(
+            failure.texts,
+            [
+                "user \"a\\u{1b}[2J\": There is no such user.\n  See what there is:  signet user list"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_field_at_fault_is_listed() {
+        let refusal = Refusal::field("login", "empty", "A login is not empty.");
+        let failure = Failure::from(Stop::from(refusal));
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.texts[0].ends_with("\n  login: A login is not empty."));
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure() {
+        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!((failure.exit, failure.texts.len()), (Exit::Ok, 0));
+        assert_eq!(Failure::from(io::Error::other("full")).exit, Exit::Failed);
+    }
+
+    #[test]
+    fn what_passes_is_seventy_five() {
+        assert_eq!(Failure::from(Fault::unavailable("waiting")).exit, Exit::TryAgain);
+        assert_eq!(Failure::from(Fault::internal("thinking")).exit, Exit::Failed);
+    }
+}

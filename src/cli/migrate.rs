@@ -1,0 +1,140 @@
+//! `signet migrate`: the schema.
+//!
+//! Works on a database with an older schema, which nothing else opens; so it goes to the schema
+//! itself instead of through the application. Makes no database.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::base::Timestamp;
+use crate::config::{Config, Database};
+use crate::domain::stop::FaultKind;
+use crate::store::Db;
+use crate::store::migrate::{self, Step};
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{Output, Row};
+use super::report;
+use super::work;
+
+/// What to do with the schema.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show which steps the database has
+    #[command(after_help = "Examples:
+  signet migrate status
+  signet migrate status -o ndjson | jq 'select(.applied | not)'")]
+    Status,
+    /// Apply the steps the database lacks
+    #[command(after_help = "Examples:
+  signet migrate up
+
+signet serve does the same at its start. Back the database up first: there is no way down.")]
+    Up,
+}
+
+impl Row for Step {
+    const HEAD: &'static [&'static str] = &["version", "name", "state"];
+
+    fn cells(&self, _: Timestamp) -> Vec<String> {
+        let state = if self.applied { "applied" } else { "pending" };
+        vec![format!("{:04}", self.version), self.name.clone(), state.to_owned()]
+    }
+
+    fn json(&self) -> Value {
+        json!({ "version": self.version, "name": self.name, "applied": self.applied })
+    }
+}
+
+/// Carries out a command.
+pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+    let config = Config::load()?.config;
+    work::runtime()?.block_on(async {
+        let db = connect(&config).await?;
+        match command {
+            Command::Status => status(&db, output).await,
+            Command::Up => up(&db, output).await,
+        }
+    })
+}
+
+async fn connect(config: &Config) -> Result<Db, Failure> {
+    let unusable = |text: String| Failure::new(Exit::Configuration, text);
+    let path = match &config.database {
+        Database::Postgres(url) => {
+            return Db::postgres(url.expose()).await.map_err(|fault| {
+                unusable(format!(
+                    "the PostgreSQL database in SIGNET_DATABASE_URL cannot be used: {fault}.\n  \
+                     Check host, port, database name and password, and that the server is running."
+                ))
+            });
+        }
+        Database::Sqlite(path) => path,
+    };
+    let shown = path.display();
+    if !path.exists() {
+        return Err(unusable(format!(
+            "there is no database at {shown}.\n  Only `signet serve` and `signet dev` make one. \
+             Run this where the server runs, or set SIGNET_DATA_DIR to its data directory."
+        )));
+    }
+    Db::sqlite(path, false).await.map_err(|fault| {
+        let text = fault.to_string();
+        if fault.kind == FaultKind::Unavailable
+            && (text.contains("locked") || text.contains("busy"))
+        {
+            return fault.into();
+        }
+        unusable(format!(
+            "the database {shown} cannot be opened: {text}.\n  If it is damaged, stop every signet \
+             and restore the newest backup."
+        ))
+    })
+}
+
+async fn status(db: &Db, output: Output) -> Result<(), Failure> {
+    let status = migrate::status(db).await?;
+    write(&migrate::steps(db).await?, output)?;
+    let pending = status.known - status.applied;
+    if pending < 0 {
+        report::say(&format!(
+            "The database has schema {}, which this version does not know: a newer Signet has \
+             been at work.\n",
+            status.applied
+        ));
+    } else if pending > 0 {
+        report::say("Apply what is pending:  signet migrate up\n");
+    }
+    Ok(())
+}
+
+async fn up(db: &Db, output: Output) -> Result<(), Failure> {
+    let before = migrate::status(db).await?;
+    if before.applied > before.known {
+        return Err(Failure::new(
+            Exit::Configuration,
+            format!(
+                "the database was written by a newer Signet (schema {}, this binary knows {}).\n  \
+                 Use that version or a newer one.",
+                before.applied, before.known
+            ),
+        ));
+    }
+    let pending: Vec<Step> =
+        migrate::steps(db).await?.into_iter().filter(|step| !step.applied).collect();
+    migrate::up(db).await?;
+    for step in &pending {
+        report::say(&format!("Applied {:04} {}\n", step.version, step.name));
+    }
+    if pending.is_empty() {
+        report::say("Nothing to apply.\n");
+    }
+    write(&migrate::steps(db).await?, output)
+}
+
+fn write(steps: &[Step], output: Output) -> Result<(), Failure> {
+    let mut list = output.list();
+    list.rows(steps)?;
+    Ok(list.end()?)
+}

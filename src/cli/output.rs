@@ -1,0 +1,138 @@
+//! Standard output: tables for people, JSON for programs.
+//!
+//! Owns the choice between them and the framing of each. Field names are the wire's: rows bring
+//! their JSON from the shapes of the HTTP API. Nothing but data is written here.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::marker::PhantomData;
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::base::{Clock as _, SystemClock, Timestamp};
+
+use super::table::Table;
+
+/// How data is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns, times relative to now
+    Table,
+    /// One indented array or object
+    Json,
+    /// One object a line
+    Ndjson,
+}
+
+/// Something that is listed or shown.
+pub trait Row {
+    /// The column names.
+    const HEAD: &'static [&'static str];
+    /// The cells, one for each column; times relative to `now`.
+    fn cells(&self, now: Timestamp) -> Vec<String>;
+    /// The whole of it.
+    fn json(&self) -> Value;
+}
+
+/// Standard output in the format that was chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    chosen: Option<Format>,
+    now: Timestamp,
+}
+
+impl Output {
+    /// In the chosen format; else a table on a terminal and a JSON object a line anywhere else.
+    pub fn new(chosen: Option<Format>) -> Self {
+        Self { chosen, now: SystemClock.now() }
+    }
+
+    /// The format in force.
+    pub fn format(self) -> Format {
+        self.chosen.unwrap_or_else(|| {
+            if io::stdout().is_terminal() { Format::Table } else { Format::Ndjson }
+        })
+    }
+
+    /// The time the command was started, for everything that is said in relation to it.
+    pub const fn now(self) -> Timestamp {
+        self.now
+    }
+
+    /// Writes one row.
+    pub fn one<R: Row>(self, row: &R) -> io::Result<()> {
+        match self.format() {
+            Format::Table => write(&Table::new(R::HEAD).lines(&[row.cells(self.now)])),
+            _ => self.object(&row.json()),
+        }
+    }
+
+    /// Writes one object; indented unless it must be a single line.
+    pub fn object(self, value: &Value) -> io::Result<()> {
+        match self.format() {
+            Format::Ndjson => write(&format!("{value}\n")),
+            _ => write(&format!("{value:#}\n")),
+        }
+    }
+
+    /// Writes `text` as it is, unless JSON was asked for in so many words: then `value`. For what
+    /// is one plain text also in a pipe, such as a link.
+    pub fn text_or(self, text: &str, value: &Value) -> io::Result<()> {
+        match self.chosen {
+            Some(Format::Json | Format::Ndjson) => self.object(value),
+            _ => write(text),
+        }
+    }
+
+    /// Begins a list.
+    pub fn list<R: Row>(self) -> List<R> {
+        List { output: self, table: Table::new(R::HEAD), begun: false, row: PhantomData }
+    }
+}
+
+/// A list that is written as its rows come.
+pub struct List<R> {
+    output: Output,
+    table: Table,
+    begun: bool,
+    row: PhantomData<R>,
+}
+
+impl<R: Row> List<R> {
+    /// Writes some rows.
+    pub fn rows(&mut self, rows: &[R]) -> io::Result<()> {
+        let text = match self.output.format() {
+            Format::Table => {
+                let cells: Vec<_> = rows.iter().map(|row| row.cells(self.output.now)).collect();
+                self.table.lines(&cells)
+            }
+            Format::Ndjson => rows.iter().map(|row| format!("{}\n", row.json())).collect(),
+            Format::Json => {
+                rows.iter().enumerate().fold(String::new(), |mut text, (index, row)| {
+                    text.push_str(if index == 0 && !self.begun { "[\n" } else { ",\n" });
+                    text.push_str("  ");
+                    text.push_str(&format!("{:#}", row.json()).replace('\n', "\n  "));
+                    text
+                })
+            }
+        };
+        self.begun |= !rows.is_empty();
+        write(&text)
+    }
+
+    /// Ends the list.
+    pub fn end(self) -> io::Result<()> {
+        match (self.output.format(), self.begun) {
+            (Format::Json, true) => write("\n]\n"),
+            (Format::Json, false) => write("[]\n"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Writes to standard output. `print!` would panic where the reader has gone away.
+pub fn write(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}

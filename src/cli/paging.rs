@@ -1,0 +1,74 @@
+//! Long lists: all of them by default, page by page.
+//!
+//! Owns `--limit` and `--after`. A page is written before the next is read, so that memory does not
+//! grow with the list.
+
+use clap::Args;
+use uuid::Uuid;
+
+use crate::domain::page::{MAX_LIMIT, Page, PageRequest};
+
+use super::failure::Failure;
+use super::output::{List, Row};
+use super::report;
+
+/// Which part of a list to write.
+#[derive(Debug, Args)]
+pub struct Paging {
+    /// At most N rows (default: all)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    limit: Option<i64>,
+    /// Only what comes after this cursor, or after the row with this id
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
+}
+
+impl Paging {
+    /// Writes the list that `fetch` reads a page of.
+    pub async fn write<R: Row>(
+        &self,
+        mut list: List<R>,
+        mut fetch: impl AsyncFnMut(PageRequest) -> Result<Page<R>, Failure>,
+    ) -> Result<(), Failure> {
+        let mut after = self.after.as_deref().map(cursor).transpose()?;
+        let mut left = self.limit.unwrap_or(i64::MAX);
+        loop {
+            let page = fetch(PageRequest { after, limit: left.min(MAX_LIMIT) }).await?;
+            list.rows(&page.data)?;
+            left = left.saturating_sub(i64::try_from(page.data.len()).unwrap_or(i64::MAX));
+            match page.next {
+                Some(next) if left > 0 => after = Some(cursor(&next)?),
+                Some(next) => {
+                    list.end()?;
+                    report::say(&format!("There are more:  --after {next}\n"));
+                    return Ok(());
+                }
+                None => return Ok(list.end()?),
+            }
+        }
+    }
+}
+
+/// An id is as good as the cursor made of it, and what a script has at hand.
+fn cursor(text: &str) -> Result<Uuid, Failure> {
+    PageRequest::cursor(text).or_else(|| Uuid::try_parse(text).ok()).ok_or_else(|| {
+        Failure::usage(format!(
+            "--after {text:?} is no cursor.\n  Use the one printed below a list made with --limit, \
+             or the id of its last row."
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_and_its_id_are_the_same_place() {
+        let id = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
+        let page = Page::cut(vec![id, id], 1, |id| *id);
+        assert_eq!(cursor(page.next.as_deref().unwrap()).unwrap(), id);
+        assert_eq!(cursor(&id.to_string()).unwrap(), id);
+        assert!(cursor("x").is_err());
+    }
+}

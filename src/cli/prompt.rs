@@ -1,0 +1,169 @@
+//! Asking the person at the terminal: passwords and whether to go on.
+//!
+//! Owns every way a password can reach a command: a prompt, a file, a pipe. Never an argument or a
+//! variable: other users of the machine can read those, and shells write them down.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, IsTerminal as _, Read};
+use std::path::PathBuf;
+
+use clap::Args;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::domain::password::MAX_BYTES;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::report;
+
+/// Where a password comes from.
+#[derive(Debug, Args)]
+pub struct PasswordArgs {
+    /// Read the password from this file, or from stdin if it is -; one newline at its end is
+    /// dropped (default: ask at the terminal)
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+/// A way to a password that is known to be open.
+#[derive(Debug)]
+pub enum PasswordSource {
+    /// Typed twice.
+    Terminal,
+    /// Piped in.
+    Stdin,
+    /// Stored in a file.
+    File(PathBuf),
+}
+
+impl PasswordArgs {
+    /// Decides before anything else is done, so that a script learns of its mistake at once.
+    pub fn source(&self) -> Result<PasswordSource, Failure> {
+        match &self.password_file {
+            Some(path) if path.as_os_str() == "-" => Ok(PasswordSource::Stdin),
+            Some(path) => Ok(PasswordSource::File(path.clone())),
+            None if io::stdin().is_terminal() => Ok(PasswordSource::Terminal),
+            None => Err(Failure::usage(
+                "there is no terminal to ask for the password at.\n  Give it in a file, or in a \
+                 pipe:  --password-file FILE   --password-file -",
+            )),
+        }
+    }
+}
+
+impl PasswordSource {
+    /// A new password for `whom`.
+    pub fn read(&self, whom: &str) -> Result<String, Failure> {
+        match self {
+            Self::Terminal => ask_twice(whom),
+            Self::Stdin => read(io::stdin().lock(), "standard input"),
+            Self::File(path) => {
+                let name = path.display().to_string();
+                let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+                read(file, &name)
+            }
+        }
+    }
+}
+
+fn ask_twice(whom: &str) -> Result<String, Failure> {
+    let ask = |prompt: String| {
+        rpassword::prompt_password(prompt).map_err(|error| unreadable("the terminal", &error))
+    };
+    let mut password = ask(format!("New password for {whom}: "))?;
+    let mut again = ask("The same again: ".to_owned())?;
+    let same = password == again;
+    again.zeroize();
+    if same {
+        return Ok(password);
+    }
+    password.zeroize();
+    Err(Failure::new(Exit::Failed, "the two passwords differ.\n  Nothing was changed; try again."))
+}
+
+/// Reads a password and drops one newline at its end: files and `echo` have one, and nobody means
+/// it. Any other white space belongs to the password.
+fn read(from: impl Read, name: &str) -> Result<String, Failure> {
+    // Room for all of it at once: a buffer that grows leaves copies unwiped behind. What is longer
+    // than any password is cut here and refused as too long by the rules.
+    let most = MAX_BYTES + 16;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most + 1));
+    from.take(u64::try_from(most).unwrap_or(u64::MAX))
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(name, &error))?;
+    let text = match bytes.strip_suffix(b"\n") {
+        Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+        None => &bytes[..],
+    };
+    match std::str::from_utf8(text) {
+        Ok(text) => Ok(text.to_owned()),
+        // The limit may have cut a character in two; what is too long is not called malformed.
+        Err(error) if bytes.len() == most => {
+            Ok(String::from_utf8_lossy(&text[..error.valid_up_to()]).into_owned())
+        }
+        Err(_) => Err(Failure::usage(format!("the password in {name} is not UTF-8 text."))),
+    }
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("the password cannot be read from {name}: {error}."))
+}
+
+/// Whether the person at the terminal agrees to `what`; `yes` answers beforehand.
+pub fn confirm(what: &str, yes: bool) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    report::say(&format!("{what} [y/N] "));
+    let mut answer = String::new();
+    let mut input = io::stdin().lock().take(64);
+    input
+        .read_line(&mut answer)
+        .map_err(|error| Failure::new(Exit::Failed, format!("no answer: {error}.")))?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::new(Exit::Failed, "not confirmed.\n  Nothing was changed.")),
+    }
+}
+
+/// Refuses what can only be confirmed by a person when there is none.
+pub fn needs_terminal_or_yes(yes: bool) -> Result<(), Failure> {
+    if yes || io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "there is no terminal to ask at whether you are sure.\n  Confirm it:  --yes",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_newline_at_the_end_is_dropped_and_nothing_else() {
+        for (stored, password) in [
+            ("pass word", "pass word"),
+            ("pass word\n", "pass word"),
+            ("pass word\r\n", "pass word"),
+            (" pass word \n\n", " pass word \n"),
+            ("pass word\r", "pass word\r"),
+            ("", ""),
+        ] {
+            assert_eq!(read(stored.as_bytes(), "here").unwrap(), password, "{stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_stays_too_long() {
+        let long = "é".repeat(4_000);
+        assert!(read(long.as_bytes(), "here").unwrap().len() > MAX_BYTES);
+        let odd = format!("a{long}");
+        assert!(read(odd.as_bytes(), "here").unwrap().len() > MAX_BYTES);
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        assert!(read(&b"\xff\xfe"[..], "here").is_err());
+    }
+}

@@ -1,0 +1,99 @@
+//! Tables for people: an upper-case header, aligned columns, `-` where there is nothing.
+//!
+//! Owns widths and padding. Rows may come in batches: the first one sets the widths, so that a
+//! million users are printed as they are read instead of being held until the last is known.
+
+/// What an empty cell shows.
+const NOTHING: &str = "-";
+/// What stands between columns.
+const GAP: &str = "  ";
+
+/// A table in the course of being printed.
+pub struct Table {
+    head: &'static [&'static str],
+    widths: Vec<usize>,
+}
+
+impl Table {
+    /// A table with these column names.
+    pub fn new(head: &'static [&'static str]) -> Self {
+        Self { head, widths: Vec::new() }
+    }
+
+    /// The lines of these rows, after the header if they are the first.
+    pub fn lines(&mut self, rows: &[Vec<String>]) -> String {
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
+        let mut text = String::new();
+        let first = self.widths.is_empty();
+        if first {
+            self.widths = self.head.iter().map(|name| width(name)).collect();
+        }
+        for row in &rows {
+            for (widest, cell) in self.widths.iter_mut().zip(row) {
+                *widest = width(cell).max(*widest);
+            }
+        }
+        if first {
+            let head: Vec<String> = self.head.iter().map(|name| name.to_uppercase()).collect();
+            self.line(&head, &mut text);
+        }
+        for row in &rows {
+            self.line(row, &mut text);
+        }
+        text
+    }
+
+    fn line(&self, cells: &[String], text: &mut String) {
+        let mut line = String::new();
+        for (index, (cell, widest)) in cells.iter().zip(&self.widths).enumerate() {
+            if index > 0 {
+                line.push_str(GAP);
+            }
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', widest.saturating_sub(width(cell))));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}
+
+/// A cell as it may be shown: a stored value must not be able to steer the terminal.
+fn shown(cell: &str) -> String {
+    if cell.is_empty() {
+        return NOTHING.to_owned();
+    }
+    cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Characters, not terminal columns: wide scripts shift what follows them by a few columns, which
+/// is not worth a table of widths.
+fn width(cell: &str) -> usize {
+    cell.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(cells: &[&str]) -> Vec<String> {
+        cells.iter().map(|cell| (*cell).to_owned()).collect()
+    }
+
+    #[test]
+    fn columns_line_up_and_nothing_is_a_dash() {
+        let mut table = Table::new(&["login", "role"]);
+        let text = table.lines(&[row(&["ada@example.com", "admin"]), row(&["", "\u{1b}x"])]);
+        assert_eq!(
+            text,
+            "LOGIN            ROLE\nada@example.com  admin\n-                \u{fffd}x\n"
+        );
+    }
+
+    #[test]
+    fn a_later_batch_has_no_second_header() {
+        let mut table = Table::new(&["a"]);
+        assert_eq!(table.lines(&[]), "A\n");
+        assert_eq!(table.lines(&[row(&["1"])]), "1\n");
+    }
+}

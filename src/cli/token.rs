@@ -1,0 +1,265 @@
+//! `signet token`: what is in a token, and is it good?
+//!
+//! `inspect` only decodes and needs no database; `verify` asks the use case. Neither uses a token
+//! up, and neither prints one.
+
+use std::io::{self, Read as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::admin::tokens::{self, Problem};
+use crate::base::Timestamp;
+
+use super::ago::ago;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{Format, Output};
+use super::report;
+use super::work::with_app;
+
+/// The most of standard input that is read.
+const MAX_INPUT: u64 = 1024 * 1024;
+
+/// What to do with a token.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Decode a token's header and claims without verifying anything
+    #[command(after_help = "Examples:
+  signet token inspect eyJhbGciOi...
+  curl -s http://localhost:8484/v1/login -d @login.json -H 'content-type: application/json' \\
+    | signet token inspect -
+
+Works offline and on anybody's tokens. A leading Bearer is dropped; of a JSON token response the
+access token is taken.")]
+    Inspect(TokenArgs),
+    /// Verify an access token: signature, issuer, audience, time, session
+    #[command(after_help = "Examples:
+  signet token verify eyJhbGciOi... --audience https://api.example.com
+  pbpaste | signet token verify -
+
+Prints the claims and exits 0, or prints the reason and exits 7. Without --audience a token is good
+for Signet itself or for any registered API.")]
+    Verify(VerifyArgs),
+}
+
+/// A token.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// The token, or - to read it from stdin, which keeps it out of the shell's history
+    #[arg(value_name = "TOKEN|-")]
+    token: String,
+}
+
+/// `signet token verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    token: TokenArgs,
+    /// The audience the token must be for
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Option<String>,
+}
+
+/// Carries out a command.
+pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::Inspect(args) => inspect(&args.read()?, output),
+        Command::Verify(args) => {
+            let token = args.token.read()?;
+            with_app(async |app| {
+                let work = tokens::verify(app.clone(), token, args.audience.clone(), app.now());
+                match app.run(work).await? {
+                    Ok(claims) => Ok(output.object(&claims)?),
+                    Err(problem) => Err(not_good(&problem, output.now())),
+                }
+            })
+        }
+    }
+}
+
+impl TokenArgs {
+    fn read(&self) -> Result<String, Failure> {
+        if self.token != "-" {
+            return bare(&self.token);
+        }
+        let mut text = String::new();
+        io::stdin().lock().take(MAX_INPUT).read_to_string(&mut text).map_err(|error| {
+            Failure::new(Exit::Failed, format!("standard input cannot be read: {error}."))
+        })?;
+        bare(&text)
+    }
+}
+
+/// The token in what somebody pasted: a header's value, or a whole token response.
+fn bare(text: &str) -> Result<String, Failure> {
+    let text = text.trim();
+    let text = match text.split_once(char::is_whitespace) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        _ => text,
+    };
+    if !text.starts_with('{') {
+        return if text.is_empty() {
+            Err(Failure::usage("there is no token."))
+        } else {
+            Ok(text.to_owned())
+        };
+    }
+    let answer: Value = serde_json::from_str(text).unwrap_or_default();
+    let member = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+    member("access_token")
+        .or_else(|| member("id_token"))
+        .or_else(|| member("refresh_token"))
+        .ok_or_else(|| {
+            Failure::usage(
+                "this is no token response: it has no access_token.\n  Pass the token itself.",
+            )
+        })
+}
+
+/// What the prefix of an opaque secret says it is, as a word and a name.
+fn opaque(token: &str) -> Option<(&'static str, &'static str)> {
+    [
+        ("srt_", "refresh_token", "a refresh token"),
+        ("sac_", "authorization_code", "an authorization code"),
+        ("scs_", "client_secret", "a client secret"),
+        ("sak_", "api_key", "an API key"),
+    ]
+    .into_iter()
+    .find_map(|(prefix, word, name)| token.starts_with(prefix).then_some((word, name)))
+}
+
+fn inspect(token: &str, output: Output) -> Result<(), Failure> {
+    if let Some((word, name)) = opaque(token) {
+        report::say(&format!(
+            "This is {name}. It is opaque by design: nothing in it is for anybody but Signet.\n"
+        ));
+        return Ok(output.object(&json!({ "kind": word, "opaque": true }))?);
+    }
+    let (header, claims) = decode(token)?;
+    if output.format() == Format::Table {
+        report::say(&times(&claims, output.now()));
+        report::say("Only decoded. Whether it is good, says:  signet token verify\n");
+    }
+    Ok(output.object(&json!({ "header": header, "claims": claims }))?)
+}
+
+/// The parts of a JWS (RFC 7515 §7.1) that can be read by anybody.
+fn decode(token: &str) -> Result<(Value, Value), Failure> {
+    let no_token = |why: String| {
+        Failure::new(
+            Exit::Failed,
+            format!("this is no signed token: {why}.\n  Pass all of it, from the first eyJ on."),
+        )
+    };
+    let parts: Vec<&str> = token.split('.').collect();
+    let (header, claims) = match parts.as_slice() {
+        [header, claims, _] => (header, claims),
+        [_, _, _, _, _] => {
+            return Err(no_token("it has five parts, so it is an encrypted one".to_owned()));
+        }
+        other => {
+            return Err(no_token(format!("it has {} of three parts between dots", other.len())));
+        }
+    };
+    let object = |name: &str, part: &str| {
+        URL_SAFE_NO_PAD
+            .decode(part)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+            .filter(Value::is_object)
+            .ok_or_else(|| no_token(format!("its {name} is no JSON object in base64url")))
+    };
+    Ok((object("header", header)?, object("payload", claims)?))
+}
+
+/// The times in the claims as people read them.
+fn times(claims: &Value, now: Timestamp) -> String {
+    let line = |(claim, name): (&str, &str)| {
+        let at = claims.get(claim).and_then(Value::as_i64).map(Timestamp::from_secs)?;
+        Some(format!("{name:<11}{at}  {}\n", ago(at, now)))
+    };
+    [("iat", "Issued"), ("nbf", "Not before"), ("exp", "Expires"), ("auth_time", "Logged in")]
+        .into_iter()
+        .filter_map(line)
+        .collect()
+}
+
+fn not_good(problem: &Problem, now: Timestamp) -> Failure {
+    let text = match problem {
+        Problem::Opaque => {
+            "this is no access token: refresh tokens and other opaque secrets are checked where \
+             they are used."
+                .to_owned()
+        }
+        Problem::NotOurs => {
+            "this is no access token of Signet: its form is another.\n  See what it is:  signet \
+             token inspect TOKEN"
+                .to_owned()
+        }
+        Problem::UnknownKey { kid } => format!(
+            "unknown key: no published key is named {kid:?}.\n  Another Signet made the token, or \
+             the key has been retired:  signet key list"
+        ),
+        Problem::BadSignature => {
+            "bad signature: the token was changed after it was made.".to_owned()
+        }
+        Problem::WrongIssuer { found, expected } => format!(
+            "wrong issuer: the token says {found:?}, this server is {expected:?} (SIGNET_ISSUER)."
+        ),
+        Problem::WrongAudience { found, expected } => match expected {
+            Some(expected) => {
+                format!("wrong audience: the token is for {found:?}, not for {expected:?}.")
+            }
+            None => format!(
+                "wrong audience: the token is for {found:?}, which is no registered API.\n  See \
+                 what there is:  signet api list"
+            ),
+        },
+        Problem::Expired { at } => format!("expired: its time was over {at} ({}).", ago(*at, now)),
+        Problem::SessionExpired => "session ended: its time is over.".to_owned(),
+        Problem::SessionEnded { reason } => match reason {
+            Some(reason) => format!("session ended: {reason}."),
+            None => "session ended: the user was disabled or deleted, changed the password, or \
+                     everything was ended."
+                .to_owned(),
+        },
+    };
+    Failure::new(Exit::CheckFailed, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_paste() {
+        for text in [
+            "a.b.c",
+            "  a.b.c\n",
+            "Bearer a.b.c",
+            "bearer   a.b.c\n",
+            r#"{"access_token":"a.b.c","refresh_token":"srt_x"}"#,
+        ] {
+            assert_eq!(bare(text).unwrap(), "a.b.c", "{text}");
+        }
+        assert_eq!(bare(r#"{"refresh_token":"srt_x"}"#).unwrap(), "srt_x");
+        for wrong in ["", "Bearer ", r#"{"error":"invalid_client"}"#, "{"] {
+            assert!(bare(wrong).is_err() || wrong == "Bearer ", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_signed_tokens_are_decoded() {
+        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let token = format!("{}.{}.", part(json!({ "alg": "none" })), part(json!({ "sub": "x" })));
+        let (header, claims) = decode(&token).unwrap();
+        assert_eq!((header["alg"].as_str(), claims["sub"].as_str()), (Some("none"), Some("x")));
+        let number = format!("{}.{}.x", part(json!(1)), part(json!({})));
+        for wrong in ["", "a.b", "a.b.c.d.e", "!.!.!", number.as_str()] {
+            assert!(decode(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! `signet user`: users.
+
+use clap::{Args, Subcommand, builder::PossibleValuesParser, builder::TypedValueParser as _};
+use serde_json::Value;
+
+use crate::admin::users::{self, Create, Update};
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::audit::Origin;
+use crate::domain::page::Page;
+use crate::domain::user::{Role, User};
+use crate::http::api::shapes;
+
+use super::ago::ago;
+use super::failure::{Failure, about};
+use super::output::{Output, Row};
+use super::paging::Paging;
+use super::prompt::{self, PasswordArgs, PasswordSource};
+use super::report;
+use super::work::with_app;
+
+/// What to do with users.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Create a user
+    #[command(after_help = "Examples:
+  signet user create ada@example.com
+  signet user create ada --role admin --name 'Ada Lovelace'
+  signet user create ada --password-file - < secret.txt
+  signet user create batch-import --no-password -o json | jq -r .id
+
+The first administrator, however it is made, closes set-up for good.")]
+    Create(CreateArgs),
+    /// List users, oldest first
+    #[command(after_help = "Examples:
+  signet user list
+  signet user list --limit 20
+  signet user list -o ndjson | jq -r 'select(.disabled) | .login'")]
+    List(Paging),
+    /// Show one user
+    #[command(after_help = "Examples:
+  signet user show ada@example.com
+  signet user show 0190f5a2-7c1e-7b7c-9d0e-2f6a8c1b3d4e -o json")]
+    Show(Named),
+    /// Change a user's name or role
+    #[command(after_help = "Examples:
+  signet user update ada --name 'Ada King'
+  signet user update ada --role admin
+  signet user update ada --role user --no-name
+
+Taking the role admin away ends everything the user has.")]
+    Update(UpdateArgs),
+    /// Disable a user; its sessions end at once
+    #[command(after_help = "Examples:
+  signet user disable mallory")]
+    Disable(Named),
+    /// Enable a user again
+    #[command(after_help = "Examples:
+  signet user enable mallory")]
+    Enable(Named),
+    /// Delete a user with everything it has
+    #[command(after_help = "Examples:
+  signet user delete mallory
+  signet user delete mallory --yes
+
+The same login created again is somebody else: ids are never used twice.")]
+    Delete(DeleteArgs),
+    /// Set a user's password and end all its sessions
+    #[command(after_help = "Examples:
+  signet user set-password ada
+  signet user set-password ada --password-file - < secret.txt")]
+    SetPassword(SetPasswordArgs),
+}
+
+/// A user that is named.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// The user's login, or its id
+    #[arg(value_name = "LOGIN|ID")]
+    user: String,
+}
+
+/// `signet user create`.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// What the user types to log in: a name or an e-mail address
+    login: String,
+    /// What the user may do at Signet itself
+    #[arg(long, default_value = "user", value_parser = role_parser())]
+    role: Role,
+    /// The name to show
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    password: PasswordArgs,
+    /// Create it without a password: nobody can log in until one is set
+    #[arg(long, conflicts_with = "password_file")]
+    no_password: bool,
+}
+
+/// `signet user update`.
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    #[command(flatten)]
+    named: Named,
+    /// The name to show
+    #[arg(long, conflicts_with = "no_name")]
+    name: Option<String>,
+    /// Remove the name
+    #[arg(long)]
+    no_name: bool,
+    /// What the user may do at Signet itself
+    #[arg(long, value_parser = role_parser())]
+    role: Option<Role>,
+}
+
+/// `signet user delete`.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    #[command(flatten)]
+    named: Named,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// `signet user set-password`.
+#[derive(Debug, Args)]
+pub struct SetPasswordArgs {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    password: PasswordArgs,
+}
+
+fn role_parser() -> impl clap::builder::TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.iter().map(|role| role.as_str()))
+        .try_map(|text| text.parse::<Role>())
+}
+
+impl Row for User {
+    const HEAD: &'static [&'static str] = &["login", "role", "status", "name", "created", "id"];
+
+    fn cells(&self, now: Timestamp) -> Vec<String> {
+        let status = match self.disabled_at {
+            Some(at) => format!("disabled {}", ago(at, now)),
+            None => "active".to_owned(),
+        };
+        vec![
+            self.login.clone(),
+            self.role.to_string(),
+            status,
+            self.name.clone().unwrap_or_default(),
+            ago(self.created_at, now),
+            self.id.to_string(),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        shapes::user(self)
+    }
+}
+
+impl Named {
+    /// The user, as it is now.
+    pub async fn find(&self, app: &App) -> Result<User, Failure> {
+        find(app, &self.user).await
+    }
+}
+
+/// The user with this login or id, as it is now.
+pub async fn find(app: &App, name: &str) -> Result<User, Failure> {
+    app.run(users::resolve(app.clone(), name.to_owned())).await.map_err(about("user", name))
+}
+
+/// Carries out a command.
+pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::Create(args) => create(args, output),
+        Command::List(paging) => with_app(async |app| {
+            paging
+                .write(output.list(), async |request| -> Result<Page<User>, Failure> {
+                    Ok(app.run(users::list(app.clone(), request)).await?)
+                })
+                .await
+        }),
+        Command::Show(named) => with_app(async |app| Ok(output.one(&named.find(&app).await?)?)),
+        Command::Update(args) => update(args, output),
+        Command::Disable(named) => with_app(async |app| {
+            let user = named.find(&app).await?;
+            let work = users::disable(app.clone(), user.id, Origin::cli(), app.now());
+            let user = app.run(work).await.map_err(about("user", &user.login))?;
+            done("Disabled", &user, output)
+        }),
+        Command::Enable(named) => with_app(async |app| {
+            let user = named.find(&app).await?;
+            let work = users::enable(app.clone(), user.id, Origin::cli(), app.now());
+            let user = app.run(work).await.map_err(about("user", &user.login))?;
+            done("Enabled", &user, output)
+        }),
+        Command::Delete(args) => delete(args),
+        Command::SetPassword(args) => set_password(args),
+    }
+}
+
+fn create(args: &CreateArgs, output: Output) -> Result<(), Failure> {
+    let source = if args.no_password { None } else { Some(args.password.source()?) };
+    with_app(async |app| {
+        let read = |source: PasswordSource| source.read(&args.login);
+        let create = Create {
+            login: args.login.clone(),
+            password: source.map(read).transpose()?,
+            name: args.name.clone(),
+            role: args.role,
+        };
+        let work = users::create(app.clone(), create, Origin::cli(), app.now());
+        let user = app.run(work).await.map_err(about("user", &args.login))?;
+        done("Created", &user, output)
+    })
+}
+
+fn update(args: &UpdateArgs, output: Output) -> Result<(), Failure> {
+    let name = if args.no_name { Some(None) } else { args.name.clone().map(Some) };
+    if name.is_none() && args.role.is_none() {
+        return Err(Failure::usage(
+            "nothing to change.\n  Say what:  --name NAME   --no-name   --role user|admin",
+        ));
+    }
+    with_app(async |app| {
+        let user = args.named.find(&app).await?;
+        let update = Update { name, role: args.role };
+        let work = users::update(app.clone(), user.id, update, Origin::cli(), app.now());
+        let user = app.run(work).await.map_err(about("user", &user.login))?;
+        done("Updated", &user, output)
+    })
+}
+
+fn delete(args: &DeleteArgs) -> Result<(), Failure> {
+    prompt::needs_terminal_or_yes(args.yes)?;
+    with_app(async |app| {
+        let user = args.named.find(&app).await?;
+        prompt::confirm(&format!("Delete user {} ({}) for good?", user.login, user.id), args.yes)?;
+        let work = users::delete(app.clone(), user.id, Origin::cli(), app.now());
+        app.run(work).await.map_err(about("user", &user.login))?;
+        report::say(&format!("Deleted user {} ({})\n", user.login, user.id));
+        Ok(())
+    })
+}
+
+fn set_password(args: &SetPasswordArgs) -> Result<(), Failure> {
+    let source = args.password.source()?;
+    with_app(async |app| {
+        let user = args.named.find(&app).await?;
+        let password = source.read(&user.login)?;
+        let work = users::set_password(app.clone(), user.id, password, Origin::cli(), app.now());
+        app.run(work).await.map_err(about("user", &user.login))?;
+        report::say(&format!(
+            "Set the password of user {} ({}) and ended its sessions\n",
+            user.login, user.id
+        ));
+        Ok(())
+    })
+}
+
+fn done(verb: &str, user: &User, output: Output) -> Result<(), Failure> {
+    report::say(&format!("{verb} user {} ({})\n", user.login, user.id));
+    Ok(output.one(user)?)
+}
