@@ -1,3 +1,5 @@
+//! What is the same login, what is another one, and what is none.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which passwords are acceptable, and the one decision about a log-in.
+
 use super::*;
 
 fn login(raw: &str) -> Login {

@@ -59,6 +59,10 @@ pub async fn login(
     device: Device,
     now: Timestamp,
 ) -> Result<Tokens, Stop> {
+    if attempt.audience.as_deref().is_some_and(|audience| app.api(audience).is_none()) {
+        // Perhaps it was registered by another process within the last second.
+        app.reload_if_changed().await?;
+    }
     let request = check_request(&app, &attempt)?;
     let login = Login::parse(&attempt.login).ok();
     // What is no login at all goes the same way as one that nobody has.

@@ -2,7 +2,7 @@
 //! Signet's tokens and refuses what only looks like one.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
@@ -13,6 +13,7 @@ use signet::crypto::jwk::PublicJwk;
 use signet::crypto::jwt::{Signer, SigningKey};
 use signet::store::keys;
 
+use crate::support::packages::{copy_of, have, npm_ci, run, venv};
 use crate::support::require;
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server};
@@ -43,16 +44,11 @@ async fn node_with_jsonwebtoken_and_jwks_rsa() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_with_pyjwt() {
-    let Some(python) = have("python3", "python") else { return };
-    let folder = copy_of("python-pyjwt");
-    let venv = folder.join(".venv");
-    let prepared = once(&folder, "requirements.txt", || {
-        run(Command::new(&python).arg("-m").arg("venv").arg(&venv))
-            && run(Command::new(venv.join("bin/pip"))
-                .args(["install", "--quiet", "--requirement", "requirements.txt"])
-                .current_dir(&folder))
-    });
-    if !prepared {
+    if have("python3", "python").is_none() {
+        return;
+    }
+    let folder = copy_of("examples/resource-servers/python-pyjwt");
+    if !venv(&folder) {
         return require::missing("python", "the packages of python-pyjwt cannot be installed");
     }
     let mut command = Command::new(folder.join(".venv/bin/python"));
@@ -62,7 +58,8 @@ async fn python_with_pyjwt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rust_with_actix_web() {
-    let manifest = source("rust-actix").join("Cargo.toml");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples/resource-servers/rust-actix/Cargo.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rust-actix");
     let built = run(Command::new(env!("CARGO"))
         .args(["build", "--locked", "--quiet", "--manifest-path"])
@@ -74,14 +71,9 @@ async fn rust_with_actix_web() {
 }
 
 async fn node(name: &str) {
-    let (Some(node), Some(npm)) = (have("node", "node"), have("npm", "node")) else { return };
-    let folder = copy_of(name);
-    let prepared = once(&folder, "package-lock.json", || {
-        run(Command::new(&npm)
-            .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
-            .current_dir(&folder))
-    });
-    if !prepared {
+    let (Some(node), Some(_)) = (have("node", "node"), have("npm", "node")) else { return };
+    let folder = copy_of(&format!("examples/resource-servers/{name}"));
+    if !npm_ci(&folder) {
         return require::missing("node", &format!("the packages of {name} cannot be installed"));
     }
     let mut command = Command::new(node);
@@ -269,48 +261,4 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/resource-servers").join(name)
-}
-
-/// A copy under `target/`, so that installing packages does not touch the sources.
-fn copy_of(name: &str) -> PathBuf {
-    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("resource-servers").join(name);
-    std::fs::create_dir_all(&copy).unwrap();
-    for entry in std::fs::read_dir(source(name)).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_file() {
-            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
-        }
-    }
-    copy
-}
-
-/// Installs packages unless exactly these were installed before.
-fn once(folder: &Path, lock: &str, install: impl FnOnce() -> bool) -> bool {
-    let wanted = std::fs::read(folder.join(lock)).unwrap();
-    let stamp = folder.join(".installed");
-    if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
-        return true;
-    }
-    let done = install();
-    if done {
-        std::fs::write(stamp, wanted).unwrap();
-    }
-    done
-}
-
-fn run(command: &mut Command) -> bool {
-    command.status().is_ok_and(|status| status.success())
-}
-
-/// The program, or a loud word about what is not tested without it.
-fn have(program: &str, what: &str) -> Option<PathBuf> {
-    if Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success()) {
-        return Some(program.into());
-    }
-    require::missing(what, &format!("{program} is not on the path"));
-    None
 }

@@ -2,7 +2,9 @@
 
 mod support;
 
+mod architecture;
 mod interop;
 mod login;
+mod pages;
 mod refresh;
 mod sessions;

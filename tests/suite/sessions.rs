@@ -6,7 +6,7 @@ use serde_json::json;
 use signet::base::Span;
 
 use crate::support::server::{PASSWORD, Tokens};
-use crate::support::{Backend, Server, on_both};
+use crate::support::{Server, on_both};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_tells_devices_apart() {

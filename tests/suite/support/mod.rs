@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod packages;
 pub mod postgres;
 pub mod require;
 pub mod server;

@@ -1,0 +1,93 @@
+// Drives the set-up page in a real Chromium: without JavaScript, by keyboard alone, and watches for
+// anything the policy blocks or any request that leaves the origin.
+//
+// Usage: node setup.mjs SETUP_URL LOGIN PASSWORD [SCREENSHOT_FOLDER]
+import { chromium } from "playwright-core";
+
+const [url, login, password, folder] = process.argv.slice(2);
+const origin = new URL(url).origin;
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  ],
+});
+const problems = [];
+const expect = (condition, what) => condition || problems.push(what);
+
+async function open({ javaScriptEnabled, colorScheme, width }) {
+  const context = await browser.newContext({
+    javaScriptEnabled, colorScheme, viewport: { width, height: 800 },
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    // A refused form is a 4xx, which Chromium reports as an error too.
+    if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) {
+      problems.push(`console: ${message.text()}`);
+    }
+  });
+  page.on("request", (request) => {
+    expect(request.url().startsWith(origin), `a request left the origin: ${request.url()}`);
+  });
+  page.on("dialog", (dialog) => problems.push(`a dialog opened: ${dialog.message()}`));
+  return page;
+}
+
+async function shot(page, name) {
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+}
+
+// The look of it, in both schemes and at both ends of the range of widths.
+for (const colorScheme of ["light", "dark"]) {
+  for (const width of [320, 1280]) {
+    const page = await open({ javaScriptEnabled: true, colorScheme, width });
+    await page.goto(url);
+    const overflow = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
+    expect(overflow <= 0, `the page is ${overflow} px too wide at ${width} px`);
+    const marks = await page.evaluate(() => ({
+      login: document.querySelector("#login").autocomplete,
+      password: document.querySelector("#password").autocomplete,
+      labels: [...document.querySelectorAll("input")].every((input) => input.labels.length === 1),
+      language: document.documentElement.lang,
+    }));
+    expect(marks.login === "username", `autocomplete of login: ${marks.login}`);
+    expect(marks.password === "new-password", `autocomplete of password: ${marks.password}`);
+    expect(marks.labels, "an input has no label");
+    expect(marks.language === "en", "the page names no language");
+    await shot(page, `setup-${colorScheme}-${width}`);
+    await page.context().close();
+  }
+}
+
+// The use of it: no JavaScript, no mouse.
+const page = await open({ javaScriptEnabled: false, colorScheme: "light", width: 1280 });
+await page.goto(url);
+const typed = async (name, secret) => {
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(name);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(secret);
+  await Promise.all([page.waitForLoadState(), page.keyboard.press("Enter")]);
+};
+await typed("<b>x", "short");
+await page.waitForSelector("[role=alert]");
+expect((await page.locator("#login").inputValue()) === "<b>x", "the login was not kept");
+expect((await page.locator("main b").count()) === 0, "the login was taken for HTML");
+await shot(page, "setup-refused");
+await page.goto(url);
+await typed(login, password);
+await page.waitForSelector("h1:has-text('Your first token')");
+await shot(page, "first-token");
+const token = (await page.locator(".token code").innerText()).trim();
+await page.goto(url);
+expect((await page.locator("[role=alert]").count()) === 1, "the link worked twice");
+await browser.close();
+
+if (problems.length > 0) {
+  console.error(problems.join("\n"));
+  process.exit(1);
+}
+console.log(token);
