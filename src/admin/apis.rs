@@ -25,7 +25,7 @@ pub async fn list(app: App, request: PageRequest) -> Result<Page<StoredApi>, Sto
     Ok(apis::page(&mut app.db.reader().await?, request).await?)
 }
 
-/// One API.
+/// One API, by its identifier or its row id.
 ///
 /// # Errors
 /// `not_found`.
@@ -80,22 +80,16 @@ pub async fn create(
     Ok(StoredApi { id: Uuid::from_bytes(id.into_bytes()), api, created_at: now })
 }
 
-/// Removes an API. Its tokens live until they expire; new ones are not made.
+/// Removes the API with this identifier or this row id. Its tokens live until they expire; new ones
+/// are not made.
 ///
 /// # Errors
 /// `not_found`.
-pub async fn delete(
-    app: App,
-    identifier: String,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<(), Stop> {
+pub async fn delete(app: App, name: String, origin: Origin, now: Timestamp) -> Result<(), Stop> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        if !apis::delete(&mut tx, &identifier).await? {
-            return Err(not_found().into());
-        }
-        let event = Event::new(EventKind::ApiDeleted).detail(&*identifier);
+        let identifier = apis::delete(&mut tx, &name).await?.ok_or_else(not_found)?;
+        let event = Event::new(EventKind::ApiDeleted).detail(identifier);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())
     }

@@ -136,6 +136,14 @@ impl App {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Really reads from the database, for readiness.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn read_probe(&self) -> Result<(), Fault> {
+        meta::cache_version(&mut self.db.reader().await?).await.map(drop)
+    }
+
     /// Reads APIs and keys again if somebody changed them. Called every second.
     ///
     /// # Errors

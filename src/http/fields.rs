@@ -1,4 +1,4 @@
-//! Reading a request's body: JSON objects and HTML forms, field by field.
+//! Reading what a request says: JSON objects, HTML forms and the query, field by field.
 //!
 //! Owns every refusal of a body that is too large, of the wrong type, malformed, or lacks a field.
 //! A hand-written reader instead of a derived one, because it names all wrong fields at once and
@@ -140,14 +140,7 @@ impl FormFields {
     }
 
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        let mut map = HashMap::new();
-        for (name, value) in url::form_urlencoded::parse(body) {
-            if map.insert(name.into_owned(), value.into_owned()).is_some() {
-                let hint = "A field was sent twice.";
-                return Err(Refusal::new(Code::MalformedRequest, hint));
-            }
-        }
-        Ok(Self { map })
+        Ok(Self { map: pairs(body)? })
     }
 }
 
@@ -168,6 +161,40 @@ impl FromRequest for FormFields {
             context.check(Self::parse(&body))
         })
     }
+}
+
+/// The parameters of the query.
+pub struct Params(HashMap<String, String>);
+
+impl Params {
+    /// A parameter, if it is there.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl FromRequest for Params {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let context = Context::extract(request);
+        let params = pairs(request.query_string().as_bytes());
+        Box::pin(async move { context.await?.check(params).map(Self) })
+    }
+}
+
+/// Names and values in the form encoding. Which of two values would count is nobody's guess:
+/// a name that comes twice is refused.
+fn pairs(encoded: &[u8]) -> Result<HashMap<String, String>, Refusal> {
+    let mut map = HashMap::new();
+    for (name, value) in url::form_urlencoded::parse(encoded) {
+        if map.insert(name.into_owned(), value.into_owned()).is_some() {
+            let hint = "A name was sent twice.";
+            return Err(Refusal::new(Code::MalformedRequest, hint));
+        }
+    }
+    Ok(map)
 }
 
 /// Reads a JSON object where a body may be absent altogether.

@@ -1,7 +1,7 @@
 //! The HTTP edge: from bytes to a use case and back.
 //!
 //! Owns routing, parsing, headers and the rendering of every answer. Decides nothing: a handler
-//! parses, calls one use case and renders. Must not touch the store.
+//! parses, calls one use case and renders. Must not call the store.
 
 pub mod api;
 mod context;

@@ -5,7 +5,6 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::domain::stop::Stop;
-use crate::store::{sessions, users};
 
 use super::context::Context;
 
@@ -20,7 +19,7 @@ pub async fn ready(context: Context) -> HttpResponse {
     let signing = app.keyring().works(app.issuer(), context.now());
     let database = {
         let app = app.clone();
-        let read = async move { Ok::<_, Stop>(users::count(&mut app.db.reader().await?).await?) };
+        let read = async move { app.read_probe().await.map_err(Stop::from) };
         context.app.run(read).await.is_ok()
     };
     let draining = app.is_draining();
@@ -42,17 +41,11 @@ pub async fn ready(context: Context) -> HttpResponse {
 }
 
 /// The metrics of the moment in OpenMetrics text; served on a listener of its own.
-pub async fn metrics_text(app: App) -> String {
-    let counting = app.clone();
-    let now = app.now();
-    let sessions = app
-        .run(async move { Ok(sessions::count(&mut counting.db.reader().await?, now).await?) })
-        .await
-        .unwrap_or(-1);
+#[must_use]
+pub fn metrics_text(app: &App) -> String {
     let depth = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     app.metrics.render(&[
         ("argon2_queue_depth", "Password hashes waiting", depth(app.hasher.queue_depth())),
         ("refresh_queue_depth", "Refreshes waiting", depth(app.refresher.queue_depth())),
-        ("sessions", "Sessions that have not expired; -1 when unknown", sessions),
     ])
 }

@@ -198,7 +198,7 @@ fn metrics_server(app: App, listener: TcpListener) -> io::Result<actix_web::dev:
     let text = async |app: web::Data<App>| {
         HttpResponse::Ok()
             .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-            .body(http::metrics_text(app.get_ref().clone()).await)
+            .body(http::metrics_text(&app))
     };
     let server = HttpServer::new(move || {
         Actix::new().app_data(web::Data::new(app.clone())).route("/metrics", web::get().to(text))

@@ -58,26 +58,40 @@ pub async fn insert(tx: &mut Tx, id: Uuid, api: &Api, now: Timestamp) -> Result<
     Ok(rows == 1)
 }
 
-/// Removes an API. False when there is none.
+/// Removes the API with this identifier or this row id. Its identifier, none when there is none.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn delete(tx: &mut Tx, identifier: &str) -> Result<bool, Fault> {
-    let rows = execute!(tx, "DELETE FROM apis WHERE identifier = $1", identifier)?;
-    meta::raise_cache_version(tx).await?;
-    Ok(rows == 1)
+pub async fn delete(tx: &mut Tx, name: &str) -> Result<Option<String>, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (String,),
+        "DELETE FROM apis WHERE identifier = $1 OR id = $2 RETURNING identifier",
+        name,
+        row_id(name)
+    )?;
+    if row.is_some() {
+        meta::raise_cache_version(tx).await?;
+    }
+    Ok(row.map(|(identifier,)| identifier))
 }
 
-/// The API with this identifier.
+/// The row id a text spells; identifiers are absolute URIs and never look like one.
+fn row_id(text: &str) -> Uuid {
+    text.parse().unwrap_or(Uuid::nil())
+}
+
+/// The API with this identifier or this row id.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn find(link: &mut impl Link, identifier: &str) -> Result<Option<StoredApi>, Fault> {
+pub async fn find(link: &mut impl Link, name: &str) -> Result<Option<StoredApi>, Fault> {
     fetch_optional!(
         link,
         ApiRow,
-        "SELECT id, identifier, scopes, created_at FROM apis WHERE identifier = $1",
-        identifier
+        "SELECT id, identifier, scopes, created_at FROM apis WHERE identifier = $1 OR id = $2",
+        name,
+        row_id(name)
     )?
     .map(StoredApi::try_from)
     .transpose()

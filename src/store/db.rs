@@ -334,7 +334,9 @@ impl Db {
     pub async fn checkpoint(&self, truncate: bool) -> Result<(), Fault> {
         const LARGE: u64 = 64 * 1024 * 1024;
         let Self::Sqlite(db) = self else { return Ok(()) };
-        let size = std::fs::metadata(db.path.with_extension("db-wal")).map_or(0, |m| m.len());
+        let mut wal = db.path.clone().into_os_string();
+        wal.push("-wal");
+        let size = std::fs::metadata(wal).map_or(0, |m| m.len());
         if size == 0 {
             return Ok(());
         }

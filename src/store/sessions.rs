@@ -277,13 +277,3 @@ pub async fn carry_over(
     )?;
     Ok(rows == 1)
 }
-
-/// How many sessions have not reached their absolute end.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn count(link: &mut impl Link, now: Timestamp) -> Result<i64, Fault> {
-    let row =
-        fetch_optional!(link, (i64,), "SELECT count(*) FROM sessions WHERE expires_at > $1", now)?;
-    Ok(row.map_or(0, |(count,)| count))
-}

@@ -332,16 +332,3 @@ pub async fn other_administrators(link: &mut impl Link, id: UserId) -> Result<i6
     )?;
     Ok(row.map_or(0, |(count,)| count))
 }
-
-/// How many users there are, and how many of them administrators.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn count(link: &mut impl Link) -> Result<(i64, i64), Fault> {
-    let row = fetch_optional!(
-        link,
-        (i64, i64),
-        "SELECT count(*), count(CASE WHEN role = 'admin' THEN 1 END) FROM users"
-    )?;
-    Ok(row.unwrap_or((0, 0)))
-}

@@ -7,10 +7,10 @@ use actix_web::web::Path;
 use crate::admin::apis;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::JsonFields;
+use crate::http::fields::{JsonFields, Params};
 use crate::identity::bearer::Administrator;
 
-use super::shapes::{self, Params};
+use super::shapes;
 
 type Admin = Authenticated<Administrator>;
 

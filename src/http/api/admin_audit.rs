@@ -5,10 +5,11 @@ use actix_web::HttpResponse;
 use crate::admin::audit;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
+use crate::http::fields::Params;
 use crate::identity::bearer::Administrator;
 
 use super::admin_sessions::user_param;
-use super::shapes::{self, Params};
+use super::shapes;
 
 /// A page of events, newest first, of one user if named.
 ///

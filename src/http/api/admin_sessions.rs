@@ -8,9 +8,10 @@ use crate::base::id::UserId;
 use crate::domain::stop::{Code, Refusal};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
+use crate::http::fields::Params;
 use crate::identity::bearer::Administrator;
 
-use super::shapes::{self, Params};
+use super::shapes;
 
 type Admin = Authenticated<Administrator>;
 

@@ -10,10 +10,10 @@ use crate::domain::stop::{Code, Refusal};
 use crate::domain::user::Role;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::JsonFields;
+use crate::http::fields::{JsonFields, Params};
 use crate::identity::bearer::Administrator;
 
-use super::shapes::{self, Params};
+use super::shapes;
 
 type Admin = Authenticated<Administrator>;
 

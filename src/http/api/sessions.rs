@@ -7,10 +7,11 @@ use serde_json::json;
 use crate::domain::stop::{Code, Refusal};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
+use crate::http::fields::Params;
 use crate::identity::bearer::Caller;
 use crate::identity::sessions::{self, Which};
 
-use super::shapes::{self, Params};
+use super::shapes;
 
 /// The caller's live sessions.
 ///
@@ -49,7 +50,7 @@ pub async fn delete_many(
     Authenticated { context, caller }: Authenticated<Caller>,
     params: Params,
 ) -> Result<HttpResponse, Problem> {
-    let which = match params.get("scope").map(String::as_str) {
+    let which = match params.get("scope") {
         Some("others") => Ok(Which::Others),
         Some("all") => Ok(Which::All),
         // Nothing is ended by leaving a word out.

@@ -1,8 +1,5 @@
 //! How things look on the wire, and how pages are asked for.
 
-use std::collections::HashMap;
-
-use actix_web::web::Query;
 use serde_json::{Value, json};
 
 use crate::base::id::SessionId;
@@ -10,11 +7,9 @@ use crate::domain::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
 use crate::domain::session::Listed;
 use crate::domain::stop::Refusal;
 use crate::domain::user::User;
+use crate::http::fields::Params;
 use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
-
-/// The query of a request. Repeated names are refused where they are read.
-pub type Params = Query<HashMap<String, String>>;
 
 /// A user.
 #[must_use]
@@ -100,7 +95,7 @@ pub fn page<T>(page: &Page<T>, shape: impl Fn(&T) -> Value) -> Value {
 ///
 /// # Errors
 /// `validation_failed`, naming the parameter.
-pub fn page_request(params: &HashMap<String, String>) -> Result<PageRequest, Refusal> {
+pub fn page_request(params: &Params) -> Result<PageRequest, Refusal> {
     let limit = match params.get("limit") {
         None => DEFAULT_LIMIT,
         Some(text) => text
