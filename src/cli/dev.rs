@@ -47,7 +47,7 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     config.bootstrap_admin = None;
     config.registration = Registration::Open;
 
-    let runtime = serve::storage_runtime()?;
+    let (runtime, interrupts) = serve::storage_runtime()?;
     let bound = server::bind(&config)?;
     let opened = serve::open(&runtime, config)?;
     let password = readable_password();
@@ -85,7 +85,7 @@ fn demo(mut config: Config) -> Result<(), Refused> {
          -d '{{\"login\":\"{LOGIN}\",\"password\":\"{password}\",\"audience\":\"{API}\",\"scope\":\"orders:read\"}}'\n\n\
          Press Ctrl+C to stop.\n"
     ));
-    let served = serve::serve_until_stopped(runtime, opened, bound);
+    let served = serve::serve_until_stopped(runtime, interrupts, opened, bound);
     if let Err(error) = directory.close() {
         tracing::warn!(%error, "the temporary directory stays");
     }

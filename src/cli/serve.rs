@@ -16,7 +16,7 @@ use crate::crypto::random::SystemEntropy;
 use crate::domain::audit::Origin;
 use crate::domain::stop::Stop;
 use crate::domain::user::Role;
-use crate::server::{self, BindError, Bound};
+use crate::server::{self, BindError, Bound, Interrupts};
 use crate::telemetry::{self, Voice};
 use crate::{identity, jobs};
 
@@ -93,13 +93,13 @@ pub fn run() -> ExitCode {
 
 fn serve(config: Config) -> Result<(), Refused> {
     let voice = start_logging(&config)?;
-    let runtime = storage_runtime()?;
+    let (runtime, interrupts) = storage_runtime()?;
     let bound = server::bind(&config)?;
     let opened = open(&runtime, config)?;
     warn(&opened.app);
     let setup_url = runtime.block_on(first_administrator(&opened.app))?;
     report::started(voice, &opened, &bound, setup_url.as_ref());
-    serve_until_stopped(runtime, opened, bound)
+    serve_until_stopped(runtime, interrupts, opened, bound)
 }
 
 pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
@@ -107,14 +107,21 @@ pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
 }
 
 /// The runtime all storage work runs on, apart from the HTTP threads: a request that is cut off
-/// does not take its transaction with it.
-pub(super) fn storage_runtime() -> Result<Runtime, Refused> {
-    Builder::new_multi_thread()
+/// does not take its transaction with it. Signals are listened for from here on, before anything is
+/// printed: whoever reads that the server listens may stop it at once.
+pub(super) fn storage_runtime() -> Result<(Runtime, Interrupts), Refused> {
+    let failed = |error| Refused::new(1, format!("threads cannot be started: {error}"));
+    let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("storage")
         .enable_all()
         .build()
-        .map_err(|error| Refused::new(1, format!("threads cannot be started: {error}")))
+        .map_err(failed)?;
+    let interrupts = {
+        let _inside = runtime.enter();
+        server::survive_file_size_limit().and_then(|()| Interrupts::listen())
+    };
+    Ok((runtime, interrupts.map_err(failed)?))
 }
 
 pub(super) fn open(runtime: &Runtime, config: Config) -> Result<Opened, Refused> {
@@ -125,6 +132,7 @@ pub(super) fn open(runtime: &Runtime, config: Config) -> Result<Opened, Refused>
 /// Runs server and jobs to their end, closes the database, releases the lock.
 pub(super) fn serve_until_stopped(
     runtime: Runtime,
+    mut interrupts: Interrupts,
     opened: Opened,
     bound: Bound,
 ) -> Result<(), Refused> {
@@ -132,11 +140,13 @@ pub(super) fn serve_until_stopped(
     {
         let _inside = runtime.enter();
         jobs::start(&app);
-        if let Err(error) = server::survive_file_size_limit() {
-            tracing::warn!(%error, "a file-size limit would kill the process");
-        }
     }
-    let served = server::in_system(server::run(app.clone(), bound, server::interrupted()));
+    let stop = async move {
+        interrupts.next().await;
+        // The second signal.
+        async move { interrupts.next().await }
+    };
+    let served = server::in_system(server::run(app.clone(), bound, stop));
     runtime.block_on(app.db.close());
     drop(app);
     runtime.shutdown_timeout(Duration::from_secs(2));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix_web::middleware::from_fn;
 use actix_web::{App as Actix, HttpResponse, HttpServer, web};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
 use crate::config::{Config, MetricsListen};
@@ -99,15 +99,15 @@ impl Bound {
     }
 }
 
-/// Serves until `stop` completes, then lets requests in flight finish. Must run inside an actix
-/// system.
+/// Serves until `stop` completes, then lets requests in flight finish, unless the future that `stop`
+/// gave completes too: that means at once. Must run inside an actix system.
 ///
 /// # Errors
 /// When a socket or a worker fails.
 pub async fn run(
     app: App,
     bound: Bound,
-    stop: impl Future<Output = ()> + 'static,
+    stop: impl Future<Output: Future<Output = ()>> + 'static,
 ) -> io::Result<()> {
     let Bound { listeners, metrics, tls } = bound;
     let served = app.clone();
@@ -141,13 +141,12 @@ pub async fn run(
         handle
     });
     actix_web::rt::spawn(async move {
-        stop.await;
+        let again = stop.await;
         app.drain();
         tracing::info!("stopping: no new connections, requests in flight finish");
-        // A second word means: at once.
         tokio::select! {
             () = handle.stop(true) => {}
-            () = interrupted() => handle.stop(false).await,
+            () = again => handle.stop(false).await,
         }
         if let Some(metrics) = metrics_handle {
             metrics.stop(false).await;
@@ -164,17 +163,27 @@ pub fn in_system<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> 
     actix_web::rt::System::new().block_on(work)
 }
 
-/// Completes when the process is asked to end: SIGTERM or SIGINT.
-pub async fn interrupted() {
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be received; stop the process with SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// The signals that ask the process to end: SIGTERM and SIGINT.
+pub struct Interrupts {
+    term: Signal,
+    int: Signal,
+}
+
+impl Interrupts {
+    /// Listens from now on; before, either signal would end the process at once. Needs a runtime.
+    ///
+    /// # Errors
+    /// When no handler can be installed.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// Completes at the next such signal.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Executor as _, Postgres, Sqlite, Transaction};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Postgres, Sqlite, Transaction};
 
 use crate::domain::stop::{Fault, FaultKind, Stop};
 
@@ -215,6 +215,12 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            // A COMMIT that fails (full disk, I/O error) has rolled back by itself; sqlx still
+            // counts the transaction as open and would refuse every later one on this connection.
+            .after_release(|conn: &mut SqliteConnection, _| {
+                let sound = !conn.is_in_transaction();
+                Box::pin(async move { Ok(sound) })
+            })
             .connect_with(options.clone())
             .await
             .map_err(failed("opening the database"))?;

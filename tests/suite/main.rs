@@ -1,10 +1,24 @@
 //! The test suite: black box first, on SQLite and on a real PostgreSQL, with time injected.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
 mod support;
 
 mod architecture;
+mod batch;
+mod hostile;
 mod interop;
 mod login;
+mod migrations;
 mod pages;
+mod process;
 mod refresh;
 mod sessions;
+mod statements;
+mod throttle;
+mod well_known;

@@ -236,6 +236,7 @@ fn serve(
     ready.send((base, app.clone())).unwrap();
     let stop = async {
         let _ = stopped.await;
+        std::future::pending()
     };
     server::in_system(server::run(app.clone(), bound, stop)).unwrap();
     runtime.block_on(app.db.close());

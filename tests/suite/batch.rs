@@ -1,0 +1,130 @@
+//! The group commit of refreshes: what one row does to its neighbours, and two processes at once.
+
+use futures_util::future::join_all;
+use signet::base::Span;
+
+use crate::support::server::{Options, Tokens};
+use crate::support::{Backend, Server, on_both, postgres, require};
+
+/// Runs bare SQL on a server's database, for rows no function would write.
+async fn execute(server: &Server, sql: &'static str, id: uuid::Uuid) {
+    let changed = match &server.database_url {
+        Some(url) => {
+            let pool = sqlx::PgPool::connect(url).await.unwrap();
+            let done = sqlx::query(sql).bind(id).execute(&pool).await.unwrap();
+            pool.close().await;
+            done.rows_affected()
+        }
+        None => {
+            let path = server.dir.path().join("data/signet.db");
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+            let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+            let done = sqlx::query(sql).bind(id).execute(&pool).await.unwrap();
+            pool.close().await;
+            done.rows_affected()
+        }
+    };
+    assert_eq!(changed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_read_fails_only_its_caller() {
+    on_both("undecodable rows", async |backend| {
+        let server = Server::start(backend).await;
+        server.register("ada").await;
+        let all: Vec<Tokens> = join_all((0..20).map(|_| server.login("ada"))).await;
+        for (index, sql) in [
+            "UPDATE sessions SET current = 9999999999 WHERE id = $1",
+            "UPDATE sessions SET parent = 3, current = 3 WHERE id = $1",
+            "UPDATE sessions SET revoked_at = 1, revoked_reason = 'moonlight' WHERE id = $1",
+            "UPDATE sessions SET scope = 'a\"b' WHERE id = $1",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let sid = all[index * 5].claims()["sid"].as_str().unwrap().parse().unwrap();
+            execute(&server, sql, sid).await;
+        }
+        let answers = join_all(all.iter().map(|tokens| server.refresh(&tokens.refresh))).await;
+        for (index, answer) in answers.iter().enumerate() {
+            if index % 5 == 0 {
+                answer.is_problem(500, "internal");
+                assert!(!answer.string("request_id").is_empty());
+            } else {
+                answer.is(200);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_sessions_at_once_each_get_their_own_successor() {
+    on_both("a refresh storm", async |backend| {
+        let server = Server::start(backend).await;
+        server.register("ada").await;
+        let mut all: Vec<Tokens> = join_all((0..300).map(|_| server.login("ada"))).await;
+        for _ in 0..3 {
+            let answers = join_all(all.iter().map(|tokens| server.refresh(&tokens.refresh))).await;
+            let next: Vec<Tokens> = answers.iter().map(Tokens::of).collect();
+            for (old, new) in all.iter().zip(&next) {
+                assert_eq!(old.claims()["sid"], new.claims()["sid"]);
+                assert_ne!(old.refresh, new.refresh);
+            }
+            all = next;
+        }
+    })
+    .await;
+}
+
+/// Two processes over one PostgreSQL refresh the same sessions: locks are taken in one order, so no
+/// deadlock reaches a client, and both always agree about the successor.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_refreshing_the_same_sessions_agree() {
+    let Some(url) = postgres::fresh_database().await else {
+        return require::missing("postgres", "two processes over one database");
+    };
+    let one = Options::on(Backend::Postgres).on_database(&url).start().await;
+    let key = std::fs::read_to_string(one.dir.path().join("data/master.key")).unwrap();
+    let two = Options::on(Backend::Postgres)
+        .on_database(&url)
+        .with("SIGNET_MASTER_KEY", key.trim())
+        .with("SIGNET_ISSUER", &one.base)
+        .start()
+        .await;
+    one.register("ada").await;
+    let mut all: Vec<Tokens> = join_all((0..200).map(|_| one.login("ada"))).await;
+    for round in 0..5 {
+        let here = join_all(all.iter().map(|tokens| one.refresh(&tokens.refresh)));
+        let there = join_all(all.iter().rev().map(|tokens| two.refresh(&tokens.refresh)));
+        let (here, there) = tokio::join!(here, there);
+        let here: Vec<Tokens> = here.iter().map(Tokens::of).collect();
+        let there: Vec<Tokens> = there.iter().rev().map(Tokens::of).collect();
+        for (here, there) in here.iter().zip(&there) {
+            assert_eq!(here.refresh, there.refresh, "round {round}");
+        }
+        all = here;
+    }
+    // A token of one is good at the other, and ends there too.
+    two.get_as("/v1/me", &all[0].access).await.is(200);
+}
+
+/// One row for each session, however often it refreshes: the file stays the size it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn refreshing_does_not_grow_the_database() {
+    let server = Server::start(Backend::Sqlite).await;
+    server.register("ada").await;
+    let mut token = server.login("ada").await.refresh;
+    let path = server.dir.path().join("data/signet.db");
+    let size = || std::fs::metadata(&path).unwrap().len();
+    server.app.db.checkpoint(true).await.unwrap();
+    let before = size();
+    let rounds = require::variable("SIGNET_TEST_REFRESHES");
+    let rounds: u32 = rounds.map_or(2_000, |text| text.parse().unwrap());
+    for _ in 0..rounds {
+        token = server.refresh(&token).await.is(200).string("refresh_token");
+    }
+    server.advance(Span::from_secs(1));
+    server.app.db.checkpoint(true).await.unwrap();
+    assert_eq!(size(), before);
+}

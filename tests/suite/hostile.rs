@@ -1,0 +1,252 @@
+//! Hostile input: a 4xx, quickly, and the server goes on.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::Method;
+use serde_json::{Value, json};
+use signet::http::routes::{Access, TABLE};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::server::{Answer, PASSWORD, Tokens};
+use crate::support::{Backend, Server};
+
+#[track_caller]
+fn is_4xx(answer: &Answer, what: &str) {
+    assert!((400..500).contains(&answer.status), "{what}: {} {}", answer.status, answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_too_large_too_deep_or_no_text() {
+    let server = Server::start(Backend::Sqlite).await;
+    server.register("ada").await;
+    let post = async |body: Vec<u8>| {
+        let request = server.request(Method::POST, "/v1/login");
+        server.send(request.header("content-type", "application/json").body(body)).await
+    };
+    let long = |n: usize| json!({"login": "ada", "password": "x".repeat(n)}).to_string();
+    post(long(10_000_000).into_bytes()).await.is_problem(413, "payload_too_large");
+    post(long(65_536).into_bytes()).await.is_problem(413, "payload_too_large");
+    let too_long = post(long(1025).into_bytes()).await;
+    too_long.is_problem(422, "validation_failed");
+    assert_eq!(too_long.json()["errors"][0]["field"], "password");
+    let deep = format!("{{\"login\":{}{}", "[".repeat(30_000), "]".repeat(30_000));
+    post(deep.into_bytes()).await.is_problem(400, "malformed_request");
+    post(vec![b'['; 60_000]).await.is_problem(400, "malformed_request");
+    post(b"{\"login\":\"\xff\xfe\",\"password\":\"x\"}".to_vec())
+        .await
+        .is_problem(400, "malformed_request");
+    for body in ["", "null", "[]", "\"x\"", "{", "{\"login\":\"ada\"}x", "{login:1}"] {
+        post(body.as_bytes().to_vec()).await.is_problem(400, "malformed_request");
+    }
+    server.login("ada").await;
+}
+
+/// Every field of every body: missing, null and of other types. Each answer names the field.
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_are_missing_null_or_of_another_type() {
+    let server = Server::start(Backend::Sqlite).await;
+    let root = server.administrator("root").await;
+    let ada = server.register("ada").await;
+    let user = format!("/v1/admin/users/{ada}");
+    let password = format!("{user}/password");
+    let cases: &[(Method, &str, Value, &[&str])] = &[
+        (Method::POST, "/v1/register", json!({"login": "x1", "password": PASSWORD}), &[]),
+        (
+            Method::POST,
+            "/v1/login",
+            json!({"login": "ada", "password": PASSWORD, "audience": "a", "scope": "b",
+                "client_id": "c"}),
+            &["audience", "scope", "client_id"],
+        ),
+        (Method::POST, "/v1/refresh", json!({"refresh_token": "x"}), &[]),
+        (
+            Method::POST,
+            "/v1/password",
+            json!({"current_password": PASSWORD, "new_password": "x"}),
+            &[],
+        ),
+        (Method::PATCH, "/v1/me", json!({"name": "x"}), &["name"]),
+        (
+            Method::POST,
+            "/v1/admin/users",
+            json!({"login": "x2", "password": PASSWORD, "name": "x", "role": "user"}),
+            &["password", "name", "role"],
+        ),
+        (Method::PATCH, &user, json!({"name": "x", "role": "user"}), &["name", "role"]),
+        (Method::POST, &password, json!({"password": "x"}), &[]),
+        (Method::POST, "/v1/admin/apis", json!({"identifier": "x", "scopes": ["a"]}), &["scopes"]),
+    ];
+    for (method, path, good, optional) in cases {
+        for field in good.as_object().unwrap().keys() {
+            let wrong = [json!(5), json!(1e308), json!(true), json!({"a": 1}), json!([[1]])];
+            let absent = [None, Some(Value::Null)];
+            let required = !optional.contains(&field.as_str());
+            let values = wrong.into_iter().map(Some).chain(absent.into_iter().filter(|_| required));
+            for value in values {
+                let mut body = good.clone();
+                match &value {
+                    Some(value) => body[field] = value.clone(),
+                    None => {
+                        body.as_object_mut().unwrap().remove(field);
+                    }
+                }
+                let answer = server.call_as(method.clone(), path, &root.access, body).await;
+                answer.is_problem(422, "validation_failed");
+                let errors = answer.json()["errors"].as_array().unwrap().clone();
+                assert!(errors.iter().any(|e| e["field"] == **field), "{path} {field} {value:?}");
+            }
+        }
+    }
+}
+
+/// Who may call what: every route of the table, without a token and with the wrong ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_asks_for_the_right_token() {
+    let server = Server::start(Backend::Sqlite).await;
+    let root = server.administrator("root").await;
+    server.register("ada").await;
+    let api = json!({"identifier": "https://api.example.com"});
+    server.call_as(Method::POST, "/v1/admin/apis", &root.access, api).await.is(201);
+    let user = server.login("ada").await;
+    let body =
+        json!({"login": "root", "password": PASSWORD, "audience": "https://api.example.com"});
+    let for_api = Tokens::of(&server.post("/v1/login", body).await);
+    for route in TABLE.iter().filter(|route| route.access != Access::Anyone) {
+        let path = route.path.replace("{id}", "00000000-0000-7000-8000-000000000000");
+        let method: Method = route.method.parse().unwrap();
+        let call = async |access: Option<&str>| {
+            let mut request = server.request(method.clone(), &path).json(&json!({}));
+            if let Some(access) = access {
+                request = request.bearer_auth(access);
+            }
+            server.send(request).await
+        };
+        let bare = call(None).await;
+        bare.is_problem(401, "invalid_token");
+        assert_eq!(bare.header("www-authenticate"), r#"Bearer realm="signet""#, "{path}");
+        for token in [for_api.access.as_str(), user.refresh.as_str(), "nonsense"] {
+            call(Some(token)).await.is_problem(401, "invalid_token");
+        }
+        if route.access == Access::Admin {
+            call(Some(&user.access)).await.is_problem(403, "insufficient_scope");
+        }
+    }
+}
+
+/// Forged and twisted access tokens (RFC 8725): all the same 401.
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_tokens_are_refused() {
+    let server = Server::start(Backend::Sqlite).await;
+    server.register("ada").await;
+    let good = server.login("ada").await;
+    let [header, payload, signature] =
+        <[&str; 3]>::try_from(good.access.split('.').collect::<Vec<_>>()).unwrap();
+    let kid = {
+        let bytes = URL_SAFE_NO_PAD.decode(header).unwrap();
+        serde_json::from_slice::<Value>(&bytes).unwrap()["kid"].as_str().unwrap().to_owned()
+    };
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let with_header = |value: Value| format!("{}.{payload}.{signature}", encode(&value));
+    let mut claims = good.claims();
+    claims["sub"] = json!("somebody else");
+    let jwks = server.get("/.well-known/jwks.json").await.text;
+    let hs256 = {
+        let head = encode(&json!({"alg": "HS256", "kid": kid, "typ": "at+jwt"}));
+        let message = format!("{head}.{payload}");
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, jwks.as_bytes());
+        let tag = aws_lc_rs::hmac::sign(&key, message.as_bytes());
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
+    };
+    let raw = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let canary = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", canary.local_addr().unwrap());
+    let mut forged = vec![
+        hs256,
+        format!("{header}.{}.{signature}", encode(&claims)),
+        format!("{header}.{payload}."),
+        format!("{header}.{payload}"),
+        format!("{header}.{payload}.{}", &signature[..signature.len() - 1]),
+        format!("{header}.{payload}.{signature}="),
+        format!("{header}.{payload}.{signature}.x"),
+        format!("{header}.{payload}.{signature}.."),
+        format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode([0; 64])),
+        format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(&raw[..63])),
+        "a.b.c".to_owned(),
+        ".".repeat(2000),
+        json!({"payload": payload, "protected": header, "signature": signature}).to_string(),
+    ];
+    for alg in ["none", "None", "NONE", "nOnE", "RS256", "ES384", "ES256K", "EdDSA", ""] {
+        forged.push(with_header(json!({"alg": alg, "kid": kid, "typ": "at+jwt"})));
+    }
+    for other in ["../../dev/null", "' OR 1=1--", "", &"k".repeat(4000)] {
+        forged.push(with_header(json!({"alg": "ES256", "kid": other, "typ": "at+jwt"})));
+    }
+    for typ in ["JWT", "dpop+jwt", "AT+JWT", ""] {
+        forged.push(with_header(json!({"alg": "ES256", "kid": kid, "typ": typ})));
+    }
+    for (name, value) in [
+        ("jku", json!(url)),
+        ("x5u", json!(url)),
+        ("jwk", json!({"kty": "EC"})),
+        ("x5c", json!(["x"])),
+        ("crit", json!(["x"])),
+        ("b64", json!(false)),
+        ("zip", json!("DEF")),
+    ] {
+        let mut value_of = json!({"alg": "ES256", "kid": kid, "typ": "at+jwt"});
+        value_of[name] = value;
+        forged.push(with_header(value_of));
+    }
+    for token in forged {
+        let answer = server.get_as("/v1/me", &token).await;
+        is_4xx(&answer, &token);
+        assert!(answer.status == 401, "{token}: {}", answer.status);
+    }
+    server.get_as("/v1/me", &good.access).await.is(200);
+    let nobody = tokio::time::timeout(std::time::Duration::from_millis(50), canary.accept()).await;
+    assert!(nobody.is_err(), "somebody followed a link in a token");
+}
+
+/// What no HTTP library would send.
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_http_is_refused_and_forgotten() {
+    let server = Server::start(Backend::Sqlite).await;
+    let address = server.base.strip_prefix("http://").unwrap().to_owned();
+    let huge_header =
+        format!("GET /health HTTP/1.1\r\nhost: x\r\nx-a: {}\r\n\r\n", "a".repeat(1_000_000));
+    let many_headers = format!(
+        "GET /health HTTP/1.1\r\nhost: x\r\n{}\r\n",
+        (0..1000).map(|n| format!("x-{n}: y\r\n")).collect::<String>()
+    );
+    let long_url = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(100_000));
+    let post = "POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    for (what, sent) in [
+        ("a huge header", huge_header.as_str()),
+        ("many headers", &many_headers),
+        ("a long address", &long_url),
+        (
+            "a length and chunks",
+            &format!("{post}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+        ),
+        ("two lengths", &format!("{post}content-length: 5\r\ncontent-length: 6\r\n\r\nhello")),
+        ("a bad length", &format!("{post}content-length: -1\r\n\r\n")),
+        ("a bad chunk", &format!("{post}transfer-encoding: chunked\r\n\r\nzz\r\n\r\n")),
+        ("no HTTP", "hello\r\n\r\n"),
+        ("NUL in the path", "GET /\0 HTTP/1.1\r\nhost: x\r\n\r\n"),
+        ("a space in a header name", "GET /health HTTP/1.1\r\nhost : x\r\na b: c\r\n\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        // The server may hang up before it has read everything.
+        let _ = stream.write_all(sent.as_bytes()).await;
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let read = tokio::time::timeout(std::time::Duration::from_secs(8), read).await;
+        assert!(read.is_ok(), "{what}: no answer and no end");
+        let text = String::from_utf8_lossy(&answer);
+        let status = text.split(' ').nth(1).unwrap_or("closed").to_owned();
+        assert!(status == "closed" || status.starts_with('4'), "{what}: {status}");
+    }
+    server.get("/health").await.is(200);
+}

@@ -1,0 +1,185 @@
+//! Every statement of the store, prepared on both databases: what the compiler cannot check.
+
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use signet::store::{Db, migrate, rotation};
+use sqlx::{Column as _, Executor as _, Statement as _};
+use syn::visit::Visit;
+
+use crate::support::{postgres, require};
+
+/// One statement of the source.
+struct Found {
+    place: String,
+    sql: String,
+    arguments: usize,
+}
+
+/// The catalogs are read by statements of one dialect each, on purpose.
+const ONE_DIALECT: &[(&str, &str)] =
+    &[("sqlite_master", "the catalog of SQLite"), ("pg_tables", "the catalog of PostgreSQL")];
+
+struct Collector {
+    file: String,
+    found: Vec<Found>,
+}
+
+impl<'ast> Visit<'ast> for Collector {
+    fn visit_macro(&mut self, node: &'ast syn::Macro) {
+        let name = node.path.segments.last().map(|s| s.ident.to_string()).unwrap_or_default();
+        let before = match name.as_str() {
+            "fetch_optional" | "fetch_all" => 2,
+            "execute" => 1,
+            _ => return,
+        };
+        let parts = split(node.tokens.clone());
+        let line = node.path.segments[0].ident.span().start().line;
+        let literal: syn::LitStr = syn::parse2(parts[before].clone()).unwrap();
+        self.found.push(Found {
+            place: format!("{}:{line}", self.file),
+            sql: literal.value(),
+            arguments: parts.len() - before - 1,
+        });
+    }
+}
+
+/// Splits macro arguments at their outer commas; a type may hold commas between angle brackets.
+fn split(tokens: TokenStream) -> Vec<TokenStream> {
+    let mut parts = vec![TokenStream::new()];
+    let mut angles = 0;
+    for token in tokens {
+        match &token {
+            TokenTree::Punct(p) if p.as_char() == '<' => angles += 1,
+            TokenTree::Punct(p) if p.as_char() == '>' && angles > 0 => angles -= 1,
+            TokenTree::Punct(p) if p.as_char() == ',' && angles == 0 => {
+                parts.push(TokenStream::new());
+                continue;
+            }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {}
+            _ => {}
+        }
+        parts.last_mut().unwrap().extend([token]);
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+fn statements() -> Vec<Found> {
+    let mut paths = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store"), &mut paths);
+    let mut found = Vec::new();
+    for path in paths {
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut collector = Collector { file, found: Vec::new() };
+        collector.visit_file(&syn::parse_file(&text).unwrap());
+        found.extend(collector.found);
+    }
+    found
+}
+
+/// The numbers of the parameters a statement names, in order, once each.
+fn parameters(sql: &str) -> Vec<usize> {
+    let mut numbers: Vec<usize> = sql
+        .split('$')
+        .skip(1)
+        .filter_map(|rest| {
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok()
+        })
+        .collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+#[test]
+fn every_statement_binds_what_it_names() {
+    let found = statements();
+    assert!(found.len() > 50, "only {} statements were found", found.len());
+    for Found { place, sql, arguments } in found {
+        // An argument that is forgotten would be NULL on SQLite, silently.
+        let expected: Vec<usize> = (1..=arguments).collect();
+        assert_eq!(parameters(&sql), expected, "{place}: {sql}");
+        let lower = sql.to_lowercase();
+        for word in ["now()", "current_timestamp", "datetime(", "random()", "for update"] {
+            assert!(!lower.contains(word), "{place}: {word} in {sql}");
+        }
+        if let Some((_, rest)) = lower.split_once("order by") {
+            let keys = ["id", "pseudonym", "version", "kid"];
+            let order = rest.split(" limit").next().unwrap().trim_end_matches([')', ' ']);
+            let last = order.split(',').next_back().unwrap().trim().trim_end_matches(" desc");
+            let last = last.rsplit('.').next().unwrap();
+            assert!(keys.contains(&last), "{place}: ORDER BY does not end with a key: {sql}");
+        } else {
+            let sorted = !lower.contains(" limit ");
+            assert!(sorted, "{place}: LIMIT without ORDER BY: {sql}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_is_one_on_sqlite() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("statements.db");
+    let db = Db::sqlite(&path, true).await.unwrap();
+    migrate::up(&db).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let mut conn = pool.acquire().await.unwrap();
+    for Found { place, sql, arguments } in statements() {
+        if sql.contains("pg_tables") {
+            continue;
+        }
+        let text = sqlx::AssertSqlSafe(sql.clone());
+        let statement = conn.prepare(sqlx::SqlSafeStr::into_sql_str(text)).await;
+        let statement = statement.unwrap_or_else(|error| panic!("{place}: {error}\n{sql}"));
+        let bound = statement.parameters().map(|p| p.map_right(|count| count).right().unwrap());
+        assert_eq!(bound, Some(arguments), "{place}: {sql}");
+    }
+    for sql in [rotation::READ_SQLITE, rotation::WRITE_SQLITE] {
+        conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
+        assert_eq!(parameters(sql), [1]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_is_one_on_postgresql() {
+    let Some(url) = postgres::fresh_database().await else {
+        return require::missing("postgres", "preparing every statement");
+    };
+    let db = Db::postgres(&url).await.unwrap();
+    migrate::up(&db).await.unwrap();
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let mut conn = pool.acquire().await.unwrap();
+    for Found { place, sql, .. } in statements() {
+        if sql.contains("sqlite_master") {
+            continue;
+        }
+        let text = sqlx::AssertSqlSafe(sql.clone());
+        let statement = conn.prepare(sqlx::SqlSafeStr::into_sql_str(text)).await;
+        let statement = statement.unwrap_or_else(|error| panic!("{place}: {error}\n{sql}"));
+        // Every column has a name of its own, or rows could not be read by name.
+        let mut names: Vec<&str> = statement.columns().iter().map(|c| c.name()).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert!(names.len() == count || !sql.contains(" s."), "{place}: {sql}");
+    }
+    for sql in [rotation::READ_POSTGRES, rotation::WRITE_POSTGRES] {
+        conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
+    }
+    assert_eq!(ONE_DIALECT.len(), 2);
+}
