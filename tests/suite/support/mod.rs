@@ -2,7 +2,6 @@
 //! that only moves when told, and a client that knows nothing but the address.
 
 pub mod clock;
-pub mod entropy;
 pub mod packages;
 pub mod postgres;
 pub mod require;
