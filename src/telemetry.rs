@@ -12,8 +12,10 @@ use tracing_subscriber::prelude::*;
 use crate::config::LogFormat;
 
 /// Libraries that are chatty below warnings; a directive of the operator's own wins over these.
-const QUIET: &str =
-    "actix_http=info,actix_server=warn,actix_web=info,sqlx=warn,rustls=warn,mio=warn";
+/// actix reports every request it cannot parse as an error of ours: whoever sends rubbish would
+/// fill the log.
+const QUIET: &str = "actix_http=info,actix_http::h1::dispatcher=off,actix_server=warn,\
+                     actix_web=info,sqlx=warn,rustls=warn,mio=warn";
 
 /// How facts about the start are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
