@@ -141,11 +141,7 @@ pub(super) fn serve_until_stopped(
         let _inside = runtime.enter();
         jobs::start(&app);
     }
-    let stop = async move {
-        interrupts.next().await;
-        // The second signal.
-        async move { interrupts.next().await }
-    };
+    let stop = async move || interrupts.next().await;
     let served = server::in_system(server::run(app.clone(), bound, stop));
     runtime.block_on(app.db.close());
     drop(app);

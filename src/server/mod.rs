@@ -99,16 +99,12 @@ impl Bound {
     }
 }
 
-/// Serves until `stop` completes, then lets requests in flight finish, unless the future that `stop`
-/// gave completes too: that means at once. Must run inside an actix system.
+/// Serves until `stop` completes, then lets requests in flight finish, unless `stop` completes a
+/// second time: that means at once. Must run inside an actix system.
 ///
 /// # Errors
 /// When a socket or a worker fails.
-pub async fn run(
-    app: App,
-    bound: Bound,
-    stop: impl Future<Output: Future<Output = ()>> + 'static,
-) -> io::Result<()> {
+pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) -> io::Result<()> {
     let Bound { listeners, metrics, tls } = bound;
     let served = app.clone();
     let mut server = HttpServer::new(move || {
@@ -141,12 +137,12 @@ pub async fn run(
         handle
     });
     actix_web::rt::spawn(async move {
-        let again = stop.await;
+        stop().await;
         app.drain();
         tracing::info!("stopping: no new connections, requests in flight finish");
         tokio::select! {
             () = handle.stop(true) => {}
-            () = again => handle.stop(false).await,
+            () = stop() => handle.stop(false).await,
         }
         if let Some(metrics) = metrics_handle {
             metrics.stop(false).await;

@@ -23,4 +23,5 @@ mod refresh;
 mod sessions;
 mod statements;
 mod throttle;
+mod timing;
 mod well_known;

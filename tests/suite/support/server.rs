@@ -234,9 +234,10 @@ fn serve(
         jobs::start(&app);
     }
     ready.send((base, app.clone())).unwrap();
-    let stop = async {
-        let _ = stopped.await;
-        std::future::pending()
+    let mut stopped = Some(stopped);
+    let stop = async move || match stopped.take() {
+        Some(stopped) => drop(stopped.await),
+        None => std::future::pending().await,
     };
     server::in_system(server::run(app.clone(), bound, stop)).unwrap();
     runtime.block_on(app.db.close());
