@@ -6,7 +6,8 @@ use crate::base::Timestamp;
 
 /// How far `at` lies from `now`, in the largest unit that fits, rounded down.
 pub fn ago(at: Timestamp, now: Timestamp) -> String {
-    let secs = (now - at).secs();
+    // Cut towards zero: half a second ahead is now, not "in 1 s".
+    let secs = (now - at).millis() / 1000;
     let distance = secs.unsigned_abs();
     let (count, unit) = match distance {
         0 => return "now".to_owned(),
@@ -22,6 +23,7 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Span;
 
     #[test]
     fn the_largest_unit_that_fits() {
@@ -38,5 +40,6 @@ mod tests {
         ] {
             assert_eq!(ago(Timestamp::from_secs(100_000_000 - secs), now), said);
         }
+        assert_eq!(ago(now + Span::from_millis(900), now), "now");
     }
 }

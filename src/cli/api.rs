@@ -48,7 +48,8 @@ Access tokens that were made for it before go on being valid until they expire."
 /// An API that is named.
 #[derive(Debug, Args)]
 pub struct Named {
-    /// The API's identifier
+    /// The API's identifier, or its id
+    #[arg(value_name = "IDENTIFIER|ID")]
     identifier: String,
 }
 
@@ -111,14 +112,14 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
 }
 
 fn delete(args: &DeleteArgs) -> Result<(), Failure> {
-    let identifier = &args.named.identifier;
+    let name = &args.named.identifier;
     prompt::needs_terminal_or_yes(args.yes)?;
     with_app(async |app| {
-        let work = apis::show(app.clone(), identifier.clone());
-        app.run(work).await.map_err(about("api", identifier))?;
+        let work = apis::show(app.clone(), name.clone());
+        let identifier = app.run(work).await.map_err(about("api", name))?.api.identifier;
         prompt::confirm(&format!("Delete API {identifier}?"), args.yes)?;
         let work = apis::delete(app.clone(), identifier.clone(), Origin::cli(), app.now());
-        app.run(work).await.map_err(about("api", identifier))?;
+        app.run(work).await.map_err(about("api", name))?;
         report::say(&format!("Deleted API {identifier}\n"));
         Ok(())
     })

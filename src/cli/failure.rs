@@ -45,12 +45,17 @@ impl Failure {
             Stop::Refused(refusal) => refusal,
             Stop::Failed(fault) => return fault.into(),
         };
+        let hint = match refusal.code {
+            // The hint of this one points into the body of an HTTP answer.
+            Code::ValidationFailed => "This is not acceptable.",
+            _ => refusal.hint,
+        };
         // Quoted with escapes: what was typed must not be able to steer the terminal.
         let mut text = match subject {
-            Some((noun, name)) => format!("{noun} {name:?}: {}", refusal.hint),
-            None => refusal.hint.to_owned(),
+            Some((noun, name)) => format!("{noun} {name:?}: {hint}"),
+            None => hint.to_owned(),
         };
-        for field in &refusal.fields {
+        for field in refusal.fields.iter().filter(|field| field.hint != hint) {
             text.push_str(&format!("\n  {}: {}", field.field, field.hint));
         }
         if let Some(advice) = advice(&refusal, subject.map(|(noun, _)| noun)) {

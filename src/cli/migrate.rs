@@ -52,10 +52,13 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     let config = Config::load()?.config;
     work::runtime()?.block_on(async {
         let db = connect(&config).await?;
-        match command {
+        let outcome = match command {
             Command::Status => status(&db, output).await,
             Command::Up => up(&db, output).await,
-        }
+        };
+        // As after every other command; see `work`.
+        let _ = db.checkpoint(false).await;
+        outcome
     })
 }
 

@@ -38,13 +38,12 @@ pub trait Row {
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
     chosen: Option<Format>,
-    now: Timestamp,
 }
 
 impl Output {
     /// In the chosen format; else a table on a terminal and a JSON object a line anywhere else.
-    pub fn new(chosen: Option<Format>) -> Self {
-        Self { chosen, now: SystemClock.now() }
+    pub const fn new(chosen: Option<Format>) -> Self {
+        Self { chosen }
     }
 
     /// The format in force.
@@ -54,15 +53,16 @@ impl Output {
         })
     }
 
-    /// The time the command was started, for everything that is said in relation to it.
-    pub const fn now(self) -> Timestamp {
-        self.now
+    /// The time that what is written now is told in relation to. Read at each writing: what a
+    /// command has just done must not lie in the future.
+    pub fn now(self) -> Timestamp {
+        SystemClock.now()
     }
 
     /// Writes one row.
     pub fn one<R: Row>(self, row: &R) -> io::Result<()> {
         match self.format() {
-            Format::Table => write(&Table::new(R::HEAD).lines(&[row.cells(self.now)])),
+            Format::Table => write(&Table::new(R::HEAD).lines(&[row.cells(self.now())])),
             _ => self.object(&row.json()),
         }
     }
@@ -103,7 +103,8 @@ impl<R: Row> List<R> {
     pub fn rows(&mut self, rows: &[R]) -> io::Result<()> {
         let text = match self.output.format() {
             Format::Table => {
-                let cells: Vec<_> = rows.iter().map(|row| row.cells(self.output.now)).collect();
+                let now = self.output.now();
+                let cells: Vec<_> = rows.iter().map(|row| row.cells(now)).collect();
                 self.table.lines(&cells)
             }
             Format::Ndjson => rows.iter().map(|row| format!("{}\n", row.json())).collect(),

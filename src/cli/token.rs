@@ -98,6 +98,7 @@ fn bare(text: &str) -> Result<String, Failure> {
     let text = text.trim();
     let text = match text.split_once(char::is_whitespace) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        None if text.eq_ignore_ascii_case("bearer") => "",
         _ => text,
     };
     if !text.starts_with('{') {
@@ -247,7 +248,7 @@ mod tests {
         }
         assert_eq!(bare(r#"{"refresh_token":"srt_x"}"#).unwrap(), "srt_x");
         for wrong in ["", "Bearer ", r#"{"error":"invalid_client"}"#, "{"] {
-            assert!(bare(wrong).is_err() || wrong == "Bearer ", "{wrong}");
+            assert!(bare(wrong).is_err(), "{wrong}");
         }
     }
 

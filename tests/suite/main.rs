@@ -18,6 +18,7 @@ mod migrations;
 mod openapi;
 mod pages;
 mod process;
+mod races;
 mod readme;
 mod refresh;
 mod sessions;
