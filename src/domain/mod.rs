@@ -8,6 +8,7 @@ pub mod audit;
 pub mod claims;
 pub mod client;
 pub mod device;
+pub mod grant;
 pub mod limit;
 pub mod login;
 pub mod page;

@@ -5,32 +5,11 @@
 
 use crate::base::{Span, Timestamp};
 
-use super::session::{Ended, Session};
+use super::session::{Chain, Ended, Session};
 
 /// How often in a row a lost answer may be made good by a sibling token before it looks like two
 /// holders taking turns.
 pub const MAX_SUPERSEDES: u8 = 3;
-
-/// The moving part of a session: which of its tokens is live and which came before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Chain {
-    /// The counter of the live token.
-    pub current: u32,
-    /// The counter of the token whose presentation made the live one; none before the first refresh.
-    pub parent: Option<u32>,
-    /// When a refresh of this session was last answered.
-    pub answered_at: Timestamp,
-    /// How many siblings have replaced one another since the last ordinary rotation.
-    pub supersedes: u8,
-}
-
-impl Chain {
-    /// The chain of a session that has just been opened; its first token has counter 0.
-    #[must_use]
-    pub const fn opened(now: Timestamp) -> Self {
-        Self { current: 0, parent: None, answered_at: now, supersedes: 0 }
-    }
-}
 
 /// How a presented token was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

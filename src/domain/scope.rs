@@ -1,11 +1,8 @@
 //! Scopes: what a token may be used for (RFC 6749 §3.3).
 //!
-//! Owns their syntax, and the type that proves a set of scopes was granted rather than asked for.
+//! Owns their syntax. Which of them are granted is `grant`.
 
 use std::fmt;
-
-use crate::domain::api::Target;
-use crate::domain::user::Role;
 
 /// The scope that opens `/v1/admin`, granted only when asked for and only to administrators.
 pub const ADMIN: &str = "signet:admin";
@@ -71,44 +68,9 @@ pub fn is_scope(text: &str) -> bool {
         && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
-/// Scopes that were checked against what the target offers and the user may have.
-///
-/// Only [`grant`] makes one, so nothing can issue a token with scopes that were merely asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantedScopes(Scopes);
-
-impl GrantedScopes {
-    /// The granted set.
-    #[must_use]
-    pub const fn scopes(&self) -> &Scopes {
-        &self.0
-    }
-}
-
-/// Whether every scope asked for exists at `target`; what can be said before anyone authenticates.
-#[must_use]
-pub fn offered(target: &Target, asked: &Scopes) -> bool {
-    asked.iter().all(|scope| match target {
-        Target::Issuer => scope == ADMIN,
-        Target::Api(api) => api.scopes.contains(scope),
-    })
-}
-
-/// Grants all that was asked for, or nothing.
-///
-/// A scope that does not exist at the target, or that this user may not have, refuses the whole
-/// request (RFC 6749 §5.2 `invalid_scope`) instead of being dropped: a client that asked for more
-/// than it gets should learn it here and not at the API.
-#[must_use]
-pub fn grant(target: &Target, asked: Scopes, role: Role) -> Option<GrantedScopes> {
-    let allowed = offered(target, &asked) && (!asked.contains(ADMIN) || role == Role::Admin);
-    allowed.then_some(GrantedScopes(asked))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::api::Api;
 
     fn scopes(text: &str) -> Scopes {
         Scopes::parse(text).unwrap()
@@ -128,16 +90,5 @@ mod tests {
         }
         let many: Vec<String> = (0..65).map(|n| n.to_string()).collect();
         assert_eq!(Scopes::parse(&many.join(" ")), Err(MalformedScope));
-    }
-
-    #[test]
-    fn admin_needs_the_role_and_the_issuer() {
-        let api = Target::Api(Api::new("https://api.example.com", scopes("orders:read")).unwrap());
-        assert!(grant(&Target::Issuer, scopes(ADMIN), Role::Admin).is_some());
-        assert!(grant(&Target::Issuer, scopes(ADMIN), Role::User).is_none());
-        assert!(grant(&api, scopes(ADMIN), Role::Admin).is_none());
-        assert!(grant(&api, scopes("orders:read"), Role::User).is_some());
-        assert!(grant(&api, scopes("orders:write"), Role::Admin).is_none());
-        assert!(grant(&Target::Issuer, scopes("orders:read"), Role::Admin).is_none());
     }
 }

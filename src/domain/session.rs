@@ -7,7 +7,6 @@ use crate::base::{Span, Timestamp};
 use crate::text_enum;
 
 use super::device::Device;
-use super::refresh::Chain;
 use super::scope::Scopes;
 
 text_enum! {
@@ -35,6 +34,27 @@ pub enum Ended {
     Expired,
     /// It was revoked, or its user was disabled, or everything of that user was ended.
     Revoked,
+}
+
+/// The moving part of a session: which of its tokens is live and which came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chain {
+    /// The counter of the live token.
+    pub current: u32,
+    /// The counter of the token whose presentation made the live one; none before the first refresh.
+    pub parent: Option<u32>,
+    /// When a refresh of this session was last answered.
+    pub answered_at: Timestamp,
+    /// How many siblings have replaced one another since the last ordinary rotation.
+    pub supersedes: u8,
+}
+
+impl Chain {
+    /// The chain of a session that has just been opened; its first token has counter 0.
+    #[must_use]
+    pub const fn opened(now: Timestamp) -> Self {
+        Self { current: 0, parent: None, answered_at: now, supersedes: 0 }
+    }
 }
 
 /// One log-in on one device.

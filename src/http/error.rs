@@ -1,20 +1,17 @@
 //! How a use case that did not succeed is answered.
 //!
-//! Owns the status of every code and the voices: problem+json (RFC 9457) for the API, RFC 6749
-//! errors below `/oauth2`, a page for people. A fault is logged here, once, under the request's id.
+//! Owns the status of every code and problem+json (RFC 9457). A fault is logged here, once, under the
+//! request's id. What no handler answers is `fallback`'s, pages are `ui`'s.
 
 use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 
 use crate::base::Span;
 use crate::domain::stop::{Code, FaultKind, FieldError, Refusal, Stop};
-
-use super::context::Context;
-use super::ui;
 
 /// When to try again after a 503.
 const RETRY_UNAVAILABLE: Span = Span::from_secs(2);
@@ -109,6 +106,13 @@ impl Problem {
     #[must_use]
     pub fn misrouted() -> Self {
         Self::new(Refusal::new(Code::Internal, "The request was not prepared.").into(), "")
+    }
+
+    /// The same, naming the methods an address takes (RFC 9110 §10.2.1).
+    #[must_use]
+    pub fn allowing(mut self, methods: String) -> Self {
+        self.allow = Some(methods);
+        self
     }
 
     /// The code.
@@ -210,37 +214,3 @@ impl ResponseError for Problem {
 
 /// The media type of RFC 9457 §3.
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
-
-/// The answer to a path that does not exist.
-pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
-    let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
-    speak(&request, &context.problem(refusal.into()))
-}
-
-/// The answer to a path that exists, asked with a method that does not.
-pub fn method_not_allowed(
-    (context, request): (Context, HttpRequest),
-    methods: &[&str],
-) -> impl Future<Output = HttpResponse> + use<> {
-    let mut allow = methods.join(", ");
-    if methods.contains(&"GET") {
-        allow.push_str(", HEAD");
-    }
-    let refusal = Refusal::new(Code::MethodNotAllowed, "This address does not take this method.");
-    let problem = Problem { allow: Some(allow), ..context.problem(refusal.into()) };
-    std::future::ready(speak(&request, &problem))
-}
-
-/// Renders a problem that no handler met, in the voice of the place.
-fn speak(request: &HttpRequest, problem: &Problem) -> HttpResponse {
-    let path = request.path();
-    if path.starts_with("/oauth2/") || path == "/oauth2" {
-        let body = json!({ "error": "invalid_request", "error_description": problem.hint });
-        return problem.head().json(body);
-    }
-    let for_machines = path.starts_with("/v1")
-        || path.starts_with("/.well-known")
-        || path == "/health"
-        || path == "/ready";
-    if for_machines { problem.error_response() } else { ui::error_page(problem) }
-}

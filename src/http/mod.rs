@@ -7,6 +7,7 @@ pub mod api;
 mod context;
 mod edge;
 mod error;
+mod fallback;
 mod fields;
 mod ops;
 mod peer;

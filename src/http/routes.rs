@@ -6,7 +6,7 @@
 use actix_web::guard::{self, Guard};
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
-use super::{api, error, ops, ui, well_known};
+use super::{api, fallback, ops, ui, well_known};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +51,10 @@ macro_rules! routes {
                     .app_data(web::Data::new(Pattern($path)))
                     $(.route(web::route().guard(method(stringify!($method))).to($handler)))+
                     .default_service(web::to(|context| {
-                        error::method_not_allowed(context, &[$(stringify!($method)),+])
+                        fallback::method_not_allowed(context, &[$(stringify!($method)),+])
                     })),
             );)+
-            config.default_service(web::to(error::not_found));
+            config.default_service(web::to(fallback::not_found));
         }
     };
 }

@@ -7,10 +7,11 @@ use crate::domain::api::Target;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client;
 use crate::domain::device::Device;
+use crate::domain::grant::{self, GrantedScopes};
 use crate::domain::login::Login;
 use crate::domain::password::{Account, Password, Verdict, decide};
-use crate::domain::refresh::Chain;
-use crate::domain::scope::{self, GrantedScopes, Scopes};
+use crate::domain::scope::Scopes;
+use crate::domain::session::Chain;
 use crate::domain::session::Session;
 use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::user::User;
@@ -129,7 +130,7 @@ fn check_request(app: &App, attempt: &Attempt) -> Result<Request, Refusal> {
     };
     let scopes = Scopes::parse(attempt.scope.as_deref().unwrap_or_default())
         .map_err(|_| Refusal::new(Code::InvalidScope, "The scope is not a list of scopes."))?;
-    if !scope::offered(&target, &scopes) {
+    if !grant::offered(&target, &scopes) {
         return Err(invalid_scope());
     }
     Ok(Request { client_id, target, scopes })
@@ -156,7 +157,7 @@ async fn accept(
     let Accepted { user, request, device, counted } = accepted;
     counted.forgive(tx, now).await?;
     let granted =
-        scope::grant(&request.target, request.scopes, user.role).ok_or_else(invalid_scope)?;
+        grant::grant(&request.target, request.scopes, user.role).ok_or_else(invalid_scope)?;
     let session = new_session(app, user, request.client_id, &request.target, &granted, now);
     if !sessions::open(tx, &session, device).await? {
         // Disabled, deleted or given a new password while the hash was computed.

@@ -12,8 +12,9 @@ use crate::domain::api::Target;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client;
 use crate::domain::device::Device;
+use crate::domain::grant;
 use crate::domain::limit::ADDRESS_SETUP;
-use crate::domain::scope::{self, Scopes};
+use crate::domain::scope::Scopes;
 use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::domain::user::{Role, User};
 use crate::oauth::issue::{self, Tokens};
@@ -102,7 +103,7 @@ pub async fn complete(
         updated_at: now,
         session_epoch: 0,
     };
-    let granted = scope::grant(&Target::Issuer, Scopes::default(), Role::Admin)
+    let granted = grant::grant(&Target::Issuer, Scopes::default(), Role::Admin)
         .ok_or_else(|| Fault::internal("granting no scope"))?;
     let session = new_session(&app, &user, client::BUILT_IN, &Target::Issuer, &granted, now);
 

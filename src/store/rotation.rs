@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
-use crate::domain::refresh::Chain;
+use crate::domain::session::Chain;
 use crate::domain::session::{EndReason, Session};
 use crate::domain::stop::Fault;
 

@@ -309,7 +309,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let mut history = History::default();
     let rounds = crate::support::require::variable("SIGNET_TEST_KILLS");
-    let rounds: u64 = rounds.map_or(12, |text| text.parse().unwrap());
+    let rounds: u64 = rounds.map_or(50, |text| text.parse().unwrap());
     for round in 0..rounds {
         let mut server = Process::start(&mut signet(dir.path()));
         history.check(&server.base).await;

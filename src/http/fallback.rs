@@ -1,0 +1,45 @@
+//! What no route answers, in the voice of the place: problem+json for the API, RFC 6749 errors below
+//! `/oauth2`, a page for people.
+
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
+use serde_json::json;
+
+use crate::domain::stop::{Code, Refusal};
+
+use super::context::Context;
+use super::error::Problem;
+use super::ui;
+
+/// The answer to a path that does not exist.
+pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
+    let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
+    speak(&request, &context.problem(refusal.into()))
+}
+
+/// The answer to a path that exists, asked with a method that does not.
+pub fn method_not_allowed(
+    (context, request): (Context, HttpRequest),
+    methods: &[&str],
+) -> impl Future<Output = HttpResponse> + use<> {
+    let mut allow = methods.join(", ");
+    if methods.contains(&"GET") {
+        allow.push_str(", HEAD");
+    }
+    let refusal = Refusal::new(Code::MethodNotAllowed, "This address does not take this method.");
+    let problem = context.problem(refusal.into()).allowing(allow);
+    std::future::ready(speak(&request, &problem))
+}
+
+/// Renders a problem that no handler met, in the voice of the place.
+fn speak(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    let path = request.path();
+    if path.starts_with("/oauth2/") || path == "/oauth2" {
+        let body = json!({ "error": "invalid_request", "error_description": problem.hint() });
+        return problem.head().json(body);
+    }
+    let for_machines = path.starts_with("/v1")
+        || path.starts_with("/.well-known")
+        || path == "/health"
+        || path == "/ready";
+    if for_machines { problem.error_response() } else { ui::error_page(problem) }
+}
