@@ -11,6 +11,7 @@ mod support;
 
 mod architecture;
 mod batch;
+mod cli;
 mod hostile;
 mod interop;
 mod login;
