@@ -14,7 +14,7 @@ use crate::base::{Clock as _, SystemClock};
 use crate::config::{Config, Mistakes};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::audit::Origin;
-use crate::domain::stop::Stop;
+use crate::domain::stop::{FaultKind, Stop};
 use crate::domain::user::Role;
 use crate::server::{self, BindError, Bound, Interrupts};
 use crate::telemetry::{self, Voice};
@@ -47,9 +47,10 @@ impl From<Mistakes> for Refused {
 
 impl From<OpenError> for Refused {
     fn from(error: OpenError) -> Self {
-        let code = match error {
+        let code = match &error {
             OpenError::Configuration(_) => 78,
             OpenError::TryAgain(_) => 75,
+            OpenError::Failed(fault) if fault.kind == FaultKind::Unavailable => 75,
             OpenError::Failed(_) => 1,
         };
         Self::new(code, error.to_string())

@@ -17,7 +17,7 @@ const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 const MACHINE: Machine = Machine { cores: 4, memory: Some(1 << 30) };
 
 fn source(pairs: &[(&str, &str)]) -> Source {
-    Source::from_pairs("/work", pairs).on(MACHINE)
+    Source::from_pairs("/srv", pairs).on(MACHINE)
 }
 
 fn load(pairs: &[(&str, &str)]) -> Config {
@@ -54,9 +54,9 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     let listen: Vec<String> = config.listen.iter().map(ToString::to_string).collect();
     assert_eq!(listen, ["127.0.0.1:8484", "[::1]:8484"]);
     assert!(config.listen_is_default);
-    assert_eq!(config.data_dir, Path::new("/work/data"));
+    assert_eq!(config.data_dir, Path::new("/srv/data"));
     assert!(
-        matches!(&config.database, Database::Sqlite(p) if p == Path::new("/work/data/signet.db"))
+        matches!(&config.database, Database::Sqlite(p) if p == Path::new("/srv/data/signet.db"))
     );
     assert!(config.master_key.is_none());
     assert_eq!(config.registration, Registration::Closed);
@@ -145,7 +145,7 @@ fn every_setting_can_be_changed() {
     let admin = config.bootstrap_admin.unwrap();
     assert_eq!((admin.login.as_str(), admin.password.expose().as_str()), ("root", " with blanks "));
     let tls = config.tls.unwrap();
-    assert_eq!(tls.cert, Path::new("/work/tls/a.crt"));
+    assert_eq!(tls.cert, Path::new("/srv/tls/a.crt"));
     assert_eq!(tls.key, Path::new("/tls/a.key"));
     assert!(config.insecure_http);
     assert_eq!(load(&[("SIGNET_METRICS_LISTEN", "off")]).metrics_listen, MetricsListen::Off);
@@ -157,7 +157,7 @@ fn an_empty_value_is_no_value() {
         assert!(Config::from_source(&source(&[(setting.name, "")])).is_ok(), "{}", setting.name);
     }
     assert!(load(&[("SIGNET_LISTEN", "")]).listen_is_default);
-    assert_eq!(load(&[("SIGNET_DATA_DIR", "")]).data_dir, Path::new("/work/data"));
+    assert_eq!(load(&[("SIGNET_DATA_DIR", "")]).data_dir, Path::new("/srv/data"));
 }
 
 #[test]
@@ -419,8 +419,8 @@ fn the_database_is_a_file_or_a_postgresql_url() {
         Database::Postgres(_) => PathBuf::new(),
     };
     assert_eq!(sqlite("sqlite:///srv/a b.db"), Path::new("/srv/a b.db"));
-    assert_eq!(sqlite("sqlite://data/a.db"), Path::new("/work/data/a.db"));
-    assert_eq!(sqlite("sqlite://./a%20b.db"), Path::new("/work/a%20b.db"));
+    assert_eq!(sqlite("sqlite://data/a.db"), Path::new("/srv/data/a.db"));
+    assert_eq!(sqlite("sqlite://./a%20b.db"), Path::new("/srv/a%20b.db"));
     for (bad, part) in [
         ("sqlite://", "names no file"),
         ("sqlite:///srv/", "names no file"),
@@ -440,7 +440,7 @@ fn the_database_is_a_file_or_a_postgresql_url() {
         Database::Postgres(_)
     ));
     let loaded = Config::from_source(&source(&[("SIGNET_DATA_DIR", "../d")])).unwrap();
-    assert_eq!(shown(&loaded, "SIGNET_DATABASE_URL").0, "sqlite:///work/../d/signet.db");
+    assert_eq!(shown(&loaded, "SIGNET_DATABASE_URL").0, "sqlite:///srv/../d/signet.db");
 }
 
 #[test]
@@ -518,14 +518,11 @@ fn what_is_shown_holds_no_secret() {
     assert_eq!(of("SIGNET_MASTER_KEY"), pair("[secret]", "environment"));
     assert_eq!(of("SIGNET_DATABASE_URL"), pair("postgres://[secret]", "environment"));
     assert_eq!(of("SIGNET_BOOTSTRAP_ADMIN_PASSWORD"), pair("[secret]", "environment"));
-    assert_eq!(of("SIGNET_DATA_DIR"), pair("/work/elsewhere", "environment"));
+    assert_eq!(of("SIGNET_DATA_DIR"), pair("/srv/elsewhere", "environment"));
     assert_eq!(of("SIGNET_ISSUER"), pair("http://localhost:8484", "default"));
     assert_eq!(of("SIGNET_TLS_CERT"), pair("", "default"));
     let bare = Config::from_source(&source(&[])).unwrap();
-    assert_eq!(
-        shown(&bare, "SIGNET_MASTER_KEY"),
-        pair("the file /work/data/master.key", "default")
-    );
+    assert_eq!(shown(&bare, "SIGNET_MASTER_KEY"), pair("the file /srv/data/master.key", "default"));
 }
 
 #[test]

@@ -1,0 +1,169 @@
+//! The process is killed (SIGKILL) at moments of its own choosing.
+
+use std::time::Duration;
+
+use serde_json::json;
+use signet::base::entropy::random;
+use signet::crypto::random::SystemEntropy;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::history::{Account, Dice, administer};
+use crate::support::process::{Caller, Launch, Process};
+use crate::support::require::variable;
+use crate::support::server::PASSWORD;
+
+/// How many clients work at the same time.
+const CLIENTS: usize = 6;
+
+/// A server with the administrator `root`.
+fn administered() -> Launch {
+    Launch::new()
+        .with("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root")
+        .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)
+}
+
+fn number(name: &str) -> Option<u64> {
+    variable(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
+}
+
+async fn is_sound(launch: &Launch) {
+    let options = SqliteConnectOptions::new().filename(launch.database());
+    let mut connection: SqliteConnection = options.connect().await.unwrap();
+    let found: Vec<(String,)> =
+        sqlx::query_as("PRAGMA integrity_check").fetch_all(&mut connection).await.unwrap();
+    assert_eq!(found, [("ok".to_owned(),)]);
+    let broken = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut connection).await.unwrap();
+    assert!(broken.is_empty(), "{} rows without their parents", broken.len());
+    connection.close().await.unwrap();
+}
+
+/// Logging in, refreshing, logging out, disabling and changing passwords, cut off at random
+/// moments. `SIGNET_TEST_ROUNDS` sets how often, `SIGNET_TEST_SEED` repeats a run.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_was_acknowledged_survives_kill_9() {
+    let rounds = number("SIGNET_TEST_ROUNDS").unwrap_or(50);
+    let seed =
+        number("SIGNET_TEST_SEED").unwrap_or_else(|| u64::from_le_bytes(random(&SystemEntropy)));
+    // Shown when the test fails.
+    eprintln!("SIGNET_TEST_SEED={seed}");
+    let mut dice = Dice(seed);
+    let launch = administered();
+    let mut all: Vec<Account> = Vec::new();
+    let mut facts = 0;
+    for round in 0..rounds {
+        // Without a window a lost answer is made good by a sibling token, with one by the same.
+        let window = if dice.roll(2) == 0 { "0s" } else { "30s" };
+        let mut server = launch.clone().with("SIGNET_REFRESH_RETRY_WINDOW", window).start().await;
+        let caller = server.caller();
+        let fresh = all.len().saturating_sub(CLIENTS);
+        for account in &mut all[fresh..] {
+            facts += account.check(&caller).await;
+        }
+        if round % 10 == 0 {
+            is_sound(&launch).await;
+        }
+        let admin = administer(&caller, "root").await;
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let (caller, admin) = (caller.clone(), admin.clone());
+                let mut dice = Dice(dice.roll(u64::MAX));
+                tokio::spawn(
+                    async move { client_of(round, client, caller, admin, &mut dice).await },
+                )
+            })
+            .collect();
+        // Not a synchronisation: the moment is the experiment.
+        tokio::time::sleep(Duration::from_millis(30 + dice.roll(170))).await;
+        server.kill();
+        let mut told = Vec::new();
+        for client in clients {
+            told.extend(client.await.unwrap());
+        }
+        // Only the last of each client has an open question; sort those to the end.
+        told.sort_by_key(|(_, last)| *last);
+        all.extend(told.into_iter().map(|(account, _)| account));
+    }
+    let server = launch.start().await;
+    let caller = server.caller();
+    // From the newest on: only they hold unanswered requests.
+    for account in all.iter_mut().rev() {
+        facts += account.check(&caller).await;
+    }
+    is_sound(&launch).await;
+    assert!(all.len() >= CLIENTS && facts > all.len() * 2, "{facts} facts of {}", all.len());
+}
+
+/// One account after the other; true marks the one the server's end found it with.
+async fn client_of(
+    round: u64,
+    client: usize,
+    caller: Caller,
+    admin: String,
+    dice: &mut Dice,
+) -> Vec<(Account, bool)> {
+    let mut told = Vec::new();
+    for number in 0.. {
+        let login = format!("user-{round}-{client}-{number}");
+        let account = Account::work(&caller, &admin, login, dice).await;
+        let gone = account.is_cut_off();
+        told.push((account, gone));
+        if gone {
+            break;
+        }
+    }
+    told
+}
+
+async fn refresh(caller: &Caller, token: &str) -> (u16, String) {
+    let answer = caller.post("/v1/refresh", &json!({"refresh_token": token})).await;
+    let field = if answer.status == 200 { "refresh_token" } else { "code" };
+    (answer.status, answer.string(field))
+}
+
+async fn killed_and_started(launch: &Launch, mut server: Process) -> (Process, Caller) {
+    server.kill();
+    let server = launch.start().await;
+    let caller = server.caller();
+    (server, caller)
+}
+
+/// What a thief's token does is remembered: a crash between any two steps changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn reuse_is_detected_across_kill_9() {
+    let launch = administered().with("SIGNET_REFRESH_RETRY_WINDOW", "0s");
+    let server = launch.start().await;
+    let caller = server.caller();
+    let login = json!({"login": "root", "password": PASSWORD});
+    let first = async |caller: &Caller| {
+        caller.post("/v1/login", &login).await.is(200).string("refresh_token")
+    };
+
+    // An older token.
+    let oldest = first(&caller).await;
+    let (_, older) = refresh(&caller, &oldest).await;
+    let (_, live) = refresh(&caller, &older).await;
+    let (server, caller) = killed_and_started(&launch, server).await;
+    let reused = (401, "refresh_token_reused".to_owned());
+    assert_eq!(refresh(&caller, &oldest).await, reused);
+    let (server, caller) = killed_and_started(&launch, server).await;
+    assert_eq!(refresh(&caller, &live).await, (401, "refresh_token_invalid".to_owned()));
+
+    // A superseded one: its answer was lost, and somebody else found it.
+    let parent = first(&caller).await;
+    let (_, lost) = refresh(&caller, &parent).await;
+    let (server, caller) = killed_and_started(&launch, server).await;
+    let (status, sibling) = refresh(&caller, &parent).await;
+    assert_eq!(status, 200, "{sibling}");
+    assert_ne!(sibling, lost);
+    let (server, caller) = killed_and_started(&launch, server).await;
+    assert_eq!(refresh(&caller, &lost).await, reused);
+    let (_server, caller) = killed_and_started(&launch, server).await;
+    assert_eq!(refresh(&caller, &sibling).await, (401, "refresh_token_invalid".to_owned()));
+    assert_eq!(refresh(&caller, &parent).await.0, 401);
+
+    let admin = administer(&caller, "root").await;
+    let audit = caller.get_as("/v1/admin/audit?limit=200", &admin).await.is(200).json();
+    let detected = |event: &&serde_json::Value| event["kind"] == "refresh.reuse_detected";
+    assert_eq!(audit["data"].as_array().unwrap().iter().filter(detected).count(), 2);
+}

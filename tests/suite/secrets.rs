@@ -1,0 +1,246 @@
+//! What must never be read by whoever reads logs or steals a disk.
+//!
+//! Owns the search: the whole life of an account is driven through the real binary at its most
+//! talkative, then everything it printed and every file it wrote is searched for what it was told
+//! and what it gave out.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use reqwest::Method;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::support::process::{Caller, Launch, Process};
+use crate::support::server::Answer;
+
+const LOGIN: &str = "very-private-person@example.com";
+const ADMIN: &str = "very-private-root@example.com";
+const PASSWORD: &str = "first password 8Zq1";
+const CHANGED: &str = "second password 8Zq2";
+const SET: &str = "third password 8Zq3";
+const WRONG: &str = "wrong password 8Zq4";
+const WEAK: &str = "8Zq5";
+const ROOT: &str = "root password 8Zq6";
+const STRAY: &str = "stray-secret-8Zq7";
+
+/// Everything the clients sent or got that nobody else may see.
+struct Secrets {
+    /// In no log and in no file.
+    anywhere: Vec<String>,
+    /// In no log; the database has to know them.
+    logs: Vec<String>,
+    /// In a log once, where it is handed over, and in no file.
+    link: String,
+}
+
+impl Secrets {
+    fn keep(&mut self, answer: &Answer) -> (String, String) {
+        let access = answer.is(200).string("access_token");
+        let refresh = answer.string("refresh_token");
+        // The signature alone completes a token of which the rest was seen.
+        let signature = access.rsplit('.').next().unwrap().to_owned();
+        self.anywhere.extend([access.clone(), signature, refresh.clone()]);
+        (access, refresh)
+    }
+}
+
+async fn call(caller: &Caller, method: Method, path: &str, access: &str, body: Value) -> Answer {
+    let body = (!body.is_null()).then_some(&body);
+    caller.try_call(method, path, Some(access), body).await.unwrap()
+}
+
+/// Set-up, registration, log-in, refresh, profile, password, administration, log-out, and every way
+/// of getting them wrong.
+async fn live_a_life(server: &Process) -> Secrets {
+    let caller = server.caller();
+    let path = server.setup_path().await;
+    let link = path.strip_prefix("/setup/").unwrap().to_owned();
+    let words = [PASSWORD, CHANGED, SET, WRONG, WEAK, ROOT, STRAY];
+    let mut secrets = Secrets {
+        anywhere: words.map(str::to_owned).to_vec(),
+        logs: vec![LOGIN.to_owned(), ADMIN.to_owned()],
+        link,
+    };
+    caller.get(&path).await.is(200);
+    caller.form(&path, &[("login", ADMIN), ("password", WEAK)]).await.is(422);
+    let page = caller.form(&path, &[("login", ADMIN), ("password", ROOT)]).await;
+    let (_, first) = page.is(200).text.split_once("Bearer ").unwrap();
+    secrets.anywhere.push(first.chars().take_while(|c| !"&'".contains(*c)).collect());
+    caller.form(&path, &[("login", ADMIN), ("password", ROOT)]).await.is(404);
+
+    let login = async |who: &str, password: &str, scope: &str| {
+        let body = json!({"login": who, "password": password, "scope": scope});
+        caller.post("/v1/login", &body).await
+    };
+    let (admin, _) = secrets.keep(&login(ADMIN, ROOT, "signet:admin").await);
+    let account = json!({"login": LOGIN, "password": PASSWORD});
+    let id = caller.post("/v1/register", &account).await.is(201).string("id");
+    caller.post("/v1/register", &account).await.is(409);
+    login(LOGIN, WRONG, "").await.is(401);
+    login(&format!("{LOGIN}\u{7}"), WRONG, "").await.is(401);
+    login(LOGIN, PASSWORD, STRAY).await.is(400);
+    let (access, oldest) = secrets.keep(&login(LOGIN, PASSWORD, "").await);
+    let refresh =
+        async |token: &str| caller.post("/v1/refresh", &json!({"refresh_token": token})).await;
+    let (_, older) = secrets.keep(&refresh(&oldest).await);
+    secrets.keep(&refresh(&older).await);
+    let change = json!({"current_password": PASSWORD, "new_password": CHANGED});
+    call(&caller, Method::POST, "/v1/password", &access, change.clone()).await.is(204);
+    call(&caller, Method::POST, "/v1/password", &access, change).await.is(401);
+    // The thief's alarm goes through the audit trail.
+    refresh(&oldest).await.is(401);
+    refresh(&format!("srt_{STRAY}")).await.is(401);
+
+    let (access, refresh_token) = secrets.keep(&login(LOGIN, CHANGED, "").await);
+    call(&caller, Method::GET, "/v1/sessions", &access, json!(null)).await.is(200);
+    call(&caller, Method::PATCH, "/v1/me", &access, json!({"name": 5})).await.is(422);
+    // Where secrets do not belong, but where people put them.
+    for path in [
+        format!("/v1/me?access_token={access}&password={STRAY}"),
+        format!("/v1/sessions/{refresh_token}"),
+        format!("/{STRAY}?{STRAY}"),
+        format!("/setup/{STRAY}"),
+    ] {
+        call(&caller, Method::GET, &path, &access, json!(null)).await;
+    }
+    for header in [format!("Basic {STRAY}"), format!("Bearer {access} {STRAY}"), STRAY.to_owned()] {
+        let request = caller.client.get(format!("{}/v1/me", caller.base));
+        caller.try_send(request.header("authorization", header)).await.unwrap().is(401);
+    }
+    for body in [
+        format!(r#"{{"login":"{LOGIN}","password":"{WRONG}""#),
+        format!(r#"{{"login":"{LOGIN}","password":["{WRONG}"]}}"#),
+        format!(r#"{{"{STRAY}":"{LOGIN}"}}"#),
+        format!("login={LOGIN}&password={WRONG}"),
+    ] {
+        let request = caller.client.post(format!("{}/v1/login", caller.base));
+        let request = request.header("content-type", "application/json").body(body);
+        let status = caller.try_send(request).await.unwrap().status;
+        assert!([400, 422].contains(&status), "{status}");
+    }
+    let user = format!("/v1/admin/users/{id}");
+    let set = json!({"password": SET});
+    call(&caller, Method::POST, &format!("{user}/password"), &admin, set).await.is(204);
+    let (_, last) = secrets.keep(&login(LOGIN, SET, "").await);
+    caller.post("/v1/logout", &json!({"refresh_token": last})).await.is(204);
+    call(&caller, Method::POST, &format!("{user}/disable"), &admin, json!(null)).await.is(200);
+    login(LOGIN, SET, "").await.is(401);
+    call(&caller, Method::GET, "/v1/admin/audit", &admin, json!(null)).await.is(200);
+    secrets
+}
+
+/// The spellings of a secret that are as good as the secret.
+fn spellings(secret: &str) -> Vec<String> {
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let mut all = vec![secret.to_owned(), form, hex];
+    // Below this length base64 of it could stand anywhere by chance.
+    if secret.len() >= 8 {
+        all.extend([STANDARD.encode(secret), URL_SAFE_NO_PAD.encode(secret)]);
+    }
+    // The bytes inside a refresh token hold its authenticator, which no file may know either.
+    let body = secret.strip_prefix("srt_").and_then(|body| URL_SAFE_NO_PAD.decode(body).ok());
+    all.extend(body.map(|bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect()));
+    all
+}
+
+fn holds(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_printed_or_written() {
+    for format in ["json", "pretty"] {
+        let launch = Launch::new()
+            .with("SIGNET_LOG", "debug,signet=trace")
+            .with("SIGNET_LOG_FORMAT", format);
+        let mut server = launch.start().await;
+        let secrets = live_a_life(&server).await;
+        // Files are searched as a running server leaves them, and as a stopped one does.
+        let running = files(&launch);
+        server.signal(Signal::TERM);
+        assert_eq!(server.ended().await, Some(0));
+        let log = server.all_of_log();
+        assert!(log.contains("login.succeeded"), "the search would find nothing: {log}");
+        for secret in secrets.anywhere.iter().chain(&secrets.logs) {
+            for spelling in spellings(secret) {
+                assert!(!log.contains(&spelling), "{spelling} is in the {format} log:\n{log}");
+            }
+        }
+        let times = log.matches(&secrets.link).count();
+        assert_eq!(times, 1, "the set-up link was printed {times} times");
+        let line = log.lines().find(|line| line.contains(&secrets.link)).unwrap();
+        if format == "json" {
+            let event: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(event["event"], "setup_required");
+            assert!(event["setup_url"].as_str().unwrap().ends_with(&secrets.link));
+        }
+        for (name, bytes) in running.iter().chain(&files(&launch)) {
+            assert!(!bytes.is_empty() || name != "signet.db");
+            for secret in secrets.anywhere.iter().chain([&secrets.link]) {
+                for spelling in spellings(secret) {
+                    assert!(!holds(bytes, spelling.as_bytes()), "{spelling} is in {name}");
+                }
+            }
+        }
+        // The search itself works: what must be in the database is found there.
+        assert!(running.iter().any(|(_, bytes)| holds(bytes, LOGIN.as_bytes())));
+    }
+}
+
+fn files(launch: &Launch) -> Vec<(String, Vec<u8>)> {
+    let folder = launch.dir.path().join("data");
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, std::fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+/// Whatever a stranger types, a record is one line and says what happened, not what was typed.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_writes_lines_into_the_log() {
+    const FORGED: &str = "\n{\"level\":\"INFO\",\"message\":\"FORGED\"}\r\n\u{1b}[31mFORGED";
+    for format in ["json", "pretty"] {
+        let launch = Launch::new().with("SIGNET_LOG", "debug").with("SIGNET_LOG_FORMAT", format);
+        let mut server = launch.start().await;
+        let caller = server.caller();
+        let before = server.log().lines().count();
+        for login in [FORGED, "ada\u{2028}FORGED", "\u{0}FORGED"] {
+            let body = json!({"login": login, "password": FORGED, "client_id": FORGED});
+            let status = caller.post("/v1/login", &body).await.status;
+            assert!((400..500).contains(&status), "{status}");
+            let body = json!({"login": login, "password": FORGED});
+            caller.post("/v1/register", &body).await.is(422);
+            caller.post("/v1/refresh", &json!({"refresh_token": login})).await.is(401);
+        }
+        // Header values may not hold line ends; everything else a client can send is tried.
+        for value in ["FORGED\tFORGED", "\"FORGED\"", "FORGED\u{9b}31m", "{\"message\":\"FORGED\"}"]
+        {
+            for name in ["user-agent", "x-request-id", "x-forwarded-for", "referer", "origin"] {
+                let value = reqwest::header::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+                let request = caller.client.get(format!("{}/health", caller.base));
+                caller.try_send(request.header(name, value)).await.unwrap().is(200);
+            }
+        }
+        caller.get("/%0a%7b%22message%22:%22FORGED%22%7d?x=%0aFORGED").await.is(404);
+        let kept = caller.client.get(format!("{}/health", caller.base));
+        let kept = caller.try_send(kept.header("x-request-id", "my-own-id")).await.unwrap();
+        assert_eq!(kept.header("x-request-id"), "my-own-id");
+        server.signal(Signal::TERM);
+        assert_eq!(server.ended().await, Some(0));
+        let log = server.all_of_log();
+        assert!(log.lines().count() > before + 30, "the requests left no trace: {log}");
+        assert!(!log.contains("FORGED"), "{log}");
+        assert!(log.contains("my-own-id"), "{log}");
+        assert!(!log.contains('\u{1b}'), "an escape sequence is in the log");
+        if format == "json" {
+            for line in log.lines() {
+                let event: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+                assert!(event["level"].is_string() && event["timestamp"].is_string(), "{line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The real binary as a process of its own: started in a directory, spoken to over its socket,
+//! killed, and started again on what it left behind.
+//!
+//! Owns processes and what they print. Knows no feature of the server; the tests do. A process that
+//! a test forgets is killed when it is dropped.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::server::Answer;
+
+/// How long anything may take before a test gives up; a busy machine is slow, not wrong.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Polls `done` until it says yes.
+///
+/// # Panics
+///
+/// After [`PATIENCE`], with `what` was waited for.
+pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done().await {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// How a process is started, as often as needed on the same directory.
+#[derive(Clone)]
+pub struct Launch {
+    /// The working directory; the data directory is `data` in it unless set otherwise.
+    pub dir: Arc<TempDir>,
+    settings: Vec<(String, String)>,
+}
+
+impl Launch {
+    /// In a directory of its own, with cheap hashes, open registration and no limits.
+    pub fn new() -> Self {
+        let launch = Self { dir: Arc::new(tempfile::tempdir().unwrap()), settings: Vec::new() };
+        launch
+            .with("SIGNET_LISTEN", "127.0.0.1:0")
+            .with("SIGNET_METRICS_LISTEN", "off")
+            .with("SIGNET_ARGON2_MEMORY_KIB", "64")
+            .with("SIGNET_ARGON2_ITERATIONS", "1")
+            .with("SIGNET_REGISTRATION", "open")
+            .with("SIGNET_RATE_LIMITS", "off")
+    }
+
+    /// With one more setting, or another value for one.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Where the database is while `SIGNET_DATA_DIR` is not set.
+    pub fn database(&self) -> PathBuf {
+        self.dir.path().join("data/signet.db")
+    }
+
+    /// The command, with nothing of this process's environment but the path.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_signet"));
+        command.current_dir(self.dir.path()).env_clear().env("PATH", "/usr/bin:/bin");
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts a server and returns when it says where it listens.
+    ///
+    /// # Panics
+    ///
+    /// When it ends instead, with what it said.
+    pub async fn start(&self) -> Process {
+        let mut child =
+            self.command().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Log::of(child.stderr.take().unwrap());
+        let mut process = Process { child, log, base: String::new() };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(base) = listening(&process.log()) {
+                process.base = base;
+                return process;
+            }
+            if let Some(status) = process.child.try_wait().unwrap() {
+                panic!("it ended ({status}): {}", process.all_of_log());
+            }
+            assert!(Instant::now() < deadline, "it does not listen: {}", process.log());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// The first address named by a complete line, in either form of log.
+fn listening(log: &str) -> Option<String> {
+    let (complete, _) = log.rsplit_once('\n')?;
+    complete.lines().find_map(|line| {
+        if let Some((_, rest)) = line.split_once("Listening  ") {
+            return rest.split_whitespace().next().map(str::to_owned);
+        }
+        let event: Value = serde_json::from_str(line).ok()?;
+        (event["event"] == "started").then(|| event["listen"][0].as_str().unwrap().to_owned())
+    })
+}
+
+/// What a process prints, collected by a thread so that a full pipe never holds it up.
+struct Log {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Log {
+    fn of(pipe: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let shared = Arc::clone(&text);
+        let reader = std::thread::spawn(move || {
+            let mut pipe = BufReader::new(pipe);
+            let mut line = Vec::new();
+            while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                let mut text = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        });
+        Self { text, reader: Some(reader) }
+    }
+}
+
+/// A server process; killed when dropped.
+pub struct Process {
+    child: Child,
+    log: Log,
+    /// Its address, as `http://host:port`.
+    pub base: String,
+}
+
+impl Process {
+    /// What it has printed to stderr so far.
+    pub fn log(&self) -> String {
+        self.log.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Everything it printed; for a process that has ended.
+    pub fn all_of_log(&mut self) -> String {
+        if let Some(reader) = self.log.reader.take() {
+            reader.join().unwrap();
+        }
+        self.log()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Ends it as a power cut for processes would (SIGKILL) and returns when it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for it to end by itself; its exit code, or nothing when a signal ended it.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it does not end: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Its resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let pid = self.pid().as_raw_nonzero();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// The path of the newest set-up link it printed.
+    pub async fn setup_path(&self) -> String {
+        until("a set-up link", async || self.log().contains("/setup/")).await;
+        let log = self.log();
+        let token = log.rsplit("/setup/").next().unwrap();
+        let end = token.find(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+        format!("/setup/{}", &token[..end.unwrap_or(token.len())])
+    }
+
+    /// A client of it.
+    pub fn caller(&self) -> Caller {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .build()
+            .unwrap();
+        Caller { base: self.base.clone(), client }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Speaks to a server that may die at any moment.
+#[derive(Clone)]
+pub struct Caller {
+    /// The server's address.
+    pub base: String,
+    /// The client, for requests of another shape.
+    pub client: reqwest::Client,
+}
+
+impl Caller {
+    /// Sends a request; nothing when no whole answer came back.
+    ///
+    /// # Panics
+    ///
+    /// When the server is there but says nothing: silence is never right.
+    pub async fn try_send(&self, request: reqwest::RequestBuilder) -> Option<Answer> {
+        let answer = async {
+            let response = request.send().await?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            Ok::<_, reqwest::Error>(Answer { status, headers, text: response.text().await? })
+        };
+        match answer.await {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                assert!(!error.is_timeout(), "no answer within {PATIENCE:?}: {error}");
+                None
+            }
+        }
+    }
+
+    /// Calls with a body and a token, where given; nothing when no whole answer came back.
+    pub async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        access: Option<&str>,
+        body: Option<&Value>,
+    ) -> Option<Answer> {
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(access) = access {
+            request = request.bearer_auth(access);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.try_send(request).await
+    }
+
+    /// POSTs to a server that is expected to be there.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.try_call(Method::POST, path, None, Some(body)).await.expect("an answer")
+    }
+
+    /// GETs from a server that is expected to be there.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.try_call(Method::GET, path, None, None).await.expect("an answer")
+    }
+
+    /// GETs with a token from a server that is expected to be there.
+    pub async fn get_as(&self, path: &str, access: &str) -> Answer {
+        self.try_call(Method::GET, path, Some(access), None).await.expect("an answer")
+    }
+
+    /// Sends a form to a server that is expected to be there.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields.iter().copied())
+            .finish();
+        let request = self
+            .client
+            .post(format!("{}{path}", self.base))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        self.try_send(request).await.expect("an answer")
+    }
+}
