@@ -1,8 +1,9 @@
 //! The seam between the two databases: pools, transactions, and the macros that run a statement.
 //!
-//! Owns connections and the classification of database errors. The SQL is written once, with `$n`,
-//! at the place that means it; only this file knows that there are two drivers.
+//! Owns connections and how long anybody waits for one. The SQL is written once, with `$n`, at the
+//! place that means it; only this file knows that there are two drivers.
 
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,11 +13,17 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Postgres, Sqlite, Transaction};
+use tokio::time::Instant;
 
-use crate::domain::stop::{Fault, FaultKind, Stop};
+use crate::domain::stop::{Fault, Stop};
+
+use super::fault::failed;
 
 /// How long a write waits in all, for the queue and for the database, before it is a 503.
 pub const WRITE_WAIT: Duration = Duration::from_secs(2);
+
+/// How long taking work back may take once its time is up.
+const ROLLBACK_WAIT: Duration = Duration::from_millis(200);
 
 /// How long SQLite itself waits for another process's lock: less than [`WRITE_WAIT`], so that the
 /// connection is free again when the caller has been told.
@@ -47,8 +54,14 @@ pub struct SqliteDb {
     path: PathBuf,
 }
 
-/// A unit of work on either database.
-pub enum Tx {
+/// A unit of work on either database. All of it, with the wait for its beginning and the commit, has
+/// to fit into the patience it was begun with; what does not is a fault, and rolled back.
+pub struct Tx {
+    begun: Begun,
+    deadline: Instant,
+}
+
+enum Begun {
     /// On SQLite; holds the only write connection.
     Sqlite(Transaction<'static, Sqlite>),
     /// On PostgreSQL.
@@ -75,14 +88,20 @@ pub enum Conn<'c> {
 pub trait Link: Send {
     /// The connection.
     fn conn(&mut self) -> Conn<'_>;
+    /// When a statement that begins now must have ended.
+    fn deadline(&self) -> Instant;
 }
 
 impl Link for Tx {
     fn conn(&mut self) -> Conn<'_> {
-        match self {
-            Self::Sqlite(tx) => Conn::Sqlite(&mut *tx),
-            Self::Postgres(tx) => Conn::Postgres(&mut *tx),
+        match &mut self.begun {
+            Begun::Sqlite(tx) => Conn::Sqlite(&mut *tx),
+            Begun::Postgres(tx) => Conn::Postgres(&mut *tx),
         }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
     }
 }
 
@@ -92,6 +111,26 @@ impl Link for Reader {
             Self::Sqlite(conn) => Conn::Sqlite(&mut *conn),
             Self::Postgres(conn) => Conn::Postgres(&mut *conn),
         }
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + WRITE_WAIT
+    }
+}
+
+/// Waits for `work` until `deadline`. A database that is frozen, or a network that swallows, says
+/// nothing at all: without this its callers would wait for as long as it likes.
+///
+/// # Errors
+/// What the database says; unavailable when it says nothing in time.
+pub async fn within<T>(
+    deadline: Instant,
+    doing: &'static str,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout_at(deadline, work).await {
+        Ok(done) => done.map_err(failed(doing)),
+        Err(_) => Err(Fault::unavailable("the database did not answer in time").because(doing)),
     }
 }
 
@@ -115,80 +154,45 @@ macro_rules! fetch_all {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! run_statement {
-    ($link:expr, $row:ty, $fetch:ident, $sql:literal $(, $arg:expr)*) => {
-        match $crate::store::db::Link::conn(&mut *$link) {
+    ($link:expr, $row:ty, $fetch:ident, $sql:literal $(, $arg:expr)*) => {{
+        let link = &mut *$link;
+        let deadline = $crate::store::db::Link::deadline(link);
+        let doing = concat!(file!(), ":", line!());
+        match $crate::store::db::Link::conn(link) {
             $crate::store::db::Conn::Sqlite(conn) => {
-                sqlx::query_as::<sqlx::Sqlite, $row>($sql)$(.bind($arg))*.$fetch(conn).await
+                let query = sqlx::query_as::<sqlx::Sqlite, $row>($sql)$(.bind($arg))*;
+                $crate::store::db::within(deadline, doing, query.$fetch(conn)).await
             }
             $crate::store::db::Conn::Postgres(conn) => {
-                sqlx::query_as::<sqlx::Postgres, $row>($sql)$(.bind($arg))*.$fetch(conn).await
+                let query = sqlx::query_as::<sqlx::Postgres, $row>($sql)$(.bind($arg))*;
+                $crate::store::db::within(deadline, doing, query.$fetch(conn)).await
             }
         }
-        .map_err($crate::store::db::failed(concat!(file!(), ":", line!())))
-    };
+    }};
 }
 
 /// Runs a statement for its effect, as `Result<u64, Fault>`: how many rows it touched.
 #[macro_export]
 macro_rules! execute {
-    ($link:expr, $sql:literal $(, $arg:expr)* $(,)?) => {
-        match $crate::store::db::Link::conn(&mut *$link) {
-            $crate::store::db::Conn::Sqlite(conn) => sqlx::query::<sqlx::Sqlite>($sql)
-                $(.bind($arg))*
-                .execute(conn)
-                .await
-                .map(|done| done.rows_affected()),
-            $crate::store::db::Conn::Postgres(conn) => sqlx::query::<sqlx::Postgres>($sql)
-                $(.bind($arg))*
-                .execute(conn)
-                .await
-                .map(|done| done.rows_affected()),
+    ($link:expr, $sql:literal $(, $arg:expr)* $(,)?) => {{
+        let link = &mut *$link;
+        let deadline = $crate::store::db::Link::deadline(link);
+        let doing = concat!(file!(), ":", line!());
+        match $crate::store::db::Link::conn(link) {
+            $crate::store::db::Conn::Sqlite(conn) => {
+                let query = sqlx::query::<sqlx::Sqlite>($sql)$(.bind($arg))*;
+                $crate::store::db::within(deadline, doing, query.execute(conn))
+                    .await
+                    .map(|done| done.rows_affected())
+            }
+            $crate::store::db::Conn::Postgres(conn) => {
+                let query = sqlx::query::<sqlx::Postgres>($sql)$(.bind($arg))*;
+                $crate::store::db::within(deadline, doing, query.execute(conn))
+                    .await
+                    .map(|done| done.rows_affected())
+            }
         }
-        .map_err($crate::store::db::failed(concat!(file!(), ":", line!())))
-    };
-}
-
-/// Turns a driver's error into a fault, saying which statement it was.
-pub fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Fault {
-    move |error| Fault { kind: classify(&error), doing, cause: Some(Box::new(error)) }
-}
-
-fn classify(error: &sqlx::Error) -> FaultKind {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::Tls(_) => FaultKind::Unavailable,
-        sqlx::Error::Database(error) => match error.code().as_deref() {
-            Some(code) if passes(code) => FaultKind::Unavailable,
-            _ => FaultKind::Internal,
-        },
-        _ => FaultKind::Internal,
-    }
-}
-
-/// Whether the database broke a deadlock or a serialization conflict at our expense: the same work
-/// may simply be tried again (PostgreSQL 40P01 and 40001).
-#[must_use]
-pub fn is_deadlock(fault: &Fault) -> bool {
-    let cause = fault.cause.as_deref().and_then(|cause| cause.downcast_ref::<sqlx::Error>());
-    let code = cause.and_then(|e| e.as_database_error()).and_then(|e| e.code());
-    matches!(code.as_deref(), Some("40P01" | "40001"))
-}
-
-/// Whether a database error code means a state of the world rather than a mistake of ours.
-fn passes(code: &str) -> bool {
-    if let Ok(sqlite) = code.parse::<u32>()
-        && code.len() < 5
-    {
-        // Primary codes: BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
-        return matches!(sqlite & 0xff, 5 | 6 | 8 | 10 | 11 | 13 | 14 | 15 | 26);
-    }
-    // Connection (08), resources (53), operator intervention (57), system error (58), deadlock and
-    // serialization failure (40), lock not available (55P03), read-only transaction (25006).
-    ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class))
-        || matches!(code, "55P03" | "25006")
+    }};
 }
 
 impl Db {
@@ -284,17 +288,15 @@ impl Db {
     /// # Errors
     /// Unavailable when it takes longer than `patience`.
     pub async fn begin_within(&self, patience: Duration) -> Result<Tx, Fault> {
-        let doing = "beginning a transaction";
+        let deadline = Instant::now() + patience;
         let begun = async {
             match self {
-                Self::Sqlite(db) => db.write.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
-                Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+                Self::Sqlite(db) => db.write.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
+                Self::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
             }
         };
-        match tokio::time::timeout(patience, begun).await {
-            Ok(begun) => begun.map_err(failed(doing)),
-            Err(_) => Err(Fault::unavailable("the database did not take a write in time")),
-        }
+        let begun = within(deadline, "beginning a transaction", begun).await?;
+        Ok(Tx { begun, deadline })
     }
 
     /// A connection for statements that stand alone.
@@ -400,22 +402,28 @@ impl Tx {
     /// # Errors
     /// When it may not be; then nothing may be acknowledged.
     pub async fn commit(self) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.commit().await,
-        }
-        .map_err(failed("committing"))
+        let deadline = self.deadline;
+        let committed = async {
+            match self.begun {
+                Begun::Sqlite(tx) => tx.commit().await,
+                Begun::Postgres(tx) => tx.commit().await,
+            }
+        };
+        within(deadline, "committing", committed).await
     }
 
-    /// Takes the work back.
+    /// Takes the work back. One that cannot be taken back in time is left to the database, which
+    /// does so itself when the connection ends.
     pub async fn rollback(self) {
-        let done = match self {
-            Self::Sqlite(tx) => tx.rollback().await,
-            Self::Postgres(tx) => tx.rollback().await,
+        let deadline = self.deadline.max(Instant::now() + ROLLBACK_WAIT);
+        let done = async {
+            match self.begun {
+                Begun::Sqlite(tx) => tx.rollback().await,
+                Begun::Postgres(tx) => tx.rollback().await,
+            }
         };
-        if let Err(error) = done {
-            // The connection is broken; the database has rolled back by itself.
-            tracing::debug!(%error, "rolling back");
+        if let Err(fault) = within(deadline, "rolling back", done).await {
+            tracing::debug!(%fault, "a transaction was left to the database");
         }
     }
 }
@@ -434,6 +442,21 @@ pub async fn settle<T>(tx: Tx, outcome: Result<T, Stop>) -> Result<T, Stop> {
         settled => {
             tx.commit().await?;
             settled
+        }
+    }
+}
+
+/// Ends a unit of work that is whole or not at all: a refusal takes everything back too. For work
+/// whose first steps must not survive the refusal of a later one.
+///
+/// # Errors
+/// What `outcome` holds, or the fault of the commit.
+pub async fn settle_whole<T>(tx: Tx, outcome: Result<T, Stop>) -> Result<T, Stop> {
+    match outcome {
+        Ok(done) => tx.commit().await.map(|()| done).map_err(Stop::from),
+        Err(stop) => {
+            tx.rollback().await;
+            Err(stop)
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod apis;
 pub mod audit;
 mod codec;
 pub mod db;
+pub mod fault;
 pub mod housekeeping;
 pub mod keys;
 pub mod limits;
@@ -19,4 +20,4 @@ pub mod sessions;
 pub mod setup;
 pub mod users;
 
-pub use db::{Db, Link, Tx, settle};
+pub use db::{Db, Link, Tx, settle, settle_whole};

@@ -191,7 +191,7 @@ impl Worker {
                 }
             };
             match outcome {
-                Err(fault) if super::db::is_deadlock(&fault) && tries < MAX_DEADLOCKS => {
+                Err(fault) if super::fault::is_deadlock(&fault) && tries < MAX_DEADLOCKS => {
                     tries += 1;
                     let jitter: [u8; 1] = crate::base::entropy::random(&*self.entropy);
                     tokio::time::sleep(Duration::from_millis(u64::from(jitter[0] % 16) + 1)).await;

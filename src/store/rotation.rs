@@ -15,7 +15,8 @@ use crate::domain::session::Chain;
 use crate::domain::session::{EndReason, Session};
 use crate::domain::stop::Fault;
 
-use super::db::{Conn, failed};
+use super::db::{Conn, within};
+use super::fault::failed;
 use super::sessions::SessionRow;
 use super::{Link as _, Tx};
 
@@ -60,28 +61,21 @@ pub type FoundRows = HashMap<SessionId, Result<Found, Fault>>;
 /// When the database cannot be read at all.
 pub async fn read(tx: &mut Tx, ids: &[SessionId]) -> Result<FoundRows, Fault> {
     let doing = "reading sessions to refresh";
+    let deadline = tx.deadline();
     let mut found = HashMap::with_capacity(ids.len());
     match tx.conn() {
         Conn::Sqlite(conn) => {
             let set = sqlite_set(ids);
-            let rows = sqlx::query::<sqlx::Sqlite>(READ_SQLITE)
-                .bind(set)
-                .fetch_all(conn)
-                .await
-                .map_err(failed(doing))?;
-            for row in rows {
+            let query = sqlx::query::<sqlx::Sqlite>(READ_SQLITE).bind(set);
+            for row in within(deadline, doing, query.fetch_all(conn)).await? {
                 keep(&mut found, sqlx::Row::try_get(&row, 0), FoundRow::from_row(&row));
             }
         }
         Conn::Postgres(conn) => {
             let mut set: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
             set.sort_unstable();
-            let rows = sqlx::query::<sqlx::Postgres>(READ_POSTGRES)
-                .bind(set)
-                .fetch_all(conn)
-                .await
-                .map_err(failed(doing))?;
-            for row in rows {
+            let query = sqlx::query::<sqlx::Postgres>(READ_POSTGRES).bind(set);
+            for row in within(deadline, doing, query.fetch_all(conn)).await? {
                 keep(&mut found, sqlx::Row::try_get(&row, 0), FoundRow::from_row(&row));
             }
         }
@@ -109,17 +103,17 @@ fn keep(
 /// When the database cannot be written.
 pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<Vec<SessionId>, Fault> {
     let doing = "writing refreshed sessions";
-    let rows: Vec<(SessionId,)> = match tx.conn() {
+    let deadline = tx.deadline();
+    let rows = match tx.conn() {
         Conn::Sqlite(conn) => {
-            sqlx::query_as::<sqlx::Sqlite, (SessionId,)>(WRITE_SQLITE)
-                .bind(sqlite_changes(changes))
-                .fetch_all(conn)
-                .await
+            let query = sqlx::query_as::<sqlx::Sqlite, (SessionId,)>(WRITE_SQLITE)
+                .bind(sqlite_changes(changes));
+            within(deadline, doing, query.fetch_all(conn)).await?
         }
         Conn::Postgres(conn) => {
             let counter = |n: u32| i64::from(n);
             let each = |f: &dyn Fn(&Change) -> i64| changes.iter().map(f).collect::<Vec<i64>>();
-            sqlx::query_as::<sqlx::Postgres, (SessionId,)>(WRITE_POSTGRES)
+            let query = sqlx::query_as::<sqlx::Postgres, (SessionId,)>(WRITE_POSTGRES)
                 .bind(changes.iter().map(|c| c.id.uuid()).collect::<Vec<Uuid>>())
                 .bind(each(&|c| counter(c.was)))
                 .bind(each(&|c| counter(c.chain.current)))
@@ -128,12 +122,10 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<Vec<SessionId>, Fa
                 .bind(each(&|c| i64::from(c.chain.supersedes)))
                 .bind(each(&|c| c.idle_expires_at.millis()))
                 .bind(changes.iter().map(|c| c.revoked.map(|r| r.0.millis())).collect::<Vec<_>>())
-                .bind(changes.iter().map(|c| c.revoked.map(|r| r.1.as_str())).collect::<Vec<_>>())
-                .fetch_all(conn)
-                .await
+                .bind(changes.iter().map(|c| c.revoked.map(|r| r.1.as_str())).collect::<Vec<_>>());
+            within(deadline, doing, query.fetch_all(conn)).await?
         }
-    }
-    .map_err(failed(doing))?;
+    };
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
