@@ -11,7 +11,7 @@ use crate::domain::user::{Role, User};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
-use crate::store::{Tx, audit, settle, setup};
+use crate::store::{Tx, audit, settle, settle_whole, setup};
 
 /// A user to be made.
 pub struct Create {
@@ -96,18 +96,19 @@ pub async fn create(
     };
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        if !users::insert(&mut tx, &new, now).await? {
-            return Err(login_taken().into());
-        }
+        // First, as in set-up itself, so that the two cannot wait for each other.
         if create.role == Role::Admin {
             setup::close(&mut tx).await?;
+        }
+        if !users::insert(&mut tx, &new, now).await? {
+            return Err(login_taken().into());
         }
         let event = Event::new(EventKind::UserCreated).about(id).detail(create.role.as_str());
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())
     }
     .await;
-    settle(tx, outcome).await?;
+    settle_whole(tx, outcome).await?;
     show(app, id).await
 }
 

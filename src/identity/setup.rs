@@ -19,7 +19,7 @@ use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::domain::user::{Role, User};
 use crate::oauth::issue::{self, Tokens};
 use crate::store::users::{self, NewUser};
-use crate::store::{audit, sessions, settle, setup};
+use crate::store::{audit, sessions, settle, settle_whole, setup};
 
 use super::login::new_session;
 use super::register::{login_taken, parse_login, parse_password};
@@ -109,34 +109,25 @@ pub async fn complete(
 
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        if !setup::consume_link(&mut tx, &token_hash(&token), now).await? {
-            return Ok(Err(invalid_link()));
+        // The link alone is no gate, there may be several; closing is, and whoever comes second
+        // waits there, before he holds anything the first might want.
+        if !setup::is_open_link(&mut tx, &token_hash(&token), now).await? {
+            return Err(invalid_link().into());
         }
         if !setup::close(&mut tx).await? {
-            return Ok(Err(closed()));
+            return Err(closed().into());
         }
         if !users::insert(&mut tx, &new, now).await? {
-            return Ok(Err(login_taken()));
+            return Err(login_taken().into());
         }
         sessions::open(&mut tx, &session, &device).await?;
         let event = Event::new(EventKind::SetupCompleted).about(id);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
-        Ok::<_, Fault>(Ok(()))
+        Ok(())
     }
     .await;
-    match outcome {
-        Ok(Ok(())) => tx.commit().await?,
-        // Unlike elsewhere a refusal takes everything back: a login that is taken must not use up
-        // the link, let alone close set-up without an administrator.
-        Ok(Err(refusal)) => {
-            tx.rollback().await;
-            return Err(refusal.into());
-        }
-        Err(fault) => {
-            tx.rollback().await;
-            return Err(fault.into());
-        }
-    }
+    // A login that is taken must not use up the link, let alone close set-up.
+    settle_whole(tx, outcome).await?;
     let tokens = issue::tokens(&app, &session, now)?;
     Ok((user, tokens))
 }

@@ -54,20 +54,6 @@ pub async fn is_open_link(
     Ok(row.is_some())
 }
 
-/// Consumes a link. False when it is used, expired or was never one.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn consume_link(tx: &mut Tx, hash: &TokenHash, now: Timestamp) -> Result<bool, Fault> {
-    let rows = execute!(
-        tx,
-        "DELETE FROM setup_links WHERE hash = $1 AND expires_at > $2",
-        hash.bytes(),
-        now
-    )?;
-    Ok(rows == 1)
-}
-
 /// Closes set-up for good and kills every link. False when it was closed already.
 ///
 /// # Errors
