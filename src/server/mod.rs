@@ -12,6 +12,7 @@ use std::time::Duration;
 use actix_web::middleware::from_fn;
 use actix_web::{App as Actix, HttpResponse, HttpServer, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::config::{Config, MetricsListen};
@@ -136,19 +137,24 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
         actix_web::rt::spawn(server);
         handle
     });
+    let (hurry, hurried) = oneshot::channel();
     actix_web::rt::spawn(async move {
         stop().await;
         app.drain();
         tracing::info!("stopping: no new connections, requests in flight finish");
         tokio::select! {
             () = handle.stop(true) => {}
-            () = stop() => handle.stop(false).await,
+            // A server that is stopping listens to no second command; its caller leaves instead.
+            () = stop() => drop(hurry.send(())),
         }
         if let Some(metrics) = metrics_handle {
             metrics.stop(false).await;
         }
     });
-    server.await
+    tokio::select! {
+        served = server => served,
+        Ok(()) = hurried => Ok(()),
+    }
 }
 
 /// Runs `work` in an actix system on this thread.
