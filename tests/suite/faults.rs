@@ -7,5 +7,4 @@ mod disk;
 mod history;
 mod kill;
 mod lost_database;
-mod races;
 mod stop;

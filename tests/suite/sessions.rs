@@ -164,7 +164,7 @@ async fn disabling_ends_everything_and_enabling_revives_nothing() {
 }
 
 /// The old credential must not survive a change that raced it: 200 rounds, each with a log-in that
-/// runs against a disable or a password change.
+/// runs against a disable and one against a password change.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_in_racing_a_disable_or_a_password_change_cannot_survive() {
     on_both("log-in races", async |backend| {
@@ -173,7 +173,7 @@ async fn a_log_in_racing_a_disable_or_a_password_change_cannot_survive() {
         let id = server.register("ada").await;
         let mut survivors = 0;
         let mut password = PASSWORD.to_owned();
-        for round in 0..100 {
+        for round in 0..200 {
             let path = format!("/v1/admin/users/{id}/disable");
             let disable = server.call_as(Method::POST, &path, &root.access, json!(null));
             let (login, disabled) = tokio::join!(server.try_login("ada", &password), disable);

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod packages;
 pub mod postgres;
+pub mod process;
 pub mod require;
 pub mod server;
 

@@ -81,10 +81,21 @@ impl Launch {
     ///
     /// When it ends instead, with what it said.
     pub async fn start(&self) -> Process {
+        self.start_as(&[]).await
+    }
+
+    /// The same with arguments, for what else serves.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub async fn start_as(&self, arguments: &[&str]) -> Process {
+        let mut command = self.command();
         let mut child =
-            self.command().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::of(child.stderr.take().unwrap());
-        let mut process = Process { child, log, base: String::new() };
+        let dir = Arc::clone(&self.dir);
+        let mut process = Process { child, log, base: String::new(), _dir: dir };
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(base) = listening(&process.log()) {
@@ -141,6 +152,8 @@ pub struct Process {
     log: Log,
     /// Its address, as `http://host:port`.
     pub base: String,
+    /// Its directory must outlive it.
+    _dir: Arc<TempDir>,
 }
 
 impl Process {
