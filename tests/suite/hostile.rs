@@ -1,5 +1,7 @@
 //! Hostile input: a 4xx, quickly, and the server goes on.
 
+use std::time::{Duration, Instant};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
@@ -8,6 +10,7 @@ use signet::http::routes::{Access, TABLE};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::support::process::Launch;
 use crate::support::server::{Answer, PASSWORD, Tokens};
 use crate::support::{Backend, Server};
 
@@ -249,4 +252,70 @@ async fn broken_http_is_refused_and_forgotten() {
         assert!(status == "closed" || status.starts_with('4'), "{what}: {status}");
     }
     server.get("/health").await.is(200);
+}
+
+/// Rubbish of every kind and size: a 4xx at once, and the process stays the size it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn rubbish_costs_neither_time_nor_memory() {
+    let server = Launch::new().start().await;
+    let caller = server.caller();
+    let account = json!({"login": "ada", "password": PASSWORD});
+    caller.post("/v1/register", &account).await.is(201);
+    let tokens = caller.post("/v1/login", &account).await;
+    let (access, refresh) = (tokens.string("access_token"), tokens.string("refresh_token"));
+    let json = |text: String| ("/v1/login", None, text.into_bytes());
+    let bearer = |token: String| ("/v1/me", Some(token), Vec::new());
+    let cases: Vec<(&str, Option<String>, Vec<u8>)> = vec![
+        json(json!({"login": "ada", "password": "x".repeat(10_000_000)}).to_string()),
+        json(json!({"login": "ada", "password": "x".repeat(1_000_000)}).to_string()),
+        json(json!({"login": "ada", "password": "x".repeat(60_000)}).to_string()),
+        json(json!({"login": "a".repeat(60_000), "password": "x"}).to_string()),
+        json(json!({"login": "\u{0130}".repeat(30_000), "password": "x"}).to_string()),
+        json(
+            json!({"login": "ada", "password": PASSWORD, "scope": "x ".repeat(30_000)}).to_string(),
+        ),
+        json(format!("{{\"login\":{}{}", "[".repeat(100_000), "]".repeat(100_000))),
+        json(format!("{{\"login\":{}{}", "[".repeat(30_000), "]".repeat(30_000))),
+        json(format!("{{{}}}", vec!["\"a\":1"; 10_000].join(","))),
+        json(format!("{{\"login\":{}}}", "9".repeat(60_000))),
+        ("/v1/login", None, vec![0xff; 60_000]),
+        (
+            "/v1/refresh",
+            None,
+            format!("{{\"refresh_token\":\"{}\"}}", "srt_".repeat(15_000)).into(),
+        ),
+        ("/v1/refresh", None, json!({"refresh_token": format!("{refresh}A")}).to_string().into()),
+        bearer("a".repeat(60_000)),
+        bearer(".".repeat(60_000)),
+        bearer(format!("{access}{}", "A".repeat(30_000))),
+    ];
+    let send = async |case: &(&str, Option<String>, Vec<u8>)| {
+        let (path, token, body) = case;
+        let method = if token.is_some() { Method::GET } else { Method::POST };
+        let mut request = caller.client.request(method, format!("{}{path}", caller.base));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let request = request.header("content-type", "application/json").body(body.clone());
+        let began = Instant::now();
+        // A body that is far too large may be cut off before its sender has the answer.
+        if let Some(answer) = caller.try_send(request).await {
+            is_4xx(&answer, path);
+        }
+        began.elapsed()
+    };
+    let mut sizes = Vec::new();
+    for _ in 0..10 {
+        for (number, case) in cases.iter().enumerate() {
+            // The quickest of three: the others are the machine's.
+            let took = [send(case).await, send(case).await, send(case).await];
+            let took = took.into_iter().min().unwrap();
+            assert!(took < Duration::from_millis(50), "case {number} took {took:?}");
+        }
+        sizes.push(server.resident_kib());
+    }
+    let grown = sizes[9].saturating_sub(sizes[1]);
+    assert!(grown < 4 * 1024, "{grown} KiB more after each round: {sizes:?}");
+    assert!(sizes[9] < sizes[0] + 50 * 1024, "{sizes:?}");
+    caller.get_as("/v1/me", &access).await.is(200);
 }

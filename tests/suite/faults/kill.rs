@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::history::{Account, Dice, administer};
 use crate::support::process::{Caller, Launch, Process};
-use crate::support::require::variable;
+use crate::support::require::number;
 use crate::support::server::PASSWORD;
 
 /// How many clients work at the same time.
@@ -21,10 +21,6 @@ fn administered() -> Launch {
     Launch::new()
         .with("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root")
         .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)
-}
-
-fn number(name: &str) -> Option<u64> {
-    variable(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
 async fn is_sound(launch: &Launch) {
@@ -166,4 +162,44 @@ async fn reuse_is_detected_across_kill_9() {
     let audit = caller.get_as("/v1/admin/audit?limit=200", &admin).await.is(200).json();
     let detected = |event: &&serde_json::Value| event["kind"] == "refresh.reuse_detected";
     assert_eq!(audit["data"].as_array().unwrap().iter().filter(detected).count(), 2);
+}
+
+/// A database put back from a copy is behind the tokens that were given out since: the session ends,
+/// whatever happens between the steps.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_copy_ends_what_was_refreshed_since() {
+    let launch = administered();
+    let mut server = launch.start().await;
+    let caller = server.caller();
+    let login = json!({"login": "root", "password": PASSWORD});
+    let tokens = caller.post("/v1/login", &login).await.is(200).string("refresh_token");
+    let (_, copied) = refresh(&caller, &tokens).await;
+    let idle = caller.post("/v1/login", &login).await.is(200).string("refresh_token");
+    server.signal(rustix::process::Signal::TERM);
+    assert_eq!(server.ended().await, Some(0));
+    let copy = launch.dir.path().join("copy.db");
+    std::fs::copy(launch.database(), &copy).unwrap();
+
+    let mut server = launch.start().await;
+    let (_, since) = refresh(&server.caller(), &copied).await;
+    let (_, ahead) = refresh(&server.caller(), &since).await;
+    server.kill();
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{ending}", launch.database().display()));
+    }
+    std::fs::copy(&copy, launch.database()).unwrap();
+
+    let server = launch.start().await;
+    let refused = (401, "refresh_token_invalid".to_owned());
+    assert_eq!(refresh(&server.caller(), &ahead).await, refused);
+    let (_server, caller) = killed_and_started(&launch, server).await;
+    for token in [&tokens, &copied, &since, &ahead] {
+        assert_eq!(refresh(&caller, token).await.0, 401);
+    }
+    // What was not refreshed since knows nothing of it.
+    assert_eq!(refresh(&caller, &idle).await.0, 200);
+    let admin = administer(&caller, "root").await;
+    let audit = caller.get_as("/v1/admin/audit?limit=200", &admin).await.is(200).json();
+    let detected = |event: &&serde_json::Value| event["kind"] == "refresh.rollback_detected";
+    assert_eq!(audit["data"].as_array().unwrap().iter().filter(detected).count(), 1);
 }

@@ -30,7 +30,9 @@ async fn keep_refreshing(server: &Server, mut token: String, times: usize) -> (S
 /// Every connection is cut at once, several times, under load.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_cost_no_session() {
-    let Some(cluster) = Cluster::private().await else { return };
+    let Some(cluster) = Cluster::private().await else {
+        return require::missing("postgres", "connections that are cut");
+    };
     let url = cluster.fresh_database().await;
     let server = Options::on(Backend::Postgres).on_database(&url).start().await;
     server.register("ada").await;
@@ -95,4 +97,50 @@ async fn a_stopped_database_is_a_503_and_comes_back_by_itself() {
     server.refresh(&live).await.is(200);
     server.refresh(&ended.refresh).await.is_problem(401, "refresh_token_invalid");
     Tokens::of(&server.try_login("ada", PASSWORD).await);
+}
+
+/// The server is there and says nothing, in the middle of whatever it was doing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_database_is_a_503_in_time_and_thaws_by_itself() {
+    let Some(cluster) = Cluster::private().await else {
+        return require::missing("postgres", "a database that freezes");
+    };
+    let url = cluster.fresh_database().await;
+    let server = Options::on(Backend::Postgres).on_database(&url).start().await;
+    server.register("ada").await;
+    let mut tokens = Vec::new();
+    for _ in 0..SESSIONS {
+        tokens.push(server.login("ada").await.refresh);
+    }
+    let access = server.login("ada").await.access;
+    for round in 0..3 {
+        // Frozen while transactions are under way, not only between them.
+        let load = join_all(tokens.drain(..).map(|token| keep_refreshing(&server, token, 5)));
+        let (load, ()) = tokio::join!(load, async {
+            let frozen = cluster.freeze().await;
+            let began = Instant::now();
+            let (one, two) =
+                tokio::join!(server.try_login("ada", PASSWORD), server.get_as("/v1/me", &access));
+            for answer in [one, two] {
+                answer.is_problem(503, "unavailable");
+                assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
+            }
+            assert!(began.elapsed() < TOLD_WITHIN, "{round}: {:?}", began.elapsed());
+            for path in ["/.well-known/jwks.json", "/.well-known/openid-configuration", "/health"] {
+                server.get(path).await.is(200);
+            }
+            drop(frozen);
+        });
+        assert!(load.iter().any(|(_, refused)| *refused > 0), "{round}: nobody noticed");
+        until("logging in works again", async || {
+            let answer = server.try_login("ada", PASSWORD).await;
+            assert!([200, 503].contains(&answer.status), "{}", answer.text);
+            answer.status == 200
+        })
+        .await;
+        tokens = load.into_iter().map(|(token, _)| token).collect();
+    }
+    for answer in join_all(tokens.iter().map(|token| server.refresh(token))).await {
+        answer.is(200);
+    }
 }

@@ -27,6 +27,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
+use rustix::process::{Pid, Signal};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -339,6 +340,17 @@ impl PrivateCluster {
         blocking(move || hold(&keeper).order("stop")).await.expect("stopping PostgreSQL");
     }
 
+    /// Freezes the server and every process of it (SIGSTOP): connections stay, nobody answers. What
+    /// it returns thaws it when dropped.
+    ///
+    /// # Panics
+    ///
+    /// When the server is stopped.
+    pub async fn freeze(&self) -> Frozen {
+        let keeper = Arc::clone(&self.keeper);
+        blocking(move || Frozen::of(hold(&keeper).postmaster())).await
+    }
+
     /// Starts the stopped server again, on the same port, and returns when it takes connections.
     ///
     /// # Panics
@@ -354,6 +366,45 @@ impl PrivateCluster {
         .await
         .expect("starting PostgreSQL again");
     }
+}
+
+/// A server that holds still until this is dropped.
+pub struct Frozen(Vec<Pid>);
+
+impl Frozen {
+    fn of(postmaster: Pid) -> Self {
+        // The parent first, so that it makes no more children while they are counted.
+        signal(postmaster, Signal::STOP);
+        let mut all = vec![postmaster];
+        let processes = fs::read_dir("/proc").expect("a list of processes");
+        for entry in processes.filter_map(Result::ok) {
+            let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            // After the name, which may hold anything: state and parent.
+            let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            let pid = pid.and_then(Pid::from_raw);
+            if parent.and_then(|text| text.parse().ok()) == Some(postmaster.as_raw_nonzero().get())
+                && let Some(pid) = pid
+            {
+                signal(pid, Signal::STOP);
+                all.push(pid);
+            }
+        }
+        Self(all)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            signal(*pid, Signal::CONT);
+        }
+    }
+}
+
+/// A process that has ended meanwhile needs no signal.
+fn signal(pid: Pid, signal: Signal) {
+    let _ = rustix::process::kill_process(pid, signal);
 }
 
 fn hold(keeper: &Mutex<Keeper>) -> MutexGuard<'_, Keeper> {
@@ -609,6 +660,14 @@ impl Keeper {
             .and_then(|()| self.answers.read_line(&mut answer))
             .map_err(|error| format!("the watching shell is gone: {error}"))?;
         if answer == "ok\n" { Ok(()) } else { Err(format!("{order} failed:\n{}", self.log())) }
+    }
+
+    /// The server's own process.
+    fn postmaster(&self) -> Pid {
+        let file = fs::read_to_string(self.root.join("data/postmaster.pid"));
+        let text = file.expect("the file of a running server");
+        let pid = text.lines().next().and_then(|line| line.parse().ok()).and_then(Pid::from_raw);
+        pid.expect("a process id in its first line")
     }
 
     /// The last lines the server wrote.

@@ -44,6 +44,15 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The same as a number.
+///
+/// # Panics
+///
+/// When it is none: a typo must not pass for the default.
+pub fn number(name: &str) -> Option<u64> {
+    variable(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
+}
+
 /// Whether `list`, as written in the switch, makes the absence of `what` a failure.
 fn demanded(list: &str, what: &str) -> bool {
     list.split(',').map(str::trim).any(|entry| entry == "all" || entry == what)
