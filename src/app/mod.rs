@@ -3,9 +3,11 @@
 //! Owns the only place where these are put together (`open`). Holds no rule and serves no request.
 
 mod addresses;
+mod connect;
 mod data_dir;
 mod keys;
 mod open;
+mod open_error;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -30,7 +32,9 @@ use crate::store::refresher::Refresher;
 use crate::store::{Db, apis, meta};
 
 pub use addresses::{AddressLimiter, network};
-pub use open::{Created, OpenError, Opened, Purpose, open};
+pub use connect::connect;
+pub use open::{Created, Opened, Purpose, open};
+pub use open_error::OpenError;
 
 /// How long any unit of work may take before its caller is told to come back. The work itself goes
 /// on: it is never cut off in the middle.

@@ -4,9 +4,8 @@
 //! completes: directory, lock, empty database, master key (synced before anything is sealed),
 //! schema, keys. Each refusal says what is wrong, what was found and what to type.
 
-use std::fmt;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 
@@ -19,13 +18,15 @@ use crate::crypto::password::{Cost, PasswordHasher};
 use crate::crypto::seal::SealKey;
 use crate::domain::session::Lifetimes;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::stop::{Fault, FaultKind};
+use crate::domain::stop::FaultKind;
 use crate::metrics::Metrics;
 use crate::store::refresher::Refresher;
 use crate::store::{Db, apis, meta, migrate};
 
+use super::connect::{connect, connect_or_create, unusable};
 use super::data_dir::{self, LockError};
 use super::keys::{self, FirstKeys, MasterKeyFit};
+use super::open_error::OpenError;
 use super::{AddressLimiter, App, Parts, by_identifier};
 
 /// What an [`App`] is opened for.
@@ -35,32 +36,6 @@ pub enum Purpose {
     Serve,
     /// To work beside a server on what is there: makes nothing.
     Administer,
-}
-
-/// Why it could not be opened.
-#[derive(Debug)]
-pub enum OpenError {
-    /// Something about settings, files or the database has to be changed first (exit code 78).
-    Configuration(String),
-    /// Somebody else is at work; try again (exit code 75).
-    TryAgain(String),
-    /// Anything else (exit code 1).
-    Failed(Fault),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Configuration(text) | Self::TryAgain(text) => f.write_str(text),
-            Self::Failed(fault) => fault.fmt(f),
-        }
-    }
-}
-
-impl From<Fault> for OpenError {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault)
-    }
 }
 
 /// What was made on the way.
@@ -99,9 +74,14 @@ pub async fn open(
     let mut created = Created::default();
     let now = clock.now();
     let lock = prepare_data_dir(&config, purpose, &mut created)?;
-    let (db, mut database_made) = connect(&config, purpose, &mut created).await?;
+    let (db, made) = match purpose {
+        Purpose::Serve => connect_or_create(&config).await?,
+        Purpose::Administer => (connect(&config).await?, false),
+    };
     let fresh = check_schema(&db, &config, purpose).await?;
-    database_made |= fresh;
+    if let (Database::Sqlite(path), true) = (&config.database, made || fresh) {
+        created.database = Some(path.clone());
+    }
 
     let master = master_key(&config, &db, purpose, fresh, &*entropy, &mut created).await?;
     let seal = SealKey::derive(&master)?;
@@ -118,9 +98,6 @@ pub async fn open(
         }
         MasterKeyFit::Fresh => return Err(never_served(&config)),
         MasterKeyFit::Wrong => return Err(wrong_master_key(&config)),
-    }
-    if !database_made {
-        created.database = None;
     }
 
     let app = assemble(config, db, clock, entropy, seal).await?;
@@ -164,60 +141,6 @@ fn prepare_data_dir(
             dir.display()
         ))),
     }
-}
-
-async fn connect(
-    config: &Config,
-    purpose: Purpose,
-    created: &mut Created,
-) -> Result<(Db, bool), OpenError> {
-    match &config.database {
-        Database::Postgres(url) => match Db::postgres(url.expose()).await {
-            Ok(db) => Ok((db, false)),
-            Err(fault) => Err(OpenError::Configuration(format!(
-                "the PostgreSQL database in SIGNET_DATABASE_URL cannot be used: {fault}.\n  Check \
-                 host, port, database name and password, and that the server is running."
-            ))),
-        },
-        Database::Sqlite(path) => {
-            let mut made = false;
-            if purpose == Purpose::Serve {
-                made = data_dir::create_database(path).map_err(|error| {
-                    OpenError::Configuration(format!(
-                        "the database {} cannot be made: {error}.\n  Check the directory, or name \
-                         another file in SIGNET_DATABASE_URL.",
-                        path.display()
-                    ))
-                })?;
-                if made {
-                    created.database = Some(path.clone());
-                }
-            } else if !path.exists() {
-                return Err(OpenError::Configuration(format!(
-                    "there is no database at {}.\n  Only `signet serve` and `signet dev` make one. \
-                     Run this where the server runs, or set SIGNET_DATA_DIR to its data directory.",
-                    path.display()
-                )));
-            }
-            let db = Db::sqlite(path, false).await.map_err(|fault| unusable(path, &fault))?;
-            Ok((db, made))
-        }
-    }
-}
-
-fn unusable(path: &Path, fault: &Fault) -> OpenError {
-    let text = fault.to_string();
-    if text.contains("locked") || text.contains("busy") {
-        return OpenError::TryAgain(format!(
-            "the database {} is locked by another process.\n  Try again when it is done.",
-            path.display()
-        ));
-    }
-    OpenError::Configuration(format!(
-        "the database {} cannot be opened: {text}.\n  If it is damaged, stop every signet and \
-         restore the newest backup.",
-        path.display()
-    ))
 }
 
 /// Compares schemas before anything is changed. True when the database is empty.
@@ -302,7 +225,10 @@ async fn master_key(
         return Ok(key);
     }
     let sealed = !fresh && keys::is_sealed(&mut db.reader().await?).await?;
-    if sealed || purpose == Purpose::Administer {
+    if !sealed && purpose == Purpose::Administer {
+        return Err(never_served(config));
+    }
+    if sealed {
         return Err(OpenError::Configuration(format!(
             "{} exists, but its master key {} is missing.\n  Signet will not make a new one: \
              nothing sealed in the database could be read again.\n  Restore the file from your \

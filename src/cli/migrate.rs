@@ -6,9 +6,9 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use crate::app;
 use crate::base::Timestamp;
-use crate::config::{Config, Database};
-use crate::domain::stop::FaultKind;
+use crate::config::Config;
 use crate::store::Db;
 use crate::store::migrate::{self, Step};
 
@@ -51,7 +51,7 @@ impl Row for Step {
 pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     let config = Config::load()?.config;
     work::runtime()?.block_on(async {
-        let db = connect(&config).await?;
+        let db = app::connect(&config).await?;
         let outcome = match command {
             Command::Status => status(&db, output).await,
             Command::Up => up(&db, output).await,
@@ -59,40 +59,6 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
         // As after every other command; see `work`.
         let _ = db.checkpoint(false).await;
         outcome
-    })
-}
-
-async fn connect(config: &Config) -> Result<Db, Failure> {
-    let unusable = |text: String| Failure::new(Exit::Configuration, text);
-    let path = match &config.database {
-        Database::Postgres(url) => {
-            return Db::postgres(url.expose()).await.map_err(|fault| {
-                unusable(format!(
-                    "the PostgreSQL database in SIGNET_DATABASE_URL cannot be used: {fault}.\n  \
-                     Check host, port, database name and password, and that the server is running."
-                ))
-            });
-        }
-        Database::Sqlite(path) => path,
-    };
-    let shown = path.display();
-    if !path.exists() {
-        return Err(unusable(format!(
-            "there is no database at {shown}.\n  Only `signet serve` and `signet dev` make one. \
-             Run this where the server runs, or set SIGNET_DATA_DIR to its data directory."
-        )));
-    }
-    Db::sqlite(path, false).await.map_err(|fault| {
-        let text = fault.to_string();
-        if fault.kind == FaultKind::Unavailable
-            && (text.contains("locked") || text.contains("busy"))
-        {
-            return fault.into();
-        }
-        unusable(format!(
-            "the database {shown} cannot be opened: {text}.\n  If it is damaged, stop every signet \
-             and restore the newest backup."
-        ))
     })
 }
 

@@ -1,0 +1,73 @@
+//! Reaching the database the settings name, and saying what is wrong when it cannot be reached.
+//!
+//! Owns the difference between a database that somebody else holds just now and one that has to be
+//! put right first. What is in it is `open`'s to judge.
+
+use std::path::Path;
+
+use crate::config::{Config, Database};
+use crate::domain::stop::Fault;
+use crate::store::Db;
+
+use super::data_dir;
+use super::open_error::OpenError;
+
+/// Connects to a database that is there.
+///
+/// # Errors
+/// When it is not, or cannot be used; the text says what was found and what to type.
+pub async fn connect(config: &Config) -> Result<Db, OpenError> {
+    let path = match &config.database {
+        Database::Postgres(url) => {
+            return Db::postgres(url.expose()).await.map_err(|fault| {
+                OpenError::Configuration(format!(
+                    "the PostgreSQL database in SIGNET_DATABASE_URL cannot be used: {fault}.\n  \
+                     Check host, port, database name and password, and that the server is running."
+                ))
+            });
+        }
+        Database::Sqlite(path) => path,
+    };
+    if !path.exists() {
+        return Err(OpenError::Configuration(format!(
+            "there is no database at {}.\n  Only `signet serve` and `signet dev` make one. Run \
+             this where the server runs, or set SIGNET_DATA_DIR to its data directory.",
+            path.display()
+        )));
+    }
+    Db::sqlite(path, false).await.map_err(|fault| unusable(path, &fault))
+}
+
+/// The same, making an empty SQLite file where there is none. True when it was made.
+///
+/// # Errors
+/// As [`connect`].
+pub(super) async fn connect_or_create(config: &Config) -> Result<(Db, bool), OpenError> {
+    let made = match &config.database {
+        Database::Postgres(_) => false,
+        Database::Sqlite(path) => data_dir::create_database(path).map_err(|error| {
+            OpenError::Configuration(format!(
+                "the database {} cannot be made: {error}.\n  Check the directory, or name another \
+                 file in SIGNET_DATABASE_URL.",
+                path.display()
+            ))
+        })?,
+    };
+    Ok((connect(config).await?, made))
+}
+
+/// Why a SQLite file cannot be used.
+pub(super) fn unusable(path: &Path, fault: &Fault) -> OpenError {
+    let text = fault.to_string();
+    if text.contains("locked") || text.contains("busy") {
+        return OpenError::TryAgain(format!(
+            "the database {} is locked by another process.\n  Try again when it is done.",
+            path.display()
+        ));
+    }
+    OpenError::Configuration(format!(
+        "the database {} cannot be opened: {text}.\n  If it is damaged, stop every signet and \
+         restore the newest backup.",
+        path.display()
+    ))
+}
