@@ -8,6 +8,7 @@ mod data_dir;
 mod keys;
 mod open;
 mod open_error;
+mod turns;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -35,6 +36,7 @@ pub use addresses::{AddressLimiter, network};
 pub use connect::connect;
 pub use open::{Created, Opened, Purpose, open};
 pub use open_error::OpenError;
+pub use turns::{Turns, Undecided};
 
 /// How long any unit of work may take before its caller is told to come back. The work itself goes
 /// on: it is never cut off in the middle.
@@ -62,6 +64,8 @@ pub struct Parts {
     pub refresher: Refresher,
     /// Limits by address, in memory.
     pub addresses: AddressLimiter,
+    /// Tries at accounts under way in this process.
+    pub turns: Turns,
     /// Counters for the operator.
     pub metrics: Metrics,
     /// How long things live.

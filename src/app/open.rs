@@ -27,7 +27,7 @@ use super::connect::{connect, connect_or_create, unusable};
 use super::data_dir::{self, LockError};
 use super::keys::{self, FirstKeys, MasterKeyFit};
 use super::open_error::OpenError;
-use super::{AddressLimiter, App, Parts, by_identifier};
+use super::{AddressLimiter, App, Parts, Turns, by_identifier};
 
 /// What an [`App`] is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -309,6 +309,7 @@ async fn assemble(
         seal,
         refresher,
         addresses: AddressLimiter::default(),
+        turns: Turns::default(),
         metrics: Metrics::default(),
         lifetimes,
         keyring: ArcSwap::from_pointee(keyring),

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use crate::app::{App, network};
+use crate::app::{App, Undecided, network};
 use crate::base::{Span, Timestamp};
 use crate::domain::limit::{
     ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, ADDRESS_FAILURES, KNOWN_NETWORK, Limit,
@@ -25,6 +25,8 @@ pub struct Counted {
     known: Vec<u8>,
     is_known: bool,
     active: bool,
+    /// Lets the next one that waits for this account go on when this try is decided.
+    _undecided: Option<Undecided>,
 }
 
 /// The refusal of somebody who tried too often.
@@ -52,6 +54,7 @@ pub async fn count(
         known: pseudonyms.of("login/known", &[key, net]),
         is_known: false,
         active: app.config.rate_limits,
+        _undecided: None,
     };
     if !counted.active {
         return Ok(counted);
@@ -72,7 +75,55 @@ pub async fn count(
     }
 }
 
+/// Counts the try at its account. Where that is used up by tries this process is still looking at,
+/// it waits for them as long as a hash may wait: thirty log-ins of one account at the same moment
+/// are no attack if all of them are right.
 async fn count_account(app: &App, mut counted: Counted, now: Timestamp) -> Result<Counted, Stop> {
+    let patience = app.config.hash_max_wait.std();
+    match tokio::time::timeout(patience, count_in_turn(app, &counted, now)).await {
+        Ok(Ok((known, undecided))) => {
+            counted.is_known = known;
+            counted._undecided = Some(undecided);
+            Ok(counted)
+        }
+        Ok(Err(Uncounted::Full(wait))) => Err(too_many(app, wait, "login_account").into()),
+        Ok(Err(Uncounted::Failed(fault))) => Err(fault.into()),
+        Err(_) => Err(too_many(app, Span::from_secs(1), "login_account").into()),
+    }
+}
+
+async fn count_in_turn(
+    app: &App,
+    counted: &Counted,
+    now: Timestamp,
+) -> Result<(bool, Undecided), Uncounted> {
+    let turn = app.turns.take(&counted.from_network).await;
+    loop {
+        // Asked before counting: what is decided in between is no reason to wait.
+        let may_change = turn.may_change();
+        match try_to_count(app, counted, now).await {
+            Ok(known) => return Ok((known, turn.counted())),
+            Err(Uncounted::Full(_)) if may_change => turn.one_decided().await,
+            Err(uncounted) => return Err(uncounted),
+        }
+    }
+}
+
+/// Why a try could not be counted.
+enum Uncounted {
+    /// The limit is used up for so long.
+    Full(Span),
+    Failed(Fault),
+}
+
+impl From<Fault> for Uncounted {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+/// Counts once; whether the network is known to the account.
+async fn try_to_count(app: &App, counted: &Counted, now: Timestamp) -> Result<bool, Uncounted> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let known = limits::is_known_network(&mut tx, &counted.known, now - KNOWN_NETWORK).await?;
@@ -82,28 +133,19 @@ async fn count_account(app: &App, mut counted: Counted, now: Timestamp) -> Resul
         }
         for (pseudonym, limit) in tries {
             if let Err(ends_at) = limits::count_try(&mut tx, pseudonym, limit, now).await? {
-                return Ok::<_, Fault>(Err(ends_at - now));
+                return Err(Uncounted::Full(ends_at - now));
             }
         }
-        Ok(Ok(known))
+        Ok(known)
     }
     .await;
-    match outcome {
-        Ok(Ok(known)) => {
-            tx.commit().await?;
-            counted.is_known = known;
-            Ok(counted)
-        }
-        // Over the limit: nothing is written, so that a flood of refused tries costs no disk.
-        Ok(Err(wait)) => {
-            tx.rollback().await;
-            Err(too_many(app, wait, "login_account").into())
-        }
-        Err(fault) => {
-            tx.rollback().await;
-            Err(fault.into())
-        }
+    if outcome.is_ok() {
+        tx.commit().await?;
+    } else {
+        // Over the limit nothing is written, so that a flood of refused tries costs no disk.
+        tx.rollback().await;
     }
+    outcome
 }
 
 impl Counted {

@@ -99,3 +99,21 @@ async fn the_right_password_costs_nothing() {
         server.try_login("alice", PASSWORD).await.is(200);
     }
 }
+
+/// More at once than may fail in a quarter of an hour, and none of them fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_right_passwords_at_the_same_moment_are_no_attack() {
+    on_both("a rush", async |backend| {
+        let server = limited(backend, "").await;
+        server.register("alice").await;
+        for _ in 0..3 {
+            for answer in join_all((0..50).map(|_| server.try_login("alice", PASSWORD))).await {
+                answer.is(200);
+            }
+        }
+        // The rush does not open a gate for those who guess.
+        let all = join_all((0..50).map(|_| server.try_login("alice", "wrong password"))).await;
+        assert_eq!(all.iter().filter(|answer| answer.status == 401).count(), 20);
+    })
+    .await;
+}

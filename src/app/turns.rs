@@ -1,0 +1,122 @@
+//! Tries at one account in this process: counted one after the other, decided in parallel.
+//!
+//! Owns who waits for whom. A try that finds its account's limit used up can wait while there are
+//! tries which are not decided yet: a right password gives its count back. Counts nothing itself;
+//! the database does.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, OwnedMutexGuard};
+
+type Accounts = HashMap<Vec<u8>, Arc<Account>>;
+
+/// The accounts that somebody is trying to log in to, by the pseudonym tries are counted under.
+#[derive(Clone, Default)]
+pub struct Turns(Arc<Mutex<Accounts>>);
+
+#[derive(Default)]
+struct Account {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    undecided: AtomicUsize,
+    decided: Notify,
+}
+
+/// A place at an account; given up when dropped.
+struct Place {
+    turns: Turns,
+    name: Vec<u8>,
+    account: Arc<Account>,
+}
+
+/// The turn to be counted at an account. Those who come later wait until it is dropped or counted.
+pub struct Turn {
+    held: OwnedMutexGuard<()>,
+    place: Place,
+}
+
+/// A try that was counted and is not decided yet; decided when dropped.
+pub struct Undecided(Place);
+
+impl Turns {
+    /// Waits for the turn to be counted at the account named `name`.
+    pub async fn take(&self, name: &[u8]) -> Turn {
+        let account = Arc::clone(self.accounts().entry(name.to_owned()).or_default());
+        let place = Place { turns: self.clone(), name: name.to_owned(), account };
+        Turn { held: Arc::clone(&place.account.turn).lock_owned().await, place }
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn {
+    /// Whether a try that was counted before is not decided yet: it may still be given back.
+    #[must_use]
+    pub fn may_change(&self) -> bool {
+        self.place.account.undecided.load(Ordering::Acquire) > 0
+    }
+
+    /// Completes when one of those has been decided since this was last asked.
+    pub async fn one_decided(&self) {
+        self.place.account.decided.notified().await;
+    }
+
+    /// The try was counted: the next one's turn.
+    #[must_use]
+    pub fn counted(self) -> Undecided {
+        self.place.account.undecided.fetch_add(1, Ordering::AcqRel);
+        drop(self.held);
+        Undecided(self.place)
+    }
+}
+
+impl Drop for Undecided {
+    fn drop(&mut self) {
+        self.0.account.undecided.fetch_sub(1, Ordering::AcqRel);
+        // Kept for whoever has the turn and is not waiting yet.
+        self.0.account.decided.notify_one();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut accounts = self.turns.accounts();
+        // This one's and the map's: nobody else is here, and nobody can come while it is locked.
+        if Arc::strong_count(&self.account) == 2 {
+            accounts.remove(&self.name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_has_the_turn_waits_for_what_is_undecided() {
+        let turns = Turns::default();
+        let first = turns.take(b"ada").await.counted();
+        let second = turns.take(b"ada").await.counted();
+        let turn = turns.take(b"ada").await;
+        let behind = tokio::spawn({
+            let turns = turns.clone();
+            async move { drop(turns.take(b"ada").await) }
+        });
+        // Another account is another queue.
+        assert!(!turns.take(b"bob").await.may_change());
+        assert!(turn.may_change());
+        drop(first);
+        turn.one_decided().await;
+        assert!(turn.may_change());
+        drop(second);
+        turn.one_decided().await;
+        assert!(!turn.may_change());
+        assert!(!behind.is_finished());
+        drop(turn);
+        behind.await.unwrap();
+        assert!(turns.accounts().is_empty());
+    }
+}
