@@ -1,6 +1,7 @@
 //! Registered APIs.
 
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::base::Timestamp;
 use crate::domain::api::Api;
@@ -76,9 +77,10 @@ pub async fn delete(tx: &mut Tx, name: &str) -> Result<Option<String>, Fault> {
     Ok(row.map(|(identifier,)| identifier))
 }
 
-/// The row id a text spells; identifiers are absolute URIs and never look like one.
+/// The row id a text spells with hyphens and nothing else. Identifiers are absolute URIs and never
+/// look like that; `urn:uuid:…` is one of them, and a UUID to whoever reads more generously.
 fn row_id(text: &str) -> Uuid {
-    text.parse().unwrap_or(Uuid::nil())
+    text.parse().map_or(Uuid::nil(), Hyphenated::into_uuid)
 }
 
 /// The API with this identifier or this row id.
