@@ -3,13 +3,17 @@
 //! Owns the two folders under `migrations/`. Both hold files of the same names.
 
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{PgPool, SqlitePool};
 
 use crate::domain::stop::Fault;
 
 use super::db::{Db, Pools};
+use super::fault::failed;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+const DOING: &str = "migrating the schema";
 
 /// How the database's schema compares with the one this binary knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,13 +65,40 @@ pub async fn steps(db: &Db) -> Result<Vec<Step>, Fault> {
 /// Applies what is missing. Two processes may ask at once; one waits for the other.
 ///
 /// # Errors
-/// When an applied migration differs from the one known, or a statement fails.
+/// When an applied migration differs from the one known, or a statement fails; unavailable when
+/// the other takes too long.
 pub async fn up(db: &Db) -> Result<(), Fault> {
     match db.pools() {
-        Pools::Sqlite(pool) => SQLITE.run(pool).await,
-        Pools::Postgres(pool) => POSTGRES.run(pool).await,
+        Pools::Sqlite(pool) => up_sqlite(pool).await,
+        Pools::Postgres(pool) => up_postgres(pool).await,
     }
-    .map_err(|error: MigrateError| Fault::internal("migrating the schema").because(error))
+}
+
+/// The migrator locks nothing on SQLite: two would both find the same step missing. The write lock
+/// is taken before anybody looks, and every step is a savepoint inside. (`run_direct`, here and
+/// below, because the future of `run` on a borrowed connection cannot change threads.)
+async fn up_sqlite(pool: &SqlitePool) -> Result<(), Fault> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed(DOING))?;
+    SQLITE.run_direct(None, &mut *tx, false).await.map_err(stopped)?;
+    tx.commit().await.map_err(failed(DOING))
+}
+
+/// The migrator's lock belongs to the connection, and a step that fails leaves it taken: back in
+/// the pool, the connection would keep everybody out.
+async fn up_postgres(pool: &PgPool) -> Result<(), Fault> {
+    let mut conn = pool.acquire().await.map_err(failed(DOING))?;
+    let outcome = POSTGRES.run_direct(None, &mut *conn, false).await.map_err(stopped);
+    if let Err(error) = conn.close().await {
+        tracing::debug!(%error, "closing the connection that migrated");
+    }
+    outcome
+}
+
+fn stopped(error: MigrateError) -> Fault {
+    match error {
+        MigrateError::Execute(error) => failed(DOING)(error),
+        error => Fault::internal(DOING).because(error),
+    }
 }
 
 async fn applied(db: &Db) -> Result<Vec<i64>, Fault> {
