@@ -12,6 +12,7 @@ mod support;
 mod architecture;
 mod batch;
 mod cli;
+mod conformance;
 mod faults;
 mod first_run;
 mod hostile;

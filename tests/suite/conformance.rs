@@ -1,0 +1,198 @@
+//! The store's contract: every function called by itself, on both databases, and held to what its
+//! documentation promises.
+//!
+//! Use cases ask the store for what they need today. This asks for the rest as well: the guard that
+//! does not hold, the last page, the largest number, so that a statement which means one thing on
+//! SQLite and another on PostgreSQL is found here, with its name.
+
+mod apis;
+mod audit;
+mod complete;
+mod db;
+mod housekeeping;
+mod keys;
+mod limits;
+mod meta_and_setup;
+mod migrate;
+mod rotation;
+mod sessions;
+mod users;
+
+use signet::base::id::{SessionId, UserId};
+use signet::base::{Span, Timestamp};
+use signet::crypto::random::SystemEntropy;
+use signet::domain::device::Device;
+use signet::domain::login::Login;
+use signet::domain::page::{Page, PageRequest};
+use signet::domain::scope::Scopes;
+use signet::domain::session::{Chain, Session};
+use signet::domain::stop::Fault;
+use signet::domain::user::Role;
+use signet::store::db::Reader;
+use signet::store::{Db, Tx, migrate as schema, sessions as store_sessions, users as store_users};
+use tempfile::TempDir;
+
+use crate::support::{postgres, require};
+
+/// When every test begins.
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// A PostgreSQL database with the schema; migrating each one anew would be most of the running time.
+const TEMPLATE: &str = "conformance";
+
+/// Where a database is, so that a test can come to it more than once.
+enum Place {
+    Sqlite(TempDir),
+    Postgres(String),
+}
+
+impl Place {
+    async fn connect(&self) -> Db {
+        match self {
+            Self::Sqlite(dir) => Db::sqlite(&dir.path().join("store.db"), true).await.unwrap(),
+            Self::Postgres(url) => Db::postgres(url).await.unwrap(),
+        }
+    }
+}
+
+/// Runs `test` once on an empty database of each kind. Where there is no PostgreSQL it says so
+/// loudly.
+async fn on_both_places(name: &str, test: impl AsyncFn(&Place)) {
+    test(&Place::Sqlite(tempfile::tempdir().unwrap())).await;
+    match postgres::fresh_database().await {
+        Some(url) => test(&Place::Postgres(url)).await,
+        None => require::missing("postgres", name),
+    }
+}
+
+/// The same on databases that have the schema.
+async fn on_both_stores(name: &str, test: impl AsyncFn(Db)) {
+    let sqlite = Place::Sqlite(tempfile::tempdir().unwrap());
+    let db = sqlite.connect().await;
+    schema::up(&db).await.unwrap();
+    with(db, &test).await;
+    postgres::template_database(TEMPLATE, async |url| {
+        let db = Db::postgres(&url).await.unwrap();
+        schema::up(&db).await.unwrap();
+        db.close().await;
+    })
+    .await;
+    match postgres::database_from_template(TEMPLATE).await {
+        Some(url) => with(Db::postgres(&url).await.unwrap(), &test).await,
+        None => require::missing("postgres", name),
+    }
+}
+
+async fn with(db: Db, test: &impl AsyncFn(Db)) {
+    test(db.clone()).await;
+    db.close().await;
+}
+
+/// One unit of work, committed.
+async fn commit<T>(db: &Db, work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>) -> T {
+    let mut tx = db.begin().await.unwrap();
+    let value = work(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    value
+}
+
+async fn reader(db: &Db) -> Reader {
+    db.reader().await.unwrap()
+}
+
+/// A number that a statement of the test's own counts.
+macro_rules! count {
+    ($db:expr, $sql:literal $(, $arg:expr)*) => {{
+        let mut link = crate::conformance::reader($db).await;
+        let row = signet::fetch_optional!(&mut link, (i64,), $sql $(, $arg)*);
+        row.unwrap().unwrap().0
+    }};
+}
+use count;
+
+fn after(secs: i64) -> Timestamp {
+    NOW + Span::from_secs(secs)
+}
+
+fn login(text: &str) -> Login {
+    Login::parse(text).unwrap()
+}
+
+fn scopes(text: &str) -> Scopes {
+    Scopes::parse(text).unwrap()
+}
+
+/// Ids of one millisecond are in no order; those of different seconds are.
+fn user_id(secs: i64) -> UserId {
+    UserId::new(after(secs), &SystemEntropy)
+}
+
+fn session_id(secs: i64) -> SessionId {
+    SessionId::new(after(secs), &SystemEntropy)
+}
+
+/// A user of whom only the login matters.
+async fn user(db: &Db, name: &str) -> UserId {
+    let (id, login) = (user_id(0), login(name));
+    let new = store_users::NewUser {
+        id,
+        login: &login,
+        name: None,
+        role: Role::User,
+        password_hash: Some("hash"),
+    };
+    assert!(commit(db, async |tx| store_users::insert(tx, &new, NOW).await).await);
+    id
+}
+
+/// A session that lives for an hour, as a log-in would open it.
+fn session(user: UserId) -> Session {
+    Session {
+        id: session_id(0),
+        user_id: user,
+        client_id: "signet".to_owned(),
+        audience: None,
+        scopes: Scopes::default(),
+        chain: Chain::opened(NOW),
+        created_at: NOW,
+        idle_expires_at: after(3_600),
+        expires_at: after(3_600),
+        revoked: None,
+        user_epoch: 0,
+    }
+}
+
+/// Opens `session` and gives it back.
+async fn opened(db: &Db, session: Session) -> Session {
+    let device = Device::default();
+    let open = commit(db, async |tx| store_sessions::open(tx, &session, &device).await).await;
+    assert!(open, "the epoch is the user's");
+    session
+}
+
+/// What is stored of a session.
+async fn stored(db: &Db, id: SessionId) -> Session {
+    store_sessions::with_user(&mut reader(db).await, id).await.unwrap().unwrap().0
+}
+
+/// All rows of a list, read two at a time; asserts that only the last page has no successor.
+async fn walk<T>(mut page: impl AsyncFnMut(PageRequest) -> Result<Page<T>, Fault>) -> Vec<T> {
+    let mut rows = Vec::new();
+    let mut request = PageRequest { after: None, limit: 2 };
+    loop {
+        let part = page(request).await.unwrap();
+        assert!(part.data.len() <= 2);
+        let Some(cursor) = part.next else {
+            rows.extend(part.data);
+            return rows;
+        };
+        assert_eq!(part.data.len(), 2, "only the last page is short");
+        rows.extend(part.data);
+        request.after = Some(PageRequest::cursor(&cursor).unwrap());
+    }
+}
+
+/// Whether `fault` is a mistake of ours rather than a state of the world.
+fn is_internal(fault: &Fault) -> bool {
+    fault.kind == signet::domain::stop::FaultKind::Internal
+}

@@ -1,0 +1,159 @@
+//! APIs: found by either of their names, and only by their own.
+
+use signet::base::Timestamp;
+use signet::domain::api::Api;
+use signet::domain::page::PageRequest;
+use signet::execute;
+use signet::store::{Db, apis, meta};
+use uuid::Uuid;
+
+use super::{NOW, after, commit, is_internal, on_both_stores, reader, scopes, user_id, walk};
+
+/// A row's id that sorts by `secs`.
+fn row_id(secs: i64) -> Uuid {
+    user_id(secs).uuid()
+}
+
+fn api(identifier: &str, offered: &str) -> Api {
+    Api::new(identifier, scopes(offered)).unwrap()
+}
+
+async fn insert(db: &Db, id: Uuid, api: &Api, at: Timestamp) -> bool {
+    commit(db, async |tx| apis::insert(tx, id, api, at).await).await
+}
+
+async fn delete(db: &Db, name: &str) -> Option<String> {
+    commit(db, async |tx| apis::delete(tx, name).await).await
+}
+
+async fn version(db: &Db) -> i64 {
+    meta::cache_version(&mut reader(db).await).await.unwrap()
+}
+
+/// The identifiers of every API.
+async fn all(db: &Db) -> Vec<String> {
+    let all = apis::all(&mut reader(db).await).await.unwrap();
+    all.into_iter().map(|api| api.identifier).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_is_found_by_identifier_and_by_row_id() {
+    on_both_stores("apis: round trip", async |db| {
+        let many: Vec<String> = (0..64).map(|n| format!("{n:0>128}")).collect();
+        let long = api(&format!("https://api.example/{:0>236}", 1), &many.join(" "));
+        let bare = api("urn:orders", "");
+        for (secs, api) in [(1, long), (2, bare)] {
+            let id = row_id(secs);
+            assert!(insert(&db, id, &api, after(secs)).await);
+            for name in [api.identifier.clone(), id.to_string()] {
+                let found = apis::find(&mut reader(&db).await, &name).await.unwrap().unwrap();
+                assert_eq!((found.id, &found.api, found.created_at), (id, &api, after(secs)));
+            }
+        }
+        for name in ["", "urn:order", "URN:ORDERS", &row_id(0).to_string()] {
+            assert!(apis::find(&mut reader(&db).await, name).await.unwrap().is_none(), "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_identifier_keeps_its_first_api() {
+    on_both_stores("apis: taken", async |db| {
+        let id = row_id(0);
+        assert!(insert(&db, id, &api("urn:a", "read"), NOW).await);
+        assert!(!insert(&db, row_id(1), &api("urn:a", "write"), after(1)).await);
+        // Byte for byte: another case is another API.
+        assert!(insert(&db, row_id(2), &api("urn:A", ""), NOW).await);
+        let found = apis::find(&mut reader(&db).await, "urn:a").await.unwrap().unwrap();
+        assert_eq!((found.id, found.api, found.created_at), (id, api("urn:a", "read"), NOW));
+        assert_eq!(all(&db).await, ["urn:a", "urn:A"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_takes_either_name_and_says_the_identifier() {
+    on_both_stores("apis: delete", async |db| {
+        for (secs, identifier) in [(1, "urn:a"), (2, "urn:b"), (3, "urn:c")] {
+            assert!(insert(&db, row_id(secs), &api(identifier, ""), NOW).await);
+        }
+        let second = apis::find(&mut reader(&db).await, "urn:b").await.unwrap().unwrap();
+        assert_eq!(delete(&db, "urn:a").await.as_deref(), Some("urn:a"));
+        assert_eq!(delete(&db, &second.id.to_string()).await.as_deref(), Some("urn:b"));
+        assert_eq!(delete(&db, "urn:a").await, None);
+        assert_eq!(delete(&db, &second.id.to_string()).await, None);
+        assert_eq!(all(&db).await, ["urn:c"]);
+    })
+    .await;
+}
+
+/// `urn:uuid:…` is an absolute URI, so an identifier can spell the row id of another API.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identifier_that_spells_a_row_id_names_its_own_api_only() {
+    on_both_stores("apis: identifiers like ids", async |db| {
+        let id = row_id(0);
+        assert!(insert(&db, id, &api("urn:a", ""), NOW).await);
+        let urn = format!("urn:uuid:{id}");
+        assert!(apis::find(&mut reader(&db).await, &urn).await.unwrap().is_none());
+        assert_eq!(delete(&db, &urn).await, None);
+        assert!(insert(&db, row_id(1), &api(&urn, ""), NOW).await);
+        let found = apis::find(&mut reader(&db).await, &urn).await.unwrap().unwrap();
+        assert_eq!(found.api.identifier, urn);
+        assert_eq!(delete(&db, &urn).await, Some(urn));
+        assert_eq!(all(&db).await, ["urn:a"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cache_version_rises_with_every_change() {
+    on_both_stores("apis: cache version", async |db| {
+        let before = version(&db).await;
+        assert!(insert(&db, row_id(0), &api("urn:a", ""), NOW).await);
+        assert_eq!(version(&db).await, before + 1);
+        assert!(delete(&db, "urn:b").await.is_none());
+        assert_eq!(version(&db).await, before + 1, "nothing was deleted");
+        assert!(delete(&db, "urn:a").await.is_some());
+        assert_eq!(version(&db).await, before + 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apis_are_paged_oldest_first() {
+    on_both_stores("apis: pages", async |db| {
+        let page = async |request| apis::page(&mut reader(&db).await, request).await;
+        assert!(walk(page).await.is_empty());
+        assert!(all(&db).await.is_empty());
+        for secs in [3, 1, 4, 0, 2] {
+            let api = api(&format!("urn:{secs}"), "read write");
+            assert!(insert(&db, row_id(secs), &api, after(secs)).await);
+        }
+        let expected = ["urn:0", "urn:1", "urn:2", "urn:3", "urn:4"];
+        let walked = walk(page).await;
+        let walked: Vec<&str> = walked.iter().map(|stored| &*stored.api.identifier).collect();
+        assert_eq!(walked, expected);
+        assert_eq!(all(&db).await, expected);
+        let exact = page(PageRequest { after: None, limit: 5 }).await.unwrap();
+        assert_eq!((exact.data.len(), exact.next), (5, None));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scopes_that_cannot_be_read_are_a_fault() {
+    on_both_stores("apis: broken scopes", async |db| {
+        assert!(insert(&db, row_id(0), &api("urn:a", ""), NOW).await);
+        let update = async |tx: &mut _| {
+            execute!(tx, "UPDATE apis SET scopes = 'a\"b' WHERE identifier = $1", "urn:a")
+        };
+        assert_eq!(commit(&db, update).await, 1);
+        let link = &mut reader(&db).await;
+        assert!(apis::find(link, "urn:a").await.is_err_and(|fault| is_internal(&fault)));
+        assert!(apis::all(link).await.is_err_and(|fault| is_internal(&fault)));
+        let page = apis::page(link, PageRequest::default()).await;
+        assert!(page.is_err_and(|fault| is_internal(&fault)));
+    })
+    .await;
+}

@@ -1,0 +1,138 @@
+//! The audit trail: whole, in order, and with its change or not at all.
+
+use signet::base::Timestamp;
+use signet::base::id::UserId;
+use signet::crypto::random::SystemEntropy;
+use signet::domain::audit::{Event, EventKind, Origin, Via};
+use signet::domain::page::PageRequest;
+use signet::store::Db;
+use signet::store::audit::{self, StoredEvent};
+
+use super::{NOW, after, commit, on_both_stores, reader, session_id, user_id, walk};
+
+async fn record(db: &Db, event: &Event, origin: &Origin, at: Timestamp) {
+    commit(db, async |tx| audit::record(tx, event, origin, at, &SystemEntropy).await).await;
+}
+
+async fn fold(db: &Db, event: &Event, at: Timestamp, fold: &[u8]) {
+    let origin = Origin::system();
+    commit(db, async |tx| audit::record_folded(tx, event, &origin, at, &SystemEntropy, fold).await)
+        .await;
+}
+
+/// The trail, newest first.
+async fn trail(db: &Db, user: Option<UserId>) -> Vec<StoredEvent> {
+    walk(async |request| audit::page(&mut reader(db).await, user, request).await).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_comes_back_with_all_it_says() {
+    on_both_stores("audit: round trip", async |db| {
+        let (actor, subject, session) = (user_id(0), user_id(0), session_id(0));
+        let detail = "длинный 🗒 ".repeat(1_000);
+        let event = Event::new(EventKind::UserUpdated)
+            .about(subject)
+            .in_session(session)
+            .detail(detail.clone());
+        let origin = Origin {
+            actor: Some(actor),
+            via: Via::Http,
+            address: Some("2001:db8::1".parse().unwrap()),
+            request_id: "запрос-1".to_owned(),
+        };
+        record(&db, &event, &origin, NOW).await;
+        let found = trail(&db, None).await.remove(0);
+        assert_eq!((found.at, &*found.kind, &*found.via), (NOW, "user.updated", "http"));
+        assert_eq!(
+            (found.actor_id, found.user_id, found.session_id),
+            (Some(actor), Some(subject), Some(session))
+        );
+        assert_eq!(found.address.as_deref(), Some("2001:db8::1"));
+        assert_eq!((&*found.request_id, found.detail), ("запрос-1", Some(detail)));
+        assert_eq!(found.times, 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_through_every_door_is_recorded_without_what_it_lacks() {
+    on_both_stores("audit: kinds", async |db| {
+        for (secs, kind) in (0..).zip(EventKind::ALL) {
+            for via in Via::ALL {
+                let origin = Origin { via: *via, ..Origin::system() };
+                record(&db, &Event::new(*kind), &origin, after(secs)).await;
+            }
+        }
+        let found = trail(&db, None).await;
+        assert_eq!(found.len(), EventKind::ALL.len() * Via::ALL.len(), "none folds unasked");
+        for (events, kind) in found.chunks(Via::ALL.len()).zip(EventKind::ALL.iter().rev()) {
+            let mut doors: Vec<&str> = events.iter().map(|event| &*event.via).collect();
+            doors.sort_unstable();
+            assert_eq!(doors, ["cli", "http", "system"]);
+            for event in events {
+                assert_eq!((&*event.kind, event.times), (kind.as_str(), 1));
+                assert_eq!((event.actor_id, event.user_id), (None, None));
+                assert_eq!((event.session_id, &event.address), (None, &None));
+                assert_eq!((&*event.request_id, &event.detail), ("", &None));
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_one_fold_are_one_row_that_counts_them() {
+    on_both_stores("audit: folds", async |db| {
+        let event = Event::new(EventKind::LoginFailed);
+        for secs in 0..3 {
+            fold(&db, &event, after(secs), b"ada").await;
+        }
+        fold(&db, &event, after(5), b"bob").await;
+        record(&db, &event, &Origin::system(), after(6)).await;
+        let found: Vec<_> = trail(&db, None).await.iter().map(|e| (e.at, e.times)).collect();
+        assert_eq!(found, [(after(6), 1), (after(5), 1), (NOW, 3)], "the first says when");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_goes_with_the_work_it_belongs_to() {
+    on_both_stores("audit: rollback", async |db| {
+        let (event, origin) = (Event::new(EventKind::UserCreated), Origin::cli());
+        let mut tx = db.begin().await.unwrap();
+        audit::record(&mut tx, &event, &origin, NOW, &SystemEntropy).await.unwrap();
+        audit::record_folded(&mut tx, &event, &origin, NOW, &SystemEntropy, b"x").await.unwrap();
+        let page = audit::page(&mut tx, None, PageRequest::default()).await.unwrap();
+        assert_eq!(page.data.len(), 2);
+        tx.rollback().await;
+        assert!(trail(&db, None).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trail_is_paged_newest_first_for_one_user_or_all() {
+    on_both_stores("audit: pages", async |db| {
+        let (ada, bob) = (user_id(0), user_id(0));
+        let (of, origin) = (|id| Event::new(EventKind::LoginSucceeded).about(id), Origin::system());
+        for (secs, whose) in [(3, ada), (1, ada), (4, bob), (0, bob), (2, ada)] {
+            record(&db, &of(whose), &origin, after(secs)).await;
+        }
+        let mut acted = Origin::cli();
+        acted.actor = Some(ada);
+        record(&db, &Event::new(EventKind::ApiCreated), &acted, after(5)).await;
+        for (whose, expected) in [
+            (None, vec![5, 4, 3, 2, 1, 0]),
+            (Some(ada), vec![3, 2, 1]),
+            (Some(bob), vec![4, 0]),
+            (Some(user_id(0)), vec![]),
+        ] {
+            let found: Vec<_> = trail(&db, whose).await.iter().map(|event| event.at).collect();
+            assert_eq!(found, expected.into_iter().map(after).collect::<Vec<_>>());
+        }
+        let exact = PageRequest { after: None, limit: 6 };
+        let page = audit::page(&mut reader(&db).await, None, exact).await.unwrap();
+        assert_eq!((page.data.len(), page.next), (6, None));
+    })
+    .await;
+}

@@ -1,0 +1,242 @@
+//! Units of work: kept whole or not at all, and refused when there is no room for them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use signet::domain::stop::{Code, Fault, FaultKind, Refusal, Stop};
+use signet::store::db::{self, Db, Link as _, Tx};
+use signet::store::fault::is_deadlock;
+use signet::store::{meta, migrate};
+use tokio::time::Instant;
+
+use super::{Place, commit, count, is_internal, on_both_places, on_both_stores, reader};
+
+/// Begins a unit of work that has stored `name`.
+async fn wrote(db: &Db, name: &str) -> Tx {
+    let mut tx = db.begin().await.unwrap();
+    assert!(meta::put_once(&mut tx, name, b"1").await.unwrap());
+    tx
+}
+
+async fn is_there(db: &Db, name: &str) -> bool {
+    meta::get(&mut reader(db).await, name).await.unwrap().is_some()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_is_seen_by_others_once_it_is_committed() {
+    on_both_stores("db: commit", async |db| {
+        let tx = wrote(&db, "kept").await;
+        assert!(!is_there(&db, "kept").await);
+        tx.commit().await.unwrap();
+        assert!(is_there(&db, "kept").await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_is_rolled_back_or_dropped_leaves_nothing() {
+    on_both_stores("db: rollback", async |db| {
+        wrote(&db, "back").await.rollback().await;
+        assert!(!is_there(&db, "back").await);
+        drop(wrote(&db, "dropped").await);
+        // Only with the connection free again is there anything to be seen.
+        assert!(commit(&db, async |tx| meta::put_once(tx, "dropped", b"2").await).await);
+        assert_eq!(count!(&db, "SELECT count(*) FROM meta"), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_commits_what_it_recorded_and_a_fault_rolls_back() {
+    on_both_stores("db: settle", async |db| {
+        let done = db::settle(wrote(&db, "done").await, Ok(7)).await;
+        assert!(matches!(done, Ok(7)));
+        assert!(is_there(&db, "done").await);
+
+        let refused = db::settle(wrote(&db, "refused").await, refused()).await;
+        assert!(matches!(refused, Err(Stop::Refused(refusal)) if refusal.code == Code::Conflict));
+        assert!(is_there(&db, "refused").await);
+
+        let failed = db::settle(wrote(&db, "failed").await, failed()).await;
+        assert!(matches!(failed, Err(Stop::Failed(fault)) if fault.doing == FAULT));
+        assert!(!is_there(&db, "failed").await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_is_whole_or_nothing_is_taken_back_by_a_refusal_too() {
+    on_both_stores("db: settle whole", async |db| {
+        let done = db::settle_whole(wrote(&db, "done").await, Ok(7)).await;
+        assert!(matches!(done, Ok(7)));
+        assert!(is_there(&db, "done").await);
+
+        let refused = db::settle_whole(wrote(&db, "refused").await, refused()).await;
+        assert!(matches!(refused, Err(Stop::Refused(refusal)) if refusal.code == Code::Conflict));
+        assert!(!is_there(&db, "refused").await);
+
+        let failed = db::settle_whole(wrote(&db, "failed").await, failed()).await;
+        assert!(matches!(failed, Err(Stop::Failed(fault)) if fault.doing == FAULT));
+        assert!(!is_there(&db, "failed").await);
+    })
+    .await;
+}
+
+const FAULT: &str = "a fault of the test";
+
+fn refused() -> Result<(), Stop> {
+    Err(Refusal::new(Code::Conflict, "").into())
+}
+
+fn failed() -> Result<(), Stop> {
+    Err(Fault::internal(FAULT).into())
+}
+
+#[tokio::test]
+async fn a_database_that_says_nothing_is_given_up_at_the_deadline() {
+    let at_once = Instant::now();
+    let silent = db::within::<()>(at_once, "asking", std::future::pending()).await.unwrap_err();
+    assert_eq!(silent.kind, FaultKind::Unavailable);
+    assert!(silent.to_string().ends_with(": asking"), "{silent}");
+    let later = at_once + db::WRITE_WAIT;
+    let answer = async |outcome| db::within(later, "asking", async { outcome }).await;
+    assert!(matches!(answer(Ok(7)).await, Ok(7)));
+    let closed = answer(Err(sqlx::Error::PoolClosed)).await.unwrap_err();
+    assert_eq!((closed.kind, closed.doing), (FaultKind::Unavailable, "asking"));
+    let missing = answer(Err(sqlx::Error::RowNotFound)).await.unwrap_err();
+    assert_eq!(missing.kind, FaultKind::Internal);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_outlasts_its_patience_is_not_committed() {
+    on_both_stores("db: deadline", async |db| {
+        let mut tx = db.begin_within(Duration::from_millis(300)).await.unwrap();
+        assert!(meta::put_once(&mut tx, "late", b"1").await.unwrap());
+        let deadline = tx.deadline();
+        let waited = db::within::<()>(deadline, "waiting", std::future::pending()).await;
+        assert!(waited.is_err());
+        let refused = tx.commit().await.unwrap_err();
+        assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
+        // The connection is whole again, and what was written went with the work.
+        assert!(commit(&db, async |tx| meta::put_once(tx, "late", b"2").await).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_longer_than_their_patience_for_a_turn() {
+    on_both_stores("db: patience", async |db| {
+        let mut held = Vec::new();
+        let refused = loop {
+            assert!(held.len() < 1_000, "there is always room");
+            match db.begin_within(Duration::from_millis(500)).await {
+                Ok(tx) => held.push(tx),
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
+        assert_eq!(held.len() == 1, db.is_sqlite(), "SQLite has one writer: {}", held.len());
+        for tx in held {
+            tx.rollback().await;
+        }
+        commit(&db, async |tx| meta::put_once(tx, "again", b"1").await).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_of_sqlite_cannot_write() {
+    on_both_stores("db: reader", async |db| {
+        let mut link = db.reader().await.unwrap();
+        let wrote =
+            signet::execute!(&mut link, "INSERT INTO meta VALUES ('reader', $1)", &b"1"[..]);
+        assert_eq!(wrote.is_err(), db.is_sqlite());
+        assert_eq!(is_there(&db, "reader").await, !db.is_sqlite());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_empties_the_log_and_keeps_the_data() {
+    on_both_places("db: checkpoint", async |place| {
+        let db = place.connect().await;
+        migrate::up(&db).await.unwrap();
+        for (name, truncate) in [("one", false), ("two", true), ("three", false), ("four", true)] {
+            wrote(&db, name).await.commit().await.unwrap();
+            if let Some(size) = log_size(place) {
+                assert!(size > 0);
+            }
+            db.checkpoint(truncate).await.unwrap();
+            if let Some(size) = log_size(place).filter(|_| truncate) {
+                assert_eq!(size, 0);
+            }
+            assert!(is_there(&db, name).await);
+        }
+        // The connection that folded the log goes back to reading only.
+        let mut link = reader(&db).await;
+        let wrote = signet::execute!(&mut link, "DELETE FROM meta WHERE name = $1", "one");
+        assert_eq!(wrote.is_err(), db.is_sqlite());
+        drop(link);
+        db.close().await;
+    })
+    .await;
+}
+
+/// The bytes of SQLite's write-ahead log, if there is one.
+fn log_size(place: &Place) -> Option<u64> {
+    let Place::Sqlite(dir) = place else { return None };
+    std::fs::metadata(dir.path().join("store.db-wal")).ok().map(|file| file.len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_database_is_unavailable_and_whole() {
+    on_both_places("db: close", async |place| {
+        let db = place.connect().await;
+        migrate::up(&db).await.unwrap();
+        wrote(&db, "kept").await.commit().await.unwrap();
+        db.close().await;
+        assert_eq!(log_size(place).unwrap_or(0), 0, "the file alone is the database");
+        assert_eq!(db.begin().await.err().map(|f| f.kind), Some(FaultKind::Unavailable));
+        assert_eq!(db.reader().await.err().map(|f| f.kind), Some(FaultKind::Unavailable));
+        let again = place.connect().await;
+        assert!(is_there(&again, "kept").await);
+        again.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_not_there_is_not_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("absent.db");
+    assert!(Db::sqlite(&path, false).await.is_err());
+    assert!(!path.exists(), "looking for a database must not make one");
+    assert!(Db::sqlite(Path::new("/"), true).await.is_err());
+    assert!(Db::postgres("no address").await.is_err_and(|fault| is_internal(&fault)));
+    let nobody = Db::postgres("postgres://nobody@127.0.0.1:1/nothing").await;
+    assert_eq!(nobody.err().map(|fault| fault.kind), Some(FaultKind::Unavailable));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock_is_told_from_other_faults() {
+    on_both_stores("db: deadlock", async |db| {
+        assert!(!is_deadlock(&Fault::internal("no database was asked")));
+        for name in ["a", "b"] {
+            wrote(&db, name).await.commit().await.unwrap();
+        }
+        if db.is_sqlite() {
+            let mut tx = db.begin().await.unwrap();
+            let refused = signet::execute!(&mut tx, "INSERT INTO meta VALUES ('a', $1)", &b""[..]);
+            assert!(refused.is_err_and(|fault| is_internal(&fault) && !is_deadlock(&fault)));
+            return tx.rollback().await;
+        }
+        let (mut one, mut two) = (db.begin().await.unwrap(), db.begin().await.unwrap());
+        meta::hold(&mut one, "a").await.unwrap();
+        meta::hold(&mut two, "b").await.unwrap();
+        let (first, second) = tokio::join!(meta::hold(&mut one, "b"), meta::hold(&mut two, "a"));
+        assert!(first.is_ok() != second.is_ok(), "one of them gives way: {first:?} {second:?}");
+        let fault = first.err().or(second.err()).unwrap();
+        assert!(is_deadlock(&fault) && fault.kind == FaultKind::Unavailable, "{fault}");
+    })
+    .await;
+}

@@ -1,0 +1,122 @@
+//! Housekeeping: removes what is old enough, the oldest first, a step at a time.
+
+use signet::base::token::TokenHash;
+use signet::base::{Span, Timestamp};
+use signet::crypto::random::SystemEntropy;
+use signet::domain::audit::{Event, EventKind, Origin};
+use signet::domain::limit::Limit;
+use signet::domain::page::PageRequest;
+use signet::domain::session::Session;
+use signet::store::{Db, audit, housekeeping, limits, sessions, setup};
+
+use super::{NOW, after, commit, count, on_both_stores, opened, reader, session, user};
+
+/// How much each step removes until nothing is left to remove.
+async fn steps(mut step: impl AsyncFnMut() -> u64) -> Vec<u64> {
+    let mut removed = Vec::new();
+    loop {
+        removed.push(step().await);
+        if removed.last() == Some(&0) {
+            return removed;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_go_with_their_devices_once_their_life_is_over() {
+    on_both_stores("housekeeping: sessions", async |db| {
+        let ada = user(&db, "ada").await;
+        let mut made = Vec::new();
+        for secs in [5, 3, 1, 4, 2, 0] {
+            let session = Session { expires_at: after(secs), ..session(ada) };
+            made.push(opened(&db, session).await);
+        }
+        made.sort_by_key(|session| session.expires_at);
+        let step =
+            async || commit(&db, async |tx| housekeeping::sessions(tx, after(5), 2).await).await;
+        assert_eq!(step().await, 2);
+        let link = &mut reader(&db).await;
+        let gone = sessions::with_user(link, made[1].id).await.unwrap();
+        let next = sessions::with_user(link, made[2].id).await.unwrap();
+        assert!(gone.is_none() && next.is_some(), "the oldest first");
+        assert_eq!(steps(step).await, [2, 1, 0]);
+        let kept = sessions::with_user(&mut reader(&db).await, made[5].id).await.unwrap();
+        assert!(kept.is_some(), "it ends at the very moment, not before it");
+        assert_eq!(count!(&db, "SELECT count(*) FROM sessions"), 1);
+        assert_eq!(count!(&db, "SELECT count(*) FROM session_devices"), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_events_go_oldest_first() {
+    on_both_stores("housekeeping: audit", async |db| {
+        let (event, origin) = (Event::new(EventKind::UserCreated), Origin::system());
+        for secs in [5, 3, 1, 4, 2, 0] {
+            let at = after(secs);
+            let record =
+                async |tx: &mut _| audit::record(tx, &event, &origin, at, &SystemEntropy).await;
+            commit(&db, record).await;
+        }
+        let left = async || {
+            let page = audit::page(&mut reader(&db).await, None, PageRequest::default()).await;
+            page.unwrap().data.iter().map(|event| event.at).collect::<Vec<_>>()
+        };
+        let step =
+            async || commit(&db, async |tx| housekeeping::audit(tx, after(5), 2).await).await;
+        assert_eq!(step().await, 2);
+        assert_eq!(left().await, [5, 4, 3, 2].map(after));
+        assert_eq!(steps(step).await, [2, 1, 0]);
+        assert_eq!(left().await, [after(5)]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_networks_and_links_go_when_their_time_is_over() {
+    on_both_stores("housekeeping: counters", async |db| {
+        for number in 0..6 {
+            let at = after(i64::from(number));
+            counters_of(&db, number, at).await;
+        }
+        let (now, networks_before) = (after(65), after(3));
+        let step = async || {
+            commit(&db, async |tx| housekeeping::counters(tx, now, networks_before, 2).await).await
+        };
+        // Two counters and two networks, as the step says; links are few and go at once.
+        assert_eq!(steps(step).await, [2 + 2 + 5, 2 + 1, 1, 0]);
+        assert_eq!(count!(&db, "SELECT ends_at FROM login_limits"), after(65).millis());
+        assert_eq!(count!(&db, "SELECT count(*) FROM known_networks"), 3);
+        assert_eq!(count!(&db, "SELECT min(seen_at) FROM known_networks"), after(3).millis());
+        assert_eq!(count!(&db, "SELECT expires_at FROM setup_links"), after(65).millis());
+    })
+    .await;
+}
+
+/// A counter and a link that end a minute after `at`, and a network seen then.
+async fn counters_of(db: &Db, number: u8, at: Timestamp) {
+    let limit = Limit { tries: 1, window: Span::from_mins(1) };
+    let hash = TokenHash::from_digest([number; 32]);
+    commit(db, async |tx| {
+        assert_eq!(limits::count_try(tx, &[number], limit, at).await?, Ok(()));
+        limits::remember_network(tx, &[number], at, NOW).await?;
+        setup::insert_link(tx, &hash, at + limit.window).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_database_needs_no_housekeeping() {
+    on_both_stores("housekeeping: nothing", async |db| {
+        let ends = [i64::MIN, 0, i64::MAX].map(Timestamp::from_millis);
+        for at in ends {
+            let removed = commit(&db, async |tx| {
+                let counters = housekeeping::counters(tx, at, at, 10).await?;
+                let sessions = housekeeping::sessions(tx, at, 10).await?;
+                Ok(counters + sessions + housekeeping::audit(tx, at, 10).await?)
+            });
+            assert_eq!(removed.await, 0);
+        }
+    })
+    .await;
+}

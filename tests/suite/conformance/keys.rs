@@ -1,0 +1,146 @@
+//! Keys: sealed bytes come back untouched, and every process is told of new ones.
+
+use signet::base::Timestamp;
+use signet::domain::signing_key::{KeyState, SigningAlg};
+use signet::execute;
+use signet::store::keys::{self, StoredKey};
+use signet::store::{Db, meta};
+
+use super::{NOW, after, commit, is_internal, on_both_stores, reader};
+
+fn key(kid: &str, created_at: Timestamp) -> StoredKey {
+    StoredKey {
+        kid: kid.to_owned(),
+        alg: SigningAlg::Es256,
+        state: KeyState::Active,
+        public_jwk: r#"{"kty":"EC"}"#.to_owned(),
+        sealed: (0..=255).collect(),
+        created_at,
+    }
+}
+
+async fn insert(db: &Db, key: &StoredKey) {
+    commit(db, async |tx| keys::insert_signing_key(tx, key).await).await;
+}
+
+async fn version(db: &Db) -> i64 {
+    meta::cache_version(&mut reader(db).await).await.unwrap()
+}
+
+/// A key as something that compares.
+fn facts(key: &StoredKey) -> (&str, SigningAlg, KeyState, &str, &[u8], Timestamp) {
+    (&key.kid, key.alg, key.state, &key.public_jwk, &key.sealed, key.created_at)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_keys_of_every_kind_come_back_oldest_first() {
+    on_both_stores("keys: round trip", async |db| {
+        assert!(keys::signing_keys(&mut reader(&db).await).await.unwrap().is_empty());
+        let mut made = Vec::new();
+        for (index, state) in KeyState::ALL.iter().enumerate() {
+            for alg in SigningAlg::ALL {
+                // Two of each age, whose names then say which comes first.
+                let age = Timestamp::from_millis(-i64::try_from(index).unwrap());
+                let key =
+                    StoredKey { alg: *alg, state: *state, ..key(&format!("{alg}-{index}"), age) };
+                insert(&db, &key).await;
+                made.push(key);
+            }
+        }
+        made.sort_by(|a, b| (a.created_at, &a.kid).cmp(&(b.created_at, &b.kid)));
+        let found = keys::signing_keys(&mut reader(&db).await).await.unwrap();
+        let found: Vec<_> = found.iter().map(facts).collect();
+        assert_eq!(found, made.iter().map(facts).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealed_bytes_of_any_length_round_trip() {
+    on_both_stores("keys: bytes", async |db| {
+        for (secs, length) in (0..).zip([0, 1, 100_000]) {
+            let sealed = vec![0; length];
+            let kid = "鍵".repeat(length.min(100) + 1);
+            let key = StoredKey { sealed, ..key(&kid, after(secs)) };
+            insert(&db, &key).await;
+            let found = keys::signing_keys(&mut reader(&db).await).await.unwrap();
+            assert_eq!(facts(found.last().unwrap()), facts(&key));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_never_overwritten() {
+    on_both_stores("keys: taken names", async |db| {
+        insert(&db, &key("one", NOW)).await;
+        commit(&db, async |tx| keys::insert_refresh_key(tx, 1, b"first", NOW).await).await;
+        let before = version(&db).await;
+        let mut tx = db.begin().await.unwrap();
+        let other = StoredKey { sealed: Vec::new(), ..key("one", after(1)) };
+        assert!(keys::insert_signing_key(&mut tx, &other).await.is_err_and(|f| is_internal(&f)));
+        tx.rollback().await;
+        let mut tx = db.begin().await.unwrap();
+        let refused = keys::insert_refresh_key(&mut tx, 1, b"second", NOW).await;
+        assert!(refused.is_err_and(|fault| is_internal(&fault)));
+        tx.rollback().await;
+        let link = &mut reader(&db).await;
+        let kept = keys::signing_keys(link).await.unwrap();
+        assert_eq!(facts(&kept[0]), facts(&key("one", NOW)));
+        assert_eq!(keys::refresh_keys(link).await.unwrap(), [(1, b"first".to_vec())]);
+        assert_eq!(version(&db).await, before);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refresh_keys_come_back_in_the_order_of_their_versions() {
+    on_both_stores("keys: refresh keys", async |db| {
+        assert!(keys::refresh_keys(&mut reader(&db).await).await.unwrap().is_empty());
+        for version in [u16::MAX, 2, 10, 0] {
+            let sealed = version.to_be_bytes();
+            let insert =
+                async |tx: &mut _| keys::insert_refresh_key(tx, version, &sealed, NOW).await;
+            commit(&db, insert).await;
+        }
+        let expected = [0, 2, 10, u16::MAX].map(|v| (i64::from(v), v.to_be_bytes().to_vec()));
+        assert_eq!(keys::refresh_keys(&mut reader(&db).await).await.unwrap(), expected);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_new_key_raises_the_cache_version() {
+    on_both_stores("keys: cache version", async |db| {
+        let before = version(&db).await;
+        insert(&db, &key("one", NOW)).await;
+        assert_eq!(version(&db).await, before + 1);
+        commit(&db, async |tx| keys::insert_refresh_key(tx, 1, b"sealed", NOW).await).await;
+        assert_eq!(version(&db).await, before + 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_an_unknown_kind_is_a_fault() {
+    on_both_stores("keys: unknown kinds", async |db| {
+        insert(&db, &key("one", NOW)).await;
+        macro_rules! broken_by {
+            ($($sql:literal),+) => {
+                $({
+                    let mut tx = db.begin().await.unwrap();
+                    assert_eq!(execute!(&mut tx, $sql, "one").unwrap(), 1);
+                    let found = keys::signing_keys(&mut tx).await;
+                    assert!(found.is_err_and(|fault| is_internal(&fault)), $sql);
+                    tx.rollback().await;
+                })+
+            };
+        }
+        broken_by!(
+            "UPDATE signing_keys SET alg = 'none' WHERE kid = $1",
+            "UPDATE signing_keys SET state = 'lost' WHERE kid = $1"
+        );
+        assert_eq!(keys::signing_keys(&mut reader(&db).await).await.unwrap().len(), 1);
+    })
+    .await;
+}

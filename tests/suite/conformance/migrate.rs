@@ -1,0 +1,96 @@
+//! The schema's own history: what is applied, what is missing, and who may apply it.
+
+use futures_util::future::join_all;
+use signet::domain::stop::FaultKind;
+use signet::execute;
+use signet::store::{Db, meta, migrate};
+
+use super::{commit, is_internal, on_both_places, on_both_stores, reader};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_database_has_nothing_applied_until_it_is_migrated() {
+    on_both_places("migrate: up", async |place| {
+        let db = place.connect().await;
+        let before = migrate::status(&db).await.unwrap();
+        assert!(before.known > 0);
+        assert_eq!(before.applied, 0);
+        let steps = migrate::steps(&db).await.unwrap();
+        assert_eq!(steps.last().map(|step| step.version), Some(before.known));
+        assert!(steps.iter().all(|step| !step.applied && !step.name.is_empty()));
+        migrate::up(&db).await.unwrap();
+        let now = migrate::status(&db).await.unwrap();
+        assert_eq!((now.applied, now.known), (before.known, before.known));
+        let names = |steps: &[migrate::Step]| {
+            steps.iter().map(|step| (step.version, step.name.clone())).collect::<Vec<_>>()
+        };
+        let applied = migrate::steps(&db).await.unwrap();
+        assert!(applied.iter().all(|step| step.applied));
+        assert_eq!(names(&applied), names(&steps));
+        db.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrating_again_keeps_what_is_there() {
+    on_both_stores("migrate: again", async |db| {
+        commit(&db, async |tx| meta::put_once(tx, "fact", b"1").await).await;
+        migrate::up(&db).await.unwrap();
+        assert!(meta::get(&mut reader(&db).await, "fact").await.unwrap().is_some());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_migrate_at_once_wait_for_each_other() {
+    on_both_places("migrate: at once", async |place| {
+        let mut all = Vec::new();
+        for _ in 0..8 {
+            all.push(place.connect().await);
+        }
+        let up = |db: &Db| {
+            let db = db.clone();
+            tokio::spawn(async move { migrate::up(&db).await })
+        };
+        for done in join_all(all.iter().map(up)).await {
+            done.unwrap().unwrap_or_else(|fault| panic!("{fault}"));
+        }
+        for db in all {
+            let status = migrate::status(&db).await.unwrap();
+            assert_eq!(status.applied, status.known);
+            db.close().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_somebody_works_on_is_migrated_another_time() {
+    on_both_places("migrate: busy", async |place| {
+        let (one, two) = (place.connect().await, place.connect().await);
+        migrate::up(&one).await.unwrap();
+        let mut tx = one.begin().await.unwrap();
+        if !one.is_sqlite() {
+            execute!(&mut tx, "LOCK TABLE _sqlx_migrations").unwrap();
+        }
+        let refused = migrate::up(&two).await.unwrap_err();
+        assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
+        tx.rollback().await;
+        migrate::up(&one).await.unwrap();
+        two.close().await;
+        one.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_was_edited_after_the_fact_is_a_fault() {
+    on_both_stores("migrate: edited", async |db| {
+        let edit = async |tx: &mut _| {
+            execute!(tx, "UPDATE _sqlx_migrations SET checksum = $1 WHERE version = 1", &b"x"[..])
+        };
+        assert_eq!(commit(&db, edit).await, 1);
+        assert!(migrate::up(&db).await.is_err_and(|fault| is_internal(&fault)));
+    })
+    .await;
+}

@@ -1,0 +1,189 @@
+//! The refresh path: many rows in one statement, each with a guard of its own.
+
+use std::time::Duration;
+
+use signet::base::Timestamp;
+use signet::base::id::SessionId;
+use signet::domain::session::{Chain, EndReason, Session};
+use signet::domain::stop::{Fault, FaultKind};
+use signet::execute;
+use signet::store::db::WRITE_WAIT;
+use signet::store::rotation::{self, Change};
+use signet::store::{Db, sessions, users};
+
+use super::{NOW, after, commit, is_internal, on_both_stores, opened, session, session_id};
+use super::{stored, user};
+
+async fn write(db: &Db, changes: &[Change]) -> Vec<SessionId> {
+    commit(db, async |tx| rotation::write(tx, changes).await).await
+}
+
+async fn read(db: &Db, ids: &[SessionId]) -> rotation::FoundRows {
+    commit(db, async |tx| rotation::read(tx, ids).await).await
+}
+
+/// An ordinary rotation.
+fn rotated(session: &Session) -> Change {
+    let was = session.chain.current;
+    let chain = Chain { current: was + 1, parent: Some(was), ..session.chain };
+    let idle_expires_at = session.idle_expires_at;
+    Change { id: session.id, was, chain, idle_expires_at, revoked: None }
+}
+
+/// What `session` is once `change` is written.
+fn changed(session: &Session, change: &Change) -> Session {
+    let Change { chain, idle_expires_at, revoked, .. } = *change;
+    Session { chain, idle_expires_at, revoked, ..session.clone() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_rows_are_read_at_once_and_missing_ones_are_absent() {
+    on_both_stores("rotation: read", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let one = opened(&db, session(ada)).await;
+        let two = opened(&db, session(bob)).await;
+        let unasked = opened(&db, session(bob)).await;
+        commit(&db, async |tx| users::raise_epoch(tx, bob, NOW).await).await;
+        let found = read(&db, &[two.id, session_id(0), one.id, one.id]).await;
+        assert_eq!(found.len(), 2);
+        assert!(!found.contains_key(&unasked.id));
+        for (session, epoch) in [(one, 0), (two, 1)] {
+            let row = found[&session.id].as_ref().unwrap();
+            assert_eq!((&row.session, row.user_epoch), (&session, epoch));
+        }
+        assert!(read(&db, &[]).await.is_empty());
+        assert!(read(&db, &[session_id(0)]).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_does_not_decode_spoils_nobody_elses() {
+    on_both_stores("rotation: broken rows", async |db| {
+        let ada = user(&db, "ada").await;
+        let (good, bad) = (opened(&db, session(ada)).await, opened(&db, session(ada)).await);
+        commit(&db, async |tx| {
+            execute!(tx, "UPDATE sessions SET current = 9999999999 WHERE id = $1", bad.id)
+        })
+        .await;
+        let found = read(&db, &[bad.id, good.id]).await;
+        assert_eq!(found[&good.id].as_ref().unwrap().session, good);
+        assert!(found[&bad.id].as_ref().is_err_and(is_internal));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_writes_the_whole_chain_and_the_end() {
+    on_both_stores("rotation: write", async |db| {
+        let ada = user(&db, "ada").await;
+        let (mut one, mut two) = (opened(&db, session(ada)).await, opened(&db, session(ada)).await);
+        let ends = [i64::MIN, -1, 0, i64::MAX].map(Timestamp::from_millis);
+        let counters = [(1, Some(0)), (7, None), (u32::MAX, Some(u32::MAX - 1)), (u32::MAX, None)];
+        for ((current, parent), at) in counters.into_iter().zip(ends) {
+            let chain = Chain { current, parent, answered_at: at, supersedes: u8::MAX };
+            let mut changes = [rotated_to(&one, chain, at), rotated_to(&two, chain, at)];
+            changes[1].chain.supersedes = 0;
+            let mut held = write(&db, &changes).await;
+            held.sort();
+            let mut expected = [one.id, two.id];
+            expected.sort();
+            assert_eq!(held, expected);
+            (one, two) = (changed(&one, &changes[0]), changed(&two, &changes[1]));
+            assert_eq!(
+                (stored(&db, one.id).await, stored(&db, two.id).await),
+                (one.clone(), two.clone())
+            );
+        }
+        for (session, reason) in
+            [(one, EndReason::ReuseDetected), (two, EndReason::RollbackDetected)]
+        {
+            let mut change = rotated_to(&session, session.chain, after(1));
+            change.revoked = Some((Timestamp::from_millis(i64::MAX), reason));
+            assert_eq!(write(&db, std::slice::from_ref(&change)).await, [session.id]);
+            assert_eq!(stored(&db, session.id).await, changed(&session, &change));
+        }
+    })
+    .await;
+}
+
+fn rotated_to(session: &Session, chain: Chain, idle_expires_at: Timestamp) -> Change {
+    Change { id: session.id, was: session.chain.current, chain, idle_expires_at, revoked: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guard_that_does_not_hold_costs_only_its_own_row() {
+    on_both_stores("rotation: guards", async |db| {
+        let ada = user(&db, "ada").await;
+        let good = opened(&db, session(ada)).await;
+        let stale = opened(&db, session(ada)).await;
+        let revoked = opened(&db, session(ada)).await;
+        commit(&db, async |tx| sessions::revoke(tx, revoked.id, EndReason::Logout, after(1)).await)
+            .await;
+        let before = (stored(&db, stale.id).await, stored(&db, revoked.id).await);
+        let mut late = rotated(&stale);
+        late.was = 1;
+        let missing = Change { id: session_id(0), ..rotated(&good) };
+        let changes = [late, rotated(&revoked), missing, rotated(&good)];
+        assert_eq!(write(&db, &changes).await, [good.id]);
+        assert_eq!(stored(&db, good.id).await, changed(&good, &rotated(&good)));
+        assert_eq!((stored(&db, stale.id).await, stored(&db, revoked.id).await), before);
+        assert!(write(&db, &changes).await.is_empty(), "the same change does not hold twice");
+        assert!(write(&db, &[]).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_rows_go_in_one_statement() {
+    on_both_stores("rotation: many rows", async |db| {
+        let ada = user(&db, "ada").await;
+        let all: Vec<Session> = (0..400).map(|secs| numbered(secs, session(ada))).collect();
+        commit(&db, async |tx| {
+            for session in &all {
+                assert!(sessions::open(tx, session, &Default::default()).await?);
+            }
+            Ok(())
+        })
+        .await;
+        let changes: Vec<Change> = all.iter().map(rotated).collect();
+        let ids: Vec<SessionId> = all.iter().map(|session| session.id).collect();
+        let mut held = write(&db, &changes).await;
+        held.sort();
+        assert_eq!(held, ids);
+        let found = read(&db, &ids).await;
+        for (session, change) in all.iter().zip(&changes) {
+            let row = found[&session.id].as_ref().unwrap();
+            assert_eq!(row.session, changed(session, change));
+        }
+    })
+    .await;
+}
+
+fn numbered(secs: i64, session: Session) -> Session {
+    Session { id: session_id(secs), ..session }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_read_are_held_until_the_end_of_the_work() {
+    on_both_stores("rotation: locks", async |db| {
+        let ada = user(&db, "ada").await;
+        let one = opened(&db, session(ada)).await;
+        let mut tx = db.begin().await.unwrap();
+        rotation::read(&mut tx, &[one.id]).await.unwrap();
+        let refused = revoke(&db, one.id, Duration::from_millis(100)).await.unwrap_err();
+        assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
+        assert_eq!(rotation::write(&mut tx, &[rotated(&one)]).await.unwrap(), [one.id]);
+        tx.commit().await.unwrap();
+        revoke(&db, one.id, WRITE_WAIT).await.unwrap();
+        let now = stored(&db, one.id).await;
+        assert_eq!((now.chain.current, now.revoked.is_some()), (1, true), "neither is lost");
+    })
+    .await;
+}
+
+async fn revoke(db: &Db, id: SessionId, patience: Duration) -> Result<(), Fault> {
+    let mut tx = db.begin_within(patience).await?;
+    sessions::revoke(&mut tx, id, EndReason::Logout, NOW).await?;
+    tx.commit().await
+}

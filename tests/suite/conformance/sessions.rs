@@ -1,0 +1,241 @@
+//! Sessions: opened in the right epoch only, listed while live, ended once.
+
+use signet::base::id::{SessionId, UserId};
+use signet::base::{Span, Timestamp};
+use signet::domain::device::Device;
+use signet::domain::page::PageRequest;
+use signet::domain::session::{EndReason, Listed, Session};
+use signet::execute;
+use signet::store::{Db, sessions, users};
+
+use super::{NOW, after, commit, count, is_internal, on_both_stores, opened, reader, scopes};
+use super::{session, session_id, stored, user, user_id, walk};
+
+async fn open(db: &Db, session: &Session, device: &Device) -> bool {
+    commit(db, async |tx| sessions::open(tx, session, device).await).await
+}
+
+async fn revoke(db: &Db, id: SessionId, reason: EndReason, at: Timestamp) -> Option<UserId> {
+    commit(db, async |tx| sessions::revoke(tx, id, reason, at).await).await
+}
+
+fn ids(listed: &[Listed]) -> Vec<SessionId> {
+    listed.iter().map(|listed| listed.session.id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_comes_back_as_it_was_opened_with_its_user_as_it_is() {
+    on_both_stores("sessions: round trip", async |db| {
+        let ada = user(&db, "ada").await;
+        let many: Vec<String> = (0..64).map(|n| format!("{n:0>128}")).collect();
+        let mut full = session(ada);
+        full.client_id = "ein Klient 🗝".to_owned();
+        full.audience = Some(format!("https://api.example/{}", "x".repeat(200)));
+        full.scopes = scopes(&many.join(" "));
+        full.chain.current = u32::MAX;
+        full.idle_expires_at = Timestamp::from_millis(i64::MIN);
+        full.expires_at = Timestamp::from_millis(i64::MAX);
+        for session in [full, session(ada)] {
+            assert!(open(&db, &session, &Device::default()).await);
+            let link = &mut reader(&db).await;
+            let (found, owner) = sessions::with_user(link, session.id).await.unwrap().unwrap();
+            assert_eq!(found, session);
+            assert!(owner == users::find(link, ada).await.unwrap().unwrap());
+        }
+        assert!(
+            sessions::with_user(&mut reader(&db).await, session_id(0)).await.unwrap().is_none()
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_session_opens_for_a_user_who_has_changed_meanwhile() {
+    on_both_stores("sessions: epoch guard", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        commit(&db, async |tx| users::raise_epoch(tx, ada, NOW).await).await;
+        commit(&db, async |tx| users::disable(tx, bob, NOW).await).await;
+        let device = Device::default();
+        let mut early = session(ada);
+        early.user_epoch = 2;
+        // The epoch of a disabled user, known by whatever way, opens nothing either.
+        let mut disabled = session(bob);
+        disabled.user_epoch = 1;
+        for session in [session(ada), early, session(bob), disabled, session(user_id(0))] {
+            assert!(!open(&db, &session, &device).await);
+            let found = sessions::with_user(&mut reader(&db).await, session.id).await.unwrap();
+            assert!(found.is_none());
+        }
+        assert_eq!(count!(&db, "SELECT count(*) FROM session_devices"), 0);
+        let mut right = session(ada);
+        right.user_epoch = 1;
+        assert!(open(&db, &right, &device).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_come_back_as_they_were_seen() {
+    on_both_stores("sessions: devices", async |db| {
+        let ada = user(&db, "ada").await;
+        let devices = [
+            Device::new(&"\u{1f4f1}".repeat(256), Some("2001:db8::1".parse().unwrap())),
+            Device::new("curl/8", Some("192.0.2.7".parse().unwrap())),
+            Device::default(),
+        ];
+        for (secs, device) in (0..).zip(&devices) {
+            let session = Session { id: session_id(secs), ..session(ada) };
+            assert!(open(&db, &session, device).await);
+        }
+        let listed = sessions::live_of(&mut reader(&db).await, ada, NOW).await.unwrap();
+        let seen: Vec<&Device> = listed.iter().map(|listed| &listed.device).collect();
+        assert_eq!(seen, devices.iter().collect::<Vec<_>>());
+        assert!(listed.iter().all(|listed| !listed.superseded));
+    })
+    .await;
+}
+
+/// Opens one session of every kind that is not live, and two that are; the ids of those, in order.
+async fn all_kinds(db: &Db, owner: UserId) -> Vec<SessionId> {
+    let numbered = |secs| Session { id: session_id(secs), ..session(owner) };
+    let early = opened(db, numbered(1)).await;
+    let mut bumped = early.clone();
+    bumped.user_epoch = 1;
+    commit(db, async |tx| users::raise_epoch(tx, owner, NOW).await).await;
+    bumped.id = session_id(5);
+    let late = opened(db, bumped.clone()).await;
+    bumped.id = session_id(2);
+    let live = opened(db, bumped.clone()).await;
+    bumped.id = session_id(3);
+    let revoked = opened(db, bumped.clone()).await;
+    assert_eq!(revoke(db, revoked.id, EndReason::Logout, NOW).await, Some(owner));
+    bumped.id = session_id(4);
+    bumped.idle_expires_at = NOW;
+    opened(db, bumped.clone()).await;
+    bumped.id = session_id(6);
+    (bumped.idle_expires_at, bumped.expires_at) = (after(3_600), NOW);
+    opened(db, bumped).await;
+    vec![live.id, late.id]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_live_sessions_of_the_user_are_listed_oldest_first() {
+    on_both_stores("sessions: live ones", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        opened(&db, session(bob)).await;
+        let live = all_kinds(&db, ada).await;
+        let listed = async |at| sessions::live_of(&mut reader(&db).await, ada, at).await.unwrap();
+        assert_eq!(ids(&listed(NOW).await), live);
+        assert_eq!(listed(after(3_600) - Span::from_millis(1)).await.len(), 2);
+        assert!(listed(after(3_600)).await.is_empty(), "over at the very moment");
+        let found = &listed(NOW).await[0].session;
+        assert_eq!(*found, stored(&db, live[0]).await);
+        commit(&db, async |tx| {
+            execute!(tx, "UPDATE sessions SET supersedes = 1 WHERE id = $1", live[1])
+        })
+        .await;
+        let superseded: Vec<bool> = listed(NOW).await.iter().map(|l| l.superseded).collect();
+        assert_eq!(superseded, [false, true]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_sessions_of_one_or_of_everybody_are_paged_oldest_first() {
+    on_both_stores("sessions: pages", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let mut all = all_kinds(&db, ada).await;
+        let mut of_bob = Vec::new();
+        for secs in [12, 11, 10] {
+            let session = Session { id: session_id(secs), ..session(bob) };
+            of_bob.insert(0, opened(&db, session).await.id);
+        }
+        all.extend(&of_bob);
+        for (whose, expected) in [(None, &all), (Some(bob), &of_bob)] {
+            let page =
+                async |request| sessions::page(&mut reader(&db).await, whose, request, NOW).await;
+            assert_eq!(ids(&walk(page).await), *expected);
+            let limit = i64::try_from(expected.len()).unwrap();
+            let exact = page(PageRequest { after: None, limit }).await.unwrap();
+            assert_eq!((exact.data.len(), exact.next), (expected.len(), None));
+        }
+        let link = &mut reader(&db).await;
+        let nobody = Some(user_id(0));
+        let page = sessions::page(link, nobody, PageRequest::default(), NOW).await.unwrap();
+        assert!(page.data.is_empty() && page.next.is_none());
+        let over = sessions::page(link, None, PageRequest::default(), after(3_600)).await.unwrap();
+        assert!(over.data.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_revoked_once_and_keeps_its_first_reason() {
+    on_both_stores("sessions: revoke", async |db| {
+        let ada = user(&db, "ada").await;
+        let untouched = opened(&db, session(ada)).await;
+        for reason in EndReason::ALL {
+            let id = opened(&db, session(ada)).await.id;
+            assert_eq!(revoke(&db, id, *reason, after(1)).await, Some(ada));
+            assert_eq!(revoke(&db, id, EndReason::EndedByAdmin, after(2)).await, None);
+            assert_eq!(stored(&db, id).await.revoked, Some((after(1), *reason)));
+        }
+        assert_eq!(revoke(&db, session_id(0), EndReason::Logout, NOW).await, None);
+        assert_eq!(stored(&db, untouched.id).await, untouched);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_carried_over_from_its_own_epoch_only() {
+    on_both_stores("sessions: carry over", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let (kept, left) = (opened(&db, session(ada)).await, opened(&db, session(ada)).await);
+        let revoked = opened(&db, session(ada)).await;
+        revoke(&db, revoked.id, EndReason::Logout, NOW).await;
+        let carry = async |id, user, old, new| {
+            commit(&db, async |tx| sessions::carry_over(tx, id, user, old, new).await).await
+        };
+        commit(&db, async |tx| users::raise_epoch(tx, ada, NOW).await).await;
+        assert!(!carry(kept.id, bob, 0, 1).await, "somebody else's");
+        assert!(!carry(kept.id, ada, 1, 2).await, "another epoch's");
+        assert!(!carry(revoked.id, ada, 0, 1).await);
+        assert!(!carry(session_id(0), ada, 0, 1).await);
+        assert!(carry(kept.id, ada, 0, 1).await);
+        assert!(!carry(kept.id, ada, 0, 1).await, "it is there already");
+        let live = sessions::live_of(&mut reader(&db).await, ada, NOW).await.unwrap();
+        assert_eq!(ids(&live), [kept.id]);
+        assert_eq!(stored(&db, left.id).await.user_epoch, 0);
+        assert_eq!(stored(&db, kept.id).await, Session { user_epoch: 1, ..kept });
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_is_a_fault_and_never_a_guess() {
+    on_both_stores("sessions: impossible rows", async |db| {
+        let ada = user(&db, "ada").await;
+        macro_rules! broken_by {
+            ($($sql:literal),+) => {
+                $({
+                    let id = opened(&db, session(ada)).await.id;
+                    assert_eq!(commit(&db, async |tx| execute!(tx, $sql, id)).await, 1);
+                    let found = sessions::with_user(&mut reader(&db).await, id).await;
+                    assert!(found.is_err_and(|fault| is_internal(&fault)), $sql);
+                })+
+            };
+        }
+        broken_by!(
+            "UPDATE sessions SET current = 4294967296 WHERE id = $1",
+            "UPDATE sessions SET current = -1 WHERE id = $1",
+            "UPDATE sessions SET current = 3, parent = 3 WHERE id = $1",
+            "UPDATE sessions SET supersedes = 256 WHERE id = $1",
+            "UPDATE sessions SET revoked_at = 1 WHERE id = $1",
+            "UPDATE sessions SET revoked_reason = 'logout' WHERE id = $1",
+            "UPDATE sessions SET revoked_at = 1, revoked_reason = 'moonlight' WHERE id = $1",
+            "UPDATE sessions SET scope = 'a\"b' WHERE id = $1",
+            "UPDATE users SET role = 'king' WHERE id = (SELECT user_id FROM sessions WHERE id = $1)"
+        );
+    })
+    .await;
+}
