@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::domain::stop::{Fault, Stop};
 
-use super::fault::failed;
+use super::fault::{failed, is_cut};
 
 /// How long a write waits in all, for the queue and for the database, before it is a 503.
 pub const WRITE_WAIT: Duration = Duration::from_secs(2);
@@ -34,6 +34,8 @@ const MIN_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
 /// Connections for reading a SQLite database; each is a thread.
 const SQLITE_READERS: u32 = 4;
+/// How long a connection may lie unused before it is asked whether it still works.
+const RESTED: Duration = Duration::from_secs(1);
 /// Connections to a PostgreSQL database; more brought nothing on two cores.
 const PG_CONNECTIONS: u32 = 16;
 
@@ -261,6 +263,17 @@ impl Db {
             .max_connections(PG_CONNECTIONS)
             .acquire_timeout(WRITE_WAIT)
             .test_before_acquire(false)
+            // Asking costs a round trip: only of a connection that has rested, which the server, a
+            // failover or a firewall may have ended meanwhile. One that has not is tried; see
+            // `begin_postgres`.
+            .before_acquire(|conn: &mut PgConnection, facts| {
+                Box::pin(async move {
+                    if facts.idle_for >= RESTED {
+                        conn.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             // sqlx 0.9's begin() is not safe to cancel: a connection can come back inside a
             // transaction. Units of work run detached (see `App::run`); this is the belt.
             .after_release(|conn: &mut PgConnection, _| {
@@ -292,7 +305,7 @@ impl Db {
         let begun = async {
             match self {
                 Self::Sqlite(db) => db.write.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
-                Self::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
+                Self::Postgres(pool) => begin_postgres(pool).await.map(Begun::Postgres),
             }
         };
         let begun = within(deadline, "beginning a transaction", begun).await?;
@@ -394,6 +407,18 @@ pub(super) enum Pools<'a> {
     Sqlite(&'a SqlitePool),
     /// PostgreSQL's only pool.
     Postgres(&'a PgPool),
+}
+
+/// Begins on a connection that works: when the server has cut all of them at once, each is found out
+/// by the first who uses it, and he is not to blame. Nothing has been done yet, so he may try the next.
+async fn begin_postgres(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let mut tries = 0;
+    loop {
+        match pool.begin().await {
+            Err(error) if is_cut(&error) && tries < PG_CONNECTIONS => tries += 1,
+            begun => return begun,
+        }
+    }
 }
 
 impl Tx {

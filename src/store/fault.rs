@@ -44,3 +44,15 @@ fn passes(code: &str) -> bool {
     ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class))
         || matches!(code, "55P03" | "25006")
 }
+
+/// Whether the connection is no more, whoever ended it (PostgreSQL classes 08 and 57).
+#[must_use]
+pub fn is_cut(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
+        }
+        _ => false,
+    }
+}
