@@ -69,7 +69,7 @@ async fn many_sessions_at_once_each_get_their_own_successor() {
     on_both("a refresh storm", async |backend| {
         let server = Server::start(backend).await;
         server.register("ada").await;
-        let mut all: Vec<Tokens> = join_all((0..300).map(|_| server.login("ada"))).await;
+        let mut all: Vec<Tokens> = crowd((0..300).map(|_| server.login("ada"))).await;
         for _ in 0..3 {
             let answers = join_all(all.iter().map(|tokens| server.refresh(&tokens.refresh))).await;
             let next: Vec<Tokens> = answers.iter().map(Tokens::of).collect();
@@ -83,9 +83,9 @@ async fn many_sessions_at_once_each_get_their_own_successor() {
     .await;
 }
 
-/// All of `work` in its order, a few hundred at a time: a client has only so many connections.
+/// All of `work` in its order, a hundred at a time: a client has only so many connections.
 async fn crowd<T>(work: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    stream::iter(work).buffered(200).collect().await
+    stream::iter(work).buffered(100).collect().await
 }
 
 /// Two processes over one PostgreSQL refresh the same sessions: locks are taken in one order, so no
