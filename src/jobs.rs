@@ -5,21 +5,26 @@
 
 use std::time::Duration;
 
+use crate::admin::key_life;
 use crate::app::App;
 use crate::base::Span;
 use crate::base::Timestamp;
 use crate::domain::limit::KNOWN_NETWORK;
 use crate::domain::stop::Fault;
-use crate::store::housekeeping;
+use crate::store::{housekeeping, verifiers};
 
 /// How often the write-ahead log is folded into the database file.
 const CHECKPOINT: Duration = Duration::from_millis(250);
 /// How often the cache version is looked at.
 const RELOAD: Duration = Duration::from_secs(1);
+/// How often the plan of the signing keys is looked at.
+const KEYS: Duration = Duration::from_secs(10);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How many rows one housekeeping transaction may remove.
 const STEP: i64 = 500;
+/// How long a verifier that does not come any more is remembered.
+const KEEP_VERIFIERS: Span = Span::from_days(30);
 /// How long an ended session is kept for whoever asks why.
 const KEEP_SESSIONS: Span = Span::from_days(1);
 
@@ -30,6 +35,9 @@ pub fn start(app: &App) {
     }));
     tokio::spawn(every(app.clone(), RELOAD, "reloading", async |app: &App| {
         app.reload_if_changed().await
+    }));
+    tokio::spawn(every(app.clone(), KEYS, "the life of signing keys", async |app: &App| {
+        key_life::tick(app).await.map(drop)
     }));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await
@@ -55,16 +63,21 @@ where
     }
 }
 
-/// Removes what nobody needs any more, in small transactions with pauses between them.
+/// Removes what nobody needs any more, in small transactions with pauses between them. Nothing
+/// while the clock is not believed: what looks over may not be.
 ///
 /// # Errors
 /// When the database cannot be written; the rest waits for the next run.
 pub async fn housekeep(app: &App, now: Timestamp) -> Result<(), Fault> {
+    if !app.clock_is_steady().await? {
+        return Ok(());
+    }
     loop {
         let mut removed = 0;
         let mut tx = app.db.begin().await?;
         removed += housekeeping::sessions(&mut tx, now - KEEP_SESSIONS, STEP).await?;
         removed += housekeeping::audit(&mut tx, now - app.config.audit_retention, STEP).await?;
+        removed += verifiers::forget(&mut tx, now - KEEP_VERIFIERS, STEP).await?;
         removed += housekeeping::counters(&mut tx, now, now - KNOWN_NETWORK, STEP).await?;
         tx.commit().await?;
         if removed < u64::try_from(STEP).unwrap_or(0) {

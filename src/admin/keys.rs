@@ -6,9 +6,13 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::crypto::jwk::PublicJwk;
 use crate::crypto::spki;
+use crate::domain::key_life::{Fetch, KeyFacts, Policy, VERIFIER_GONE};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::stop::{Fault, Stop};
-use crate::store::keys;
+use crate::store::keys::{self, StoredKey};
+use crate::store::verifiers::{self, SeenVerifier};
+
+use super::key_life;
 
 /// A signing key without its private half.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -19,12 +23,55 @@ pub struct PublicKey {
     pub alg: SigningAlg,
     /// Where it stands in its life.
     pub state: KeyState,
+    /// Since when it stands there.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub since: Timestamp,
     /// When it was made.
     #[serde(serialize_with = "as_rfc3339")]
     pub created_at: Timestamp,
-    /// Whether new access tokens are signed with it.
+    /// Whether access tokens that nobody chose otherwise for are signed with it.
     pub default: bool,
+    /// What comes next and when, as far as that is planned.
+    pub next: Option<NextStage>,
+    /// Which known verifiers hold it; none for a key that is not published.
+    pub verifiers: Option<Holders>,
 }
+
+/// The next stage of a key.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct NextStage {
+    /// What happens: `successor`, `active` or `retired`.
+    pub what: &'static str,
+    /// When at the earliest.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub at: Timestamp,
+    /// What it waits for beyond that time, if anything.
+    pub waits_for_verifiers: bool,
+}
+
+/// Who holds a key.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Holders {
+    /// How many verifiers came within a week.
+    pub known: usize,
+    /// How many of them have fetched the keys since this one was published.
+    pub holding: usize,
+    /// The others, the longest absent first; at most twenty.
+    pub missing: Vec<Missing>,
+}
+
+/// A verifier that does not hold a key.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Missing {
+    /// Its name, or its user agent and address.
+    pub name: String,
+    /// When it last fetched the keys.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub last_fetch_at: Timestamp,
+}
+
+/// The most missing verifiers that are named.
+const NAMED: usize = 20;
 
 fn as_rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.rfc3339())
@@ -34,16 +81,58 @@ fn as_rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::
 ///
 /// # Errors
 /// Only faults.
-pub async fn list(app: App) -> Result<Vec<PublicKey>, Stop> {
-    let stored = keys::signing_keys(&mut app.db.reader().await?).await?;
-    let key = |key: keys::StoredKey| PublicKey {
-        default: key.alg == app.config.signing_alg && key.state == KeyState::Active,
-        kid: key.kid,
-        alg: key.alg,
-        state: key.state,
-        created_at: key.created_at,
+pub async fn list(app: App, now: Timestamp) -> Result<Vec<PublicKey>, Stop> {
+    key_life::write_verifiers(&app).await?;
+    let mut reader = app.db.reader().await?;
+    let stored = keys::signing_keys(&mut reader).await?;
+    let limit = key_life::MAX_VERIFIERS;
+    let seen = verifiers::since(&mut reader, now - VERIFIER_GONE, limit).await?;
+    let policy = app.key_policy();
+    let all: Vec<KeyFacts> = stored.iter().map(|key| key.facts.clone()).collect();
+    let key = |key: StoredKey| {
+        let facts = key.facts;
+        PublicKey {
+            default: facts.alg == app.config.signing_alg && facts.state == KeyState::Active,
+            next: next_stage(&facts, &all, &policy, now),
+            verifiers: facts.state.is_public().then(|| holders(&facts, &seen)),
+            kid: facts.kid,
+            alg: facts.alg,
+            state: facts.state,
+            since: facts.since,
+            created_at: key.created_at,
+        }
     };
     Ok(stored.into_iter().map(key).collect())
+}
+
+fn next_stage(
+    key: &KeyFacts,
+    all: &[KeyFacts],
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<NextStage> {
+    let (what, at) = match key.state {
+        KeyState::Active => ("successor", key.succession_at(all, policy)?),
+        KeyState::Published => ("active", key.may_sign_at(policy)),
+        KeyState::Retiring => ("retired", key.goes_at(policy)),
+        KeyState::Retired => return None,
+    };
+    let waits_for_verifiers = key.state == KeyState::Published && now >= at;
+    Some(NextStage { what, at, waits_for_verifiers })
+}
+
+fn holders(key: &KeyFacts, seen: &[SeenVerifier]) -> Holders {
+    let lacks = |verifier: &&SeenVerifier| !key.is_held_by(Fetch(verifier.last_fetch_at));
+    let lacking: Vec<&SeenVerifier> = seen.iter().filter(lacks).collect();
+    let missing = |verifier: &&SeenVerifier| Missing {
+        name: verifier.name.clone(),
+        last_fetch_at: verifier.last_fetch_at,
+    };
+    Holders {
+        known: seen.len(),
+        holding: seen.len() - lacking.len(),
+        missing: lacking.iter().take(NAMED).map(missing).collect(),
+    }
 }
 
 /// A key as verifiers get it.

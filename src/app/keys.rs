@@ -3,11 +3,12 @@
 //! Owns which purpose each sealed value is bound to.
 
 use crate::base::entropy::random;
-use crate::base::{Entropy, Timestamp};
+use crate::base::{Entropy, Span, Timestamp};
 use crate::crypto::jwt::{GeneratedKey, SigningKey};
 use crate::crypto::keyring::{Keyring, StatedKey, public_json};
 use crate::crypto::refresh_token::RefreshKeys;
 use crate::crypto::seal::SealKey;
+use crate::domain::key_life::{self, KeyFacts, Policy};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::stop::Fault;
 use crate::store::keys::{self, StoredKey};
@@ -54,7 +55,7 @@ impl FirstKeys {
     pub fn make(seal: &SealKey, entropy: &dyn Entropy, now: Timestamp) -> Result<Self, Fault> {
         let signing = [SigningAlg::Es256, SigningAlg::Rs256]
             .into_iter()
-            .map(|alg| sealed_signing_key(seal, alg, now))
+            .map(|alg| sealed_signing_key(seal, alg, KeyState::Active, now))
             .collect::<Result<_, _>>()?;
         let refresh: [u8; 32] = random(entropy);
         Ok(Self {
@@ -78,18 +79,30 @@ impl FirstKeys {
 
     /// The names of the signing keys, for the first start's report.
     pub fn names(&self) -> Vec<(SigningAlg, String)> {
-        self.signing.iter().map(|key| (key.alg, key.kid.clone())).collect()
+        self.signing.iter().map(|key| (key.facts.alg, key.facts.kid.clone())).collect()
     }
 }
 
-fn sealed_signing_key(seal: &SealKey, alg: SigningAlg, now: Timestamp) -> Result<StoredKey, Fault> {
+/// Makes a key in the state it begins in, and seals it. RSA takes about a tenth of a second.
+pub fn sealed_signing_key(
+    seal: &SealKey,
+    alg: SigningAlg,
+    state: KeyState,
+    now: Timestamp,
+) -> Result<StoredKey, Fault> {
     let GeneratedKey { key, pkcs8 } = SigningKey::generate(alg)?;
     let sealed = seal.seal(&signing_purpose(&key.kid, alg), &pkcs8)?;
     Ok(StoredKey {
         public_jwk: public_json(&key.public),
-        kid: key.kid,
-        alg,
-        state: KeyState::Active,
+        facts: KeyFacts {
+            kid: key.kid,
+            alg,
+            state,
+            since: now,
+            published_at: now,
+            activated_at: (state == KeyState::Active).then_some(now),
+            longest_ttl: Span::ZERO,
+        },
         sealed,
         created_at: now,
     })
@@ -100,22 +113,26 @@ pub async fn keyring(
     link: &mut impl Link,
     seal: &SealKey,
     default_alg: SigningAlg,
+    policy: &Policy,
 ) -> Result<Keyring, Fault> {
     let mut stated = Vec::new();
+    let mut facts = Vec::new();
     for stored in keys::signing_keys(link).await? {
-        if !stored.state.is_public() {
+        let KeyFacts { kid, alg, state, .. } = &stored.facts;
+        if !state.is_public() {
             continue;
         }
         let pkcs8 = seal
-            .open(&signing_purpose(&stored.kid, stored.alg), &stored.sealed)
+            .open(&signing_purpose(kid, *alg), &stored.sealed)
             .map_err(|_| Fault::internal("a signing key cannot be unsealed"))?;
-        let key = SigningKey::parse(stored.alg, &pkcs8)?;
-        if key.kid != stored.kid {
+        let key = SigningKey::parse(*alg, &pkcs8)?;
+        if key.kid != *kid {
             return Err(Fault::internal("a signing key is stored under another's name"));
         }
-        stated.push(StatedKey { key, state: stored.state });
+        stated.push(StatedKey { key, state: *state });
+        facts.push(stored.facts);
     }
-    Keyring::new(stated, default_alg)
+    Keyring::new(stated, default_alg, key_life::next_change(&facts, policy))
 }
 
 /// Unseals the keys that vouch for refresh tokens.

@@ -8,27 +8,33 @@ mod data_dir;
 mod keys;
 mod open;
 mod open_error;
+mod steady;
 mod turns;
+mod verifiers;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
-use crate::base::{Clock, Entropy, Timestamp};
+use crate::base::{Clock, Entropy, Span, Timestamp};
 use crate::config::Config;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::refresh_token::RefreshKeys;
 use crate::crypto::seal::SealKey;
 use crate::domain::api::Api;
+use crate::domain::key_life::Policy;
 use crate::domain::session::Lifetimes;
+use crate::domain::signing_key::{KeyState, SigningAlg};
+use crate::domain::steady::Watch;
 use crate::domain::stop::{Fault, Stop};
 use crate::metrics::Metrics;
+use crate::store::keys::StoredKey;
 use crate::store::refresher::Refresher;
 use crate::store::{Db, apis, meta};
 
@@ -37,6 +43,7 @@ pub use connect::connect;
 pub use open::{Created, Opened, Purpose, open};
 pub use open_error::OpenError;
 pub use turns::{Turns, Undecided};
+pub use verifiers::{Fetcher, VerifierLog};
 
 /// How long any unit of work may take before its caller is told to come back. The work itself goes
 /// on: it is never cut off in the middle.
@@ -66,6 +73,12 @@ pub struct Parts {
     pub addresses: AddressLimiter,
     /// Tries at accounts under way in this process.
     pub turns: Turns,
+    /// Who has fetched the public keys.
+    pub verifiers: VerifierLog,
+    /// Whether the wall clock can be believed.
+    pub watch: Mutex<Watch>,
+    /// The longest the public keys were ever allowed to be cached, by any version.
+    pub longest_max_age: Span,
     /// Counters for the operator.
     pub metrics: Metrics,
     /// How long things live.
@@ -133,6 +146,35 @@ impl App {
         self.apis.load().get(identifier).cloned()
     }
 
+    /// What the operator and the registered APIs want of the signing keys.
+    #[must_use]
+    pub fn key_policy(&self) -> Policy {
+        policy(&self.config, &self.apis.load(), self.longest_max_age)
+    }
+
+    /// The longest life of any access token that is issued now.
+    #[must_use]
+    pub fn longest_access_ttl(&self) -> Span {
+        self.lifetimes.access
+    }
+
+    /// Makes and seals a signing key, off the request's path: RSA takes a tenth of a second.
+    ///
+    /// # Errors
+    /// Only when the crypto library fails.
+    pub async fn make_signing_key(
+        &self,
+        alg: SigningAlg,
+        state: KeyState,
+        now: Timestamp,
+    ) -> Result<StoredKey, Fault> {
+        let app = self.clone();
+        let made = self
+            .runtime
+            .spawn_blocking(move || keys::sealed_signing_key(&app.seal, alg, state, now));
+        made.await.map_err(|error| Fault::internal("making a signing key").because(error))?
+    }
+
     /// Whether the server is about to stop: readiness says no, work goes on.
     #[must_use]
     pub fn is_draining(&self) -> bool {
@@ -164,13 +206,37 @@ impl App {
         }
         // The version is read first: a change that comes in between is seen the next time.
         let all = apis::all(&mut reader).await?;
-        let keyring = keys::keyring(&mut reader, &self.seal, self.config.signing_alg).await?;
+        let all = by_identifier(all);
+        let policy = policy(&self.config, &all, self.longest_max_age);
+        let keyring =
+            keys::keyring(&mut reader, &self.seal, self.config.signing_alg, &policy).await?;
         let refresh_keys = keys::refresh_keys(&mut reader, &self.seal).await?;
-        self.apis.store(Arc::new(by_identifier(all)));
+        self.apis.store(Arc::new(all));
         self.keyring.store(Arc::new(keyring));
         self.refresh_keys.store(Arc::new(refresh_keys));
         self.cache_version.store(version, Ordering::Release);
         Ok(())
+    }
+}
+
+/// How long a key is published after the last token it signed has expired.
+const KEEP_KEYS: Span = Span::from_mins(60);
+/// How long to wait for known verifiers that have not fetched a key which could sign.
+const WAIT_FOR_VERIFIERS: Span = Span::from_days(1);
+
+fn policy(config: &Config, _apis: &HashMap<String, Api>, longest_max_age: Span) -> Policy {
+    // ES256 and RS256 are published from the first start: no verifier drops a set because of them.
+    let mut wanted = vec![SigningAlg::Es256, SigningAlg::Rs256];
+    if !wanted.contains(&config.signing_alg) {
+        wanted.push(config.signing_alg);
+    }
+    Policy {
+        rotate_every: config.key_rotation,
+        publish_ahead: config.key_publish_ahead,
+        keep_after: KEEP_KEYS,
+        wait_at_most: WAIT_FOR_VERIFIERS,
+        longest_max_age,
+        wanted,
     }
 }
 

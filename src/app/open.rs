@@ -6,16 +6,17 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
-use crate::base::{Clock, Entropy, Secret, Timestamp};
+use crate::base::{Clock, Entropy, Secret, Span, Timestamp};
 use crate::config::{Config, Database};
 use crate::crypto::password::{Cost, PasswordHasher};
 use crate::crypto::seal::SealKey;
+use crate::domain::key_life;
 use crate::domain::session::Lifetimes;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::stop::FaultKind;
@@ -27,7 +28,7 @@ use super::connect::{connect, connect_or_create, unusable};
 use super::data_dir::{self, LockError};
 use super::keys::{self, FirstKeys, MasterKeyFit};
 use super::open_error::OpenError;
-use super::{AddressLimiter, App, Parts, Turns, by_identifier};
+use super::{AddressLimiter, App, Parts, Turns, VerifierLog, by_identifier, policy};
 
 /// What an [`App`] is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +101,8 @@ pub async fn open(
         MasterKeyFit::Wrong => return Err(wrong_master_key(&config)),
     }
 
-    let app = assemble(config, db, clock, entropy, seal).await?;
+    let longest_max_age = longest_max_age(&db, purpose).await?;
+    let app = assemble(config, db, clock, entropy, seal, longest_max_age).await?;
     Ok(Opened { app, created, lock })
 }
 
@@ -269,12 +271,31 @@ async fn seal_database(
     Ok(())
 }
 
+/// The name of the longest time, in milliseconds, the public keys were ever allowed to be cached.
+const LONGEST_MAX_AGE: &str = "jwks_max_age";
+
+/// What caches may still hold: an older version may have allowed them more than this one does. A
+/// server writes its own allowance down for later ones.
+async fn longest_max_age(db: &Db, purpose: Purpose) -> Result<Span, OpenError> {
+    let stored = meta::get(&mut db.reader().await?, LONGEST_MAX_AGE).await?;
+    let stored = stored.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
+    let stored = stored.map_or(Span::ZERO, Span::from_millis);
+    if stored < key_life::MAX_AGE && purpose == Purpose::Serve {
+        let mut tx = db.begin().await?;
+        let longest = key_life::MAX_AGE.millis().to_string();
+        meta::set(&mut tx, LONGEST_MAX_AGE, longest.as_bytes()).await?;
+        tx.commit().await?;
+    }
+    Ok(stored.max(key_life::MAX_AGE))
+}
+
 async fn assemble(
     config: Config,
     db: Db,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     seal: SealKey,
+    longest_max_age: Span,
 ) -> Result<App, OpenError> {
     let lifetimes = Lifetimes {
         access: config.access_token_ttl,
@@ -295,9 +316,10 @@ async fn assemble(
     )?;
     let mut reader = db.reader().await?;
     let cache_version = meta::cache_version(&mut reader).await?;
-    let keyring = keys::keyring(&mut reader, &seal, config.signing_alg).await?;
-    let refresh_keys = keys::refresh_keys(&mut reader, &seal).await?;
     let apis = by_identifier(apis::all(&mut reader).await?);
+    let policy = policy(&config, &apis, longest_max_age);
+    let keyring = keys::keyring(&mut reader, &seal, config.signing_alg, &policy).await?;
+    let refresh_keys = keys::refresh_keys(&mut reader, &seal).await?;
     drop(reader);
     let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
     Ok(App(Arc::new(Parts {
@@ -310,6 +332,9 @@ async fn assemble(
         refresher,
         addresses: AddressLimiter::default(),
         turns: Turns::default(),
+        verifiers: VerifierLog::default(),
+        watch: Mutex::default(),
+        longest_max_age,
         metrics: Metrics::default(),
         lifetimes,
         keyring: ArcSwap::from_pointee(keyring),

@@ -4,6 +4,8 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::sync::OnceLock;
+use std::time::Instant;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, leap seconds ignored (POSIX time).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -126,6 +128,20 @@ impl Sub<Span> for Timestamp {
     }
 }
 
+impl Add for Span {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sub for Span {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
 impl Sub for Timestamp {
     type Output = Span;
     fn sub(self, other: Self) -> Span {
@@ -137,6 +153,9 @@ impl Sub for Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The current wall-clock time.
     fn now(&self) -> Timestamp;
+
+    /// How long a clock that nobody can set has counted, from an origin that means nothing.
+    fn counted(&self) -> Span;
 }
 
 /// The machine's wall clock.
@@ -148,6 +167,12 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Timestamp(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    fn counted(&self) -> Span {
+        static ORIGIN: OnceLock<Instant> = OnceLock::new();
+        let since = ORIGIN.get_or_init(Instant::now).elapsed();
+        Span(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
 

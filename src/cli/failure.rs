@@ -32,6 +32,16 @@ impl Failure {
         Self::new(Exit::Usage, text)
     }
 
+    /// Adds lines of advice.
+    #[must_use]
+    pub fn and(mut self, advice: &str) -> Self {
+        if let Some(text) = self.texts.last_mut() {
+            let lines = advice.lines().map(|line| format!("\n  {line}"));
+            text.extend(lines);
+        }
+        self
+    }
+
     /// Says it and gives the exit code.
     pub fn say(self) -> ExitCode {
         let texts: Vec<String> = self.texts.iter().map(|text| format!("error: {text}\n")).collect();

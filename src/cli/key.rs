@@ -4,15 +4,19 @@ use clap::builder::TypedValueParser as _;
 use clap::{Args, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use serde_json::{Value, json};
 
-use crate::admin::keys::{self, PublicKey};
+use crate::admin::key_life::{self, Changed};
+use crate::admin::keys::{self, NextStage, PublicKey};
 use crate::base::Timestamp;
+use crate::domain::audit::Origin;
 use crate::domain::signing_key::SigningAlg;
+use crate::domain::verifier_habits;
 
 use super::ago::ago;
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failure, about};
 use super::output::{self, Output, Row};
 use super::work::with_app;
+use super::{prompt, report};
 
 /// What to do with signing keys.
 #[derive(Debug, Subcommand)]
@@ -22,6 +26,22 @@ pub enum Command {
   signet key list
   signet key list -o ndjson | jq -r 'select(.default) | .kid'")]
     List,
+    /// Replace the key that signs by a new one
+    #[command(after_help = "Examples:
+  signet key rotate                    publish a successor now; it signs in a day
+  signet key rotate --alg RS256
+  signet key rotate --now --yes        sign with it at once
+
+Keys rotate by themselves (SIGNET_KEY_ROTATION); this begins it early. Tokens that are out stay good
+either way. With --now verifiers that have not seen the new key refuse its tokens until they have.")]
+    Rotate(RotateArgs),
+    /// Take a key out of the published set
+    #[command(after_help = "Examples:
+  signet key retire KID                only a key that signs nothing yet
+  signet key retire KID --now --yes    a key that somebody stole: its tokens are refused
+
+A key that was replaced goes by itself when the last token it signed has expired.")]
+    Retire(RetireArgs),
     /// Print the public keys: the JWKS as it is published, or PEM
     #[command(after_help = "Examples:
   signet key export > jwks.json
@@ -31,6 +51,35 @@ For verifiers that cannot fetch /.well-known/jwks.json; they must be told of eve
     Export(ExportArgs),
 }
 
+/// `signet key rotate`.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// Only keys of this algorithm
+    #[arg(long, value_parser = alg_parser())]
+    alg: Option<SigningAlg>,
+    /// Sign with the new key at once instead of when verifiers have had time to fetch it
+    #[arg(long)]
+    now: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// `signet key retire`.
+#[derive(Debug, Args)]
+pub struct RetireArgs {
+    /// The key's name, as `signet key list` shows it
+    // It is base64url and may begin with a hyphen.
+    #[arg(allow_hyphen_values = true)]
+    kid: String,
+    /// Even if tokens it signed are still good: they are refused from now on
+    #[arg(long)]
+    now: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
 /// `signet key export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
@@ -38,9 +87,13 @@ pub struct ExportArgs {
     #[arg(long, value_enum, default_value_t = ExportFormat::Jwks)]
     format: ExportFormat,
     /// Only keys of this algorithm
-    #[arg(long, value_parser = PossibleValuesParser::new(SigningAlg::ALL.iter().map(|a| a.as_str()))
-        .try_map(|text| text.parse::<SigningAlg>()))]
+    #[arg(long, value_parser = alg_parser())]
     alg: Option<SigningAlg>,
+}
+
+fn alg_parser() -> impl clap::builder::TypedValueParser<Value = SigningAlg> {
+    PossibleValuesParser::new(SigningAlg::ALL.iter().map(|alg| alg.as_str()))
+        .try_map(|text| text.parse::<SigningAlg>())
 }
 
 /// A form of public keys.
@@ -53,7 +106,8 @@ pub enum ExportFormat {
 }
 
 impl Row for PublicKey {
-    const HEAD: &'static [&'static str] = &["kid", "alg", "state", "default", "created"];
+    const HEAD: &'static [&'static str] =
+        &["kid", "alg", "state", "default", "since", "next", "held by"];
 
     fn cells(&self, now: Timestamp) -> Vec<String> {
         vec![
@@ -61,7 +115,35 @@ impl Row for PublicKey {
             self.alg.to_string(),
             self.state.to_string(),
             if self.default { "yes".to_owned() } else { String::new() },
-            ago(self.created_at, now),
+            ago(self.since, now),
+            self.next.as_ref().map_or_else(String::new, |next| next_cell(next, now)),
+            self.verifiers
+                .as_ref()
+                .map_or_else(String::new, |held| format!("{} of {}", held.holding, held.known)),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+fn next_cell(next: &NextStage, now: Timestamp) -> String {
+    if next.waits_for_verifiers {
+        return format!("{}, waits for verifiers", next.what);
+    }
+    format!("{} {}", next.what, ago(next.at, now))
+}
+
+impl Row for Changed {
+    const HEAD: &'static [&'static str] = &["kid", "alg", "state", "signs at"];
+
+    fn cells(&self, _: Timestamp) -> Vec<String> {
+        vec![
+            self.kid.clone(),
+            self.alg.to_string(),
+            self.state.to_string(),
+            self.signs_at.clone().unwrap_or_default(),
         ]
     }
 
@@ -74,12 +156,94 @@ impl Row for PublicKey {
 pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     match command {
         Command::List => with_app(async |app| {
+            let all = app.run(keys::list(app.clone(), app.now())).await?;
             let mut list = output.list();
-            list.rows(&app.run(keys::list(app.clone())).await?)?;
-            Ok(list.end()?)
+            list.rows(&all)?;
+            list.end()?;
+            report::say(&missing(&all, output.now()));
+            Ok(())
         }),
+        Command::Rotate(args) => rotate(args, output),
+        Command::Retire(args) => retire(args),
         Command::Export(args) => export(args),
     }
+}
+
+/// Names the verifiers that lack a published key.
+fn missing(all: &[PublicKey], now: Timestamp) -> String {
+    let mut text = String::new();
+    for key in all {
+        let Some(held) = &key.verifiers else { continue };
+        if let Some(first) = held.missing.first() {
+            text.push_str(&format!(
+                "{} of {} known verifiers hold {} key {}; last miss: {}, {}\n",
+                held.holding,
+                held.known,
+                key.alg,
+                key.kid,
+                first.name,
+                ago(first.last_fetch_at, now)
+            ));
+        }
+    }
+    text
+}
+
+fn rotate(args: &RotateArgs, output: Output) -> Result<(), Failure> {
+    if args.now {
+        sure(
+            args.yes,
+            "Tokens of the new key, at the defaults of these verifiers:",
+            &verifier_habits::of_a_sudden_key(),
+        )?;
+    }
+    with_app(async |app| {
+        if args.now {
+            prompt::confirm("Sign with a key nobody has seen, at once?", args.yes)?;
+        }
+        let work = key_life::rotate(app.clone(), args.alg, args.now, Origin::cli(), app.now());
+        let changed = app.run(work).await?;
+        for key in &changed {
+            report::say(&match &key.signs_at {
+                Some(at) => format!("Published {} key {}; it signs at {at}\n", key.alg, key.kid),
+                None => format!("{} key {} signs from now on\n", key.alg, key.kid),
+            });
+        }
+        let mut list = output.list();
+        list.rows(&changed)?;
+        Ok(list.end()?)
+    })
+}
+
+fn retire(args: &RetireArgs) -> Result<(), Failure> {
+    if args.now {
+        sure(
+            args.yes,
+            "Its tokens are refused where the keys are fetched again, and until then:",
+            &verifier_habits::of_a_missing_key(),
+        )?;
+    }
+    with_app(async |app| {
+        if args.now {
+            prompt::confirm(&format!("Retire key {} at once?", args.kid), args.yes)?;
+        }
+        let (kid, origin) = (args.kid.clone(), Origin::cli());
+        let work = key_life::retire(app.clone(), kid, args.now, origin, app.now());
+        app.run(work).await.map_err(about("key", &args.kid))?;
+        report::say(&format!("Retired key {}\n", args.kid));
+        Ok(())
+    })
+}
+
+/// Says what will come of it, and refuses where nobody can be asked and nobody said yes.
+fn sure(yes: bool, what: &str, lines: &[String]) -> Result<(), Failure> {
+    let asked = prompt::needs_terminal_or_yes(yes);
+    let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+    match asked {
+        Ok(()) => report::say(&format!("{what}\n{lines}")),
+        Err(failure) => return Err(failure.and(&format!("{what}\n{lines}"))),
+    }
+    Ok(())
 }
 
 fn export(args: &ExportArgs) -> Result<(), Failure> {

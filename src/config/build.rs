@@ -18,6 +18,11 @@ const LEAST: Span = Span::from_secs(1);
 const LONGEST: Span = Span::from_days(3650);
 /// The retry window at its widest, and the longest wait for a password hash.
 const FIVE_MINUTES: Span = Span::from_mins(5);
+/// The least time a key is published before it signs: caches may hold the set without it for five
+/// minutes, and are not always exact.
+const TEN_MINUTES: Span = Span::from_mins(10);
+/// The least time a key signs.
+const HOUR: Span = Span::from_mins(60);
 /// Most memory one hash may take: 4 GiB.
 const MOST_MEMORY_KIB: u32 = 4 * 1024 * 1024;
 
@@ -51,6 +56,9 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         refresh_retry_window: read
             .fixed(&s::REFRESH_RETRY_WINDOW, parse::span(Span::ZERO..=FIVE_MINUTES)),
         signing_alg: read.fixed(&s::SIGNING_ALG, parse::word(SigningAlg::ALL)),
+        key_rotation: read.fixed(&s::KEY_ROTATION, parse::span_or_off(HOUR..=LONGEST)),
+        key_publish_ahead: read
+            .fixed(&s::KEY_PUBLISH_AHEAD, parse::span(TEN_MINUTES..=Span::from_days(30))),
         hash_workers: Some(hash_workers(read, cost)),
         argon2: cost,
         hash_max_wait: read.fixed(&s::HASH_MAX_WAIT, parse::span(Span::ZERO..=FIVE_MINUTES)),

@@ -65,6 +65,10 @@ pub struct Config {
     pub refresh_retry_window: Span,
     /// Signature algorithm of access tokens for APIs that did not choose their own.
     pub signing_alg: SigningAlg,
+    /// How long a signing key signs before its successor takes over; none to rotate by hand only.
+    pub key_rotation: Option<Span>,
+    /// How long a new signing key is published before it signs: 10 min to 30 d.
+    pub key_publish_ahead: Span,
     /// What one password hash costs.
     pub argon2: Argon2Cost,
     /// Password hashes computed at the same time; at least 1.

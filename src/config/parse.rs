@@ -48,6 +48,14 @@ pub(super) fn span(range: RangeInclusive<Span>) -> impl Fn(&str) -> Result<Span,
     }
 }
 
+/// The same, or `off`.
+pub(super) fn span_or_off(
+    range: RangeInclusive<Span>,
+) -> impl Fn(&str) -> Result<Option<Span>, Wrong> {
+    let span = span(range);
+    move |text| if text == "off" { Ok(None) } else { span(text).map(Some) }
+}
+
 /// `span` in the longest unit that divides it, as one would type it.
 pub(super) fn spell(span: Span) -> String {
     let millis = span.millis();

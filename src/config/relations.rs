@@ -30,6 +30,13 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
             s::REFRESH_MAX_TTL.name
         ),
     );
+    let overlong = config.key_rotation.is_some_and(|every| config.key_publish_ahead > every);
+    read.require(
+        &[&s::KEY_PUBLISH_AHEAD, &s::KEY_ROTATION],
+        !overlong,
+        "a key cannot be published for longer before it signs than its predecessor signs",
+        format!("Shorten {}, or lengthen {}", s::KEY_PUBLISH_AHEAD.name, s::KEY_ROTATION.name),
+    );
     // RFC 9106 §3.1: the memory is at least 8 KiB for each lane.
     let least = config.argon2.parallelism.saturating_mul(8);
     read.require(

@@ -99,6 +99,12 @@ settings! {
         SIGNING_ALG = "SIGNET_SIGNING_ALG", secret: false,
             Fixed("ES256"),
             "Signature algorithm of access tokens for APIs that chose none, such as RS256.";
+        KEY_ROTATION = "SIGNET_KEY_ROTATION", secret: false,
+            Fixed("90d"),
+            "How long a signing key signs before its successor takes over, or `off`.";
+        KEY_PUBLISH_AHEAD = "SIGNET_KEY_PUBLISH_AHEAD", secret: false,
+            Fixed("24h"),
+            "How long a new signing key is published before it signs: 10m to 30d.";
         ACCESS_TOKEN_TTL = "SIGNET_ACCESS_TOKEN_TTL", secret: false,
             Fixed("10m"),
             "Life of an access token, at most 24h; at least twice the retry window.";

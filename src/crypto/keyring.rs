@@ -47,6 +47,8 @@ pub struct Keyring {
     default_alg: SigningAlg,
     /// The JWKS (RFC 7517 §5), rendered once.
     pub jwks: Document,
+    /// When what is in it changes next, as far as that is planned.
+    pub next_change: Option<Timestamp>,
 }
 
 #[derive(serde::Serialize)]
@@ -68,7 +70,11 @@ impl Keyring {
     ///
     /// # Errors
     /// When no active key of the default algorithm is among them.
-    pub fn new(mut keys: Vec<StatedKey>, default_alg: SigningAlg) -> Result<Self, Fault> {
+    pub fn new(
+        mut keys: Vec<StatedKey>,
+        default_alg: SigningAlg,
+        next_change: Option<Timestamp>,
+    ) -> Result<Self, Fault> {
         keys.retain(|key| key.state.is_public());
         keys.sort_by_key(|key| (key.state != KeyState::Active, key.key.alg != default_alg));
         let mut entries = Vec::new();
@@ -86,7 +92,7 @@ impl Keyring {
         }
         let body = serde_json::to_vec(&Jwks { keys: entries })
             .map_err(|error| Fault::internal("writing the JWKS").because(error))?;
-        Ok(Self { signers, verifiers, default_alg, jwks: Document::new(body) })
+        Ok(Self { signers, verifiers, default_alg, jwks: Document::new(body), next_change })
     }
 
     /// Signs an access token with the default algorithm.

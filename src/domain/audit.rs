@@ -45,6 +45,14 @@ text_enum! {
         ApiCreated = "api.created",
         /// An API was deleted.
         ApiDeleted = "api.deleted",
+        /// A signing key was made and published; it signs nothing yet.
+        KeyPublished = "key.published",
+        /// A signing key began to sign.
+        KeyActivated = "key.activated",
+        /// A signing key signs no longer, because nobody uses its algorithm.
+        KeyStopped = "key.stopped",
+        /// A signing key left the published set.
+        KeyRetired = "key.retired",
     }
 }
 

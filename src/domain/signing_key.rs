@@ -1,8 +1,7 @@
-//! Signing algorithms and the life of a signing key.
+//! Signing algorithms and the states of a signing key.
 //!
-//! Owns which algorithm names exist and which states a key passes through. Holds no key material
-//! and makes no signature; `crypto::keyring` does. Rotation (published, active, retiring, retired)
-//! is decided here too: a key carries its state so that adding the plan changes no other file.
+//! Owns which algorithm names exist and which states a key passes through. When it passes from one
+//! to the next is `key_life`. Holds no key material and makes no signature; `crypto::keyring` does.
 
 use crate::text_enum;
 

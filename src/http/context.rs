@@ -10,7 +10,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
-use crate::app::App;
+use crate::app::{App, Fetcher};
 use crate::base::Timestamp;
 use crate::domain::audit::{Origin, Via};
 use crate::domain::device::Device;
@@ -68,6 +68,12 @@ impl Context {
     #[must_use]
     pub fn device(&self) -> Device {
         Device::new(&self.user_agent, self.facts.address)
+    }
+
+    /// Who fetches the public keys, by the name it gives itself if it does.
+    #[must_use]
+    pub fn fetcher<'a>(&'a self, name: Option<&'a str>) -> Fetcher<'a> {
+        Fetcher { name, user_agent: &self.user_agent, address: self.facts.address }
     }
 
     /// Runs a use case to its end.

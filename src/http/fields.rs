@@ -62,6 +62,15 @@ impl JsonFields {
         }
     }
 
+    /// A truth value that may be absent or null.
+    pub fn optional_bool(&mut self, field: &'static str) -> Option<bool> {
+        match self.map.remove(field) {
+            None | Some(Value::Null) => None,
+            Some(Value::Bool(value)) => Some(value),
+            Some(_) => self.note(field, "wrong_type", WRONG_TYPE),
+        }
+    }
+
     /// A list of strings that may be absent.
     pub fn strings(&mut self, field: &'static str) -> Vec<String> {
         let items = match self.map.remove(field) {

@@ -85,6 +85,8 @@ routes! {
     "/v1/admin/apis" { GET Admin api::admin_apis::list, POST Admin api::admin_apis::create }
     "/v1/admin/apis/{id}" { GET Admin api::admin_apis::show, DELETE Admin api::admin_apis::delete }
     "/v1/admin/keys" { GET Admin api::admin_keys::list }
+    "/v1/admin/keys/rotate" { POST Admin api::admin_keys::rotate }
+    "/v1/admin/keys/{kid}/retire" { POST Admin api::admin_keys::retire }
     "/v1/admin/sessions" {
         GET Admin api::admin_sessions::list,
         DELETE Admin api::admin_sessions::delete_of_user,

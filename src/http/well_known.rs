@@ -2,35 +2,43 @@
 //!
 //! Constant bytes with an entity tag. Open to every origin: nothing here depends on who asks.
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::base::Span;
 use crate::crypto::keyring::Document;
+use crate::domain::key_life;
 use crate::oauth::metadata;
 
 use super::context::Context;
 
-/// Five minutes, as long as no key change is due sooner; the last good set for a day when we are
-/// down. Never `no-store`: verifiers would come every second.
-const CACHE: &str = "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400";
+/// The metadata and the description change with a new version only.
+const METADATA_AGE: Span = Span::from_mins(5);
 
-/// The public keys (RFC 7517 §5).
+/// The public keys (RFC 7517 §5). Whoever fetches them is counted, under the name it gives itself as
+/// `?rs=NAME`; every other parameter is ignored.
 pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
-    answer(&request, &context.app.keyring().jwks)
+    let keyring = context.app.keyring();
+    if request.method() != Method::HEAD {
+        let name = url::form_urlencoded::parse(request.query_string().as_bytes())
+            .find_map(|(name, value)| (name == "rs" && !value.is_empty()).then_some(value));
+        context.app.verifiers.count(context.fetcher(name.as_deref()), context.now());
+    }
+    answer(&request, &keyring.jwks, key_life::max_age(context.now(), keyring.next_change))
 }
 
 /// The metadata, the same document at both paths (OpenID Connect Discovery §4, RFC 8414 §3).
 pub async fn discovery(context: Context, request: HttpRequest) -> HttpResponse {
     let document = metadata::document(context.app.issuer());
-    answer(&request, &Document::new(document.to_string().into_bytes()))
+    answer(&request, &Document::new(document.to_string().into_bytes()), METADATA_AGE)
 }
 
 /// The description of the HTTP API (OpenAPI 3.1).
 pub async fn openapi(context: Context, request: HttpRequest) -> HttpResponse {
     let text = include_str!("../../assets/openapi.json");
     let text = text.replace("http://localhost:8484", context.app.issuer());
-    answer(&request, &Document::new(text.into_bytes()))
+    answer(&request, &Document::new(text.into_bytes()), METADATA_AGE)
 }
 
 /// The answer to a browser that asks before it fetches.
@@ -43,7 +51,11 @@ pub async fn preflight() -> HttpResponse {
         .finish()
 }
 
-fn answer(request: &HttpRequest, document: &Document) -> HttpResponse {
+/// Never `no-store`: verifiers would come every second. The last good answer serves for a day when we
+/// are down.
+fn answer(request: &HttpRequest, document: &Document, age: Span) -> HttpResponse {
+    let caching =
+        format!("public, max-age={}, stale-while-revalidate=60, stale-if-error=86400", age.secs());
     let known = request.headers().get_all(header::IF_NONE_MATCH).any(|value| {
         value.to_str().is_ok_and(|tags| {
             tags.split(',').map(str::trim).any(|tag| {
@@ -56,7 +68,7 @@ fn answer(request: &HttpRequest, document: &Document) -> HttpResponse {
     let mut answer = HttpResponse::build(status);
     answer
         .insert_header((header::ETAG, document.etag.as_str()))
-        .insert_header((header::CACHE_CONTROL, CACHE))
+        .insert_header((header::CACHE_CONTROL, caching))
         .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
         .insert_header((HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"));
     if known {

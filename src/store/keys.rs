@@ -1,7 +1,8 @@
 //! Signing keys and refresh keys, sealed.
 
-use crate::base::Timestamp;
-use crate::domain::signing_key::{KeyState, SigningAlg};
+use crate::base::{Span, Timestamp};
+use crate::domain::key_life::KeyFacts;
+use crate::domain::signing_key::KeyState;
 use crate::domain::stop::Fault;
 use crate::{execute, fetch_all};
 
@@ -10,12 +11,8 @@ use super::{Link, Tx, meta};
 /// A signing key as stored.
 #[derive(Debug, Clone)]
 pub struct StoredKey {
-    /// Its name.
-    pub kid: String,
-    /// What it signs with.
-    pub alg: SigningAlg,
-    /// Where it stands.
-    pub state: KeyState,
+    /// What is known of it.
+    pub facts: KeyFacts,
     /// The public JWK, as JSON.
     pub public_jwk: String,
     /// The sealed PKCS#8.
@@ -29,6 +26,10 @@ struct KeyRow {
     kid: String,
     alg: String,
     state: String,
+    state_at: Timestamp,
+    published_at: Timestamp,
+    activated_at: Option<Timestamp>,
+    longest_ttl: i64,
     public_jwk: String,
     sealed: Vec<u8>,
     created_at: Timestamp,
@@ -42,16 +43,22 @@ pub async fn signing_keys(link: &mut impl Link) -> Result<Vec<StoredKey>, Fault>
     let rows = fetch_all!(
         link,
         KeyRow,
-        "SELECT kid, alg, state, public_jwk, sealed, created_at FROM signing_keys \
-         ORDER BY created_at, kid"
+        "SELECT kid, alg, state, state_at, published_at, activated_at, longest_ttl, public_jwk, \
+         sealed, created_at FROM signing_keys ORDER BY created_at, kid"
     )?;
     rows.into_iter()
         .map(|row| {
             let unknown = |_| Fault::internal("a signing key of an unknown algorithm or state");
             Ok(StoredKey {
-                kid: row.kid,
-                alg: row.alg.parse().map_err(unknown)?,
-                state: row.state.parse().map_err(unknown)?,
+                facts: KeyFacts {
+                    kid: row.kid,
+                    alg: row.alg.parse().map_err(unknown)?,
+                    state: row.state.parse().map_err(unknown)?,
+                    since: row.state_at,
+                    published_at: row.published_at,
+                    activated_at: row.activated_at,
+                    longest_ttl: Span::from_millis(row.longest_ttl),
+                },
                 public_jwk: row.public_jwk,
                 sealed: row.sealed,
                 created_at: row.created_at,
@@ -60,23 +67,77 @@ pub async fn signing_keys(link: &mut impl Link) -> Result<Vec<StoredKey>, Fault>
         .collect()
 }
 
-/// Stores a signing key.
+/// Stores a signing key. False when there is one of its name, or another of its algorithm signs or
+/// waits to sign already: then nothing changed.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn insert_signing_key(tx: &mut Tx, key: &StoredKey) -> Result<(), Fault> {
-    execute!(
+pub async fn insert_signing_key(tx: &mut Tx, key: &StoredKey) -> Result<bool, Fault> {
+    let facts = &key.facts;
+    let rows = execute!(
         tx,
-        "INSERT INTO signing_keys (kid, alg, state, public_jwk, sealed, created_at, state_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6)",
-        &key.kid,
-        key.alg.as_str(),
-        key.state.as_str(),
+        "INSERT INTO signing_keys (kid, alg, state, state_at, published_at, activated_at, \
+         longest_ttl, public_jwk, sealed, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+        &facts.kid,
+        facts.alg.as_str(),
+        facts.state.as_str(),
+        facts.since,
+        facts.published_at,
+        facts.activated_at,
+        facts.longest_ttl.millis(),
         &key.public_jwk,
         &key.sealed,
         key.created_at
     )?;
-    meta::raise_cache_version(tx).await
+    if rows == 1 {
+        meta::raise_cache_version(tx).await?;
+    }
+    Ok(rows == 1)
+}
+
+/// Takes a key from one state to the next. False when it is not in that state (any more): another
+/// process was first, and nothing changed.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn advance(
+    tx: &mut Tx,
+    kid: &str,
+    from: KeyState,
+    to: KeyState,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE signing_keys SET state = $1, state_at = $2, \
+         activated_at = CASE WHEN $3 THEN $2 ELSE activated_at END \
+         WHERE kid = $4 AND state = $5",
+        to.as_str(),
+        now,
+        to == KeyState::Active,
+        kid,
+        from.as_str()
+    )?;
+    if rows == 1 {
+        meta::raise_cache_version(tx).await?;
+    }
+    Ok(rows == 1)
+}
+
+/// Notes that tokens of this life may be signed from now on: no key that signs them may go before
+/// they have expired.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn note_ttl(tx: &mut Tx, ttl: Span) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "UPDATE signing_keys SET longest_ttl = $1 \
+         WHERE longest_ttl < $1 AND state IN ('active', 'published')",
+        ttl.millis()
+    )?;
+    Ok(())
 }
 
 /// The sealed refresh keys with their versions.

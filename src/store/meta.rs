@@ -28,6 +28,21 @@ pub async fn put_once(tx: &mut Tx, name: &str, value: &[u8]) -> Result<bool, Fau
     Ok(rows == 1)
 }
 
+/// Stores a value in the place of the one there was.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn set(tx: &mut Tx, name: &str, value: &[u8]) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "INSERT INTO meta (name, value) VALUES ($1, $2) \
+         ON CONFLICT (name) DO UPDATE SET value = $2",
+        name,
+        value
+    )?;
+    Ok(())
+}
+
 /// Takes a row lock under which decisions about a whole set of rows (the administrators) are safe
 /// on PostgreSQL; on SQLite the transaction already is one.
 ///

@@ -19,5 +19,6 @@ pub mod rotation;
 pub mod sessions;
 pub mod setup;
 pub mod users;
+pub mod verifiers;
 
 pub use db::{Db, Link, Tx, settle, settle_whole};

@@ -17,6 +17,7 @@ mod migrate;
 mod rotation;
 mod sessions;
 mod users;
+mod verifiers;
 
 use signet::base::id::{SessionId, UserId};
 use signet::base::{Span, Timestamp};

@@ -135,12 +135,12 @@ async fn cases(server: &Server, alg: &str) -> Vec<Case> {
 
     // Our own key, for tokens our server would not make.
     let keys = keys::signing_keys(&mut server.app.db.reader().await.unwrap()).await.unwrap();
-    let stored = keys.into_iter().find(|key| key.alg.as_str() == alg).unwrap();
-    let purpose = format!("signing-key/v1/{alg}/{}", stored.kid);
+    let stored = keys.into_iter().find(|key| key.facts.alg.as_str() == alg).unwrap();
+    let purpose = format!("signing-key/v1/{alg}/{}", stored.facts.kid);
     let pkcs8 = server.app.seal.open(&purpose, &stored.sealed).unwrap();
     let public: PublicJwk = serde_json::from_str(&stored.public_jwk).unwrap();
     let ours = |typ: &str, change: &dyn Fn(&mut Value)| {
-        let key = SigningKey::parse(stored.alg, &pkcs8).unwrap();
+        let key = SigningKey::parse(stored.facts.alg, &pkcs8).unwrap();
         let mut claims = good.claims();
         change(&mut claims);
         Signer::new(key, typ).sign(&claims).unwrap()
@@ -179,7 +179,7 @@ async fn cases(server: &Server, alg: &str) -> Vec<Case> {
         ("HS256 keyed with our public PEM", pem(&public).into_bytes()),
         ("HS256 keyed with our public DER", spki(&public)),
     ] {
-        cases.push(bad(what, bearer(&hs256(&stored.kid, parts[1], &secret))));
+        cases.push(bad(what, bearer(&hs256(&stored.facts.kid, parts[1], &secret))));
     }
     cases.push(Case {
         what: "the good one again",

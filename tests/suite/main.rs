@@ -24,6 +24,7 @@ mod pages;
 mod races;
 mod readme;
 mod refresh;
+mod rotation;
 mod secrets;
 mod sessions;
 mod statements;

@@ -1,11 +1,15 @@
 //! `/v1/admin/keys`.
 
 use actix_web::HttpResponse;
+use actix_web::web::Path;
 use serde_json::json;
 
-use crate::admin::keys;
+use crate::admin::{key_life, keys};
+use crate::domain::signing_key::SigningAlg;
+use crate::domain::verifier_habits;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
+use crate::http::fields::{JsonFields, OptionalJson};
 use crate::identity::bearer::Administrator;
 
 /// Every signing key, without private members.
@@ -13,6 +17,58 @@ use crate::identity::bearer::Administrator;
 /// # Errors
 /// See `docs/errors.md`.
 pub async fn list(admin: Authenticated<Administrator>) -> Result<HttpResponse, Problem> {
-    let keys = admin.context.run(keys::list(admin.context.app.clone())).await?;
+    let keys =
+        admin.context.run(keys::list(admin.context.app.clone(), admin.context.now())).await?;
     Ok(HttpResponse::Ok().json(json!({ "data": keys, "next": null })))
+}
+
+/// Publishes successors of the keys that sign, or of one algorithm's; with `now` they sign at once.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn rotate(
+    admin: Authenticated<Administrator>,
+    body: OptionalJson,
+) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let (mut alg, mut at_once) = (None, false);
+    if let Some(mut body) = body.0 {
+        alg = algorithm(&mut body);
+        at_once = body.optional_bool("now").unwrap_or(false);
+        context.check(body.finish())?;
+    }
+    let origin = context.origin_of(caller.caller());
+    let work = key_life::rotate(context.app.clone(), alg, at_once, origin, context.now());
+    let keys = context.run(work).await?;
+    let warnings = if at_once { verifier_habits::of_a_sudden_key() } else { Vec::new() };
+    Ok(HttpResponse::Ok().json(json!({ "data": keys, "warnings": warnings })))
+}
+
+/// Takes a key out of the published set; with `now` even if tokens it signed are still good.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn retire(
+    admin: Authenticated<Administrator>,
+    kid: Path<String>,
+    body: OptionalJson,
+) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let mut at_once = false;
+    if let Some(mut body) = body.0 {
+        at_once = body.optional_bool("now").unwrap_or(false);
+        context.check(body.finish())?;
+    }
+    let (kid, origin) = (kid.into_inner(), context.origin_of(caller.caller()));
+    let work = key_life::retire(context.app.clone(), kid, at_once, origin, context.now());
+    context.run(work).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn algorithm(body: &mut JsonFields) -> Option<SigningAlg> {
+    let text = body.optional_string("alg")?;
+    match text.parse() {
+        Ok(alg) => Some(alg),
+        Err(_) => body.note("alg", "unknown", "alg is the name of a signature algorithm."),
+    }
 }

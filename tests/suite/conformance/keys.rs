@@ -1,6 +1,7 @@
 //! Keys: sealed bytes come back untouched, and every process is told of new ones.
 
-use signet::base::Timestamp;
+use signet::base::{Span, Timestamp};
+use signet::domain::key_life::KeyFacts;
 use signet::domain::signing_key::{KeyState, SigningAlg};
 use signet::execute;
 use signet::store::keys::{self, StoredKey};
@@ -9,10 +10,20 @@ use signet::store::{Db, meta};
 use super::{NOW, after, commit, is_internal, on_both_stores, reader};
 
 fn key(kid: &str, created_at: Timestamp) -> StoredKey {
+    in_state(kid, SigningAlg::Es256, KeyState::Retiring, created_at)
+}
+
+fn in_state(kid: &str, alg: SigningAlg, state: KeyState, created_at: Timestamp) -> StoredKey {
     StoredKey {
-        kid: kid.to_owned(),
-        alg: SigningAlg::Es256,
-        state: KeyState::Active,
+        facts: KeyFacts {
+            kid: kid.to_owned(),
+            alg,
+            state,
+            since: created_at + Span::from_secs(3),
+            published_at: created_at + Span::from_secs(1),
+            activated_at: (state != KeyState::Published).then(|| created_at + Span::from_secs(2)),
+            longest_ttl: Span::from_mins(10),
+        },
         public_jwk: r#"{"kty":"EC"}"#.to_owned(),
         sealed: (0..=255).collect(),
         created_at,
@@ -20,7 +31,7 @@ fn key(kid: &str, created_at: Timestamp) -> StoredKey {
 }
 
 async fn insert(db: &Db, key: &StoredKey) {
-    commit(db, async |tx| keys::insert_signing_key(tx, key).await).await;
+    assert!(commit(db, async |tx| keys::insert_signing_key(tx, key).await).await);
 }
 
 async fn version(db: &Db) -> i64 {
@@ -28,8 +39,8 @@ async fn version(db: &Db) -> i64 {
 }
 
 /// A key as something that compares.
-fn facts(key: &StoredKey) -> (&str, SigningAlg, KeyState, &str, &[u8], Timestamp) {
-    (&key.kid, key.alg, key.state, &key.public_jwk, &key.sealed, key.created_at)
+fn facts(key: &StoredKey) -> (&KeyFacts, &str, &[u8], Timestamp) {
+    (&key.facts, &key.public_jwk, &key.sealed, key.created_at)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,13 +52,12 @@ async fn signing_keys_of_every_kind_come_back_oldest_first() {
             for alg in SigningAlg::ALL {
                 // Two of each age, whose names then say which comes first.
                 let age = Timestamp::from_millis(-i64::try_from(index).unwrap());
-                let key =
-                    StoredKey { alg: *alg, state: *state, ..key(&format!("{alg}-{index}"), age) };
+                let key = in_state(&format!("{alg}-{index}"), *alg, *state, age);
                 insert(&db, &key).await;
                 made.push(key);
             }
         }
-        made.sort_by(|a, b| (a.created_at, &a.kid).cmp(&(b.created_at, &b.kid)));
+        made.sort_by(|a, b| (a.created_at, &a.facts.kid).cmp(&(b.created_at, &b.facts.kid)));
         let found = keys::signing_keys(&mut reader(&db).await).await.unwrap();
         let found: Vec<_> = found.iter().map(facts).collect();
         assert_eq!(found, made.iter().map(facts).collect::<Vec<_>>());
@@ -78,8 +88,8 @@ async fn a_key_is_never_overwritten() {
         let before = version(&db).await;
         let mut tx = db.begin().await.unwrap();
         let other = StoredKey { sealed: Vec::new(), ..key("one", after(1)) };
-        assert!(keys::insert_signing_key(&mut tx, &other).await.is_err_and(|f| is_internal(&f)));
-        tx.rollback().await;
+        assert!(!keys::insert_signing_key(&mut tx, &other).await.unwrap());
+        tx.commit().await.unwrap();
         let mut tx = db.begin().await.unwrap();
         let refused = keys::insert_refresh_key(&mut tx, 1, b"second", NOW).await;
         assert!(refused.is_err_and(|fault| is_internal(&fault)));
@@ -89,6 +99,84 @@ async fn a_key_is_never_overwritten() {
         assert_eq!(facts(&kept[0]), facts(&key("one", NOW)));
         assert_eq!(keys::refresh_keys(link).await.unwrap(), [(1, b"first".to_vec())]);
         assert_eq!(version(&db).await, before);
+    })
+    .await;
+}
+
+/// Two processes that do the same at the same time: the second finds out, and changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_of_an_algorithm_signs_and_one_waits() {
+    on_both_stores("keys: one of each", async |db| {
+        for state in [KeyState::Active, KeyState::Published] {
+            insert(&db, &in_state(&format!("{state}-1"), SigningAlg::Es256, state, NOW)).await;
+            let second = in_state(&format!("{state}-2"), SigningAlg::Es256, state, NOW);
+            let before = version(&db).await;
+            assert!(!commit(&db, async |tx| keys::insert_signing_key(tx, &second).await).await);
+            assert_eq!(version(&db).await, before);
+            let other = in_state(&format!("{state}-3"), SigningAlg::Rs256, state, NOW);
+            insert(&db, &other).await;
+        }
+        for state in [KeyState::Retiring, KeyState::Retired] {
+            for number in 0..2 {
+                insert(&db, &in_state(&format!("{state}-{number}"), SigningAlg::Es256, state, NOW))
+                    .await;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_goes_from_the_state_it_is_in_and_only_once() {
+    on_both_stores("keys: stages", async |db| {
+        use KeyState::{Active, Published, Retired, Retiring};
+        insert(&db, &in_state("one", SigningAlg::Es256, Published, NOW)).await;
+        let go = async |from, to, at| {
+            commit(&db, async |tx| keys::advance(tx, "one", from, to, at).await).await
+        };
+        let stored = async || {
+            let mut all = keys::signing_keys(&mut reader(&db).await).await.unwrap();
+            all.remove(0).facts
+        };
+        let before = version(&db).await;
+        assert!(!go(Active, Retiring, after(10)).await);
+        assert_eq!(version(&db).await, before);
+        for (from, to, at) in
+            [(Published, Active, 10), (Active, Retiring, 20), (Retiring, Retired, 30)]
+        {
+            assert!(go(from, to, after(at)).await);
+            assert!(!go(from, to, after(at + 1)).await);
+            let facts = stored().await;
+            assert_eq!((facts.state, facts.since), (to, after(at)));
+            assert_eq!(facts.activated_at, Some(after(10)));
+            assert_eq!(facts.published_at, after(1));
+        }
+        assert_eq!(version(&db).await, before + 3);
+        let nobody =
+            commit(&db, async |tx| keys::advance(tx, "nobody", Retired, Active, NOW).await);
+        assert!(!nobody.await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_life_only_grows_and_only_where_tokens_may_still_be_signed() {
+    on_both_stores("keys: longest life", async |db| {
+        for state in KeyState::ALL {
+            insert(&db, &in_state(state.as_str(), SigningAlg::Es256, *state, NOW)).await;
+        }
+        let note = async |minutes| {
+            commit(&db, async |tx| keys::note_ttl(tx, Span::from_mins(minutes)).await).await;
+            let all = keys::signing_keys(&mut reader(&db).await).await.unwrap();
+            let ttl = |state| {
+                let key = all.iter().find(|key| key.facts.state == state).unwrap();
+                key.facts.longest_ttl.secs() / 60
+            };
+            [KeyState::Published, KeyState::Active, KeyState::Retiring, KeyState::Retired].map(ttl)
+        };
+        assert_eq!(note(5).await, [10, 10, 10, 10]);
+        assert_eq!(note(60).await, [60, 60, 10, 10]);
+        assert_eq!(note(20).await, [60, 60, 10, 10]);
     })
     .await;
 }

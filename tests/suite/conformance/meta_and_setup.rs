@@ -137,3 +137,16 @@ async fn set_up_closes_once_and_for_every_link() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_replaces_the_one_before() {
+    on_both_stores("meta: notes", async |db| {
+        for value in [&b"first"[..], b"", b"third"] {
+            commit(&db, async |tx| meta::set(tx, "note", value).await).await;
+            assert_eq!(get(&db, "note").await.as_deref(), Some(value));
+        }
+        assert!(!put(&db, "note", b"fourth").await);
+        assert_eq!(get(&db, "other").await, None);
+    })
+    .await;
+}

@@ -5,20 +5,34 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use signet::base::{Clock, Span, Timestamp};
 
 /// A clock that only moves when told.
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    wall: AtomicI64,
+    counted: AtomicI64,
+}
 
 impl ManualClock {
     pub fn starting_at(at: Timestamp) -> Self {
-        Self(AtomicI64::new(at.millis()))
+        Self { wall: AtomicI64::new(at.millis()), counted: AtomicI64::new(0) }
     }
 
+    /// Lets time pass.
     pub fn advance(&self, span: Span) {
-        self.0.fetch_add(span.millis(), Ordering::SeqCst);
+        self.counted.fetch_add(span.millis(), Ordering::SeqCst);
+        self.wall.fetch_add(span.millis(), Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock on or back, as somebody does who gets it wrong.
+    pub fn jump(&self, span: Span) {
+        self.wall.fetch_add(span.millis(), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn counted(&self) -> Span {
+        Span::from_millis(self.counted.load(Ordering::SeqCst))
     }
 }

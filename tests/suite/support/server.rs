@@ -268,6 +268,11 @@ impl Server {
         self.clock.advance(span);
     }
 
+    /// Sets the wall clock wrong.
+    pub fn jump(&self, span: Span) {
+        self.clock.jump(span);
+    }
+
     pub fn now(&self) -> Timestamp {
         self.app.now()
     }

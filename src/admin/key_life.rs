@@ -1,0 +1,346 @@
+//! Carrying out the life of signing keys: what the plan says by itself, and changes by hand.
+//!
+//! Owns the transactions and the audit trail of every stage. When a stage is due is
+//! `domain::key_life`; which keys there are to look at is `admin::keys`.
+
+use crate::app::App;
+use crate::base::{Span, Timestamp};
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::key_life::{Change, Fetch, KeyFacts, Policy, VERIFIER_GONE, plan};
+use crate::domain::signing_key::{KeyState, SigningAlg};
+use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::store::keys::{self, StoredKey};
+use crate::store::verifiers::{self, SeenVerifier};
+use crate::store::{Tx, audit, settle_whole};
+
+/// The most verifiers that are kept, and looked at.
+pub const MAX_VERIFIERS: i64 = 10_000;
+
+/// What came of a tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ticked {
+    /// What the plan said was done.
+    Done(Vec<Change>),
+    /// The clock is not believed; nothing was done.
+    Paused,
+}
+
+/// Writes down who fetched the keys, then takes the steps that are due. Any number of processes may
+/// tick at once: each step is guarded, and whoever comes second does nothing.
+///
+/// # Errors
+/// When the database cannot be read or written; the next tick goes on from what is there.
+pub async fn tick(app: &App) -> Result<Ticked, Fault> {
+    if !app.clock_is_steady().await? {
+        return Ok(Ticked::Paused);
+    }
+    let now = app.now();
+    write_verifiers(app).await?;
+    let keys = facts(app).await?;
+    let ttl = app.longest_access_ttl();
+    if keys.iter().any(|key| key.state != KeyState::Retired && key.longest_ttl < ttl) {
+        note_ttl(app, ttl).await?;
+    }
+    let fetches = fetches(app, now).await?;
+    let mut done = Vec::new();
+    for change in plan(now, &keys, &app.key_policy(), &fetches) {
+        let origin = Origin::system();
+        if carry_out(app, &change, &origin, now).await? {
+            announce(&change);
+            done.push(change);
+        }
+    }
+    app.reload_if_changed().await?;
+    Ok(Ticked::Done(done))
+}
+
+async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
+    let stored = keys::signing_keys(&mut app.db.reader().await?).await?;
+    Ok(stored.into_iter().map(|key| key.facts).collect())
+}
+
+async fn note_ttl(app: &App, ttl: Span) -> Result<(), Fault> {
+    let mut tx = app.db.begin().await?;
+    keys::note_ttl(&mut tx, ttl).await?;
+    tx.commit().await
+}
+
+/// When each known verifier last came.
+async fn fetches(app: &App, now: Timestamp) -> Result<Vec<Fetch>, Fault> {
+    let mut reader = app.db.reader().await?;
+    let seen = verifiers::since(&mut reader, now - VERIFIER_GONE, MAX_VERIFIERS).await?;
+    Ok(seen.into_iter().map(|verifier| Fetch(verifier.last_fetch_at)).collect())
+}
+
+/// Moves what this process has counted into the database.
+///
+/// # Errors
+/// When the database cannot be written; the counts of this time are lost, which costs nothing but
+/// some waiting.
+pub async fn write_verifiers(app: &App) -> Result<(), Fault> {
+    let seen = app.verifiers.take();
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let mut tx = app.db.begin().await?;
+    let mut known = verifiers::count(&mut tx).await?;
+    for verifier in &seen {
+        known += i64::from(write_verifier(&mut tx, verifier, known).await?);
+    }
+    tx.commit().await
+}
+
+async fn write_verifier(tx: &mut Tx, seen: &SeenVerifier, known: i64) -> Result<bool, Fault> {
+    if verifiers::touch(tx, seen).await? || known >= MAX_VERIFIERS {
+        return Ok(false);
+    }
+    verifiers::add(tx, seen).await?;
+    Ok(true)
+}
+
+/// One step in a transaction of its own. False when another process was first.
+async fn carry_out(
+    app: &App,
+    change: &Change,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    // Made before the transaction begins: it takes its time.
+    let made = match change {
+        Change::Publish(alg) => Some(app.make_signing_key(*alg, KeyState::Published, now).await?),
+        Change::Begin(alg) => Some(app.make_signing_key(*alg, KeyState::Active, now).await?),
+        Change::Activate { .. } | Change::Stop { .. } | Change::Retire { .. } => None,
+    };
+    let mut tx = app.db.begin().await?;
+    match write(app, &mut tx, change, made, origin, now).await {
+        Ok(true) => tx.commit().await.map(|()| true),
+        Ok(false) => {
+            tx.rollback().await;
+            Ok(false)
+        }
+        Err(fault) => {
+            tx.rollback().await;
+            Err(fault)
+        }
+    }
+}
+
+async fn write(
+    app: &App,
+    tx: &mut Tx,
+    change: &Change,
+    made: Option<StoredKey>,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let (kind, kid) = match change {
+        Change::Publish(_) | Change::Begin(_) => {
+            let Some(key) = made else { return Err(Fault::internal("there is no key to store")) };
+            if !keys::insert_signing_key(tx, &key).await? {
+                return Ok(false);
+            }
+            let begins = key.facts.state == KeyState::Active;
+            let kind = if begins { EventKind::KeyActivated } else { EventKind::KeyPublished };
+            (kind, key.facts.kid)
+        }
+        Change::Activate { kid, predecessor, .. } => {
+            if let Some(old) = predecessor
+                && !keys::advance(tx, old, KeyState::Active, KeyState::Retiring, now).await?
+            {
+                return Ok(false);
+            }
+            if !keys::advance(tx, kid, KeyState::Published, KeyState::Active, now).await? {
+                return Ok(false);
+            }
+            (EventKind::KeyActivated, kid.clone())
+        }
+        Change::Stop { kid } => {
+            if !keys::advance(tx, kid, KeyState::Active, KeyState::Retiring, now).await? {
+                return Ok(false);
+            }
+            (EventKind::KeyStopped, kid.clone())
+        }
+        Change::Retire { kid } => {
+            let from_retiring =
+                keys::advance(tx, kid, KeyState::Retiring, KeyState::Retired, now).await?;
+            if !from_retiring
+                && !keys::advance(tx, kid, KeyState::Published, KeyState::Retired, now).await?
+            {
+                return Ok(false);
+            }
+            (EventKind::KeyRetired, kid.clone())
+        }
+    };
+    audit::record(tx, &Event::new(kind).detail(kid), origin, now, &*app.entropy).await?;
+    Ok(true)
+}
+
+fn announce(change: &Change) {
+    match change {
+        Change::Publish(alg) => tracing::info!(%alg, "a new signing key is published"),
+        Change::Begin(alg) => tracing::info!(%alg, "a first key of this algorithm signs"),
+        Change::Activate { kid, missed: 0, .. } => tracing::info!(kid, "a new key signs"),
+        Change::Activate { kid, missed, .. } => tracing::warn!(
+            kid,
+            missed,
+            "a new key signs though known verifiers have not fetched it: see signet key list"
+        ),
+        Change::Stop { kid } => tracing::info!(kid, "a key signs no longer: nobody uses it"),
+        Change::Retire { kid } => tracing::info!(kid, "a key has left the published set"),
+    }
+}
+
+/// Makes sure that there is a key to sign with `alg`: makes one if there is none.
+///
+/// # Errors
+/// Only faults.
+pub async fn ensure(
+    app: &App,
+    alg: SigningAlg,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let signs = |key: &KeyFacts| key.alg == alg && key.state == KeyState::Active;
+    if facts(app).await?.iter().any(signs) {
+        return Ok(());
+    }
+    carry_out(app, &Change::Begin(alg), origin, now).await?;
+    app.reload_if_changed().await
+}
+
+/// A key that was changed by hand, and what follows.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Changed {
+    /// The key that is or will be signing.
+    pub kid: String,
+    /// Its algorithm.
+    pub alg: SigningAlg,
+    /// Where it stands now.
+    pub state: KeyState,
+    /// When it begins to sign, unless verifiers have to be waited for; none when it does already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signs_at: Option<String>,
+}
+
+/// Rotates by hand: publishes a successor now, which signs when verifiers have had time to fetch
+/// it; with `at_once` it signs immediately. Without `alg`, every algorithm that has a key.
+///
+/// # Errors
+/// `not_found` when there is no key of this algorithm.
+pub async fn rotate(
+    app: App,
+    alg: Option<SigningAlg>,
+    at_once: bool,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Vec<Changed>, Stop> {
+    let before = facts(&app).await?;
+    let chosen: Vec<KeyFacts> = before
+        .iter()
+        .filter(|key| key.state == KeyState::Active && alg.is_none_or(|alg| key.alg == alg))
+        .cloned()
+        .collect();
+    if chosen.is_empty() {
+        return Err(no_key().into());
+    }
+    let policy = app.key_policy();
+    let mut changed = Vec::new();
+    for active in chosen {
+        let waiting = |key: &&KeyFacts| key.alg == active.alg && key.state == KeyState::Published;
+        let mut successor = before.iter().find(waiting).cloned();
+        if successor.is_none() {
+            carry_out(&app, &Change::Publish(active.alg), &origin, now).await?;
+            successor = facts(&app).await?.iter().find(waiting).cloned();
+        }
+        let successor = successor.ok_or_else(overtaken)?;
+        changed.push(if at_once {
+            let change = Change::Activate {
+                kid: successor.kid.clone(),
+                predecessor: Some(active.kid),
+                missed: 0,
+            };
+            if !carry_out(&app, &change, &origin, now).await? {
+                return Err(overtaken().into());
+            }
+            told(&KeyFacts { state: KeyState::Active, ..successor }, &policy)
+        } else {
+            told(&successor, &policy)
+        });
+    }
+    app.reload_if_changed().await?;
+    Ok(changed)
+}
+
+fn told(key: &KeyFacts, policy: &Policy) -> Changed {
+    let waits = key.state == KeyState::Published;
+    Changed {
+        kid: key.kid.clone(),
+        alg: key.alg,
+        state: key.state,
+        signs_at: waits.then(|| key.may_sign_at(policy).rfc3339()),
+    }
+}
+
+/// Takes a key out of the set by hand. One that signs nothing yet goes as it is; any other only
+/// `at_once`, which breaks the tokens it signed and, where it was signing, begins another key.
+///
+/// # Errors
+/// `not_found`; `conflict` when it would break tokens and was not asked to.
+pub async fn retire(
+    app: App,
+    kid: String,
+    at_once: bool,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let all = facts(&app).await?;
+    let key = all.iter().find(|key| key.kid == kid).ok_or_else(no_key)?;
+    match key.state {
+        KeyState::Retired => {
+            return Err(Refusal::new(Code::Conflict, "This key is retired already.").into());
+        }
+        KeyState::Active | KeyState::Retiring if !at_once => {
+            let hint = "Tokens it signed are still good, and would not be. It goes by itself when \
+                        they have expired; rotate to replace one that signs, or retire it at once.";
+            return Err(Refusal::new(Code::Conflict, hint).into());
+        }
+        KeyState::Active | KeyState::Published | KeyState::Retiring => {}
+    }
+    let signs = key.state == KeyState::Active;
+    let waiting = |next: &&KeyFacts| next.alg == key.alg && next.state == KeyState::Published;
+    let successor = all.iter().find(waiting).filter(|_| signs);
+    let made = match successor {
+        None if signs => Some(app.make_signing_key(key.alg, KeyState::Active, now).await?),
+        _ => None,
+    };
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let mut done = keys::advance(&mut tx, &kid, key.state, KeyState::Retired, now).await?;
+        // Something has to sign: the key that waits, or one made for it.
+        if let Some(next) = successor {
+            let (from, to) = (KeyState::Published, KeyState::Active);
+            done &= keys::advance(&mut tx, &next.kid, from, to, now).await?;
+        }
+        if let Some(made) = &made {
+            done &= keys::insert_signing_key(&mut tx, made).await?;
+        }
+        if !done {
+            return Err(overtaken().into());
+        }
+        let event = Event::new(EventKind::KeyRetired).detail(&*kid);
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok(())
+    }
+    .await;
+    settle_whole(tx, outcome).await?;
+    app.reload_if_changed().await?;
+    Ok(())
+}
+
+fn no_key() -> Refusal {
+    Refusal::new(Code::NotFound, "There is no such signing key.")
+}
+
+fn overtaken() -> Refusal {
+    Refusal::new(Code::Conflict, "Somebody else changed this key meanwhile. Look again.")
+}

@@ -1,0 +1,61 @@
+//! Whether this process may act on its wall clock.
+//!
+//! Owns what is remembered of the time between processes, and what is said when the clock is not
+//! believed. The judgement is `domain::steady`.
+
+use std::sync::PoisonError;
+
+use crate::base::{Span, Timestamp};
+use crate::domain::steady::{Reading, Verdict};
+use crate::domain::stop::Fault;
+use crate::store::meta;
+
+use super::App;
+
+/// The name of the last time a process on this database wrote down, in milliseconds.
+const LAST_TICK: &str = "last_tick";
+/// How often it is written: seldom enough to cost nothing.
+const WRITE_EVERY: Span = Span::from_mins(1);
+
+impl App {
+    /// Whether the wall clock is where it should be. What destroys by time asks first.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn clock_is_steady(&self) -> Result<bool, Fault> {
+        let written = self.last_tick().await?;
+        let reading = Reading { wall: self.clock.now(), counted: self.clock.counted() };
+        let verdict = {
+            let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+            watch.judge(reading, written)
+        };
+        if let Verdict::Jumped(by) = verdict {
+            tracing::error!(
+                event = "clock_jumped",
+                seconds = by.secs(),
+                last_tick = written.map(Timestamp::rfc3339),
+                "the clock is not where it should be: it jumped, or this server was off for more \
+                 than an hour. Key rotation and housekeeping wait until it has run evenly for an \
+                 hour; if it is wrong, set it right"
+            );
+        }
+        let steady = verdict == Verdict::Steady;
+        if steady && written.is_none_or(|at| reading.wall - at >= WRITE_EVERY || at > reading.wall)
+        {
+            self.write_tick(reading.wall).await?;
+        }
+        Ok(steady)
+    }
+
+    async fn last_tick(&self) -> Result<Option<Timestamp>, Fault> {
+        let stored = meta::get(&mut self.db.reader().await?, LAST_TICK).await?;
+        let millis = stored.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
+        Ok(millis.map(Timestamp::from_millis))
+    }
+
+    async fn write_tick(&self, at: Timestamp) -> Result<(), Fault> {
+        let mut tx = self.db.begin().await?;
+        meta::set(&mut tx, LAST_TICK, at.millis().to_string().as_bytes()).await?;
+        tx.commit().await
+    }
+}

@@ -1,0 +1,219 @@
+//! The life of signing keys: published, active, retiring, retired.
+//!
+//! Owns when a key goes from one stage to the next, as one pure function over what is known, and
+//! with it how long verifiers may cache the set. Makes no key and stores nothing.
+
+use crate::base::{Span, Timestamp};
+
+use super::signing_key::{KeyState, SigningAlg};
+
+/// How long other processes may go on signing with a key after it was told to stop: they look for
+/// changes every second.
+const STOPPING: Span = Span::from_secs(5);
+/// What a cache may add to the age it was allowed: a request under way, a coarse clock.
+const CACHE_MARGIN: Span = Span::from_mins(5);
+/// A verifier that has not come for so long is gone, and nobody waits for it.
+pub const VERIFIER_GONE: Span = Span::from_days(7);
+/// The longest the JWKS may be cached when no change is near.
+pub const MAX_AGE: Span = Span::from_mins(5);
+/// The shortest: a change that is due already is a matter of seconds.
+const MIN_AGE: Span = Span::from_secs(5);
+
+/// What is known of a key; its halves are elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// Its name.
+    pub kid: String,
+    /// What it signs with.
+    pub alg: SigningAlg,
+    /// Where it stands.
+    pub state: KeyState,
+    /// Since when it stands there.
+    pub since: Timestamp,
+    /// Since when verifiers can have it.
+    pub published_at: Timestamp,
+    /// When it began to sign, if it has.
+    pub activated_at: Option<Timestamp>,
+    /// The longest life of any token it may have signed.
+    pub longest_ttl: Span,
+}
+
+/// What the operator wants.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// How long a key signs; none to change keys by hand only.
+    pub rotate_every: Option<Span>,
+    /// How long a key is published before it signs.
+    pub publish_ahead: Span,
+    /// How long a key is published after the last token it signed has expired.
+    pub keep_after: Span,
+    /// How long to wait for known verifiers that have not fetched the new key yet.
+    pub wait_at_most: Span,
+    /// The longest the set was ever allowed to be cached.
+    pub longest_max_age: Span,
+    /// The algorithms somebody uses.
+    pub wanted: Vec<SigningAlg>,
+}
+
+/// When a known verifier last fetched the set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fetch(pub Timestamp);
+
+/// One step of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Make a key and publish it; it signs nothing yet.
+    Publish(SigningAlg),
+    /// Make a key that signs at once: there is none of this algorithm to sign with meanwhile.
+    Begin(SigningAlg),
+    /// Sign with this key from now on, and no longer with its predecessor.
+    Activate {
+        /// The key that begins.
+        kid: String,
+        /// The key that stops, if there is one.
+        predecessor: Option<String>,
+        /// How many known verifiers have not fetched it and are not waited for any longer.
+        missed: usize,
+    },
+    /// Sign with this key no longer; nobody uses its algorithm.
+    Stop {
+        /// The key that stops.
+        kid: String,
+    },
+    /// Take this key out of the set.
+    Retire {
+        /// The key that goes.
+        kid: String,
+    },
+}
+
+impl Policy {
+    /// How long a key is published before it signs: never less than a cache may hold the set
+    /// without it.
+    #[must_use]
+    pub fn lead(&self) -> Span {
+        let least =
+            Span::from_millis(self.longest_max_age.millis().saturating_add(CACHE_MARGIN.millis()));
+        self.publish_ahead.max(least)
+    }
+}
+
+impl KeyFacts {
+    /// When a successor of this key, which signs, will be published; none when there is one already
+    /// or there will be none.
+    #[must_use]
+    pub fn succession_at(&self, keys: &[Self], policy: &Policy) -> Option<Timestamp> {
+        let waits = |key: &Self| key.alg == self.alg && key.state == KeyState::Published;
+        if keys.iter().any(waits) { None } else { self.succession_due(policy) }
+    }
+
+    /// When this key, which signs, gets a successor published beside it; none when it never does.
+    fn succession_due(&self, policy: &Policy) -> Option<Timestamp> {
+        let begun = self.activated_at.unwrap_or(self.since);
+        policy.rotate_every.map(|every| (begun + every - policy.lead()).max(begun))
+    }
+
+    /// The earliest moment at which this key, which is published, may sign.
+    #[must_use]
+    pub fn may_sign_at(&self, policy: &Policy) -> Timestamp {
+        self.published_at + policy.lead()
+    }
+
+    /// When this key, which has stopped signing, is needed no longer.
+    #[must_use]
+    pub fn goes_at(&self, policy: &Policy) -> Timestamp {
+        self.since + STOPPING + self.longest_ttl + policy.keep_after
+    }
+
+    /// Whether somebody who fetched the set at `fetch` holds this key.
+    #[must_use]
+    pub fn is_held_by(&self, fetch: Fetch) -> bool {
+        // Another process may have served the set without it for as long as it takes to notice.
+        fetch.0 >= self.published_at + STOPPING
+    }
+}
+
+/// The verifiers that count: those that came within a week.
+fn known(verifiers: &[Fetch], now: Timestamp) -> impl Iterator<Item = Fetch> {
+    verifiers.iter().copied().filter(move |fetch| fetch.0 > now - VERIFIER_GONE)
+}
+
+/// What is to be done at `now`: at most one step for each algorithm, so that a clock that is wrong
+/// once cannot take a key through several stages.
+///
+/// Verifiers are waited for until [`Policy::wait_at_most`] after the moment the key might have
+/// signed; then it signs, and those that missed it are named by whoever asks.
+#[must_use]
+pub fn plan(
+    now: Timestamp,
+    keys: &[KeyFacts],
+    policy: &Policy,
+    verifiers: &[Fetch],
+) -> Vec<Change> {
+    SigningAlg::ALL.iter().filter_map(|alg| step(*alg, now, keys, policy, verifiers)).collect()
+}
+
+fn step(
+    alg: SigningAlg,
+    now: Timestamp,
+    keys: &[KeyFacts],
+    policy: &Policy,
+    verifiers: &[Fetch],
+) -> Option<Change> {
+    let of = |state| keys.iter().filter(move |key| key.alg == alg && key.state == state);
+    let active = of(KeyState::Active).next();
+    let published = of(KeyState::Published).next();
+    let wanted = policy.wanted.contains(&alg);
+
+    let change = match (wanted, active, published) {
+        // Somebody already uses it: there is no key that could sign while this one becomes known.
+        (true, None, Some(next)) => {
+            Some(Change::Activate { kid: next.kid.clone(), predecessor: None, missed: 0 })
+        }
+        (true, None, None) => Some(Change::Begin(alg)),
+        (true, Some(active), Some(next)) => {
+            let missed = known(verifiers, now).filter(|fetch| !next.is_held_by(*fetch)).count();
+            let due = next.may_sign_at(policy);
+            let ready = now >= due && (missed == 0 || now >= due + policy.wait_at_most);
+            ready.then(|| Change::Activate {
+                kid: next.kid.clone(),
+                predecessor: Some(active.kid.clone()),
+                missed,
+            })
+        }
+        (true, Some(active), None) => {
+            active.succession_due(policy).filter(|due| now >= *due).map(|_| Change::Publish(alg))
+        }
+        (false, Some(active), _) => Some(Change::Stop { kid: active.kid.clone() }),
+        (false, None, Some(next)) => Some(Change::Retire { kid: next.kid.clone() }),
+        (false, None, None) => None,
+    };
+    change.or_else(|| {
+        let gone = of(KeyState::Retiring).find(|key| now >= key.goes_at(policy))?;
+        Some(Change::Retire { kid: gone.kid.clone() })
+    })
+}
+
+/// How long the set may be cached from `now` on: until the next change of what is in it, see
+/// [`next_change`], and never longer than [`MAX_AGE`]. A verifier that keeps to it sees every key before it signs.
+#[must_use]
+pub fn max_age(now: Timestamp, next_change: Option<Timestamp>) -> Span {
+    next_change.map_or(MAX_AGE, |at| (at - now).clamp(MIN_AGE, MAX_AGE))
+}
+
+/// When the set changes next: a key comes or goes. Which of its keys signs changes nothing in it
+/// that a verifier must see.
+#[must_use]
+pub fn next_change(keys: &[KeyFacts], policy: &Policy) -> Option<Timestamp> {
+    keys.iter()
+        .filter_map(|key| match key.state {
+            KeyState::Active => key.succession_at(keys, policy),
+            KeyState::Retiring => Some(key.goes_at(policy)),
+            KeyState::Published | KeyState::Retired => None,
+        })
+        .min()
+}
+
+#[cfg(test)]
+#[path = "key_life_tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! Whether the wall clock can be believed.
+//!
+//! Owns the comparison of the wall clock with a clock that only counts, and with the last time
+//! anybody wrote down. What must not happen on a bad clock (keys that go, rows that are removed) asks
+//! here first. Reads neither clock.
+
+use crate::base::{Span, Timestamp};
+
+/// How far the wall clock may be from where it should be.
+const TOLERANCE: Span = Span::from_mins(60);
+/// How long it must run evenly after a jump to be believed again.
+const SETTLING: Span = Span::from_mins(60);
+
+/// Both clocks at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// What the wall clock shows.
+    pub wall: Timestamp,
+    /// How long the counting clock has counted; means nothing between processes.
+    pub counted: Span,
+}
+
+/// What the comparison says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is where it should be.
+    Steady,
+    /// It is elsewhere for the first time: by so much, and not believed until it has run evenly
+    /// for an hour or is back.
+    Jumped(Span),
+    /// It jumped before, and is not believed yet.
+    Unsettled,
+}
+
+/// Watches one process's clocks.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// The last reading that was believed.
+    believed: Option<Reading>,
+    /// The first reading after the last jump.
+    jumped: Option<Reading>,
+}
+
+impl Watch {
+    /// Judges a reading. `written` is the last time a process on this database wrote down; it is
+    /// asked for at the first reading only. A server that was off for more than an hour cannot be
+    /// told from a clock that is wrong, and waits too.
+    pub fn judge(&mut self, reading: Reading, written: Option<Timestamp>) -> Verdict {
+        let off = match (self.believed, written) {
+            (Some(believed), _) => distance(believed, reading),
+            (None, Some(written)) => reading.wall - written,
+            (None, None) => Span::ZERO,
+        };
+        if is_small(off) {
+            *self = Self { believed: Some(reading), jumped: None };
+            return Verdict::Steady;
+        }
+        match self.jumped {
+            Some(jumped) if is_small(distance(jumped, reading)) => {
+                if reading.counted - jumped.counted < SETTLING {
+                    return Verdict::Unsettled;
+                }
+                *self = Self { believed: Some(reading), jumped: None };
+                Verdict::Steady
+            }
+            _ => {
+                self.jumped = Some(reading);
+                Verdict::Jumped(off)
+            }
+        }
+    }
+}
+
+/// How far the wall clock is from where `from` says it should be.
+fn distance(from: Reading, reading: Reading) -> Span {
+    (reading.wall - from.wall) - (reading.counted - from.counted)
+}
+
+fn is_small(span: Span) -> bool {
+    span.millis().unsigned_abs() <= TOLERANCE.millis().unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3600;
+
+    fn at(wall: i64, counted: i64) -> Reading {
+        Reading { wall: Timestamp::from_secs(wall), counted: Span::from_secs(counted) }
+    }
+
+    #[test]
+    fn an_even_clock_is_believed_and_small_corrections_with_it() {
+        let mut watch = Watch::default();
+        assert_eq!(watch.judge(at(1000, 0), None), Verdict::Steady);
+        assert_eq!(watch.judge(at(1010, 10), None), Verdict::Steady);
+        assert_eq!(watch.judge(at(1020 + HOUR, 20), None), Verdict::Steady);
+        assert_eq!(watch.judge(at(1030, 30), None), Verdict::Steady);
+        // A machine that slept: both clocks agree, or the counting one stood still for less.
+        assert_eq!(watch.judge(at(1040 + 5 * HOUR, 40 + 5 * HOUR), None), Verdict::Steady);
+    }
+
+    #[test]
+    fn a_jump_either_way_waits_for_an_even_hour() {
+        for jump in [2 * HOUR, -2 * HOUR, 20 * 365 * 24 * HOUR, -10 * 365 * 24 * HOUR] {
+            let mut watch = Watch::default();
+            assert_eq!(watch.judge(at(0, 0), None), Verdict::Steady);
+            let by = Span::from_secs(jump);
+            assert_eq!(watch.judge(at(10 + jump, 10), None), Verdict::Jumped(by));
+            assert_eq!(watch.judge(at(20 + jump, 20), None), Verdict::Unsettled);
+            assert_eq!(watch.judge(at(9 + HOUR + jump, 9 + HOUR), None), Verdict::Unsettled);
+            assert_eq!(watch.judge(at(10 + HOUR + jump, 10 + HOUR), None), Verdict::Steady);
+            assert_eq!(watch.judge(at(20 + HOUR + jump, 20 + HOUR), None), Verdict::Steady);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_comes_back_is_believed_at_once_and_one_that_jumps_on_is_not() {
+        let mut watch = Watch::default();
+        assert_eq!(watch.judge(at(0, 0), None), Verdict::Steady);
+        assert_eq!(
+            watch.judge(at(9 * HOUR, 10), None),
+            Verdict::Jumped(Span::from_secs(9 * HOUR - 10))
+        );
+        assert_eq!(watch.judge(at(20, 20), None), Verdict::Steady);
+        assert!(matches!(watch.judge(at(9 * HOUR, 30), None), Verdict::Jumped(_)));
+        assert!(matches!(watch.judge(at(90 * HOUR, HOUR), None), Verdict::Jumped(_)));
+        // The hour begins anew with each jump.
+        assert_eq!(watch.judge(at(91 * HOUR - 1, 2 * HOUR - 1), None), Verdict::Unsettled);
+        assert_eq!(watch.judge(at(91 * HOUR, 2 * HOUR), None), Verdict::Steady);
+    }
+
+    #[test]
+    fn the_first_reading_is_held_against_what_was_written_down() {
+        let written = Some(Timestamp::from_secs(100 * HOUR));
+        for wall in [98 * HOUR, 102 * HOUR] {
+            let mut watch = Watch::default();
+            assert!(matches!(watch.judge(at(wall, 0), written), Verdict::Jumped(_)));
+            assert_eq!(watch.judge(at(wall + 10, 10), written), Verdict::Unsettled);
+            assert_eq!(watch.judge(at(wall + HOUR, HOUR), written), Verdict::Steady);
+        }
+        for wall in [99 * HOUR, 100 * HOUR, 101 * HOUR] {
+            assert_eq!(Watch::default().judge(at(wall, 0), written), Verdict::Steady);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Resource servers that fetch the public keys: who, when last, how often.
+
+use crate::base::Timestamp;
+use crate::domain::stop::Fault;
+use crate::{execute, fetch_all, fetch_optional};
+
+use super::{Link, Tx};
+
+/// A resource server, or what looks like one.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct SeenVerifier {
+    /// The name it gave itself, or its user agent and address.
+    pub name: String,
+    /// When it first fetched the keys.
+    pub first_fetch_at: Timestamp,
+    /// When it last fetched them.
+    pub last_fetch_at: Timestamp,
+    /// How often.
+    pub fetches: i64,
+}
+
+/// Adds what one process has seen of a verifier since it last did. False when it is not known yet.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn touch(tx: &mut Tx, seen: &SeenVerifier) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE verifiers SET fetches = fetches + $1, last_fetch_at = \
+         CASE WHEN last_fetch_at < $2 THEN $2 ELSE last_fetch_at END WHERE name = $3",
+        seen.fetches,
+        seen.last_fetch_at,
+        &seen.name
+    )?;
+    Ok(rows == 1)
+}
+
+/// Adds a verifier, unless another process just did.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn add(tx: &mut Tx, seen: &SeenVerifier) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "INSERT INTO verifiers (name, first_fetch_at, last_fetch_at, fetches) \
+         VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
+        &seen.name,
+        seen.first_fetch_at,
+        seen.last_fetch_at,
+        seen.fetches
+    )?;
+    Ok(())
+}
+
+/// How many are known.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn count(link: &mut impl Link) -> Result<i64, Fault> {
+    let row = fetch_optional!(link, (i64,), "SELECT count(*) FROM verifiers")?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
+/// Those that fetched the keys since `since`, the longest absent first, at most `limit`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn since(
+    link: &mut impl Link,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<SeenVerifier>, Fault> {
+    fetch_all!(
+        link,
+        SeenVerifier,
+        "SELECT name, first_fetch_at, last_fetch_at, fetches FROM verifiers \
+         WHERE last_fetch_at > $1 ORDER BY last_fetch_at, name LIMIT $2",
+        since,
+        limit
+    )
+}
+
+/// Forgets up to `step` that have not come since `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forget(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM verifiers WHERE name IN \
+         (SELECT name FROM verifiers WHERE last_fetch_at < $1 ORDER BY last_fetch_at, name \
+         LIMIT $2)",
+        before,
+        step
+    )
+}

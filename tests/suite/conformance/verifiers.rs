@@ -1,0 +1,65 @@
+//! Verifiers: counted once under their name, in the order of their absence.
+
+use signet::base::Timestamp;
+use signet::store::Db;
+use signet::store::verifiers::{self, SeenVerifier};
+
+use super::{NOW, after, commit, on_both_stores, reader};
+
+fn seen(name: &str, first: i64, last: i64, fetches: i64) -> SeenVerifier {
+    let (first_fetch_at, last_fetch_at) = (after(first), after(last));
+    SeenVerifier { name: name.to_owned(), first_fetch_at, last_fetch_at, fetches }
+}
+
+async fn add(db: &Db, verifier: &SeenVerifier) {
+    commit(db, async |tx| verifiers::add(tx, verifier).await).await;
+}
+
+async fn all(db: &Db) -> Vec<SeenVerifier> {
+    verifiers::since(&mut reader(db).await, Timestamp::from_millis(i64::MIN), 100).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_one_is_counted_on_and_an_unknown_one_is_not_made() {
+    on_both_stores("verifiers: counting", async |db| {
+        let touch = async |verifier: SeenVerifier| {
+            commit(&db, async |tx| verifiers::touch(tx, &verifier).await).await
+        };
+        assert!(!touch(seen("orders", 0, 0, 1)).await);
+        assert_eq!(verifiers::count(&mut reader(&db).await).await.unwrap(), 0);
+        add(&db, &seen("orders", 0, 10, 3)).await;
+        // Another process made it meanwhile: its numbers stay.
+        add(&db, &seen("orders", 5, 50, 9)).await;
+        assert!(touch(seen("orders", 20, 20, 2)).await);
+        // What a slower process brings later does not set it back.
+        assert!(touch(seen("orders", 15, 15, 4)).await);
+        assert_eq!(all(&db).await, [seen("orders", 0, 20, 9)]);
+        assert_eq!(verifiers::count(&mut reader(&db).await).await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_absent_come_first_and_go_first() {
+    on_both_stores("verifiers: absence", async |db| {
+        for (name, last) in [("b", 30), ("a", 30), ("c", 10), ("漢字 @ ::1", 20)] {
+            add(&db, &seen(name, 0, last, 1)).await;
+        }
+        let names = async |since, limit| -> Vec<String> {
+            let found = verifiers::since(&mut reader(&db).await, since, limit).await.unwrap();
+            found.into_iter().map(|verifier| verifier.name).collect()
+        };
+        assert_eq!(names(NOW, 100).await, ["c", "漢字 @ ::1", "a", "b"]);
+        assert_eq!(names(after(10), 100).await, ["漢字 @ ::1", "a", "b"]);
+        assert_eq!(names(NOW, 2).await, ["c", "漢字 @ ::1"]);
+        let forget = async |before, step| {
+            commit(&db, async |tx| verifiers::forget(tx, before, step).await).await
+        };
+        assert_eq!(forget(after(10), 10).await, 0);
+        assert_eq!(forget(after(30), 1).await, 1);
+        assert_eq!(names(NOW, 100).await, ["漢字 @ ::1", "a", "b"]);
+        assert_eq!(forget(after(31), 10).await, 3);
+        assert_eq!(names(NOW, 100).await, [""; 0]);
+    })
+    .await;
+}
