@@ -1,5 +1,7 @@
 //! Keys that rotate by themselves, and by hand: what verifiers see of it, on both databases.
 
+mod strangers;
+
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
