@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::base::Timestamp;
-use crate::domain::claims::{ACCESS_TOKEN_TYPE, AccessClaims, VerifiedClaims};
+use crate::domain::claims::{AccessClaims, TokenType, VerifiedClaims};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::stop::Fault;
 
@@ -84,7 +84,7 @@ impl Keyring {
             entries.push(key.public.entry(&key.kid, key.alg));
             verifiers.insert(key.kid.clone(), VerifyingKey::new(key.alg, &key.public)?);
             if state == KeyState::Active {
-                signers.entry(key.alg).or_insert_with(|| Signer::new(key, ACCESS_TOKEN_TYPE));
+                signers.entry(key.alg).or_insert_with(|| Signer::new(key));
             }
         }
         if !signers.contains_key(&default_alg) {
@@ -103,7 +103,7 @@ impl Keyring {
         self.signers
             .get(&self.default_alg)
             .ok_or_else(|| Fault::internal("no active signing key"))?
-            .sign(claims)
+            .sign(TokenType::AtJwt, claims)
     }
 
     /// Checks an access token of ours for `audience` at `now`, without leeway: the clock that
@@ -121,7 +121,7 @@ impl Keyring {
         let invalid = || (TokenProblem::Invalid, None);
         let header = UnverifiedHeader::read(token).ok_or_else(invalid)?;
         let key = self.verifiers.get(&header.kid).ok_or_else(invalid)?;
-        let expected = Expected { issuer, audience, typ: ACCESS_TOKEN_TYPE };
+        let expected = Expected { issuer, audience, typ: TokenType::AtJwt };
         let claims: VerifiedClaims = key.verify(token, &header, &expected).ok_or_else(invalid)?;
         if claims.exp <= now.secs() {
             return Err((TokenProblem::Expired, Some(claims)));
@@ -138,7 +138,7 @@ impl Keyring {
         });
         let Some(signer) = self.signers.get(&self.default_alg) else { return false };
         signer
-            .sign(&claims)
+            .sign(TokenType::AtJwt, &claims)
             .is_ok_and(|token| self.verify_access(&token, issuer, issuer, now).is_ok())
     }
 

@@ -5,11 +5,23 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::Timestamp;
+use crate::text_enum;
 
 use super::session::Session;
 
+text_enum! {
+    /// The `typ` of a token (RFC 7515 §4.1.9), which keeps one kind from passing for another
+    /// (RFC 8725 §3.11).
+    pub enum TokenType {
+        /// An access token (RFC 9068 §2.1).
+        AtJwt = "at+jwt",
+        /// Any other token, such as an ID token (RFC 7519 §5.1).
+        Jwt = "JWT",
+    }
+}
+
 /// The `typ` of an access token (RFC 9068 §2.1).
-pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+pub const ACCESS_TOKEN_TYPE: &str = TokenType::AtJwt.as_str();
 
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Debug, Serialize)]

@@ -1,0 +1,13 @@
+//! Signed tokens: making them at the cost of the bare signature, and checking our own.
+//!
+//! We assemble tokens ourselves because `jsonwebtoken::encode` parses the private key at every
+//! call (docs/decisions/0006). Owns the three jobs' one name: `signing_key` holds private keys,
+//! `signer` writes tokens, `verify` reads them and is the only caller of `jsonwebtoken::decode`.
+
+mod signer;
+mod signing_key;
+mod verify;
+
+pub use signer::Signer;
+pub use signing_key::{GeneratedKey, SigningKey};
+pub use verify::{Expected, MAX_TOKEN, UnverifiedHeader, VerifyingKey};
