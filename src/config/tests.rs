@@ -402,7 +402,11 @@ fn lists_of_addresses_and_networks_are_checked() {
 
 #[test]
 fn words_and_log_directives_are_checked() {
-    one(&[("SIGNET_SIGNING_ALG", "es256")], "SIGNET_SIGNING_ALG", "Type ES256 or RS256");
+    one(
+        &[("SIGNET_SIGNING_ALG", "es256")],
+        "SIGNET_SIGNING_ALG",
+        "Type ES256 or RS256 or PS256 or",
+    );
     one(&[("SIGNET_REGISTRATION", "true")], "SIGNET_REGISTRATION", "Type closed or open");
     one(&[("SIGNET_LOG_FORMAT", "text")], "SIGNET_LOG_FORMAT", "auto or pretty or json");
     one(&[("SIGNET_LOG", "inof")], "SIGNET_LOG", "names no level");

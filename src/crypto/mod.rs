@@ -12,6 +12,8 @@ pub mod random;
 pub mod refresh_token;
 pub mod seal;
 pub mod spki;
+#[cfg(test)]
+mod vectors;
 
 use crate::domain::stop::Fault;
 

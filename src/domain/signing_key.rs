@@ -6,12 +6,19 @@
 use crate::text_enum;
 
 text_enum! {
-    /// A JWS signature algorithm (RFC 7518 §3.1) that Signet signs with.
+    /// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1) that Signet signs with.
     pub enum SigningAlg {
         /// ECDSA on P-256 with SHA-256: the default for access tokens.
         Es256 = "ES256",
         /// RSASSA-PKCS1-v1_5 with SHA-256, 2048-bit keys: what every verifier accepts.
         Rs256 = "RS256",
+        /// RSASSA-PSS with SHA-256, a salt as long as the hash, 2048-bit keys of its own: one key
+        /// serves one algorithm (RFC 8017 §8.1).
+        Ps256 = "PS256",
+        /// ECDSA on P-384 with SHA-384.
+        Es384 = "ES384",
+        /// Ed25519. RFC 9864 renames it `Ed25519`; verifiers know it by the old name.
+        EdDsa = "EdDSA",
     }
 }
 

@@ -219,6 +219,7 @@ fn spki(public: &PublicJwk) -> Vec<u8> {
             ];
             [&prefix[..], &bytes(n), &[0x02, 0x03, 0x01, 0x00, 0x01]].concat()
         }
+        PublicJwk::Okp { .. } => panic!("no example takes EdDSA"),
     }
 }
 

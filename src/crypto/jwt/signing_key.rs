@@ -4,10 +4,13 @@
 //! nor where keys are kept.
 
 use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::error::{KeyRejected, Unspecified};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaEncoding,
 };
 use zeroize::Zeroizing;
 
@@ -17,8 +20,9 @@ use crate::domain::signing_key::SigningAlg;
 use crate::domain::stop::Fault;
 
 enum Pair {
-    Rsa(Box<RsaKeyPair>),
-    P256(EcdsaKeyPair),
+    Rsa(Box<RsaKeyPair>, &'static dyn RsaEncoding),
+    Ec(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
 }
 
 /// A parsed private key, ready to sign. Its bytes exist in the crypto library's handle only.
@@ -46,49 +50,36 @@ impl SigningKey {
     /// # Errors
     /// Only when the crypto library fails.
     pub fn generate(alg: SigningAlg) -> Result<GeneratedKey, Fault> {
-        let doing = fault("generating a signing key");
         let pkcs8 = match alg {
-            SigningAlg::Rs256 => RsaKeyPair::generate(KeySize::Rsa2048)
-                .and_then(|pair| pair.as_der())
-                .map(|der| Zeroizing::new(der.as_ref().to_vec())),
-            SigningAlg::Es256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-                .and_then(|pair| pair.to_pkcs8v1())
-                .map(|der| Zeroizing::new(der.as_ref().to_vec())),
+            SigningAlg::Rs256 | SigningAlg::Ps256 => {
+                RsaKeyPair::generate(KeySize::Rsa2048).and_then(|pair| rsa_pkcs8(&pair))
+            }
+            SigningAlg::Es256 => {
+                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).and_then(|p| ec_pkcs8(&p))
+            }
+            SigningAlg::Es384 => {
+                EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).and_then(|p| ec_pkcs8(&p))
+            }
+            SigningAlg::EdDsa => Ed25519KeyPair::generate().and_then(|pair| ed25519_pkcs8(&pair)),
         }
-        .map_err(doing)?;
+        .map_err(fault("generating a signing key"))?;
         Ok(GeneratedKey { key: Self::parse(alg, &pkcs8)?, pkcs8 })
     }
 
-    /// Parses a PKCS#8 private key.
+    /// Parses a PKCS#8 private key (RFC 5958), and names it by its thumbprint.
     ///
     /// # Errors
-    /// When the bytes are not a key of this algorithm.
+    /// When the bytes are not a key of this algorithm, or an RSA key of less than 2048 bits.
     pub fn parse(alg: SigningAlg, pkcs8: &[u8]) -> Result<Self, Fault> {
-        let doing = |rejected: aws_lc_rs::error::KeyRejected| {
-            Fault::internal("parsing a signing key").because(rejected.to_string())
-        };
         let (pair, public) = match alg {
-            SigningAlg::Rs256 => {
-                let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(doing)?;
-                let public = pair.public_key();
-                let modulus = public.modulus();
-                let exponent = public.exponent();
-                let jwk = PublicJwk::rsa(
-                    modulus.big_endian_without_leading_zero(),
-                    exponent.big_endian_without_leading_zero(),
-                );
-                (Pair::Rsa(Box::new(pair)), jwk)
-            }
-            SigningAlg::Es256 => {
-                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
-                    .map_err(doing)?;
-                // SEC 1 uncompressed point: 0x04 ‖ x ‖ y.
-                let point = pair.public_key().as_ref();
-                let (Some(x), Some(y)) = (point.get(1..33), point.get(33..65)) else {
-                    return Err(Fault::internal("reading a P-256 public key"));
-                };
-                let jwk = PublicJwk::p256(x, y);
-                (Pair::P256(pair), jwk)
+            SigningAlg::Rs256 => rsa(pkcs8, &RSA_PKCS1_SHA256)?,
+            SigningAlg::Ps256 => rsa(pkcs8, &RSA_PSS_SHA256)?,
+            SigningAlg::Es256 => ec(pkcs8, &ECDSA_P256_SHA256_FIXED_SIGNING, PublicJwk::p256)?,
+            SigningAlg::Es384 => ec(pkcs8, &ECDSA_P384_SHA384_FIXED_SIGNING, PublicJwk::p384)?,
+            SigningAlg::EdDsa => {
+                let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(rejected)?;
+                let public = PublicJwk::ed25519(pair.public_key().as_ref());
+                (Pair::Ed25519(pair), public)
             }
         };
         Ok(Self { kid: public.thumbprint(), alg, public, pair })
@@ -101,31 +92,183 @@ impl SigningKey {
         self
     }
 
-    /// The signature of `message` in its JWS form (RFC 7518 §3.3, §3.4).
+    /// The signature of `message` in its JWS form (RFC 7518 §3.3 to §3.5, RFC 8037 §3.1).
     ///
     /// # Errors
     /// Only when the crypto library fails.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Fault> {
-        // Both ignore the generator: the library has its own.
+        // The library takes a generator for the sake of its interface and uses its own.
         let rng = SystemRandom::new();
         match &self.pair {
-            Pair::Rsa(pair) => {
+            Pair::Rsa(pair, padding) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &rng, message, &mut signature)
-                    .map_err(fault("signing with RS256"))?;
+                pair.sign(*padding, &rng, message, &mut signature)
+                    .map_err(fault("signing with RSA"))?;
                 Ok(signature)
             }
-            Pair::P256(pair) => pair
+            Pair::Ec(pair) => pair
                 .sign(&rng, message)
                 .map(|signature| signature.as_ref().to_vec())
-                .map_err(fault("signing with ES256")),
+                .map_err(fault("signing with ECDSA")),
+            Pair::Ed25519(pair) => pair
+                .try_sign(message)
+                .map(|signature| signature.as_ref().to_vec())
+                .map_err(fault("signing with Ed25519")),
         }
     }
 }
 
+/// The key as PKCS#8.
+pub(in crate::crypto) fn rsa_pkcs8(pair: &RsaKeyPair) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
+    pair.as_der().map(|der| Zeroizing::new(der.as_ref().to_vec()))
+}
+
+/// The key as PKCS#8.
+pub(in crate::crypto) fn ec_pkcs8(pair: &EcdsaKeyPair) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
+    pair.to_pkcs8v1().map(|der| Zeroizing::new(der.as_ref().to_vec()))
+}
+
+/// The key as PKCS#8 of version 1: the one with the public key appended, which the library would
+/// write by itself, is not read everywhere (`openssl` before 3, `jsonwebtoken`).
+pub(in crate::crypto) fn ed25519_pkcs8(
+    pair: &Ed25519KeyPair,
+) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
+    pair.to_pkcs8v1().map(|der| Zeroizing::new(der.as_ref().to_vec()))
+}
+
+fn rsa(pkcs8: &[u8], padding: &'static dyn RsaEncoding) -> Result<(Pair, PublicJwk), Fault> {
+    // Refuses keys of less than 2048 bits.
+    let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(rejected)?;
+    let public = pair.public_key();
+    let (modulus, exponent) = (public.modulus(), public.exponent());
+    let jwk = PublicJwk::rsa(
+        modulus.big_endian_without_leading_zero(),
+        exponent.big_endian_without_leading_zero(),
+    );
+    Ok((Pair::Rsa(Box::new(pair), padding), jwk))
+}
+
+fn ec(
+    pkcs8: &[u8],
+    alg: &'static EcdsaSigningAlgorithm,
+    public: fn(&[u8], &[u8]) -> PublicJwk,
+) -> Result<(Pair, PublicJwk), Fault> {
+    let pair = EcdsaKeyPair::from_pkcs8(alg, pkcs8).map_err(rejected)?;
+    // SEC 1 §2.3.3, an uncompressed point: 0x04 ‖ x ‖ y, both as wide as the curve's field.
+    let Some((_, point)) = pair.public_key().as_ref().split_first() else {
+        return Err(Fault::internal("reading a public point"));
+    };
+    let (x, y) = point.split_at(point.len() / 2);
+    let jwk = public(x, y);
+    Ok((Pair::Ec(pair), jwk))
+}
+
+fn rejected(rejected: KeyRejected) -> Fault {
+    Fault::internal("parsing a signing key").because(rejected.to_string())
+}
+
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
     use super::*;
+    use crate::crypto::vectors::{ED25519_D, ED25519_X, RFC_8037_EDDSA, SHORT_RSA};
+
+    #[test]
+    fn what_is_made_can_be_parsed_and_by_its_own_algorithm_only() {
+        for alg in SigningAlg::ALL.iter().copied() {
+            let GeneratedKey { key, pkcs8 } = SigningKey::generate(alg).unwrap();
+            let again = SigningKey::parse(alg, &pkcs8).unwrap();
+            assert_eq!((&again.kid, again.alg, &again.public), (&key.kid, alg, &key.public));
+            assert_eq!(key.kid, key.public.thumbprint());
+            for other in SigningAlg::ALL.iter().copied() {
+                let of_one_kind = other == alg
+                    || matches!(
+                        (alg, other),
+                        (SigningAlg::Rs256, SigningAlg::Ps256)
+                            | (SigningAlg::Ps256, SigningAlg::Rs256)
+                    );
+                assert_eq!(SigningKey::parse(other, &pkcs8).is_ok(), of_one_kind, "{alg} {other}");
+            }
+            for length in 0..pkcs8.len() {
+                assert!(SigningKey::parse(alg, &pkcs8[..length]).is_err(), "{alg}, {length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn public_members_have_the_width_of_their_field() {
+        let width = |member: &str| URL_SAFE_NO_PAD.decode(member).unwrap().len();
+        for (alg, curve, bytes) in
+            [(SigningAlg::Es256, "P-256", 32), (SigningAlg::Es384, "P-384", 48)]
+        {
+            // One coordinate in 256 begins with a zero byte, which must stay.
+            for _ in 0..600 {
+                let PublicJwk::Ec { crv, x, y } = SigningKey::generate(alg).unwrap().key.public
+                else {
+                    panic!("no EC key")
+                };
+                assert_eq!((crv.as_str(), width(&x), width(&y)), (curve, bytes, bytes));
+            }
+        }
+        let PublicJwk::Okp { crv, x } = SigningKey::generate(SigningAlg::EdDsa).unwrap().key.public
+        else {
+            panic!("no OKP key")
+        };
+        assert_eq!((crv.as_str(), width(&x)), ("Ed25519", 32));
+        for alg in [SigningAlg::Rs256, SigningAlg::Ps256] {
+            let PublicJwk::Rsa { n, e } = SigningKey::generate(alg).unwrap().key.public else {
+                panic!("no RSA key")
+            };
+            assert_eq!((width(&n), e.as_str()), (256, "AQAB"));
+        }
+    }
+
+    #[test]
+    fn signatures_have_the_length_of_their_algorithm() {
+        for (alg, bytes) in [
+            (SigningAlg::Es256, 64),
+            (SigningAlg::Rs256, 256),
+            (SigningAlg::Ps256, 256),
+            (SigningAlg::Es384, 96),
+            (SigningAlg::EdDsa, 64),
+        ] {
+            let key = SigningKey::generate(alg).unwrap().key;
+            assert_eq!(key.sign(b"message").unwrap().len(), bytes, "{alg}");
+        }
+    }
+
+    #[test]
+    fn the_ed25519_signature_of_rfc_8037_appendix_a_4() {
+        let seed = URL_SAFE_NO_PAD.decode(ED25519_D).unwrap();
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+        let pkcs8 = ed25519_pkcs8(&pair).unwrap();
+        let key = SigningKey::parse(SigningAlg::EdDsa, &pkcs8).unwrap();
+        assert_eq!(key.public, PublicJwk::Okp { crv: "Ed25519".into(), x: ED25519_X.into() });
+        let (message, signature) = RFC_8037_EDDSA.rsplit_once('.').unwrap();
+        assert_eq!(URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()).unwrap()), signature);
+    }
+
+    #[test]
+    fn an_ed25519_key_is_written_as_version_1_and_read_as_either() {
+        let made = SigningKey::generate(SigningAlg::EdDsa).unwrap();
+        assert_eq!(made.pkcs8.len(), 48);
+        let pair = Ed25519KeyPair::from_pkcs8(&made.pkcs8).unwrap();
+        let version_2 = pair.to_pkcs8().unwrap();
+        assert!(version_2.as_ref().len() > 48);
+        let again = SigningKey::parse(SigningAlg::EdDsa, version_2.as_ref()).unwrap();
+        assert_eq!(again.kid, made.key.kid);
+    }
+
+    #[test]
+    fn a_short_rsa_key_is_refused() {
+        let short = STANDARD.decode(SHORT_RSA).unwrap();
+        for alg in [SigningAlg::Rs256, SigningAlg::Ps256] {
+            let refused = SigningKey::parse(alg, &short).err().unwrap();
+            assert!(refused.to_string().contains("TooSmall"), "{refused}");
+        }
+    }
 
     #[test]
     fn a_name_changes_nothing_but_the_name() {

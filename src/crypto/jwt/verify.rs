@@ -67,11 +67,15 @@ impl VerifyingKey {
     /// Prepares a public key.
     ///
     /// # Errors
-    /// When the members are not base64url.
+    /// When the key is of another kind or size than the algorithm's.
     pub fn new(alg: SigningAlg, jwk: &PublicJwk) -> Result<Self, Fault> {
+        if !jwk.fits(alg) {
+            return Err(Fault::internal("a public key is not of its algorithm's kind"));
+        }
         let key = match jwk {
             PublicJwk::Rsa { n, e } => DecodingKey::from_rsa_components(n, e),
             PublicJwk::Ec { x, y, .. } => DecodingKey::from_ec_components(x, y),
+            PublicJwk::Okp { x, .. } => DecodingKey::from_ed_components(x),
         }
         .map_err(|error| Fault::internal("reading a public key").because(error))?;
         Ok(Self { alg, key })
@@ -89,8 +93,11 @@ impl VerifyingKey {
             return None;
         }
         let mut validation = Validation::new(match self.alg {
-            SigningAlg::Rs256 => Algorithm::RS256,
             SigningAlg::Es256 => Algorithm::ES256,
+            SigningAlg::Rs256 => Algorithm::RS256,
+            SigningAlg::Ps256 => Algorithm::PS256,
+            SigningAlg::Es384 => Algorithm::ES384,
+            SigningAlg::EdDsa => Algorithm::EdDSA,
         });
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_issuer(&[expected.issuer]);
@@ -98,5 +105,41 @@ impl VerifyingKey {
         // The library reads the system clock; ours is injected and compared by the caller.
         validation.validate_exp = false;
         jsonwebtoken::decode(token, &self.key, &validation).ok().map(|data| data.claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::{Signer, SigningKey};
+    use super::*;
+
+    #[test]
+    fn every_algorithm_verifies_what_it_signed_and_no_other_does() {
+        let claims = json!({"iss": "i", "aud": "a", "sub": "s", "exp": 2, "iat": 1});
+        let expected = Expected { issuer: "i", audience: "a", typ: TokenType::AtJwt };
+        for alg in SigningAlg::ALL.iter().copied() {
+            let signer = Signer::new(SigningKey::generate(alg).unwrap().key);
+            let public = &signer.key().public;
+            let key = VerifyingKey::new(alg, public).unwrap();
+            let token = signer.sign(TokenType::AtJwt, &claims).unwrap();
+            let header = UnverifiedHeader::read(&token).unwrap();
+            assert_eq!(key.verify::<Value>(&token, &header, &expected), Some(claims.clone()));
+            for other in SigningAlg::ALL.iter().copied().filter(|other| *other != alg) {
+                let Ok(key) = VerifyingKey::new(other, public) else { continue };
+                assert_eq!(key.verify::<Value>(&token, &header, &expected), None, "{alg} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_prepared_for_algorithms_of_its_kind_only() {
+        for alg in SigningAlg::ALL.iter().copied() {
+            let public = SigningKey::generate(alg).unwrap().key.public;
+            for other in SigningAlg::ALL.iter().copied() {
+                assert_eq!(VerifyingKey::new(other, &public).is_ok(), public.fits(other));
+            }
+        }
     }
 }
