@@ -7,6 +7,8 @@
 mod signer;
 mod signing_key;
 mod verify;
+#[cfg(test)]
+mod verify_tests;
 
 pub use signer::Signer;
 pub use signing_key::{GeneratedKey, SigningKey};

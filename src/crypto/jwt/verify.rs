@@ -1,13 +1,13 @@
-//! Checking our own tokens: header first, then signature and claims.
+//! Checking our own tokens: header first, then signature, then the claims every token has.
 //!
 //! Owns the only call of `jsonwebtoken::decode` and what that library does not check: `crit`,
-//! `typ`, presence of `aud`. Does not look at time: the caller has the clock.
+//! `typ`, the presence and the form of claims. Does not look at time: the caller has the clock.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 
 use crate::crypto::jwk::PublicJwk;
 use crate::domain::claims::TokenType;
@@ -21,7 +21,7 @@ pub const MAX_TOKEN: usize = 8 * 1024;
 pub struct Expected<'a> {
     /// The issuer.
     pub issuer: &'a str,
-    /// The audience.
+    /// The audience, which must be the token's only one.
     pub audience: &'a str,
     /// The `typ` header.
     pub typ: TokenType,
@@ -57,6 +57,46 @@ impl UnverifiedHeader {
     }
 }
 
+/// The claims every token of ours has, in the one form in which we write them. The library is
+/// content with fractions of seconds, with lists that contain what is expected, and with an `iat`
+/// of any kind.
+#[derive(Deserialize)]
+struct Registered {
+    iss: String,
+    #[serde(rename = "sub")]
+    _sub: String,
+    aud: String,
+    #[serde(rename = "exp")]
+    _exp: Seconds,
+    #[serde(rename = "iat")]
+    _iat: Seconds,
+    #[serde(rename = "nbf", default)]
+    _nbf: Absent,
+}
+
+/// Whole seconds since the epoch, before the year 10000.
+struct Seconds;
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            0..253_402_300_800 => Ok(Self),
+            _ => Err(D::Error::custom("not a time")),
+        }
+    }
+}
+
+/// A claim that our tokens never have. Whoever adds `nbf` has to compare it with our clock; until
+/// then a token that is not valid yet must not pass because nobody looked (RFC 7519 §4.1.5).
+#[derive(Default)]
+struct Absent;
+
+impl<'de> Deserialize<'de> for Absent {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(D::Error::custom("a claim nobody checks"))
+    }
+}
+
 /// The public half of a key, ready to verify.
 pub struct VerifyingKey {
     alg: SigningAlg,
@@ -81,7 +121,8 @@ impl VerifyingKey {
         Ok(Self { alg, key })
     }
 
-    /// The claims, if signature, algorithm, `typ`, `iss` and `aud` are right. Does not look at time.
+    /// The claims, if signature, algorithm, `typ`, `iss` and `aud` are right and the registered
+    /// claims have the form in which we write them. Does not look at time.
     #[must_use]
     pub fn verify<T: DeserializeOwned>(
         &self,
@@ -104,7 +145,12 @@ impl VerifyingKey {
         validation.set_audience(&[expected.audience]);
         // The library reads the system clock; ours is injected and compared by the caller.
         validation.validate_exp = false;
-        jsonwebtoken::decode(token, &self.key, &validation).ok().map(|data| data.claims)
+        let claims = jsonwebtoken::decode(token, &self.key, &validation).ok()?.claims;
+        // The signature covers the payload by now, so reading it once more is safe.
+        let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        let registered: Registered = serde_json::from_slice(&payload).ok()?;
+        let fits = registered.iss == expected.issuer && registered.aud == expected.audience;
+        fits.then_some(claims)
     }
 }
 
