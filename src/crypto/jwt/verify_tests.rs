@@ -377,7 +377,7 @@ fn base64_has_one_spelling() {
             forger.refuses("the other alphabet", &with(format!("+/{}", &part[2..])));
             forger.refuses("not base64", &with(format!("%{}", &part[1..])));
             forger.refuses("empty", &with(String::new()));
-            if bytes.len() % 3 != 0 {
+            if !bytes.len().is_multiple_of(3) {
                 // The last character carries bits that belong to no byte: all but one spelling of
                 // the same bytes are wrong (RFC 4648 §3.5).
                 let last = part.as_bytes()[part.len() - 1];
