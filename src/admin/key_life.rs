@@ -3,13 +3,13 @@
 //! Owns the transactions and the audit trail of every stage. When a stage is due is
 //! `domain::key_life`; which keys there are to look at is `admin::keys`.
 
-use crate::app::App;
+use crate::app::{App, MadeKey};
 use crate::base::{Span, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::key_life::{Change, Fetch, KeyFacts, Policy, VERIFIER_GONE, plan};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::stop::{Code, Fault, Refusal, Stop};
-use crate::store::keys::{self, StoredKey};
+use crate::store::keys;
 use crate::store::verifiers::{self, SeenVerifier};
 use crate::store::{Tx, audit, settle_whole};
 
@@ -129,13 +129,14 @@ async fn write(
     app: &App,
     tx: &mut Tx,
     change: &Change,
-    made: Option<StoredKey>,
+    made: Option<MadeKey>,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let (kind, kid) = match change {
         Change::Publish(_) | Change::Begin(_) => {
-            let Some(key) = made else { return Err(Fault::internal("there is no key to store")) };
+            let Some(made) = made else { return Err(Fault::internal("there is no key to store")) };
+            let key = app.seal_key(tx, &made).await?;
             if !keys::insert_signing_key(tx, &key).await? {
                 return Ok(false);
             }
@@ -322,7 +323,8 @@ pub async fn retire(
             done &= keys::advance(&mut tx, &next.kid, from, to, now).await?;
         }
         if let Some(made) = &made {
-            done &= keys::insert_signing_key(&mut tx, made).await?;
+            let made = app.seal_key(&mut tx, made).await?;
+            done &= keys::insert_signing_key(&mut tx, &made).await?;
         }
         if !done {
             return Err(overtaken().into());

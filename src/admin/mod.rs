@@ -5,6 +5,7 @@
 
 pub mod apis;
 pub mod audit;
+pub mod custody;
 pub mod key_life;
 pub mod keys;
 pub mod sessions;

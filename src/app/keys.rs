@@ -2,30 +2,38 @@
 //!
 //! Owns which purpose each sealed value is bound to.
 
+use std::sync::Arc;
+
 use crate::base::entropy::random;
 use crate::base::{Entropy, Span, Timestamp};
+use crate::crypto::digest::PseudonymKey;
 use crate::crypto::jwt::{GeneratedKey, SigningKey};
 use crate::crypto::keyring::{Keyring, StatedKey, public_json};
-use crate::crypto::refresh_token::RefreshKeys;
-use crate::crypto::seal::SealKey;
+use crate::crypto::refresh_token::{RefreshKey, RefreshKeys};
+use crate::crypto::seal::{SealKey, Seals};
 use crate::domain::key_life::{self, KeyFacts, Policy};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::stop::Fault;
 use crate::store::keys::{self, StoredKey};
-use crate::store::{Link, Tx, meta};
+use crate::store::{Db, Link, Tx, meta};
 
 /// The name of the value that tells whether a master key is the right one.
 const KEY_CHECK: &str = "master_key_check";
 const KEY_CHECK_PLAIN: &[u8] = b"signet master key check v1";
 
-/// How the master key at hand compares with the database.
+/// The name of the key pseudonyms are made with, which is also its purpose.
+const PSEUDONYM_KEY: &str = "pseudonym_key";
+
+/// How the master keys at hand compare with the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MasterKeyFit {
     /// The database has never seen a master key.
     Fresh,
-    /// It is the one the database was sealed with.
+    /// It is sealed under the newest.
     Fits,
-    /// It is another one.
+    /// It is still sealed under the old one.
+    FitsOld,
+    /// It is sealed under another one.
     Wrong,
 }
 
@@ -34,13 +42,74 @@ pub async fn is_sealed(link: &mut impl Link) -> Result<bool, Fault> {
     Ok(meta::get(link, KEY_CHECK).await?.is_some())
 }
 
-/// Compares the master key with the sealed check value.
-pub async fn fit(link: &mut impl Link, seal: &SealKey) -> Result<MasterKeyFit, Fault> {
-    Ok(match meta::get(link, KEY_CHECK).await? {
-        None => MasterKeyFit::Fresh,
-        Some(sealed) if seal.open(KEY_CHECK, &sealed).is_ok() => MasterKeyFit::Fits,
-        Some(_) => MasterKeyFit::Wrong,
+/// Compares the master keys with the sealed check value.
+pub async fn fit(link: &mut impl Link, seals: &Seals) -> Result<MasterKeyFit, Fault> {
+    let Some(check) = meta::get(link, KEY_CHECK).await? else { return Ok(MasterKeyFit::Fresh) };
+    Ok(match seals.of(KEY_CHECK, &check) {
+        Some(key) if std::ptr::eq(key, seals.newest()) => MasterKeyFit::Fits,
+        Some(_) => MasterKeyFit::FitsOld,
+        None => MasterKeyFit::Wrong,
     })
+}
+
+/// The key new values are to be sealed under, and nobody changes until the end of `tx`: the one the
+/// database is sealed under, so that everything in it can be opened with one key.
+pub async fn in_force<'s>(tx: &mut Tx, seals: &'s Seals) -> Result<&'s SealKey, Fault> {
+    meta::hold(tx, KEY_CHECK).await?;
+    let check = meta::get(tx, KEY_CHECK).await?.unwrap_or_default();
+    seals.of(KEY_CHECK, &check).ok_or_else(|| {
+        Fault::unavailable("the master key was replaced; restart this process with the new one")
+    })
+}
+
+/// Seals everything under the newest key that is not yet. True when there was anything to do.
+pub async fn rewrap(tx: &mut Tx, seals: &Seals) -> Result<bool, Fault> {
+    if std::ptr::eq(in_force(tx, seals).await?, seals.newest()) {
+        return Ok(false);
+    }
+    let again = |purpose: &str, sealed: &[u8]| {
+        let plain = seals.open(purpose, sealed).map_err(|_| {
+            Fault::internal("a sealed value opens with neither master key; nothing was changed")
+        })?;
+        seals.newest().seal(purpose, &plain)
+    };
+    for key in keys::signing_keys(tx).await? {
+        let purpose = signing_purpose(&key.facts.kid, key.facts.alg);
+        keys::reseal_signing_key(tx, &key.facts.kid, &again(&purpose, &key.sealed)?).await?;
+    }
+    for (version, sealed) in keys::refresh_keys(tx).await? {
+        let purpose = refresh_purpose(u16::try_from(version).unwrap_or_default());
+        keys::reseal_refresh_key(tx, version, &again(&purpose, &sealed)?).await?;
+    }
+    for name in [PSEUDONYM_KEY, KEY_CHECK] {
+        if let Some(sealed) = meta::get(tx, name).await? {
+            meta::set(tx, name, &again(name, &sealed)?).await?;
+        }
+    }
+    Ok(true)
+}
+
+/// The key pseudonyms are made with. It is derived from the first master key and then sealed like
+/// every other, so that a new master key does not forget whose log-ins failed.
+pub async fn pseudonyms(db: &Db, seals: &Seals, store: bool) -> Result<PseudonymKey, Fault> {
+    let stored = meta::get(&mut db.reader().await?, PSEUDONYM_KEY).await?;
+    if let Some(sealed) = stored {
+        let unreadable = || Fault::internal("the key for pseudonyms cannot be unsealed");
+        let key = seals.open(PSEUDONYM_KEY, &sealed).map_err(|_| unreadable())?;
+        let key = <&[u8; 32]>::try_from(key.as_slice()).map_err(|_| unreadable())?;
+        return Ok(PseudonymKey::new(key));
+    }
+    let mut tx = db.begin().await?;
+    let seal = in_force(&mut tx, seals).await?;
+    let key = seal.first_pseudonym_key();
+    if store {
+        let sealed = seal.seal(PSEUDONYM_KEY, key)?;
+        meta::put_once(&mut tx, PSEUDONYM_KEY, &sealed).await?;
+        tx.commit().await?;
+    } else {
+        tx.rollback().await;
+    }
+    Ok(PseudonymKey::new(key))
 }
 
 /// The keys of a new database, made before its transaction begins: RSA takes a tenth of a second.
@@ -55,7 +124,7 @@ impl FirstKeys {
     pub fn make(seal: &SealKey, entropy: &dyn Entropy, now: Timestamp) -> Result<Self, Fault> {
         let signing = [SigningAlg::Es256, SigningAlg::Rs256]
             .into_iter()
-            .map(|alg| sealed_signing_key(seal, alg, KeyState::Active, now))
+            .map(|alg| MadeKey::new(alg, KeyState::Active, now)?.sealed(seal))
             .collect::<Result<_, _>>()?;
         let refresh: [u8; 32] = random(entropy);
         Ok(Self {
@@ -83,68 +152,115 @@ impl FirstKeys {
     }
 }
 
-/// Makes a key in the state it begins in, and seals it. RSA takes about a tenth of a second.
-pub fn sealed_signing_key(
-    seal: &SealKey,
-    alg: SigningAlg,
-    state: KeyState,
-    now: Timestamp,
-) -> Result<StoredKey, Fault> {
-    let GeneratedKey { key, pkcs8 } = SigningKey::generate(alg)?;
-    let sealed = seal.seal(&signing_purpose(&key.kid, alg), &pkcs8)?;
-    Ok(StoredKey {
-        public_jwk: public_json(&key.public),
-        facts: KeyFacts {
-            kid: key.kid,
-            alg,
-            state,
-            since: now,
-            published_at: now,
-            activated_at: (state == KeyState::Active).then_some(now),
-            longest_ttl: Span::ZERO,
-        },
-        sealed,
-        created_at: now,
-    })
+/// A key that was made and is not stored yet.
+pub struct MadeKey {
+    /// The parsed key and the bytes to seal.
+    pub generated: GeneratedKey,
+    /// The state it begins in.
+    pub state: KeyState,
+    /// When it was made.
+    pub at: Timestamp,
 }
 
-/// Unseals and parses the signing keys.
+impl MadeKey {
+    /// Makes one. RSA takes about a tenth of a second.
+    pub fn new(alg: SigningAlg, state: KeyState, now: Timestamp) -> Result<Self, Fault> {
+        Ok(Self { generated: SigningKey::generate(alg)?, state, at: now })
+    }
+
+    /// The form in which it is stored.
+    pub fn sealed(&self, seal: &SealKey) -> Result<StoredKey, Fault> {
+        let GeneratedKey { key, pkcs8 } = &self.generated;
+        Ok(StoredKey {
+            public_jwk: public_json(&key.public),
+            facts: KeyFacts {
+                kid: key.kid.clone(),
+                alg: key.alg,
+                state: self.state,
+                since: self.at,
+                published_at: self.at,
+                activated_at: (self.state == KeyState::Active).then_some(self.at),
+                longest_ttl: Span::ZERO,
+            },
+            sealed: seal.seal(&signing_purpose(&key.kid, key.alg), pkcs8)?,
+            created_at: self.at,
+        })
+    }
+}
+
+/// Makes sure that a key of this algorithm signs: a server that was told to use it cannot wait.
+pub async fn ensure_active(
+    db: &Db,
+    seals: &Seals,
+    alg: SigningAlg,
+    now: Timestamp,
+) -> Result<Option<String>, Fault> {
+    let signs = |key: &StoredKey| key.facts.alg == alg && key.facts.state == KeyState::Active;
+    if keys::signing_keys(&mut db.reader().await?).await?.iter().any(signs) {
+        return Ok(None);
+    }
+    let made = MadeKey::new(alg, KeyState::Active, now)?;
+    let mut tx = db.begin().await?;
+    let stored = made.sealed(in_force(&mut tx, seals).await?)?;
+    let inserted = keys::insert_signing_key(&mut tx, &stored).await?;
+    tx.commit().await?;
+    Ok(inserted.then_some(stored.facts.kid))
+}
+
+/// Unseals and parses the signing keys; those that `before` holds are parsed already.
 pub async fn keyring(
     link: &mut impl Link,
-    seal: &SealKey,
+    seals: &Seals,
     default_alg: SigningAlg,
     policy: &Policy,
+    before: Option<&Keyring>,
 ) -> Result<Keyring, Fault> {
     let mut stated = Vec::new();
     let mut facts = Vec::new();
     for stored in keys::signing_keys(link).await? {
-        let KeyFacts { kid, alg, state, .. } = &stored.facts;
-        if !state.is_public() {
+        if !stored.facts.state.is_public() {
             continue;
         }
-        let pkcs8 = seal
-            .open(&signing_purpose(kid, *alg), &stored.sealed)
-            .map_err(|_| Fault::internal("a signing key cannot be unsealed"))?;
-        let key = SigningKey::parse(*alg, &pkcs8)?;
-        if key.kid != *kid {
-            return Err(Fault::internal("a signing key is stored under another's name"));
-        }
-        stated.push(StatedKey { key, state: *state });
+        let key = match before.and_then(|before| before.parsed(&stored.facts.kid)) {
+            Some(parsed) => parsed,
+            None => Arc::new(unsealed(seals, &stored)?),
+        };
+        stated.push(StatedKey { key, state: stored.facts.state });
         facts.push(stored.facts);
     }
     Keyring::new(stated, default_alg, key_life::next_change(&facts, policy))
 }
 
-/// Unseals the keys that vouch for refresh tokens.
-pub async fn refresh_keys(link: &mut impl Link, seal: &SealKey) -> Result<RefreshKeys, Fault> {
+/// The seal binds a key to its name and algorithm; the name of one that was imported is its own.
+fn unsealed(seals: &Seals, stored: &StoredKey) -> Result<SigningKey, Fault> {
+    let KeyFacts { kid, alg, .. } = &stored.facts;
+    let pkcs8 = seals
+        .open(&signing_purpose(kid, *alg), &stored.sealed)
+        .map_err(|_| Fault::internal("a signing key cannot be unsealed"))?;
+    Ok(SigningKey::parse(*alg, &pkcs8)?.named(kid.clone()))
+}
+
+/// Unseals the keys that vouch for refresh tokens; those that `before` holds are there already.
+pub async fn refresh_keys(
+    link: &mut impl Link,
+    seals: &Seals,
+    before: Option<&RefreshKeys>,
+) -> Result<RefreshKeys, Fault> {
     let mut unsealed = Vec::new();
     for (version, sealed) in keys::refresh_keys(link).await? {
         let unreadable = || Fault::internal("a refresh key cannot be unsealed");
         let version = u16::try_from(version).map_err(|_| unreadable())?;
-        let key = seal.open(&refresh_purpose(version), &sealed).map_err(|_| unreadable())?;
-        unsealed.push((version, <[u8; 32]>::try_from(key.as_slice()).map_err(|_| unreadable())?));
+        let key = match before.and_then(|before| before.key(version)) {
+            Some(key) => key,
+            None => {
+                let key = seals.open(&refresh_purpose(version), &sealed);
+                let key = key.map_err(|_| unreadable())?;
+                RefreshKey::new(key.as_slice().try_into().map_err(|_| unreadable())?)
+            }
+        };
+        unsealed.push((version, key));
     }
-    RefreshKeys::new(&unsealed).ok_or_else(|| Fault::internal("the database has no refresh key"))
+    RefreshKeys::with(unsealed).ok_or_else(|| Fault::internal("the database has no refresh key"))
 }
 
 fn signing_purpose(kid: &str, alg: SigningAlg) -> String {

@@ -23,10 +23,11 @@ use tokio::runtime::Handle;
 
 use crate::base::{Clock, Entropy, Span, Timestamp};
 use crate::config::Config;
+use crate::crypto::digest::PseudonymKey;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::refresh_token::RefreshKeys;
-use crate::crypto::seal::SealKey;
+use crate::crypto::seal::Seals;
 use crate::domain::api::Api;
 use crate::domain::key_life::Policy;
 use crate::domain::session::Lifetimes;
@@ -36,10 +37,11 @@ use crate::domain::stop::{Fault, Stop};
 use crate::metrics::Metrics;
 use crate::store::keys::StoredKey;
 use crate::store::refresher::Refresher;
-use crate::store::{Db, apis, meta};
+use crate::store::{Db, Tx, apis, meta};
 
 pub use addresses::{AddressLimiter, network};
 pub use connect::connect;
+pub use keys::MadeKey;
 pub use open::{Created, Opened, Purpose, open};
 pub use open_error::OpenError;
 pub use turns::{Turns, Undecided};
@@ -65,8 +67,10 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// The hash threads.
     pub hasher: PasswordHasher,
-    /// The key everything is sealed under.
-    pub seal: SealKey,
+    /// The keys everything is sealed under.
+    pub seal: Seals,
+    /// The keyed hash under which logins and networks are counted.
+    pub pseudonyms: PseudonymKey,
     /// The group commit of refreshes.
     pub refresher: Refresher,
     /// Limits by address, in memory.
@@ -158,7 +162,7 @@ impl App {
         self.lifetimes.access
     }
 
-    /// Makes and seals a signing key, off the request's path: RSA takes a tenth of a second.
+    /// Makes a signing key, off the request's path: RSA takes a tenth of a second.
     ///
     /// # Errors
     /// Only when the crypto library fails.
@@ -167,12 +171,25 @@ impl App {
         alg: SigningAlg,
         state: KeyState,
         now: Timestamp,
-    ) -> Result<StoredKey, Fault> {
-        let app = self.clone();
-        let made = self
-            .runtime
-            .spawn_blocking(move || keys::sealed_signing_key(&app.seal, alg, state, now));
+    ) -> Result<MadeKey, Fault> {
+        let made = self.runtime.spawn_blocking(move || MadeKey::new(alg, state, now));
         made.await.map_err(|error| Fault::internal("making a signing key").because(error))?
+    }
+
+    /// The form in which a signing key is stored in this transaction.
+    ///
+    /// # Errors
+    /// Unavailable when the master key was replaced and this process does not have the new one.
+    pub async fn seal_key(&self, tx: &mut Tx, made: &MadeKey) -> Result<StoredKey, Fault> {
+        made.sealed(keys::in_force(tx, &self.seal).await?)
+    }
+
+    /// Seals everything under the newest master key. True when there was anything to do.
+    ///
+    /// # Errors
+    /// When something opens with neither key; then nothing was changed.
+    pub async fn rewrap(&self, tx: &mut Tx) -> Result<bool, Fault> {
+        keys::rewrap(tx, &self.seal).await
     }
 
     /// Whether the server is about to stop: readiness says no, work goes on.
@@ -208,9 +225,10 @@ impl App {
         let all = apis::all(&mut reader).await?;
         let all = by_identifier(all);
         let policy = policy(&self.config, &all, self.longest_max_age);
-        let keyring =
-            keys::keyring(&mut reader, &self.seal, self.config.signing_alg, &policy).await?;
-        let refresh_keys = keys::refresh_keys(&mut reader, &self.seal).await?;
+        let (alg, before) = (self.config.signing_alg, self.keyring.load_full());
+        let keyring = keys::keyring(&mut reader, &self.seal, alg, &policy, Some(&before)).await?;
+        let before = self.refresh_keys.load_full();
+        let refresh_keys = keys::refresh_keys(&mut reader, &self.seal, Some(&before)).await?;
         self.apis.store(Arc::new(all));
         self.keyring.store(Arc::new(keyring));
         self.refresh_keys.store(Arc::new(refresh_keys));

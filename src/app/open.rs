@@ -14,8 +14,9 @@ use tokio::runtime::Handle;
 
 use crate::base::{Clock, Entropy, Secret, Span, Timestamp};
 use crate::config::{Config, Database};
+use crate::crypto::digest::PseudonymKey;
 use crate::crypto::password::{Cost, PasswordHasher};
-use crate::crypto::seal::SealKey;
+use crate::crypto::seal::{SealKey, Seals};
 use crate::domain::key_life;
 use crate::domain::session::Lifetimes;
 use crate::domain::signing_key::SigningAlg;
@@ -85,12 +86,13 @@ pub async fn open(
     }
 
     let master = master_key(&config, &db, purpose, fresh, &*entropy, &mut created).await?;
-    let seal = SealKey::derive(&master)?;
+    let old = config.master_key_old.as_ref().map(SealKey::derive).transpose()?;
+    let seal = Seals::new(SealKey::derive(&master)?, old);
     if purpose == Purpose::Serve {
         migrate::up(&db).await?;
     }
     match fit_of(&db, &seal).await? {
-        MasterKeyFit::Fits => {}
+        MasterKeyFit::Fits | MasterKeyFit::FitsOld => {}
         MasterKeyFit::Fresh if purpose == Purpose::Serve => {
             seal_database(&db, &seal, &*entropy, now, &mut created).await?;
             if fit_of(&db, &seal).await? == MasterKeyFit::Wrong {
@@ -101,8 +103,14 @@ pub async fn open(
         MasterKeyFit::Wrong => return Err(wrong_master_key(&config)),
     }
 
+    if purpose == Purpose::Serve {
+        let alg = config.signing_alg;
+        let made = keys::ensure_active(&db, &seal, alg, now).await?;
+        created.signing_keys.extend(made.map(|kid| (alg, kid)));
+    }
+    let pseudonyms = keys::pseudonyms(&db, &seal, purpose == Purpose::Serve).await?;
     let longest_max_age = longest_max_age(&db, purpose).await?;
-    let app = assemble(config, db, clock, entropy, seal, longest_max_age).await?;
+    let app = assemble(config, db, clock, entropy, seal, pseudonyms, longest_max_age).await?;
     Ok(Opened { app, created, lock })
 }
 
@@ -198,8 +206,8 @@ fn wrong_master_key(config: &Config) -> OpenError {
     };
     OpenError::Configuration(format!(
         "the master key in {found} is not the one {} was sealed with.\n  Restore the right key \
-         from your backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE.\n  Nothing was \
-         changed.",
+         from your backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE; while the key is \
+         being\n  replaced, the one before it in SIGNET_MASTER_KEY_OLD.\n  Nothing was changed.",
         describe(config)
     ))
 }
@@ -250,18 +258,18 @@ async fn master_key(
     Ok(key)
 }
 
-async fn fit_of(db: &Db, seal: &SealKey) -> Result<MasterKeyFit, OpenError> {
+async fn fit_of(db: &Db, seal: &Seals) -> Result<MasterKeyFit, OpenError> {
     Ok(keys::fit(&mut db.reader().await?, seal).await?)
 }
 
 async fn seal_database(
     db: &Db,
-    seal: &SealKey,
+    seal: &Seals,
     entropy: &dyn Entropy,
     now: Timestamp,
     created: &mut Created,
 ) -> Result<(), OpenError> {
-    let first = FirstKeys::make(seal, entropy, now)?;
+    let first = FirstKeys::make(seal.newest(), entropy, now)?;
     let mut tx = db.begin().await?;
     // Two replicas may start on one empty database; the row decides whose keys it gets.
     if first.store(&mut tx, now).await? {
@@ -294,7 +302,8 @@ async fn assemble(
     db: Db,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    seal: SealKey,
+    seal: Seals,
+    pseudonyms: PseudonymKey,
     longest_max_age: Span,
 ) -> Result<App, OpenError> {
     let lifetimes = Lifetimes {
@@ -318,8 +327,8 @@ async fn assemble(
     let cache_version = meta::cache_version(&mut reader).await?;
     let apis = by_identifier(apis::all(&mut reader).await?);
     let policy = policy(&config, &apis, longest_max_age);
-    let keyring = keys::keyring(&mut reader, &seal, config.signing_alg, &policy).await?;
-    let refresh_keys = keys::refresh_keys(&mut reader, &seal).await?;
+    let keyring = keys::keyring(&mut reader, &seal, config.signing_alg, &policy, None).await?;
+    let refresh_keys = keys::refresh_keys(&mut reader, &seal, None).await?;
     drop(reader);
     let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
     Ok(App(Arc::new(Parts {
@@ -329,6 +338,7 @@ async fn assemble(
         entropy,
         hasher,
         seal,
+        pseudonyms,
         refresher,
         addresses: AddressLimiter::default(),
         turns: Turns::default(),

@@ -44,6 +44,7 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     config.data_dir = directory.path().to_owned();
     config.database = Database::Sqlite(directory.path().join("signet.db"));
     config.master_key = None;
+    config.master_key_old = None;
     config.bootstrap_admin = None;
     config.registration = Registration::Open;
 

@@ -4,6 +4,7 @@ use clap::builder::TypedValueParser as _;
 use clap::{Args, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use serde_json::{Value, json};
 
+use crate::admin::custody::{self, Rewrapped};
 use crate::admin::key_life::{self, Changed};
 use crate::admin::keys::{self, NextStage, PublicKey};
 use crate::base::Timestamp;
@@ -42,6 +43,14 @@ either way. With --now verifiers that have not seen the new key refuse its token
 
 A key that was replaced goes by itself when the last token it signed has expired.")]
     Retire(RetireArgs),
+    /// Seal everything under a new master key
+    #[command(after_help = "Examples:
+  SIGNET_MASTER_KEY_OLD_FILE=old.key SIGNET_MASTER_KEY_FILE=new.key signet key rewrap
+
+Restart every server with both keys first; then run this; then restart them without the old one, at
+leisure. Nobody is logged out and no signing key changes. Interrupted, it has happened or it has not;
+run it again. Keep the old key for backups that were made before.")]
+    Rewrap,
     /// Print the public keys: the JWKS as it is published, or PEM
     #[command(after_help = "Examples:
   signet key export > jwks.json
@@ -165,6 +174,20 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
         }),
         Command::Rotate(args) => rotate(args, output),
         Command::Retire(args) => retire(args),
+        Command::Rewrap => with_app(async |app| {
+            let done = app.run(custody::rewrap(app.clone(), Origin::cli(), app.now())).await;
+            let done = done.map_err(|stop| {
+                Failure::from(stop).and(
+                    "To replace it:  the new one in SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE,\n\
+                     the present one in SIGNET_MASTER_KEY_OLD or SIGNET_MASTER_KEY_OLD_FILE",
+                )
+            })?;
+            report::say(match done {
+                Rewrapped::Done => "Everything is sealed under the new master key\n",
+                Rewrapped::Already => "Everything was sealed under the new master key already\n",
+            });
+            Ok(())
+        }),
         Command::Export(args) => export(args),
     }
 }

@@ -188,6 +188,12 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
 }
 
 fn warn(app: &App) {
+    if app.config.master_key_old.is_some() {
+        tracing::warn!(
+            "SIGNET_MASTER_KEY_OLD is set: signet key rewrap seals everything under the new master \
+             key; then it can go"
+        );
+    }
     if !app.config.rate_limits {
         tracing::warn!("SIGNET_RATE_LIMITS=off: passwords can be guessed without limit");
     }

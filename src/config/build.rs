@@ -48,6 +48,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         listen_is_default: Some(!read.is_set(&s::LISTEN)),
         database: database(read, dir.as_deref()),
         master_key: Some(master_key(read, dir.as_deref())),
+        master_key_old: Some(read.typed(&s::MASTER_KEY_OLD, parse::master_key)),
         data_dir: dir,
         registration: read.fixed(&s::REGISTRATION, parse::word(Registration::ALL)),
         access_token_ttl: read.fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=Span::from_days(1))),

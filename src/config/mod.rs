@@ -53,6 +53,8 @@ pub struct Config {
     pub database: Database,
     /// The key that seals all other keys; `None` means the key file in the data directory.
     pub master_key: Option<Secret<[u8; 32]>>,
+    /// The master key before it, while it is being replaced.
+    pub master_key_old: Option<Secret<[u8; 32]>>,
     /// Whether strangers may create accounts.
     pub registration: Registration,
     /// Life of an access token: 1 s to 24 h, at least twice the retry window.

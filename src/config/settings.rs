@@ -94,6 +94,9 @@ settings! {
         MASTER_KEY = "SIGNET_MASTER_KEY", secret: true,
             Derived { says: "the file master.key in the data directory", sample: "" },
             "32 random bytes as base64url without padding; seals every other key.";
+        MASTER_KEY_OLD = "SIGNET_MASTER_KEY_OLD", secret: true,
+            Derived { says: "none, the master key is not being replaced", sample: "" },
+            "The master key before it, until `signet key rewrap` has replaced it.";
     }
     "Tokens and sessions" {
         SIGNING_ALG = "SIGNET_SIGNING_ALG", secret: false,

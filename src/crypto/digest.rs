@@ -35,7 +35,9 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
 pub struct PseudonymKey(hmac::Key);
 
 impl PseudonymKey {
-    pub(super) fn new(key: &[u8; 32]) -> Self {
+    /// With this key.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 

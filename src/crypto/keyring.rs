@@ -4,6 +4,7 @@
 //! which key is in which state; `domain::signing_key` does.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::base::Timestamp;
 use crate::domain::claims::{AccessClaims, TokenType, VerifiedClaims};
@@ -17,7 +18,7 @@ use super::jwt::{Expected, Signer, SigningKey, UnverifiedHeader, VerifyingKey};
 /// A key with its state.
 pub struct StatedKey {
     /// The parsed key.
-    pub key: SigningKey,
+    pub key: Arc<SigningKey>,
     /// Where it stands in its life.
     pub state: KeyState,
 }
@@ -44,6 +45,7 @@ impl Document {
 pub struct Keyring {
     signers: HashMap<SigningAlg, Signer>,
     verifiers: HashMap<String, VerifyingKey>,
+    keys: HashMap<String, Arc<SigningKey>>,
     default_alg: SigningAlg,
     /// The JWKS (RFC 7517 §5), rendered once.
     pub jwks: Document,
@@ -66,10 +68,10 @@ pub enum TokenProblem {
 }
 
 impl Keyring {
-    /// Builds the snapshot: active keys first in the JWKS, the default algorithm before the other.
+    /// Builds the snapshot: active keys first in the JWKS, the default algorithm before the others.
     ///
     /// # Errors
-    /// When no active key of the default algorithm is among them.
+    /// Only when a key cannot be read.
     pub fn new(
         mut keys: Vec<StatedKey>,
         default_alg: SigningAlg,
@@ -80,19 +82,19 @@ impl Keyring {
         let mut entries = Vec::new();
         let mut verifiers = HashMap::new();
         let mut signers = HashMap::new();
+        let mut parsed = HashMap::new();
         for StatedKey { key, state } in keys {
             entries.push(key.public.entry(&key.kid, key.alg));
             verifiers.insert(key.kid.clone(), VerifyingKey::new(key.alg, &key.public)?);
+            parsed.insert(key.kid.clone(), Arc::clone(&key));
             if state == KeyState::Active {
                 signers.entry(key.alg).or_insert_with(|| Signer::new(key));
             }
         }
-        if !signers.contains_key(&default_alg) {
-            return Err(Fault::internal("no active signing key of the default algorithm"));
-        }
         let body = serde_json::to_vec(&Jwks { keys: entries })
             .map_err(|error| Fault::internal("writing the JWKS").because(error))?;
-        Ok(Self { signers, verifiers, default_alg, jwks: Document::new(body), next_change })
+        let jwks = Document::new(body);
+        Ok(Self { signers, verifiers, keys: parsed, default_alg, jwks, next_change })
     }
 
     /// Signs an access token with the default algorithm.
@@ -140,6 +142,12 @@ impl Keyring {
         signer
             .sign(TokenType::AtJwt, &claims)
             .is_ok_and(|token| self.verify_access(&token, issuer, issuer, now).is_ok())
+    }
+
+    /// The parsed key named `kid`: who builds the next snapshot need not parse it again.
+    #[must_use]
+    pub fn parsed(&self, kid: &str) -> Option<Arc<SigningKey>> {
+        self.keys.get(kid).cloned()
     }
 
     /// The public half of the key named `kid`.

@@ -27,6 +27,17 @@ pub struct Presented {
     pub counter: u32,
 }
 
+/// A key that vouches for refresh tokens.
+pub struct RefreshKey(hmac::Key);
+
+impl RefreshKey {
+    /// From its 32 bytes.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+}
+
 /// The keys that vouch for refresh tokens, by version.
 pub struct RefreshKeys {
     keys: BTreeMap<u16, hmac::Key>,
@@ -37,12 +48,22 @@ impl RefreshKeys {
     /// Takes the unsealed keys; the highest version signs new tokens. None when there are none.
     #[must_use]
     pub fn new(keys: &[(u16, [u8; 32])]) -> Option<Self> {
-        let current = keys.iter().map(|(version, _)| *version).max()?;
-        let keys = keys
-            .iter()
-            .map(|(version, key)| (*version, hmac::Key::new(hmac::HMAC_SHA256, key)))
-            .collect();
+        Self::with(keys.iter().map(|(version, key)| (*version, RefreshKey::new(key))))
+    }
+
+    /// The same with keys that are made already.
+    #[must_use]
+    pub fn with(keys: impl IntoIterator<Item = (u16, RefreshKey)>) -> Option<Self> {
+        let keys: BTreeMap<u16, hmac::Key> =
+            keys.into_iter().map(|(version, key)| (version, key.0)).collect();
+        let current = *keys.keys().next_back()?;
         Some(Self { keys, current })
+    }
+
+    /// The key of this version, for the next set.
+    #[must_use]
+    pub fn key(&self, version: u16) -> Option<RefreshKey> {
+        self.keys.get(&version).cloned().map(RefreshKey)
     }
 
     /// The token with this counter of this session. The same arguments give the same token.

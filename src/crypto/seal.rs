@@ -11,16 +11,21 @@ use zeroize::Zeroizing;
 use crate::base::Secret;
 use crate::domain::stop::Fault;
 
-use super::digest::PseudonymKey;
 use super::fault;
 
 const VERSION: u8 = 1;
 const NONCE: usize = 12;
 
-/// The key everything is sealed under, derived from the master key.
+/// A key values are sealed under, derived from a master key.
 pub struct SealKey {
     key: RandomizedNonceKey,
-    pseudonyms: PseudonymKey,
+    pseudonyms: Zeroizing<[u8; 32]>,
+}
+
+/// The keys values may be sealed under: one, or two while the master key is being replaced.
+pub struct Seals {
+    newest: SealKey,
+    old: Option<SealKey>,
 }
 
 /// The sealed value was made under another master key, for something else, or damaged.
@@ -37,12 +42,12 @@ impl SealKey {
         let pseudonyms = expand(master, b"signet/pseudonyms/v1")?;
         let key = RandomizedNonceKey::new(&AES_256_GCM_SIV, &*seal)
             .map_err(fault("deriving the sealing key"))?;
-        Ok(Self { key, pseudonyms: PseudonymKey::new(&pseudonyms) })
+        Ok(Self { key, pseudonyms })
     }
 
-    /// The keyed hash for pseudonyms.
+    /// What pseudonyms are made with in a database that has no key of its own for them yet.
     #[must_use]
-    pub const fn pseudonyms(&self) -> &PseudonymKey {
+    pub fn first_pseudonym_key(&self) -> &[u8; 32] {
         &self.pseudonyms
     }
 
@@ -88,6 +93,45 @@ impl SealKey {
     }
 }
 
+impl Seals {
+    /// The key in force, and the one it replaces if it does.
+    #[must_use]
+    pub const fn new(newest: SealKey, old: Option<SealKey>) -> Self {
+        Self { newest, old }
+    }
+
+    /// Opens a value sealed under either.
+    ///
+    /// # Errors
+    /// [`CannotOpen`] as for one key.
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+        let opened = self.newest.open(purpose, sealed);
+        match &self.old {
+            Some(old) => opened.or_else(|_| old.open(purpose, sealed)),
+            None => opened,
+        }
+    }
+
+    /// The newest.
+    #[must_use]
+    pub const fn newest(&self) -> &SealKey {
+        &self.newest
+    }
+
+    /// The one it replaces.
+    #[must_use]
+    pub const fn old(&self) -> Option<&SealKey> {
+        self.old.as_ref()
+    }
+
+    /// The one this value was sealed under.
+    #[must_use]
+    pub fn of(&self, purpose: &str, sealed: &[u8]) -> Option<&SealKey> {
+        let opens = |key: &&SealKey| key.open(purpose, sealed).is_ok();
+        [Some(&self.newest), self.old.as_ref()].into_iter().flatten().find(opens)
+    }
+}
+
 struct Length32;
 
 impl hkdf::KeyType for Length32 {
@@ -126,5 +170,21 @@ mod tests {
             assert!(one.open("signing key k1", &sealed[..length]).is_err());
         }
         assert_ne!(sealed, one.seal("signing key k1", b"private").unwrap());
+    }
+
+    #[test]
+    fn while_a_key_is_replaced_both_open() {
+        let key = |byte| SealKey::derive(&Secret::new([byte; 32])).unwrap();
+        let (one, two) = (key(1), key(2));
+        let (by_one, by_two) = (one.seal("k", b"x").unwrap(), two.seal("k", b"x").unwrap());
+        let both = Seals::new(key(2), Some(key(1)));
+        for sealed in [&by_one, &by_two] {
+            assert_eq!(both.open("k", sealed).unwrap().as_slice(), b"x");
+            assert!(both.open("other", sealed).is_err());
+        }
+        assert!(std::ptr::eq(both.of("k", &by_two).unwrap(), both.newest()));
+        assert!(std::ptr::eq(both.of("k", &by_one).unwrap(), both.old().unwrap()));
+        let alone = Seals::new(key(2), None);
+        assert!(alone.open("k", &by_one).is_err() && alone.of("k", &by_one).is_none());
     }
 }

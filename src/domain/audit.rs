@@ -53,6 +53,10 @@ text_enum! {
         KeyStopped = "key.stopped",
         /// A signing key left the published set.
         KeyRetired = "key.retired",
+        /// A signing key from elsewhere was taken over.
+        KeyImported = "key.imported",
+        /// Everything was sealed under another master key.
+        MasterKeyReplaced = "master_key.replaced",
     }
 }
 

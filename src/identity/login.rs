@@ -206,7 +206,7 @@ async fn refuse<T>(
     let minute = now.secs().div_euclid(60).to_be_bytes();
     let address = origin.address.map_or_else(String::new, |address| address.to_string());
     let parts: [&[u8]; 3] = [key.as_bytes(), address.as_bytes(), &minute];
-    let fold = app.seal.pseudonyms().of("audit/login.failed", &parts);
+    let fold = app.pseudonyms.of("audit/login.failed", &parts);
     let event = Event::new(EventKind::LoginFailed);
     audit::record_folded(tx, &event, origin, now, &*app.entropy, &fold).await?;
     Err(invalid_credentials().into())

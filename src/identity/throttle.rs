@@ -44,7 +44,7 @@ pub async fn count(
     address: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<Counted, Stop> {
-    let pseudonyms = app.seal.pseudonyms();
+    let pseudonyms = &app.pseudonyms;
     let net = address.map_or_else(String::new, |address| network(address).to_string());
     let (key, net) = (key.as_bytes(), net.as_bytes());
     let counted = Counted {

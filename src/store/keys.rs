@@ -148,6 +148,24 @@ pub async fn refresh_keys(link: &mut impl Link) -> Result<Vec<(i64, Vec<u8>)>, F
     fetch_all!(link, (i64, Vec<u8>), "SELECT version, sealed FROM refresh_keys ORDER BY version")
 }
 
+/// Puts the same key under another seal in the place of what is stored.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn reseal_signing_key(tx: &mut Tx, kid: &str, sealed: &[u8]) -> Result<(), Fault> {
+    execute!(tx, "UPDATE signing_keys SET sealed = $1 WHERE kid = $2", sealed, kid)?;
+    Ok(())
+}
+
+/// The same for a refresh key.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn reseal_refresh_key(tx: &mut Tx, version: i64, sealed: &[u8]) -> Result<(), Fault> {
+    execute!(tx, "UPDATE refresh_keys SET sealed = $1 WHERE version = $2", sealed, version)?;
+    Ok(())
+}
+
 /// Stores a refresh key.
 ///
 /// # Errors

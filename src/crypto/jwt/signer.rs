@@ -3,6 +3,8 @@
 //! Owns the protected header, encoded once for each kind of token. Does not choose claims, nor the
 //! key.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -18,7 +20,7 @@ const SIGNATURE: usize = 1 + 342;
 
 /// Signs tokens with one key.
 pub struct Signer {
-    key: SigningKey,
+    key: Arc<SigningKey>,
     at_jwt: String,
     jwt: String,
 }
@@ -26,7 +28,8 @@ pub struct Signer {
 impl Signer {
     /// A signer of tokens with header exactly `alg`, `kid`, `typ`.
     #[must_use]
-    pub fn new(key: SigningKey) -> Self {
+    pub fn new(key: impl Into<Arc<SigningKey>>) -> Self {
+        let key = key.into();
         let header = |typ: TokenType| {
             // The name may be an imported one: written by the library, because it may hold
             // characters that need escaping.
@@ -42,7 +45,7 @@ impl Signer {
 
     /// The key.
     #[must_use]
-    pub const fn key(&self) -> &SigningKey {
+    pub fn key(&self) -> &SigningKey {
         &self.key
     }
 
