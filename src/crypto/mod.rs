@@ -4,6 +4,7 @@
 //! password is good enough is the domain's business.
 
 pub mod digest;
+pub mod import;
 pub mod jwk;
 pub mod jwt;
 pub mod keyring;

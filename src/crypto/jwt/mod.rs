@@ -4,6 +4,7 @@
 //! call (docs/decisions/0006). Owns the three jobs' one name: `signing_key` holds private keys,
 //! `signer` writes tokens, `verify` reads them and is the only caller of `jsonwebtoken::decode`.
 
+pub(super) mod pkcs8;
 mod signer;
 mod signing_key;
 mod verify;

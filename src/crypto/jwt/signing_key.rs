@@ -3,8 +3,7 @@
 //! Owns the one parsed handle of a key and the bytes of a new one. Does not know what a token is,
 //! nor where keys are kept.
 
-use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::error::{KeyRejected, Unspecified};
+use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
@@ -18,6 +17,8 @@ use crate::crypto::fault;
 use crate::crypto::jwk::PublicJwk;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::stop::Fault;
+
+use super::pkcs8::{ec_pkcs8, ed25519_pkcs8, rsa_pkcs8};
 
 enum Pair {
     Rsa(Box<RsaKeyPair>, &'static dyn RsaEncoding),
@@ -116,24 +117,6 @@ impl SigningKey {
                 .map_err(fault("signing with Ed25519")),
         }
     }
-}
-
-/// The key as PKCS#8.
-pub(in crate::crypto) fn rsa_pkcs8(pair: &RsaKeyPair) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
-    pair.as_der().map(|der| Zeroizing::new(der.as_ref().to_vec()))
-}
-
-/// The key as PKCS#8.
-pub(in crate::crypto) fn ec_pkcs8(pair: &EcdsaKeyPair) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
-    pair.to_pkcs8v1().map(|der| Zeroizing::new(der.as_ref().to_vec()))
-}
-
-/// The key as PKCS#8 of version 1: the one with the public key appended, which the library would
-/// write by itself, is not read everywhere (`openssl` before 3, `jsonwebtoken`).
-pub(in crate::crypto) fn ed25519_pkcs8(
-    pair: &Ed25519KeyPair,
-) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
-    pair.to_pkcs8v1().map(|der| Zeroizing::new(der.as_ref().to_vec()))
 }
 
 fn rsa(pkcs8: &[u8], padding: &'static dyn RsaEncoding) -> Result<(Pair, PublicJwk), Fault> {

@@ -1,0 +1,135 @@
+//! Why a key cannot be imported, said so that somebody can act on it.
+//!
+//! Owns the sentences. They hold names from the file, shortened and quoted, and nothing secret.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a key cannot be imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImportError {
+    /// Neither PEM nor DER nor JSON.
+    NotAKey,
+    /// It begins like a key and does not end like one.
+    Damaged {
+        /// What it begins like.
+        form: &'static str,
+    },
+    /// A member of a JWK is missing or of a wrong form (RFC 7518 §6).
+    Member {
+        /// The member.
+        name: &'static str,
+    },
+    /// Encrypted with a passphrase.
+    Encrypted,
+    /// There is no private half.
+    Public {
+        /// What there is.
+        found: String,
+    },
+    /// More than one private key.
+    Several {
+        /// How many.
+        found: usize,
+    },
+    /// A private key of a kind we do not sign with, or in a form we do not read.
+    Unsupported {
+        /// What it is.
+        found: String,
+    },
+    /// RSA with less than 2048 bits (RFC 7518 §3.3).
+    SmallRsa {
+        /// The bits of the modulus.
+        bits: usize,
+    },
+    /// The key is for another algorithm than was asked for or than it says itself.
+    Algorithm {
+        /// What was asked for, or what the JWK says.
+        asked: String,
+        /// What the key is.
+        found: String,
+    },
+    /// Its JWK says that it is not for signing (RFC 7517 §4.2, §4.3).
+    NotForSigning,
+    /// Its `kid` cannot be a name here.
+    Name,
+    /// The parts do not belong together, or are not those of a key.
+    Inconsistent,
+}
+
+impl ImportError {
+    pub(super) fn curve(found: &str) -> Self {
+        Self::Unsupported { found: format!("a key on the curve {}", quoted(found)) }
+    }
+
+    pub(super) fn algorithm(asked: &str, found: &str) -> Self {
+        Self::Algorithm { asked: quoted(asked), found: found.to_owned() }
+    }
+
+    /// What is wrong, what was found and what to do, in full sentences.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NotAKey => "This is no private key that can be read: it is neither PEM nor DER \
+                              nor a JWK. Give the file that holds the private key itself."
+                .to_owned(),
+            Self::Damaged { form } => format!(
+                "The key is damaged or cut off: it begins like {form} and does not end like it. \
+                 Copy the whole file again."
+            ),
+            Self::Member { name } => format!(
+                "The JWK is not complete: its member {name} is missing or has a wrong form. \
+                 Export the private key again with all its members; RSA needs n, e, d, p, q, dp, \
+                 dq and qi."
+            ),
+            Self::Encrypted => "The key is encrypted with a passphrase. Decrypt it first, for \
+                                example with: openssl pkey -in KEY -out DECRYPTED"
+                .to_owned(),
+            Self::Public { found } => format!(
+                "There is no private key, only {found}. Give the file that holds the private half."
+            ),
+            Self::Several { found } => format!(
+                "There are {found} private keys, and one is imported at a time. Give a file that \
+                 holds one of them."
+            ),
+            Self::Unsupported { found } => format!(
+                "This is {found}, which cannot be used here. Give an RSA key, a key on P-256 or \
+                 P-384, or an Ed25519 key, as PKCS#8, PKCS#1, SEC 1 or JWK."
+            ),
+            Self::SmallRsa { bits } => format!(
+                "The RSA key has {bits} bits, and verifiers refuse less than 2048. Make a new key \
+                 and publish it to those who verify."
+            ),
+            Self::Algorithm { asked, found } => format!(
+                "The algorithm {asked} does not go with the key, which is {found}. Leave the \
+                 algorithm out, or give the key that belongs to it."
+            ),
+            Self::NotForSigning => "The JWK says in use or key_ops that the key is not for \
+                                    signing. Give a key that is, or remove the member if it is \
+                                    wrong."
+                .to_owned(),
+            Self::Name => "The kid of the JWK cannot be a name here: it must have 1 to 255 \
+                           printable ASCII characters. Change it where the key is published, too."
+                .to_owned(),
+            Self::Inconsistent => "The parts of the key do not belong together, such as a public \
+                                   half that is not of this private one. Export the key again \
+                                   from where it is in use."
+                .to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.hint())
+    }
+}
+
+impl Error for ImportError {}
+
+/// A word from the file: short, and unable to pass for something else on a terminal.
+fn quoted(word: &str) -> String {
+    let short: String = word.chars().take(32).collect();
+    let plain = short.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if plain && short == word && !word.is_empty() { short } else { format!("{short:?}") }
+}
