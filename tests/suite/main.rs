@@ -13,6 +13,7 @@ mod architecture;
 mod batch;
 mod cli;
 mod conformance;
+mod custody;
 mod faults;
 mod first_run;
 mod hostile;

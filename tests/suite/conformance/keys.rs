@@ -181,6 +181,33 @@ async fn the_longest_life_only_grows_and_only_where_tokens_may_still_be_signed()
     .await;
 }
 
+/// The same key in another seal: nothing else changes, and nobody has to read it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_sealed_again_and_stays_the_same() {
+    on_both_stores("keys: another seal", async |db| {
+        for kid in ["one", "two"] {
+            insert(&db, &key(kid, NOW)).await;
+        }
+        for version in [1, 2] {
+            commit(&db, async |tx| keys::insert_refresh_key(tx, version, b"old", NOW).await).await;
+        }
+        let before = version(&db).await;
+        commit(&db, async |tx| keys::reseal_signing_key(tx, "two", b"new").await).await;
+        commit(&db, async |tx| keys::reseal_refresh_key(tx, 2, b"new").await).await;
+        let link = &mut reader(&db).await;
+        let found = keys::signing_keys(link).await.unwrap();
+        assert_eq!(facts(&found[0]), facts(&key("one", NOW)));
+        assert_eq!(
+            facts(&found[1]),
+            facts(&StoredKey { sealed: b"new".to_vec(), ..key("two", NOW) })
+        );
+        let expected = [(1, b"old".to_vec()), (2, b"new".to_vec())];
+        assert_eq!(keys::refresh_keys(link).await.unwrap(), expected);
+        assert_eq!(version(&db).await, before);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn refresh_keys_come_back_in_the_order_of_their_versions() {
     on_both_stores("keys: refresh keys", async |db| {

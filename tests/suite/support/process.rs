@@ -62,6 +62,12 @@ impl Launch {
         self
     }
 
+    /// Without a setting.
+    pub fn without(mut self, name: &str) -> Self {
+        self.settings.retain(|(known, _)| known != name);
+        self
+    }
+
     /// Where the database is while `SIGNET_DATA_DIR` is not set.
     pub fn database(&self) -> PathBuf {
         self.dir.path().join("data/signet.db")

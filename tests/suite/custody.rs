@@ -1,0 +1,271 @@
+//! The master key: replaced under load, interrupted at any moment, never guessed.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustix::process::Signal;
+use serde_json::json;
+use signet::admin::custody::{self, Rewrapped};
+use signet::domain::audit::Origin;
+
+use crate::support::process::{Caller, Launch};
+use crate::support::server::{Options, PASSWORD, Tokens};
+use crate::support::{Server, on_both};
+
+fn key(byte: u8) -> String {
+    URL_SAFE_NO_PAD.encode([byte; 32])
+}
+
+async fn rewrap(server: &Server) -> Rewrapped {
+    let work = custody::rewrap(server.app.clone(), Origin::cli(), server.now());
+    server.app.run(work).await.unwrap_or_else(|stop| panic!("{stop:?}"))
+}
+
+/// Every stage of replacing the key, on both databases: what was good stays good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_master_key_changes_nothing_for_anybody() {
+    on_both("rewrapping", async |backend| {
+        let first = Options::on(backend).with("SIGNET_MASTER_KEY", &key(1)).start().await;
+        first.register("ada").await;
+        let tokens = first.login("ada").await;
+        let jwks = first.get("/.well-known/jwks.json").await.text;
+        let (url, dir, base) =
+            (first.database_url.clone(), Arc::clone(&first.dir), first.base.clone());
+        drop(first);
+        let start = async |new: &str, old: Option<&str>| {
+            let mut options =
+                Options::on(backend).with("SIGNET_MASTER_KEY", new).with("SIGNET_ISSUER", &base);
+            if let Some(old) = old {
+                options = options.with("SIGNET_MASTER_KEY_OLD", old);
+            }
+            if let Some(url) = &url {
+                options = options.on_database(url);
+            }
+            options.start_in(Arc::clone(&dir)).await
+        };
+        // With both keys it opens what is sealed under the old one, and makes keys under it.
+        let both = start(&key(2), Some(&key(1))).await;
+        assert_eq!(both.get("/.well-known/jwks.json").await.text, jwks);
+        let tokens = Tokens::of(&both.refresh(&tokens.refresh).await);
+        let admin = both.administrator("root").await;
+        let rotate = json!({"now": true});
+        both.call_as(reqwest::Method::POST, "/v1/admin/keys/rotate", &admin.access, rotate.clone())
+            .await
+            .is(200);
+        assert_eq!(rewrap(&both).await, Rewrapped::Done);
+        assert_eq!(rewrap(&both).await, Rewrapped::Already);
+        // The same process goes on, and makes keys under the new one.
+        both.get_as("/v1/me", &tokens.access).await.is(200);
+        both.call_as(reqwest::Method::POST, "/v1/admin/keys/rotate", &admin.access, rotate)
+            .await
+            .is(200);
+        let jwks = both.get("/.well-known/jwks.json").await.text;
+        drop(both);
+        // The old one is not needed any more, and of no use.
+        let after = start(&key(2), None).await;
+        assert_eq!(after.get("/.well-known/jwks.json").await.text, jwks);
+        after.get_as("/v1/me", &tokens.access).await.is(200);
+        after.refresh(&tokens.refresh).await.is(200);
+        assert_eq!(after.events(&admin, "master_key.replaced").await.len(), 1);
+        let work = custody::rewrap(after.app.clone(), Origin::cli(), after.now());
+        assert!(after.app.run(work).await.is_err());
+    })
+    .await;
+}
+
+/// A server that was not told of the new key goes on with what it has, and makes nothing new.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_without_the_new_key_serves_and_seals_nothing() {
+    on_both("rewrapping behind a server", async |backend| {
+        let server = Options::on(backend).with("SIGNET_MASTER_KEY", &key(1)).start().await;
+        server.register("ada").await;
+        let admin = server.administrator("root").await;
+        let tokens = server.login("ada").await;
+        // As the command line does it, in another process.
+        let mut options = Options::on(backend)
+            .with("SIGNET_MASTER_KEY", &key(2))
+            .with("SIGNET_MASTER_KEY_OLD", &key(1))
+            .with("SIGNET_ISSUER", &server.base);
+        if let Some(url) = &server.database_url {
+            options = options.on_database(url);
+            let other = options.start().await;
+            assert_eq!(rewrap(&other).await, Rewrapped::Done);
+        } else {
+            let data = server.dir.path().join("data");
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_signet"));
+            let output = command
+                .env_clear()
+                .env("SIGNET_DATA_DIR", &data)
+                .env("SIGNET_MASTER_KEY", key(2))
+                .env("SIGNET_MASTER_KEY_OLD", key(1))
+                .args(["key", "rewrap"])
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        let tokens = Tokens::of(&server.refresh(&tokens.refresh).await);
+        server.get_as("/v1/me", &tokens.access).await.is(200);
+        server.login("ada").await;
+        let rotate = json!({"now": true});
+        let method = reqwest::Method::POST;
+        let path = "/v1/admin/keys/rotate";
+        let refused = server.call_as(method, path, &admin.access, rotate).await;
+        refused.is_problem(503, "unavailable");
+        // An API that is registered meanwhile is still seen.
+        let api = json!({"identifier": "https://late.example.com"});
+        let method = reqwest::Method::POST;
+        server.call_as(method, "/v1/admin/apis", &admin.access, api).await.is(201);
+        let body =
+            json!({"login": "ada", "password": PASSWORD, "audience": "https://late.example.com"});
+        server.post("/v1/login", body).await.is(200);
+    })
+    .await;
+}
+
+/// A client that refreshes and checks until told to stop; how many tokens were good.
+async fn work(caller: Caller, mut token: String, stop: Arc<AtomicBool>) -> usize {
+    let mut good = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let body = json!({"refresh_token": token});
+        let answer = caller.post("/v1/refresh", &body).await;
+        token = answer.is(200).string("refresh_token");
+        caller.get_as("/v1/me", &answer.string("access_token")).await.is(200);
+        good += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    good
+}
+
+/// Keys rotate and the master key is replaced while clients work: no request fails. Each command is
+/// killed at some moment and run again.
+#[tokio::test(flavor = "multi_thread")]
+async fn rotating_and_rewrapping_under_load_fail_no_request() {
+    let launch = Launch::new()
+        .with("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root")
+        .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)
+        .with("SIGNET_MASTER_KEY", &key(2))
+        .with("SIGNET_MASTER_KEY_OLD", &key(1));
+    // Made under the first key.
+    drop(
+        launch
+            .clone()
+            .with("SIGNET_MASTER_KEY", &key(1))
+            .without("SIGNET_MASTER_KEY_OLD")
+            .start()
+            .await,
+    );
+    let mut server = launch.start().await;
+    let caller = server.caller();
+    let login = json!({"login": "root", "password": PASSWORD});
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        let tokens = caller.post("/v1/login", &login).await.is(200).string("refresh_token");
+        clients.push(tokio::spawn(work(caller.clone(), tokens, Arc::clone(&stop))));
+    }
+    let run = async |args: &[&str], kill_after: Option<Duration>| {
+        let mut command = launch.command();
+        command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        if let Some(after) = kill_after {
+            // Not a synchronisation: the moment is the experiment.
+            tokio::time::sleep(after).await;
+            let _ = child.kill();
+        }
+        tokio::task::spawn_blocking(move || child.wait().unwrap().code()).await.unwrap()
+    };
+    for round in 0..12 {
+        let after = Duration::from_millis(round * 9);
+        run(&["key", "rotate", "--now", "--yes"], Some(after)).await;
+        run(&["key", "rewrap"], Some(after)).await;
+        // Whatever was interrupted, the next one finds a state it can go on from.
+        assert_eq!(run(&["key", "rotate", "--now", "--yes"], None).await, Some(0));
+        assert_eq!(run(&["key", "list"], None).await, Some(0));
+    }
+    assert_eq!(run(&["key", "rewrap"], None).await, Some(0));
+    stop.store(true, Ordering::Relaxed);
+    let mut good = 0;
+    for client in clients {
+        good += client.await.unwrap();
+    }
+    assert!(good > 100, "{good} tokens");
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended().await, Some(0));
+    // Sealed under the new key alone.
+    let server = launch.clone().without("SIGNET_MASTER_KEY_OLD").start().await;
+    server.caller().post("/v1/login", &login).await.is(200);
+    drop(server);
+    let old = launch.with("SIGNET_MASTER_KEY", &key(1)).without("SIGNET_MASTER_KEY_OLD");
+    let refused = old.command().output().unwrap();
+    assert_eq!(refused.status.code(), Some(78));
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(text.contains("SIGNET_MASTER_KEY_OLD"), "{text}");
+}
+
+/// Killed at any moment of rotating and rewrapping, the next start needs no help.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_while_its_keys_change_starts_again() {
+    let launch =
+        Launch::new().with("SIGNET_MASTER_KEY", &key(2)).with("SIGNET_MASTER_KEY_OLD", &key(1));
+    drop(
+        launch
+            .clone()
+            .with("SIGNET_MASTER_KEY", &key(1))
+            .without("SIGNET_MASTER_KEY_OLD")
+            .start()
+            .await,
+    );
+    for round in 0..10_u64 {
+        let mut server = launch.start().await;
+        let mut rotate = launch.command();
+        let mut rotate = rotate
+            .args(["key", "rotate", "--now", "--yes"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut rewrap = launch.command();
+        let mut rewrap = rewrap
+            .args(["key", "rewrap"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(round * 11)).await;
+        server.kill();
+        for child in [&mut rotate, &mut rewrap] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let server = launch.start().await;
+        let caller = server.caller();
+        let account = json!({"login": format!("user{round}"), "password": PASSWORD});
+        caller.post("/v1/register", &account).await.is(201);
+        let tokens = caller.post("/v1/login", &account).await;
+        caller.get_as("/v1/me", &tokens.is(200).string("access_token")).await.is(200);
+    }
+}
+
+/// An algorithm the server is told to use has its key from the first answer on.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_default_algorithm_a_key_is_there() {
+    on_both("default algorithms", async |backend| {
+        for alg in signet::domain::signing_key::SigningAlg::ALL {
+            let server =
+                Options::on(backend).with("SIGNET_SIGNING_ALG", alg.as_str()).start().await;
+            server.register("ada").await;
+            let tokens = server.login("ada").await;
+            server.get_as("/v1/me", &tokens.access).await.is(200);
+            let jwks = server.get("/.well-known/jwks.json").await.json();
+            let keys = jwks["keys"].as_array().unwrap();
+            assert_eq!(keys[0]["alg"], alg.as_str());
+            let extra = usize::from(!["ES256", "RS256"].contains(&alg.as_str()));
+            assert_eq!(keys.len(), 2 + extra);
+        }
+    })
+    .await;
+}
