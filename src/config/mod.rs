@@ -97,6 +97,15 @@ pub struct Config {
     pub insecure_http: bool,
 }
 
+/// Reads a length of time as settings write it, such as `15m` or `30d`; one second to ten years.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn span(text: &str) -> Result<Span, String> {
+    parse::span(Span::from_secs(1)..=Span::from_days(3650))(text)
+        .map_err(|wrong| format!("{}. {}", wrong.because, wrong.advice))
+}
+
 /// A usable configuration together with its provenance.
 #[derive(Debug, Clone)]
 pub struct Loaded {
