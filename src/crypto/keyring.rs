@@ -144,6 +144,12 @@ impl Keyring {
             .is_ok_and(|token| self.verify_access(&token, issuer, issuer, now).is_ok())
     }
 
+    /// The algorithms there is a key to sign with, in the order of their declaration.
+    #[must_use]
+    pub fn algorithms(&self) -> Vec<SigningAlg> {
+        SigningAlg::ALL.iter().copied().filter(|alg| self.signers.contains_key(alg)).collect()
+    }
+
     /// The parsed key named `kid`: who builds the next snapshot need not parse it again.
     #[must_use]
     pub fn parsed(&self, kid: &str) -> Option<Arc<SigningKey>> {

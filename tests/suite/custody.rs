@@ -268,6 +268,12 @@ async fn whatever_the_default_algorithm_a_key_is_there() {
             assert_eq!(keys[0]["alg"], alg.as_str());
             let extra = usize::from(!["ES256", "RS256"].contains(&alg.as_str()));
             assert_eq!(keys.len(), 2 + extra);
+            // One popular verifier takes its allow-list from here.
+            let discovery = server.get("/.well-known/openid-configuration").await.json();
+            let listed = discovery["id_token_signing_alg_values_supported"].as_array().unwrap();
+            assert_eq!(listed[0], "RS256");
+            assert_eq!(listed.len(), 2 + extra);
+            assert!(listed.contains(&json!(alg.as_str())));
         }
     })
     .await;
