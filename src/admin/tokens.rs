@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::crypto::jwt::UnverifiedHeader;
 use crate::crypto::keyring::TokenProblem;
-use crate::domain::claims::{ACCESS_TOKEN_TYPE, VerifiedClaims};
+use crate::domain::claims::{TokenType, VerifiedClaims};
 use crate::domain::session::{EndReason, Ended};
 use crate::domain::stop::{Fault, Stop};
 use crate::store::sessions;
@@ -91,7 +91,7 @@ fn genuine(
         return Err(Problem::Opaque);
     }
     let header = UnverifiedHeader::read(token).ok_or(Problem::NotOurs)?;
-    if header.typ != ACCESS_TOKEN_TYPE {
+    if header.typ != TokenType::AtJwt.as_str() {
         return Err(Problem::NotOurs);
     }
     let keyring = app.keyring();

@@ -1,6 +1,6 @@
 //! Signed tokens: making them at the cost of the bare signature, and checking our own.
 //!
-//! Owns JWS compact serialisation (RFC 7515 §7.1) and the only call of `jsonwebtoken::decode`.
+//! Owns the parsed keys and the only call of `jsonwebtoken::decode`.
 //! We assemble tokens ourselves because `jsonwebtoken::encode` parses the private key at every
 //! call (docs/decisions/0006); the library verifies, and what it does not check (`crit`, `typ`,
 //! presence of `aud`, our clock) is checked here.
@@ -18,9 +18,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use crate::domain::claims::TokenType;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::stop::Fault;
 
+use super::compact::Headers;
 use super::fault;
 use super::jwk::PublicJwk;
 
@@ -123,21 +125,18 @@ impl SigningKey {
     }
 }
 
-/// Signs tokens of one `typ` with one key: the header is encoded once.
+/// Signs tokens with one key: the headers are encoded once.
 pub struct Signer {
     key: SigningKey,
-    header: String,
+    headers: Headers,
 }
 
 impl Signer {
     /// A signer of tokens with header exactly `alg`, `kid`, `typ`.
     #[must_use]
-    pub fn new(key: SigningKey, typ: &str) -> Self {
-        // The three values are an algorithm name, base64url and a constant: nothing to escape.
-        let header = format!(r#"{{"alg":"{}","kid":"{}","typ":"{typ}"}}"#, key.alg, key.kid);
-        let mut header = URL_SAFE_NO_PAD.encode(header);
-        header.push('.');
-        Self { key, header }
+    pub fn new(key: SigningKey) -> Self {
+        let headers = Headers::new(key.alg.as_str(), &key.kid);
+        Self { key, headers }
     }
 
     /// The key.
@@ -150,16 +149,8 @@ impl Signer {
     ///
     /// # Errors
     /// Only when the crypto library fails.
-    pub fn sign(&self, claims: &impl Serialize) -> Result<String, Fault> {
-        let payload = serde_json::to_vec(claims)
-            .map_err(|error| Fault::internal("writing claims").because(error))?;
-        let mut token = String::with_capacity(self.header.len() + payload.len() * 4 / 3 + 350);
-        token.push_str(&self.header);
-        URL_SAFE_NO_PAD.encode_string(&payload, &mut token);
-        let signature = self.key.sign(token.as_bytes())?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(token)
+    pub fn sign(&self, typ: TokenType, claims: &impl Serialize) -> Result<String, Fault> {
+        self.headers.token(typ, claims, |message| self.key.sign(message))
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::base::Timestamp;
-use crate::domain::claims::{ACCESS_TOKEN_TYPE, AccessClaims, VerifiedClaims};
+use crate::domain::claims::{TokenType, VerifiedClaims};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::stop::Fault;
 
@@ -78,7 +78,7 @@ impl Keyring {
             entries.push(key.public.entry(&key.kid, key.alg));
             verifiers.insert(key.kid.clone(), VerifyingKey::new(key.alg, &key.public)?);
             if state == KeyState::Active {
-                signers.entry(key.alg).or_insert_with(|| Signer::new(key, ACCESS_TOKEN_TYPE));
+                signers.entry(key.alg).or_insert_with(|| Signer::new(key));
             }
         }
         if !signers.contains_key(&default_alg) {
@@ -89,15 +89,10 @@ impl Keyring {
         Ok(Self { signers, verifiers, default_alg, jwks: Document::new(body) })
     }
 
-    /// Signs an access token with the default algorithm.
-    ///
-    /// # Errors
-    /// Only when the crypto library fails.
-    pub fn sign_access(&self, claims: &AccessClaims<'_>) -> Result<String, Fault> {
-        self.signers
-            .get(&self.default_alg)
-            .ok_or_else(|| Fault::internal("no active signing key"))?
-            .sign(claims)
+    /// What signs with `alg` now; none where no key of it is active.
+    #[must_use]
+    pub fn signer(&self, alg: SigningAlg) -> Option<&Signer> {
+        self.signers.get(&alg)
     }
 
     /// Checks an access token of ours for `audience` at `now`, without leeway: the clock that
@@ -112,15 +107,21 @@ impl Keyring {
         audience: &str,
         now: Timestamp,
     ) -> Result<VerifiedClaims, (TokenProblem, Option<VerifiedClaims>)> {
-        let invalid = || (TokenProblem::Invalid, None);
-        let header = UnverifiedHeader::read(token).ok_or_else(invalid)?;
-        let key = self.verifiers.get(&header.kid).ok_or_else(invalid)?;
-        let expected = Expected { issuer, audience, typ: ACCESS_TOKEN_TYPE };
-        let claims: VerifiedClaims = key.verify(token, &header, &expected).ok_or_else(invalid)?;
+        // Never `JWT`: the issuer's own tokens are of one kind, and no other may pass for one.
+        let expected = Expected { issuer, audience, typ: TokenType::AtJwt.as_str() };
+        let claims = self.verify(token, &expected).ok_or((TokenProblem::Invalid, None))?;
         if claims.exp <= now.secs() {
             return Err((TokenProblem::Expired, Some(claims)));
         }
         Ok(claims)
+    }
+
+    /// The claims of a token that one of these keys signed, if it is what is expected. Does not look
+    /// at time.
+    #[must_use]
+    pub fn verify(&self, token: &str, expected: &Expected<'_>) -> Option<VerifiedClaims> {
+        let header = UnverifiedHeader::read(token)?;
+        self.verifiers.get(&header.kid)?.verify(token, &header, expected)
     }
 
     /// Signs and verifies once, for readiness.
@@ -132,7 +133,7 @@ impl Keyring {
         });
         let Some(signer) = self.signers.get(&self.default_alg) else { return false };
         signer
-            .sign(&claims)
+            .sign(TokenType::AtJwt, &claims)
             .is_ok_and(|token| self.verify_access(&token, issuer, issuer, now).is_ok())
     }
 

@@ -1,15 +1,34 @@
-//! The claims of the tokens Signet issues.
+//! The header and the claims of the tokens Signet issues.
 //!
-//! Owns which claims a token has and how they are spelt. Does not sign.
+//! Owns which members a token has and how they are spelt. Does not sign.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::Timestamp;
+use crate::text_enum;
 
 use super::session::Session;
 
-/// The `typ` of an access token (RFC 9068 §2.1).
-pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+text_enum! {
+    /// The `typ` of a token (RFC 7515 §4.1.9).
+    pub enum TokenType {
+        /// An access token that cannot be taken for anything else (RFC 9068 §2.1).
+        AtJwt = "at+jwt",
+        /// Any signed token (RFC 7519 §5.1).
+        Jwt = "JWT",
+    }
+}
+
+/// The header of a token: exactly these three members.
+#[derive(Debug, Serialize)]
+pub struct Header<'a> {
+    /// The algorithm.
+    pub alg: &'a str,
+    /// The key's name.
+    pub kid: &'a str,
+    /// The token's kind.
+    pub typ: TokenType,
+}
 
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Debug, Serialize)]

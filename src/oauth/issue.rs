@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::entropy::random;
-use crate::domain::claims::AccessClaims;
+use crate::domain::claims::{AccessClaims, TokenType};
 use crate::domain::session::Session;
 use crate::domain::stop::{Fault, Stop};
 
@@ -55,7 +55,11 @@ pub fn access_token(
 ) -> Result<String, Stop> {
     let jti = uuid::Builder::from_random_bytes(random(&*app.entropy)).into_uuid().to_string();
     let claims = AccessClaims::for_session(app.issuer(), session, &jti, now, expires);
-    Ok(app.keyring().sign_access(&claims)?)
+    let keyring = app.keyring();
+    let signer = keyring
+        .signer(app.config.signing_alg)
+        .ok_or_else(|| Fault::internal("no active signing key"))?;
+    Ok(signer.sign(TokenType::AtJwt, &claims)?)
 }
 
 impl Tokens {

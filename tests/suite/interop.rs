@@ -11,6 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use signet::crypto::jwk::PublicJwk;
 use signet::crypto::jwt::{Signer, SigningKey};
+use signet::domain::claims::TokenType;
 use signet::store::keys;
 
 use crate::support::packages::{copy_of, have, npm_ci, run, venv};
@@ -139,15 +140,15 @@ async fn cases(server: &Server, alg: &str) -> Vec<Case> {
     let purpose = format!("signing-key/v1/{alg}/{}", stored.kid);
     let pkcs8 = server.app.seal.open(&purpose, &stored.sealed).unwrap();
     let public: PublicJwk = serde_json::from_str(&stored.public_jwk).unwrap();
-    let ours = |typ: &str, change: &dyn Fn(&mut Value)| {
+    let ours = |typ: TokenType, change: &dyn Fn(&mut Value)| {
         let key = SigningKey::parse(stored.alg, &pkcs8).unwrap();
         let mut claims = good.claims();
         change(&mut claims);
-        Signer::new(key, typ).sign(&claims).unwrap()
+        Signer::new(key).sign(typ, &claims).unwrap()
     };
     let now = server.now().secs();
-    let expired = ours("at+jwt", &|claims| claims["exp"] = json!(now - 60));
-    let id_token = ours("JWT", &|claims| claims["aud"] = json!("signet"));
+    let expired = ours(TokenType::AtJwt, &|claims| claims["exp"] = json!(now - 60));
+    let id_token = ours(TokenType::Jwt, &|claims| claims["aud"] = json!("signet"));
 
     let parts: Vec<&str> = good.access.split('.').collect();
     let mut changed = good.claims();
