@@ -12,6 +12,7 @@ pub mod password;
 pub mod random;
 pub mod refresh_token;
 pub mod seal;
+pub mod shared_secret;
 pub mod spki;
 
 use crate::domain::stop::Fault;

@@ -4,6 +4,7 @@
 //! Must not do I/O, read a clock or a random source, or know how anything is stored or sent.
 
 pub mod api;
+pub mod attributes;
 pub mod audit;
 pub mod claims;
 pub mod client;
@@ -11,6 +12,7 @@ pub mod device;
 pub mod grant;
 pub mod limit;
 pub mod login;
+pub mod naming;
 pub mod page;
 pub mod password;
 pub mod refresh;
@@ -18,4 +20,6 @@ pub mod scope;
 pub mod session;
 pub mod signing_key;
 pub mod stop;
+pub mod token_rules;
 pub mod user;
+pub mod verifiers;
