@@ -14,6 +14,7 @@ use signet::app::{self, Purpose};
 use signet::base::{Clock as _, SystemClock};
 use signet::config::{Config, Source};
 use signet::crypto::random::SystemEntropy;
+use signet::domain::attributes::Attributes;
 use signet::domain::audit::Origin;
 use signet::domain::user::Role;
 use tempfile::TempDir;
@@ -263,7 +264,15 @@ fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
         (&["frobnicate"], "frobnicate"),
         (&["user", "frobnicate"], "frobnicate"),
         (&["user", "create"], "LOGIN"),
-        (&["user", "create", "ada", "--role", "king"], "king"),
+        (&["user", "create", "ada", "--role", "ki\ng"], "--role"),
+        (
+            &["user", "create", "ada", "--no-password", "--role", "admin", "--role", "user"],
+            "--role",
+        ),
+        (&["user", "create", "ada", "--group", ""], "--group"),
+        (&["user", "create", "ada", "--claim", "floor=3"], "--claim"),
+        (&["user", "create", "ada", "--claim", "floor=integer:x"], "whole number"),
+        (&["user", "update", "ada", "--role", "a", "--no-roles"], "--no-roles"),
         (&["user", "create", "ada"], "--password-file"),
         (&["user", "create", "ada", "--password", "x"], "--password"),
         (&["user", "create", "ada", "--no-password", "--password-file", "x"], "--password-file"),
@@ -296,8 +305,19 @@ fn a_users_life() {
     let created = place.run(&["user", "create", "bob", "--name", "Bob B", "--no-password"]).ok();
     let bob = created.one();
     assert_eq!(created.err, format!("Created user bob ({})\n", text(&bob, "id")));
-    let wire =
-        ["created_at", "disabled", "disabled_at", "id", "login", "name", "role", "updated_at"];
+    let wire = [
+        "claims",
+        "created_at",
+        "disabled",
+        "disabled_at",
+        "groups",
+        "id",
+        "login",
+        "name",
+        "role",
+        "roles",
+        "updated_at",
+    ];
     assert_eq!(members(&bob), wire);
     assert_eq!((text(&bob, "name"), text(&bob, "role")), ("Bob B", "user"));
 
@@ -434,7 +454,8 @@ async fn long_lists_come_whole_or_page_by_page() {
     let app = app.unwrap_or_else(|error| panic!("{error}")).app;
     for n in 0..205 {
         let login = format!("user{n:03}");
-        let create = Create { login, password: None, name: None, role: Role::User };
+        let attributes = Attributes::default();
+        let create = Create { login, password: None, name: None, role: Role::User, attributes };
         users::create(app.clone(), create, Origin::cli(), SystemClock.now()).await.unwrap();
     }
     app.db.close().await;
@@ -500,6 +521,54 @@ async fn an_api_is_known_to_the_running_server_within_seconds() {
     place.run(&["api", "show", API]).refused(3, &["signet api list"]);
     place.run(&["token", "verify", &token]).refused(7, &["wrong audience", API]);
     place.run(&["token", "verify", &token, "--audience", API]).ok();
+}
+
+#[test]
+fn users_have_roles_groups_and_claims() {
+    let place = Place::served();
+    let ada = place.administrator("ada");
+    let args = [
+        "user",
+        "create",
+        "bob",
+        "--no-password",
+        "--role",
+        "support",
+        "--role",
+        "on call",
+        "--group",
+        "emea",
+        "--claim",
+        "department=string:sales",
+        "--claim",
+        "floor=integer:3",
+        "--claim",
+        "remote=boolean:true",
+        "--claim",
+        "tags=strings:a,b",
+    ];
+    let bob = place.run(&args).ok().one();
+    assert_eq!((text(&bob, "role"), &bob["roles"]), ("user", &json!(["support", "on call"])));
+    let claims = json!({"department": "sales", "floor": 3, "remote": true, "tags": ["a", "b"]});
+    assert_eq!((&bob["groups"], &bob["claims"]), (&json!(["emea"]), &claims));
+    let table = place.run(&["user", "show", "bob", "-o", "table"]).ok().out;
+    assert!(table.contains("user,support,on call  active"), "{table}");
+
+    let update = |args: &[&str]| place.run(&[&["user", "update", "bob"], args].concat()).ok().one();
+    let changed = update(&["--claim", "floor=integer:4", "--no-claim", "tags", "--group", "x"]);
+    assert_eq!(changed["claims"], json!({"department": "sales", "floor": 4, "remote": true}));
+    assert_eq!((&changed["groups"], &changed["roles"]), (&json!(["x"]), &bob["roles"]));
+    let both = update(&["--role", "admin", "--role", "support"]);
+    assert_eq!((text(&both, "role"), &both["roles"]), ("admin", &json!(["support"])));
+    let bare = update(&["--no-roles", "--no-groups"]);
+    assert_eq!((text(&bare, "role"), &bare["roles"]), ("admin", &json!([])));
+    assert_eq!(bare["groups"], json!([]));
+    // Roles without admin are those of an ordinary user, but somebody has to administer.
+    let demoted = update(&["--role", "support"]);
+    assert_eq!((text(&demoted, "role"), &demoted["roles"]), ("user", &json!(["support"])));
+    place.run(&["user", "update", "ada", "--role", "support"]).refused(5, &["administrator"]);
+    assert_eq!(place.run(&["user", "show", "ada"]).ok().one(), ada);
+    place.run(&["user", "update", "bob", "--claim", "sub=string:ada"]).refused(2, &["claims: "]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -735,7 +804,6 @@ async fn everything_works_on_postgresql_as_well() {
     place.run(&["user", "disable", "ada"]).refused(5, &["last enabled administrator"]);
     place.run(&["admin", "setup-link"]).refused(5, &["closed"]);
     place.run(&["user", "create", "ada", "--no-password"]).refused(5, &["ada"]);
-    place.run(&["api", "create", API]).ok();
     let tokens = server.log_in("ada").await;
     let token = text(&tokens, "access_token");
     place.run(&["token", "verify", token]).ok();

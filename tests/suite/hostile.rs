@@ -73,10 +73,16 @@ async fn fields_that_are_missing_null_or_of_another_type() {
         (
             Method::POST,
             "/v1/admin/users",
-            json!({"login": "x2", "password": PASSWORD, "name": "x", "role": "user"}),
-            &["password", "name", "role"],
+            json!({"login": "x2", "password": PASSWORD, "name": "x", "role": "user",
+                "roles": ["a"], "groups": ["a"], "claims": {}}),
+            &["password", "name", "role", "roles", "groups", "claims"],
         ),
-        (Method::PATCH, &user, json!({"name": "x", "role": "user"}), &["name", "role"]),
+        (
+            Method::PATCH,
+            &user,
+            json!({"name": "x", "role": "user", "roles": [], "groups": [], "claims": {}}),
+            &["name", "role", "roles", "groups", "claims"],
+        ),
         (Method::POST, &password, json!({"password": "x"}), &[]),
         (Method::POST, "/v1/admin/apis", json!({"identifier": "x", "scopes": ["a"]}), &["scopes"]),
     ];
@@ -87,6 +93,10 @@ async fn fields_that_are_missing_null_or_of_another_type() {
             let required = !optional.contains(&field.as_str());
             let values = wrong.into_iter().map(Some).chain(absent.into_iter().filter(|_| required));
             for value in values {
+                // An object is what claims are.
+                if field == "claims" && value == Some(json!({"a": 1})) {
+                    continue;
+                }
                 let mut body = good.clone();
                 match &value {
                     Some(value) => body[field] = value.clone(),

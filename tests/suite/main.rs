@@ -10,6 +10,7 @@
 mod support;
 
 mod architecture;
+mod attributes;
 mod batch;
 mod cli;
 mod conformance;

@@ -11,7 +11,17 @@ use crate::http::fields::Params;
 use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
 
-/// A user.
+/// A user as everybody sees himself: custom claims are for APIs and administrators.
+#[must_use]
+pub fn myself(user: &User) -> Value {
+    let mut value = self::user(user);
+    if let Some(object) = value.as_object_mut() {
+        object.shift_remove("claims");
+    }
+    value
+}
+
+/// A user as an administrator sees it.
 #[must_use]
 pub fn user(user: &User) -> Value {
     json!({
@@ -19,6 +29,9 @@ pub fn user(user: &User) -> Value {
         "login": user.login,
         "name": user.name,
         "role": user.role,
+        "roles": user.attributes.roles,
+        "groups": user.attributes.groups,
+        "claims": user.attributes.claims,
         "disabled": user.disabled_at.is_some(),
         "disabled_at": user.disabled_at.map(|at| at.rfc3339()),
         "created_at": user.created_at.rfc3339(),

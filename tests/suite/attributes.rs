@@ -1,0 +1,117 @@
+//! Roles, groups and claims: managed by administrators, seen by nobody else.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::server::{Answer, PASSWORD, Tokens, on_both};
+use crate::support::{Backend, Server};
+
+/// A server with an administrator and a user with attributes.
+struct World {
+    server: Server,
+    root: Tokens,
+    user: String,
+}
+
+impl World {
+    async fn on(backend: Backend) -> Self {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let user = json!({
+            "login": "ada", "password": PASSWORD, "roles": ["support"],
+            "groups": ["emea", "caf\u{e9} crew"],
+            "claims": {"department": "sales", "floor": 3},
+        });
+        let made = server.call_as(Method::POST, "/v1/admin/users", &root.access, user).await;
+        let user = made.is(201).string("id");
+        Self { server, root, user }
+    }
+
+    async fn patch(&self, patch: Value) -> Answer {
+        let path = format!("/v1/admin/users/{}", self.user);
+        self.server.call_as(Method::PATCH, &path, &self.root.access, patch).await
+    }
+}
+
+/// The claims that are about the user.
+fn about(tokens: &Tokens) -> Value {
+    let mut claims = tokens.claims();
+    let claims = claims.as_object_mut().unwrap();
+    claims.retain(|name, _| {
+        ["roles", "groups", "department", "floor", "nobody_has_this"].contains(&name.as_str())
+    });
+    json!(claims)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_sees_anything() {
+    on_both("attributes elsewhere", async |backend| {
+        let world = World::on(backend).await;
+        let api = json!({"identifier": "urn:quiet"});
+        let root = &world.root.access;
+        world.server.call_as(Method::POST, "/v1/admin/apis", root, api).await.is(201);
+        let body = json!({"login": "ada", "password": PASSWORD, "audience": "urn:quiet"});
+        let quiet = Tokens::of(&world.server.post("/v1/login", body).await);
+        let own = world.server.login("ada").await;
+        for tokens in [&quiet, &own] {
+            assert_eq!(about(tokens), json!({}));
+            let again = Tokens::of(&world.server.refresh(&tokens.refresh).await);
+            assert_eq!(about(&again), json!({}));
+        }
+        let me = world.server.get_as("/v1/me", &own.access).await.json();
+        assert_eq!((&me["role"], &me["roles"]), (&json!("user"), &json!(["support"])));
+        assert_eq!(me["groups"], json!(["emea", "caf\u{e9} crew"]));
+        assert!(me.get("claims").is_none());
+        let shown = world.server.get_as(&format!("/v1/admin/users/{}", world.user), root).await;
+        assert_eq!(shown.json()["claims"], json!({"department": "sales", "floor": 3}));
+        // Changing one's own name leaves the rest alone.
+        let patch = json!({"name": "Ada", "roles": ["root"], "claims": {"floor": 9}});
+        world.server.call_as(Method::PATCH, "/v1/me", &own.access, patch).await.is(200);
+        let after = world.server.get_as(&format!("/v1/admin/users/{}", world.user), root).await;
+        assert_eq!(after.json()["roles"], json!(["support"]));
+        assert_eq!(after.json()["claims"], json!({"department": "sales", "floor": 3}));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_unacceptable_names_its_field_and_changes_nothing() {
+    let world = World::on(Backend::Sqlite).await;
+    let path = format!("/v1/admin/users/{}", world.user);
+    let before = world.server.get_as(&path, &world.root.access).await.json();
+    let many: Vec<String> = (0..65).map(|n| format!("r{n}")).collect();
+    let claims: Value =
+        (0..33).map(|n| (format!("c{n}"), json!(n))).collect::<serde_json::Map<_, _>>().into();
+    for (field, value) in [
+        ("roles", json!(["admin"])),
+        ("roles", json!([""])),
+        ("roles", json!(["a\nb"])),
+        ("roles", json!(many)),
+        ("groups", json!(["x".repeat(129)])),
+        ("groups", json!(many)),
+        ("claims", json!({"sub": "root"})),
+        ("claims", json!({"signet_x": 1})),
+        ("claims", json!({"roles": ["root"]})),
+        ("claims", json!({"a b": 1})),
+        ("claims", json!({"a": {"b": 1}})),
+        ("claims", json!({"a": 1.5})),
+        ("claims", json!({"a": "x".repeat(1025)})),
+        ("claims", claims),
+    ] {
+        let mut user = json!({"login": "bob", "password": PASSWORD});
+        user[field] = value.clone();
+        let root = &world.root.access;
+        for answer in [
+            world.patch(json!({ field: value.clone() })).await,
+            world.server.call_as(Method::POST, "/v1/admin/users", root, user).await,
+        ] {
+            answer.is_problem(422, "validation_failed");
+            assert_eq!(answer.json()["errors"][0]["field"], field, "{value}");
+        }
+    }
+    // null removes, also what is not there, and may not be named at all otherwise.
+    world.patch(json!({"claims": {"no_such": null}})).await.is(200);
+    let mut after = world.server.get_as(&path, &world.root.access).await.json();
+    after["updated_at"] = before["updated_at"].clone();
+    assert_eq!(after, before);
+}
