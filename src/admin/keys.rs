@@ -7,7 +7,7 @@ use crate::base::Timestamp;
 use crate::crypto::jwk::PublicJwk;
 use crate::crypto::spki;
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::domain::stop::{Fault, Stop};
+use crate::domain::stop::{Code, Fault, FieldError, Refusal, Stop};
 use crate::store::keys;
 
 /// A signing key without its private half.
@@ -44,6 +44,25 @@ pub async fn list(app: App) -> Result<Vec<PublicKey>, Stop> {
         created_at: key.created_at,
     };
     Ok(stored.into_iter().map(key).collect())
+}
+
+/// Makes sure that tokens can be signed with `alg`. Called before an API is given an algorithm.
+///
+/// Making a missing key belongs here; today there is none to make, so it refuses.
+///
+/// # Errors
+/// `conflict` when no key of it is active.
+pub async fn ensure(app: &App, alg: SigningAlg) -> Result<(), Stop> {
+    if app.keyring().signer(alg).is_none() {
+        // Perhaps another process has made one within the last second.
+        app.reload_if_changed().await?;
+    }
+    if app.keyring().signer(alg).is_some() {
+        return Ok(());
+    }
+    let hint = "No key of this algorithm is active: signet key list says which are.";
+    let fields = vec![FieldError { field: "signing_alg", code: "no_active_key", hint }];
+    Err(Refusal { fields, ..Refusal::new(Code::Conflict, hint) }.into())
 }
 
 /// A key as verifiers get it.

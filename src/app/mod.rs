@@ -3,6 +3,7 @@
 //! Owns the only place where these are put together (`open`). Holds no rule and serves no request.
 
 mod addresses;
+mod audiences;
 mod connect;
 mod data_dir;
 mod keys;
@@ -10,7 +11,6 @@ mod open;
 mod open_error;
 mod turns;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -18,21 +18,25 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
-use crate::base::{Clock, Entropy, Timestamp};
+use crate::base::{Clock, Entropy, Secret, Timestamp};
 use crate::config::Config;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::refresh_token::RefreshKeys;
 use crate::crypto::seal::SealKey;
-use crate::domain::api::Api;
 use crate::domain::session::Lifetimes;
 use crate::domain::stop::{Fault, Stop};
 use crate::metrics::Metrics;
+use crate::store::apis::SealedSecret;
 use crate::store::refresher::Refresher;
-use crate::store::{Db, apis, meta};
+use crate::store::{Db, meta};
+
+use audiences::Audiences;
 
 pub use addresses::{AddressLimiter, network};
+pub use audiences::Audience;
 pub use connect::connect;
 pub use open::{Created, Opened, Purpose, open};
 pub use open_error::OpenError;
@@ -72,7 +76,7 @@ pub struct Parts {
     pub lifetimes: Lifetimes,
     keyring: ArcSwap<Keyring>,
     refresh_keys: ArcSwap<RefreshKeys>,
-    apis: ArcSwap<HashMap<String, Api>>,
+    audiences: ArcSwap<Audiences>,
     cache_version: AtomicI64,
     draining: AtomicBool,
     runtime: Handle,
@@ -127,10 +131,34 @@ impl App {
         self.refresh_keys.load()
     }
 
-    /// The registered API with this identifier.
+    /// Whom a token can be for: the registered API with this identifier, without one the issuer.
     #[must_use]
-    pub fn api(&self, identifier: &str) -> Option<Api> {
-        self.apis.load().get(identifier).cloned()
+    pub fn audience(&self, identifier: Option<&str>) -> Option<Arc<Audience>> {
+        self.audiences.load().get(identifier)
+    }
+
+    /// The same, asking the database once more before it says none: perhaps another process has
+    /// registered the API within the last second.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn audience_now(
+        &self,
+        identifier: Option<&str>,
+    ) -> Result<Option<Arc<Audience>>, Fault> {
+        if let Some(known) = self.audience(identifier) {
+            return Ok(Some(known));
+        }
+        self.reload_if_changed().await?;
+        Ok(self.audience(identifier))
+    }
+
+    /// A new secret for the API with this row id: sealed for storage, and as it is handed over once.
+    ///
+    /// # Errors
+    /// Only when the crypto library fails.
+    pub fn new_shared_secret(&self, api: Uuid) -> Result<(SealedSecret, Secret<String>), Fault> {
+        audiences::new_secret(&self.seal, &*self.entropy, api)
     }
 
     /// Whether the server is about to stop: readiness says no, work goes on.
@@ -163,17 +191,14 @@ impl App {
             return Ok(());
         }
         // The version is read first: a change that comes in between is seen the next time.
-        let all = apis::all(&mut reader).await?;
+        let audiences = Audiences::load(&mut reader, &self.seal).await?;
         let keyring = keys::keyring(&mut reader, &self.seal, self.config.signing_alg).await?;
         let refresh_keys = keys::refresh_keys(&mut reader, &self.seal).await?;
-        self.apis.store(Arc::new(by_identifier(all)));
+        // Keys before those who sign with them.
         self.keyring.store(Arc::new(keyring));
         self.refresh_keys.store(Arc::new(refresh_keys));
+        self.audiences.store(Arc::new(audiences));
         self.cache_version.store(version, Ordering::Release);
         Ok(())
     }
-}
-
-fn by_identifier(apis: Vec<Api>) -> HashMap<String, Api> {
-    apis.into_iter().map(|api| (api.identifier.clone(), api)).collect()
 }

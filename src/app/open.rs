@@ -21,13 +21,14 @@ use crate::domain::signing_key::SigningAlg;
 use crate::domain::stop::FaultKind;
 use crate::metrics::Metrics;
 use crate::store::refresher::Refresher;
-use crate::store::{Db, apis, meta, migrate};
+use crate::store::{Db, meta, migrate};
 
+use super::audiences::Audiences;
 use super::connect::{connect, connect_or_create, unusable};
 use super::data_dir::{self, LockError};
 use super::keys::{self, FirstKeys, MasterKeyFit};
 use super::open_error::OpenError;
-use super::{AddressLimiter, App, Parts, Turns, by_identifier};
+use super::{AddressLimiter, App, Parts, Turns};
 
 /// What an [`App`] is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,7 +298,7 @@ async fn assemble(
     let cache_version = meta::cache_version(&mut reader).await?;
     let keyring = keys::keyring(&mut reader, &seal, config.signing_alg).await?;
     let refresh_keys = keys::refresh_keys(&mut reader, &seal).await?;
-    let apis = by_identifier(apis::all(&mut reader).await?);
+    let audiences = Audiences::load(&mut reader, &seal).await?;
     drop(reader);
     let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
     Ok(App(Arc::new(Parts {
@@ -314,7 +315,7 @@ async fn assemble(
         lifetimes,
         keyring: ArcSwap::from_pointee(keyring),
         refresh_keys: ArcSwap::from_pointee(refresh_keys),
-        apis: ArcSwap::from_pointee(apis),
+        audiences: ArcSwap::from_pointee(audiences),
         cache_version: AtomicI64::new(cache_version),
         draining: AtomicBool::new(false),
         runtime: Handle::current(),

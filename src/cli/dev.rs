@@ -64,7 +64,8 @@ fn demo(mut config: Config) -> Result<(), Refused> {
         };
         users::create(app.clone(), create, Origin::system(), now).await?;
         let scopes = vec!["orders:read".to_owned(), "orders:write".to_owned()];
-        apis::create(app.clone(), API.to_owned(), scopes, Origin::system(), now).await
+        let change = apis::Change { scopes: Some(scopes), ..apis::Change::default() };
+        apis::create(app.clone(), API.to_owned(), change, Origin::system(), now).await
     });
     if let Err(stop) = prepared {
         let why = match stop {

@@ -136,7 +136,7 @@ pub async fn complete(
     .await;
     // A login that is taken must not use up the link, let alone close set-up.
     settle_whole(tx, outcome).await?;
-    let tokens = issue::tokens(&app, &session, now)?;
+    let tokens = issue::tokens(&app, &session, || Ok(user.subject()), now)?;
     Ok((user, tokens))
 }
 

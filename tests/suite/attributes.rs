@@ -1,4 +1,4 @@
-//! Roles, groups and claims: managed by administrators, seen by nobody else.
+//! Roles, groups and claims: managed by administrators, seen by the APIs that ask.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::support::server::{Answer, PASSWORD, Tokens, on_both};
 use crate::support::{Backend, Server};
 
-/// A server with an administrator and a user with attributes.
+const API: &str = "https://api.example.com";
+
+/// A server with an administrator, a user with attributes, and an API that asks for some of them.
 struct World {
     server: Server,
     root: Tokens,
@@ -17,6 +19,9 @@ impl World {
     async fn on(backend: Backend) -> Self {
         let server = Server::start(backend).await;
         let root = server.administrator("root").await;
+        let api = json!({"identifier": API, "scopes": ["a"],
+            "claims": ["roles", "groups", "department", "nobody_has_this"]});
+        server.call_as(Method::POST, "/v1/admin/apis", &root.access, api).await.is(201);
         let user = json!({
             "login": "ada", "password": PASSWORD, "roles": ["support"],
             "groups": ["emea", "caf\u{e9} crew"],
@@ -31,6 +36,11 @@ impl World {
         let path = format!("/v1/admin/users/{}", self.user);
         self.server.call_as(Method::PATCH, &path, &self.root.access, patch).await
     }
+
+    async fn login(&self, login: &str) -> Tokens {
+        let body = json!({"login": login, "password": PASSWORD, "audience": API, "scope": "a"});
+        Tokens::of(&self.server.post("/v1/login", body).await)
+    }
 }
 
 /// The claims that are about the user.
@@ -41,6 +51,31 @@ fn about(tokens: &Tokens) -> Value {
         ["roles", "groups", "department", "floor", "nobody_has_this"].contains(&name.as_str())
     });
     json!(claims)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_sees_what_it_asks_for_as_it_is_now() {
+    on_both("attributes in tokens", async |backend| {
+        let world = World::on(backend).await;
+        let tokens = world.login("ada").await;
+        let all = json!({"roles": ["support"], "groups": ["emea", "caf\u{e9} crew"],
+            "department": "sales"});
+        assert_eq!(about(&tokens), all);
+        // An administrator's token says so; a user without anything has empty lists.
+        let roots = world.login("root").await;
+        assert_eq!(about(&roots), json!({"roles": ["admin"], "groups": []}));
+
+        let patch = json!({"groups": ["emea"], "claims": {"department": null, "floor": 4}});
+        let shown = world.patch(patch).await;
+        assert_eq!(shown.is(200).json()["claims"], json!({"floor": 4}));
+        assert_eq!(shown.json()["roles"], json!(["support"]), "the rest stays");
+        let tokens = Tokens::of(&world.server.refresh(&tokens.refresh).await);
+        assert_eq!(about(&tokens), json!({"roles": ["support"], "groups": ["emea"]}));
+        world.patch(json!({"roles": null, "groups": [], "claims": null})).await.is(200);
+        let tokens = Tokens::of(&world.server.refresh(&tokens.refresh).await);
+        assert_eq!(about(&tokens), json!({"roles": [], "groups": []}));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -224,6 +224,7 @@ fn without_a_database_every_command_says_where_it_looked_and_makes_nothing() {
         &["user", "delete", "ada", "--yes"],
         &["api", "list"],
         &["api", "create", API],
+        &["api", "set", API, "--no-claims"],
         &["admin", "setup-link"],
         &["session", "list"],
         &["session", "revoke", "--user", "ada"],
@@ -283,6 +284,12 @@ fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
         (&["user", "list", "--limit", "0"], "--limit"),
         (&["user", "list", "-o", "yaml"], "ndjson"),
         (&["api", "delete", API], "--yes"),
+        (&["api", "create", API, "--signing-alg", "none"], "HS256"),
+        (&["api", "create", API, "--token-profile", "at+jwt"], "rfc9068"),
+        (&["api", "create", API, "--access-token-ttl", "5"], "unit"),
+        (&["api", "create", API, "--access-token-ttl", "25h"], "too long"),
+        (&["api", "set", API], "--new-secret"),
+        (&["api", "set", API, "--claim", "roles", "--no-claims"], "--no-claims"),
         (&["session", "revoke"], "SESSION_ID"),
         (&["session", "revoke", "x", "--user", "ada"], "--user"),
         (&["token", "inspect", "Bearer"], "no token"),
@@ -488,7 +495,18 @@ async fn an_api_is_known_to_the_running_server_within_seconds() {
     place.administrator("ada");
     let args = ["api", "create", API, "--scope", "orders:read", "--scope", "orders:write"];
     let api = place.run(&args).ok().one();
-    assert_eq!(members(&api), ["created_at", "id", "identifier", "scopes"]);
+    let wire = [
+        "access_token_ttl",
+        "claims",
+        "created_at",
+        "id",
+        "identifier",
+        "scopes",
+        "shared_secret_kid",
+        "signing_alg",
+        "token_profile",
+    ];
+    assert_eq!(members(&api), wire);
     assert_eq!(api["scopes"], json!(["orders:read", "orders:write"]));
     assert_eq!(place.run(&["api", "list"]).ok().one(), api);
     for name in [API, text(&api, "id")] {
@@ -521,6 +539,110 @@ async fn an_api_is_known_to_the_running_server_within_seconds() {
     place.run(&["api", "show", API]).refused(3, &["signet api list"]);
     place.run(&["token", "verify", &token]).refused(7, &["wrong audience", API]);
     place.run(&["token", "verify", &token, "--audience", API]).ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_chooses_how_its_tokens_look() {
+    let place = Place::empty();
+    let server = place.serve();
+    place.administrator("ada");
+    let args = [
+        "api",
+        "create",
+        API,
+        "--signing-alg",
+        "RS256",
+        "--token-profile",
+        "jwt",
+        "--access-token-ttl",
+        "5m",
+        "--claim",
+        "roles",
+        "--claim",
+        "floor",
+    ];
+    let made = place.run(&args).ok();
+    assert!(!made.err.contains("warning"), "{}", made.err);
+    let api = made.one();
+    assert_eq!((text(&api, "signing_alg"), text(&api, "token_profile")), ("RS256", "jwt"));
+    assert_eq!(
+        (&api["access_token_ttl"], &api["claims"]),
+        (&json!(300), &json!(["roles", "floor"]))
+    );
+    let table = place.run(&["api", "show", API, "-o", "table"]).ok().out;
+    assert!(table.contains("RS256  jwt      5m   roles floor"), "{table}");
+
+    let body = json!({ "login": "ada", "password": PASSWORD, "audience": API });
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let token = loop {
+        let (status, tokens) = server.post("/v1/login", body.clone()).await;
+        if status == 200 {
+            break text(&tokens, "access_token").to_owned();
+        }
+        assert!(Instant::now() < deadline, "not known after 5 s");
+    };
+    let claims = place.run(&["token", "verify", &token]).ok().one();
+    assert_eq!((text(&claims, "azp"), &claims["roles"]), ("signet", &json!(["admin"])));
+    place.run(&["token", "inspect", &token]).ok();
+
+    let hs256 = place.run(&["api", "set", API, "--signing-alg", "HS256"]).ok();
+    let changed = hs256.one();
+    assert_eq!(changed["claims"], json!(["roles", "floor"]), "the rest stays");
+    let secret = text(&changed, "shared_secret").to_owned();
+    assert_eq!(secret.len(), 43);
+    assert!(!hs256.err.contains(&secret), "a secret on stderr: {}", hs256.err);
+    for said in ["will not be shown again", "warning: HS256", "PyJWKClient"] {
+        assert!(hs256.err.contains(said), "{said}: {}", hs256.err);
+    }
+    assert!(!place.run(&["api", "list"]).ok().out.contains(&secret));
+    let again = place.run(&["api", "set", API, "--new-secret", "-o", "table"]).ok();
+    assert!(again.out.contains("SHARED SECRET") && !again.out.contains(&secret), "{}", again.out);
+    // Within seconds the server signs with the new secret, and the command line can tell.
+    let kid = place.run(&["api", "show", API]).ok().one()["shared_secret_kid"].clone();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let token = loop {
+        let (_, tokens) = server.post("/v1/login", body.clone()).await;
+        let token = text(&tokens, "access_token").to_owned();
+        let seen = place.run(&["token", "inspect", &token]).ok().one();
+        if seen["header"] == json!({"alg": "HS256", "kid": kid, "typ": "JWT"}) {
+            break token;
+        }
+        assert!(Instant::now() < deadline, "{seen}");
+    };
+    assert_eq!(text(&place.run(&["token", "verify", &token]).ok().one(), "aud"), API);
+    let forged = format!("{}A", &token[..token.len() - 1]);
+    let forged = if forged == token { format!("{}B", &token[..token.len() - 1]) } else { forged };
+    place.run(&["token", "verify", &forged]).refused(7, &["bad signature"]);
+    place.run(&["api", "set", API, "--new-secret"]).ok();
+    place.run(&["token", "verify", &token]).refused(7, &["unknown key"]);
+
+    let reset = [
+        "api",
+        "set",
+        API,
+        "--signing-alg",
+        "default",
+        "--access-token-ttl",
+        "default",
+        "--token-profile",
+        "rfc9068",
+        "--no-claims",
+        "--no-scopes",
+    ];
+    let reset = place.run(&reset).ok().one();
+    for (member, value) in [
+        ("signing_alg", Value::Null),
+        ("access_token_ttl", Value::Null),
+        ("shared_secret_kid", Value::Null),
+        ("claims", json!([])),
+        ("scopes", json!([])),
+    ] {
+        assert_eq!(reset[member], value, "{member}");
+    }
+    place.run(&["api", "set", API, "--new-secret"]).refused(2, &["new_secret: "]);
+    place.run(&["api", "set", API, "--claim", "sub"]).refused(2, &["claims: "]);
+    place.run(&["api", "set", API, "--access-token-ttl", "10s"]).refused(2, &["RETRY_WINDOW"]);
+    place.run(&["api", "set", "urn:nobody", "--no-claims"]).refused(3, &["urn:nobody"]);
 }
 
 #[test]
@@ -804,6 +926,7 @@ async fn everything_works_on_postgresql_as_well() {
     place.run(&["user", "disable", "ada"]).refused(5, &["last enabled administrator"]);
     place.run(&["admin", "setup-link"]).refused(5, &["closed"]);
     place.run(&["user", "create", "ada", "--no-password"]).refused(5, &["ada"]);
+    place.run(&["api", "create", API]).ok();
     let tokens = server.log_in("ada").await;
     let token = text(&tokens, "access_token");
     place.run(&["token", "verify", token]).ok();

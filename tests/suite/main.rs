@@ -9,6 +9,7 @@
 
 mod support;
 
+mod apis;
 mod architecture;
 mod attributes;
 mod batch;
