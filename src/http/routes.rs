@@ -82,6 +82,7 @@ routes! {
     "/v1/admin/users/{id}/disable" { POST Admin api::admin_users::disable }
     "/v1/admin/users/{id}/enable" { POST Admin api::admin_users::enable }
     "/v1/admin/users/{id}/password" { POST Admin api::admin_users::set_password }
+    "/v1/admin/users/{id}/token-preview" { GET Admin api::admin_users::token_preview }
     "/v1/admin/apis" { GET Admin api::admin_apis::list, POST Admin api::admin_apis::create }
     "/v1/admin/apis/{id}" {
         GET Admin api::admin_apis::show,

@@ -1,17 +1,18 @@
 //! Issuing: from a live session to the tokens a client gets.
 //!
-//! The only place that makes access tokens.
+//! The only place that makes access tokens. What one will look like is decided in a [`Draft`], which
+//! a preview shows and a log-in signs: there is no second assembly.
 
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 
 use crate::app::{App, Audience};
 use crate::base::Timestamp;
 use crate::base::entropy::random;
 use crate::domain::attributes::Subject;
-use crate::domain::claims::{AccessClaims, Occasion, TokenType, asked_by};
+use crate::domain::claims::{AccessClaims, Header, Occasion, TokenType, asked_by};
 use crate::domain::session::Session;
 use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::domain::token_rules::TokenAlg;
@@ -98,6 +99,21 @@ pub fn draft<'a>(
 }
 
 impl Draft<'_> {
+    /// The header it would have.
+    ///
+    /// # Errors
+    /// When there is nothing to sign with.
+    pub fn header(&self, app: &App) -> Result<Value, Fault> {
+        let of = |kid: &str| json!(Header { alg: self.alg.as_str(), kid, typ: self.token_type });
+        match (self.alg, &self.audience.secret) {
+            (TokenAlg::Key(alg), _) => {
+                app.keyring().signer(alg).map(|signer| of(&signer.key().kid))
+            }
+            (TokenAlg::SharedSecret, secret) => secret.as_ref().map(|secret| of(secret.kid())),
+        }
+        .ok_or_else(nothing_to_sign_with)
+    }
+
     /// The token.
     ///
     /// # Errors

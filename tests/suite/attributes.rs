@@ -1,4 +1,4 @@
-//! Roles, groups and claims: managed by administrators, seen by the APIs that ask.
+//! Roles, groups and claims: managed by administrators, seen by the APIs that ask, previewed.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -40,6 +40,11 @@ impl World {
     async fn login(&self, login: &str) -> Tokens {
         let body = json!({"login": login, "password": PASSWORD, "audience": API, "scope": "a"});
         Tokens::of(&self.server.post("/v1/login", body).await)
+    }
+
+    async fn preview(&self, user: &str, query: &str) -> Answer {
+        let path = format!("/v1/admin/users/{user}/token-preview?{query}");
+        self.server.get_as(&path, &self.root.access).await
     }
 }
 
@@ -149,4 +154,49 @@ async fn what_is_unacceptable_names_its_field_and_changes_nothing() {
     let mut after = world.server.get_as(&path, &world.root.access).await.json();
     after["updated_at"] = before["updated_at"].clone();
     assert_eq!(after, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_is_what_a_log_in_gets_and_writes_nothing() {
+    on_both("token preview", async |backend| {
+        let world = World::on(backend).await;
+        let encoded = "audience=https%3A%2F%2Fapi.example.com";
+        let sessions = || async {
+            let answer = world.server.get_as("/v1/admin/sessions", &world.root.access).await;
+            answer.json()["data"].as_array().unwrap().len()
+        };
+        let before = sessions().await;
+        let preview = world.preview(&world.user, &format!("{encoded}&scope=a")).await;
+        let preview = preview.is(200).json();
+        assert_eq!(sessions().await, before);
+        let tokens = world.login("ada").await;
+        let mut claims = tokens.claims();
+        for name in ["jti", "sid"] {
+            assert_ne!(claims[name], preview["claims"][name]);
+            claims[name] = preview["claims"][name].clone();
+        }
+        assert_eq!(preview["claims"], claims);
+        let names =
+            |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+        assert_eq!(names(&preview["claims"]), names(&claims), "in the same order");
+        assert_eq!(preview["header"]["typ"], "at+jwt");
+        let jwks = world.server.get("/.well-known/jwks.json").await.text;
+        assert!(jwks.contains(preview["header"]["kid"].as_str().unwrap()));
+
+        // Signet itself, and the same refusals as a log-in's.
+        let own = world.preview(&world.user, "").await.is(200).json();
+        assert_eq!(own["claims"]["aud"], world.server.base);
+        assert!(own["claims"].get("roles").is_none());
+        world.preview(&world.user, "audience=urn:x").await.is_problem(400, "invalid_target");
+        let beyond = world.preview(&world.user, &format!("{encoded}&scope=b")).await;
+        beyond.is_problem(400, "invalid_scope");
+        let admin = world.preview(&world.user, "scope=signet:admin").await;
+        admin.is_problem(400, "invalid_scope");
+        let nobody = "00000000-0000-7000-8000-000000000000";
+        world.preview(nobody, "").await.is_problem(404, "not_found");
+        let path = format!("/v1/admin/users/{}/disable", world.user);
+        world.server.call_as(Method::POST, &path, &world.root.access, Value::Null).await.is(200);
+        world.preview(&world.user, "").await.is_problem(409, "conflict");
+    })
+    .await;
 }

@@ -225,6 +225,7 @@ fn without_a_database_every_command_says_where_it_looked_and_makes_nothing() {
         &["api", "list"],
         &["api", "create", API],
         &["api", "set", API, "--no-claims"],
+        &["token", "preview", "ada"],
         &["admin", "setup-link"],
         &["session", "list"],
         &["session", "revoke", "--user", "ada"],
@@ -290,6 +291,7 @@ fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
         (&["api", "create", API, "--access-token-ttl", "25h"], "too long"),
         (&["api", "set", API], "--new-secret"),
         (&["api", "set", API, "--claim", "roles", "--no-claims"], "--no-claims"),
+        (&["token", "preview"], "LOGIN"),
         (&["session", "revoke"], "SESSION_ID"),
         (&["session", "revoke", "x", "--user", "ada"], "--user"),
         (&["token", "inspect", "Bearer"], "no token"),
@@ -691,6 +693,26 @@ fn users_have_roles_groups_and_claims() {
     place.run(&["user", "update", "ada", "--role", "support"]).refused(5, &["administrator"]);
     assert_eq!(place.run(&["user", "show", "ada"]).ok().one(), ada);
     place.run(&["user", "update", "bob", "--claim", "sub=string:ada"]).refused(2, &["claims: "]);
+}
+
+#[test]
+fn a_token_can_be_seen_before_anybody_logs_in() {
+    let place = Place::served();
+    place.administrator("ada");
+    let create = ["api", "create", API, "--scope", "read", "--claim", "groups"];
+    place.run(&create).ok();
+    place.run(&["user", "update", "ada", "--group", "emea"]).ok();
+    let args = ["token", "preview", "ada", "--audience", API, "--scope", "read"];
+    let preview = place.run(&args).ok().one();
+    assert_eq!(members(&preview["header"]), ["alg", "kid", "typ"]);
+    let claims = &preview["claims"];
+    assert_eq!((text(claims, "aud"), text(claims, "scope")), (API, "read"));
+    assert_eq!(claims["groups"], json!(["emea"]));
+    assert!(text(claims, "jti").contains("new each time"));
+    assert!(place.run(&["session", "list"]).ok().rows().is_empty(), "nothing is written");
+    place.run(&["token", "preview", "ada", "--audience", "urn:x"]).refused(2, &["registered"]);
+    place.run(&["token", "preview", "ada", "--scope", "x"]).refused(2, &["scope"]);
+    place.run(&["token", "preview", "eve"]).refused(3, &["eve"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

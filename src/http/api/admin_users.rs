@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Path;
 
+use crate::admin::tokens;
 use crate::admin::users::{self, Create, Update};
 use crate::base::id::UserId;
 use crate::domain::attributes::{Attributes, ClaimsPatch};
@@ -13,6 +14,7 @@ use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::fields::{JsonFields, Params};
 use crate::identity::bearer::Administrator;
+use crate::identity::login::Asked;
 
 use super::shapes;
 
@@ -106,6 +108,22 @@ pub async fn update(
     let work = users::update(context.app.clone(), id, update, origin, context.now());
     let user = context.run(work).await?;
     Ok(HttpResponse::Ok().json(shapes::user(&user)))
+}
+
+/// What a log-in of this user would get: header and claims of the access token, unsigned.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn token_preview(
+    admin: Admin,
+    id: Path<String>,
+    params: Params,
+) -> Result<HttpResponse, Problem> {
+    let id = admin.context.check(user_id(&id))?;
+    let param = |name: &str| params.get(name).map(str::to_owned);
+    let asked = Asked { audience: param("audience"), scope: param("scope"), client_id: None };
+    let work = tokens::preview(admin.context.app.clone(), id, asked, admin.context.now());
+    Ok(HttpResponse::Ok().json(admin.context.run(work).await?))
 }
 
 /// Disables a user: everything it has ends at once.
