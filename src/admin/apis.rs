@@ -130,6 +130,10 @@ fn refused(error: ApiError) -> Refusal {
     }
 }
 
+fn taken() -> Refusal {
+    Refusal::new(Code::Conflict, "An API with this identifier exists already.")
+}
+
 fn not_found() -> Refusal {
     Refusal::new(Code::NotFound, "There is no such API.")
 }
@@ -167,6 +171,11 @@ pub async fn create(
     if let Some(clash) = naming::clash(&api.identifier, app.issuer(), [client::BUILT_IN]) {
         return Err(Refusal::field("identifier", "reserved", clash.hint()).into());
     }
+    // Looked for before a key is made: one that nobody asked for stays in the JWKS. The insertion
+    // is what decides.
+    if apis::find(&mut app.db.reader().await?, &api.identifier).await?.is_some() {
+        return Err(taken().into());
+    }
     change.ensure_key(&app).await?;
     let id = uuid::Builder::from_unix_timestamp_millis(
         u64::try_from(now.millis()).unwrap_or(0),
@@ -178,8 +187,7 @@ pub async fn create(
     let mut tx = app.db.begin().await?;
     let outcome = async {
         if !apis::insert(&mut tx, &stored).await? {
-            let hint = "An API with this identifier exists already.";
-            return Err(Refusal::new(Code::Conflict, hint).into());
+            return Err(taken().into());
         }
         let event = Event::new(EventKind::ApiCreated).detail(&*stored.api.identifier);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
@@ -203,11 +211,15 @@ pub async fn update(
     origin: Origin,
     now: Timestamp,
 ) -> Result<Changed, Stop> {
+    let window = app.lifetimes.retry_window;
+    // A change that cannot be makes no key either; what it is applied to is read again below.
+    let seen = show(app.clone(), name.clone()).await?;
+    change.applied_to(seen.api, window)?;
     change.ensure_key(&app).await?;
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let mut stored = apis::hold(&mut tx, &name).await?.ok_or_else(not_found)?;
-        stored.api = change.applied_to(stored.api, app.lifetimes.retry_window)?;
+        stored.api = change.applied_to(stored.api, window)?;
         let shared_secret = change.settle_secret(&app, &mut stored)?;
         apis::update(&mut tx, &stored).await?;
         let event = Event::new(EventKind::ApiUpdated).detail(&*stored.api.identifier);

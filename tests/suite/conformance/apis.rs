@@ -235,6 +235,27 @@ async fn an_api_held_for_a_change_is_nobody_elses_until_the_end() {
     .await;
 }
 
+/// What a row says that was written before there was anything to choose.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_of_an_earlier_schema_has_chosen_nothing() {
+    on_both_stores("apis: earlier rows", async |db| {
+        commit(&db, async |tx| {
+            execute!(
+                tx,
+                "INSERT INTO apis (id, identifier, scopes, created_at) VALUES ($1, $2, $3, $4)",
+                row_id(0),
+                "urn:a",
+                "read",
+                NOW
+            )
+        })
+        .await;
+        let found = apis::find(&mut reader(&db).await, "urn:a").await.unwrap().unwrap();
+        assert_eq!((found.api, found.secret), (api("urn:a", "read"), None));
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn choices_that_cannot_be_are_a_fault() {
     on_both_stores("apis: broken choices", async |db| {

@@ -372,6 +372,27 @@ async fn only_enabled_administrators_besides_oneself_are_counted() {
     .await;
 }
 
+/// What a row says that was written before there were attributes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_of_an_earlier_schema_has_no_attributes() {
+    on_both_stores("users: earlier rows", async |db| {
+        let id = user_id(0);
+        commit(&db, async |tx| {
+            execute!(
+                tx,
+                "INSERT INTO users (id, login, login_key, login_skeleton, role, session_epoch, \
+                 created_at, updated_at) VALUES ($1, $2, $2, $2, 'user', 0, $3, $3)",
+                id,
+                "ada",
+                NOW
+            )
+        })
+        .await;
+        assert_eq!(found(&db, id).await.attributes, Attributes::default());
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn renaming_leaves_everything_else() {
     on_both_stores("users: rename", async |db| {
