@@ -241,9 +241,12 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), Failure> {
         ));
     }
     with_app(async |app| {
-        let user = args.named.find(&app).await?;
-        let work = users::update(app.clone(), user.id, update, Origin::cli(), app.now());
-        let user = app.run(work).await.map_err(about("user", &user.login))?;
+        let before = args.named.find(&app).await?;
+        let work = users::update(app.clone(), before.id, update, Origin::cli(), app.now());
+        let user = app.run(work).await.map_err(about("user", &before.login))?;
+        if before.role == Role::Admin && user.role != Role::Admin {
+            report::say("No longer an administrator: all sessions were ended.\n");
+        }
         done("Updated", &user, output)
     })
 }

@@ -134,7 +134,10 @@ impl AttributeError {
             Self::Roles => {
                 "Up to 64 roles of 1 to 128 characters each, without control characters."
             }
-            Self::OwnRole => "admin and user are Signet's own roles: they are set as role.",
+            Self::OwnRole => {
+                "admin and user, in small letters, are Signet's own roles; no other role may be \
+                 written like them."
+            }
             Self::Groups => {
                 "Up to 64 groups of 1 to 128 characters each, without control characters."
             }
@@ -163,7 +166,9 @@ impl Attributes {
     /// The first thing that cannot be.
     pub fn checked(self) -> Result<Self, AttributeError> {
         let roles = labels(self.roles).ok_or(AttributeError::Roles)?;
-        if roles.iter().any(|role| role.parse::<Role>().is_ok()) {
+        // However they are written: some verifiers compare roles without regard to case.
+        let own = |role: &String| Role::ALL.iter().any(|r| r.as_str().eq_ignore_ascii_case(role));
+        if roles.iter().any(own) {
             return Err(AttributeError::OwnRole);
         }
         let groups = labels(self.groups).ok_or(AttributeError::Groups)?;
@@ -293,6 +298,7 @@ mod tests {
         }
         assert_eq!(roles(&["admin"]).checked(), Err(AttributeError::OwnRole));
         assert_eq!(roles(&["user"]).checked(), Err(AttributeError::OwnRole));
+        assert_eq!(roles(&["Admin"]).checked(), Err(AttributeError::OwnRole));
         let many: Vec<String> = (0..65).map(|n| n.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert!(roles(&many[..64]).checked().is_ok());

@@ -124,6 +124,7 @@ async fn what_is_unacceptable_names_its_field_and_changes_nothing() {
         (0..33).map(|n| (format!("c{n}"), json!(n))).collect::<serde_json::Map<_, _>>().into();
     for (field, value) in [
         ("roles", json!(["admin"])),
+        ("roles", json!(["support", "ADMIN"])),
         ("roles", json!([""])),
         ("roles", json!(["a\nb"])),
         ("roles", json!(many)),
@@ -182,6 +183,14 @@ async fn a_preview_is_what_a_log_in_gets_and_writes_nothing() {
         assert_eq!(preview["header"]["typ"], "at+jwt");
         let jwks = world.server.get("/.well-known/jwks.json").await.text;
         assert!(jwks.contains(preview["header"]["kid"].as_str().unwrap()));
+
+        let patch = json!({"signing_alg": "HS256", "token_profile": "jwt"});
+        let path = "/v1/admin/apis/https%3A%2F%2Fapi.example.com";
+        let api = world.server.call_as(Method::PATCH, path, &world.root.access, patch).await;
+        let shared = world.preview(&world.user, encoded).await.is(200).json();
+        let kid = api.is(200).string("shared_secret_kid");
+        assert_eq!(shared["header"], json!({"alg": "HS256", "kid": kid, "typ": "JWT"}));
+        assert_eq!(shared["claims"]["azp"], "signet");
 
         // Signet itself, and the same refusals as a log-in's.
         let own = world.preview(&world.user, "").await.is(200).json();

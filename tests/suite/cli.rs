@@ -688,7 +688,10 @@ fn users_have_roles_groups_and_claims() {
     assert_eq!((text(&bare, "role"), &bare["roles"]), ("admin", &json!([])));
     assert_eq!(bare["groups"], json!([]));
     // Roles without admin are those of an ordinary user, but somebody has to administer.
-    let demoted = update(&["--role", "support"]);
+    let demoted = place.run(&["user", "update", "bob", "--role", "support"]).ok();
+    assert!(demoted.err.contains("No longer an administrator"), "{}", demoted.err);
+    let demoted = demoted.one();
+    place.run(&["user", "update", "bob", "--role", "Admin"]).refused(2, &["roles: "]);
     assert_eq!((text(&demoted, "role"), &demoted["roles"]), ("user", &json!(["support"])));
     place.run(&["user", "update", "ada", "--role", "support"]).refused(5, &["administrator"]);
     assert_eq!(place.run(&["user", "show", "ada"]).ok().one(), ada);
