@@ -276,3 +276,28 @@ async fn choices_that_cannot_be_name_their_field_and_change_nothing() {
     let answer = server.call_as(Method::PATCH, &named, &root.access, json!({"claims": ["roles"]}));
     assert_eq!(answer.await.is(200).json()["claims"], json!(["roles"]));
 }
+
+/// Two administrators who change different things of one API at once both get what they asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_one_api_at_once_do_not_undo_each_other() {
+    on_both("api changes at once", async |backend| {
+        let (server, root, made) = with_api(backend, json!({})).await;
+        for round in 0..10 {
+            let (scope, claim) = (format!("s{round}"), format!("c{round}"));
+            let (one, two, three) = tokio::join!(
+                set(&server, &root, &made, json!({"scopes": [scope]})),
+                set(&server, &root, &made, json!({"claims": [claim]})),
+                set(&server, &root, &made, json!({"access_token_ttl": 100 + round})),
+            );
+            for answer in [one, two, three] {
+                answer.is(200);
+            }
+            let path = format!("/v1/admin/apis/{}", made.string("id"));
+            let now = server.get_as(&path, &root.access).await.json();
+            assert_eq!(now["scopes"], json!([scope]));
+            assert_eq!(now["claims"], json!([claim]));
+            assert_eq!(now["access_token_ttl"], 100 + round);
+        }
+    })
+    .await;
+}
