@@ -1,17 +1,21 @@
-//! Looking at access tokens.
+//! Looking at access tokens: those that exist, and those a log-in would get.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::crypto::jwt::UnverifiedHeader;
-use crate::crypto::keyring::TokenProblem;
-use crate::domain::claims::{ACCESS_TOKEN_TYPE, VerifiedClaims};
+use crate::base::id::UserId;
+use crate::crypto::jwt::{Expected, UnverifiedHeader};
+use crate::domain::claims::{TokenType, VerifiedClaims};
 use crate::domain::session::{EndReason, Ended};
-use crate::domain::stop::{Fault, Stop};
+use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::identity::login::{self, Asked};
+use crate::oauth::issue;
 use crate::store::sessions;
+
+use super::users;
 
 /// Why an access token is not good. Told to administrators only: whoever calls the API learns no
 /// more than `invalid_token`.
@@ -91,39 +95,62 @@ fn genuine(
         return Err(Problem::Opaque);
     }
     let header = UnverifiedHeader::read(token).ok_or(Problem::NotOurs)?;
-    if header.typ != ACCESS_TOKEN_TYPE {
-        return Err(Problem::NotOurs);
-    }
-    let keyring = app.keyring();
-    if !keyring.has(&header.kid) {
-        return Err(Problem::UnknownKey { kid: header.kid });
-    }
+    let typ: TokenType = header.typ.parse().map_err(|_| Problem::NotOurs)?;
     let claims = payload(token).ok_or(Problem::NotOurs)?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
     let (issuer, found) = text("iss").zip(text("aud")).ok_or(Problem::NotOurs)?;
+    // The issuer's own tokens are of one kind; an API may have chosen the other one meanwhile.
+    if typ != TokenType::AtJwt && found == app.issuer() {
+        return Err(Problem::NotOurs);
+    }
 
     // Checked against its own issuer and audience first: only of a genuine token is it worth
     // saying that it is somebody else's, or when it expired.
-    let outcome = keyring.verify_access(token, &issuer, &found, now);
-    let (verified, expired) = match outcome {
-        Ok(verified) => (verified, false),
-        Err((TokenProblem::Expired, Some(verified))) => (verified, true),
-        Err(_) => return Err(Problem::BadSignature),
+    let expected = Expected { issuer: &issuer, audience: &found, typ };
+    let registered = app.audience(Some(&found));
+    let secret = registered.as_ref().and_then(|audience| audience.secret.as_ref());
+    let verified = match secret.filter(|secret| secret.kid() == header.kid) {
+        Some(secret) => secret.verify(token, &expected),
+        None if app.keyring().has(&header.kid) => app.keyring().verify(token, &expected),
+        None => return Err(Problem::UnknownKey { kid: header.kid }),
     };
+    let verified = verified.ok_or(Problem::BadSignature)?;
     if issuer != app.issuer() {
         return Err(Problem::WrongIssuer { found: issuer, expected: app.issuer().to_owned() });
     }
     let fits = match &audience {
         Some(audience) => *audience == found,
-        None => found == app.issuer() || app.api(&found).is_some(),
+        None => found == app.issuer() || registered.is_some(),
     };
     if !fits {
         return Err(Problem::WrongAudience { found, expected: audience });
     }
-    if expired {
+    if verified.exp <= now.secs() {
         return Err(Problem::Expired { at: Timestamp::from_secs(verified.exp) });
     }
     Ok((claims, verified))
+}
+
+/// What stands for a value that is new in every token.
+const NEW_EACH_TIME: &str = "(new each time)";
+
+/// Header and claims of the access token that a log-in of `user` asking for `asked` would get at
+/// `now`. Nothing is signed and nothing is written.
+///
+/// # Errors
+/// As the log-in would be refused; `not_found`; `conflict` when the user is disabled.
+pub async fn preview(app: App, user: UserId, asked: Asked, now: Timestamp) -> Result<Value, Stop> {
+    let request = login::request(&app, &asked).await?;
+    let user = users::show(app.clone(), user).await?;
+    if user.disabled_at.is_some() {
+        // To tell this apart from a wrong password is an administrator's right.
+        let hint = "This user is disabled and cannot log in.";
+        return Err(Refusal::new(Code::Conflict, hint).into());
+    }
+    let session = request.session(&app, &user, now)?;
+    let mut draft = issue::draft(&app, &session, || Ok(user.subject()), NEW_EACH_TIME, now)?;
+    draft.claims.sid = NEW_EACH_TIME.to_owned();
+    Ok(json!({ "header": draft.header(&app)?, "claims": draft.claims }))
 }
 
 fn payload(token: &str) -> Option<Value> {

@@ -32,6 +32,7 @@ use crate::domain::signing_key::SigningAlg;
 pub use example::example;
 pub use machine::Machine;
 pub use mistakes::{Mistake, Mistakes};
+pub use parse::{length_of_time, spell};
 pub use settings::{Fallback, SETTINGS, Setting};
 pub use source::{Origin, Source};
 pub use values::{
@@ -95,15 +96,6 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// A plain-http issuer that is not loopback was accepted knowingly.
     pub insecure_http: bool,
-}
-
-/// Reads a length of time as settings write it, such as `15m` or `30d`; one second to ten years.
-///
-/// # Errors
-/// What is wrong with it, in words.
-pub fn span(text: &str) -> Result<Span, String> {
-    parse::span(Span::from_secs(1)..=Span::from_days(3650))(text)
-        .map_err(|wrong| format!("{}. {}", wrong.because, wrong.advice))
 }
 
 /// A usable configuration together with its provenance.

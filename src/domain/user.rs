@@ -6,6 +6,8 @@ use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::text_enum;
 
+use super::attributes::{Attributes, Subject};
+
 text_enum! {
     /// What a user may do at Signet itself.
     pub enum Role {
@@ -28,8 +30,10 @@ pub struct User {
     pub login: String,
     /// The name to show, if the user gave one.
     pub name: Option<String>,
-    /// The user's role.
+    /// What the user may do at Signet itself.
     pub role: Role,
+    /// What the organisation says about the user, for the tokens of APIs that ask.
+    pub attributes: Attributes,
     /// Since when the user is disabled, if so.
     pub disabled_at: Option<Timestamp>,
     /// When the user was made.
@@ -44,6 +48,14 @@ impl std::fmt::Debug for User {
     // Without login and name: either may be personal, and debug output ends up in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("User").field("id", &self.id).field("role", &self.role).finish()
+    }
+}
+
+impl User {
+    /// What tokens may say about the user.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject { role: self.role, attributes: self.attributes.clone() }
     }
 }
 

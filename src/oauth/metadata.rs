@@ -23,7 +23,7 @@ pub fn document(issuer: &str, in_use: &[SigningAlg]) -> serde_json::Value {
         "id_token_signing_alg_values_supported": algs,
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "sid", "auth_time",
-            "amr",
+            "amr", "azp", "roles", "groups",
         ],
     })
 }

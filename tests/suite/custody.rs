@@ -55,6 +55,10 @@ async fn a_new_master_key_changes_nothing_for_anybody() {
         assert_eq!(both.get("/.well-known/jwks.json").await.text, jwks);
         let tokens = Tokens::of(&both.refresh(&tokens.refresh).await);
         let admin = both.administrator("root").await;
+        // A secret that one API shares is sealed like everything else.
+        let api = json!({"identifier": "urn:shared", "signing_alg": "HS256"});
+        let api = both.call_as(reqwest::Method::POST, "/v1/admin/apis", &admin.access, api).await;
+        let secret = api.is(201).string("shared_secret");
         let rotate = json!({"now": true});
         both.call_as(reqwest::Method::POST, "/v1/admin/keys/rotate", &admin.access, rotate.clone())
             .await
@@ -70,6 +74,15 @@ async fn a_new_master_key_changes_nothing_for_anybody() {
         drop(both);
         // The old one is not needed any more, and of no use.
         let after = start(&key(2), None).await;
+        let login = json!({"login": "ada", "password": PASSWORD, "audience": "urn:shared"});
+        let shared = Tokens::of(&after.post("/v1/login", login).await);
+        let (message, tag) = shared.access.rsplit_once('.').unwrap();
+        let mac = aws_lc_rs::hmac::Key::new(
+            aws_lc_rs::hmac::HMAC_SHA256,
+            &URL_SAFE_NO_PAD.decode(&secret).unwrap(),
+        );
+        let tag = URL_SAFE_NO_PAD.decode(tag).unwrap();
+        aws_lc_rs::hmac::verify(&mac, message.as_bytes(), &tag).unwrap();
         assert_eq!(after.get("/.well-known/jwks.json").await.text, jwks);
         after.get_as("/v1/me", &tokens.access).await.is(200);
         after.refresh(&tokens.refresh).await.is(200);

@@ -9,7 +9,9 @@
 
 mod support;
 
+mod apis;
 mod architecture;
+mod attributes;
 mod batch;
 mod cli;
 mod conformance;

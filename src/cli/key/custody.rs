@@ -47,7 +47,7 @@ pub struct ImportArgs {
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
 fn parse_span(text: &str) -> Result<Span, String> {
-    config::span(text)
+    config::length_of_time(text, Span::from_secs(1)..=Span::from_days(3650))
 }
 
 fn parse_kid(text: &str) -> Result<String, String> {
