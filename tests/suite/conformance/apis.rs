@@ -281,6 +281,7 @@ async fn choices_that_cannot_be_are_a_fault() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_sealed_again_and_nothing_else_changes() {
     on_both_stores("apis: another seal", async |db| {
+        let mut ids = Vec::new();
         for (number, sealed) in [(1, Some(b"old".to_vec())), (2, Some(b"old".to_vec())), (3, None)]
         {
             let secret = sealed.map(|sealed| SealedSecret { kid: format!("k{number}"), sealed });
@@ -288,11 +289,13 @@ async fn a_secret_is_sealed_again_and_nothing_else_changes() {
             if secret.is_some() {
                 api.rules.signing_alg = Some(TokenAlg::SharedSecret);
             }
-            let new = StoredApi { id: row_id(number), api, secret, created_at: NOW };
+            ids.push(row_id(number));
+            let id = ids[ids.len() - 1];
+            let new = StoredApi { id, api, secret, created_at: NOW };
             assert!(commit(&db, async |tx| apis::insert(tx, &new).await).await);
         }
         let before = version(&db).await;
-        commit(&db, async |tx| apis::reseal_secret(tx, row_id(2), b"new").await).await;
+        commit(&db, async |tx| apis::reseal_secret(tx, ids[1], b"new").await).await;
         let found = apis::all(&mut reader(&db).await).await.unwrap();
         let secret = |stored: &StoredApi| {
             stored.secret.as_ref().map(|secret| (secret.kid.clone(), secret.sealed.clone()))
