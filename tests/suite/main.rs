@@ -33,4 +33,5 @@ mod sessions;
 mod statements;
 mod throttle;
 mod timing;
+mod verifiers;
 mod well_known;
