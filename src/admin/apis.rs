@@ -11,7 +11,7 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
-use crate::domain::verifiers;
+use crate::domain::verifiers::algorithms;
 use crate::store::apis::{self, StoredApi};
 use crate::store::{Tx, audit, settle, settle_whole};
 
@@ -113,7 +113,7 @@ impl Change {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.signing_alg.flatten().map(verifiers::warnings).unwrap_or_default()
+        self.signing_alg.flatten().map(algorithms::warnings).unwrap_or_default()
     }
 }
 

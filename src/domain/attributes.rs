@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::user::Role;
+use super::role::Role;
 
 /// The most application roles, and the most groups, of one user.
 pub const MAX_LABELS: usize = 64;

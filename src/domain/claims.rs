@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::base::Timestamp;
-use crate::text_enum;
 
 use super::api::Target;
 use super::attributes::Subject;
@@ -15,16 +14,7 @@ use super::grant;
 use super::session::Session;
 use super::token_rules::{GROUPS, ROLES, TokenProfile, TokenRules};
 
-text_enum! {
-    /// The `typ` of a token (RFC 7515 §4.1.9), which keeps one kind from passing for another
-    /// (RFC 8725 §3.11).
-    pub enum TokenType {
-        /// An access token that cannot be taken for anything else (RFC 9068 §2.1).
-        AtJwt = "at+jwt",
-        /// Any signed token (RFC 7519 §5.1).
-        Jwt = "JWT",
-    }
-}
+pub use super::token_type::TokenType;
 
 /// The header of a token: exactly these three members.
 #[derive(Debug, Serialize)]

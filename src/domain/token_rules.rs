@@ -11,8 +11,8 @@ use crate::base::text_enum::UnknownText;
 use crate::text_enum;
 
 use super::attributes::{is_claim_name, is_reserved_claim};
-use super::claims::TokenType;
 use super::signing_key::SigningAlg;
+use super::token_type::TokenType;
 
 /// The longest life an API may choose for its access tokens.
 pub const MAX_ACCESS_TTL: Span = Span::from_days(1);

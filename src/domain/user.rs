@@ -4,19 +4,10 @@
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
-use crate::text_enum;
 
 use super::attributes::{Attributes, Subject};
 
-text_enum! {
-    /// What a user may do at Signet itself.
-    pub enum Role {
-        /// Log in and manage oneself.
-        User = "user",
-        /// Also ask for the scope `signet:admin`.
-        Admin = "admin",
-    }
-}
+pub use super::role::Role;
 
 /// The longest display name, in characters.
 pub const MAX_NAME: usize = 128;

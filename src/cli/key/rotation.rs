@@ -13,7 +13,7 @@ use crate::cli::work::with_app;
 use crate::cli::{prompt, report};
 use crate::domain::audit::Origin;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::verifier_habits;
+use crate::domain::verifiers::caching;
 
 use super::alg_parser;
 
@@ -69,7 +69,7 @@ pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), Failure> {
         sure(
             args.yes,
             "Tokens of the new key, at the defaults of these verifiers:",
-            &verifier_habits::of_a_sudden_key(),
+            &caching::of_a_sudden_key(),
         )?;
     }
     with_app(async |app| {
@@ -96,7 +96,7 @@ pub fn retire(args: &RetireArgs) -> Result<(), Failure> {
         sure(
             args.yes,
             "Its tokens are refused where the keys are fetched again, and until then:",
-            &verifier_habits::of_a_missing_key(),
+            &caching::of_a_missing_key(),
         )?;
     }
     with_app(async |app| {

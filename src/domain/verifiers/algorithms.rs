@@ -3,7 +3,7 @@
 //! Owns the table, so that choosing an algorithm for an API and rotating to one warn alike. Observed
 //! on released versions; a verifier that learns an algorithm is taken off here.
 
-use super::token_rules::TokenAlg;
+use crate::domain::token_rules::TokenAlg;
 
 /// A verifier and the algorithms it is known not to accept.
 struct Verifier {
