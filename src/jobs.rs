@@ -11,7 +11,7 @@ use crate::base::Span;
 use crate::base::Timestamp;
 use crate::domain::limit::KNOWN_NETWORK;
 use crate::domain::stop::Fault;
-use crate::store::{housekeeping, verifiers};
+use crate::store::housekeeping;
 
 /// How often the write-ahead log is folded into the database file.
 const CHECKPOINT: Duration = Duration::from_millis(250);
@@ -77,7 +77,7 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<(), Fault> {
         let mut tx = app.db.begin().await?;
         removed += housekeeping::sessions(&mut tx, now - KEEP_SESSIONS, STEP).await?;
         removed += housekeeping::audit(&mut tx, now - app.config.audit_retention, STEP).await?;
-        removed += verifiers::forget(&mut tx, now - KEEP_VERIFIERS, STEP).await?;
+        removed += housekeeping::verifiers(&mut tx, now - KEEP_VERIFIERS, STEP).await?;
         removed += housekeeping::counters(&mut tx, now, now - KNOWN_NETWORK, STEP).await?;
         tx.commit().await?;
         if removed < u64::try_from(STEP).unwrap_or(0) {

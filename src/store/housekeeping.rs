@@ -35,6 +35,21 @@ pub async fn audit(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fau
     )
 }
 
+/// Removes up to `step` verifiers that have not come since `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn verifiers(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM verifiers WHERE name IN \
+         (SELECT name FROM verifiers WHERE last_fetch_at < $1 ORDER BY last_fetch_at, name \
+         LIMIT $2)",
+        before,
+        step
+    )
+}
+
 /// Removes counters whose window is over, networks not seen since `networks_before` and links
 /// that have expired.
 ///

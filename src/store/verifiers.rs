@@ -79,18 +79,3 @@ pub async fn since(
         limit
     )
 }
-
-/// Forgets up to `step` that have not come since `before`.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn forget(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
-    execute!(
-        tx,
-        "DELETE FROM verifiers WHERE name IN \
-         (SELECT name FROM verifiers WHERE last_fetch_at < $1 ORDER BY last_fetch_at, name \
-         LIMIT $2)",
-        before,
-        step
-    )
-}

@@ -9,8 +9,8 @@ use signet::admin::key_life::{self, Ticked};
 use signet::base::Span;
 use signet::domain::key_life::Change;
 
-use crate::support::server::{Options, PASSWORD, Tokens};
-use crate::support::{Backend, Server, on_both, postgres, require};
+use crate::support::server::{PASSWORD, Tokens, pair};
+use crate::support::{Backend, Server, on_both};
 
 const ES256: &str = "ES256";
 
@@ -176,17 +176,7 @@ async fn a_verifier_that_never_comes_is_not_waited_for_for_ever() {
 /// Two processes on one database tick at the same moment, again and again.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_never_rotate_twice() {
-    let Some(url) = postgres::fresh_database().await else {
-        return require::missing("postgres", "two processes that rotate");
-    };
-    let one = Options::on(Backend::Postgres).on_database(&url).start().await;
-    let key = std::fs::read_to_string(one.dir.path().join("data/master.key")).unwrap();
-    let two = Options::on(Backend::Postgres)
-        .on_database(&url)
-        .with("SIGNET_MASTER_KEY", key.trim())
-        .with("SIGNET_ISSUER", &one.base)
-        .start()
-        .await;
+    let Some((one, two)) = pair("two processes that rotate").await else { return };
     one.register("ada").await;
     let mut changes = Vec::new();
     for _ in 0..4 {

@@ -1,8 +1,8 @@
 //! Verifiers: counted once under their name, in the order of their absence.
 
 use signet::base::Timestamp;
-use signet::store::Db;
 use signet::store::verifiers::{self, SeenVerifier};
+use signet::store::{Db, housekeeping};
 
 use super::{NOW, after, commit, on_both_stores, reader};
 
@@ -53,7 +53,7 @@ async fn the_longest_absent_come_first_and_go_first() {
         assert_eq!(names(after(10), 100).await, ["漢字 @ ::1", "a", "b"]);
         assert_eq!(names(NOW, 2).await, ["c", "漢字 @ ::1"]);
         let forget = async |before, step| {
-            commit(&db, async |tx| verifiers::forget(tx, before, step).await).await
+            commit(&db, async |tx| housekeeping::verifiers(tx, before, step).await).await
         };
         assert_eq!(forget(after(10), 10).await, 0);
         assert_eq!(forget(after(30), 1).await, 1);

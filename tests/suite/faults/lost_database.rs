@@ -27,6 +27,16 @@ async fn keep_refreshing(server: &Server, mut token: String, times: usize) -> (S
     (token, refused)
 }
 
+/// Waits until somebody can log in; until then the answer is a refusal and nothing else.
+async fn works_again(server: &Server) {
+    until("logging in works again", async || {
+        let answer = server.try_login("ada", PASSWORD).await;
+        assert!([200, 503].contains(&answer.status), "{}", answer.text);
+        answer.status == 200
+    })
+    .await;
+}
+
 /// Every connection is cut at once, several times, under load.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_cost_no_session() {
@@ -45,12 +55,7 @@ async fn connections_that_are_cut_cost_no_session() {
         let (load, ended) = tokio::join!(load, cluster.terminate_all_backends());
         assert!(ended > 0, "there was no connection to cut");
         // What stood in no transaction is simply opened anew.
-        until("refreshing works again", async || {
-            let answer = server.try_login("ada", PASSWORD).await;
-            assert!([200, 503].contains(&answer.status), "{}", answer.text);
-            answer.status == 200
-        })
-        .await;
+        works_again(&server).await;
         tokens = load.into_iter().map(|(token, _)| token).collect();
     }
     for answer in join_all(tokens.iter().map(|token| server.refresh(token))).await {
@@ -132,12 +137,7 @@ async fn a_frozen_database_is_a_503_in_time_and_thaws_by_itself() {
             drop(frozen);
         });
         assert!(load.iter().any(|(_, refused)| *refused > 0), "{round}: nobody noticed");
-        until("logging in works again", async || {
-            let answer = server.try_login("ada", PASSWORD).await;
-            assert!([200, 503].contains(&answer.status), "{}", answer.text);
-            answer.status == 200
-        })
-        .await;
+        works_again(&server).await;
         tokens = load.into_iter().map(|(token, _)| token).collect();
     }
     for answer in join_all(tokens.iter().map(|token| server.refresh(token))).await {

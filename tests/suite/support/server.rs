@@ -58,6 +58,23 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Two processes on one PostgreSQL database; nothing, said loudly, where there is none.
+pub async fn pair(name: &str) -> Option<(Server, Server)> {
+    let Some(url) = postgres::fresh_database().await else {
+        require::missing("postgres", name);
+        return None;
+    };
+    let one = Options::on(Backend::Postgres).on_database(&url).start().await;
+    let key = std::fs::read_to_string(one.dir.path().join("data/master.key")).unwrap();
+    let two = Options::on(Backend::Postgres)
+        .on_database(&url)
+        .with("SIGNET_MASTER_KEY", key.trim())
+        .with("SIGNET_ISSUER", &one.base)
+        .start()
+        .await;
+    Some((one, two))
+}
+
 /// What came back.
 #[derive(Debug)]
 pub struct Answer {
