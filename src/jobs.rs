@@ -25,6 +25,8 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 const STEP: i64 = 500;
 /// How long a verifier that does not come any more is remembered.
 const KEEP_VERIFIERS: Span = Span::from_days(30);
+/// How long one that came once or twice is.
+const KEEP_PASSERS_BY: Span = Span::from_days(2);
 /// How long an ended session is kept for whoever asks why.
 const KEEP_SESSIONS: Span = Span::from_days(1);
 
@@ -77,7 +79,8 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<(), Fault> {
         let mut tx = app.db.begin().await?;
         removed += housekeeping::sessions(&mut tx, now - KEEP_SESSIONS, STEP).await?;
         removed += housekeeping::audit(&mut tx, now - app.config.audit_retention, STEP).await?;
-        removed += housekeeping::verifiers(&mut tx, now - KEEP_VERIFIERS, STEP).await?;
+        let (gone, passers_by) = (now - KEEP_VERIFIERS, now - KEEP_PASSERS_BY);
+        removed += housekeeping::verifiers(&mut tx, gone, passers_by, STEP).await?;
         removed += housekeeping::counters(&mut tx, now, now - KNOWN_NETWORK, STEP).await?;
         tx.commit().await?;
         if removed < u64::try_from(STEP).unwrap_or(0) {

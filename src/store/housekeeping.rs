@@ -35,17 +35,24 @@ pub async fn audit(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fau
     )
 }
 
-/// Removes up to `step` verifiers that have not come since `before`.
+/// Removes up to `step` verifiers that have not come since `before`, and those that came once or
+/// twice and not since `passers_by_before`: whoever invents names fills the list for days, not weeks.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn verifiers(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+pub async fn verifiers(
+    tx: &mut Tx,
+    before: Timestamp,
+    passers_by_before: Timestamp,
+    step: i64,
+) -> Result<u64, Fault> {
     execute!(
         tx,
         "DELETE FROM verifiers WHERE name IN \
-         (SELECT name FROM verifiers WHERE last_fetch_at < $1 ORDER BY last_fetch_at, name \
-         LIMIT $2)",
+         (SELECT name FROM verifiers WHERE last_fetch_at < $1 \
+         OR (fetches < 3 AND last_fetch_at < $2) ORDER BY last_fetch_at, name LIMIT $3)",
         before,
+        passers_by_before,
         step
     )
 }

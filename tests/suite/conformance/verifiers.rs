@@ -53,13 +53,29 @@ async fn the_longest_absent_come_first_and_go_first() {
         assert_eq!(names(after(10), 100).await, ["漢字 @ ::1", "a", "b"]);
         assert_eq!(names(NOW, 2).await, ["c", "漢字 @ ::1"]);
         let forget = async |before, step| {
-            commit(&db, async |tx| housekeeping::verifiers(tx, before, step).await).await
+            commit(&db, async |tx| housekeeping::verifiers(tx, before, NOW, step).await).await
         };
         assert_eq!(forget(after(10), 10).await, 0);
         assert_eq!(forget(after(30), 1).await, 1);
         assert_eq!(names(NOW, 100).await, ["漢字 @ ::1", "a", "b"]);
         assert_eq!(forget(after(31), 10).await, 3);
         assert_eq!(names(NOW, 100).await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passers_by_are_forgotten_sooner() {
+    on_both_stores("verifiers: passers-by", async |db| {
+        for (name, last, fetches) in
+            [("once", 10, 1), ("twice", 20, 2), ("often", 10, 3), ("new", 30, 1)]
+        {
+            add(&db, &seen(name, 0, last, fetches)).await;
+        }
+        let removed = commit(&db, async |tx| housekeeping::verifiers(tx, NOW, after(25), 10).await);
+        assert_eq!(removed.await, 2);
+        let names: Vec<String> = all(&db).await.into_iter().map(|verifier| verifier.name).collect();
+        assert_eq!(names, ["often", "new"]);
     })
     .await;
 }
