@@ -1,17 +1,14 @@
 //! Looking at access tokens.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::crypto::jwt::UnverifiedHeader;
-use crate::crypto::keyring::TokenProblem;
-use crate::domain::claims::{ACCESS_TOKEN_TYPE, VerifiedClaims};
-use crate::domain::session::{EndReason, Ended};
-use crate::domain::stop::{Fault, Stop};
-use crate::store::sessions;
+use crate::domain::session::EndReason;
+use crate::domain::stop::Stop;
+use crate::domain::token_check::{self, Presented, Signed, TokenCode};
+
+use super::token_why;
 
 /// Why an access token is not good. Told to administrators only: whoever calls the API learns no
 /// more than `invalid_token`.
@@ -42,6 +39,11 @@ pub enum Problem {
         /// The audience asked for; none when any registered API would do.
         expected: Option<String>,
     },
+    /// Genuine, but made later than now: the clock of this process or of another is wrong.
+    IssuedInFuture {
+        /// When it says it was made.
+        at: Timestamp,
+    },
     /// Genuine, but its time is over.
     Expired {
         /// When it expired.
@@ -69,93 +71,53 @@ pub async fn verify(
     audience: Option<String>,
     now: Timestamp,
 ) -> Result<Result<Value, Problem>, Stop> {
-    let (claims, verified) = match genuine(&app, &token, audience, now) {
-        Ok(genuine) => genuine,
-        Err(problem) => return Ok(Err(problem)),
+    let facts = token_why::gather(&app, &token, audience).await?;
+    let report = token_check::judge(&facts, now);
+    let signed = match facts.presented {
+        Presented::Opaque(_) => return Ok(Err(Problem::Opaque)),
+        Presented::Signed(signed) => *signed,
     };
-    Ok(match session_problem(&app, &claims, &verified, now).await? {
-        Some(problem) => Err(problem),
-        None => Ok(claims),
+    Ok(match (report.good, &signed.anatomy.claims) {
+        (true, Some(claims)) => Ok(Value::Object(claims.clone())),
+        _ => Err(problem(report.code, &signed, facts.issuer, facts.audience)),
     })
 }
 
-/// What can be said without the database.
-fn genuine(
-    app: &App,
-    token: &str,
+/// The first failure in the words of [`Problem`].
+fn problem(
+    code: Option<TokenCode>,
+    signed: &Signed,
+    issuer: String,
     audience: Option<String>,
-    now: Timestamp,
-) -> Result<(Value, VerifiedClaims), Problem> {
-    if !token.contains('.') && ["srt_", "sac_", "scs_", "sak_"].iter().any(|p| token.starts_with(p))
-    {
-        return Err(Problem::Opaque);
-    }
-    let header = UnverifiedHeader::read(token).ok_or(Problem::NotOurs)?;
-    if header.typ != ACCESS_TOKEN_TYPE {
-        return Err(Problem::NotOurs);
-    }
-    let keyring = app.keyring();
-    if !keyring.has(&header.kid) {
-        return Err(Problem::UnknownKey { kid: header.kid });
-    }
-    let claims = payload(token).ok_or(Problem::NotOurs)?;
-    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    let (issuer, found) = text("iss").zip(text("aud")).ok_or(Problem::NotOurs)?;
-
-    // Checked against its own issuer and audience first: only of a genuine token is it worth
-    // saying that it is somebody else's, or when it expired.
-    let outcome = keyring.verify_access(token, &issuer, &found, now);
-    let (verified, expired) = match outcome {
-        Ok(verified) => (verified, false),
-        Err((TokenProblem::Expired, Some(verified))) => (verified, true),
-        Err(_) => return Err(Problem::BadSignature),
-    };
-    if issuer != app.issuer() {
-        return Err(Problem::WrongIssuer { found: issuer, expected: app.issuer().to_owned() });
-    }
-    let fits = match &audience {
-        Some(audience) => *audience == found,
-        None => found == app.issuer() || app.api(&found).is_some(),
-    };
-    if !fits {
-        return Err(Problem::WrongAudience { found, expected: audience });
-    }
-    if expired {
-        return Err(Problem::Expired { at: Timestamp::from_secs(verified.exp) });
-    }
-    Ok((claims, verified))
-}
-
-fn payload(token: &str) -> Option<Value> {
-    let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    serde_json::from_slice(&bytes).ok()
-}
-
-/// What the session, which may have ended since, says about a genuine token.
-async fn session_problem(
-    app: &App,
-    claims: &Value,
-    verified: &VerifiedClaims,
-    now: Timestamp,
-) -> Result<Option<Problem>, Fault> {
-    let gone = Some(Problem::SessionEnded { reason: None });
-    let Ok(id) = verified.sid.parse() else { return Ok(gone) };
-    let mut reader = app.db.reader().await?;
-    let Some((session, user)) = sessions::with_user(&mut reader, id).await? else {
-        return Ok(gone);
-    };
-    match session.live(user.session_epoch, now) {
-        Err(Ended::Expired) => return Ok(Some(Problem::SessionExpired)),
-        Err(Ended::Revoked) => {
-            let reason = session.revoked.map(|(_, reason)| reason);
-            return Ok(Some(Problem::SessionEnded { reason }));
+) -> Problem {
+    let text = |name| signed.text(name).unwrap_or_default().to_owned();
+    let time = |name| signed.time(name).unwrap_or_default();
+    match code {
+        Some(TokenCode::UnknownKey | TokenCode::KeyRetired | TokenCode::KeyNotSigning) => {
+            Problem::UnknownKey { kid: signed.header("kid").unwrap_or_default().to_owned() }
         }
-        Ok(()) => {}
+        Some(TokenCode::WrongAlgorithm | TokenCode::BadSignature) => Problem::BadSignature,
+        Some(TokenCode::WrongIssuer) => {
+            Problem::WrongIssuer { found: text("iss"), expected: issuer }
+        }
+        Some(TokenCode::WrongAudience | TokenCode::UnregisteredAudience) => {
+            Problem::WrongAudience { found: text("aud"), expected: audience }
+        }
+        Some(TokenCode::IssuedInFuture) => Problem::IssuedInFuture { at: time("iat") },
+        Some(TokenCode::Expired) => Problem::Expired { at: time("exp") },
+        Some(TokenCode::SessionExpired) => Problem::SessionExpired,
+        Some(
+            TokenCode::UserDeleted
+            | TokenCode::UserDisabled
+            | TokenCode::UserChanged
+            | TokenCode::SessionUnknown
+            | TokenCode::SessionMismatch
+            | TokenCode::SessionEnded,
+        ) => {
+            let session = signed.standing.as_ref().and_then(|found| found.session.as_ref());
+            let reason = session.and_then(|session| session.revoked).map(|(_, reason)| reason);
+            Problem::SessionEnded { reason }
+        }
+        _ => Problem::NotOurs,
     }
-    // The claims came from this very session unless the database was put together by hand.
-    let audience = session.audience.as_deref().unwrap_or(app.issuer());
-    let belongs = user.disabled_at.is_none()
-        && user.id.to_string() == verified.sub
-        && claims.get("aud").and_then(Value::as_str) == Some(audience);
-    Ok(if belongs { None } else { gone })
 }

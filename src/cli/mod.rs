@@ -22,6 +22,7 @@ mod serve;
 mod session;
 mod table;
 mod token;
+mod token_why;
 mod user;
 mod version;
 mod work;

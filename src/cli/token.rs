@@ -1,7 +1,7 @@
 //! `signet token`: what is in a token, and is it good?
 //!
-//! `inspect` only decodes and needs no database; `verify` asks the use case. Neither uses a token
-//! up, and neither prints one.
+//! `inspect` only decodes and needs no database; `verify` asks the use case, and so does `why`,
+//! which has a file of its own. None uses a token up, and none prints one.
 
 use std::io::{self, Read as _};
 
@@ -18,6 +18,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Format, Output};
 use super::report;
+use super::token_why::{self, WhyArgs};
 use super::work::with_app;
 
 /// The most of standard input that is read.
@@ -43,6 +44,15 @@ access token is taken.")]
 Prints the claims and exits 0, or prints the reason and exits 7. Without --audience a token is good
 for Signet itself or for any registered API.")]
     Verify(VerifyArgs),
+    /// Say of any token why it is good or not: every check, also what only the issuer knows
+    #[command(after_help = "Examples:
+  signet token why eyJhbGciOi... --audience https://api.example.com
+  pbpaste | signet token why - --at 2026-11-18T11:06:40Z
+
+Prints every check with ok, FAILED or - (cannot be said because of an earlier one) and exits 0 if the
+token is good, else 7. With --at it is judged as of that time, as far as is still known.
+Every code is explained in docs/token-codes.")]
+    Why(WhyArgs),
 }
 
 /// A token.
@@ -67,6 +77,7 @@ pub struct VerifyArgs {
 pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     match command {
         Command::Inspect(args) => inspect(&args.read()?, output),
+        Command::Why(args) => token_why::run(args, output),
         Command::Verify(args) => {
             let token = args.token.read()?;
             with_app(async |app| {
@@ -81,7 +92,8 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
 }
 
 impl TokenArgs {
-    fn read(&self) -> Result<String, Failure> {
+    /// The token, wherever it comes from.
+    pub fn read(&self) -> Result<String, Failure> {
         if self.token != "-" {
             return bare(&self.token);
         }
@@ -219,6 +231,10 @@ fn not_good(problem: &Problem, now: Timestamp) -> Failure {
                  what there is:  signet api list"
             ),
         },
+        Problem::IssuedInFuture { at } => format!(
+            "issued in the future: it says it was made {at} ({}). One of the clocks is wrong.",
+            ago(*at, now)
+        ),
         Problem::Expired { at } => format!("expired: its time was over {at} ({}).", ago(*at, now)),
         Problem::SessionExpired => "session ended: its time is over.".to_owned(),
         Problem::SessionEnded { reason } => match reason {

@@ -20,5 +20,6 @@ pub mod session;
 pub mod signing_key;
 pub mod steady;
 pub mod stop;
+pub mod token_check;
 pub mod user;
 pub mod verifier_habits;

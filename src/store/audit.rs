@@ -106,6 +106,28 @@ async fn insert(
     Ok(())
 }
 
+/// The newest events of a user that ended everything the user had, or may have: a change of the
+/// profile does when it takes the role `admin` away. At most `limit`, newest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn endings(
+    link: &mut impl Link,
+    user: UserId,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Fault> {
+    fetch_all!(
+        link,
+        StoredEvent,
+        "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, \
+         times FROM audit_events WHERE user_id = $1 AND (kind IN ('password.changed', \
+         'sessions.ended', 'user.disabled', 'user.deleted') OR (kind = 'user.updated' AND \
+         detail = 'user')) ORDER BY id DESC LIMIT $2",
+        user,
+        limit
+    )
+}
+
 /// A page of events, newest first; `after` is the last one seen.
 ///
 /// # Errors
