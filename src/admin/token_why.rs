@@ -42,7 +42,7 @@ pub async fn why(
 /// When the database cannot be read.
 pub async fn gather(app: &App, token: &str, audience: Option<String>) -> Result<Facts, Fault> {
     let presented = match OpaqueKind::of(token) {
-        Some(kind) => Presented::Opaque(opaque(app, kind, token).await?),
+        Some(kind) => Presented::Opaque(Box::new(opaque(app, kind, token).await?)),
         None => Presented::Signed(Box::new(signed(app, token).await?)),
     };
     Ok(Facts { issuer: app.issuer().to_owned(), audience, presented })

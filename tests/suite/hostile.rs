@@ -79,6 +79,12 @@ async fn fields_that_are_missing_null_or_of_another_type() {
         (Method::PATCH, &user, json!({"name": "x", "role": "user"}), &["name", "role"]),
         (Method::POST, &password, json!({"password": "x"}), &[]),
         (Method::POST, "/v1/admin/apis", json!({"identifier": "x", "scopes": ["a"]}), &["scopes"]),
+        (
+            Method::POST,
+            "/v1/admin/tokens/why",
+            json!({"token": "x", "audience": "x", "at": "0"}),
+            &["audience", "at"],
+        ),
     ];
     for (method, path, good, optional) in cases {
         for field in good.as_object().unwrap().keys() {

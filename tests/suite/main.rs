@@ -32,3 +32,4 @@ mod statements;
 mod throttle;
 mod timing;
 mod well_known;
+mod why;

@@ -26,7 +26,7 @@ pub struct Facts {
 #[derive(Debug)]
 pub enum Presented {
     /// A secret that only says what kind it is.
-    Opaque(Opaque),
+    Opaque(Box<Opaque>),
     /// What may be a signed token, or nothing at all.
     Signed(Box<Signed>),
 }

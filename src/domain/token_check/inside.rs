@@ -62,8 +62,7 @@ fn audience(facts: &Facts, signed: &Signed) -> Checked {
     match &facts.audience {
         Some(asked) if asked == found => Checked::passed(Check::Audience),
         Some(asked) => {
-            let detail =
-                format!("The token is for {}, not for {}.", quoted(found), quoted(asked));
+            let detail = format!("The token is for {}, not for {}.", quoted(found), quoted(asked));
             Checked::failed(Check::Audience, TokenCode::WrongAudience, detail)
         }
         None if found == facts.issuer || signed.registered => Checked::passed(Check::Audience),

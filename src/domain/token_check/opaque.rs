@@ -24,10 +24,9 @@ pub(super) fn judge(secret: &Opaque, at: Timestamp) -> Report {
             TokenCode::ClientSecret,
             "This is a client secret, no access token: a client proves with it who it is.",
         ),
-        OpaqueKind::ApiKey => (
-            TokenCode::ApiKey,
-            "This is an API key, no access token: it is exchanged for one.",
-        ),
+        OpaqueKind::ApiKey => {
+            (TokenCode::ApiKey, "This is an API key, no access token: it is exchanged for one.")
+        }
     };
     let mut checks = vec![Checked::failed(Check::Form, code, detail)];
     if secret.kind == OpaqueKind::RefreshToken {

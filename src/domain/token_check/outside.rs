@@ -51,7 +51,8 @@ fn header(signed: &Signed) -> Checked {
         let detail = format!("The header is not exactly alg, kid and typ: {detail}.");
         Checked::failed(Check::Header, TokenCode::UnexpectedHeader, detail)
     };
-    let missing: Vec<&str> = HEADER.into_iter().filter(|name| !header.contains_key(*name)).collect();
+    let missing: Vec<&str> =
+        HEADER.into_iter().filter(|name| !header.contains_key(*name)).collect();
     if !missing.is_empty() {
         return failed(format!("it lacks {}", missing.join(" and ")));
     }

@@ -40,7 +40,10 @@ fn user(standing: &Standing, at: Timestamp) -> Checked {
         Holder::Known(user) => user,
         Holder::Unnamed => return Checked::open(Check::User),
         Holder::Gone(Some(gone)) if at < *gone => {
-            return Checked::noted(Check::User, &[format!("The user was deleted since, on {gone}.")]);
+            return Checked::noted(
+                Check::User,
+                &[format!("The user was deleted since, on {gone}.")],
+            );
         }
         Holder::Gone(Some(gone)) => {
             return failed(TokenCode::UserDeleted, format!("The user was deleted on {gone}."));
@@ -157,8 +160,10 @@ fn session(standing: &Standing, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
         return failed(TokenCode::SessionExpired, detail);
     }
     if at >= session.idle_expires_at {
-        let detail =
-            format!("The session was not refreshed in time: it ended on {}.", session.idle_expires_at);
+        let detail = format!(
+            "The session was not refreshed in time: it ended on {}.",
+            session.idle_expires_at
+        );
         return failed(TokenCode::SessionExpired, detail);
     }
     Checked::noted(Check::Session, &notes)
