@@ -89,7 +89,9 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     if signed.signature == Some(true) {
         let session = signed.text("sid").and_then(|id| id.parse().ok());
         let user = signed.text("sub").and_then(|id| id.parse().ok());
-        signed.standing = Some(standing(&mut reader, session, user).await?);
+        let made = signed.time("iat").unwrap_or_default();
+        let named = user.map(|user| Named { user, made });
+        signed.standing = Some(standing(&mut reader, session, named).await?);
     }
     Ok(signed)
 }
@@ -104,11 +106,17 @@ fn accepts(key: &VerifyingKey, token: &str, signed: &Signed) -> bool {
     key.verify::<VerifiedClaims>(token, &header, &expected).is_some()
 }
 
+/// A user that a token names, who was there when it was made.
+struct Named {
+    user: UserId,
+    made: Timestamp,
+}
+
 /// The session and its user, or the user the token names while the session is not there.
 async fn standing(
     reader: &mut impl Link,
     session: Option<SessionId>,
-    named: Option<UserId>,
+    named: Option<Named>,
 ) -> Result<Standing, Fault> {
     let found = match session {
         Some(id) => sessions::with_user(reader, id).await?,
@@ -120,9 +128,9 @@ async fn standing(
     }
     let user = match named {
         None => Holder::Unnamed,
-        Some(id) => match users::find(reader, id).await? {
+        Some(named) => match users::find(reader, named.user).await? {
             Some(user) => Holder::Known(user),
-            None => Holder::Gone(deleted_at(reader, id).await?),
+            None => Holder::Gone(deleted_at(reader, &named).await?),
         },
     };
     Ok(Standing { session: None, user, raises: Vec::new() })
@@ -137,7 +145,7 @@ async fn raises(
     if session.user_epoch == user.session_epoch {
         return Ok(Vec::new());
     }
-    let events = audit::endings(reader, user.id, MAX_ENDINGS).await?;
+    let events = audit::endings(reader, user.id, session.created_at, MAX_ENDINGS).await?;
     Ok(events.iter().filter_map(raise).collect())
 }
 
@@ -146,8 +154,8 @@ fn raise(event: &StoredEvent) -> Option<Raise> {
     Some(Raise { at: event.at, why, certain: why != EventKind::UserUpdated })
 }
 
-async fn deleted_at(reader: &mut impl Link, user: UserId) -> Result<Option<Timestamp>, Fault> {
-    let events = audit::endings(reader, user, MAX_ENDINGS).await?;
+async fn deleted_at(reader: &mut impl Link, named: &Named) -> Result<Option<Timestamp>, Fault> {
+    let events = audit::endings(reader, named.user, named.made, MAX_ENDINGS).await?;
     let deleted = |event: &&StoredEvent| event.kind == EventKind::UserDeleted.as_str();
     Ok(events.iter().find(deleted).map(|event| event.at))
 }

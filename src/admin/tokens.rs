@@ -23,6 +23,11 @@ pub enum Problem {
         /// The name in the token's header.
         kid: String,
     },
+    /// The key of this name is published but signs nothing yet.
+    KeyNotSigning {
+        /// The name in the token's header.
+        kid: String,
+    },
     /// The signature does not fit.
     BadSignature,
     /// Genuine, but made for another issuer.
@@ -91,11 +96,11 @@ fn problem(
     audience: Option<String>,
 ) -> Problem {
     let text = |name| signed.text(name).unwrap_or_default().to_owned();
+    let kid = || signed.header("kid").unwrap_or_default().to_owned();
     let time = |name| signed.time(name).unwrap_or_default();
     match code {
-        Some(TokenCode::UnknownKey | TokenCode::KeyRetired | TokenCode::KeyNotSigning) => {
-            Problem::UnknownKey { kid: signed.header("kid").unwrap_or_default().to_owned() }
-        }
+        Some(TokenCode::UnknownKey | TokenCode::KeyRetired) => Problem::UnknownKey { kid: kid() },
+        Some(TokenCode::KeyNotSigning) => Problem::KeyNotSigning { kid: kid() },
         Some(TokenCode::WrongAlgorithm | TokenCode::BadSignature) => Problem::BadSignature,
         Some(TokenCode::WrongIssuer) => {
             Problem::WrongIssuer { found: text("iss"), expected: issuer }

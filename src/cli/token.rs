@@ -216,6 +216,10 @@ fn not_good(problem: &Problem, now: Timestamp) -> Failure {
             "unknown key: no published key is named {kid:?}.\n  Another Signet made the token, or \
              the key has been retired:  signet key list"
         ),
+        Problem::KeyNotSigning { kid } => format!(
+            "key not in use: the key named {kid:?} is published but signs nothing yet.\n  See which \
+             one signs:  signet key list"
+        ),
         Problem::BadSignature => {
             "bad signature: the token was changed after it was made.".to_owned()
         }

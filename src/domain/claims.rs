@@ -20,9 +20,6 @@ text_enum! {
     }
 }
 
-/// The `typ` of an access token (RFC 9068 §2.1).
-pub const ACCESS_TOKEN_TYPE: &str = TokenType::AtJwt.as_str();
-
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Debug, Serialize)]
 pub struct AccessClaims<'a> {

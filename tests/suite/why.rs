@@ -347,8 +347,9 @@ async fn rows_of_users(bench: &mut Bench) {
     let note = check(&report, "user")["detail"].as_str().unwrap().to_owned();
     assert!(note.contains(&ended.rfc3339()), "{note}");
 
-    let all = bench.server.request(Method::DELETE, "/v1/sessions").bearer_auth(&here.access);
-    assert!(bench.server.send(all).await.status < 300);
+    let all =
+        bench.server.call_as(Method::DELETE, "/v1/sessions?scope=all", &here.access, Value::Null);
+    all.await.is(204);
     let report = bench.ask(&here.access, json!({})).await;
     Bench::is(&report, TokenCode::UserChanged);
     assert!(report["message"].as_str().unwrap().contains("sessions were ended"), "{report}");
@@ -367,6 +368,13 @@ async fn rows_of_users(bench: &mut Bench) {
     let report = bench.ask(&tokens.access, json!({})).await;
     Bench::is(&report, TokenCode::UserChanged);
     assert!(report["message"].as_str().unwrap().contains("disabled"), "{report}");
+
+    let eve = bench.server.administrator("eve").await;
+    let path = format!("/v1/admin/users/{}", eve.claims()["sub"].as_str().unwrap());
+    bench.admin(Method::PATCH, &path, json!({"role": "user"})).await.is(200);
+    let report = bench.ask(&eve.access, json!({})).await;
+    Bench::is(&report, TokenCode::UserChanged);
+    assert!(report["message"].as_str().unwrap().contains("role was taken away"), "{report}");
 
     bench.server.advance(Span::from_secs(5));
     let deleted = bench.server.now();

@@ -131,14 +131,16 @@ async fn what_ended_everything_is_found_newest_first() {
         for (secs, event) in (0..).zip(&events) {
             record(&db, event, &Origin::system(), after(secs)).await;
         }
-        let found = async |who, limit| -> Vec<_> {
-            let found = audit::endings(&mut reader(&db).await, who, limit).await.unwrap();
+        let found = async |who, since, limit| -> Vec<_> {
+            let mut reader = reader(&db).await;
+            let found = audit::endings(&mut reader, who, after(since), limit).await.unwrap();
             found.iter().map(|event| event.at).collect()
         };
-        assert_eq!(found(ada, 100).await, [10, 7, 4, 1, 0].map(after));
-        assert_eq!(found(ada, 2).await, [10, 7].map(after));
-        assert_eq!(found(bob, 100).await, [9].map(after));
-        assert!(found(user_id(0), 100).await.is_empty());
+        assert_eq!(found(ada, 0, 100).await, [10, 7, 4, 1, 0].map(after));
+        assert_eq!(found(ada, 4, 100).await, [10, 7, 4].map(after), "the first moment belongs");
+        assert_eq!(found(ada, 0, 2).await, [10, 7].map(after));
+        assert_eq!(found(bob, 0, 100).await, [9].map(after));
+        assert!(found(user_id(0), 0, 100).await.is_empty());
     })
     .await;
 }
