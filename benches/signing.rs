@@ -75,10 +75,12 @@ fn claims() -> AccessClaims<'static> {
         iat: 1_784_246_400,
         jti: "b0a4c5f2-9f5b-4e0e-8d0e-0190f2d8b0a4",
         client_id: "signet",
+        azp: None,
         scope: "orders:read orders:write".to_owned(),
         sid: "0190f2d8-b0a4-7000-8000-000000000002".to_owned(),
         auth_time: 1_784_246_400,
         amr: &["pwd"],
+        asked: serde_json::Map::new(),
     }
 }
 

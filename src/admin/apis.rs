@@ -1,17 +1,141 @@
-//! Managing APIs.
+//! Managing APIs: what they offer and how their tokens look.
 
-use uuid::Uuid;
-
-use crate::app::App;
-use crate::base::Timestamp;
+use crate::app::{App, MadeKey};
 use crate::base::entropy::random;
+use crate::base::{Secret, Span, Timestamp};
 use crate::domain::api::{Api, ApiError, is_api_scope};
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::client;
+use crate::domain::naming;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::stop::{Code, Refusal, Stop};
+use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
+use crate::domain::verifiers::algorithms;
 use crate::store::apis::{self, StoredApi};
-use crate::store::{audit, settle};
+use crate::store::{Tx, audit, settle, settle_whole};
+
+use super::key_life;
+
+/// What an API shall be like; `None` leaves a thing as it is, in a new API as it is by default.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// All the scopes it offers.
+    pub scopes: Option<Vec<String>>,
+    /// What its tokens are signed with, or the server's default.
+    pub signing_alg: Option<Option<TokenAlg>>,
+    /// Which conventions its tokens follow.
+    pub token_profile: Option<TokenProfile>,
+    /// How long its access tokens live, or as long as the server says.
+    pub access_token_ttl: Option<Option<Span>>,
+    /// All the claims about users that go into its tokens.
+    pub claims: Option<Vec<String>>,
+    /// Replace the shared secret by a new one; the old one stops at once.
+    pub new_secret: bool,
+}
+
+/// An API that was made or changed, and what is said about that only now.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The API as it is now.
+    pub stored: StoredApi,
+    /// A shared secret that was just made. Nobody can read it later.
+    pub shared_secret: Option<Secret<String>>,
+    /// What whoever chose the algorithm should know.
+    pub warnings: Vec<String>,
+}
+
+impl Change {
+    /// Whether nothing is to be changed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.scopes.is_none()
+            && self.signing_alg.is_none()
+            && self.token_profile.is_none()
+            && self.access_token_ttl.is_none()
+            && self.claims.is_none()
+            && !self.new_secret
+    }
+
+    /// `api` with the change.
+    fn applied_to(&self, api: Api, retry_window: Span) -> Result<Api, Refusal> {
+        let before = api.rules.clone();
+        let api = match &self.scopes {
+            None => api,
+            Some(scopes) => api.offering(parse_scopes(scopes)?).map_err(refused)?,
+        };
+        let life_is_new = self.access_token_ttl.is_some();
+        let rules = TokenRules {
+            signing_alg: self.signing_alg.unwrap_or(before.signing_alg),
+            profile: self.token_profile.unwrap_or(before.profile),
+            access_ttl: self.access_token_ttl.unwrap_or(before.access_ttl),
+            claims: self.claims.clone().unwrap_or(before.claims),
+        };
+        // A life that was good when it was chosen is no reason to refuse another change, although
+        // the server's window may have grown since.
+        let rules = rules
+            .checked(if life_is_new { retry_window } else { Span::ZERO })
+            .map_err(|error| Refusal::field(error.field(), error.code(), error.hint()))?;
+        if self.new_secret && !rules.is_shared_secret() {
+            let hint = "Only an API with HS256 has a shared secret.";
+            return Err(Refusal::field("new_secret", "no_shared_secret", hint));
+        }
+        Ok(Api { rules, ..api })
+    }
+
+    /// Makes the secret that goes with the rules, keeps it, or drops it.
+    async fn settle_secret(
+        &self,
+        app: &App,
+        tx: &mut Tx,
+        stored: &mut StoredApi,
+    ) -> Result<Option<Secret<String>>, Stop> {
+        if !stored.api.rules.is_shared_secret() {
+            stored.secret = None;
+            return Ok(None);
+        }
+        if stored.secret.is_some() && !self.new_secret {
+            return Ok(None);
+        }
+        let (sealed, spelt) = app.new_shared_secret(tx, stored.id).await?;
+        stored.secret = Some(sealed);
+        Ok(Some(spelt))
+    }
+
+    /// The key the API's tokens will be signed with, if there is none of its algorithm yet. Made
+    /// before the transaction begins, stored in it: no API without its key, and no key without the
+    /// API it is there for.
+    async fn missing_key(&self, app: &App, now: Timestamp) -> Result<Option<MadeKey>, Stop> {
+        match self.signing_alg {
+            Some(Some(TokenAlg::Key(alg))) => Ok(key_life::missing(app, alg, now).await?),
+            _ => Ok(None),
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.signing_alg.flatten().map(algorithms::warnings).unwrap_or_default()
+    }
+}
+
+fn parse_scopes(scopes: &[String]) -> Result<Scopes, Refusal> {
+    let hint = "A scope is up to 128 printable ASCII characters without space, quote or backslash.";
+    let malformed = || Refusal::field("scopes", "malformed", hint);
+    if !scopes.iter().all(|scope| is_api_scope(scope) || scope.starts_with("signet:")) {
+        return Err(malformed());
+    }
+    Scopes::parse(&scopes.join(" ")).map_err(|_| malformed())
+}
+
+fn refused(error: ApiError) -> Refusal {
+    match error {
+        ApiError::Identifier => Refusal::field("identifier", "not_an_identifier", error.hint()),
+        ApiError::ReservedScope => Refusal::field("scopes", "reserved", error.hint()),
+    }
+}
+
+fn taken() -> Refusal {
+    Refusal::new(Code::Conflict, "An API with this identifier exists already.")
+}
 
 fn not_found() -> Refusal {
     Refusal::new(Code::NotFound, "There is no such API.")
@@ -37,51 +161,83 @@ pub async fn show(app: App, identifier: String) -> Result<StoredApi, Stop> {
 /// Registers an API. In force here at once, in every other process within seconds.
 ///
 /// # Errors
-/// Refused when the identifier is none or taken, or a scope is malformed.
+/// Refused when the identifier is none or taken, or a choice cannot be.
 pub async fn create(
     app: App,
     identifier: String,
-    scopes: Vec<String>,
+    change: Change,
     origin: Origin,
     now: Timestamp,
-) -> Result<StoredApi, Stop> {
-    let hint = "A scope is up to 128 printable ASCII characters without space, quote or backslash.";
-    let malformed = || Refusal::field("scopes", "malformed", hint);
-    if !scopes.iter().all(|scope| is_api_scope(scope) || scope.starts_with("signet:")) {
-        return Err(malformed().into());
+) -> Result<Changed, Stop> {
+    let api = Api::new(&identifier, Scopes::default()).map_err(refused)?;
+    let api = change.applied_to(api, app.lifetimes.retry_window)?;
+    if let Some(clash) = naming::clash(&api.identifier, app.issuer(), [client::BUILT_IN]) {
+        return Err(Refusal::field("identifier", "reserved", clash.hint()).into());
     }
-    let scopes = Scopes::parse(&scopes.join(" ")).map_err(|_| malformed())?;
-    let api = Api::new(&identifier, scopes).map_err(|error| match error {
-        ApiError::Identifier => Refusal::field("identifier", "not_an_identifier", error.hint()),
-        ApiError::ReservedScope => Refusal::field("scopes", "reserved", error.hint()),
-    })?;
-    if api.identifier == app.issuer() {
-        let hint = "The issuer's own address cannot name an API.";
-        return Err(Refusal::field("identifier", "reserved", hint).into());
+    // Looked for before a key is made, which takes its time. The insertion is what decides.
+    if apis::find(&mut app.db.reader().await?, &api.identifier).await?.is_some() {
+        return Err(taken().into());
     }
+    let key = change.missing_key(&app, now).await?;
     let id = uuid::Builder::from_unix_timestamp_millis(
         u64::try_from(now.millis()).unwrap_or(0),
         &random(&*app.entropy),
     )
     .into_uuid();
+    let mut stored = StoredApi { id, api, secret: None, created_at: now };
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        if !apis::insert(&mut tx, id, &api, now).await? {
-            let hint = "An API with this identifier exists already.";
-            return Err(Refusal::new(Code::Conflict, hint).into());
+        let shared_secret = change.settle_secret(&app, &mut tx, &mut stored).await?;
+        if !apis::insert(&mut tx, &stored).await? {
+            return Err(taken().into());
         }
-        let event = Event::new(EventKind::ApiCreated).detail(&*api.identifier);
+        key_life::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
+        let event = Event::new(EventKind::ApiCreated).detail(&*stored.api.identifier);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
-        Ok(())
+        Ok(shared_secret)
     }
     .await;
-    settle(tx, outcome).await?;
+    let shared_secret = settle_whole(tx, outcome).await?;
     app.reload_if_changed().await?;
-    Ok(StoredApi { id: Uuid::from_bytes(id.into_bytes()), api, created_at: now })
+    Ok(Changed { stored, shared_secret, warnings: change.warnings() })
+}
+
+/// Changes the API with this identifier or this row id. Its tokens look so from the next log-in or
+/// refresh on; those that exist stay as they are until they expire.
+///
+/// # Errors
+/// `not_found`; refused when a choice cannot be.
+pub async fn update(
+    app: App,
+    name: String,
+    change: Change,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Changed, Stop> {
+    let window = app.lifetimes.retry_window;
+    // A change that cannot be makes no key either; what it is applied to is read again below.
+    let seen = show(app.clone(), name.clone()).await?;
+    change.applied_to(seen.api, window)?;
+    let key = change.missing_key(&app, now).await?;
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let mut stored = apis::hold(&mut tx, &name).await?.ok_or_else(not_found)?;
+        stored.api = change.applied_to(stored.api, window)?;
+        let shared_secret = change.settle_secret(&app, &mut tx, &mut stored).await?;
+        apis::update(&mut tx, &stored).await?;
+        key_life::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
+        let event = Event::new(EventKind::ApiUpdated).detail(&*stored.api.identifier);
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok((stored, shared_secret))
+    }
+    .await;
+    let (stored, shared_secret) = settle_whole(tx, outcome).await?;
+    app.reload_if_changed().await?;
+    Ok(Changed { stored, shared_secret, warnings: change.warnings() })
 }
 
 /// Removes the API with this identifier or this row id. Its tokens live until they expire; new ones
-/// are not made.
+/// are not made: its sessions end at their next refresh.
 ///
 /// # Errors
 /// `not_found`.

@@ -1,13 +1,90 @@
-//! Who can read the private keys: replacing the master key everything is sealed under.
+//! Private keys that come from elsewhere, and the master key all of them are sealed under.
 //!
 //! Owns these use cases and their audit events. How sealing works is `crypto::seal`, which values
 //! there are is `app::keys`.
 
-use crate::app::App;
-use crate::base::Timestamp;
+use crate::app::{App, MadeKey};
+use crate::base::{Span, Timestamp};
+use crate::crypto::import::Imported;
+use crate::crypto::jwt::{GeneratedKey, SigningKey};
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::stop::{Code, Refusal, Stop};
-use crate::store::{audit, settle_whole};
+use crate::store::{audit, keys, settle_whole};
+
+/// What an imported key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Tokens another issuer signed with it stay good for so long; nothing new is signed.
+    Verify(Span),
+    /// New tokens are signed with it from now on: its verifiers have it already.
+    Sign,
+}
+
+/// A key that was taken over.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The name it is published under.
+    pub kid: String,
+    /// Its algorithm.
+    pub alg: SigningAlg,
+    /// Where it stands.
+    pub state: KeyState,
+}
+
+/// Takes over a private key from elsewhere, so that tokens signed with it stay good after a move.
+///
+/// # Errors
+/// `conflict` when a key of this name is there already, or it shall sign with an algorithm nobody
+/// uses.
+pub async fn import(
+    app: App,
+    imported: Imported,
+    wanted: Use,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Taken, Stop> {
+    let Imported { alg, kid, pkcs8 } = imported;
+    if wanted == Use::Sign && !app.key_policy().wanted.contains(&alg) {
+        let hint = "Nobody uses this algorithm here: choose it for an API first, or take the key \
+                    over for verifying only.";
+        return Err(Refusal::new(Code::Conflict, hint).into());
+    }
+    let parsed = SigningKey::parse(alg, &pkcs8)?;
+    let key = match kid {
+        Some(kid) => parsed.named(kid),
+        None => parsed,
+    };
+    let (state, longest_ttl) = match wanted {
+        Use::Verify(span) => (KeyState::Retiring, span),
+        Use::Sign => (KeyState::Active, app.longest_access_ttl()),
+    };
+    let taken = Taken { kid: key.kid.clone(), alg, state };
+    let made = MadeKey { generated: GeneratedKey { key, pkcs8 }, state, at: now };
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let mut stored = app.seal_key(&mut tx, &made).await?;
+        stored.facts.longest_ttl = longest_ttl;
+        if wanted == Use::Sign {
+            for key in keys::signing_keys(&mut tx).await? {
+                if key.facts.alg == alg && key.facts.state == KeyState::Active {
+                    let (from, to) = (KeyState::Active, KeyState::Retiring);
+                    keys::advance(&mut tx, &key.facts.kid, from, to, now).await?;
+                }
+            }
+        }
+        if !keys::insert_signing_key(&mut tx, &stored).await? {
+            return Err(Refusal::new(Code::Conflict, "A key of this name is there already.").into());
+        }
+        let event = Event::new(EventKind::KeyImported).detail(&*stored.facts.kid);
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok(())
+    }
+    .await;
+    settle_whole(tx, outcome).await?;
+    app.reload_if_changed().await?;
+    Ok(taken)
+}
 
 /// What rewrapping did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -191,22 +191,37 @@ fn announce(change: &Change) {
     }
 }
 
-/// Makes sure that there is a key to sign with `alg`: makes one if there is none.
+/// A key to sign with `alg`, if there is none yet; to be stored by [`begin`].
 ///
 /// # Errors
 /// Only faults.
-pub async fn ensure(
+pub async fn missing(app: &App, alg: SigningAlg, now: Timestamp) -> Result<Option<MadeKey>, Fault> {
+    let signs = |key: &KeyFacts| key.alg == alg && key.state == KeyState::Active;
+    if facts(app).await?.iter().any(signs) {
+        return Ok(None);
+    }
+    app.make_signing_key(alg, KeyState::Active, now).await.map(Some)
+}
+
+/// Stores the key that was missing, in the transaction of whoever needs it, unless another process
+/// was first.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn begin(
     app: &App,
-    alg: SigningAlg,
+    tx: &mut Tx,
+    made: Option<&MadeKey>,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let signs = |key: &KeyFacts| key.alg == alg && key.state == KeyState::Active;
-    if facts(app).await?.iter().any(signs) {
-        return Ok(());
+    let Some(made) = made else { return Ok(()) };
+    let key = app.seal_key(tx, made).await?;
+    if keys::insert_signing_key(tx, &key).await? {
+        let event = Event::new(EventKind::KeyActivated).detail(&*key.facts.kid);
+        audit::record(tx, &event, origin, now, &*app.entropy).await?;
     }
-    carry_out(app, &Change::Begin(alg), origin, now).await?;
-    app.reload_if_changed().await
+    Ok(())
 }
 
 /// A key that was changed by hand, and what follows.

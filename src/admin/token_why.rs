@@ -7,13 +7,16 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
 use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, dissect};
+use crate::crypto::shared_secret::SharedSecret;
 use crate::domain::audit::EventKind;
 use crate::domain::claims::{TokenType, VerifiedClaims};
 use crate::domain::session::Session;
 use crate::domain::stop::{Fault, Stop};
 use crate::domain::token_check::{
-    self, Facts, Genuine, Holder, Opaque, OpaqueKind, Presented, Raise, Report, Signed, Standing,
+    self, Facts, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented, Raise, Report, Signed,
+    Standing,
 };
+use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
 use crate::store::audit::StoredEvent;
 use crate::store::{Link, audit, keys, sessions, users};
@@ -63,28 +66,26 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     let mut signed = Signed {
         anatomy: dissect(token),
         expected_type: TokenType::AtJwt,
+        either_type: false,
         key: None,
         signature: None,
         accepted: false,
         registered: false,
         standing: None,
     };
-    signed.registered = signed.text("aud").is_some_and(|audience| app.api(audience).is_some());
+    let audience = signed.text("aud").and_then(|audience| app.audience(Some(audience)));
+    signed.registered = audience.is_some();
+    signed.either_type = signed.text("aud").is_some_and(|audience| audience != app.issuer());
+    if let Some(audience) = &audience {
+        signed.expected_type = audience.target.rules().token_type();
+    }
     let Some(kid) = signed.header("kid").map(str::to_owned) else { return Ok(signed) };
     let mut reader = app.db.reader().await?;
-    let stored = keys::signing_keys(&mut reader).await?;
-    let Some(stored) = stored.into_iter().find(|key| key.facts.kid == kid) else {
-        return Ok(signed);
-    };
-    // A key signs with one algorithm. Whether it made a signature of another is no question.
-    if signed.header("alg") == Some(stored.facts.alg.as_str())
-        && let Some(key) = app.parsed_key(&stored)
-    {
-        let key = VerifyingKey::new(key.alg, &key.public)?;
-        signed.signature = Some(key.made(token));
-        signed.accepted = accepts(&key, token, &signed);
+    let secret = audience.as_ref().and_then(|audience| audience.secret.as_ref());
+    match secret.filter(|secret| secret.kid() == kid) {
+        Some(secret) => check_secret(secret, token, &mut signed),
+        None => check_key(app, &mut reader, &kid, token, &mut signed).await?,
     }
-    signed.key = Some(stored.facts);
     // Whose session a stranger names is nothing to look up.
     if signed.signature == Some(true) {
         let session = signed.text("sid").and_then(|id| id.parse().ok());
@@ -96,14 +97,53 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     Ok(signed)
 }
 
-/// Whether our own endpoints' verifier takes the token for its own issuer and audience.
-fn accepts(key: &VerifyingKey, token: &str, signed: &Signed) -> bool {
+/// The token before the signing key it names, published or not. A key signs with one algorithm:
+/// whether it made a signature of another is no question.
+async fn check_key(
+    app: &App,
+    reader: &mut impl Link,
+    kid: &str,
+    token: &str,
+    signed: &mut Signed,
+) -> Result<(), Fault> {
+    let stored = keys::signing_keys(reader).await?;
+    let Some(stored) = stored.into_iter().find(|key| key.facts.kid == kid) else { return Ok(()) };
+    if signed.header("alg") == Some(stored.facts.alg.as_str())
+        && let Some(key) = app.parsed_key(&stored)
+    {
+        let key = VerifyingKey::new(key.alg, &key.public)?;
+        signed.signature = Some(key.made(token));
+        signed.accepted = accepted(token, signed, |header, expected| {
+            key.verify::<VerifiedClaims>(token, header, expected).is_some()
+        });
+    }
+    signed.key = Some(NamedKey::Signing(Box::new(stored.facts)));
+    Ok(())
+}
+
+/// The token before the secret of its API.
+fn check_secret(secret: &SharedSecret, token: &str, signed: &mut Signed) {
+    if signed.header("alg") == Some(TokenAlg::SharedSecret.as_str()) {
+        signed.signature = Some(secret.made(token));
+        signed.accepted =
+            accepted(token, signed, |_, expected| secret.verify(token, expected).is_some());
+    }
+    signed.key = Some(NamedKey::SharedSecret);
+}
+
+/// Whether a verifier takes the token for its own issuer and audience.
+fn accepted(
+    token: &str,
+    signed: &Signed,
+    verifies: impl FnOnce(&UnverifiedHeader, &Expected<'_>) -> bool,
+) -> bool {
     let (Some(issuer), Some(audience)) = (signed.text("iss"), signed.text("aud")) else {
         return false;
     };
-    let Some(header) = UnverifiedHeader::read(token) else { return false };
-    let expected = Expected { issuer, audience, typ: signed.expected_type };
-    key.verify::<VerifiedClaims>(token, &header, &expected).is_some()
+    let (Some(header), Some(typ)) = (UnverifiedHeader::read(token), signed.fitting_type()) else {
+        return false;
+    };
+    verifies(&header, &Expected { issuer, audience, typ })
 }
 
 /// A user that a token names, who was there when it was made.
@@ -124,12 +164,16 @@ async fn standing(
     };
     if let Some((session, user)) = found {
         let raises = raises(reader, &session, &user).await?;
-        return Ok(Standing { session: Some(session), user: Holder::Known(user), raises });
+        return Ok(Standing {
+            session: Some(session),
+            user: Holder::Known(Box::new(user)),
+            raises,
+        });
     }
     let user = match named {
         None => Holder::Unnamed,
         Some(named) => match users::find(reader, named.user).await? {
-            Some(user) => Holder::Known(user),
+            Some(user) => Holder::Known(Box::new(user)),
             None => Holder::Gone(deleted_at(reader, &named).await?),
         },
     };

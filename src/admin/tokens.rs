@@ -1,14 +1,17 @@
-//! Looking at access tokens.
+//! Looking at access tokens: those that exist, and those a log-in would get.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::base::Timestamp;
+use crate::base::id::UserId;
 use crate::domain::session::EndReason;
-use crate::domain::stop::Stop;
+use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::token_check::{self, Presented, Signed, TokenCode};
+use crate::identity::login::{self, Asked};
+use crate::oauth::issue;
 
-use super::token_why;
+use super::{token_why, users};
 
 /// Why an access token is not good. Told to administrators only: whoever calls the API learns no
 /// more than `invalid_token`.
@@ -125,4 +128,26 @@ fn problem(
         }
         _ => Problem::NotOurs,
     }
+}
+
+/// What stands for a value that is new in every token.
+const NEW_EACH_TIME: &str = "(new each time)";
+
+/// Header and claims of the access token that a log-in of `user` asking for `asked` would get at
+/// `now`. Nothing is signed and nothing is written.
+///
+/// # Errors
+/// As the log-in would be refused; `not_found`; `conflict` when the user is disabled.
+pub async fn preview(app: App, user: UserId, asked: Asked, now: Timestamp) -> Result<Value, Stop> {
+    let request = login::request(&app, &asked).await?;
+    let user = users::show(app.clone(), user).await?;
+    if user.disabled_at.is_some() {
+        // To tell this apart from a wrong password is an administrator's right.
+        let hint = "This user is disabled and cannot log in.";
+        return Err(Refusal::new(Code::Conflict, hint).into());
+    }
+    let session = request.session(&app, &user, now)?;
+    let mut draft = issue::draft(&app, &session, || Ok(user.subject()), NEW_EACH_TIME, now)?;
+    draft.claims.sid = NEW_EACH_TIME.to_owned();
+    Ok(json!({ "header": draft.header(&app)?, "claims": draft.claims }))
 }

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
+use crate::domain::attributes::{Attributes, ClaimsPatch};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::login::Login;
 use crate::domain::page::{Page, PageRequest};
@@ -21,8 +22,10 @@ pub struct Create {
     pub password: Option<String>,
     /// The name to show.
     pub name: Option<String>,
-    /// The role.
+    /// What the user may do at Signet itself.
     pub role: Role,
+    /// What the organisation says about the user.
+    pub attributes: Attributes,
 }
 
 /// What is to be changed; `None` leaves a thing as it is.
@@ -30,8 +33,50 @@ pub struct Create {
 pub struct Update {
     /// The name to show, or no name.
     pub name: Option<Option<String>>,
-    /// The role.
+    /// What the user may do at Signet itself.
     pub role: Option<Role>,
+    /// All application roles.
+    pub roles: Option<Vec<String>>,
+    /// All groups.
+    pub groups: Option<Vec<String>>,
+    /// Some custom claims.
+    pub claims: Option<ClaimsPatch>,
+}
+
+impl Update {
+    /// Whether nothing is to be changed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.name.is_none()
+            && self.role.is_none()
+            && self.roles.is_none()
+            && self.groups.is_none()
+            && self.claims.is_none()
+    }
+
+    /// `user` with the change.
+    fn applied_to(self, user: User) -> Result<User, Refusal> {
+        let Attributes { roles, groups, claims } = user.attributes;
+        let attributes = Attributes {
+            roles: self.roles.unwrap_or(roles),
+            groups: self.groups.unwrap_or(groups),
+            claims: match self.claims {
+                None => claims,
+                Some(patch) => patch.applied_to(claims),
+            },
+        };
+        Ok(User {
+            name: self.name.unwrap_or(user.name),
+            role: self.role.unwrap_or(user.role),
+            attributes: check_attributes(attributes)?,
+            ..user
+        })
+    }
+}
+
+/// Applies the rules for attributes.
+fn check_attributes(attributes: Attributes) -> Result<Attributes, Refusal> {
+    attributes.checked().map_err(|error| Refusal::field(error.field(), error.code(), error.hint()))
 }
 
 fn not_found() -> Refusal {
@@ -73,7 +118,7 @@ pub async fn resolve(app: App, login_or_id: String) -> Result<User, Stop> {
 /// Makes a user. The first administrator closes set-up for good.
 ///
 /// # Errors
-/// Refused when the login is none or taken, or the password weak.
+/// Refused when the login is none or taken, the password weak, or an attribute unacceptable.
 pub async fn create(
     app: App,
     create: Create,
@@ -81,6 +126,7 @@ pub async fn create(
     now: Timestamp,
 ) -> Result<User, Stop> {
     check_name(create.name.as_deref())?;
+    let attributes = check_attributes(create.attributes)?;
     let login = parse_login(&create.login)?;
     let hash = match &create.password {
         None => None,
@@ -92,6 +138,7 @@ pub async fn create(
         login: &login,
         name: create.name.as_deref(),
         role: create.role,
+        attributes: &attributes,
         password_hash: hash.as_deref(),
     };
     let mut tx = app.db.begin().await?;
@@ -112,10 +159,12 @@ pub async fn create(
     show(app, id).await
 }
 
-/// Changes name or role. A role that is taken away ends everything the user has.
+/// Changes name, role or attributes. The role admin, taken away, ends everything the user has;
+/// attributes show in the tokens of the next log-in or refresh.
 ///
 /// # Errors
-/// `not_found`; `last_administrator` when nobody could administer afterwards.
+/// `not_found`; refused when a value is unacceptable; `last_administrator` when nobody could
+/// administer afterwards.
 pub async fn update(
     app: App,
     id: UserId,
@@ -127,17 +176,17 @@ pub async fn update(
         check_name(name.as_deref())?;
     }
     change(&app, id, &origin, now, async |tx, user| {
-        let name = update.name.unwrap_or(user.name);
-        let role = update.role.unwrap_or(user.role);
-        if user.role == Role::Admin && role != Role::Admin {
+        let before = user.role;
+        let user = update.applied_to(user)?;
+        if before == Role::Admin && user.role != Role::Admin {
             keep_an_administrator(tx, id).await?;
             users::raise_epoch(tx, id, now).await?;
         }
-        users::update(tx, id, name.as_deref(), role, now).await?;
-        if role == Role::Admin {
+        users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
+        if user.role == Role::Admin {
             setup::close(tx).await?;
         }
-        Ok(Some((EventKind::UserUpdated, role.as_str())))
+        Ok(Some((EventKind::UserUpdated, user.role.as_str())))
     })
     .await?;
     show(app, id).await

@@ -3,6 +3,7 @@
 //! Owns the only place where these are put together (`open`). Holds no rule and serves no request.
 
 mod addresses;
+mod audiences;
 mod connect;
 mod data_dir;
 mod keys;
@@ -12,7 +13,6 @@ mod steady;
 mod turns;
 mod verifiers;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
-use crate::base::{Clock, Entropy, Span, Timestamp};
+use crate::base::{Clock, Entropy, Secret, Span, Timestamp};
 use crate::config::Config;
 use crate::crypto::digest::PseudonymKey;
 use crate::crypto::jwt::SigningKey;
@@ -29,18 +30,21 @@ use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::refresh_token::RefreshKeys;
 use crate::crypto::seal::Seals;
-use crate::domain::api::Api;
 use crate::domain::key_life::Policy;
 use crate::domain::session::Lifetimes;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::steady::Watch;
 use crate::domain::stop::{Fault, Stop};
 use crate::metrics::Metrics;
+use crate::store::apis::SealedSecret;
 use crate::store::keys::StoredKey;
 use crate::store::refresher::Refresher;
-use crate::store::{Db, Tx, apis, meta};
+use crate::store::{Db, Tx, meta};
+
+use audiences::Audiences;
 
 pub use addresses::{AddressLimiter, network};
+pub use audiences::Audience;
 pub use connect::connect;
 pub use keys::MadeKey;
 pub use open::{Created, Opened, Purpose, open};
@@ -90,7 +94,7 @@ pub struct Parts {
     pub lifetimes: Lifetimes,
     keyring: ArcSwap<Keyring>,
     refresh_keys: ArcSwap<RefreshKeys>,
-    apis: ArcSwap<HashMap<String, Api>>,
+    audiences: ArcSwap<Audiences>,
     cache_version: AtomicI64,
     draining: AtomicBool,
     runtime: Handle,
@@ -145,22 +149,52 @@ impl App {
         self.refresh_keys.load()
     }
 
-    /// The registered API with this identifier.
+    /// Whom a token can be for: the registered API with this identifier, without one the issuer.
     #[must_use]
-    pub fn api(&self, identifier: &str) -> Option<Api> {
-        self.apis.load().get(identifier).cloned()
+    pub fn audience(&self, identifier: Option<&str>) -> Option<Arc<Audience>> {
+        self.audiences.load().get(identifier)
+    }
+
+    /// The same, asking the database once more before it says none: perhaps another process has
+    /// registered the API within the last second.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn audience_now(
+        &self,
+        identifier: Option<&str>,
+    ) -> Result<Option<Arc<Audience>>, Fault> {
+        if let Some(known) = self.audience(identifier) {
+            return Ok(Some(known));
+        }
+        self.reload_if_changed().await?;
+        Ok(self.audience(identifier))
+    }
+
+    /// A new secret for the API with this row id: sealed for storage in this transaction, and as it
+    /// is handed over once.
+    ///
+    /// # Errors
+    /// Unavailable when the master key was replaced and this process does not have the new one.
+    pub async fn new_shared_secret(
+        &self,
+        tx: &mut Tx,
+        api: Uuid,
+    ) -> Result<(SealedSecret, Secret<String>), Fault> {
+        let seal = keys::in_force(tx, &self.seal).await?;
+        audiences::new_secret(seal, &*self.entropy, api)
     }
 
     /// What the operator and the registered APIs want of the signing keys.
     #[must_use]
     pub fn key_policy(&self) -> Policy {
-        policy(&self.config, &self.apis.load(), self.longest_max_age)
+        policy(&self.config, &self.audiences.load(), self.longest_max_age)
     }
 
     /// The longest life of any access token that is issued now.
     #[must_use]
     pub fn longest_access_ttl(&self) -> Span {
-        self.lifetimes.access
+        self.audiences.load().longest_access_ttl(self.lifetimes.access)
     }
 
     /// Makes a signing key, off the request's path: RSA takes a tenth of a second.
@@ -197,7 +231,11 @@ impl App {
     /// # Errors
     /// When something opens with neither key; then nothing was changed.
     pub async fn rewrap(&self, tx: &mut Tx) -> Result<bool, Fault> {
-        keys::rewrap(tx, &self.seal).await
+        if !keys::rewrap(tx, &self.seal).await? {
+            return Ok(false);
+        }
+        audiences::rewrap(tx, &self.seal).await?;
+        Ok(true)
     }
 
     /// Whether the server is about to stop: readiness says no, work goes on.
@@ -230,16 +268,16 @@ impl App {
             return Ok(());
         }
         // The version is read first: a change that comes in between is seen the next time.
-        let all = apis::all(&mut reader).await?;
-        let all = by_identifier(all);
-        let policy = policy(&self.config, &all, self.longest_max_age);
+        let audiences = Audiences::load(&mut reader, &self.seal).await?;
+        let policy = policy(&self.config, &audiences, self.longest_max_age);
         let (alg, before) = (self.config.signing_alg, self.keyring.load_full());
         let keyring = keys::keyring(&mut reader, &self.seal, alg, &policy, Some(&before)).await?;
         let before = self.refresh_keys.load_full();
         let refresh_keys = keys::refresh_keys(&mut reader, &self.seal, Some(&before)).await?;
-        self.apis.store(Arc::new(all));
+        // Keys before those who sign with them.
         self.keyring.store(Arc::new(keyring));
         self.refresh_keys.store(Arc::new(refresh_keys));
+        self.audiences.store(Arc::new(audiences));
         self.cache_version.store(version, Ordering::Release);
         Ok(())
     }
@@ -250,11 +288,13 @@ const KEEP_KEYS: Span = Span::from_mins(60);
 /// How long to wait for known verifiers that have not fetched a key which could sign.
 const WAIT_FOR_VERIFIERS: Span = Span::from_days(1);
 
-fn policy(config: &Config, _apis: &HashMap<String, Api>, longest_max_age: Span) -> Policy {
+fn policy(config: &Config, audiences: &Audiences, longest_max_age: Span) -> Policy {
     // ES256 and RS256 are published from the first start: no verifier drops a set because of them.
     let mut wanted = vec![SigningAlg::Es256, SigningAlg::Rs256];
-    if !wanted.contains(&config.signing_alg) {
-        wanted.push(config.signing_alg);
+    for alg in audiences.algorithms().chain([config.signing_alg]) {
+        if !wanted.contains(&alg) {
+            wanted.push(alg);
+        }
     }
     Policy {
         rotate_every: config.key_rotation,
@@ -264,8 +304,4 @@ fn policy(config: &Config, _apis: &HashMap<String, Api>, longest_max_age: Span) 
         longest_max_age,
         wanted,
     }
-}
-
-fn by_identifier(apis: Vec<Api>) -> HashMap<String, Api> {
-    apis.into_iter().map(|api| (api.identifier.clone(), api)).collect()
 }

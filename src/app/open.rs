@@ -23,13 +23,14 @@ use crate::domain::signing_key::SigningAlg;
 use crate::domain::stop::FaultKind;
 use crate::metrics::Metrics;
 use crate::store::refresher::Refresher;
-use crate::store::{Db, apis, meta, migrate};
+use crate::store::{Db, meta, migrate};
 
+use super::audiences::Audiences;
 use super::connect::{connect, connect_or_create, unusable};
 use super::data_dir::{self, LockError};
 use super::keys::{self, FirstKeys, MasterKeyFit};
 use super::open_error::OpenError;
-use super::{AddressLimiter, App, Parts, Turns, VerifierLog, by_identifier, policy};
+use super::{AddressLimiter, App, Parts, Turns, VerifierLog, policy};
 
 /// What an [`App`] is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -325,8 +326,8 @@ async fn assemble(
     )?;
     let mut reader = db.reader().await?;
     let cache_version = meta::cache_version(&mut reader).await?;
-    let apis = by_identifier(apis::all(&mut reader).await?);
-    let policy = policy(&config, &apis, longest_max_age);
+    let audiences = Audiences::load(&mut reader, &seal).await?;
+    let policy = policy(&config, &audiences, longest_max_age);
     let keyring = keys::keyring(&mut reader, &seal, config.signing_alg, &policy, None).await?;
     let refresh_keys = keys::refresh_keys(&mut reader, &seal, None).await?;
     drop(reader);
@@ -349,7 +350,7 @@ async fn assemble(
         lifetimes,
         keyring: ArcSwap::from_pointee(keyring),
         refresh_keys: ArcSwap::from_pointee(refresh_keys),
-        apis: ArcSwap::from_pointee(apis),
+        audiences: ArcSwap::from_pointee(audiences),
         cache_version: AtomicI64::new(cache_version),
         draining: AtomicBool::new(false),
         runtime: Handle::current(),

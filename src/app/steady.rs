@@ -47,6 +47,12 @@ impl App {
         Ok(steady)
     }
 
+    /// Whether it was when it was last asked about.
+    #[must_use]
+    pub fn clock_was_steady(&self) -> bool {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).believes()
+    }
+
     async fn last_tick(&self) -> Result<Option<Timestamp>, Fault> {
         let stored = meta::get(&mut self.db.reader().await?, LAST_TICK).await?;
         let millis = stored.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());

@@ -1,12 +1,15 @@
 //! `signet api`: the APIs tokens can be made for.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::admin::apis;
-use crate::base::Timestamp;
+use crate::admin::apis::{self, Change, Changed};
+use crate::base::{Span, Timestamp};
+use crate::config::{length_of_time, spell};
 use crate::domain::audit::Origin;
 use crate::domain::page::Page;
+use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL, TokenAlg, TokenProfile};
 use crate::http::api::shapes;
 use crate::store::apis::StoredApi;
 
@@ -24,10 +27,23 @@ pub enum Command {
     /// Register an API, so that tokens can be made for it
     #[command(after_help = "Examples:
   signet api create https://api.example.com --scope orders:read --scope orders:write
+  signet api create https://api.example.com --claim roles --access-token-ttl 5m
+  signet api create https://legacy.example.com --signing-alg RS256 --token-profile jwt
+  signet api create urn:internal --signing-alg HS256 -o json | jq -r .shared_secret
 
 The identifier is what clients send as audience and what the API finds as aud in its tokens,
 compared byte for byte. A running server knows the API within seconds.")]
     Create(CreateArgs),
+    /// Change what an API offers and how its tokens look
+    #[command(after_help = "Examples:
+  signet api set https://api.example.com --scope orders:read --scope orders:write
+  signet api set https://api.example.com --token-profile jwt --claim roles --claim department
+  signet api set https://api.example.com --signing-alg default --access-token-ttl default
+  signet api set https://api.example.com --new-secret
+
+Each option given replaces all it says; what is not given stays. In force for the next log-in or
+refresh; tokens that exist stay as they are until they expire.")]
+    Set(SetArgs),
     /// List APIs, oldest first
     #[command(after_help = "Examples:
   signet api list
@@ -41,7 +57,8 @@ compared byte for byte. A running server knows the API within seconds.")]
     #[command(after_help = "Examples:
   signet api delete https://api.example.com --yes
 
-Access tokens that were made for it before go on being valid until they expire.")]
+Access tokens that were made for it before go on being valid until they expire; its sessions end at
+their next refresh.")]
     Delete(DeleteArgs),
 }
 
@@ -58,9 +75,96 @@ pub struct Named {
 pub struct CreateArgs {
     /// The API's identifier: an absolute URI, usually its address
     identifier: String,
+    #[command(flatten)]
+    choices: Choices,
+}
+
+/// `signet api set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    choices: Choices,
+    /// Offer no scope at all
+    #[arg(long, conflicts_with = "scopes")]
+    no_scopes: bool,
+    /// Put no claims about users into its tokens
+    #[arg(long, conflicts_with = "claims")]
+    no_claims: bool,
+    /// Make a new shared secret (HS256); the old one stops at once
+    #[arg(long)]
+    new_secret: bool,
+}
+
+/// What both can say about an API.
+#[derive(Debug, Args)]
+pub struct Choices {
     /// A scope it offers; may be given several times
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
+    /// What its tokens are signed with; default follows SIGNET_SIGNING_ALG
+    #[arg(long, value_name = "ALG", value_parser = alg_parser())]
+    signing_alg: Option<OrDefault<TokenAlg>>,
+    /// rfc9068 sends typ at+jwt; jwt sends typ JWT, for verifiers that refuse at+jwt
+    #[arg(long, value_name = "PROFILE", value_parser = profile_parser())]
+    token_profile: Option<TokenProfile>,
+    /// How long its access tokens live, such as 5m; default follows SIGNET_ACCESS_TOKEN_TTL
+    #[arg(long, value_name = "TIME", value_parser = ttl_parser)]
+    access_token_ttl: Option<OrDefault<Span>>,
+    /// A claim about the user its tokens carry: roles, groups or a custom one; may be repeated
+    #[arg(long = "claim", value_name = "NAME")]
+    claims: Vec<String>,
+}
+
+/// A choice, or the wish to have none.
+#[derive(Debug, Clone, Copy)]
+pub struct OrDefault<T>(Option<T>);
+
+fn alg_parser() -> impl clap::builder::TypedValueParser<Value = OrDefault<TokenAlg>> {
+    let names = TokenAlg::all().map(|alg| alg.as_str()).chain(["default"]);
+    PossibleValuesParser::new(names).try_map(|text| match &*text {
+        "default" => Ok(OrDefault(None)),
+        text => text.parse::<TokenAlg>().map(|alg| OrDefault(Some(alg))),
+    })
+}
+
+fn profile_parser() -> impl clap::builder::TypedValueParser<Value = TokenProfile> {
+    PossibleValuesParser::new(TokenProfile::ALL.iter().map(|profile| profile.as_str()))
+        .try_map(|text| text.parse::<TokenProfile>())
+}
+
+fn ttl_parser(text: &str) -> Result<OrDefault<Span>, String> {
+    if text == "default" {
+        return Ok(OrDefault(None));
+    }
+    length_of_time(text, MIN_ACCESS_TTL..=MAX_ACCESS_TTL).map(|span| OrDefault(Some(span)))
+}
+
+impl Choices {
+    fn change(&self) -> Change {
+        let all = |names: &[String]| (!names.is_empty()).then(|| names.to_vec());
+        Change {
+            scopes: all(&self.scopes),
+            signing_alg: self.signing_alg.map(|chosen| chosen.0),
+            token_profile: self.token_profile,
+            access_token_ttl: self.access_token_ttl.map(|chosen| chosen.0),
+            claims: all(&self.claims),
+            new_secret: false,
+        }
+    }
+}
+
+impl SetArgs {
+    fn change(&self) -> Change {
+        let change = self.choices.change();
+        Change {
+            scopes: if self.no_scopes { Some(Vec::new()) } else { change.scopes },
+            claims: if self.no_claims { Some(Vec::new()) } else { change.claims },
+            new_secret: self.new_secret,
+            ..change
+        }
+    }
 }
 
 /// `signet api delete`.
@@ -74,10 +178,20 @@ pub struct DeleteArgs {
 }
 
 impl Row for StoredApi {
-    const HEAD: &'static [&'static str] = &["identifier", "scopes", "created"];
+    const HEAD: &'static [&'static str] =
+        &["identifier", "scopes", "alg", "profile", "ttl", "claims", "created"];
 
     fn cells(&self, now: Timestamp) -> Vec<String> {
-        vec![self.api.identifier.clone(), self.api.scopes.to_string(), ago(self.created_at, now)]
+        let rules = &self.api.rules;
+        vec![
+            self.api.identifier.clone(),
+            self.api.scopes.to_string(),
+            rules.signing_alg.map_or_else(|| "default".to_owned(), |alg| alg.to_string()),
+            rules.profile.to_string(),
+            rules.access_ttl.map_or_else(|| "default".to_owned(), spell),
+            rules.claims.join(" "),
+            ago(self.created_at, now),
+        ]
     }
 
     fn json(&self) -> Value {
@@ -85,16 +199,37 @@ impl Row for StoredApi {
     }
 }
 
+/// An API with a shared secret that is shown this once.
+struct WithSecret<'a>(&'a Changed);
+
+impl Row for WithSecret<'_> {
+    const HEAD: &'static [&'static str] = &["identifier", "alg", "kid", "shared secret"];
+
+    fn cells(&self, _: Timestamp) -> Vec<String> {
+        let stored = &self.0.stored;
+        vec![
+            stored.api.identifier.clone(),
+            stored.api.rules.signing_alg.map(|alg| alg.to_string()).unwrap_or_default(),
+            stored.secret.as_ref().map(|secret| secret.kid.clone()).unwrap_or_default(),
+            self.0.shared_secret.as_ref().map(|secret| secret.expose().clone()).unwrap_or_default(),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        shapes::changed_api(self.0)
+    }
+}
+
 /// Carries out a command.
 pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     match command {
         Command::Create(args) => with_app(async |app| {
-            let (identifier, scopes) = (args.identifier.clone(), args.scopes.clone());
-            let work = apis::create(app.clone(), identifier, scopes, Origin::cli(), app.now());
-            let stored = app.run(work).await.map_err(about("api", &args.identifier))?;
-            report::say(&format!("Registered API {}\n", stored.api.identifier));
-            Ok(output.one(&stored)?)
+            let (identifier, change) = (args.identifier.clone(), args.choices.change());
+            let work = apis::create(app.clone(), identifier, change, Origin::cli(), app.now());
+            let changed = app.run(work).await.map_err(about("api", &args.identifier))?;
+            done("Registered", &changed, output)
         }),
+        Command::Set(args) => set(args, output),
         Command::List(paging) => with_app(async |app| {
             paging
                 .write(output.list(), async |request| -> Result<Page<StoredApi>, Failure> {
@@ -109,6 +244,34 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
         }),
         Command::Delete(args) => delete(args),
     }
+}
+
+fn set(args: &SetArgs, output: Output) -> Result<(), Failure> {
+    let change = args.change();
+    if change.is_empty() {
+        return Err(Failure::usage(
+            "nothing to change.\n  Say what:  --scope  --signing-alg  --token-profile  \
+             --access-token-ttl  --claim  --no-scopes  --no-claims  --new-secret",
+        ));
+    }
+    let name = &args.named.identifier;
+    with_app(async |app| {
+        let work = apis::update(app.clone(), name.clone(), change, Origin::cli(), app.now());
+        let changed = app.run(work).await.map_err(about("api", name))?;
+        done("Changed", &changed, output)
+    })
+}
+
+fn done(verb: &str, changed: &Changed, output: Output) -> Result<(), Failure> {
+    report::say(&format!("{verb} API {}\n", changed.stored.api.identifier));
+    for warning in &changed.warnings {
+        report::say(&format!("warning: {warning}\n"));
+    }
+    if changed.shared_secret.is_none() {
+        return Ok(output.one(&changed.stored)?);
+    }
+    report::say("Keep the shared secret now: it will not be shown again.\n");
+    Ok(output.one(&WithSecret(changed))?)
 }
 
 fn delete(args: &DeleteArgs) -> Result<(), Failure> {

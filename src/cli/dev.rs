@@ -7,6 +7,7 @@ use crate::base::entropy::random;
 use crate::base::{Clock as _, SystemClock};
 use crate::config::{Config, Database, Registration};
 use crate::crypto::random::SystemEntropy;
+use crate::domain::attributes::Attributes;
 use crate::domain::audit::Origin;
 use crate::domain::stop::Stop;
 use crate::domain::user::Role;
@@ -60,10 +61,12 @@ fn demo(mut config: Config) -> Result<(), Refused> {
             password: Some(password.clone()),
             name: Some("Alice".to_owned()),
             role: Role::Admin,
+            attributes: Attributes::default(),
         };
         users::create(app.clone(), create, Origin::system(), now).await?;
         let scopes = vec!["orders:read".to_owned(), "orders:write".to_owned()];
-        apis::create(app.clone(), API.to_owned(), scopes, Origin::system(), now).await
+        let change = apis::Change { scopes: Some(scopes), ..apis::Change::default() };
+        apis::create(app.clone(), API.to_owned(), change, Origin::system(), now).await
     });
     if let Err(stop) = prepared {
         let why = match stop {

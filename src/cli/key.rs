@@ -1,23 +1,22 @@
 //! `signet key`: the signing keys. Their private halves are never printed.
 
+mod custody;
+mod rotation;
+
 use clap::builder::TypedValueParser as _;
 use clap::{Args, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use serde_json::{Value, json};
 
-use crate::admin::custody::{self, Rewrapped};
-use crate::admin::key_life::{self, Changed};
 use crate::admin::keys::{self, NextStage, PublicKey};
 use crate::base::Timestamp;
-use crate::domain::audit::Origin;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::verifier_habits;
 
 use super::ago::ago;
 use super::exit::Exit;
-use super::failure::{Failure, about};
+use super::failure::Failure;
 use super::output::{self, Output, Row};
+use super::report;
 use super::work::with_app;
-use super::{prompt, report};
 
 /// What to do with signing keys.
 #[derive(Debug, Subcommand)]
@@ -35,14 +34,24 @@ pub enum Command {
 
 Keys rotate by themselves (SIGNET_KEY_ROTATION); this begins it early. Tokens that are out stay good
 either way. With --now verifiers that have not seen the new key refuse its tokens until they have.")]
-    Rotate(RotateArgs),
+    Rotate(rotation::RotateArgs),
     /// Take a key out of the published set
     #[command(after_help = "Examples:
   signet key retire KID                only a key that signs nothing yet
   signet key retire KID --now --yes    a key that somebody stole: its tokens are refused
 
 A key that was replaced goes by itself when the last token it signed has expired.")]
-    Retire(RetireArgs),
+    Retire(rotation::RetireArgs),
+    /// Take over a private key from elsewhere
+    #[command(after_help = "Examples:
+  signet key import old-issuer.pem --kid 2024-01              tokens it signed stay good for a day
+  signet key import old-issuer.pem --kid 2024-01 --for 30d
+  signet key import jwk.json --sign                           sign with it from now on
+  op read op://vault/key | signet key import - --alg PS256
+
+Takes PEM or DER (PKCS#8, PKCS#1, SEC 1) and JWK. Verifiers look a key up by its name: give it the
+kid it had (a JWK brings its own). Tokens of another issuer are good only under the same issuer URL.")]
+    Import(custody::ImportArgs),
     /// Seal everything under a new master key
     #[command(after_help = "Examples:
   SIGNET_MASTER_KEY_OLD_FILE=old.key SIGNET_MASTER_KEY_FILE=new.key signet key rewrap
@@ -58,35 +67,6 @@ run it again. Keep the old key for backups that were made before.")]
 
 For verifiers that cannot fetch /.well-known/jwks.json; they must be told of every new key.")]
     Export(ExportArgs),
-}
-
-/// `signet key rotate`.
-#[derive(Debug, Args)]
-pub struct RotateArgs {
-    /// Only keys of this algorithm
-    #[arg(long, value_parser = alg_parser())]
-    alg: Option<SigningAlg>,
-    /// Sign with the new key at once instead of when verifiers have had time to fetch it
-    #[arg(long)]
-    now: bool,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-}
-
-/// `signet key retire`.
-#[derive(Debug, Args)]
-pub struct RetireArgs {
-    /// The key's name, as `signet key list` shows it
-    // It is base64url and may begin with a hyphen.
-    #[arg(allow_hyphen_values = true)]
-    kid: String,
-    /// Even if tokens it signed are still good: they are refused from now on
-    #[arg(long)]
-    now: bool,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
 }
 
 /// `signet key export`.
@@ -144,23 +124,6 @@ fn next_cell(next: &NextStage, now: Timestamp) -> String {
     format!("{} {}", next.what, ago(next.at, now))
 }
 
-impl Row for Changed {
-    const HEAD: &'static [&'static str] = &["kid", "alg", "state", "signs at"];
-
-    fn cells(&self, _: Timestamp) -> Vec<String> {
-        vec![
-            self.kid.clone(),
-            self.alg.to_string(),
-            self.state.to_string(),
-            self.signs_at.clone().unwrap_or_default(),
-        ]
-    }
-
-    fn json(&self) -> Value {
-        json!(self)
-    }
-}
-
 /// Carries out a command.
 pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     match command {
@@ -172,22 +135,10 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
             report::say(&missing(&all, output.now()));
             Ok(())
         }),
-        Command::Rotate(args) => rotate(args, output),
-        Command::Retire(args) => retire(args),
-        Command::Rewrap => with_app(async |app| {
-            let done = app.run(custody::rewrap(app.clone(), Origin::cli(), app.now())).await;
-            let done = done.map_err(|stop| {
-                Failure::from(stop).and(
-                    "To replace it:  the new one in SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE,\n\
-                     the present one in SIGNET_MASTER_KEY_OLD or SIGNET_MASTER_KEY_OLD_FILE",
-                )
-            })?;
-            report::say(match done {
-                Rewrapped::Done => "Everything is sealed under the new master key\n",
-                Rewrapped::Already => "Everything was sealed under the new master key already\n",
-            });
-            Ok(())
-        }),
+        Command::Rotate(args) => rotation::rotate(args, output),
+        Command::Retire(args) => rotation::retire(args),
+        Command::Import(args) => custody::import(args, output),
+        Command::Rewrap => custody::rewrap(),
         Command::Export(args) => export(args),
     }
 }
@@ -210,63 +161,6 @@ fn missing(all: &[PublicKey], now: Timestamp) -> String {
         }
     }
     text
-}
-
-fn rotate(args: &RotateArgs, output: Output) -> Result<(), Failure> {
-    if args.now {
-        sure(
-            args.yes,
-            "Tokens of the new key, at the defaults of these verifiers:",
-            &verifier_habits::of_a_sudden_key(),
-        )?;
-    }
-    with_app(async |app| {
-        if args.now {
-            prompt::confirm("Sign with a key nobody has seen, at once?", args.yes)?;
-        }
-        let work = key_life::rotate(app.clone(), args.alg, args.now, Origin::cli(), app.now());
-        let changed = app.run(work).await?;
-        for key in &changed {
-            report::say(&match &key.signs_at {
-                Some(at) => format!("Published {} key {}; it signs at {at}\n", key.alg, key.kid),
-                None => format!("{} key {} signs from now on\n", key.alg, key.kid),
-            });
-        }
-        let mut list = output.list();
-        list.rows(&changed)?;
-        Ok(list.end()?)
-    })
-}
-
-fn retire(args: &RetireArgs) -> Result<(), Failure> {
-    if args.now {
-        sure(
-            args.yes,
-            "Its tokens are refused where the keys are fetched again, and until then:",
-            &verifier_habits::of_a_missing_key(),
-        )?;
-    }
-    with_app(async |app| {
-        if args.now {
-            prompt::confirm(&format!("Retire key {} at once?", args.kid), args.yes)?;
-        }
-        let (kid, origin) = (args.kid.clone(), Origin::cli());
-        let work = key_life::retire(app.clone(), kid, args.now, origin, app.now());
-        app.run(work).await.map_err(about("key", &args.kid))?;
-        report::say(&format!("Retired key {}\n", args.kid));
-        Ok(())
-    })
-}
-
-/// Says what will come of it, and refuses where nobody can be asked and nobody said yes.
-fn sure(yes: bool, what: &str, lines: &[String]) -> Result<(), Failure> {
-    let asked = prompt::needs_terminal_or_yes(yes);
-    let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
-    match asked {
-        Ok(()) => report::say(&format!("{what}\n{lines}")),
-        Err(failure) => return Err(failure.and(&format!("{what}\n{lines}"))),
-    }
-    Ok(())
 }
 
 fn export(args: &ExportArgs) -> Result<(), Failure> {

@@ -6,6 +6,7 @@
 mod admin;
 mod ago;
 mod api;
+mod attributes;
 mod config;
 mod dev;
 mod exit;

@@ -13,6 +13,7 @@ use crate::app::{self, App, OpenError, Opened, Purpose};
 use crate::base::{Clock as _, SystemClock};
 use crate::config::{Config, Mistakes};
 use crate::crypto::random::SystemEntropy;
+use crate::domain::attributes::Attributes;
 use crate::domain::audit::Origin;
 use crate::domain::stop::{FaultKind, Stop};
 use crate::domain::user::Role;
@@ -175,6 +176,7 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
             password: Some(bootstrap.password.expose().clone()),
             name: None,
             role: Role::Admin,
+            attributes: Attributes::default(),
         };
         users::create(app.clone(), create, Origin::system(), now).await.map_err(failed)?;
         return Ok(None);

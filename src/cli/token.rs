@@ -1,7 +1,7 @@
-//! `signet token`: what is in a token, and is it good?
+//! `signet token`: what is in a token, is it good, and what would be in one?
 //!
-//! `inspect` only decodes and needs no database; `verify` asks the use case, and so does `why`,
-//! which has a file of its own. None uses a token up, and none prints one.
+//! `inspect` only decodes and needs no database; `verify` and `preview` ask the use case, and so does
+//! `why`, which has a file of its own. None of them uses a token up, makes one, or prints one.
 
 use std::io::{self, Read as _};
 
@@ -12,13 +12,15 @@ use serde_json::{Value, json};
 
 use crate::admin::tokens::{self, Problem};
 use crate::base::Timestamp;
+use crate::identity::login::Asked;
 
 use super::ago::ago;
 use super::exit::Exit;
-use super::failure::Failure;
+use super::failure::{Failure, about};
 use super::output::{Format, Output};
 use super::report;
 use super::token_why::{self, WhyArgs};
+use super::user;
 use super::work::with_app;
 
 /// The most of standard input that is read.
@@ -53,6 +55,13 @@ Prints every check with ok, FAILED or - (cannot be said because of an earlier on
 token is good, else 7. With --at it is judged as of that time, as far as is still known.
 Every code is explained in docs/token-codes.")]
     Why(WhyArgs),
+    /// Show the access token a log-in would get now: header and claims, unsigned
+    #[command(after_help = "Examples:
+  signet token preview ada --audience https://api.example.com --scope 'orders:read'
+  signet token preview ada --audience https://api.example.com | jq .claims.roles
+
+Made exactly as at a log-in and refused exactly as one; nothing is signed, nothing is written.")]
+    Preview(PreviewArgs),
 }
 
 /// A token.
@@ -73,11 +82,26 @@ pub struct VerifyArgs {
     audience: Option<String>,
 }
 
+/// `signet token preview`.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// The user's login, or its id
+    #[arg(value_name = "LOGIN|ID")]
+    user: String,
+    /// The API the token would be for; without it, Signet itself
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Option<String>,
+    /// The scopes the log-in would ask for, separated by spaces
+    #[arg(long, value_name = "SCOPES")]
+    scope: Option<String>,
+}
+
 /// Carries out a command.
 pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     match command {
         Command::Inspect(args) => inspect(&args.read()?, output),
         Command::Why(args) => token_why::run(args, output),
+        Command::Preview(args) => preview(args, output),
         Command::Verify(args) => {
             let token = args.token.read()?;
             with_app(async |app| {
@@ -89,6 +113,17 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
             })
         }
     }
+}
+
+fn preview(args: &PreviewArgs, output: Output) -> Result<(), Failure> {
+    let asked =
+        Asked { audience: args.audience.clone(), scope: args.scope.clone(), client_id: None };
+    with_app(async |app| {
+        let user = user::find(&app, &args.user).await?;
+        let work = tokens::preview(app.clone(), user.id, asked, app.now());
+        let preview = app.run(work).await.map_err(about("user", &args.user))?;
+        Ok(output.object(&preview)?)
+    })
 }
 
 impl TokenArgs {

@@ -1,17 +1,19 @@
 //! `signet user`: users.
 
-use clap::{Args, Subcommand, builder::PossibleValuesParser, builder::TypedValueParser as _};
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::admin::users::{self, Create, Update};
 use crate::app::App;
 use crate::base::Timestamp;
+use crate::domain::attributes::Attributes;
 use crate::domain::audit::Origin;
 use crate::domain::page::Page;
 use crate::domain::user::{Role, User};
 use crate::http::api::shapes;
 
 use super::ago::ago;
+use super::attributes::{Given, Removed};
 use super::failure::{Failure, about};
 use super::output::{Output, Row};
 use super::paging::Paging;
@@ -26,6 +28,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   signet user create ada@example.com
   signet user create ada --role admin --name 'Ada Lovelace'
+  signet user create bob --role support --group emea --claim department=string:sales
   signet user create ada --password-file - < secret.txt
   signet user create batch-import --no-password -o json | jq -r .id
 
@@ -42,13 +45,16 @@ The first administrator, however it is made, closes set-up for good.")]
   signet user show ada@example.com
   signet user show 0190f5a2-7c1e-7b7c-9d0e-2f6a8c1b3d4e -o json")]
     Show(Named),
-    /// Change a user's name or role
+    /// Change a user's name, roles, groups or claims
     #[command(after_help = "Examples:
   signet user update ada --name 'Ada King'
-  signet user update ada --role admin
-  signet user update ada --role user --no-name
+  signet user update ada --role admin --role support
+  signet user update ada --group emea --group sales --claim floor=integer:3
+  signet user update ada --role user --no-name --no-groups --no-claim floor
 
-Taking the role admin away ends everything the user has.")]
+--role replaces all roles, --group all groups. Without admin among the roles an administrator becomes
+an ordinary user, which ends everything the user has. Other changes show in the tokens of the next
+log-in or refresh, for the APIs that ask for them.")]
     Update(UpdateArgs),
     /// Disable a user; its sessions end at once
     #[command(after_help = "Examples:
@@ -85,9 +91,8 @@ pub struct Named {
 pub struct CreateArgs {
     /// What the user types to log in: a name or an e-mail address
     login: String,
-    /// What the user may do at Signet itself
-    #[arg(long, default_value = "user", value_parser = role_parser())]
-    role: Role,
+    #[command(flatten)]
+    given: Given,
     /// The name to show
     #[arg(long)]
     name: Option<String>,
@@ -109,9 +114,10 @@ pub struct UpdateArgs {
     /// Remove the name
     #[arg(long)]
     no_name: bool,
-    /// What the user may do at Signet itself
-    #[arg(long, value_parser = role_parser())]
-    role: Option<Role>,
+    #[command(flatten)]
+    given: Given,
+    #[command(flatten)]
+    removed: Removed,
 }
 
 /// `signet user delete`.
@@ -133,11 +139,6 @@ pub struct SetPasswordArgs {
     password: PasswordArgs,
 }
 
-fn role_parser() -> impl clap::builder::TypedValueParser<Value = Role> {
-    PossibleValuesParser::new(Role::ALL.iter().map(|role| role.as_str()))
-        .try_map(|text| text.parse::<Role>())
-}
-
 impl Row for User {
     const HEAD: &'static [&'static str] = &["login", "role", "status", "name", "created", "id"];
 
@@ -148,7 +149,7 @@ impl Row for User {
         };
         vec![
             self.login.clone(),
-            self.role.to_string(),
+            [&[self.role.to_string()], &*self.attributes.roles].concat().join(","),
             status,
             self.name.clone().unwrap_or_default(),
             ago(self.created_at, now),
@@ -204,6 +205,9 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
 }
 
 fn create(args: &CreateArgs, output: Output) -> Result<(), Failure> {
+    let (role, roles) = args.given.roles()?.unwrap_or((Role::User, Vec::new()));
+    let (groups, claims) = (args.given.groups().to_vec(), args.given.claims());
+    let attributes = Attributes { roles, groups, claims };
     let source = if args.no_password { None } else { Some(args.password.source()?) };
     with_app(async |app| {
         let read = |source: PasswordSource| source.read(&args.login);
@@ -211,7 +215,8 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), Failure> {
             login: args.login.clone(),
             password: source.map(read).transpose()?,
             name: args.name.clone(),
-            role: args.role,
+            role,
+            attributes,
         };
         let work = users::create(app.clone(), create, Origin::cli(), app.now());
         let user = app.run(work).await.map_err(about("user", &args.login))?;
@@ -221,16 +226,27 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), Failure> {
 
 fn update(args: &UpdateArgs, output: Output) -> Result<(), Failure> {
     let name = if args.no_name { Some(None) } else { args.name.clone().map(Some) };
-    if name.is_none() && args.role.is_none() {
+    let (role, roles) = args.given.roles()?.unzip();
+    let update = Update {
+        name,
+        role,
+        roles: args.removed.roles(roles),
+        groups: args.removed.groups(args.given.groups()),
+        claims: args.removed.claims(args.given.claims()),
+    };
+    if update.is_empty() {
         return Err(Failure::usage(
-            "nothing to change.\n  Say what:  --name NAME   --no-name   --role user|admin",
+            "nothing to change.\n  Say what:  --name  --role  --group  --claim  --no-name  \
+             --no-roles  --no-groups  --no-claim",
         ));
     }
     with_app(async |app| {
-        let user = args.named.find(&app).await?;
-        let update = Update { name, role: args.role };
-        let work = users::update(app.clone(), user.id, update, Origin::cli(), app.now());
-        let user = app.run(work).await.map_err(about("user", &user.login))?;
+        let before = args.named.find(&app).await?;
+        let work = users::update(app.clone(), before.id, update, Origin::cli(), app.now());
+        let user = app.run(work).await.map_err(about("user", &before.login))?;
+        if before.role == Role::Admin && user.role != Role::Admin {
+            report::say("No longer an administrator: all sessions were ended.\n");
+        }
         done("Updated", &user, output)
     })
 }

@@ -32,6 +32,7 @@ use crate::domain::signing_key::SigningAlg;
 pub use example::example;
 pub use machine::Machine;
 pub use mistakes::{Mistake, Mistakes};
+pub use parse::{length_of_time, spell};
 pub use settings::{Fallback, SETTINGS, Setting};
 pub use source::{Origin, Source};
 pub use values::{

@@ -56,8 +56,17 @@ pub(super) fn span_or_off(
     move |text| if text == "off" { Ok(None) } else { span(text).map(Some) }
 }
 
+/// The same for the command line, with what is wrong and what to type in one sentence.
+///
+/// # Errors
+/// When it is none, or out of range.
+pub fn length_of_time(text: &str, range: RangeInclusive<Span>) -> Result<Span, String> {
+    span(range)(text).map_err(|wrong| format!("{}. {}", wrong.because, wrong.advice))
+}
+
 /// `span` in the longest unit that divides it, as one would type it.
-pub(super) fn spell(span: Span) -> String {
+#[must_use]
+pub fn spell(span: Span) -> String {
     let millis = span.millis();
     if millis == 0 {
         return "0s".to_owned();

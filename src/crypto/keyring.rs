@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::Timestamp;
-use crate::domain::claims::{AccessClaims, TokenType, VerifiedClaims};
+use crate::domain::claims::{TokenType, VerifiedClaims};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::stop::Fault;
 
@@ -97,15 +97,10 @@ impl Keyring {
         Ok(Self { signers, verifiers, keys: parsed, default_alg, jwks, next_change })
     }
 
-    /// Signs an access token with the default algorithm.
-    ///
-    /// # Errors
-    /// Only when the crypto library fails.
-    pub fn sign_access(&self, claims: &AccessClaims<'_>) -> Result<String, Fault> {
-        self.signers
-            .get(&self.default_alg)
-            .ok_or_else(|| Fault::internal("no active signing key"))?
-            .sign(TokenType::AtJwt, claims)
+    /// What signs with `alg` now; none where no key of it is active.
+    #[must_use]
+    pub fn signer(&self, alg: SigningAlg) -> Option<&Signer> {
+        self.signers.get(&alg)
     }
 
     /// Checks an access token of ours for `audience` at `now`, without leeway: the clock that
@@ -120,15 +115,21 @@ impl Keyring {
         audience: &str,
         now: Timestamp,
     ) -> Result<VerifiedClaims, (TokenProblem, Option<VerifiedClaims>)> {
-        let invalid = || (TokenProblem::Invalid, None);
-        let header = UnverifiedHeader::read(token).ok_or_else(invalid)?;
-        let key = self.verifiers.get(&header.kid).ok_or_else(invalid)?;
+        // Never `JWT`: the issuer's own tokens are of one kind, and no other may pass for one.
         let expected = Expected { issuer, audience, typ: TokenType::AtJwt };
-        let claims: VerifiedClaims = key.verify(token, &header, &expected).ok_or_else(invalid)?;
+        let claims = self.verify(token, &expected).ok_or((TokenProblem::Invalid, None))?;
         if claims.exp <= now.secs() {
             return Err((TokenProblem::Expired, Some(claims)));
         }
         Ok(claims)
+    }
+
+    /// The claims of a token that one of these keys signed, if it is what is expected. Does not look
+    /// at time.
+    #[must_use]
+    pub fn verify(&self, token: &str, expected: &Expected<'_>) -> Option<VerifiedClaims> {
+        let header = UnverifiedHeader::read(token)?;
+        self.verifiers.get(&header.kid)?.verify(token, &header, expected)
     }
 
     /// Signs and verifies once, for readiness.
@@ -142,6 +143,12 @@ impl Keyring {
         signer
             .sign(TokenType::AtJwt, &claims)
             .is_ok_and(|token| self.verify_access(&token, issuer, issuer, now).is_ok())
+    }
+
+    /// The algorithms there is a key to sign with, in the order of their declaration.
+    #[must_use]
+    pub fn algorithms(&self) -> Vec<SigningAlg> {
+        SigningAlg::ALL.iter().copied().filter(|alg| self.signers.contains_key(alg)).collect()
     }
 
     /// The parsed key named `kid`: who builds the next snapshot need not parse it again.

@@ -3,6 +3,7 @@
 //! Owns every use of the crypto libraries. Makes no decision: whether a token may be issued or a
 //! password is good enough is the domain's business.
 
+mod compact;
 pub mod digest;
 pub mod import;
 pub mod jwk;
@@ -12,6 +13,7 @@ pub mod password;
 pub mod random;
 pub mod refresh_token;
 pub mod seal;
+pub mod shared_secret;
 pub mod spki;
 #[cfg(test)]
 mod vectors;

@@ -2,7 +2,8 @@
 //!
 //! Owns what an API identifier is and what an API offers. Does not know how either is stored.
 
-use super::scope::{self, Scopes};
+use super::scope::{self, ADMIN, Scopes};
+use super::token_rules::TokenRules;
 
 /// The longest API identifier, in bytes.
 const MAX_IDENTIFIER: usize = 256;
@@ -14,6 +15,8 @@ pub struct Api {
     pub identifier: String,
     /// The scopes it offers.
     pub scopes: Scopes,
+    /// How its tokens look.
+    pub rules: TokenRules,
 }
 
 /// Why an API cannot be registered like that.
@@ -40,7 +43,7 @@ impl ApiError {
 }
 
 impl Api {
-    /// An API with this identifier and these scopes.
+    /// An API with this identifier and these scopes, whose tokens look like the server's own.
     ///
     /// # Errors
     /// When the identifier is not an absolute URI without fragment (RFC 8707 §2), or a scope is
@@ -55,10 +58,20 @@ impl Api {
         {
             return Err(ApiError::Identifier);
         }
+        let rules = TokenRules::DEFAULT;
+        Self { identifier: identifier.to_owned(), scopes: Scopes::default(), rules }
+            .offering(scopes)
+    }
+
+    /// The same API with other scopes.
+    ///
+    /// # Errors
+    /// When a scope is reserved for the issuer.
+    pub fn offering(self, scopes: Scopes) -> Result<Self, ApiError> {
         if scopes.iter().any(|scope| scope.starts_with("signet:")) {
             return Err(ApiError::ReservedScope);
         }
-        Ok(Self { identifier: identifier.to_owned(), scopes })
+        Ok(Self { scopes, ..self })
     }
 }
 
@@ -78,6 +91,25 @@ impl Target {
         match self {
             Self::Issuer => None,
             Self::Api(api) => Some(&api.identifier),
+        }
+    }
+
+    /// Whether it has this scope.
+    #[must_use]
+    pub fn offers(&self, scope: &str) -> bool {
+        match self {
+            Self::Issuer => scope == ADMIN,
+            Self::Api(api) => api.scopes.contains(scope),
+        }
+    }
+
+    /// How tokens for it look.
+    #[must_use]
+    pub const fn rules(&self) -> &TokenRules {
+        static ISSUERS: TokenRules = TokenRules::DEFAULT;
+        match self {
+            Self::Issuer => &ISSUERS,
+            Self::Api(api) => &api.rules,
         }
     }
 }

@@ -43,6 +43,8 @@ text_enum! {
         SetupCompleted = "setup.completed",
         /// An API was registered.
         ApiCreated = "api.created",
+        /// Something about an API changed.
+        ApiUpdated = "api.updated",
         /// An API was deleted.
         ApiDeleted = "api.deleted",
         /// A signing key was made and published; it signs nothing yet.

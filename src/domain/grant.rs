@@ -24,10 +24,16 @@ impl GrantedScopes {
 /// Whether every scope asked for exists at `target`; what can be said before anyone authenticates.
 #[must_use]
 pub fn offered(target: &Target, asked: &Scopes) -> bool {
-    asked.iter().all(|scope| match target {
-        Target::Issuer => scope == ADMIN,
-        Target::Api(api) => api.scopes.contains(scope),
-    })
+    asked.iter().all(|scope| target.offers(scope))
+}
+
+/// What is left of scopes that were granted at log-in, now that `target` may offer others.
+///
+/// Never more than was granted (RFC 6749 §6), and nothing the API has withdrawn since. A scope that
+/// is offered again comes back with the next refresh: the grant itself was not taken away.
+#[must_use]
+pub fn remaining(target: &Target, granted: &Scopes) -> Scopes {
+    granted.only(|scope| target.offers(scope))
 }
 
 /// Grants all that was asked for, or nothing.
@@ -59,5 +65,14 @@ mod tests {
         assert!(grant(&api, scopes("orders:read"), Role::User).is_some());
         assert!(grant(&api, scopes("orders:write"), Role::Admin).is_none());
         assert!(grant(&Target::Issuer, scopes("orders:read"), Role::Admin).is_none());
+    }
+
+    #[test]
+    fn what_is_withdrawn_goes_and_nothing_is_added() {
+        let api = Target::Api(Api::new("https://api.example.com", scopes("c b")).unwrap());
+        assert_eq!(remaining(&api, &scopes("a b")), scopes("b"));
+        assert_eq!(remaining(&api, &scopes("")), scopes(""));
+        assert_eq!(remaining(&api, &scopes("b c")), scopes("b c"));
+        assert_eq!(remaining(&Target::Issuer, &scopes(ADMIN)), scopes(ADMIN));
     }
 }

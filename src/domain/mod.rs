@@ -4,6 +4,7 @@
 //! Must not do I/O, read a clock or a random source, or know how anything is stored or sent.
 
 pub mod api;
+pub mod attributes;
 pub mod audit;
 pub mod claims;
 pub mod client;
@@ -12,14 +13,18 @@ pub mod grant;
 pub mod key_life;
 pub mod limit;
 pub mod login;
+pub mod naming;
 pub mod page;
 pub mod password;
 pub mod refresh;
+pub mod role;
 pub mod scope;
 pub mod session;
 pub mod signing_key;
 pub mod steady;
 pub mod stop;
 pub mod token_check;
+pub mod token_rules;
+pub mod token_type;
 pub mod user;
-pub mod verifier_habits;
+pub mod verifiers;

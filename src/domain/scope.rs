@@ -48,6 +48,12 @@ impl Scopes {
         self.0.iter().any(|known| known == scope)
     }
 
+    /// Those for which `keep` holds, in the same order.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())
+    }
+
     /// The scopes in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)

@@ -24,6 +24,8 @@ text_enum! {
         ReuseDetected = "reuse_detected",
         /// A token from the future was presented: the database is older than the token.
         RollbackDetected = "rollback_detected",
+        /// The API it was for has been deleted.
+        ApiDeleted = "api_deleted",
     }
 }
 
@@ -113,10 +115,11 @@ impl Session {
         Ok(())
     }
 
-    /// When an access token made at `now` expires: never later than the session itself.
+    /// When an access token made at `now` to live for `life` expires: never later than the session
+    /// itself.
     #[must_use]
-    pub fn access_expiry(&self, now: Timestamp, lifetimes: &Lifetimes) -> Timestamp {
-        (now + lifetimes.access).min(self.expires_at)
+    pub fn access_expiry(&self, now: Timestamp, life: Span) -> Timestamp {
+        (now + life).min(self.expires_at)
     }
 
     /// The new idle expiry of a session that was just used.

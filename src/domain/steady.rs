@@ -42,6 +42,12 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// Whether the last reading was believed; so is a clock that has not been read yet.
+    #[must_use]
+    pub const fn believes(&self) -> bool {
+        self.jumped.is_none()
+    }
+
     /// Judges a reading. `written` is the last time a process on this database wrote down; it is
     /// asked for at the first reading only. A server that was off for more than an hour cannot be
     /// told from a clock that is wrong, and waits too.

@@ -4,17 +4,10 @@
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
-use crate::text_enum;
 
-text_enum! {
-    /// What a user may do at Signet itself.
-    pub enum Role {
-        /// Log in and manage oneself.
-        User = "user",
-        /// Also ask for the scope `signet:admin`.
-        Admin = "admin",
-    }
-}
+use super::attributes::{Attributes, Subject};
+
+pub use super::role::Role;
 
 /// The longest display name, in characters.
 pub const MAX_NAME: usize = 128;
@@ -28,8 +21,10 @@ pub struct User {
     pub login: String,
     /// The name to show, if the user gave one.
     pub name: Option<String>,
-    /// The user's role.
+    /// What the user may do at Signet itself.
     pub role: Role,
+    /// What the organisation says about the user, for the tokens of APIs that ask.
+    pub attributes: Attributes,
     /// Since when the user is disabled, if so.
     pub disabled_at: Option<Timestamp>,
     /// When the user was made.
@@ -44,6 +39,14 @@ impl std::fmt::Debug for User {
     // Without login and name: either may be personal, and debug output ends up in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("User").field("id", &self.id).field("role", &self.role).finish()
+    }
+}
+
+impl User {
+    /// What tokens may say about the user.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject { role: self.role, attributes: self.attributes.clone() }
     }
 }
 

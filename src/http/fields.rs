@@ -5,6 +5,7 @@
 //! answers with a stable code for each.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
@@ -82,6 +83,53 @@ impl JsonFields {
         match items.into_iter().map(text).collect() {
             Some(texts) => texts,
             None => self.note(field, "wrong_type", WRONG_TYPE),
+        }
+    }
+
+    /// A list of strings, told apart from absence; null is the empty list (RFC 7396).
+    pub fn patch_strings(&mut self, field: &'static str) -> Option<Vec<String>> {
+        self.has(field).then(|| self.strings(field))
+    }
+
+    /// One of a few words or null, told apart from absence. `hint` says which words there are.
+    pub fn patch_word<T: FromStr>(
+        &mut self,
+        field: &'static str,
+        hint: &'static str,
+    ) -> Option<Option<T>> {
+        let Some(text) = self.patch_string(field)? else { return Some(None) };
+        match text.parse() {
+            Ok(word) => Some(Some(word)),
+            Err(_) => self.note(field, "unknown", hint),
+        }
+    }
+
+    /// A whole number or null, told apart from absence.
+    pub fn patch_integer(&mut self, field: &'static str) -> Option<Option<i64>> {
+        match self.map.remove(field)? {
+            Value::Null => Some(None),
+            value => match value.as_i64() {
+                Some(number) => Some(Some(number)),
+                None => self.note(field, "wrong_type", WRONG_TYPE),
+            },
+        }
+    }
+
+    /// An object or null, told apart from absence.
+    pub fn patch_object(&mut self, field: &'static str) -> Option<Option<Map<String, Value>>> {
+        match self.map.remove(field)? {
+            Value::Null => Some(None),
+            Value::Object(object) => Some(Some(object)),
+            _ => self.note(field, "wrong_type", WRONG_TYPE),
+        }
+    }
+
+    /// Yes or no; no when absent or null.
+    pub fn flag(&mut self, field: &'static str) -> bool {
+        match self.map.remove(field) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(set)) => set,
+            Some(_) => self.note(field, "wrong_type", WRONG_TYPE),
         }
     }
 

@@ -46,6 +46,11 @@ pub fn metrics_text(app: &App) -> String {
     let depth = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     app.metrics.render(&[
         ("argon2_queue_depth", "Password hashes waiting", depth(app.hasher.queue_depth())),
+        (
+            "clock_believed",
+            "Whether keys rotate: 0 after a jump",
+            i64::from(app.clock_was_steady()),
+        ),
         ("refresh_queue_depth", "Refreshes waiting", depth(app.refresher.queue_depth())),
     ])
 }

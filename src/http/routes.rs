@@ -82,8 +82,13 @@ routes! {
     "/v1/admin/users/{id}/disable" { POST Admin api::admin_users::disable }
     "/v1/admin/users/{id}/enable" { POST Admin api::admin_users::enable }
     "/v1/admin/users/{id}/password" { POST Admin api::admin_users::set_password }
+    "/v1/admin/users/{id}/token-preview" { GET Admin api::admin_users::token_preview }
     "/v1/admin/apis" { GET Admin api::admin_apis::list, POST Admin api::admin_apis::create }
-    "/v1/admin/apis/{id}" { GET Admin api::admin_apis::show, DELETE Admin api::admin_apis::delete }
+    "/v1/admin/apis/{id}" {
+        GET Admin api::admin_apis::show,
+        PATCH Admin api::admin_apis::update,
+        DELETE Admin api::admin_apis::delete,
+    }
     "/v1/admin/keys" { GET Admin api::admin_keys::list }
     "/v1/admin/keys/rotate" { POST Admin api::admin_keys::rotate }
     "/v1/admin/keys/{kid}/retire" { POST Admin api::admin_keys::retire }

@@ -1,9 +1,12 @@
 //! Logging in with login and password.
 
-use crate::app::App;
+use std::sync::Arc;
+
+use crate::app::{App, Audience};
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::domain::api::Target;
+use crate::domain::attributes::Subject;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client;
 use crate::domain::device::Device;
@@ -28,9 +31,16 @@ pub struct Attempt {
     pub login: String,
     /// The password.
     pub password: Password,
-    /// The API the token shall be for.
+    /// The tokens wanted.
+    pub asked: Asked,
+}
+
+/// What tokens somebody asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// The API they shall be for.
     pub audience: Option<String>,
-    /// The scopes asked for.
+    /// The scopes.
     pub scope: Option<String>,
     /// The client.
     pub client_id: Option<String>,
@@ -43,9 +53,11 @@ pub fn invalid_credentials() -> Refusal {
 }
 
 /// What was asked for, checked as far as it can be before anybody has authenticated.
-struct Request {
+///
+/// Only [`request`] makes one, for log-ins and for previews of them.
+pub struct Request {
     client_id: &'static str,
-    target: Target,
+    audience: Arc<Audience>,
     scopes: Scopes,
 }
 
@@ -60,11 +72,7 @@ pub async fn login(
     device: Device,
     now: Timestamp,
 ) -> Result<Tokens, Stop> {
-    if attempt.audience.as_deref().is_some_and(|audience| app.api(audience).is_none()) {
-        // Perhaps it was registered by another process within the last second.
-        app.reload_if_changed().await?;
-    }
-    let request = check_request(&app, &attempt)?;
+    let request = request(&app, &attempt.asked).await?;
     let login = Login::parse(&attempt.login).ok();
     // What is no login at all goes the same way as one that nobody has.
     let key = login.as_ref().map_or(attempt.login.as_str(), Login::key).to_owned();
@@ -104,10 +112,10 @@ pub async fn login(
         }
         _ => refuse(&app, &mut tx, &key, &origin, now).await,
     };
-    let session = settle(tx, outcome).await?;
+    let (session, subject) = settle(tx, outcome).await?;
     counted.forgive_address(&app);
     Metrics::count(&app.metrics.logins, "ok");
-    issue::tokens(&app, &session, now)
+    issue::tokens(&app, &session, || Ok(subject), now)
 }
 
 /// What [`decide`] wants to know about a stored credential.
@@ -118,22 +126,34 @@ pub(super) fn account(found: &Credential) -> Account {
     }
 }
 
-fn check_request(app: &App, attempt: &Attempt) -> Result<Request, Refusal> {
-    let client_id = client::resolve(attempt.client_id.as_deref()).ok_or_else(|| {
+/// Checks what is asked for.
+///
+/// # Errors
+/// `invalid_client`, `invalid_target`, `invalid_scope`; faults when it has to be looked up.
+pub async fn request(app: &App, asked: &Asked) -> Result<Request, Stop> {
+    let client_id = client::resolve(asked.client_id.as_deref()).ok_or_else(|| {
         Refusal::new(Code::InvalidClient, "There is no client of this client_id.")
     })?;
-    let target = match attempt.audience.as_deref() {
-        None => Target::Issuer,
-        Some(audience) => Target::Api(app.api(audience).ok_or_else(|| {
-            Refusal::new(Code::InvalidTarget, "The audience is not a registered API.")
-        })?),
-    };
-    let scopes = Scopes::parse(attempt.scope.as_deref().unwrap_or_default())
+    let audience =
+        app.audience_now(asked.audience.as_deref()).await?.ok_or_else(issue::invalid_target)?;
+    let scopes = Scopes::parse(asked.scope.as_deref().unwrap_or_default())
         .map_err(|_| Refusal::new(Code::InvalidScope, "The scope is not a list of scopes."))?;
-    if !grant::offered(&target, &scopes) {
-        return Err(invalid_scope());
+    if !grant::offered(&audience.target, &scopes) {
+        return Err(invalid_scope().into());
     }
-    Ok(Request { client_id, target, scopes })
+    Ok(Request { client_id, audience, scopes })
+}
+
+impl Request {
+    /// The session `user` gets for it, bound to the epoch that was read with the password hash.
+    ///
+    /// # Errors
+    /// `invalid_scope` when the user may not have a scope.
+    pub fn session(self, app: &App, user: &User, now: Timestamp) -> Result<Session, Refusal> {
+        let target = &self.audience.target;
+        let granted = grant::grant(target, self.scopes, user.role).ok_or_else(invalid_scope)?;
+        Ok(new_session(app, user, self.client_id, target, &granted, now))
+    }
 }
 
 fn invalid_scope() -> Refusal {
@@ -153,19 +173,17 @@ async fn accept(
     accepted: Accepted<'_>,
     origin: &Origin,
     now: Timestamp,
-) -> Result<Session, Stop> {
+) -> Result<(Session, Subject), Stop> {
     let Accepted { user, request, device, counted } = accepted;
     counted.forgive(tx, now).await?;
-    let granted =
-        grant::grant(&request.target, request.scopes, user.role).ok_or_else(invalid_scope)?;
-    let session = new_session(app, user, request.client_id, &request.target, &granted, now);
+    let session = request.session(app, user, now)?;
     if !sessions::open(tx, &session, device).await? {
         // Disabled, deleted or given a new password while the hash was computed.
         return Err(invalid_credentials().into());
     }
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
     audit::record(tx, &event, origin, now, &*app.entropy).await?;
-    Ok(session)
+    Ok((session, user.subject()))
 }
 
 /// A session of `user`, bound to the epoch that was read with the password hash.

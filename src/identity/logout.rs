@@ -2,11 +2,11 @@
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::base::id::SessionId;
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::claims::VerifiedClaims;
 use crate::domain::session::EndReason;
 use crate::domain::stop::{Refusal, Stop};
-use crate::store::{audit, sessions, settle};
+use crate::store::{audit, sessions, settle_whole};
 
 use super::bearer::{invalid_token, session_of};
 
@@ -29,16 +29,23 @@ pub async fn logout(
     origin: Origin,
     now: Timestamp,
 ) -> Result<(), Stop> {
-    let session = match evidence {
-        Evidence::RefreshToken(token) => {
-            app.refresh_keys().authenticate(&token).map(|presented| presented.session)
+    let (session, subject) = match evidence {
+        Evidence::RefreshToken(token) => match app.refresh_keys().authenticate(&token) {
+            Some(presented) => (presented.session, None),
+            None => return Ok(()),
+        },
+        Evidence::AccessToken(token) => {
+            let claims = of_access_token(&app, &token, now)?;
+            (session_of(&claims).ok_or_else(invalid_token)?, Some(claims.sub))
         }
-        Evidence::AccessToken(token) => Some(of_access_token(&app, &token, now)?),
     };
-    let Some(session) = session else { return Ok(()) };
     let mut tx = app.db.begin().await?;
     let outcome = async {
         if let Some(user) = sessions::revoke(&mut tx, session, EndReason::Logout, now).await? {
+            // As everywhere else: a token that puts one user and another's session together is none.
+            if subject.is_some_and(|subject| subject != user.to_string()) {
+                return Err(invalid_token().into());
+            }
             let event = Event::new(EventKind::SessionEnded)
                 .about(user)
                 .in_session(session)
@@ -48,14 +55,13 @@ pub async fn logout(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await
+    settle_whole(tx, outcome).await
 }
 
-fn of_access_token(app: &App, token: &str, now: Timestamp) -> Result<SessionId, Refusal> {
+fn of_access_token(app: &App, token: &str, now: Timestamp) -> Result<VerifiedClaims, Refusal> {
     let issuer = app.issuer();
-    let claims = match app.keyring().verify_access(token, issuer, issuer, now) {
-        Ok(claims) | Err((_, Some(claims))) => claims,
-        Err((_, None)) => return Err(invalid_token()),
-    };
-    session_of(&claims).ok_or_else(invalid_token)
+    match app.keyring().verify_access(token, issuer, issuer, now) {
+        Ok(claims) | Err((_, Some(claims))) => Ok(claims),
+        Err((_, None)) => Err(invalid_token()),
+    }
 }

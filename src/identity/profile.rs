@@ -36,7 +36,7 @@ pub async fn update(
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let user = users::find(&mut tx, caller.user.id).await?.ok_or_else(invalid_token)?;
-        users::update(&mut tx, user.id, name.as_deref(), user.role, now).await?;
+        users::rename(&mut tx, user.id, name.as_deref(), now).await?;
         let event = Event::new(EventKind::UserUpdated).about(user.id).detail("profile");
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(User { name, updated_at: now, ..user })

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::config::Registration;
+use crate::domain::attributes::Attributes;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::limit::ADDRESS_REGISTRATIONS;
 use crate::domain::login::Login;
@@ -67,8 +68,14 @@ pub async fn register(
     let password = parse_password("password", &password, &login)?;
     let hash = app.hasher.hash(password).await?;
     let id = UserId::new(now, &*app.entropy);
-    let new =
-        NewUser { id, login: &login, name: None, role: Role::User, password_hash: Some(&hash) };
+    let new = NewUser {
+        id,
+        login: &login,
+        name: None,
+        role: Role::User,
+        attributes: &Attributes::default(),
+        password_hash: Some(&hash),
+    };
     let mut tx = app.db.begin().await?;
     let outcome = async {
         if !users::insert(&mut tx, &new, now).await? {
@@ -85,6 +92,7 @@ pub async fn register(
         login: login.raw().to_owned(),
         name: None,
         role: Role::User,
+        attributes: Attributes::default(),
         disabled_at: None,
         created_at: now,
         updated_at: now,

@@ -9,6 +9,7 @@ use crate::base::id::UserId;
 use crate::base::{Secret, Span, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::domain::api::Target;
+use crate::domain::attributes::Attributes;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client;
 use crate::domain::device::Device;
@@ -91,13 +92,20 @@ pub async fn complete(
     let password = parse_password("password", &password, &login)?;
     let hash = app.hasher.hash(password).await?;
     let id = UserId::new(now, &*app.entropy);
-    let new =
-        NewUser { id, login: &login, name: None, role: Role::Admin, password_hash: Some(&hash) };
+    let new = NewUser {
+        id,
+        login: &login,
+        name: None,
+        role: Role::Admin,
+        attributes: &Attributes::default(),
+        password_hash: Some(&hash),
+    };
     let user = User {
         id,
         login: login.raw().to_owned(),
         name: None,
         role: Role::Admin,
+        attributes: Attributes::default(),
         disabled_at: None,
         created_at: now,
         updated_at: now,
@@ -128,7 +136,7 @@ pub async fn complete(
     .await;
     // A login that is taken must not use up the link, let alone close set-up.
     settle_whole(tx, outcome).await?;
-    let tokens = issue::tokens(&app, &session, now)?;
+    let tokens = issue::tokens(&app, &session, || Ok(user.subject()), now)?;
     Ok((user, tokens))
 }
 

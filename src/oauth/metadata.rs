@@ -6,12 +6,13 @@ use serde_json::json;
 
 use crate::domain::signing_key::SigningAlg;
 
-/// The metadata document of `issuer`.
+/// The metadata document of `issuer`, which signs with `in_use`.
 #[must_use]
-pub fn document(issuer: &str) -> serde_json::Value {
+pub fn document(issuer: &str, in_use: &[SigningAlg]) -> serde_json::Value {
     // One popular verifier takes its allow-list for *access* tokens from this member, so it names
     // every algorithm in use, RS256 first as OpenID Connect demands it.
-    let algs = [SigningAlg::Rs256, SigningAlg::Es256];
+    let mut algs = in_use.to_vec();
+    algs.sort_by_key(|alg| *alg != SigningAlg::Rs256);
     json!({
         "issuer": issuer,
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
@@ -22,7 +23,7 @@ pub fn document(issuer: &str) -> serde_json::Value {
         "id_token_signing_alg_values_supported": algs,
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "sid", "auth_time",
-            "amr",
+            "amr", "azp", "roles", "groups",
         ],
     })
 }

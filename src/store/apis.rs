@@ -3,22 +3,35 @@
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use crate::base::Timestamp;
+use crate::base::{Span, Timestamp};
 use crate::domain::api::Api;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::stop::Fault;
+use crate::domain::token_rules::TokenRules;
 use crate::{execute, fetch_all, fetch_optional};
 
+use super::attributes::column;
 use super::{Link, Tx, meta};
+
+/// The secret an API shares with the server, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedSecret {
+    /// Its name.
+    pub kid: String,
+    /// The sealed bytes.
+    pub sealed: Vec<u8>,
+}
 
 /// An API as stored.
 #[derive(Debug, Clone)]
 pub struct StoredApi {
-    /// The row's id, for paging.
+    /// The row's id, for paging; also what the secret is bound to.
     pub id: Uuid,
     /// The API.
     pub api: Api,
+    /// The secret it shares with the server, if its tokens are signed with one.
+    pub secret: Option<SealedSecret>,
     /// When it was registered.
     pub created_at: Timestamp,
 }
@@ -28,16 +41,41 @@ struct ApiRow {
     id: Uuid,
     identifier: String,
     scopes: String,
+    signing_alg: Option<String>,
+    token_profile: String,
+    access_token_ttl: Option<i64>,
+    claims: String,
+    secret_kid: Option<String>,
+    secret_sealed: Option<Vec<u8>>,
     created_at: Timestamp,
 }
 
 impl TryFrom<ApiRow> for StoredApi {
     type Error = Fault;
     fn try_from(row: ApiRow) -> Result<Self, Fault> {
+        let impossible = || Fault::internal("an API row that cannot be");
+        let rules = TokenRules {
+            signing_alg: match row.signing_alg {
+                None => None,
+                Some(alg) => Some(alg.parse().map_err(|_| impossible())?),
+            },
+            profile: row.token_profile.parse().map_err(|_| impossible())?,
+            access_ttl: row.access_token_ttl.map(Span::from_millis),
+            claims: serde_json::from_str(&row.claims).map_err(|_| impossible())?,
+        };
+        let secret = match (row.secret_kid, row.secret_sealed) {
+            (None, None) => None,
+            (Some(kid), Some(sealed)) => Some(SealedSecret { kid, sealed }),
+            _ => return Err(impossible()),
+        };
+        // Tokens under no secret, or a secret nobody uses: neither is ever written.
+        if rules.is_shared_secret() != secret.is_some() {
+            return Err(impossible());
+        }
         let scopes = Scopes::parse(&row.scopes)
             .map_err(|_| Fault::internal("an API with scopes that cannot be read"))?;
-        let api = Api { identifier: row.identifier, scopes };
-        Ok(Self { id: row.id, api, created_at: row.created_at })
+        let api = Api { identifier: row.identifier, scopes, rules };
+        Ok(Self { id: row.id, api, secret, created_at: row.created_at })
     }
 }
 
@@ -45,17 +83,62 @@ impl TryFrom<ApiRow> for StoredApi {
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn insert(tx: &mut Tx, id: Uuid, api: &Api, now: Timestamp) -> Result<bool, Fault> {
+pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
+    let (api, rules) = (&new.api, &new.api.rules);
     let rows = execute!(
         tx,
-        "INSERT INTO apis (id, identifier, scopes, created_at) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (identifier) DO NOTHING",
-        id,
+        "INSERT INTO apis (id, identifier, scopes, signing_alg, token_profile, access_token_ttl, \
+         claims, secret_kid, secret_sealed, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (identifier) DO NOTHING",
+        new.id,
         &api.identifier,
         api.scopes.to_string(),
-        now
+        rules.signing_alg.map(|alg| alg.as_str()),
+        rules.profile.as_str(),
+        rules.access_ttl.map(Span::millis),
+        column(&rules.claims),
+        new.secret.as_ref().map(|secret| &*secret.kid),
+        new.secret.as_ref().map(|secret| &*secret.sealed),
+        new.created_at
     )?;
     meta::raise_cache_version(tx).await?;
+    Ok(rows == 1)
+}
+
+/// The API with this identifier or this row id, held for a change: whoever else wants to change one
+/// waits until the end of `tx`.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub async fn hold(tx: &mut Tx, name: &str) -> Result<Option<StoredApi>, Fault> {
+    // The one row every change of an API writes: taken before anything is read, so that two who
+    // change different things of one API do not undo each other.
+    meta::raise_cache_version(tx).await?;
+    find(tx, name).await
+}
+
+/// Changes all of an API but its names. False when there is none of this id.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
+    let (api, rules) = (&changed.api, &changed.api.rules);
+    let rows = execute!(
+        tx,
+        "UPDATE apis SET scopes = $1, signing_alg = $2, token_profile = $3, \
+         access_token_ttl = $4, claims = $5, secret_kid = $6, secret_sealed = $7 WHERE id = $8",
+        api.scopes.to_string(),
+        rules.signing_alg.map(|alg| alg.as_str()),
+        rules.profile.as_str(),
+        rules.access_ttl.map(Span::millis),
+        column(&rules.claims),
+        changed.secret.as_ref().map(|secret| &*secret.kid),
+        changed.secret.as_ref().map(|secret| &*secret.sealed),
+        changed.id
+    )?;
+    if rows == 1 {
+        meta::raise_cache_version(tx).await?;
+    }
     Ok(rows == 1)
 }
 
@@ -91,7 +174,8 @@ pub async fn find(link: &mut impl Link, name: &str) -> Result<Option<StoredApi>,
     fetch_optional!(
         link,
         ApiRow,
-        "SELECT id, identifier, scopes, created_at FROM apis WHERE identifier = $1 OR id = $2",
+        "SELECT id, identifier, scopes, signing_alg, token_profile, access_token_ttl, claims, \
+         secret_kid, secret_sealed, created_at FROM apis WHERE identifier = $1 OR id = $2",
         name,
         row_id(name)
     )?
@@ -103,13 +187,23 @@ pub async fn find(link: &mut impl Link, name: &str) -> Result<Option<StoredApi>,
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn all(link: &mut impl Link) -> Result<Vec<Api>, Fault> {
+pub async fn all(link: &mut impl Link) -> Result<Vec<StoredApi>, Fault> {
     let rows = fetch_all!(
         link,
         ApiRow,
-        "SELECT id, identifier, scopes, created_at FROM apis ORDER BY id"
+        "SELECT id, identifier, scopes, signing_alg, token_profile, access_token_ttl, claims, \
+         secret_kid, secret_sealed, created_at FROM apis ORDER BY id"
     )?;
-    rows.into_iter().map(|row| StoredApi::try_from(row).map(|stored| stored.api)).collect()
+    rows.into_iter().map(StoredApi::try_from).collect()
+}
+
+/// Puts the same secret under another seal in the place of what is stored.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn reseal_secret(tx: &mut Tx, id: Uuid, sealed: &[u8]) -> Result<(), Fault> {
+    execute!(tx, "UPDATE apis SET secret_sealed = $1 WHERE id = $2", sealed, id)?;
+    Ok(())
 }
 
 /// A page of APIs, oldest first.
@@ -120,7 +214,8 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Sto
     let rows = fetch_all!(
         link,
         ApiRow,
-        "SELECT id, identifier, scopes, created_at FROM apis WHERE id > $1 ORDER BY id LIMIT $2",
+        "SELECT id, identifier, scopes, signing_alg, token_profile, access_token_ttl, claims, \
+         secret_kid, secret_sealed, created_at FROM apis WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
     )?;

@@ -5,6 +5,7 @@
 //! statements enforce what the domain decided, and say so by returning no row.
 
 pub mod apis;
+pub mod attributes;
 pub mod audit;
 mod codec;
 pub mod db;

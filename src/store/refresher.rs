@@ -18,6 +18,7 @@ use crate::domain::refresh::{Alarm, Answer, Decision, decide};
 use crate::domain::session::{EndReason, Ended, Lifetimes, Session};
 use crate::domain::stop::{Fault, FaultKind};
 
+use super::attributes::StoredSubject;
 use super::db::{Db, WRITE_WAIT};
 use super::rotation::{self, Change, Found};
 use super::{Tx, audit};
@@ -49,7 +50,7 @@ pub struct Presentation {
 #[derive(Debug, Clone)]
 pub enum Refreshed {
     /// Answer with tokens of this session; its chain names the live token.
-    Answered(Box<Session>, Answer),
+    Answered(Box<Session>, Answer, Arc<StoredSubject>),
     /// The session was ended because of this token.
     Alarmed(Alarm),
     /// The session was over already.
@@ -272,7 +273,8 @@ impl Worker {
                 if answer == Answer::Rotate {
                     session.idle_expires_at = session.extended(now, &self.lifetimes);
                 }
-                (Refreshed::Answered(Box::new(session.clone()), answer), event)
+                let subject = Arc::clone(&found.subject);
+                (Refreshed::Answered(Box::new(session.clone()), answer, subject), event)
             }
             Decision::Alarmed(alarm) => {
                 let (kind, reason, detail) = match alarm {

@@ -5,6 +5,7 @@
 //! nothing; `domain::refresh` does, `identity::refresh` brings the two together.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::FromRow as _;
 use uuid::Uuid;
@@ -15,18 +16,21 @@ use crate::domain::session::Chain;
 use crate::domain::session::{EndReason, Session};
 use crate::domain::stop::Fault;
 
+use super::attributes::StoredSubject;
 use super::db::{Conn, within};
 use super::fault::failed;
 use super::sessions::SessionRow;
 use super::{Link as _, Tx};
 
-/// A session and its user's present epoch.
+/// A session and what its user is now.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The session.
     pub session: Session,
     /// The epoch of its user.
     pub user_epoch: i64,
+    /// What tokens may say about its user; looked into only where an API asks.
+    pub subject: Arc<StoredSubject>,
 }
 
 /// A change of one session's row, guarded by what it was when it was read.
@@ -48,6 +52,8 @@ pub struct Change {
 struct FoundRow {
     #[sqlx(flatten)]
     session: SessionRow,
+    #[sqlx(flatten)]
+    subject: StoredSubject,
     session_epoch: i64,
 }
 
@@ -91,7 +97,8 @@ fn keep(
     // A row whose very id cannot be read belongs to nobody who asked.
     let Ok(id) = id else { return };
     let row = row.map_err(failed("decoding a session row")).and_then(|row| {
-        Ok(Found { session: Session::try_from(row.session)?, user_epoch: row.session_epoch })
+        let session = Session::try_from(row.session)?;
+        Ok(Found { session, user_epoch: row.session_epoch, subject: Arc::new(row.subject) })
     });
     found.insert(id, row);
 }
@@ -158,7 +165,7 @@ fn sqlite_changes(changes: &[Change]) -> String {
 pub const READ_SQLITE: &str = "\
 SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
 s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
-s.user_epoch, u.session_epoch \
+s.user_epoch, u.session_epoch, u.role, u.roles, u.groups, u.claims \
 FROM json_each($1) AS wanted \
 CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
 CROSS JOIN users u ON u.id = s.user_id";
@@ -169,7 +176,7 @@ CROSS JOIN users u ON u.id = s.user_id";
 pub const READ_POSTGRES: &str = "\
 SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
 s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
-s.user_epoch, u.session_epoch \
+s.user_epoch, u.session_epoch, u.role, u.roles, u.groups, u.claims \
 FROM sessions s JOIN users u ON u.id = s.user_id \
 WHERE s.id = ANY($1) ORDER BY s.id FOR UPDATE OF s";
 

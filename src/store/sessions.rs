@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
+use crate::domain::attributes::Subject;
 use crate::domain::device::Device;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope::Scopes;
@@ -13,6 +14,7 @@ use crate::domain::stop::Fault;
 use crate::domain::user::User;
 use crate::{execute, fetch_all, fetch_optional};
 
+use super::attributes::StoredSubject;
 use super::{Link, Tx};
 
 /// A session row as it comes; what it says may still be impossible.
@@ -115,7 +117,8 @@ struct BearerRow {
     session: SessionRow,
     login: String,
     name: Option<String>,
-    role: String,
+    #[sqlx(flatten)]
+    subject: StoredSubject,
     session_epoch: i64,
     disabled_at: Option<Timestamp>,
     user_created_at: Timestamp,
@@ -136,16 +139,18 @@ pub async fn with_user(
         "SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, \
          s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
          s.revoked_at, s.revoked_reason, s.user_epoch, u.login, u.name, u.role, \
-         u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
+         u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1",
         id
     )?;
     row.map(|row| {
+        let Subject { role, attributes } = row.subject.read()?;
         let user = User {
             id: row.session.user_id,
             login: row.login,
             name: row.name,
-            role: row.role.parse().map_err(|_| Fault::internal("a user with an unknown role"))?,
+            role,
+            attributes,
             disabled_at: row.disabled_at,
             created_at: row.user_created_at,
             updated_at: row.updated_at,

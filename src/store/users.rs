@@ -4,12 +4,14 @@ use uuid::Uuid;
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
+use crate::domain::attributes::{Attributes, Subject};
 use crate::domain::login::Login;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::stop::Fault;
 use crate::domain::user::{Role, User};
 use crate::{execute, fetch_all, fetch_optional};
 
+use super::attributes::{StoredSubject, column};
 use super::{Link, Tx};
 
 /// What a log-in is decided on.
@@ -30,6 +32,8 @@ pub struct NewUser<'a> {
     pub name: Option<&'a str>,
     /// The role.
     pub role: Role,
+    /// What the organisation says about the user.
+    pub attributes: &'a Attributes,
     /// The PHC string.
     pub password_hash: Option<&'a str>,
 }
@@ -39,7 +43,8 @@ struct UserRow {
     id: UserId,
     login: String,
     name: Option<String>,
-    role: String,
+    #[sqlx(flatten)]
+    subject: StoredSubject,
     session_epoch: i64,
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -56,12 +61,13 @@ struct CredentialRow {
 impl TryFrom<UserRow> for User {
     type Error = Fault;
     fn try_from(row: UserRow) -> Result<Self, Fault> {
-        let role = row.role.parse().map_err(|_| Fault::internal("a user with an unknown role"))?;
+        let Subject { role, attributes } = row.subject.read()?;
         Ok(Self {
             id: row.id,
             login: row.login,
             name: row.name,
             role,
+            attributes,
             disabled_at: row.disabled_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -77,15 +83,18 @@ impl TryFrom<UserRow> for User {
 pub async fn insert(tx: &mut Tx, user: &NewUser<'_>, now: Timestamp) -> Result<bool, Fault> {
     let inserted = execute!(
         tx,
-        "INSERT INTO users (id, login, login_key, login_skeleton, name, role, password_hash, \
-         session_epoch, created_at, updated_at, password_changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $8, $8) ON CONFLICT (login_key) DO NOTHING",
+        "INSERT INTO users (id, login, login_key, login_skeleton, name, role, roles, groups, \
+         claims, password_hash, session_epoch, created_at, updated_at, password_changed_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $11, $11) ON CONFLICT (login_key) DO NOTHING",
         user.id,
         user.login.raw(),
         user.login.key(),
         user.login.skeleton(),
         user.name,
         user.role.as_str(),
+        column(&user.attributes.roles),
+        column(&user.attributes.groups),
+        column(&user.attributes.claims),
         user.password_hash,
         now
     )?;
@@ -118,8 +127,8 @@ pub async fn credential(link: &mut impl Link, key: &str) -> Result<Option<Creden
     let row = fetch_optional!(
         link,
         CredentialRow,
-        "SELECT id, login, name, role, session_epoch, disabled_at, created_at, updated_at, \
-         password_hash FROM users WHERE login_key = $1",
+        "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
+         created_at, updated_at, password_hash FROM users WHERE login_key = $1",
         key
     )?;
     row.map(Credential::try_from).transpose()
@@ -133,8 +142,8 @@ pub async fn credential_of(link: &mut impl Link, id: UserId) -> Result<Option<Cr
     let row = fetch_optional!(
         link,
         CredentialRow,
-        "SELECT id, login, name, role, session_epoch, disabled_at, created_at, updated_at, \
-         password_hash FROM users WHERE id = $1",
+        "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
+         created_at, updated_at, password_hash FROM users WHERE id = $1",
         id
     )?;
     row.map(Credential::try_from).transpose()
@@ -163,8 +172,8 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Use
     let rows = fetch_all!(
         link,
         UserRow,
-        "SELECT id, login, name, role, session_epoch, disabled_at, created_at, updated_at \
-         FROM users WHERE id > $1 ORDER BY id LIMIT $2",
+        "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
+         created_at, updated_at FROM users WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
     )?;
@@ -280,7 +289,23 @@ pub async fn enable(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<bool, Fau
     Ok(rows == 1)
 }
 
-/// Changes name and role. False when there is no such user.
+/// Changes the name and nothing else: what an administrator changes at the same moment stays
+/// changed. False when there is no such user.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn rename(
+    tx: &mut Tx,
+    id: UserId,
+    name: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let rows =
+        execute!(tx, "UPDATE users SET name = $1, updated_at = $2 WHERE id = $3", name, now, id)?;
+    Ok(rows == 1)
+}
+
+/// Changes name, role and attributes. False when there is no such user.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -288,14 +313,18 @@ pub async fn update(
     tx: &mut Tx,
     id: UserId,
     name: Option<&str>,
-    role: Role,
+    Subject { role, attributes }: &Subject,
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
-        "UPDATE users SET name = $1, role = $2, updated_at = $3 WHERE id = $4",
+        "UPDATE users SET name = $1, role = $2, roles = $3, groups = $4, claims = $5, \
+         updated_at = $6 WHERE id = $7",
         name,
         role.as_str(),
+        column(&attributes.roles),
+        column(&attributes.groups),
+        column(&attributes.claims),
         now,
         id
     )?;

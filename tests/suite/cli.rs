@@ -14,6 +14,7 @@ use signet::app::{self, Purpose};
 use signet::base::{Clock as _, SystemClock};
 use signet::config::{Config, Source};
 use signet::crypto::random::SystemEntropy;
+use signet::domain::attributes::Attributes;
 use signet::domain::audit::Origin;
 use signet::domain::user::Role;
 use tempfile::TempDir;
@@ -223,6 +224,8 @@ fn without_a_database_every_command_says_where_it_looked_and_makes_nothing() {
         &["user", "delete", "ada", "--yes"],
         &["api", "list"],
         &["api", "create", API],
+        &["api", "set", API, "--no-claims"],
+        &["token", "preview", "ada"],
         &["admin", "setup-link"],
         &["session", "list"],
         &["session", "revoke", "--user", "ada"],
@@ -264,7 +267,15 @@ fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
         (&["frobnicate"], "frobnicate"),
         (&["user", "frobnicate"], "frobnicate"),
         (&["user", "create"], "LOGIN"),
-        (&["user", "create", "ada", "--role", "king"], "king"),
+        (&["user", "create", "ada", "--role", "ki\ng"], "--role"),
+        (
+            &["user", "create", "ada", "--no-password", "--role", "admin", "--role", "user"],
+            "--role",
+        ),
+        (&["user", "create", "ada", "--group", ""], "--group"),
+        (&["user", "create", "ada", "--claim", "floor=3"], "--claim"),
+        (&["user", "create", "ada", "--claim", "floor=integer:x"], "whole number"),
+        (&["user", "update", "ada", "--role", "a", "--no-roles"], "--no-roles"),
         (&["user", "create", "ada"], "--password-file"),
         (&["user", "create", "ada", "--password", "x"], "--password"),
         (&["user", "create", "ada", "--no-password", "--password-file", "x"], "--password-file"),
@@ -275,6 +286,13 @@ fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
         (&["user", "list", "--limit", "0"], "--limit"),
         (&["user", "list", "-o", "yaml"], "ndjson"),
         (&["api", "delete", API], "--yes"),
+        (&["api", "create", API, "--signing-alg", "none"], "HS256"),
+        (&["api", "create", API, "--token-profile", "at+jwt"], "rfc9068"),
+        (&["api", "create", API, "--access-token-ttl", "5"], "unit"),
+        (&["api", "create", API, "--access-token-ttl", "25h"], "too long"),
+        (&["api", "set", API], "--new-secret"),
+        (&["api", "set", API, "--claim", "roles", "--no-claims"], "--no-claims"),
+        (&["token", "preview"], "LOGIN"),
         (&["session", "revoke"], "SESSION_ID"),
         (&["session", "revoke", "x", "--user", "ada"], "--user"),
         (&["token", "inspect", "Bearer"], "no token"),
@@ -299,8 +317,19 @@ fn a_users_life() {
     let created = place.run(&["user", "create", "bob", "--name", "Bob B", "--no-password"]).ok();
     let bob = created.one();
     assert_eq!(created.err, format!("Created user bob ({})\n", text(&bob, "id")));
-    let wire =
-        ["created_at", "disabled", "disabled_at", "id", "login", "name", "role", "updated_at"];
+    let wire = [
+        "claims",
+        "created_at",
+        "disabled",
+        "disabled_at",
+        "groups",
+        "id",
+        "login",
+        "name",
+        "role",
+        "roles",
+        "updated_at",
+    ];
     assert_eq!(members(&bob), wire);
     assert_eq!((text(&bob, "name"), text(&bob, "role")), ("Bob B", "user"));
 
@@ -437,7 +466,8 @@ async fn long_lists_come_whole_or_page_by_page() {
     let app = app.unwrap_or_else(|error| panic!("{error}")).app;
     for n in 0..205 {
         let login = format!("user{n:03}");
-        let create = Create { login, password: None, name: None, role: Role::User };
+        let attributes = Attributes::default();
+        let create = Create { login, password: None, name: None, role: Role::User, attributes };
         users::create(app.clone(), create, Origin::cli(), SystemClock.now()).await.unwrap();
     }
     app.db.close().await;
@@ -470,7 +500,18 @@ async fn an_api_is_known_to_the_running_server_within_seconds() {
     place.administrator("ada");
     let args = ["api", "create", API, "--scope", "orders:read", "--scope", "orders:write"];
     let api = place.run(&args).ok().one();
-    assert_eq!(members(&api), ["created_at", "id", "identifier", "scopes"]);
+    let wire = [
+        "access_token_ttl",
+        "claims",
+        "created_at",
+        "id",
+        "identifier",
+        "scopes",
+        "shared_secret_kid",
+        "signing_alg",
+        "token_profile",
+    ];
+    assert_eq!(members(&api), wire);
     assert_eq!(api["scopes"], json!(["orders:read", "orders:write"]));
     assert_eq!(place.run(&["api", "list"]).ok().one(), api);
     for name in [API, text(&api, "id")] {
@@ -503,6 +544,181 @@ async fn an_api_is_known_to_the_running_server_within_seconds() {
     place.run(&["api", "show", API]).refused(3, &["signet api list"]);
     place.run(&["token", "verify", &token]).refused(7, &["wrong audience", API]);
     place.run(&["token", "verify", &token, "--audience", API]).ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_chooses_how_its_tokens_look() {
+    let place = Place::empty();
+    let server = place.serve();
+    place.administrator("ada");
+    let args = [
+        "api",
+        "create",
+        API,
+        "--signing-alg",
+        "RS256",
+        "--token-profile",
+        "jwt",
+        "--access-token-ttl",
+        "5m",
+        "--claim",
+        "roles",
+        "--claim",
+        "floor",
+    ];
+    let made = place.run(&args).ok();
+    assert!(!made.err.contains("warning"), "{}", made.err);
+    let api = made.one();
+    assert_eq!((text(&api, "signing_alg"), text(&api, "token_profile")), ("RS256", "jwt"));
+    assert_eq!(
+        (&api["access_token_ttl"], &api["claims"]),
+        (&json!(300), &json!(["roles", "floor"]))
+    );
+    let table = place.run(&["api", "show", API, "-o", "table"]).ok().out;
+    assert!(table.contains("RS256  jwt      5m   roles floor"), "{table}");
+
+    let body = json!({ "login": "ada", "password": PASSWORD, "audience": API });
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let token = loop {
+        let (status, tokens) = server.post("/v1/login", body.clone()).await;
+        if status == 200 {
+            break text(&tokens, "access_token").to_owned();
+        }
+        assert!(Instant::now() < deadline, "not known after 5 s");
+    };
+    let claims = place.run(&["token", "verify", &token]).ok().one();
+    assert_eq!((text(&claims, "azp"), &claims["roles"]), ("signet", &json!(["admin"])));
+    place.run(&["token", "inspect", &token]).ok();
+
+    let hs256 = place.run(&["api", "set", API, "--signing-alg", "HS256"]).ok();
+    let changed = hs256.one();
+    assert_eq!(changed["claims"], json!(["roles", "floor"]), "the rest stays");
+    let secret = text(&changed, "shared_secret").to_owned();
+    assert_eq!(secret.len(), 43);
+    assert!(!hs256.err.contains(&secret), "a secret on stderr: {}", hs256.err);
+    for said in ["will not be shown again", "warning: HS256", "PyJWKClient"] {
+        assert!(hs256.err.contains(said), "{said}: {}", hs256.err);
+    }
+    assert!(!place.run(&["api", "list"]).ok().out.contains(&secret));
+    let again = place.run(&["api", "set", API, "--new-secret", "-o", "table"]).ok();
+    assert!(again.out.contains("SHARED SECRET") && !again.out.contains(&secret), "{}", again.out);
+    // Within seconds the server signs with the new secret, and the command line can tell.
+    let kid = place.run(&["api", "show", API]).ok().one()["shared_secret_kid"].clone();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let token = loop {
+        let (_, tokens) = server.post("/v1/login", body.clone()).await;
+        let token = text(&tokens, "access_token").to_owned();
+        let seen = place.run(&["token", "inspect", &token]).ok().one();
+        if seen["header"] == json!({"alg": "HS256", "kid": kid, "typ": "JWT"}) {
+            break token;
+        }
+        assert!(Instant::now() < deadline, "{seen}");
+    };
+    assert_eq!(text(&place.run(&["token", "verify", &token]).ok().one(), "aud"), API);
+    let forged = format!("{}A", &token[..token.len() - 1]);
+    let forged = if forged == token { format!("{}B", &token[..token.len() - 1]) } else { forged };
+    place.run(&["token", "verify", &forged]).refused(7, &["bad signature"]);
+    place.run(&["api", "set", API, "--new-secret"]).ok();
+    place.run(&["token", "verify", &token]).refused(7, &["unknown key"]);
+
+    let reset = [
+        "api",
+        "set",
+        API,
+        "--signing-alg",
+        "default",
+        "--access-token-ttl",
+        "default",
+        "--token-profile",
+        "rfc9068",
+        "--no-claims",
+        "--no-scopes",
+    ];
+    let reset = place.run(&reset).ok().one();
+    for (member, value) in [
+        ("signing_alg", Value::Null),
+        ("access_token_ttl", Value::Null),
+        ("shared_secret_kid", Value::Null),
+        ("claims", json!([])),
+        ("scopes", json!([])),
+    ] {
+        assert_eq!(reset[member], value, "{member}");
+    }
+    place.run(&["api", "set", API, "--new-secret"]).refused(2, &["new_secret: "]);
+    place.run(&["api", "set", API, "--claim", "sub"]).refused(2, &["claims: "]);
+    place.run(&["api", "set", API, "--access-token-ttl", "10s"]).refused(2, &["RETRY_WINDOW"]);
+    place.run(&["api", "set", "urn:nobody", "--no-claims"]).refused(3, &["urn:nobody"]);
+}
+
+#[test]
+fn users_have_roles_groups_and_claims() {
+    let place = Place::served();
+    let ada = place.administrator("ada");
+    let args = [
+        "user",
+        "create",
+        "bob",
+        "--no-password",
+        "--role",
+        "support",
+        "--role",
+        "on call",
+        "--group",
+        "emea",
+        "--claim",
+        "department=string:sales",
+        "--claim",
+        "floor=integer:3",
+        "--claim",
+        "remote=boolean:true",
+        "--claim",
+        "tags=strings:a,b",
+    ];
+    let bob = place.run(&args).ok().one();
+    assert_eq!((text(&bob, "role"), &bob["roles"]), ("user", &json!(["support", "on call"])));
+    let claims = json!({"department": "sales", "floor": 3, "remote": true, "tags": ["a", "b"]});
+    assert_eq!((&bob["groups"], &bob["claims"]), (&json!(["emea"]), &claims));
+    let table = place.run(&["user", "show", "bob", "-o", "table"]).ok().out;
+    assert!(table.contains("user,support,on call  active"), "{table}");
+
+    let update = |args: &[&str]| place.run(&[&["user", "update", "bob"], args].concat()).ok().one();
+    let changed = update(&["--claim", "floor=integer:4", "--no-claim", "tags", "--group", "x"]);
+    assert_eq!(changed["claims"], json!({"department": "sales", "floor": 4, "remote": true}));
+    assert_eq!((&changed["groups"], &changed["roles"]), (&json!(["x"]), &bob["roles"]));
+    let both = update(&["--role", "admin", "--role", "support"]);
+    assert_eq!((text(&both, "role"), &both["roles"]), ("admin", &json!(["support"])));
+    let bare = update(&["--no-roles", "--no-groups"]);
+    assert_eq!((text(&bare, "role"), &bare["roles"]), ("admin", &json!([])));
+    assert_eq!(bare["groups"], json!([]));
+    // Roles without admin are those of an ordinary user, but somebody has to administer.
+    let demoted = place.run(&["user", "update", "bob", "--role", "support"]).ok();
+    assert!(demoted.err.contains("No longer an administrator"), "{}", demoted.err);
+    let demoted = demoted.one();
+    place.run(&["user", "update", "bob", "--role", "Admin"]).refused(2, &["roles: "]);
+    assert_eq!((text(&demoted, "role"), &demoted["roles"]), ("user", &json!(["support"])));
+    place.run(&["user", "update", "ada", "--role", "support"]).refused(5, &["administrator"]);
+    assert_eq!(place.run(&["user", "show", "ada"]).ok().one(), ada);
+    place.run(&["user", "update", "bob", "--claim", "sub=string:ada"]).refused(2, &["claims: "]);
+}
+
+#[test]
+fn a_token_can_be_seen_before_anybody_logs_in() {
+    let place = Place::served();
+    place.administrator("ada");
+    let create = ["api", "create", API, "--scope", "read", "--claim", "groups"];
+    place.run(&create).ok();
+    place.run(&["user", "update", "ada", "--group", "emea"]).ok();
+    let args = ["token", "preview", "ada", "--audience", API, "--scope", "read"];
+    let preview = place.run(&args).ok().one();
+    assert_eq!(members(&preview["header"]), ["alg", "kid", "typ"]);
+    let claims = &preview["claims"];
+    assert_eq!((text(claims, "aud"), text(claims, "scope")), (API, "read"));
+    assert_eq!(claims["groups"], json!(["emea"]));
+    assert!(text(claims, "jti").contains("new each time"));
+    assert!(place.run(&["session", "list"]).ok().rows().is_empty(), "nothing is written");
+    place.run(&["token", "preview", "ada", "--audience", "urn:x"]).refused(2, &["registered"]);
+    place.run(&["token", "preview", "ada", "--scope", "x"]).refused(2, &["scope"]);
+    place.run(&["token", "preview", "eve"]).refused(3, &["eve"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ mod verifiers;
 use signet::base::id::{SessionId, UserId};
 use signet::base::{Span, Timestamp};
 use signet::crypto::random::SystemEntropy;
+use signet::domain::attributes::Attributes;
 use signet::domain::device::Device;
 use signet::domain::login::Login;
 use signet::domain::page::{Page, PageRequest};
@@ -140,6 +141,7 @@ async fn user(db: &Db, name: &str) -> UserId {
         login: &login,
         name: None,
         role: Role::User,
+        attributes: &Attributes::default(),
         password_hash: Some("hash"),
     };
     assert!(commit(db, async |tx| store_users::insert(tx, &new, NOW).await).await);

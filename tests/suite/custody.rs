@@ -8,11 +8,14 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use signet::admin::custody::{self, Rewrapped};
+use signet::crypto::jwt::{Signer, SigningKey};
 use signet::domain::audit::Origin;
+use signet::domain::claims::TokenType;
+use signet::domain::signing_key::SigningAlg;
 
-use crate::support::process::{Caller, Launch};
+use crate::support::process::{Caller, Launch, until};
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::{Server, on_both};
 
@@ -52,6 +55,10 @@ async fn a_new_master_key_changes_nothing_for_anybody() {
         assert_eq!(both.get("/.well-known/jwks.json").await.text, jwks);
         let tokens = Tokens::of(&both.refresh(&tokens.refresh).await);
         let admin = both.administrator("root").await;
+        // A secret that one API shares is sealed like everything else.
+        let api = json!({"identifier": "urn:shared", "signing_alg": "HS256"});
+        let api = both.call_as(reqwest::Method::POST, "/v1/admin/apis", &admin.access, api).await;
+        let secret = api.is(201).string("shared_secret");
         let rotate = json!({"now": true});
         both.call_as(reqwest::Method::POST, "/v1/admin/keys/rotate", &admin.access, rotate.clone())
             .await
@@ -67,6 +74,15 @@ async fn a_new_master_key_changes_nothing_for_anybody() {
         drop(both);
         // The old one is not needed any more, and of no use.
         let after = start(&key(2), None).await;
+        let login = json!({"login": "ada", "password": PASSWORD, "audience": "urn:shared"});
+        let shared = Tokens::of(&after.post("/v1/login", login).await);
+        let (message, tag) = shared.access.rsplit_once('.').unwrap();
+        let mac = aws_lc_rs::hmac::Key::new(
+            aws_lc_rs::hmac::HMAC_SHA256,
+            &URL_SAFE_NO_PAD.decode(&secret).unwrap(),
+        );
+        let tag = URL_SAFE_NO_PAD.decode(tag).unwrap();
+        aws_lc_rs::hmac::verify(&mac, message.as_bytes(), &tag).unwrap();
         assert_eq!(after.get("/.well-known/jwks.json").await.text, jwks);
         after.get_as("/v1/me", &tokens.access).await.is(200);
         after.refresh(&tokens.refresh).await.is(200);
@@ -254,7 +270,7 @@ async fn a_server_killed_while_its_keys_change_starts_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_the_default_algorithm_a_key_is_there() {
     on_both("default algorithms", async |backend| {
-        for alg in signet::domain::signing_key::SigningAlg::ALL {
+        for alg in SigningAlg::ALL {
             let server =
                 Options::on(backend).with("SIGNET_SIGNING_ALG", alg.as_str()).start().await;
             server.register("ada").await;
@@ -265,7 +281,94 @@ async fn whatever_the_default_algorithm_a_key_is_there() {
             assert_eq!(keys[0]["alg"], alg.as_str());
             let extra = usize::from(!["ES256", "RS256"].contains(&alg.as_str()));
             assert_eq!(keys.len(), 2 + extra);
+            // One popular verifier takes its allow-list from here.
+            let discovery = server.get("/.well-known/openid-configuration").await.json();
+            let listed = discovery["id_token_signing_alg_values_supported"].as_array().unwrap();
+            assert_eq!(listed[0], "RS256");
+            assert_eq!(listed.len(), 2 + extra);
+            assert!(listed.contains(&json!(alg.as_str())));
         }
     })
     .await;
+}
+
+/// A private key in PEM, as somebody brings it from another server.
+fn pem(pkcs8: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(pkcs8);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+}
+
+/// Somebody moves to Signet: tokens of the server before stay good at everybody who verifies them,
+/// and new ones may be signed with the key everybody has already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_from_elsewhere_keeps_old_tokens_good() {
+    let launch = Launch::new()
+        .with("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root")
+        .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD);
+    let server = launch.start().await;
+    let caller = server.caller();
+    let login = json!({"login": "root", "password": PASSWORD});
+    let jwks = async || caller.get("/.well-known/jwks.json").await.is(200).json();
+    let run = |args: &[&str]| launch.command().args(args).output().unwrap();
+    let import = |name: &str, text: &str, more: &[&str]| {
+        let file = launch.dir.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        run(&[&["key", "import", file.to_str().unwrap()], more].concat())
+    };
+    for alg in SigningAlg::ALL {
+        let made = SigningKey::generate(*alg).unwrap();
+        let (name, kid) = (format!("{alg}.pem"), format!("-old {alg}").replace(' ', "/"));
+        let more = ["--alg", alg.as_str(), &format!("--kid={kid}"), "--for", "2h"];
+        let output = import(&name, &pem(&made.pkcs8), &more);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let taken: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&taken["kid"], &taken["state"]), (&json!(kid), &json!("retiring")));
+        until("the key is published", async || {
+            let set = jwks().await;
+            set["keys"].as_array().unwrap().iter().any(|key| key["kid"] == *kid)
+        })
+        .await;
+        // What the old server signed: any verifier that reads the set finds it good.
+        let claims = json!({"iss": "http://localhost:8484", "aud": "https://api.example.com",
+            "sub": "1", "exp": 4_000_000_000_i64, "iat": 1_700_000_000});
+        let token = Signer::new(made.key.named(kid.clone())).sign(TokenType::Jwt, &claims).unwrap();
+        let set: jsonwebtoken::jwk::JwkSet = serde_json::from_value(jwks().await).unwrap();
+        let key = jsonwebtoken::DecodingKey::from_jwk(set.find(&kid).unwrap()).unwrap();
+        let header = jsonwebtoken::decode_header(&token).unwrap();
+        let mut rules = jsonwebtoken::Validation::new(header.alg);
+        rules.set_audience(&["https://api.example.com"]);
+        jsonwebtoken::decode::<Value>(&token, &key, &rules).unwrap();
+        // At Signet's own door it is nothing.
+        caller.get_as("/v1/me", &token).await.is_problem(401, "invalid_token");
+        // Twice is a conflict; so is a wrong algorithm for what is in the file.
+        let again = import(&name, &pem(&made.pkcs8), &more);
+        assert_eq!(again.status.code(), Some(5));
+    }
+
+    let made = SigningKey::generate(SigningAlg::Es256).unwrap();
+    let output = import("sign.pem", &pem(&made.pkcs8), &["--sign"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    until("it signs", async || {
+        let tokens = caller.post("/v1/login", &login).await.is(200).string("access_token");
+        let header = jsonwebtoken::decode_header(&tokens).unwrap();
+        caller.get_as("/v1/me", &tokens).await.is(200);
+        header.kid == Some(made.key.kid.clone())
+    })
+    .await;
+    let unused = SigningKey::generate(SigningAlg::Es384).unwrap();
+    let refused = import("unused.pem", &pem(&unused.pkcs8), &["--sign"]);
+    assert_eq!(refused.status.code(), Some(5), "{}", String::from_utf8_lossy(&refused.stderr));
+    for (name, text) in
+        [("empty.pem", ""), ("not.pem", "hello"), ("cut.pem", &pem(&made.pkcs8[..40]))]
+    {
+        let output = import(name, text, &[]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(name), "{said}");
+    }
+    assert_eq!(run(&["key", "import", "nowhere.pem"]).status.code(), Some(2));
+    let audit = run(&["key", "list"]);
+    assert!(!String::from_utf8_lossy(&audit.stdout).contains("PRIVATE"));
 }

@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use signet::domain::claims::TokenType;
+use signet::domain::signing_key::SigningAlg;
 use signet::http::routes::{Access, TABLE};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -53,6 +56,9 @@ async fn fields_that_are_missing_null_or_of_another_type() {
     let ada = server.register("ada").await;
     let user = format!("/v1/admin/users/{ada}");
     let password = format!("{user}/password");
+    let body = json!({"identifier": "urn:api"});
+    let api = server.call_as(Method::POST, "/v1/admin/apis", &root.access, body).await;
+    let api = format!("/v1/admin/apis/{}", api.is(201).string("id"));
     let cases: &[(Method, &str, Value, &[&str])] = &[
         (Method::POST, "/v1/register", json!({"login": "x1", "password": PASSWORD}), &[]),
         (
@@ -73,17 +79,36 @@ async fn fields_that_are_missing_null_or_of_another_type() {
         (
             Method::POST,
             "/v1/admin/users",
-            json!({"login": "x2", "password": PASSWORD, "name": "x", "role": "user"}),
-            &["password", "name", "role"],
+            json!({"login": "x2", "password": PASSWORD, "name": "x", "role": "user",
+                "roles": ["a"], "groups": ["a"], "claims": {}}),
+            &["password", "name", "role", "roles", "groups", "claims"],
         ),
-        (Method::PATCH, &user, json!({"name": "x", "role": "user"}), &["name", "role"]),
+        (
+            Method::PATCH,
+            &user,
+            json!({"name": "x", "role": "user", "roles": [], "groups": [], "claims": {}}),
+            &["name", "role", "roles", "groups", "claims"],
+        ),
         (Method::POST, &password, json!({"password": "x"}), &[]),
-        (Method::POST, "/v1/admin/apis", json!({"identifier": "x", "scopes": ["a"]}), &["scopes"]),
         (
             Method::POST,
             "/v1/admin/tokens/why",
             json!({"token": "x", "audience": "x", "at": "0"}),
             &["audience", "at"],
+        ),
+        (
+            Method::POST,
+            "/v1/admin/apis",
+            json!({"identifier": "urn:x", "scopes": ["a"], "signing_alg": "ES256", "claims": ["roles"],
+                "token_profile": "jwt", "access_token_ttl": 300}),
+            &["scopes", "signing_alg", "claims", "token_profile", "access_token_ttl"],
+        ),
+        (
+            Method::PATCH,
+            &api,
+            json!({"scopes": ["a"], "signing_alg": "ES256", "claims": ["roles"],
+                "token_profile": "jwt", "access_token_ttl": 300, "new_secret": false}),
+            &["scopes", "signing_alg", "claims", "token_profile", "access_token_ttl", "new_secret"],
         ),
     ];
     for (method, path, good, optional) in cases {
@@ -93,6 +118,15 @@ async fn fields_that_are_missing_null_or_of_another_type() {
             let required = !optional.contains(&field.as_str());
             let values = wrong.into_iter().map(Some).chain(absent.into_iter().filter(|_| required));
             for value in values {
+                // An object is what claims are, and a flag may be true.
+                let fits = |name, value: &Value| match name {
+                    "claims" => value == &json!({"a": 1}) && path.contains("users"),
+                    "new_secret" => value.is_boolean(),
+                    _ => false,
+                };
+                if value.as_ref().is_some_and(|value| fits(field.as_str(), value)) {
+                    continue;
+                }
                 let mut body = good.clone();
                 match &value {
                     Some(value) => body[field] = value.clone(),
@@ -207,14 +241,109 @@ async fn forged_tokens_are_refused() {
         value_of[name] = value;
         forged.push(with_header(value_of));
     }
-    for token in forged {
-        let answer = server.get_as("/v1/me", &token).await;
-        is_4xx(&answer, &token);
-        assert!(answer.status == 401, "{token}: {}", answer.status);
+    // Our own key under claims we would not write.
+    let signed = |claims: &Value, token_type| {
+        let keyring = server.app.keyring();
+        keyring.signer(SigningAlg::Es256).unwrap().sign(token_type, claims).unwrap()
+    };
+    let now = server.now().secs();
+    for (claim, values) in [
+        (
+            "exp",
+            vec![
+                json!((now + 60).to_string()),
+                json!(now as f64 + 60.5),
+                json!(-1),
+                json!(1e308),
+                json!(null),
+                json!([now + 60]),
+                json!(i64::MAX),
+            ],
+        ),
+        ("nbf", vec![json!(now + 3600), json!("99999999999"), json!(null), json!(now)]),
+        ("iat", vec![json!("now"), json!(-1), json!(1.5), json!({})]),
+        (
+            "iss",
+            vec![
+                json!("https://evil.example"),
+                json!([server.base]),
+                json!(format!("{}/", server.base)),
+                json!(1),
+            ],
+        ),
+        (
+            "aud",
+            vec![
+                json!("https://api.example.com"),
+                json!([]),
+                json!([server.base, "x"]),
+                json!(1),
+                json!({}),
+                json!(""),
+            ],
+        ),
+        ("sub", vec![json!(1), json!("somebody"), json!(["x"]), json!(null)]),
+        ("sid", vec![json!("nonsense"), json!(1), json!("00000000-0000-7000-8000-000000000000")]),
+    ] {
+        for value in values {
+            let mut claims = good.claims();
+            claims[claim] = value;
+            forged.push(signed(&claims, TokenType::AtJwt));
+        }
+        // A claim that never is there need not be missing.
+        if claim != "nbf" {
+            let mut claims = good.claims();
+            claims.as_object_mut().unwrap().remove(claim);
+            if claim != "iat" {
+                forged.push(signed(&claims, TokenType::AtJwt));
+            }
+        }
     }
+    forged.push(signed(&good.claims(), TokenType::Jwt));
+    // These end their session at log-out, rightly; so it is another one.
+    for exp in [now - 1, now] {
+        let mut claims = server.login("ada").await.claims();
+        claims["exp"] = json!(exp);
+        forged.push(signed(&claims, TokenType::AtJwt));
+    }
+    // Every door that reads a token.
+    let doors: Vec<(Method, String)> = TABLE
+        .iter()
+        .filter(|route| route.access != Access::Anyone)
+        .map(|route| (route.method.parse().unwrap(), route.path.replace(['{', '}'], "")))
+        .chain([(Method::POST, "/v1/logout".to_owned())])
+        .collect();
+    for token in &forged {
+        let calls = doors.iter().map(|(method, path)| {
+            let request = server.request(method.clone(), path).bearer_auth(token);
+            // The body is never the reason; log-out would take one for its own.
+            let body = if path == "/v1/logout" { Value::Null } else { json!({}) };
+            server.send(if body.is_null() { request } else { request.json(&body) })
+        });
+        for (answer, (method, path)) in join_all(calls).await.iter().zip(&doors) {
+            // Log-out takes a token that has only expired, and has nothing to do for a session
+            // that is gone.
+            let claims = claims_of(token);
+            let gone = claims["sid"] == "00000000-0000-7000-8000-000000000000"
+                || claims["exp"].as_i64().is_some_and(|exp| exp <= now);
+            let nothing_done = path == "/v1/logout" && answer.status == 204 && gone;
+            let right = answer.status == 401 || nothing_done;
+            assert!(right, "{method} {path} {token}: {}", answer.status);
+        }
+        let refresh = server.refresh(token).await;
+        refresh.is_problem(401, "refresh_token_invalid");
+    }
+    // None of it ended the session it was made from.
     server.get_as("/v1/me", &good.access).await.is(200);
     let nobody = tokio::time::timeout(std::time::Duration::from_millis(50), canary.accept()).await;
     assert!(nobody.is_err(), "somebody followed a link in a token");
+}
+
+/// The claims of a token that has any, unverified.
+fn claims_of(token: &str) -> Value {
+    let part = token.split('.').nth(1).unwrap_or_default();
+    let bytes = URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
 /// What no HTTP library would send.

@@ -9,7 +9,9 @@
 
 mod support;
 
+mod apis;
 mod architecture;
+mod attributes;
 mod batch;
 mod cli;
 mod conformance;
@@ -31,5 +33,6 @@ mod sessions;
 mod statements;
 mod throttle;
 mod timing;
+mod verifiers;
 mod well_known;
 mod why;

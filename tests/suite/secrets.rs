@@ -122,6 +122,12 @@ async fn live_a_life(server: &Process) -> Secrets {
     let set = json!({"password": SET});
     call(&caller, Method::POST, &format!("{user}/password"), &admin, set).await.is(204);
     let (_, last) = secrets.keep(&login(LOGIN, SET, "").await);
+    let api = json!({"identifier": "urn:shared", "signing_alg": "HS256"});
+    let api = call(&caller, Method::POST, "/v1/admin/apis", &admin, api).await;
+    secrets.anywhere.push(api.is(201).string("shared_secret"));
+    let new = json!({"new_secret": true});
+    let api = call(&caller, Method::PATCH, "/v1/admin/apis/urn:shared", &admin, new).await;
+    secrets.anywhere.push(api.is(200).string("shared_secret"));
     caller.post("/v1/logout", &json!({"refresh_token": last})).await.is(204);
     call(&caller, Method::POST, &format!("{user}/disable"), &admin, json!(null)).await.is(200);
     login(LOGIN, SET, "").await.is(401);

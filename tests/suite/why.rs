@@ -434,6 +434,55 @@ async fn an_api_that_is_deleted_keeps_its_tokens() {
     assert!(check(&report, "api")["detail"].as_str().unwrap().contains("not registered"));
 }
 
+/// APIs choose how their tokens look; what was made before the choice stays good.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_every_look_are_explained() {
+    on_both("why: rules of APIs", async |backend| {
+        let mut bench = Bench::on(backend).await;
+        let before = bench.log_in_for(API).await;
+        let path = "/v1/admin/apis/https%3A%2F%2Fapi.example.com";
+        bench.admin(Method::PATCH, path, json!({"token_profile": "jwt"})).await.is(200);
+        let jwt = bench.log_in_for(API).await;
+        assert_eq!(header_of(&jwt.access)["typ"], "JWT");
+        let report = bench.ask(&jwt.access, json!({ "audience": API })).await;
+        is_good(&report);
+        assert_eq!(check(&report, "type")["detail"], Value::Null, "{report:#}");
+        let report = bench.ask(&before.access, json!({ "audience": API })).await;
+        is_good(&report);
+        assert!(check(&report, "type")["detail"].is_string(), "{report:#}");
+
+        bench.admin(Method::PATCH, path, json!({"signing_alg": "HS256"})).await.is(200);
+        let shared = bench.log_in_for(API).await;
+        assert_eq!(header_of(&shared.access)["alg"], "HS256");
+        let report = bench.ask(&shared.access, json!({})).await;
+        is_good(&report);
+        assert!(check(&report, "key")["detail"].as_str().unwrap().contains("secret"), "{report:#}");
+        is_good(&bench.ask(&before.access, json!({})).await);
+        let altered = with_part(&shared.access, 1, &with(&shared.claims(), "scope", json!("x")));
+        Bench::is(&bench.ask(&altered, json!({})).await, TokenCode::BadSignature);
+        let header = with(&header_of(&shared.access), "alg", json!("ES256"));
+        let report = bench.ask(&with_part(&shared.access, 0, &header), json!({})).await;
+        Bench::is(&report, TokenCode::WrongAlgorithm);
+        // A secret of one API vouches for no other audience, nor for the issuer.
+        let issuer = with(&shared.claims(), "aud", json!(bench.server.base));
+        let report = bench.ask(&with_part(&shared.access, 1, &issuer), json!({})).await;
+        Bench::is(&report, TokenCode::WrongType);
+        assert_eq!(check(&report, "key")["code"], "unknown_key", "{report:#}");
+        bench.admin(Method::PATCH, path, json!({"new_secret": true})).await.is(200);
+        let report = bench.ask(&shared.access, json!({})).await;
+        Bench::is(&report, TokenCode::UnknownKey);
+        assert!(report["message"].as_str().unwrap().contains("replaced"), "{report}");
+
+        // The first refresh for an API that is gone ends the session.
+        bench.admin(Method::DELETE, path, Value::Null).await.is(204);
+        bench.server.refresh(&before.refresh).await.is(401);
+        let report = bench.ask(&before.access, json!({ "audience": API })).await;
+        Bench::is(&report, TokenCode::SessionEnded);
+        assert!(report["message"].as_str().unwrap().contains("api_deleted"), "{report}");
+    })
+    .await;
+}
+
 /// Asking uses nothing up, ends nothing and is not written down.
 #[tokio::test(flavor = "multi_thread")]
 async fn asking_changes_nothing() {

@@ -5,24 +5,18 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::domain::claims::TokenType;
 use crate::domain::stop::Fault;
 
 use super::signing_key::SigningKey;
-
-/// Room for the signature and its dot: RSA with 2048 bits, the longest we make ourselves.
-const SIGNATURE: usize = 1 + 342;
+use crate::crypto::compact::Headers;
 
 /// Signs tokens with one key.
 pub struct Signer {
     key: Arc<SigningKey>,
-    at_jwt: String,
-    jwt: String,
+    headers: Headers,
 }
 
 impl Signer {
@@ -30,17 +24,8 @@ impl Signer {
     #[must_use]
     pub fn new(key: impl Into<Arc<SigningKey>>) -> Self {
         let key = key.into();
-        let header = |typ: TokenType| {
-            // The name may be an imported one: written by the library, because it may hold
-            // characters that need escaping.
-            let kid = json!(key.kid);
-            let header = format!(r#"{{"alg":"{}","kid":{kid},"typ":"{typ}"}}"#, key.alg);
-            let mut header = URL_SAFE_NO_PAD.encode(header);
-            header.push('.');
-            header
-        };
-        let (at_jwt, jwt) = (header(TokenType::AtJwt), header(TokenType::Jwt));
-        Self { key, at_jwt, jwt }
+        let headers = Headers::new(key.alg.as_str(), &key.kid);
+        Self { key, headers }
     }
 
     /// The key.
@@ -54,25 +39,16 @@ impl Signer {
     /// # Errors
     /// Only when the crypto library fails.
     pub fn sign(&self, token_type: TokenType, claims: &impl Serialize) -> Result<String, Fault> {
-        let header = match token_type {
-            TokenType::AtJwt => &self.at_jwt,
-            TokenType::Jwt => &self.jwt,
-        };
-        let payload = serde_json::to_vec(claims)
-            .map_err(|error| Fault::internal("writing claims").because(error))?;
-        let mut token =
-            String::with_capacity(header.len() + payload.len().div_ceil(3) * 4 + SIGNATURE);
-        token.push_str(header);
-        URL_SAFE_NO_PAD.encode_string(&payload, &mut token);
-        let signature = self.key.sign(token.as_bytes())?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(token)
+        self.headers.token(token_type, claims, |message| self.key.sign(message))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+
     use super::*;
     use crate::domain::signing_key::SigningAlg;
 

@@ -9,6 +9,7 @@ use crate::domain::audit::EventKind;
 use crate::domain::claims::TokenType;
 use crate::domain::key_life::KeyFacts;
 use crate::domain::session::Session;
+use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
 
 /// Everything a decision is made on.
@@ -64,10 +65,13 @@ pub enum Flaw {
 pub struct Signed {
     /// What can be read of it.
     pub anatomy: Anatomy,
-    /// The `typ` an access token has for its audience.
+    /// The `typ` of the tokens that are made for its audience now.
     pub expected_type: TokenType,
+    /// Whether the other `typ` passes as well: an API may have chosen otherwise since. The
+    /// issuer's own tokens are of one kind for ever.
+    pub either_type: bool,
     /// The key it names, if there ever was one of that name here.
-    pub key: Option<KeyFacts>,
+    pub key: Option<NamedKey>,
     /// Whether that key made the signature; none when there is no key, or for another algorithm.
     pub signature: Option<bool>,
     /// Whether the verifier our own endpoints use takes it for its own issuer and audience, time
@@ -79,7 +83,34 @@ pub struct Signed {
     pub standing: Option<Standing>,
 }
 
+/// What a token says it was signed with.
+#[derive(Debug)]
+pub enum NamedKey {
+    /// A signing key of this server.
+    Signing(Box<KeyFacts>),
+    /// The secret the API in `aud` shares with this server.
+    SharedSecret,
+}
+
+impl NamedKey {
+    /// The one algorithm it is for.
+    #[must_use]
+    pub const fn alg(&self) -> TokenAlg {
+        match self {
+            Self::Signing(key) => TokenAlg::Key(key.alg),
+            Self::SharedSecret => TokenAlg::SharedSecret,
+        }
+    }
+}
+
 impl Signed {
+    /// The `typ` in the header, if a token for this audience may have it.
+    #[must_use]
+    pub fn fitting_type(&self) -> Option<TokenType> {
+        let found: TokenType = self.header("typ")?.parse().ok()?;
+        (found == self.expected_type || self.either_type).then_some(found)
+    }
+
     /// A claim that is a text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
@@ -120,7 +151,7 @@ pub struct Standing {
 #[derive(Debug)]
 pub enum Holder {
     /// A user who is there.
-    Known(User),
+    Known(Box<User>),
     /// One who is not; with the time of the deletion where the audit trail has it.
     Gone(Option<Timestamp>),
     /// Nobody can say: the token names a session only, and that is not there.

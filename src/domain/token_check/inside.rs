@@ -111,7 +111,7 @@ fn claims(signed: &Signed) -> Checked {
     if claims.contains_key("nbf") {
         wrong.push("nbf is there, which ours never have".to_owned());
     }
-    let typed = signed.header("typ") == Some(signed.expected_type.as_str());
+    let typed = signed.fitting_type().is_some();
     let refused = signed.signature == Some(true) && signed.anatomy.plain_header && typed;
     if wrong.is_empty() && refused && !signed.accepted {
         wrong.push("one is there twice, or in a form in which we never write it".to_owned());

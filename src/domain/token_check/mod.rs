@@ -16,7 +16,8 @@ mod tests;
 
 pub use code::{Check, TokenCode};
 pub use facts::{
-    Anatomy, Facts, Flaw, Genuine, Holder, Opaque, OpaqueKind, Presented, Raise, Signed, Standing,
+    Anatomy, Facts, Flaw, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented, Raise, Signed,
+    Standing,
 };
 pub use report::{Checked, Report};
 

@@ -4,9 +4,10 @@
 
 use crate::base::Timestamp;
 use crate::domain::signing_key::KeyState;
+use crate::domain::token_rules::TokenAlg;
 
 use super::code::{Check, TokenCode};
-use super::facts::{Flaw, Signed};
+use super::facts::{Flaw, NamedKey, Signed};
 use super::report::{Checked, quoted};
 
 /// What a header of ours has.
@@ -71,8 +72,16 @@ fn header(signed: &Signed) -> Checked {
 fn kind(signed: &Signed) -> Checked {
     let Some(found) = signed.header("typ") else { return Checked::open(Check::Type) };
     let expected = signed.expected_type;
-    if found == expected.as_str() {
-        return Checked::passed(Check::Type);
+    match signed.fitting_type() {
+        Some(typ) if typ == expected => return Checked::passed(Check::Type),
+        Some(_) => {
+            let note = format!(
+                "New tokens for this audience have typ \"{expected}\"; this one was made before that \
+                 was chosen."
+            );
+            return Checked::noted(Check::Type, &[note]);
+        }
+        None => {}
     }
     let detail = format!(
         "This is another kind of token: typ is {}, an access token has \"{expected}\".",
@@ -84,12 +93,26 @@ fn kind(signed: &Signed) -> Checked {
 fn key(signed: &Signed, at: Timestamp) -> Checked {
     let Some(kid) = signed.header("kid") else { return Checked::open(Check::Key) };
     let name = quoted(kid);
-    let Some(key) = &signed.key else {
-        let detail = format!(
-            "There never was a key named {name} here: another server made the token, or this one \
+    let key = match &signed.key {
+        Some(NamedKey::Signing(key)) => key,
+        Some(NamedKey::SharedSecret) => {
+            let note = "It is the secret the API shares with this server.".to_owned();
+            return Checked::noted(Check::Key, &[note]);
+        }
+        None if signed.header("alg") == Some(TokenAlg::SharedSecret.as_str()) => {
+            let detail = format!(
+                "The API in the token shares no secret named {name} with this server (any more): it \
+                 was replaced, or another server made the token."
+            );
+            return Checked::failed(Check::Key, TokenCode::UnknownKey, detail);
+        }
+        None => {
+            let detail = format!(
+                "There never was a key named {name} here: another server made the token, or this one \
              from another database."
-        );
-        return Checked::failed(Check::Key, TokenCode::UnknownKey, detail);
+            );
+            return Checked::failed(Check::Key, TokenCode::UnknownKey, detail);
+        }
     };
     let since = key.since;
     match key.state {
@@ -126,13 +149,13 @@ fn algorithm(signed: &Signed) -> Checked {
     let (Some(found), Some(key)) = (signed.header("alg"), &signed.key) else {
         return Checked::open(Check::Algorithm);
     };
-    if found == key.alg.as_str() {
+    if found == key.alg().as_str() {
         return Checked::passed(Check::Algorithm);
     }
     let detail = format!(
         "The header says alg is {}, but the key it names is for {} only.",
         quoted(found),
-        key.alg
+        key.alg()
     );
     Checked::failed(Check::Algorithm, TokenCode::WrongAlgorithm, detail)
 }

@@ -184,6 +184,7 @@ const fn reason_in_words(reason: EndReason) -> &'static str {
         EndReason::EndedByAdmin => "an administrator ended it",
         EndReason::PasswordChanged => "the password was changed",
         EndReason::ReuseDetected => "a used-up refresh token was presented",
+        EndReason::ApiDeleted => "the API it was for was deleted",
         EndReason::RollbackDetected => "a refresh token from the future was presented",
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::base::Span;
 use crate::base::id::{SessionId, UserId};
+use crate::domain::attributes::Attributes;
 use crate::domain::audit::EventKind;
 use crate::domain::claims::TokenType;
 use crate::domain::key_life::KeyFacts;
@@ -51,12 +52,13 @@ fn standing() -> Standing {
         login: "ada".to_owned(),
         name: None,
         role: Role::User,
+        attributes: Attributes::default(),
         disabled_at: None,
         created_at: BEGAN,
         updated_at: BEGAN,
         session_epoch: 4,
     };
-    Standing { session: Some(session), user: Holder::Known(user), raises: Vec::new() }
+    Standing { session: Some(session), user: Holder::Known(Box::new(user)), raises: Vec::new() }
 }
 
 /// Facts of a token that is good for an API.
@@ -73,7 +75,8 @@ fn good() -> Facts {
             claims: Some(map(claims)),
         },
         expected_type: TokenType::AtJwt,
-        key: Some(KeyFacts {
+        either_type: false,
+        key: Some(NamedKey::Signing(Box::new(KeyFacts {
             kid: "k".to_owned(),
             alg: SigningAlg::Es256,
             state: KeyState::Active,
@@ -81,7 +84,7 @@ fn good() -> Facts {
             published_at: BEGAN,
             activated_at: Some(BEGAN),
             longest_ttl: Span::ZERO,
-        }),
+        }))),
         signature: Some(true),
         accepted: true,
         registered: true,
@@ -114,6 +117,13 @@ fn head(signed: &mut Signed, name: &str, value: Value) {
 
 fn session(signed: &mut Signed) -> &mut Session {
     signed.standing.as_mut().unwrap().session.as_mut().unwrap()
+}
+
+fn key(signed: &mut Signed) -> &mut KeyFacts {
+    match signed.key.as_mut().unwrap() {
+        NamedKey::Signing(key) => key,
+        NamedKey::SharedSecret => unreachable!(),
+    }
 }
 
 fn user(signed: &mut Signed) -> &mut User {
@@ -161,10 +171,10 @@ fn one_thing_that_is_wrong_is_named_and_nothing_else() {
         (Check::Header, TokenCode::UnexpectedHeader, |s| s.anatomy.plain_header = false),
         (Check::Type, TokenCode::WrongType, |s| head(s, "typ", json!("JWT"))),
         (Check::Key, TokenCode::KeyRetired, |s| {
-            s.key.as_mut().unwrap().state = KeyState::Retired;
+            key(s).state = KeyState::Retired;
         }),
         (Check::Key, TokenCode::KeyNotSigning, |s| {
-            s.key.as_mut().unwrap().state = KeyState::Published;
+            key(s).state = KeyState::Published;
         }),
         (Check::Issuer, TokenCode::WrongIssuer, |s| claim(s, "iss", json!("https://b"))),
         (Check::IssuedAt, TokenCode::IssuedInFuture, |s| claim(s, "iat", json!(NOW.secs() + 1))),
@@ -241,6 +251,38 @@ fn whom_it_is_for_is_asked_or_registered() {
 }
 
 #[test]
+fn an_api_chooses_kind_and_secret() {
+    let kind = |either| {
+        changed(NOW, |signed| {
+            signed.either_type = either;
+            head(signed, "typ", json!("JWT"));
+        })
+    };
+    fails_with(&kind(false), Check::Type, TokenCode::WrongType);
+    is_good(&kind(true));
+    assert!(kind(true).of_check(Check::Type).unwrap().detail.is_some());
+    let stranger = changed(NOW, |signed| {
+        signed.either_type = true;
+        head(signed, "typ", json!("dpop+jwt"));
+    });
+    fails_with(&stranger, Check::Type, TokenCode::WrongType);
+    let shared = |alg: &str| {
+        changed(NOW, |signed| {
+            head(signed, "alg", json!(alg));
+            signed.key = Some(NamedKey::SharedSecret);
+        })
+    };
+    is_good(&shared("HS256"));
+    fails_with(&shared("ES256"), Check::Algorithm, TokenCode::WrongAlgorithm);
+    let replaced = changed(NOW, |signed| {
+        head(signed, "alg", json!("HS256"));
+        (signed.key, signed.signature, signed.accepted) = (None, None, false);
+    });
+    fails_with(&replaced, Check::Key, TokenCode::UnknownKey);
+    assert!(replaced.message.contains("it was replaced"), "{}", replaced.message);
+}
+
+#[test]
 fn what_nobody_vouches_for_is_read_but_not_looked_up() {
     let report = changed(NOW, |signed| {
         claim(signed, "iss", json!("https://other"));
@@ -288,7 +330,7 @@ fn what_happened_later_was_not_so_before() {
     let ended = |signed: &mut Signed| session(signed).revoked = Some((LATER, EndReason::Logout));
     note(&changed(NOW, ended), Check::Session, "logout");
     let retired = |signed: &mut Signed| {
-        let key = signed.key.as_mut().unwrap();
+        let key = key(signed);
         (key.state, key.since) = (KeyState::Retired, LATER);
     };
     note(&changed(NOW, retired), Check::Key, "retired");

@@ -3,8 +3,11 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Path;
+use serde_json::{Value, json};
 
-use crate::admin::apis;
+use crate::admin::apis::{self, Change, Changed};
+use crate::base::Span;
+use crate::domain::token_rules::TokenRules;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::fields::{JsonFields, Params};
@@ -31,15 +34,55 @@ pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem>
 pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let identifier = body.string("identifier");
-    let scopes = body.strings("scopes");
+    let change = change(&mut body);
     context.check(body.finish())?;
     let origin = context.origin_of(caller.caller());
-    let work = apis::create(context.app.clone(), identifier, scopes, origin, context.now());
-    let stored = context.run(work).await?;
-    let location = format!("{}/v1/admin/apis/{}", context.app.issuer(), stored.id);
-    Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, location))
-        .json(shapes::api(&stored)))
+    let work = apis::create(context.app.clone(), identifier, change, origin, context.now());
+    let changed = context.run(work).await?;
+    let location = format!("{}/v1/admin/apis/{}", context.app.issuer(), changed.stored.id);
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(shape(&changed)))
+}
+
+/// Changes an API, by its id or its percent-encoded identifier (JSON merge patch, RFC 7396).
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn update(
+    admin: Admin,
+    id: Path<String>,
+    mut body: JsonFields,
+) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let new_secret = body.flag("new_secret");
+    let change = Change { new_secret, ..change(&mut body) };
+    context.check(body.finish())?;
+    let origin = context.origin_of(caller.caller());
+    let app = context.app.clone();
+    let changed =
+        context.run(apis::update(app, id.into_inner(), change, origin, context.now())).await?;
+    Ok(HttpResponse::Ok().json(shape(&changed)))
+}
+
+/// What both say about an API; null takes a choice back.
+fn change(body: &mut JsonFields) -> Change {
+    let algs = "An algorithm is one of those in the documentation, or null for the server's.";
+    let profile = body.patch_word("token_profile", "A token profile is rfc9068 or jwt.");
+    Change {
+        scopes: body.patch_strings("scopes"),
+        signing_alg: body.patch_word("signing_alg", algs),
+        token_profile: profile.map(|chosen| chosen.unwrap_or(TokenRules::DEFAULT.profile)),
+        access_token_ttl: body
+            .patch_integer("access_token_ttl")
+            .map(|chosen| chosen.map(Span::from_secs)),
+        claims: body.patch_strings("claims"),
+        new_secret: false,
+    }
+}
+
+fn shape(changed: &Changed) -> Value {
+    let mut value = shapes::changed_api(changed);
+    value["warnings"] = json!(changed.warnings);
+    value
 }
 
 /// One API, by its id or its percent-encoded identifier.

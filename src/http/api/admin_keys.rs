@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::admin::{key_life, keys};
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::verifier_habits;
+use crate::domain::verifiers::caching;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::fields::{JsonFields, OptionalJson};
@@ -40,7 +40,7 @@ pub async fn rotate(
     let origin = context.origin_of(caller.caller());
     let work = key_life::rotate(context.app.clone(), alg, at_once, origin, context.now());
     let keys = context.run(work).await?;
-    let warnings = if at_once { verifier_habits::of_a_sudden_key() } else { Vec::new() };
+    let warnings = if at_once { caching::of_a_sudden_key() } else { Vec::new() };
     Ok(HttpResponse::Ok().json(json!({ "data": keys, "warnings": warnings })))
 }
 

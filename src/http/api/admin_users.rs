@@ -4,14 +4,17 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Path;
 
+use crate::admin::tokens;
 use crate::admin::users::{self, Create, Update};
 use crate::base::id::UserId;
+use crate::domain::attributes::{Attributes, ClaimsPatch};
 use crate::domain::stop::{Code, Refusal};
 use crate::domain::user::Role;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::fields::{JsonFields, Params};
 use crate::identity::bearer::Administrator;
+use crate::identity::login::Asked;
 
 use super::shapes;
 
@@ -54,6 +57,11 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
         password: body.optional_string("password"),
         name: body.optional_string("name"),
         role: role(&mut body).unwrap_or(Role::User),
+        attributes: Attributes {
+            roles: body.strings("roles"),
+            groups: body.strings("groups"),
+            claims: body.patch_object("claims").flatten().unwrap_or_default(),
+        },
     };
     context.check(body.finish())?;
     let origin = context.origin_of(caller.caller());
@@ -75,7 +83,7 @@ pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Proble
     Ok(HttpResponse::Ok().json(shapes::user(&user)))
 }
 
-/// Changes name or role (JSON merge patch, RFC 7396).
+/// Changes name, role or attributes (JSON merge patch, RFC 7396).
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -86,12 +94,36 @@ pub async fn update(
 ) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let update = Update { name: body.patch_string("name"), role: role(&mut body) };
+    let update = Update {
+        name: body.patch_string("name"),
+        role: role(&mut body),
+        roles: body.patch_strings("roles"),
+        groups: body.patch_strings("groups"),
+        claims: body
+            .patch_object("claims")
+            .map(|patch| patch.map_or(ClaimsPatch::Clear, ClaimsPatch::Merge)),
+    };
     context.check(body.finish())?;
     let origin = context.origin_of(caller.caller());
     let work = users::update(context.app.clone(), id, update, origin, context.now());
     let user = context.run(work).await?;
     Ok(HttpResponse::Ok().json(shapes::user(&user)))
+}
+
+/// What a log-in of this user would get: header and claims of the access token, unsigned.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn token_preview(
+    admin: Admin,
+    id: Path<String>,
+    params: Params,
+) -> Result<HttpResponse, Problem> {
+    let id = admin.context.check(user_id(&id))?;
+    let param = |name: &str| params.get(name).map(str::to_owned);
+    let asked = Asked { audience: param("audience"), scope: param("scope"), client_id: None };
+    let work = tokens::preview(admin.context.app.clone(), id, asked, admin.context.now());
+    Ok(HttpResponse::Ok().json(admin.context.run(work).await?))
 }
 
 /// Disables a user: everything it has ends at once.

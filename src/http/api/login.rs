@@ -7,7 +7,7 @@ use crate::domain::stop::Refusal;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::fields::JsonFields;
-use crate::identity::login::{self, Attempt};
+use crate::identity::login::{self, Asked, Attempt};
 
 /// Login and password for tokens.
 ///
@@ -24,11 +24,13 @@ pub async fn post(context: Context, body: JsonFields) -> Result<HttpResponse, Pr
 fn attempt(mut body: JsonFields) -> Result<Attempt, Refusal> {
     let login = body.string("login");
     let raw = body.string("password");
-    let audience = body.optional_string("audience");
-    let scope = body.optional_string("scope");
-    let client_id = body.optional_string("client_id");
+    let asked = Asked {
+        audience: body.optional_string("audience"),
+        scope: body.optional_string("scope"),
+        client_id: body.optional_string("client_id"),
+    };
     body.finish()?;
-    Ok(Attempt { login, password: password("password", &raw)?, audience, scope, client_id })
+    Ok(Attempt { login, password: password("password", &raw)?, asked })
 }
 
 /// A password to compare: only its size can be wrong, and that is said before anything is hashed.

@@ -12,7 +12,7 @@ use super::shapes;
 
 /// The caller.
 pub async fn get(Authenticated { caller, .. }: Authenticated<Caller>) -> HttpResponse {
-    HttpResponse::Ok().json(shapes::user(&caller.user))
+    HttpResponse::Ok().json(shapes::myself(&caller.user))
 }
 
 /// Changes the caller's own profile (JSON merge patch, RFC 7396).
@@ -26,10 +26,10 @@ pub async fn patch(
     let name = body.patch_string("name");
     context.check(body.finish())?;
     let Some(name) = name else {
-        return Ok(HttpResponse::Ok().json(shapes::user(&caller.user)));
+        return Ok(HttpResponse::Ok().json(shapes::myself(&caller.user)));
     };
     let origin = context.origin_of(&caller);
     let work = profile::update(context.app.clone(), caller, name, origin, context.now());
     let user = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::user(&user)))
+    Ok(HttpResponse::Ok().json(shapes::myself(&user)))
 }

@@ -20,5 +20,5 @@ pub async fn post(context: Context, mut body: JsonFields) -> Result<HttpResponse
     let work =
         register::register(context.app.clone(), login, password, context.origin(), context.now());
     let user = context.run(work).await?;
-    Ok(HttpResponse::Created().json(shapes::user(&user)))
+    Ok(HttpResponse::Created().json(shapes::myself(&user)))
 }

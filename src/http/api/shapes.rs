@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::admin::apis::Changed;
+use crate::base::Span;
 use crate::base::id::SessionId;
 use crate::domain::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
 use crate::domain::session::Listed;
@@ -12,7 +14,17 @@ use crate::http::fields::Params;
 use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
 
-/// A user.
+/// A user as everybody sees himself: custom claims are for APIs and administrators.
+#[must_use]
+pub fn myself(user: &User) -> Value {
+    let mut value = self::user(user);
+    if let Some(object) = value.as_object_mut() {
+        object.shift_remove("claims");
+    }
+    value
+}
+
+/// A user as an administrator sees it.
 #[must_use]
 pub fn user(user: &User) -> Value {
     json!({
@@ -20,6 +32,9 @@ pub fn user(user: &User) -> Value {
         "login": user.login,
         "name": user.name,
         "role": user.role,
+        "roles": user.attributes.roles,
+        "groups": user.attributes.groups,
+        "claims": user.attributes.claims,
         "disabled": user.disabled_at.is_some(),
         "disabled_at": user.disabled_at.map(|at| at.rfc3339()),
         "created_at": user.created_at.rfc3339(),
@@ -60,12 +75,28 @@ pub fn session_of_anybody(listed: &Listed) -> Value {
 /// An API.
 #[must_use]
 pub fn api(stored: &StoredApi) -> Value {
+    let rules = &stored.api.rules;
     json!({
         "id": stored.id,
         "identifier": stored.api.identifier,
         "scopes": stored.api.scopes.iter().collect::<Vec<_>>(),
+        "signing_alg": rules.signing_alg,
+        "token_profile": rules.profile,
+        "access_token_ttl": rules.access_ttl.map(Span::secs),
+        "claims": rules.claims,
+        "shared_secret_kid": stored.secret.as_ref().map(|secret| &secret.kid),
         "created_at": stored.created_at.rfc3339(),
     })
+}
+
+/// An API that was just made or changed: with its shared secret, if one was made, this once.
+#[must_use]
+pub fn changed_api(changed: &Changed) -> Value {
+    let mut value = api(&changed.stored);
+    if let Some(secret) = &changed.shared_secret {
+        value["shared_secret"] = json!(secret.expose());
+    }
+    value
 }
 
 /// An audit event.

@@ -1,9 +1,14 @@
 //! APIs: found by either of their names, and only by their own.
 
-use signet::base::Timestamp;
+use std::time::Duration;
+
+use signet::base::{Span, Timestamp};
 use signet::domain::api::Api;
 use signet::domain::page::PageRequest;
+use signet::domain::signing_key::SigningAlg;
+use signet::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
 use signet::execute;
+use signet::store::apis::{SealedSecret, StoredApi};
 use signet::store::{Db, apis, meta};
 use uuid::Uuid;
 
@@ -19,7 +24,8 @@ fn api(identifier: &str, offered: &str) -> Api {
 }
 
 async fn insert(db: &Db, id: Uuid, api: &Api, at: Timestamp) -> bool {
-    commit(db, async |tx| apis::insert(tx, id, api, at).await).await
+    let new = StoredApi { id, api: api.clone(), secret: None, created_at: at };
+    commit(db, async |tx| apis::insert(tx, &new).await).await
 }
 
 async fn delete(db: &Db, name: &str) -> Option<String> {
@@ -33,7 +39,7 @@ async fn version(db: &Db) -> i64 {
 /// The identifiers of every API.
 async fn all(db: &Db) -> Vec<String> {
     let all = apis::all(&mut reader(db).await).await.unwrap();
-    all.into_iter().map(|api| api.identifier).collect()
+    all.into_iter().map(|stored| stored.api.identifier).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,6 +160,153 @@ async fn scopes_that_cannot_be_read_are_a_fault() {
         assert!(apis::all(link).await.is_err_and(|fault| is_internal(&fault)));
         let page = apis::page(link, PageRequest::default()).await;
         assert!(page.is_err_and(|fault| is_internal(&fault)));
+    })
+    .await;
+}
+
+/// An API that has chosen everything there is to choose.
+fn choosy(id: Uuid) -> StoredApi {
+    let rules = TokenRules {
+        signing_alg: Some(TokenAlg::SharedSecret),
+        profile: TokenProfile::Jwt,
+        access_ttl: Some(Span::from_days(1)),
+        claims: vec!["roles".to_owned(), "https://example.com/a-b_c".to_owned()],
+    };
+    let api = Api { rules, ..api("urn:choosy", "read write") };
+    let secret = SealedSecret { kid: "k".to_owned(), sealed: vec![0, 255, 1] };
+    StoredApi { id, api, secret: Some(secret), created_at: NOW }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_choice_comes_back_and_can_be_taken_back() {
+    on_both_stores("apis: choices", async |db| {
+        let mut stored = choosy(row_id(0));
+        assert!(commit(&db, async |tx| apis::insert(tx, &stored).await).await);
+        let same = |found: StoredApi, expected: &StoredApi| {
+            assert_eq!((found.id, &found.api), (expected.id, &expected.api));
+            assert_eq!((&found.secret, found.created_at), (&expected.secret, expected.created_at));
+        };
+        same(apis::find(&mut reader(&db).await, "urn:choosy").await.unwrap().unwrap(), &stored);
+        same(apis::all(&mut reader(&db).await).await.unwrap().remove(0), &stored);
+
+        (stored.api.rules, stored.secret) = (TokenRules::DEFAULT, None);
+        stored.api.scopes = scopes("write");
+        let before = version(&db).await;
+        assert!(commit(&db, async |tx| apis::update(tx, &stored).await).await);
+        assert_eq!(version(&db).await, before + 1);
+        same(apis::find(&mut reader(&db).await, "urn:choosy").await.unwrap().unwrap(), &stored);
+
+        let rules = TokenRules {
+            signing_alg: Some(TokenAlg::Key(SigningAlg::Rs256)),
+            ..TokenRules::DEFAULT
+        };
+        stored.api.rules = rules;
+        assert!(commit(&db, async |tx| apis::update(tx, &stored).await).await);
+        same(apis::find(&mut reader(&db).await, "urn:choosy").await.unwrap().unwrap(), &stored);
+
+        let nobody = choosy(row_id(1));
+        assert!(!commit(&db, async |tx| apis::update(tx, &nobody).await).await);
+        assert_eq!(version(&db).await, before + 2, "nothing was changed");
+        assert_eq!(all(&db).await, ["urn:choosy"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_held_for_a_change_is_nobody_elses_until_the_end() {
+    on_both_stores("apis: held", async |db| {
+        let mut stored = choosy(row_id(0));
+        assert!(commit(&db, async |tx| apis::insert(tx, &stored).await).await);
+        assert!(commit(&db, async |tx| apis::hold(tx, "urn:nobody").await).await.is_none());
+        let mut tx = db.begin().await.unwrap();
+        let held = apis::hold(&mut tx, &stored.id.to_string()).await.unwrap().unwrap();
+        assert_eq!(held.api, stored.api);
+        let other = async {
+            let mut tx = db.begin_within(Duration::from_millis(200)).await?;
+            apis::hold(&mut tx, "urn:choosy").await
+        };
+        assert!(other.await.is_err_and(|fault| !is_internal(&fault)));
+        stored.api.scopes = scopes("admin");
+        apis::update(&mut tx, &stored).await.unwrap();
+        tx.commit().await.unwrap();
+        let seen = commit(&db, async |tx| apis::hold(tx, "urn:choosy").await).await.unwrap();
+        assert_eq!(seen.api.scopes, scopes("admin"));
+    })
+    .await;
+}
+
+/// What a row says that was written before there was anything to choose.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_of_an_earlier_schema_has_chosen_nothing() {
+    on_both_stores("apis: earlier rows", async |db| {
+        commit(&db, async |tx| {
+            execute!(
+                tx,
+                "INSERT INTO apis (id, identifier, scopes, created_at) VALUES ($1, $2, $3, $4)",
+                row_id(0),
+                "urn:a",
+                "read",
+                NOW
+            )
+        })
+        .await;
+        let found = apis::find(&mut reader(&db).await, "urn:a").await.unwrap().unwrap();
+        assert_eq!((found.api, found.secret), (api("urn:a", "read"), None));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn choices_that_cannot_be_are_a_fault() {
+    on_both_stores("apis: broken choices", async |db| {
+        assert!(commit(&db, async |tx| apis::insert(tx, &choosy(row_id(0))).await).await);
+        let broken = async |what: &str| {
+            let found = apis::find(&mut reader(&db).await, "urn:choosy").await;
+            assert!(found.is_err_and(|fault| is_internal(&fault)), "{what}");
+        };
+        commit(&db, async |tx| execute!(tx, "UPDATE apis SET secret_kid = NULL")).await;
+        broken("half a secret").await;
+        commit(&db, async |tx| execute!(tx, "UPDATE apis SET secret_sealed = NULL")).await;
+        broken("HS256 without a secret").await;
+        commit(&db, async |tx| execute!(tx, "UPDATE apis SET signing_alg = 'none'")).await;
+        broken("an algorithm nobody knows").await;
+        commit(&db, async |tx| execute!(tx, "UPDATE apis SET signing_alg = NULL")).await;
+        assert!(apis::find(&mut reader(&db).await, "urn:choosy").await.is_ok());
+        commit(&db, async |tx| execute!(tx, "UPDATE apis SET claims = 'roles'")).await;
+        broken("claims that are no list").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_sealed_again_and_nothing_else_changes() {
+    on_both_stores("apis: another seal", async |db| {
+        let mut ids = Vec::new();
+        for (number, sealed) in [(1, Some(b"old".to_vec())), (2, Some(b"old".to_vec())), (3, None)]
+        {
+            let secret = sealed.map(|sealed| SealedSecret { kid: format!("k{number}"), sealed });
+            let mut api = api(&format!("urn:{number}"), "a");
+            if secret.is_some() {
+                api.rules.signing_alg = Some(TokenAlg::SharedSecret);
+            }
+            ids.push(row_id(number));
+            let id = ids[ids.len() - 1];
+            let new = StoredApi { id, api, secret, created_at: NOW };
+            assert!(commit(&db, async |tx| apis::insert(tx, &new).await).await);
+        }
+        let before = version(&db).await;
+        commit(&db, async |tx| apis::reseal_secret(tx, ids[1], b"new").await).await;
+        let found = apis::all(&mut reader(&db).await).await.unwrap();
+        let secret = |stored: &StoredApi| {
+            stored.secret.as_ref().map(|secret| (secret.kid.clone(), secret.sealed.clone()))
+        };
+        let expected = [
+            Some(("k1".to_owned(), b"old".to_vec())),
+            Some(("k2".to_owned(), b"new".to_vec())),
+            None,
+        ];
+        assert_eq!(found.iter().map(secret).collect::<Vec<_>>(), expected);
+        assert_eq!(version(&db).await, before);
     })
     .await;
 }

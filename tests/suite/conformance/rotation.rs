@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use signet::base::Timestamp;
 use signet::base::id::SessionId;
+use signet::domain::attributes::{Attributes, Subject};
 use signet::domain::session::{Chain, EndReason, Session};
 use signet::domain::stop::{Fault, FaultKind};
+use signet::domain::user::Role;
 use signet::execute;
 use signet::store::db::WRITE_WAIT;
 use signet::store::rotation::{self, Change};
@@ -50,9 +52,31 @@ async fn several_rows_are_read_at_once_and_missing_ones_are_absent() {
         for (session, epoch) in [(one, 0), (two, 1)] {
             let row = found[&session.id].as_ref().unwrap();
             assert_eq!((&row.session, row.user_epoch), (&session, epoch));
+            let subject = row.subject.read().unwrap();
+            assert_eq!((subject.role, subject.attributes), (Role::User, Attributes::default()));
         }
         assert!(read(&db, &[]).await.is_empty());
         assert!(read(&db, &[session_id(0)]).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_user_is_comes_with_the_session_and_is_looked_into_on_demand() {
+    on_both_stores("rotation: subjects", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let (one, two) = (opened(&db, session(ada)).await, opened(&db, session(bob)).await);
+        let attributes = Attributes { groups: vec!["staff".to_owned()], ..Attributes::default() };
+        let subject = Subject { role: Role::Admin, attributes };
+        commit(&db, async |tx| users::update(tx, ada, None, &subject, NOW).await).await;
+        commit(&db, async |tx| execute!(tx, "UPDATE users SET claims = '[' WHERE id = $1", bob))
+            .await;
+        let found = read(&db, &[one.id, two.id]).await;
+        assert_eq!(found[&one.id].as_ref().unwrap().subject.read().unwrap(), subject);
+        // Read all the same: an API that does not ask does not care.
+        let broken = found[&two.id].as_ref().unwrap();
+        assert_eq!(broken.session, two);
+        assert!(broken.subject.read().is_err_and(|fault| is_internal(&fault)));
     })
     .await;
 }

@@ -1,19 +1,37 @@
 //! Users: what is stored comes back, and every guard says no without changing anything.
 
+use serde_json::json;
 use signet::base::Timestamp;
 use signet::base::id::UserId;
+use signet::domain::attributes::{Attributes, Subject};
 use signet::domain::login::Login;
 use signet::domain::page::PageRequest;
 use signet::domain::user::{MAX_NAME, Role, User};
+use signet::execute;
 use signet::store::users::{self, Credential, NewUser};
 use signet::store::{Db, sessions};
 
-use super::{NOW, after, commit, count, login, on_both_stores, opened, reader, session, user};
+use super::{
+    NOW, after, commit, count, is_internal, login, on_both_stores, opened, reader, session, user,
+};
 use super::{user_id, walk};
 
 async fn insert(db: &Db, id: UserId, login: &Login) -> bool {
-    let new = NewUser { id, login, name: None, role: Role::User, password_hash: None };
+    let attributes = &Attributes::default();
+    let new = NewUser { id, login, name: None, role: Role::User, attributes, password_hash: None };
     commit(db, async |tx| users::insert(tx, &new, NOW).await).await
+}
+
+/// The largest of everything.
+fn attributes() -> Attributes {
+    let labels = |text: &str| (0..64).map(|n| format!("{n:0>3}{}", text.repeat(125))).collect();
+    let claims = (0..4).map(|n| (format!("{n:0>64}"), json!("\u{1f512}".repeat(220)))).collect();
+    let attributes = Attributes { roles: labels("\u{1f512}"), groups: labels("'"), claims };
+    attributes.checked().unwrap()
+}
+
+fn admin() -> Subject {
+    Subject { role: Role::Admin, attributes: Attributes::default() }
 }
 
 async fn credential(db: &Db, id: UserId) -> Credential {
@@ -36,6 +54,7 @@ async fn a_user_comes_back_as_it_was_made() {
             login: &login,
             name: Some(&name),
             role: Role::Admin,
+            attributes: &attributes(),
             password_hash: Some(&hash),
         };
         assert!(commit(&db, async |tx| users::insert(tx, &new, NOW).await).await);
@@ -44,6 +63,7 @@ async fn a_user_comes_back_as_it_was_made() {
             login: login.raw().to_owned(),
             name: Some(name.clone()),
             role: Role::Admin,
+            attributes: attributes(),
             disabled_at: None,
             created_at: NOW,
             updated_at: NOW,
@@ -89,8 +109,14 @@ async fn the_ends_of_time_round_trip() {
     on_both_stores("users: extreme times", async |db| {
         for (name, at) in [("first", i64::MIN), ("last", i64::MAX), ("zero", 0)] {
             let (id, login, at) = (user_id(0), login(name), Timestamp::from_millis(at));
-            let new =
-                NewUser { id, login: &login, name: None, role: Role::User, password_hash: None };
+            let new = NewUser {
+                id,
+                login: &login,
+                name: None,
+                role: Role::User,
+                attributes: &Attributes::default(),
+                password_hash: None,
+            };
             commit(&db, async |tx| users::insert(tx, &new, at).await).await;
             commit(&db, async |tx| users::disable(tx, id, at).await).await;
             let found = found(&db, id).await;
@@ -308,17 +334,21 @@ async fn disabling_and_enabling_each_happen_once() {
 async fn name_and_role_change_and_nothing_else() {
     on_both_stores("users: update", async |db| {
         let ada = user(&db, "ada").await;
-        for (secs, name, role) in [(1, Some("Àdà 🔑"), Role::Admin), (2, None, Role::User)] {
+        let none = Attributes::default();
+        for (secs, name, role, attributes) in
+            [(1, Some("Àdà 🔑"), Role::Admin, attributes()), (2, None, Role::User, none)]
+        {
             let at = after(secs);
-            let done = commit(&db, async |tx| users::update(tx, ada, name, role, at).await).await;
-            assert!(done);
+            let subject = Subject { role, attributes };
+            let done = commit(&db, async |tx| users::update(tx, ada, name, &subject, at).await);
+            assert!(done.await);
             let now = credential(&db, ada).await;
-            assert_eq!((now.user.name.as_deref(), now.user.role), (name, role));
+            assert_eq!((now.user.name.as_deref(), now.user.subject()), (name, subject));
             assert_eq!((now.user.updated_at, now.user.created_at), (at, NOW));
             assert_eq!((now.user.session_epoch, &*now.user.login), (0, "ada"));
             assert_eq!(now.password_hash.as_deref(), Some("hash"));
         }
-        let update = async |tx: &mut _| users::update(tx, user_id(0), None, Role::Admin, NOW).await;
+        let update = async |tx: &mut _| users::update(tx, user_id(0), None, &admin(), NOW).await;
         assert!(!commit(&db, update).await);
     })
     .await;
@@ -333,11 +363,61 @@ async fn only_enabled_administrators_besides_oneself_are_counted() {
             (user(&db, "one").await, user(&db, "two").await, user(&db, "three").await);
         assert_eq!(others(one).await, 0);
         for id in [one, two] {
-            commit(&db, async |tx| users::update(tx, id, None, Role::Admin, NOW).await).await;
+            commit(&db, async |tx| users::update(tx, id, None, &admin(), NOW).await).await;
         }
         assert_eq!((others(one).await, others(two).await, others(three).await), (1, 1, 2));
         commit(&db, async |tx| users::disable(tx, two, NOW).await).await;
         assert_eq!((others(one).await, others(two).await, others(three).await), (0, 1, 1));
+    })
+    .await;
+}
+
+/// What a row says that was written before there were attributes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_of_an_earlier_schema_has_no_attributes() {
+    on_both_stores("users: earlier rows", async |db| {
+        let id = user_id(0);
+        commit(&db, async |tx| {
+            execute!(
+                tx,
+                "INSERT INTO users (id, login, login_key, login_skeleton, role, session_epoch, \
+                 created_at, updated_at) VALUES ($1, $2, $2, $2, 'user', 0, $3, $3)",
+                id,
+                "ada",
+                NOW
+            )
+        })
+        .await;
+        assert_eq!(found(&db, id).await.attributes, Attributes::default());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renaming_leaves_everything_else() {
+    on_both_stores("users: rename", async |db| {
+        let ada = user(&db, "ada").await;
+        let subject = Subject { role: Role::Admin, attributes: attributes() };
+        commit(&db, async |tx| users::update(tx, ada, None, &subject, after(1)).await).await;
+        for (secs, name) in [(2, Some("Ada")), (3, None)] {
+            let at = after(secs);
+            assert!(commit(&db, async |tx| users::rename(tx, ada, name, at).await).await);
+            let now = found(&db, ada).await;
+            assert_eq!((now.name.as_deref(), now.updated_at), (name, at));
+            assert_eq!((now.subject(), now.session_epoch), (subject.clone(), 0));
+        }
+        assert!(!commit(&db, async |tx| users::rename(tx, user_id(0), None, NOW).await).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attributes_that_cannot_be_read_are_a_fault() {
+    on_both_stores("users: broken attributes", async |db| {
+        let ada = user(&db, "ada").await;
+        commit(&db, async |tx| execute!(tx, "UPDATE users SET groups = 'staff'")).await;
+        let found = users::find(&mut reader(&db).await, ada).await;
+        assert!(found.is_err_and(|fault| is_internal(&fault)));
     })
     .await;
 }

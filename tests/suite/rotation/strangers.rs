@@ -4,8 +4,6 @@
 //! many seconds lie between two tokens where nothing happens; near every change it is five.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation};
@@ -14,52 +12,13 @@ use serde_json::{Value, json};
 use signet::admin::key_life;
 use signet::base::{Span, Timestamp};
 
-use crate::support::packages::{copy_of, have, npm_ci, venv};
 use crate::support::server::{Options, PASSWORD, Tokens};
+use crate::support::stranger::{AUDIENCE, Stranger};
 use crate::support::{Backend, Server, require};
 
-const AUDIENCE: &str = "https://api.example.com";
 const DENSE: Span = Span::from_secs(5);
 /// How near to a change tokens come every few seconds.
 const NEAR: Span = Span::from_mins(3);
-
-/// A verifier of another language, or several of one.
-struct Stranger {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Stranger {
-    fn start(command: &mut Command, issuer: &str) -> Self {
-        let mut child = command
-            .env("ISSUER", issuer)
-            .env("AUDIENCE", AUDIENCE)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let input = child.stdin.take().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, input, output }
-    }
-
-    /// The failures, by verifier.
-    fn verify(&mut self, now: Timestamp, tokens: &[String]) -> BTreeMap<String, Vec<String>> {
-        let asked = json!({"now": now.millis(), "tokens": tokens});
-        self.input.write_all(format!("{asked}\n").as_bytes()).unwrap();
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
-    }
-}
-
-impl Drop for Stranger {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// A Rust service that keeps the set for as long as the header says, or for ten minutes whatever it
 /// says, and never asks because of an unknown key (as Envoy does).
@@ -117,27 +76,15 @@ struct Line {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_rotations_hurt_no_stranger() {
-    let mut strangers = Vec::new();
     let server = Options::on(Backend::Sqlite)
         // No multiple of a day: somebody who comes once a day comes at another hour of each life.
         .with("SIGNET_KEY_ROTATION", "70h")
         .with("SIGNET_REFRESH_IDLE_TTL", "180d")
         .start()
         .await;
-    if have("npm", "node").is_some() {
-        let folder = copy_of("tests/verifiers/node");
-        assert!(npm_ci(&folder), "npm ci in {}", folder.display());
-        let mut command = Command::new("node");
-        strangers
-            .push(Stranger::start(command.arg("verify.mjs").current_dir(&folder), &server.base));
-    }
-    if have("python3", "python").is_some() {
-        let folder = copy_of("tests/verifiers/python");
-        assert!(venv(&folder), "installing into {}", folder.display());
-        let mut command = Command::new(folder.join(".venv/bin/python"));
-        strangers
-            .push(Stranger::start(command.arg("verify.py").current_dir(&folder), &server.base));
-    }
+    let node = Stranger::node("verify.mjs", &server.base);
+    let mut strangers: Vec<Stranger> =
+        node.into_iter().chain(Stranger::python("verify.py", &server.base)).collect();
     let mut rust =
         [Rust::new("rust-header", None), Rust::new("rust-10min", Some(Span::from_mins(10)))];
 
@@ -175,7 +122,8 @@ async fn three_rotations_hurt_no_stranger() {
 
         let mut failures = BTreeMap::new();
         for stranger in &mut strangers {
-            failures.extend(stranger.verify(now, &asked));
+            let asked = json!({"now": now.millis(), "tokens": asked});
+            failures.extend(stranger.ask::<BTreeMap<String, Vec<String>>>(&asked));
         }
         for verifier in &mut rust {
             failures.insert(verifier.name.to_owned(), verifier.verify(&server, &asked).await);

@@ -7,5 +7,6 @@ pub mod postgres;
 pub mod process;
 pub mod require;
 pub mod server;
+pub mod stranger;
 
 pub use server::{Backend, Server, on_both};

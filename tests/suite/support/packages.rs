@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use super::require;
 
@@ -20,8 +21,11 @@ pub fn copy_of(folder: &str) -> PathBuf {
     copy
 }
 
-/// Installs packages unless exactly these were installed before.
+/// Installs packages unless exactly these were installed before. One at a time: two tests may want
+/// the same folder at the same moment.
 pub fn once(folder: &Path, lock: &str, install: impl FnOnce() -> bool) -> bool {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = std::fs::read(folder.join(lock)).unwrap();
     let stamp = folder.join(".installed");
     if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {

@@ -67,6 +67,7 @@ fn remedy(what: &str) -> &'static str {
         }
         "node" => "install Node.js and npm",
         "python" => "install Python 3 with venv and pip",
+        "haproxy" => "install HAProxy (Debian: apt-get install haproxy)",
         "libfaketime" => "install libfaketime (Debian: apt-get install libfaketime)",
         _ => "install it and put it on PATH",
     }

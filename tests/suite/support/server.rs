@@ -11,6 +11,7 @@ use signet::app::{self, App, Purpose};
 use signet::base::{Clock, Span, SystemClock, Timestamp};
 use signet::config::{Config, Source};
 use signet::crypto::random::SystemEntropy;
+use signet::domain::attributes::Attributes;
 use signet::domain::audit::Origin;
 use signet::domain::user::Role;
 use signet::{admin, jobs, server};
@@ -336,6 +337,7 @@ impl Server {
             password: Some(PASSWORD.to_owned()),
             name: None,
             role: Role::Admin,
+            attributes: Attributes::default(),
         };
         let app = self.app.clone();
         let now = self.now();

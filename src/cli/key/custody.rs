@@ -1,0 +1,112 @@
+//! `signet key import` and `signet key rewrap`: private keys from elsewhere, and the master key.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use zeroize::Zeroizing;
+
+use crate::admin::custody::{self, Rewrapped, Use};
+use crate::admin::key_life::Changed;
+use crate::base::Span;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, about};
+use crate::cli::output::Output;
+use crate::cli::report;
+use crate::cli::work::with_app;
+use crate::config;
+use crate::crypto::import as crypto;
+use crate::domain::audit::Origin;
+use crate::domain::signing_key::SigningAlg;
+
+use super::alg_parser;
+
+/// `signet key import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The file, or - for standard input
+    #[arg(value_name = "FILE|-")]
+    file: PathBuf,
+    /// What an RSA key signs with (default: what its JWK says, else RS256)
+    #[arg(long, value_parser = alg_parser())]
+    alg: Option<SigningAlg>,
+    /// The name its verifiers know it by (default: its JWK's, else its RFC 7638 thumbprint)
+    #[arg(long, value_parser = parse_kid)]
+    kid: Option<String>,
+    /// How long tokens it signed may still be around
+    #[arg(long = "for", value_name = "TIME", default_value = "24h", conflicts_with = "sign",
+        value_parser = parse_span)]
+    verify_for: Span,
+    /// Sign new tokens with it
+    #[arg(long)]
+    sign: bool,
+}
+
+/// The longest key file that is read.
+const MAX_KEY_FILE: u64 = 64 * 1024;
+
+fn parse_span(text: &str) -> Result<Span, String> {
+    config::length_of_time(text, Span::from_secs(1)..=Span::from_days(3650))
+}
+
+fn parse_kid(text: &str) -> Result<String, String> {
+    let good = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    if good { Ok(text.to_owned()) } else { Err("1 to 128 printable ASCII characters".to_owned()) }
+}
+
+/// Seals everything under the new master key.
+pub fn rewrap() -> Result<(), Failure> {
+    with_app(async |app| {
+        let done = app.run(custody::rewrap(app.clone(), Origin::cli(), app.now())).await;
+        let done = done.map_err(|stop| {
+            Failure::from(stop).and(
+                "To replace it:  the new one in SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE,\n\
+                     the present one in SIGNET_MASTER_KEY_OLD or SIGNET_MASTER_KEY_OLD_FILE",
+            )
+        })?;
+        report::say(match done {
+            Rewrapped::Done => "Everything is sealed under the new master key\n",
+            Rewrapped::Already => "Everything was sealed under the new master key already\n",
+        });
+        Ok(())
+    })
+}
+
+/// Takes a key over.
+pub fn import(args: &ImportArgs, output: Output) -> Result<(), Failure> {
+    let bytes = read(&args.file)?;
+    let mut imported = crypto::import(&bytes, args.alg)
+        .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", args.file.display())))?;
+    if let Some(kid) = &args.kid {
+        imported.kid = Some(kid.clone());
+    }
+    let wanted = if args.sign { Use::Sign } else { Use::Verify(args.verify_for) };
+    with_app(async |app| {
+        let work = custody::import(app.clone(), imported, wanted, Origin::cli(), app.now());
+        let taken = app.run(work).await.map_err(about("key", &args.file.to_string_lossy()))?;
+        report::say(&match wanted {
+            Use::Sign => format!("{} key {} signs from now on\n", taken.alg, taken.kid),
+            Use::Verify(_) => format!(
+                "{} key {} is published for the tokens it signed; it signs nothing here\n",
+                taken.alg, taken.kid
+            ),
+        });
+        let key = Changed { kid: taken.kid, alg: taken.alg, state: taken.state, signs_at: None };
+        Ok(output.one(&key)?)
+    })
+}
+
+/// What a key file holds, wiped when it is no longer needed.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(16 * 1024));
+    let read = if path.as_os_str() == "-" {
+        io::stdin().lock().take(MAX_KEY_FILE).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(MAX_KEY_FILE).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| {
+        Failure::new(Exit::Usage, format!("{} cannot be read: {error}.", path.display()))
+    })?;
+    Ok(bytes)
+}

@@ -1,0 +1,123 @@
+//! `signet key rotate` and `signet key retire`: changing the keys by hand.
+//!
+//! Owns what is said before something that cannot be taken back.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::admin::key_life::{self, Changed};
+use crate::base::Timestamp;
+use crate::cli::failure::{Failure, about};
+use crate::cli::output::{Output, Row};
+use crate::cli::work::with_app;
+use crate::cli::{prompt, report};
+use crate::domain::audit::Origin;
+use crate::domain::signing_key::SigningAlg;
+use crate::domain::verifiers::caching;
+
+use super::alg_parser;
+
+/// `signet key rotate`.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// Only keys of this algorithm
+    #[arg(long, value_parser = alg_parser())]
+    alg: Option<SigningAlg>,
+    /// Sign with the new key at once instead of when verifiers have had time to fetch it
+    #[arg(long)]
+    now: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// `signet key retire`.
+#[derive(Debug, Args)]
+pub struct RetireArgs {
+    /// The key's name, as `signet key list` shows it
+    // It is base64url and may begin with a hyphen.
+    #[arg(allow_hyphen_values = true)]
+    kid: String,
+    /// Even if tokens it signed are still good: they are refused from now on
+    #[arg(long)]
+    now: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Row for Changed {
+    const HEAD: &'static [&'static str] = &["kid", "alg", "state", "signs at"];
+
+    fn cells(&self, _: Timestamp) -> Vec<String> {
+        vec![
+            self.kid.clone(),
+            self.alg.to_string(),
+            self.state.to_string(),
+            self.signs_at.clone().unwrap_or_default(),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}
+
+/// Publishes successors, or signs with them.
+pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), Failure> {
+    if args.now {
+        sure(
+            args.yes,
+            "Tokens of the new key, at the defaults of these verifiers:",
+            &caching::of_a_sudden_key(),
+        )?;
+    }
+    with_app(async |app| {
+        if args.now {
+            prompt::confirm("Sign with a key nobody has seen, at once?", args.yes)?;
+        }
+        let work = key_life::rotate(app.clone(), args.alg, args.now, Origin::cli(), app.now());
+        let changed = app.run(work).await?;
+        for key in &changed {
+            report::say(&match &key.signs_at {
+                Some(at) => format!("Published {} key {}; it signs at {at}\n", key.alg, key.kid),
+                None => format!("{} key {} signs from now on\n", key.alg, key.kid),
+            });
+        }
+        let mut list = output.list();
+        list.rows(&changed)?;
+        Ok(list.end()?)
+    })
+}
+
+/// Takes a key out of the published set.
+pub fn retire(args: &RetireArgs) -> Result<(), Failure> {
+    if args.now {
+        sure(
+            args.yes,
+            "Its tokens are refused where the keys are fetched again, and until then:",
+            &caching::of_a_missing_key(),
+        )?;
+    }
+    with_app(async |app| {
+        if args.now {
+            prompt::confirm(&format!("Retire key {} at once?", args.kid), args.yes)?;
+        }
+        let (kid, origin) = (args.kid.clone(), Origin::cli());
+        let work = key_life::retire(app.clone(), kid, args.now, origin, app.now());
+        app.run(work).await.map_err(about("key", &args.kid))?;
+        report::say(&format!("Retired key {}\n", args.kid));
+        Ok(())
+    })
+}
+
+/// Says what will come of it, and refuses where nobody can be asked and nobody said yes.
+fn sure(yes: bool, what: &str, lines: &[String]) -> Result<(), Failure> {
+    let asked = prompt::needs_terminal_or_yes(yes);
+    let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+    match asked {
+        Ok(()) => report::say(&format!("{what}\n{lines}")),
+        Err(failure) => return Err(failure.and(&format!("{what}\n{lines}"))),
+    }
+    Ok(())
+}

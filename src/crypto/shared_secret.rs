@@ -1,0 +1,170 @@
+//! Tokens under a secret that one API and the server share (HS256, RFC 7518 §3.2).
+//!
+//! Owns making the secret, signing and verifying with it. Never published: its name is random,
+//! because a thumbprint would be a hash of the secret for everybody to see. Must not be used for
+//! tokens our own endpoints accept: whoever can verify these can make them.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::base::entropy::random;
+use crate::base::{Entropy, Secret};
+use crate::domain::claims::{TokenType, VerifiedClaims};
+use crate::domain::stop::Fault;
+
+use super::compact::Headers;
+use super::jwt::{Expected, UnverifiedHeader};
+
+/// The name of the algorithm.
+const ALG: &str = "HS256";
+/// As long as the hash, which RFC 7518 §3.2 demands at least.
+const LENGTH: usize = 32;
+
+/// A secret ready to sign and verify.
+pub struct SharedSecret {
+    kid: String,
+    key: hmac::Key,
+    headers: Headers,
+}
+
+/// A secret that has just been made.
+pub struct GeneratedSecret {
+    /// Its random name.
+    pub kid: String,
+    /// The bytes, to be sealed and dropped.
+    pub bytes: Zeroizing<[u8; LENGTH]>,
+}
+
+impl GeneratedSecret {
+    /// Makes a secret of 32 random bytes and a name for it.
+    #[must_use]
+    pub fn make(entropy: &dyn Entropy) -> Self {
+        let kid = URL_SAFE_NO_PAD.encode(random::<16>(entropy));
+        Self { kid, bytes: Zeroizing::new(random(entropy)) }
+    }
+
+    /// The secret as it is handed over, once: base64url, the `k` of a JWK (RFC 7518 §6.4.1).
+    #[must_use]
+    pub fn spelt(&self) -> Secret<String> {
+        Secret::new(URL_SAFE_NO_PAD.encode(self.bytes.as_slice()))
+    }
+}
+
+/// The claims that say whose token it is.
+#[derive(Deserialize)]
+struct Addressed {
+    iss: String,
+    aud: String,
+}
+
+impl SharedSecret {
+    /// Takes the unsealed bytes. None when they are not a secret of ours.
+    #[must_use]
+    pub fn new(kid: String, bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != LENGTH {
+            return None;
+        }
+        let headers = Headers::new(ALG, &kid);
+        Some(Self { kid, key: hmac::Key::new(hmac::HMAC_SHA256, bytes), headers })
+    }
+
+    /// The name in the headers of its tokens.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The signed token.
+    ///
+    /// # Errors
+    /// Only when the claims cannot be written.
+    pub fn sign(&self, typ: TokenType, claims: &impl Serialize) -> Result<String, Fault> {
+        self.headers
+            .token(typ, claims, |message| Ok(hmac::sign(&self.key, message).as_ref().to_vec()))
+    }
+
+    /// Whether this secret made the tag of a token: the bare fact, which makes no token good;
+    /// [`Self::verify`] does.
+    #[must_use]
+    pub fn made(&self, token: &str) -> bool {
+        let Some((message, tag)) = token.rsplit_once('.') else { return false };
+        let Ok(tag) = URL_SAFE_NO_PAD.decode(tag) else { return false };
+        hmac::verify(&self.key, message.as_bytes(), &tag).is_ok()
+    }
+
+    /// The claims, if the tag, algorithm, key name, `typ`, `iss` and `aud` are right. Does not look
+    /// at time.
+    #[must_use]
+    pub fn verify(&self, token: &str, expected: &Expected<'_>) -> Option<VerifiedClaims> {
+        let header = UnverifiedHeader::read(token)?;
+        let known =
+            header.alg == ALG && header.kid == self.kid && header.typ == expected.typ.as_str();
+        let (message, tag) = token.rsplit_once('.')?;
+        let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
+        // Compared in constant time, before anything in the payload is believed.
+        hmac::verify(&self.key, message.as_bytes(), &tag).ok().filter(|()| known)?;
+        let payload = URL_SAFE_NO_PAD.decode(message.split_once('.')?.1).ok()?;
+        let addressed: Addressed = serde_json::from_slice(&payload).ok()?;
+        let fits = addressed.iss == expected.issuer && addressed.aud == expected.audience;
+        if fits { serde_json::from_slice(&payload).ok() } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::crypto::random::SystemEntropy;
+
+    fn secret(byte: u8) -> SharedSecret {
+        SharedSecret::new("k1".to_owned(), &[byte; 32]).unwrap()
+    }
+
+    fn expected(typ: TokenType) -> Expected<'static> {
+        Expected { issuer: "https://i", audience: "https://a", typ }
+    }
+
+    #[test]
+    fn only_its_own_tokens_pass() {
+        let claims = json!({"iss": "https://i", "aud": "https://a", "sub": "u", "sid": "s",
+            "scope": "", "exp": 2, "iat": 1});
+        let token = secret(7).sign(TokenType::AtJwt, &claims).unwrap();
+        let found = secret(7).verify(&token, &expected(TokenType::AtJwt)).unwrap();
+        assert_eq!((found.sub.as_str(), found.exp), ("u", 2));
+        assert!(secret(8).verify(&token, &expected(TokenType::AtJwt)).is_none());
+        assert!(secret(7).verify(&token, &expected(TokenType::Jwt)).is_none());
+        let other_name = SharedSecret::new("k2".to_owned(), &[7; 32]).unwrap();
+        assert!(other_name.verify(&token, &expected(TokenType::AtJwt)).is_none());
+        let elsewhere = Expected { audience: "https://b", ..expected(TokenType::AtJwt) };
+        assert!(secret(7).verify(&token, &elsewhere).is_none());
+        for at in 0..token.len() {
+            let mut forged = token.clone().into_bytes();
+            forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+            let forged = String::from_utf8(forged).unwrap();
+            assert!(secret(7).verify(&forged, &expected(TokenType::AtJwt)).is_none(), "{at}");
+        }
+    }
+
+    /// RFC 7515 appendix A.1: the header differs from ours, so the tag is compared by itself.
+    #[test]
+    fn the_tag_is_the_one_of_rfc_7515() {
+        let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &URL_SAFE_NO_PAD.decode(key).unwrap());
+        let message = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let tag = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+        assert_eq!(tag, "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    }
+
+    #[test]
+    fn a_secret_has_32_bytes_and_a_name_that_says_nothing() {
+        let (one, two) =
+            (GeneratedSecret::make(&SystemEntropy), GeneratedSecret::make(&SystemEntropy));
+        assert_ne!(one.kid, two.kid);
+        assert_eq!(URL_SAFE_NO_PAD.decode(one.spelt().expose()).unwrap(), *one.bytes);
+        assert!(SharedSecret::new("k".to_owned(), &[1; 31]).is_none());
+    }
+}

@@ -1,0 +1,366 @@
+//! What an organisation says about its users: application roles, groups, custom claims.
+//!
+//! Owns which names and values are acceptable and how many. What Signet itself lets a user do is
+//! `user::Role`; which of this goes into a token is `token_rules`.
+
+use serde_json::{Map, Value};
+
+use super::role::Role;
+
+/// The most application roles, and the most groups, of one user.
+pub const MAX_LABELS: usize = 64;
+/// The longest name of a role or a group, in characters.
+pub const MAX_LABEL: usize = 128;
+/// The most custom claims of one user.
+pub const MAX_CLAIMS: usize = 32;
+/// The longest name of a claim.
+const MAX_CLAIM_NAME: usize = 64;
+/// The largest value of a claim, in bytes: of a text as it is, of anything else as JSON.
+const MAX_VALUE: usize = 1024;
+/// The largest set of claims, in bytes: names, values and what JSON puts around them.
+const MAX_ALL: usize = 4 * 1024;
+/// The largest integer that every JSON implementation reads exactly (RFC 8259 §6).
+const MAX_INTEGER: u64 = (1 << 53) - 1;
+
+/// Claims that a token or an ID token may carry with a meaning of their own.
+const RESERVED: &[&str] = &[
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "client_id",
+    "scope",
+    "scp",
+    "sid",
+    "auth_time",
+    "amr",
+    "acr",
+    "azp",
+    "act",
+    "may_act",
+    "cnf",
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "typ",
+    "events",
+    "roles",
+    "groups",
+    "entitlements",
+    "token_use",
+];
+
+/// Whether `name` may name a claim at all: 1 to 64 characters out of `a-z A-Z 0-9 _ - . : /`.
+#[must_use]
+pub fn is_claim_name(name: &str) -> bool {
+    (1..=MAX_CLAIM_NAME).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b))
+}
+
+/// Whether `name` belongs to the standards or to Signet.
+#[must_use]
+pub fn is_reserved_claim(name: &str) -> bool {
+    RESERVED.contains(&name) || name.starts_with("signet")
+}
+
+/// Whether `name` may name an application role or a group: 1 to 128 characters, none of them a
+/// control character.
+#[must_use]
+pub fn is_label(name: &str) -> bool {
+    (1..=MAX_LABEL).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
+
+/// Roles, groups and claims of one user.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attributes {
+    /// Application roles, in the order they were named. `admin` and `user` are never among them:
+    /// those are Signet's own.
+    pub roles: Vec<String>,
+    /// Groups, in the order they were named.
+    pub groups: Vec<String>,
+    /// Custom claims.
+    pub claims: Map<String, Value>,
+}
+
+/// Why attributes cannot be like that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttributeError {
+    /// A role with an unacceptable name, or too many roles.
+    Roles,
+    /// A role that is Signet's own.
+    OwnRole,
+    /// A group with an unacceptable name, or too many groups.
+    Groups,
+    /// A claim with an unacceptable name.
+    ClaimName,
+    /// A claim that the standards or Signet give a meaning.
+    ReservedClaim,
+    /// A claim of a type that not every verifier understands.
+    ClaimType,
+    /// Too many claims, or too large ones.
+    ClaimSize,
+}
+
+impl AttributeError {
+    /// The field at fault, by its name on the wire.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Roles | Self::OwnRole => "roles",
+            Self::Groups => "groups",
+            Self::ClaimName | Self::ReservedClaim | Self::ClaimType | Self::ClaimSize => "claims",
+        }
+    }
+
+    /// A stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Roles | Self::Groups | Self::ClaimName => "malformed",
+            Self::OwnRole | Self::ReservedClaim => "reserved",
+            Self::ClaimType => "wrong_type",
+            Self::ClaimSize => "too_long",
+        }
+    }
+
+    /// A sentence for people.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::Roles => {
+                "Up to 64 roles of 1 to 128 characters each, without control characters."
+            }
+            Self::OwnRole => {
+                "admin and user, in small letters, are Signet's own roles; no other role may be \
+                 written like them."
+            }
+            Self::Groups => {
+                "Up to 64 groups of 1 to 128 characters each, without control characters."
+            }
+            Self::ClaimName => {
+                "The name of a claim has 1 to 64 characters out of a-z A-Z 0-9 _ - . : /."
+            }
+            Self::ReservedClaim => {
+                "The name of a claim is none that tokens have already, and does not begin with \
+                 signet."
+            }
+            Self::ClaimType => {
+                "A claim is a text without control characters, a whole number of up to 53 bits, \
+                 true or false, or a list of such texts."
+            }
+            Self::ClaimSize => {
+                "Up to 32 claims; a value has up to 1 KiB, all claims of a user 4 KiB."
+            }
+        }
+    }
+}
+
+impl Attributes {
+    /// The same with every rule applied; names that come twice are kept once.
+    ///
+    /// # Errors
+    /// The first thing that cannot be.
+    pub fn checked(self) -> Result<Self, AttributeError> {
+        let roles = labels(self.roles).ok_or(AttributeError::Roles)?;
+        // However they are written: some verifiers compare roles without regard to case.
+        let own = |role: &String| Role::ALL.iter().any(|r| r.as_str().eq_ignore_ascii_case(role));
+        if roles.iter().any(own) {
+            return Err(AttributeError::OwnRole);
+        }
+        let groups = labels(self.groups).ok_or(AttributeError::Groups)?;
+        for (name, value) in &self.claims {
+            if !is_claim_name(name) {
+                return Err(AttributeError::ClaimName);
+            }
+            if is_reserved_claim(name) {
+                return Err(AttributeError::ReservedClaim);
+            }
+            if !is_claim_value(value) {
+                return Err(AttributeError::ClaimType);
+            }
+            if size_of(value) > MAX_VALUE {
+                return Err(AttributeError::ClaimSize);
+            }
+        }
+        let all = self.claims.iter().map(|(name, value)| name.len() + 6 + size_of(value));
+        if self.claims.len() > MAX_CLAIMS || all.sum::<usize>() > MAX_ALL {
+            return Err(AttributeError::ClaimSize);
+        }
+        Ok(Self { roles, groups, claims: self.claims })
+    }
+}
+
+/// The names once each, unless one is unacceptable or there are too many.
+fn labels(names: Vec<String>) -> Option<Vec<String>> {
+    let mut kept: Vec<String> = Vec::new();
+    for name in names {
+        if !is_label(&name) {
+            return None;
+        }
+        if !kept.contains(&name) {
+            kept.push(name);
+        }
+    }
+    (kept.len() <= MAX_LABELS).then_some(kept)
+}
+
+fn size_of(value: &Value) -> usize {
+    value.as_str().map_or_else(|| value.to_string().len(), str::len)
+}
+
+/// Objects and fractions are left out: few verifiers hand them on, and none compares them alike.
+fn is_claim_value(value: &Value) -> bool {
+    let text =
+        |value: &Value| value.as_str().is_some_and(|text| !text.chars().any(char::is_control));
+    match value {
+        Value::String(_) => text(value),
+        Value::Bool(_) => true,
+        Value::Number(number) => {
+            let size = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64());
+            size.is_some_and(|size| size <= MAX_INTEGER)
+        }
+        Value::Array(items) => items.iter().all(text),
+        Value::Null | Value::Object(_) => false,
+    }
+}
+
+/// A change of custom claims: JSON merge patch (RFC 7396), where null removes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimsPatch {
+    /// Remove all of them.
+    Clear,
+    /// Set these; null removes one.
+    Merge(Map<String, Value>),
+}
+
+impl ClaimsPatch {
+    /// `claims` after the change.
+    #[must_use]
+    pub fn applied_to(self, mut claims: Map<String, Value>) -> Map<String, Value> {
+        let Self::Merge(patch) = self else { return Map::new() };
+        for (name, value) in patch {
+            if value.is_null() {
+                claims.shift_remove(&name);
+            } else {
+                claims.insert(name, value);
+            }
+        }
+        claims
+    }
+}
+
+/// What tokens may say about a user beyond the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// What the user may do at Signet itself.
+    pub role: Role,
+    /// What the organisation says.
+    pub attributes: Attributes,
+}
+
+impl Subject {
+    /// The roles as tokens show them: the application's, and `admin` for an administrator.
+    #[must_use]
+    pub fn token_roles(&self) -> Vec<String> {
+        let own = (self.role == Role::Admin).then(|| self.role.as_str().to_owned());
+        self.attributes.roles.iter().cloned().chain(own).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn roles(names: &[&str]) -> Attributes {
+        let roles = names.iter().map(|name| (*name).to_owned()).collect();
+        Attributes { roles, ..Attributes::default() }
+    }
+
+    fn claims(value: Value) -> Result<Attributes, AttributeError> {
+        let Value::Object(claims) = value else { panic!("{value}") };
+        Attributes { claims, ..Attributes::default() }.checked()
+    }
+
+    #[test]
+    fn names_are_kept_once_and_none_is_signets_own() {
+        let kept = roles(&["support", "\u{1f680} crew", "support"]).checked().unwrap();
+        assert_eq!(kept.roles, ["support", "\u{1f680} crew"]);
+        for wrong in ["", "a\nb", "a\u{7f}", &"x".repeat(129)] {
+            assert_eq!(roles(&[wrong]).checked(), Err(AttributeError::Roles), "{wrong:?}");
+            let groups = Attributes { groups: vec![wrong.to_owned()], ..Attributes::default() };
+            assert_eq!(groups.checked(), Err(AttributeError::Groups), "{wrong:?}");
+        }
+        assert_eq!(roles(&["admin"]).checked(), Err(AttributeError::OwnRole));
+        assert_eq!(roles(&["user"]).checked(), Err(AttributeError::OwnRole));
+        assert_eq!(roles(&["Admin"]).checked(), Err(AttributeError::OwnRole));
+        let many: Vec<String> = (0..65).map(|n| n.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(roles(&many[..64]).checked().is_ok());
+        assert_eq!(roles(&many).checked(), Err(AttributeError::Roles));
+    }
+
+    #[test]
+    fn claims_are_of_simple_types() {
+        for good in [
+            json!({"a": "x", "b": 1, "c": -9_007_199_254_740_991_i64, "d": true, "e": ["x", ""]}),
+            json!({"https://example.com/a": "x", &*"n".repeat(64): ""}),
+        ] {
+            assert!(claims(good.clone()).is_ok(), "{good}");
+        }
+        for wrong in [
+            json!(null),
+            json!(1.5),
+            json!(1e308),
+            json!(9_007_199_254_740_992_i64),
+            json!(u64::MAX),
+            json!({"b": 1}),
+            json!([1]),
+            json!(["a\u{0}"]),
+            json!("a\nb"),
+        ] {
+            assert_eq!(claims(json!({ "a": wrong })), Err(AttributeError::ClaimType), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn claims_have_names_of_their_own_and_a_size() {
+        for wrong in ["", "a b", "\u{e4}", "a\"", &"n".repeat(65)] {
+            assert_eq!(claims(json!({ wrong: 1 })), Err(AttributeError::ClaimName), "{wrong}");
+        }
+        for reserved in RESERVED.iter().chain(&["signet", "signet:x"]) {
+            assert_eq!(claims(json!({ *reserved: 1 })), Err(AttributeError::ReservedClaim));
+        }
+        assert!(claims(json!({"a": "x".repeat(1024)})).is_ok());
+        assert_eq!(claims(json!({"a": "x".repeat(1025)})), Err(AttributeError::ClaimSize));
+        let five: Map<String, Value> =
+            (0..5).map(|n| (format!("c{n}"), json!("x".repeat(900)))).collect();
+        assert_eq!(claims(Value::Object(five)), Err(AttributeError::ClaimSize));
+        let many: Map<String, Value> = (0..33).map(|n| (format!("c{n}"), json!(n))).collect();
+        assert_eq!(claims(Value::Object(many)), Err(AttributeError::ClaimSize));
+    }
+
+    #[test]
+    fn a_patch_sets_removes_and_leaves_the_rest() {
+        let Value::Object(before) = json!({"a": 1, "b": 2, "c": 3}) else { panic!() };
+        let Value::Object(patch) = json!({"a": null, "b": 5, "z": null, "d": true}) else {
+            panic!()
+        };
+        let after = ClaimsPatch::Merge(patch).applied_to(before.clone());
+        assert_eq!(Value::Object(after), json!({"b": 5, "c": 3, "d": true}));
+        assert!(ClaimsPatch::Clear.applied_to(before).is_empty());
+    }
+
+    #[test]
+    fn an_administrator_has_one_role_more() {
+        let attributes = roles(&["support"]);
+        let of = |role| Subject { role, attributes: attributes.clone() }.token_roles();
+        assert_eq!(of(Role::User), ["support"]);
+        assert_eq!(of(Role::Admin), ["support", "admin"]);
+    }
+}

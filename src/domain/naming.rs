@@ -1,0 +1,57 @@
+//! Who may bear which name: an identifier is a client's, an API's or the issuer's, never two of
+//! them.
+//!
+//! Owns that one rule. The `aud` of an ID token is a client, that of an access token an API or the
+//! issuer: as long as no name is both, neither token passes for the other, whatever its `typ`.
+
+/// Whose name it is already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clash {
+    /// The issuer's own address, with or without a slash at its end.
+    Issuer,
+    /// A client's or an API's.
+    Taken,
+}
+
+impl Clash {
+    /// A sentence for people.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::Issuer => "The issuer's own address names nothing else.",
+            Self::Taken => "A name is a client's or an API's, never both.",
+        }
+    }
+}
+
+/// Whether a new API or client cannot be called `name`: `issuer` is the issuer, `others` are the
+/// names of the other kind (for an API the clients, for a client the APIs).
+#[must_use]
+pub fn clash<'a>(
+    name: &str,
+    issuer: &str,
+    others: impl IntoIterator<Item = &'a str>,
+) -> Option<Clash> {
+    // Compared without the last slash: people add and drop it, and some verifiers do too.
+    if name.trim_end_matches('/') == issuer.trim_end_matches('/') {
+        return Some(Clash::Issuer);
+    }
+    others.into_iter().any(|other| other == name).then_some(Clash::Taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_bearer() {
+        let issuer = "https://auth.example.com";
+        let clash = |name| clash(name, issuer, ["signet", "https://app.example.com"]);
+        assert_eq!(clash("https://auth.example.com"), Some(Clash::Issuer));
+        assert_eq!(clash("https://auth.example.com/"), Some(Clash::Issuer));
+        assert_eq!(clash("signet"), Some(Clash::Taken));
+        assert_eq!(clash("https://app.example.com"), Some(Clash::Taken));
+        assert_eq!(clash("https://api.example.com"), None);
+        assert_eq!(clash("https://auth.example.com/orders"), None);
+    }
+}

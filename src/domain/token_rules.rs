@@ -1,0 +1,281 @@
+//! How the access tokens for one audience look: signature, kind, life, extra claims.
+//!
+//! Owns the choices an API makes about its tokens. Issuing and preview read the same value, so that
+//! what is shown beforehand is what is made. Does not sign, and does not know how it is stored.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::base::Span;
+use crate::base::text_enum::UnknownText;
+use crate::text_enum;
+
+use super::attributes::{is_claim_name, is_reserved_claim};
+use super::signing_key::SigningAlg;
+use super::token_type::TokenType;
+
+/// The longest life an API may choose for its access tokens.
+pub const MAX_ACCESS_TTL: Span = Span::from_days(1);
+/// The shortest.
+pub const MIN_ACCESS_TTL: Span = Span::from_secs(1);
+/// The most claims an API may ask for: as many as a user can have, `roles` and `groups`.
+const MAX_ASKED: usize = 34;
+
+/// The claim that lists application roles (RFC 9068 §2.2.3.1).
+pub const ROLES: &str = "roles";
+/// The claim that lists groups (RFC 9068 §2.2.3.1).
+pub const GROUPS: &str = "groups";
+
+/// What an API's tokens are signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenAlg {
+    /// A signing key of the server's, whose public half is in the JWKS.
+    Key(SigningAlg),
+    /// HMAC with SHA-256 under a secret that this API and the server share (RFC 7518 §3.2).
+    SharedSecret,
+}
+
+impl TokenAlg {
+    /// The name in a token's header (RFC 7518 §3.1).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key(alg) => alg.as_str(),
+            Self::SharedSecret => "HS256",
+        }
+    }
+
+    /// Every algorithm there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        SigningAlg::ALL.iter().copied().map(Self::Key).chain([Self::SharedSecret])
+    }
+}
+
+impl FromStr for TokenAlg {
+    type Err = UnknownText;
+    fn from_str(text: &str) -> Result<Self, UnknownText> {
+        Self::all().find(|alg| alg.as_str() == text).ok_or(UnknownText)
+    }
+}
+
+impl fmt::Display for TokenAlg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for TokenAlg {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+text_enum! {
+    /// Which conventions an API's tokens follow.
+    pub enum TokenProfile {
+        /// RFC 9068: `typ` is `at+jwt`, so that no ID token passes for an access token.
+        Rfc9068 = "rfc9068",
+        /// For verifiers that refuse `at+jwt`: `typ` is `JWT`, and `azp` repeats the client.
+        Jwt = "jwt",
+    }
+}
+
+/// How the access tokens for one audience look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRules {
+    /// What they are signed with; none means the server's default.
+    pub signing_alg: Option<TokenAlg>,
+    /// Which conventions they follow.
+    pub profile: TokenProfile,
+    /// How long they live; none means as long as the server says.
+    pub access_ttl: Option<Span>,
+    /// The claims about the user that they carry: `roles`, `groups` and names of custom ones.
+    pub claims: Vec<String>,
+}
+
+/// Why rules cannot be like that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleError {
+    /// The life is out of range.
+    AccessTtl,
+    /// The life is shorter than twice the retry window of refreshes.
+    AccessTtlInWindow,
+    /// Not the name of a claim, or too many.
+    ClaimName,
+    /// A claim that Signet sets itself.
+    ReservedClaim,
+}
+
+impl RuleError {
+    /// The field at fault, by its name on the wire.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::AccessTtl | Self::AccessTtlInWindow => "access_token_ttl",
+            Self::ClaimName | Self::ReservedClaim => "claims",
+        }
+    }
+
+    /// A stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AccessTtl | Self::AccessTtlInWindow => "out_of_range",
+            Self::ClaimName => "malformed",
+            Self::ReservedClaim => "reserved",
+        }
+    }
+
+    /// A sentence for people.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::AccessTtl => "Access tokens live from 1 second to 24 hours, in whole seconds.",
+            Self::AccessTtlInWindow => {
+                "Access tokens live at least twice as long as SIGNET_REFRESH_RETRY_WINDOW."
+            }
+            Self::ClaimName => {
+                "Name up to 34 claims: roles, groups, or 1 to 64 characters out of a-z A-Z 0-9 _ \
+                 - . : /."
+            }
+            Self::ReservedClaim => "Tokens have this claim already, or it is reserved.",
+        }
+    }
+}
+
+impl TokenRules {
+    /// The rules of whoever chose nothing, and of tokens for Signet itself.
+    pub const DEFAULT: Self = Self {
+        signing_alg: None,
+        profile: TokenProfile::Rfc9068,
+        access_ttl: None,
+        claims: Vec::new(),
+    };
+
+    /// Checks the rules against each other and against the server's retry window. Names of claims
+    /// that come twice are kept once.
+    ///
+    /// # Errors
+    /// The first rule that cannot be.
+    pub fn checked(mut self, retry_window: Span) -> Result<Self, RuleError> {
+        if let Some(ttl) = self.access_ttl {
+            let whole = ttl.millis() % 1000 == 0;
+            if !whole || !(MIN_ACCESS_TTL..=MAX_ACCESS_TTL).contains(&ttl) {
+                return Err(RuleError::AccessTtl);
+            }
+            // The same demand as on the server's own life: within the window a client may still
+            // learn the answer to a refresh, and should not find its token expired by then.
+            if ttl.millis() < retry_window.millis().saturating_mul(2) {
+                return Err(RuleError::AccessTtlInWindow);
+            }
+        }
+        let mut names: Vec<String> = Vec::new();
+        for name in self.claims {
+            let known = name == ROLES || name == GROUPS;
+            if !known && !is_claim_name(&name) {
+                return Err(RuleError::ClaimName);
+            }
+            if !known && is_reserved_claim(&name) {
+                return Err(RuleError::ReservedClaim);
+            }
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if names.len() > MAX_ASKED {
+            return Err(RuleError::ClaimName);
+        }
+        self.claims = names;
+        Ok(self)
+    }
+
+    /// The `typ` of these tokens.
+    #[must_use]
+    pub const fn token_type(&self) -> TokenType {
+        match self.profile {
+            TokenProfile::Rfc9068 => TokenType::AtJwt,
+            TokenProfile::Jwt => TokenType::Jwt,
+        }
+    }
+
+    /// What they are signed with where the server's default is `default`.
+    #[must_use]
+    pub fn alg(&self, default: SigningAlg) -> TokenAlg {
+        self.signing_alg.unwrap_or(TokenAlg::Key(default))
+    }
+
+    /// Whether a shared secret is needed.
+    #[must_use]
+    pub fn is_shared_secret(&self) -> bool {
+        self.signing_alg == Some(TokenAlg::SharedSecret)
+    }
+
+    /// Whether anything has to be known about the user beyond the session.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        !self.claims.is_empty()
+    }
+}
+
+impl Default for TokenRules {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Span = Span::from_secs(30);
+
+    fn with_ttl(secs: i64) -> TokenRules {
+        TokenRules { access_ttl: Some(Span::from_secs(secs)), ..TokenRules::DEFAULT }
+    }
+
+    fn with_claims(names: &[&str]) -> TokenRules {
+        let claims = names.iter().map(|name| (*name).to_owned()).collect();
+        TokenRules { claims, ..TokenRules::DEFAULT }
+    }
+
+    #[test]
+    fn a_life_is_in_range_and_outlasts_the_retry_window() {
+        assert!(with_ttl(60).checked(WINDOW).is_ok());
+        assert!(with_ttl(86_400).checked(WINDOW).is_ok());
+        assert!(with_ttl(1).checked(Span::ZERO).is_ok());
+        assert_eq!(with_ttl(59).checked(WINDOW), Err(RuleError::AccessTtlInWindow));
+        let odd = TokenRules { access_ttl: Some(Span::from_millis(1_500)), ..TokenRules::DEFAULT };
+        assert_eq!(odd.checked(Span::ZERO), Err(RuleError::AccessTtl));
+        for secs in [i64::MIN, -1, 0, 86_401, i64::MAX] {
+            assert_eq!(with_ttl(secs).checked(Span::ZERO), Err(RuleError::AccessTtl), "{secs}");
+        }
+    }
+
+    #[test]
+    fn claims_are_named_once_and_none_is_the_servers_own() {
+        let rules = with_claims(&["roles", "groups", "department", "roles"]);
+        let rules = rules.checked(WINDOW).unwrap();
+        assert_eq!(rules.claims, ["roles", "groups", "department"]);
+        assert!(rules.asks() && !TokenRules::DEFAULT.asks());
+        for name in ["", "a b", "\u{e4}", &"x".repeat(65)] {
+            assert_eq!(with_claims(&[name]).checked(WINDOW), Err(RuleError::ClaimName), "{name}");
+        }
+        for name in ["sub", "iss", "entitlements", "signet_x"] {
+            assert_eq!(with_claims(&[name]).checked(WINDOW), Err(RuleError::ReservedClaim));
+        }
+        let many: Vec<String> = (0..35).map(|n| format!("c{n}")).collect();
+        let many = TokenRules { claims: many, ..TokenRules::DEFAULT };
+        assert_eq!(many.checked(WINDOW), Err(RuleError::ClaimName));
+    }
+
+    #[test]
+    fn every_algorithm_has_one_name() {
+        for alg in TokenAlg::all() {
+            assert_eq!(alg.as_str().parse(), Ok(alg));
+        }
+        assert_eq!("HS256".parse(), Ok(TokenAlg::SharedSecret));
+        for wrong in ["", "none", "hs256", "HS512", "default"] {
+            assert_eq!(wrong.parse::<TokenAlg>(), Err(UnknownText));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Roles, groups and claims of users, as columns.
+//!
+//! Owns their text form: JSON. Reading it is a step of its own, so that the hot path pays for it
+//! only where an API asks.
+
+use serde::Serialize;
+
+use crate::domain::attributes::{Attributes, Subject};
+use crate::domain::stop::Fault;
+
+/// What a user row says about its user's rights, not looked into yet.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct StoredSubject {
+    role: String,
+    roles: String,
+    groups: String,
+    claims: String,
+}
+
+impl StoredSubject {
+    /// Looks into it.
+    ///
+    /// # Errors
+    /// When the columns hold what this server never writes.
+    pub fn read(&self) -> Result<Subject, Fault> {
+        let unreadable =
+            |error| Fault::internal("a user with unreadable attributes").because(error);
+        let role = self.role.parse().map_err(|_| Fault::internal("a user with an unknown role"))?;
+        let attributes = Attributes {
+            roles: serde_json::from_str(&self.roles).map_err(unreadable)?,
+            groups: serde_json::from_str(&self.groups).map_err(unreadable)?,
+            claims: serde_json::from_str(&self.claims).map_err(unreadable)?,
+        };
+        Ok(Subject { role, attributes })
+    }
+}
+
+/// The text of a column. Lists of texts and maps of JSON values always have one.
+pub(super) fn column(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
