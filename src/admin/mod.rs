@@ -9,5 +9,6 @@ pub mod custody;
 pub mod key_life;
 pub mod keys;
 pub mod sessions;
+pub mod token_why;
 pub mod tokens;
 pub mod users;

@@ -1,21 +1,17 @@
 //! Looking at access tokens: those that exist, and those a log-in would get.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
-use crate::crypto::jwt::{Expected, UnverifiedHeader};
-use crate::domain::claims::{TokenType, VerifiedClaims};
-use crate::domain::session::{EndReason, Ended};
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::domain::session::EndReason;
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::domain::token_check::{self, Presented, Signed, TokenCode};
 use crate::identity::login::{self, Asked};
 use crate::oauth::issue;
-use crate::store::sessions;
 
-use super::users;
+use super::{token_why, users};
 
 /// Why an access token is not good. Told to administrators only: whoever calls the API learns no
 /// more than `invalid_token`.
@@ -27,6 +23,11 @@ pub enum Problem {
     NotOurs,
     /// No published key has this name.
     UnknownKey {
+        /// The name in the token's header.
+        kid: String,
+    },
+    /// The key of this name is published but signs nothing yet.
+    KeyNotSigning {
         /// The name in the token's header.
         kid: String,
     },
@@ -45,6 +46,11 @@ pub enum Problem {
         found: String,
         /// The audience asked for; none when any registered API would do.
         expected: Option<String>,
+    },
+    /// Genuine, but made later than now: the clock of this process or of another is wrong.
+    IssuedInFuture {
+        /// When it says it was made.
+        at: Timestamp,
     },
     /// Genuine, but its time is over.
     Expired {
@@ -73,62 +79,55 @@ pub async fn verify(
     audience: Option<String>,
     now: Timestamp,
 ) -> Result<Result<Value, Problem>, Stop> {
-    let (claims, verified) = match genuine(&app, &token, audience, now) {
-        Ok(genuine) => genuine,
-        Err(problem) => return Ok(Err(problem)),
+    let facts = token_why::gather(&app, &token, audience).await?;
+    let report = token_check::judge(&facts, now);
+    let signed = match facts.presented {
+        Presented::Opaque(_) => return Ok(Err(Problem::Opaque)),
+        Presented::Signed(signed) => *signed,
     };
-    Ok(match session_problem(&app, &claims, &verified, now).await? {
-        Some(problem) => Err(problem),
-        None => Ok(claims),
+    Ok(match (report.good, &signed.anatomy.claims) {
+        (true, Some(claims)) => Ok(Value::Object(claims.clone())),
+        _ => Err(problem(report.code, &signed, facts.issuer, facts.audience)),
     })
 }
 
-/// What can be said without the database.
-fn genuine(
-    app: &App,
-    token: &str,
+/// The first failure in the words of [`Problem`].
+fn problem(
+    code: Option<TokenCode>,
+    signed: &Signed,
+    issuer: String,
     audience: Option<String>,
-    now: Timestamp,
-) -> Result<(Value, VerifiedClaims), Problem> {
-    if !token.contains('.') && ["srt_", "sac_", "scs_", "sak_"].iter().any(|p| token.starts_with(p))
-    {
-        return Err(Problem::Opaque);
+) -> Problem {
+    let text = |name| signed.text(name).unwrap_or_default().to_owned();
+    let kid = || signed.header("kid").unwrap_or_default().to_owned();
+    let time = |name| signed.time(name).unwrap_or_default();
+    match code {
+        Some(TokenCode::UnknownKey | TokenCode::KeyRetired) => Problem::UnknownKey { kid: kid() },
+        Some(TokenCode::KeyNotSigning) => Problem::KeyNotSigning { kid: kid() },
+        Some(TokenCode::WrongAlgorithm | TokenCode::BadSignature) => Problem::BadSignature,
+        Some(TokenCode::WrongIssuer) => {
+            Problem::WrongIssuer { found: text("iss"), expected: issuer }
+        }
+        Some(TokenCode::WrongAudience | TokenCode::UnregisteredAudience) => {
+            Problem::WrongAudience { found: text("aud"), expected: audience }
+        }
+        Some(TokenCode::IssuedInFuture) => Problem::IssuedInFuture { at: time("iat") },
+        Some(TokenCode::Expired) => Problem::Expired { at: time("exp") },
+        Some(TokenCode::SessionExpired) => Problem::SessionExpired,
+        Some(
+            TokenCode::UserDeleted
+            | TokenCode::UserDisabled
+            | TokenCode::UserChanged
+            | TokenCode::SessionUnknown
+            | TokenCode::SessionMismatch
+            | TokenCode::SessionEnded,
+        ) => {
+            let session = signed.standing.as_ref().and_then(|found| found.session.as_ref());
+            let reason = session.and_then(|session| session.revoked).map(|(_, reason)| reason);
+            Problem::SessionEnded { reason }
+        }
+        _ => Problem::NotOurs,
     }
-    let header = UnverifiedHeader::read(token).ok_or(Problem::NotOurs)?;
-    let typ: TokenType = header.typ.parse().map_err(|_| Problem::NotOurs)?;
-    let claims = payload(token).ok_or(Problem::NotOurs)?;
-    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    let (issuer, found) = text("iss").zip(text("aud")).ok_or(Problem::NotOurs)?;
-    // The issuer's own tokens are of one kind; an API may have chosen the other one meanwhile.
-    if typ != TokenType::AtJwt && found == app.issuer() {
-        return Err(Problem::NotOurs);
-    }
-
-    // Checked against its own issuer and audience first: only of a genuine token is it worth
-    // saying that it is somebody else's, or when it expired.
-    let expected = Expected { issuer: &issuer, audience: &found, typ };
-    let registered = app.audience(Some(&found));
-    let secret = registered.as_ref().and_then(|audience| audience.secret.as_ref());
-    let verified = match secret.filter(|secret| secret.kid() == header.kid) {
-        Some(secret) => secret.verify(token, &expected),
-        None if app.keyring().has(&header.kid) => app.keyring().verify(token, &expected),
-        None => return Err(Problem::UnknownKey { kid: header.kid }),
-    };
-    let verified = verified.ok_or(Problem::BadSignature)?;
-    if issuer != app.issuer() {
-        return Err(Problem::WrongIssuer { found: issuer, expected: app.issuer().to_owned() });
-    }
-    let fits = match &audience {
-        Some(audience) => *audience == found,
-        None => found == app.issuer() || registered.is_some(),
-    };
-    if !fits {
-        return Err(Problem::WrongAudience { found, expected: audience });
-    }
-    if verified.exp <= now.secs() {
-        return Err(Problem::Expired { at: Timestamp::from_secs(verified.exp) });
-    }
-    Ok((claims, verified))
 }
 
 /// What stands for a value that is new in every token.
@@ -151,38 +150,4 @@ pub async fn preview(app: App, user: UserId, asked: Asked, now: Timestamp) -> Re
     let mut draft = issue::draft(&app, &session, || Ok(user.subject()), NEW_EACH_TIME, now)?;
     draft.claims.sid = NEW_EACH_TIME.to_owned();
     Ok(json!({ "header": draft.header(&app)?, "claims": draft.claims }))
-}
-
-fn payload(token: &str) -> Option<Value> {
-    let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    serde_json::from_slice(&bytes).ok()
-}
-
-/// What the session, which may have ended since, says about a genuine token.
-async fn session_problem(
-    app: &App,
-    claims: &Value,
-    verified: &VerifiedClaims,
-    now: Timestamp,
-) -> Result<Option<Problem>, Fault> {
-    let gone = Some(Problem::SessionEnded { reason: None });
-    let Ok(id) = verified.sid.parse() else { return Ok(gone) };
-    let mut reader = app.db.reader().await?;
-    let Some((session, user)) = sessions::with_user(&mut reader, id).await? else {
-        return Ok(gone);
-    };
-    match session.live(user.session_epoch, now) {
-        Err(Ended::Expired) => return Ok(Some(Problem::SessionExpired)),
-        Err(Ended::Revoked) => {
-            let reason = session.revoked.map(|(_, reason)| reason);
-            return Ok(Some(Problem::SessionEnded { reason }));
-        }
-        Ok(()) => {}
-    }
-    // The claims came from this very session unless the database was put together by hand.
-    let audience = session.audience.as_deref().unwrap_or(app.issuer());
-    let belongs = user.disabled_at.is_none()
-        && user.id.to_string() == verified.sub
-        && claims.get("aud").and_then(Value::as_str) == Some(audience);
-    Ok(if belongs { None } else { gone })
 }

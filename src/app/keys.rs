@@ -231,6 +231,12 @@ pub async fn keyring(
     Keyring::new(stated, default_alg, key_life::next_change(&facts, policy))
 }
 
+/// A key that has left the published set, to look at what it signed. The public half in the
+/// database is not sealed, so it is taken from the private one. None when it cannot be opened.
+pub fn retired(seals: &Seals, stored: &StoredKey) -> Option<SigningKey> {
+    unsealed(seals, stored).ok()
+}
+
 /// The seal binds a key to its name and algorithm; the name of one that was imported is its own.
 fn unsealed(seals: &Seals, stored: &StoredKey) -> Result<SigningKey, Fault> {
     let KeyFacts { kid, alg, .. } = &stored.facts;

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::base::{Clock, Entropy, Secret, Span, Timestamp};
 use crate::config::Config;
 use crate::crypto::digest::PseudonymKey;
+use crate::crypto::jwt::SigningKey;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::refresh_token::RefreshKeys;
@@ -216,6 +217,13 @@ impl App {
     /// Unavailable when the master key was replaced and this process does not have the new one.
     pub async fn seal_key(&self, tx: &mut Tx, made: &MadeKey) -> Result<StoredKey, Fault> {
         made.sealed(keys::in_force(tx, &self.seal).await?)
+    }
+
+    /// The parsed form of a stored key, published or not; none when its seal does not open.
+    #[must_use]
+    pub fn parsed_key(&self, stored: &StoredKey) -> Option<Arc<SigningKey>> {
+        let published = self.keyring.load().parsed(&stored.facts.kid);
+        published.or_else(|| keys::retired(&self.seal, stored).map(Arc::new))
     }
 
     /// Seals everything under the newest master key. True when there was anything to do.

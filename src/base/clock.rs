@@ -40,6 +40,21 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// The point a person names: RFC 3339 with any offset, or whole seconds since the epoch. From
+    /// 1970 on and before the year 10000; fractions are cut to milliseconds.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        const END: i64 = 253_402_300_800;
+        let millis = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            text.parse::<i64>().ok().filter(|secs| *secs < END)?.checked_mul(1000)?
+        } else {
+            let format = &time::format_description::well_known::Rfc3339;
+            let nanos = time::OffsetDateTime::parse(text, format).ok()?.unix_timestamp_nanos();
+            i64::try_from(nanos.div_euclid(1_000_000)).ok()?
+        };
+        (0..END * 1000).contains(&millis).then_some(Self(millis))
+    }
+
     /// RFC 3339 text in UTC with milliseconds, the form of every time under `/v1`.
     #[must_use]
     pub fn rfc3339(self) -> String {
@@ -184,6 +199,37 @@ mod tests {
     fn rfc3339_has_milliseconds_and_z() {
         assert_eq!(Timestamp::from_millis(0).rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::from_millis(1_795_000_000_123).rfc3339(), "2026-11-18T11:06:40.123Z");
+    }
+
+    #[test]
+    fn what_people_name_is_understood_and_nothing_else() {
+        for (text, millis) in [
+            ("0", 0),
+            ("1795000000", 1_795_000_000_000),
+            ("2026-11-18T11:06:40Z", 1_795_000_000_000),
+            ("2026-11-18T11:06:40.1239Z", 1_795_000_000_123),
+            ("2026-11-18T12:06:40+01:00", 1_795_000_000_000),
+            ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+        ] {
+            assert_eq!(Timestamp::parse(text), Some(Timestamp::from_millis(millis)), "{text}");
+        }
+        for wrong in [
+            "",
+            " ",
+            "-1",
+            "+1",
+            "1.5",
+            "yesterday",
+            "2026-11-18",
+            "2026-11-18T11:06:40",
+            "2026-13-18T11:06:40Z",
+            "1969-12-31T23:59:59Z",
+            "9999-12-31T23:59:59-01:00",
+            "253402300800",
+            "99999999999999999999999999",
+        ] {
+            assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

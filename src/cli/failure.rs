@@ -17,7 +17,7 @@ use super::report;
 #[derive(Debug)]
 pub struct Failure {
     exit: Exit,
-    /// One for each thing that is wrong; none when there is nobody left to tell.
+    /// One for each thing that is wrong; none when there is nobody left to tell, or nothing.
     texts: Vec<String>,
 }
 
@@ -30,6 +30,11 @@ impl Failure {
     /// A command line that cannot be carried out as typed.
     pub fn usage(text: impl Into<String>) -> Self {
         Self::new(Exit::Usage, text)
+    }
+
+    /// A failure of which everything has been said as data.
+    pub const fn told(exit: Exit) -> Self {
+        Self { exit, texts: Vec::new() }
     }
 
     /// Adds lines of advice.

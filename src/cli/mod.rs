@@ -23,6 +23,7 @@ mod serve;
 mod session;
 mod table;
 mod token;
+mod token_why;
 mod user;
 mod version;
 mod work;

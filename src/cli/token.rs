@@ -1,7 +1,7 @@
 //! `signet token`: what is in a token, is it good, and what would be in one?
 //!
-//! `inspect` only decodes and needs no database; `verify` and `preview` ask the use case. None of
-//! them uses a token up, makes one, or prints one.
+//! `inspect` only decodes and needs no database; `verify` and `preview` ask the use case, and so does
+//! `why`, which has a file of its own. None of them uses a token up, makes one, or prints one.
 
 use std::io::{self, Read as _};
 
@@ -19,6 +19,7 @@ use super::exit::Exit;
 use super::failure::{Failure, about};
 use super::output::{Format, Output};
 use super::report;
+use super::token_why::{self, WhyArgs};
 use super::user;
 use super::work::with_app;
 
@@ -45,6 +46,15 @@ access token is taken.")]
 Prints the claims and exits 0, or prints the reason and exits 7. Without --audience a token is good
 for Signet itself or for any registered API.")]
     Verify(VerifyArgs),
+    /// Say of any token why it is good or not: every check, also what only the issuer knows
+    #[command(after_help = "Examples:
+  signet token why eyJhbGciOi... --audience https://api.example.com
+  pbpaste | signet token why - --at 2026-11-18T11:06:40Z
+
+Prints every check with ok, FAILED or - (cannot be said because of an earlier one) and exits 0 if the
+token is good, else 7. With --at it is judged as of that time, as far as is still known.
+Every code is explained in docs/token-codes.")]
+    Why(WhyArgs),
     /// Show the access token a log-in would get now: header and claims, unsigned
     #[command(after_help = "Examples:
   signet token preview ada --audience https://api.example.com --scope 'orders:read'
@@ -90,6 +100,7 @@ pub struct PreviewArgs {
 pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     match command {
         Command::Inspect(args) => inspect(&args.read()?, output),
+        Command::Why(args) => token_why::run(args, output),
         Command::Preview(args) => preview(args, output),
         Command::Verify(args) => {
             let token = args.token.read()?;
@@ -116,7 +127,8 @@ fn preview(args: &PreviewArgs, output: Output) -> Result<(), Failure> {
 }
 
 impl TokenArgs {
-    fn read(&self) -> Result<String, Failure> {
+    /// The token, wherever it comes from.
+    pub fn read(&self) -> Result<String, Failure> {
         if self.token != "-" {
             return bare(&self.token);
         }
@@ -239,6 +251,10 @@ fn not_good(problem: &Problem, now: Timestamp) -> Failure {
             "unknown key: no published key is named {kid:?}.\n  Another Signet made the token, or \
              the key has been retired:  signet key list"
         ),
+        Problem::KeyNotSigning { kid } => format!(
+            "key not in use: the key named {kid:?} is published but signs nothing yet.\n  See which \
+             one signs:  signet key list"
+        ),
         Problem::BadSignature => {
             "bad signature: the token was changed after it was made.".to_owned()
         }
@@ -254,6 +270,10 @@ fn not_good(problem: &Problem, now: Timestamp) -> Failure {
                  what there is:  signet api list"
             ),
         },
+        Problem::IssuedInFuture { at } => format!(
+            "issued in the future: it says it was made {at} ({}). One of the clocks is wrong.",
+            ago(*at, now)
+        ),
         Problem::Expired { at } => format!("expired: its time was over {at} ({}).", ago(*at, now)),
         Problem::SessionExpired => "session ended: its time is over.".to_owned(),
         Problem::SessionEnded { reason } => match reason {

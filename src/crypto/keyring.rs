@@ -156,12 +156,6 @@ impl Keyring {
     pub fn parsed(&self, kid: &str) -> Option<Arc<SigningKey>> {
         self.keys.get(kid).cloned()
     }
-
-    /// The public half of the key named `kid`.
-    #[must_use]
-    pub fn has(&self, kid: &str) -> bool {
-        self.verifiers.contains_key(kid)
-    }
 }
 
 /// What is stored of a key in the clear.

@@ -23,6 +23,7 @@ pub mod session;
 pub mod signing_key;
 pub mod steady;
 pub mod stop;
+pub mod token_check;
 pub mod token_rules;
 pub mod token_type;
 pub mod user;

@@ -97,6 +97,7 @@ routes! {
         DELETE Admin api::admin_sessions::delete_of_user,
     }
     "/v1/admin/sessions/{id}" { DELETE Admin api::admin_sessions::delete }
+    "/v1/admin/tokens/why" { POST Admin api::admin_token_why::post }
     "/v1/admin/audit" { GET Admin api::admin_audit::list }
 
     // What verifiers and client libraries fetch.

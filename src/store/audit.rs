@@ -106,6 +106,31 @@ async fn insert(
     Ok(())
 }
 
+/// The events of a user since `since` that ended everything the user had, or may have: a change of
+/// the profile does when it takes the role `admin` away. At most `limit`, newest first. Reads no
+/// older rows: the trail has no index by user.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn endings(
+    link: &mut impl Link,
+    user: UserId,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Fault> {
+    fetch_all!(
+        link,
+        StoredEvent,
+        "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, \
+         times FROM audit_events WHERE id >= $1 AND user_id = $2 AND \
+         (kind IN ('password.changed', 'sessions.ended', 'user.disabled', 'user.deleted') \
+         OR (kind = 'user.updated' AND detail = 'user')) ORDER BY id DESC LIMIT $3",
+        AuditId::earliest(since),
+        user,
+        limit
+    )
+}
+
 /// A page of events, newest first; `after` is the last one seen.
 ///
 /// # Errors

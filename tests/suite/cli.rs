@@ -232,6 +232,7 @@ fn without_a_database_every_command_says_where_it_looked_and_makes_nothing() {
         &["key", "list"],
         &["key", "export"],
         &["token", "verify", "a.b.c"],
+        &["token", "why", "a.b.c"],
         &["migrate", "status"],
         &["migrate", "up"],
     ];
@@ -295,6 +296,8 @@ fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
         (&["session", "revoke"], "SESSION_ID"),
         (&["session", "revoke", "x", "--user", "ada"], "--user"),
         (&["token", "inspect", "Bearer"], "no token"),
+        (&["token", "why", "Bearer"], "no token"),
+        (&["token", "why", "a.b.c", "--at", "yesterday"], "seconds since 1970"),
         (&["completions", "tcsh"], "bash"),
         (&["health", "--url", "127.0.0.1:1"], "http://"),
         (&["health"], "--url"),
@@ -922,6 +925,65 @@ async fn tokens_are_taken_apart_and_judged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_explained_check_by_check() {
+    let place = Place::empty();
+    let server = place.serve();
+    place.administrator("ada");
+    let tokens = server.log_in("ada").await;
+    let token = text(&tokens, "access_token");
+    let why = |args: &[&str]| place.run(&[&["token", "why"], args].concat());
+
+    let good = why(&[token]).ok();
+    assert_eq!((&good.one()["good"], good.err.as_str()), (&json!(true), ""));
+    let members: Vec<String> = good.one().as_object().unwrap().keys().cloned().collect();
+    assert_eq!(members, ["good", "at", "code", "message", "checks"]);
+    let piped = place.run_with(&["token", "why", "-"], tokens.to_string().as_bytes());
+    assert_eq!(piped.ok().one()["good"], true);
+    let people = why(&[token, "-o", "table"]).ok();
+    assert!(people.out.starts_with("ok      form\nok      header\n"), "{}", people.out);
+    assert!(people.out.contains("\n\nThe token is good as of "), "{}", people.out);
+
+    // Not good: the same data, nothing on stderr, 7.
+    let wrong = why(&[token, "--audience", API]).code(7);
+    assert_eq!((text(&wrong.one(), "code"), wrong.err.as_str()), ("wrong_audience", ""));
+    let people = why(&[token, "--at", "2100-01-01T00:00:00Z", "-o", "table"]).code(7);
+    assert!(people.out.contains("\nFAILED  expiry     The token expired on "), "{}", people.out);
+    assert!(people.out.contains("Not good (expired): "), "{}", people.out);
+    assert!(people.out.contains("docs/token-codes/expired.md"), "{}", people.out);
+    let early = why(&[token, "--at", "1000000000"]).code(7);
+    assert_eq!(text(&early.one(), "code"), "issued_in_future");
+    assert_eq!(text(&early.one(), "at"), "2001-09-09T01:46:40.000Z");
+
+    let refresh = text(&tokens, "refresh_token");
+    let opaque = why(&[refresh]).code(7);
+    assert_eq!(text(&opaque.one(), "code"), "refresh_token");
+    assert!(text(&opaque.one(), "message").contains("its session is alive"), "{}", opaque.out);
+    let steering = why(&["\u{1b}[2J.b.c", "-o", "table"]).code(7);
+    assert!(!steering.out.contains('\u{1b}'), "{:?}", steering.out);
+    assert!(steering.out.contains("\n-       header\n"), "{}", steering.out);
+    let large = place.run_with(&["token", "why", "-"], "a.".repeat(500_000).as_bytes()).code(7);
+    assert_eq!(text(&large.one(), "code"), "too_large");
+    for said in [token, refresh] {
+        for ran in [&good, &wrong, &opaque, &people] {
+            assert!(!ran.out.contains(said) && !ran.err.contains(said), "{ran:?}");
+        }
+    }
+
+    place.run(&["session", "revoke", text(&claims_of(&place, token), "sid")]).ok();
+    let ended = why(&[token]).code(7);
+    assert_eq!(text(&ended.one(), "code"), "session_ended");
+    assert!(text(&ended.one(), "message").contains("ended_by_admin"), "{}", ended.out);
+    // It was good when it was made.
+    let issued = claims_of(&place, token)["iat"].to_string();
+    assert_eq!(why(&[token, "--at", &issued]).ok().one()["good"], true);
+}
+
+/// The claims of a token that need not be good.
+fn claims_of(place: &Place, token: &str) -> Value {
+    place.run(&["token", "inspect", token]).ok().one()["claims"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_token_is_told_apart() {
     let place = Place::empty()
         .with("SIGNET_ACCESS_TOKEN_TTL", "1s")
@@ -1104,6 +1166,7 @@ fn no_colour_reaches_a_pipe_and_every_help_has_an_example() {
         &["--help"],
         &["user", "create", "--help"],
         &["token", "verify", "--help"],
+        &["token", "why", "--help"],
         &["migrate", "up", "--help"],
         &["serve", "--help"],
     ];

@@ -92,6 +92,12 @@ async fn fields_that_are_missing_null_or_of_another_type() {
         (Method::POST, &password, json!({"password": "x"}), &[]),
         (
             Method::POST,
+            "/v1/admin/tokens/why",
+            json!({"token": "x", "audience": "x", "at": "0"}),
+            &["audience", "at"],
+        ),
+        (
+            Method::POST,
             "/v1/admin/apis",
             json!({"identifier": "urn:x", "scopes": ["a"], "signing_alg": "ES256", "claims": ["roles"],
                 "token_profile": "jwt", "access_token_ttl": 300}),

@@ -35,3 +35,4 @@ mod throttle;
 mod timing;
 mod verifiers;
 mod well_known;
+mod why;

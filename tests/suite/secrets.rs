@@ -132,6 +132,21 @@ async fn live_a_life(server: &Process) -> Secrets {
     call(&caller, Method::POST, &format!("{user}/disable"), &admin, json!(null)).await.is(200);
     login(LOGIN, SET, "").await.is(401);
     call(&caller, Method::GET, "/v1/admin/audit", &admin, json!(null)).await.is(200);
+    // What an administrator is asked to explain is whatever somebody had at hand.
+    for token in [
+        access.as_str(),
+        &refresh_token,
+        STRAY,
+        &format!("srt_{STRAY}"),
+        &format!("{access}{STRAY}"),
+    ] {
+        let body = json!({"token": token, "audience": STRAY});
+        let why = "/v1/admin/tokens/why";
+        let answer = call(&caller, Method::POST, why, &admin, body).await;
+        assert!(!answer.is(200).text.contains(token), "{}", answer.text);
+        let body = json!({"token": [token], "at": STRAY});
+        call(&caller, Method::POST, why, &admin, body).await.is(422);
+    }
     secrets
 }
 

@@ -1,9 +1,11 @@
 //! Signed tokens: making them at the cost of the bare signature, and checking our own.
 //!
 //! We assemble tokens ourselves because `jsonwebtoken::encode` parses the private key at every
-//! call (docs/decisions/0006). Owns the three jobs' one name: `signing_key` holds private keys,
-//! `signer` writes tokens, `verify` reads them and is the only caller of `jsonwebtoken::decode`.
+//! call (docs/decisions/0006). Owns the jobs' one name: `signing_key` holds private keys, `signer`
+//! writes tokens, `verify` reads them and is the only caller of `jsonwebtoken::decode`, `dissect`
+//! takes apart what may be none.
 
+mod dissect;
 pub(super) mod pkcs8;
 mod signer;
 mod signing_key;
@@ -11,6 +13,7 @@ mod verify;
 #[cfg(test)]
 mod verify_tests;
 
+pub use dissect::dissect;
 pub use signer::Signer;
 pub use signing_key::{GeneratedKey, SigningKey};
 pub use verify::{Expected, MAX_TOKEN, UnverifiedHeader, VerifyingKey};

@@ -133,13 +133,7 @@ impl VerifyingKey {
         if header.alg != self.alg.as_str() || header.typ != expected.typ.as_str() {
             return None;
         }
-        let mut validation = Validation::new(match self.alg {
-            SigningAlg::Es256 => Algorithm::ES256,
-            SigningAlg::Rs256 => Algorithm::RS256,
-            SigningAlg::Ps256 => Algorithm::PS256,
-            SigningAlg::Es384 => Algorithm::ES384,
-            SigningAlg::EdDsa => Algorithm::EdDSA,
-        });
+        let mut validation = Validation::new(self.algorithm());
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_issuer(&[expected.issuer]);
         validation.set_audience(&[expected.audience]);
@@ -151,6 +145,29 @@ impl VerifyingKey {
         let registered: Registered = serde_json::from_slice(&payload).ok()?;
         let fits = registered.iss == expected.issuer && registered.aud == expected.audience;
         fits.then_some(claims)
+    }
+
+    /// Whether this key made the signature of a token: the bare fact, for telling a token that was
+    /// altered from one that is wrong in another way. Makes no token good; [`Self::verify`] does.
+    #[must_use]
+    pub fn made(&self, token: &str) -> bool {
+        if token.len() > MAX_TOKEN {
+            return false;
+        }
+        let Some((message, signature)) = token.rsplit_once('.') else { return false };
+        let key = &self.key;
+        jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, self.algorithm())
+            .unwrap_or(false)
+    }
+
+    const fn algorithm(&self) -> Algorithm {
+        match self.alg {
+            SigningAlg::Es256 => Algorithm::ES256,
+            SigningAlg::Rs256 => Algorithm::RS256,
+            SigningAlg::Ps256 => Algorithm::PS256,
+            SigningAlg::Es384 => Algorithm::ES384,
+            SigningAlg::EdDsa => Algorithm::EdDSA,
+        }
     }
 }
 
@@ -172,6 +189,8 @@ mod tests {
             let token = signer.sign(TokenType::AtJwt, &claims).unwrap();
             let header = UnverifiedHeader::read(&token).unwrap();
             assert_eq!(key.verify::<Value>(&token, &header, &expected), Some(claims.clone()));
+            assert!(key.made(&token) && !key.made(&format!("{token}A")), "{alg}");
+            assert!(!key.made(&token.replacen('e', "f", 1)) && !key.made("") && !key.made("a.b"));
             for other in SigningAlg::ALL.iter().copied().filter(|other| *other != alg) {
                 let Ok(key) = VerifyingKey::new(other, public) else { continue };
                 assert_eq!(key.verify::<Value>(&token, &header, &expected), None, "{alg} {other}");

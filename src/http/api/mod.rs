@@ -6,6 +6,7 @@ pub mod admin_apis;
 pub mod admin_audit;
 pub mod admin_keys;
 pub mod admin_sessions;
+pub mod admin_token_why;
 pub mod admin_users;
 pub mod login;
 pub mod logout;

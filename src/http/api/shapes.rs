@@ -8,6 +8,7 @@ use crate::base::id::SessionId;
 use crate::domain::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
 use crate::domain::session::Listed;
 use crate::domain::stop::Refusal;
+use crate::domain::token_check::{Checked, Report};
 use crate::domain::user::User;
 use crate::http::fields::Params;
 use crate::store::apis::StoredApi;
@@ -113,6 +114,29 @@ pub fn event(event: &StoredEvent) -> Value {
         "request_id": event.request_id,
         "detail": event.detail,
         "times": event.times,
+    })
+}
+
+/// What is said of a token. A check has a code only where it failed, and a detail only where there
+/// is one.
+#[must_use]
+pub fn token_report(report: &Report) -> Value {
+    let check = |checked: &Checked| {
+        let mut value = json!({ "check": checked.check, "ok": checked.ok });
+        if let Some(code) = checked.code {
+            value["code"] = json!(code);
+        }
+        if let Some(detail) = &checked.detail {
+            value["detail"] = json!(detail);
+        }
+        value
+    };
+    json!({
+        "good": report.good,
+        "at": report.at.rfc3339(),
+        "code": report.code,
+        "message": report.message,
+        "checks": report.checks.iter().map(check).collect::<Vec<_>>(),
     })
 }
 

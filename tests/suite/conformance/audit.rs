@@ -111,6 +111,41 @@ async fn an_event_goes_with_the_work_it_belongs_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_ended_everything_is_found_newest_first() {
+    on_both_stores("audit: endings", async |db| {
+        let (ada, bob) = (user_id(0), user_id(0));
+        let of = |kind, who| Event::new(kind).about(who);
+        let events = [
+            of(EventKind::PasswordChanged, ada),
+            of(EventKind::SessionsEnded, ada),
+            of(EventKind::LoginSucceeded, ada),
+            of(EventKind::UserUpdated, ada).detail("admin"),
+            of(EventKind::UserUpdated, ada).detail("user"),
+            of(EventKind::UserUpdated, ada),
+            of(EventKind::SessionEnded, ada).detail("user"),
+            of(EventKind::UserDisabled, ada),
+            of(EventKind::UserEnabled, ada),
+            of(EventKind::PasswordChanged, bob),
+            of(EventKind::UserDeleted, ada),
+        ];
+        for (secs, event) in (0..).zip(&events) {
+            record(&db, event, &Origin::system(), after(secs)).await;
+        }
+        let found = async |who, since, limit| -> Vec<_> {
+            let mut reader = reader(&db).await;
+            let found = audit::endings(&mut reader, who, after(since), limit).await.unwrap();
+            found.iter().map(|event| event.at).collect()
+        };
+        assert_eq!(found(ada, 0, 100).await, [10, 7, 4, 1, 0].map(after));
+        assert_eq!(found(ada, 4, 100).await, [10, 7, 4].map(after), "the first moment belongs");
+        assert_eq!(found(ada, 0, 2).await, [10, 7].map(after));
+        assert_eq!(found(bob, 0, 100).await, [9].map(after));
+        assert!(found(user_id(0), 0, 100).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_trail_is_paged_newest_first_for_one_user_or_all() {
     on_both_stores("audit: pages", async |db| {
         let (ada, bob) = (user_id(0), user_id(0));

@@ -1,0 +1,205 @@
+//! Why a token is good, or is not: the facts, gathered.
+//!
+//! Owns what is read for it and from where; `crypto` verifies, `domain::token_check` decides.
+//! Changes nothing, uses nothing up, and neither logs nor returns the token.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::{SessionId, UserId};
+use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, dissect};
+use crate::crypto::shared_secret::SharedSecret;
+use crate::domain::audit::EventKind;
+use crate::domain::claims::{TokenType, VerifiedClaims};
+use crate::domain::session::Session;
+use crate::domain::stop::{Fault, Stop};
+use crate::domain::token_check::{
+    self, Facts, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented, Raise, Report, Signed,
+    Standing,
+};
+use crate::domain::token_rules::TokenAlg;
+use crate::domain::user::User;
+use crate::store::audit::StoredEvent;
+use crate::store::{Link, audit, keys, sessions, users};
+
+/// The most events that are searched for what ended a session.
+const MAX_ENDINGS: i64 = 1000;
+
+/// Every check of `token` as of `at`. Without `audience` it must be for the issuer itself or a
+/// registered API.
+///
+/// # Errors
+/// Only faults: that a token is not good is an answer.
+pub async fn why(
+    app: App,
+    token: String,
+    audience: Option<String>,
+    at: Timestamp,
+) -> Result<Report, Stop> {
+    let facts = gather(&app, &token, audience).await?;
+    Ok(token_check::judge(&facts, at))
+}
+
+/// What is known of `token`, whatever it is.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn gather(app: &App, token: &str, audience: Option<String>) -> Result<Facts, Fault> {
+    let presented = match OpaqueKind::of(token) {
+        Some(kind) => Presented::Opaque(Box::new(opaque(app, kind, token).await?)),
+        None => Presented::Signed(Box::new(signed(app, token).await?)),
+    };
+    Ok(Facts { issuer: app.issuer().to_owned(), audience, presented })
+}
+
+async fn opaque(app: &App, kind: OpaqueKind, token: &str) -> Result<Opaque, Fault> {
+    let presented = match kind {
+        OpaqueKind::RefreshToken => app.refresh_keys().authenticate(token),
+        _ => None,
+    };
+    let Some(presented) = presented else { return Ok(Opaque { kind, genuine: None }) };
+    let mut reader = app.db.reader().await?;
+    let standing = standing(&mut reader, Some(presented.session), None).await?;
+    Ok(Opaque { kind, genuine: Some(Genuine { counter: presented.counter, standing }) })
+}
+
+async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
+    let mut signed = Signed {
+        anatomy: dissect(token),
+        expected_type: TokenType::AtJwt,
+        either_type: false,
+        key: None,
+        signature: None,
+        accepted: false,
+        registered: false,
+        standing: None,
+    };
+    let audience = signed.text("aud").and_then(|audience| app.audience(Some(audience)));
+    signed.registered = audience.is_some();
+    signed.either_type = signed.text("aud").is_some_and(|audience| audience != app.issuer());
+    if let Some(audience) = &audience {
+        signed.expected_type = audience.target.rules().token_type();
+    }
+    let Some(kid) = signed.header("kid").map(str::to_owned) else { return Ok(signed) };
+    let mut reader = app.db.reader().await?;
+    let secret = audience.as_ref().and_then(|audience| audience.secret.as_ref());
+    match secret.filter(|secret| secret.kid() == kid) {
+        Some(secret) => check_secret(secret, token, &mut signed),
+        None => check_key(app, &mut reader, &kid, token, &mut signed).await?,
+    }
+    // Whose session a stranger names is nothing to look up.
+    if signed.signature == Some(true) {
+        let session = signed.text("sid").and_then(|id| id.parse().ok());
+        let user = signed.text("sub").and_then(|id| id.parse().ok());
+        let made = signed.time("iat").unwrap_or_default();
+        let named = user.map(|user| Named { user, made });
+        signed.standing = Some(standing(&mut reader, session, named).await?);
+    }
+    Ok(signed)
+}
+
+/// The token before the signing key it names, published or not. A key signs with one algorithm:
+/// whether it made a signature of another is no question.
+async fn check_key(
+    app: &App,
+    reader: &mut impl Link,
+    kid: &str,
+    token: &str,
+    signed: &mut Signed,
+) -> Result<(), Fault> {
+    let stored = keys::signing_keys(reader).await?;
+    let Some(stored) = stored.into_iter().find(|key| key.facts.kid == kid) else { return Ok(()) };
+    if signed.header("alg") == Some(stored.facts.alg.as_str())
+        && let Some(key) = app.parsed_key(&stored)
+    {
+        let key = VerifyingKey::new(key.alg, &key.public)?;
+        signed.signature = Some(key.made(token));
+        signed.accepted = accepted(token, signed, |header, expected| {
+            key.verify::<VerifiedClaims>(token, header, expected).is_some()
+        });
+    }
+    signed.key = Some(NamedKey::Signing(Box::new(stored.facts)));
+    Ok(())
+}
+
+/// The token before the secret of its API.
+fn check_secret(secret: &SharedSecret, token: &str, signed: &mut Signed) {
+    if signed.header("alg") == Some(TokenAlg::SharedSecret.as_str()) {
+        signed.signature = Some(secret.made(token));
+        signed.accepted =
+            accepted(token, signed, |_, expected| secret.verify(token, expected).is_some());
+    }
+    signed.key = Some(NamedKey::SharedSecret);
+}
+
+/// Whether a verifier takes the token for its own issuer and audience.
+fn accepted(
+    token: &str,
+    signed: &Signed,
+    verifies: impl FnOnce(&UnverifiedHeader, &Expected<'_>) -> bool,
+) -> bool {
+    let (Some(issuer), Some(audience)) = (signed.text("iss"), signed.text("aud")) else {
+        return false;
+    };
+    let (Some(header), Some(typ)) = (UnverifiedHeader::read(token), signed.fitting_type()) else {
+        return false;
+    };
+    verifies(&header, &Expected { issuer, audience, typ })
+}
+
+/// A user that a token names, who was there when it was made.
+struct Named {
+    user: UserId,
+    made: Timestamp,
+}
+
+/// The session and its user, or the user the token names while the session is not there.
+async fn standing(
+    reader: &mut impl Link,
+    session: Option<SessionId>,
+    named: Option<Named>,
+) -> Result<Standing, Fault> {
+    let found = match session {
+        Some(id) => sessions::with_user(reader, id).await?,
+        None => None,
+    };
+    if let Some((session, user)) = found {
+        let raises = raises(reader, &session, &user).await?;
+        return Ok(Standing {
+            session: Some(session),
+            user: Holder::Known(Box::new(user)),
+            raises,
+        });
+    }
+    let user = match named {
+        None => Holder::Unnamed,
+        Some(named) => match users::find(reader, named.user).await? {
+            Some(user) => Holder::Known(Box::new(user)),
+            None => Holder::Gone(deleted_at(reader, &named).await?),
+        },
+    };
+    Ok(Standing { session: None, user, raises: Vec::new() })
+}
+
+/// What ended the session's epoch, as far as the audit trail goes back.
+async fn raises(
+    reader: &mut impl Link,
+    session: &Session,
+    user: &User,
+) -> Result<Vec<Raise>, Fault> {
+    if session.user_epoch == user.session_epoch {
+        return Ok(Vec::new());
+    }
+    let events = audit::endings(reader, user.id, session.created_at, MAX_ENDINGS).await?;
+    Ok(events.iter().filter_map(raise).collect())
+}
+
+fn raise(event: &StoredEvent) -> Option<Raise> {
+    let why: EventKind = event.kind.parse().ok()?;
+    Some(Raise { at: event.at, why, certain: why != EventKind::UserUpdated })
+}
+
+async fn deleted_at(reader: &mut impl Link, named: &Named) -> Result<Option<Timestamp>, Fault> {
+    let events = audit::endings(reader, named.user, named.made, MAX_ENDINGS).await?;
+    let deleted = |event: &&StoredEvent| event.kind == EventKind::UserDeleted.as_str();
+    Ok(events.iter().find(deleted).map(|event| event.at))
+}

@@ -1,0 +1,73 @@
+//! `signet token why`: every check of a token, one a line, and the sentence.
+//!
+//! Owns how the answer reads on a terminal. The use case decides; nothing is used up, and the token
+//! itself is not printed.
+
+use clap::Args;
+
+use crate::admin::token_why;
+use crate::base::Timestamp;
+use crate::domain::token_check::Report;
+use crate::http::api::shapes;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{self, Format, Output};
+use super::token::TokenArgs;
+use super::work::with_app;
+
+/// `signet token why`.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    #[command(flatten)]
+    token: TokenArgs,
+    /// The audience the token must be for
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Option<String>,
+    /// Judge it as of this time: RFC 3339, or seconds since 1970 (default: now)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<Timestamp>,
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::parse(text).ok_or("write it like 2026-11-18T11:06:40Z, or as seconds since 1970")
+}
+
+/// Says what is right and wrong about a token.
+pub fn run(args: &WhyArgs, output: Output) -> Result<(), Failure> {
+    let token = args.token.read()?;
+    with_app(async |app| {
+        let at = args.at.unwrap_or_else(|| app.now());
+        let work = token_why::why(app.clone(), token, args.audience.clone(), at);
+        let report = app.run(work).await?;
+        match output.format() {
+            Format::Table => output::write(&lines(&report))?,
+            _ => output.object(&shapes::token_report(&report))?,
+        }
+        if report.good { Ok(()) } else { Err(Failure::told(Exit::CheckFailed)) }
+    })
+}
+
+/// The checks, one a line, and below them what they come to.
+fn lines(report: &Report) -> String {
+    let mut text = String::new();
+    for checked in &report.checks {
+        let mark = match checked.ok {
+            Some(true) => "ok",
+            Some(false) => "FAILED",
+            None => "-",
+        };
+        let detail = checked.detail.as_deref().unwrap_or_default();
+        let line = format!("{mark:<8}{:<11}{detail}", checked.check.as_str());
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    match report.code {
+        Some(code) => text.push_str(&format!(
+            "\nNot good ({code}): {}\nWhat to do:  docs/token-codes/{code}.md\n",
+            report.message
+        )),
+        None => text.push_str(&format!("\n{}\n", report.message)),
+    }
+    text
+}

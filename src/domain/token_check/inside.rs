@@ -1,0 +1,124 @@
+//! What the claims say: issuer, audience, times, and that every claim is there.
+//!
+//! Owns these five checks. They are answered also where nobody vouches for the claims: that a
+//! token says it is another server's is worth knowing before its signature is.
+
+use serde_json::Value;
+
+use crate::base::Timestamp;
+
+use super::code::{Check, TokenCode};
+use super::facts::{Facts, Signed, seconds};
+use super::report::{Checked, quoted};
+
+/// What a claim must be.
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    /// A text that may be empty.
+    List,
+    Time,
+}
+
+/// The claims every access token has: those of RFC 9068 §2.2, and `scope` and `sid`, without which
+/// it is for nothing and belongs to no session.
+const CLAIMS: [(&str, Form); 9] = [
+    ("iss", Form::Text),
+    ("sub", Form::Text),
+    ("aud", Form::Text),
+    ("exp", Form::Time),
+    ("iat", Form::Time),
+    ("jti", Form::Text),
+    ("client_id", Form::Text),
+    ("scope", Form::List),
+    ("sid", Form::Text),
+];
+
+pub(super) fn checks(facts: &Facts, signed: &Signed, at: Timestamp) -> [Checked; 5] {
+    [
+        issuer(facts, signed),
+        audience(facts, signed),
+        issued_at(signed, at),
+        expiry(signed, at),
+        claims(signed),
+    ]
+}
+
+fn issuer(facts: &Facts, signed: &Signed) -> Checked {
+    let Some(found) = signed.text("iss") else { return Checked::open(Check::Issuer) };
+    if found == facts.issuer {
+        return Checked::passed(Check::Issuer);
+    }
+    let detail = format!(
+        "The token says it was issued by {}; this server is {} (SIGNET_ISSUER).",
+        quoted(found),
+        quoted(&facts.issuer)
+    );
+    Checked::failed(Check::Issuer, TokenCode::WrongIssuer, detail)
+}
+
+fn audience(facts: &Facts, signed: &Signed) -> Checked {
+    let Some(found) = signed.text("aud") else { return Checked::open(Check::Audience) };
+    match &facts.audience {
+        Some(asked) if asked == found => Checked::passed(Check::Audience),
+        Some(asked) => {
+            let detail = format!("The token is for {}, not for {}.", quoted(found), quoted(asked));
+            Checked::failed(Check::Audience, TokenCode::WrongAudience, detail)
+        }
+        None if found == facts.issuer || signed.registered => Checked::passed(Check::Audience),
+        None => {
+            let detail = format!("The token is for {}, which is no registered API.", quoted(found));
+            Checked::failed(Check::Audience, TokenCode::UnregisteredAudience, detail)
+        }
+    }
+}
+
+fn issued_at(signed: &Signed, at: Timestamp) -> Checked {
+    let Some(issued) = signed.time("iat") else { return Checked::open(Check::IssuedAt) };
+    if issued.secs() <= at.secs() {
+        return Checked::passed(Check::IssuedAt);
+    }
+    let detail = format!("The token was made on {issued}, which is later than {at}.");
+    Checked::failed(Check::IssuedAt, TokenCode::IssuedInFuture, detail)
+}
+
+fn expiry(signed: &Signed, at: Timestamp) -> Checked {
+    let Some(expires) = signed.time("exp") else { return Checked::open(Check::Expiry) };
+    if at.secs() < expires.secs() {
+        return Checked::passed(Check::Expiry);
+    }
+    let detail = format!("The token expired on {expires}.");
+    Checked::failed(Check::Expiry, TokenCode::Expired, detail)
+}
+
+fn claims(signed: &Signed) -> Checked {
+    let Some(claims) = &signed.anatomy.claims else { return Checked::open(Check::Claims) };
+    let fits = |form: Form, value: &Value| match form {
+        Form::Text => value.as_str().is_some_and(|text| !text.is_empty()),
+        Form::List => value.is_string(),
+        Form::Time => seconds(value).is_some(),
+    };
+    let mut wrong: Vec<String> = CLAIMS
+        .into_iter()
+        .filter_map(|(name, form)| match (claims.get(name), form) {
+            (None, _) => Some(format!("{name} is missing")),
+            (Some(value), _) if fits(form, value) => None,
+            (Some(Value::Array(_)), _) => Some(format!("{name} is a list, not one text")),
+            (Some(_), Form::Time) => Some(format!("{name} is no whole number of seconds")),
+            (Some(_), _) => Some(format!("{name} is no text")),
+        })
+        .collect();
+    if claims.contains_key("nbf") {
+        wrong.push("nbf is there, which ours never have".to_owned());
+    }
+    let typed = signed.fitting_type().is_some();
+    let refused = signed.signature == Some(true) && signed.anatomy.plain_header && typed;
+    if wrong.is_empty() && refused && !signed.accepted {
+        wrong.push("one is there twice, or in a form in which we never write it".to_owned());
+    }
+    if wrong.is_empty() {
+        return Checked::passed(Check::Claims);
+    }
+    let detail = format!("The claims are not those of an access token: {}.", wrong.join("; "));
+    Checked::failed(Check::Claims, TokenCode::IncompleteClaims, detail)
+}

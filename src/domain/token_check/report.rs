@@ -1,0 +1,116 @@
+//! What is said of a token: every check with its answer, and the first failure in a sentence.
+//!
+//! Owns how the answers add up. Quotes what the token says cut and escaped, because a stranger
+//! wrote it.
+
+use crate::base::Timestamp;
+
+use super::code::{Check, TokenCode};
+
+/// The longest text of a token that is quoted, in characters.
+const QUOTED: usize = 120;
+
+/// One check and its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Which.
+    pub check: Check,
+    /// Whether it passed; none where an earlier failure makes it impossible to say.
+    pub ok: Option<bool>,
+    /// What is wrong, if it failed.
+    pub code: Option<TokenCode>,
+    /// A sentence for people: always where it failed, and where passing needs a word.
+    pub detail: Option<String>,
+}
+
+impl Checked {
+    /// Passed.
+    pub(super) const fn passed(check: Check) -> Self {
+        Self { check, ok: Some(true), code: None, detail: None }
+    }
+
+    /// Passed, with something to be known; just passed when there is nothing.
+    pub(super) fn noted(check: Check, notes: &[String]) -> Self {
+        let detail = (!notes.is_empty()).then(|| notes.join(" "));
+        Self { detail, ..Self::passed(check) }
+    }
+
+    /// Failed.
+    pub(super) fn failed(check: Check, code: TokenCode, detail: impl Into<String>) -> Self {
+        Self { check, ok: Some(false), code: Some(code), detail: Some(detail.into()) }
+    }
+
+    /// Nobody can say.
+    pub(super) const fn open(check: Check) -> Self {
+        Self { check, ok: None, code: None, detail: None }
+    }
+}
+
+/// Everything that is said of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Whether every check passed.
+    pub good: bool,
+    /// The time it was judged at.
+    pub at: Timestamp,
+    /// The first failure.
+    pub code: Option<TokenCode>,
+    /// The whole of it in a sentence or two.
+    pub message: String,
+    /// The checks in their order.
+    pub checks: Vec<Checked>,
+}
+
+impl Report {
+    /// Adds up the answers.
+    pub(super) fn of(at: Timestamp, checks: Vec<Checked>) -> Self {
+        let good = !checks.is_empty() && checks.iter().all(|check| check.ok == Some(true));
+        let first = checks.iter().find(|check| check.ok == Some(false));
+        let message = match first.and_then(|check| check.detail.clone()) {
+            Some(detail) => detail,
+            None if good => format!("The token is good as of {at}."),
+            None => "Whether the token is good cannot be said.".to_owned(),
+        };
+        Self { good, at, code: first.and_then(|check| check.code), message, checks }
+    }
+
+    /// The answer of one check, if it was made.
+    #[must_use]
+    pub fn of_check(&self, check: Check) -> Option<&Checked> {
+        self.checks.iter().find(|checked| checked.check == check)
+    }
+}
+
+/// A text of the token as it may be shown.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_is_short_and_steers_no_terminal() {
+        assert_eq!(quoted("a\u{1b}[2J\n"), r#""a\u{1b}[2J\n""#);
+        assert_eq!(quoted(&"é".repeat(121)), format!("\"{}\"…", "é".repeat(120)));
+        assert_eq!(quoted(&"é".repeat(120)), format!("\"{}\"", "é".repeat(120)));
+    }
+
+    #[test]
+    fn a_token_is_good_when_nothing_is_wrong_or_open() {
+        let at = Timestamp::from_secs(1);
+        let (form, key) = (Checked::passed(Check::Form), Checked::passed(Check::Key));
+        assert!(Report::of(at, vec![form.clone(), key]).good);
+        let open = Report::of(at, vec![form.clone(), Checked::open(Check::Key)]);
+        assert_eq!((open.good, open.code), (false, None));
+        let failed = Checked::failed(Check::Key, TokenCode::UnknownKey, "No.");
+        let bad = Report::of(at, vec![form, failed]);
+        assert_eq!((bad.good, bad.code), (false, Some(TokenCode::UnknownKey)));
+        assert_eq!(bad.message, "No.");
+        assert!(!Report::of(at, Vec::new()).good);
+    }
+}

@@ -1,0 +1,204 @@
+//! What only the issuer knows: the user, the session, the API.
+//!
+//! Owns these three checks, and what the rows of today say about another time. The user comes
+//! before the session: a session that went with its user is no mystery of its own.
+
+use crate::base::Timestamp;
+use crate::domain::audit::EventKind;
+use crate::domain::session::{EndReason, Session};
+use crate::domain::user::User;
+
+use super::code::{Check, TokenCode};
+use super::facts::{Facts, Holder, Raise, Signed, Standing};
+use super::report::Checked;
+
+/// The claims a session is compared with.
+struct Claimed<'a> {
+    sub: Option<&'a str>,
+    aud: Option<&'a str>,
+    iss: Option<&'a str>,
+}
+
+pub(super) fn checks(facts: &Facts, signed: &Signed, at: Timestamp) -> [Checked; 3] {
+    let api = api(facts, signed);
+    let Some(standing) = &signed.standing else {
+        return [Checked::open(Check::User), Checked::open(Check::Session), api];
+    };
+    let claimed =
+        Claimed { sub: signed.text("sub"), aud: signed.text("aud"), iss: signed.text("iss") };
+    [user(standing, at), session(standing, Some(&claimed), at), api]
+}
+
+/// The same for what names nothing but its session.
+pub(super) fn of_session(standing: &Standing, at: Timestamp) -> [Checked; 2] {
+    [user(standing, at), session(standing, None, at)]
+}
+
+fn user(standing: &Standing, at: Timestamp) -> Checked {
+    let failed = |code, detail: String| Checked::failed(Check::User, code, detail);
+    let user = match &standing.user {
+        Holder::Known(user) => user,
+        Holder::Unnamed => return Checked::open(Check::User),
+        Holder::Gone(Some(gone)) if at < *gone => {
+            return Checked::noted(
+                Check::User,
+                &[format!("The user was deleted since, on {gone}.")],
+            );
+        }
+        Holder::Gone(Some(gone)) => {
+            return failed(TokenCode::UserDeleted, format!("The user was deleted on {gone}."));
+        }
+        Holder::Gone(None) => {
+            let detail = "There is no such user: deleted longer ago than the audit trail goes \
+                          back, or lost with a restored backup.";
+            return failed(TokenCode::UserDeleted, detail.to_owned());
+        }
+    };
+    let mut notes = Vec::new();
+    match user.disabled_at {
+        Some(since) if at >= since => {
+            let detail = format!("The user has been disabled since {since}.");
+            return failed(TokenCode::UserDisabled, detail);
+        }
+        Some(since) => notes.push(format!("The user was disabled since, on {since}.")),
+        None => {}
+    }
+    if let Some(session) = standing.session.as_ref().filter(|s| s.user_epoch != user.session_epoch)
+    {
+        match superseded(session, user, &standing.raises) {
+            Some(raise) if at >= raise.at => {
+                let detail = format!(
+                    "{} on {}, which ended the sessions there were.",
+                    happened(raise.why),
+                    raise.at
+                );
+                return failed(TokenCode::UserChanged, detail);
+            }
+            // The note about disabling has said it already.
+            Some(raise) if raise.why == EventKind::UserDisabled && !notes.is_empty() => {}
+            Some(raise) => notes.push(format!(
+                "{} since, on {}; the session was not ended by it yet.",
+                happened(raise.why),
+                raise.at
+            )),
+            None => {
+                let detail = "Everything the user had was ended after the session began: by a new \
+                              password, a log-out everywhere or the loss of a role. The audit trail \
+                              does not say when.";
+                return failed(TokenCode::UserChanged, detail.to_owned());
+            }
+        }
+    }
+    Checked::noted(Check::User, &notes)
+}
+
+/// What ended a session of an older epoch, if that can be told: of the events that raised the
+/// epoch, the one that left the session's behind.
+fn superseded(session: &Session, user: &User, raises: &[Raise]) -> Option<Raise> {
+    let behind = usize::try_from(user.session_epoch.checked_sub(session.user_epoch)?).ok()?;
+    let newest = raises.get(..behind)?;
+    // An event that may not have raised it leaves the count in doubt, unless there were no more
+    // events than there are epochs.
+    let since = raises.iter().filter(|raise| raise.at >= session.created_at).count();
+    if newest.iter().all(|raise| raise.certain) || since == behind {
+        return newest.last().copied();
+    }
+    None
+}
+
+/// What happened to the user, as the beginning of a sentence.
+const fn happened(why: EventKind) -> &'static str {
+    match why {
+        EventKind::PasswordChanged => "The password was changed",
+        EventKind::UserDisabled => "The user was disabled",
+        EventKind::UserUpdated => "The user's role was taken away",
+        _ => "All of the user's sessions were ended",
+    }
+}
+
+fn session(standing: &Standing, claimed: Option<&Claimed<'_>>, at: Timestamp) -> Checked {
+    let failed = |code, detail: String| Checked::failed(Check::Session, code, detail);
+    let Some(session) = &standing.session else {
+        let detail = match &standing.user {
+            Holder::Gone(Some(gone)) if at < *gone => {
+                "The session went with its user: whether it was alive then cannot be said any more."
+            }
+            Holder::Gone(_) => return Checked::open(Check::Session),
+            Holder::Known(_) | Holder::Unnamed => {
+                "There is no such session: its row was removed some time after its end, went with \
+                 its user, or was lost with a restored backup."
+            }
+        };
+        return failed(TokenCode::SessionUnknown, detail.to_owned());
+    };
+    if claimed.is_some_and(|claimed| !belongs(session, claimed)) {
+        let detail = "The session it names is another user's or for another audience: the token \
+                      comes from another database.";
+        return failed(TokenCode::SessionMismatch, detail.to_owned());
+    }
+    if at.secs() < session.created_at.secs() {
+        let detail = format!("The session was opened only on {}.", session.created_at);
+        return failed(TokenCode::SessionUnknown, detail);
+    }
+    let mut notes = Vec::new();
+    match session.revoked {
+        Some((ended, reason)) if at >= ended => {
+            let why = reason_in_words(reason);
+            let detail = format!("The session was ended on {ended}: {why} ({reason}).");
+            return failed(TokenCode::SessionEnded, detail);
+        }
+        Some((ended, reason)) => {
+            let why = reason_in_words(reason);
+            notes.push(format!(
+                "The session was alive then; it was ended on {ended}: {why} ({reason})."
+            ));
+        }
+        None => {}
+    }
+    if at >= session.expires_at {
+        let detail = format!("The session reached its absolute end on {}.", session.expires_at);
+        return failed(TokenCode::SessionExpired, detail);
+    }
+    if at >= session.idle_expires_at {
+        let detail = format!(
+            "The session was not refreshed in time: it ended on {}.",
+            session.idle_expires_at
+        );
+        return failed(TokenCode::SessionExpired, detail);
+    }
+    Checked::noted(Check::Session, &notes)
+}
+
+/// Whether the claims came from this session. Of a token for the issuer itself the audience is the
+/// issuer the token names, whatever this server is called by now.
+fn belongs(session: &Session, claimed: &Claimed<'_>) -> bool {
+    let audience = session.audience.as_deref().or(claimed.iss);
+    let owner = session.user_id.to_string();
+    claimed.sub == Some(owner.as_str()) && claimed.aud == audience
+}
+
+const fn reason_in_words(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Logout => "its owner logged out",
+        EndReason::EndedByUser => "its owner ended it from another session",
+        EndReason::EndedByAdmin => "an administrator ended it",
+        EndReason::PasswordChanged => "the password was changed",
+        EndReason::ReuseDetected => "a used-up refresh token was presented",
+        EndReason::ApiDeleted => "the API it was for was deleted",
+        EndReason::RollbackDetected => "a refresh token from the future was presented",
+    }
+}
+
+fn api(facts: &Facts, signed: &Signed) -> Checked {
+    let Some(found) = signed.text("aud") else { return Checked::open(Check::Api) };
+    if found == facts.issuer || signed.registered {
+        return Checked::passed(Check::Api);
+    }
+    // Without an audience to look for this has failed already, under the audience.
+    if facts.audience.is_none() {
+        return Checked::open(Check::Api);
+    }
+    let note = "It is not registered here (any more): no new tokens are made for it, and this one \
+                stays as good as it is until it expires.";
+    Checked::noted(Check::Api, &[note.to_owned()])
+}

@@ -1,0 +1,460 @@
+//! The decision about every fact that can be wrong, one at a time, and about other times.
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::base::Span;
+use crate::base::id::{SessionId, UserId};
+use crate::domain::attributes::Attributes;
+use crate::domain::audit::EventKind;
+use crate::domain::claims::TokenType;
+use crate::domain::key_life::KeyFacts;
+use crate::domain::scope::Scopes;
+use crate::domain::session::{Chain, EndReason, Session};
+use crate::domain::signing_key::{KeyState, SigningAlg};
+use crate::domain::user::{Role, User};
+
+const ISSUER: &str = "https://auth.example.com";
+const API: &str = "https://api.example.com";
+/// When the session began and the token was made.
+const BEGAN: Timestamp = Timestamp::from_secs(1_800_000_000);
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_100);
+const LATER: Timestamp = Timestamp::from_secs(1_800_000_200);
+
+fn user_id() -> UserId {
+    UserId::from_uuid(uuid::Uuid::from_u128(1))
+}
+
+fn session_id() -> SessionId {
+    SessionId::from_uuid(uuid::Uuid::from_u128(2))
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap()
+}
+
+fn standing() -> Standing {
+    let session = Session {
+        id: session_id(),
+        user_id: user_id(),
+        client_id: "signet".to_owned(),
+        audience: Some(API.to_owned()),
+        scopes: Scopes::default(),
+        chain: Chain { current: 3, ..Chain::opened(BEGAN) },
+        created_at: BEGAN,
+        idle_expires_at: BEGAN + Span::from_days(1),
+        expires_at: BEGAN + Span::from_days(2),
+        revoked: None,
+        user_epoch: 4,
+    };
+    let user = User {
+        id: user_id(),
+        login: "ada".to_owned(),
+        name: None,
+        role: Role::User,
+        attributes: Attributes::default(),
+        disabled_at: None,
+        created_at: BEGAN,
+        updated_at: BEGAN,
+        session_epoch: 4,
+    };
+    Standing { session: Some(session), user: Holder::Known(Box::new(user)), raises: Vec::new() }
+}
+
+/// Facts of a token that is good for an API.
+fn good() -> Facts {
+    let claims = json!({
+        "iss": ISSUER, "sub": user_id(), "aud": API, "exp": LATER.secs(), "iat": BEGAN.secs(),
+        "jti": "j", "client_id": "signet", "scope": "", "sid": session_id(),
+    });
+    let signed = Signed {
+        anatomy: Anatomy {
+            flaw: None,
+            header: Some(map(json!({"alg": "ES256", "kid": "k", "typ": "at+jwt"}))),
+            plain_header: true,
+            claims: Some(map(claims)),
+        },
+        expected_type: TokenType::AtJwt,
+        either_type: false,
+        key: Some(NamedKey::Signing(Box::new(KeyFacts {
+            kid: "k".to_owned(),
+            alg: SigningAlg::Es256,
+            state: KeyState::Active,
+            since: BEGAN,
+            published_at: BEGAN,
+            activated_at: Some(BEGAN),
+            longest_ttl: Span::ZERO,
+        }))),
+        signature: Some(true),
+        accepted: true,
+        registered: true,
+        standing: Some(standing()),
+    };
+    Facts {
+        issuer: ISSUER.to_owned(),
+        audience: None,
+        presented: Presented::Signed(Box::new(signed)),
+    }
+}
+
+/// The report of the good token with one thing changed.
+fn changed(at: Timestamp, change: impl FnOnce(&mut Signed)) -> Report {
+    let mut facts = good();
+    match &mut facts.presented {
+        Presented::Signed(signed) => change(signed),
+        Presented::Opaque(_) => unreachable!(),
+    }
+    judge(&facts, at)
+}
+
+fn claim(signed: &mut Signed, name: &str, value: Value) {
+    signed.anatomy.claims.as_mut().unwrap().insert(name.to_owned(), value);
+}
+
+fn head(signed: &mut Signed, name: &str, value: Value) {
+    signed.anatomy.header.as_mut().unwrap().insert(name.to_owned(), value);
+}
+
+fn session(signed: &mut Signed) -> &mut Session {
+    signed.standing.as_mut().unwrap().session.as_mut().unwrap()
+}
+
+fn key(signed: &mut Signed) -> &mut KeyFacts {
+    match signed.key.as_mut().unwrap() {
+        NamedKey::Signing(key) => key,
+        NamedKey::SharedSecret => unreachable!(),
+    }
+}
+
+fn user(signed: &mut Signed) -> &mut User {
+    match &mut signed.standing.as_mut().unwrap().user {
+        Holder::Known(user) => user,
+        _ => unreachable!(),
+    }
+}
+
+/// The only failure is this one.
+#[track_caller]
+fn fails_with(report: &Report, check: Check, code: TokenCode) {
+    let failed: Vec<_> = report.checks.iter().filter(|c| c.ok == Some(false)).collect();
+    assert_eq!(failed.len(), 1, "{report:#?}");
+    assert_eq!((failed[0].check, failed[0].code), (check, Some(code)), "{report:#?}");
+    assert_eq!((report.good, report.code), (false, Some(code)));
+    assert_eq!(Some(&report.message), failed[0].detail.as_ref());
+}
+
+#[track_caller]
+fn is_good(report: &Report) {
+    assert!(report.good && report.code.is_none(), "{report:#?}");
+}
+
+#[test]
+fn what_is_right_passes_every_check_in_order() {
+    let report = judge(&good(), NOW);
+    is_good(&report);
+    let order: Vec<Check> = report.checks.iter().map(|checked| checked.check).collect();
+    let (last, signed) = Check::ALL.split_last().unwrap();
+    assert_eq!((order.as_slice(), *last), (signed, Check::Genuine));
+    assert!(report.checks.iter().all(|checked| checked.detail.is_none()), "{report:#?}");
+}
+
+#[test]
+fn one_thing_that_is_wrong_is_named_and_nothing_else() {
+    type Change = fn(&mut Signed);
+    let cases: &[(Check, TokenCode, Change)] = &[
+        (Check::Form, TokenCode::Malformed, |s| s.anatomy.flaw = Some(Flaw::Empty("signature"))),
+        (Check::Form, TokenCode::TooLarge, |s| s.anatomy.flaw = Some(Flaw::TooLarge(8))),
+        (Check::Header, TokenCode::UnexpectedHeader, |s| {
+            head(s, "jku", json!("x"));
+            s.anatomy.plain_header = false;
+        }),
+        (Check::Header, TokenCode::UnexpectedHeader, |s| s.anatomy.plain_header = false),
+        (Check::Type, TokenCode::WrongType, |s| head(s, "typ", json!("JWT"))),
+        (Check::Key, TokenCode::KeyRetired, |s| {
+            key(s).state = KeyState::Retired;
+        }),
+        (Check::Key, TokenCode::KeyNotSigning, |s| {
+            key(s).state = KeyState::Published;
+        }),
+        (Check::Issuer, TokenCode::WrongIssuer, |s| claim(s, "iss", json!("https://b"))),
+        (Check::IssuedAt, TokenCode::IssuedInFuture, |s| claim(s, "iat", json!(NOW.secs() + 1))),
+        (Check::Expiry, TokenCode::Expired, |s| claim(s, "exp", json!(NOW.secs()))),
+        (Check::Claims, TokenCode::IncompleteClaims, |s| s.accepted = false),
+        (Check::Claims, TokenCode::IncompleteClaims, |s| claim(s, "nbf", json!(1))),
+        (Check::Claims, TokenCode::IncompleteClaims, |s| claim(s, "jti", json!(5))),
+        (Check::Claims, TokenCode::IncompleteClaims, |s| claim(s, "exp", json!(2e9))),
+        (Check::User, TokenCode::UserDisabled, |s| user(s).disabled_at = Some(NOW)),
+        (Check::User, TokenCode::UserChanged, |s| user(s).session_epoch = 5),
+        (Check::User, TokenCode::UserDeleted, |s| {
+            let standing = s.standing.as_mut().unwrap();
+            (standing.session, standing.user) = (None, Holder::Gone(Some(NOW)));
+        }),
+        (Check::User, TokenCode::UserDeleted, |s| {
+            let standing = s.standing.as_mut().unwrap();
+            (standing.session, standing.user) = (None, Holder::Gone(None));
+        }),
+        (Check::Session, TokenCode::SessionUnknown, |s| {
+            s.standing.as_mut().unwrap().session = None;
+        }),
+        (Check::Session, TokenCode::SessionMismatch, |s| session(s).audience = None),
+        (Check::Session, TokenCode::SessionMismatch, |s| {
+            session(s).user_id = UserId::from_uuid(uuid::Uuid::from_u128(9));
+        }),
+        (Check::Session, TokenCode::SessionEnded, |s| {
+            session(s).revoked = Some((NOW, EndReason::Logout));
+        }),
+        (Check::Session, TokenCode::SessionExpired, |s| session(s).idle_expires_at = NOW),
+        (Check::Session, TokenCode::SessionExpired, |s| session(s).expires_at = NOW),
+    ];
+    for (check, code, change) in cases {
+        fails_with(&changed(NOW, change), *check, *code);
+    }
+}
+
+#[test]
+fn every_claim_is_missed() {
+    for name in ["iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "sid"] {
+        let report = changed(NOW, |signed| {
+            signed.anatomy.claims.as_mut().unwrap().remove(name);
+        });
+        let checked = report.of_check(Check::Claims).unwrap();
+        assert_eq!(checked.code, Some(TokenCode::IncompleteClaims));
+        assert!(checked.detail.as_ref().unwrap().contains(&format!("{name} is missing")));
+        assert!(!report.good);
+    }
+}
+
+#[test]
+fn whom_it_is_for_is_asked_or_registered() {
+    let mut facts = good();
+    facts.audience = Some(API.to_owned());
+    is_good(&judge(&facts, NOW));
+    facts.audience = Some(ISSUER.to_owned());
+    fails_with(&judge(&facts, NOW), Check::Audience, TokenCode::WrongAudience);
+    let gone = changed(NOW, |signed| signed.registered = false);
+    fails_with(&gone, Check::Audience, TokenCode::UnregisteredAudience);
+    assert_eq!(gone.of_check(Check::Api).unwrap().ok, None);
+    // An API that is deleted keeps the tokens that were made for it.
+    facts.audience = Some(API.to_owned());
+    if let Presented::Signed(signed) = &mut facts.presented {
+        signed.registered = false;
+    }
+    let report = judge(&facts, NOW);
+    is_good(&report);
+    assert!(report.of_check(Check::Api).unwrap().detail.is_some());
+    // Of a token for the issuer itself the session names no audience.
+    is_good(&changed(NOW, |signed| {
+        signed.registered = false;
+        claim(signed, "aud", json!(ISSUER));
+        session(signed).audience = None;
+    }));
+}
+
+#[test]
+fn an_api_chooses_kind_and_secret() {
+    let kind = |either| {
+        changed(NOW, |signed| {
+            signed.either_type = either;
+            head(signed, "typ", json!("JWT"));
+        })
+    };
+    fails_with(&kind(false), Check::Type, TokenCode::WrongType);
+    is_good(&kind(true));
+    assert!(kind(true).of_check(Check::Type).unwrap().detail.is_some());
+    let stranger = changed(NOW, |signed| {
+        signed.either_type = true;
+        head(signed, "typ", json!("dpop+jwt"));
+    });
+    fails_with(&stranger, Check::Type, TokenCode::WrongType);
+    let shared = |alg: &str| {
+        changed(NOW, |signed| {
+            head(signed, "alg", json!(alg));
+            signed.key = Some(NamedKey::SharedSecret);
+        })
+    };
+    is_good(&shared("HS256"));
+    fails_with(&shared("ES256"), Check::Algorithm, TokenCode::WrongAlgorithm);
+    let replaced = changed(NOW, |signed| {
+        head(signed, "alg", json!("HS256"));
+        (signed.key, signed.signature, signed.accepted) = (None, None, false);
+    });
+    fails_with(&replaced, Check::Key, TokenCode::UnknownKey);
+    assert!(replaced.message.contains("it was replaced"), "{}", replaced.message);
+}
+
+#[test]
+fn what_nobody_vouches_for_is_read_but_not_looked_up() {
+    let report = changed(NOW, |signed| {
+        claim(signed, "iss", json!("https://other"));
+        (signed.key, signed.signature) = (None, None);
+        (signed.accepted, signed.standing) = (false, None);
+    });
+    assert_eq!(report.code, Some(TokenCode::UnknownKey));
+    let ok = |check| report.of_check(check).unwrap().ok;
+    assert_eq!(ok(Check::Issuer), Some(false));
+    assert_eq!(ok(Check::Expiry), Some(true));
+    for check in [Check::Algorithm, Check::Signature, Check::User, Check::Session] {
+        assert_eq!(ok(check), None, "{check}");
+    }
+    let wrong = changed(NOW, |signed| {
+        head(signed, "alg", json!("RS256"));
+        (signed.signature, signed.accepted, signed.standing) = (None, false, None);
+    });
+    fails_with(&wrong, Check::Algorithm, TokenCode::WrongAlgorithm);
+    let altered = changed(NOW, |signed| {
+        (signed.signature, signed.accepted, signed.standing) = (Some(false), false, None);
+    });
+    fails_with(&altered, Check::Signature, TokenCode::BadSignature);
+    let rubbish = changed(NOW, |signed| {
+        *signed =
+            Signed { key: None, signature: None, accepted: false, standing: None, ..take(signed) };
+        signed.anatomy = Anatomy { flaw: Some(Flaw::Parts(1)), ..Anatomy::default() };
+    });
+    fails_with(&rubbish, Check::Form, TokenCode::Malformed);
+    assert!(rubbish.checks[1..].iter().all(|checked| checked.ok.is_none()), "{rubbish:#?}");
+}
+
+/// The facts, for another to take the place of.
+fn take(signed: &mut Signed) -> Signed {
+    let Facts { presented: Presented::Signed(fresh), .. } = good() else { unreachable!() };
+    std::mem::replace(signed, *fresh)
+}
+
+#[test]
+fn what_happened_later_was_not_so_before() {
+    let note = |report: &Report, check, word: &str| {
+        is_good(report);
+        let detail = report.of_check(check).unwrap().detail.clone().unwrap();
+        assert!(detail.contains(word) && detail.contains(&LATER.rfc3339()), "{detail}");
+    };
+    let ended = |signed: &mut Signed| session(signed).revoked = Some((LATER, EndReason::Logout));
+    note(&changed(NOW, ended), Check::Session, "logout");
+    let retired = |signed: &mut Signed| {
+        let key = key(signed);
+        (key.state, key.since) = (KeyState::Retired, LATER);
+    };
+    note(&changed(NOW, retired), Check::Key, "retired");
+    let disabled = |signed: &mut Signed| {
+        (user(signed).disabled_at, user(signed).session_epoch) = (Some(LATER), 5);
+        signed.standing.as_mut().unwrap().raises =
+            vec![Raise { at: LATER, why: EventKind::UserDisabled, certain: true }];
+    };
+    note(&changed(NOW, disabled), Check::User, "disabled");
+    let password = |signed: &mut Signed| {
+        user(signed).session_epoch = 5;
+        signed.standing.as_mut().unwrap().raises =
+            vec![Raise { at: LATER, why: EventKind::PasswordChanged, certain: true }];
+    };
+    note(&changed(NOW, password), Check::User, "password");
+    // The token lives as long again, so that nothing but the event decides.
+    let longer = |change: fn(&mut Signed)| {
+        changed(LATER, |signed| {
+            claim(signed, "exp", json!(LATER.secs() + 1));
+            change(signed);
+        })
+    };
+    fails_with(&longer(ended), Check::Session, TokenCode::SessionEnded);
+    fails_with(&longer(retired), Check::Key, TokenCode::KeyRetired);
+    fails_with(&longer(disabled), Check::User, TokenCode::UserDisabled);
+    fails_with(&longer(password), Check::User, TokenCode::UserChanged);
+    // A deleted user took the session along: what it was then nobody knows.
+    let deleted = changed(NOW, |signed| {
+        let standing = signed.standing.as_mut().unwrap();
+        (standing.session, standing.user) = (None, Holder::Gone(Some(LATER)));
+    });
+    fails_with(&deleted, Check::Session, TokenCode::SessionUnknown);
+    let early = changed(BEGAN - Span::from_secs(1), |_| {});
+    assert_eq!(early.code, Some(TokenCode::IssuedInFuture));
+    assert_eq!(early.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionUnknown));
+}
+
+/// Which event ended the session, when several may have.
+#[test]
+fn the_event_that_left_the_session_behind_is_found() {
+    let raise = |secs, why| Raise {
+        at: BEGAN + Span::from_secs(secs),
+        why,
+        certain: why != EventKind::UserUpdated,
+    };
+    let (password, all, profile) =
+        (EventKind::PasswordChanged, EventKind::SessionsEnded, EventKind::UserUpdated);
+    let told = |behind: i64, raises: Vec<Raise>| {
+        let report = changed(NOW, |signed| {
+            user(signed).session_epoch = 4 + behind;
+            signed.standing.as_mut().unwrap().raises = raises;
+        });
+        assert_eq!(report.code, Some(TokenCode::UserChanged), "{report:#?}");
+        report.message
+    };
+    let at = |secs| (BEGAN + Span::from_secs(secs)).rfc3339();
+    let one = told(1, vec![raise(20, all), raise(10, password)]);
+    assert!(one.starts_with("All of") && one.contains(&at(20)), "{one}");
+    let two = told(2, vec![raise(20, all), raise(10, password), raise(-5, password)]);
+    assert!(two.starts_with("The password") && two.contains(&at(10)), "{two}");
+    // A change of the profile counts only where it must have.
+    let role = told(1, vec![raise(20, profile), raise(-5, password)]);
+    assert!(role.contains("role was taken away on") && role.contains(&at(20)), "{role}");
+    let doubt = told(1, vec![raise(20, profile), raise(10, password)]);
+    assert!(doubt.contains("does not say when"), "{doubt}");
+    for behind in [2, -1] {
+        assert!(told(behind, vec![raise(20, all)]).contains("does not say when"));
+    }
+}
+
+#[test]
+fn an_opaque_secret_is_named_for_what_it_is() {
+    let judged = |text: &str, genuine| {
+        let kind = OpaqueKind::of(text).unwrap();
+        let presented = Presented::Opaque(Box::new(Opaque { kind, genuine }));
+        judge(&Facts { issuer: ISSUER.to_owned(), audience: None, presented }, NOW)
+    };
+    for (text, code) in [
+        ("sac_x", TokenCode::AuthorizationCode),
+        ("scs_x", TokenCode::ClientSecret),
+        ("sak_x", TokenCode::ApiKey),
+    ] {
+        fails_with(&judged(text, None), Check::Form, code);
+    }
+    assert_eq!(OpaqueKind::of("srt_a.b.c"), None);
+    assert_eq!(OpaqueKind::of("eyJ"), None);
+
+    let forged = judged("srt_x", None);
+    assert_eq!(forged.code, Some(TokenCode::RefreshToken));
+    assert_eq!(forged.of_check(Check::Genuine).unwrap().code, Some(TokenCode::NotGenuine));
+    for (counter, word) in [(3, "newest"), (2, "has been used"), (4, "newer")] {
+        let report = judged("srt_x", Some(Genuine { counter, standing: standing() }));
+        assert_eq!((report.good, report.code), (false, Some(TokenCode::RefreshToken)));
+        let detail = report.of_check(Check::Genuine).unwrap().detail.clone().unwrap();
+        assert!(detail.contains(word), "{detail}");
+        assert!(report.message.contains("genuine, and its session is alive"), "{report:#?}");
+    }
+    let mut over = standing();
+    over.session.as_mut().unwrap().revoked = Some((NOW, EndReason::ReuseDetected));
+    let report = judged("srt_x", Some(Genuine { counter: 3, standing: over }));
+    assert!(report.message.contains("its session is over"), "{}", report.message);
+    assert_eq!(report.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionEnded));
+    let lost = Standing { session: None, user: Holder::Unnamed, raises: Vec::new() };
+    let report = judged("srt_x", Some(Genuine { counter: 3, standing: lost }));
+    assert_eq!(report.of_check(Check::User).unwrap().ok, None);
+    assert_eq!(report.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionUnknown));
+}
+
+/// At the present time the rows decide as they do at our own endpoints.
+#[test]
+fn now_is_judged_like_a_bearer() {
+    for revoked in [None, Some((BEGAN, EndReason::Logout))] {
+        for epoch in [4, 5] {
+            for (idle, end) in [(BEGAN, LATER), (LATER, BEGAN), (LATER, LATER), (NOW, NOW)] {
+                let mut lives = false;
+                let report = changed(NOW, |signed| {
+                    user(signed).session_epoch = epoch;
+                    let session = session(signed);
+                    session.revoked = revoked;
+                    (session.idle_expires_at, session.expires_at) = (idle, end);
+                    lives = session.live(epoch, NOW).is_ok();
+                });
+                assert_eq!(report.good, lives, "{report:#?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `/v1/admin/tokens/why`.
+//!
+//! The token comes in the body, which is in no log, and is not sent back.
+
+use actix_web::HttpResponse;
+
+use crate::admin::token_why;
+use crate::base::Timestamp;
+use crate::http::context::Authenticated;
+use crate::http::error::Problem;
+use crate::http::fields::JsonFields;
+use crate::identity::bearer::Administrator;
+
+use super::shapes;
+
+/// Says of any token whether it is good, and if not why. That it is not is an answer: 200.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn post(
+    admin: Authenticated<Administrator>,
+    mut body: JsonFields,
+) -> Result<HttpResponse, Problem> {
+    let context = admin.context;
+    let token = body.string("token");
+    let audience = body.optional_string("audience");
+    let at = at(&mut body).unwrap_or_else(|| context.now());
+    context.check(body.finish())?;
+    let report = context.run(token_why::why(context.app.clone(), token, audience, at)).await?;
+    Ok(HttpResponse::Ok().json(shapes::token_report(&report)))
+}
+
+fn at(body: &mut JsonFields) -> Option<Timestamp> {
+    let text = body.optional_string("at")?;
+    match Timestamp::parse(&text) {
+        Some(at) => Some(at),
+        None => body.note(
+            "at",
+            "not_a_time",
+            "at is a text: a time by RFC 3339, or seconds since 1970 as digits.",
+        ),
+    }
+}
