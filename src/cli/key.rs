@@ -1,10 +1,10 @@
 //! `signet key`: the signing keys. Their private halves are never printed.
 
+mod alg;
 mod custody;
 mod rotation;
 
-use clap::builder::TypedValueParser as _;
-use clap::{Args, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::admin::keys::{self, NextStage, PublicKey};
@@ -17,6 +17,8 @@ use super::failure::Failure;
 use super::output::{self, Output, Row};
 use super::report;
 use super::work::with_app;
+
+use alg::alg_parser;
 
 /// What to do with signing keys.
 #[derive(Debug, Subcommand)]
@@ -78,11 +80,6 @@ pub struct ExportArgs {
     /// Only keys of this algorithm
     #[arg(long, value_parser = alg_parser())]
     alg: Option<SigningAlg>,
-}
-
-fn alg_parser() -> impl clap::builder::TypedValueParser<Value = SigningAlg> {
-    PossibleValuesParser::new(SigningAlg::ALL.iter().map(|alg| alg.as_str()))
-        .try_map(|text| text.parse::<SigningAlg>())
 }
 
 /// A form of public keys.

@@ -23,7 +23,6 @@ mod serve;
 mod session;
 mod table;
 mod token;
-mod token_why;
 mod user;
 mod version;
 mod work;

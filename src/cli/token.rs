@@ -3,7 +3,8 @@
 //! `inspect` only decodes and needs no database; `verify` and `preview` ask the use case, and so does
 //! `why`, which has a file of its own. None of them uses a token up, makes one, or prints one.
 
-use std::io::{self, Read as _};
+mod input;
+mod why;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,12 +20,11 @@ use super::exit::Exit;
 use super::failure::{Failure, about};
 use super::output::{Format, Output};
 use super::report;
-use super::token_why::{self, WhyArgs};
 use super::user;
 use super::work::with_app;
 
-/// The most of standard input that is read.
-const MAX_INPUT: u64 = 1024 * 1024;
+use input::TokenArgs;
+use why::WhyArgs;
 
 /// What to do with a token.
 #[derive(Debug, Subcommand)]
@@ -64,14 +64,6 @@ Made exactly as at a log-in and refused exactly as one; nothing is signed, nothi
     Preview(PreviewArgs),
 }
 
-/// A token.
-#[derive(Debug, Args)]
-pub struct TokenArgs {
-    /// The token, or - to read it from stdin, which keeps it out of the shell's history
-    #[arg(value_name = "TOKEN|-")]
-    token: String,
-}
-
 /// `signet token verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
@@ -100,7 +92,7 @@ pub struct PreviewArgs {
 pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     match command {
         Command::Inspect(args) => inspect(&args.read()?, output),
-        Command::Why(args) => token_why::run(args, output),
+        Command::Why(args) => why::run(args, output),
         Command::Preview(args) => preview(args, output),
         Command::Verify(args) => {
             let token = args.token.read()?;
@@ -124,47 +116,6 @@ fn preview(args: &PreviewArgs, output: Output) -> Result<(), Failure> {
         let preview = app.run(work).await.map_err(about("user", &args.user))?;
         Ok(output.object(&preview)?)
     })
-}
-
-impl TokenArgs {
-    /// The token, wherever it comes from.
-    pub fn read(&self) -> Result<String, Failure> {
-        if self.token != "-" {
-            return bare(&self.token);
-        }
-        let mut text = String::new();
-        io::stdin().lock().take(MAX_INPUT).read_to_string(&mut text).map_err(|error| {
-            Failure::new(Exit::Failed, format!("standard input cannot be read: {error}."))
-        })?;
-        bare(&text)
-    }
-}
-
-/// The token in what somebody pasted: a header's value, or a whole token response.
-fn bare(text: &str) -> Result<String, Failure> {
-    let text = text.trim();
-    let text = match text.split_once(char::is_whitespace) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
-        None if text.eq_ignore_ascii_case("bearer") => "",
-        _ => text,
-    };
-    if !text.starts_with('{') {
-        return if text.is_empty() {
-            Err(Failure::usage("there is no token."))
-        } else {
-            Ok(text.to_owned())
-        };
-    }
-    let answer: Value = serde_json::from_str(text).unwrap_or_default();
-    let member = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
-    member("access_token")
-        .or_else(|| member("id_token"))
-        .or_else(|| member("refresh_token"))
-        .ok_or_else(|| {
-            Failure::usage(
-                "this is no token response: it has no access_token.\n  Pass the token itself.",
-            )
-        })
 }
 
 /// What the prefix of an opaque secret says it is, as a word and a name.
@@ -289,23 +240,6 @@ fn not_good(problem: &Problem, now: Timestamp) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_people_paste() {
-        for text in [
-            "a.b.c",
-            "  a.b.c\n",
-            "Bearer a.b.c",
-            "bearer   a.b.c\n",
-            r#"{"access_token":"a.b.c","refresh_token":"srt_x"}"#,
-        ] {
-            assert_eq!(bare(text).unwrap(), "a.b.c", "{text}");
-        }
-        assert_eq!(bare(r#"{"refresh_token":"srt_x"}"#).unwrap(), "srt_x");
-        for wrong in ["", "Bearer ", r#"{"error":"invalid_client"}"#, "{"] {
-            assert!(bare(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn only_signed_tokens_are_decoded() {

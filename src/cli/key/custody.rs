@@ -20,7 +20,7 @@ use crate::crypto::import as crypto;
 use crate::domain::audit::Origin;
 use crate::domain::signing_key::SigningAlg;
 
-use super::alg_parser;
+use super::alg::alg_parser;
 
 /// `signet key import`.
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use crate::domain::audit::Origin;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::verifiers::caching;
 
-use super::alg_parser;
+use super::alg::alg_parser;
 
 /// `signet key rotate`.
 #[derive(Debug, Args)]

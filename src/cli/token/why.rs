@@ -10,11 +10,12 @@ use crate::base::Timestamp;
 use crate::domain::token_check::Report;
 use crate::http::api::shapes;
 
-use super::exit::Exit;
-use super::failure::Failure;
-use super::output::{self, Format, Output};
-use super::token::TokenArgs;
-use super::work::with_app;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::{self, Format, Output};
+use crate::cli::work::with_app;
+
+use super::input::TokenArgs;
 
 /// `signet token why`.
 #[derive(Debug, Args)]

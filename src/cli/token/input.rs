@@ -1,0 +1,83 @@
+//! The token a command is about: an argument, or standard input, however it was pasted.
+
+use std::io::{self, Read as _};
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+
+/// The most of standard input that is read.
+const MAX_INPUT: u64 = 1024 * 1024;
+
+/// A token.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// The token, or - to read it from stdin, which keeps it out of the shell's history
+    #[arg(value_name = "TOKEN|-")]
+    token: String,
+}
+
+impl TokenArgs {
+    /// The token, wherever it comes from.
+    pub fn read(&self) -> Result<String, Failure> {
+        if self.token != "-" {
+            return bare(&self.token);
+        }
+        let mut text = String::new();
+        io::stdin().lock().take(MAX_INPUT).read_to_string(&mut text).map_err(|error| {
+            Failure::new(Exit::Failed, format!("standard input cannot be read: {error}."))
+        })?;
+        bare(&text)
+    }
+}
+
+/// The token in what somebody pasted: a header's value, or a whole token response.
+fn bare(text: &str) -> Result<String, Failure> {
+    let text = text.trim();
+    let text = match text.split_once(char::is_whitespace) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
+        None if text.eq_ignore_ascii_case("bearer") => "",
+        _ => text,
+    };
+    if !text.starts_with('{') {
+        return if text.is_empty() {
+            Err(Failure::usage("there is no token."))
+        } else {
+            Ok(text.to_owned())
+        };
+    }
+    let answer: Value = serde_json::from_str(text).unwrap_or_default();
+    let member = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+    member("access_token")
+        .or_else(|| member("id_token"))
+        .or_else(|| member("refresh_token"))
+        .ok_or_else(|| {
+            Failure::usage(
+                "this is no token response: it has no access_token.\n  Pass the token itself.",
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_paste() {
+        for text in [
+            "a.b.c",
+            "  a.b.c\n",
+            "Bearer a.b.c",
+            "bearer   a.b.c\n",
+            r#"{"access_token":"a.b.c","refresh_token":"srt_x"}"#,
+        ] {
+            assert_eq!(bare(text).unwrap(), "a.b.c", "{text}");
+        }
+        assert_eq!(bare(r#"{"refresh_token":"srt_x"}"#).unwrap(), "srt_x");
+        for wrong in ["", "Bearer ", r#"{"error":"invalid_client"}"#, "{"] {
+            assert!(bare(wrong).is_err(), "{wrong}");
+        }
+    }
+}
