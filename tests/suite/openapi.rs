@@ -100,6 +100,7 @@ const ENDING: &[&str] = &[
     "endSessions",
     "endSessionsOfUser",
     "logout",
+    "retireKey",
     "revokeSession",
     "setPassword",
     "updateUser",
