@@ -3,7 +3,7 @@
 //! Owns the two folders under `migrations/`. Both hold files of the same names.
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Executor as _, PgPool, SqlitePool};
 
 use crate::domain::stop::Fault;
 
@@ -84,9 +84,11 @@ async fn up_sqlite(pool: &SqlitePool) -> Result<(), Fault> {
 }
 
 /// The migrator's lock belongs to the connection, and a step that fails leaves it taken: back in
-/// the pool, the connection would keep everybody out.
+/// the pool, the connection would keep everybody out. A step may take as long as a large table
+/// needs; waiting for a lock stays bounded, because everybody queues behind it.
 async fn up_postgres(pool: &PgPool) -> Result<(), Fault> {
     let mut conn = pool.acquire().await.map_err(failed(DOING))?;
+    conn.execute("SET statement_timeout = 0").await.map_err(failed(DOING))?;
     let outcome = POSTGRES.run_direct(None, &mut *conn, false).await.map_err(stopped);
     if let Err(error) = conn.close().await {
         tracing::debug!(%error, "closing the connection that migrated");

@@ -200,3 +200,29 @@ async fn both_databases_have_the_same_schema() {
         assert_eq!(found, &postgres[table], "{table} differs");
     }
 }
+
+/// Ten years on, a step may rewrite a table that no statement's deadline would let it finish.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_may_take_its_time() {
+    let Some(url) = postgres::fresh_database().await else {
+        return require::missing("postgres", "migrating without a deadline");
+    };
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    sqlx::raw_sql(
+        "CREATE FUNCTION hurried() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF current_setting('statement_timeout') <> '0' THEN RAISE 'a deadline'; END IF; END $$; \
+         CREATE EVENT TRIGGER hurried ON ddl_command_start EXECUTE FUNCTION hurried()",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let mut hurried = pool.acquire().await.unwrap();
+    let refused = sqlx::raw_sql("SET statement_timeout = 5000; CREATE TABLE hurried (id int)");
+    let refused = refused.execute(&mut *hurried).await.unwrap_err().to_string();
+    assert!(refused.contains("a deadline"), "{refused}");
+    let db = Db::postgres(&url).await.unwrap();
+    migrate::up(&db).await.unwrap();
+    let status = migrate::status(&db).await.unwrap();
+    assert_eq!(status.applied, status.known);
+    db.close().await;
+}
