@@ -229,7 +229,7 @@ async fn rotating_and_rewrapping_under_load_fail_no_request() {
     for client in clients {
         good += client.await.unwrap();
     }
-    println!("{good} tokens in {:.1} s", begun.elapsed().as_secs_f64());
+    eprintln!("{good} tokens in {:.1} s", begun.elapsed().as_secs_f64());
     assert!(good > 100, "{good} tokens");
     server.signal(Signal::TERM);
     assert_eq!(server.ended().await, Some(0));
