@@ -15,6 +15,8 @@ use crate::store::{Tx, audit, settle_whole};
 
 /// The most verifiers that are kept, and looked at.
 pub const MAX_VERIFIERS: i64 = 10_000;
+/// How many of them are written in one transaction: a flood of names keeps nobody waiting.
+const WRITTEN_AT_ONCE: usize = 100;
 
 /// What came of a tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +37,8 @@ pub async fn tick(app: &App) -> Result<Ticked, Fault> {
         return Ok(Ticked::Paused);
     }
     let now = app.now();
-    write_verifiers(app).await?;
+    // Keys matter more than who fetched them: what went wrong here is said when they are done.
+    let written = write_verifiers(app).await;
     let keys = facts(app).await?;
     let ttl = app.longest_access_ttl();
     if keys.iter().any(|key| key.state != KeyState::Retired && key.longest_ttl < ttl) {
@@ -51,7 +54,7 @@ pub async fn tick(app: &App) -> Result<Ticked, Fault> {
         }
     }
     app.reload_if_changed().await?;
-    Ok(Ticked::Done(done))
+    written.map(|()| Ticked::Done(done))
 }
 
 async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
@@ -78,16 +81,18 @@ async fn fetches(app: &App, now: Timestamp) -> Result<Vec<Fetch>, Fault> {
 /// When the database cannot be written; the counts of this time are lost, which costs nothing but
 /// some waiting.
 pub async fn write_verifiers(app: &App) -> Result<(), Fault> {
-    let seen = app.verifiers.take();
-    if seen.is_empty() {
-        return Ok(());
+    let mut seen = app.verifiers.take();
+    // Two processes write the same rows: in one order, or each waits for the other.
+    seen.sort_by(|a, b| a.name.cmp(&b.name));
+    for some in seen.chunks(WRITTEN_AT_ONCE) {
+        let mut tx = app.db.begin().await?;
+        let mut known = verifiers::count(&mut tx).await?;
+        for verifier in some {
+            known += i64::from(write_verifier(&mut tx, verifier, known).await?);
+        }
+        tx.commit().await?;
     }
-    let mut tx = app.db.begin().await?;
-    let mut known = verifiers::count(&mut tx).await?;
-    for verifier in &seen {
-        known += i64::from(write_verifier(&mut tx, verifier, known).await?);
-    }
-    tx.commit().await
+    Ok(())
 }
 
 async fn write_verifier(tx: &mut Tx, seen: &SeenVerifier, known: i64) -> Result<bool, Fault> {
@@ -332,20 +337,25 @@ pub async fn retire(
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let mut done = keys::advance(&mut tx, &kid, key.state, KeyState::Retired, now).await?;
+        let mut events = vec![(EventKind::KeyRetired, kid)];
         // Something has to sign: the key that waits, or one made for it.
         if let Some(next) = successor {
             let (from, to) = (KeyState::Published, KeyState::Active);
             done &= keys::advance(&mut tx, &next.kid, from, to, now).await?;
+            events.push((EventKind::KeyActivated, next.kid.clone()));
         }
         if let Some(made) = &made {
             let made = app.seal_key(&mut tx, made).await?;
             done &= keys::insert_signing_key(&mut tx, &made).await?;
+            events.push((EventKind::KeyActivated, made.facts.kid));
         }
         if !done {
             return Err(overtaken().into());
         }
-        let event = Event::new(EventKind::KeyRetired).detail(&*kid);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        for (kind, kid) in events {
+            let event = Event::new(kind).detail(kid);
+            audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        }
         Ok(())
     }
     .await;

@@ -35,7 +35,7 @@ pub async fn touch(tx: &mut Tx, seen: &SeenVerifier) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// Adds a verifier, unless another process just did.
+/// Adds a verifier; what another process just wrote of it is added to.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -43,7 +43,10 @@ pub async fn add(tx: &mut Tx, seen: &SeenVerifier) -> Result<(), Fault> {
     execute!(
         tx,
         "INSERT INTO verifiers (name, first_fetch_at, last_fetch_at, fetches) \
-         VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
+         VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET \
+         fetches = verifiers.fetches + excluded.fetches, last_fetch_at = CASE \
+         WHEN verifiers.last_fetch_at < excluded.last_fetch_at THEN excluded.last_fetch_at \
+         ELSE verifiers.last_fetch_at END",
         &seen.name,
         seen.first_fetch_at,
         seen.last_fetch_at,

@@ -6,8 +6,10 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use signet::admin::key_life::{self, Ticked};
-use signet::base::Span;
+use signet::app::Fetcher;
+use signet::base::{Span, Timestamp};
 use signet::domain::key_life::Change;
+use signet::store::verifiers;
 
 use crate::support::server::{PASSWORD, Tokens, pair};
 use crate::support::{Backend, Server, on_both};
@@ -207,6 +209,31 @@ async fn two_processes_never_rotate_twice() {
     }
 }
 
+/// Somebody invents as many names as he can at two processes at once: all are written down, and
+/// neither process waits for the other's rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_write_the_same_verifiers_down() {
+    let Some((one, two)) = pair("two processes that count verifiers").await else { return };
+    for _ in 0..5 {
+        for number in 0..1_000 {
+            let name = format!("invented-{number}");
+            for app in [&one.app, &two.app] {
+                let fetcher = Fetcher { name: Some(&name), user_agent: "", address: None };
+                app.verifiers.count(fetcher, one.now());
+            }
+        }
+        let written = [&one, &two].map(|server| key_life::write_verifiers(&server.app));
+        for outcome in join_all(written).await {
+            outcome.unwrap();
+        }
+    }
+    let mut reader = one.app.db.reader().await.unwrap();
+    let seen = verifiers::since(&mut reader, Timestamp::from_secs(0), 2_000).await.unwrap();
+    let invented: Vec<_> = seen.iter().filter(|v| v.name.starts_with("invented-")).collect();
+    assert_eq!(invented.len(), 1_000);
+    assert!(invented.iter().all(|verifier| verifier.fetches == 10));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_jumps_destroys_nothing() {
     on_both("a bad clock", async |backend| {
@@ -296,6 +323,8 @@ async fn rotating_and_retiring_by_hand_at_once() {
         let after = server.login("ada").await;
         assert_ne!(kid_of(&after), second);
         assert_eq!(kids(&jwks(&server).await, ES256), [kid_of(&after)]);
+        let admin = server.administrator("root2").await;
+        assert!(audited(&server, &admin, "key.activated").await.contains(&kid_of(&after)));
         server.get_as("/v1/me", &new.access).await.is_problem(401, "invalid_token");
         server.get_as("/v1/me", &after.access).await.is(200);
     })

@@ -51,8 +51,11 @@ fn parse_span(text: &str) -> Result<Span, String> {
 }
 
 fn parse_kid(text: &str) -> Result<String, String> {
-    let good = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    if good { Ok(text.to_owned()) } else { Err("1 to 128 printable ASCII characters".to_owned()) }
+    if crypto::is_kid(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a kid has 1 to 255 printable ASCII characters".to_owned())
+    }
 }
 
 /// Seals everything under the new master key.

@@ -17,10 +17,7 @@ use crate::crypto::jwk::ED25519;
 use crate::domain::signing_key::SigningAlg;
 
 use super::error::ImportError;
-use super::{Imported, der, ec, ed25519, on_curve, rsa, sized};
-
-/// The longest `kid` we take, in characters.
-const LONGEST_NAME: usize = 255;
+use super::{Imported, der, ec, ed25519, is_kid, on_curve, rsa, sized};
 
 /// A key or a set of them; which of the two is known only afterwards. One type, because reading
 /// either through an untagged enum would keep copies of the private members.
@@ -99,10 +96,7 @@ impl Jwk {
         {
             return Err(ImportError::NotForSigning);
         }
-        let printable = |kid: &String| {
-            (1..=LONGEST_NAME).contains(&kid.len()) && kid.bytes().all(|c| matches!(c, 0x20..0x7f))
-        };
-        if self.kid.as_ref().is_some_and(|kid| !printable(kid)) {
+        if self.kid.as_ref().is_some_and(|kid| !is_kid(kid)) {
             return Err(ImportError::Name);
         }
         let said = self.alg.as_deref();
