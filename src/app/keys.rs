@@ -11,11 +11,12 @@ use crate::crypto::jwt::{GeneratedKey, SigningKey};
 use crate::crypto::keyring::{Keyring, StatedKey, public_json};
 use crate::crypto::refresh_token::{RefreshKey, RefreshKeys};
 use crate::crypto::seal::{SealKey, Seals};
+use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::key_life::{self, KeyFacts, Policy};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::stop::Fault;
 use crate::store::keys::{self, StoredKey};
-use crate::store::{Db, Link, Tx, meta};
+use crate::store::{Db, Link, Tx, audit, meta};
 
 /// The name of the value that tells whether a master key is the right one.
 const KEY_CHECK: &str = "master_key_check";
@@ -193,6 +194,7 @@ pub async fn ensure_active(
     db: &Db,
     seals: &Seals,
     alg: SigningAlg,
+    entropy: &dyn Entropy,
     now: Timestamp,
 ) -> Result<Option<String>, Fault> {
     let signs = |key: &StoredKey| key.facts.alg == alg && key.facts.state == KeyState::Active;
@@ -203,6 +205,10 @@ pub async fn ensure_active(
     let mut tx = db.begin().await?;
     let stored = made.sealed(in_force(&mut tx, seals).await?)?;
     let inserted = keys::insert_signing_key(&mut tx, &stored).await?;
+    if inserted {
+        let event = Event::new(EventKind::KeyActivated).detail(&*stored.facts.kid);
+        audit::record(&mut tx, &event, &Origin::system(), now, entropy).await?;
+    }
     tx.commit().await?;
     Ok(inserted.then_some(stored.facts.kid))
 }

@@ -106,7 +106,7 @@ pub async fn open(
 
     if purpose == Purpose::Serve {
         let alg = config.signing_alg;
-        let made = keys::ensure_active(&db, &seal, alg, now).await?;
+        let made = keys::ensure_active(&db, &seal, alg, &*entropy, now).await?;
         created.signing_keys.extend(made.map(|kid| (alg, kid)));
     }
     let pseudonyms = keys::pseudonyms(&db, &seal, purpose == Purpose::Serve).await?;

@@ -313,6 +313,10 @@ async fn whatever_the_default_algorithm_a_key_is_there() {
             let keys = jwks["keys"].as_array().unwrap();
             assert_eq!(keys[0]["alg"], alg.as_str());
             let extra = usize::from(!["ES256", "RS256"].contains(&alg.as_str()));
+            let admin = server.administrator("root").await;
+            let begun = server.events(&admin, "key.activated").await;
+            let begun: Vec<&Value> = begun.iter().map(|event| &event["detail"]).collect();
+            assert_eq!(begun, vec![&keys[0]["kid"]; extra]);
             assert_eq!(keys.len(), 2 + extra);
             // One popular verifier takes its allow-list from here.
             let discovery = server.get("/.well-known/openid-configuration").await.json();
