@@ -1,6 +1,6 @@
 //! The master key: replaced under load, interrupted at any moment, never guessed.
 
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -173,24 +173,26 @@ async fn work(caller: Caller, mut token: String, stop: Arc<AtomicBool>) -> usize
     good
 }
 
+const ROTATE: &[&str] = &["key", "rotate", "--now", "--yes"];
+
+/// A server whose database is sealed under the first master key, to be started with the second.
+async fn with_a_new_master_key(launch: Launch) -> Launch {
+    drop(launch.clone().with("SIGNET_MASTER_KEY", &key(1)).start().await);
+    launch.with("SIGNET_MASTER_KEY", &key(2)).with("SIGNET_MASTER_KEY_OLD", &key(1))
+}
+
+fn quietly(launch: &Launch, args: &[&str]) -> Child {
+    launch.command().args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
 /// Keys rotate and the master key is replaced while clients work: no request fails. Each command is
 /// killed at some moment and run again.
 #[tokio::test(flavor = "multi_thread")]
 async fn rotating_and_rewrapping_under_load_fail_no_request() {
-    let launch = Launch::new()
+    let bootstrap = Launch::new()
         .with("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root")
-        .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)
-        .with("SIGNET_MASTER_KEY", &key(2))
-        .with("SIGNET_MASTER_KEY_OLD", &key(1));
-    // Made under the first key.
-    drop(
-        launch
-            .clone()
-            .with("SIGNET_MASTER_KEY", &key(1))
-            .without("SIGNET_MASTER_KEY_OLD")
-            .start()
-            .await,
-    );
+        .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD);
+    let launch = with_a_new_master_key(bootstrap).await;
     let mut server = launch.start().await;
     let caller = server.caller();
     let login = json!({"login": "root", "password": PASSWORD});
@@ -201,9 +203,7 @@ async fn rotating_and_rewrapping_under_load_fail_no_request() {
         clients.push(tokio::spawn(work(caller.clone(), tokens, Arc::clone(&stop))));
     }
     let run = async |args: &[&str], kill_after: Option<Duration>| {
-        let mut command = launch.command();
-        command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
+        let mut child = quietly(&launch, args);
         if let Some(after) = kill_after {
             // Not a synchronisation: the moment is the experiment.
             tokio::time::sleep(after).await;
@@ -212,15 +212,15 @@ async fn rotating_and_rewrapping_under_load_fail_no_request() {
         tokio::task::spawn_blocking(move || child.wait().unwrap().code()).await.unwrap()
     };
     let begun = Instant::now();
-    assert_eq!(run(&["key", "rotate", "--now", "--yes"], None).await, Some(0));
+    assert_eq!(run(ROTATE, None).await, Some(0));
     let takes = begun.elapsed();
     for round in 0..12 {
         // From its first moment to past its last.
         let after = takes * round / 10;
-        run(&["key", "rotate", "--now", "--yes"], Some(after)).await;
+        run(ROTATE, Some(after)).await;
         run(&["key", "rewrap"], Some(after)).await;
         // Whatever was interrupted, the next one finds a state it can go on from.
-        assert_eq!(run(&["key", "rotate", "--now", "--yes"], None).await, Some(0));
+        assert_eq!(run(ROTATE, None).await, Some(0));
         assert_eq!(run(&["key", "list"], None).await, Some(0));
     }
     assert_eq!(run(&["key", "rewrap"], None).await, Some(0));
@@ -247,43 +247,14 @@ async fn rotating_and_rewrapping_under_load_fail_no_request() {
 /// Killed at any moment of rotating and rewrapping, the next start needs no help.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_while_its_keys_change_starts_again() {
-    let launch =
-        Launch::new().with("SIGNET_MASTER_KEY", &key(2)).with("SIGNET_MASTER_KEY_OLD", &key(1));
-    drop(
-        launch
-            .clone()
-            .with("SIGNET_MASTER_KEY", &key(1))
-            .without("SIGNET_MASTER_KEY_OLD")
-            .start()
-            .await,
-    );
+    let launch = with_a_new_master_key(Launch::new()).await;
     let begun = Instant::now();
-    assert!(
-        launch
-            .command()
-            .args(["key", "rotate", "--now", "--yes"])
-            .output()
-            .unwrap()
-            .status
-            .success()
-    );
+    assert!(quietly(&launch, ROTATE).wait().unwrap().success());
     let takes = begun.elapsed();
     for round in 0..10 {
         let mut server = launch.start().await;
-        let mut rotate = launch.command();
-        let mut rotate = rotate
-            .args(["key", "rotate", "--now", "--yes"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut rewrap = launch.command();
-        let mut rewrap = rewrap
-            .args(["key", "rewrap"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut rotate = quietly(&launch, ROTATE);
+        let mut rewrap = quietly(&launch, &["key", "rewrap"]);
         tokio::time::sleep(takes * round / 8).await;
         server.kill();
         for child in [&mut rotate, &mut rewrap] {
