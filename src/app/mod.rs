@@ -4,6 +4,7 @@
 
 mod addresses;
 mod audiences;
+mod clients;
 mod connect;
 mod data_dir;
 mod keys;
@@ -30,6 +31,7 @@ use crate::crypto::keyring::Keyring;
 use crate::crypto::password::PasswordHasher;
 use crate::crypto::refresh_token::RefreshKeys;
 use crate::crypto::seal::Seals;
+use crate::domain::client::Client;
 use crate::domain::key_life::Policy;
 use crate::domain::session::Lifetimes;
 use crate::domain::signing_key::{KeyState, SigningAlg};
@@ -42,6 +44,7 @@ use crate::store::refresher::Refresher;
 use crate::store::{Db, Tx, meta};
 
 use audiences::Audiences;
+use clients::Clients;
 
 pub use addresses::{AddressLimiter, network};
 pub use audiences::Audience;
@@ -95,6 +98,7 @@ pub struct Parts {
     keyring: ArcSwap<Keyring>,
     refresh_keys: ArcSwap<RefreshKeys>,
     audiences: ArcSwap<Audiences>,
+    clients: ArcSwap<Clients>,
     cache_version: AtomicI64,
     draining: AtomicBool,
     runtime: Handle,
@@ -169,6 +173,31 @@ impl App {
         }
         self.reload_if_changed().await?;
         Ok(self.audience(identifier))
+    }
+
+    /// The registered client of this name, unless it is disabled.
+    #[must_use]
+    pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
+        self.clients.load().get(client_id).filter(|client| client.disabled_at.is_none())
+    }
+
+    /// The same, asking the database once more before it says none: perhaps another process has
+    /// registered the client within the last second.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn client_now(&self, client_id: &str) -> Result<Option<Arc<Client>>, Fault> {
+        if let Some(known) = self.client(client_id) {
+            return Ok(Some(known));
+        }
+        self.reload_if_changed().await?;
+        Ok(self.client(client_id))
+    }
+
+    /// Whether scripts of this origin may ask us: it belongs to a registered client.
+    #[must_use]
+    pub fn is_client_origin(&self, origin: &str) -> bool {
+        self.clients.load().has_origin(origin)
     }
 
     /// A new secret for the API with this row id: sealed for storage in this transaction, and as it
@@ -269,6 +298,7 @@ impl App {
         }
         // The version is read first: a change that comes in between is seen the next time.
         let audiences = Audiences::load(&mut reader, &self.seal).await?;
+        let clients = Clients::load(&mut reader).await?;
         let policy = policy(&self.config, &audiences, self.longest_max_age);
         let (alg, before) = (self.config.signing_alg, self.keyring.load_full());
         let keyring = keys::keyring(&mut reader, &self.seal, alg, &policy, Some(&before)).await?;
@@ -278,6 +308,7 @@ impl App {
         self.keyring.store(Arc::new(keyring));
         self.refresh_keys.store(Arc::new(refresh_keys));
         self.audiences.store(Arc::new(audiences));
+        self.clients.store(Arc::new(clients));
         self.cache_version.store(version, Ordering::Release);
         Ok(())
     }

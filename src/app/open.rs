@@ -26,6 +26,7 @@ use crate::store::refresher::Refresher;
 use crate::store::{Db, meta, migrate};
 
 use super::audiences::Audiences;
+use super::clients::Clients;
 use super::connect::{connect, connect_or_create, unusable};
 use super::data_dir::{self, LockError};
 use super::keys::{self, FirstKeys, MasterKeyFit};
@@ -327,6 +328,7 @@ async fn assemble(
     let mut reader = db.reader().await?;
     let cache_version = meta::cache_version(&mut reader).await?;
     let audiences = Audiences::load(&mut reader, &seal).await?;
+    let clients = Clients::load(&mut reader).await?;
     let policy = policy(&config, &audiences, longest_max_age);
     let keyring = keys::keyring(&mut reader, &seal, config.signing_alg, &policy, None).await?;
     let refresh_keys = keys::refresh_keys(&mut reader, &seal, None).await?;
@@ -351,6 +353,7 @@ async fn assemble(
         keyring: ArcSwap::from_pointee(keyring),
         refresh_keys: ArcSwap::from_pointee(refresh_keys),
         audiences: ArcSwap::from_pointee(audiences),
+        clients: ArcSwap::from_pointee(clients),
         cache_version: AtomicI64::new(cache_version),
         draining: AtomicBool::new(false),
         runtime: Handle::current(),

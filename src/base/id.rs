@@ -20,6 +20,12 @@ pub enum User {}
 /// Marks the ids of sessions; the `sid` claim.
 #[derive(Debug)]
 pub enum Session {}
+/// Marks the ids of log-ins at Signet's own pages in one browser.
+#[derive(Debug)]
+pub enum Browser {}
+/// Marks the ids of notices to clients that a session has ended.
+#[derive(Debug)]
+pub enum Notice {}
 /// Marks the ids of audit events.
 #[derive(Debug)]
 pub enum AuditEvent {}
@@ -28,6 +34,10 @@ pub enum AuditEvent {}
 pub type UserId = Id<User>;
 /// A session's id: the `sid` of every token it gave out.
 pub type SessionId = Id<Session>;
+/// The id of a log-in at Signet's own pages in one browser.
+pub type BrowserId = Id<Browser>;
+/// A notice's id, the `jti` of the logout token it is sent with.
+pub type NoticeId = Id<Notice>;
 /// An audit event's id.
 pub type AuditId = Id<AuditEvent>;
 
@@ -108,5 +118,10 @@ impl<K> FromStr for Id<K> {
 impl<K> serde::Serialize for Id<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
+    }
+}
+impl<'de, K> serde::Deserialize<'de> for Id<K> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Uuid::deserialize(deserializer).map(Self::from_uuid)
     }
 }

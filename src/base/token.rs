@@ -6,6 +6,18 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::Entropy;
+use super::entropy::random;
+
+/// A client's secret.
+pub const CLIENT_SECRET: &str = "scs_";
+/// An authorization code.
+pub const AUTHORIZATION_CODE: &str = "sac_";
+/// A device code (RFC 8628).
+pub const DEVICE_CODE: &str = "sdc_";
+/// The cookie of somebody who has logged in.
+pub const BROWSER_SESSION: &str = "sbs_";
+
 /// Appends the CRC-32 of prefix and body to `body` and spells all of it as `prefix` + base64url.
 #[must_use]
 pub fn spell(prefix: &str, body: &[u8]) -> String {
@@ -16,6 +28,18 @@ pub fn spell(prefix: &str, body: &[u8]) -> String {
     text.push_str(prefix);
     URL_SAFE_NO_PAD.encode_string(&bytes, &mut text);
     text
+}
+
+/// A new token of this kind: 256 random bits.
+#[must_use]
+pub fn make(prefix: &str, entropy: &dyn Entropy) -> String {
+    spell(prefix, &random::<32>(entropy))
+}
+
+/// Whether `text` is spelt like a token [`make`] has made with this prefix.
+#[must_use]
+pub fn is_spelt(prefix: &str, text: &str) -> bool {
+    parse::<32>(prefix, text).is_some()
 }
 
 /// The body of a token spelt by [`spell`], if prefix, alphabet, length and checksum are right.

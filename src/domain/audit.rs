@@ -47,6 +47,30 @@ text_enum! {
         ApiUpdated = "api.updated",
         /// An API was deleted.
         ApiDeleted = "api.deleted",
+        /// A client was registered.
+        ClientCreated = "client.created",
+        /// Something about a client changed.
+        ClientUpdated = "client.updated",
+        /// A client got a new secret.
+        ClientSecretRotated = "client.secret_rotated",
+        /// A client was disabled.
+        ClientDisabled = "client.disabled",
+        /// A client was enabled again.
+        ClientEnabled = "client.enabled",
+        /// A client was deleted.
+        ClientDeleted = "client.deleted",
+        /// Somebody allowed a client something.
+        ConsentGranted = "consent.granted",
+        /// Somebody took back what a client was allowed.
+        ConsentRevoked = "consent.revoked",
+        /// An authorization code was presented a second time; what it had given is over.
+        CodeReuseDetected = "code.reuse_detected",
+        /// A client got a token for somebody in exchange for another.
+        TokenExchanged = "token.exchanged",
+        /// A token was revoked by its client.
+        TokenRevoked = "token.revoked",
+        /// A client was not told that a session has ended, however often it was tried.
+        LogoutNoticeFailed = "logout.notice_failed",
         /// A signing key was made and published; it signs nothing yet.
         KeyPublished = "key.published",
         /// A signing key began to sign.
@@ -110,7 +134,7 @@ pub struct Event {
     pub subject: Option<UserId>,
     /// To which session, if it concerns one.
     pub session: Option<SessionId>,
-    /// A stable word that tells variants of the kind apart, or an API identifier.
+    /// A stable word that tells variants of the kind apart, an API identifier or a `client_id`.
     pub detail: Option<String>,
 }
 

@@ -1,15 +1,491 @@
 //! Clients: the applications sessions are opened through.
 //!
-//! Owns which clients exist. For now that is the built-in one; registered clients come here.
+//! Owns what a client is, which settings fit together and what a client may ask for. Where answers
+//! may be sent is `redirect`; which grants exist is known to whoever implements them.
 
-/// The built-in public first-party client, meant when no `client_id` is named.
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::base::{Span, Timestamp};
+use crate::text_enum;
+
+use super::redirect::{self, RegisteredRedirect, UriError};
+use super::scope::Scopes;
+use super::signing_key::SigningAlg;
+use super::stop::FieldError;
+use super::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
+use super::user::is_display_name;
+
+/// The built-in public first-party client, meant at `/v1` when no `client_id` is named.
 pub const BUILT_IN: &str = "signet";
 
-/// The client a request names.
+/// The most URIs, origins, audiences or keys of one client.
+const MAX_LIST: usize = 64;
+/// The longest `client_id`, in bytes.
+const MAX_CLIENT_ID: usize = 128;
+/// Live secrets of one client: the one in use and the one that takes its place.
+pub const MAX_SECRETS: usize = 2;
+
+text_enum! {
+    /// What kind of application it is; decides what it starts with and what it may be given.
+    pub enum ClientType {
+        /// Runs in a browser and can keep no secret.
+        Spa = "spa",
+        /// Runs on a server and keeps a secret.
+        Web = "web",
+        /// Runs on people's devices and can keep no secret.
+        Native = "native",
+        /// Has no user: asks for tokens in its own name.
+        Service = "service",
+    }
+}
+
+text_enum! {
+    /// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
+    pub enum AuthMethod {
+        /// It does not: a public client, which proves with PKCE that it is the one that began.
+        None = "none",
+        /// Its id and secret in the `Authorization` header.
+        Basic = "client_secret_basic",
+        /// Its id and secret in the body.
+        Post = "client_secret_post",
+        /// A JWT signed with its own key (RFC 7523).
+        PrivateKeyJwt = "private_key_jwt",
+    }
+}
+
+/// The grants of these names are known to the rules below; every other one is free to all clients
+/// that can authenticate.
+const CODE: &str = "authorization_code";
+const REFRESH: &str = "refresh_token";
+const CLIENT_CREDENTIALS: &str = "client_credentials";
+
+impl ClientType {
+    /// The grants a client of this type starts with.
+    #[must_use]
+    pub fn grants(self) -> Vec<String> {
+        let names: &[&str] = match self {
+            Self::Spa | Self::Web | Self::Native => &[CODE, REFRESH],
+            Self::Service => &[CLIENT_CREDENTIALS],
+        };
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// How a client of this type authenticates when nothing else is said.
+    #[must_use]
+    pub const fn auth_method(self) -> AuthMethod {
+        match self {
+            Self::Spa | Self::Native => AuthMethod::None,
+            Self::Web | Self::Service => AuthMethod::Basic,
+        }
+    }
+}
+
+/// What an administrator says about a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The name people see when they are asked.
+    pub name: String,
+    /// What kind of application it is.
+    #[serde(rename = "type")]
+    pub client_type: ClientType,
+    /// How it authenticates.
+    #[serde(rename = "token_endpoint_auth_method")]
+    pub auth_method: AuthMethod,
+    /// Where answers may be sent.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// Where people may be sent after logging out.
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Where the client wants to be told that a session has ended.
+    #[serde(default)]
+    pub backchannel_logout_uri: Option<String>,
+    /// Origins besides those of the redirect URIs whose scripts may ask us.
+    #[serde(default)]
+    pub web_origins: Vec<String>,
+    /// The grants it may use, by their names on the wire.
+    #[serde(default)]
+    pub grant_types: Vec<String>,
+    /// The scopes it may ask for; none means all that its audiences offer.
+    #[serde(default)]
+    pub scopes: Option<Scopes>,
+    /// The APIs its tokens may be for.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// The APIs this client is: it may look into their tokens and exchange them.
+    #[serde(default)]
+    pub serves: Vec<String>,
+    /// How long its access tokens live, where the API does not say.
+    #[serde(default)]
+    pub access_token_ttl: Option<Span>,
+    /// When its sessions end unless refreshed.
+    #[serde(default)]
+    pub refresh_idle_ttl: Option<Span>,
+    /// When its sessions end in any case.
+    #[serde(default)]
+    pub refresh_max_ttl: Option<Span>,
+    /// What its ID tokens are signed with.
+    #[serde(rename = "id_token_signed_response_alg", default = "id_token_alg")]
+    pub id_token_alg: SigningAlg,
+    /// Whether people are not asked: the client belongs to whoever runs the server.
+    #[serde(default)]
+    pub skip_consent: bool,
+    /// Its public keys (JWK), where it authenticates with them.
+    #[serde(default)]
+    pub jwks: Vec<Value>,
+}
+
+/// OpenID Connect Core §2 demands that this one is the default.
+const fn id_token_alg() -> SigningAlg {
+    SigningAlg::Rs256
+}
+
+/// A live secret, by its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretHash {
+    /// SHA-256 of the secret.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A registered client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its name on the wire.
+    pub client_id: String,
+    /// What an administrator said about it.
+    pub settings: Settings,
+    /// Its live secrets, newest first, at most [`MAX_SECRETS`].
+    pub secrets: Vec<SecretHash>,
+    /// Since when it is disabled, if so.
+    pub disabled_at: Option<Timestamp>,
+    /// When it was registered. What is older belongs to a client that had the name before.
+    pub created_at: Timestamp,
+}
+
+impl Client {
+    /// Whether anybody can claim to be it.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.settings.auth_method == AuthMethod::None
+    }
+
+    /// Whether it may use this grant.
+    #[must_use]
+    pub fn may_use(&self, grant: &str) -> bool {
+        self.settings.grant_types.iter().any(|known| known == grant)
+    }
+
+    /// The registered place that `asked` names.
+    #[must_use]
+    pub fn redirect(&self, asked: &str) -> Option<RegisteredRedirect> {
+        redirect::match_redirect(asked, &self.settings.redirect_uris, self.settings.client_type)
+    }
+
+    /// Whether people may be sent to `asked` after logging out.
+    #[must_use]
+    pub fn after_logout(&self, asked: &str) -> Option<RegisteredRedirect> {
+        let registered = &self.settings.post_logout_redirect_uris;
+        redirect::match_redirect(asked, registered, self.settings.client_type)
+    }
+
+    /// Whether its tokens may be for this API.
+    #[must_use]
+    pub fn may_ask_for(&self, audience: &str) -> bool {
+        self.settings.audiences.iter().any(|known| known == audience)
+    }
+
+    /// Whether it may ask for this scope, as far as it is concerned.
+    #[must_use]
+    pub fn may_have(&self, scope: &str) -> bool {
+        self.settings.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
+    }
+
+    /// Whether it is the API of this identifier.
+    #[must_use]
+    pub fn is_api(&self, audience: &str) -> bool {
+        self.settings.serves.iter().any(|known| known == audience)
+    }
+
+    /// Whether something that was given at `at` was given to this client, and not to one that had
+    /// its name before.
+    #[must_use]
+    pub fn was_there(&self, at: Timestamp) -> bool {
+        self.created_at <= at
+    }
+
+    /// Whether people have to be asked every time: nobody can tell this client from one that
+    /// pretends to be it (RFC 8252 §8.6).
+    #[must_use]
+    pub fn is_unprovable(&self, redirect: &RegisteredRedirect) -> bool {
+        self.settings.client_type == ClientType::Native && !redirect.is_owned()
+    }
+
+    /// The origins whose scripts may ask us in its name.
+    pub fn origins(&self) -> impl Iterator<Item = String> + '_ {
+        let settings = &self.settings;
+        let of_redirects = settings.redirect_uris.iter().filter_map(|uri| redirect::origin(uri));
+        of_redirects.chain(settings.web_origins.iter().cloned())
+    }
+}
+
+/// Whether `text` may be a `client_id`: 1 to 128 characters that mean the same in a form, a URL and
+/// a Basic header.
 #[must_use]
-pub fn resolve(client_id: Option<&str>) -> Option<&'static str> {
-    match client_id {
-        None | Some(BUILT_IN) => Some(BUILT_IN),
-        Some(_) => None,
+pub fn is_client_id(text: &str) -> bool {
+    (1..=MAX_CLIENT_ID).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/".contains(&b))
+}
+
+impl Settings {
+    /// A client of this type with what it starts with.
+    #[must_use]
+    pub fn new(name: String, client_type: ClientType) -> Self {
+        Self {
+            name,
+            client_type,
+            auth_method: client_type.auth_method(),
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            web_origins: Vec::new(),
+            grant_types: client_type.grants(),
+            scopes: None,
+            audiences: Vec::new(),
+            serves: Vec::new(),
+            access_token_ttl: None,
+            refresh_idle_ttl: None,
+            refresh_max_ttl: None,
+            id_token_alg: id_token_alg(),
+            skip_consent: false,
+            jwks: Vec::new(),
+        }
+    }
+
+    /// Everything that cannot be, field by field. `grants` are those that exist.
+    #[must_use]
+    pub fn problems(&self, grants: &[&str]) -> Vec<FieldError> {
+        let mut found = Found(Vec::new());
+        if !is_display_name(&self.name) {
+            found.note("name", "malformed", "A name is 1 to 128 printable characters.");
+        }
+        self.check_auth_method(&mut found);
+        self.check_grants(grants, &mut found);
+        self.check_uris(&mut found);
+        self.check_lives(&mut found);
+        let reserved = |scopes: &Scopes| scopes.iter().any(|scope| scope.starts_with("signet:"));
+        if self.scopes.as_ref().is_some_and(reserved) {
+            let hint = "Scopes that begin with signet: belong to the issuer itself.";
+            found.note("scopes", "reserved", hint);
+        }
+        for (field, list) in [("audiences", &self.audiences), ("serves", &self.serves)] {
+            if list.len() > MAX_LIST {
+                found.note(field, "too_many", TOO_MANY);
+            }
+        }
+        found.0
+    }
+
+    fn check_auth_method(&self, found: &mut Found) {
+        let field = "token_endpoint_auth_method";
+        let public = self.auth_method == AuthMethod::None;
+        match self.client_type {
+            ClientType::Spa | ClientType::Native if !public => {
+                let hint = "A spa or native client can keep no secret: its method is none.";
+                found.note(field, "not_for_this_type", hint);
+            }
+            ClientType::Web | ClientType::Service if public => {
+                let hint = "A web or service client authenticates: client_secret_basic, \
+                            client_secret_post or private_key_jwt.";
+                found.note(field, "not_for_this_type", hint);
+            }
+            _ => {}
+        }
+        let keys = self.auth_method == AuthMethod::PrivateKeyJwt;
+        if keys == self.jwks.is_empty() {
+            let hint = "A client with private_key_jwt has public keys, no other has.";
+            found.note("jwks", if keys { "missing" } else { "not_used" }, hint);
+        }
+        if self.jwks.len() > MAX_LIST {
+            found.note("jwks", "too_many", TOO_MANY);
+        }
+    }
+
+    fn check_grants(&self, grants: &[&str], found: &mut Found) {
+        let field = "grant_types";
+        if self.grant_types.iter().any(|grant| !grants.contains(&&**grant)) {
+            found.note(field, "unknown", "A grant is one of those discovery lists.");
+        }
+        let has = |name: &str| self.grant_types.iter().any(|grant| grant == name);
+        // Everything else needs no proof of who asks: a person is there, or a session.
+        let open = ["authorization_code", "refresh_token", DEVICE];
+        let closed = self.grant_types.iter().any(|grant| !open.contains(&&**grant));
+        if self.auth_method == AuthMethod::None && closed {
+            let hint = "This grant is for clients that authenticate.";
+            found.note(field, "needs_authentication", hint);
+        }
+        if self.client_type == ClientType::Service && has(CODE) {
+            found.note(field, "not_for_this_type", "A service has no user who could log in.");
+        }
+        if has(CODE) && self.redirect_uris.is_empty() {
+            let hint = "A client that logs people in needs at least one redirect URI.";
+            found.note("redirect_uris", "missing", hint);
+        }
+    }
+
+    fn check_uris(&self, found: &mut Found) {
+        let client_type = self.client_type;
+        let of_type = |uri: &String| redirect::check(uri, client_type);
+        found.uris("redirect_uris", self.redirect_uris.iter().map(of_type));
+        let after = self.post_logout_redirect_uris.iter().map(of_type);
+        found.uris("post_logout_redirect_uris", after);
+        let back = self.backchannel_logout_uri.iter().map(|uri| redirect::check_web(uri));
+        found.uris("backchannel_logout_uri", back);
+        if self.web_origins.len() > MAX_LIST {
+            found.note("web_origins", "too_many", TOO_MANY);
+        }
+        if !self.web_origins.iter().all(|origin| redirect::is_origin(origin)) {
+            let hint = "An origin is scheme, host and port as browsers write them, such as \
+                        https://app.example.com.";
+            found.note("web_origins", "not_an_origin", hint);
+        }
+    }
+
+    fn check_lives(&self, found: &mut Found) {
+        let day = Span::from_days(1).millis();
+        for (field, life, least, most) in [
+            ("access_token_ttl", self.access_token_ttl, MIN_ACCESS_TTL, MAX_ACCESS_TTL),
+            ("refresh_idle_ttl", self.refresh_idle_ttl, Span::from_secs(60), Span::from_days(3650)),
+            ("refresh_max_ttl", self.refresh_max_ttl, Span::from_secs(60), Span::from_days(3650)),
+        ] {
+            let whole = |life: Span| life.millis() % 1000 == 0;
+            if life.is_some_and(|life| life < least || life > most || !whole(life)) {
+                let hint = if most.millis() > day {
+                    "A session's life is 1 minute to 10 years in whole seconds, or null."
+                } else {
+                    "An access token's life is 1 second to 24 hours in whole seconds, or null."
+                };
+                found.note(field, "out_of_range", hint);
+            }
+        }
+    }
+}
+
+/// The grant of RFC 8628, which public clients may use.
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const TOO_MANY: &str = "At most 64.";
+
+struct Found(Vec<FieldError>);
+
+impl Found {
+    fn note(&mut self, field: &'static str, code: &'static str, hint: &'static str) {
+        self.0.push(FieldError { field, code, hint });
+    }
+
+    fn uris(
+        &mut self,
+        field: &'static str,
+        checked: impl ExactSizeIterator<Item = Result<(), UriError>>,
+    ) {
+        if checked.len() > MAX_LIST {
+            self.note(field, "too_many", TOO_MANY);
+        }
+        if let Some(error) = checked.filter_map(Result::err).next() {
+            self.note(field, error.code(), error.hint());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRANTS: &[&str] = &[CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE];
+
+    fn web() -> Settings {
+        let redirect_uris = vec!["https://app.example.com/cb".to_owned()];
+        Settings { redirect_uris, ..Settings::new("App".to_owned(), ClientType::Web) }
+    }
+
+    fn codes(settings: &Settings) -> Vec<(&'static str, &'static str)> {
+        settings.problems(GRANTS).iter().map(|problem| (problem.field, problem.code)).collect()
+    }
+
+    #[test]
+    fn what_a_type_starts_with_fits_together() {
+        assert_eq!(codes(&web()), []);
+        assert_eq!(codes(&Settings::new("Job".to_owned(), ClientType::Service)), []);
+        let native = Settings {
+            redirect_uris: vec!["com.example.app:/cb".to_owned()],
+            ..Settings::new("App".to_owned(), ClientType::Native)
+        };
+        assert_eq!(codes(&native), []);
+        let without = Settings::new("App".to_owned(), ClientType::Spa);
+        assert_eq!(codes(&without), [("redirect_uris", "missing")]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let method = "token_endpoint_auth_method";
+        for (settings, wanted) in [
+            (Settings { name: String::new(), ..web() }, ("name", "malformed")),
+            (Settings { auth_method: AuthMethod::None, ..web() }, (method, "not_for_this_type")),
+            (Settings { client_type: ClientType::Spa, ..web() }, (method, "not_for_this_type")),
+            (Settings { auth_method: AuthMethod::PrivateKeyJwt, ..web() }, ("jwks", "missing")),
+            (Settings { jwks: vec![Value::Null], ..web() }, ("jwks", "not_used")),
+            (
+                Settings { grant_types: vec!["password".to_owned()], ..web() },
+                ("grant_types", "unknown"),
+            ),
+            (
+                Settings { web_origins: vec!["https://a.example/".to_owned()], ..web() },
+                ("web_origins", "not_an_origin"),
+            ),
+            (
+                Settings { scopes: Some(Scopes::parse("signet:admin").unwrap()), ..web() },
+                ("scopes", "reserved"),
+            ),
+            (
+                Settings { access_token_ttl: Some(Span::from_days(2)), ..web() },
+                ("access_token_ttl", "out_of_range"),
+            ),
+            (
+                Settings { refresh_max_ttl: Some(Span::from_secs(1)), ..web() },
+                ("refresh_max_ttl", "out_of_range"),
+            ),
+            (
+                Settings { backchannel_logout_uri: Some("myapp:/x".to_owned()), ..web() },
+                ("backchannel_logout_uri", "not_for_this_type"),
+            ),
+        ] {
+            assert!(codes(&settings).contains(&wanted), "{wanted:?}: {:?}", codes(&settings));
+        }
+        let spa = Settings {
+            client_type: ClientType::Spa,
+            auth_method: AuthMethod::None,
+            grant_types: vec![CLIENT_CREDENTIALS.to_owned()],
+            ..web()
+        };
+        assert_eq!(codes(&spa), [("grant_types", "needs_authentication")]);
+    }
+
+    #[test]
+    fn settings_are_read_back_and_new_ones_have_a_default() {
+        let text = serde_json::to_string(&web()).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), web());
+        let old = r#"{"name":"App","type":"web","token_endpoint_auth_method":"none"}"#;
+        assert!(serde_json::from_str::<Settings>(old).is_ok());
+    }
+
+    #[test]
+    fn a_client_id_means_the_same_everywhere() {
+        for good in ["a", "shop-web", "https://shop.example.com", &"x".repeat(128)] {
+            assert!(is_client_id(good), "{good}");
+        }
+        for bad in ["", "a b", "a%b", "a+b", "a\"b", "\u{e4}", &"x".repeat(129)] {
+            assert!(!is_client_id(bad), "{bad}");
+        }
     }
 }

@@ -16,6 +16,7 @@ pub mod login;
 pub mod naming;
 pub mod page;
 pub mod password;
+pub mod redirect;
 pub mod refresh;
 pub mod role;
 pub mod scope;

@@ -56,7 +56,7 @@ pub fn invalid_credentials() -> Refusal {
 ///
 /// Only [`request`] makes one, for log-ins and for previews of them.
 pub struct Request {
-    client_id: &'static str,
+    client_id: String,
     audience: Arc<Audience>,
     scopes: Scopes,
 }
@@ -131,9 +131,7 @@ pub(super) fn account(found: &Credential) -> Account {
 /// # Errors
 /// `invalid_client`, `invalid_target`, `invalid_scope`; faults when it has to be looked up.
 pub async fn request(app: &App, asked: &Asked) -> Result<Request, Stop> {
-    let client_id = client::resolve(asked.client_id.as_deref()).ok_or_else(|| {
-        Refusal::new(Code::InvalidClient, "There is no client of this client_id.")
-    })?;
+    let client_id = first_party(app, asked.client_id.as_deref()).await?;
     let audience =
         app.audience_now(asked.audience.as_deref()).await?.ok_or_else(issue::invalid_target)?;
     let scopes = Scopes::parse(asked.scope.as_deref().unwrap_or_default())
@@ -152,7 +150,22 @@ impl Request {
     pub fn session(self, app: &App, user: &User, now: Timestamp) -> Result<Session, Refusal> {
         let target = &self.audience.target;
         let granted = grant::grant(target, self.scopes, user.role).ok_or_else(invalid_scope)?;
-        Ok(new_session(app, user, self.client_id, target, &granted, now))
+        Ok(new_session(app, user, &self.client_id, target, &granted, now))
+    }
+}
+
+/// The client a log-in at `/v1` is for. One that authenticates has no business here: whoever can
+/// type its name is not it.
+async fn first_party(app: &App, client_id: Option<&str>) -> Result<String, Stop> {
+    let asked = match client_id {
+        None | Some(client::BUILT_IN) => return Ok(client::BUILT_IN.to_owned()),
+        Some(asked) => asked,
+    };
+    let refused = |hint| Stop::from(Refusal::new(Code::InvalidClient, hint));
+    match app.client_now(asked).await? {
+        Some(client) if client.is_public() => Ok(client.client_id.clone()),
+        Some(_) => Err(refused("This client authenticates; it logs people in at /oauth2.")),
+        None => Err(refused("There is no client of this client_id.")),
     }
 }
 

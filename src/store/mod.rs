@@ -7,6 +7,7 @@
 pub mod apis;
 pub mod attributes;
 pub mod audit;
+pub mod clients;
 mod codec;
 pub mod db;
 pub mod fault;

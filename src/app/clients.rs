@@ -1,0 +1,43 @@
+//! The registered clients, as every process keeps them in memory.
+//!
+//! Owns the snapshot: who is registered, and which origins belong to any of them. A preflight names
+//! no client, so origins are one set for all.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::domain::client::Client;
+use crate::domain::stop::Fault;
+use crate::store::{Link, clients};
+
+/// Every registered client.
+#[derive(Default)]
+pub(super) struct Clients {
+    by_id: HashMap<String, Arc<Client>>,
+    origins: HashSet<String>,
+}
+
+impl Clients {
+    /// Reads them.
+    pub(super) async fn load(link: &mut impl Link) -> Result<Self, Fault> {
+        let mut loaded = Self::default();
+        for stored in clients::all(link).await? {
+            let client = stored.client;
+            if client.disabled_at.is_none() {
+                loaded.origins.extend(client.origins());
+            }
+            loaded.by_id.insert(client.client_id.clone(), Arc::new(client));
+        }
+        Ok(loaded)
+    }
+
+    /// The client of this name, also a disabled one.
+    pub(super) fn get(&self, client_id: &str) -> Option<Arc<Client>> {
+        self.by_id.get(client_id).cloned()
+    }
+
+    /// Whether scripts of this origin may ask us.
+    pub(super) fn has_origin(&self, origin: &str) -> bool {
+        self.origins.contains(origin)
+    }
+}
