@@ -77,9 +77,11 @@ fn claims() -> AccessClaims<'static> {
         client_id: "signet",
         azp: None,
         scope: "orders:read orders:write".to_owned(),
-        sid: "0190f2d8-b0a4-7000-8000-000000000002".to_owned(),
-        auth_time: 1_784_246_400,
-        amr: &["pwd"],
+        sid: Some("0190f2d8-b0a4-7000-8000-000000000002".to_owned()),
+        auth_time: Some(1_784_246_400),
+        amr: Some(&["pwd"]),
+        act: None,
+        cnf: None,
         asked: serde_json::Map::new(),
     }
 }

@@ -30,6 +30,10 @@ const KEEP_PASSERS_BY: Span = Span::from_days(2);
 /// How long an ended session is kept for whoever asks why.
 const KEEP_SESSIONS: Span = Span::from_days(1);
 
+/// How long codes and the like are kept when their time is over: a code that comes a second time
+/// within it is noticed.
+const KEEP_PROVIDER: Span = Span::from_mins(60);
+
 /// Starts every job on the current runtime. They end with it.
 pub fn start(app: &App) {
     tokio::spawn(every(app.clone(), CHECKPOINT, "checkpointing", async |app: &App| {
@@ -82,6 +86,7 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<(), Fault> {
         let (gone, passers_by) = (now - KEEP_VERIFIERS, now - KEEP_PASSERS_BY);
         removed += housekeeping::verifiers(&mut tx, gone, passers_by, STEP).await?;
         removed += housekeeping::counters(&mut tx, now, now - KNOWN_NETWORK, STEP).await?;
+        removed += housekeeping::provider(&mut tx, now - KEEP_PROVIDER, STEP).await?;
         tx.commit().await?;
         if removed < u64::try_from(STEP).unwrap_or(0) {
             return Ok(());

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
+use crate::domain::claims::Entitlement;
 use crate::domain::session::EndReason;
 use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::token_check::{self, Presented, Signed, TokenCode};
@@ -147,7 +148,9 @@ pub async fn preview(app: App, user: UserId, asked: Asked, now: Timestamp) -> Re
         return Err(Refusal::new(Code::Conflict, hint).into());
     }
     let session = request.session(&app, &user, now)?;
-    let mut draft = issue::draft(&app, &session, || Ok(user.subject()), NEW_EACH_TIME, now)?;
-    draft.claims.sid = NEW_EACH_TIME.to_owned();
+    let entitled = Entitlement::of(&session);
+    let subject = || Ok(user.subject());
+    let mut draft = issue::draft(&app, &entitled, None, subject, NEW_EACH_TIME, now)?;
+    draft.claims.sid = Some(NEW_EACH_TIME.to_owned());
     Ok(json!({ "header": draft.header(&app)?, "claims": draft.claims }))
 }

@@ -74,6 +74,12 @@ impl TokenHash {
     pub fn bytes(&self) -> Vec<u8> {
         self.0.to_vec()
     }
+
+    /// The digest.
+    #[must_use]
+    pub const fn digest(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 fn checksum(prefix: &str, body: &[u8]) -> u32 {

@@ -13,6 +13,7 @@ use crate::domain::stop::Fault;
 pub(super) struct Headers {
     at_jwt: String,
     jwt: String,
+    logout: String,
 }
 
 impl Headers {
@@ -23,7 +24,11 @@ impl Headers {
             let json = serde_json::to_vec(&Header { alg, kid, typ }).unwrap_or_default();
             URL_SAFE_NO_PAD.encode(json) + "."
         };
-        Self { at_jwt: encoded(TokenType::AtJwt), jwt: encoded(TokenType::Jwt) }
+        Self {
+            at_jwt: encoded(TokenType::AtJwt),
+            jwt: encoded(TokenType::Jwt),
+            logout: encoded(TokenType::LogoutJwt),
+        }
     }
 
     /// `claims` as a token of this kind, signed by `sign` over header and payload.
@@ -36,6 +41,7 @@ impl Headers {
         let header = match token_type {
             TokenType::AtJwt => &self.at_jwt,
             TokenType::Jwt => &self.jwt,
+            TokenType::LogoutJwt => &self.logout,
         };
         let payload = serde_json::to_vec(claims)
             .map_err(|error| Fault::internal("writing claims").because(error))?;

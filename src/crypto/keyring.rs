@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use crate::base::Timestamp;
 use crate::domain::claims::{TokenType, VerifiedClaims};
 use crate::domain::signing_key::{KeyState, SigningAlg};
@@ -59,12 +61,12 @@ struct Jwks {
 }
 
 /// Why a bearer token is not good at our own endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum TokenProblem {
     /// Anything but the next.
     Invalid,
     /// Genuine and ours, but its time is over.
-    Expired,
+    Expired(Box<VerifiedClaims>),
 }
 
 impl Keyring {
@@ -114,12 +116,12 @@ impl Keyring {
         issuer: &str,
         audience: &str,
         now: Timestamp,
-    ) -> Result<VerifiedClaims, (TokenProblem, Option<VerifiedClaims>)> {
+    ) -> Result<VerifiedClaims, TokenProblem> {
         // Never `JWT`: the issuer's own tokens are of one kind, and no other may pass for one.
         let expected = Expected { issuer, audience, typ: TokenType::AtJwt };
-        let claims = self.verify(token, &expected).ok_or((TokenProblem::Invalid, None))?;
+        let claims: VerifiedClaims = self.verify(token, &expected).ok_or(TokenProblem::Invalid)?;
         if claims.exp <= now.secs() {
-            return Err((TokenProblem::Expired, Some(claims)));
+            return Err(TokenProblem::Expired(Box::new(claims)));
         }
         Ok(claims)
     }
@@ -127,7 +129,7 @@ impl Keyring {
     /// The claims of a token that one of these keys signed, if it is what is expected. Does not look
     /// at time.
     #[must_use]
-    pub fn verify(&self, token: &str, expected: &Expected<'_>) -> Option<VerifiedClaims> {
+    pub fn verify<T: DeserializeOwned>(&self, token: &str, expected: &Expected<'_>) -> Option<T> {
         let header = UnverifiedHeader::read(token)?;
         self.verifiers.get(&header.kid)?.verify(token, &header, expected)
     }

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::base::Timestamp;
+use crate::base::id::SessionId;
 
 use super::api::Target;
 use super::attributes::Subject;
 use super::grant;
+use super::scope::Scopes;
 use super::session::Session;
 use super::token_rules::{GROUPS, ROLES, TokenProfile, TokenRules};
 
@@ -27,13 +29,58 @@ pub struct Header<'a> {
     pub typ: TokenType,
 }
 
-/// When, for whom and out of what an access token is made.
+/// For whom an access token speaks, and to whom it is given.
+#[derive(Debug, Clone)]
+pub struct Entitlement<'a> {
+    /// The user; the client itself where there is none (RFC 9068 §2.2).
+    pub sub: String,
+    /// The client.
+    pub client_id: &'a str,
+    /// The API it is for; none means the issuer itself.
+    pub audience: Option<&'a str>,
+    /// What it may be used for, before what the audience no longer offers is left out.
+    pub scopes: Scopes,
+    /// The session that vouches for it, if there is one.
+    pub session: Option<Vouching>,
+    /// When it expires in any case.
+    pub not_after: Timestamp,
+    /// Who acts in the subject's name (RFC 8693 §4.1).
+    pub act: Option<Value>,
+    /// The key whose holder alone may use it (RFC 9449 §6).
+    pub jkt: Option<String>,
+}
+
+/// The session behind a token.
+#[derive(Debug, Clone, Copy)]
+pub struct Vouching {
+    /// The session.
+    pub sid: SessionId,
+    /// When its user authenticated.
+    pub auth_time: Timestamp,
+}
+
+impl<'a> Entitlement<'a> {
+    /// What a session is entitled to.
+    #[must_use]
+    pub fn of(session: &'a Session) -> Self {
+        Self {
+            sub: session.user_id.to_string(),
+            client_id: &session.client_id,
+            audience: session.audience.as_deref(),
+            scopes: session.scopes.clone(),
+            session: Some(Vouching { sid: session.id, auth_time: session.auth_time }),
+            not_after: session.expires_at,
+            act: None,
+            jkt: None,
+        }
+    }
+}
+
+/// When and by whom an access token is made.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion<'a> {
     /// The issuer.
     pub issuer: &'a str,
-    /// The session that vouches for it.
-    pub session: &'a Session,
     /// A random id.
     pub jti: &'a str,
     /// When it is made.
@@ -47,7 +94,7 @@ pub struct Occasion<'a> {
 pub struct AccessClaims<'a> {
     /// The issuer.
     pub iss: &'a str,
-    /// The user.
+    /// The user, or the client itself.
     pub sub: String,
     /// The API, or the issuer itself; always exactly one.
     pub aud: &'a str,
@@ -64,42 +111,117 @@ pub struct AccessClaims<'a> {
     pub azp: Option<&'a str>,
     /// The granted scopes, separated by spaces.
     pub scope: String,
-    /// The session it belongs to.
-    pub sid: String,
+    /// The session it belongs to, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
     /// When the user authenticated.
-    pub auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
     /// How (RFC 8176).
-    pub amr: &'static [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amr: Option<&'static [&'static str]>,
+    /// Who acts in the subject's name (RFC 8693 §4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<Value>,
+    /// The key whose holder alone may use it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
     /// What the API asks about the user; none of these names is one of the above.
     #[serde(flatten)]
     pub asked: Map<String, Value>,
 }
 
+/// The key a token is bound to (RFC 7800 §3, RFC 9449 §6.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Its SHA-256 thumbprint (RFC 7638).
+    pub jkt: String,
+}
+
+/// How people authenticate: with a password.
+pub const AMR: &[&str] = &["pwd"];
+
 impl<'a> AccessClaims<'a> {
     /// The claims of a token for `target`, with `asked` from [`asked_by`].
     #[must_use]
-    pub fn new(on: &Occasion<'a>, target: &Target, asked: Map<String, Value>) -> Self {
-        let session = on.session;
+    pub fn new(
+        on: &Occasion<'a>,
+        entitled: &Entitlement<'a>,
+        target: &Target,
+        asked: Map<String, Value>,
+    ) -> Self {
         let azp = match target.rules().profile {
             TokenProfile::Rfc9068 => None,
-            TokenProfile::Jwt => Some(&*session.client_id),
+            TokenProfile::Jwt => Some(entitled.client_id),
         };
         Self {
             iss: on.issuer,
-            sub: session.user_id.to_string(),
-            aud: session.audience.as_deref().unwrap_or(on.issuer),
+            sub: entitled.sub.clone(),
+            aud: entitled.audience.unwrap_or(on.issuer),
             exp: on.expires.secs(),
             iat: on.now.secs(),
             jti: on.jti,
-            client_id: &session.client_id,
+            client_id: entitled.client_id,
             azp,
-            scope: grant::remaining(target, &session.scopes).to_string(),
-            sid: session.id.to_string(),
-            auth_time: session.created_at.secs(),
-            amr: &["pwd"],
+            scope: grant::remaining(target, &entitled.scopes).to_string(),
+            sid: entitled.session.map(|session| session.sid.to_string()),
+            auth_time: entitled.session.map(|session| session.auth_time.secs()),
+            amr: entitled.session.map(|_| AMR),
+            act: entitled.act.clone(),
+            cnf: entitled.jkt.clone().map(|jkt| Confirmation { jkt }),
             asked,
         }
     }
+}
+
+/// The claims of an ID token (OpenID Connect Core §2).
+#[derive(Debug, Serialize)]
+pub struct IdClaims<'a> {
+    /// The issuer.
+    pub iss: &'a str,
+    /// The user.
+    pub sub: String,
+    /// The client, and nobody else.
+    pub aud: &'a str,
+    /// Seconds since the epoch at which it expires.
+    pub exp: i64,
+    /// Seconds since the epoch at which it was made.
+    pub iat: i64,
+    /// When the user authenticated.
+    pub auth_time: i64,
+    /// How (RFC 8176).
+    pub amr: &'static [&'static str],
+    /// The session.
+    pub sid: String,
+    /// What the client sent with its request; not in an ID token that a refresh gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<&'a str>,
+    /// The left half of the access token's hash (OpenID Connect Core §3.1.3.6).
+    pub at_hash: String,
+    /// Single claims the client asked for.
+    #[serde(flatten)]
+    pub asked: Map<String, Value>,
+}
+
+/// The claims of a logout token (OpenID Connect Back-Channel Logout §2.4).
+#[derive(Debug, Serialize)]
+pub struct LogoutClaims<'a> {
+    /// The issuer.
+    pub iss: &'a str,
+    /// The user.
+    pub sub: String,
+    /// The client.
+    pub aud: &'a str,
+    /// Seconds since the epoch at which it was made.
+    pub iat: i64,
+    /// Seconds since the epoch at which it expires.
+    pub exp: i64,
+    /// The notice's id: the same however often it is sent.
+    pub jti: String,
+    /// The session that has ended.
+    pub sid: String,
+    /// What kind of event it is.
+    pub events: Value,
 }
 
 /// The claims about the user that `rules` ask for. Roles and groups are lists even when empty, so
@@ -118,16 +240,43 @@ pub fn asked_by(rules: &TokenRules, subject: &Subject) -> Map<String, Value> {
 /// What our own endpoints read from an access token after its signature was verified.
 #[derive(Debug, Clone, Deserialize)]
 pub struct VerifiedClaims {
-    /// The user.
+    /// The user, or the client itself.
     pub sub: String,
-    /// The session.
-    pub sid: String,
+    /// The session, if there is one.
+    #[serde(default)]
+    pub sid: Option<String>,
     /// The scopes.
     pub scope: String,
     /// Seconds since the epoch at which the token expires.
     pub exp: i64,
     /// Seconds since the epoch at which it was made.
     pub iat: i64,
+    /// The client it was issued to.
+    #[serde(default)]
+    pub client_id: String,
+    /// Its random id.
+    #[serde(default)]
+    pub jti: String,
+    /// The API it is for, or the issuer itself.
+    #[serde(default)]
+    pub aud: String,
+    /// Who acts in the subject's name.
+    #[serde(default)]
+    pub act: Option<Value>,
+    /// The key it is bound to.
+    #[serde(default)]
+    pub cnf: Option<Confirmation>,
+}
+
+/// What is read from an ID token that comes back to us as a hint.
+#[derive(Debug, Clone, Deserialize)]
+pub struct HintClaims {
+    /// The user.
+    pub sub: String,
+    /// The client it was issued to.
+    pub aud: String,
+    /// The session.
+    pub sid: String,
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! offers is `api`.
 
 use super::api::Target;
+use super::client::Client;
+use super::oidc;
 use super::scope::{ADMIN, Scopes};
 use super::user::Role;
 
@@ -27,13 +29,47 @@ pub fn offered(target: &Target, asked: &Scopes) -> bool {
     asked.iter().all(|scope| target.offers(scope))
 }
 
+/// Why a client gets nothing of what it asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScopeError {
+    /// A scope that neither the target nor OpenID Connect has.
+    Unknown,
+    /// A scope that exists and that this client may not have.
+    NotAllowed,
+}
+
+/// Grants a client what it asks for at `target`: all of it, or nothing (RFC 6749 §5.2), but for the
+/// scopes of OpenID Connect that Signet has nothing to say about. Libraries ask for those unasked,
+/// so they are dropped, which the answer's `scope` tells (OpenID Connect Core §3.1.2.1).
+///
+/// # Errors
+/// Says whether a scope does not exist or is not for this client.
+pub fn grant_client(
+    target: &Target,
+    client: &Client,
+    asked: &Scopes,
+) -> Result<GrantedScopes, ScopeError> {
+    let granted = asked.only(|scope| !oidc::is_unsupported(scope));
+    for scope in granted.iter() {
+        // Administration is for log-ins at /v1: no client acts as an administrator.
+        let exists = oidc::is_scope(scope) || (scope != ADMIN && target.offers(scope));
+        if !exists {
+            return Err(ScopeError::Unknown);
+        }
+        if !client.may_have(scope) {
+            return Err(ScopeError::NotAllowed);
+        }
+    }
+    Ok(GrantedScopes(granted))
+}
+
 /// What is left of scopes that were granted at log-in, now that `target` may offer others.
 ///
 /// Never more than was granted (RFC 6749 §6), and nothing the API has withdrawn since. A scope that
 /// is offered again comes back with the next refresh: the grant itself was not taken away.
 #[must_use]
 pub fn remaining(target: &Target, granted: &Scopes) -> Scopes {
-    granted.only(|scope| target.offers(scope))
+    granted.only(|scope| oidc::is_scope(scope) || target.offers(scope))
 }
 
 /// Grants all that was asked for, or nothing.

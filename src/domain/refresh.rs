@@ -11,6 +11,39 @@ use super::session::{Chain, Ended, Session};
 /// holders taking turns.
 pub const MAX_SUPERSEDES: u8 = 3;
 
+/// Who presents a refresh token. Asked before anything is decided and changes nothing: whoever holds
+/// the token of another client must not be able to end that client's session by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// Somebody at `/v1`, where nobody names a client.
+    FirstParty,
+    /// A client that was authenticated, and the key it proved to hold if it did (RFC 9449 §5).
+    Client {
+        /// The client.
+        client_id: String,
+        /// When it was registered: what is older belongs to one that had its name before.
+        since: Timestamp,
+        /// The key's thumbprint.
+        jkt: Option<String>,
+    },
+}
+
+impl Holder {
+    /// Whether `session` is this holder's.
+    #[must_use]
+    pub fn holds(&self, session: &Session) -> bool {
+        match self {
+            Self::FirstParty => session.grant_type.is_none(),
+            Self::Client { client_id, since, jkt } => {
+                session.grant_type.is_some()
+                    && session.client_id == *client_id
+                    && session.created_at >= *since
+                    && (session.dpop_jkt.is_none() || session.dpop_jkt == *jkt)
+            }
+        }
+    }
+}
+
 /// How a presented token was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {

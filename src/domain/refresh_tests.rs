@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::base::id::{SessionId, UserId};
+use crate::domain::oidc::AskedClaims;
 use crate::domain::scope::Scopes;
 use crate::domain::session::EndReason;
 
@@ -27,6 +28,11 @@ fn session() -> Session {
         expires_at: start() + Span::from_days(3650),
         revoked: None,
         user_epoch: 4,
+        grant_type: None,
+        auth_time: start(),
+        browser: None,
+        asked_claims: AskedClaims::default(),
+        dpop_jkt: None,
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Owns what a session is and when it counts as live. Does not know how it is stored.
 
-use crate::base::id::{SessionId, UserId};
+use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::base::{Span, Timestamp};
 use crate::text_enum;
 
 use super::device::Device;
+use super::oidc::AskedClaims;
 use super::scope::Scopes;
 
 text_enum! {
@@ -26,6 +27,12 @@ text_enum! {
         RollbackDetected = "rollback_detected",
         /// The API it was for has been deleted.
         ApiDeleted = "api_deleted",
+        /// Its owner took back what its client was allowed.
+        ConsentRevoked = "consent_revoked",
+        /// The authorization code it came from was presented a second time.
+        CodeReused = "code_reused",
+        /// Its client revoked a token of it (RFC 7009).
+        TokenRevoked = "token_revoked",
     }
 }
 
@@ -74,7 +81,7 @@ pub struct Session {
     pub scopes: Scopes,
     /// The refresh counters.
     pub chain: Chain,
-    /// When it was opened; also `auth_time`, as a session is opened by authenticating.
+    /// When it was opened.
     pub created_at: Timestamp,
     /// When it ends unless it is refreshed before.
     pub idle_expires_at: Timestamp,
@@ -84,6 +91,16 @@ pub struct Session {
     pub revoked: Option<(Timestamp, EndReason)>,
     /// The user's epoch when the password was checked.
     pub user_epoch: i64,
+    /// The grant it was opened by; none at `/v1`, where the built-in client logs people in.
+    pub grant_type: Option<String>,
+    /// When the user authenticated, which may be long before a client got this session.
+    pub auth_time: Timestamp,
+    /// The log-in at Signet's own pages it hangs on, if it does.
+    pub browser: Option<BrowserId>,
+    /// The claims its client asked for by name.
+    pub asked_claims: AskedClaims,
+    /// The thumbprint of the key its refresh tokens are bound to (RFC 9449 §5).
+    pub dpop_jkt: Option<String>,
 }
 
 /// How long sessions and their access tokens live.
@@ -115,17 +132,10 @@ impl Session {
         Ok(())
     }
 
-    /// When an access token made at `now` to live for `life` expires: never later than the session
-    /// itself.
-    #[must_use]
-    pub fn access_expiry(&self, now: Timestamp, life: Span) -> Timestamp {
-        (now + life).min(self.expires_at)
-    }
-
     /// The new idle expiry of a session that was just used.
     #[must_use]
-    pub fn extended(&self, now: Timestamp, lifetimes: &Lifetimes) -> Timestamp {
-        (now + lifetimes.idle).min(self.expires_at)
+    pub fn extended(&self, now: Timestamp, idle: Span) -> Timestamp {
+        (now + idle).min(self.expires_at)
     }
 }
 

@@ -10,5 +10,7 @@ text_enum! {
         AtJwt = "at+jwt",
         /// Any signed token (RFC 7519 §5.1).
         Jwt = "JWT",
+        /// A notice to a client that a session has ended (OpenID Connect Back-Channel Logout §2.4).
+        LogoutJwt = "logout+jwt",
     }
 }

@@ -51,14 +51,14 @@ pub fn invalid_token() -> Refusal {
 pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Caller, Stop> {
     let issuer = app.issuer();
     let claims =
-        app.keyring().verify_access(&token, issuer, issuer, now).map_err(|(problem, _)| {
-            match problem {
+        app.keyring().verify_access(&token, issuer, issuer, now).map_err(
+            |problem| match problem {
                 TokenProblem::Invalid => invalid_token(),
-                TokenProblem::Expired => {
+                TokenProblem::Expired(_) => {
                     Refusal::new(Code::InvalidToken, "The access token has expired.")
                 }
-            }
-        })?;
+            },
+        )?;
     let mut reader = app.db.reader().await?;
     let session = session_of(&claims).ok_or_else(invalid_token)?;
     let (session, user) =
@@ -66,6 +66,8 @@ pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Cal
     let good = session.live(user.session_epoch, now).is_ok()
         && user.disabled_at.is_none()
         && session.audience.is_none()
+        // What a client got at /oauth2 is for userinfo and APIs; it cannot act as its user here.
+        && session.grant_type.is_none()
         && user.id.to_string() == claims.sub;
     if !good {
         return Err(invalid_token().into());
@@ -93,5 +95,5 @@ pub fn administrator(caller: Caller) -> Result<Administrator, Refusal> {
 
 /// The session a genuine token names.
 pub(super) fn session_of(claims: &VerifiedClaims) -> Option<SessionId> {
-    claims.sid.parse().ok()
+    claims.sid.as_ref()?.parse().ok()
 }

@@ -12,6 +12,7 @@ use crate::domain::client;
 use crate::domain::device::Device;
 use crate::domain::grant::{self, GrantedScopes};
 use crate::domain::login::Login;
+use crate::domain::oidc::AskedClaims;
 use crate::domain::password::{Account, Password, Verdict, decide};
 use crate::domain::scope::Scopes;
 use crate::domain::session::Chain;
@@ -221,6 +222,11 @@ pub(super) fn new_session(
         expires_at,
         revoked: None,
         user_epoch: user.session_epoch,
+        grant_type: None,
+        auth_time: now,
+        browser: None,
+        asked_claims: AskedClaims::default(),
+        dpop_jkt: None,
     }
 }
 

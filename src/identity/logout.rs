@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::base::Timestamp;
+use crate::crypto::keyring::TokenProblem;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::session::EndReason;
@@ -61,7 +62,8 @@ pub async fn logout(
 fn of_access_token(app: &App, token: &str, now: Timestamp) -> Result<VerifiedClaims, Refusal> {
     let issuer = app.issuer();
     match app.keyring().verify_access(token, issuer, issuer, now) {
-        Ok(claims) | Err((_, Some(claims))) => Ok(claims),
-        Err((_, None)) => Err(invalid_token()),
+        Ok(claims) => Ok(claims),
+        Err(TokenProblem::Expired(claims)) => Ok(*claims),
+        Err(TokenProblem::Invalid) => Err(invalid_token()),
     }
 }

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::refresh::{Alarm, Answer};
+use crate::domain::refresh::{Alarm, Answer, Holder};
 use crate::domain::session::{EndReason, Ended, Session};
 use crate::domain::stop::{Code, Refusal, Stop};
 use crate::metrics::Metrics;
@@ -28,8 +28,14 @@ pub async fn refresh(
         return Err(invalid().into());
     };
     let by = origin.clone();
-    let presentation =
-        Presentation { session: presented.session, counter: presented.counter, now, origin };
+    let presentation = Presentation {
+        session: presented.session,
+        counter: presented.counter,
+        now,
+        origin,
+        holder: Holder::FirstParty,
+        idle: app.lifetimes.idle,
+    };
     match app.refresher.present(presentation).await? {
         Refreshed::Answered(session, answer, subject) => {
             if app.audience(session.audience.as_deref()).is_none() {
@@ -62,7 +68,7 @@ pub async fn refresh(
             count("expired");
             Err(Refusal::new(Code::SessionExpired, "The session has expired. Log in again.").into())
         }
-        Refreshed::Dead(Ended::Revoked) | Refreshed::Unknown => {
+        Refreshed::Dead(Ended::Revoked) | Refreshed::Unknown | Refreshed::Foreign => {
             count("ended");
             Err(invalid().into())
         }

@@ -9,23 +9,38 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::app::{App, Audience};
-use crate::base::Timestamp;
 use crate::base::entropy::random;
+use crate::base::{Span, Timestamp};
+use crate::crypto::digest::left_half_of_hash;
 use crate::domain::attributes::Subject;
-use crate::domain::claims::{AccessClaims, Header, Occasion, TokenType, asked_by};
+use crate::domain::claims::{
+    AMR, AccessClaims, Entitlement, Header, IdClaims, Occasion, TokenType, asked_by,
+};
+use crate::domain::client::Client;
 use crate::domain::session::Session;
 use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::domain::token_rules::TokenAlg;
 
-/// What a client gets (RFC 6749 §5.1), with the refresh token's remaining life.
+/// What a client gets (RFC 6749 §5.1): what was not given is not there.
 #[derive(Serialize)]
 pub struct Tokens {
     access_token: String,
     token_type: &'static str,
     expires_in: i64,
+    #[serde(flatten)]
+    refresh: Option<RefreshToken>,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
+}
+
+/// A refresh token and its remaining life.
+#[derive(Serialize)]
+struct RefreshToken {
     refresh_token: String,
     refresh_expires_in: i64,
-    scope: String,
 }
 
 /// An access token but for its signature.
@@ -44,58 +59,141 @@ pub fn invalid_target() -> Refusal {
     Refusal::new(Code::InvalidTarget, "The audience is not a registered API.")
 }
 
-/// The tokens of `session`, whose chain names the live refresh token. `subject` is asked for only
-/// where the audience wants to know something about the user.
+/// The access token somebody is entitled to, signed. `subject` is asked for only where the audience
+/// wants to know something about the user; `life` is what the client's tokens live where the
+/// audience does not say.
 ///
 /// # Errors
 /// `invalid_target` when the API is gone; else only faults.
+pub fn access_token(
+    app: &App,
+    entitled: &Entitlement<'_>,
+    life: Option<Span>,
+    subject: impl FnOnce() -> Result<Subject, Fault>,
+    now: Timestamp,
+) -> Result<Tokens, Stop> {
+    let jti = uuid::Builder::from_random_bytes(random(&*app.entropy)).into_uuid().to_string();
+    let draft = draft(app, entitled, life, subject, &jti, now)?;
+    Ok(Tokens {
+        access_token: draft.sign(app)?,
+        token_type: if entitled.jkt.is_some() { "DPoP" } else { "Bearer" },
+        expires_in: (draft.expires - now).secs(),
+        refresh: None,
+        scope: draft.claims.scope,
+        id_token: None,
+        issued_token_type: None,
+    })
+}
+
+/// The tokens of `session`, whose chain names the live refresh token.
+///
+/// # Errors
+/// As [`access_token`].
 pub fn tokens(
     app: &App,
     session: &Session,
     subject: impl FnOnce() -> Result<Subject, Fault>,
     now: Timestamp,
 ) -> Result<Tokens, Stop> {
-    let jti = uuid::Builder::from_random_bytes(random(&*app.entropy)).into_uuid().to_string();
-    let draft = draft(app, session, subject, &jti, now)?;
-    let refresh_expires = session.idle_expires_at.min(session.expires_at);
-    let refresh_token = app
-        .refresh_keys()
-        .mint(session.id, session.chain.current)
-        .ok_or_else(|| Fault::internal("minting a refresh token"))?;
-    Ok(Tokens {
-        access_token: draft.sign(app)?,
-        token_type: "Bearer",
-        expires_in: (draft.expires - now).secs(),
-        refresh_token,
-        refresh_expires_in: (refresh_expires - now).secs(),
-        scope: draft.claims.scope,
-    })
+    access_token(app, &Entitlement::of(session), None, subject, now)?
+        .with_refresh_token(app, session, now)
 }
 
-/// The access token `session` is entitled to at `now`, by the rules of its audience as they are in
+/// The access token somebody is entitled to at `now`, by the rules of its audience as they are in
 /// force at this moment.
 ///
 /// # Errors
 /// `invalid_target` when the API is gone; else only faults.
 pub fn draft<'a>(
     app: &'a App,
-    session: &'a Session,
+    entitled: &Entitlement<'a>,
+    life: Option<Span>,
     subject: impl FnOnce() -> Result<Subject, Fault>,
     jti: &'a str,
     now: Timestamp,
 ) -> Result<Draft<'a>, Stop> {
-    let audience = app.audience(session.audience.as_deref()).ok_or_else(invalid_target)?;
+    let audience = app.audience(entitled.audience).ok_or_else(invalid_target)?;
     let rules = audience.target.rules();
-    let expires = session.access_expiry(now, rules.access_ttl.unwrap_or(app.lifetimes.access));
+    let life = rules.access_ttl.or(life).unwrap_or(app.lifetimes.access);
+    let expires = (now + life).min(entitled.not_after);
     let asked = if rules.asks() { asked_by(rules, &subject()?) } else { Map::new() };
-    let occasion = Occasion { issuer: app.issuer(), session, jti, now, expires };
+    let occasion = Occasion { issuer: app.issuer(), jti, now, expires };
     Ok(Draft {
-        claims: AccessClaims::new(&occasion, &audience.target, asked),
+        claims: AccessClaims::new(&occasion, entitled, &audience.target, asked),
         token_type: rules.token_type(),
         alg: rules.alg(app.config.signing_alg),
         expires,
         audience,
     })
+}
+
+impl Tokens {
+    /// The same with the refresh token of `session`.
+    ///
+    /// # Errors
+    /// Only faults.
+    pub fn with_refresh_token(
+        mut self,
+        app: &App,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<Self, Stop> {
+        let expires = session.idle_expires_at.min(session.expires_at);
+        let refresh_token = app
+            .refresh_keys()
+            .mint(session.id, session.chain.current)
+            .ok_or_else(|| Fault::internal("minting a refresh token"))?;
+        let refresh_expires_in = (expires - now).secs();
+        self.refresh = Some(RefreshToken { refresh_token, refresh_expires_in });
+        Ok(self)
+    }
+
+    /// The same with an ID token (OpenID Connect Core §3.1.3.3): it says to `client` who the user of
+    /// `session` is, and when that was proved. `nonce` is what the client sent with its request.
+    ///
+    /// # Errors
+    /// Only faults.
+    pub fn with_id_token(
+        mut self,
+        app: &App,
+        client: &Client,
+        session: &Session,
+        nonce: Option<&str>,
+        asked: Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        let claims = IdClaims {
+            iss: app.issuer(),
+            sub: session.user_id.to_string(),
+            aud: &client.client_id,
+            exp: (now + Span::from_secs(self.expires_in.max(1))).secs(),
+            iat: now.secs(),
+            auth_time: session.auth_time.secs(),
+            amr: AMR,
+            sid: session.id.to_string(),
+            nonce,
+            at_hash: left_half_of_hash(&self.access_token),
+            asked,
+        };
+        let keyring = app.keyring();
+        let signer =
+            keyring.signer(client.settings.id_token_alg).ok_or_else(nothing_to_sign_with)?;
+        self.id_token = Some(signer.sign(TokenType::Jwt, &claims)?);
+        Ok(self)
+    }
+
+    /// The same, saying what kind of token was issued (RFC 8693 §2.2.1).
+    #[must_use]
+    pub const fn of_type(mut self, issued: &'static str) -> Self {
+        self.issued_token_type = Some(issued);
+        self
+    }
+
+    /// The access token.
+    #[must_use]
+    pub fn access_token(&self) -> &str {
+        &self.access_token
+    }
 }
 
 impl Draft<'_> {
@@ -135,12 +233,4 @@ impl Draft<'_> {
 
 const fn nothing_to_sign_with() -> Fault {
     Fault::internal("there is no key of the algorithm the audience asks for")
-}
-
-impl Tokens {
-    /// The access token.
-    #[must_use]
-    pub fn access_token(&self) -> &str {
-        &self.access_token
-    }
 }

@@ -86,3 +86,47 @@ pub async fn counters(
     let links = execute!(tx, "DELETE FROM setup_links WHERE expires_at < $1", now)?;
     Ok(limits + networks + links)
 }
+
+/// Removes up to `step` of each thing of the provider whose time was over before `before`: codes,
+/// pushed requests, log-ins at our pages, ids that count once.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn provider(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    let codes = execute!(
+        tx,
+        "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes \
+         WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
+        before,
+        step
+    )?;
+    let devices = execute!(
+        tx,
+        "DELETE FROM device_codes WHERE hash IN (SELECT hash FROM device_codes \
+         WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
+        before,
+        step
+    )?;
+    let pushed = execute!(
+        tx,
+        "DELETE FROM pushed_requests WHERE hash IN (SELECT hash FROM pushed_requests \
+         WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
+        before,
+        step
+    )?;
+    let browsers = execute!(
+        tx,
+        "DELETE FROM browser_sessions WHERE id IN (SELECT id FROM browser_sessions \
+         WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)",
+        before,
+        step
+    )?;
+    let spent = execute!(
+        tx,
+        "DELETE FROM spent_ids WHERE hash IN (SELECT hash FROM spent_ids \
+         WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
+        before,
+        step
+    )?;
+    Ok(codes.max(devices).max(pushed).max(browsers).max(spent))
+}

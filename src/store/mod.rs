@@ -7,19 +7,26 @@
 pub mod apis;
 pub mod attributes;
 pub mod audit;
+pub mod browsers;
 pub mod clients;
 mod codec;
+pub mod codes;
+pub mod consents;
 pub mod db;
+pub mod devices;
 pub mod fault;
 pub mod housekeeping;
 pub mod keys;
 pub mod limits;
 pub mod meta;
 pub mod migrate;
+pub mod notices;
+pub mod pushed;
 pub mod refresher;
 pub mod rotation;
 pub mod sessions;
 pub mod setup;
+pub mod spent;
 pub mod users;
 pub mod verifiers;
 

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::base::id::SessionId;
-use crate::base::{Entropy, Timestamp};
+use crate::base::{Entropy, Span, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::refresh::{Alarm, Answer, Decision, decide};
+use crate::domain::refresh::{Alarm, Answer, Decision, Holder, decide};
 use crate::domain::session::{EndReason, Ended, Lifetimes, Session};
 use crate::domain::stop::{Fault, FaultKind};
 
@@ -44,6 +44,10 @@ pub struct Presentation {
     pub now: Timestamp,
     /// By whom and from where, for the audit trail.
     pub origin: Origin,
+    /// Who presents it. A session of somebody else is left as it is.
+    pub holder: Holder,
+    /// How long the session lives from now on unless it is refreshed again.
+    pub idle: Span,
 }
 
 /// What came of it.
@@ -57,6 +61,8 @@ pub enum Refreshed {
     Dead(Ended),
     /// There is no such session (any more).
     Unknown,
+    /// It is somebody else's; nothing changed.
+    Foreign,
 }
 
 struct Job {
@@ -258,6 +264,9 @@ impl Worker {
         presentation: &Presentation,
         changes: &mut HashMap<SessionId, Change>,
     ) -> (Refreshed, Option<Event>) {
+        if !presentation.holder.holds(&found.session) {
+            return (Refreshed::Foreign, None);
+        }
         let now = presentation.now;
         let was = found.session.chain.current;
         let window = self.lifetimes.retry_window;
@@ -271,7 +280,7 @@ impl Worker {
                     (answer == Answer::Supersede).then(|| about(EventKind::RefreshSuperseded));
                 session.chain = next;
                 if answer == Answer::Rotate {
-                    session.idle_expires_at = session.extended(now, &self.lifetimes);
+                    session.idle_expires_at = session.extended(now, presentation.idle);
                 }
                 let subject = Arc::clone(&found.subject);
                 (Refreshed::Answered(Box::new(session.clone()), answer, subject), event)

@@ -165,7 +165,8 @@ fn sqlite_changes(changes: &[Change]) -> String {
 pub const READ_SQLITE: &str = "\
 SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
 s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
-s.user_epoch, u.session_epoch, u.role, u.roles, u.groups, u.claims \
+s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, \
+u.session_epoch, u.role, u.roles, u.groups, u.claims \
 FROM json_each($1) AS wanted \
 CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
 CROSS JOIN users u ON u.id = s.user_id";
@@ -176,7 +177,8 @@ CROSS JOIN users u ON u.id = s.user_id";
 pub const READ_POSTGRES: &str = "\
 SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
 s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
-s.user_epoch, u.session_epoch, u.role, u.roles, u.groups, u.claims \
+s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, \
+u.session_epoch, u.role, u.roles, u.groups, u.claims \
 FROM sessions s JOIN users u ON u.id = s.user_id \
 WHERE s.id = ANY($1) ORDER BY s.id FOR UPDATE OF s";
 

@@ -3,9 +3,10 @@
 use uuid::Uuid;
 
 use crate::base::Timestamp;
-use crate::base::id::{SessionId, UserId};
+use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::domain::attributes::Subject;
 use crate::domain::device::Device;
+use crate::domain::oidc::AskedClaims;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::session::Chain;
@@ -14,7 +15,7 @@ use crate::domain::stop::Fault;
 use crate::domain::user::User;
 use crate::{execute, fetch_all, fetch_optional};
 
-use super::attributes::StoredSubject;
+use super::attributes::{StoredSubject, column};
 use super::{Link, Tx};
 
 /// A session row as it comes; what it says may still be impossible.
@@ -35,6 +36,11 @@ pub(super) struct SessionRow {
     revoked_at: Option<Timestamp>,
     revoked_reason: Option<String>,
     user_epoch: i64,
+    grant_type: Option<String>,
+    auth_time: Option<Timestamp>,
+    browser_id: Option<BrowserId>,
+    asked_claims: Option<String>,
+    dpop_jkt: Option<String>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -70,12 +76,21 @@ impl TryFrom<SessionRow> for Session {
             expires_at: row.expires_at,
             revoked,
             user_epoch: row.user_epoch,
+            grant_type: row.grant_type,
+            auth_time: row.auth_time.unwrap_or(row.created_at),
+            browser: row.browser_id,
+            asked_claims: match row.asked_claims {
+                None => AskedClaims::default(),
+                Some(text) => serde_json::from_str(&text).map_err(|_| impossible())?,
+            },
+            dpop_jkt: row.dpop_jkt,
         })
     }
 }
 
-/// Opens a session, if the user's epoch is still the one that was read with the password hash.
-/// False when it is not: somebody disabled the user or changed the password meanwhile.
+/// Opens a session, if the user's epoch is still the one that was read with the password hash and
+/// the log-in it hangs on, if it does, has not ended. False when it may not be: somebody disabled the
+/// user, changed the password or logged out meanwhile.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -83,10 +98,13 @@ pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<boo
     let rows = execute!(
         tx,
         "INSERT INTO sessions (id, user_id, client_id, audience, scope, current, parent, \
-         answered_at, supersedes, created_at, idle_expires_at, expires_at, user_epoch) \
-         SELECT $1, users.id, $2, $3, $4, $5, NULL, $6, 0, $6, $7, $8, users.session_epoch \
+         answered_at, supersedes, created_at, idle_expires_at, expires_at, user_epoch, \
+         grant_type, auth_time, browser_id, asked_claims, dpop_jkt) \
+         SELECT $1, users.id, $2, $3, $4, $5, NULL, $6, 0, $6, $7, $8, users.session_epoch, \
+         $11, $12, $13, $14, $15 \
          FROM users WHERE users.id = $9 AND users.session_epoch = $10 \
-         AND users.disabled_at IS NULL",
+         AND users.disabled_at IS NULL AND ($16 OR EXISTS (SELECT 1 FROM browser_sessions b \
+         WHERE b.id = $13 AND b.user_id = users.id AND b.ended_at IS NULL))",
         session.id,
         &session.client_id,
         session.audience.as_deref(),
@@ -96,7 +114,13 @@ pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<boo
         session.idle_expires_at,
         session.expires_at,
         session.user_id,
-        session.user_epoch
+        session.user_epoch,
+        session.grant_type.as_deref(),
+        session.auth_time,
+        session.browser,
+        (!session.asked_claims.is_empty()).then(|| column(&session.asked_claims)),
+        session.dpop_jkt.as_deref(),
+        session.browser.is_none()
     )?;
     if rows == 0 {
         return Ok(false);
@@ -138,7 +162,8 @@ pub async fn with_user(
         BearerRow,
         "SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, \
          s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
-         s.revoked_at, s.revoked_reason, s.user_epoch, u.login, u.name, u.role, \
+         s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, \
+         s.asked_claims, s.dpop_jkt, u.login, u.name, u.role, \
          u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1",
         id
@@ -195,7 +220,8 @@ pub async fn live_of(
         ListedRow,
         "SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, \
          s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
-         s.revoked_at, s.revoked_reason, s.user_epoch, d.user_agent, d.address \
+         s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, \
+         s.asked_claims, s.dpop_jkt, d.user_agent, d.address \
          FROM sessions s JOIN users u ON u.id = s.user_id \
          LEFT JOIN session_devices d ON d.session_id = s.id \
          WHERE s.user_id = $1 AND s.revoked_at IS NULL AND s.user_epoch = u.session_epoch \
@@ -221,7 +247,8 @@ pub async fn page(
         ListedRow,
         "SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, \
          s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
-         s.revoked_at, s.revoked_reason, s.user_epoch, d.user_agent, d.address \
+         s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, \
+         s.asked_claims, s.dpop_jkt, d.user_agent, d.address \
          FROM sessions s JOIN users u ON u.id = s.user_id \
          LEFT JOIN session_devices d ON d.session_id = s.id \
          WHERE s.id > $1 AND s.revoked_at IS NULL AND s.user_epoch = u.session_epoch \
@@ -257,6 +284,65 @@ pub async fn revoke(
         id
     )?;
     Ok(row.map(|(user,)| user))
+}
+
+/// A session that was just ended, for whoever is to be told.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct EndedSession {
+    /// The session.
+    pub id: SessionId,
+    /// Its user.
+    pub user_id: UserId,
+    /// The client it was opened through.
+    pub client_id: String,
+}
+
+/// Revokes the sessions that hang on a log-in at Signet's own pages, but for those that were granted
+/// to go on without their user (`offline_access`).
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn revoke_of_browser(
+    tx: &mut Tx,
+    browser: BrowserId,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<Vec<EndedSession>, Fault> {
+    fetch_all!(
+        tx,
+        EndedSession,
+        "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 \
+         WHERE browser_id = $3 AND revoked_at IS NULL \
+         AND (' ' || scope || ' ') NOT LIKE '% offline_access %' \
+         RETURNING id, user_id, client_id",
+        now,
+        reason.as_str(),
+        browser
+    )
+}
+
+/// Revokes all sessions a user has through one client.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn revoke_of_client(
+    tx: &mut Tx,
+    user: UserId,
+    client_id: &str,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<Vec<EndedSession>, Fault> {
+    fetch_all!(
+        tx,
+        EndedSession,
+        "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 \
+         WHERE user_id = $3 AND client_id = $4 AND revoked_at IS NULL \
+         RETURNING id, user_id, client_id",
+        now,
+        reason.as_str(),
+        user,
+        client_id
+    )
 }
 
 /// Takes one session along to the user's new epoch, so that it survives what ends the others.

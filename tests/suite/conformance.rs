@@ -25,6 +25,7 @@ use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
 use signet::domain::device::Device;
 use signet::domain::login::Login;
+use signet::domain::oidc::AskedClaims;
 use signet::domain::page::{Page, PageRequest};
 use signet::domain::scope::Scopes;
 use signet::domain::session::{Chain, Session};
@@ -162,6 +163,11 @@ fn session(user: UserId) -> Session {
         expires_at: after(3_600),
         revoked: None,
         user_epoch: 0,
+        grant_type: None,
+        auth_time: NOW,
+        browser: None,
+        asked_claims: AskedClaims::default(),
+        dpop_jkt: None,
     }
 }
 

@@ -185,6 +185,9 @@ const fn reason_in_words(reason: EndReason) -> &'static str {
         EndReason::PasswordChanged => "the password was changed",
         EndReason::ReuseDetected => "a used-up refresh token was presented",
         EndReason::ApiDeleted => "the API it was for was deleted",
+        EndReason::ConsentRevoked => "its owner took back what its client was allowed",
+        EndReason::CodeReused => "the authorization code it came from was presented twice",
+        EndReason::TokenRevoked => "its client revoked a token of it",
         EndReason::RollbackDetected => "a refresh token from the future was presented",
     }
 }

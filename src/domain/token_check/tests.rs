@@ -9,6 +9,7 @@ use crate::domain::attributes::Attributes;
 use crate::domain::audit::EventKind;
 use crate::domain::claims::TokenType;
 use crate::domain::key_life::KeyFacts;
+use crate::domain::oidc::AskedClaims;
 use crate::domain::scope::Scopes;
 use crate::domain::session::{Chain, EndReason, Session};
 use crate::domain::signing_key::{KeyState, SigningAlg};
@@ -46,6 +47,11 @@ fn standing() -> Standing {
         expires_at: BEGAN + Span::from_days(2),
         revoked: None,
         user_epoch: 4,
+        grant_type: None,
+        auth_time: BEGAN,
+        browser: None,
+        asked_claims: AskedClaims::default(),
+        dpop_jkt: None,
     };
     let user = User {
         id: user_id(),

@@ -1,0 +1,80 @@
+//! An authorization: what a person allowed a client, on its way from the page to a session.
+//!
+//! Owns what is remembered between the two. How long, and that it counts once, is storage's.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Timestamp;
+use crate::base::id::{BrowserId, SessionId, UserId};
+
+use super::oidc::AskedClaims;
+use super::scope::Scopes;
+use super::session::{Chain, Lifetimes, Session};
+
+/// What a person allowed a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorization {
+    /// The client.
+    pub client_id: String,
+    /// The person.
+    pub user_id: UserId,
+    /// The person's epoch when it was allowed: what ended everything since ends this as well.
+    pub user_epoch: i64,
+    /// The log-in it was allowed in.
+    pub browser: Option<BrowserId>,
+    /// When the person authenticated.
+    pub auth_time: Timestamp,
+    /// The scopes.
+    pub scopes: Scopes,
+    /// The API its access tokens will be for; none means the issuer itself.
+    pub audience: Option<String>,
+    /// Single claims.
+    #[serde(default, skip_serializing_if = "AskedClaims::is_empty")]
+    pub asked_claims: AskedClaims,
+    /// What goes into the ID token unchanged (OpenID Connect Core §3.1.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// Where the code was sent, which the redemption has to name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_uri: Option<String>,
+    /// The PKCE challenge (RFC 7636).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge: Option<String>,
+    /// The key the code is bound to (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
+}
+
+impl Authorization {
+    /// The session it becomes at `now`, opened by `grant_type`; its refresh tokens are bound to the
+    /// key `dpop_jkt` if there is one.
+    #[must_use]
+    pub fn session(
+        &self,
+        id: SessionId,
+        grant_type: &str,
+        dpop_jkt: Option<String>,
+        lifetimes: &Lifetimes,
+        now: Timestamp,
+    ) -> Session {
+        let expires_at = now + lifetimes.max;
+        Session {
+            id,
+            user_id: self.user_id,
+            client_id: self.client_id.clone(),
+            audience: self.audience.clone(),
+            scopes: self.scopes.clone(),
+            chain: Chain::opened(now),
+            created_at: now,
+            idle_expires_at: (now + lifetimes.idle).min(expires_at),
+            expires_at,
+            revoked: None,
+            user_epoch: self.user_epoch,
+            grant_type: Some(grant_type.to_owned()),
+            auth_time: self.auth_time,
+            browser: self.browser,
+            asked_claims: self.asked_claims.clone(),
+            dpop_jkt,
+        }
+    }
+}

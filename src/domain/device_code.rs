@@ -1,0 +1,189 @@
+//! Device codes: a device without a keyboard waits until somebody types its code elsewhere (RFC 8628).
+//!
+//! Owns the code people type, how often a device may ask, and what it is told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Entropy, Span, Timestamp};
+use crate::text_enum;
+
+use super::scope::Scopes;
+
+/// How long a device waits.
+pub const LIFE: Span = Span::from_mins(10);
+/// The pause between two polls when nobody was impatient (RFC 8628 §3.2).
+pub const PAUSE: Span = Span::from_secs(5);
+/// What each impatient poll adds to it (RFC 8628 §3.5).
+const PENALTY: Span = Span::from_secs(5);
+/// Networks jitter: a poll that is this early is not impatient.
+const LEEWAY: Span = Span::from_secs(1);
+/// The longest pause: beyond the life of a code it would mean nothing.
+const MAX_PAUSE: Span = Span::from_mins(2);
+
+/// Letters that cannot spell a word or be taken for one another (RFC 8628 §6.1).
+const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+const LETTERS: usize = 8;
+
+text_enum! {
+    /// Where a device code stands.
+    pub enum DeviceState {
+        /// Nobody has decided.
+        Pending = "pending",
+        /// Somebody allowed it.
+        Allowed = "allowed",
+        /// Somebody denied it.
+        Denied = "denied",
+    }
+}
+
+/// What a device asked for, checked when it asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceAsk {
+    /// The scopes.
+    pub scopes: Scopes,
+    /// The API its access tokens will be for.
+    pub audience: Option<String>,
+}
+
+/// A device that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceCode {
+    /// What people type, eight letters without a hyphen.
+    pub user_code: String,
+    /// The client on the device.
+    pub client_id: String,
+    /// What it asked for.
+    pub asked: DeviceAsk,
+    /// Where it stands.
+    pub state: DeviceState,
+    /// The pause it has to keep.
+    pub pause: Span,
+    /// When it last came.
+    pub polled_at: Option<Timestamp>,
+    /// Until when it waits.
+    pub expires_at: Timestamp,
+}
+
+/// What a device is told when it comes (RFC 8628 §3.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Poll {
+    /// Nothing yet.
+    Pending,
+    /// Nothing yet, and it came too early.
+    SlowDown,
+    /// Its time is over.
+    Expired,
+    /// Somebody said no.
+    Denied,
+    /// Somebody said yes.
+    Allowed,
+}
+
+impl DeviceCode {
+    /// What it is told at `now`.
+    #[must_use]
+    pub fn poll(&self, now: Timestamp) -> Poll {
+        if now >= self.expires_at {
+            return Poll::Expired;
+        }
+        match self.state {
+            DeviceState::Denied => Poll::Denied,
+            DeviceState::Allowed => Poll::Allowed,
+            DeviceState::Pending if self.is_early(now) => Poll::SlowDown,
+            DeviceState::Pending => Poll::Pending,
+        }
+    }
+
+    /// The pause it has to keep after having come at `now`.
+    #[must_use]
+    pub fn next_pause(&self, now: Timestamp) -> Span {
+        if self.is_early(now) { (self.pause + PENALTY).min(MAX_PAUSE) } else { self.pause }
+    }
+
+    fn is_early(&self, now: Timestamp) -> bool {
+        self.polled_at.is_some_and(|before| now - before < self.pause - LEEWAY)
+    }
+}
+
+/// A new code for people to type.
+#[must_use]
+pub fn make_user_code(entropy: &dyn Entropy) -> String {
+    let mut code = String::with_capacity(LETTERS);
+    while code.len() < LETTERS {
+        let mut byte = [0];
+        entropy.fill(&mut byte);
+        // 240 is the largest multiple of 20 in a byte: above it some letters would come more often.
+        if byte[0] < 240 {
+            code.push(char::from(ALPHABET[usize::from(byte[0]) % ALPHABET.len()]));
+        }
+    }
+    code
+}
+
+/// The code somebody typed, whatever its case and whatever stands between the letters.
+#[must_use]
+pub fn parse_user_code(typed: &str) -> Option<String> {
+    if typed.len() > 64 {
+        return None;
+    }
+    let code: String = typed
+        .chars()
+        .filter(|c| !(c.is_whitespace() || matches!(c, '-' | '.' | '_')))
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
+    let known = code.bytes().all(|b| ALPHABET.contains(&b));
+    (code.len() == LETTERS && known).then_some(code)
+}
+
+/// A code as people read it: two groups of four.
+#[must_use]
+pub fn show_user_code(code: &str) -> String {
+    match code.split_at_checked(LETTERS / 2) {
+        Some((first, second)) => format!("{first}-{second}"),
+        None => code.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::random::SystemEntropy;
+
+    fn device(polled_at: Option<i64>, pause: i64) -> DeviceCode {
+        DeviceCode {
+            user_code: "BCDFGHJK".to_owned(),
+            client_id: "tv".to_owned(),
+            asked: DeviceAsk { scopes: Scopes::default(), audience: None },
+            state: DeviceState::Pending,
+            pause: Span::from_secs(pause),
+            polled_at: polled_at.map(Timestamp::from_secs),
+            expires_at: Timestamp::from_secs(600),
+        }
+    }
+
+    #[test]
+    fn impatience_costs_patience() {
+        let at = Timestamp::from_secs;
+        assert_eq!(device(None, 5).poll(at(10)), Poll::Pending);
+        assert_eq!(device(Some(10), 5).poll(at(14)), Poll::Pending, "a second of jitter");
+        assert_eq!(device(Some(10), 5).poll(at(13)), Poll::SlowDown);
+        assert_eq!(device(Some(10), 5).next_pause(at(13)), Span::from_secs(10));
+        assert_eq!(device(Some(10), 5).next_pause(at(15)), Span::from_secs(5));
+        assert_eq!(device(Some(10), 119).next_pause(at(11)), MAX_PAUSE);
+        assert_eq!(device(None, 5).poll(at(600)), Poll::Expired);
+        let denied = DeviceCode { state: DeviceState::Denied, ..device(None, 5) };
+        assert_eq!((denied.poll(at(10)), denied.poll(at(600))), (Poll::Denied, Poll::Expired));
+    }
+
+    #[test]
+    fn a_code_is_what_people_type_however_they_do() {
+        for typed in ["BCDFGHJK", "bcdf-ghjk", " BCDF GHJK ", "b-c-d-f-g-h-j-k"] {
+            assert_eq!(parse_user_code(typed).as_deref(), Some("BCDFGHJK"), "{typed}");
+        }
+        for bad in ["", "BCDFGHJ", "BCDFGHJKL", "ACDFGHJK", "1CDFGHJK", &"B".repeat(100)] {
+            assert_eq!(parse_user_code(bad), None, "{bad}");
+        }
+        let made = make_user_code(&SystemEntropy);
+        assert_eq!(parse_user_code(&show_user_code(&made)), Some(made));
+    }
+}

@@ -1,0 +1,149 @@
+//! OpenID Connect: which scopes mean something to Signet itself, and what they let a client know.
+//!
+//! Owns the list of claims about a user. How a client asks for one by name is `claims_request`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::scope::Scopes;
+use super::user::User;
+
+/// The scope that makes a request one of OpenID Connect.
+pub const OPENID: &str = "openid";
+/// The scope that keeps a session alive after its user has logged out (OpenID Connect Core §11).
+pub const OFFLINE_ACCESS: &str = "offline_access";
+
+/// A scope, and the claims it stands for.
+pub struct ScopeClaims {
+    /// The scope.
+    pub scope: &'static str,
+    /// The claims.
+    pub claims: &'static [&'static str],
+}
+
+/// Every scope of this kind. What is not here exists at no endpoint of ours.
+pub const SCOPES: &[ScopeClaims] = &[
+    ScopeClaims { scope: OPENID, claims: &["sub"] },
+    ScopeClaims { scope: "profile", claims: &["name", "preferred_username", "updated_at"] },
+    ScopeClaims { scope: "roles", claims: &["roles"] },
+    ScopeClaims { scope: "groups", claims: &["groups"] },
+    ScopeClaims { scope: OFFLINE_ACCESS, claims: &[] },
+];
+
+/// Standard scopes (OpenID Connect Core §5.4) about things Signet does not know.
+const UNSUPPORTED: &[&str] = &["email", "address", "phone"];
+
+/// Whether `scope` is one of [`SCOPES`].
+#[must_use]
+pub fn is_scope(scope: &str) -> bool {
+    SCOPES.iter().any(|known| known.scope == scope)
+}
+
+/// Whether `scope` is a standard one that Signet has nothing to say about.
+#[must_use]
+pub fn is_unsupported(scope: &str) -> bool {
+    UNSUPPORTED.contains(&scope)
+}
+
+/// The scope whose consent covers the claim `name`; none where Signet does not know such a claim.
+#[must_use]
+pub fn scope_of(name: &str) -> Option<&'static str> {
+    SCOPES.iter().find(|known| known.claims.contains(&name)).map(|known| known.scope)
+}
+
+/// Claims that a client asked for by name, beside those of its scopes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AskedClaims {
+    /// In the ID token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub id_token: Vec<String>,
+    /// At the userinfo endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub userinfo: Vec<String>,
+}
+
+impl AskedClaims {
+    /// Whether nothing was asked for.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.id_token.is_empty() && self.userinfo.is_empty()
+    }
+
+    /// The scopes somebody has to allow before these claims are told.
+    pub fn scopes(&self) -> impl Iterator<Item = &'static str> {
+        self.id_token.iter().chain(&self.userinfo).filter_map(|name| scope_of(name))
+    }
+}
+
+/// What the userinfo endpoint says beside `sub`: the claims of the scopes and those asked for.
+#[must_use]
+pub fn userinfo(user: &User, scopes: &Scopes, asked: &AskedClaims) -> Map<String, Value> {
+    let granted = SCOPES.iter().filter(|known| scopes.contains(known.scope));
+    let names = granted.flat_map(|known| known.claims).copied();
+    claims(user, names.chain(asked.userinfo.iter().map(String::as_str)))
+}
+
+/// The claims of these names, as far as the user has them. `sub` is not among them: it is in every
+/// answer.
+#[must_use]
+pub fn claims<'a>(user: &User, names: impl Iterator<Item = &'a str>) -> Map<String, Value> {
+    let value = |name: &str| match name {
+        "name" => user.name.as_ref().map(|name| json!(name)),
+        "preferred_username" => Some(json!(user.login)),
+        "updated_at" => Some(json!(user.updated_at.secs())),
+        "roles" => Some(json!(user.subject().token_roles())),
+        "groups" => Some(json!(user.attributes.groups)),
+        _ => None,
+    };
+    names.filter_map(|name| Some((name.to_owned(), value(name)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Timestamp;
+    use crate::base::id::UserId;
+    use crate::domain::attributes::Attributes;
+    use crate::domain::user::Role;
+
+    fn user(name: Option<&str>) -> User {
+        User {
+            id: UserId::earliest(Timestamp::from_secs(1)),
+            login: "ada@example.com".to_owned(),
+            name: name.map(str::to_owned),
+            role: Role::User,
+            attributes: Attributes { groups: vec!["staff".to_owned()], ..Attributes::default() },
+            disabled_at: None,
+            created_at: Timestamp::from_secs(1),
+            updated_at: Timestamp::from_secs(7),
+            session_epoch: 0,
+        }
+    }
+
+    #[test]
+    fn a_scope_tells_its_claims_and_no_others() {
+        let told = |scopes: &str, name| {
+            let scopes = Scopes::parse(scopes).unwrap();
+            Value::Object(userinfo(&user(name), &scopes, &AskedClaims::default()))
+        };
+        assert_eq!(told("openid", Some("Ada")), json!({}));
+        assert_eq!(
+            told("openid profile", Some("Ada")),
+            json!({"name": "Ada", "preferred_username": "ada@example.com", "updated_at": 7})
+        );
+        assert_eq!(
+            told("profile groups", None),
+            json!({"preferred_username": "ada@example.com", "updated_at": 7, "groups": ["staff"]})
+        );
+    }
+
+    #[test]
+    fn a_claim_asked_for_by_name_is_told_where_it_was_asked_for() {
+        let asked = AskedClaims { userinfo: vec!["name".to_owned()], ..AskedClaims::default() };
+        let scopes = Scopes::parse("openid").unwrap();
+        let told = userinfo(&user(Some("Ada")), &scopes, &asked);
+        assert_eq!(Value::Object(told), json!({"name": "Ada"}));
+        assert_eq!(asked.scopes().collect::<Vec<_>>(), ["profile"]);
+        assert_eq!(scope_of("email"), None);
+    }
+}

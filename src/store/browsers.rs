@@ -1,0 +1,199 @@
+//! Log-ins at Signet's own pages, by the hash of the cookie that stands for them.
+
+use crate::base::Timestamp;
+use crate::base::id::{BrowserId, UserId};
+use crate::base::token::TokenHash;
+use crate::domain::attributes::Subject;
+use crate::domain::browser::BrowserSession;
+use crate::domain::scope::Scopes;
+use crate::domain::stop::Fault;
+use crate::domain::user::User;
+use crate::{execute, fetch_optional};
+
+use super::attributes::StoredSubject;
+use super::{Link, Tx};
+
+/// Who is logged in in a browser, and what they have allowed the client that asks.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The log-in.
+    pub browser: BrowserSession,
+    /// The user as stored now.
+    pub user: User,
+    /// What the user has allowed the client, if anything.
+    pub consented: Option<Consented>,
+}
+
+/// What a user has allowed a client for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consented {
+    /// The scopes.
+    pub scopes: Scopes,
+    /// When any was last added.
+    pub at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct FoundRow {
+    browser_id: BrowserId,
+    user_epoch: i64,
+    auth_time: Timestamp,
+    expires_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    id: UserId,
+    login: String,
+    name: Option<String>,
+    #[sqlx(flatten)]
+    subject: StoredSubject,
+    session_epoch: i64,
+    disabled_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    consented_scope: Option<String>,
+    consented_at: Option<Timestamp>,
+}
+
+impl TryFrom<FoundRow> for Found {
+    type Error = Fault;
+    fn try_from(row: FoundRow) -> Result<Self, Fault> {
+        let unreadable = |_| Fault::internal("a consent with scopes that cannot be read");
+        let Subject { role, attributes } = row.subject.read()?;
+        let consented = match (row.consented_scope, row.consented_at) {
+            (Some(scope), Some(at)) => {
+                Some(Consented { scopes: Scopes::parse(&scope).map_err(unreadable)?, at })
+            }
+            _ => None,
+        };
+        let browser = BrowserSession {
+            id: row.browser_id,
+            user_id: row.id,
+            user_epoch: row.user_epoch,
+            auth_time: row.auth_time,
+            expires_at: row.expires_at,
+            ended_at: row.ended_at,
+        };
+        let user = User {
+            id: row.id,
+            login: row.login,
+            name: row.name,
+            role,
+            attributes,
+            disabled_at: row.disabled_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            session_epoch: row.session_epoch,
+        };
+        Ok(Self { browser, user, consented })
+    }
+}
+
+/// The log-in this cookie stands for, its user, and what that user has allowed `client_id`: one
+/// statement, all a warm authorization request reads.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find(
+    link: &mut impl Link,
+    cookie: &TokenHash,
+    client_id: &str,
+) -> Result<Option<Found>, Fault> {
+    fetch_optional!(
+        link,
+        FoundRow,
+        "SELECT b.id AS browser_id, b.user_epoch, b.auth_time, b.expires_at, b.ended_at, u.id, \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
+         u.created_at, u.updated_at, c.scope AS consented_scope, c.updated_at AS consented_at \
+         FROM browser_sessions b JOIN users u ON u.id = b.user_id \
+         LEFT JOIN consents c ON c.user_id = u.id AND c.client_id = $2 WHERE b.hash = $1",
+        cookie.bytes(),
+        client_id
+    )?
+    .map(Found::try_from)
+    .transpose()
+}
+
+/// Begins a log-in, if the user's epoch is still the one that was read with the password hash.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn begin(
+    tx: &mut Tx,
+    browser: &BrowserSession,
+    cookie: &TokenHash,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "INSERT INTO browser_sessions (id, hash, user_id, user_epoch, auth_time, expires_at) \
+         SELECT $1, $2, users.id, users.session_epoch, $3, $4 FROM users \
+         WHERE users.id = $5 AND users.session_epoch = $6 AND users.disabled_at IS NULL",
+        browser.id,
+        cookie.bytes(),
+        browser.auth_time,
+        browser.expires_at,
+        browser.user_id,
+        browser.user_epoch
+    )?;
+    Ok(rows == 1)
+}
+
+/// The same user has authenticated again: a new cookie, a new time, the same log-in. False when it
+/// has ended or the epoch moved on meanwhile.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn renew(
+    tx: &mut Tx,
+    browser: &BrowserSession,
+    cookie: &TokenHash,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE browser_sessions SET hash = $1, auth_time = $2, expires_at = $3, user_epoch = $4 \
+         WHERE id = $5 AND user_id = $6 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM users \
+         WHERE users.id = $6 AND users.session_epoch = $4 AND users.disabled_at IS NULL)",
+        cookie.bytes(),
+        browser.auth_time,
+        browser.expires_at,
+        browser.user_epoch,
+        browser.id,
+        browser.user_id
+    )?;
+    Ok(rows == 1)
+}
+
+/// Takes a log-in along to the user's new epoch, when the user changed the password in it.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn carry_over(
+    tx: &mut Tx,
+    id: BrowserId,
+    old_epoch: i64,
+    new_epoch: i64,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE browser_sessions SET user_epoch = $1 \
+         WHERE id = $2 AND user_epoch = $3 AND ended_at IS NULL",
+        new_epoch,
+        id,
+        old_epoch
+    )?;
+    Ok(rows == 1)
+}
+
+/// Ends a log-in. Its user, none when it had ended before.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn end(tx: &mut Tx, id: BrowserId, now: Timestamp) -> Result<Option<UserId>, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (UserId,),
+        "UPDATE browser_sessions SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL \
+         RETURNING user_id",
+        now,
+        id
+    )?;
+    Ok(row.map(|(user,)| user))
+}

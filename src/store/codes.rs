@@ -1,0 +1,85 @@
+//! Authorization codes, by their hash. One request gives one code, one code one session.
+
+use crate::base::Timestamp;
+use crate::base::id::{SessionId, UserId};
+use crate::base::token::TokenHash;
+use crate::domain::authorization::Authorization;
+use crate::domain::stop::Fault;
+use crate::{execute, fetch_optional};
+
+use super::attributes::column;
+use super::{Link, Tx};
+
+/// A code to be handed out.
+pub struct NewCode<'a> {
+    /// The hash of the code.
+    pub hash: &'a TokenHash,
+    /// The request it answers: there is one code for each.
+    pub flow: &'a [u8],
+    /// What it stands for.
+    pub authorization: &'a Authorization,
+    /// Until when it can be redeemed.
+    pub expires_at: Timestamp,
+}
+
+/// Stores a code. False when its request has been answered already.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn insert(tx: &mut Tx, code: &NewCode<'_>) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "INSERT INTO authorization_codes (hash, flow, user_id, grants, expires_at) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (flow) DO NOTHING",
+        code.hash.bytes(),
+        code.flow,
+        code.authorization.user_id,
+        column(code.authorization),
+        code.expires_at
+    )?;
+    Ok(rows == 1)
+}
+
+/// Redeems a code for the session `session`: whoever comes second gets nothing. What it stood for and
+/// until when it was good; the caller decides whether that suffices.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn redeem(
+    tx: &mut Tx,
+    hash: &TokenHash,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<Option<(Authorization, Timestamp)>, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (String, Timestamp),
+        "UPDATE authorization_codes SET redeemed_at = $1, session_id = $2 \
+         WHERE hash = $3 AND redeemed_at IS NULL RETURNING grants, expires_at",
+        now,
+        session,
+        hash.bytes()
+    )?;
+    row.map(|(grants, expires_at)| {
+        let unreadable = |error| Fault::internal("an authorization row").because(error);
+        Ok((serde_json::from_str(&grants).map_err(unreadable)?, expires_at))
+    })
+    .transpose()
+}
+
+/// The user and the session a redeemed code gave, if there is such a code.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn gave(
+    link: &mut impl Link,
+    hash: &TokenHash,
+) -> Result<Option<(UserId, SessionId)>, Fault> {
+    fetch_optional!(
+        link,
+        (UserId, SessionId),
+        "SELECT user_id, session_id FROM authorization_codes \
+         WHERE hash = $1 AND session_id IS NOT NULL",
+        hash.bytes()
+    )
+}

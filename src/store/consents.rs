@@ -1,0 +1,117 @@
+//! What people have allowed clients for good.
+
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::domain::scope::Scopes;
+use crate::domain::stop::Fault;
+use crate::{execute, fetch_all, fetch_optional};
+
+use super::{Link, Tx};
+
+/// What a user has allowed a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    /// The client.
+    pub client_id: String,
+    /// The scopes.
+    pub scopes: Scopes,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// When any was last added.
+    pub updated_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct ConsentRow {
+    client_id: String,
+    scope: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl TryFrom<ConsentRow> for Consent {
+    type Error = Fault;
+    fn try_from(row: ConsentRow) -> Result<Self, Fault> {
+        let unreadable = |_| Fault::internal("a consent with scopes that cannot be read");
+        Ok(Self {
+            client_id: row.client_id,
+            scopes: Scopes::parse(&row.scope).map_err(unreadable)?,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// Remembers that `user` allowed `client_id` all of `scopes`, in the place of what was remembered.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn remember(
+    tx: &mut Tx,
+    user: UserId,
+    client_id: &str,
+    scopes: &Scopes,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $4) \
+         ON CONFLICT (user_id, client_id) DO UPDATE SET scope = $3, updated_at = $4",
+        user,
+        client_id,
+        scopes.to_string(),
+        now
+    )?;
+    Ok(())
+}
+
+/// What a user has allowed one client.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find(
+    link: &mut impl Link,
+    user: UserId,
+    client_id: &str,
+) -> Result<Option<Consent>, Fault> {
+    fetch_optional!(
+        link,
+        ConsentRow,
+        "SELECT client_id, scope, created_at, updated_at FROM consents \
+         WHERE user_id = $1 AND client_id = $2",
+        user,
+        client_id
+    )?
+    .map(Consent::try_from)
+    .transpose()
+}
+
+/// Everything a user has allowed, by client.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<Consent>, Fault> {
+    let rows = fetch_all!(
+        link,
+        ConsentRow,
+        "SELECT client_id, scope, created_at, updated_at FROM consents \
+         WHERE user_id = $1 ORDER BY created_at, client_id LIMIT 1000",
+        user
+    )?;
+    rows.into_iter().map(Consent::try_from).collect()
+}
+
+/// Forgets what a user has allowed a client. False when there was nothing.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forget(tx: &mut Tx, user: UserId, client_id: &str) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "DELETE FROM consents WHERE user_id = $1 AND client_id = $2",
+        user,
+        client_id
+    )?;
+    Ok(rows == 1)
+}

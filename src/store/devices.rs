@@ -1,0 +1,155 @@
+//! Devices that wait until somebody has typed their code (RFC 8628).
+
+use crate::base::id::UserId;
+use crate::base::token::TokenHash;
+use crate::base::{Span, Timestamp};
+use crate::domain::authorization::Authorization;
+use crate::domain::device_code::{DeviceCode, DeviceState};
+use crate::domain::stop::Fault;
+use crate::{execute, fetch_optional};
+
+use super::attributes::column;
+use super::{Link, Tx};
+
+#[derive(sqlx::FromRow)]
+struct DeviceRow {
+    user_code: String,
+    client_id: String,
+    asked: String,
+    state: String,
+    pause: i64,
+    polled_at: Option<Timestamp>,
+    expires_at: Timestamp,
+}
+
+impl TryFrom<DeviceRow> for DeviceCode {
+    type Error = Fault;
+    fn try_from(row: DeviceRow) -> Result<Self, Fault> {
+        let impossible = || Fault::internal("a device code row that cannot be");
+        Ok(Self {
+            user_code: row.user_code,
+            client_id: row.client_id,
+            asked: serde_json::from_str(&row.asked).map_err(|_| impossible())?,
+            state: row.state.parse().map_err(|_| impossible())?,
+            pause: Span::from_millis(row.pause),
+            polled_at: row.polled_at,
+            expires_at: row.expires_at,
+        })
+    }
+}
+
+/// Stores a device code. False when its user code is in use.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn insert(tx: &mut Tx, hash: &TokenHash, device: &DeviceCode) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "INSERT INTO device_codes (hash, user_code, client_id, asked, state, pause, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (user_code) DO NOTHING",
+        hash.bytes(),
+        &device.user_code,
+        &device.client_id,
+        column(&device.asked),
+        device.state.as_str(),
+        device.pause.millis(),
+        device.expires_at
+    )?;
+    Ok(rows == 1)
+}
+
+/// The device that shows this code.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn by_user_code(
+    link: &mut impl Link,
+    user_code: &str,
+) -> Result<Option<DeviceCode>, Fault> {
+    fetch_optional!(
+        link,
+        DeviceRow,
+        "SELECT user_code, client_id, asked, state, pause, polled_at, expires_at \
+         FROM device_codes WHERE user_code = $1",
+        user_code
+    )?
+    .map(DeviceCode::try_from)
+    .transpose()
+}
+
+/// Writes down what somebody decided. False when it was decided already or its time is over.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn decide(
+    tx: &mut Tx,
+    user_code: &str,
+    user: UserId,
+    allowed: Option<&Authorization>,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let state = if allowed.is_some() { DeviceState::Allowed } else { DeviceState::Denied };
+    let rows = execute!(
+        tx,
+        "UPDATE device_codes SET state = $1, user_id = $2, grants = $3 \
+         WHERE user_code = $4 AND state = 'pending' AND expires_at > $5",
+        state.as_str(),
+        user,
+        allowed.map(column),
+        user_code,
+        now
+    )?;
+    Ok(rows == 1)
+}
+
+/// The device of this code as it was before it came at `now`; that it came is written down, with the
+/// pause it has to keep from now on.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub async fn poll(
+    tx: &mut Tx,
+    hash: &TokenHash,
+    next_pause: impl FnOnce(&DeviceCode) -> Span + Send,
+    now: Timestamp,
+) -> Result<Option<DeviceCode>, Fault> {
+    // Takes the row first: two polls at once are one after the other.
+    execute!(tx, "UPDATE device_codes SET pause = pause WHERE hash = $1", hash.bytes())?;
+    let device = fetch_optional!(
+        tx,
+        DeviceRow,
+        "SELECT user_code, client_id, asked, state, pause, polled_at, expires_at \
+         FROM device_codes WHERE hash = $1",
+        hash.bytes()
+    )?
+    .map(DeviceCode::try_from)
+    .transpose()?;
+    if let Some(device) = &device {
+        execute!(
+            tx,
+            "UPDATE device_codes SET polled_at = $1, pause = $2 WHERE hash = $3",
+            now,
+            next_pause(device).millis(),
+            hash.bytes()
+        )?;
+    }
+    Ok(device)
+}
+
+/// Takes what was allowed, once: whoever comes second finds nothing.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn redeem(tx: &mut Tx, hash: &TokenHash) -> Result<Option<Authorization>, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (String,),
+        "DELETE FROM device_codes WHERE hash = $1 AND state = 'allowed' RETURNING grants",
+        hash.bytes()
+    )?;
+    row.map(|(grants,)| {
+        let unreadable = |error| Fault::internal("an authorization row").because(error);
+        serde_json::from_str(&grants).map_err(unreadable)
+    })
+    .transpose()
+}
