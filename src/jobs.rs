@@ -11,6 +11,7 @@ use crate::base::Span;
 use crate::base::Timestamp;
 use crate::domain::limit::KNOWN_NETWORK;
 use crate::domain::stop::Fault;
+use crate::oauth::backchannel;
 use crate::store::housekeeping;
 
 /// How often the write-ahead log is folded into the database file.
@@ -19,6 +20,8 @@ const CHECKPOINT: Duration = Duration::from_millis(250);
 const RELOAD: Duration = Duration::from_secs(1);
 /// How often the plan of the signing keys is looked at.
 const KEYS: Duration = Duration::from_secs(10);
+/// How often the outbox is looked at.
+const NOTICES: Duration = Duration::from_secs(1);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How many rows one housekeeping transaction may remove.
@@ -44,6 +47,9 @@ pub fn start(app: &App) {
     }));
     tokio::spawn(every(app.clone(), KEYS, "the life of signing keys", async |app: &App| {
         key_life::tick(app).await.map(drop)
+    }));
+    tokio::spawn(every(app.clone(), NOTICES, "telling clients of log-outs", async |app: &App| {
+        backchannel::deliver(app).await
     }));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await

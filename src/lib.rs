@@ -16,6 +16,7 @@ pub mod identity;
 pub mod jobs;
 pub mod metrics;
 pub mod oauth;
+pub mod outbound;
 pub mod server;
 pub mod store;
 pub mod telemetry;

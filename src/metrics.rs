@@ -33,6 +33,15 @@ pub struct ResultLabel {
     pub result: &'static str,
 }
 
+/// The labels of an answer of the token endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct GrantLabels {
+    /// The grant, of a short list.
+    pub grant: &'static str,
+    /// A stable word.
+    pub result: &'static str,
+}
+
 /// Every metric there is.
 pub struct Metrics {
     registry: Registry,
@@ -46,6 +55,8 @@ pub struct Metrics {
     pub refreshes: Family<ResultLabel, Counter>,
     /// Requests turned away by a limit.
     pub limited: Family<ResultLabel, Counter>,
+    /// Answers of the token endpoint by grant and result.
+    pub tokens: Family<GrantLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -65,7 +76,10 @@ impl Default for Metrics {
         registry.register("refreshes", "Refreshes by result", refreshes.clone());
         let limited = Family::default();
         registry.register("rate_limited", "Requests turned away by a limit", limited.clone());
-        Self { registry, requests, durations, logins, refreshes, limited }
+        let tokens = Family::default();
+        let help = "Answers of the token endpoint by grant and result";
+        registry.register("token_requests", help, tokens.clone());
+        Self { registry, requests, durations, logins, refreshes, limited, tokens }
     }
 }
 
@@ -73,6 +87,11 @@ impl Metrics {
     /// Counts one outcome.
     pub fn count(family: &Family<ResultLabel, Counter>, result: &'static str) {
         family.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Counts one answer of the token endpoint.
+    pub fn count_token(&self, grant: &'static str, result: &'static str) {
+        self.tokens.get_or_create(&GrantLabels { grant, result }).inc();
     }
 
     /// All metrics in the OpenMetrics text format, followed by the gauges of the moment.

@@ -57,6 +57,22 @@ impl AddressLimiter {
         Ok(())
     }
 
+    /// Whether there is one to take, without taking it.
+    ///
+    /// # Errors
+    /// How long to wait for the next.
+    pub fn peek(
+        &self,
+        purpose: &'static str,
+        bucket: Bucket,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), Span> {
+        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let level = levels.get(&(address.map(network), purpose));
+        level.map_or(Ok(()), |level| bucket.take(*level, now).map(drop))
+    }
+
     /// Gives one back: the try turned out to be harmless.
     pub fn give_back(&self, purpose: &'static str, bucket: Bucket, address: Option<IpAddr>) {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,6 +15,7 @@ use crate::store::{Link, clients};
 pub(super) struct Clients {
     by_id: HashMap<String, Arc<Client>>,
     origins: HashSet<String>,
+    to_tell: bool,
 }
 
 impl Clients {
@@ -25,6 +26,7 @@ impl Clients {
             let client = stored.client;
             if client.disabled_at.is_none() {
                 loaded.origins.extend(client.origins());
+                loaded.to_tell |= client.settings.backchannel_logout_uri.is_some();
             }
             loaded.by_id.insert(client.client_id.clone(), Arc::new(client));
         }
@@ -39,5 +41,10 @@ impl Clients {
     /// Whether scripts of this origin may ask us.
     pub(super) fn has_origin(&self, origin: &str) -> bool {
         self.origins.contains(origin)
+    }
+
+    /// Whether any wants to be told that sessions have ended.
+    pub(super) const fn any_to_tell(&self) -> bool {
+        self.to_tell
     }
 }

@@ -38,6 +38,7 @@ use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::domain::steady::Watch;
 use crate::domain::stop::{Fault, Stop};
 use crate::metrics::Metrics;
+use crate::outbound::Outbound;
 use crate::store::apis::SealedSecret;
 use crate::store::keys::StoredKey;
 use crate::store::refresher::Refresher;
@@ -87,6 +88,8 @@ pub struct Parts {
     pub turns: Turns,
     /// Who has fetched the public keys.
     pub verifiers: VerifierLog,
+    /// The way out to clients.
+    pub outbound: Outbound,
     /// Whether the wall clock can be believed.
     pub watch: Mutex<Watch>,
     /// The longest the public keys were ever allowed to be cached, by any version.
@@ -198,6 +201,12 @@ impl App {
     #[must_use]
     pub fn is_client_origin(&self, origin: &str) -> bool {
         self.clients.load().has_origin(origin)
+    }
+
+    /// Whether any client wants to be told that sessions have ended.
+    #[must_use]
+    pub fn any_client_to_tell(&self) -> bool {
+        self.clients.load().any_to_tell()
     }
 
     /// A new secret for the API with this row id: sealed for storage in this transaction, and as it

@@ -22,6 +22,7 @@ use crate::domain::session::Lifetimes;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::stop::FaultKind;
 use crate::metrics::Metrics;
+use crate::outbound::Outbound;
 use crate::store::refresher::Refresher;
 use crate::store::{Db, meta, migrate};
 
@@ -346,6 +347,7 @@ async fn assemble(
         addresses: AddressLimiter::default(),
         turns: Turns::default(),
         verifiers: VerifierLog::default(),
+        outbound: Outbound::default(),
         watch: Mutex::default(),
         longest_max_age,
         metrics: Metrics::default(),

@@ -5,6 +5,7 @@
 
 mod compact;
 pub mod digest;
+pub mod foreign_jwt;
 pub mod import;
 pub mod jwk;
 pub mod jwt;

@@ -263,6 +263,12 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// Of a client that speaks for itself there is nothing to say.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self { role: Role::User, attributes: Attributes::default() }
+    }
+
     /// The roles as tokens show them: the application's, and `admin` for an administrator.
     #[must_use]
     pub fn token_roles(&self) -> Vec<String> {

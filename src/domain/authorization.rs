@@ -1,15 +1,47 @@
-//! An authorization: what a person allowed a client, on its way from the page to a session.
+//! What a client asks a person for, and what the person allowed it, on their way to a session.
 //!
-//! Owns what is remembered between the two. How long, and that it counts once, is storage's.
+//! Owns what is remembered between the steps. How long, and that it counts once, is storage's.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId, UserId};
 
+use super::interaction::{ResponseMode, Wishes};
 use super::oidc::AskedClaims;
 use super::scope::Scopes;
 use super::session::{Chain, Lifetimes, Session};
+
+/// A request that can be answered with a code, once its person agrees.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Request {
+    /// The client.
+    pub client_id: String,
+    /// The registered place the answer goes to.
+    pub redirect_uri: String,
+    /// How it gets there.
+    pub mode: ResponseMode,
+    /// What the client gets back unchanged.
+    pub state: Option<String>,
+    /// The scopes.
+    pub scopes: Scopes,
+    /// The API; none means the issuer itself.
+    pub audience: Option<String>,
+    /// What goes into the ID token unchanged.
+    pub nonce: Option<String>,
+    /// The PKCE challenge.
+    pub code_challenge: String,
+    /// What the client wants of the person.
+    pub wishes: Wishes,
+    /// Single claims.
+    pub asked_claims: AskedClaims,
+    /// The key the code will be bound to (RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
+    /// Who will probably log in.
+    pub login_hint: Option<String>,
+    /// The languages of the pages.
+    pub ui_locales: Option<String>,
+}
 
 /// What a person allowed a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

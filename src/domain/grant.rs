@@ -63,6 +63,12 @@ pub fn grant_client(
     Ok(GrantedScopes(granted))
 }
 
+/// Fewer of scopes that were granted before, or the same: `asked` is known to be within them.
+#[must_use]
+pub fn subset(target: &Target, asked: Scopes) -> GrantedScopes {
+    GrantedScopes(remaining(target, &asked))
+}
+
 /// What is left of scopes that were granted at log-in, now that `target` may offer others.
 ///
 /// Never more than was granted (RFC 6749 §6), and nothing the API has withdrawn since. A scope that

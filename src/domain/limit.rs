@@ -37,6 +37,15 @@ pub const ADDRESS_REGISTRATIONS: Bucket = Bucket { burst: 30, every: Span::from_
 /// Tries at a set-up link by one address.
 pub const ADDRESS_SETUP: Bucket = Bucket { burst: 20, every: Span::from_secs(5) };
 
+/// Failed authentications of clients from one address.
+pub const ADDRESS_CLIENTS: Bucket = Bucket { burst: 60, every: Span::from_secs(2) };
+
+/// User codes of devices typed from one address: eight letters are few enough to guess otherwise.
+pub const ADDRESS_USER_CODES: Bucket = Bucket { burst: 20, every: Span::from_secs(15) };
+
+/// Requests that write something down before anybody has authenticated, from one address.
+pub const ADDRESS_REQUESTS: Bucket = Bucket { burst: 100, every: Span::from_secs(1) };
+
 /// A token bucket: `burst` at once, one more after each `every`.
 #[derive(Debug, Clone, Copy)]
 pub struct Bucket {

@@ -48,6 +48,30 @@ impl Scopes {
         self.0.iter().any(|known| known == scope)
     }
 
+    /// Whether every one is in `other` too.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.iter().all(|scope| other.contains(scope))
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Both sets as one.
+    #[must_use]
+    pub fn with<'a>(&self, others: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut all = self.clone();
+        for scope in others {
+            if !all.contains(scope) {
+                all.0.push(scope.to_owned());
+            }
+        }
+        all
+    }
+
     /// Those for which `keep` holds, in the same order.
     #[must_use]
     pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {

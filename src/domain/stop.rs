@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 
+use super::oauth_error::OAuthError;
 use crate::base::Span;
 use crate::text_enum;
 
@@ -91,13 +92,15 @@ pub struct Refusal {
     pub fields: Vec<FieldError>,
     /// When it makes sense to try again.
     pub retry_after: Option<Span>,
+    /// What it is called where OAuth is spoken.
+    pub oauth: Option<OAuthError>,
 }
 
 impl Refusal {
     /// A refusal with a code and a sentence.
     #[must_use]
     pub const fn new(code: Code, hint: &'static str) -> Self {
-        Self { code, hint, fields: Vec::new(), retry_after: None }
+        Self { code, hint, fields: Vec::new(), retry_after: None, oauth: None }
     }
 
     /// A refusal that names one field.
@@ -110,7 +113,15 @@ impl Refusal {
     #[must_use]
     pub fn fields(fields: Vec<FieldError>) -> Self {
         let hint = "Check the fields named in errors.";
-        Self { code: Code::ValidationFailed, hint, fields, retry_after: None }
+        Self { fields, ..Self::new(Code::ValidationFailed, hint) }
+    }
+
+    /// A refusal in the words of OAuth.
+    #[must_use]
+    pub const fn oauth(error: OAuthError, hint: &'static str) -> Self {
+        let mut refusal = Self::new(Code::MalformedRequest, hint);
+        refusal.oauth = Some(error);
+        refusal
     }
 
     /// The same, under another code.

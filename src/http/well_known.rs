@@ -31,7 +31,7 @@ pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
 /// The metadata, the same document at both paths (OpenID Connect Discovery §4, RFC 8414 §3).
 pub async fn discovery(context: Context, request: HttpRequest) -> HttpResponse {
     let in_use = context.app.keyring().algorithms();
-    let document = metadata::document(context.app.issuer(), &in_use);
+    let document = metadata::document(context.app.issuer(), &in_use, &["en"]);
     answer(&request, &Document::new(document.to_string().into_bytes()), METADATA_AGE)
 }
 

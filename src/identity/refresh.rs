@@ -1,18 +1,14 @@
-//! Refreshing: a genuine refresh token for new tokens.
+//! Refreshing at `/v1`: a genuine refresh token of a log-in there for new tokens.
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::refresh::{Alarm, Answer, Holder};
-use crate::domain::session::{EndReason, Ended, Session};
-use crate::domain::stop::{Code, Refusal, Stop};
-use crate::metrics::Metrics;
+use crate::domain::audit::Origin;
+use crate::domain::refresh::Holder;
+use crate::domain::stop::Stop;
 use crate::oauth::issue::{self, Tokens};
-use crate::store::refresher::{Presentation, Refreshed};
-use crate::store::{audit, sessions, settle};
+use crate::oauth::refresh::{self, Presented};
 
-/// Answers a refresh token. The MAC is checked before the database is asked; signing happens on the
-/// caller's thread, after the commit.
+/// Answers a refresh token.
 ///
 /// # Errors
 /// Refused as the contract says; unavailable when storage cannot keep up.
@@ -22,94 +18,12 @@ pub async fn refresh(
     origin: Origin,
     now: Timestamp,
 ) -> Result<Tokens, Stop> {
-    let count = |result| Metrics::count(&app.metrics.refreshes, result);
-    let Some(presented) = app.refresh_keys().authenticate(refresh_token) else {
-        count("not_genuine");
-        return Err(invalid().into());
-    };
-    let by = origin.clone();
-    let presentation = Presentation {
-        session: presented.session,
-        counter: presented.counter,
-        now,
-        origin,
+    let presented = Presented {
+        refresh_token,
         holder: Holder::FirstParty,
         idle: app.lifetimes.idle,
+        asked: None,
     };
-    match app.refresher.present(presentation).await? {
-        Refreshed::Answered(session, answer, subject) => {
-            if app.audience(session.audience.as_deref()).is_none() {
-                without_api(app, &session, by, now).await?;
-            }
-            count(match answer {
-                Answer::Rotate => "rotated",
-                Answer::Resend => "resent",
-                Answer::Supersede => "superseded",
-            });
-            issue::tokens(app, &session, || subject.read(), now)
-        }
-        Refreshed::Alarmed(Alarm::Ahead) => {
-            count("rollback_detected");
-            Err(Refusal::new(
-                Code::RefreshTokenInvalid,
-                "The refresh token is newer than the server's records; the session was ended.",
-            )
-            .into())
-        }
-        Refreshed::Alarmed(_) => {
-            count("reuse_detected");
-            Err(Refusal::new(
-                Code::RefreshTokenReused,
-                "The refresh token was used before; the session was ended.",
-            )
-            .into())
-        }
-        Refreshed::Dead(Ended::Expired) => {
-            count("expired");
-            Err(Refusal::new(Code::SessionExpired, "The session has expired. Log in again.").into())
-        }
-        Refreshed::Dead(Ended::Revoked) | Refreshed::Unknown | Refreshed::Foreign => {
-            count("ended");
-            Err(invalid().into())
-        }
-    }
-}
-
-/// The API of a session is not among those in memory. Unless it turns out to be registered after
-/// all, the session ends: no new token is made for it, and to leave it open would make the client's
-/// next tries look like those of a thief. Done here and not where the API is deleted, because a
-/// deleted API may have millions of sessions.
-async fn without_api(
-    app: &App,
-    session: &Session,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<(), Stop> {
-    let (audience, id, own) = (session.audience.clone(), session.id, app.clone());
-    app.run(async move {
-        if own.audience_now(audience.as_deref()).await?.is_some() {
-            return Ok(());
-        }
-        let mut tx = own.db.begin().await?;
-        let outcome = async {
-            let reason = EndReason::ApiDeleted;
-            if let Some(user) = sessions::revoke(&mut tx, id, reason, now).await? {
-                let event = Event::new(EventKind::SessionEnded)
-                    .about(user)
-                    .in_session(id)
-                    .detail(reason.as_str());
-                audit::record(&mut tx, &event, &origin, now, &*own.entropy).await?;
-            }
-            let hint = "The API this session was for is gone; the session was ended.";
-            Err(Refusal::new(Code::RefreshTokenInvalid, hint).into())
-        }
-        .await;
-        Metrics::count(&own.metrics.refreshes, "ended");
-        settle(tx, outcome).await
-    })
-    .await
-}
-
-fn invalid() -> Refusal {
-    Refusal::new(Code::RefreshTokenInvalid, "This is not a refresh token of a live session.")
+    let refreshed = refresh::present(app, presented, origin, now).await?;
+    issue::tokens(app, &refreshed.session, || refreshed.subject.read(), now)
 }

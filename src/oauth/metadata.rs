@@ -2,28 +2,64 @@
 //!
 //! Lists only what exists; whatever is added to the server is added here with it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::domain::client::AuthMethod;
+use crate::domain::interaction::{Prompt, ResponseMode};
+use crate::domain::oidc;
+use crate::domain::pkce;
 use crate::domain::signing_key::SigningAlg;
 
-/// The metadata document of `issuer`, which signs with `in_use`.
+use super::grants;
+
+/// The metadata document of `issuer`, which signs with `in_use` and whose pages speak `languages`.
 #[must_use]
-pub fn document(issuer: &str, in_use: &[SigningAlg]) -> serde_json::Value {
+pub fn document(issuer: &str, in_use: &[SigningAlg], languages: &[&str]) -> Value {
     // One popular verifier takes its allow-list for *access* tokens from this member, so it names
     // every algorithm in use, RS256 first as OpenID Connect demands it.
     let mut algs = in_use.to_vec();
     algs.sort_by_key(|alg| *alg != SigningAlg::Rs256);
+    let at = |path: &str| format!("{issuer}{path}");
+    let proved: Vec<_> =
+        AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None).collect();
     json!({
         "issuer": issuer,
-        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        // No authorization endpoint yet, so no response type can be asked for.
-        "response_types_supported": [],
-        "grant_types_supported": [],
+        "authorization_endpoint": at("/oauth2/authorize"),
+        "token_endpoint": at("/oauth2/token"),
+        "userinfo_endpoint": at("/oauth2/userinfo"),
+        "jwks_uri": at("/.well-known/jwks.json"),
+        "introspection_endpoint": at("/oauth2/introspect"),
+        "revocation_endpoint": at("/oauth2/revoke"),
+        "end_session_endpoint": at("/oauth2/logout"),
+        "device_authorization_endpoint": at("/oauth2/device_authorization"),
+        "pushed_authorization_request_endpoint": at("/oauth2/par"),
+        "scopes_supported": oidc::SCOPES.iter().map(|known| known.scope).collect::<Vec<_>>(),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ResponseMode::ALL,
+        "grant_types_supported": grants::NAMES,
         "subject_types_supported": ["public"],
+        "prompt_values_supported": Prompt::ALL,
+        "code_challenge_methods_supported": [pkce::METHOD],
+        "token_endpoint_auth_methods_supported": AuthMethod::ALL,
+        "token_endpoint_auth_signing_alg_values_supported": SigningAlg::ALL,
+        "introspection_endpoint_auth_methods_supported": proved,
+        "introspection_endpoint_auth_signing_alg_values_supported": SigningAlg::ALL,
+        "revocation_endpoint_auth_methods_supported": AuthMethod::ALL,
+        "revocation_endpoint_auth_signing_alg_values_supported": SigningAlg::ALL,
+        "dpop_signing_alg_values_supported": SigningAlg::ALL,
         "id_token_signing_alg_values_supported": algs,
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "sid", "auth_time",
-            "amr", "azp", "roles", "groups",
+            "amr", "azp", "nonce", "at_hash", "act", "cnf", "name", "preferred_username",
+            "updated_at", "roles", "groups",
         ],
+        "claims_parameter_supported": true,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "require_request_uri_registration": false,
+        "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "ui_locales_supported": languages,
     })
 }

@@ -3,9 +3,9 @@
 use crate::base::Timestamp;
 use crate::base::id::{NoticeId, SessionId, UserId};
 use crate::domain::stop::Fault;
-use crate::{execute, fetch_all};
+use crate::{execute, fetch_all, fetch_optional};
 
-use super::Tx;
+use super::{Link, Tx};
 
 /// A client to be told.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -39,6 +39,20 @@ pub async fn insert(tx: &mut Tx, notice: &Notice, now: Timestamp) -> Result<(), 
         now
     )?;
     Ok(())
+}
+
+/// Whether any notice is due.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn any_due(link: &mut impl Link, now: Timestamp) -> Result<bool, Fault> {
+    let row = fetch_optional!(
+        link,
+        (NoticeId,),
+        "SELECT id FROM logout_notices WHERE next_at <= $1 LIMIT 1",
+        now
+    )?;
+    Ok(row.is_some())
 }
 
 /// Takes up to `limit` notices that are due and puts each off until `again`: who takes one has until

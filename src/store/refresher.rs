@@ -15,6 +15,7 @@ use crate::base::id::SessionId;
 use crate::base::{Entropy, Span, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::refresh::{Alarm, Answer, Decision, Holder, decide};
+use crate::domain::scope::Scopes;
 use crate::domain::session::{EndReason, Ended, Lifetimes, Session};
 use crate::domain::stop::{Fault, FaultKind};
 
@@ -48,6 +49,8 @@ pub struct Presentation {
     pub holder: Holder,
     /// How long the session lives from now on unless it is refreshed again.
     pub idle: Span,
+    /// The scopes wanted, where fewer than were granted will do.
+    pub asked: Option<Scopes>,
 }
 
 /// What came of it.
@@ -63,6 +66,8 @@ pub enum Refreshed {
     Unknown,
     /// It is somebody else's; nothing changed.
     Foreign,
+    /// Something was asked for that was not granted; nothing changed.
+    Widened,
 }
 
 struct Job {
@@ -266,6 +271,10 @@ impl Worker {
     ) -> (Refreshed, Option<Event>) {
         if !presentation.holder.holds(&found.session) {
             return (Refreshed::Foreign, None);
+        }
+        let granted = &found.session.scopes;
+        if presentation.asked.as_ref().is_some_and(|asked| !asked.is_within(granted)) {
+            return (Refreshed::Widened, None);
         }
         let now = presentation.now;
         let was = found.session.chain.current;

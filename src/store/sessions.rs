@@ -345,6 +345,28 @@ pub async fn revoke_of_client(
     )
 }
 
+/// A user's live sessions that were opened through registered clients, for whoever is to be told that
+/// all of them end.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_clients(
+    link: &mut impl Link,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<EndedSession>, Fault> {
+    fetch_all!(
+        link,
+        EndedSession,
+        "SELECT s.id, s.user_id, s.client_id FROM sessions s JOIN users u ON u.id = s.user_id \
+         WHERE s.user_id = $1 AND s.grant_type IS NOT NULL AND s.revoked_at IS NULL \
+         AND s.user_epoch = u.session_epoch AND s.expires_at > $2 AND s.idle_expires_at > $2 \
+         ORDER BY s.id LIMIT 1000",
+        user,
+        now
+    )
+}
+
 /// Takes one session along to the user's new epoch, so that it survives what ends the others.
 /// False when it is not live in the old epoch.
 ///

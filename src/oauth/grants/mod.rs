@@ -1,10 +1,63 @@
-//! The grants there are.
+//! The grants there are, one file each.
+//!
+//! Owns the list: the token endpoint, discovery, the settings of clients and the labels of metrics
+//! read it. A new grant is a file and a line here.
 
-/// Their names on the wire.
-pub const NAMES: &[&str] = &[
-    "authorization_code",
-    "refresh_token",
-    "client_credentials",
-    "urn:ietf:params:oauth:grant-type:device_code",
-    "urn:ietf:params:oauth:grant-type:token-exchange",
-];
+mod authorization_code;
+mod client_credentials;
+mod device_code;
+mod refresh_token;
+mod token_exchange;
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::stop::{Refusal, Stop};
+
+use super::issue::Tokens;
+use super::token::{Grant, TokenRequest, run};
+
+macro_rules! grants {
+    ($($grant:ty),+ $(,)?) => {
+        /// Their names on the wire.
+        pub const NAMES: &[&str] = &[$(<$grant as Grant>::NAME),+];
+
+        /// Sends a request through the pipeline of the grant it names.
+        ///
+        /// # Errors
+        /// `unsupported_grant_type`; what the grant refuses.
+        pub async fn dispatch(
+            name: &str,
+            app: &App,
+            request: TokenRequest,
+            now: Timestamp,
+        ) -> Result<Tokens, Stop> {
+            $(if name == <$grant as Grant>::NAME {
+                return run::<$grant>(app, request, now).await;
+            })+
+            let hint = "There is no such grant here; discovery lists those there are.";
+            Err(Refusal::oauth(OAuthError::UnsupportedGrantType, hint).into())
+        }
+    };
+}
+
+grants! {
+    authorization_code::AuthorizationCode,
+    refresh_token::RefreshToken,
+    client_credentials::ClientCredentials,
+    device_code::DeviceCode,
+    token_exchange::TokenExchange,
+}
+
+/// The grant that gives a client its refresh tokens.
+pub const REFRESH_TOKEN: &str = refresh_token::RefreshToken::NAME;
+/// The grant people begin at the authorization endpoint.
+pub const AUTHORIZATION_CODE: &str = authorization_code::AuthorizationCode::NAME;
+/// The grant of devices without a keyboard.
+pub const DEVICE_CODE: &str = device_code::DeviceCode::NAME;
+
+/// A grant's name as a label: never what a stranger typed.
+#[must_use]
+pub fn label(name: &str) -> &'static str {
+    NAMES.iter().copied().find(|known| *known == name).unwrap_or("unknown")
+}

@@ -1,0 +1,217 @@
+//! What has to happen before a client gets its code: log in, be asked, or nothing.
+//!
+//! Owns the decision as one pure function. Who is logged in and what was allowed before is found out
+//! elsewhere; the pages are elsewhere too.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Span, Timestamp};
+use crate::text_enum;
+
+use super::oauth_error::OAuthError;
+
+text_enum! {
+    /// What a client wants to be asked or not (OpenID Connect Core §3.1.2.1).
+    pub enum Prompt {
+        /// Nothing may be asked.
+        None = "none",
+        /// The person authenticates again.
+        Login = "login",
+        /// The person is asked again.
+        Consent = "consent",
+        /// The person chooses an account.
+        SelectAccount = "select_account",
+    }
+}
+
+text_enum! {
+    /// How an answer reaches the client.
+    pub enum ResponseMode {
+        /// In the query.
+        Query = "query",
+        /// In the fragment.
+        Fragment = "fragment",
+        /// In a form that the browser posts (OAuth 2.0 Form Post Response Mode).
+        FormPost = "form_post",
+    }
+}
+
+/// What a client wants of the person.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Wishes {
+    /// What shall be asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompt: Vec<Prompt>,
+    /// How long ago the person may have authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Span>,
+    /// The only person that will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+}
+
+/// Who is there.
+#[derive(Debug, Clone)]
+pub struct Present {
+    /// The person.
+    pub sub: String,
+    /// When the person authenticated.
+    pub auth_time: Timestamp,
+    /// Whether all that is asked for was allowed before.
+    pub consented: bool,
+}
+
+/// How the client is to be treated.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// People are not asked: it belongs to whoever runs the server.
+    pub skip_consent: bool,
+    /// People are asked every time: nobody can tell it from one that pretends to be it.
+    pub always_ask: bool,
+}
+
+/// What happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The person authenticates.
+    Login,
+    /// The person is asked.
+    Consent,
+    /// The client gets its code.
+    Issue,
+    /// The client is told why not.
+    Refuse(OAuthError),
+}
+
+impl Wishes {
+    fn has(&self, prompt: Prompt) -> bool {
+        self.prompt.contains(&prompt)
+    }
+}
+
+/// Decides about a request that began at `begun`, with `present` logged in, if anybody is.
+///
+/// Whoever has authenticated since the request began has done so for it: that is what keeps
+/// `prompt=login` and `max_age=0` from asking for ever, and a log-in from before from passing.
+#[must_use]
+pub fn next(
+    wishes: &Wishes,
+    present: Option<&Present>,
+    manner: Manner,
+    begun: Timestamp,
+    now: Timestamp,
+) -> Step {
+    let silent = wishes.has(Prompt::None);
+    let login = |wishes: &Wishes, present: &Present| {
+        let since = present.auth_time >= begun;
+        let again = wishes.has(Prompt::Login) || wishes.has(Prompt::SelectAccount);
+        let age = now.secs() - present.auth_time.secs();
+        let stale = wishes.max_age.is_some_and(|max_age| age > max_age.secs());
+        let other = wishes.sub.as_ref().is_some_and(|sub| *sub != present.sub);
+        other || ((again || stale) && !since)
+    };
+    let Some(present) = present.filter(|present| !login(wishes, present)) else {
+        return if silent { Step::Refuse(OAuthError::LoginRequired) } else { Step::Login };
+    };
+    let needs = !manner.skip_consent && (manner.always_ask || !present.consented);
+    if !needs && !wishes.has(Prompt::Consent) {
+        return Step::Issue;
+    }
+    if silent { Step::Refuse(OAuthError::ConsentRequired) } else { Step::Consent }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Manner = Manner { skip_consent: false, always_ask: false };
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn wishes(prompt: &[Prompt], max_age: Option<i64>) -> Wishes {
+        let max_age = max_age.map(Span::from_secs);
+        Wishes { prompt: prompt.to_vec(), max_age, sub: None }
+    }
+
+    fn present(auth_time: i64, consented: bool) -> Present {
+        Present { sub: "ada".to_owned(), auth_time: at(auth_time), consented }
+    }
+
+    #[test]
+    fn the_table() {
+        use OAuthError::{ConsentRequired, LoginRequired};
+        let always = Manner { always_ask: true, ..PLAIN };
+        let ours = Manner { skip_consent: true, ..PLAIN };
+        let ours_native = Manner { skip_consent: true, always_ask: true };
+        for (what, prompt, max_age, auth_time, consented, manner, wanted) in [
+            ("nobody", &[][..], None, None, false, PLAIN, Step::Login),
+            (
+                "nobody, silently",
+                &[Prompt::None],
+                None,
+                None,
+                false,
+                PLAIN,
+                Step::Refuse(LoginRequired),
+            ),
+            ("new", &[], None, Some(50), false, PLAIN, Step::Consent),
+            (
+                "new, silently",
+                &[Prompt::None],
+                None,
+                Some(50),
+                false,
+                PLAIN,
+                Step::Refuse(ConsentRequired),
+            ),
+            ("known", &[], None, Some(50), true, PLAIN, Step::Issue),
+            ("known, silently", &[Prompt::None], None, Some(50), true, PLAIN, Step::Issue),
+            ("asked again", &[Prompt::Consent], None, Some(50), true, PLAIN, Step::Consent),
+            ("login again", &[Prompt::Login], None, Some(50), true, PLAIN, Step::Login),
+            ("logged in for it", &[Prompt::Login], None, Some(100), true, PLAIN, Step::Issue),
+            ("choose", &[Prompt::SelectAccount], None, Some(50), true, PLAIN, Step::Login),
+            ("fresh", &[], Some(60), Some(50), true, PLAIN, Step::Issue),
+            ("stale", &[], Some(59), Some(50), true, PLAIN, Step::Login),
+            (
+                "stale, silently",
+                &[Prompt::None],
+                Some(1),
+                Some(50),
+                true,
+                PLAIN,
+                Step::Refuse(LoginRequired),
+            ),
+            ("max_age 0, before", &[], Some(0), Some(99), true, PLAIN, Step::Login),
+            ("max_age 0, for it", &[], Some(0), Some(100), true, PLAIN, Step::Issue),
+            ("unprovable", &[], None, Some(50), true, always, Step::Consent),
+            (
+                "unprovable, silently",
+                &[Prompt::None],
+                None,
+                Some(50),
+                true,
+                always,
+                Step::Refuse(ConsentRequired),
+            ),
+            ("ours", &[], None, Some(50), false, ours, Step::Issue),
+            ("ours, native", &[], None, Some(50), false, ours_native, Step::Issue),
+            ("ours, asked", &[Prompt::Consent], None, Some(50), false, ours, Step::Consent),
+        ] {
+            let present = auth_time.map(|auth_time| present(auth_time, consented));
+            let step = next(&wishes(prompt, max_age), present.as_ref(), manner, at(100), at(110));
+            assert_eq!(step, wanted, "{what}");
+        }
+    }
+
+    #[test]
+    fn another_person_will_not_do() {
+        let wishes = Wishes { sub: Some("bob".to_owned()), ..Wishes::default() };
+        let step =
+            |wishes: &Wishes| next(wishes, Some(&present(105, true)), PLAIN, at(100), at(110));
+        assert_eq!(step(&wishes), Step::Login);
+        let silent = Wishes { prompt: vec![Prompt::None], ..wishes };
+        assert_eq!(step(&silent), Step::Refuse(OAuthError::LoginRequired));
+    }
+}

@@ -1,0 +1,59 @@
+//! The error codes of OAuth 2.0 and OpenID Connect, as they are on the wire.
+//!
+//! Owns the list. With which status each is answered, and in which of the voices, is the edge's.
+
+use crate::text_enum;
+
+text_enum! {
+    /// What is wrong with a request of a client.
+    pub enum OAuthError {
+        /// A parameter is missing, malformed or there twice (RFC 6749 §4.1.2.1, §5.2).
+        InvalidRequest = "invalid_request",
+        /// The client is unknown or did not prove who it is (RFC 6749 §5.2).
+        InvalidClient = "invalid_client",
+        /// Code, refresh token or device code is not good, or not good for this client.
+        InvalidGrant = "invalid_grant",
+        /// The client may not do this.
+        UnauthorizedClient = "unauthorized_client",
+        /// There is no such grant.
+        UnsupportedGrantType = "unsupported_grant_type",
+        /// There is no such response type.
+        UnsupportedResponseType = "unsupported_response_type",
+        /// A scope does not exist or may not be had.
+        InvalidScope = "invalid_scope",
+        /// The API is not registered or not for this client (RFC 8707 §2).
+        InvalidTarget = "invalid_target",
+        /// The person said no.
+        AccessDenied = "access_denied",
+        /// Something failed on our side.
+        ServerError = "server_error",
+        /// It cannot be done just now.
+        TemporarilyUnavailable = "temporarily_unavailable",
+        /// Nobody is logged in, and nobody may be asked (OpenID Connect Core §3.1.2.6).
+        LoginRequired = "login_required",
+        /// Nobody has allowed it, and nobody may be asked.
+        ConsentRequired = "consent_required",
+        /// There is no `request` parameter here (OpenID Connect Core §6.1).
+        RequestNotSupported = "request_not_supported",
+        /// A `request_uri` that was not pushed is not fetched (OpenID Connect Core §6.2).
+        RequestUriNotSupported = "request_uri_not_supported",
+        /// Nobody registers with a request (OpenID Connect Core §7.2.1).
+        RegistrationNotSupported = "registration_not_supported",
+        /// The pushed request is unknown, used or over (RFC 9126 §2.2, RFC 9101 §7).
+        InvalidRequestUri = "invalid_request_uri",
+        /// What was called essential cannot be met.
+        UnmetAuthenticationRequirements = "unmet_authentication_requirements",
+        /// Nobody has decided about the device yet (RFC 8628 §3.5).
+        AuthorizationPending = "authorization_pending",
+        /// The device came too early.
+        SlowDown = "slow_down",
+        /// The device code's time is over.
+        ExpiredToken = "expired_token",
+        /// The DPoP proof is not good (RFC 9449 §5).
+        InvalidDpopProof = "invalid_dpop_proof",
+        /// The access token is not good (RFC 6750 §3.1).
+        InvalidToken = "invalid_token",
+        /// The access token lacks a scope (RFC 6750 §3.1).
+        InsufficientScope = "insufficient_scope",
+    }
+}

@@ -1,0 +1,123 @@
+//! Access tokens that come back to us, whomever they are for.
+//!
+//! Owns whether one is good now: genuine, in time, its client enabled, and its session and user
+//! alive. A signature may be believed for a while; the rest is asked for every time.
+
+use std::sync::Arc;
+
+use crate::app::{App, Audience};
+use crate::base::Timestamp;
+use crate::crypto::jwt::{Expected, dissect};
+use crate::domain::claims::VerifiedClaims;
+use crate::domain::client::Client;
+use crate::domain::session::Session;
+use crate::domain::stop::Fault;
+use crate::domain::user::User;
+use crate::store::{sessions, spent};
+
+use super::once::Counted;
+
+/// A token of ours that is in time. Nothing is known of its session yet.
+pub struct Genuine {
+    /// What it says.
+    pub claims: VerifiedClaims,
+    /// Whom it is for.
+    pub audience: Arc<Audience>,
+}
+
+/// A token that is good now.
+pub struct Live {
+    /// What it says.
+    pub claims: VerifiedClaims,
+    /// Whom it is for.
+    pub audience: Arc<Audience>,
+    /// The client it was issued to, where that is a registered one.
+    pub client: Option<Arc<Client>>,
+    /// The session that vouches for it and its user; none where a client speaks for itself.
+    pub user: Option<Box<(Session, User)>>,
+}
+
+/// The token, if its signature is ours, for this issuer, and its time is now.
+#[must_use]
+pub fn genuine(app: &App, token: &str, now: Timestamp) -> Option<Genuine> {
+    // Read before it is verified, only to know by which rules it has to be verified.
+    let anatomy = dissect(token);
+    let aud = anatomy.claims.as_ref()?.get("aud")?.as_str()?;
+    let audience = app.audience((aud != app.issuer()).then_some(aud))?;
+    let typ = audience.target.rules().token_type();
+    let expected = Expected { issuer: app.issuer(), audience: aud, typ };
+    let claims: VerifiedClaims = match &audience.secret {
+        Some(secret) => secret.verify(token, &expected)?,
+        None => app.keyring().verify(token, &expected)?,
+    };
+    let access = !claims.jti.is_empty() && !claims.client_id.is_empty();
+    (access && claims.exp > now.secs()).then_some(Genuine { claims, audience })
+}
+
+/// The token, if everything about it is good now.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn live(app: &App, token: &str, now: Timestamp) -> Result<Option<Live>, Fault> {
+    match genuine(app, token, now) {
+        Some(genuine) => alive(app, genuine, now).await,
+        None => Ok(None),
+    }
+}
+
+/// Whether a genuine token is good now.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn alive(
+    app: &App,
+    Genuine { claims, audience }: Genuine,
+    now: Timestamp,
+) -> Result<Option<Live>, Fault> {
+    let client = app.client(&claims.client_id);
+    let Some(sid) = &claims.sid else {
+        let Some(client) = client else { return Ok(None) };
+        // Its own, or exchanged for the token of another client that is still there.
+        let speaks = claims.sub == claims.client_id
+            || (claims.act.is_some() && app.client(&claims.sub).is_some());
+        let good = speaks
+            && client.was_there(Timestamp::from_millis(claims.iat.saturating_mul(1000) + 999));
+        if !good || is_revoked(app, &claims).await? {
+            return Ok(None);
+        }
+        return Ok(Some(Live { claims, audience, client: Some(client), user: None }));
+    };
+    let Ok(sid) = sid.parse() else { return Ok(None) };
+    let mut reader = app.db.reader().await?;
+    let Some((session, user)) = sessions::with_user(&mut reader, sid).await? else {
+        return Ok(None);
+    };
+    drop(reader);
+    let good = session.live(user.session_epoch, now).is_ok()
+        && user.disabled_at.is_none()
+        && user.id.to_string() == claims.sub
+        && is_clients(app, &session);
+    if !good {
+        return Ok(None);
+    }
+    // One that was exchanged for another's belongs to whoever acts, and is revoked by itself.
+    let exchanged = claims.client_id != session.client_id;
+    if exchanged && (claims.act.is_none() || client.is_none()) {
+        return Ok(None);
+    }
+    if claims.act.is_some() && is_revoked(app, &claims).await? {
+        return Ok(None);
+    }
+    Ok(Some(Live { claims, audience, client, user: Some(Box::new((session, user))) }))
+}
+
+/// Whether the client a session was opened through is still there, and still the same one.
+fn is_clients(app: &App, session: &Session) -> bool {
+    session.grant_type.is_none()
+        || app.client(&session.client_id).is_some_and(|known| known.was_there(session.created_at))
+}
+
+async fn is_revoked(app: &App, claims: &VerifiedClaims) -> Result<bool, Fault> {
+    let id = Counted::Revoked { jti: &claims.jti };
+    spent::is_spent(&mut app.db.reader().await?, &id.hash()).await
+}

@@ -1,0 +1,60 @@
+//! The answer to an authorization request: where it goes, how, and what it says (RFC 6749 §4.1.2).
+//!
+//! Only an [`Addressed`] request has an answer, so there is no way to write one to an address that
+//! is not registered. Every answer names the issuer (RFC 9207).
+
+use crate::domain::interaction::ResponseMode;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::redirect::RegisteredRedirect;
+
+use super::request::Addressed;
+
+/// An answer on its way to a client.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Where it goes.
+    pub redirect: RegisteredRedirect,
+    /// How.
+    pub mode: ResponseMode,
+    /// What it says.
+    pub params: Vec<(&'static str, String)>,
+}
+
+impl Answer {
+    pub(super) fn code(issuer: &str, to: &Addressed, code: String) -> Self {
+        Self::new(issuer, to, vec![("code", code)])
+    }
+
+    pub(super) fn refused(
+        issuer: &str,
+        to: &Addressed,
+        error: OAuthError,
+        hint: &'static str,
+    ) -> Self {
+        let said =
+            vec![("error", error.as_str().to_owned()), ("error_description", hint.to_owned())];
+        Self::new(issuer, to, said)
+    }
+
+    fn new(issuer: &str, to: &Addressed, mut params: Vec<(&'static str, String)>) -> Self {
+        params.extend(to.state.clone().map(|state| ("state", state)));
+        params.push(("iss", issuer.to_owned()));
+        Self { redirect: to.redirect.clone(), mode: to.mode, params }
+    }
+
+    /// The address to go to, for the modes that have one.
+    #[must_use]
+    pub fn location(&self) -> String {
+        let uri = self.redirect.as_str();
+        let said = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(self.params.iter().map(|(name, value)| (*name, value.as_str())))
+            .finish();
+        match self.mode {
+            ResponseMode::Fragment => format!("{uri}#{said}"),
+            ResponseMode::Query | ResponseMode::FormPost if uri.contains('?') => {
+                format!("{uri}&{said}")
+            }
+            ResponseMode::Query | ResponseMode::FormPost => format!("{uri}?{said}"),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The authorization endpoint: a client sends a person, the person goes back with a code.
+//!
+//! Owns the way through: what the client asks (`request`), what has to happen first
+//! (`domain::interaction`), and the answer (`answer`). Shows no page itself.
+
+pub mod answer;
+pub mod request;
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::base::token::{self, AUTHORIZATION_CODE};
+use crate::base::{Span, Timestamp};
+use crate::crypto::digest::token_hash;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::authorization::{Authorization, Request};
+use crate::domain::client::Client;
+use crate::domain::grant;
+use crate::domain::interaction::{self, Manner, Present, Step as Next};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::scope::Scopes;
+use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::store::browsers::{self, Found};
+use crate::store::codes::{self, NewCode};
+use crate::store::{Tx, audit, consents, settle_whole};
+
+use super::flow::{Aim, Flow, Visitor};
+use super::params::Params;
+use super::pushed;
+
+use answer::Answer;
+use request::{Addressed, address};
+
+/// How long a code is good: long enough for a redirect, too short to be found in a log.
+const CODE_LIFE: Span = Span::from_secs(60);
+
+/// What happens next.
+pub enum Step {
+    /// The person authenticates.
+    Login(Box<LoginView>),
+    /// The person is asked.
+    Consent(Box<ConsentView>),
+    /// The client is answered.
+    Done(Box<Answer>),
+}
+
+/// What the log-in page needs to know.
+pub struct LoginView {
+    /// The sealed flow.
+    pub flow: String,
+    /// The client.
+    pub client: Arc<Client>,
+    /// What the request says.
+    pub request: Request,
+    /// Where the answer will go, for the page's policy.
+    pub destination: String,
+}
+
+/// What the page that asks needs to know.
+pub struct ConsentView {
+    /// The sealed flow.
+    pub flow: String,
+    /// The client.
+    pub client: Arc<Client>,
+    /// What the request says.
+    pub request: Request,
+    /// Who is asked.
+    pub login: String,
+    /// What is asked for, single claims included.
+    pub scopes: Scopes,
+    /// Where the answer will go, for the page's policy.
+    pub destination: String,
+}
+
+/// Who is logged in with this cookie, and what they have allowed `client_id`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn visitor(
+    app: &App,
+    visitor: &Visitor,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<Option<Found>, Fault> {
+    let Some(cookie) = &visitor.session else { return Ok(None) };
+    if !token::is_spelt(token::BROWSER_SESSION, cookie) {
+        return Ok(None);
+    }
+    let found = browsers::find(&mut app.db.reader().await?, &token_hash(cookie), client_id).await?;
+    Ok(found.filter(|found| found.browser.is_live(&found.user, now)))
+}
+
+/// A client sends somebody.
+///
+/// # Errors
+/// Refused for the person to see when nobody can be answered; faults.
+pub async fn begin(
+    app: App,
+    params: Params,
+    visitor: Visitor,
+    now: Timestamp,
+) -> Result<Step, Stop> {
+    let (params, id) = match pushed::resolve(&app, &params, now).await? {
+        Some(pushed) => (pushed.params, Some(pushed.id)),
+        None => (params, None),
+    };
+    let addressed = address(&app, params).await?;
+    let request = match addressed.check(&app).await {
+        Ok(request) => request,
+        Err(stop) => return refuse(&app, &addressed, stop),
+    };
+    let mut flow = Flow::begin(&app, Aim::Authorize(Box::new(request.clone())), now);
+    // A pushed request gives one code, however often its page is loaded.
+    flow.id = id.unwrap_or(flow.id);
+    go_on(app, addressed, request, flow, visitor, now).await
+}
+
+/// Somebody comes back from the log-in page.
+///
+/// # Errors
+/// As [`begin`]; `forbidden` when it was begun in another browser.
+pub async fn resume(
+    app: App,
+    sealed: String,
+    visitor: Visitor,
+    now: Timestamp,
+) -> Result<Step, Stop> {
+    let flow = Flow::open(&app, &sealed, &visitor, now)?;
+    let Aim::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
+    let addressed = Addressed::again(&app, &request).await?;
+    go_on(app, addressed, *request, flow, visitor, now).await
+}
+
+/// Somebody has decided.
+///
+/// # Errors
+/// `forbidden` when it was begun in another browser or somebody else was asked; `conflict` when the
+/// request was answered already.
+pub async fn decide(
+    app: App,
+    sealed: String,
+    allow: bool,
+    visitor: Visitor,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Step, Stop> {
+    let flow = Flow::open(&app, &sealed, &visitor, now)?;
+    let Aim::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
+    let addressed = Addressed::again(&app, &request).await?;
+    let found = self::visitor(&app, &visitor, &request.client_id, now).await?;
+    let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
+        // Logged out, or as somebody else, since the page was shown: ask again.
+        return go_on(app, addressed, *request, flow, visitor, now).await;
+    };
+    if !allow {
+        let hint = "The person said no.";
+        let answer = addressed.refuse(&app, OAuthError::AccessDenied, hint);
+        return Ok(Step::Done(Box::new(answer)));
+    }
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        if !addressed.client.is_unprovable(&addressed.redirect) {
+            let allowed = wanted(&request);
+            remember(&app, &mut tx, &found, &request.client_id, &allowed, &origin, now).await?;
+        }
+        issue(&app, &mut tx, &addressed, &request, &flow, &found, now).await
+    }
+    .await;
+    let answer = settle_whole(tx, outcome).await?;
+    Ok(Step::Done(Box::new(answer)))
+}
+
+fn elsewhere() -> Refusal {
+    Refusal::new(Code::Forbidden, "This page belongs to something else that was begun.")
+}
+
+/// What is wrong goes back to the client; what failed does not.
+fn refuse(app: &App, addressed: &Addressed, stop: Stop) -> Result<Step, Stop> {
+    match stop {
+        Stop::Refused(refusal) => {
+            let error = refusal.oauth.unwrap_or(OAuthError::InvalidRequest);
+            Ok(Step::Done(Box::new(addressed.refuse(app, error, refusal.hint))))
+        }
+        failed => Err(failed),
+    }
+}
+
+/// Everything that has to be allowed: the scopes, and those that cover single claims.
+fn wanted(request: &Request) -> Scopes {
+    request.scopes.with(request.asked_claims.scopes())
+}
+
+async fn go_on(
+    app: App,
+    addressed: Addressed,
+    request: Request,
+    mut flow: Flow,
+    visitor: Visitor,
+    now: Timestamp,
+) -> Result<Step, Stop> {
+    let found = self::visitor(&app, &visitor, &request.client_id, now).await?;
+    let client = Arc::clone(&addressed.client);
+    let allowed = wanted(&request);
+    let present = found.as_ref().map(|found| Present {
+        sub: found.user.id.to_string(),
+        auth_time: found.browser.auth_time,
+        consented: found.consented.as_ref().is_some_and(|consented| {
+            allowed.is_within(&consented.scopes) && client.was_there(consented.at)
+        }),
+    });
+    let manner = Manner {
+        skip_consent: client.settings.skip_consent,
+        always_ask: client.is_unprovable(&addressed.redirect),
+    };
+    let destination = addressed.redirect.source();
+    match (interaction::next(&request.wishes, present.as_ref(), manner, flow.begun_at, now), found)
+    {
+        (Next::Refuse(error), _) => {
+            let hint = "The person would have to be asked, and prompt is none.";
+            Ok(Step::Done(Box::new(addressed.refuse(&app, error, hint))))
+        }
+        (Next::Issue, Some(found)) => {
+            let mut tx = app.db.begin().await?;
+            let issued = issue(&app, &mut tx, &addressed, &request, &flow, &found, now).await;
+            Ok(Step::Done(Box::new(settle_whole(tx, issued).await?)))
+        }
+        (Next::Consent, Some(found)) => {
+            flow.asked = Some(found.user.id);
+            let flow = flow.seal(&app, &visitor)?;
+            let login = found.user.login;
+            let view = ConsentView { flow, client, request, login, scopes: allowed, destination };
+            Ok(Step::Consent(Box::new(view)))
+        }
+        (Next::Login | Next::Issue | Next::Consent, _) => {
+            let flow = flow.seal(&app, &visitor)?;
+            Ok(Step::Login(Box::new(LoginView { flow, client, request, destination })))
+        }
+    }
+}
+
+/// Remembers what was allowed, beside what was allowed before.
+pub(super) async fn remember(
+    app: &App,
+    tx: &mut Tx,
+    found: &Found,
+    client_id: &str,
+    allowed: &Scopes,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let user = found.user.id;
+    let client = app.client(client_id);
+    let before = consents::find(tx, user, client_id)
+        .await?
+        .filter(|consent| client.is_some_and(|client| client.was_there(consent.updated_at)));
+    let all = match &before {
+        Some(before) => before.scopes.with(allowed.iter()),
+        None => allowed.clone(),
+    };
+    consents::remember(tx, user, client_id, &all, now).await?;
+    let origin = Origin { actor: Some(user), ..origin.clone() };
+    let event = Event::new(EventKind::ConsentGranted).about(user).detail(client_id);
+    audit::record(tx, &event, &origin, now, &*app.entropy).await
+}
+
+async fn issue(
+    app: &App,
+    tx: &mut Tx,
+    addressed: &Addressed,
+    request: &Request,
+    flow: &Flow,
+    found: &Found,
+    now: Timestamp,
+) -> Result<Answer, Stop> {
+    let audience = app.audience(request.audience.as_deref());
+    let granted = audience.and_then(|audience| {
+        grant::grant_client(&audience.target, &addressed.client, &request.scopes).ok()
+    });
+    let Some(granted) = granted else {
+        let hint = "The API or a scope is not offered any more.";
+        return Ok(addressed.refuse(app, OAuthError::InvalidScope, hint));
+    };
+    let code = token::make(AUTHORIZATION_CODE, &*app.entropy);
+    let authorization = Authorization {
+        client_id: request.client_id.clone(),
+        user_id: found.user.id,
+        user_epoch: found.user.session_epoch,
+        browser: Some(found.browser.id),
+        auth_time: found.browser.auth_time,
+        scopes: granted.scopes().clone(),
+        audience: request.audience.clone(),
+        asked_claims: request.asked_claims.clone(),
+        nonce: request.nonce.clone(),
+        redirect_uri: Some(request.redirect_uri.clone()),
+        code_challenge: Some(request.code_challenge.clone()),
+        dpop_jkt: request.dpop_jkt.clone(),
+    };
+    let new = NewCode {
+        hash: &token_hash(&code),
+        flow: &flow.id,
+        authorization: &authorization,
+        expires_at: now + CODE_LIFE,
+    };
+    if !codes::insert(tx, &new).await? {
+        let hint = "This request was answered already. Go back to the application.";
+        return Err(Refusal::new(Code::Conflict, hint).into());
+    }
+    Ok(Answer::code(app.issuer(), addressed, code))
+}

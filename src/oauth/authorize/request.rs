@@ -1,0 +1,229 @@
+//! An authorization request on its way from a stranger's text to something that can be answered.
+//!
+//! Owns the two steps. First it is known where an answer may be sent ([`Addressed`]); until then all
+//! that is wrong is shown to the person and sent to nobody. Then everything else is checked, and what
+//! is wrong goes back to the client.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::base::Span;
+use crate::domain::authorization::Request;
+use crate::domain::claims_request::ClaimsRequest;
+use crate::domain::client::Client;
+use crate::domain::interaction::{Prompt, ResponseMode, Wishes};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::oidc::AskedClaims;
+use crate::domain::pkce;
+use crate::domain::redirect::RegisteredRedirect;
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::oauth::grants::AUTHORIZATION_CODE;
+use crate::oauth::hint;
+use crate::oauth::narrow::{Speaker, narrow};
+use crate::oauth::params::{Params, invalid};
+
+use super::answer::Answer;
+
+/// The longest `state`, in bytes: it travels in addresses, twice.
+const MAX_STATE: usize = 3 * 1024;
+/// The longest `nonce`, in bytes.
+const MAX_NONCE: usize = 1024;
+/// The longest `login_hint`, in bytes: longer is no login.
+const MAX_LOGIN_HINT: usize = 320;
+
+/// A request of which it is known where its answer goes.
+pub struct Addressed {
+    /// The client.
+    pub client: Arc<Client>,
+    /// The registered place.
+    pub redirect: RegisteredRedirect,
+    /// How the answer gets there.
+    pub mode: ResponseMode,
+    /// What the client gets back unchanged.
+    pub state: Option<String>,
+    params: Params,
+}
+
+/// The refusal of a request nobody can be answered about. The same for a client that is unknown and
+/// one that is disabled.
+fn unanswerable(hint: &'static str) -> Refusal {
+    Refusal {
+        oauth: Some(OAuthError::InvalidRequest),
+        ..Refusal::new(Code::MalformedRequest, hint)
+    }
+}
+
+/// Finds out where the answer goes.
+///
+/// # Errors
+/// Refused for the person to see; faults when the client has to be looked up.
+pub async fn address(app: &App, params: Params) -> Result<Addressed, Stop> {
+    if params.is_repeated("client_id") || params.is_repeated("redirect_uri") {
+        return Err(unanswerable("The application sent client_id or redirect_uri twice.").into());
+    }
+    let unknown = || unanswerable("The application that sent you here is not known here.");
+    let client_id = params.get("client_id").ok_or_else(unknown)?;
+    let client = app.client_now(client_id).await?.ok_or_else(unknown)?;
+    let asked = params.get("redirect_uri").ok_or_else(|| {
+        unanswerable("The application did not say where to send you back to (redirect_uri).")
+    })?;
+    let redirect = client.redirect(asked).ok_or_else(|| {
+        unanswerable(
+            "The application asked to send you to an address it has not registered \
+             (redirect_uri). Nothing was sent there.",
+        )
+    })?;
+    let mode = params.get("response_mode").and_then(|mode| mode.parse().ok());
+    let state = params.text("state").filter(|state| state.len() <= MAX_STATE);
+    Ok(Addressed { client, redirect, mode: mode.unwrap_or(ResponseMode::Query), state, params })
+}
+
+impl Addressed {
+    /// Where an answer to a request goes that was checked before.
+    ///
+    /// # Errors
+    /// Refused for the person to see, when the client is gone or has moved.
+    pub async fn again(app: &App, request: &Request) -> Result<Self, Stop> {
+        let gone = || unanswerable("The application that sent you here is not known any more.");
+        let client = app.client_now(&request.client_id).await?.ok_or_else(gone)?;
+        let redirect = client.redirect(&request.redirect_uri).ok_or_else(gone)?;
+        let (mode, state) = (request.mode, request.state.clone());
+        Ok(Self { client, redirect, mode, state, params: Params::default() })
+    }
+
+    /// The answer that it cannot be.
+    #[must_use]
+    pub fn refuse(&self, app: &App, error: OAuthError, hint: &'static str) -> Answer {
+        Answer::refused(app.issuer(), self, error, hint)
+    }
+
+    /// Checks everything else.
+    ///
+    /// # Errors
+    /// Refused for the client to be told; faults.
+    pub async fn check(&self, app: &App) -> Result<Request, Stop> {
+        let (params, client) = (&self.params, &self.client);
+        params.once()?;
+        for (name, error, hint) in UNSUPPORTED {
+            if params.get(name).is_some() {
+                return Err(Refusal::oauth(*error, hint).into());
+            }
+        }
+        match params.get("response_type") {
+            Some("code") => {}
+            None => return Err(invalid("response_type is missing.").into()),
+            Some(_) => {
+                let hint = "Only response_type=code is supported.";
+                return Err(Refusal::oauth(OAuthError::UnsupportedResponseType, hint).into());
+            }
+        }
+        if !client.may_use(AUTHORIZATION_CODE) {
+            let hint = "The client may not log people in.";
+            return Err(Refusal::oauth(OAuthError::UnauthorizedClient, hint).into());
+        }
+        if params.get("response_mode").is_some_and(|mode| mode.parse::<ResponseMode>().is_err()) {
+            return Err(invalid("response_mode is query, fragment or form_post.").into());
+        }
+        if params.get("state").is_some_and(|state| state.len() > MAX_STATE) {
+            return Err(invalid("state is longer than 3072 bytes.").into());
+        }
+        let code_challenge = challenge(params)?;
+        let nonce = params.text("nonce");
+        if nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
+            return Err(invalid("nonce is longer than 1024 bytes.").into());
+        }
+        let dpop_jkt = params.text("dpop_jkt");
+        if dpop_jkt.as_ref().is_some_and(|jkt| !pkce::is_challenge(jkt)) {
+            return Err(invalid("dpop_jkt is not the thumbprint of a key.").into());
+        }
+        let (wishes, asked_claims) = wishes(app, params)?;
+        let narrowed = narrow(app, client, params, Speaker::User).await?;
+        Ok(Request {
+            client_id: client.client_id.clone(),
+            redirect_uri: self.redirect.as_str().to_owned(),
+            mode: self.mode,
+            state: self.state.clone(),
+            scopes: narrowed.scopes.scopes().clone(),
+            audience: narrowed.audience,
+            nonce,
+            code_challenge,
+            wishes,
+            asked_claims,
+            dpop_jkt,
+            login_hint: params.text("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT),
+            ui_locales: params.text("ui_locales").filter(|tags| tags.len() <= MAX_LOGIN_HINT),
+        })
+    }
+}
+
+/// What is not done here, each with the code that says so.
+const UNSUPPORTED: &[(&str, OAuthError, &str)] = &[
+    (
+        "request",
+        OAuthError::RequestNotSupported,
+        "Send the parameters themselves, or push them (RFC 9126); there are no request objects.",
+    ),
+    (
+        "request_uri",
+        OAuthError::RequestUriNotSupported,
+        "Only a request that was pushed here has a request_uri.",
+    ),
+    (
+        "registration",
+        OAuthError::RegistrationNotSupported,
+        "Clients are registered by an administrator.",
+    ),
+];
+
+fn challenge(params: &Params) -> Result<String, Refusal> {
+    let hint = "code_challenge is missing: every client uses PKCE (RFC 7636).";
+    let challenge = params.required("code_challenge", hint)?;
+    if params.get("code_challenge_method") != Some(pkce::METHOD) {
+        return Err(invalid("code_challenge_method is S256."));
+    }
+    if !pkce::is_challenge(challenge) {
+        return Err(invalid("code_challenge is not a SHA-256 hash in base64url."));
+    }
+    Ok(challenge.to_owned())
+}
+
+fn wishes(app: &App, params: &Params) -> Result<(Wishes, AskedClaims), Refusal> {
+    let words = params.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
+    let prompt = words.map(str::parse).collect::<Result<Vec<Prompt>, _>>();
+    let prompt =
+        prompt.map_err(|_| invalid("prompt is none, login, consent or select_account."))?;
+    if prompt.contains(&Prompt::None) && prompt.len() > 1 {
+        return Err(invalid("prompt=none goes with no other prompt."));
+    }
+    let max_age = match params.get("max_age") {
+        None => None,
+        Some(text) => {
+            let age =
+                text.parse::<u32>().map_err(|_| invalid("max_age is a number of seconds."))?;
+            Some(Span::from_secs(i64::from(age)))
+        }
+    };
+    let claims = match params.get("claims") {
+        None => ClaimsRequest::default(),
+        Some(text) => ClaimsRequest::parse(text)
+            .map_err(|_| invalid("claims is not a JSON object of claims requests."))?,
+    };
+    if claims.needs_acr {
+        let hint = "An acr was called essential; none is supported.";
+        return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, hint));
+    }
+    let hinted = match params.get("id_token_hint") {
+        None => None,
+        Some(token) => {
+            let hint = hint::read(app, token);
+            Some(hint.ok_or_else(|| invalid("id_token_hint is not an ID token of this issuer."))?)
+        }
+    };
+    let sub = match (claims.sub, hinted.map(|hint| hint.claims.sub)) {
+        (Some(one), Some(other)) if one != other => {
+            return Err(invalid("claims and id_token_hint name two users."));
+        }
+        (one, other) => one.or(other),
+    };
+    Ok((Wishes { prompt, max_age, sub }, claims.asked))
+}

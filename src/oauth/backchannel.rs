@@ -1,0 +1,178 @@
+//! Back-channel logout: clients are told that a session of theirs has ended (OpenID Connect
+//! Back-Channel Logout 1.0).
+//!
+//! Owns the outbox. A notice is written with the change it tells of and delivered by a job, so that a
+//! client that is slow or dead keeps nobody waiting, and a crash loses nothing.
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use serde_json::json;
+
+use crate::app::App;
+use crate::base::id::{NoticeId, UserId};
+use crate::base::{Span, Timestamp};
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::claims::{LogoutClaims, TokenType};
+use crate::domain::client::Client;
+use crate::domain::stop::Fault;
+use crate::store::notices::{self, Notice};
+use crate::store::sessions::EndedSession;
+use crate::store::{Tx, audit, sessions};
+
+/// How many are delivered at a time.
+const BATCH: i64 = 16;
+/// How often one is tried: with the pauses below that is about a day.
+const MAX_TRIES: i64 = 9;
+/// How long whoever takes a notice has for it before somebody else may.
+const TURN: Span = Span::from_secs(60);
+/// How long a logout token is good (Back-Channel Logout §2.4: keep it short).
+const LIFE: Span = Span::from_mins(2);
+/// The event of a logout token.
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+
+/// Writes down that the clients of these sessions are to be told.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn tell(
+    app: &App,
+    tx: &mut Tx,
+    ended: &[EndedSession],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    for session in ended {
+        let client = app.client(&session.client_id);
+        if client.is_none_or(|client| client.settings.backchannel_logout_uri.is_none()) {
+            continue;
+        }
+        let notice = Notice {
+            id: NoticeId::new(now, &*app.entropy),
+            client_id: session.client_id.clone(),
+            user_id: session.user_id,
+            session_id: session.id,
+            tries: 0,
+        };
+        notices::insert(tx, &notice, now).await?;
+    }
+    Ok(())
+}
+
+/// The sessions whose clients are to be told when everything of `user` ends: read before it does.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn everything_of(
+    app: &App,
+    tx: &mut Tx,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<EndedSession>, Fault> {
+    if app.any_client_to_tell() {
+        sessions::of_clients(tx, user, now).await
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+/// Delivers what is due.
+///
+/// # Errors
+/// When the database cannot be read or written; what was taken is tried again later.
+pub async fn deliver(app: &App) -> Result<(), Fault> {
+    loop {
+        let now = app.now();
+        if !notices::any_due(&mut app.db.reader().await?, now).await? {
+            return Ok(());
+        }
+        let mut tx = app.db.begin().await?;
+        let taken = notices::take(&mut tx, now, now + TURN, BATCH).await?;
+        tx.commit().await?;
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let mut under_way: FuturesUnordered<_> = taken
+            .iter()
+            .map(|notice| async move { (notice, post(app, notice, now).await) })
+            .collect();
+        while let Some((notice, delivered)) = under_way.next().await {
+            settle(app, notice, delivered, now).await?;
+        }
+    }
+}
+
+/// Sends one notice.
+async fn post(app: &App, notice: &Notice, now: Timestamp) -> Result<(), String> {
+    // A client that is gone, or does not want to be told any more, has been told.
+    let Some(client) = app.client(&notice.client_id) else { return Ok(()) };
+    let Some(uri) = &client.settings.backchannel_logout_uri else { return Ok(()) };
+    let token = logout_token(app, &client, notice, now).map_err(|fault| fault.to_string())?;
+    app.outbound.post_form(uri, &[("logout_token", &token)]).await
+}
+
+fn logout_token(
+    app: &App,
+    client: &Client,
+    notice: &Notice,
+    now: Timestamp,
+) -> Result<String, Fault> {
+    let claims = LogoutClaims {
+        iss: app.issuer(),
+        sub: notice.user_id.to_string(),
+        aud: &client.client_id,
+        iat: now.secs(),
+        exp: (now + LIFE).secs(),
+        jti: notice.id.to_string(),
+        sid: notice.session_id.to_string(),
+        events: json!({ EVENT: {} }),
+    };
+    let keyring = app.keyring();
+    let signer = keyring.signer(client.settings.id_token_alg);
+    let signer = signer.ok_or_else(|| Fault::internal("there is no key for logout tokens"))?;
+    signer.sign(TokenType::LogoutJwt, &claims)
+}
+
+async fn settle(
+    app: &App,
+    notice: &Notice,
+    delivered: Result<(), String>,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let mut tx = app.db.begin().await?;
+    match delivered {
+        Ok(()) => drop(notices::remove(&mut tx, notice.id).await?),
+        Err(why) if notice.tries >= MAX_TRIES => {
+            tracing::warn!(client_id = notice.client_id, why, "a client was not told of a log-out");
+            notices::remove(&mut tx, notice.id).await?;
+            let event = Event::new(EventKind::LogoutNoticeFailed)
+                .about(notice.user_id)
+                .in_session(notice.session_id)
+                .detail(&*notice.client_id);
+            audit::record(&mut tx, &event, &Origin::system(), now, &*app.entropy).await?;
+        }
+        Err(why) => {
+            tracing::info!(client_id = notice.client_id, why, "telling of a log-out failed");
+            notices::put_off(&mut tx, notice.id, now + pause(notice.tries)).await?;
+        }
+    }
+    tx.commit().await
+}
+
+/// The pause after the try of this number: five seconds, then four times as long each time.
+fn pause(tries: i64) -> Span {
+    let exponent = u32::try_from(tries.clamp(1, 8) - 1).unwrap_or(0);
+    Span::from_secs(5 * 4_i64.pow(exponent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_about_a_day_in_all() {
+        assert_eq!(pause(1), Span::from_secs(5));
+        assert_eq!(pause(2), Span::from_secs(20));
+        assert_eq!(pause(100), pause(8));
+        let all: i64 = (1..MAX_TRIES).map(|tries| pause(tries).secs()).sum();
+        assert!((20 * 3600..40 * 3600).contains(&all), "{all}");
+    }
+}

@@ -1,0 +1,255 @@
+//! Devices without a keyboard (RFC 8628): the code they show, and the person who types it elsewhere.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::token::{self, DEVICE_CODE};
+use crate::crypto::digest::token_hash;
+use crate::domain::audit::Origin;
+use crate::domain::authorization::Authorization;
+use crate::domain::client::Client;
+use crate::domain::device_code::{
+    DeviceAsk, DeviceCode, DeviceState, LIFE, PAUSE, make_user_code, parse_user_code,
+    show_user_code,
+};
+use crate::domain::grant;
+use crate::domain::limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES, Bucket};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::oidc::AskedClaims;
+use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::metrics::Metrics;
+use crate::store::{devices, settle_whole};
+
+use super::authorize;
+use super::client_auth;
+use super::flow::{Aim, Flow, Visitor};
+use super::grants;
+use super::narrow::{Speaker, narrow};
+use super::token::TokenRequest;
+
+/// How often a user code is made anew when it is in use already.
+const MAX_TRIES: u32 = 5;
+
+/// What the page that asks needs to know.
+pub struct DeviceView {
+    /// The sealed flow.
+    pub flow: String,
+    /// The client on the device.
+    pub client: Arc<Client>,
+    /// Who is asked.
+    pub login: String,
+    /// What it asked for.
+    pub asked: DeviceAsk,
+    /// The code as people read it.
+    pub user_code: String,
+}
+
+/// What happens next.
+pub enum DeviceStep {
+    /// The person authenticates first.
+    Login {
+        /// The sealed flow.
+        flow: String,
+    },
+    /// The person is asked.
+    Consent(Box<DeviceView>),
+    /// The person has decided.
+    Done {
+        /// What was decided.
+        allowed: bool,
+        /// The client on the device.
+        client: Arc<Client>,
+    },
+}
+
+/// A device asks for a code (RFC 8628 §3.1).
+///
+/// # Errors
+/// `invalid_client`, `unauthorized_client`, `invalid_scope`, `invalid_target`; too many requests.
+pub async fn authorize(app: App, request: TokenRequest, now: Timestamp) -> Result<Value, Stop> {
+    let TokenRequest { params, authorization, origin, .. } = request;
+    params.once()?;
+    throttle(&app, "device_request", ADDRESS_REQUESTS, &origin, now)?;
+    let client =
+        client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
+    let client = client.client();
+    if !client.may_use(grants::DEVICE_CODE) {
+        let hint = "The client may not use this grant.";
+        return Err(Refusal::oauth(OAuthError::UnauthorizedClient, hint).into());
+    }
+    let narrowed = narrow(&app, client, &params, Speaker::User).await?;
+    let device_code = token::make(DEVICE_CODE, &*app.entropy);
+    let asked = DeviceAsk { scopes: narrowed.scopes.scopes().clone(), audience: narrowed.audience };
+    for _ in 0..MAX_TRIES {
+        let device = DeviceCode {
+            user_code: make_user_code(&*app.entropy),
+            client_id: client.client_id.clone(),
+            asked: asked.clone(),
+            state: DeviceState::Pending,
+            pause: PAUSE,
+            polled_at: None,
+            expires_at: now + LIFE,
+        };
+        let mut tx = app.db.begin().await?;
+        if devices::insert(&mut tx, &token_hash(&device_code), &device).await? {
+            tx.commit().await?;
+            let shown = show_user_code(&device.user_code);
+            let page = format!("{}/device", app.issuer());
+            return Ok(json!({
+                "device_code": device_code,
+                "user_code": shown,
+                "verification_uri": page,
+                "verification_uri_complete": format!("{page}?user_code={shown}"),
+                "expires_in": LIFE.secs(),
+                "interval": PAUSE.secs(),
+            }));
+        }
+        tx.rollback().await;
+    }
+    Err(Fault::unavailable("no user code is free").into())
+}
+
+fn throttle(
+    app: &App,
+    purpose: &'static str,
+    bucket: Bucket,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    app.addresses.take(purpose, bucket, origin.address, now).map_err(|wait| {
+        Metrics::count(&app.metrics.limited, purpose);
+        let hint = "Too many attempts. Wait, then try again.";
+        Refusal::new(Code::TooManyAttempts, hint).retry_after(wait)
+    })
+}
+
+/// The refusal of a code somebody typed.
+fn unknown() -> Refusal {
+    let hint = "There is no device waiting with this code. Check it, or begin again on the device.";
+    Refusal::field("user_code", "unknown", hint)
+}
+
+/// Somebody has typed a code.
+///
+/// # Errors
+/// `validation_failed` on the field; `forbidden` when it was begun in another browser; too many tries.
+pub async fn typed(
+    app: App,
+    user_code: String,
+    visitor: Visitor,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<DeviceStep, Stop> {
+    throttle(&app, "user_code", ADDRESS_USER_CODES, &origin, now)?;
+    let user_code = parse_user_code(&user_code).ok_or_else(unknown)?;
+    let flow = Flow::begin(&app, Aim::Device(Some(user_code.clone())), now);
+    go_on(app, user_code, flow, visitor, now).await
+}
+
+/// Somebody comes back from the log-in page.
+///
+/// # Errors
+/// As [`typed`].
+pub async fn resume(
+    app: App,
+    sealed: String,
+    visitor: Visitor,
+    now: Timestamp,
+) -> Result<DeviceStep, Stop> {
+    let flow = Flow::open(&app, &sealed, &visitor, now)?;
+    let Aim::Device(Some(user_code)) = flow.aim.clone() else { return Err(unknown().into()) };
+    go_on(app, user_code, flow, visitor, now).await
+}
+
+/// Somebody has decided.
+///
+/// # Errors
+/// As [`typed`]; `conflict` when it was decided already.
+pub async fn decide(
+    app: App,
+    sealed: String,
+    allow: bool,
+    visitor: Visitor,
+    now: Timestamp,
+) -> Result<DeviceStep, Stop> {
+    let flow = Flow::open(&app, &sealed, &visitor, now)?;
+    let Aim::Device(Some(user_code)) = flow.aim.clone() else { return Err(unknown().into()) };
+    let (device, client) = waiting(&app, &user_code, now).await?;
+    let found = authorize::visitor(&app, &visitor, &client.client_id, now).await?;
+    let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
+        return go_on(app, user_code, flow, visitor, now).await;
+    };
+    let audience = app.audience_now(device.asked.audience.as_deref()).await?;
+    let granted = audience.and_then(|audience| {
+        grant::grant_client(&audience.target, &client, &device.asked.scopes).ok()
+    });
+    let granted = granted.ok_or_else(unknown)?;
+    let authorization = Authorization {
+        client_id: client.client_id.clone(),
+        user_id: found.user.id,
+        user_epoch: found.user.session_epoch,
+        // A device outlives the browser in which somebody allowed it.
+        browser: None,
+        auth_time: found.browser.auth_time,
+        scopes: granted.scopes().clone(),
+        audience: device.asked.audience.clone(),
+        asked_claims: AskedClaims::default(),
+        nonce: None,
+        redirect_uri: None,
+        code_challenge: None,
+        dpop_jkt: None,
+    };
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let allowed = allow.then_some(&authorization);
+        if devices::decide(&mut tx, &user_code, found.user.id, allowed, now).await? {
+            return Ok(());
+        }
+        let hint = "This was decided already. Look at the device.";
+        Err(Refusal::new(Code::Conflict, hint).into())
+    }
+    .await;
+    settle_whole(tx, outcome).await?;
+    Ok(DeviceStep::Done { allowed: allow, client })
+}
+
+/// The device that waits with this code, and its client.
+async fn waiting(
+    app: &App,
+    user_code: &str,
+    now: Timestamp,
+) -> Result<(DeviceCode, Arc<Client>), Stop> {
+    let device = devices::by_user_code(&mut app.db.reader().await?, user_code).await?;
+    let device =
+        device.filter(|device| device.state == DeviceState::Pending && now < device.expires_at);
+    let device = device.ok_or_else(unknown)?;
+    let client = app.client_now(&device.client_id).await?.ok_or_else(unknown)?;
+    Ok((device, client))
+}
+
+async fn go_on(
+    app: App,
+    user_code: String,
+    mut flow: Flow,
+    visitor: Visitor,
+    now: Timestamp,
+) -> Result<DeviceStep, Stop> {
+    let (device, client) = waiting(&app, &user_code, now).await?;
+    let Some(found) = authorize::visitor(&app, &visitor, &client.client_id, now).await? else {
+        return Ok(DeviceStep::Login { flow: flow.seal(&app, &visitor)? });
+    };
+    flow.asked = Some(found.user.id);
+    Ok(DeviceStep::Consent(Box::new(DeviceView {
+        flow: flow.seal(&app, &visitor)?,
+        client,
+        login: found.user.login,
+        asked: device.asked,
+        user_code: show_user_code(&user_code),
+    })))
+}

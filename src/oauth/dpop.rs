@@ -1,0 +1,99 @@
+//! DPoP: a request proves that it comes from whoever holds a key (RFC 9449).
+//!
+//! Owns what a proof must say and that it counts once. No nonce is asked for: a proof lives for a
+//! minute and is remembered as long, in all processes.
+
+use crate::app::App;
+use crate::base::{Span, Timestamp};
+use crate::crypto::digest::{equal, sha256_base64url};
+use crate::crypto::foreign_jwt::{ForeignJwt, public_key};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::stop::{Refusal, Stop};
+
+use super::once::{self, Counted};
+
+/// How old a proof may be, and how far its maker's clock may be ahead.
+const WINDOW: Span = Span::from_secs(60);
+
+/// What a proof is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Purpose<'a> {
+    /// The method of the request.
+    pub method: &'a str,
+    /// The path of the endpoint; its origin is the issuer's, whatever the request says.
+    pub path: &'a str,
+    /// The access token that comes with it.
+    pub access_token: Option<&'a str>,
+}
+
+/// The thumbprint of the key a proof was made with (RFC 7638).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thumbprint(String);
+
+impl Thumbprint {
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The refusal of a proof.
+#[must_use]
+pub fn refused() -> Refusal {
+    Refusal::oauth(OAuthError::InvalidDpopProof, "The DPoP proof is not good for this request.")
+}
+
+/// Checks a proof and uses it up.
+///
+/// # Errors
+/// `invalid_dpop_proof` without saying why; faults when it cannot be written down.
+pub async fn prove(
+    app: &App,
+    proof: &str,
+    purpose: Purpose<'_>,
+    now: Timestamp,
+) -> Result<Thumbprint, Stop> {
+    let jwt = ForeignJwt::read(proof).ok_or_else(refused)?;
+    let (jkt, jti, until) = check(&jwt, app.issuer(), purpose, now).ok_or_else(refused)?;
+    if !once::spend(app, Counted::Proof { jkt: &jkt, jti }, until).await? {
+        return Err(refused().into());
+    }
+    Ok(Thumbprint(jkt))
+}
+
+/// The key's thumbprint, the proof's id and until when it would count.
+fn check<'a>(
+    jwt: &'a ForeignJwt<'_>,
+    issuer: &str,
+    purpose: Purpose<'_>,
+    now: Timestamp,
+) -> Option<(String, &'a str, Timestamp)> {
+    let typ = jwt.header.get("typ")?.as_str()?;
+    let key = public_key(jwt.header.get("jwk")?)?;
+    let jti = jwt.text("jti").filter(|jti| (1..=once::MAX_ID).contains(&jti.len()))?;
+    let iat = Timestamp::from_secs(jwt.time("iat")??);
+    // Query and fragment are not part of what is proved (RFC 9449 §4.3).
+    let htu = jwt.text("htu")?.split(['?', '#']).next()?;
+    let path = htu.strip_prefix(issuer)?;
+    let in_time = |name, good: &dyn Fn(Timestamp) -> bool| match jwt.time(name) {
+        None => true,
+        Some(time) => time.is_some_and(|secs| good(Timestamp::from_secs(secs))),
+    };
+    let good = typ == "dpop+jwt"
+        && path == purpose.path
+        && jwt.text("htm") == Some(purpose.method)
+        && iat >= now - WINDOW
+        && iat <= now + WINDOW
+        && in_time("exp", &|exp| exp > now)
+        && in_time("nbf", &|nbf| nbf <= now + WINDOW);
+    let for_token = match purpose.access_token {
+        None => true,
+        Some(token) => {
+            let hash = sha256_base64url(token.as_bytes());
+            equal(jwt.text("ath")?.as_bytes(), hash.as_bytes())
+        }
+    };
+    let proved = good && for_token && jwt.is_by(&key);
+    proved.then(|| (key.thumbprint(), jti, iat + WINDOW + WINDOW))
+}

@@ -1,0 +1,225 @@
+//! Logging out where one logged in (OpenID Connect RP-Initiated Logout 1.0).
+//!
+//! Owns who may end what without being asked: a client that shows an ID token of the session. Whoever
+//! shows nothing is asked, because any page can send a browser here.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::{BrowserId, SessionId};
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::client::Client;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::redirect::RegisteredRedirect;
+use crate::domain::session::EndReason;
+use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::store::sessions::EndedSession;
+use crate::store::{Tx, audit, browsers, sessions, settle_whole};
+
+use super::authorize;
+use super::backchannel;
+use super::flow::{Aim, Flow, LogoutAim, Visitor};
+use super::hint;
+use super::params::Params;
+
+/// The longest `state`, in bytes.
+const MAX_STATE: usize = 3 * 1024;
+
+/// What comes of it.
+pub enum LogoutStep {
+    /// The person is asked.
+    Ask {
+        /// The sealed flow.
+        flow: String,
+        /// Who is logged in.
+        login: String,
+        /// The client that sent the person.
+        client: Option<Arc<Client>>,
+    },
+    /// It is done.
+    Out {
+        /// Where the client wants the person.
+        back: Option<Box<Back>>,
+    },
+    /// The person stays.
+    Stay,
+}
+
+/// Where a person goes after logging out.
+pub struct Back {
+    /// The registered place.
+    pub redirect: RegisteredRedirect,
+    /// With the client's `state`.
+    pub location: String,
+}
+
+fn unanswerable(hint: &'static str) -> Refusal {
+    Refusal {
+        oauth: Some(OAuthError::InvalidRequest),
+        ..Refusal::new(Code::MalformedRequest, hint)
+    }
+}
+
+/// A client, or anybody, sends a browser here.
+///
+/// # Errors
+/// Refused for the person to see: nothing is sent to an address that is not registered.
+pub async fn begin(
+    app: App,
+    params: Params,
+    visitor: Visitor,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<LogoutStep, Stop> {
+    params.once().map_err(|_| unanswerable("A parameter was sent twice."))?;
+    let hint = match params.get("id_token_hint") {
+        None => None,
+        Some(token) => Some(hint::read(&app, token).ok_or_else(|| {
+            unanswerable("The application's proof of who is logged in is not good (id_token_hint).")
+        })?),
+    };
+    let named = params.get("client_id");
+    if let (Some(hint), Some(named)) = (&hint, named)
+        && hint.client.client_id != named
+    {
+        return Err(unanswerable("client_id and id_token_hint name two applications.").into());
+    }
+    let back = match (params.get("post_logout_redirect_uri"), &hint) {
+        (None, _) => None,
+        (Some(_), None) => {
+            let hint = "The application asked to be returned to without saying who is logged in \
+                        (id_token_hint). Nothing was sent there.";
+            return Err(unanswerable(hint).into());
+        }
+        (Some(asked), Some(hint)) => {
+            let redirect = hint.client.after_logout(asked).ok_or_else(|| {
+                unanswerable(
+                    "The application asked to send you to an address it has not registered \
+                     (post_logout_redirect_uri). Nothing was sent there.",
+                )
+            })?;
+            Some(Box::new(back(redirect, params.get("state"))))
+        }
+    };
+    if let Some(hint) = hint {
+        let sid = hint.claims.sid.parse().ok();
+        let here = authorize::visitor(&app, &visitor, "", now).await?;
+        let here = here.filter(|found| found.user.id.to_string() == hint.claims.sub);
+        let browser = here.map(|found| found.browser.id);
+        end(app, sid, browser, &hint.claims.sub, origin, now).await?;
+        return Ok(LogoutStep::Out { back });
+    }
+    let Some(found) = authorize::visitor(&app, &visitor, "", now).await? else {
+        return Ok(LogoutStep::Out { back: None });
+    };
+    let client = match named {
+        Some(named) => app.client_now(named).await?,
+        None => None,
+    };
+    let aim = LogoutAim {
+        client_id: client.as_ref().map(|client| client.client_id.clone()),
+        ui_locales: params.text("ui_locales"),
+    };
+    let flow = Flow::begin(&app, Aim::Logout(Box::new(aim)), now).seal(&app, &visitor)?;
+    Ok(LogoutStep::Ask { flow, login: found.user.login, client })
+}
+
+/// Somebody was asked and has decided.
+///
+/// # Errors
+/// `forbidden` when it was begun in another browser.
+pub async fn decide(
+    app: App,
+    sealed: String,
+    leave: bool,
+    visitor: Visitor,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<LogoutStep, Stop> {
+    let flow = Flow::open(&app, &sealed, &visitor, now)?;
+    if !matches!(flow.aim, Aim::Logout(_)) {
+        let hint = "This page belongs to something else that was begun.";
+        return Err(Refusal::new(Code::Forbidden, hint).into());
+    }
+    if !leave {
+        return Ok(LogoutStep::Stay);
+    }
+    if let Some(found) = authorize::visitor(&app, &visitor, "", now).await? {
+        let sub = found.user.id.to_string();
+        end(app, None, Some(found.browser.id), &sub, origin, now).await?;
+    }
+    Ok(LogoutStep::Out { back: None })
+}
+
+fn back(redirect: RegisteredRedirect, state: Option<&str>) -> Back {
+    let uri = redirect.as_str();
+    let location = match state.filter(|state| state.len() <= MAX_STATE) {
+        None => uri.to_owned(),
+        Some(state) => {
+            let said = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("state", state)
+                .finish();
+            format!("{uri}{}{said}", if uri.contains('?') { '&' } else { '?' })
+        }
+    };
+    Back { redirect, location }
+}
+
+/// Ends the session of this id, the log-in it hangs on, the one in this browser, and everything that
+/// hangs on either; and writes down who is to be told.
+async fn end(
+    app: App,
+    session: Option<SessionId>,
+    here: Option<BrowserId>,
+    sub: &str,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let mut browsers_to_end: Vec<BrowserId> = here.into_iter().collect();
+        if let Some(id) = session
+            && let Some((session, user)) = sessions::with_user(&mut tx, id).await?
+            && user.id.to_string() == sub
+        {
+            browsers_to_end.extend(session.browser.filter(|other| Some(*other) != here));
+            let reason = EndReason::Logout;
+            if sessions::revoke(&mut tx, id, reason, now).await?.is_some() {
+                let ended =
+                    EndedSession { id, user_id: user.id, client_id: session.client_id.clone() };
+                backchannel::tell(&app, &mut tx, &[ended], now).await?;
+                let event = Event::new(EventKind::SessionEnded)
+                    .about(user.id)
+                    .in_session(id)
+                    .detail(reason.as_str());
+                audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+            }
+        }
+        for browser in browsers_to_end {
+            end_browser(&app, &mut tx, browser, &origin, now).await?;
+        }
+        Ok(())
+    }
+    .await;
+    settle_whole(tx, outcome).await
+}
+
+/// Ends a log-in at our pages and the sessions that hang on it. False when it had ended before.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn end_browser(
+    app: &App,
+    tx: &mut Tx,
+    browser: BrowserId,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let Some(user) = browsers::end(tx, browser, now).await? else { return Ok(false) };
+    let ended = sessions::revoke_of_browser(tx, browser, EndReason::Logout, now).await?;
+    backchannel::tell(app, tx, &ended, now).await?;
+    let event = Event::new(EventKind::SessionEnded).about(user).detail("browser");
+    audit::record(tx, &event, origin, now, &*app.entropy).await?;
+    Ok(true)
+}

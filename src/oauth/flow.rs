@@ -1,0 +1,111 @@
+//! Something a person has begun in one browser, sealed and handed to that browser.
+//!
+//! Owns the sealing: the text can be opened only together with the cookie of the browser it was made
+//! for, so it cannot be finished elsewhere, forged or altered, and nothing is stored for strangers.
+//! That it is finished once is guarded where it is finished.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::base::entropy::random;
+use crate::base::id::UserId;
+use crate::base::{Span, Timestamp};
+use crate::crypto::digest::sha256_base64url;
+use crate::domain::authorization::Request;
+use crate::domain::stop::{Code, Fault, Refusal};
+
+/// How long a person may take.
+const LIFE: Span = Span::from_mins(60);
+
+/// The cookies of a browser.
+#[derive(Debug, Clone, Default)]
+pub struct Visitor {
+    /// What tells this browser from every other, logged in or not.
+    pub browser: String,
+    /// The log-in, if there is one.
+    pub session: Option<String>,
+}
+
+/// What was begun.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Flow {
+    /// Tells it from every other.
+    pub id: [u8; 16],
+    /// When it was begun.
+    pub begun_at: Timestamp,
+    /// Where it leads.
+    pub aim: Aim,
+    /// Who was asked, once somebody was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<UserId>,
+}
+
+/// Where it leads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Aim {
+    /// Back to a client.
+    Authorize(Box<Request>),
+    /// To a device that shows this code; none while nobody has typed it.
+    Device(Option<String>),
+    /// To one's own account.
+    Account,
+    /// Out.
+    Logout(Box<LogoutAim>),
+}
+
+/// Where a person goes after logging out.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct LogoutAim {
+    /// The client that sent the person here.
+    pub client_id: Option<String>,
+    /// The languages the client named.
+    pub ui_locales: Option<String>,
+}
+
+impl Flow {
+    /// A new one.
+    #[must_use]
+    pub fn begin(app: &App, aim: Aim, now: Timestamp) -> Self {
+        Self { id: random(&*app.entropy), begun_at: now, aim, asked: None }
+    }
+
+    /// The text for this browser.
+    ///
+    /// # Errors
+    /// Only when the crypto library fails.
+    pub fn seal(&self, app: &App, visitor: &Visitor) -> Result<String, Fault> {
+        let plain = serde_json::to_vec(self)
+            .map_err(|error| Fault::internal("writing a flow").because(error))?;
+        let sealed = app.seal.newest().seal(&purpose(visitor), &plain)?;
+        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// Opens a text that was made for this browser.
+    ///
+    /// # Errors
+    /// `forbidden` when it was not, was altered, or is too old: nothing may be done on its word.
+    pub fn open(
+        app: &App,
+        sealed: &str,
+        visitor: &Visitor,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let hint = "This page is too old, or was opened in another browser. Go back to where you \
+                    came from and begin again.";
+        let refused = || Refusal::new(Code::Forbidden, hint);
+        if visitor.browser.is_empty() {
+            return Err(refused());
+        }
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| refused())?;
+        let plain = app.seal.open(&purpose(visitor), &sealed).map_err(|_| refused())?;
+        let flow: Self = serde_json::from_slice(&plain).map_err(|_| refused())?;
+        let over = now >= flow.begun_at + LIFE || now < flow.begun_at - LIFE;
+        if over { Err(refused()) } else { Ok(flow) }
+    }
+}
+
+fn purpose(visitor: &Visitor) -> String {
+    format!("flow/v1/{}", sha256_base64url(visitor.browser.as_bytes()))
+}

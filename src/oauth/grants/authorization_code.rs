@@ -1,0 +1,123 @@
+//! `authorization_code`: what a person allowed at our pages becomes a session (RFC 6749 §4.1.3).
+//!
+//! A code is used up by its first presentation, whatever comes of it: whoever presents it wrongly has
+//! it from somewhere. A second presentation ends what the first one gave.
+
+use crate::app::App;
+use crate::base::id::{SessionId, UserId};
+use crate::base::token::{self, AUTHORIZATION_CODE};
+use crate::crypto::digest::{equal, sha256_base64url, token_hash};
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::authorization::Authorization;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::pkce;
+use crate::domain::session::EndReason;
+use crate::domain::stop::{Fault, Refusal, Stop};
+use crate::domain::user::User;
+use crate::oauth::params::Params;
+use crate::oauth::token::{Exchange, Grant, Outcome};
+use crate::store::{Tx, audit, codes, sessions, users};
+
+/// A code, and the proof that its presenter asked for it.
+pub struct AuthorizationCode {
+    code: String,
+    redirect_uri: Option<String>,
+    code_verifier: Option<String>,
+}
+
+/// The one refusal of a code: what is wrong with it helps nobody but a thief.
+pub(super) fn refused() -> Refusal {
+    let hint = "The code is not good: unknown, used, over, or not for this client and request.";
+    Refusal::oauth(OAuthError::InvalidGrant, hint)
+}
+
+impl Grant for AuthorizationCode {
+    const NAME: &'static str = "authorization_code";
+
+    fn parse(params: &Params) -> Result<Self, Refusal> {
+        Ok(Self {
+            code: params.required("code", "code is missing.")?.to_owned(),
+            redirect_uri: params.text("redirect_uri"),
+            code_verifier: params.text("code_verifier"),
+        })
+    }
+
+    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Stop> {
+        if !token::is_spelt(AUTHORIZATION_CODE, &self.code) {
+            return Err(refused().into());
+        }
+        let hash = token_hash(&self.code);
+        let id = SessionId::new(exchange.now, &*exchange.app.entropy);
+        let now = exchange.now;
+        let redeemed = codes::redeem(exchange.tx().await?, &hash, id, now).await?;
+        let Some((authorization, expires_at)) = redeemed else {
+            let gave = codes::gave(exchange.tx().await?, &hash).await?;
+            if let Some((user, session)) = gave {
+                reused(exchange, user, session).await?;
+            }
+            return Err(refused().into());
+        };
+        if now >= expires_at || !self.fits(exchange, &authorization) {
+            return Err(refused().into());
+        }
+        let jkt = exchange.refresh_jkt();
+        let session = authorization.session(id, Self::NAME, jkt, &exchange.lifetimes(), now);
+        let (app, device) = (exchange.app, exchange.device.clone());
+        let tx = exchange.tx().await?;
+        if !sessions::open(tx, &session, &device).await? {
+            // Logged out, disabled or given a new password since it was allowed.
+            return Err(refused().into());
+        }
+        let user = user_of(app, tx, &authorization).await?;
+        Ok(Outcome::Opened { session: Box::new(session), user, nonce: authorization.nonce })
+    }
+}
+
+impl AuthorizationCode {
+    /// Whether the code was given to this client, for this place, to whoever knows this verifier.
+    fn fits(&self, exchange: &Exchange<'_>, authorization: &Authorization) -> bool {
+        let client = exchange.client();
+        let proved = match (&authorization.code_challenge, &self.code_verifier) {
+            (Some(challenge), Some(verifier)) if pkce::is_verifier(verifier) => {
+                let hash = sha256_base64url(verifier.as_bytes());
+                equal(hash.as_bytes(), challenge.as_bytes())
+            }
+            // A verifier without a challenge means that somebody took the challenge away.
+            _ => false,
+        };
+        let jkt = exchange.jkt();
+        proved
+            && authorization.client_id == client.client_id
+            && authorization.redirect_uri == self.redirect_uri
+            && (authorization.dpop_jkt.is_none() || authorization.dpop_jkt == jkt)
+    }
+}
+
+/// The code was presented before: ends what it gave.
+async fn reused(
+    exchange: &mut Exchange<'_>,
+    user: UserId,
+    session: SessionId,
+) -> Result<(), Fault> {
+    let (app, now, origin) = (exchange.app, exchange.now, exchange.origin.clone());
+    let tx = exchange.tx().await?;
+    if sessions::revoke(tx, session, EndReason::CodeReused, now).await?.is_some() {
+        let event = Event::new(EventKind::CodeReuseDetected).about(user).in_session(session);
+        audit::record(tx, &event, &origin, now, &*app.entropy).await?;
+    }
+    Ok(())
+}
+
+/// The user, where the API or the ID token says anything about one.
+pub(super) async fn user_of(
+    app: &App,
+    tx: &mut Tx,
+    authorization: &Authorization,
+) -> Result<Option<Box<User>>, Fault> {
+    let audience = app.audience(authorization.audience.as_deref());
+    let asks = audience.is_some_and(|audience| audience.target.rules().asks());
+    if !asks && authorization.asked_claims.id_token.is_empty() {
+        return Ok(None);
+    }
+    Ok(users::find(tx, authorization.user_id).await?.map(Box::new))
+}

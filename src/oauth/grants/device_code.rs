@@ -1,0 +1,74 @@
+//! `urn:ietf:params:oauth:grant-type:device_code`: a device asks whether somebody has allowed it
+//! (RFC 8628 §3.4).
+
+use crate::base::id::SessionId;
+use crate::base::token::{self, DEVICE_CODE};
+use crate::crypto::digest::token_hash;
+use crate::domain::device_code::Poll;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::stop::{Refusal, Stop};
+use crate::oauth::params::Params;
+use crate::oauth::token::{Exchange, Grant, Outcome};
+use crate::store::{devices, sessions};
+
+use super::authorization_code::user_of;
+
+/// A device code.
+pub struct DeviceCode {
+    device_code: String,
+}
+
+impl Grant for DeviceCode {
+    const NAME: &'static str = "urn:ietf:params:oauth:grant-type:device_code";
+
+    fn parse(params: &Params) -> Result<Self, Refusal> {
+        let device_code = params.required("device_code", "device_code is missing.")?.to_owned();
+        Ok(Self { device_code })
+    }
+
+    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Stop> {
+        if !token::is_spelt(DEVICE_CODE, &self.device_code) {
+            return Err(refused().into());
+        }
+        let (hash, now) = (token_hash(&self.device_code), exchange.now);
+        let tx = exchange.tx().await?;
+        let device = devices::poll(tx, &hash, |device| device.next_pause(now), now).await?;
+        let device = device.filter(|device| device.client_id == exchange.client().client_id);
+        let device = device.ok_or_else(refused)?;
+        let wait = |error, hint| Stop::from(Refusal::oauth(error, hint));
+        match device.poll(now) {
+            Poll::Allowed => {}
+            Poll::Pending => {
+                let hint = "Nobody has decided yet. Ask again after the interval.";
+                return Err(wait(OAuthError::AuthorizationPending, hint));
+            }
+            Poll::SlowDown => {
+                let hint = "Too early. Add five seconds to the interval.";
+                return Err(wait(OAuthError::SlowDown, hint));
+            }
+            Poll::Expired => {
+                let hint = "The device code's time is over. Begin again.";
+                return Err(wait(OAuthError::ExpiredToken, hint));
+            }
+            Poll::Denied => {
+                return Err(wait(OAuthError::AccessDenied, "The request was denied."));
+            }
+        }
+        let (app, device, jkt) = (exchange.app, exchange.device.clone(), exchange.refresh_jkt());
+        let lifetimes = exchange.lifetimes();
+        let tx = exchange.tx().await?;
+        let authorization = devices::redeem(tx, &hash).await?.ok_or_else(refused)?;
+        let id = SessionId::new(now, &*app.entropy);
+        let session = authorization.session(id, Self::NAME, jkt, &lifetimes, now);
+        if !sessions::open(tx, &session, &device).await? {
+            return Err(refused().into());
+        }
+        let user = user_of(app, tx, &authorization).await?;
+        Ok(Outcome::Opened { session: Box::new(session), user, nonce: None })
+    }
+}
+
+fn refused() -> Refusal {
+    let hint = "The device code is unknown, used, or another client's.";
+    Refusal::oauth(OAuthError::InvalidGrant, hint)
+}

@@ -1,0 +1,74 @@
+//! `refresh_token`: a session goes on (RFC 6749 §6), by the same forgiving rules as at `/v1`.
+
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::refresh::Holder;
+use crate::domain::scope::Scopes;
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::oauth::narrow;
+use crate::oauth::params::Params;
+use crate::oauth::refresh::{self, Presented};
+use crate::oauth::token::{Exchange, Grant, Outcome};
+use crate::store::users;
+
+/// A refresh token, and the scopes wanted where fewer will do.
+pub struct RefreshToken {
+    refresh_token: String,
+    asked: Option<Scopes>,
+}
+
+impl Grant for RefreshToken {
+    const NAME: &'static str = "refresh_token";
+
+    fn parse(params: &Params) -> Result<Self, Refusal> {
+        let refresh_token = params.required(Self::NAME, "refresh_token is missing.")?.to_owned();
+        let asked = params.get("scope").map(|scope| narrow::scopes(Some(scope))).transpose()?;
+        Ok(Self { refresh_token, asked })
+    }
+
+    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Stop> {
+        let client = exchange.client();
+        let presented = Presented {
+            refresh_token: &self.refresh_token,
+            holder: Holder::Client {
+                client_id: client.client_id.clone(),
+                since: client.created_at,
+                jkt: exchange.jkt(),
+            },
+            idle: exchange.lifetimes().idle,
+            asked: self.asked.clone(),
+        };
+        let origin = exchange.origin.clone();
+        let continued = refresh::present(exchange.app, presented, origin, exchange.now)
+            .await
+            .map_err(in_our_words)?;
+        let session = continued.session;
+        if exchange.params.targets().any(|asked| Some(asked) != session.audience.as_deref()) {
+            // The session was opened for one API (RFC 8707 §2.2); it stays with it.
+            let hint = "The refresh token is for another API.";
+            return Err(Refusal::oauth(OAuthError::InvalidTarget, hint).into());
+        }
+        let user = if session.asked_claims.id_token.is_empty() {
+            None
+        } else {
+            let mut reader = exchange.app.db.reader().await?;
+            users::find(&mut reader, session.user_id).await?.map(Box::new)
+        };
+        let subject = continued.subject.read()?;
+        Ok(Outcome::Continued { session, subject, user, narrowed: self.asked })
+    }
+}
+
+/// What `/v1` calls by three names is one here (RFC 6749 §5.2).
+fn in_our_words(stop: Stop) -> Stop {
+    match stop {
+        Stop::Refused(refusal) => {
+            let ours = matches!(
+                refusal.code,
+                Code::RefreshTokenInvalid | Code::RefreshTokenReused | Code::SessionExpired
+            );
+            let oauth = if ours { Some(OAuthError::InvalidGrant) } else { refusal.oauth };
+            Refusal { oauth, ..refusal }.into()
+        }
+        failed => failed,
+    }
+}

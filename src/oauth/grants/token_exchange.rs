@@ -1,0 +1,159 @@
+//! `urn:ietf:params:oauth:grant-type:token-exchange`: a token for another (RFC 8693).
+//!
+//! Two uses: a client makes its own token smaller, or an API that was called asks for a token with
+//! which to call the next one. Then the new token says who acts (`act`). Nothing lives longer than
+//! the token it came from, and everything dies with that token's session.
+
+use serde_json::{Value, json};
+
+use crate::base::Timestamp;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::grant;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::scope::Scopes;
+use crate::domain::stop::{Refusal, Stop};
+use crate::oauth::access_token::{self, Live};
+use crate::oauth::narrow::{self, Narrowed, Speaker};
+use crate::oauth::params::{Params, invalid};
+use crate::oauth::token::{Delegation, Exchange, Grant, Outcome};
+use crate::store::audit;
+
+/// The only kind of token that comes and goes.
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+/// How many may have acted one after the other.
+const MAX_ACTORS: usize = 8;
+
+/// A token of the subject, and perhaps one of the actor.
+pub struct TokenExchange {
+    subject_token: String,
+    actor_token: Option<String>,
+}
+
+impl Grant for TokenExchange {
+    const NAME: &'static str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+    fn parse(params: &Params) -> Result<Self, Refusal> {
+        let is_access = |name: &str| matches!(params.get(name), Some(ACCESS_TOKEN | JWT));
+        let subject_token =
+            params.required("subject_token", "subject_token is missing.")?.to_owned();
+        if !is_access("subject_token_type") {
+            return Err(invalid("subject_token_type is not that of an access token."));
+        }
+        let actor_token = params.text("actor_token");
+        if actor_token.is_some() != params.get("actor_token_type").is_some() {
+            return Err(invalid("actor_token and actor_token_type go together."));
+        }
+        if actor_token.is_some() && !is_access("actor_token_type") {
+            return Err(invalid("actor_token_type is not that of an access token."));
+        }
+        let wanted = params.get("requested_token_type");
+        if wanted.is_some_and(|wanted| wanted != ACCESS_TOKEN && wanted != JWT) {
+            return Err(invalid("Only an access token can be asked for."));
+        }
+        Ok(Self { subject_token, actor_token })
+    }
+
+    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Stop> {
+        let (app, now) = (exchange.app, exchange.now);
+        let subject = access_token::live(app, &self.subject_token, now).await?;
+        let subject = subject.ok_or_else(|| refused("The subject token is not good."))?;
+        let client = exchange.client();
+        let own = subject.claims.client_id == client.client_id;
+        if !own && !client.is_api(&subject.claims.aud) {
+            return Err(refused("The subject token is neither this client's nor for it.").into());
+        }
+        // Bound to a key: whoever passes it on must hold that key too.
+        let bound = subject.claims.cnf.as_ref().map(|cnf| cnf.jkt.clone());
+        if own && bound.is_some() && bound != exchange.jkt() {
+            return Err(refused("The subject token is bound to another key.").into());
+        }
+        let actor = match &self.actor_token {
+            None => None,
+            Some(token) => {
+                let actor = access_token::live(app, token, now).await?;
+                let actor = actor.filter(|actor| actor.claims.client_id == client.client_id);
+                Some(actor.ok_or_else(|| refused("The actor token is not good."))?.claims.sub)
+            }
+        };
+        let narrowed = narrowed(exchange, &subject).await?;
+        let act = act(&subject, actor, &client.client_id)?;
+        let delegation = delegation(subject, narrowed, act);
+        if delegation.act.is_some() {
+            record(exchange, &delegation).await?;
+        }
+        Ok(Outcome::Delegated(Box::new(delegation)))
+    }
+}
+
+fn refused(hint: &'static str) -> Refusal {
+    Refusal::oauth(OAuthError::InvalidGrant, hint)
+}
+
+/// For the API the token was for: nothing but what it had. For another one: what the client may have
+/// there, which an administrator said when he allowed it that API.
+async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, Stop> {
+    let (app, client, params) = (exchange.app, exchange.client(), exchange.params);
+    let had = Scopes::parse(&subject.claims.scope).unwrap_or_default();
+    let same_target = params.targets().all(|target| target == subject.claims.aud);
+    if same_target {
+        let asked = match params.get("scope") {
+            Some(scope) => narrow::scopes(Some(scope))?,
+            None => had.clone(),
+        };
+        if !asked.is_within(&had) {
+            let hint = "The scope has something that the subject token has not.";
+            return Err(Refusal::oauth(OAuthError::InvalidScope, hint).into());
+        }
+        let audience = (subject.claims.aud != app.issuer()).then(|| subject.claims.aud.clone());
+        let target = &subject.audience.target;
+        return Ok(Narrowed { audience, scopes: grant::subset(target, asked) });
+    }
+    narrow::narrow(app, client, params, Speaker::Client).await
+}
+
+/// Who acts: the actor named, else the client where it is not its own token; those who acted before
+/// are kept inside (RFC 8693 §4.1).
+fn act(subject: &Live, actor: Option<String>, client_id: &str) -> Result<Option<Value>, Refusal> {
+    let before = subject.claims.act.clone();
+    let own = subject.claims.client_id == client_id;
+    let who = match actor {
+        Some(actor) => actor,
+        None if own => return Ok(before),
+        None => client_id.to_owned(),
+    };
+    let mut depth = 0;
+    let mut inner = before.as_ref();
+    while let Some(act) = inner {
+        depth += 1;
+        inner = act.get("act");
+    }
+    if depth >= MAX_ACTORS {
+        return Err(refused("Too many have acted in the subject's name already."));
+    }
+    let mut act = json!({ "sub": who, "client_id": client_id });
+    if let Some(before) = before {
+        act["act"] = before;
+    }
+    Ok(Some(act))
+}
+
+fn delegation(subject: Live, narrowed: Narrowed, act: Option<Value>) -> Delegation {
+    let not_after = Timestamp::from_secs(subject.claims.exp);
+    let (session, about) = match subject.user.map(|both| *both) {
+        Some((session, user)) => (Some(session), Some(user.subject())),
+        None => (None, None),
+    };
+    let sub = subject.claims.sub;
+    Delegation { session, sub, subject: about, narrowed, not_after, act, issued: ACCESS_TOKEN }
+}
+
+async fn record(exchange: &mut Exchange<'_>, delegation: &Delegation) -> Result<(), Stop> {
+    let (app, now, origin) = (exchange.app, exchange.now, exchange.origin.clone());
+    let mut event = Event::new(EventKind::TokenExchanged).detail(&*exchange.client().client_id);
+    if let Some(session) = &delegation.session {
+        event = event.about(session.user_id).in_session(session.id);
+    }
+    let tx = exchange.tx().await?;
+    Ok(audit::record(tx, &event, &origin, now, &*app.entropy).await?)
+}

@@ -1,0 +1,103 @@
+//! Introspection (RFC 7662): a client asks about a token that concerns it.
+//!
+//! Owns who may learn what. Of a token that is not good, or is none of the asker's business, nothing
+//! is said but that it is not active.
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::crypto::refresh_token::Presented;
+use crate::domain::client::Client;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::stop::{Fault, Refusal, Stop};
+use crate::store::sessions;
+
+use super::access_token::{self, Live};
+use super::client_auth;
+use super::token::TokenRequest;
+
+/// What can be said of the token.
+///
+/// # Errors
+/// `invalid_client`, also for a public client: nobody knows who that is.
+pub async fn introspect(app: App, request: TokenRequest, now: Timestamp) -> Result<Value, Stop> {
+    let TokenRequest { params, authorization, origin, .. } = request;
+    params.once()?;
+    let client =
+        client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
+    let client = client.client();
+    if client.is_public() {
+        let hint = "Only a client that authenticates may ask about tokens.";
+        return Err(Refusal::oauth(OAuthError::InvalidClient, hint).into());
+    }
+    let token = params.required("token", "token is missing.")?;
+    // A hint where to look would save nothing: the two kinds look different.
+    let found = match app.refresh_keys().authenticate(token) {
+        Some(presented) => refresh_token(&app, client, presented, now).await?,
+        None => {
+            let live = access_token::live(&app, token, now).await?;
+            live.filter(|live| concerns(client, live)).map(|live| described(app.issuer(), &live))
+        }
+    };
+    Ok(found.unwrap_or_else(|| json!({ "active": false })))
+}
+
+/// Whether the token was issued to this client, or is for an API that it is.
+fn concerns(client: &Client, live: &Live) -> bool {
+    live.claims.client_id == client.client_id || client.is_api(&live.claims.aud)
+}
+
+fn described(issuer: &str, live: &Live) -> Value {
+    let claims = &live.claims;
+    let mut said = json!({
+        "active": true,
+        "iss": issuer,
+        "sub": claims.sub,
+        "aud": claims.aud,
+        "client_id": claims.client_id,
+        "scope": claims.scope,
+        "token_type": if claims.cnf.is_some() { "DPoP" } else { "Bearer" },
+        "exp": claims.exp,
+        "iat": claims.iat,
+        "jti": claims.jti,
+    });
+    for (name, value) in [
+        ("sid", claims.sid.as_ref().map(|sid| json!(sid))),
+        ("act", claims.act.clone()),
+        ("cnf", claims.cnf.as_ref().map(|cnf| json!(cnf))),
+    ] {
+        if let Some(value) = value {
+            said[name] = value;
+        }
+    }
+    said
+}
+
+async fn refresh_token(
+    app: &App,
+    client: &Client,
+    presented: Presented,
+    now: Timestamp,
+) -> Result<Option<Value>, Fault> {
+    let found = sessions::with_user(&mut app.db.reader().await?, presented.session).await?;
+    Ok(found.and_then(|(session, user)| {
+        let good = session.client_id == client.client_id
+            && session.grant_type.is_some()
+            && client.was_there(session.created_at)
+            && presented.counter == session.chain.current
+            && session.live(user.session_epoch, now).is_ok();
+        good.then(|| {
+            json!({
+                "active": true,
+                "iss": app.issuer(),
+                "sub": session.user_id,
+                "client_id": session.client_id,
+                "scope": session.scopes,
+                "exp": session.idle_expires_at.min(session.expires_at).secs(),
+                "iat": session.chain.answered_at.secs(),
+                "sid": session.id,
+            })
+        })
+    }))
+}

@@ -1,0 +1,72 @@
+//! Things that count once, whatever process they come to: ids of assertions and proofs.
+//!
+//! Owns which names the ids are spent under, so that one kind cannot use up another's.
+
+use crate::app::App;
+use crate::base::token::TokenHash;
+use crate::base::{Span, Timestamp};
+use crate::crypto::digest::token_hash;
+use crate::domain::stop::Fault;
+use crate::store::spent;
+
+/// The longest id, in bytes.
+pub const MAX_ID: usize = 512;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy)]
+pub enum Counted<'a> {
+    /// The `jti` of a client's assertion.
+    Assertion {
+        /// The client.
+        client_id: &'a str,
+        /// The id.
+        jti: &'a str,
+    },
+    /// The `jti` of a proof made with a key.
+    Proof {
+        /// The key's thumbprint.
+        jkt: &'a str,
+        /// The id.
+        jti: &'a str,
+    },
+    /// An access token that no session vouches for and that was revoked.
+    Revoked {
+        /// Its id.
+        jti: &'a str,
+    },
+}
+
+impl Counted<'_> {
+    /// The form in which it is stored.
+    #[must_use]
+    pub fn hash(&self) -> TokenHash {
+        // The parts before the last have no colon-separated form an attacker could shift: client ids
+        // and thumbprints are length-prefixed.
+        token_hash(&match self {
+            Self::Assertion { client_id, jti } => {
+                format!("assertion:{}:{client_id}:{jti}", client_id.len())
+            }
+            Self::Proof { jkt, jti } => format!("proof:{}:{jkt}:{jti}", jkt.len()),
+            Self::Revoked { jti } => format!("revoked-token:{jti}"),
+        })
+    }
+}
+
+/// How much longer than needed an id is kept: clocks of two processes differ.
+const MARGIN: Span = Span::from_secs(60);
+
+/// Counts it. False when it was counted before. Durable before it is answered, so that it holds
+/// across restarts and in every process.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn spend(app: &App, what: Counted<'_>, until: Timestamp) -> Result<bool, Fault> {
+    let mut tx = app.db.begin().await?;
+    let first = spent::spend(&mut tx, &what.hash(), until + MARGIN).await?;
+    if first {
+        tx.commit().await?;
+    } else {
+        tx.rollback().await;
+    }
+    Ok(first)
+}

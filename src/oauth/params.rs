@@ -1,0 +1,148 @@
+//! The parameters of a request, as OAuth reads them.
+//!
+//! Owns three rules: a parameter without a value is absent, one that is there twice is wrong
+//! (RFC 6749 §3.1), and an unknown one is ignored. What a parameter means is said where it is used.
+
+use std::collections::BTreeMap;
+
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::stop::Refusal;
+
+/// The most parameters of one request; the standards together have some forty.
+const MAX_PARAMS: usize = 100;
+
+/// The one parameter that may be there several times (RFC 8707 §2).
+const RESOURCE: &str = "resource";
+
+/// Names and values.
+#[derive(Debug, Clone, Default)]
+pub struct Params {
+    map: BTreeMap<String, String>,
+    resources: Vec<String>,
+    repeated: Vec<String>,
+}
+
+impl Params {
+    /// Reads the form encoding, of a body or of a query.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn parse(encoded: &[u8]) -> Result<Self, Refusal> {
+        let mut params = Self::default();
+        for (count, (name, value)) in url::form_urlencoded::parse(encoded).enumerate() {
+            if count == MAX_PARAMS {
+                return Err(invalid("There are too many parameters."));
+            }
+            if name == RESOURCE && !value.is_empty() {
+                params.resources.push(value.into_owned());
+            } else if params.map.contains_key(&*name) {
+                params.repeated.push(name.into_owned());
+            } else {
+                params.map.insert(name.into_owned(), value.into_owned());
+            }
+        }
+        Ok(params)
+    }
+
+    /// The same without the parameters of these names.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.map.retain(|name, _| !names.contains(&name.as_str()));
+        self
+    }
+
+    /// The same with a parameter in the place of what was there.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.map.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Every name and value, in the form encoding.
+    #[must_use]
+    pub fn encoded(&self) -> String {
+        let resources = self.resources.iter().map(|resource| (RESOURCE, resource.as_str()));
+        url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(self.map.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+            .extend_pairs(resources)
+            .finish()
+    }
+
+    /// A parameter, unless it has no value.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.map.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The same, as it is kept.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    /// A parameter that has to be there; `hint` says so.
+    ///
+    /// # Errors
+    /// `invalid_request` when it is not.
+    pub fn required(&self, name: &str, hint: &'static str) -> Result<&str, Refusal> {
+        self.get(name).ok_or_else(|| invalid(hint))
+    }
+
+    /// The APIs asked for: `resource` (RFC 8707), or `audience`, which many libraries send.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        self.resources.iter().map(String::as_str).chain(self.get("audience"))
+    }
+
+    /// Whether a parameter is there twice.
+    #[must_use]
+    pub fn is_repeated(&self, name: &str) -> bool {
+        self.repeated.iter().any(|repeated| repeated == name)
+    }
+
+    /// Refuses a request with any parameter twice.
+    ///
+    /// # Errors
+    /// `invalid_request`.
+    pub fn once(&self) -> Result<(), Refusal> {
+        match self.repeated.is_empty() {
+            true => Ok(()),
+            false => Err(invalid("A parameter was sent twice.")),
+        }
+    }
+}
+
+/// The refusal of a request that is not as it should be.
+#[must_use]
+pub const fn invalid(hint: &'static str) -> Refusal {
+    Refusal::oauth(OAuthError::InvalidRequest, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_value_is_no_value_and_a_second_one_is_wrong() {
+        let params = Params::parse(b"a=1&b=&c=x%20y&resource=u&resource=v&audience=w").unwrap();
+        assert_eq!(
+            (params.get("a"), params.get("b"), params.get("c")),
+            (Some("1"), None, Some("x y"))
+        );
+        assert_eq!(params.targets().collect::<Vec<_>>(), ["u", "v", "w"]);
+        assert!(params.once().is_ok());
+        let twice = Params::parse(b"a=1&a=1&b=").unwrap();
+        assert!(twice.once().is_err() && twice.is_repeated("a") && !twice.is_repeated("b"));
+        assert!(Params::parse(b"a=&a=").unwrap().once().is_err(), "absent twice is twice");
+        assert!(Params::parse("x=&".repeat(1).as_bytes()).is_ok());
+        let many: String = (0..101).map(|n| format!("p{n}=&")).collect();
+        assert!(Params::parse(many.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn what_is_encoded_is_read_back() {
+        let params = Params::parse(b"state=%26%3D%2B+%C3%BC&resource=https%3A%2F%2Fa").unwrap();
+        let again = Params::parse(params.encoded().as_bytes()).unwrap();
+        assert_eq!(again.get("state"), Some("&=+ \u{fc}"));
+        assert_eq!(again.targets().collect::<Vec<_>>(), ["https://a"]);
+    }
+}

@@ -1,0 +1,84 @@
+//! Pushed authorization requests (RFC 9126): the client sends its request itself, the browser carries
+//! only its name.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::app::App;
+use crate::base::entropy::random;
+use crate::base::{Span, Timestamp};
+use crate::crypto::digest::token_hash;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::store::pushed;
+
+use super::authorize::request::address;
+use super::client_auth;
+use super::params::{Params, invalid};
+use super::token::TokenRequest;
+
+/// How long a pushed request waits for its person.
+pub const LIFE: Span = Span::from_secs(90);
+
+const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// Parameters that prove who the client is and have no place in a request.
+const PROOFS: &[&str] = &["client_secret", "client_assertion", "client_assertion_type"];
+
+/// A request that was pushed.
+pub struct Pushed {
+    /// What it says.
+    pub params: Params,
+    /// Tells it from every other.
+    pub id: [u8; 16],
+}
+
+/// Takes a request; its name.
+///
+/// # Errors
+/// As the authorization endpoint would refuse it; `invalid_client`.
+pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<String, Stop> {
+    let TokenRequest { params, authorization, origin, .. } = request;
+    params.once()?;
+    let client =
+        client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
+    if params.get("request_uri").is_some() {
+        return Err(invalid("A pushed request has no request_uri.").into());
+    }
+    let client_id = client.client().client_id.clone();
+    let params = params.without(PROOFS).with("client_id", &client_id);
+    address(&app, params.clone()).await?.check(&app).await?;
+    let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
+    let mut tx = app.db.begin().await?;
+    let expires_at = now + LIFE;
+    pushed::insert(&mut tx, &token_hash(&name), &client_id, &params.encoded(), expires_at).await?;
+    tx.commit().await?;
+    Ok(name)
+}
+
+/// The request that `params` name, if they name a pushed one.
+///
+/// # Errors
+/// Refused for the person to see when it is unknown or over; faults.
+pub(super) async fn resolve(
+    app: &App,
+    params: &Params,
+    now: Timestamp,
+) -> Result<Option<Pushed>, Stop> {
+    let Some(name) = params.get("request_uri").filter(|name| name.starts_with(PREFIX)) else {
+        return Ok(None);
+    };
+    let hint = "The request the application had announced is unknown or over. Go back to it and \
+                begin again.";
+    let refused = || Refusal {
+        oauth: Some(OAuthError::InvalidRequestUri),
+        ..Refusal::new(Code::MalformedRequest, hint)
+    };
+    let client_id = params.get("client_id").ok_or_else(refused)?;
+    let hash = token_hash(name);
+    let stored = pushed::find(&mut app.db.reader().await?, &hash, client_id, now).await?;
+    let params = Params::parse(stored.ok_or_else(refused)?.as_bytes())?;
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.digest()[..16]);
+    Ok(Some(Pushed { params, id }))
+}

@@ -1,0 +1,145 @@
+//! Refreshing: a genuine refresh token keeps its session going, whoever's door it comes to.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::base::{Span, Timestamp};
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::refresh::{Alarm, Answer, Holder};
+use crate::domain::scope::Scopes;
+use crate::domain::session::{EndReason, Ended, Session};
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::metrics::Metrics;
+use crate::store::attributes::StoredSubject;
+use crate::store::refresher::{Presentation, Refreshed};
+use crate::store::{audit, sessions, settle};
+
+/// A refresh token and who presents it.
+pub struct Presented<'a> {
+    /// The token.
+    pub refresh_token: &'a str,
+    /// Who presents it.
+    pub holder: Holder,
+    /// How long the session lives from now on unless it is refreshed again.
+    pub idle: Span,
+    /// The scopes wanted, where fewer than were granted will do.
+    pub asked: Option<Scopes>,
+}
+
+/// A session that goes on.
+pub struct Continued {
+    /// The session; its chain names the live refresh token.
+    pub session: Box<Session>,
+    /// What tokens may say about its user.
+    pub subject: Arc<StoredSubject>,
+}
+
+/// Answers a refresh token. The MAC is checked before the database is asked; signing is the
+/// caller's, after the commit.
+///
+/// # Errors
+/// Refused as the contract says; unavailable when storage cannot keep up.
+pub async fn present(
+    app: &App,
+    presented: Presented<'_>,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Continued, Stop> {
+    let count = |result| Metrics::count(&app.metrics.refreshes, result);
+    let Some(genuine) = app.refresh_keys().authenticate(presented.refresh_token) else {
+        count("not_genuine");
+        return Err(invalid().into());
+    };
+    let by = origin.clone();
+    let presentation = Presentation {
+        session: genuine.session,
+        counter: genuine.counter,
+        now,
+        origin,
+        holder: presented.holder,
+        idle: presented.idle,
+        asked: presented.asked,
+    };
+    match app.refresher.present(presentation).await? {
+        Refreshed::Answered(session, answer, subject) => {
+            if app.audience(session.audience.as_deref()).is_none() {
+                without_api(app, &session, by, now).await?;
+            }
+            count(match answer {
+                Answer::Rotate => "rotated",
+                Answer::Resend => "resent",
+                Answer::Supersede => "superseded",
+            });
+            Ok(Continued { session, subject })
+        }
+        Refreshed::Widened => {
+            count("widened");
+            let hint = "The scope has something that was not granted.";
+            Err(Refusal::oauth(OAuthError::InvalidScope, hint).into())
+        }
+        Refreshed::Alarmed(Alarm::Ahead) => {
+            count("rollback_detected");
+            Err(Refusal::new(
+                Code::RefreshTokenInvalid,
+                "The refresh token is newer than the server's records; the session was ended.",
+            )
+            .into())
+        }
+        Refreshed::Alarmed(_) => {
+            count("reuse_detected");
+            Err(Refusal::new(
+                Code::RefreshTokenReused,
+                "The refresh token was used before; the session was ended.",
+            )
+            .into())
+        }
+        Refreshed::Dead(Ended::Expired) => {
+            count("expired");
+            Err(Refusal::new(Code::SessionExpired, "The session has expired. Log in again.").into())
+        }
+        Refreshed::Dead(Ended::Revoked) | Refreshed::Unknown | Refreshed::Foreign => {
+            count("ended");
+            Err(invalid().into())
+        }
+    }
+}
+
+/// The API of a session is not among those in memory. Unless it turns out to be registered after
+/// all, the session ends: no new token is made for it, and to leave it open would make the client's
+/// next tries look like those of a thief. Done here and not where the API is deleted, because a
+/// deleted API may have millions of sessions.
+async fn without_api(
+    app: &App,
+    session: &Session,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let (audience, id, own) = (session.audience.clone(), session.id, app.clone());
+    app.run(async move {
+        if own.audience_now(audience.as_deref()).await?.is_some() {
+            return Ok(());
+        }
+        let mut tx = own.db.begin().await?;
+        let outcome = async {
+            let reason = EndReason::ApiDeleted;
+            if let Some(user) = sessions::revoke(&mut tx, id, reason, now).await? {
+                let event = Event::new(EventKind::SessionEnded)
+                    .about(user)
+                    .in_session(id)
+                    .detail(reason.as_str());
+                audit::record(&mut tx, &event, &origin, now, &*own.entropy).await?;
+            }
+            let hint = "The API this session was for is gone; the session was ended.";
+            Err(Refusal::new(Code::RefreshTokenInvalid, hint).into())
+        }
+        .await;
+        Metrics::count(&own.metrics.refreshes, "ended");
+        settle(tx, outcome).await
+    })
+    .await
+}
+
+fn invalid() -> Refusal {
+    Refusal::new(Code::RefreshTokenInvalid, "This is not a refresh token of a live session.")
+}

@@ -1,0 +1,87 @@
+//! Revocation (RFC 7009): a client says that it will not use a token any more.
+//!
+//! Owns what ends with it: with a token of a session the session, with a token that no session vouches
+//! for that token alone. A token of somebody else, or none at all, is answered the same and left.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::SessionId;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::client::Client;
+use crate::domain::session::EndReason;
+use crate::domain::stop::Stop;
+use crate::store::{audit, sessions, settle_whole, spent};
+
+use super::access_token::{self, Genuine};
+use super::client_auth;
+use super::once::Counted;
+use super::token::TokenRequest;
+
+/// Revokes the token, if it is this client's.
+///
+/// # Errors
+/// `invalid_client`, `invalid_request`; unavailable when it cannot be made durable.
+pub async fn revoke(app: App, request: TokenRequest, now: Timestamp) -> Result<(), Stop> {
+    let TokenRequest { params, authorization, origin, .. } = request;
+    params.once()?;
+    let client =
+        client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
+    let client = client.client();
+    let token = params.required("token", "token is missing.")?;
+    let presented = app.refresh_keys().authenticate(token);
+    if let Some(presented) = presented {
+        return session(&app, client, presented.session, origin, now).await;
+    }
+    let Some(Genuine { claims, .. }) = access_token::genuine(&app, token, now) else {
+        return Ok(());
+    };
+    if claims.client_id != client.client_id {
+        return Ok(());
+    }
+    match claims.sid.as_ref().and_then(|sid| sid.parse().ok()) {
+        Some(sid) if claims.act.is_none() => session(&app, client, sid, origin, now).await,
+        _ => {
+            let id = Counted::Revoked { jti: &claims.jti };
+            let mut tx = app.db.begin().await?;
+            let outcome = async {
+                if spent::spend(&mut tx, &id.hash(), Timestamp::from_secs(claims.exp)).await? {
+                    let event = Event::new(EventKind::TokenRevoked).detail(&*client.client_id);
+                    audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+                }
+                Ok(())
+            }
+            .await;
+            settle_whole(tx, outcome).await
+        }
+    }
+}
+
+async fn session(
+    app: &App,
+    client: &Client,
+    id: SessionId,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let found = sessions::with_user(&mut tx, id).await?;
+        let own = found.is_some_and(|(session, _)| {
+            session.client_id == client.client_id && client.was_there(session.created_at)
+        });
+        if !own {
+            return Ok(());
+        }
+        let reason = EndReason::TokenRevoked;
+        if let Some(user) = sessions::revoke(&mut tx, id, reason, now).await? {
+            let event = Event::new(EventKind::SessionEnded)
+                .about(user)
+                .in_session(id)
+                .detail(reason.as_str());
+            audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        }
+        Ok(())
+    }
+    .await;
+    settle_whole(tx, outcome).await
+}

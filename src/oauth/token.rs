@@ -1,0 +1,296 @@
+//! The token endpoint's pipeline: every shared phase in one place, a grant fills in its own.
+//!
+//! Owns client authentication, DPoP, which client may use which grant, issuing and settling. A grant
+//! gets an [`Exchange`] and gives back an [`Outcome`]: it cannot skip a phase, sign, or commit.
+
+use serde_json::Value;
+
+use crate::app::App;
+use crate::base::{Span, Timestamp};
+use crate::domain::attributes::Subject;
+use crate::domain::audit::Origin;
+use crate::domain::claims::Entitlement;
+use crate::domain::client::Client;
+use crate::domain::device::Device;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::oidc::{self, OPENID};
+use crate::domain::scope::Scopes;
+use crate::domain::session::{Lifetimes, Session};
+use crate::domain::stop::{Fault, Refusal, Stop};
+use crate::domain::user::User;
+use crate::store::{Tx, settle};
+
+use super::client_auth::{self, AuthenticatedClient};
+use super::dpop::{self, Purpose, Thumbprint};
+use super::grants;
+use super::issue::{self, Tokens};
+use super::narrow::Narrowed;
+use super::params::Params;
+
+/// A request to the token endpoint, as it came.
+pub struct TokenRequest {
+    /// The parameters of the body.
+    pub params: Params,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// The `DPoP` header.
+    pub proof: Option<String>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The device it came from.
+    pub device: Device,
+}
+
+/// A grant: what a client presents, and what it is worth.
+pub trait Grant: Sized + Send {
+    /// Its name on the wire.
+    const NAME: &'static str;
+
+    /// Reads its own parameters.
+    ///
+    /// # Errors
+    /// `invalid_request` when one is missing.
+    fn parse(params: &Params) -> Result<Self, Refusal>;
+
+    /// Says what the client is given for it. Refusals commit what was recorded, faults take it back.
+    ///
+    /// # Errors
+    /// When it is given nothing.
+    fn authorize(
+        self,
+        exchange: &mut Exchange<'_>,
+    ) -> impl Future<Output = Result<Outcome, Stop>> + Send;
+}
+
+/// What a grant works with.
+pub struct Exchange<'a> {
+    /// The application.
+    pub app: &'a App,
+    /// The parameters, for the grants that narrow what they give.
+    pub params: &'a Params,
+    /// Where the request came from.
+    pub origin: Origin,
+    /// The device it came from.
+    pub device: Device,
+    /// When it came.
+    pub now: Timestamp,
+    client: AuthenticatedClient,
+    proved: Option<Thumbprint>,
+    tx: Option<Tx>,
+}
+
+/// What a client is given.
+pub enum Outcome {
+    /// A new session.
+    Opened {
+        /// The session, stored.
+        session: Box<Session>,
+        /// Its user, where tokens say anything about one.
+        user: Option<Box<User>>,
+        /// What the client sent with its request.
+        nonce: Option<String>,
+    },
+    /// A session that goes on.
+    Continued {
+        /// The session.
+        session: Box<Session>,
+        /// What tokens may say about its user.
+        subject: Subject,
+        /// Its user, where the ID token says anything about one.
+        user: Option<Box<User>>,
+        /// Fewer scopes than were granted, for this access token.
+        narrowed: Option<Scopes>,
+    },
+    /// A token in the client's own name.
+    Client(Narrowed),
+    /// A token for the user of a session, held by this client.
+    Delegated(Box<Delegation>),
+}
+
+/// What comes of a token exchange (RFC 8693).
+pub struct Delegation {
+    /// The session that vouches for the subject, if one does.
+    pub session: Option<Session>,
+    /// Who the token is about.
+    pub sub: String,
+    /// What tokens may say about the user.
+    pub subject: Option<Subject>,
+    /// API and scopes.
+    pub narrowed: Narrowed,
+    /// When the token ends in any case: with the one it came from.
+    pub not_after: Timestamp,
+    /// Who acts in the subject's name.
+    pub act: Option<Value>,
+    /// The kind of token that was issued.
+    pub issued: &'static str,
+}
+
+impl Exchange<'_> {
+    /// The client, which has authenticated and may use the grant.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        self.client.client()
+    }
+
+    /// The key the client proved to hold, if it did.
+    #[must_use]
+    pub fn jkt(&self) -> Option<String> {
+        self.proved.as_ref().map(|proved| proved.as_str().to_owned())
+    }
+
+    /// The key refresh tokens are bound to: only where nothing else proves who holds them. A client
+    /// that authenticates may change its key (RFC 9449 §5).
+    #[must_use]
+    pub fn refresh_jkt(&self) -> Option<String> {
+        self.jkt().filter(|_| self.client().is_public())
+    }
+
+    /// How long this client's sessions live.
+    #[must_use]
+    pub fn lifetimes(&self) -> Lifetimes {
+        lifetimes(self.app, self.client())
+    }
+
+    /// The unit of work; begun when it is first asked for, so that a grant that needs none costs the
+    /// database nothing.
+    ///
+    /// # Errors
+    /// When it cannot be begun.
+    pub async fn tx(&mut self) -> Result<&mut Tx, Fault> {
+        let begun = match self.tx.take() {
+            Some(tx) => tx,
+            None => self.app.db.begin().await?,
+        };
+        Ok(self.tx.insert(begun))
+    }
+}
+
+/// How long the sessions of a client live.
+#[must_use]
+pub fn lifetimes(app: &App, client: &Client) -> Lifetimes {
+    let (server, settings) = (app.lifetimes, &client.settings);
+    let max = settings.refresh_max_ttl.unwrap_or(server.max);
+    let idle = settings.refresh_idle_ttl.unwrap_or(server.idle).min(max);
+    Lifetimes { idle, max, ..server }
+}
+
+/// Answers a token request.
+///
+/// # Errors
+/// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
+pub async fn token(app: App, request: TokenRequest, now: Timestamp) -> Result<Tokens, Stop> {
+    request.params.once()?;
+    let hint = "grant_type is missing.";
+    let name = request.params.required("grant_type", hint)?.to_owned();
+    let outcome = grants::dispatch(&name, &app, request, now).await;
+    let label = grants::label(&name);
+    app.metrics.count_token(label, if outcome.is_ok() { "ok" } else { "refused" });
+    outcome
+}
+
+/// One grant through every phase.
+///
+/// # Errors
+/// As [`token`].
+pub async fn run<G: Grant>(
+    app: &App,
+    request: TokenRequest,
+    now: Timestamp,
+) -> Result<Tokens, Stop> {
+    let TokenRequest { params, authorization, proof, origin, device } = request;
+    let grant = G::parse(&params)?;
+    let client =
+        client_auth::authenticate(app, authorization.as_deref(), &params, &origin, now).await?;
+    if !client.client().may_use(G::NAME) {
+        let hint = "The client may not use this grant.";
+        return Err(Refusal::oauth(OAuthError::UnauthorizedClient, hint).into());
+    }
+    let purpose = Purpose { method: "POST", path: "/oauth2/token", access_token: None };
+    let proved = match &proof {
+        Some(proof) => Some(dpop::prove(app, proof, purpose, now).await?),
+        None => None,
+    };
+    let mut exchange =
+        Exchange { app, params: &params, origin, device, now, client, proved, tx: None };
+    let outcome = grant.authorize(&mut exchange).await;
+    let outcome = match exchange.tx.take() {
+        Some(tx) => settle(tx, outcome).await?,
+        None => outcome?,
+    };
+    issue(&exchange, outcome)
+}
+
+fn issue(exchange: &Exchange<'_>, outcome: Outcome) -> Result<Tokens, Stop> {
+    let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
+    let (jkt, life) = (exchange.jkt(), client.settings.access_token_ttl);
+    match outcome {
+        Outcome::Opened { session, user, nonce } => {
+            let entitled = Entitlement { jkt, ..Entitlement::of(&session) };
+            let subject = || user.as_deref().map(User::subject).ok_or_else(unknown_user);
+            let tokens = issue::access_token(app, &entitled, life, subject, now)?;
+            for_session(exchange, tokens, &session, user.as_deref(), nonce.as_deref())
+        }
+        Outcome::Continued { session, subject, user, narrowed } => {
+            let scopes = narrowed.unwrap_or_else(|| session.scopes.clone());
+            let entitled = Entitlement { jkt, scopes, ..Entitlement::of(&session) };
+            let tokens = issue::access_token(app, &entitled, life, || Ok(subject), now)?;
+            for_session(exchange, tokens, &session, user.as_deref(), None)
+        }
+        Outcome::Client(Narrowed { audience, scopes }) => {
+            let entitled = Entitlement {
+                sub: client.client_id.clone(),
+                client_id: &client.client_id,
+                audience: audience.as_deref(),
+                scopes: scopes.scopes().clone(),
+                session: None,
+                not_after: now + Span::from_days(1),
+                act: None,
+                jkt,
+            };
+            issue::access_token(app, &entitled, life, || Ok(Subject::nobody()), now)
+        }
+        Outcome::Delegated(delegation) => delegated(exchange, *delegation),
+    }
+}
+
+fn unknown_user() -> Fault {
+    Fault::internal("a grant opened a session without looking at its user")
+}
+
+/// What goes beside the access token of a session.
+fn for_session(
+    exchange: &Exchange<'_>,
+    mut tokens: Tokens,
+    session: &Session,
+    user: Option<&User>,
+    nonce: Option<&str>,
+) -> Result<Tokens, Stop> {
+    let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
+    if client.may_use(grants::REFRESH_TOKEN) {
+        tokens = tokens.with_refresh_token(app, session, now)?;
+    }
+    if session.scopes.contains(OPENID) {
+        let names = session.asked_claims.id_token.iter().map(String::as_str);
+        let asked = user.map(|user| oidc::claims(user, names)).unwrap_or_default();
+        tokens = tokens.with_id_token(app, client, session, nonce, asked, now)?;
+    }
+    Ok(tokens)
+}
+
+fn delegated(exchange: &Exchange<'_>, delegation: Delegation) -> Result<Tokens, Stop> {
+    let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
+    let Delegation { session, sub, subject, narrowed, not_after, act, issued } = delegation;
+    let entitled = Entitlement {
+        sub,
+        client_id: &client.client_id,
+        audience: narrowed.audience.as_deref(),
+        scopes: narrowed.scopes.scopes().clone(),
+        session: session.as_ref().and_then(|session| Entitlement::of(session).session),
+        not_after,
+        act,
+        jkt: exchange.jkt(),
+    };
+    let subject = || Ok(subject.unwrap_or_else(Subject::nobody));
+    let life = client.settings.access_token_ttl;
+    Ok(issue::access_token(app, &entitled, life, subject, now)?.of_type(issued))
+}

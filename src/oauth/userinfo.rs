@@ -1,0 +1,72 @@
+//! What an access token lets its holder know about the user (OpenID Connect Core §5.3).
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::oidc::{self, OPENID};
+use crate::domain::scope::Scopes;
+use crate::domain::stop::{Refusal, Stop};
+
+use super::access_token;
+use super::dpop::{self, Purpose};
+
+/// How an access token came.
+pub struct Presented {
+    /// The token.
+    pub token: String,
+    /// Whether it came as one that is bound to a key (`Authorization: DPoP`).
+    pub as_bound: bool,
+    /// The proof that came with it.
+    pub proof: Option<String>,
+    /// The method of the request.
+    pub method: &'static str,
+}
+
+/// The refusal of a token.
+fn invalid_token() -> Refusal {
+    Refusal::oauth(OAuthError::InvalidToken, "The access token is not valid here.")
+}
+
+/// The claims the token's scopes stand for.
+///
+/// # Errors
+/// `invalid_token`; `insufficient_scope` when it was not made for OpenID Connect.
+pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<Value, Stop> {
+    let live = access_token::live(&app, &presented.token, now).await?.ok_or_else(invalid_token)?;
+    prove(&app, &presented, live.claims.cnf.as_ref().map(|cnf| cnf.jkt.as_str()), now).await?;
+    let (session, user) = *live.user.ok_or_else(invalid_token)?;
+    let scopes = Scopes::parse(&live.claims.scope).map_err(|_| invalid_token())?;
+    if !scopes.contains(OPENID) {
+        let hint = "The access token was not made with the scope openid.";
+        return Err(Refusal::oauth(OAuthError::InsufficientScope, hint).into());
+    }
+    let mut said = json!({ "sub": user.id });
+    if let Some(object) = said.as_object_mut() {
+        object.extend(oidc::userinfo(&user, &scopes, &session.asked_claims));
+    }
+    Ok(said)
+}
+
+/// A token that is bound to a key needs a proof of that key, and one that is not cannot pretend to
+/// be: else a thief would only have to leave the proof out (RFC 9449 §7.1).
+async fn prove(
+    app: &App,
+    presented: &Presented,
+    bound_to: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let Some(jkt) = bound_to else {
+        return if presented.as_bound { Err(invalid_token().into()) } else { Ok(()) };
+    };
+    let proof = presented.proof.as_ref().filter(|_| presented.as_bound);
+    let proof = proof.ok_or_else(invalid_token)?;
+    let purpose = Purpose {
+        method: presented.method,
+        path: "/oauth2/userinfo",
+        access_token: Some(&presented.token),
+    };
+    let proved = dpop::prove(app, proof, purpose, now).await?;
+    if proved.as_str() == jkt { Ok(()) } else { Err(invalid_token().into()) }
+}

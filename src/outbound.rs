@@ -1,0 +1,58 @@
+//! The way out: forms posted to addresses that an administrator has registered.
+//!
+//! Owns what keeps that harmless: no redirect is followed, no proxy of the environment is used, an
+//! answer is looked at no further than its status, and nothing takes longer than five seconds.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
+use reqwest::redirect::Policy;
+
+/// How long one delivery may take in all.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the connection may take of it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A client for HTTP, made when it is first needed: without certificates of the system there can be
+/// none, and most servers never need one.
+#[derive(Default)]
+pub struct Outbound(OnceLock<Option<reqwest::Client>>);
+
+impl Outbound {
+    /// Posts a form. Good is every status of success.
+    ///
+    /// # Errors
+    /// In words for the log, which hold nothing of the form.
+    pub async fn post_form(&self, uri: &str, fields: &[(&str, &str)]) -> Result<(), String> {
+        let client = self.0.get_or_init(make).as_ref();
+        let client = client.ok_or("there are no certificates to trust on this system")?;
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let answer = client
+            .post(uri)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(CACHE_CONTROL, "no-store")
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| error.without_url().to_string())?;
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(format!("the answer was {}", answer.status().as_u16()))
+        }
+    }
+}
+
+fn make() -> Option<reqwest::Client> {
+    let client = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .timeout(TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_max_idle_per_host(1)
+        .user_agent(concat!("signet/", env!("CARGO_PKG_VERSION")))
+        .build();
+    client.inspect_err(|error| tracing::error!(%error, "no way out to clients")).ok()
+}
