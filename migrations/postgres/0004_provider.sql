@@ -20,7 +20,9 @@ CREATE TABLE browser_sessions (
     user_epoch BIGINT NOT NULL,
     auth_time  BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    ended_at   BIGINT
+    ended_at   BIGINT,
+    user_agent TEXT    NOT NULL,
+    address    TEXT
 );
 CREATE INDEX browser_sessions_user ON browser_sessions (user_id, id);
 CREATE INDEX browser_sessions_expiry ON browser_sessions (expires_at);

@@ -20,7 +20,9 @@ CREATE TABLE browser_sessions (
     user_epoch INTEGER NOT NULL,
     auth_time  INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    ended_at   INTEGER
+    ended_at   INTEGER,
+    user_agent TEXT    NOT NULL,
+    address    TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX browser_sessions_user ON browser_sessions (user_id, id);
 CREATE INDEX browser_sessions_expiry ON browser_sessions (expires_at);

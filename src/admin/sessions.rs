@@ -7,6 +7,8 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::session::{EndReason, Listed};
 use crate::domain::stop::{Code, Refusal, Stop};
+use crate::oauth::backchannel;
+use crate::store::sessions::EndedSession;
 use crate::store::{audit, sessions, settle, users};
 
 /// A page of live sessions, oldest first; of one user if named.
@@ -32,6 +34,9 @@ pub async fn revoke(app: App, id: SessionId, origin: Origin, now: Timestamp) -> 
         let Some(user) = sessions::revoke(&mut tx, id, EndReason::EndedByAdmin, now).await? else {
             return Err(Refusal::new(Code::NotFound, "There is no such live session.").into());
         };
+        if let Some((session, _)) = sessions::with_user(&mut tx, id).await? {
+            backchannel::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
+        }
         let event = Event::new(EventKind::SessionEnded)
             .about(user)
             .in_session(id)
@@ -55,9 +60,11 @@ pub async fn revoke_all(
 ) -> Result<(), Stop> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
+        let ended = backchannel::everything_of(&app, &mut tx, user, now).await?;
         if users::raise_epoch(&mut tx, user, now).await?.is_none() {
             return Err(Refusal::new(Code::NotFound, "There is no such user.").into());
         }
+        backchannel::tell(&app, &mut tx, &ended, now).await?;
         let event = Event::new(EventKind::SessionsEnded).about(user).detail("by_admin");
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())

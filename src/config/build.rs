@@ -56,6 +56,11 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         refresh_max_ttl: read.fixed(&s::REFRESH_MAX_TTL, parse::span(LEAST..=LONGEST)),
         refresh_retry_window: read
             .fixed(&s::REFRESH_RETRY_WINDOW, parse::span(Span::ZERO..=FIVE_MINUTES)),
+        browser_session_ttl:
+            read.fixed(
+                &s::BROWSER_SESSION_TTL,
+                parse::span(Span::from_mins(1)..=Span::from_days(365)),
+            ),
         signing_alg: read.fixed(&s::SIGNING_ALG, parse::word(SigningAlg::ALL)),
         key_rotation: read.fixed(&s::KEY_ROTATION, parse::span_or_off(HOUR..=LONGEST)),
         key_publish_ahead: read

@@ -66,6 +66,8 @@ pub struct Config {
     pub refresh_max_ttl: Span,
     /// How long a lost answer to a refresh may be asked for again: 0 s to 5 min.
     pub refresh_retry_window: Span,
+    /// How long somebody stays logged in at the pages.
+    pub browser_session_ttl: Span,
     /// Signature algorithm of access tokens for APIs that did not choose their own.
     pub signing_alg: SigningAlg,
     /// How long a signing key signs before its successor takes over; none to rotate by hand only.

@@ -121,6 +121,11 @@ settings! {
             Fixed("30s"),
             "How long a lost answer to a refresh may be asked for again: 0s to 5m.";
     }
+    "Pages" {
+        BROWSER_SESSION_TTL = "SIGNET_BROWSER_SESSION_TTL", secret: false,
+            Fixed("12h"),
+            "How long somebody stays logged in at the pages, for all clients: 1m to 365d.";
+    }
     "Accounts and passwords" {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
             Fixed("closed"),

@@ -6,14 +6,12 @@ use crate::app::{App, Audience};
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::domain::api::Target;
-use crate::domain::attributes::Subject;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client;
 use crate::domain::device::Device;
 use crate::domain::grant::{self, GrantedScopes};
-use crate::domain::login::Login;
 use crate::domain::oidc::AskedClaims;
-use crate::domain::password::{Account, Password, Verdict, decide};
+use crate::domain::password::Password;
 use crate::domain::scope::Scopes;
 use crate::domain::session::Chain;
 use crate::domain::session::Session;
@@ -21,10 +19,9 @@ use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::user::User;
 use crate::metrics::Metrics;
 use crate::oauth::issue::{self, Tokens};
-use crate::store::users::{self, Credential};
 use crate::store::{Tx, audit, sessions, settle};
 
-use super::throttle::{self, Counted};
+use super::proof::{Proved, invalid_credentials, prove};
 
 /// What somebody who wants to log in says.
 pub struct Attempt {
@@ -45,12 +42,6 @@ pub struct Asked {
     pub scope: Option<String>,
     /// The client.
     pub client_id: Option<String>,
-}
-
-/// The one answer to a wrong login, a wrong password and a disabled user.
-#[must_use]
-pub fn invalid_credentials() -> Refusal {
-    Refusal::new(Code::InvalidCredentials, "The login or the password is not right.")
 }
 
 /// What was asked for, checked as far as it can be before anybody has authenticated.
@@ -74,57 +65,13 @@ pub async fn login(
     now: Timestamp,
 ) -> Result<Tokens, Stop> {
     let request = request(&app, &attempt.asked).await?;
-    let login = Login::parse(&attempt.login).ok();
-    // What is no login at all goes the same way as one that nobody has.
-    let key = login.as_ref().map_or(attempt.login.as_str(), Login::key).to_owned();
-    let counted = match throttle::count(&app, &key, origin.address, now).await {
-        Ok(counted) => counted,
-        Err(stop) => {
-            Metrics::count(&app.metrics.logins, "throttled");
-            return Err(stop);
-        }
-    };
-
-    let credential = {
-        let mut reader = app.db.reader().await?;
-        users::credential(&mut reader, &key).await?
-    };
-    let stored = credential.as_ref().and_then(|found| found.password_hash.clone());
-    // No connection is held from here to the transaction below: hashing takes its time.
-    let verified = app.hasher.verify(attempt.password.clone(), stored.clone()).await?;
-    let verdict = decide(credential.as_ref().map(account), verified.check, verified.outdated);
-    let rehashed = match verdict {
-        // A new cost is no reason to fail a log-in; the next one will try again.
-        Verdict::Accept { rehash: true } => app.hasher.hash(attempt.password).await.ok(),
-        _ => None,
-    };
-
+    let proved = prove(&app, &attempt.login, attempt.password, &origin, now).await?;
     let mut tx = app.db.begin().await?;
-    let outcome = match (verdict, credential) {
-        (Verdict::Accept { .. }, Some(found)) => {
-            let accepted =
-                Accepted { user: &found.user, request, device: &device, counted: &counted };
-            let outcome = accept(&app, &mut tx, accepted, &origin, now).await;
-            if let (Ok(_), Some(old), Some(new)) = (&outcome, &stored, &rehashed) {
-                users::rehash(&mut tx, found.user.id, old, new).await.map(|()| outcome)?
-            } else {
-                outcome
-            }
-        }
-        _ => refuse(&app, &mut tx, &key, &origin, now).await,
-    };
-    let (session, subject) = settle(tx, outcome).await?;
-    counted.forgive_address(&app);
+    let outcome = accept(&app, &mut tx, &proved, request, &device, &origin, now).await;
+    let session = settle(tx, outcome).await?;
+    proved.forgive_address(&app);
     Metrics::count(&app.metrics.logins, "ok");
-    issue::tokens(&app, &session, || Ok(subject), now)
-}
-
-/// What [`decide`] wants to know about a stored credential.
-pub(super) fn account(found: &Credential) -> Account {
-    Account {
-        enabled: found.user.disabled_at.is_none(),
-        has_password: found.password_hash.is_some(),
-    }
+    issue::tokens(&app, &session, || Ok(proved.user.subject()), now)
 }
 
 /// Checks what is asked for.
@@ -174,22 +121,17 @@ fn invalid_scope() -> Refusal {
     Refusal::new(Code::InvalidScope, "A scope does not exist there or may not be granted.")
 }
 
-struct Accepted<'a> {
-    user: &'a User,
-    request: Request,
-    device: &'a Device,
-    counted: &'a Counted,
-}
-
 async fn accept(
     app: &App,
     tx: &mut Tx,
-    accepted: Accepted<'_>,
+    proved: &Proved,
+    request: Request,
+    device: &Device,
     origin: &Origin,
     now: Timestamp,
-) -> Result<(Session, Subject), Stop> {
-    let Accepted { user, request, device, counted } = accepted;
-    counted.forgive(tx, now).await?;
+) -> Result<Session, Stop> {
+    let user = &proved.user;
+    proved.forgive(tx, now).await?;
     let session = request.session(app, user, now)?;
     if !sessions::open(tx, &session, device).await? {
         // Disabled, deleted or given a new password while the hash was computed.
@@ -197,7 +139,8 @@ async fn accept(
     }
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
     audit::record(tx, &event, origin, now, &*app.entropy).await?;
-    Ok((session, user.subject()))
+    proved.rehash(tx).await?;
+    Ok(session)
 }
 
 /// A session of `user`, bound to the epoch that was read with the password hash.
@@ -228,23 +171,4 @@ pub(super) fn new_session(
         asked_claims: AskedClaims::default(),
         dpop_jkt: None,
     }
-}
-
-/// Records a failure: one row a minute for each login and network, and the same one for a login
-/// that exists and one that does not, so that nobody can fill the disk or read the difference.
-async fn refuse<T>(
-    app: &App,
-    tx: &mut Tx,
-    key: &str,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<T, Stop> {
-    Metrics::count(&app.metrics.logins, "failed");
-    let minute = now.secs().div_euclid(60).to_be_bytes();
-    let address = origin.address.map_or_else(String::new, |address| address.to_string());
-    let parts: [&[u8]; 3] = [key.as_bytes(), address.as_bytes(), &minute];
-    let fold = app.pseudonyms.of("audit/login.failed", &parts);
-    let event = Event::new(EventKind::LoginFailed);
-    audit::record_folded(tx, &event, origin, now, &*app.entropy, &fold).await?;
-    Err(invalid_credentials().into())
 }

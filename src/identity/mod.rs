@@ -3,11 +3,14 @@
 //! Owns these use cases, each a transaction or two around a decision of the domain. Must not know
 //! HTTP; must not decide what a rule says.
 
+pub mod account;
 pub mod bearer;
+pub mod browser;
 pub mod login;
 pub mod logout;
 pub mod password;
 pub mod profile;
+mod proof;
 pub mod refresh;
 pub mod register;
 pub mod sessions;

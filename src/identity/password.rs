@@ -2,37 +2,51 @@
 
 use crate::app::App;
 use crate::base::Timestamp;
+use crate::base::id::{BrowserId, SessionId};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::login::Login;
 use crate::domain::password::{Password, Verdict, decide};
 use crate::domain::stop::{Fault, FieldError, Refusal, Stop};
-use crate::store::{audit, sessions, settle, users};
+use crate::domain::user::User;
+use crate::oauth::backchannel;
+use crate::store::{audit, browsers, sessions, settle, users};
 
-use super::bearer::{Caller, invalid_token};
-use super::login::{account, invalid_credentials};
+use super::bearer::invalid_token;
+use super::proof::{account, invalid_credentials};
 use super::register::parse_password;
 use super::throttle;
 
-/// Changes the password if the current one is right. Every other session ends, this one goes on.
+/// What goes on when everything else of a user ends.
+#[derive(Debug, Clone, Copy)]
+pub enum Keep {
+    /// A session at `/v1`.
+    Session(SessionId),
+    /// A log-in at the pages.
+    Browser(BrowserId),
+}
+
+/// Changes the password if the current one is right. Everything else of the user ends, what the
+/// change was made in goes on.
 ///
 /// # Errors
 /// Refused when the current password is wrong or the new one not acceptable.
 pub async fn change(
     app: App,
-    caller: Caller,
+    user: User,
+    keep: Keep,
     current: Password,
     new: String,
     origin: Origin,
     now: Timestamp,
 ) -> Result<(), Stop> {
     let unreadable = |_| Fault::internal("a stored login that is none");
-    let login = Login::parse(&caller.user.login).map_err(unreadable)?;
+    let login = Login::parse(&user.login).map_err(unreadable)?;
     let new = parse_password("new_password", &new, &login)?;
     // Whoever found an access token must not be able to guess the password with it.
     let counted = throttle::count(&app, login.key(), origin.address, now).await?;
     let credential = {
         let mut reader = app.db.reader().await?;
-        users::credential_of(&mut reader, caller.user.id).await?.ok_or_else(invalid_token)?
+        users::credential_of(&mut reader, user.id).await?.ok_or_else(invalid_token)?
     };
     let epoch = credential.user.session_epoch;
     let verified = app.hasher.verify(current, credential.password_hash.clone()).await?;
@@ -47,12 +61,21 @@ pub async fn change(
     let outcome = async {
         counted.forgive(&mut tx, now).await?;
         // Guarded by the epoch that was read with the old hash: of two changes at once one wins.
-        let user = caller.user.id;
+        let user = user.id;
+        let ended = backchannel::everything_of(&app, &mut tx, user, now).await?;
         let Some(new_epoch) = users::change_password(&mut tx, user, epoch, &hash, now).await?
         else {
             return Err(invalid_token().into());
         };
-        sessions::carry_over(&mut tx, caller.session.id, user, epoch, new_epoch).await?;
+        match keep {
+            Keep::Session(id) => {
+                sessions::carry_over(&mut tx, id, user, epoch, new_epoch).await?;
+            }
+            Keep::Browser(id) => {
+                browsers::carry_over(&mut tx, id, epoch, new_epoch).await?;
+            }
+        }
+        backchannel::tell(&app, &mut tx, &ended, now).await?;
         let event = Event::new(EventKind::PasswordChanged).about(user);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())

@@ -2,12 +2,13 @@
 
 use crate::app::App;
 use crate::base::Timestamp;
+use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::stop::{Refusal, Stop};
 use crate::domain::user::{User, is_display_name};
 use crate::store::{audit, settle, users};
 
-use super::bearer::{Caller, invalid_token};
+use super::bearer::invalid_token;
 
 /// Checks a display name.
 ///
@@ -27,7 +28,7 @@ pub fn check_name(name: Option<&str>) -> Result<(), Refusal> {
 /// Refused when the name is not showable.
 pub async fn update(
     app: App,
-    caller: Caller,
+    user: UserId,
     name: Option<String>,
     origin: Origin,
     now: Timestamp,
@@ -35,7 +36,7 @@ pub async fn update(
     check_name(name.as_deref())?;
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        let user = users::find(&mut tx, caller.user.id).await?.ok_or_else(invalid_token)?;
+        let user = users::find(&mut tx, user).await?.ok_or_else(invalid_token)?;
         users::rename(&mut tx, user.id, name.as_deref(), now).await?;
         let event = Event::new(EventKind::UserUpdated).about(user.id).detail("profile");
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;

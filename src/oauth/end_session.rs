@@ -186,8 +186,7 @@ async fn end(
             browsers_to_end.extend(session.browser.filter(|other| Some(*other) != here));
             let reason = EndReason::Logout;
             if sessions::revoke(&mut tx, id, reason, now).await?.is_some() {
-                let ended =
-                    EndedSession { id, user_id: user.id, client_id: session.client_id.clone() };
+                let ended = EndedSession::of(&session);
                 backchannel::tell(&app, &mut tx, &[ended], now).await?;
                 let event = Event::new(EventKind::SessionEnded)
                     .about(user.id)

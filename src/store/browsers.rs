@@ -5,10 +5,11 @@ use crate::base::id::{BrowserId, UserId};
 use crate::base::token::TokenHash;
 use crate::domain::attributes::Subject;
 use crate::domain::browser::BrowserSession;
+use crate::domain::device::Device;
 use crate::domain::scope::Scopes;
 use crate::domain::stop::Fault;
 use crate::domain::user::User;
-use crate::{execute, fetch_optional};
+use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::StoredSubject;
 use super::{Link, Tx};
@@ -120,20 +121,73 @@ pub async fn begin(
     tx: &mut Tx,
     browser: &BrowserSession,
     cookie: &TokenHash,
+    device: &Device,
 ) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
-        "INSERT INTO browser_sessions (id, hash, user_id, user_epoch, auth_time, expires_at) \
-         SELECT $1, $2, users.id, users.session_epoch, $3, $4 FROM users \
+        "INSERT INTO browser_sessions (id, hash, user_id, user_epoch, auth_time, expires_at, \
+         user_agent, address) \
+         SELECT $1, $2, users.id, users.session_epoch, $3, $4, $7, $8 FROM users \
          WHERE users.id = $5 AND users.session_epoch = $6 AND users.disabled_at IS NULL",
         browser.id,
         cookie.bytes(),
         browser.auth_time,
         browser.expires_at,
         browser.user_id,
-        browser.user_epoch
+        browser.user_epoch,
+        &device.user_agent,
+        device.address.map(|address| address.to_string())
     )?;
     Ok(rows == 1)
+}
+
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    id: BrowserId,
+    user_id: UserId,
+    user_epoch: i64,
+    auth_time: Timestamp,
+    expires_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    user_agent: String,
+    address: Option<String>,
+}
+
+/// A user's live log-ins and their devices, oldest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn live_of(
+    link: &mut impl Link,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<(BrowserSession, Device)>, Fault> {
+    let rows = fetch_all!(
+        link,
+        ListedRow,
+        "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.expires_at, b.ended_at, \
+         b.user_agent, b.address FROM browser_sessions b JOIN users u ON u.id = b.user_id \
+         WHERE b.user_id = $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
+         AND b.expires_at > $2 ORDER BY b.id LIMIT 1000",
+        user,
+        now
+    )?;
+    let listed = rows.into_iter().map(|row| {
+        let device = Device {
+            user_agent: row.user_agent,
+            address: row.address.and_then(|text| text.parse().ok()),
+        };
+        let browser = BrowserSession {
+            id: row.id,
+            user_id: row.user_id,
+            user_epoch: row.user_epoch,
+            auth_time: row.auth_time,
+            expires_at: row.expires_at,
+            ended_at: row.ended_at,
+        };
+        (browser, device)
+    });
+    Ok(listed.collect())
 }
 
 /// The same user has authenticated again: a new cookie, a new time, the same log-in. False when it
@@ -180,6 +234,21 @@ pub async fn carry_over(
         old_epoch
     )?;
     Ok(rows == 1)
+}
+
+/// Whether a log-in is this user's.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_of(link: &mut impl Link, id: BrowserId, user: UserId) -> Result<bool, Fault> {
+    let row = fetch_optional!(
+        link,
+        (BrowserId,),
+        "SELECT id FROM browser_sessions WHERE id = $1 AND user_id = $2",
+        id,
+        user
+    )?;
+    Ok(row.is_some())
 }
 
 /// Ends a log-in. Its user, none when it had ended before.

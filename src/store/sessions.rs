@@ -297,6 +297,15 @@ pub struct EndedSession {
     pub client_id: String,
 }
 
+impl EndedSession {
+    /// What is to be told of a session that ends.
+    #[must_use]
+    pub fn of(session: &Session) -> Self {
+        let (id, user_id) = (session.id, session.user_id);
+        Self { id, user_id, client_id: session.client_id.clone() }
+    }
+}
+
 /// Revokes the sessions that hang on a log-in at Signet's own pages, but for those that were granted
 /// to go on without their user (`offline_access`).
 ///

@@ -29,7 +29,7 @@ pub async fn patch(
         return Ok(HttpResponse::Ok().json(shapes::myself(&caller.user)));
     };
     let origin = context.origin_of(&caller);
-    let work = profile::update(context.app.clone(), caller, name, origin, context.now());
+    let work = profile::update(context.app.clone(), caller.user.id, name, origin, context.now());
     let user = context.run(work).await?;
     Ok(HttpResponse::Ok().json(shapes::myself(&user)))
 }

@@ -6,7 +6,7 @@ use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::fields::JsonFields;
 use crate::identity::bearer::Caller;
-use crate::identity::password;
+use crate::identity::password::{self, Keep};
 
 use super::login;
 
@@ -23,7 +23,8 @@ pub async fn post(
     context.check(body.finish())?;
     let current = context.check(login::password("current_password", &current))?;
     let origin = context.origin_of(&caller);
-    let work = password::change(context.app.clone(), caller, current, new, origin, context.now());
+    let (app, keep) = (context.app.clone(), Keep::Session(caller.session.id));
+    let work = password::change(app, caller.user, keep, current, new, origin, context.now());
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8, &str)] = &[
     ("crypto", 2, "mechanisms know keys and bytes, not who asks for them"),
     ("config", 2, "settings are read before anything that could use them exists"),
     ("metrics", 2, "counters have names and no opinions"),
+    ("outbound", 2, "a mechanism that posts what it is given must not know what it says"),
     ("app", 3, "what every use case shares must not know any of them"),
     ("oauth", 4, "a use case does not know through which door it was called"),
     ("identity", 4, "a use case does not know through which door it was called"),

@@ -46,6 +46,11 @@ const ROOMS: &[Room] = &[
         why: "HTML is made where it is served, and nowhere else",
     },
     Room {
+        library: "reqwest",
+        places: &["src/outbound.rs"],
+        why: "every request that leaves the server is bounded and goes to a registered address",
+    },
+    Room {
         library: "clap",
         places: &["src/cli/", "src/cli.rs"],
         why: "arguments are read once and become values",

@@ -1,0 +1,157 @@
+//! One's own account, at the pages: what hangs on it, and ending that.
+//!
+//! Owns what the page shows and does beside profile and password, which are the same as at `/v1`.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::{BrowserId, SessionId};
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::browser::BrowserSession;
+use crate::domain::device::Device;
+use crate::domain::session::{EndReason, Listed};
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::domain::user::User;
+use crate::oauth::flow::Visitor;
+use crate::oauth::{authorize, backchannel, end_session};
+use crate::store::consents::Consent;
+use crate::store::sessions::EndedSession;
+use crate::store::{audit, browsers, consents, sessions, settle, users};
+
+/// Somebody who is logged in in this browser.
+///
+/// Only [`here`] makes one.
+#[derive(Debug, Clone)]
+pub struct Here {
+    /// The user as stored now.
+    pub user: User,
+    /// The log-in.
+    pub browser: BrowserSession,
+}
+
+/// Everything that hangs on an account.
+pub struct Overview {
+    /// Log-ins at the pages.
+    pub browsers: Vec<(BrowserSession, Device)>,
+    /// Sessions of clients, and of the built-in one.
+    pub sessions: Vec<Listed>,
+    /// What clients were allowed.
+    pub consents: Vec<Consent>,
+}
+
+/// Who is logged in in this browser.
+///
+/// # Errors
+/// Only faults.
+pub async fn here(app: &App, visitor: &Visitor, now: Timestamp) -> Result<Option<Here>, Stop> {
+    let found = authorize::visitor(app, visitor, "", now).await?;
+    Ok(found.map(|found| Here { user: found.user, browser: found.browser }))
+}
+
+/// What hangs on the account.
+///
+/// # Errors
+/// Only faults.
+pub async fn overview(app: App, here: Here, now: Timestamp) -> Result<Overview, Stop> {
+    let (user, mut reader) = (here.user.id, app.db.reader().await?);
+    let mut consents = consents::of_user(&mut reader, user).await?;
+    consents.retain(|consent| {
+        let client = app.client(&consent.client_id);
+        client.is_some_and(|client| client.was_there(consent.updated_at))
+    });
+    Ok(Overview {
+        browsers: browsers::live_of(&mut reader, user, now).await?,
+        sessions: sessions::live_of(&mut reader, user, now).await?,
+        consents,
+    })
+}
+
+/// Ends one session or log-in of the account. What is not its own is not told apart from nothing.
+///
+/// # Errors
+/// `not_found`.
+pub async fn end_one(
+    app: App,
+    here: Here,
+    id: String,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let not_found = || Refusal::new(Code::NotFound, "There is no such session.");
+    let id: SessionId = id.parse().map_err(|_| not_found())?;
+    let user = here.user.id;
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let browser = BrowserId::from_uuid(id.uuid());
+        if browsers::is_of(&mut tx, browser, user).await? {
+            end_session::end_browser(&app, &mut tx, browser, &origin, now).await?;
+            return Ok(());
+        }
+        let found = sessions::with_user(&mut tx, id).await?;
+        let (session, _) = found.filter(|(_, owner)| owner.id == user).ok_or_else(not_found)?;
+        let reason = EndReason::EndedByUser;
+        if sessions::revoke(&mut tx, id, reason, now).await?.is_some() {
+            backchannel::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
+            let event = Event::new(EventKind::SessionEnded)
+                .about(user)
+                .in_session(id)
+                .detail(reason.as_str());
+            audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        }
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await
+}
+
+/// Ends everything of the account but this browser's log-in.
+///
+/// # Errors
+/// `not_found` when this log-in has ended meanwhile.
+pub async fn end_others(app: App, here: Here, origin: Origin, now: Timestamp) -> Result<(), Stop> {
+    let gone = || Refusal::new(Code::NotFound, "You were logged out meanwhile.");
+    let user = here.user.id;
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let ended = backchannel::everything_of(&app, &mut tx, user, now).await?;
+        let epoch = users::raise_epoch(&mut tx, user, now).await?.ok_or_else(gone)?;
+        if !browsers::carry_over(&mut tx, here.browser.id, epoch - 1, epoch).await? {
+            return Err(gone().into());
+        }
+        backchannel::tell(&app, &mut tx, &ended, now).await?;
+        let event = Event::new(EventKind::SessionsEnded).about(user).detail("others");
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await
+}
+
+/// Takes back what a client was allowed, and ends its sessions.
+///
+/// # Errors
+/// `not_found` when it was allowed nothing.
+pub async fn remove_app(
+    app: App,
+    here: Here,
+    client_id: String,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let user = here.user.id;
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let forgot = consents::forget(&mut tx, user, &client_id).await?;
+        let reason = EndReason::ConsentRevoked;
+        let ended = sessions::revoke_of_client(&mut tx, user, &client_id, reason, now).await?;
+        if !forgot && ended.is_empty() {
+            let hint = "This application was not allowed anything.";
+            return Err(Refusal::new(Code::NotFound, hint).into());
+        }
+        backchannel::tell(&app, &mut tx, &ended, now).await?;
+        let event = Event::new(EventKind::ConsentRevoked).about(user).detail(&*client_id);
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok(())
+    }
+    .await;
+    settle(tx, outcome).await
+}

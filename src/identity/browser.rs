@@ -1,0 +1,118 @@
+//! Logging in at Signet's own pages, for every client at once.
+//!
+//! Owns the cookie's life: its value changes with every authentication, and the one before is dead on
+//! the server. What a client gets of it is the authorization endpoint's.
+
+use crate::app::App;
+use crate::base::id::BrowserId;
+use crate::base::token::{self, BROWSER_SESSION};
+use crate::base::{Secret, Timestamp};
+use crate::crypto::digest::token_hash;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::browser::BrowserSession;
+use crate::domain::device::Device;
+use crate::domain::password::Password;
+use crate::domain::stop::Stop;
+use crate::metrics::Metrics;
+use crate::oauth::flow::Visitor;
+use crate::oauth::{authorize, end_session};
+use crate::store::{Tx, audit, browsers, settle};
+
+use super::proof::{Proved, invalid_credentials, prove};
+
+/// What somebody types into the page.
+pub struct Typed {
+    /// The login.
+    pub login: String,
+    /// The password.
+    pub password: Password,
+}
+
+/// Checks the password and logs the person in in this browser; the value of the new cookie.
+///
+/// # Errors
+/// `invalid_credentials`, too many attempts; unavailable when hashing or storage cannot keep up.
+pub async fn sign_in(
+    app: App,
+    typed: Typed,
+    visitor: Visitor,
+    origin: Origin,
+    device: Device,
+    now: Timestamp,
+) -> Result<Secret<String>, Stop> {
+    let proved = prove(&app, &typed.login, typed.password, &origin, now).await?;
+    let cookie = token::make(BROWSER_SESSION, &*app.entropy);
+    let mut tx = app.db.begin().await?;
+    let outcome = accept(&app, &mut tx, &proved, &visitor, &cookie, &origin, &device, now).await;
+    settle(tx, outcome).await?;
+    proved.forgive_address(&app);
+    Metrics::count(&app.metrics.logins, "ok");
+    Ok(Secret::new(cookie))
+}
+
+#[expect(clippy::too_many_arguments, reason = "one transaction of one use case, called once")]
+async fn accept(
+    app: &App,
+    tx: &mut Tx,
+    proved: &Proved,
+    visitor: &Visitor,
+    cookie: &str,
+    origin: &Origin,
+    device: &Device,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    proved.forgive(tx, now).await?;
+    let user = &proved.user;
+    let before = match &visitor.session {
+        Some(before) => browsers::find(tx, &token_hash(before), "").await?,
+        None => None,
+    };
+    let before = before.filter(|found| found.browser.is_live(&found.user, now));
+    let mut browser = BrowserSession {
+        id: BrowserId::new(now, &*app.entropy),
+        user_id: user.id,
+        user_epoch: user.session_epoch,
+        auth_time: now,
+        expires_at: now + app.config.browser_session_ttl,
+        ended_at: None,
+    };
+    let hash = token_hash(cookie);
+    let begun = match before {
+        // The same person again: what clients got hangs on the log-in and goes on.
+        Some(found) if found.user.id == user.id => {
+            browser.id = found.browser.id;
+            browsers::renew(tx, &browser, &hash).await?
+        }
+        other => {
+            if let Some(found) = other {
+                end_session::end_browser(app, tx, found.browser.id, origin, now).await?;
+            }
+            browsers::begin(tx, &browser, &hash, device).await?
+        }
+    };
+    if !begun {
+        // Disabled, deleted or given a new password while the hash was computed.
+        return Err(invalid_credentials().into());
+    }
+    let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail("browser");
+    audit::record(tx, &event, origin, now, &*app.entropy).await?;
+    proved.rehash(tx).await?;
+    Ok(())
+}
+
+/// Logs the person out in this browser, if anybody is logged in.
+///
+/// # Errors
+/// Unavailable when it cannot be made durable.
+pub async fn sign_out(
+    app: App,
+    visitor: Visitor,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let Some(found) = authorize::visitor(&app, &visitor, "", now).await? else { return Ok(()) };
+    let origin = Origin { actor: Some(found.user.id), ..origin };
+    let mut tx = app.db.begin().await?;
+    let ended = end_session::end_browser(&app, &mut tx, found.browser.id, &origin, now).await;
+    settle(tx, ended.map(drop).map_err(Stop::from)).await
+}

@@ -1,0 +1,117 @@
+//! Proving who one is, with login and password: for a log-in at `/v1` and for one at the pages.
+//!
+//! Owns the order: counted, read, hashed, decided. A wrong login and a wrong password take the same
+//! way and the same time, and leave the same trace.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::login::Login;
+use crate::domain::password::{Account, Password, Verdict, decide};
+use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::domain::user::User;
+use crate::metrics::Metrics;
+use crate::store::users::{self, Credential};
+use crate::store::{Tx, audit, settle};
+
+use super::throttle::{self, Counted};
+
+/// Somebody whose password was right a moment ago. What they do with it is guarded by the epoch that
+/// was read with the hash.
+pub(super) struct Proved {
+    /// The user.
+    pub user: User,
+    counted: Counted,
+    rehash: Option<(String, String)>,
+}
+
+/// The one answer to a wrong login, a wrong password and a disabled user.
+#[must_use]
+pub fn invalid_credentials() -> Refusal {
+    Refusal::new(Code::InvalidCredentials, "The login or the password is not right.")
+}
+
+/// Checks a password.
+///
+/// # Errors
+/// [`invalid_credentials`], too many attempts; unavailable when hashing or storage cannot keep up.
+pub(super) async fn prove(
+    app: &App,
+    login: &str,
+    password: Password,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Proved, Stop> {
+    let parsed = Login::parse(login).ok();
+    // What is no login at all goes the same way as one that nobody has.
+    let key = parsed.as_ref().map_or(login, Login::key);
+    let counted = match throttle::count(app, key, origin.address, now).await {
+        Ok(counted) => counted,
+        Err(stop) => {
+            Metrics::count(&app.metrics.logins, "throttled");
+            return Err(stop);
+        }
+    };
+    let credential = {
+        let mut reader = app.db.reader().await?;
+        users::credential(&mut reader, key).await?
+    };
+    let stored = credential.as_ref().and_then(|found| found.password_hash.clone());
+    // No connection is held from here to the next transaction: hashing takes its time.
+    let verified = app.hasher.verify(password.clone(), stored.clone()).await?;
+    let verdict = decide(credential.as_ref().map(account), verified.check, verified.outdated);
+    match (verdict, credential) {
+        (Verdict::Accept { rehash }, Some(found)) => {
+            // A new cost is no reason to fail a log-in; the next one will try again.
+            let new = if rehash { app.hasher.hash(password).await.ok() } else { None };
+            Ok(Proved { user: found.user, counted, rehash: stored.zip(new) })
+        }
+        _ => refuse(app, key, origin, now).await,
+    }
+}
+
+impl Proved {
+    /// Takes the try back, in the transaction that records what came of it.
+    pub async fn forgive(&self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
+        self.counted.forgive(tx, now).await
+    }
+
+    /// Stores the hash at the cost in force, where the old one was made at another.
+    pub async fn rehash(&self, tx: &mut Tx) -> Result<(), Fault> {
+        match &self.rehash {
+            Some((old, new)) => users::rehash(tx, self.user.id, old, new).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the try of the address back, once that transaction is committed.
+    pub fn forgive_address(&self, app: &App) {
+        self.counted.forgive_address(app);
+    }
+}
+
+/// What [`decide`] wants to know about a stored credential.
+pub(super) fn account(found: &Credential) -> Account {
+    Account {
+        enabled: found.user.disabled_at.is_none(),
+        has_password: found.password_hash.is_some(),
+    }
+}
+
+/// Records a failure: one row a minute for each login and network, and the same one for a login
+/// that exists and one that does not, so that nobody can fill the disk or read the difference.
+async fn refuse<T>(app: &App, key: &str, origin: &Origin, now: Timestamp) -> Result<T, Stop> {
+    Metrics::count(&app.metrics.logins, "failed");
+    let minute = now.secs().div_euclid(60).to_be_bytes();
+    let address = origin.address.map_or_else(String::new, |address| address.to_string());
+    let parts: [&[u8]; 3] = [key.as_bytes(), address.as_bytes(), &minute];
+    let fold = app.pseudonyms.of("audit/login.failed", &parts);
+    let event = Event::new(EventKind::LoginFailed);
+    let mut tx = app.db.begin().await?;
+    let recorded = audit::record_folded(&mut tx, &event, origin, now, &*app.entropy, &fold).await;
+    let outcome = match recorded {
+        Ok(()) => Err(invalid_credentials().into()),
+        Err(fault) => Err(fault.into()),
+    };
+    settle(tx, outcome).await
+}
