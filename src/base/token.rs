@@ -69,6 +69,12 @@ impl TokenHash {
         Self(digest)
     }
 
+    /// The digest itself.
+    #[must_use]
+    pub const fn digest(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// The bytes to bind.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
