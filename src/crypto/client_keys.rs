@@ -17,6 +17,8 @@ use super::spki;
 pub const MAX_KEYS: usize = 16;
 /// The largest RSA modulus signatures are checked with, in bytes: 8192 bits, and a zero in front.
 const MAX_MODULUS: usize = 1025;
+/// The largest RSA exponent, in bytes; 65537 has three.
+const MAX_EXPONENT: usize = 4;
 
 /// The members that are kept.
 const MEMBERS: &[&str] = &["kty", "use", "key_ops", "alg", "kid", "crv", "n", "e", "x", "y"];
@@ -120,8 +122,7 @@ fn accept_one(key: &Value) -> Result<Value, KeyError> {
     let jwk = serde_json::from_value::<PublicJwk>(key.clone());
     let jwk = jwk.map_err(|_| unknown_or_unreadable(members))?;
     check_alg(&jwk, members.get("alg"))?;
-    // Whether a point is on its curve and an exponent can be one.
-    spki::pem(&jwk).map_err(|_| KeyError::Unreadable)?;
+    check_numbers(&jwk)?;
     check_purpose(members)?;
     match members.get("kid") {
         None => {}
@@ -142,11 +143,6 @@ fn unknown_or_unreadable(members: &Map<String, Value>) -> KeyError {
 
 /// The key must fit what it says it is for, else anything a signature is checked with.
 fn check_alg(jwk: &PublicJwk, said: Option<&Value>) -> Result<(), KeyError> {
-    if let PublicJwk::Rsa { n, .. } = jwk
-        && URL_SAFE_NO_PAD.decode(n).is_ok_and(|modulus| modulus.len() > MAX_MODULUS)
-    {
-        return Err(KeyError::Unfit);
-    }
     let fits = match said {
         None => SigningAlg::ALL.iter().any(|alg| jwk.fits(*alg)),
         Some(said) => {
@@ -155,6 +151,25 @@ fn check_alg(jwk: &PublicJwk, said: Option<&Value>) -> Result<(), KeyError> {
         }
     };
     if fits { Ok(()) } else { Err(KeyError::Unfit) }
+}
+
+/// Whether a point is on its curve, and RSA numbers can be a key's: with an exponent of 1 anybody
+/// makes signatures.
+fn check_numbers(jwk: &PublicJwk) -> Result<(), KeyError> {
+    if let PublicJwk::Rsa { n, e } = jwk {
+        let modulus = URL_SAFE_NO_PAD.decode(n).map_err(|_| KeyError::Unreadable)?;
+        let exponent = URL_SAFE_NO_PAD.decode(e).map_err(|_| KeyError::Unreadable)?;
+        if modulus.len() > MAX_MODULUS {
+            return Err(KeyError::Unfit);
+        }
+        let odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
+        let exponent = exponent.iter().skip_while(|byte| **byte == 0).copied().collect::<Vec<_>>();
+        let is_exponent = odd(&exponent) && exponent != [1] && exponent.len() <= MAX_EXPONENT;
+        if !odd(&modulus) || !is_exponent {
+            return Err(KeyError::Unreadable);
+        }
+    }
+    spki::pem(jwk).map(drop).map_err(|_| KeyError::Unreadable)
 }
 
 fn check_purpose(members: &Map<String, Value>) -> Result<(), KeyError> {
@@ -221,6 +236,7 @@ mod tests {
     fn what_no_signature_can_be_checked_with_is_refused() {
         let many: Vec<Value> = (0..17).map(|_| ed25519()).collect();
         let named = with(ed25519(), "kid", json!("a"));
+        let even = URL_SAFE_NO_PAD.encode([0xfe; 256]);
         let large = URL_SAFE_NO_PAD.encode([0xff; 1026]);
         for (given, error) in [
             (json!(5), KeyError::Form),
@@ -234,6 +250,11 @@ mod tests {
             (with(rsa(), "n", json!("AQAB")), KeyError::Unfit),
             (with(rsa(), "n", json!(large)), KeyError::Unfit),
             (with(rsa(), "e", json!("AQ")), KeyError::Unreadable),
+            (with(rsa(), "e", json!("AAAB")), KeyError::Unreadable),
+            (with(rsa(), "e", json!("AQAA")), KeyError::Unreadable),
+            (with(rsa(), "e", json!("AA")), KeyError::Unreadable),
+            (with(rsa(), "e", json!("AQAAAAE")), KeyError::Unreadable),
+            (with(rsa(), "n", json!(even)), KeyError::Unreadable),
             (with(rsa(), "alg", json!("RS512")), KeyError::Unfit),
             (with(rsa(), "alg", json!("ES256")), KeyError::Unfit),
             (with(rsa(), "alg", json!(null)), KeyError::Unfit),

@@ -71,7 +71,11 @@ impl Place {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_signet"));
+        self.command_of(env!("CARGO_BIN_EXE_signet"), args)
+    }
+
+    pub fn command_of(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).current_dir(self.dir.path()).env_clear().env("PATH", "/usr/bin:/bin");
         for (name, value) in &self.settings {
             command.env(name, value);

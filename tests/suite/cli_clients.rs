@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::cli::{Place, members, text};
-use crate::support::postgres;
+use crate::support::{postgres, require};
 
 const API: &str = "https://api.example.com";
 const CALLBACK: &str = "https://shop.example.com/callback";
@@ -374,6 +374,28 @@ fn clients_are_listed_page_by_page() {
     assert!(URL_SAFE_NO_PAD.decode(&cursor).is_ok(), "{said}");
     assert_eq!(listed(&["--after", &cursor]).0, all[2..]);
     assert_eq!(listed(&["--after", &all[1]]).0, all[2..], "a client_id that was given is a cursor");
+}
+
+/// The page's commands, one after another, as they stand.
+#[test]
+fn the_documented_commands_work_when_pasted() {
+    const PAGE: &str = include_str!("../../docs/clients.md");
+    if std::process::Command::new("openssl").arg("version").output().is_err() {
+        return require::missing("openssl", "the commands of docs/clients.md");
+    }
+    let place = Place::served();
+    let blocks = PAGE.split("```sh\n").skip(1);
+    let script: String = blocks.filter_map(|block| block.split("```").next()).collect();
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_signet")).parent().unwrap();
+    let mut shell = place.command_of("sh", &["-eu", "-c", &script]);
+    shell.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", binary.display()));
+    let output = shell.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let listed = place.run(&["client", "list"]).ok().rows();
+    let ids: Vec<&str> = listed.iter().map(|client| text(client, "client_id")).collect();
+    assert_eq!(ids, ["shop", "shop-spa", "desk", "nightly", "billing"]);
+    assert!(!said.contains("warning"), "{said}");
 }
 
 /// The running server knows what the command line changed within seconds, also on PostgreSQL.
