@@ -313,7 +313,7 @@ fn settle_secrets(app: &App, client: &mut Client, now: Timestamp) -> Option<Secr
 
 fn new_secret(app: &App, now: Timestamp) -> (SecretHash, Secret<String>) {
     let secret = token::make(token::CLIENT_SECRET, &*app.entropy);
-    let hash = SecretHash { hash: token_hash(&secret).digest(), created_at: now };
+    let hash = SecretHash { hash: *token_hash(&secret).digest(), created_at: now };
     (hash, Secret::new(secret))
 }
 

@@ -69,12 +69,6 @@ impl TokenHash {
         Self(digest)
     }
 
-    /// The digest itself.
-    #[must_use]
-    pub const fn digest(&self) -> [u8; 32] {
-        self.0
-    }
-
     /// The bytes to bind.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {

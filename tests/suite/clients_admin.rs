@@ -69,7 +69,7 @@ impl Place {
     /// Whether `secret` is one of the client's, as whoever authenticates it would find out.
     fn is_live(&self, id: &str, secret: &str) -> bool {
         let client = self.server.app.client(id).unwrap();
-        client.secrets.iter().any(|live| live.hash == token_hash(secret).digest())
+        client.secrets.iter().any(|live| live.hash == *token_hash(secret).digest())
     }
 
     async fn events(&self, kind: &str) -> Vec<Value> {
