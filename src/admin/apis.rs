@@ -13,7 +13,7 @@ use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
 use crate::domain::verifiers::algorithms;
 use crate::store::apis::{self, StoredApi};
-use crate::store::{Tx, audit, settle, settle_whole};
+use crate::store::{Tx, audit, clients, settle, settle_whole};
 
 use super::key_life;
 
@@ -187,6 +187,13 @@ pub async fn create(
     let mut stored = StoredApi { id, api, secret: None, created_at: now };
     let mut tx = app.db.begin().await?;
     let outcome = async {
+        // Held first: whoever registers a client of this name waits, or was first and is seen.
+        if apis::hold(&mut tx, &stored.api.identifier).await?.is_some() {
+            return Err(taken().into());
+        }
+        if clients::find(&mut tx, &stored.api.identifier).await?.is_some() {
+            return Err(Refusal::new(Code::Conflict, naming::Clash::Taken.hint()).into());
+        }
         let shared_secret = change.settle_secret(&app, &mut tx, &mut stored).await?;
         if !apis::insert(&mut tx, &stored).await? {
             return Err(taken().into());

@@ -6,7 +6,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::base::Span;
 use crate::domain::client::Client;
+use crate::domain::signing_key::SigningAlg;
 use crate::domain::stop::Fault;
 use crate::store::{Link, clients};
 
@@ -36,6 +38,17 @@ impl Clients {
     /// The client of this name, also a disabled one.
     pub(super) fn get(&self, client_id: &str) -> Option<Arc<Client>> {
         self.by_id.get(client_id).cloned()
+    }
+
+    /// What their ID tokens are signed with. A disabled client counts: it may be enabled again.
+    pub(super) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
+        self.by_id.values().map(|client| client.settings.id_token_alg)
+    }
+
+    /// The longest life of anybody's access tokens, where the others say `others`.
+    pub(super) fn longest_access_ttl(&self, others: Span) -> Span {
+        let chosen = self.by_id.values().filter_map(|client| client.settings.access_token_ttl);
+        chosen.fold(others, Span::max)
     }
 
     /// Whether scripts of this origin may ask us.

@@ -223,16 +223,17 @@ impl App {
         audiences::new_secret(seal, &*self.entropy, api)
     }
 
-    /// What the operator and the registered APIs want of the signing keys.
+    /// What the operator, the registered APIs and clients want of the signing keys.
     #[must_use]
     pub fn key_policy(&self) -> Policy {
-        policy(&self.config, &self.audiences.load(), self.longest_max_age)
+        policy(&self.config, &self.audiences.load(), &self.clients.load(), self.longest_max_age)
     }
 
     /// The longest life of any access token that is issued now.
     #[must_use]
     pub fn longest_access_ttl(&self) -> Span {
-        self.audiences.load().longest_access_ttl(self.lifetimes.access)
+        let longest = self.audiences.load().longest_access_ttl(self.lifetimes.access);
+        self.clients.load().longest_access_ttl(longest)
     }
 
     /// Makes a signing key, off the request's path: RSA takes a tenth of a second.
@@ -295,7 +296,7 @@ impl App {
         meta::cache_version(&mut self.db.reader().await?).await.map(drop)
     }
 
-    /// Reads APIs and keys again if somebody changed them. Called every second.
+    /// Reads APIs, clients and keys again if somebody changed them. Called every second.
     ///
     /// # Errors
     /// When the database cannot be read; what is in memory stays in force.
@@ -308,7 +309,7 @@ impl App {
         // The version is read first: a change that comes in between is seen the next time.
         let audiences = Audiences::load(&mut reader, &self.seal).await?;
         let clients = Clients::load(&mut reader).await?;
-        let policy = policy(&self.config, &audiences, self.longest_max_age);
+        let policy = policy(&self.config, &audiences, &clients, self.longest_max_age);
         let (alg, before) = (self.config.signing_alg, self.keyring.load_full());
         let keyring = keys::keyring(&mut reader, &self.seal, alg, &policy, Some(&before)).await?;
         let before = self.refresh_keys.load_full();
@@ -328,10 +329,15 @@ const KEEP_KEYS: Span = Span::from_mins(60);
 /// How long to wait for known verifiers that have not fetched a key which could sign.
 const WAIT_FOR_VERIFIERS: Span = Span::from_days(1);
 
-fn policy(config: &Config, audiences: &Audiences, longest_max_age: Span) -> Policy {
+fn policy(
+    config: &Config,
+    audiences: &Audiences,
+    clients: &Clients,
+    longest_max_age: Span,
+) -> Policy {
     // ES256 and RS256 are published from the first start: no verifier drops a set because of them.
     let mut wanted = vec![SigningAlg::Es256, SigningAlg::Rs256];
-    for alg in audiences.algorithms().chain([config.signing_alg]) {
+    for alg in audiences.algorithms().chain(clients.algorithms()).chain([config.signing_alg]) {
         if !wanted.contains(&alg) {
             wanted.push(alg);
         }

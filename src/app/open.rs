@@ -330,7 +330,7 @@ async fn assemble(
     let cache_version = meta::cache_version(&mut reader).await?;
     let audiences = Audiences::load(&mut reader, &seal).await?;
     let clients = Clients::load(&mut reader).await?;
-    let policy = policy(&config, &audiences, longest_max_age);
+    let policy = policy(&config, &audiences, &clients, longest_max_age);
     let keyring = keys::keyring(&mut reader, &seal, config.signing_alg, &policy, None).await?;
     let refresh_keys = keys::refresh_keys(&mut reader, &seal, None).await?;
     drop(reader);

@@ -119,7 +119,7 @@ pub struct Choices {
 
 /// A choice, or the wish to have none.
 #[derive(Debug, Clone, Copy)]
-pub struct OrDefault<T>(Option<T>);
+pub struct OrDefault<T>(pub Option<T>);
 
 fn alg_parser() -> impl clap::builder::TypedValueParser<Value = OrDefault<TokenAlg>> {
     let names = TokenAlg::all().map(|alg| alg.as_str()).chain(["default"]);

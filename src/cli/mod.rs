@@ -7,6 +7,7 @@ mod admin;
 mod ago;
 mod api;
 mod attributes;
+mod client;
 mod config;
 mod dev;
 mod exit;
@@ -87,6 +88,9 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
     /// Register the APIs tokens can be made for
     #[command(subcommand)]
     Api(api::Command),
+    /// Register the applications that get tokens
+    #[command(subcommand)]
+    Client(client::Command),
     /// Become the first administrator
     #[command(subcommand)]
     Admin(admin::Command),
@@ -145,6 +149,7 @@ fn run(command: &Command, output: Output) -> Result<(), Failure> {
         Command::Health(args) => health::run(args),
         Command::User(command) => user::run(command, output),
         Command::Api(command) => api::run(command, output),
+        Command::Client(command) => client::run(command, output),
         Command::Admin(command) => admin::run(command, output),
         Command::Session(command) => session::run(command, output),
         Command::Key(command) => key::run(command, output),

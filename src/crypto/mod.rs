@@ -3,6 +3,7 @@
 //! Owns every use of the crypto libraries. Makes no decision: whether a token may be issued or a
 //! password is good enough is the domain's business.
 
+pub mod client_keys;
 mod compact;
 pub mod digest;
 pub mod foreign_jwt;

@@ -54,6 +54,14 @@ text_enum! {
     }
 }
 
+impl AuthMethod {
+    /// Whether it is a secret that is presented.
+    #[must_use]
+    pub const fn has_secret(self) -> bool {
+        matches!(self, Self::Basic | Self::Post)
+    }
+}
+
 /// The grants of these names are known to the rules below; every other one is free to all clients
 /// that can authenticate.
 const CODE: &str = "authorization_code";
@@ -232,10 +240,11 @@ impl Client {
 }
 
 /// Whether `text` may be a `client_id`: 1 to 128 characters that mean the same in a form, a URL and
-/// a Basic header.
+/// a Basic header. A dot or two are no name: every reader of URLs takes them out of a path.
 #[must_use]
 pub fn is_client_id(text: &str) -> bool {
     (1..=MAX_CLIENT_ID).contains(&text.len())
+        && !matches!(text, "." | "..")
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/".contains(&b))
 }
 
@@ -484,7 +493,7 @@ mod tests {
         for good in ["a", "shop-web", "https://shop.example.com", &"x".repeat(128)] {
             assert!(is_client_id(good), "{good}");
         }
-        for bad in ["", "a b", "a%b", "a+b", "a\"b", "\u{e4}", &"x".repeat(129)] {
+        for bad in ["", ".", "..", "a b", "a%b", "a+b", "a\"b", "\u{e4}", &"x".repeat(129)] {
             assert!(!is_client_id(bad), "{bad}");
         }
     }

@@ -172,6 +172,14 @@ pub fn origin(uri: &str) -> Option<String> {
     matches!(url.scheme(), "http" | "https").then(|| url.origin().ascii_serialization())
 }
 
+/// Whether `uri` has a scheme of an app's own without a dot in it. Anybody's app can claim such a
+/// name; RFC 8252 §7.1 wants a domain of its maker's, turned round.
+#[must_use]
+pub fn is_short_scheme(uri: &str) -> bool {
+    let scheme = uri.split(':').next().unwrap_or_default();
+    !matches!(scheme, "http" | "https") && !scheme.contains('.')
+}
+
 /// The scheme of an absolute URI without anything that two readers could understand differently.
 fn well_formed(uri: &str) -> Result<&str, UriError> {
     if uri.len() > MAX_URI || !uri.bytes().all(|b| b.is_ascii_graphic()) {
@@ -324,6 +332,19 @@ mod tests {
         }
         assert!(!found("http://127.0.0.1:51234/cb", ClientType::Web));
         assert!(found("http://127.0.0.1/cb", ClientType::Web));
+    }
+
+    #[test]
+    fn a_scheme_of_ones_own_is_a_domain_turned_round() {
+        for (uri, short) in [
+            ("myapp://cb", true),
+            ("myapp:/cb?x=a.b", true),
+            ("com.example.app:/cb", false),
+            ("https://a/cb", false),
+            ("http://localhost/cb", false),
+        ] {
+            assert_eq!(is_short_scheme(uri), short, "{uri}");
+        }
     }
 
     #[test]

@@ -91,6 +91,18 @@ impl JsonFields {
         self.has(field).then(|| self.strings(field))
     }
 
+    /// A list of strings or null, told apart from absence and from each other.
+    pub fn patch_list(&mut self, field: &'static str) -> Option<Option<Vec<String>>> {
+        let null = self.map.get(field)?.is_null();
+        let items = self.strings(field);
+        Some((!null).then_some(items))
+    }
+
+    /// Whatever is there, null told apart from absence; whoever asks looks into it.
+    pub fn patch_value(&mut self, field: &'static str) -> Option<Value> {
+        self.map.remove(field)
+    }
+
     /// One of a few words or null, told apart from absence. `hint` says which words there are.
     pub fn patch_word<T: FromStr>(
         &mut self,

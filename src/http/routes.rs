@@ -89,6 +89,18 @@ routes! {
         PATCH Admin api::admin_apis::update,
         DELETE Admin api::admin_apis::delete,
     }
+    "/v1/admin/clients" {
+        GET Admin api::admin_clients::list,
+        POST Admin api::admin_clients::create,
+    }
+    "/v1/admin/clients/{client_id}" {
+        GET Admin api::admin_clients::show,
+        PATCH Admin api::admin_clients::update,
+        DELETE Admin api::admin_clients::delete,
+    }
+    "/v1/admin/clients/{client_id}/disable" { POST Admin api::admin_clients::disable }
+    "/v1/admin/clients/{client_id}/enable" { POST Admin api::admin_clients::enable }
+    "/v1/admin/clients/{client_id}/rotate-secret" { POST Admin api::admin_clients::rotate_secret }
     "/v1/admin/keys" { GET Admin api::admin_keys::list }
     "/v1/admin/keys/rotate" { POST Admin api::admin_keys::rotate }
     "/v1/admin/keys/{kid}/retire" { POST Admin api::admin_keys::retire }

@@ -133,7 +133,7 @@ mod tests {
         let twice = Params::parse(b"a=1&a=1&b=").unwrap();
         assert!(twice.once().is_err() && twice.is_repeated("a") && !twice.is_repeated("b"));
         assert!(Params::parse(b"a=&a=").unwrap().once().is_err(), "absent twice is twice");
-        assert!(Params::parse("x=&".repeat(1).as_bytes()).is_ok());
+        assert!(Params::parse(b"x=&").is_ok());
         let many: String = (0..101).map(|n| format!("p{n}=&")).collect();
         assert!(Params::parse(many.as_bytes()).is_err());
     }

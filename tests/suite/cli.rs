@@ -27,22 +27,22 @@ const API: &str = "https://api.example.com";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A directory commands are run in, and the settings they get there.
-struct Place {
-    dir: TempDir,
+pub struct Place {
+    pub dir: TempDir,
     settings: Vec<(&'static str, String)>,
 }
 
 /// How a command ended.
 #[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Place {
     /// Nothing in it yet.
-    fn empty() -> Self {
+    pub fn empty() -> Self {
         let settings = [
             ("SIGNET_LISTEN", "127.0.0.1:0"),
             ("SIGNET_METRICS_LISTEN", "off"),
@@ -55,23 +55,27 @@ impl Place {
     }
 
     /// Served once, so that there is a database.
-    fn served() -> Self {
+    pub fn served() -> Self {
         let place = Self::empty();
         drop(place.serve());
         place
     }
 
-    fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
         self.settings.push((name, value.to_owned()));
         self
     }
 
-    fn database(&self) -> PathBuf {
+    pub fn database(&self) -> PathBuf {
         self.dir.path().join("data/signet.db")
     }
 
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_signet"));
+    pub fn command(&self, args: &[&str]) -> Command {
+        self.command_of(env!("CARGO_BIN_EXE_signet"), args)
+    }
+
+    pub fn command_of(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).current_dir(self.dir.path()).env_clear().env("PATH", "/usr/bin:/bin");
         for (name, value) in &self.settings {
             command.env(name, value);
@@ -79,12 +83,12 @@ impl Place {
         command
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub fn run(&self, args: &[&str]) -> Ran {
         self.run_with(args, b"")
     }
 
     /// Runs with `input` on standard input, which is a pipe: no terminal anywhere.
-    fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
+    pub fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
         let mut child = self
             .command(args)
             .stdin(Stdio::piped())
@@ -103,12 +107,12 @@ impl Place {
     }
 
     /// An administrator with [`PASSWORD`].
-    fn administrator(&self, login: &str) -> Value {
+    pub fn administrator(&self, login: &str) -> Value {
         let args = ["user", "create", login, "--role", "admin", "--password-file", "-"];
         self.run_with(&args, PASSWORD.as_bytes()).ok().one()
     }
 
-    fn serve(&self) -> Server {
+    pub fn serve(&self) -> Server {
         let mut child =
             self.command(&["serve"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -129,20 +133,20 @@ impl Place {
 
 impl Ran {
     #[track_caller]
-    fn code(self, code: i32) -> Self {
+    pub fn code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.out, self.err);
         assert!(!self.err.contains("panicked"), "{}", self.err);
         self
     }
 
     #[track_caller]
-    fn ok(self) -> Self {
+    pub fn ok(self) -> Self {
         self.code(0)
     }
 
     /// Refused: with this code, `error: ` and these words on stderr, and no data.
     #[track_caller]
-    fn refused(self, code: i32, words: &[&str]) -> Self {
+    pub fn refused(self, code: i32, words: &[&str]) -> Self {
         let ran = self.code(code);
         assert!(ran.err.starts_with("error: "), "{}", ran.err);
         assert_eq!(ran.out, "", "data beside an error: {}", ran.err);
@@ -154,13 +158,13 @@ impl Ran {
 
     /// One JSON object a line.
     #[track_caller]
-    fn rows(&self) -> Vec<Value> {
+    pub fn rows(&self) -> Vec<Value> {
         assert!(self.out.is_empty() || self.out.ends_with('\n'), "{:?}", self.out);
         self.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
     #[track_caller]
-    fn one(&self) -> Value {
+    pub fn one(&self) -> Value {
         let mut rows = self.rows();
         assert_eq!(rows.len(), 1, "{}", self.out);
         rows.remove(0)
@@ -168,9 +172,9 @@ impl Ran {
 }
 
 /// A running server; killed when dropped.
-struct Server {
+pub struct Server {
     child: Child,
-    base: String,
+    pub base: String,
 }
 
 impl Drop for Server {
@@ -181,32 +185,32 @@ impl Drop for Server {
 }
 
 impl Server {
-    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+    pub async fn post(&self, path: &str, body: Value) -> (u16, Value) {
         let request = reqwest::Client::new().post(format!("{}{path}", self.base)).json(&body);
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
     }
 
-    async fn log_in(&self, login: &str) -> Value {
+    pub async fn log_in(&self, login: &str) -> Value {
         let (status, tokens) =
             self.post("/v1/login", json!({ "login": login, "password": PASSWORD })).await;
         assert_eq!(status, 200, "{tokens}");
         tokens
     }
 
-    async fn get(&self, path: &str, token: &str) -> (u16, String) {
+    pub async fn get(&self, path: &str, token: &str) -> (u16, String) {
         let request = reqwest::Client::new().get(format!("{}{path}", self.base)).bearer_auth(token);
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 }
 
-fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, member: &str) -> &'a str {
     value[member].as_str().unwrap_or_else(|| panic!("no {member} in {value}"))
 }
 
-fn members(value: &Value) -> Vec<&str> {
+pub fn members(value: &Value) -> Vec<&str> {
     let mut names: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
     names

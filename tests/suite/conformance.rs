@@ -7,6 +7,7 @@
 
 mod apis;
 mod audit;
+mod clients;
 mod complete;
 mod db;
 mod housekeeping;

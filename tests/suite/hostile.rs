@@ -59,6 +59,21 @@ async fn fields_that_are_missing_null_or_of_another_type() {
     let body = json!({"identifier": "urn:api"});
     let api = server.call_as(Method::POST, "/v1/admin/apis", &root.access, body).await;
     let api = format!("/v1/admin/apis/{}", api.is(201).string("id"));
+    let client = json!({"client_id": "shop", "name": "x", "type": "service"});
+    server.call_as(Method::POST, "/v1/admin/clients", &root.access, client).await.is(201);
+    let client = json!({"name": "x", "type": "web", "token_endpoint_auth_method": "private_key_jwt",
+        "redirect_uris": ["https://a.example/"], "post_logout_redirect_uris": [],
+        "backchannel_logout_uri": "https://a.example/", "web_origins": ["https://b.example"],
+        "grant_types": ["refresh_token"], "scopes": ["a"], "audiences": ["urn:api"], "serves": [],
+        "access_token_ttl": 300, "refresh_idle_ttl": 300, "refresh_max_ttl": 300,
+        "id_token_signed_response_alg": "ES256", "skip_consent": false, "jwks": []});
+    let choices: Vec<&str> = client.as_object().unwrap().keys().map(String::as_str).collect();
+    let new_client = {
+        let mut client = client.clone();
+        client["client_id"] = json!("new");
+        client
+    };
+    let of_new: Vec<&str> = choices[2..].iter().copied().chain(["client_id"]).collect();
     let cases: &[(Method, &str, Value, &[&str])] = &[
         (Method::POST, "/v1/register", json!({"login": "x1", "password": PASSWORD}), &[]),
         (
@@ -110,6 +125,14 @@ async fn fields_that_are_missing_null_or_of_another_type() {
                 "token_profile": "jwt", "access_token_ttl": 300, "new_secret": false}),
             &["scopes", "signing_alg", "claims", "token_profile", "access_token_ttl", "new_secret"],
         ),
+        (Method::POST, "/v1/admin/clients", new_client, &of_new),
+        (Method::PATCH, "/v1/admin/clients/shop", client.clone(), &choices),
+        (
+            Method::POST,
+            "/v1/admin/clients/shop/rotate-secret",
+            json!({"revoke_old": false}),
+            &["revoke_old"],
+        ),
     ];
     for (method, path, good, optional) in cases {
         for field in good.as_object().unwrap().keys() {
@@ -121,7 +144,7 @@ async fn fields_that_are_missing_null_or_of_another_type() {
                 // An object is what claims are, and a flag may be true.
                 let fits = |name, value: &Value| match name {
                     "claims" => value == &json!({"a": 1}) && path.contains("users"),
-                    "new_secret" => value.is_boolean(),
+                    "new_secret" | "skip_consent" | "revoke_old" => value.is_boolean(),
                     _ => false,
                 };
                 if value.as_ref().is_some_and(|value| fits(field.as_str(), value)) {

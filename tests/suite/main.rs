@@ -14,6 +14,8 @@ mod architecture;
 mod attributes;
 mod batch;
 mod cli;
+mod cli_clients;
+mod clients_admin;
 mod conformance;
 mod custody;
 mod faults;

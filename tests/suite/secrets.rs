@@ -128,6 +128,12 @@ async fn live_a_life(server: &Process) -> Secrets {
     let new = json!({"new_secret": true});
     let api = call(&caller, Method::PATCH, "/v1/admin/apis/urn:shared", &admin, new).await;
     secrets.anywhere.push(api.is(200).string("shared_secret"));
+    let client = json!({"client_id": "job", "name": "Job", "type": "service"});
+    let client = call(&caller, Method::POST, "/v1/admin/clients", &admin, client).await;
+    secrets.anywhere.push(client.is(201).string("client_secret"));
+    let rotate = "/v1/admin/clients/job/rotate-secret";
+    let client = call(&caller, Method::POST, rotate, &admin, json!(null)).await;
+    secrets.anywhere.push(client.is(200).string("client_secret"));
     caller.post("/v1/logout", &json!({"refresh_token": last})).await.is(204);
     call(&caller, Method::POST, &format!("{user}/disable"), &admin, json!(null)).await.is(200);
     login(LOGIN, SET, "").await.is(401);

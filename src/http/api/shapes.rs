@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::admin::apis::Changed;
+use crate::admin::clients;
 use crate::base::Span;
 use crate::base::id::SessionId;
+use crate::domain::client::SecretHash;
 use crate::domain::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
 use crate::domain::session::Listed;
 use crate::domain::stop::Refusal;
@@ -13,6 +15,7 @@ use crate::domain::user::User;
 use crate::http::fields::Params;
 use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
+use crate::store::clients::StoredClient;
 
 /// A user as everybody sees himself: custom claims are for APIs and administrators.
 #[must_use]
@@ -95,6 +98,49 @@ pub fn changed_api(changed: &Changed) -> Value {
     let mut value = api(&changed.stored);
     if let Some(secret) = &changed.shared_secret {
         value["shared_secret"] = json!(secret.expose());
+    }
+    value
+}
+
+/// A client. Of its secrets only when each was made.
+#[must_use]
+pub fn client(stored: &StoredClient) -> Value {
+    let (client, settings) = (&stored.client, &stored.client.settings);
+    let jwks = (!settings.jwks.is_empty()).then(|| json!({ "keys": settings.jwks }));
+    let made = |secret: &SecretHash| json!({ "created_at": secret.created_at.rfc3339() });
+    json!({
+        "client_id": client.client_id,
+        "name": settings.name,
+        "type": settings.client_type,
+        "token_endpoint_auth_method": settings.auth_method,
+        "redirect_uris": settings.redirect_uris,
+        "post_logout_redirect_uris": settings.post_logout_redirect_uris,
+        "backchannel_logout_uri": settings.backchannel_logout_uri,
+        "web_origins": settings.web_origins,
+        "grant_types": settings.grant_types,
+        "scopes": settings.scopes.as_ref().map(|scopes| scopes.iter().collect::<Vec<_>>()),
+        "audiences": settings.audiences,
+        "serves": settings.serves,
+        "access_token_ttl": settings.access_token_ttl.map(Span::secs),
+        "refresh_idle_ttl": settings.refresh_idle_ttl.map(Span::secs),
+        "refresh_max_ttl": settings.refresh_max_ttl.map(Span::secs),
+        "id_token_signed_response_alg": settings.id_token_alg,
+        "skip_consent": settings.skip_consent,
+        "jwks": jwks,
+        "secrets": client.secrets.iter().map(made).collect::<Vec<_>>(),
+        "disabled": client.disabled_at.is_some(),
+        "disabled_at": client.disabled_at.map(|at| at.rfc3339()),
+        "created_at": client.created_at.rfc3339(),
+        "updated_at": stored.updated_at.rfc3339(),
+    })
+}
+
+/// A client that was just made or changed: with its secret, if one was made, this once.
+#[must_use]
+pub fn changed_client(changed: &clients::Changed) -> Value {
+    let mut value = client(&changed.stored);
+    if let Some(secret) = &changed.client_secret {
+        value["client_secret"] = json!(secret.expose());
     }
     value
 }

@@ -1,0 +1,215 @@
+//! What an administrator wants a client to be like.
+//!
+//! Owns how a change is applied to settings, and every refusal of one that needs no database: all
+//! fields at fault are named at once. Which APIs exist and whose name is free is `clients`.
+
+use serde_json::Value;
+
+use crate::base::Span;
+use crate::crypto::client_keys;
+use crate::domain::client::{AuthMethod, ClientType, Settings};
+use crate::domain::redirect;
+use crate::domain::scope::{Scopes, is_scope};
+use crate::domain::signing_key::SigningAlg;
+use crate::domain::stop::FieldError;
+use crate::domain::token_rules::{RuleError, TokenAlg};
+use crate::domain::verifiers::algorithms;
+use crate::oauth::grants;
+
+/// What a client shall be like; `None` leaves a thing as it is, in a new client as it is by default.
+/// Where there is a second `Option`, its `None` takes a choice back.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// The name people see.
+    pub name: Option<String>,
+    /// What kind of application it is.
+    pub client_type: Option<ClientType>,
+    /// How it authenticates, or as its type does.
+    pub auth_method: Option<Option<AuthMethod>>,
+    /// All the places answers may be sent to.
+    pub redirect_uris: Option<Vec<String>>,
+    /// All the places people may be sent to after logging out.
+    pub post_logout_redirect_uris: Option<Vec<String>>,
+    /// Where it is told that a session has ended.
+    pub backchannel_logout_uri: Option<Option<String>>,
+    /// All the further origins whose scripts may ask us.
+    pub web_origins: Option<Vec<String>>,
+    /// All the grants it may use, or those of its type.
+    pub grant_types: Option<Option<Vec<String>>>,
+    /// All the scopes it may ask for, or whatever its audiences offer.
+    pub scopes: Option<Option<Vec<String>>>,
+    /// All the APIs its tokens may be for.
+    pub audiences: Option<Vec<String>>,
+    /// All the APIs it is.
+    pub serves: Option<Vec<String>>,
+    /// How long its access tokens live.
+    pub access_token_ttl: Option<Option<Span>>,
+    /// When its sessions end unless refreshed.
+    pub refresh_idle_ttl: Option<Option<Span>>,
+    /// When its sessions end in any case.
+    pub refresh_max_ttl: Option<Option<Span>>,
+    /// What its ID tokens are signed with, or RS256.
+    pub id_token_alg: Option<Option<SigningAlg>>,
+    /// Whether people are not asked.
+    pub skip_consent: Option<bool>,
+    /// All its public keys: a JWK set, a list of JWKs or null.
+    pub jwks: Option<Value>,
+}
+
+impl Change {
+    /// Whether nothing is to be changed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.name.is_none()
+            && self.client_type.is_none()
+            && self.auth_method.is_none()
+            && self.redirect_uris.is_none()
+            && self.post_logout_redirect_uris.is_none()
+            && self.backchannel_logout_uri.is_none()
+            && self.web_origins.is_none()
+            && self.grant_types.is_none()
+            && self.scopes.is_none()
+            && self.audiences.is_none()
+            && self.serves.is_none()
+            && self.access_token_ttl.is_none()
+            && self.refresh_idle_ttl.is_none()
+            && self.refresh_max_ttl.is_none()
+            && self.id_token_alg.is_none()
+            && self.skip_consent.is_none()
+            && self.jwks.is_none()
+    }
+
+    /// `before` with the change, and everything about it that cannot be.
+    pub(super) fn applied_to(
+        &self,
+        before: Settings,
+        retry_window: Span,
+    ) -> (Settings, Vec<FieldError>) {
+        let mut wrong = Vec::new();
+        let client_type = self.client_type.unwrap_or(before.client_type);
+        let auth_method = match self.auth_method {
+            None => before.auth_method,
+            Some(chosen) => chosen.unwrap_or_else(|| client_type.auth_method()),
+        };
+        let list = |chosen: &Option<Vec<String>>, before: Vec<String>| match chosen {
+            None => before,
+            Some(chosen) => once_each(chosen),
+        };
+        let after = Settings {
+            name: self.name.clone().unwrap_or(before.name),
+            client_type,
+            auth_method,
+            redirect_uris: list(&self.redirect_uris, before.redirect_uris),
+            post_logout_redirect_uris: list(
+                &self.post_logout_redirect_uris,
+                before.post_logout_redirect_uris,
+            ),
+            backchannel_logout_uri: self
+                .backchannel_logout_uri
+                .clone()
+                .unwrap_or(before.backchannel_logout_uri),
+            web_origins: list(&self.web_origins, before.web_origins),
+            grant_types: match &self.grant_types {
+                None => before.grant_types,
+                Some(None) => client_type.grants(),
+                Some(Some(chosen)) => once_each(chosen),
+            },
+            scopes: match &self.scopes {
+                None => before.scopes,
+                Some(None) => None,
+                Some(Some(chosen)) => parse_scopes(chosen, &mut wrong),
+            },
+            audiences: list(&self.audiences, before.audiences),
+            serves: list(&self.serves, before.serves),
+            access_token_ttl: self.access_token_ttl.unwrap_or(before.access_token_ttl),
+            refresh_idle_ttl: self.refresh_idle_ttl.unwrap_or(before.refresh_idle_ttl),
+            refresh_max_ttl: self.refresh_max_ttl.unwrap_or(before.refresh_max_ttl),
+            id_token_alg: match self.id_token_alg {
+                None => before.id_token_alg,
+                Some(chosen) => chosen.unwrap_or(SigningAlg::Rs256),
+            },
+            skip_consent: self.skip_consent.unwrap_or(before.skip_consent),
+            jwks: self.keys(before.jwks, auth_method, &mut wrong),
+        };
+        for problem in after.problems(grants::NAMES) {
+            note(&mut wrong, problem);
+        }
+        self.check_window(retry_window, &mut wrong);
+        (after, wrong)
+    }
+
+    /// The keys it has afterwards. Keys that are not spoken of go with the method that needs them,
+    /// as secrets do.
+    fn keys(
+        &self,
+        before: Vec<Value>,
+        method: AuthMethod,
+        wrong: &mut Vec<FieldError>,
+    ) -> Vec<Value> {
+        match &self.jwks {
+            Some(given) => client_keys::accept(given).unwrap_or_else(|error| {
+                note(wrong, FieldError { field: "jwks", code: error.code(), hint: error.hint() });
+                Vec::new()
+            }),
+            None if method == AuthMethod::PrivateKeyJwt => before,
+            None => Vec::new(),
+        }
+    }
+
+    /// The same demand as on the lives APIs choose, when it is chosen: the window may grow later.
+    fn check_window(&self, retry_window: Span, wrong: &mut Vec<FieldError>) {
+        let least = retry_window.millis().saturating_mul(2);
+        if self.access_token_ttl.flatten().is_some_and(|ttl| ttl.millis() < least) {
+            let error = RuleError::AccessTtlInWindow;
+            let (field, code, hint) = (error.field(), error.code(), error.hint());
+            note(wrong, FieldError { field, code, hint });
+        }
+    }
+
+    /// What whoever made this choice should know.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let algorithm = self.id_token_alg.flatten().map(TokenAlg::Key);
+        let mut warnings = algorithm.map(algorithms::warnings).unwrap_or_default();
+        let lists = [&self.redirect_uris, &self.post_logout_redirect_uris];
+        let short = |uri: &&String| redirect::is_short_scheme(uri);
+        for uri in lists.into_iter().flatten().flatten().filter(short) {
+            let scheme = uri.split(':').next().unwrap_or_default();
+            let warning = format!(
+                "{scheme}: any app can claim this scheme. Use a domain of yours turned round, such \
+                 as com.example.app (RFC 8252 §7.1)."
+            );
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        warnings
+    }
+}
+
+/// The first thing that is wrong with a field is what is said about it.
+fn note(wrong: &mut Vec<FieldError>, problem: FieldError) {
+    if !wrong.iter().any(|known| known.field == problem.field) {
+        wrong.push(problem);
+    }
+}
+
+fn once_each(list: &[String]) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for item in list {
+        if !kept.contains(item) {
+            kept.push(item.clone());
+        }
+    }
+    kept
+}
+
+fn parse_scopes(scopes: &[String], wrong: &mut Vec<FieldError>) -> Option<Scopes> {
+    let parsed = Scopes::parse(&scopes.join(" ")).ok();
+    let parsed = parsed.filter(|_| scopes.iter().all(|scope| is_scope(scope)));
+    if parsed.is_none() {
+        let hint = "Up to 64 scopes, each of up to 128 printable ASCII characters without space, \
+                    quote or backslash.";
+        note(wrong, FieldError { field: "scopes", code: "malformed", hint });
+    }
+    parsed
+}

@@ -1,0 +1,350 @@
+//! Managing clients: who may ask for tokens, where answers go, and the secrets they prove it with.
+//!
+//! Owns the names (one bearer each, also when two are registered at once) and the secrets, which are
+//! shown once and stored as hashes. Fetches nothing from any address a client has.
+
+use crate::app::{App, MadeKey};
+use crate::base::entropy::random;
+use crate::base::{Secret, Timestamp, token};
+use crate::crypto::digest::token_hash;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::client::{
+    BUILT_IN, Client, ClientType, MAX_SECRETS, SecretHash, Settings, is_client_id,
+};
+use crate::domain::naming::{self, Clash};
+use crate::domain::page::{Page, PageRequest};
+use crate::domain::stop::{Code, FieldError, Refusal, Stop};
+use crate::store::clients::{self, StoredClient};
+use crate::store::{Tx, apis, audit, settle_whole};
+
+pub use super::client_change::Change;
+use super::key_life;
+
+/// A client to be registered.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// Its name on the wire; without one it is given a new UUID.
+    pub client_id: Option<String>,
+    /// The name people see.
+    pub name: String,
+    /// What kind of application it is.
+    pub client_type: ClientType,
+}
+
+/// A client that was made or changed, and what is said about that only now.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// The client as it is now.
+    pub stored: StoredClient,
+    /// A secret that was just made. Nobody can read it later.
+    pub client_secret: Option<Secret<String>>,
+    /// What whoever made the choice should know.
+    pub warnings: Vec<String>,
+}
+
+fn not_found() -> Refusal {
+    Refusal::new(Code::NotFound, "There is no such client.")
+}
+
+fn taken() -> Refusal {
+    Refusal::new(Code::Conflict, "A client with this client_id exists already.")
+}
+
+/// A page of clients, oldest first.
+///
+/// # Errors
+/// Only faults.
+pub async fn list(app: App, request: PageRequest) -> Result<Page<StoredClient>, Stop> {
+    Ok(clients::page(&mut app.db.reader().await?, request).await?)
+}
+
+/// One client.
+///
+/// # Errors
+/// `not_found`.
+pub async fn show(app: App, client_id: String) -> Result<StoredClient, Stop> {
+    check_name(&client_id)?;
+    let found = clients::find(&mut app.db.reader().await?, &client_id).await?;
+    Ok(found.ok_or_else(not_found)?)
+}
+
+/// What can be no name is nobody's, and the database need not be asked.
+fn check_name(client_id: &str) -> Result<(), Refusal> {
+    if is_client_id(client_id) { Ok(()) } else { Err(not_found()) }
+}
+
+/// Registers a client, with a secret if it authenticates with one. In force here at once, in every
+/// other process within seconds.
+///
+/// # Errors
+/// `validation_failed` when a choice cannot be, also an API that is not registered; `conflict` when
+/// the `client_id` is a client's or an API's.
+pub async fn create(
+    app: App,
+    new: New,
+    change: Change,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Changed, Stop> {
+    let id = uuid::Builder::from_unix_timestamp_millis(
+        u64::try_from(now.millis()).unwrap_or(0),
+        &random(&*app.entropy),
+    )
+    .into_uuid();
+    let client_id = new.client_id.unwrap_or_else(|| id.to_string());
+    let before = Settings::new(new.name, new.client_type);
+    let (settings, mut wrong) = change.applied_to(before, app.lifetimes.retry_window);
+    wrong.extend(unacceptable_name(&client_id, app.issuer()));
+    refuse(wrong)?;
+    let client =
+        Client { client_id, settings, secrets: Vec::new(), disabled_at: None, created_at: now };
+    let mut stored = StoredClient { id, client, updated_at: now };
+    let key = missing_key(&app, &change, now).await?;
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let client = &mut stored.client;
+        // Held first: whoever registers the same name, also as an API, waits or was first.
+        if clients::hold(&mut tx, &client.client_id).await?.is_some() {
+            return Err(taken().into());
+        }
+        let apis = api_names(&mut tx).await?;
+        let names = apis.iter().map(String::as_str);
+        if naming::clash(&client.client_id, app.issuer(), names).is_some() {
+            return Err(Refusal::new(Code::Conflict, Clash::Taken.hint()).into());
+        }
+        refuse(unknown_apis(&change, &apis))?;
+        let client_secret = settle_secrets(&app, client, now);
+        if !clients::insert(&mut tx, &stored).await? {
+            return Err(taken().into());
+        }
+        key_life::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
+        record(&app, &mut tx, EventKind::ClientCreated, &stored, &origin, now).await?;
+        Ok(client_secret)
+    }
+    .await;
+    let client_secret = settle_whole(tx, outcome).await?;
+    app.reload_if_changed().await?;
+    Ok(Changed { stored, client_secret, warnings: change.warnings() })
+}
+
+/// Changes a client. Another method of authentication drops the secrets or makes the first one.
+///
+/// # Errors
+/// `not_found`; `validation_failed` when a choice cannot be.
+pub async fn update(
+    app: App,
+    client_id: String,
+    change: Change,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Changed, Stop> {
+    let window = app.lifetimes.retry_window;
+    // A change that cannot be makes no key either; what it is applied to is read again below.
+    let seen = show(app.clone(), client_id.clone()).await?;
+    refuse(change.applied_to(seen.client.settings, window).1)?;
+    let key = missing_key(&app, &change, now).await?;
+    let work = async |tx: &mut Tx, stored: &mut StoredClient| {
+        let (settings, wrong) = change.applied_to(stored.client.settings.clone(), window);
+        refuse(wrong)?;
+        if change.audiences.is_some() || change.serves.is_some() {
+            refuse(unknown_apis(&change, &api_names(tx).await?))?;
+        }
+        stored.client.settings = settings;
+        let client_secret = settle_secrets(&app, &mut stored.client, now);
+        key_life::begin(&app, tx, key.as_ref(), &origin, now).await?;
+        let mut events = vec![EventKind::ClientUpdated];
+        events.extend(client_secret.as_ref().map(|_| EventKind::ClientSecretRotated));
+        Ok((events, client_secret))
+    };
+    let (stored, client_secret) = changed(&app, &client_id, &origin, now, work).await?;
+    Ok(Changed { stored, client_secret, warnings: change.warnings() })
+}
+
+/// Disables a client: from the next request on it gets nothing. Disabling twice is fine.
+///
+/// # Errors
+/// `not_found`.
+pub async fn disable(
+    app: App,
+    client_id: String,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<StoredClient, Stop> {
+    let work = async |_: &mut Tx, stored: &mut StoredClient| {
+        if stored.client.disabled_at.is_some() {
+            return Ok((Vec::new(), ()));
+        }
+        stored.client.disabled_at = Some(now);
+        Ok((vec![EventKind::ClientDisabled], ()))
+    };
+    Ok(changed(&app, &client_id, &origin, now, work).await?.0)
+}
+
+/// Enables a client again. Enabling twice is fine.
+///
+/// # Errors
+/// `not_found`.
+pub async fn enable(
+    app: App,
+    client_id: String,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<StoredClient, Stop> {
+    let work = async |_: &mut Tx, stored: &mut StoredClient| {
+        let was = stored.client.disabled_at.take();
+        Ok((was.map(|_| EventKind::ClientEnabled).into_iter().collect(), ()))
+    };
+    Ok(changed(&app, &client_id, &origin, now, work).await?.0)
+}
+
+/// Makes a new secret. The one before stays good until the next rotation, so that a client can be
+/// told without being cut off; with `revoke_old` every other ends at once.
+///
+/// # Errors
+/// `not_found`; `conflict` when the client authenticates without a secret.
+pub async fn rotate_secret(
+    app: App,
+    client_id: String,
+    revoke_old: bool,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<Changed, Stop> {
+    let work = async |_: &mut Tx, stored: &mut StoredClient| {
+        let client = &mut stored.client;
+        if !client.settings.auth_method.has_secret() {
+            let hint = "This client authenticates without a secret.";
+            return Err(Refusal::new(Code::Conflict, hint).into());
+        }
+        let (hash, secret) = new_secret(&app, now);
+        client.secrets.insert(0, hash);
+        client.secrets.truncate(if revoke_old { 1 } else { MAX_SECRETS });
+        Ok((vec![EventKind::ClientSecretRotated], Some(secret)))
+    };
+    let (stored, client_secret) = changed(&app, &client_id, &origin, now, work).await?;
+    Ok(Changed { stored, client_secret, warnings: Vec::new() })
+}
+
+/// Removes a client and what people allowed it. The same `client_id` made again is another client.
+///
+/// # Errors
+/// `not_found`.
+pub async fn delete(
+    app: App,
+    client_id: String,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    check_name(&client_id)?;
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let stored = clients::hold(&mut tx, &client_id).await?.ok_or_else(not_found)?;
+        clients::delete(&mut tx, &client_id).await?;
+        record(&app, &mut tx, EventKind::ClientDeleted, &stored, &origin, now).await
+    }
+    .await;
+    settle_whole(tx, outcome).await?;
+    app.reload_if_changed().await?;
+    Ok(())
+}
+
+/// One change of a client, held from its reading to its end, with its audit events: none means that
+/// nothing changed.
+async fn changed<T>(
+    app: &App,
+    client_id: &str,
+    origin: &Origin,
+    now: Timestamp,
+    work: impl AsyncFnOnce(&mut Tx, &mut StoredClient) -> Result<(Vec<EventKind>, T), Stop>,
+) -> Result<(StoredClient, T), Stop> {
+    check_name(client_id)?;
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        let mut stored = clients::hold(&mut tx, client_id).await?.ok_or_else(not_found)?;
+        let (events, told) = work(&mut tx, &mut stored).await?;
+        if !events.is_empty() {
+            stored.updated_at = now;
+            clients::update(&mut tx, &stored).await?;
+        }
+        for kind in events {
+            record(app, &mut tx, kind, &stored, origin, now).await?;
+        }
+        Ok((stored, told))
+    }
+    .await;
+    let changed = settle_whole(tx, outcome).await?;
+    app.reload_if_changed().await?;
+    Ok(changed)
+}
+
+async fn record(
+    app: &App,
+    tx: &mut Tx,
+    kind: EventKind,
+    stored: &StoredClient,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let event = Event::new(kind).detail(&*stored.client.client_id);
+    Ok(audit::record(tx, &event, origin, now, &*app.entropy).await?)
+}
+
+/// The key its ID tokens will be signed with, if there is none of the algorithm yet. Made before
+/// the transaction begins, stored in it.
+async fn missing_key(app: &App, change: &Change, now: Timestamp) -> Result<Option<MadeKey>, Stop> {
+    match change.id_token_alg.flatten() {
+        Some(alg) => Ok(key_life::missing(app, alg, now).await?),
+        None => Ok(None),
+    }
+}
+
+/// Makes the first secret of a client that authenticates with one; drops those of any other.
+fn settle_secrets(app: &App, client: &mut Client, now: Timestamp) -> Option<Secret<String>> {
+    if !client.settings.auth_method.has_secret() {
+        client.secrets.clear();
+        return None;
+    }
+    if !client.secrets.is_empty() {
+        return None;
+    }
+    let (hash, secret) = new_secret(app, now);
+    client.secrets.push(hash);
+    Some(secret)
+}
+
+fn new_secret(app: &App, now: Timestamp) -> (SecretHash, Secret<String>) {
+    let secret = token::make(token::CLIENT_SECRET, &*app.entropy);
+    let hash = SecretHash { hash: *token_hash(&secret).digest(), created_at: now };
+    (hash, Secret::new(secret))
+}
+
+fn refuse(wrong: Vec<FieldError>) -> Result<(), Refusal> {
+    if wrong.is_empty() { Ok(()) } else { Err(Refusal::fields(wrong)) }
+}
+
+/// Why this cannot be anybody's `client_id`.
+fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldError> {
+    let field = "client_id";
+    if !is_client_id(client_id) {
+        let hint = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ : /.";
+        return Some(FieldError { field, code: "malformed", hint });
+    }
+    let clash = naming::clash(client_id, issuer, [BUILT_IN])?;
+    Some(FieldError { field, code: "reserved", hint: clash.hint() })
+}
+
+async fn api_names(tx: &mut Tx) -> Result<Vec<String>, Stop> {
+    let all = apis::all(tx).await?;
+    Ok(all.into_iter().map(|stored| stored.api.identifier).collect())
+}
+
+/// The fields that name an API nobody registered. Only what is chosen now: an API that was deleted
+/// since an earlier choice is no reason to refuse another change.
+fn unknown_apis(change: &Change, known: &[String]) -> Vec<FieldError> {
+    let hint = "This is no registered API: signet api create.";
+    let unknown = |chosen: &Vec<String>| chosen.iter().any(|name| !known.contains(name));
+    [("audiences", &change.audiences), ("serves", &change.serves)]
+        .into_iter()
+        .filter(|(_, chosen)| chosen.as_ref().is_some_and(unknown))
+        .map(|(field, _)| FieldError { field, code: "unknown_api", hint })
+        .collect()
+}

@@ -1,0 +1,270 @@
+//! `signet client`: the applications tokens are given to.
+
+mod choices;
+mod rows;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+
+use crate::admin::clients::{self, Change, New};
+use crate::app::App;
+use crate::domain::audit::Origin;
+use crate::domain::client::ClientType;
+use crate::domain::page::Page;
+use crate::domain::stop::Stop;
+use crate::store::clients::StoredClient;
+
+use super::failure::{Failure, about};
+use super::output::Output;
+use super::paging::Paging;
+use super::prompt;
+use super::report;
+use super::work::with_app;
+
+use choices::{Choices, Cleared};
+
+/// What to do with clients.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Register a client, so that it can get tokens
+    #[command(after_help = "Examples:
+  signet client create --name Shop --type web --redirect-uri https://shop.example.com/callback
+  signet client create --name Shop --type spa --redirect-uri https://shop.example.com/ \\
+    --audience https://api.example.com
+  signet client create --name Desk --type native --redirect-uri http://127.0.0.1/callback
+  signet client create --name Nightly --type service --audience https://api.example.com \\
+    --scope orders:read -o json | jq -r .client_secret
+  signet client create --name Nightly --type service --auth-method private_key_jwt \\
+    --jwks-file public.json
+
+web and service clients get a secret, which is printed this once. spa and native clients keep none:
+they prove with PKCE that it is they who began.")]
+    Create(Box<CreateArgs>),
+    /// List clients, oldest first
+    #[command(after_help = "Examples:
+  signet client list
+  signet client list -o ndjson | jq -r 'select(.type == \"service\") | .client_id'")]
+    List(Paging),
+    /// Show one client
+    #[command(after_help = "Examples:
+  signet client show shop
+  signet client show shop -o json | jq .redirect_uris")]
+    Show(Named),
+    /// Change a client
+    #[command(after_help = "Examples:
+  signet client update shop --redirect-uri https://shop.example.com/callback
+  signet client update shop --audience https://api.example.com --scope orders:read
+  signet client update shop --access-token-ttl 5m --refresh-max-ttl default
+  signet client update shop --auth-method private_key_jwt --jwks-file public.json
+  signet client update shop --no-web-origins --all-scopes
+
+Each option given replaces all it says; what is not given stays.")]
+    Update(Box<UpdateArgs>),
+    /// Disable a client; it gets nothing from now on
+    #[command(after_help = "Examples:
+  signet client disable shop")]
+    Disable(Named),
+    /// Enable a client again
+    #[command(after_help = "Examples:
+  signet client enable shop")]
+    Enable(Named),
+    /// Make a new secret; the one before stays good until the next rotation
+    #[command(after_help = "Examples:
+  signet client rotate-secret shop
+  signet client rotate-secret shop --revoke-old      somebody else has the old one
+
+Give the client the new secret, then run it with --revoke-old or leave it: two are good at a time.")]
+    RotateSecret(RotateArgs),
+    /// Delete a client and what people allowed it
+    #[command(after_help = "Examples:
+  signet client delete shop --yes
+
+The same client_id registered again is another client.")]
+    Delete(DeleteArgs),
+}
+
+/// A client that is named.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// The client's client_id
+    #[arg(value_name = "CLIENT_ID")]
+    client_id: String,
+}
+
+/// `signet client create`.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// The name people see when they are asked
+    #[arg(long)]
+    name: String,
+    /// What kind of application it is: in a browser, on a server, on devices, without a user
+    #[arg(long = "type", value_name = "TYPE", value_parser = type_parser())]
+    client_type: ClientType,
+    /// Its name on the wire (default: a new UUID)
+    #[arg(long, value_name = "CLIENT_ID")]
+    client_id: Option<String>,
+    #[command(flatten)]
+    choices: Choices,
+    /// Do not ask people whether they allow it: it belongs to whoever runs this server
+    #[arg(long)]
+    skip_consent: bool,
+}
+
+/// `signet client update`.
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    #[command(flatten)]
+    named: Named,
+    /// The name people see when they are asked
+    #[arg(long)]
+    name: Option<String>,
+    /// What kind of application it is
+    #[arg(long = "type", value_name = "TYPE", value_parser = type_parser())]
+    client_type: Option<ClientType>,
+    #[command(flatten)]
+    choices: Choices,
+    #[command(flatten)]
+    cleared: Cleared,
+    /// Whether people are not asked
+    #[arg(long, value_name = "true|false")]
+    skip_consent: Option<bool>,
+}
+
+/// `signet client rotate-secret`.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    #[command(flatten)]
+    named: Named,
+    /// End every other secret at once
+    #[arg(long)]
+    revoke_old: bool,
+}
+
+/// `signet client delete`.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    #[command(flatten)]
+    named: Named,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+fn type_parser() -> impl TypedValueParser<Value = ClientType> {
+    PossibleValuesParser::new(ClientType::ALL.iter().map(|kind| kind.as_str()))
+        .try_map(|text| text.parse::<ClientType>())
+}
+
+/// Carries out a command.
+pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::Create(args) => create(args, output),
+        Command::List(paging) => with_app(async |app| {
+            paging
+                .write(output.list(), async |request| -> Result<Page<StoredClient>, Failure> {
+                    Ok(app.run(clients::list(app.clone(), request)).await?)
+                })
+                .await
+        }),
+        Command::Show(named) => with_app(async |app| rows::show(&named.find(&app).await?, output)),
+        Command::Update(args) => update(args, output),
+        Command::Disable(named) => with_app(async |app| {
+            let (name, origin) = (named.client_id.clone(), Origin::cli());
+            let work = clients::disable(app.clone(), name, origin, app.now());
+            done("Disabled", &app.run(work).await.map_err(named.about())?, output)
+        }),
+        Command::Enable(named) => with_app(async |app| {
+            let (name, origin) = (named.client_id.clone(), Origin::cli());
+            let work = clients::enable(app.clone(), name, origin, app.now());
+            done("Enabled", &app.run(work).await.map_err(named.about())?, output)
+        }),
+        Command::RotateSecret(args) => rotate_secret(args, output),
+        Command::Delete(args) => delete(args),
+    }
+}
+
+impl Named {
+    /// The client, as it is now.
+    async fn find(&self, app: &App) -> Result<StoredClient, Failure> {
+        app.run(clients::show(app.clone(), self.client_id.clone())).await.map_err(self.about())
+    }
+
+    fn about(&self) -> impl FnOnce(Stop) -> Failure + use<'_> {
+        about("client", &self.client_id)
+    }
+}
+
+fn create(args: &CreateArgs, output: Output) -> Result<(), Failure> {
+    let skip_consent = args.skip_consent.then_some(true);
+    let change = Change { skip_consent, ..args.choices.change()? };
+    with_app(async |app| {
+        let new = New {
+            client_id: args.client_id.clone(),
+            name: args.name.clone(),
+            client_type: args.client_type,
+        };
+        let named = args.client_id.as_deref().unwrap_or(&args.name);
+        let work = clients::create(app.clone(), new, change, Origin::cli(), app.now());
+        let changed = app.run(work).await.map_err(about("client", named))?;
+        rows::registered(&changed, app.issuer(), output)
+    })
+}
+
+fn update(args: &UpdateArgs, output: Output) -> Result<(), Failure> {
+    let change = Change {
+        name: args.name.clone(),
+        client_type: args.client_type,
+        skip_consent: args.skip_consent,
+        ..args.cleared.from(args.choices.change()?)
+    };
+    if change.is_empty() {
+        return Err(Failure::usage(
+            "nothing to change.\n  See what can be:  signet client update --help",
+        ));
+    }
+    with_app(async |app| {
+        let (name, origin) = (args.named.client_id.clone(), Origin::cli());
+        let work = clients::update(app.clone(), name, change, origin, app.now());
+        let changed = app.run(work).await.map_err(args.named.about())?;
+        report::say(&said("Changed", &changed.stored));
+        rows::changed(&changed, output)
+    })
+}
+
+fn rotate_secret(args: &RotateArgs, output: Output) -> Result<(), Failure> {
+    with_app(async |app| {
+        let (name, revoke_old) = (args.named.client_id.clone(), args.revoke_old);
+        let work = clients::rotate_secret(app.clone(), name, revoke_old, Origin::cli(), app.now());
+        let changed = app.run(work).await.map_err(args.named.about())?;
+        report::say(&said("New secret of", &changed.stored));
+        report::say(match changed.stored.client.secrets.len() {
+            1 => "It is the only one.\n",
+            _ => "The one before stays good until the next rotation.\n",
+        });
+        rows::changed(&changed, output)
+    })
+}
+
+fn delete(args: &DeleteArgs) -> Result<(), Failure> {
+    prompt::needs_terminal_or_yes(args.yes)?;
+    with_app(async |app| {
+        let stored = args.named.find(&app).await?;
+        let client_id = stored.client.client_id.clone();
+        let what = format!("Delete client {} ({client_id})?", stored.client.settings.name);
+        prompt::confirm(&what, args.yes)?;
+        let work = clients::delete(app.clone(), client_id, Origin::cli(), app.now());
+        app.run(work).await.map_err(args.named.about())?;
+        report::say(&said("Deleted", &stored));
+        Ok(())
+    })
+}
+
+fn done(verb: &str, stored: &StoredClient, output: Output) -> Result<(), Failure> {
+    report::say(&said(verb, stored));
+    Ok(output.one(stored)?)
+}
+
+/// One line about what was done to whom.
+fn said(verb: &str, stored: &StoredClient) -> String {
+    format!("{verb} client {} ({})\n", stored.client.settings.name, stored.client.client_id)
+}

@@ -1,0 +1,245 @@
+//! What can be said about a client on the command line.
+//!
+//! Owns the spelling of options. What is acceptable together is said by `domain::client`.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::Value;
+
+use crate::admin::clients::Change;
+use crate::base::Span;
+use crate::cli::api::OrDefault;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::config::length_of_time;
+use crate::domain::client::AuthMethod;
+use crate::domain::signing_key::SigningAlg;
+use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
+use crate::oauth::grants;
+
+/// The most of a key file that is read, in bytes: as much as the HTTP API takes.
+const MAX_JWKS: u64 = 64 * 1024;
+
+/// What can be said about a new client and one that exists.
+#[derive(Debug, Args)]
+pub struct Choices {
+    /// How it proves who it is (default: none for spa and native, else client_secret_basic)
+    #[arg(long, value_name = "METHOD", value_parser = method_parser())]
+    auth_method: Option<AuthMethod>,
+    /// Where answers may be sent, compared letter by letter; may be given several times
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// Where people may be sent after logging out; may be given several times
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// Where it is told that a session has ended
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
+    /// An origin, besides those of the redirect URIs, whose scripts may call; may be repeated
+    #[arg(long = "web-origin", value_name = "ORIGIN")]
+    web_origins: Vec<String>,
+    /// A grant it may use: authorization_code, refresh_token, client_credentials, device_code,
+    /// token_exchange; may be given several times (default: those of its type)
+    #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
+    grants: Vec<String>,
+    /// A scope it may ask for; may be given several times (default: all its audiences offer)
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// A registered API its tokens may be for; may be given several times
+    #[arg(long = "audience", value_name = "IDENTIFIER")]
+    audiences: Vec<String>,
+    /// A registered API it is: it may look into that API's tokens; may be given several times
+    #[arg(long, value_name = "IDENTIFIER")]
+    serves: Vec<String>,
+    /// How long its access tokens live, where the API does not say, such as 5m; or default
+    #[arg(long, value_name = "TIME", value_parser = access_ttl)]
+    access_token_ttl: Option<OrDefault<Span>>,
+    /// When its sessions end unless refreshed, such as 7d; or default
+    #[arg(long, value_name = "TIME", value_parser = session_ttl)]
+    refresh_idle_ttl: Option<OrDefault<Span>>,
+    /// When its sessions end in any case, such as 30d; or default
+    #[arg(long, value_name = "TIME", value_parser = session_ttl)]
+    refresh_max_ttl: Option<OrDefault<Span>>,
+    /// What its ID tokens are signed with (default: RS256)
+    #[arg(long, value_name = "ALG", value_parser = alg_parser())]
+    id_token_alg: Option<SigningAlg>,
+    /// Its public keys for private_key_jwt: a file with a JWK set or a JWK, or - for stdin
+    #[arg(long, value_name = "FILE|-")]
+    jwks_file: Option<PathBuf>,
+}
+
+/// What is taken from a client that exists.
+#[derive(Debug, Args)]
+pub struct Cleared {
+    /// Remove all redirect URIs
+    #[arg(long, conflicts_with = "redirect_uris")]
+    no_redirect_uris: bool,
+    /// Remove all places to go after logging out
+    #[arg(long, conflicts_with = "post_logout_redirect_uris")]
+    no_post_logout_redirect_uris: bool,
+    /// Do not tell it that a session has ended
+    #[arg(long, conflicts_with = "backchannel_logout_uri")]
+    no_backchannel_logout_uri: bool,
+    /// Remove all further origins
+    #[arg(long, conflicts_with = "web_origins")]
+    no_web_origins: bool,
+    /// Let it ask for no scope at all
+    #[arg(long, conflicts_with_all = ["scopes", "all_scopes"])]
+    no_scopes: bool,
+    /// Let it ask for every scope its audiences offer
+    #[arg(long, conflicts_with = "scopes")]
+    all_scopes: bool,
+    /// Let its tokens be for no API
+    #[arg(long, conflicts_with = "audiences")]
+    no_audiences: bool,
+    /// Let it be no API
+    #[arg(long, conflicts_with = "serves")]
+    no_serves: bool,
+}
+
+fn method_parser() -> impl TypedValueParser<Value = AuthMethod> {
+    PossibleValuesParser::new(AuthMethod::ALL.iter().map(|method| method.as_str()))
+        .try_map(|text| text.parse::<AuthMethod>())
+}
+
+fn alg_parser() -> impl TypedValueParser<Value = SigningAlg> {
+    PossibleValuesParser::new(SigningAlg::ALL.iter().map(|alg| alg.as_str()))
+        .try_map(|text| text.parse::<SigningAlg>())
+}
+
+/// A grant's name without what stands in front of it and in the spelling of the others.
+fn short(grant: &str) -> String {
+    grant.rsplit(':').next().unwrap_or_default().replace('-', "_")
+}
+
+fn grant(text: &str) -> Result<String, String> {
+    let named = |grant: &&&str| **grant == text || short(grant) == text;
+    grants::NAMES.iter().find(named).map(|grant| (*grant).to_owned()).ok_or_else(|| {
+        let known: Vec<String> = grants::NAMES.iter().map(|grant| short(grant)).collect();
+        format!("a grant is one of {}", known.join(", "))
+    })
+}
+
+fn access_ttl(text: &str) -> Result<OrDefault<Span>, String> {
+    or_default(text, MIN_ACCESS_TTL, MAX_ACCESS_TTL)
+}
+
+fn session_ttl(text: &str) -> Result<OrDefault<Span>, String> {
+    or_default(text, Span::from_mins(1), Span::from_days(3650))
+}
+
+fn or_default(text: &str, least: Span, most: Span) -> Result<OrDefault<Span>, String> {
+    if text == "default" {
+        return Ok(OrDefault(None));
+    }
+    length_of_time(text, least..=most).map(|span| OrDefault(Some(span)))
+}
+
+impl Choices {
+    /// What is to be changed. Reads the file of keys, if one is named.
+    pub fn change(&self) -> Result<Change, Failure> {
+        let all = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
+        Ok(Change {
+            auth_method: self.auth_method.map(Some),
+            redirect_uris: all(&self.redirect_uris),
+            post_logout_redirect_uris: all(&self.post_logout_redirect_uris),
+            backchannel_logout_uri: self.backchannel_logout_uri.clone().map(Some),
+            web_origins: all(&self.web_origins),
+            grant_types: all(&self.grants).map(Some),
+            scopes: all(&self.scopes).map(Some),
+            audiences: all(&self.audiences),
+            serves: all(&self.serves),
+            access_token_ttl: self.access_token_ttl.map(|chosen| chosen.0),
+            refresh_idle_ttl: self.refresh_idle_ttl.map(|chosen| chosen.0),
+            refresh_max_ttl: self.refresh_max_ttl.map(|chosen| chosen.0),
+            id_token_alg: self.id_token_alg.map(Some),
+            jwks: self.jwks()?,
+            ..Change::default()
+        })
+    }
+
+    fn jwks(&self) -> Result<Option<Value>, Failure> {
+        let Some(path) = &self.jwks_file else { return Ok(None) };
+        if path.as_os_str() == "-" {
+            return read(io::stdin().lock(), "standard input").map(Some);
+        }
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+        read(file, &name).map(Some)
+    }
+}
+
+fn read(from: impl Read, name: &str) -> Result<Value, Failure> {
+    let mut bytes = Vec::new();
+    from.take(MAX_JWKS + 1).read_to_end(&mut bytes).map_err(|error| unreadable(name, &error))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_JWKS) {
+        return Err(Failure::usage(format!(
+            "{name} is larger than 64 KiB: no set of public keys."
+        )));
+    }
+    // What the library says about a mistake may quote the text, and people pick the wrong file.
+    serde_json::from_slice(&bytes).map_err(|_| {
+        Failure::usage(format!(
+            "{name} holds no JSON.\n  Public keys are given as a JWK set; PEM is turned into one by \
+             any JOSE tool."
+        ))
+    })
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("the public keys cannot be read from {name}: {error}."))
+}
+
+impl Cleared {
+    /// `change`, and this besides.
+    pub fn from(&self, change: Change) -> Change {
+        let none = |cleared: bool| cleared.then(Vec::new);
+        let scopes = if self.all_scopes { Some(None) } else { none(self.no_scopes).map(Some) };
+        let back = self.no_backchannel_logout_uri.then_some(None);
+        Change {
+            redirect_uris: none(self.no_redirect_uris).or(change.redirect_uris),
+            post_logout_redirect_uris: none(self.no_post_logout_redirect_uris)
+                .or(change.post_logout_redirect_uris),
+            backchannel_logout_uri: back.or(change.backchannel_logout_uri),
+            web_origins: none(self.no_web_origins).or(change.web_origins),
+            scopes: scopes.or(change.scopes),
+            audiences: none(self.no_audiences).or(change.audiences),
+            serves: none(self.no_serves).or(change.serves),
+            ..change
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_is_named_in_full_or_shortly() {
+        for (text, name) in [
+            ("authorization_code", "authorization_code"),
+            ("refresh_token", "refresh_token"),
+            ("client_credentials", "client_credentials"),
+            ("device_code", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("token_exchange", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ] {
+            assert_eq!(grant(text).as_deref(), Ok(name));
+            assert_eq!(grant(name).as_deref(), Ok(name));
+        }
+        for wrong in ["password", "implicit", "", "token-exchange", "Refresh_Token"] {
+            assert!(grant(wrong).is_err_and(|hint| hint.contains("token_exchange")), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_keys_is_json_and_not_quoted() {
+        assert_eq!(read(&b"{\"keys\":[]}"[..], "x").unwrap()["keys"], serde_json::json!([]));
+        let wrong = read(&b"-----BEGIN PRIVATE KEY-----"[..], "x");
+        assert!(wrong.is_err_and(|failure| !format!("{failure:?}").contains("BEGIN")));
+        assert!(read(" ".repeat(70_000).as_bytes(), "x").is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! How clients read on a terminal and in a pipe.
+
+use serde_json::Value;
+
+use crate::admin::clients::Changed;
+use crate::base::Timestamp;
+use crate::cli::ago::ago;
+use crate::cli::failure::Failure;
+use crate::cli::output::{self, Format, Output, Row};
+use crate::cli::report;
+use crate::cli::table::Table;
+use crate::domain::client::{AuthMethod, Client, ClientType};
+use crate::http::api::shapes;
+use crate::store::clients::StoredClient;
+
+const KEEP_IT: &str = "Keep the secret now: it cannot be read again.\n";
+
+impl Row for StoredClient {
+    const HEAD: &'static [&'static str] =
+        &["client_id", "name", "type", "authenticates", "status", "created"];
+
+    fn cells(&self, now: Timestamp) -> Vec<String> {
+        let client = &self.client;
+        let status = match client.disabled_at {
+            Some(at) => format!("disabled {}", ago(at, now)),
+            None => "active".to_owned(),
+        };
+        vec![
+            client.client_id.clone(),
+            client.settings.name.clone(),
+            client.settings.client_type.to_string(),
+            client.settings.auth_method.to_string(),
+            status,
+            ago(client.created_at, now),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        shapes::client(self)
+    }
+}
+
+/// A client with a secret that is shown this once.
+struct WithSecret<'a>(&'a Changed);
+
+impl Row for WithSecret<'_> {
+    const HEAD: &'static [&'static str] = &["client_id", "client_secret"];
+
+    fn cells(&self, _: Timestamp) -> Vec<String> {
+        let secret = self.0.client_secret.as_ref().map(|secret| secret.expose().clone());
+        vec![self.0.stored.client.client_id.clone(), secret.unwrap_or_default()]
+    }
+
+    fn json(&self) -> Value {
+        shapes::changed_client(self.0)
+    }
+}
+
+/// Writes all there is to know about a client: on a terminal one setting a line.
+pub fn show(stored: &StoredClient, output: Output) -> Result<(), Failure> {
+    if output.format() != Format::Table {
+        return Ok(output.one(stored)?);
+    }
+    let shape = shapes::client(stored);
+    let settings = shape.as_object().into_iter().flatten();
+    let rows: Vec<Vec<String>> =
+        settings.map(|(name, value)| vec![name.clone(), cell(value)]).collect();
+    Ok(output::write(&Table::new(&["setting", "value"]).lines(&rows))?)
+}
+
+/// A value as people read it; empty where there is nothing.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
+        Value::Object(members) if members.len() == 1 => members.values().map(cell).collect(),
+        other => other.to_string(),
+    }
+}
+
+/// Writes a client that was changed, with its secret if one was made.
+pub fn changed(changed: &Changed, output: Output) -> Result<(), Failure> {
+    warn(changed);
+    if changed.client_secret.is_none() {
+        return Ok(output.one(&changed.stored)?);
+    }
+    report::say(KEEP_IT);
+    Ok(output.one(&WithSecret(changed))?)
+}
+
+/// Writes a client that was just registered, and says how to go on.
+pub fn registered(changed: &Changed, issuer: &str, output: Output) -> Result<(), Failure> {
+    let client = &changed.stored.client;
+    report::say(&format!("Registered client {} ({})\n", client.settings.name, client.client_id));
+    warn(changed);
+    if changed.client_secret.is_some() {
+        report::say(KEEP_IT);
+    }
+    if output.format() != Format::Table {
+        return Ok(output.one(&WithSecret(changed))?);
+    }
+    output::write(&sheet(changed, issuer))?;
+    report::say(&format!("\n{}", next_step(client, issuer)));
+    Ok(())
+}
+
+fn warn(changed: &Changed) {
+    for warning in &changed.warnings {
+        report::say(&format!("warning: {warning}\n"));
+    }
+}
+
+/// What the application has to be told.
+fn sheet(changed: &Changed, issuer: &str) -> String {
+    let mut sheet = format!("client_id      {}\n", changed.stored.client.client_id);
+    if let Some(secret) = &changed.client_secret {
+        sheet.push_str(&format!("client_secret  {}\n", secret.expose()));
+    }
+    sheet.push_str(&format!("discovery      {issuer}/.well-known/openid-configuration\n"));
+    sheet
+}
+
+fn next_step(client: &Client, issuer: &str) -> String {
+    let proof = match client.settings.auth_method {
+        AuthMethod::None => "Public client: no secret, PKCE with S256.",
+        AuthMethod::Basic => "It sends client_id and client_secret in the Authorization header.",
+        AuthMethod::Post => "It sends client_id and client_secret in the body.",
+        AuthMethod::PrivateKeyJwt => "It signs its assertions with the private half of its key.",
+    };
+    let id = &client.client_id;
+    let mut text = match (client.settings.client_type, client.settings.auth_method) {
+        (ClientType::Service, AuthMethod::Basic) => format!(
+            "Next: let it ask for a token\n  curl -u {id}:CLIENT_SECRET {issuer}/oauth2/token \
+             -d grant_type=client_credentials\n"
+        ),
+        (ClientType::Service, _) => {
+            format!("Next: let it ask for a token at {issuer}/oauth2/token\n  {proof}\n")
+        }
+        _ => format!(
+            "Next: give this to the OpenID Connect library of the application.\n  {proof}\n"
+        ),
+    };
+    if client.settings.audiences.is_empty() {
+        text.push_str(&format!(
+            "Its tokens are for no API yet:  signet client update {id} --audience IDENTIFIER\n"
+        ));
+    }
+    text
+}
