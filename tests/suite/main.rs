@@ -24,6 +24,7 @@ mod login;
 mod migrations;
 mod openapi;
 mod pages;
+mod pages_gallery;
 mod races;
 mod readme;
 mod refresh;

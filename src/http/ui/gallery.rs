@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::home::HomePage;
 use super::pages::{
-    AccountPage, AppRow, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, DevicePage,
+    AccountPage, AppRow, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, DevicePage, Done,
     FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
@@ -31,6 +31,8 @@ struct World<'a> {
     issuer: &'a str,
     client: &'a str,
     login: &'a str,
+    name: &'a str,
+    device: &'a str,
     /// What was typed into any other field.
     typed: &'a str,
     /// Where answers go.
@@ -43,6 +45,8 @@ const ORDINARY: World<'static> = World {
     issuer: "https://id.example.com",
     client: "Photo Album",
     login: "ada@example.com",
+    name: "Ada",
+    device: "Safari · macOS",
     typed: "WDJB-MJHT",
     callback: "https://photos.example.com/callback",
     host: "photos.example.com",
@@ -115,7 +119,7 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String
     ])
 }
 
-fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
+fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
     let now = Timestamp::from_secs(1_800_000_000);
     let ago =
         |span: Span| frame.words.ago(Timestamp::from_millis(now.millis() - span.millis()), now);
@@ -135,37 +139,38 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> 
         scopes: vec![frame.t("scope.profile").to_owned(), "albums:read".to_owned()],
         since: ago(Span::from_days(12)),
     };
-    let hint = FieldError { field: "new_password", code: "too_short", hint: "" };
-    let full = AccountPage {
-        frame,
-        csrf: world.typed,
-        login: world.login,
-        name: Some(world.client),
-        notice: Some(frame.t("account.only_here")),
-        name_error: None,
-        password_error: Some(("new_password", frame.words.field(&hint))),
-        sessions: vec![
-            session("1", browser, "Firefox · Linux", true, Span::ZERO),
-            session("2", world.client, "iPhone", false, Span::from_mins(3)),
-            session("3", browser, world.typed, false, Span::from_days(3)),
-        ],
-        apps: vec![app],
-    };
-    let hint = FieldError { field: "name", code: "not_a_name", hint: "" };
-    let fresh = AccountPage {
+    let wrong = |field, code| frame.words.field(&FieldError { field, code, hint: "" });
+    let page = |name_error, password_error| AccountPage {
         frame,
         csrf: world.typed,
         login: world.login,
         name: None,
         notice: None,
-        name_error: Some(frame.words.field(&hint)),
-        password_error: None,
-        sessions: vec![session("1", browser, "Chromium · Linux", true, Span::ZERO)],
+        name_error,
+        password_error,
+        sessions: vec![session("1", browser, world.device, true, Span::ZERO)],
         apps: vec![],
     };
+    let full = AccountPage {
+        name: Some(world.name),
+        notice: Some(Done::Session.text(frame.words)),
+        sessions: vec![
+            session("1", browser, "Firefox · Linux", true, Span::ZERO),
+            session("2", world.client, "iPhone", false, Span::from_mins(3)),
+            session("3", browser, world.device, false, Span::from_days(3)),
+        ],
+        apps: vec![app],
+        ..page(None, None)
+    };
+    let name = page(Some(wrong("name", "not_a_name")), None);
+    let current = page(None, Some(("current_password", wrong("current_password", "wrong"))));
+    let new = page(None, Some(("new_password", wrong("new_password", "too_short"))));
+    let policy = || policy(&[], false);
     Ok([
-        sample("account", &full, policy(&[], false))?,
-        sample("account-fresh", &fresh, policy(&[], false))?,
+        sample("account", &full, policy())?,
+        sample("account-name-refused", &name, policy())?,
+        sample("account-password-wrong", &current, policy())?,
+        sample("account-password-refused", &new, policy())?,
     ])
 }
 

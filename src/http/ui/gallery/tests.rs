@@ -25,6 +25,8 @@ fn hostile() -> Vec<Sample> {
         issuer: HOSTILE,
         client: HOSTILE,
         login: HOSTILE,
+        name: HOSTILE,
+        device: HOSTILE,
         typed: HOSTILE,
         callback: HOSTILE,
         host: HOSTILE,
@@ -152,10 +154,11 @@ fn forms_have_the_fields_they_promise() {
                 "name=\"client_id\" value=\"WDJB-MJHT\"",
                 "name=\"csrf\" value=\"WDJB-MJHT\"",
                 "autocomplete=\"new-password\"",
-                "id=\"new-error\"",
             ],
         ),
-        ("account-fresh", &["id=\"name-error\"", "No application has access"]),
+        ("account-name-refused", &["id=\"name-error\"", "No application has access"]),
+        ("account-password-wrong", &["id=\"current-error\"", "not the current password"]),
+        ("account-password-refused", &["id=\"new-error\"", "at least 8 bytes"]),
         ("device", &["action=\"/device\"", "name=\"user_code\"", "autocapitalize=\"characters\""]),
         ("logout", &["action=\"/oauth2/logout\"", "value=\"allow\"", "value=\"deny\""]),
         ("logged-out", &["href=\"https://photos.example.com/callback\""]),
@@ -169,6 +172,6 @@ fn forms_have_the_fields_they_promise() {
     }
     // The session one is in is ended by signing out, and nothing is offered that would do nothing.
     assert!(!html("account").contains("name=\"id\" value=\"1\""));
-    assert!(!html("account-fresh").contains("/account/sessions/"));
+    assert!(!html("account-name-refused").contains("/account/sessions/"));
     assert!(!html("consent-device").contains("class=\"destination\""));
 }

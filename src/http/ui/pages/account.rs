@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use crate::http::ui::Frame;
+use crate::http::ui::{Frame, Words};
+use crate::text_enum;
 
 /// The whole account on one page. Every form carries `csrf`.
 #[derive(Template)]
@@ -16,7 +17,7 @@ pub struct AccountPage<'a> {
     pub login: &'a str,
     /// The name applications are told.
     pub name: Option<&'a str>,
-    /// What has just been done, in the language of the page.
+    /// What has just been done, in the language of the page; see [`Done`].
     pub notice: Option<&'a str>,
     /// What is wrong with the name.
     pub name_error: Option<&'a str>,
@@ -56,6 +57,37 @@ pub struct AppRow {
     pub scopes: Vec<String>,
     /// When that was allowed.
     pub since: String,
+}
+
+text_enum! {
+    /// What has just been done to an account. As a word it can stand in an address, so that the page
+    /// after a form is one that can be loaded again.
+    pub enum Done {
+        /// The name was changed.
+        Profile = "profile",
+        /// The password was changed.
+        Password = "password",
+        /// One session was ended.
+        Session = "session",
+        /// All sessions but this one were ended.
+        Others = "others",
+        /// An application lost its access.
+        Apps = "apps",
+    }
+}
+
+impl Done {
+    /// It in words.
+    #[must_use]
+    pub fn text(self, words: Words) -> &'static str {
+        match self {
+            Self::Profile => words.t("account.done_profile"),
+            Self::Password => words.t("account.done_password"),
+            Self::Session => words.t("account.done_session"),
+            Self::Others => words.t("account.done_others"),
+            Self::Apps => words.t("account.done_apps"),
+        }
+    }
 }
 
 impl AccountPage<'_> {

@@ -10,7 +10,7 @@ mod device;
 mod login;
 mod logout;
 
-pub use account::{AccountPage, AppRow, SessionRow};
+pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
 pub use consent::{ConsentItem, ConsentPage};
 pub use device::{DeviceDonePage, DevicePage};
