@@ -1,7 +1,7 @@
 //! The words on the pages, in every language there is.
 //!
 //! Owns which language a page is in and how a text gets its values. The texts are in `locales/`; a
-//! new language is a file there and a line in [`OTHERS`]. Nothing here escapes: templates do.
+//! new language is a file there and a line in `OTHERS`. Nothing here escapes: templates do.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
