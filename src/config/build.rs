@@ -8,7 +8,7 @@ use std::path::Path;
 use super::mistakes::Wrong;
 use super::reader::Reader;
 use super::values::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, TlsFiles};
-use super::{Config, LogFormat, Registration, database, issuer, parse, settings as s};
+use super::{Config, LogFormat, Registration, brand, database, issuer, parse, settings as s};
 use crate::base::{Secret, Span};
 use crate::domain::signing_key::SigningAlg;
 
@@ -70,6 +70,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         hash_max_wait: read.fixed(&s::HASH_MAX_WAIT, parse::span(Span::ZERO..=FIVE_MINUTES)),
         rate_limits: read.fixed(&s::RATE_LIMITS, parse::switch("on", "off")),
         trusted_proxies: Some(read.typed(&s::TRUSTED_PROXIES, parse::networks).unwrap_or_default()),
+        brand: brand::read(read),
         metrics_listen: metrics_listen(read),
         log: read.fixed(&s::LOG, parse::log),
         log_format: read.fixed(&s::LOG_FORMAT, parse::word(LogFormat::ALL)),

@@ -51,6 +51,8 @@ fn entry(setting: &Setting) -> String {
             sample
         }
     };
-    text.push_str(&format!("#{name}={value}\n"));
+    // Outside of quotes a # would begin a comment.
+    let quote = if value.contains('#') { "'" } else { "" };
+    text.push_str(&format!("#{name}={quote}{value}{quote}\n"));
     text
 }

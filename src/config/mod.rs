@@ -2,8 +2,9 @@
 //!
 //! Owns the way from raw text to [`Config`] and the wording of every mistake on that way. Only
 //! `source` reads the process environment; nothing here creates, opens or connects to what a
-//! setting names, except the files that hold secrets (`NAME_FILE`).
+//! setting names, except the files that hold secrets (`NAME_FILE`) and the logo.
 
+mod brand;
 mod build;
 mod database;
 mod dotenv;
@@ -29,6 +30,7 @@ use ipnet::IpNet;
 use crate::base::{Secret, Span};
 use crate::domain::signing_key::SigningAlg;
 
+pub use brand::{Accent, Brand, Logo, LogoType};
 pub use example::example;
 pub use machine::Machine;
 pub use mistakes::{Mistake, Mistakes};
@@ -84,6 +86,8 @@ pub struct Config {
     pub rate_limits: bool,
     /// Peers whose `Forwarded` and `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How the pages look.
+    pub brand: Brand,
     /// Where metrics are served, if at all.
     pub metrics_listen: MetricsListen,
     /// What is logged, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.

@@ -156,6 +156,20 @@ settings! {
             Fixed("on"),
             "`off` lifts all limits on attempts: for benchmarks only.";
     }
+    "Pages" {
+        BRAND_NAME = "SIGNET_BRAND_NAME", secret: false,
+            Fixed("Signet"),
+            "Name on every page and in its title: up to 64 characters.";
+        BRAND_COLOR = "SIGNET_BRAND_COLOR", secret: false,
+            Fixed("#1d4ed8"),
+            "Colour of buttons and links: #rrggbb with a contrast of 4.5:1 on white.";
+        BRAND_COLOR_DARK = "SIGNET_BRAND_COLOR_DARK", secret: false,
+            Derived { says: "a tint of SIGNET_BRAND_COLOR that reads on dark", sample: "#8ab4f8" },
+            "The same for people who prefer dark: 4.5:1 on #16181c.";
+        BRAND_LOGO = "SIGNET_BRAND_LOGO", secret: false,
+            Derived { says: "none, the name is shown", sample: "/etc/signet/logo.svg" },
+            "SVG, PNG or WebP file of up to 256 KiB, shown in place of the name.";
+    }
     "Logs, metrics, audit" {
         LOG = "SIGNET_LOG", secret: false,
             Fixed("info"),

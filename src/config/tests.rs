@@ -70,6 +70,10 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.hash_max_wait, Span::from_secs(2));
     assert!(config.rate_limits);
     assert!(config.trusted_proxies.is_empty());
+    assert_eq!(config.brand.name, "Signet");
+    assert_eq!(config.brand.light.color.to_string(), "#1d4ed8");
+    assert_eq!(config.brand.dark.color.to_string(), "#8ab4f8");
+    assert!(config.brand.logo.is_none());
     assert_eq!(config.metrics_listen, MetricsListen::Default("127.0.0.1:9484".parse().unwrap()));
     assert_eq!(config.log, "info");
     assert_eq!(config.log_format, LogFormat::Auto);
@@ -665,6 +669,7 @@ fn the_example_uncommented_is_a_valid_dotenv_with_the_defaults() {
     assert_eq!(page.matches("\nSIGNET_").count(), SETTINGS.len());
     // Samples stand for settings without a default text; those come in pairs or change nothing.
     let page = page.replace("SIGNET_BOOTSTRAP_ADMIN_LOGIN=admin", "");
+    let page = page.replace("SIGNET_BRAND_LOGO=/etc/signet/logo.svg", "");
     let dir = with_dotenv(page.as_bytes());
     let loaded = load_in(dir.path(), &[]).unwrap();
     let defaults = load_in(tempfile::tempdir().unwrap().path(), &[]).unwrap();

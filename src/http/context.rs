@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use crate::app::{App, Fetcher};
@@ -18,6 +18,7 @@ use crate::domain::stop::{Code, Refusal, Stop};
 use crate::identity::bearer::{self, Administrator, Caller};
 
 use super::error::Problem;
+use super::ui::{Frame, Words, words};
 
 /// Facts about a request that the edge found out once: when it came, from where, under which id.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub struct Context {
     /// The request's facts.
     pub facts: Facts,
     user_agent: String,
+    cookies: Option<HeaderValue>,
+    accept_language: Option<HeaderValue>,
 }
 
 impl Context {
@@ -76,6 +79,18 @@ impl Context {
         Fetcher { name, user_agent: &self.user_agent, address: self.facts.address }
     }
 
+    /// The language and the brand of a page. `ui_locales` is what the application asked for, if one
+    /// did; it goes before what the person chose and what the browser prefers.
+    #[must_use]
+    pub fn frame(&self, ui_locales: Option<&str>) -> Frame<'_> {
+        fn text(value: Option<&HeaderValue>) -> Option<&str> {
+            value.and_then(|value| value.to_str().ok())
+        }
+        let chosen = text(self.cookies.as_ref()).and_then(|all| cookie(all, words::COOKIE));
+        let words = Words::choose(ui_locales, chosen, text(self.accept_language.as_ref()));
+        Frame { words, brand: &self.app.config.brand }
+    }
+
     /// Runs a use case to its end.
     ///
     /// # Errors
@@ -106,12 +121,20 @@ impl Context {
         let facts = request.extensions().get::<Facts>().cloned()?;
         let user_agent = request.headers().get(header::USER_AGENT);
         let user_agent = user_agent.and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-        Some(Self { app, facts, user_agent })
+        let header = |name| request.headers().get(name).cloned();
+        let (cookies, accept_language) = (header(header::COOKIE), header(header::ACCEPT_LANGUAGE));
+        Some(Self { app, facts, user_agent, cookies, accept_language })
     }
 
     fn required(request: &HttpRequest) -> Result<Self, Problem> {
         Self::of(request).ok_or_else(Problem::misrouted)
     }
+}
+
+/// The value of a cookie (RFC 6265 §4.2.1).
+fn cookie<'a>(all: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = all.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.find_map(|(known, value)| (known == name).then_some(value))
 }
 
 impl FromRequest for Context {

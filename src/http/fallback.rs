@@ -13,7 +13,7 @@ use super::ui;
 /// The answer to a path that does not exist.
 pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
     let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
-    speak(&request, &context.problem(refusal.into()))
+    speak(&context, &request, &context.problem(refusal.into()))
 }
 
 /// The answer to a path that exists, asked with a method that does not.
@@ -27,11 +27,11 @@ pub fn method_not_allowed(
     }
     let refusal = Refusal::new(Code::MethodNotAllowed, "This address does not take this method.");
     let problem = context.problem(refusal.into()).allowing(allow);
-    std::future::ready(speak(&request, &problem))
+    std::future::ready(speak(&context, &request, &problem))
 }
 
 /// Renders a problem that no handler met, in the voice of the place.
-fn speak(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+fn speak(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let path = request.path();
     if path.starts_with("/oauth2/") || path == "/oauth2" {
         let body = json!({ "error": "invalid_request", "error_description": problem.hint() });
@@ -41,5 +41,5 @@ fn speak(request: &HttpRequest, problem: &Problem) -> HttpResponse {
         || path.starts_with("/.well-known")
         || path == "/health"
         || path == "/ready";
-    if for_machines { problem.error_response() } else { ui::error_page(problem) }
+    if for_machines { problem.error_response() } else { ui::error_page(context, problem) }
 }

@@ -7,12 +7,13 @@ pub mod api;
 mod context;
 mod edge;
 mod error;
+mod etag;
 mod fallback;
 mod fields;
 mod ops;
 mod peer;
 pub mod routes;
-mod ui;
+pub mod ui;
 mod well_known;
 
 pub use edge::edge;

@@ -132,6 +132,10 @@ routes! {
     "/" { GET Anyone ui::home::get }
     "/setup/{token}" { GET Anyone ui::setup::get, POST Anyone ui::setup::post }
     "/assets/signet.css" { GET Anyone ui::assets::css }
+    "/assets/brand.css" { GET Anyone ui::assets::brand_css }
+    "/assets/logo" { GET Anyone ui::assets::logo }
+    "/assets/login.js" { GET Anyone ui::assets::login_js }
+    "/assets/submit.js" { GET Anyone ui::assets::submit_js }
 }
 
 /// The limits of the body readers.

@@ -12,6 +12,7 @@ use crate::domain::key_life;
 use crate::oauth::metadata;
 
 use super::context::Context;
+use super::etag::is_known;
 
 /// The metadata and the description change with a new version only.
 const METADATA_AGE: Span = Span::from_mins(5);
@@ -57,14 +58,7 @@ pub async fn preflight() -> HttpResponse {
 fn answer(request: &HttpRequest, document: &Document, age: Span) -> HttpResponse {
     let caching =
         format!("public, max-age={}, stale-while-revalidate=60, stale-if-error=86400", age.secs());
-    let known = request.headers().get_all(header::IF_NONE_MATCH).any(|value| {
-        value.to_str().is_ok_and(|tags| {
-            tags.split(',').map(str::trim).any(|tag| {
-                // A weak comparison is what this header asks for (RFC 9110 §13.1.2).
-                tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == document.etag
-            })
-        })
-    });
+    let known = is_known(request, &document.etag);
     let status = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
     let mut answer = HttpResponse::build(status);
     answer

@@ -26,6 +26,7 @@ mod login;
 mod migrations;
 mod openapi;
 mod pages;
+mod pages_gallery;
 mod races;
 mod readme;
 mod refresh;

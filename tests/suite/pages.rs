@@ -1,12 +1,14 @@
-//! The set-up page in a real browser.
+//! The pages as they are served: the set-up page in a real browser, the reader's language, the brand.
 
 use std::path::Path;
 use std::process::Command;
 
+use reqwest::Method;
 use signet::identity::setup;
+use url::form_urlencoded;
 
 use crate::support::packages::{copy_of, have, npm_ci};
-use crate::support::server::PASSWORD;
+use crate::support::server::{Answer, Options, PASSWORD};
 use crate::support::{Backend, Server, require};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
@@ -43,4 +45,127 @@ async fn the_set_up_page_works_in_chromium() {
     let me = server.get_as("/v1/me", stdout.trim()).await;
     assert_eq!(me.is(200).json()["role"], "admin");
     server.try_login("ada@example.com", PASSWORD).await.is(200);
+}
+
+async fn ask(server: &Server, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let request = server.request(Method::GET, path);
+    server
+        .send(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
+        .await
+}
+
+/// Sends a form in a browser that prefers German.
+async fn submit(server: &Server, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let body: String =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let request = server.request(Method::POST, path).header("accept-language", "de");
+    server
+        .send(request.header("content-type", "application/x-www-form-urlencoded").body(body))
+        .await
+}
+
+/// The person's choice counts before the browser's, and nothing of the request is repeated.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_speak_the_reader_s_language() {
+    let server = Server::start(Backend::Sqlite).await;
+    let german = "Unter dieser Adresse gibt es nichts.";
+    let english = "There is nothing at this address.";
+    for (headers, lang, text) in [
+        (&[][..], "en", english),
+        (&[("accept-language", "de-AT, en;q=0.5")], "de", german),
+        (&[("accept-language", "de"), ("cookie", "a=b; signet_lang=en")], "en", english),
+        (&[("accept-language", "fr"), ("cookie", "signet_lang=de")], "de", german),
+        (&[("accept-language", "\u{fffd}<svg>"), ("cookie", "signet_lang=<svg>")], "en", english),
+    ] {
+        let answer = ask(&server, "/no<svg>/such?x=<svg>", headers).await;
+        answer.is(404);
+        assert!(answer.text.contains(&format!("<html lang=\"{lang}\">")), "{}", answer.text);
+        assert!(answer.text.contains(text) && !answer.text.contains("svg"), "{}", answer.text);
+        assert!(answer.text.contains(answer.header("x-request-id")), "{}", answer.text);
+    }
+    let wrong = submit(&server, "/setup/x", &[("login", "ada")]).await;
+    assert!(wrong.is(404).text.contains("Dieser Link wurde schon benutzt"), "{}", wrong.text);
+    let home = ask(&server, "/", &[("accept-language", "de")]).await;
+    assert!(home.text.contains("hat aber noch keinen Administrator"), "{}", home.text);
+}
+
+/// What was wrong stands beside the field in the language of the page, and the login is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_set_up_form_explains_in_german_too() {
+    let server = Server::start(Backend::Sqlite).await;
+    let app = server.app.clone();
+    let now = server.now();
+    let url = server.app.run(async move { setup::make_link(&app, now).await }).await.unwrap();
+    let path = url.expose().strip_prefix(&server.base).unwrap();
+    for (login, password, text) in [
+        ("a<b>", PASSWORD, "Der Benutzername enthält ein Zeichen, das hier nicht erlaubt ist."),
+        ("ada", "short", "Verwenden Sie mindestens 8 Bytes"),
+        ("ada", "password1", "Dieses Passwort gehört zu den ersten"),
+    ] {
+        let answer = submit(&server, path, &[("login", login), ("password", password)]).await;
+        assert!(answer.is(422).text.contains(text), "{}", answer.text);
+        let kept = login.replace('<', "&#60;").replace('>', "&#62;");
+        assert!(answer.text.contains(&format!("value=\"{kept}\"")), "{}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_brand_is_on_every_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
+    let path = dir.path().join("logo");
+    std::fs::write(&path, svg).unwrap();
+    let server = Options::on(Backend::Sqlite)
+        .with("SIGNET_BRAND_NAME", "Ours & <Theirs>")
+        .with("SIGNET_BRAND_COLOR", "#7a0000")
+        .with("SIGNET_BRAND_COLOR_DARK", "#ffaaaa")
+        .with("SIGNET_BRAND_LOGO", path.to_str().unwrap())
+        .start()
+        .await;
+    for path in ["/", "/nothing", "/setup/x"] {
+        let answer = server.get(path).await;
+        let alt = "<img class=\"logo\" src=\"/assets/logo\" alt=\"Ours &#38; &#60;Theirs&#62;\">";
+        assert!(answer.text.contains(" – Ours &#38; &#60;Theirs&#62;</title>"), "{}", answer.text);
+        assert!(answer.text.contains(alt), "{}", answer.text);
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("form-action 'self'") && !policy.contains("script"), "{policy}");
+    }
+    let css = server.get("/assets/brand.css").await;
+    assert_eq!(css.is(200).header("content-type"), "text/css; charset=utf-8");
+    let (light, dark) = css.text.split_once("@media (prefers-color-scheme: dark)").unwrap();
+    assert!(light.contains("--accent: #7a0000; --on-accent: #ffffff;"), "{light}");
+    assert!(dark.contains("--accent: #ffaaaa; --on-accent: #000000;"), "{dark}");
+
+    // A picture that could run scripts if it were opened by itself.
+    let logo = server.get("/assets/logo").await;
+    assert_eq!(logo.is(200).text, svg);
+    assert_eq!(logo.header("content-type"), "image/svg+xml");
+    assert_eq!(logo.header("x-content-type-options"), "nosniff");
+    assert_eq!(
+        logo.header("content-security-policy"),
+        "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assets_are_asked_for_again_and_sent_once() {
+    let server = Server::start(Backend::Sqlite).await;
+    for (name, kind) in [
+        ("signet.css", "text/css; charset=utf-8"),
+        ("brand.css", "text/css; charset=utf-8"),
+        ("login.js", "text/javascript; charset=utf-8"),
+        ("submit.js", "text/javascript; charset=utf-8"),
+    ] {
+        let path = format!("/assets/{name}");
+        let first = server.get(&path).await;
+        assert_eq!(first.is(200).header("content-type"), kind, "{name}");
+        assert_eq!(first.header("cache-control"), "public, max-age=300", "{name}");
+        let again = ask(&server, &path, &[("if-none-match", first.header("etag"))]).await;
+        assert_eq!((&*again.is(304).text, again.header("etag")), ("", first.header("etag")));
+        ask(&server, &path, &[("if-none-match", "\"other\"")]).await.is(200);
+    }
+    let none = server.get("/assets/logo").await;
+    assert!(none.is(404).text.contains("There is nothing at this address."), "{}", none.text);
+    let home = server.get("/").await.text;
+    assert!(home.contains("<p class=\"brand\">Signet</p>") && !home.contains("<img"), "{home}");
 }

@@ -1,12 +1,71 @@
-//! The stylesheet, compiled in.
+//! What pages load: the stylesheet, the brand's colours and logo, two small scripts.
+//!
+//! Owns their headers. All of it is small, is asked for again after five minutes, and costs nothing
+//! then: the tag is the content's hash, so a new version or a new brand is seen at once.
 
-use actix_web::HttpResponse;
 use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::config::{Accent, Brand, LogoType};
+use crate::crypto::keyring::Document;
+use crate::http::context::Context;
+use crate::http::etag::is_known;
+use crate::http::fallback;
+
+/// How long a browser uses its copy without asking.
+const CACHING: &str = "public, max-age=300";
+
+/// An SVG that is opened by itself is a document. It may not run a script, load anything, or count
+/// as part of this origin.
+const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 /// The one stylesheet.
-pub async fn css() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/css; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "public, max-age=3600"))
-        .body(include_str!("../../../assets/signet.css"))
+pub async fn css(request: HttpRequest) -> HttpResponse {
+    answer(&request, "text/css; charset=utf-8", include_str!("../../../assets/signet.css"))
+}
+
+/// The brand's colours, as variables that the stylesheet uses.
+pub async fn brand_css(context: Context, request: HttpRequest) -> HttpResponse {
+    answer(&request, "text/css; charset=utf-8", variables(&context.app.config.brand))
+}
+
+/// The script of the log-in page.
+pub async fn login_js(request: HttpRequest) -> HttpResponse {
+    answer(&request, "text/javascript; charset=utf-8", include_str!("../../../assets/login.js"))
+}
+
+/// The script of the page that sends itself.
+pub async fn submit_js(request: HttpRequest) -> HttpResponse {
+    answer(&request, "text/javascript; charset=utf-8", include_str!("../../../assets/submit.js"))
+}
+
+/// The brand's logo, if there is one.
+pub async fn logo(context: Context, request: HttpRequest) -> HttpResponse {
+    let Some(logo) = &context.app.config.brand.logo else {
+        return fallback::not_found(context, request).await;
+    };
+    let mut answer = answer(&request, logo.kind.media_type(), logo.bytes.to_vec());
+    if logo.kind == LogoType::Svg {
+        let policy = header::HeaderValue::from_static(SVG_POLICY);
+        answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    answer
+}
+
+fn answer(request: &HttpRequest, kind: &'static str, body: impl Into<Vec<u8>>) -> HttpResponse {
+    let Document { body, etag } = Document::new(body.into());
+    let known = is_known(request, &etag);
+    let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    answer.insert_header((header::CACHE_CONTROL, CACHING)).insert_header((header::ETAG, etag));
+    if known { answer.finish() } else { answer.content_type(kind).body(body) }
+}
+
+/// The stylesheet of a brand: variables and nothing else.
+fn variables(brand: &Brand) -> String {
+    let scheme = |Accent { color, ink }: Accent| format!("--accent: {color}; --on-accent: {ink};");
+    format!(
+        ":root {{ {} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {} }} }}\n",
+        scheme(brand.light),
+        scheme(brand.dark)
+    )
 }

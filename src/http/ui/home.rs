@@ -7,13 +7,14 @@ use crate::domain::stop::Stop;
 use crate::http::context::Context;
 use crate::identity::setup;
 
-use super::{error_page, page};
+use super::{Frame, error_page, page};
 
 #[derive(Template)]
 #[template(path = "home.html")]
-struct HomePage<'a> {
-    issuer: &'a str,
-    needs_setup: bool,
+pub(super) struct HomePage<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) issuer: &'a str,
+    pub(super) needs_setup: bool,
 }
 
 /// What this server is, and what to do when it has no administrator yet.
@@ -21,9 +22,10 @@ pub async fn get(context: Context) -> HttpResponse {
     let app = context.app.clone();
     match context.run(async move { setup::is_open(&app).await.map_err(Stop::from) }).await {
         Ok(needs_setup) => {
-            let template = HomePage { issuer: context.app.issuer(), needs_setup };
+            let frame = context.frame(None);
+            let template = HomePage { frame, issuer: context.app.issuer(), needs_setup };
             page(HttpResponse::Ok(), &template)
         }
-        Err(problem) => error_page(&problem),
+        Err(problem) => error_page(&context, &problem),
     }
 }

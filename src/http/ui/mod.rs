@@ -1,33 +1,51 @@
 //! Pages for people: plain HTML that works without a script, under a strict policy.
 //!
-//! Owns the templates and their headers. A page is one file here and one template.
+//! Owns the templates and their headers, the words and the look. A page is a struct and a template;
+//! what it means is decided elsewhere.
 
 pub mod assets;
+mod frame;
+mod gallery;
 pub mod home;
+pub mod pages;
+mod policy;
 pub mod setup;
+pub mod words;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use askama::Template;
 
+use super::context::Context;
 use super::error::Problem;
 
-/// What a page may load and where its forms may go: this origin, and no script at all.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-                      frame-ancestors 'none'; base-uri 'none'";
+pub use frame::Frame;
+pub use gallery::{Sample, gallery};
+pub use policy::policy;
+pub use words::Words;
 
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
-    hint: &'a str,
+    frame: Frame<'a>,
+    text: &'a str,
     request_id: &'a str,
 }
 
-/// Renders a template into an answer.
-fn page(mut answer: HttpResponseBuilder, template: &impl Template) -> HttpResponse {
+/// Renders a template into an answer whose forms stay at this origin and which runs no script.
+pub fn page(answer: HttpResponseBuilder, template: &impl Template) -> HttpResponse {
+    page_with(answer, template, &policy(&[], false))
+}
+
+/// The same under another policy, which [`policy`] makes.
+pub fn page_with(
+    mut answer: HttpResponseBuilder,
+    template: &impl Template,
+    policy: &str,
+) -> HttpResponse {
     match template.render() {
         Ok(html) => answer
-            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((header::CONTENT_SECURITY_POLICY, policy))
             .content_type("text/html; charset=utf-8")
             .body(html),
         Err(error) => {
@@ -37,8 +55,9 @@ fn page(mut answer: HttpResponseBuilder, template: &impl Template) -> HttpRespon
     }
 }
 
-/// A problem as a page.
-pub fn error_page(problem: &Problem) -> HttpResponse {
-    let template = ErrorPage { hint: problem.hint(), request_id: problem.request_id() };
-    page(problem.head(), &template)
+/// A problem as a page, in the language of whoever met it. Holds nothing that anybody sent.
+pub fn error_page(context: &Context, problem: &Problem) -> HttpResponse {
+    let frame = context.frame(None);
+    let text = frame.words.problem(problem);
+    page(problem.head(), &ErrorPage { frame, text, request_id: problem.request_id() })
 }

@@ -10,24 +10,26 @@ use crate::http::error::Problem;
 use crate::http::fields::FormFields;
 use crate::identity::setup;
 
-use super::{error_page, page};
+use super::{Frame, error_page, page};
 
 #[derive(Template)]
 #[template(path = "setup.html")]
-struct SetupPage<'a> {
-    token: &'a str,
-    login: &'a str,
-    login_error: Option<&'a str>,
-    password_error: Option<&'a str>,
+pub(super) struct SetupPage<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) token: &'a str,
+    pub(super) login: &'a str,
+    pub(super) login_error: Option<&'a str>,
+    pub(super) password_error: Option<&'a str>,
 }
 
 #[derive(Template)]
 #[template(path = "first_token.html")]
-struct FirstTokenPage<'a> {
-    issuer: &'a str,
-    login: &'a str,
-    login_json: String,
-    access_token: &'a str,
+pub(super) struct FirstTokenPage<'a> {
+    pub(super) frame: Frame<'a>,
+    pub(super) issuer: &'a str,
+    pub(super) login: &'a str,
+    pub(super) login_json: String,
+    pub(super) access_token: &'a str,
 }
 
 /// The form. Opening it consumes nothing: link previews and impatient browsers do no harm.
@@ -35,11 +37,14 @@ pub async fn get(context: Context, token: Path<String>) -> HttpResponse {
     let checked =
         setup::check_link(context.app.clone(), token.to_string(), context.origin(), context.now());
     match context.run(checked).await {
-        Ok(()) => page(
-            HttpResponse::Ok(),
-            &SetupPage { token: &token, login: "", login_error: None, password_error: None },
-        ),
-        Err(problem) => error_page(&problem),
+        Ok(()) => {
+            let frame = context.frame(None);
+            let (login_error, password_error) = (None, None);
+            let template =
+                SetupPage { frame, token: &token, login: "", login_error, password_error };
+            page(HttpResponse::Ok(), &template)
+        }
+        Err(problem) => error_page(&context, &problem),
     }
 }
 
@@ -51,7 +56,7 @@ pub async fn post(
 ) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
-        Err(problem) => return error_page(&problem),
+        Err(problem) => return error_page(&context, &problem),
     };
     let login = form.take("login");
     let work = setup::complete(
@@ -66,6 +71,7 @@ pub async fn post(
     match context.run(work).await {
         Ok((user, tokens)) => {
             let template = FirstTokenPage {
+                frame: context.frame(None),
                 issuer: context.app.issuer(),
                 login: &user.login,
                 login_json: quoted(&user.login),
@@ -73,25 +79,28 @@ pub async fn post(
             };
             page(HttpResponse::Ok(), &template)
         }
-        Err(problem) => again(&token, &login, &problem),
+        Err(problem) => again(&context, &token, &login, &problem),
     }
 }
 
 /// A login as a string literal that means the same in JSON, JavaScript and Python, and may stand
 /// between single quotes in a shell.
-fn quoted(login: &str) -> String {
+pub(super) fn quoted(login: &str) -> String {
     serde_json::to_string(login).unwrap_or_default().replace('\'', "\\u0027")
 }
 
 /// The form once more, with what was wrong beside the field and the login kept.
-fn again(token: &str, login: &str, problem: &Problem) -> HttpResponse {
+fn again(context: &Context, token: &str, login: &str, problem: &Problem) -> HttpResponse {
     let correctable =
         matches!(problem.code(), Code::ValidationFailed | Code::WeakPassword | Code::LoginTaken);
     if !correctable {
-        return error_page(problem);
+        return error_page(context, problem);
     }
-    let error_of = |field| problem.fields().iter().find(|e| e.field == field).map(|e| e.hint);
+    let frame = context.frame(None);
+    let of = |field| problem.fields().iter().find(|e| e.field == field);
+    let error_of = |field| of(field).map(|error| frame.words.field(error));
     let template = SetupPage {
+        frame,
         token,
         login,
         login_error: error_of("login"),

@@ -1,0 +1,16 @@
+//! Entity tags: whether whoever asks has it already.
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+
+/// Whether `If-None-Match` names this tag (RFC 9110 §13.1.2).
+pub fn is_known(request: &HttpRequest, etag: &str) -> bool {
+    request.headers().get_all(header::IF_NONE_MATCH).any(|value| {
+        value.to_str().is_ok_and(|tags| {
+            tags.split(',').map(str::trim).any(|tag| {
+                // A weak comparison is what this header asks for.
+                tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
+            })
+        })
+    })
+}

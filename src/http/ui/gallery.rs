@@ -1,0 +1,249 @@
+//! Every page with sample data, for people who design or test them.
+//!
+//! Owns the samples. No route leads here. The values are chosen to be awkward: long names that do not
+//! break, markup where people type.
+
+use askama::Template;
+
+use super::home::HomePage;
+use super::pages::{
+    AccountPage, AppRow, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, DevicePage, Done,
+    FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, SessionRow,
+};
+use super::setup::{FirstTokenPage, SetupPage, quoted};
+use super::{ErrorPage, Frame, policy};
+use crate::base::{Span, Timestamp};
+use crate::domain::stop::{Code, FieldError};
+
+/// A rendered page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// What it is called: `consent`, `login-refused`.
+    pub name: &'static str,
+    /// The whole page.
+    pub html: String,
+    /// Its Content-Security-Policy.
+    pub policy: String,
+}
+
+/// The texts that the outside world provides.
+struct World<'a> {
+    issuer: &'a str,
+    client: &'a str,
+    login: &'a str,
+    name: &'a str,
+    device: &'a str,
+    /// What was typed into any other field.
+    typed: &'a str,
+    /// Where answers go.
+    callback: &'a str,
+    host: &'a str,
+    origin: &'a str,
+}
+
+const ORDINARY: World<'static> = World {
+    issuer: "https://id.example.com",
+    client: "Photo Album",
+    login: "ada@example.com",
+    name: "Ada",
+    device: "Safari · macOS",
+    typed: "WDJB-MJHT",
+    callback: "https://photos.example.com/callback",
+    host: "photos.example.com",
+    origin: "https://photos.example.com",
+};
+
+/// Every page there is, in one language and one look.
+///
+/// # Errors
+/// The text of what a template could not render.
+pub fn gallery(frame: Frame<'_>) -> Result<Vec<Sample>, String> {
+    samples(frame, &ORDINARY)
+}
+
+fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
+    let mut all = Vec::from(signing_in(frame, world)?);
+    all.extend(consenting(frame, world)?);
+    all.extend(accounts(frame, world)?);
+    all.extend(devices(frame, world)?);
+    all.extend(signing_out(frame, world)?);
+    all.extend(answers(frame, world)?);
+    all.extend(own(frame, world)?);
+    Ok(all)
+}
+
+fn sample(name: &'static str, template: &impl Template, policy: String) -> Result<Sample, String> {
+    let html = template.render().map_err(|error| format!("{name}: {error}"))?;
+    Ok(Sample { name, html, policy })
+}
+
+fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
+    let policy = || policy(&[world.origin], true);
+    let error = frame.words.error(Code::InvalidCredentials, "");
+    let first = LoginPage {
+        frame,
+        flow: world.typed,
+        login: "",
+        client_name: Some(world.client),
+        error: None,
+    };
+    let again = LoginPage {
+        frame,
+        flow: world.typed,
+        login: world.login,
+        client_name: Some(world.client),
+        error: Some(error),
+    };
+    Ok([sample("login", &first, policy())?, sample("login-refused", &again, policy())?])
+}
+
+fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String> {
+    let own = |scope| ConsentItem::of_scope(frame.words, scope, None);
+    let page = |items, code: Option<_>| ConsentPage {
+        frame,
+        flow: world.typed,
+        client_name: world.client,
+        destination: if code.is_some() { "" } else { world.host },
+        login: world.login,
+        items,
+        is_device: code.is_some(),
+        user_code: code,
+    };
+    let api = ConsentItem::of_scope(frame.words, "albums:read", Some("https://api.example.com"));
+    let many = page(vec![own("openid"), own("profile"), own("offline_access"), api], None);
+    let device = page(vec![own("openid"), own("profile")], Some(world.typed));
+    Ok([
+        sample("consent", &many, policy(&[world.origin], false))?,
+        sample("consent-identity", &page(vec![], None), policy(&[world.origin], false))?,
+        sample("consent-device", &device, policy(&[], false))?,
+    ])
+}
+
+fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
+    let now = Timestamp::from_secs(1_800_000_000);
+    let ago =
+        |span: Span| frame.words.ago(Timestamp::from_millis(now.millis() - span.millis()), now);
+    let session = |id: &str, title: &str, device: &str, current, seen: Span| SessionRow {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        device: device.to_owned(),
+        address: "192.0.2.7".to_owned(),
+        last_seen: ago(seen),
+        created: ago(Span::from_days(12)),
+        current,
+    };
+    let browser = frame.t("account.browser");
+    let app = AppRow {
+        client_id: world.typed.to_owned(),
+        name: world.client.to_owned(),
+        scopes: vec![frame.t("scope.profile").to_owned(), "albums:read".to_owned()],
+        since: ago(Span::from_days(12)),
+    };
+    let wrong = |field, code| frame.words.field(&FieldError { field, code, hint: "" });
+    let page = |name_error, password_error| AccountPage {
+        frame,
+        csrf: world.typed,
+        login: world.login,
+        name: None,
+        notice: None,
+        name_error,
+        password_error,
+        sessions: vec![session("1", browser, world.device, true, Span::ZERO)],
+        apps: vec![],
+    };
+    let full = AccountPage {
+        name: Some(world.name),
+        notice: Some(Done::Session.text(frame.words)),
+        sessions: vec![
+            session("1", browser, "Firefox · Linux", true, Span::ZERO),
+            session("2", world.client, "iPhone", false, Span::from_mins(3)),
+            session("3", browser, world.device, false, Span::from_days(3)),
+        ],
+        apps: vec![app],
+        ..page(None, None)
+    };
+    let name = page(Some(wrong("name", "not_a_name")), None);
+    let current = page(None, Some(("current_password", wrong("current_password", "wrong"))));
+    let new = page(None, Some(("new_password", wrong("new_password", "too_short"))));
+    let policy = || policy(&[], false);
+    Ok([
+        sample("account", &full, policy())?,
+        sample("account-name-refused", &name, policy())?,
+        sample("account-password-wrong", &current, policy())?,
+        sample("account-password-refused", &new, policy())?,
+    ])
+}
+
+fn devices(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
+    let page = |user_code, error| DevicePage { frame, flow: world.typed, user_code, error };
+    let done = |allowed| DeviceDonePage { frame, allowed, client_name: world.client };
+    let error = Some(frame.words.error(Code::TooManyAttempts, ""));
+    let policy = || policy(&[], false);
+    Ok([
+        sample("device", &page("", None), policy())?,
+        sample("device-refused", &page(world.typed, error), policy())?,
+        sample("device-allowed", &done(true), policy())?,
+        sample("device-denied", &done(false), policy())?,
+    ])
+}
+
+fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
+    let confirm = LogoutConfirmPage {
+        frame,
+        flow: world.typed,
+        login: Some(world.login),
+        client_name: Some(world.client),
+    };
+    let done = LoggedOutPage { frame, back: Some(world.callback) };
+    Ok([
+        sample("logout", &confirm, policy(&[world.origin], false))?,
+        sample("logged-out", &done, policy(&[], false))?,
+    ])
+}
+
+fn answers(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
+    let field = |name: &str| (name.to_owned(), world.typed.to_owned());
+    let fields = vec![field("code"), field("state")];
+    let form = FormPostPage { frame, action: world.callback, fields };
+    let uri = "com.example.photos:/callback?code=x";
+    let go_on = ContinuePage { frame, uri, destination: "com.example.photos" };
+    Ok([
+        sample("form-post", &form, policy(&[world.origin], true))?,
+        sample("continue", &go_on, policy(&[], false))?,
+    ])
+}
+
+fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 6], String> {
+    let policy = || policy(&[], false);
+    let home = |needs_setup| HomePage { frame, issuer: world.issuer, needs_setup };
+    let setup = |login, login_error, password_error| SetupPage {
+        frame,
+        token: "x",
+        login,
+        login_error,
+        password_error,
+    };
+    let wrong = |field, code| frame.words.field(&FieldError { field, code, hint: "" });
+    let login_error = Some(wrong("login", "taken"));
+    let password_error = Some(wrong("password", "common_password"));
+    let token = FirstTokenPage {
+        frame,
+        issuer: world.issuer,
+        login: world.login,
+        login_json: quoted(world.login),
+        access_token: &"eyJhbGciOiJFUzI1NiJ9.".repeat(16),
+    };
+    let text = frame.words.error(Code::NotFound, "");
+    let error = ErrorPage { frame, text, request_id: "4be1f9d2c07d4a6f8f5e0d3b2a190817" };
+    Ok([
+        sample("home", &home(false), policy())?,
+        sample("home-without-administrator", &home(true), policy())?,
+        sample("setup", &setup("", None, None), policy())?,
+        sample("setup-refused", &setup(world.login, login_error, password_error), policy())?,
+        sample("first-token", &token, policy())?,
+        sample("error", &error, policy())?,
+    ])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Tests of all pages at once: in every language, with ordinary and with hostile values.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::config::{Brand, Config, Source};
+use crate::http::ui::Words;
+
+/// Would run, end an attribute, or end a tag, wherever it is not escaped.
+const HOSTILE: &str = "\"'><svg/onload=alert(1)>{{x}}&lt;";
+
+fn brand(name: &str) -> Brand {
+    let source = Source::from_pairs("/srv", &[("SIGNET_BRAND_NAME", name)]);
+    Config::from_source(&source).unwrap().config.brand
+}
+
+/// Every page in every language with the same text wherever a text comes from outside.
+fn everything(world: &World<'_>, name: &str) -> Vec<Sample> {
+    let brand = brand(name);
+    Words::all().flat_map(|words| samples(Frame { words, brand: &brand }, world).unwrap()).collect()
+}
+
+fn hostile() -> Vec<Sample> {
+    let world = World {
+        issuer: HOSTILE,
+        client: HOSTILE,
+        login: HOSTILE,
+        name: HOSTILE,
+        device: HOSTILE,
+        typed: HOSTILE,
+        callback: HOSTILE,
+        host: HOSTILE,
+        origin: HOSTILE,
+    };
+    everything(&world, HOSTILE)
+}
+
+/// The tags of a page with their attributes as written.
+fn tags(html: &str) -> Vec<&str> {
+    html.split('<').skip(1).map(|part| part.split('>').next().unwrap()).collect()
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let start = tag.find(&format!(" {name}=\"")).or_else(|| tag.find(&format!("\n{name}=\"")))?;
+    tag[start..].split('"').nth(1)
+}
+
+#[test]
+fn what_comes_from_outside_is_text() {
+    for (hostile, ordinary) in hostile().iter().zip(everything(&ORDINARY, "Signet")) {
+        let name = hostile.name;
+        assert!(!hostile.html.contains("<svg"), "{name}");
+        assert!(hostile.html.contains("&#60;svg/onload=alert(1)&#62;"), "{name}");
+        // The same elements in the same order: nothing was opened and nothing closed.
+        let shape = |html| -> Vec<String> {
+            tags(html).iter().map(|tag| tag.split([' ', '\n']).next().unwrap().to_owned()).collect()
+        };
+        assert_eq!(shape(&hostile.html), shape(&ordinary.html), "{name}");
+        assert_eq!(hostile.policy, ordinary.policy.replace(" https://photos.example.com", ""));
+    }
+}
+
+/// What a strict policy would block must not be there, and what people need must be.
+#[test]
+fn pages_are_plain_and_complete() {
+    for Sample { name, html, policy } in everything(&ORDINARY, "Käse & Co") {
+        assert!(html.starts_with("<!doctype html>\n<html lang=\""), "{name}");
+        assert!(html.contains(" – Käse &#38; Co</title>"), "{name}: {html}");
+        assert!(!html.contains("<title> –"), "{name}");
+        assert_eq!(html.matches("<h1>").count(), 1, "{name}");
+        let tags = tags(&html);
+        let scripts = tags.iter().filter(|tag| tag.starts_with("script"));
+        let scripts: Vec<_> = scripts.map(|tag| attribute(tag, "src").unwrap()).collect();
+        assert_eq!(scripts.is_empty(), !policy.contains("script-src 'self'"), "{name}");
+        for tag in &tags {
+            assert!(!tag.starts_with("style"), "{name}: {tag}");
+            for forbidden in [" style=", " onclick=", " onload=", "javascript:", "http://"] {
+                assert!(!tag.contains(forbidden), "{name}: {tag}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_input_has_a_label_and_every_reference_an_end() {
+    let mut inputs = 0;
+    for Sample { name, html, .. } in everything(&ORDINARY, "Signet") {
+        let tags = tags(&html);
+        let ids: Vec<_> = tags.iter().filter_map(|tag| attribute(tag, "id")).collect();
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{name}: {ids:?}");
+        for tag in &tags {
+            for reference in ["for", "aria-describedby", "aria-labelledby"] {
+                for id in attribute(tag, reference).unwrap_or_default().split_whitespace() {
+                    assert!(ids.contains(&id), "{name}: {tag}");
+                }
+            }
+            if tag.starts_with("input") && attribute(tag, "type") != Some("hidden") {
+                let id = attribute(tag, "id").unwrap();
+                assert!(tags.iter().any(|tag| attribute(tag, "for") == Some(id)), "{name}: {tag}");
+                assert!(attribute(tag, "autocomplete").is_some(), "{name}: {tag}");
+                inputs += 1;
+            }
+            if tag.contains("aria-invalid") {
+                assert!(attribute(tag, "aria-describedby").is_some(), "{name}: {tag}");
+            }
+            if tag.starts_with("form") {
+                assert_eq!(attribute(tag, "method"), Some("post"), "{name}: {tag}");
+            }
+        }
+    }
+    assert!(inputs > 30, "{inputs}");
+}
+
+/// The names and values that handlers and password managers rely on.
+#[test]
+fn forms_have_the_fields_they_promise() {
+    let all = everything(&ORDINARY, "Signet");
+    let html = |name: &str| &all.iter().find(|sample| sample.name == name).unwrap().html;
+    for (page, parts) in [
+        (
+            "login",
+            &[
+                "<form method=\"post\" action=\"/login\">",
+                "name=\"flow\" value=\"WDJB-MJHT\"",
+                "name=\"login\" value=\"\"",
+                "autocomplete=\"username\"",
+                "name=\"password\" type=\"password\"",
+                "autocomplete=\"current-password\"",
+                "to continue to Photo Album",
+            ][..],
+        ),
+        ("login-refused", &["value=\"ada@example.com\"", "role=\"alert\" id=\"error\""]),
+        (
+            "consent",
+            &[
+                "action=\"/consent\"",
+                "action=\"/login/switch\"",
+                "name=\"decision\" value=\"allow\"",
+                "name=\"decision\" value=\"deny\"",
+                "<strong>photos.example.com</strong>",
+            ],
+        ),
+        ("consent-device", &["<code>WDJB-MJHT</code>"]),
+        (
+            "account",
+            &[
+                "action=\"/account/profile\"",
+                "action=\"/account/password\"",
+                "action=\"/account/sessions/end\"",
+                "action=\"/account/sessions/end-others\"",
+                "action=\"/account/apps/remove\"",
+                "action=\"/logout\"",
+                "name=\"id\" value=\"2\"",
+                "name=\"client_id\" value=\"WDJB-MJHT\"",
+                "name=\"csrf\" value=\"WDJB-MJHT\"",
+                "autocomplete=\"new-password\"",
+            ],
+        ),
+        ("account-name-refused", &["id=\"name-error\"", "No application has access"]),
+        ("account-password-wrong", &["id=\"current-error\"", "not the current password"]),
+        ("account-password-refused", &["id=\"new-error\"", "at least 8 bytes"]),
+        ("device", &["action=\"/device\"", "name=\"user_code\"", "autocapitalize=\"characters\""]),
+        ("logout", &["action=\"/oauth2/logout\"", "value=\"allow\"", "value=\"deny\""]),
+        ("logged-out", &["href=\"https://photos.example.com/callback\""]),
+        ("form-post", &["action=\"https://photos.example.com/callback\"", "name=\"state\""]),
+        ("continue", &["content=\"0;url=com.example.photos:/callback?code=x\""]),
+        ("error", &["4be1f9d2c07d4a6f8f5e0d3b2a190817", "There is nothing at this address."]),
+    ] {
+        for part in parts {
+            assert!(html(page).contains(part), "{page} has no {part}: {}", html(page));
+        }
+    }
+    // The session one is in is ended by signing out, and nothing is offered that would do nothing.
+    assert!(!html("account").contains("name=\"id\" value=\"1\""));
+    assert!(!html("account-name-refused").contains("/account/sessions/"));
+    assert!(!html("consent-device").contains("class=\"destination\""));
+}

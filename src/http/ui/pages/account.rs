@@ -1,0 +1,106 @@
+//! One's own account: sessions, applications, name, password.
+
+use askama::Template;
+
+use crate::http::ui::{Frame, Words};
+use crate::text_enum;
+
+/// The whole account on one page. Every form carries `csrf`.
+#[derive(Template)]
+#[template(path = "account.html")]
+pub struct AccountPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+    /// Whose account it is.
+    pub login: &'a str,
+    /// The name applications are told.
+    pub name: Option<&'a str>,
+    /// What has just been done, in the language of the page; see [`Done`].
+    pub notice: Option<&'a str>,
+    /// What is wrong with the name.
+    pub name_error: Option<&'a str>,
+    /// What is wrong with a password: the field (`current_password` or `new_password`) and the text.
+    pub password_error: Option<(&'a str, &'a str)>,
+    /// Where the person is signed in; the current one among them.
+    pub sessions: Vec<SessionRow>,
+    /// The applications that have access.
+    pub apps: Vec<AppRow>,
+}
+
+/// A place where somebody is signed in. Points in time are texts, such as `Words::ago` makes.
+pub struct SessionRow {
+    /// Its id, which comes back as the field `id`.
+    pub id: String,
+    /// The application, or that it is a browser.
+    pub title: String,
+    /// What is known about the device, such as browser and system.
+    pub device: String,
+    /// The address it was opened from; empty when unknown.
+    pub address: String,
+    /// When it was last used.
+    pub last_seen: String,
+    /// When it was opened.
+    pub created: String,
+    /// Whether it is the one this page is seen in.
+    pub current: bool,
+}
+
+/// An application that has access.
+pub struct AppRow {
+    /// Its id, which comes back as the field `client_id`.
+    pub client_id: String,
+    /// Its name.
+    pub name: String,
+    /// What it may have, in words.
+    pub scopes: Vec<String>,
+    /// When that was allowed.
+    pub since: String,
+}
+
+text_enum! {
+    /// What has just been done to an account. As a word it can stand in an address, so that the page
+    /// after a form is one that can be loaded again.
+    pub enum Done {
+        /// The name was changed.
+        Profile = "profile",
+        /// The password was changed.
+        Password = "password",
+        /// One session was ended.
+        Session = "session",
+        /// All sessions but this one were ended.
+        Others = "others",
+        /// An application lost its access.
+        Apps = "apps",
+    }
+}
+
+impl Done {
+    /// It in words.
+    #[must_use]
+    pub fn text(self, words: Words) -> &'static str {
+        match self {
+            Self::Profile => words.t("account.done_profile"),
+            Self::Password => words.t("account.done_password"),
+            Self::Session => words.t("account.done_session"),
+            Self::Others => words.t("account.done_others"),
+            Self::Apps => words.t("account.done_apps"),
+        }
+    }
+}
+
+impl AccountPage<'_> {
+    fn has_other_sessions(&self) -> bool {
+        self.sessions.iter().any(|session| !session.current)
+    }
+
+    fn current_error(&self) -> Option<&str> {
+        self.password_error.filter(|(field, _)| *field == "current_password").map(|(_, text)| text)
+    }
+
+    /// What is not about the current password is about the new one: no error goes unseen.
+    fn new_error(&self) -> Option<&str> {
+        self.password_error.filter(|(field, _)| *field != "current_password").map(|(_, text)| text)
+    }
+}

@@ -1,0 +1,31 @@
+//! The pages that carry an answer to an application where a redirect cannot.
+
+use askama::Template;
+
+use crate::http::ui::Frame;
+
+/// A form that sends itself (OAuth 2.0 Form Post Response Mode). Its policy needs a script, and the
+/// origin of `action`; without scripts the button does it.
+#[derive(Template)]
+#[template(path = "form_post.html")]
+pub struct FormPostPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The registered address of the application.
+    pub action: &'a str,
+    /// Names and values of the answer.
+    pub fields: Vec<(String, String)>,
+}
+
+/// A page that goes on by itself, for answers to addresses with a scheme of their own: Chromium
+/// would hold a redirect there against the form it follows.
+#[derive(Template)]
+#[template(path = "continue.html")]
+pub struct ContinuePage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The registered address with the answer.
+    pub uri: &'a str,
+    /// Its host or scheme, for people.
+    pub destination: &'a str,
+}

@@ -1,0 +1,77 @@
+//! Allowing an application what it asks for.
+
+use askama::Template;
+
+use crate::http::ui::{Frame, Words};
+
+/// The question. Its policy needs the origin that the answer is sent to.
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub struct ConsentPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// What the request is known by; comes back as the field `flow`.
+    pub flow: &'a str,
+    /// The application's name.
+    pub client_name: &'a str,
+    /// Where the browser goes next: host or scheme in full. Empty for a device, which goes nowhere.
+    pub destination: &'a str,
+    /// Who is signed in.
+    pub login: &'a str,
+    /// What it asks for; nothing when it only wants to know who it is.
+    pub items: Vec<ConsentItem>,
+    /// Whether a device asks (RFC 8628).
+    pub is_device: bool,
+    /// The code the device shows, so that a person can compare (RFC 8628 §3.3.1).
+    pub user_code: Option<&'a str>,
+}
+
+/// One thing an application asks for.
+pub struct ConsentItem {
+    /// What it is, as a noun.
+    pub title: String,
+    /// What that means.
+    pub detail: Option<String>,
+}
+
+impl ConsentItem {
+    /// A scope in words. One that no language has a text for stands for itself, with the API that
+    /// offers it, if it is one's.
+    #[must_use]
+    pub fn of_scope(words: Words, scope: &str, api: Option<&str>) -> Self {
+        let detail = words.find(&format!("scope.{scope}.detail"));
+        match words.find(&format!("scope.{scope}")) {
+            Some(title) if api.is_none() => {
+                Self { title: title.to_owned(), detail: detail.map(str::to_owned) }
+            }
+            _ => Self { title: scope.to_owned(), detail: api.map(str::to_owned) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::oidc::SCOPES;
+
+    #[test]
+    fn scopes_of_our_own_are_said_in_words() {
+        for words in Words::all() {
+            for known in SCOPES {
+                let item = ConsentItem::of_scope(words, known.scope, None);
+                assert_ne!(item.title, known.scope, "{}", words.lang());
+            }
+        }
+    }
+
+    #[test]
+    fn scopes_of_an_api_stand_for_themselves() {
+        let api = Some("https://api.example.com");
+        for scope in ["orders:read", "profile", "openid.detail", "<b>"] {
+            let item = ConsentItem::of_scope(Words::english(), scope, api);
+            assert_eq!((&*item.title, item.detail.as_deref()), (scope, api));
+        }
+        let item = ConsentItem::of_scope(Words::english(), "orders:read", None);
+        assert_eq!((&*item.title, item.detail), ("orders:read", None));
+    }
+}

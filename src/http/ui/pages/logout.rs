@@ -1,0 +1,30 @@
+//! Signing out (OpenID Connect RP-Initiated Logout §2).
+
+use askama::Template;
+
+use crate::http::ui::Frame;
+
+/// The question, for when an application asks and cannot prove that it may. Its policy needs the
+/// origin that the answer is sent to.
+#[derive(Template)]
+#[template(path = "logout.html")]
+pub struct LogoutConfirmPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// What the request is known by; comes back as the field `flow`.
+    pub flow: &'a str,
+    /// Who is signed in.
+    pub login: Option<&'a str>,
+    /// The application that asks.
+    pub client_name: Option<&'a str>,
+}
+
+/// The end of it.
+#[derive(Template)]
+#[template(path = "logged_out.html")]
+pub struct LoggedOutPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// A registered address of the application to go back to.
+    pub back: Option<&'a str>,
+}

@@ -1,0 +1,18 @@
+//! The pages of signing in, consenting, one's account, devices and signing out.
+//!
+//! Owns one struct for each template: exactly what it shows. Knows no request and calls no use case;
+//! handlers fill the structs and hand them to `ui::page` or `ui::page_with`.
+
+mod account;
+mod answer;
+mod consent;
+mod device;
+mod login;
+mod logout;
+
+pub use account::{AccountPage, AppRow, Done, SessionRow};
+pub use answer::{ContinuePage, FormPostPage};
+pub use consent::{ConsentItem, ConsentPage};
+pub use device::{DeviceDonePage, DevicePage};
+pub use login::LoginPage;
+pub use logout::{LoggedOutPage, LogoutConfirmPage};

@@ -1,0 +1,189 @@
+//! The words on the pages, in every language there is.
+//!
+//! Owns which language a page is in and how a text gets its values. The texts are in `locales/`; a
+//! new language is a file there and a line in `OTHERS`. Nothing here escapes: templates do.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::base::{Span, Timestamp};
+use crate::domain::stop::{Code, FieldError};
+use crate::http::error::Problem;
+
+/// The language that has every text, and in which pages are when nobody asks for another one.
+const ENGLISH: (&str, &str) = ("en", include_str!("../../../locales/en.json"));
+
+/// The others: a tag of BCP 47 and the file.
+const OTHERS: &[(&str, &str)] = &[("de", include_str!("../../../locales/de.json"))];
+
+/// The cookie that holds the tag of the language somebody chose.
+pub const COOKIE: &str = "signet_lang";
+
+struct Language {
+    tag: &'static str,
+    texts: HashMap<String, String>,
+}
+
+struct Languages {
+    english: Language,
+    others: Vec<Language>,
+}
+
+static LANGUAGES: LazyLock<Languages> = LazyLock::new(|| Languages {
+    english: Language::read(&ENGLISH),
+    others: OTHERS.iter().map(Language::read).collect(),
+});
+
+impl Language {
+    /// A file that is no flat object of texts would leave a language without any; a test reads each.
+    fn read((tag, json): &(&'static str, &'static str)) -> Self {
+        Self { tag, texts: serde_json::from_str(json).unwrap_or_default() }
+    }
+}
+
+/// The texts of one language.
+#[derive(Clone, Copy)]
+pub struct Words(&'static Language);
+
+impl Words {
+    /// English.
+    #[must_use]
+    pub fn english() -> Self {
+        Self(&LANGUAGES.english)
+    }
+
+    /// Every language, English first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        std::iter::once(Self::english()).chain(LANGUAGES.others.iter().map(Words))
+    }
+
+    /// The language of a page: what the application asks for (`ui_locales`, tags with spaces between
+    /// them, OpenID Connect Core §3.1.2.1), else what the person chose (`cookie`), else what the
+    /// browser prefers (`Accept-Language`, RFC 9110 §12.5.4), else English.
+    #[must_use]
+    pub fn choose(
+        ui_locales: Option<&str>,
+        cookie: Option<&str>,
+        accept_language: Option<&str>,
+    ) -> Self {
+        let asked = || ui_locales.and_then(|tags| tags.split_ascii_whitespace().find_map(lookup));
+        asked()
+            .or_else(|| cookie.and_then(lookup))
+            .or_else(|| accept_language.and_then(preferred))
+            .unwrap_or_else(Self::english)
+    }
+
+    /// The tag of the language, for the `lang` of the page.
+    #[must_use]
+    pub const fn lang(self) -> &'static str {
+        self.0.tag
+    }
+
+    /// A text without values. What a language lacks is there in English, and a test sees to it that
+    /// no page names a text that does not exist.
+    #[must_use]
+    pub fn t(self, key: &str) -> &'static str {
+        self.find(key).or_else(|| Self::english().find(key)).unwrap_or_default()
+    }
+
+    /// A text with `{name}` replaced by each value. Values are never searched for names.
+    #[must_use]
+    pub fn with(self, key: &str, values: &[(&str, &str)]) -> String {
+        let mut rest = self.t(key);
+        let mut text = String::with_capacity(rest.len() + 32);
+        while let Some((before, name, after)) = placeholder(rest) {
+            text.push_str(before);
+            let value = values.iter().find(|(known, _)| *known == name);
+            text.push_str(value.map_or("", |(_, value)| value));
+            rest = after;
+        }
+        text.push_str(rest);
+        text
+    }
+
+    /// A text that need not exist.
+    #[must_use]
+    pub fn find(self, key: &str) -> Option<&'static str> {
+        self.0.texts.get(key).map(String::as_str)
+    }
+
+    /// A code in words; `hint`, which is English, where there are none.
+    #[must_use]
+    pub fn error(self, code: Code, hint: &'static str) -> &'static str {
+        self.find(&format!("error.{code}")).unwrap_or(hint)
+    }
+
+    /// What went wrong, in words.
+    #[must_use]
+    pub fn problem(self, problem: &Problem) -> &'static str {
+        self.error(problem.code(), problem.hint())
+    }
+
+    /// What is wrong with a field, in words. The rules of a password do not depend on which field it
+    /// came in.
+    #[must_use]
+    pub fn field(self, error: &FieldError) -> &'static str {
+        let FieldError { field, code, hint } = error;
+        let rules_of = if *field == "new_password" { "password" } else { field };
+        self.find(&format!("error.{rules_of}.{code}"))
+            .or_else(|| self.find(&format!("error.{code}")))
+            .unwrap_or(hint)
+    }
+
+    /// How long ago something was, in the largest whole unit. The future is now: clocks differ.
+    #[must_use]
+    pub fn ago(self, then: Timestamp, now: Timestamp) -> String {
+        let passed = Span::from_millis(now.millis().saturating_sub(then.millis()));
+        let minutes = passed.secs() / 60;
+        let (key, one, n) = match minutes {
+            i64::MIN..=0 => return self.t("time.now").to_owned(),
+            1..60 => ("time.minutes", "time.minutes.one", minutes),
+            60..1440 => ("time.hours", "time.hours.one", minutes / 60),
+            _ => ("time.days", "time.days.one", minutes / 1440),
+        };
+        match n {
+            1 => self.t(one).to_owned(),
+            _ => self.with(key, &[("n", &n.to_string())]),
+        }
+    }
+}
+
+/// The first `{name}` of a text with what is before and after it.
+fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('{')?;
+    let (name, after) = rest.split_once('}')?;
+    Some((before, name, after))
+}
+
+/// The language a tag names, with or without its script and region (RFC 4647 §3.4).
+fn lookup(tag: &str) -> Option<Words> {
+    let mut range = tag;
+    loop {
+        if let Some(words) = Words::all().find(|words| words.lang().eq_ignore_ascii_case(range)) {
+            return Some(words);
+        }
+        range = range.rsplit_once('-')?.0;
+    }
+}
+
+/// The best of the languages a browser accepts. Equals keep their order; `*` is English.
+fn preferred(accept_language: &str) -> Option<Words> {
+    let weighed = |item: &'_ str| {
+        let (tag, weight) = item.split_once(';').unwrap_or((item, "q=1"));
+        let weight: f32 = weight.trim().strip_prefix("q=")?.parse().ok()?;
+        let tag = tag.trim();
+        let words = if tag == "*" { Some(Words::english()) } else { lookup(tag) };
+        words.filter(|_| weight > 0.0 && weight <= 1.0).map(|words| (weight, words))
+    };
+    let mut best: Option<(f32, Words)> = None;
+    for (weight, words) in accept_language.split(',').filter_map(weighed) {
+        if best.is_none_or(|(most, _)| weight > most) {
+            best = Some((weight, words));
+        }
+    }
+    best.map(|(_, words)| words)
+}
+
+#[cfg(test)]
+#[path = "words_tests.rs"]
+mod tests;

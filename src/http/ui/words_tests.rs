@@ -1,0 +1,197 @@
+//! Tests of the words: which language is chosen, and that every file says all of it and no more.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::*;
+use crate::domain::login::LoginError;
+use crate::domain::password::PasswordError;
+
+fn chosen(ui: &str, cookie: &str, accept: &str) -> &'static str {
+    fn some(text: &str) -> Option<&str> {
+        Some(text).filter(|text| !text.is_empty())
+    }
+    Words::choose(some(ui), some(cookie), some(accept)).lang()
+}
+
+fn german() -> Words {
+    Words::choose(Some("de"), None, None)
+}
+
+#[test]
+fn the_application_is_heard_before_the_person_and_the_browser() {
+    assert_eq!(chosen("", "", ""), "en");
+    assert_eq!(chosen("", "", "de"), "de");
+    assert_eq!(chosen("", "en", "de"), "en");
+    assert_eq!(chosen("de", "en", "en"), "de");
+    assert_eq!(chosen("fr-CA de en", "en", "en"), "de");
+    assert_eq!(chosen("fr", "de", "en"), "de");
+    assert_eq!(chosen("fr", "tlh", "nl, de"), "de");
+}
+
+#[test]
+fn regions_fall_back_and_unknown_tags_are_passed_over() {
+    for tag in ["de", "DE", "de-AT", "de-Latn-CH-1996", "de-x-private"] {
+        assert_eq!(chosen(tag, "", ""), "de", "{tag}");
+    }
+    for tag in ["d", "deu", "den", "fr", "-", "de_AT", "i-default", "*", "\u{e9}", "<svg>"] {
+        assert_eq!(chosen(tag, "", ""), "en", "{tag}");
+        assert_eq!(chosen("", tag, "de"), "de", "{tag}");
+    }
+}
+
+#[test]
+fn what_a_browser_prefers_counts_by_its_weight() {
+    for (header, lang) in [
+        ("de-CH, de;q=0.9, en;q=0.8", "de"),
+        ("en-GB;q=0.5, de;q=0.6", "de"),
+        ("fr, *;q=0.5", "en"),
+        ("*, de;q=0.5", "en"),
+        ("de;q=0, en", "en"),
+        ("en, de", "en"),
+        ("de, en", "de"),
+        ("de;q=nonsense, en;q=0.1", "en"),
+        ("de;q=2, en;q=0.1", "en"),
+        ("de;q=NaN", "en"),
+        (";;;,,,=", "en"),
+        ("de ; q=0.3", "de"),
+    ] {
+        assert_eq!(chosen("", "", header), lang, "{header}");
+    }
+}
+
+#[test]
+fn values_are_put_in_and_not_searched() {
+    let text = german().with("consent.title", &[("client", "{client} {n}")]);
+    assert_eq!(text, "{client} {n} bittet um Zugriff auf Ihr Konto");
+    assert_eq!(Words::english().with("time.days", &[("n", "3")]), "3 days ago");
+    assert_eq!(Words::english().t("no.such.key"), "");
+}
+
+#[test]
+fn time_passes_in_whole_units() {
+    let now = Timestamp::from_secs(1_800_000_000);
+    let ago = |secs: i64| Words::english().ago(Timestamp::from_secs(1_800_000_000 - secs), now);
+    for (secs, text) in [
+        (-5, "just now"),
+        (59, "just now"),
+        (60, "a minute ago"),
+        (3599, "59 minutes ago"),
+        (3600, "an hour ago"),
+        (86_399, "23 hours ago"),
+        (86_400, "a day ago"),
+        (172_800, "2 days ago"),
+    ] {
+        assert_eq!(ago(secs), text);
+    }
+    assert_eq!(german().ago(Timestamp::from_secs(0), Timestamp::from_secs(7200)), "vor 2 Stunden");
+}
+
+/// Everything a form can complain about is said in every language, and in English by the hint.
+#[test]
+fn what_is_wrong_with_a_field_is_said_in_every_language() {
+    let logins = LoginError::ALL.iter().map(|e| ("login", e.code(), e.hint()));
+    let passwords = PasswordError::ALL.iter().map(|e| ("new_password", e.code(), e.hint()));
+    for (field, code, hint) in logins.chain(passwords) {
+        let error = FieldError { field, code, hint };
+        assert_eq!(Words::english().field(&error), hint, "{field} {code}");
+        assert_ne!(german().field(&error), hint, "{field} {code}");
+    }
+    let missing = FieldError { field: "any", code: "missing", hint: "" };
+    assert_eq!(german().field(&missing), "Dieses Feld wird benötigt.");
+    let other = FieldError { field: "any", code: "odd", hint: "As it is." };
+    assert_eq!(german().field(&other), "As it is.");
+    assert_eq!(german().error(Code::Conflict, "As it is."), "As it is.");
+    assert_eq!(
+        german().error(Code::InvalidCredentials, ""),
+        "Benutzername oder Passwort ist falsch."
+    );
+}
+
+fn placeholders(text: &str) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    let mut rest = text;
+    while let Some((_, name, after)) = placeholder(rest) {
+        names.insert(name);
+        rest = after;
+    }
+    assert!(!rest.contains(['{', '}']), "a brace without its partner: {text}");
+    names
+}
+
+#[test]
+fn every_language_says_the_same() {
+    let english = &LANGUAGES.english.texts;
+    assert!(english.len() > 100, "{}", english.len());
+    for words in Words::all() {
+        let texts = &words.0.texts;
+        let (keys, all): (BTreeSet<_>, BTreeSet<_>) =
+            (texts.keys().collect(), english.keys().collect());
+        assert_eq!(keys, all, "{}", words.lang());
+        for (key, text) in texts {
+            assert_eq!(placeholders(text), placeholders(&english[key]), "{} {key}", words.lang());
+            assert!(!text.trim().is_empty(), "{} {key}", words.lang());
+        }
+        let mut sources = std::iter::once(&ENGLISH).chain(OTHERS);
+        let source = sources.find(|(tag, _)| *tag == words.lang()).unwrap().1;
+        let written = source.matches("\": \"").count();
+        assert_eq!(written, texts.len(), "{}: a key is there twice", words.lang());
+    }
+}
+
+/// The text of every template and of every source of this layer that is no test.
+fn readers() -> String {
+    fn collect(folder: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() {
+                collect(&path, text);
+            } else if !name.ends_with("_tests.rs") && name != "words.rs" {
+                text.push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut text = String::new();
+    collect(&root.join("templates"), &mut text);
+    collect(&root.join("src/http"), &mut text);
+    text
+}
+
+#[test]
+fn every_text_is_used_and_every_text_used_is_there() {
+    let readers = readers();
+    for key in LANGUAGES.english.texts.keys() {
+        // Errors and scopes are looked up by what they are called, times by how much there is.
+        let by_name = ["error.", "scope.", "time."].iter().any(|start| key.starts_with(start));
+        assert!(by_name || readers.contains(&format!("\"{key}\"")), "{key} is used nowhere");
+    }
+    let mut used = 0;
+    for call in [".t(\"", ".with(\""] {
+        for part in readers.split(call).skip(1) {
+            let key = part.split('"').next().unwrap();
+            assert!(LANGUAGES.english.texts.contains_key(key), "there is no text {key}");
+            used += 1;
+        }
+    }
+    assert!(used > 80, "{used}");
+}
+
+/// No error is translated that cannot happen.
+#[test]
+fn every_error_that_is_translated_exists() {
+    let known = |rest: &str| {
+        Code::ALL.iter().any(|code| code.as_str() == rest)
+            || rest.strip_prefix("login.").is_some_and(|code| {
+                code == "taken" || LoginError::ALL.iter().any(|error| error.code() == code)
+            })
+            || rest
+                .strip_prefix("password.")
+                .is_some_and(|code| PasswordError::ALL.iter().any(|error| error.code() == code))
+            || ["missing", "name.not_a_name", "current_password.wrong"].contains(&rest)
+    };
+    for key in LANGUAGES.english.texts.keys() {
+        assert!(key.strip_prefix("error.").is_none_or(known), "{key}");
+    }
+}

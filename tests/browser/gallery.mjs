@@ -1,0 +1,212 @@
+// Looks at every page with sample data in a real Chromium: in both colour schemes, narrow and wide, by
+// keyboard, with axe-core, and watches for anything the policy blocks or any request that leaves.
+//
+// Usage: node gallery.mjs GALLERY_JSON [SCREENSHOT_FOLDER]
+// The JSON has `assets` (path, headers, body in base64) and `pages` (name, lang, html, policy).
+import { createServer } from "node:http";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const [file, folder] = process.argv.slice(2);
+const { assets, pages } = JSON.parse(readFileSync(file, "utf8"));
+// Chromium takes the keyboard away from a page that tries to open an app, so that one comes last.
+pages.sort((a, b) => (a.name === "continue") - (b.name === "continue"));
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+const problems = [];
+let at = "";
+const expect = (condition, what) => condition || problems.push(`${at}: ${what}`);
+
+const server = createServer((request, response) => {
+  const asset = assets.find(({ path }) => path === request.url);
+  const page = pages.find(({ lang, name }) => `/${lang}/${name}` === request.url);
+  if (asset) {
+    response.writeHead(200, asset.headers);
+    response.end(Buffer.from(asset.body, "base64"));
+  } else if (page) {
+    response.writeHead(200, {
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": page.policy,
+      "x-content-type-options": "nosniff",
+    });
+    response.end(page.html);
+  } else {
+    response.writeHead(404);
+    response.end();
+  }
+});
+await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+const origin = `http://127.0.0.1:${server.address().port}`;
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  ],
+});
+
+// A browser whose requests to other origins end here and are written down.
+async function open(options) {
+  const context = await browser.newContext(options);
+  const left = [];
+  await context.route((url) => url.origin !== origin, (route) => {
+    const request = route.request();
+    left.push(`${request.method()} ${request.url()} ${request.postData() ?? ""}`.trim());
+    return route.fulfill({ status: 200, contentType: "text/plain", body: "arrived" });
+  });
+  await context.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) => {
+      console.error(`blocked: ${event.violatedDirective} ${event.blockedURI}`);
+    });
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    // That nobody here handles the scheme of an app is no fault of the page that leads there.
+    if (message.type() === "error" && !/registered handler|user gesture is required/.test(message.text())) {
+      problems.push(`${at}: console: ${message.text()}`);
+    }
+  });
+  page.on("pageerror", (error) => problems.push(`${at}: ${error}`));
+  page.on("dialog", (dialog) => problems.push(`${at}: a dialog opened: ${dialog.message()}`));
+  return { context, page, left };
+}
+
+// What can be said without using a page.
+async function look(page) {
+  const found = await page.evaluate(() => {
+    const visible = (element) => !element.closest(".visually-hidden");
+    const inputs = [...document.querySelectorAll("input:not([type=hidden])")];
+    const targets = [...document.querySelectorAll("button, .button, input:not([type=hidden])")];
+    return {
+      overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      unlabelled: inputs.filter((input) => input.labels.length !== 1).map((input) => input.id),
+      small: targets.filter(visible)
+        .map((target) => ({ name: target.outerHTML, height: target.getBoundingClientRect().height }))
+        .filter(({ height }) => height < 43.9),
+      outside: targets.filter(visible).filter((target) => {
+        const { left, right } = target.getBoundingClientRect();
+        return left < 0 || right > innerWidth;
+      }).map((target) => target.outerHTML),
+    };
+  });
+  expect(found.overflow <= 0, `${found.overflow} px too wide`);
+  expect(found.unlabelled.length === 0, `inputs without a label: ${found.unlabelled}`);
+  expect(found.small.length === 0, `too small to hit: ${JSON.stringify(found.small)}`);
+  expect(found.outside.length === 0, `outside of the window: ${found.outside}`);
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  for (const { id, help, nodes } of violations) {
+    const where = nodes.map((node) => `${node.target} ${node.failureSummary}`).join("; ");
+    problems.push(`${at}: axe: ${id}: ${help}: ${where}`);
+  }
+}
+
+// Tab goes through everything that can be used, in the order it is read, and is seen to be there.
+async function walk(page) {
+  const count = await page.evaluate(() => {
+    const all = document.querySelectorAll("a[href], button, input:not([type=hidden]), [tabindex]");
+    window.stops = [...all].filter((element) => element.tabIndex >= 0);
+    window.stops[0]?.focus();
+    return window.stops.length;
+  });
+  for (let stop = 0; stop < count; stop += 1) {
+    const seen = await page.evaluate((expected) => {
+      const element = document.activeElement;
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      const { top, bottom } = element.getBoundingClientRect();
+      return {
+        right: element === window.stops[expected],
+        name: element.outerHTML.slice(0, 80),
+        ring: outlineStyle === "solid" && parseFloat(outlineWidth) >= 3,
+        inSight: bottom > 0 && top < innerHeight,
+      };
+    }, stop);
+    expect(seen.right, `tab ${stop} leads to ${seen.name}`);
+    expect(stop === 0 || seen.ring, `the focus on ${seen.name} cannot be seen`);
+    expect(seen.inSight, `the focus on ${seen.name} is out of sight`);
+    await page.keyboard.press("Tab");
+  }
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const width of [320, 1280]) {
+    const { context, page, left } = await open({ colorScheme, viewport: { width, height: 800 } });
+    // The page that sends itself would be gone before it is looked at.
+    await page.route("**/assets/submit.js", (route) =>
+      route.fulfill({ status: 200, contentType: "text/javascript", body: "" }));
+    for (const { lang, name } of pages) {
+      // Words differ in length and nothing else: one scheme a width is enough for the others.
+      if (lang !== "en" && (colorScheme === "light") !== (width === 320)) continue;
+      at = `${lang} ${name} ${colorScheme} ${width}`;
+      await page.goto(`${origin}/${lang}/${name}`);
+      await look(page);
+      if (colorScheme === "light" && lang === "en") await walk(page);
+      if (folder) {
+        await page.evaluate(() => document.activeElement.blur());
+        await page.screenshot({ path: `${folder}/${name}-${lang}-${colorScheme}-${width}.png`, fullPage: true });
+      }
+    }
+    expect(left.length === 0, `requests left the origin: ${left}`);
+    await context.close();
+  }
+}
+
+const callback = "https://photos.example.com/callback";
+for (const javaScriptEnabled of [true, false]) {
+  at = javaScriptEnabled ? "with scripts" : "without scripts";
+  const { context, page, left } = await open({ javaScriptEnabled });
+  await page.goto(`${origin}/en/form-post`);
+  if (!javaScriptEnabled) await page.click("button");
+  await page.waitForURL(callback);
+  expect(left.join() === `POST ${callback} code=WDJB-MJHT&state=WDJB-MJHT`, `sent: ${left}`);
+
+  await page.goto(`${origin}/en/login`);
+  const buttons = await page.locator("button").count();
+  expect(buttons === (javaScriptEnabled ? 2 : 1), `${buttons} buttons`);
+  if (javaScriptEnabled) {
+    const type = () => page.locator("#password").getAttribute("type");
+    const reveal = page.getByRole("button", { name: "Show Password" });
+    await page.fill("#password", "secret");
+    await reveal.click();
+    expect((await type()) === "text", "the password is not shown");
+    const focused = await page.evaluate(() => document.activeElement.id);
+    expect(focused === "password", `the focus went to ${focused}`);
+    await page.getByRole("button", { name: "Hide Password" }).click();
+    expect((await type()) === "password", "the password is still shown");
+    await reveal.click();
+    await page.fill("#login", "ada");
+    await page.evaluate(() => {
+      document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+    });
+    await page.keyboard.press("Enter");
+    expect((await type()) === "password", "the password is sent from an open field");
+  }
+  await context.close();
+}
+
+// The policy holds: a form that leads elsewhere is not sent, wherever it came from.
+at = "policy";
+{
+  const { context, page, left } = await open({});
+  const before = problems.length;
+  await page.goto(`${origin}/en/login`);
+  await page.evaluate(() => {
+    const form = document.querySelector("form");
+    form.action = "https://elsewhere.example.com/";
+    form.noValidate = true;
+    form.submit();
+  });
+  await page.waitForTimeout(300);
+  const blocked = problems.splice(before).some((text) => text.includes("form-action"));
+  expect(blocked && left.length === 0, "a password can be sent elsewhere");
+  await context.close();
+}
+
+await browser.close();
+server.close();
+if (problems.length > 0) {
+  console.error(problems.join("\n"));
+  process.exit(1);
+}

@@ -1,0 +1,101 @@
+//! Every page as a designer sees it, in a real browser.
+
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use signet::http::ui::{Frame, Words, gallery};
+
+use crate::support::packages::{copy_of, have, npm_ci};
+use crate::support::server::Options;
+use crate::support::{Backend, Server, require};
+
+const CHROMIUM: &str = "/usr/bin/chromium";
+
+/// A page of every kind.
+const PLAIN: &[&str] = &["login", "login-refused", "consent", "account", "form-post", "error"];
+
+/// What pages load, as the server really sends it.
+async fn assets(server: &Server) -> Vec<Value> {
+    let mut assets = Vec::new();
+    for path in ["signet.css", "brand.css", "logo", "login.js", "submit.js"] {
+        let path = format!("/assets/{path}");
+        let response = reqwest::get(server.url(&path)).await.unwrap();
+        if path.ends_with("logo") && response.status() == 404 {
+            continue;
+        }
+        assert_eq!(response.status(), 200, "{path}");
+        let headers: Value = ["content-type", "content-security-policy", "x-content-type-options"]
+            .into_iter()
+            .map(|name| (name.to_owned(), response.headers()[name].to_str().unwrap().into()))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+        let body = STANDARD.encode(response.bytes().await.unwrap());
+        assets.push(json!({"path": path, "headers": headers, "body": body}));
+    }
+    assets
+}
+
+/// Looks at the pages of `server` that are `wanted`, in every language; `name` keeps the pictures of
+/// two looks apart.
+async fn inspect(server: &Server, name: &str, wanted: impl Fn(&str) -> bool) {
+    let Some(node) = have("node", "node") else { return };
+    if !Path::new(CHROMIUM).exists() {
+        return require::missing("chromium", &format!("there is no {CHROMIUM}"));
+    }
+    let folder = copy_of("tests/browser");
+    if !npm_ci(&folder) {
+        return require::missing("node", "the packages of tests/browser cannot be installed");
+    }
+    let mut pages = Vec::new();
+    for words in Words::all() {
+        let frame = Frame { words, brand: &server.app.config.brand };
+        for page in gallery(frame).unwrap().into_iter().filter(|page| wanted(page.name)) {
+            let (html, policy) = (page.html, page.policy);
+            let lang = words.lang();
+            pages.push(json!({"name": page.name, "lang": lang, "html": html, "policy": policy}));
+        }
+    }
+    let content = json!({"assets": assets(server).await, "pages": pages}).to_string();
+    let file = server.dir.path().join("gallery.json");
+    std::fs::write(&file, content).unwrap();
+
+    let mut command = Command::new(node);
+    command.arg("gallery.mjs").arg(&file).current_dir(&folder);
+    if let Some(screenshots) = require::variable("SIGNET_TEST_SCREENSHOTS") {
+        let screenshots = Path::new(&screenshots).join(name);
+        std::fs::create_dir_all(&screenshots).unwrap();
+        command.arg(screenshots);
+    }
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stdout}{stderr}");
+}
+
+/// In both colour schemes, wide and narrow, in every language, without a finding of axe-core. With
+/// `SIGNET_TEST_SCREENSHOTS=FOLDER` there is a picture of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_stands_up_to_a_browser() {
+    inspect(&Server::start(Backend::Sqlite).await, "signet", |_| true).await;
+}
+
+/// The same under a brand of one's own: another accent, a logo, a name of several words. The pages
+/// that the use of the browser is tried on are enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_stands_up_under_another_brand() {
+    let logo = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 40" width="160" height="40">
+        <style>rect { fill: #8a1c4a }</style><rect width="160" height="40" rx="8"/></svg>"##;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("logo.svg");
+    std::fs::write(&path, logo).unwrap();
+    let server = Options::on(Backend::Sqlite)
+        .with("SIGNET_BRAND_NAME", "Stadtbibliothek Musterstadt")
+        .with("SIGNET_BRAND_COLOR", "#8a1c4a")
+        .with("SIGNET_BRAND_LOGO", path.to_str().unwrap())
+        .start()
+        .await;
+    inspect(&server, "branded", |name| PLAIN.contains(&name)).await;
+}
