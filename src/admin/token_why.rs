@@ -13,13 +13,14 @@ use crate::domain::claims::{TokenType, VerifiedClaims};
 use crate::domain::session::Session;
 use crate::domain::stop::{Fault, Stop};
 use crate::domain::token_check::{
-    self, Facts, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented, Raise, Report, Signed,
-    Standing,
+    self, Facts, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented, Raise, Registered,
+    Relied, Report, Signed, Standing,
 };
 use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
+use crate::oauth::once::Counted;
 use crate::store::audit::StoredEvent;
-use crate::store::{Link, audit, keys, sessions, users};
+use crate::store::{Link, audit, clients, keys, sessions, spent, users};
 
 /// The most events that are searched for what ended a session.
 const MAX_ENDINGS: i64 = 1000;
@@ -72,6 +73,7 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
         accepted: false,
         registered: false,
         standing: None,
+        revoked: false,
     };
     let audience = signed.text("aud").and_then(|audience| app.audience(Some(audience)));
     signed.registered = audience.is_some();
@@ -88,13 +90,38 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     }
     // Whose session a stranger names is nothing to look up.
     if signed.signature == Some(true) {
-        let session = signed.text("sid").and_then(|id| id.parse().ok());
-        let user = signed.text("sub").and_then(|id| id.parse().ok());
-        let made = signed.time("iat").unwrap_or_default();
-        let named = user.map(|user| Named { user, made });
-        signed.standing = Some(standing(&mut reader, session, named).await?);
+        signed.standing = Some(standing_of(&mut reader, &signed).await?);
+        if let Some(jti) = signed.text("jti") {
+            let id = Counted::Revoked { jti };
+            signed.revoked = spent::is_spent(&mut reader, &id.hash()).await?;
+        }
     }
     Ok(signed)
+}
+
+/// What the claims of a token name, as far as it is there.
+async fn standing_of(reader: &mut impl Link, signed: &Signed) -> Result<Standing, Fault> {
+    let (subject, client) = (signed.text("sub"), signed.text("client_id"));
+    let made = signed.time("iat");
+    let mut standing = if signed.is_of_client() {
+        Standing::default()
+    } else {
+        let session = signed.text("sid").and_then(|id| id.parse().ok());
+        let user = subject.and_then(|id| id.parse().ok());
+        let named = user.map(|user| Named { user, made: made.unwrap_or_default() });
+        standing(reader, session, named).await?
+    };
+    // Who speaks or acts: of a session, only where it is not the client the session was opened through.
+    let opener = standing.session.as_ref().map(|session| session.client_id.as_str());
+    let speaks = signed.is_of_client() || (opener.is_some() && opener != client);
+    if let Some(client) = client.filter(|_| speaks) {
+        standing.clients.push(relied(reader, client, made).await?);
+    }
+    // A client acts for another one.
+    if let Some(subject) = subject.filter(|_| signed.is_of_client() && subject != client) {
+        standing.clients.push(relied(reader, subject, made).await?);
+    }
+    Ok(standing)
 }
 
 /// The token before the signing key it names, published or not. A key signs with one algorithm:
@@ -152,7 +179,8 @@ struct Named {
     made: Timestamp,
 }
 
-/// The session and its user, or the user the token names while the session is not there.
+/// The session with its user and its client, or the user the token names while the session is not
+/// there.
 async fn standing(
     reader: &mut impl Link,
     session: Option<SessionId>,
@@ -164,11 +192,12 @@ async fn standing(
     };
     if let Some((session, user)) = found {
         let raises = raises(reader, &session, &user).await?;
-        return Ok(Standing {
-            session: Some(session),
-            user: Holder::Known(Box::new(user)),
-            raises,
-        });
+        let mut clients = Vec::new();
+        if session.grant_type.is_some() {
+            clients.push(relied(reader, &session.client_id, Some(session.created_at)).await?);
+        }
+        let user = Holder::Known(Box::new(user));
+        return Ok(Standing { session: Some(session), user, raises, clients });
     }
     let user = match named {
         None => Holder::Unnamed,
@@ -177,7 +206,20 @@ async fn standing(
             None => Holder::Gone(deleted_at(reader, &named).await?),
         },
     };
-    Ok(Standing { session: None, user, raises: Vec::new() })
+    Ok(Standing { user, ..Standing::default() })
+}
+
+/// The client of this name as it is registered now, whatever this process remembers of it.
+async fn relied(
+    reader: &mut impl Link,
+    client_id: &str,
+    since: Option<Timestamp>,
+) -> Result<Relied, Fault> {
+    let found = clients::find(reader, client_id).await?.map(|stored| Registered {
+        created_at: stored.client.created_at,
+        disabled_at: stored.client.disabled_at,
+    });
+    Ok(Relied { client_id: client_id.to_owned(), since, found })
 }
 
 /// What ended the session's epoch, as far as the audit trail goes back.

@@ -65,10 +65,16 @@ pub enum Problem {
         /// Why, where the session says so; none when all of its user's were ended.
         reason: Option<EndReason>,
     },
+    /// Genuine, but of a client that is not there (any more).
+    ClientUnknown,
+    /// Genuine, but of a client that is disabled.
+    ClientDisabled,
+    /// Genuine, but revoked by the client it was issued to.
+    Revoked,
 }
 
 /// The claims of an access token that is good at `now`: genuine, of this issuer, in time, and its
-/// session alive. Without `audience` it must be for the issuer itself or a registered API.
+/// session alive or, where it has none, its client there. Without `audience` it must be for the issuer itself or a registered API.
 ///
 /// The outer result is about looking, the inner one about the token.
 ///
@@ -115,6 +121,9 @@ fn problem(
         Some(TokenCode::IssuedInFuture) => Problem::IssuedInFuture { at: time("iat") },
         Some(TokenCode::Expired) => Problem::Expired { at: time("exp") },
         Some(TokenCode::SessionExpired) => Problem::SessionExpired,
+        Some(TokenCode::ClientUnknown) => Problem::ClientUnknown,
+        Some(TokenCode::ClientDisabled) => Problem::ClientDisabled,
+        Some(TokenCode::TokenRevoked) => Problem::Revoked,
         Some(
             TokenCode::UserDeleted
             | TokenCode::UserDisabled

@@ -233,6 +233,15 @@ fn not_good(problem: &Problem, now: Timestamp) -> Failure {
                      everything was ended."
                 .to_owned(),
         },
+        Problem::ClientUnknown => "unknown client: the one the token is of is not registered (any \
+                                   more).\n  See what there is:  signet client list"
+            .to_owned(),
+        Problem::ClientDisabled => {
+            "client disabled: the one the token is of.\n  See which:  signet \
+                                    client list"
+                .to_owned()
+        }
+        Problem::Revoked => "revoked: by the client the token was issued to.".to_owned(),
     };
     Failure::new(Exit::CheckFailed, text)
 }

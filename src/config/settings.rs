@@ -121,11 +121,6 @@ settings! {
             Fixed("30s"),
             "How long a lost answer to a refresh may be asked for again: 0s to 5m.";
     }
-    "Pages" {
-        BROWSER_SESSION_TTL = "SIGNET_BROWSER_SESSION_TTL", secret: false,
-            Fixed("12h"),
-            "How long somebody stays logged in at the pages, for all clients: 1m to 365d.";
-    }
     "Accounts and passwords" {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
             Fixed("closed"),
@@ -157,6 +152,9 @@ settings! {
             "`off` lifts all limits on attempts: for benchmarks only.";
     }
     "Pages" {
+        BROWSER_SESSION_TTL = "SIGNET_BROWSER_SESSION_TTL", secret: false,
+            Fixed("12h"),
+            "How long somebody stays logged in at the pages, for all clients: 1m to 365d.";
         BRAND_NAME = "SIGNET_BRAND_NAME", secret: false,
             Fixed("Signet"),
             "Name on every page and in its title: up to 64 characters.";

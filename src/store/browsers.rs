@@ -251,6 +251,19 @@ pub async fn is_of(link: &mut impl Link, id: BrowserId, user: UserId) -> Result<
     Ok(row.is_some())
 }
 
+/// Whether this log-in of `user` goes on, and holds it until the end of `tx`: an end of it comes
+/// after all of `tx`, and finds what was done.
+pub(super) async fn hold(tx: &mut Tx, id: BrowserId, user: UserId) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE browser_sessions SET ended_at = ended_at \
+         WHERE id = $1 AND user_id = $2 AND ended_at IS NULL",
+        id,
+        user
+    )?;
+    Ok(rows == 1)
+}
+
 /// Ends a log-in. Its user, none when it had ended before.
 ///
 /// # Errors

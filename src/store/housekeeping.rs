@@ -88,7 +88,8 @@ pub async fn counters(
 }
 
 /// Removes up to `step` of each thing of the provider whose time was over before `before`: codes,
-/// pushed requests, log-ins at our pages, ids that count once.
+/// pushed requests, log-ins at our pages, ids that count once. How many of whatever there was most
+/// of: less than `step` says that nothing is left.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -49,7 +49,7 @@ pub async fn any_due(link: &mut impl Link, now: Timestamp) -> Result<bool, Fault
     let row = fetch_optional!(
         link,
         (NoticeId,),
-        "SELECT id FROM logout_notices WHERE next_at <= $1 LIMIT 1",
+        "SELECT id FROM logout_notices WHERE next_at <= $1 ORDER BY next_at, id LIMIT 1",
         now
     )?;
     Ok(row.is_some())

@@ -16,7 +16,7 @@ use crate::domain::user::User;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::{StoredSubject, column};
-use super::{Link, Tx};
+use super::{Link, Tx, browsers};
 
 /// A session row as it comes; what it says may still be impossible.
 #[derive(sqlx::FromRow)]
@@ -95,6 +95,13 @@ impl TryFrom<SessionRow> for Session {
 /// # Errors
 /// When the database cannot be written.
 pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<bool, Fault> {
+    // Only looked at, the log-in could end before this is committed, and whoever ends it would not
+    // see this session.
+    if let Some(browser) = session.browser
+        && !browsers::hold(tx, browser, session.user_id).await?
+    {
+        return Ok(false);
+    }
     let rows = execute!(
         tx,
         "INSERT INTO sessions (id, user_id, client_id, audience, scope, current, parent, \
@@ -103,8 +110,7 @@ pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<boo
          SELECT $1, users.id, $2, $3, $4, $5, NULL, $6, 0, $6, $7, $8, users.session_epoch, \
          $11, $12, $13, $14, $15 \
          FROM users WHERE users.id = $9 AND users.session_epoch = $10 \
-         AND users.disabled_at IS NULL AND ($16 OR EXISTS (SELECT 1 FROM browser_sessions b \
-         WHERE b.id = $13 AND b.user_id = users.id AND b.ended_at IS NULL))",
+         AND users.disabled_at IS NULL",
         session.id,
         &session.client_id,
         session.audience.as_deref(),
@@ -119,8 +125,7 @@ pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<boo
         session.auth_time,
         session.browser,
         (!session.asked_claims.is_empty()).then(|| column(&session.asked_claims)),
-        session.dpop_jkt.as_deref(),
-        session.browser.is_none()
+        session.dpop_jkt.as_deref()
     )?;
     if rows == 0 {
         return Ok(false);
@@ -317,12 +322,13 @@ pub async fn revoke_of_browser(
     reason: EndReason,
     now: Timestamp,
 ) -> Result<Vec<EndedSession>, Fault> {
+    // Not LIKE: its _ is any character, and on SQLite it does not tell capitals apart.
     fetch_all!(
         tx,
         EndedSession,
         "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 \
          WHERE browser_id = $3 AND revoked_at IS NULL \
-         AND (' ' || scope || ' ') NOT LIKE '% offline_access %' \
+         AND replace(' ' || scope || ' ', ' offline_access ', '') = ' ' || scope || ' ' \
          RETURNING id, user_id, client_id",
         now,
         reason.as_str(),

@@ -7,23 +7,35 @@
 
 mod apis;
 mod audit;
+mod browsers;
+mod client_sessions;
 mod clients;
+mod codes;
 mod complete;
+mod consents;
 mod db;
+mod devices;
 mod housekeeping;
 mod keys;
 mod limits;
 mod meta_and_setup;
 mod migrate;
+mod notices;
+mod pushed;
 mod rotation;
 mod sessions;
+mod spent;
 mod users;
 mod verifiers;
 
-use signet::base::id::{SessionId, UserId};
+use futures_util::future::join_all;
+use signet::base::id::{BrowserId, SessionId, UserId};
+use signet::base::token::TokenHash;
 use signet::base::{Span, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
+use signet::domain::authorization::Authorization;
+use signet::domain::browser::BrowserSession;
 use signet::domain::device::Device;
 use signet::domain::login::Login;
 use signet::domain::oidc::AskedClaims;
@@ -33,7 +45,8 @@ use signet::domain::session::{Chain, Session};
 use signet::domain::stop::Fault;
 use signet::domain::user::Role;
 use signet::store::db::Reader;
-use signet::store::{Db, Tx, migrate as schema, sessions as store_sessions, users as store_users};
+use signet::store::{Db, Tx, browsers as store_browsers, migrate as schema};
+use signet::store::{sessions as store_sessions, users as store_users};
 use tempfile::TempDir;
 
 use crate::support::{postgres, require};
@@ -170,6 +183,81 @@ fn session(user: UserId) -> Session {
         asked_claims: AskedClaims::default(),
         dpop_jkt: None,
     }
+}
+
+/// A log-in at Signet's own pages that lives for an hour.
+fn log_in(user: UserId) -> BrowserSession {
+    BrowserSession {
+        id: BrowserId::new(NOW, &SystemEntropy),
+        user_id: user,
+        user_epoch: 0,
+        auth_time: NOW,
+        expires_at: after(3_600),
+        ended_at: None,
+    }
+}
+
+/// Begins a log-in at our pages and gives it back.
+async fn begun(db: &Db, number: u8, user: UserId) -> BrowserSession {
+    let (browser, cookie) = (log_in(user), hash(number));
+    assert!(commit(db, async |tx| store_browsers::begin(tx, &browser, &cookie).await).await);
+    browser
+}
+
+/// What a user allows a client, with nothing that need not be there.
+fn authorization(user: UserId) -> Authorization {
+    Authorization {
+        client_id: "shop".to_owned(),
+        user_id: user,
+        user_epoch: 0,
+        browser: None,
+        auth_time: NOW,
+        scopes: scopes("openid"),
+        audience: None,
+        asked_claims: AskedClaims::default(),
+        nonce: None,
+        redirect_uri: None,
+        code_challenge: None,
+        dpop_jkt: None,
+    }
+}
+
+/// The same with everything that can be there.
+fn full_authorization(user: UserId) -> Authorization {
+    let text = |what: &str| Some(format!("{what} \" \\ \u{1} 🗝 {}", "x".repeat(2_000)));
+    Authorization {
+        client_id: "ein Klient 🗝".to_owned(),
+        user_epoch: i64::MAX,
+        browser: Some(BrowserId::new(NOW, &SystemEntropy)),
+        auth_time: Timestamp::from_millis(i64::MIN),
+        scopes: scopes("openid b a offline_access"),
+        audience: text("audience"),
+        asked_claims: asked_claims(),
+        nonce: text("nonce"),
+        redirect_uri: text("https://app.example.com/cb?"),
+        code_challenge: text("challenge"),
+        dpop_jkt: text("thumbprint"),
+        ..authorization(user)
+    }
+}
+
+fn asked_claims() -> AskedClaims {
+    AskedClaims { id_token: vec!["name".to_owned()], userinfo: vec!["roles".to_owned()] }
+}
+
+/// The hash of a secret of which only the number matters.
+fn hash(number: u8) -> TokenHash {
+    TokenHash::from_digest([number; 32])
+}
+
+/// What each of twenty gets who do the same at the same moment.
+async fn at_once<T>(work: impl AsyncFn(u8) -> T) -> Vec<T> {
+    join_all((0..20).map(|number| work(number))).await
+}
+
+/// Who won: where `all` is true.
+fn winners(all: impl IntoIterator<Item = bool>) -> Vec<usize> {
+    all.into_iter().enumerate().filter_map(|(number, won)| won.then_some(number)).collect()
 }
 
 /// Opens `session` and gives it back.

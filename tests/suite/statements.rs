@@ -118,7 +118,7 @@ fn every_statement_binds_what_it_names() {
             assert!(!lower.contains(word), "{place}: {word} in {sql}");
         }
         if let Some((_, rest)) = lower.split_once("order by") {
-            let keys = ["id", "pseudonym", "version", "kid", "name"];
+            let keys = ["id", "pseudonym", "version", "kid", "name", "hash", "client_id"];
             let order = rest.split(" limit").next().unwrap().trim_end_matches([')', ' ']);
             let last = order.split(',').next_back().unwrap().trim().trim_end_matches(" desc");
             let last = last.rsplit('.').next().unwrap();

@@ -1,6 +1,8 @@
 //! Why a token is good or not: every code by a token that produces it, other times, and that
 //! asking changes nothing and harms nobody.
 
+mod clients;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -136,6 +138,7 @@ async fn every_code_has_a_token_that_produces_it() {
         opaque(&mut bench, &ada).await;
         rows_of_sessions(&mut bench).await;
         rows_of_users(&mut bench).await;
+        clients::every_code(&mut bench).await;
         keys(&mut bench).await;
         let all: BTreeSet<String> =
             TokenCode::ALL.iter().map(|code| code.as_str().to_owned()).collect();
@@ -229,6 +232,10 @@ async fn inside(bench: &mut Bench, ada: &Tokens, began: Timestamp) {
     let report = bench.ask(&sign(&nowhere, bench), json!({})).await;
     Bench::is(&report, TokenCode::UnregisteredAudience);
     assert_eq!(check(&report, "session")["code"], "session_mismatch");
+    let stranger = with(&claims, "client_id", json!("shop"));
+    let report = bench.ask(&sign(&stranger, bench), json!({})).await;
+    Bench::is(&report, TokenCode::SessionMismatch);
+    assert_eq!(check(&report, "client")["code"], "client_unknown", "{report:#}");
     let before = at(began - Span::from_secs(60));
     Bench::is(&bench.ask(&ada.access, before).await, TokenCode::IssuedInFuture);
     let seconds = json!({ "at": (began + Span::from_mins(10)).secs().to_string() });

@@ -30,10 +30,14 @@ text_enum! {
         Expiry = "expiry",
         /// Every claim is there and of its type (RFC 9068 §2.2).
         Claims = "claims",
+        /// It was not revoked by itself (RFC 7009).
+        Revocation = "revocation",
         /// The user exists, is enabled and has not ended everything.
         User = "user",
         /// The session is alive.
         Session = "session",
+        /// The clients it relies on are there and enabled.
+        Client = "client",
         /// The API in `aud` is registered.
         Api = "api",
         /// An opaque secret was made here.
@@ -92,11 +96,17 @@ text_enum! {
         UserChanged = "user_changed",
         /// There is no such session.
         SessionUnknown = "session_unknown",
-        /// The session is another user's or for another audience.
+        /// The session is another user's, another client's or for another audience.
         SessionMismatch = "session_mismatch",
         /// The session was ended.
         SessionEnded = "session_ended",
         /// The session's time is over.
         SessionExpired = "session_expired",
+        /// There is no such client, or it is another one that was given the name later.
+        ClientUnknown = "client_unknown",
+        /// The client is disabled.
+        ClientDisabled = "client_disabled",
+        /// The token itself was revoked.
+        TokenRevoked = "token_revoked",
     }
 }

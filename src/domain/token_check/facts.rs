@@ -79,8 +79,11 @@ pub struct Signed {
     pub accepted: bool,
     /// Whether the audience is a registered API.
     pub registered: bool,
-    /// What its session and user say; none while nobody vouches for the claims that name them.
+    /// What its session, user and clients say; none while nobody vouches for the claims that name
+    /// them.
     pub standing: Option<Standing>,
+    /// Whether the token itself was revoked, which is asked only where its claims are vouched for.
+    pub revoked: bool,
 }
 
 /// What a token says it was signed with.
@@ -123,6 +126,25 @@ impl Signed {
         self.anatomy.claims.as_ref()?.get(name).and_then(seconds)
     }
 
+    /// Whether it says that somebody acts in the subject's name (RFC 8693 §4.1).
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        self.anatomy
+            .claims
+            .as_ref()
+            .is_some_and(|claims| claims.get("act").is_some_and(Value::is_object))
+    }
+
+    /// Whether no session vouches for it: a client speaks in its own name (RFC 9068 §2.2), or acts in
+    /// that of another client.
+    #[must_use]
+    pub fn is_of_client(&self) -> bool {
+        let Some(claims) = &self.anatomy.claims else { return false };
+        let subject = self.text("sub");
+        let own = subject.is_some() && subject == self.text("client_id");
+        !claims.contains_key("sid") && (own || self.acts())
+    }
+
     /// A member of the header that is a text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -136,8 +158,8 @@ pub(super) fn seconds(value: &Value) -> Option<Timestamp> {
     Some(Timestamp::from_secs(secs))
 }
 
-/// The session and the user a token names, as stored now.
-#[derive(Debug)]
+/// The session, the user and the clients a token names, as stored now.
+#[derive(Debug, Default)]
 pub struct Standing {
     /// The session, if its row is still there.
     pub session: Option<Session>,
@@ -145,16 +167,40 @@ pub struct Standing {
     pub user: Holder,
     /// What ended everything the user had, or may have; the newest first.
     pub raises: Vec<Raise>,
+    /// The registered clients it relies on.
+    pub clients: Vec<Relied>,
+}
+
+/// A client that a token relies on: it speaks for itself, acts, or has opened the session.
+#[derive(Debug)]
+pub struct Relied {
+    /// Its name.
+    pub client_id: String,
+    /// When it did so: a client that was registered later is another one. Unknown where the token
+    /// does not say.
+    pub since: Option<Timestamp>,
+    /// What is registered under the name now.
+    pub found: Option<Registered>,
+}
+
+/// What a registration says about its client.
+#[derive(Debug, Clone, Copy)]
+pub struct Registered {
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Since when the client is disabled, if so.
+    pub disabled_at: Option<Timestamp>,
 }
 
 /// Whose a token is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Holder {
     /// A user who is there.
     Known(Box<User>),
     /// One who is not; with the time of the deletion where the audit trail has it.
     Gone(Option<Timestamp>),
-    /// Nobody can say: the token names a session only, and that is not there.
+    /// Nobody can say: the token names a session only, and that is not there; or it names no user.
+    #[default]
     Unnamed,
 }
 

@@ -4,6 +4,7 @@
 //! signature, `admin` has read the rows. A check that an earlier failure makes impossible is left
 //! open, every other one is answered. Touches neither keys nor rows, and holds no token.
 
+mod client;
 mod code;
 mod facts;
 mod inside;
@@ -16,8 +17,8 @@ mod tests;
 
 pub use code::{Check, TokenCode};
 pub use facts::{
-    Anatomy, Facts, Flaw, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented, Raise, Signed,
-    Standing,
+    Anatomy, Facts, Flaw, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented, Raise,
+    Registered, Relied, Signed, Standing,
 };
 pub use report::{Checked, Report};
 

@@ -39,13 +39,14 @@ pub(super) fn judge(secret: &Opaque, at: Timestamp) -> Report {
     report
 }
 
-fn refresh_token(genuine: Option<&Genuine>, at: Timestamp) -> [Checked; 3] {
+fn refresh_token(genuine: Option<&Genuine>, at: Timestamp) -> [Checked; 4] {
     let Some(Genuine { counter, standing }) = genuine else {
         let detail = "It was not made by this server, or it was changed or cut.";
         return [
             Checked::failed(Check::Genuine, TokenCode::NotGenuine, detail),
             Checked::open(Check::User),
             Checked::open(Check::Session),
+            Checked::open(Check::Client),
         ];
     };
     let newest = standing.session.as_ref().map(|session| session.chain.current.cmp(counter));
@@ -62,8 +63,8 @@ fn refresh_token(genuine: Option<&Genuine>, at: Timestamp) -> [Checked; 3] {
     });
     let notes: Vec<String> = note.into_iter().map(str::to_owned).collect();
     let genuine = Checked::noted(Check::Genuine, &notes);
-    let [user, session] = standing::of_session(standing, at);
-    [genuine, user, session]
+    let [user, session, client] = standing::of_session(standing, at);
+    [genuine, user, session, client]
 }
 
 /// What the checks of a refresh token come to.
@@ -73,6 +74,9 @@ fn summary(report: &Report) -> String {
     match failed {
         Some(Checked { code: Some(TokenCode::NotGenuine), detail: Some(detail), .. }) => {
             format!("It is not genuine. {detail}")
+        }
+        Some(Checked { check: Check::Client, detail: Some(detail), .. }) => {
+            format!("It is genuine, but of no use to its client. {detail}")
         }
         Some(Checked { detail: Some(detail), .. }) => {
             format!("It is genuine, but its session is over. {detail}")

@@ -1,13 +1,15 @@
 //! What only the issuer knows: the user, the session, the API.
 //!
 //! Owns these three checks, and what the rows of today say about another time. The user comes
-//! before the session: a session that went with its user is no mystery of its own.
+//! before the session: a session that went with its user is no mystery of its own. What a client
+//! says in its own name has neither.
 
 use crate::base::Timestamp;
 use crate::domain::audit::EventKind;
 use crate::domain::session::{EndReason, Session};
 use crate::domain::user::User;
 
+use super::client::{client, revocation};
 use super::code::{Check, TokenCode};
 use super::facts::{Facts, Holder, Raise, Signed, Standing};
 use super::report::Checked;
@@ -17,21 +19,31 @@ struct Claimed<'a> {
     sub: Option<&'a str>,
     aud: Option<&'a str>,
     iss: Option<&'a str>,
+    client_id: Option<&'a str>,
+    acts: bool,
 }
 
-pub(super) fn checks(facts: &Facts, signed: &Signed, at: Timestamp) -> [Checked; 3] {
-    let api = api(facts, signed);
-    let Some(standing) = &signed.standing else {
-        return [Checked::open(Check::User), Checked::open(Check::Session), api];
-    };
-    let claimed =
-        Claimed { sub: signed.text("sub"), aud: signed.text("aud"), iss: signed.text("iss") };
-    [user(standing, at), session(standing, Some(&claimed), at), api]
+pub(super) fn checks(facts: &Facts, signed: &Signed, at: Timestamp) -> Vec<Checked> {
+    let of_client = signed.is_of_client();
+    let mut checks = vec![revocation(signed)];
+    match &signed.standing {
+        None if of_client => checks.push(Checked::open(Check::Client)),
+        None => checks.extend([Check::User, Check::Session, Check::Client].map(Checked::open)),
+        Some(standing) => {
+            if !of_client {
+                let claimed = Claimed::by(signed);
+                checks.extend([user(standing, at), session(standing, Some(&claimed), at)]);
+            }
+            checks.push(client(standing, of_client, at));
+        }
+    }
+    checks.push(api(facts, signed));
+    checks
 }
 
 /// The same for what names nothing but its session.
-pub(super) fn of_session(standing: &Standing, at: Timestamp) -> [Checked; 2] {
-    [user(standing, at), session(standing, None, at)]
+pub(super) fn of_session(standing: &Standing, at: Timestamp) -> [Checked; 3] {
+    [user(standing, at), session(standing, None, at), client(standing, false, at)]
 }
 
 fn user(standing: &Standing, at: Timestamp) -> Checked {
@@ -132,8 +144,8 @@ fn session(standing: &Standing, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
         return failed(TokenCode::SessionUnknown, detail.to_owned());
     };
     if claimed.is_some_and(|claimed| !belongs(session, claimed)) {
-        let detail = "The session it names is another user's or for another audience: the token \
-                      comes from another database.";
+        let detail = "The session it names is another user's, another client's or for another \
+                      audience: the token comes from another database.";
         return failed(TokenCode::SessionMismatch, detail.to_owned());
     }
     if at.secs() < session.created_at.secs() {
@@ -169,12 +181,31 @@ fn session(standing: &Standing, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
     Checked::noted(Check::Session, &notes)
 }
 
+impl<'a> Claimed<'a> {
+    fn by(signed: &'a Signed) -> Self {
+        Self {
+            sub: signed.text("sub"),
+            aud: signed.text("aud"),
+            iss: signed.text("iss"),
+            client_id: signed.text("client_id"),
+            acts: signed.acts(),
+        }
+    }
+}
+
 /// Whether the claims came from this session. Of a token for the issuer itself the audience is the
-/// issuer the token names, whatever this server is called by now.
+/// issuer the token names, whatever this server is called by now. A client may exchange a token of its
+/// sessions for one for another API; where another client did, the token says who acts (RFC 8693).
 fn belongs(session: &Session, claimed: &Claimed<'_>) -> bool {
+    if claimed.sub != Some(session.user_id.to_string().as_str()) {
+        return false;
+    }
+    if claimed.acts {
+        return true;
+    }
     let audience = session.audience.as_deref().or(claimed.iss);
-    let owner = session.user_id.to_string();
-    claimed.sub == Some(owner.as_str()) && claimed.aud == audience
+    claimed.client_id == Some(session.client_id.as_str())
+        && (session.grant_type.is_some() || claimed.aud == audience)
 }
 
 const fn reason_in_words(reason: EndReason) -> &'static str {

@@ -1,5 +1,7 @@
 //! The decision about every fact that can be wrong, one at a time, and about other times.
 
+mod clients;
+
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -64,7 +66,8 @@ fn standing() -> Standing {
         updated_at: BEGAN,
         session_epoch: 4,
     };
-    Standing { session: Some(session), user: Holder::Known(Box::new(user)), raises: Vec::new() }
+    let user = Holder::Known(Box::new(user));
+    Standing { session: Some(session), user, ..Standing::default() }
 }
 
 /// Facts of a token that is good for an API.
@@ -95,6 +98,7 @@ fn good() -> Facts {
         accepted: true,
         registered: true,
         standing: Some(standing()),
+        revoked: false,
     };
     Facts {
         issuer: ISSUER.to_owned(),
@@ -206,6 +210,13 @@ fn one_thing_that_is_wrong_is_named_and_nothing_else() {
         (Check::Session, TokenCode::SessionMismatch, |s| {
             session(s).user_id = UserId::from_uuid(uuid::Uuid::from_u128(9));
         }),
+        (Check::Session, TokenCode::SessionMismatch, |s| claim(s, "client_id", json!("shop"))),
+        (Check::Session, TokenCode::SessionMismatch, |s| {
+            // What is no object says of nobody that he acts.
+            claim(s, "act", json!("shop"));
+            claim(s, "client_id", json!("shop"));
+        }),
+        (Check::Revocation, TokenCode::TokenRevoked, |s| s.revoked = true),
         (Check::Session, TokenCode::SessionEnded, |s| {
             session(s).revoked = Some((NOW, EndReason::Logout));
         }),
@@ -439,9 +450,14 @@ fn an_opaque_secret_is_named_for_what_it_is() {
     let report = judged("srt_x", Some(Genuine { counter: 3, standing: over }));
     assert!(report.message.contains("its session is over"), "{}", report.message);
     assert_eq!(report.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionEnded));
-    let lost = Standing { session: None, user: Holder::Unnamed, raises: Vec::new() };
+    let report = judged("srt_x", Some(Genuine { counter: 3, standing: clients::through(None) }));
+    assert_eq!(report.of_check(Check::Client).unwrap().code, Some(TokenCode::ClientUnknown));
+    assert!(report.message.contains("of no use to its client"), "{}", report.message);
+    let lost = Standing::default();
     let report = judged("srt_x", Some(Genuine { counter: 3, standing: lost }));
-    assert_eq!(report.of_check(Check::User).unwrap().ok, None);
+    for open in [Check::User, Check::Client] {
+        assert_eq!(report.of_check(open).unwrap().ok, None, "{open}");
+    }
     assert_eq!(report.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionUnknown));
 }
 

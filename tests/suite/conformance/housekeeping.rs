@@ -1,15 +1,21 @@
 //! Housekeeping: removes what is old enough, the oldest first, a step at a time.
 
+use signet::base::id::UserId;
 use signet::base::token::TokenHash;
 use signet::base::{Span, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{Event, EventKind, Origin};
+use signet::domain::browser::BrowserSession;
+use signet::domain::device_code::{self, DeviceAsk, DeviceCode, DeviceState};
 use signet::domain::limit::Limit;
 use signet::domain::page::PageRequest;
 use signet::domain::session::Session;
-use signet::store::{Db, audit, housekeeping, limits, sessions, setup};
+use signet::store::codes::NewCode;
+use signet::store::{Db, audit, browsers, codes, devices, housekeeping, limits, pushed, sessions};
+use signet::store::{setup, spent};
 
-use super::{NOW, after, commit, count, on_both_stores, opened, reader, session, user};
+use super::{NOW, after, authorization, commit, count, hash, log_in, on_both_stores, opened};
+use super::{reader, scopes, session, session_id, user};
 
 /// How much each step removes until nothing is left to remove.
 async fn steps(mut step: impl AsyncFnMut() -> u64) -> Vec<u64> {
@@ -106,6 +112,73 @@ async fn counters_of(db: &Db, number: u8, at: Timestamp) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_goes_when_its_time_is_over() {
+    on_both_stores("housekeeping: provider", async |db| {
+        let ada = user(&db, "ada").await;
+        for secs in [5, 3, 1, 4, 2, 0, 6] {
+            provider_of(&db, ada, secs).await;
+        }
+        // A log-in and an id more than of the others; a code that was redeemed goes like any other.
+        let long_ago = BrowserSession { expires_at: after(-1), ..log_in(ada) };
+        commit(&db, async |tx| {
+            assert!(browsers::begin(tx, &long_ago, &hash(100)).await?);
+            assert!(spent::spend(tx, &hash(100), after(-1)).await?);
+            assert!(codes::redeem(tx, &hash(1), session_id(0), NOW).await?.is_some());
+            Ok(())
+        })
+        .await;
+        let least = async || {
+            [
+                count!(&db, "SELECT min(expires_at) FROM authorization_codes"),
+                count!(&db, "SELECT min(expires_at) FROM device_codes"),
+                count!(&db, "SELECT min(expires_at) FROM pushed_requests"),
+                count!(&db, "SELECT min(expires_at) FROM browser_sessions"),
+                count!(&db, "SELECT min(expires_at) FROM spent_ids"),
+            ]
+        };
+        let step =
+            async || commit(&db, async |tx| housekeeping::provider(tx, after(5), 2).await).await;
+        assert_eq!(step().await, 2);
+        let next = [2, 2, 2, 1, 1].map(|secs| after(secs).millis());
+        assert_eq!(least().await, next, "the oldest first, so many of each");
+        assert_eq!(steps(step).await, [2, 2, 0], "as many as there are of the most");
+        assert_eq!(least().await, [after(5).millis(); 5], "over at the very moment, not before it");
+        assert_eq!(count!(&db, "SELECT count(*) FROM authorization_codes"), 2);
+        assert_eq!(count!(&db, "SELECT count(*) FROM device_codes"), 2);
+        assert_eq!(count!(&db, "SELECT count(*) FROM pushed_requests"), 2);
+        assert_eq!(count!(&db, "SELECT count(*) FROM browser_sessions"), 2);
+        assert_eq!(count!(&db, "SELECT count(*) FROM spent_ids"), 2);
+    })
+    .await;
+}
+
+/// One thing of each kind that ends after `secs` seconds.
+async fn provider_of(db: &Db, ada: UserId, secs: u8) {
+    let (hash, expires_at) = (hash(secs), after(secs.into()));
+    let allowed = authorization(ada);
+    let code = NewCode { hash: &hash, flow: &[secs], authorization: &allowed, expires_at };
+    let device = DeviceCode {
+        user_code: secs.to_string(),
+        client_id: "tv".to_owned(),
+        asked: DeviceAsk { scopes: scopes(""), audience: None },
+        state: DeviceState::Pending,
+        pause: device_code::PAUSE,
+        polled_at: None,
+        expires_at,
+    };
+    let browser = BrowserSession { expires_at, ..log_in(ada) };
+    commit(db, async |tx| {
+        assert!(codes::insert(tx, &code).await?);
+        assert!(devices::insert(tx, &hash, &device).await?);
+        pushed::insert(tx, &hash, "shop", "", expires_at).await?;
+        assert!(browsers::begin(tx, &browser, &hash).await?);
+        assert!(spent::spend(tx, &hash, expires_at).await?);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_database_needs_no_housekeeping() {
     on_both_stores("housekeeping: nothing", async |db| {
         let ends = [i64::MIN, 0, i64::MAX].map(Timestamp::from_millis);
@@ -113,7 +186,8 @@ async fn an_empty_database_needs_no_housekeeping() {
             let removed = commit(&db, async |tx| {
                 let counters = housekeeping::counters(tx, at, at, 10).await?;
                 let sessions = housekeeping::sessions(tx, at, 10).await?;
-                Ok(counters + sessions + housekeeping::audit(tx, at, 10).await?)
+                let provider = housekeeping::provider(tx, at, 10).await?;
+                Ok(counters + sessions + provider + housekeeping::audit(tx, at, 10).await?)
             });
             assert_eq!(removed.await, 0);
         }

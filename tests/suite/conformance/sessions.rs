@@ -8,14 +8,19 @@ use signet::domain::session::{EndReason, Listed, Session};
 use signet::execute;
 use signet::store::{Db, sessions, users};
 
-use super::{NOW, after, commit, count, is_internal, on_both_stores, opened, reader, scopes};
-use super::{session, session_id, stored, user, user_id, walk};
+use super::{NOW, after, asked_claims, begun, commit, count, is_internal, on_both_stores, opened};
+use super::{reader, scopes, session, session_id, stored, user, user_id, walk};
 
-async fn open(db: &Db, session: &Session, device: &Device) -> bool {
+pub(super) async fn open(db: &Db, session: &Session, device: &Device) -> bool {
     commit(db, async |tx| sessions::open(tx, session, device).await).await
 }
 
-async fn revoke(db: &Db, id: SessionId, reason: EndReason, at: Timestamp) -> Option<UserId> {
+pub(super) async fn revoke(
+    db: &Db,
+    id: SessionId,
+    reason: EndReason,
+    at: Timestamp,
+) -> Option<UserId> {
     commit(db, async |tx| sessions::revoke(tx, id, reason, at).await).await
 }
 
@@ -35,6 +40,11 @@ async fn a_session_comes_back_as_it_was_opened_with_its_user_as_it_is() {
         full.chain.current = u32::MAX;
         full.idle_expires_at = Timestamp::from_millis(i64::MIN);
         full.expires_at = Timestamp::from_millis(i64::MAX);
+        full.grant_type = Some("urn:ietf:params:oauth:grant-type:device_code".to_owned());
+        full.auth_time = Timestamp::from_millis(i64::MIN);
+        full.browser = Some(begun(&db, 1, ada).await.id);
+        full.asked_claims = asked_claims();
+        full.dpop_jkt = Some("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".to_owned());
         for session in [full, session(ada)] {
             assert!(open(&db, &session, &Device::default()).await);
             let link = &mut reader(&db).await;
@@ -95,9 +105,11 @@ async fn devices_come_back_as_they_were_seen() {
     .await;
 }
 
-/// Opens one session of every kind that is not live, and two that are; the ids of those, in order.
-async fn all_kinds(db: &Db, owner: UserId) -> Vec<SessionId> {
-    let numbered = |secs| Session { id: session_id(secs), ..session(owner) };
+/// Opens sessions like `kind`, one of every sort that is not live, and two that are; the ids of those,
+/// in order.
+pub(super) async fn all_kinds(db: &Db, kind: Session) -> Vec<SessionId> {
+    let owner = kind.user_id;
+    let numbered = |secs| Session { id: session_id(secs), ..kind.clone() };
     let early = opened(db, numbered(1)).await;
     let mut bumped = early.clone();
     bumped.user_epoch = 1;
@@ -123,7 +135,7 @@ async fn only_live_sessions_of_the_user_are_listed_oldest_first() {
     on_both_stores("sessions: live ones", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         opened(&db, session(bob)).await;
-        let live = all_kinds(&db, ada).await;
+        let live = all_kinds(&db, session(ada)).await;
         let listed = async |at| sessions::live_of(&mut reader(&db).await, ada, at).await.unwrap();
         assert_eq!(ids(&listed(NOW).await), live);
         assert_eq!(listed(after(3_600) - Span::from_millis(1)).await.len(), 2);
@@ -144,7 +156,7 @@ async fn only_live_sessions_of_the_user_are_listed_oldest_first() {
 async fn live_sessions_of_one_or_of_everybody_are_paged_oldest_first() {
     on_both_stores("sessions: pages", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
-        let mut all = all_kinds(&db, ada).await;
+        let mut all = all_kinds(&db, session(ada)).await;
         let mut of_bob = Vec::new();
         for secs in [12, 11, 10] {
             let session = Session { id: session_id(secs), ..session(bob) };
@@ -221,7 +233,7 @@ async fn a_row_that_cannot_be_is_a_fault_and_never_a_guess() {
                     let id = opened(&db, session(ada)).await.id;
                     assert_eq!(commit(&db, async |tx| execute!(tx, $sql, id)).await, 1);
                     let found = sessions::with_user(&mut reader(&db).await, id).await;
-                    assert!(found.is_err_and(|fault| is_internal(&fault)), $sql);
+                    assert!(found.is_err_and(|fault| is_internal(&fault)), "{}", $sql);
                 })+
             };
         }
@@ -234,6 +246,9 @@ async fn a_row_that_cannot_be_is_a_fault_and_never_a_guess() {
             "UPDATE sessions SET revoked_reason = 'logout' WHERE id = $1",
             "UPDATE sessions SET revoked_at = 1, revoked_reason = 'moonlight' WHERE id = $1",
             "UPDATE sessions SET scope = 'a\"b' WHERE id = $1",
+            "UPDATE sessions SET asked_claims = '' WHERE id = $1",
+            "UPDATE sessions SET asked_claims = '{' WHERE id = $1",
+            "UPDATE sessions SET asked_claims = '{\"id_token\":[1]}' WHERE id = $1",
             "UPDATE users SET role = 'king' WHERE id = (SELECT user_id FROM sessions WHERE id = $1)"
         );
     })

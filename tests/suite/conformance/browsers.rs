@@ -1,0 +1,204 @@
+//! Log-ins at Signet's own pages: found by their cookie only, renewed and ended once.
+
+use signet::base::Timestamp;
+use signet::base::id::{BrowserId, UserId};
+use signet::base::token::TokenHash;
+use signet::domain::browser::BrowserSession;
+use signet::execute;
+use signet::store::browsers::{self, Consented, Found};
+use signet::store::{Db, consents, users};
+
+use super::{
+    NOW, after, at_once, commit, count, hash, is_internal, log_in, on_both_stores, reader,
+};
+use super::{scopes, user, user_id, winners};
+
+async fn begin(db: &Db, browser: &BrowserSession, cookie: &TokenHash) -> bool {
+    commit(db, async |tx| browsers::begin(tx, browser, cookie).await).await
+}
+
+async fn renew(db: &Db, browser: &BrowserSession, cookie: &TokenHash) -> bool {
+    commit(db, async |tx| browsers::renew(tx, browser, cookie).await).await
+}
+
+async fn end(db: &Db, id: BrowserId, at: Timestamp) -> Option<UserId> {
+    commit(db, async |tx| browsers::end(tx, id, at).await).await
+}
+
+async fn find(db: &Db, cookie: &TokenHash, client_id: &str) -> Option<Found> {
+    browsers::find(&mut reader(db).await, cookie, client_id).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_is_found_by_its_cookie_with_its_user_and_what_was_allowed() {
+    on_both_stores("browsers: find", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let mut browser = log_in(ada);
+        (browser.auth_time, browser.expires_at) =
+            (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX));
+        assert!(begin(&db, &browser, &hash(1)).await);
+        assert!(begin(&db, &log_in(bob), &hash(2)).await);
+        commit(&db, async |tx| {
+            consents::remember(tx, ada, "shop", &scopes("openid b a"), after(1)).await?;
+            consents::remember(tx, ada, "none", &scopes(""), after(2)).await?;
+            consents::remember(tx, bob, "other", &scopes("c"), after(3)).await
+        })
+        .await;
+        let shop = Consented { scopes: scopes("openid b a"), at: after(1) };
+        let none = Consented { scopes: scopes(""), at: after(2) };
+        for (client, consented) in
+            [("shop", Some(shop)), ("none", Some(none)), ("other", None), ("Shop", None)]
+        {
+            let found = find(&db, &hash(1), client).await.unwrap();
+            assert_eq!((&found.browser, &found.consented), (&browser, &consented), "{client}");
+            assert!(found.user == users::find(&mut reader(&db).await, ada).await.unwrap().unwrap());
+        }
+        assert!(find(&db, &hash(3), "shop").await.is_none());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_in_begins_for_a_user_who_has_changed_meanwhile() {
+    on_both_stores("browsers: epoch guard", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        commit(&db, async |tx| users::raise_epoch(tx, ada, NOW).await).await;
+        commit(&db, async |tx| users::disable(tx, bob, NOW).await).await;
+        let of_epoch = |user, user_epoch| BrowserSession { user_epoch, ..log_in(user) };
+        for browser in
+            [log_in(ada), of_epoch(ada, 2), log_in(bob), of_epoch(bob, 1), log_in(user_id(0))]
+        {
+            assert!(!begin(&db, &browser, &hash(1)).await);
+            assert!(find(&db, &hash(1), "shop").await.is_none());
+        }
+        assert!(begin(&db, &of_epoch(ada, 1), &hash(1)).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_stands_for_one_log_in() {
+    on_both_stores("browsers: one cookie", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        assert!(begin(&db, &log_in(ada), &hash(1)).await);
+        let mut tx = db.begin().await.unwrap();
+        let taken = browsers::begin(&mut tx, &log_in(bob), &hash(1)).await;
+        assert!(taken.is_err_and(|fault| is_internal(&fault)), "a cookie is 256 random bits");
+        tx.rollback().await;
+        assert_eq!(find(&db, &hash(1), "shop").await.unwrap().user.id, ada);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authenticating_again_gives_the_same_log_in_another_cookie() {
+    on_both_stores("browsers: renew", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let browser = log_in(ada);
+        assert!(begin(&db, &browser, &hash(1)).await);
+        let untouched = log_in(ada);
+        assert!(begin(&db, &untouched, &hash(2)).await);
+        let renewed =
+            BrowserSession { auth_time: after(60), expires_at: after(7_200), ..browser.clone() };
+        assert!(renew(&db, &renewed, &hash(3)).await);
+        assert!(find(&db, &hash(1), "shop").await.is_none(), "the old cookie is worth nothing");
+        assert_eq!(find(&db, &hash(3), "shop").await.unwrap().browser, renewed);
+        assert_eq!(find(&db, &hash(2), "shop").await.unwrap().browser, untouched);
+        let of_bob = BrowserSession { user_id: bob, ..renewed.clone() };
+        let late = BrowserSession { user_epoch: 1, ..renewed.clone() };
+        for browser in [of_bob, late, log_in(ada)] {
+            assert!(!renew(&db, &browser, &hash(4)).await, "{browser:?}");
+        }
+        // A new password, and the log-in it was changed in: renewed in the new epoch.
+        commit(&db, async |tx| users::raise_epoch(tx, ada, NOW).await).await;
+        assert!(!renew(&db, &renewed, &hash(4)).await, "the epoch moved on");
+        let moved = BrowserSession { user_epoch: 1, ..renewed.clone() };
+        assert!(renew(&db, &moved, &hash(4)).await);
+        assert_eq!(find(&db, &hash(4), "shop").await.unwrap().browser, moved);
+        assert_eq!(end(&db, moved.id, after(90)).await, Some(ada));
+        assert!(!renew(&db, &moved, &hash(5)).await, "it has ended");
+        commit(&db, async |tx| users::disable(tx, ada, NOW).await).await;
+        let disabled = BrowserSession { user_epoch: 2, ..untouched };
+        assert!(!renew(&db, &disabled, &hash(5)).await, "the user is disabled");
+        assert!(find(&db, &hash(5), "shop").await.is_none());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_is_carried_over_from_its_own_epoch_only() {
+    on_both_stores("browsers: carry over", async |db| {
+        let ada = user(&db, "ada").await;
+        let (kept, left, over) = (log_in(ada), log_in(ada), log_in(ada));
+        for (number, browser) in [(1, &kept), (2, &left), (3, &over)] {
+            assert!(begin(&db, browser, &hash(number)).await);
+        }
+        assert_eq!(end(&db, over.id, NOW).await, Some(ada));
+        let carry = async |id, old, new| {
+            commit(&db, async |tx| browsers::carry_over(tx, id, old, new).await).await
+        };
+        assert!(!carry(kept.id, 1, 2).await, "another epoch's");
+        assert!(!carry(over.id, 0, 1).await, "it has ended");
+        assert!(!carry(log_in(ada).id, 0, 1).await);
+        assert!(carry(kept.id, 0, 1).await);
+        assert!(!carry(kept.id, 0, 1).await, "it is there already");
+        let epoch = async |number| find(&db, &hash(number), "x").await.unwrap().browser.user_epoch;
+        assert_eq!((epoch(1).await, epoch(2).await, epoch(3).await), (1, 0, 0));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_ends_once_and_stays_to_be_found_as_ended() {
+    on_both_stores("browsers: end", async |db| {
+        let ada = user(&db, "ada").await;
+        let (browser, other) = (log_in(ada), log_in(ada));
+        assert!(begin(&db, &browser, &hash(1)).await);
+        assert!(begin(&db, &other, &hash(2)).await);
+        let ended = at_once(async |n: u8| end(&db, browser.id, after(n.into())).await).await;
+        assert_eq!(ended.iter().flatten().collect::<Vec<_>>(), [&ada], "whoever is first");
+        let winner = winners(ended.iter().map(Option::is_some))[0];
+        assert_eq!(end(&db, log_in(ada).id, NOW).await, None);
+        let found = find(&db, &hash(1), "shop").await.unwrap().browser;
+        let at = after(i64::try_from(winner).unwrap());
+        assert_eq!(found, BrowserSession { ended_at: Some(at), ..browser });
+        assert_eq!(find(&db, &hash(2), "shop").await.unwrap().browser, other);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_ins_go_with_their_user() {
+    on_both_stores("browsers: deletion", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        assert!(begin(&db, &log_in(ada), &hash(1)).await);
+        assert!(begin(&db, &log_in(bob), &hash(2)).await);
+        assert!(commit(&db, async |tx| users::delete(tx, ada).await).await);
+        assert!(find(&db, &hash(1), "shop").await.is_none());
+        assert!(find(&db, &hash(2), "shop").await.is_some());
+        assert_eq!(count!(&db, "SELECT count(*) FROM browser_sessions"), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_cannot_be_read_are_faults() {
+    on_both_stores("browsers: impossible rows", async |db| {
+        let ada = user(&db, "ada").await;
+        assert!(begin(&db, &log_in(ada), &hash(1)).await);
+        let allow = async |tx: &mut _| {
+            consents::remember(tx, ada, "shop", &scopes("a"), NOW).await?;
+            execute!(tx, "UPDATE consents SET scope = 'a\"b'")
+        };
+        assert_eq!(commit(&db, allow).await, 1);
+        let found = browsers::find(&mut reader(&db).await, &hash(1), "shop").await;
+        assert!(found.is_err_and(|fault| is_internal(&fault)));
+        // Whoever does not ask about that client does not care.
+        assert!(find(&db, &hash(1), "other").await.is_some());
+        let crown = async |tx: &mut _| execute!(tx, "UPDATE users SET role = 'king'");
+        assert_eq!(commit(&db, crown).await, 1);
+        let found = browsers::find(&mut reader(&db).await, &hash(1), "other").await;
+        assert!(found.is_err_and(|fault| is_internal(&fault)));
+    })
+    .await;
+}

@@ -1,0 +1,149 @@
+//! Authorization codes: one for each request, redeemed once, and what they gave.
+
+use signet::base::Timestamp;
+use signet::base::id::{SessionId, UserId};
+use signet::base::token::TokenHash;
+use signet::domain::authorization::Authorization;
+use signet::execute;
+use signet::store::codes::{self, NewCode};
+use signet::store::{Db, users};
+
+use super::{NOW, after, at_once, authorization, commit, count, full_authorization, hash};
+use super::{is_internal, on_both_stores, reader, session_id, user, user_id, winners};
+
+async fn insert(db: &Db, number: u8, flow: &[u8], authorization: &Authorization) -> bool {
+    let new = NewCode { hash: &hash(number), flow, authorization, expires_at: after(60) };
+    commit(db, async |tx| codes::insert(tx, &new).await).await
+}
+
+async fn redeem(
+    db: &Db,
+    code: &TokenHash,
+    session: SessionId,
+    at: Timestamp,
+) -> Option<(Authorization, Timestamp)> {
+    commit(db, async |tx| codes::redeem(tx, code, session, at).await).await
+}
+
+async fn gave(db: &Db, code: &TokenHash) -> Option<(UserId, SessionId)> {
+    codes::gave(&mut reader(db).await, code).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_gives_once_what_it_stands_for() {
+    on_both_stores("codes: round trip", async |db| {
+        let ada = user(&db, "ada").await;
+        // Whether it is too late is for others to decide.
+        for (number, at, allowed) in
+            [(1, NOW, authorization(ada)), (2, after(86_400), full_authorization(ada))]
+        {
+            assert!(insert(&db, number, &[number], &allowed).await);
+            assert_eq!(gave(&db, &hash(number)).await, None, "nothing yet");
+            let (first, second) = (session_id(1), session_id(2));
+            let redeemed = redeem(&db, &hash(number), first, at).await;
+            assert_eq!(redeemed, Some((allowed, after(60))));
+            assert_eq!(redeem(&db, &hash(number), second, at).await, None);
+            assert_eq!(redeem(&db, &hash(number), first, at).await, None);
+            assert_eq!(gave(&db, &hash(number)).await, Some((ada, first)));
+        }
+        assert_eq!(redeem(&db, &hash(3), session_id(1), NOW).await, None);
+        assert_eq!(gave(&db, &hash(3)).await, None);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_answered_with_one_code() {
+    on_both_stores("codes: one a request", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        assert!(insert(&db, 1, b"flow", &authorization(ada)).await);
+        assert!(!insert(&db, 2, b"flow", &authorization(bob)).await);
+        assert_eq!(redeem(&db, &hash(2), session_id(0), NOW).await, None);
+        let redeemed = redeem(&db, &hash(1), session_id(0), NOW).await;
+        assert_eq!(redeemed, Some((authorization(ada), after(60))), "the first stays");
+        assert!(!insert(&db, 2, b"flow", &authorization(ada)).await, "redeemed or not");
+        let others: [&[u8]; 4] = [b"", b"flow\0", b"Flow", &[0xff; 1_000]];
+        for (number, flow) in (10..).zip(others) {
+            assert!(insert(&db, number, flow, &authorization(ada)).await, "{flow:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_first_answers_a_request_and_redeems_its_code() {
+    on_both_stores("codes: races", async |db| {
+        let ada = user(&db, "ada").await;
+        let allowed = authorization(ada);
+        for round in 0..5_u8 {
+            let base = round * 20;
+            let stored =
+                at_once(async |n: u8| insert(&db, base + n, &[round], &allowed).await).await;
+            let stored = winners(stored);
+            assert_eq!(stored.len(), 1, "{stored:?}");
+            let code = hash(base + u8::try_from(stored[0]).unwrap());
+            let sessions: Vec<SessionId> = (0..20).map(session_id).collect();
+            let redeemed =
+                at_once(async |n: u8| redeem(&db, &code, sessions[usize::from(n)], NOW).await)
+                    .await;
+            let won = winners(redeemed.iter().map(Option::is_some));
+            assert_eq!(won.len(), 1, "{won:?}");
+            assert_eq!(redeemed[won[0]], Some((allowed.clone(), after(60))));
+            assert_eq!(gave(&db, &code).await, Some((ada, sessions[won[0]])));
+        }
+        assert_eq!(count!(&db, "SELECT count(*) FROM authorization_codes"), 5);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_are_of_users_and_go_with_them() {
+    on_both_stores("codes: users", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        assert!(insert(&db, 1, b"1", &authorization(ada)).await);
+        assert!(insert(&db, 2, b"2", &authorization(ada)).await);
+        assert!(insert(&db, 3, b"3", &authorization(bob)).await);
+        assert!(redeem(&db, &hash(2), session_id(0), NOW).await.is_some());
+        assert!(commit(&db, async |tx| users::delete(tx, ada).await).await);
+        assert_eq!(redeem(&db, &hash(1), session_id(0), NOW).await, None);
+        assert_eq!(gave(&db, &hash(2)).await, None);
+        assert_eq!(count!(&db, "SELECT count(*) FROM authorization_codes"), 1);
+        let nobody = authorization(user_id(0));
+        let (hash, expires_at) = (hash(4), after(60));
+        let new = NewCode { hash: &hash, flow: b"4", authorization: &nobody, expires_at };
+        let mut tx = db.begin().await.unwrap();
+        assert!(codes::insert(&mut tx, &new).await.is_err_and(|fault| is_internal(&fault)));
+        tx.rollback().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_cannot_be_read_is_a_fault_and_stays() {
+    on_both_stores("codes: impossible rows", async |db| {
+        let ada = user(&db, "ada").await;
+        macro_rules! broken_by {
+            ($($sql:literal),+) => {
+                $({
+                    assert!(insert(&db, 1, b"flow", &full_authorization(ada)).await);
+                    assert_eq!(commit(&db, async |tx| execute!(tx, $sql)).await, 1);
+                    let mut tx = db.begin().await.unwrap();
+                    let redeemed = codes::redeem(&mut tx, &hash(1), session_id(0), NOW).await;
+                    assert!(redeemed.is_err_and(|fault| is_internal(&fault)), "{}", $sql);
+                    tx.rollback().await;
+                    assert_eq!(gave(&db, &hash(1)).await, None);
+                    let clean = async |tx: &mut _| execute!(tx, "DELETE FROM authorization_codes");
+                    assert_eq!(commit(&db, clean).await, 1);
+                })+
+            };
+        }
+        broken_by!(
+            "UPDATE authorization_codes SET grants = ''",
+            "UPDATE authorization_codes SET grants = '{}'",
+            "UPDATE authorization_codes SET grants = '[]'",
+            "UPDATE authorization_codes SET grants = substr(grants, 2)",
+            "UPDATE authorization_codes SET grants = replace(grants, 'openid', 'open\\\\id')"
+        );
+    })
+    .await;
+}

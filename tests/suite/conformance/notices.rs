@@ -1,0 +1,148 @@
+//! The outbox: every notice is taken by one at a time, until it is delivered.
+
+use std::collections::BTreeSet;
+
+use signet::base::Timestamp;
+use signet::base::id::{NoticeId, UserId};
+use signet::crypto::random::SystemEntropy;
+use signet::store::notices::{self, Notice};
+use signet::store::{Db, users};
+
+use super::{NOW, after, at_once, commit, count, is_internal, on_both_stores, reader};
+use super::{session_id, user, user_id};
+
+fn notice(user: UserId, client_id: &str) -> Notice {
+    Notice {
+        id: NoticeId::new(NOW, &SystemEntropy),
+        client_id: client_id.to_owned(),
+        user_id: user,
+        session_id: session_id(0),
+        tries: 0,
+    }
+}
+
+async fn insert(db: &Db, notice: &Notice, at: Timestamp) {
+    commit(db, async |tx| notices::insert(tx, notice, at).await).await;
+}
+
+async fn any_due(db: &Db, at: Timestamp) -> bool {
+    notices::any_due(&mut reader(db).await, at).await.unwrap()
+}
+
+/// What is taken, in the order of the clients' names: in which order it comes is not said.
+async fn take(db: &Db, now: Timestamp, again: Timestamp, limit: i64) -> Vec<Notice> {
+    let taken = async |tx: &mut _| notices::take(tx, now, again, limit).await;
+    let mut taken = commit(db, taken).await;
+    taken.sort_by(|a, b| a.client_id.cmp(&b.client_id));
+    taken
+}
+
+fn clients(taken: &[Notice]) -> Vec<&str> {
+    taken.iter().map(|notice| &*notice.client_id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_is_taken_when_it_is_due_and_then_left_alone() {
+    on_both_stores("notices: take", async |db| {
+        // Of a user who is gone as well: the client still has to end what it holds.
+        let told = Notice { tries: 3, ..notice(user_id(0), "ein Klient 🗝") };
+        assert!(!any_due(&db, Timestamp::from_millis(i64::MAX)).await, "there is none");
+        insert(&db, &told, after(5)).await;
+        assert_eq!((any_due(&db, after(4)).await, any_due(&db, after(5)).await), (false, true));
+        assert!(take(&db, after(4), after(60), 10).await.is_empty(), "not due");
+        let once = Notice { tries: 4, ..told.clone() };
+        assert_eq!(take(&db, after(5), after(60), 10).await, [once], "this time included");
+        assert_eq!((any_due(&db, after(59)).await, any_due(&db, after(60)).await), (false, true));
+        assert!(take(&db, after(59), after(90), 10).await.is_empty(), "somebody has it");
+        let twice = Notice { tries: 5, ..told };
+        assert_eq!(take(&db, after(60), after(120), 10).await, [twice], "and never came back");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_due_are_taken_first_and_no_more_than_asked_for() {
+    on_both_stores("notices: order", async |db| {
+        for secs in [5, 3, 1, 4, 2, 9] {
+            insert(&db, &notice(user_id(0), &secs.to_string()), after(secs)).await;
+        }
+        assert!(take(&db, after(6), after(60), 0).await.is_empty());
+        assert_eq!(clients(&take(&db, after(6), after(60), 2).await), ["1", "2"]);
+        assert_eq!(clients(&take(&db, after(6), after(60), 2).await), ["3", "4"]);
+        assert_eq!(clients(&take(&db, after(6), after(60), 2).await), ["5"]);
+        assert!(take(&db, after(6), after(60), 2).await.is_empty());
+        assert_eq!(clients(&take(&db, after(60), after(90), 10).await).len(), 6);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_is_put_off_or_removed() {
+    on_both_stores("notices: put off", async |db| {
+        let (one, two) = (notice(user_id(0), "one"), notice(user_id(0), "two"));
+        insert(&db, &one, NOW).await;
+        insert(&db, &two, NOW).await;
+        assert_eq!(take(&db, NOW, after(10), 10).await.len(), 2);
+        let put_off = async |id, until| {
+            commit(&db, async |tx| notices::put_off(tx, id, until).await).await;
+        };
+        let remove = async |id| commit(&db, async |tx| notices::remove(tx, id).await).await;
+        put_off(one.id, after(600)).await;
+        // One that was delivered meanwhile is nothing to fail on.
+        put_off(notice(user_id(0), "x").id, after(600)).await;
+        assert_eq!(clients(&take(&db, after(10), after(20), 10).await), ["two"]);
+        assert!(remove(two.id).await);
+        assert!(!remove(two.id).await, "it is gone already");
+        put_off(two.id, NOW).await;
+        assert!(take(&db, after(599), after(700), 10).await.is_empty());
+        let last = take(&db, after(600), after(700), 10).await;
+        assert_eq!(last, [Notice { tries: 2, ..one.clone() }]);
+        let removed = at_once(async |_: u8| remove(one.id).await).await;
+        assert_eq!(removed.iter().filter(|done| **done).count(), 1);
+        assert_eq!(count!(&db, "SELECT count(*) FROM logout_notices"), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notices_outlive_their_user_and_are_written_once() {
+    on_both_stores("notices: users", async |db| {
+        let ada = user(&db, "ada").await;
+        let told = notice(ada, "shop");
+        insert(&db, &told, NOW).await;
+        assert!(commit(&db, async |tx| users::delete(tx, ada).await).await);
+        let mut tx = db.begin().await.unwrap();
+        let again = notices::insert(&mut tx, &told, NOW).await;
+        assert!(again.is_err_and(|fault| is_internal(&fault)));
+        tx.rollback().await;
+        assert_eq!(take(&db, NOW, after(1), 10).await, [Notice { tries: 1, ..told }]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_take_each_notice_is_taken_by_one() {
+    on_both_stores("notices: race", async |db| {
+        let mut all = BTreeSet::new();
+        for _ in 0..40 {
+            let told = notice(user_id(0), "shop");
+            insert(&db, &told, NOW).await;
+            all.insert(told.id);
+        }
+        for round in 0..5 {
+            let (now, again) = (after(round * 10), after(round * 10 + 10));
+            let taken = at_once(async |_: u8| take(&db, now, again, 3).await).await;
+            assert!(taken.iter().all(|taken| taken.len() <= 3));
+            let mut ids: Vec<NoticeId> = taken.iter().flatten().map(|told| told.id).collect();
+            assert!(taken.iter().flatten().all(|told| told.tries == round + 1));
+            // Who looked for the same ones as another may have gone away empty.
+            while let Some(left) = Some(take(&db, now, again, 100).await).filter(|l| !l.is_empty())
+            {
+                ids.extend(left.iter().map(|told| told.id));
+            }
+            assert_eq!(ids.len(), all.len(), "nobody has what another has");
+            assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), all);
+        }
+    })
+    .await;
+}

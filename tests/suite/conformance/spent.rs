@@ -1,0 +1,62 @@
+//! Ids that count once: whoever is second is told so, for as long as the row is there.
+
+use signet::base::Timestamp;
+use signet::base::token::TokenHash;
+use signet::store::{Db, spent};
+
+use super::{after, at_once, commit, count, hash, on_both_stores, reader, winners};
+
+async fn spend(db: &Db, id: &TokenHash, expires_at: Timestamp) -> bool {
+    commit(db, async |tx| spent::spend(tx, id, expires_at).await).await
+}
+
+async fn is_spent(db: &Db, id: &TokenHash) -> bool {
+    spent::is_spent(&mut reader(db).await, id).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_is_spent_once() {
+    on_both_stores("spent: once", async |db| {
+        assert!(!is_spent(&db, &hash(1)).await);
+        assert!(spend(&db, &hash(1), after(60)).await);
+        assert!(is_spent(&db, &hash(1)).await);
+        // A later or an earlier end makes nothing of it new, and does not move the first.
+        for expires_at in [60, 600, -600].map(after) {
+            assert!(!spend(&db, &hash(1), expires_at).await);
+        }
+        assert_eq!(count!(&db, "SELECT expires_at FROM spent_ids"), after(60).millis());
+        assert!(!is_spent(&db, &hash(2)).await);
+        // Whose time is over when it comes is spent all the same, until it is cleared away.
+        assert!(spend(&db, &hash(2), Timestamp::from_millis(i64::MIN)).await);
+        assert!(!spend(&db, &hash(2), after(60)).await && is_spent(&db, &hash(2)).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_back_was_not_spent() {
+    on_both_stores("spent: rollback", async |db| {
+        let mut tx = db.begin().await.unwrap();
+        assert!(spent::spend(&mut tx, &hash(1), after(60)).await.unwrap());
+        assert!(spent::is_spent(&mut tx, &hash(1)).await.unwrap(), "within the same work");
+        tx.rollback().await;
+        assert!(!is_spent(&db, &hash(1)).await);
+        assert!(spend(&db, &hash(1), after(60)).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_first_spends_an_id() {
+    on_both_stores("spent: race", async |db| {
+        for round in 0..10 {
+            let id = hash(round);
+            let spent = at_once(async |n: u8| spend(&db, &id, after(n.into())).await).await;
+            let won = winners(spent);
+            assert_eq!(won.len(), 1, "{won:?}");
+            assert!(is_spent(&db, &id).await);
+        }
+        assert_eq!(count!(&db, "SELECT count(*) FROM spent_ids"), 10);
+    })
+    .await;
+}
