@@ -200,7 +200,11 @@ fn log_in(user: UserId) -> BrowserSession {
 /// Begins a log-in at our pages and gives it back.
 async fn begun(db: &Db, number: u8, user: UserId) -> BrowserSession {
     let (browser, cookie) = (log_in(user), hash(number));
-    assert!(commit(db, async |tx| store_browsers::begin(tx, &browser, &cookie).await).await);
+    assert!(
+        commit(db, async |tx| store_browsers::begin(tx, &browser, &cookie, &Device::default())
+            .await)
+        .await
+    );
     browser
 }
 

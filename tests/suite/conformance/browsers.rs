@@ -4,6 +4,7 @@ use signet::base::Timestamp;
 use signet::base::id::{BrowserId, UserId};
 use signet::base::token::TokenHash;
 use signet::domain::browser::BrowserSession;
+use signet::domain::device::Device;
 use signet::execute;
 use signet::store::browsers::{self, Consented, Found};
 use signet::store::{Db, consents, users};
@@ -14,7 +15,7 @@ use super::{
 use super::{scopes, user, user_id, winners};
 
 async fn begin(db: &Db, browser: &BrowserSession, cookie: &TokenHash) -> bool {
-    commit(db, async |tx| browsers::begin(tx, browser, cookie).await).await
+    commit(db, async |tx| browsers::begin(tx, browser, cookie, &Device::default()).await).await
 }
 
 async fn renew(db: &Db, browser: &BrowserSession, cookie: &TokenHash) -> bool {
@@ -82,7 +83,7 @@ async fn a_cookie_stands_for_one_log_in() {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         assert!(begin(&db, &log_in(ada), &hash(1)).await);
         let mut tx = db.begin().await.unwrap();
-        let taken = browsers::begin(&mut tx, &log_in(bob), &hash(1)).await;
+        let taken = browsers::begin(&mut tx, &log_in(bob), &hash(1), &Device::default()).await;
         assert!(taken.is_err_and(|fault| is_internal(&fault)), "a cookie is 256 random bits");
         tx.rollback().await;
         assert_eq!(find(&db, &hash(1), "shop").await.unwrap().user.id, ada);
@@ -199,6 +200,36 @@ async fn rows_that_cannot_be_read_are_faults() {
         assert_eq!(commit(&db, crown).await, 1);
         let found = browsers::find(&mut reader(&db).await, &hash(1), "other").await;
         assert!(found.is_err_and(|fault| is_internal(&fault)));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_log_ins_are_listed_while_they_live_and_belong_to_nobody_else() {
+    on_both_stores("log-ins of one user", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let device = Device::new("agent/1", "192.0.2.1".parse().ok());
+        let one = BrowserSession { id: BrowserId::earliest(after(1)), ..log_in(ada) };
+        let two = BrowserSession { id: BrowserId::earliest(after(2)), ..log_in(ada) };
+        for (browser, cookie) in [(&one, hash(1)), (&two, hash(2))] {
+            let begun =
+                commit(&db, async |tx| browsers::begin(tx, browser, &cookie, &device).await);
+            assert!(begun.await);
+        }
+        let live =
+            async |user, at| browsers::live_of(&mut reader(&db).await, user, at).await.unwrap();
+        let listed = live(ada, after(0)).await;
+        assert_eq!(listed.len(), 2);
+        assert!(listed.contains(&(one.clone(), device.clone())));
+        assert!(live(bob, after(0)).await.is_empty());
+        assert!(live(ada, one.expires_at).await.is_empty());
+        let is_of =
+            async |id, user| browsers::is_of(&mut reader(&db).await, id, user).await.unwrap();
+        assert!(is_of(one.id, ada).await && !is_of(one.id, bob).await);
+        commit(&db, async |tx| browsers::end(tx, one.id, after(1)).await).await;
+        assert_eq!(live(ada, after(1)).await, [(two.clone(), device)]);
+        commit(&db, async |tx| users::raise_epoch(tx, ada, after(2)).await).await;
+        assert!(live(ada, after(2)).await.is_empty());
     })
     .await;
 }

@@ -6,6 +6,7 @@ use signet::base::{Span, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{Event, EventKind, Origin};
 use signet::domain::browser::BrowserSession;
+use signet::domain::device::Device;
 use signet::domain::device_code::{self, DeviceAsk, DeviceCode, DeviceState};
 use signet::domain::limit::Limit;
 use signet::domain::page::PageRequest;
@@ -121,7 +122,7 @@ async fn what_is_under_way_goes_when_its_time_is_over() {
         // A log-in and an id more than of the others; a code that was redeemed goes like any other.
         let long_ago = BrowserSession { expires_at: after(-1), ..log_in(ada) };
         commit(&db, async |tx| {
-            assert!(browsers::begin(tx, &long_ago, &hash(100)).await?);
+            assert!(browsers::begin(tx, &long_ago, &hash(100), &Device::default()).await?);
             assert!(spent::spend(tx, &hash(100), after(-1)).await?);
             assert!(codes::redeem(tx, &hash(1), session_id(0), NOW).await?.is_some());
             Ok(())
@@ -171,7 +172,7 @@ async fn provider_of(db: &Db, ada: UserId, secs: u8) {
         assert!(codes::insert(tx, &code).await?);
         assert!(devices::insert(tx, &hash, &device).await?);
         pushed::insert(tx, &hash, "shop", "", expires_at).await?;
-        assert!(browsers::begin(tx, &browser, &hash).await?);
+        assert!(browsers::begin(tx, &browser, &hash, &Device::default()).await?);
         assert!(spent::spend(tx, &hash, expires_at).await?);
         Ok(())
     })
