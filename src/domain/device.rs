@@ -24,4 +24,51 @@ impl Device {
             user_agent.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
         Self { user_agent, address }
     }
+
+    /// Browser and system in words, as far as what the client says tells them: enough to recognise
+    /// one's own. Empty where it says nothing.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let says = |marks: &[(&str, &'static str)]| {
+            marks.iter().find(|(mark, _)| self.user_agent.contains(mark)).map(|(_, name)| *name)
+        };
+        match (says(BROWSERS), says(SYSTEMS)) {
+            (Some(browser), Some(system)) => format!("{browser} · {system}"),
+            (Some(one), None) | (None, Some(one)) => one.to_owned(),
+            (None, None) => self.user_agent.chars().take(60).collect(),
+        }
+    }
+}
+
+/// What user agents contain; the first that fits, because most claim to be others as well.
+const BROWSERS: &[(&str, &str)] = &[
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Chromium/", "Chromium"),
+    ("Safari/", "Safari"),
+];
+const SYSTEMS: &[(&str, &str)] = &[
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_described_by_what_it_says() {
+        let says = |user_agent| Device::new(user_agent, None).describe();
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/1 Safari/537.36";
+        assert_eq!(says(chrome), "Chrome · Linux");
+        assert_eq!(says("Mozilla/5.0 (iPhone; like Mac OS X) Safari/604"), "Safari · iPhone");
+        assert_eq!(says("curl/8"), "curl/8");
+        assert_eq!(says(""), "");
+    }
 }

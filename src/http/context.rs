@@ -79,6 +79,12 @@ impl Context {
         Fetcher { name, user_agent: &self.user_agent, address: self.facts.address }
     }
 
+    /// The value of a cookie.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        cookie(self.cookies.as_ref()?.to_str().ok()?, name)
+    }
+
     /// The language and the brand of a page. `ui_locales` is what the application asked for, if one
     /// did; it goes before what the person chose and what the browser prefers.
     #[must_use]

@@ -17,12 +17,13 @@ use crate::domain::stop::{Code, Refusal};
 use crate::metrics::{RequestLabels, RouteLabel};
 
 use super::context::Facts;
+use super::cors;
 use super::error::Problem;
 use super::peer;
 use super::routes::Pattern;
 
 /// The longest path and query, in bytes.
-const MAX_URI: usize = 8 * 1024;
+const MAX_URI: usize = 16 * 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -46,14 +47,21 @@ pub async fn edge(
     request.extensions_mut().insert(facts.clone());
     let too_long = request.uri().path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI);
 
-    let mut response = if too_long {
-        let refusal = Refusal::new(Code::UriTooLong, "The address is longer than 8 KiB.");
+    let origin = cors::origin(&request, &app);
+    let preflight = origin.is_some() && cors::is_preflight(&request);
+    let mut response = if preflight {
+        request.into_response(cors::preflight()).map_into_right_body()
+    } else if too_long {
+        let refusal = Refusal::new(Code::UriTooLong, "The address is longer than 16 KiB.");
         let problem = Problem::new(refusal.into(), &facts.request_id);
         request.into_response(problem.error_response()).map_into_right_body()
     } else {
         next.call(request).await?.map_into_left_body()
     };
 
+    if let Some(origin) = origin {
+        cors::allow(response.headers_mut(), origin);
+    }
     add_headers(response.headers_mut(), &facts.request_id, app.issuer());
     observe(&app, &response, &facts, started);
     Ok(response)

@@ -201,6 +201,15 @@ impl FromRequest for JsonFields {
     }
 }
 
+/// The media type of HTML forms.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Whether the body is a form.
+#[must_use]
+pub fn is_form(request: &HttpRequest) -> bool {
+    has_type(request, |essence| essence == FORM)
+}
+
 impl FormFields {
     /// A field, empty when absent.
     #[must_use]
@@ -217,9 +226,8 @@ impl FromRequest for FormFields {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        const FORM: &str = "application/x-www-form-urlencoded";
         let context = Context::extract(request);
-        let is_form = has_type(request, |essence| essence == FORM);
+        let is_form = is_form(request);
         let body = Bytes::from_request(request, payload);
         Box::pin(async move {
             let context = context.await?;
@@ -306,7 +314,8 @@ fn unsupported(wanted: &'static str) -> Refusal {
     Refusal::new(Code::UnsupportedMediaType, hint)
 }
 
-fn unreadable(error: actix_web::Error) -> Refusal {
+/// The refusal of a body that could not be read.
+pub fn unreadable(error: actix_web::Error) -> Refusal {
     match error.as_error::<PayloadError>() {
         Some(PayloadError::Overflow) => {
             Refusal::new(Code::PayloadTooLarge, "The body is larger than 64 KiB.")

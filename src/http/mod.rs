@@ -5,11 +5,14 @@
 
 pub mod api;
 mod context;
+mod cookie;
+mod cors;
 mod edge;
 mod error;
 mod etag;
 mod fallback;
 mod fields;
+mod oauth;
 mod ops;
 mod peer;
 pub mod routes;

@@ -6,7 +6,7 @@
 use actix_web::guard::{self, Guard};
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
-use super::{api, fallback, ops, ui, well_known};
+use super::{api, fallback, oauth, ops, ui, well_known};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,12 +124,37 @@ routes! {
         OPTIONS Anyone well_known::preflight,
     }
 
+    "/.well-known/change-password" { GET Anyone ui::account::change_password }
+
+    // What clients call.
+    "/oauth2/token" { POST Anyone oauth::token }
+    "/oauth2/introspect" { POST Anyone oauth::introspect }
+    "/oauth2/revoke" { POST Anyone oauth::revoke }
+    "/oauth2/userinfo" { GET Anyone oauth::userinfo, POST Anyone oauth::userinfo }
+    "/oauth2/par" { POST Anyone oauth::par }
+    "/oauth2/device_authorization" { POST Anyone oauth::device_authorization }
+
+    // Where clients send people.
+    "/oauth2/authorize" { GET Anyone ui::authorize::get, POST Anyone ui::authorize::post }
+    "/oauth2/logout" { GET Anyone ui::logout::get, POST Anyone ui::logout::post }
+
     // What operators and load balancers ask.
     "/health" { GET Anyone ops::health }
     "/ready" { GET Anyone ops::ready }
 
     // Pages.
     "/" { GET Anyone ui::home::get }
+    "/login" { GET Anyone ui::login::get, POST Anyone ui::login::post }
+    "/login/switch" { POST Anyone ui::login::switch }
+    "/consent" { POST Anyone ui::consent::post }
+    "/device" { GET Anyone ui::device::get, POST Anyone ui::device::post }
+    "/logout" { POST Anyone ui::logout::own }
+    "/account" { GET Anyone ui::account::get }
+    "/account/profile" { POST Anyone ui::account::post_profile }
+    "/account/password" { POST Anyone ui::account::post_password }
+    "/account/sessions/end" { POST Anyone ui::account::post_end }
+    "/account/sessions/end-others" { POST Anyone ui::account::post_end_others }
+    "/account/apps/remove" { POST Anyone ui::account::post_remove }
     "/setup/{token}" { GET Anyone ui::setup::get, POST Anyone ui::setup::post }
     "/assets/signet.css" { GET Anyone ui::assets::css }
     "/assets/brand.css" { GET Anyone ui::assets::brand_css }

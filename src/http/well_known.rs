@@ -13,6 +13,7 @@ use crate::oauth::metadata;
 
 use super::context::Context;
 use super::etag::is_known;
+use super::ui::Words;
 
 /// The metadata and the description change with a new version only.
 const METADATA_AGE: Span = Span::from_mins(5);
@@ -32,7 +33,8 @@ pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
 /// The metadata, the same document at both paths (OpenID Connect Discovery §4, RFC 8414 §3).
 pub async fn discovery(context: Context, request: HttpRequest) -> HttpResponse {
     let in_use = context.app.keyring().algorithms();
-    let document = metadata::document(context.app.issuer(), &in_use, &["en"]);
+    let languages: Vec<&str> = Words::all().map(Words::lang).collect();
+    let document = metadata::document(context.app.issuer(), &in_use, &languages);
     answer(&request, &Document::new(document.to_string().into_bytes()), METADATA_AGE)
 }
 

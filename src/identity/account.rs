@@ -2,9 +2,13 @@
 //!
 //! Owns what the page shows and does beside profile and password, which are the same as at `/v1`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
+use crate::crypto::digest::equal;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::browser::BrowserSession;
 use crate::domain::device::Device;
@@ -45,6 +49,20 @@ pub struct Overview {
 pub async fn here(app: &App, visitor: &Visitor, now: Timestamp) -> Result<Option<Here>, Stop> {
     let found = authorize::visitor(app, visitor, "", now).await?;
     Ok(found.map(|found| Here { user: found.user, browser: found.browser }))
+}
+
+/// The token a form of the account page brings back: bound to the log-in, so that no other page can
+/// make one, and of no use when it has ended.
+#[must_use]
+pub fn token(app: &App, visitor: &Visitor) -> String {
+    let session = visitor.session.as_deref().unwrap_or_default();
+    URL_SAFE_NO_PAD.encode(app.pseudonyms.of("account/form", &[session.as_bytes()]))
+}
+
+/// Whether `text` is that token.
+#[must_use]
+pub fn is_token(app: &App, visitor: &Visitor, text: &str) -> bool {
+    visitor.session.is_some() && equal(token(app, visitor).as_bytes(), text.as_bytes())
 }
 
 /// What hangs on the account.

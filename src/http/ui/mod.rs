@@ -3,10 +3,17 @@
 //! Owns the templates and their headers, the words and the look. A page is a struct and a template;
 //! what it means is decided elsewhere.
 
+pub mod account;
 pub mod assets;
+pub mod authorize;
+pub mod consent;
+pub mod device;
 mod frame;
 mod gallery;
 pub mod home;
+mod interaction;
+pub mod login;
+pub mod logout;
 pub mod pages;
 mod policy;
 pub mod setup;

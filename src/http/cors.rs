@@ -1,0 +1,60 @@
+//! Scripts of other origins (Fetch, CORS protocol).
+//!
+//! Owns who may ask what: at the endpoints that clients and their users call, the origins of registered
+//! clients. Without credentials: no cookie counts there. What people see is for browsers alone, and
+//! what verifiers fetch is open to all, which `well_known` says itself.
+
+use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+
+use crate::app::App;
+
+/// Endpoints below `/oauth2` that scripts call.
+const OAUTH: &[&str] = &[
+    "/oauth2/token",
+    "/oauth2/revoke",
+    "/oauth2/userinfo",
+    "/oauth2/par",
+    "/oauth2/device_authorization",
+];
+
+/// The origin of a request that may be answered to it: a registered client's, at an endpoint for
+/// clients. A preflight names no client, so every client's origins count.
+pub fn origin(request: &ServiceRequest, app: &App) -> Option<HeaderValue> {
+    let path = request.path();
+    if !OAUTH.contains(&path) && !path.starts_with("/v1/") {
+        return None;
+    }
+    let origin = request.headers().get(header::ORIGIN)?;
+    app.is_client_origin(origin.to_str().ok()?).then(|| origin.clone())
+}
+
+/// Whether a browser asks before it sends the request itself.
+pub fn is_preflight(request: &ServiceRequest) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The answer to that.
+pub fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PATCH, DELETE"))
+        .insert_header((
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Authorization, Content-Type, DPoP, X-Request-Id",
+        ))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, "7200"))
+        .finish()
+}
+
+/// Lets scripts of this origin read the answer.
+pub fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("WWW-Authenticate, Retry-After, X-Request-Id"),
+    );
+}

@@ -1,0 +1,84 @@
+//! What a client sends: a form, and the two headers that say who it is.
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+
+use crate::domain::stop::Refusal;
+use crate::http::context::Context;
+use crate::http::fields::{is_form, unreadable};
+use crate::oauth::dpop;
+use crate::oauth::params::{Params, invalid};
+use crate::oauth::token::TokenRequest;
+
+use super::error::{OAuthProblem, render};
+
+/// The header of a DPoP proof (RFC 9449 §4.1).
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// A request of a client.
+pub struct ClientRequest {
+    /// The request's context.
+    pub context: Context,
+    /// What it says.
+    pub request: TokenRequest,
+}
+
+impl FromRequest for ClientRequest {
+    type Error = OAuthProblem;
+    type Future = LocalBoxFuture<'static, Result<Self, OAuthProblem>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let context = Context::extract(request);
+        let is_form = is_form(request);
+        let headers =
+            authorization(request.headers()).and_then(|a| Ok((a, proof(request.headers())?)));
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let context = context.await.map_err(OAuthProblem::of)?;
+            let read = async {
+                if !is_form {
+                    return Err(invalid(
+                        "The body is a form: Content-Type: application/x-www-form-urlencoded.",
+                    ));
+                }
+                let body = body.await.map_err(unreadable)?;
+                let (authorization, proof) = headers?;
+                Ok((Params::parse(&body)?, authorization, proof))
+            };
+            match read.await {
+                Ok((params, authorization, proof)) => {
+                    let (origin, device) = (context.origin(), context.device());
+                    let request = TokenRequest { params, authorization, proof, origin, device };
+                    Ok(Self { context, request })
+                }
+                Err(refusal) => Err(render(&context, refusal.into())),
+            }
+        })
+    }
+}
+
+/// The only `Authorization` header.
+pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let twice = || invalid("Send one Authorization header.");
+    one(headers, &header::AUTHORIZATION, twice)
+}
+
+/// The only `DPoP` header.
+pub(super) fn proof(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    one(headers, &DPOP, dpop::refused)
+}
+
+fn one(
+    headers: &HeaderMap,
+    name: &HeaderName,
+    wrong: impl Fn() -> Refusal,
+) -> Result<Option<String>, Refusal> {
+    let mut values = headers.get_all(name);
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(wrong());
+    }
+    value.to_str().map(|text| Some(text.to_owned())).map_err(|_| wrong())
+}

@@ -1,0 +1,137 @@
+//! How a request of a client that did not succeed is answered (RFC 6749 §5.2, RFC 6750 §3.1).
+//!
+//! Owns the one table from error to status, and the challenges. All texts are our own and within the
+//! characters that the standard allows.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::signing_key::SigningAlg;
+use crate::domain::stop::{Code, Stop};
+use crate::http::context::Context;
+use crate::http::error::Problem;
+
+/// An answer that is not the one hoped for.
+#[derive(Debug)]
+pub struct OAuthProblem {
+    error: OAuthError,
+    problem: Problem,
+    /// No token came at all: the challenge says nothing else (RFC 6750 §3.1).
+    bare: bool,
+    /// The token came as one that is bound to a key.
+    as_bound: bool,
+}
+
+/// What a use case stopped with, in the words of OAuth.
+#[must_use]
+pub fn render(context: &Context, stop: Stop) -> OAuthProblem {
+    let said = match &stop {
+        Stop::Refused(refusal) => refusal.oauth,
+        Stop::Failed(_) => None,
+    };
+    let problem = context.problem(stop);
+    let error = said.unwrap_or_else(|| of_code(problem.code()));
+    OAuthProblem { error, problem, bare: false, as_bound: false }
+}
+
+/// What the codes of `/v1` are called here.
+const fn of_code(code: Code) -> OAuthError {
+    match code {
+        Code::Unavailable | Code::TooManyAttempts => OAuthError::TemporarilyUnavailable,
+        Code::Internal => OAuthError::ServerError,
+        Code::InvalidTarget => OAuthError::InvalidTarget,
+        Code::InvalidScope => OAuthError::InvalidScope,
+        Code::InvalidClient => OAuthError::InvalidClient,
+        Code::InvalidToken => OAuthError::InvalidToken,
+        Code::InsufficientScope => OAuthError::InsufficientScope,
+        _ => OAuthError::InvalidRequest,
+    }
+}
+
+impl OAuthProblem {
+    /// A problem that was met before there was a context.
+    #[must_use]
+    pub fn of(problem: Problem) -> Self {
+        Self { error: of_code(problem.code()), problem, bare: false, as_bound: false }
+    }
+
+    /// The same, of a request that brought no token.
+    #[must_use]
+    pub const fn bare(mut self) -> Self {
+        self.bare = true;
+        self
+    }
+
+    /// The same, of a token that came as one that is bound to a key.
+    #[must_use]
+    pub const fn of_bound(mut self, as_bound: bool) -> Self {
+        self.as_bound = as_bound;
+        self
+    }
+
+    fn challenge(&self) -> Option<String> {
+        let realm = r#"realm="signet""#;
+        let scheme = if self.as_bound { "DPoP" } else { "Bearer" };
+        let algs = || {
+            let names: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).collect();
+            if self.as_bound { format!(r#", algs="{}""#, names.join(" ")) } else { String::new() }
+        };
+        let said =
+            format!(r#"error="{}", error_description="{}""#, self.error, self.problem.hint());
+        match self.error {
+            OAuthError::InvalidClient => Some(format!("Basic {realm}")),
+            OAuthError::InvalidToken if self.bare => Some(format!("{scheme} {realm}")),
+            OAuthError::InvalidToken => Some(format!("{scheme} {realm}, {said}{}", algs())),
+            OAuthError::InvalidDpopProof if self.as_bound => {
+                Some(format!("{scheme} {realm}, {said}{}", algs()))
+            }
+            OAuthError::InsufficientScope => {
+                Some(format!(r#"{scheme} {realm}, {said}, scope="openid""#))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for OAuthProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.error.as_str())
+    }
+}
+
+impl ResponseError for OAuthProblem {
+    fn status_code(&self) -> StatusCode {
+        match self.error {
+            OAuthError::InvalidClient | OAuthError::InvalidToken => StatusCode::UNAUTHORIZED,
+            OAuthError::InvalidDpopProof if self.as_bound => StatusCode::UNAUTHORIZED,
+            OAuthError::InsufficientScope => StatusCode::FORBIDDEN,
+            _ => match self.problem.status_code() {
+                // A form is the only thing that is understood here: the standard has 400 for it.
+                StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::UNAUTHORIZED => {
+                    StatusCode::BAD_REQUEST
+                }
+                status => status,
+            },
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = self.problem.head();
+        answer
+            .status(self.status_code())
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::PRAGMA, "no-cache"));
+        if let Some(challenge) = self.challenge() {
+            answer.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        answer.json(json!({
+            "error": self.error,
+            "error_description": self.problem.hint(),
+        }))
+    }
+}

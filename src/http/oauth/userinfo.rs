@@ -1,0 +1,69 @@
+//! `/oauth2/userinfo` (OpenID Connect Core §5.3), and the three ways a token gets there (RFC 6750 §2,
+//! RFC 9449 §7.1). One in the address is not looked at: addresses end up in logs.
+
+use actix_web::web::Bytes;
+use actix_web::{Error, HttpRequest, HttpResponse};
+
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::stop::Refusal;
+use crate::http::context::Context;
+use crate::http::fields::{is_form, unreadable};
+use crate::oauth::params::{Params, invalid};
+use crate::oauth::userinfo::{self, Presented};
+
+use super::answer;
+use super::body::{authorization, proof};
+use super::error::{OAuthProblem, render};
+
+/// What the token lets its holder know.
+///
+/// # Errors
+/// RFC 6750 §3.1.
+pub async fn userinfo(
+    context: Context,
+    request: HttpRequest,
+    body: Result<Bytes, Error>,
+) -> Result<HttpResponse, OAuthProblem> {
+    let body = body.map_err(|error| render(&context, unreadable(error).into()))?;
+    let presented = match presented(&request, &body) {
+        Ok(Some(presented)) => presented,
+        Ok(None) => {
+            let hint = "This needs an access token: Authorization: Bearer TOKEN.";
+            let refusal = Refusal::oauth(OAuthError::InvalidToken, hint);
+            return Err(render(&context, refusal.into()).bare());
+        }
+        Err(refusal) => return Err(render(&context, refusal.into())),
+    };
+    let as_bound = presented.as_bound;
+    let work = userinfo::userinfo(context.app.clone(), presented, context.now());
+    let said = context.app.run(work).await;
+    let said = said.map_err(|stop| render(&context, stop).of_bound(as_bound))?;
+    Ok(answer(HttpResponse::Ok(), &said))
+}
+
+fn presented(request: &HttpRequest, body: &[u8]) -> Result<Option<Presented>, Refusal> {
+    let method = if request.method() == actix_web::http::Method::POST { "POST" } else { "GET" };
+    let in_body = if method == "POST" && is_form(request) {
+        let params = Params::parse(body)?;
+        params.once()?;
+        params.text("access_token")
+    } else {
+        None
+    };
+    let proof = proof(request.headers())?;
+    let header = authorization(request.headers())?;
+    let (token, as_bound) = match (header, in_body) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => return Err(invalid("The access token was sent in two ways.")),
+        (None, Some(token)) => (token, false),
+        (Some(header), None) => {
+            let (scheme, token) = header.split_once(' ').unwrap_or((&header, ""));
+            let bound = scheme.eq_ignore_ascii_case("dpop");
+            if !bound && !scheme.eq_ignore_ascii_case("bearer") {
+                return Ok(None);
+            }
+            (token.trim_matches(' ').to_owned(), bound)
+        }
+    };
+    Ok(Some(Presented { token, as_bound, proof, method }))
+}

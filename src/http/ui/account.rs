@@ -1,0 +1,247 @@
+//! `/account`: one's own profile, password, sessions and applications.
+
+use actix_web::HttpResponse;
+use actix_web::HttpResponseBuilder;
+use actix_web::http::header;
+
+use crate::base::Timestamp;
+use crate::domain::audit::Origin;
+use crate::domain::client;
+use crate::domain::session::Listed;
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::http::api::login::password as parse_password;
+use crate::http::context::Context;
+use crate::http::cookie::Visit;
+use crate::http::error::Problem;
+use crate::http::fields::{FormFields, Params};
+use crate::identity::account::{self, Here, Overview};
+use crate::identity::password::{self, Keep};
+use crate::identity::profile;
+
+use super::interaction::go_here;
+use super::pages::{AccountPage, AppRow, ConsentItem, Done, SessionRow};
+use super::{Words, error_page, page};
+
+/// Somebody in front of their own account.
+struct Visited {
+    context: Context,
+    visit: Visit,
+    here: Here,
+}
+
+/// The page.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
+    match visited(context).await {
+        Ok(visited) => visited.show(done, None, HttpResponse::Ok()).await,
+        Err(answer) => answer,
+    }
+}
+
+/// Where password managers look for the form (a Well-Known URL for Changing Passwords).
+pub async fn change_password() -> HttpResponse {
+    HttpResponse::Found().insert_header((header::LOCATION, "/account#password")).finish()
+}
+
+/// A new name, or none.
+pub async fn post_profile(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, mut form) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let name = Some(form.take("name")).filter(|name| !name.trim().is_empty());
+    let (app, user) = (visited.context.app.clone(), visited.here.user.id);
+    let work = profile::update(app, user, name, visited.origin(), visited.context.now());
+    let done = visited.context.run(work).await.map(drop);
+    visited.after(Done::Profile, done).await
+}
+
+/// A new password.
+pub async fn post_password(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, mut form) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let context = &visited.context;
+    let (current, new) = (form.take("current_password"), form.take("new_password"));
+    let current = match parse_password("current_password", &current) {
+        Ok(current) => current,
+        Err(refusal) => {
+            let problem = context.problem(refusal.into());
+            return visited.after(Done::Password, Err(problem)).await;
+        }
+    };
+    let keep = Keep::Browser(visited.here.browser.id);
+    let (app, user) = (context.app.clone(), visited.here.user.clone());
+    let work = password::change(app, user, keep, current, new, visited.origin(), context.now());
+    let done = context.run(work).await;
+    visited.after(Done::Password, done).await
+}
+
+/// The end of one session.
+pub async fn post_end(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, mut form) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let (app, here, now) = visited.parts();
+    let work = account::end_one(app, here, form.take("id"), visited.origin(), now);
+    let done = visited.context.run(work).await;
+    visited.after(Done::Session, done).await
+}
+
+/// The end of all others.
+pub async fn post_end_others(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, _) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let (app, here, now) = visited.parts();
+    let done = visited.context.run(account::end_others(app, here, visited.origin(), now)).await;
+    visited.after(Done::Others, done).await
+}
+
+/// The end of what an application was allowed.
+pub async fn post_remove(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, mut form) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let (app, here, now) = visited.parts();
+    let work = account::remove_app(app, here, form.take("client_id"), visited.origin(), now);
+    let done = visited.context.run(work).await;
+    visited.after(Done::Apps, done).await
+}
+
+/// Who is in front of the page; whoever is nobody is sent to log in.
+async fn visited(context: Context) -> Result<Visited, HttpResponse> {
+    let visit = Visit::of(&context);
+    let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
+    match context.run(async move { account::here(&app, &visitor, now).await }).await {
+        Ok(Some(here)) => Ok(Visited { context, visit, here }),
+        Ok(None) => Err(go_here(HttpResponse::SeeOther(), "/login")),
+        Err(problem) => Err(error_page(&context, &problem)),
+    }
+}
+
+/// A form that this page gave to this browser.
+async fn submitted(
+    context: Context,
+    form: Result<FormFields, Problem>,
+) -> Result<(Visited, FormFields), HttpResponse> {
+    let mut form = form.map_err(|problem| error_page(&context, &problem))?;
+    let visit = Visit::of(&context);
+    if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
+        let hint = "This page is too old. Go back and try again.";
+        let stop = Stop::from(Refusal::new(Code::Forbidden, hint));
+        return Err(error_page(&context, &context.problem(stop)));
+    }
+    Ok((visited(context).await?, form))
+}
+
+impl Visited {
+    fn origin(&self) -> Origin {
+        Origin { actor: Some(self.here.user.id), ..self.context.origin() }
+    }
+
+    fn parts(&self) -> (crate::app::App, Here, Timestamp) {
+        (self.context.app.clone(), self.here.clone(), self.context.now())
+    }
+
+    /// What comes after a form: the page anew, so that it can be loaded again; or the page with what
+    /// was wrong.
+    async fn after(self, what: Done, done: Result<(), Problem>) -> HttpResponse {
+        match done {
+            Ok(()) => {
+                let path = format!("/account?done={what}");
+                go_here(HttpResponse::SeeOther(), &path)
+            }
+            Err(problem) if problem.fields().is_empty() => error_page(&self.context, &problem),
+            Err(problem) => {
+                let head = problem.head();
+                self.show(None, Some(&problem), head).await
+            }
+        }
+    }
+
+    async fn show(
+        self,
+        done: Option<Done>,
+        problem: Option<&Problem>,
+        answer: HttpResponseBuilder,
+    ) -> HttpResponse {
+        let (app, here, now) = self.parts();
+        let overview = match self.context.run(account::overview(app, here, now)).await {
+            Ok(overview) => overview,
+            Err(problem) => return error_page(&self.context, &problem),
+        };
+        let frame = self.context.frame(None);
+        let words = frame.words;
+        let error = problem.and_then(|problem| problem.fields().first());
+        let name_error = error.filter(|error| error.field == "name").map(|e| words.field(e));
+        let password_error =
+            error.filter(|error| error.field != "name").map(|e| (e.field, words.field(e)));
+        let csrf = account::token(&self.context.app, &self.visit.visitor);
+        let template = AccountPage {
+            frame,
+            csrf: &csrf,
+            login: &self.here.user.login,
+            name: self.here.user.name.as_deref(),
+            notice: done.map(|done| done.text(words)),
+            name_error,
+            password_error,
+            sessions: self.sessions(&overview, words),
+            apps: self.apps(&overview, words),
+        };
+        page(answer, &template)
+    }
+
+    fn sessions(&self, overview: &Overview, words: Words) -> Vec<SessionRow> {
+        let now = self.context.now();
+        let address = |address: Option<std::net::IpAddr>| {
+            address.map(|address| address.to_string()).unwrap_or_default()
+        };
+        let browsers = overview.browsers.iter().map(|(browser, device)| SessionRow {
+            id: browser.id.to_string(),
+            title: words.t("account.browser").to_owned(),
+            device: device.describe(),
+            address: address(device.address),
+            last_seen: words.ago(browser.auth_time, now),
+            created: words.ago(browser.auth_time, now),
+            current: browser.id == self.here.browser.id,
+        });
+        let of_client = |Listed { session, device, .. }: &Listed| SessionRow {
+            id: session.id.to_string(),
+            title: self.client_name(&session.client_id),
+            device: device.describe(),
+            address: address(device.address),
+            last_seen: words.ago(session.chain.answered_at, now),
+            created: words.ago(session.created_at, now),
+            current: false,
+        };
+        browsers.chain(overview.sessions.iter().map(of_client)).collect()
+    }
+
+    fn apps(&self, overview: &Overview, words: Words) -> Vec<AppRow> {
+        let now = self.context.now();
+        let row = |consent: &crate::store::consents::Consent| AppRow {
+            client_id: consent.client_id.clone(),
+            name: self.client_name(&consent.client_id),
+            scopes: consent
+                .scopes
+                .iter()
+                .map(|scope| ConsentItem::of_scope(words, scope, None).title)
+                .collect(),
+            since: words.ago(consent.created_at, now),
+        };
+        overview.consents.iter().map(row).collect()
+    }
+
+    fn client_name(&self, client_id: &str) -> String {
+        if client_id == client::BUILT_IN {
+            return self.context.app.config.brand.name.clone();
+        }
+        let client = self.context.app.client(client_id);
+        client.map_or_else(|| client_id.to_owned(), |client| client.settings.name.clone())
+    }
+}

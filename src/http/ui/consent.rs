@@ -1,0 +1,55 @@
+//! `/consent`: somebody allows a client or a device something, or does not.
+
+use actix_web::HttpResponse;
+
+use crate::domain::stop::Refusal;
+use crate::http::context::Context;
+use crate::http::cookie::Visit;
+use crate::http::error::Problem;
+use crate::http::fields::FormFields;
+use crate::oauth::flow::{Aim, Flow};
+use crate::oauth::{authorize, device};
+
+use super::error_page;
+use super::interaction;
+
+/// What was decided.
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => return error_page(&context, &problem),
+    };
+    let visit = Visit::of(&context);
+    let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
+    let sealed = form.take("flow");
+    let aim = Flow::open(&app, &sealed, &visitor, now).map(|flow| flow.aim);
+    let allow = match decision(&mut form) {
+        Ok(allow) => allow,
+        Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
+    };
+    match aim {
+        Err(refusal) => error_page(&context, &context.problem(refusal.into())),
+        Ok(Aim::Device(_)) => {
+            match context.run(device::decide(app, sealed, allow, visitor, now)).await {
+                Ok(step) => interaction::device(&context, &visit, step),
+                Err(problem) => error_page(&context, &problem),
+            }
+        }
+        Ok(_) => {
+            let work = authorize::decide(app, sealed, allow, visitor, context.origin(), now);
+            match context.run(work).await {
+                Ok(step) => interaction::step(&context, &visit, step),
+                Err(problem) => error_page(&context, &problem),
+            }
+        }
+    }
+}
+
+/// Yes or no; nothing else is taken for either.
+pub(super) fn decision(form: &mut FormFields) -> Result<bool, Refusal> {
+    match form.take("decision").as_str() {
+        "allow" => Ok(true),
+        "deny" => Ok(false),
+        _ => Err(Refusal::field("decision", "unknown", "The decision is allow or deny.")),
+    }
+}

@@ -1,0 +1,85 @@
+//! `/device`: somebody types the code a device shows (RFC 8628 §3.3).
+
+use actix_web::HttpResponse;
+
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::http::context::Context;
+use crate::http::cookie::Visit;
+use crate::http::error::Problem;
+use crate::http::fields::{FormFields, Params};
+use crate::oauth::device;
+use crate::oauth::flow::{Aim, Flow};
+
+use super::pages::DevicePage;
+use super::{error_page, interaction, page};
+
+/// The page, with the code in it if the address brought one; or the way back from the log-in page.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let params = match params {
+        Ok(params) => params,
+        Err(problem) => return error_page(&context, &problem),
+    };
+    let visit = Visit::of(&context);
+    if let Some(flow) = params.get("flow") {
+        let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+        let work = device::resume(app, flow.to_owned(), visitor, context.now());
+        return match context.run(work).await {
+            Ok(step) => interaction::device(&context, &visit, step),
+            Err(problem) => failed(&context, &visit, "", &problem),
+        };
+    }
+    let code = params.get("user_code").filter(|code| code.len() <= 64).unwrap_or_default();
+    ask(&context, &visit, code, None, HttpResponse::Ok())
+}
+
+/// What was typed.
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => return error_page(&context, &problem),
+    };
+    let visit = Visit::of(&context);
+    let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
+    let opened = Flow::open(&app, &form.take("flow"), &visitor, now);
+    if let Err(refusal) = opened.and_then(|flow| match flow.aim {
+        Aim::Device(_) => Ok(()),
+        _ => Err(Refusal::new(Code::Forbidden, "This page belongs to something else.")),
+    }) {
+        return error_page(&context, &context.problem(refusal.into()));
+    }
+    let code = form.take("user_code");
+    let work = device::typed(app, code.clone(), visitor, context.origin(), now);
+    match context.run(work).await {
+        Ok(step) => interaction::device(&context, &visit, step),
+        Err(problem) => failed(&context, &visit, &code, &problem),
+    }
+}
+
+fn failed(context: &Context, visit: &Visit, code: &str, problem: &Problem) -> HttpResponse {
+    let words = context.frame(None).words;
+    let error = match (problem.code(), problem.fields().first()) {
+        (_, Some(field)) => words.field(field),
+        (Code::TooManyAttempts, None) => words.problem(problem),
+        _ => return error_page(context, problem),
+    };
+    let shown: String = code.chars().take(16).collect();
+    ask(context, visit, &shown, Some(error), problem.head())
+}
+
+fn ask(
+    context: &Context,
+    visit: &Visit,
+    user_code: &str,
+    error: Option<&str>,
+    mut answer: actix_web::HttpResponseBuilder,
+) -> HttpResponse {
+    let flow = Flow::begin(&context.app, Aim::Device(None), context.now());
+    match flow.seal(&context.app, &visit.visitor) {
+        Ok(flow) => {
+            visit.keep(&context.app, &mut answer);
+            let frame = context.frame(None);
+            page(answer, &DevicePage { frame, flow: &flow, user_code, error })
+        }
+        Err(fault) => error_page(context, &context.problem(Stop::from(fault))),
+    }
+}

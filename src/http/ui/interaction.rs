@@ -1,0 +1,195 @@
+//! From a step of a use case to a page or an answer: shared by the endpoints that people see.
+//!
+//! Owns which page a step becomes, under which policy, and how an answer reaches a client. Decides
+//! nothing.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::domain::interaction::ResponseMode;
+use crate::domain::redirect::RegisteredRedirect;
+use crate::http::context::Context;
+use crate::http::cookie::Visit;
+use crate::oauth::authorize::answer::Answer;
+use crate::oauth::authorize::{ConsentView, LoginView, Step};
+use crate::oauth::device::DeviceStep;
+use crate::oauth::flow::{Aim, Flow};
+
+use super::pages::{
+    ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
+};
+use super::{page, page_with, policy};
+
+/// What comes of an authorization request.
+pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
+    match step {
+        Step::Login(view) => {
+            let LoginView { flow, client, request, destination } = *view;
+            let login = Login {
+                flow: &flow,
+                login: request.login_hint.as_deref().unwrap_or_default(),
+                client_name: Some(&client.settings.name),
+                ui_locales: request.ui_locales.as_deref(),
+                destination: Some(&destination),
+                error: None,
+            };
+            login.show(context, visit, HttpResponse::Ok())
+        }
+        Step::Consent(view) => consent(context, visit, &view),
+        Step::Done(answer) => done(context, visit, &answer),
+    }
+}
+
+/// What the log-in page shows.
+pub struct Login<'a> {
+    /// The sealed flow.
+    pub flow: &'a str,
+    /// The login to begin with.
+    pub login: &'a str,
+    /// The client that asked.
+    pub client_name: Option<&'a str>,
+    /// The languages the client named.
+    pub ui_locales: Option<&'a str>,
+    /// Where the answer will go.
+    pub destination: Option<&'a str>,
+    /// Why the last try did not work.
+    pub error: Option<&'a str>,
+}
+
+impl Login<'_> {
+    /// The page.
+    pub fn show(
+        &self,
+        context: &Context,
+        visit: &Visit,
+        mut answer: HttpResponseBuilder,
+    ) -> HttpResponse {
+        let template = LoginPage {
+            frame: context.frame(self.ui_locales),
+            flow: self.flow,
+            login: self.login,
+            client_name: self.client_name,
+            error: self.error,
+        };
+        visit.keep(&context.app, &mut answer);
+        let sources: Vec<&str> = self.destination.into_iter().collect();
+        page_with(answer, &template, &policy(&sources, true))
+    }
+}
+
+fn consent(context: &Context, visit: &Visit, view: &ConsentView) -> HttpResponse {
+    let request = &view.request;
+    let frame = context.frame(request.ui_locales.as_deref());
+    let item = |scope: &str| {
+        let api = request.audience.as_deref().filter(|_| !crate::domain::oidc::is_scope(scope));
+        ConsentItem::of_scope(frame.words, scope, api)
+    };
+    let template = ConsentPage {
+        frame,
+        flow: &view.flow,
+        client_name: &view.client.settings.name,
+        destination: shown(&view.destination),
+        login: &view.login,
+        items: view.scopes.iter().map(item).collect(),
+        is_device: false,
+        user_code: None,
+    };
+    let mut answer = HttpResponse::Ok();
+    visit.keep(&context.app, &mut answer);
+    page_with(answer, &template, &policy(&[&view.destination], false))
+}
+
+/// A place as people read it: a host, or a scheme.
+fn shown(source: &str) -> &str {
+    source.split_once("://").map_or(source.trim_end_matches(':'), |(_, host)| host)
+}
+
+fn done(context: &Context, visit: &Visit, answer: &Answer) -> HttpResponse {
+    let source = answer.redirect.source();
+    if answer.mode == ResponseMode::FormPost {
+        let fields = answer.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let template = FormPostPage {
+            frame: context.frame(None),
+            action: answer.redirect.as_str(),
+            fields: fields.collect(),
+        };
+        let mut head = HttpResponse::Ok();
+        visit.keep(&context.app, &mut head);
+        return page_with(head, &template, &policy(&[&source], true));
+    }
+    go(context, HttpResponse::SeeOther(), &answer.redirect, &answer.location())
+}
+
+/// Sends the browser to a registered place: after a form always with 303, so that what was typed is
+/// not sent on (RFC 9700 §4.12).
+pub fn go(
+    context: &Context,
+    mut answer: HttpResponseBuilder,
+    to: &RegisteredRedirect,
+    location: &str,
+) -> HttpResponse {
+    if to.is_web() {
+        return answer.insert_header((header::LOCATION, location)).finish();
+    }
+    let source = to.source();
+    let template =
+        ContinuePage { frame: context.frame(None), uri: location, destination: shown(&source) };
+    answer.status(actix_web::http::StatusCode::OK);
+    page_with(answer, &template, &policy(&[&source], false))
+}
+
+/// Sends the browser to one of our own pages.
+pub fn go_here(mut answer: HttpResponseBuilder, path: &str) -> HttpResponse {
+    answer.insert_header((header::LOCATION, path)).finish()
+}
+
+/// What comes of a code that somebody typed.
+pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpResponse {
+    let frame = context.frame(None);
+    match step {
+        DeviceStep::Login { flow } => {
+            let login = Login {
+                flow: &flow,
+                login: "",
+                client_name: None,
+                ui_locales: None,
+                destination: None,
+                error: None,
+            };
+            login.show(context, visit, HttpResponse::Ok())
+        }
+        DeviceStep::Consent(view) => {
+            let item = |scope: &str| {
+                let audience = view.asked.audience.as_deref();
+                let api = audience.filter(|_| !crate::domain::oidc::is_scope(scope));
+                ConsentItem::of_scope(frame.words, scope, api)
+            };
+            let template = ConsentPage {
+                frame,
+                flow: &view.flow,
+                client_name: &view.client.settings.name,
+                destination: "",
+                login: &view.login,
+                items: view.asked.scopes.iter().map(item).collect(),
+                is_device: true,
+                user_code: Some(&view.user_code),
+            };
+            let mut answer = HttpResponse::Ok();
+            visit.keep(&context.app, &mut answer);
+            page(answer, &template)
+        }
+        DeviceStep::Done { allowed, client } => {
+            let client_name = &client.settings.name;
+            page(HttpResponse::Ok(), &DeviceDonePage { frame, allowed, client_name })
+        }
+    }
+}
+
+/// What the log-in page says about where a flow leads: the client, its languages, its place.
+pub fn aim(context: &Context, flow: &Flow) -> (Option<String>, Option<String>, Option<String>) {
+    let Aim::Authorize(request) = &flow.aim else { return (None, None, None) };
+    let client = context.app.client(&request.client_id);
+    let place = client.as_ref().and_then(|client| client.redirect(&request.redirect_uri));
+    let name = client.map(|client| client.settings.name.clone());
+    (name, request.ui_locales.clone(), place.map(|place| place.source()))
+}

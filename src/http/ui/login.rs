@@ -1,0 +1,138 @@
+//! `/login`: somebody proves who they are, and goes on to where they came from.
+
+use actix_web::HttpResponse;
+
+use crate::domain::stop::{Code, Refusal};
+use crate::http::api::login::password;
+use crate::http::context::Context;
+use crate::http::cookie::{self, Visit};
+use crate::http::error::Problem;
+use crate::http::fields::FormFields;
+use crate::identity::browser::{self, Typed};
+use crate::oauth::flow::{Aim, Flow};
+
+use super::error_page;
+use super::interaction::{Login, aim, go_here};
+
+/// The page, for whoever comes on their own account.
+pub async fn get(context: Context) -> HttpResponse {
+    let visit = Visit::of(&context);
+    let flow = Flow::begin(&context.app, Aim::Account, context.now());
+    match flow.seal(&context.app, &visit.visitor) {
+        Ok(flow) => plain(&flow).show(&context, &visit, HttpResponse::Ok()),
+        Err(fault) => error_page(&context, &context.problem(fault.into())),
+    }
+}
+
+fn plain(flow: &str) -> Login<'_> {
+    let (login, client_name, ui_locales, destination, error) = ("", None, None, None, None);
+    Login { flow, login, client_name, ui_locales, destination, error }
+}
+
+/// What was typed.
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => return error_page(&context, &problem),
+    };
+    let visit = Visit::of(&context);
+    let sealed = form.take("flow");
+    // Before anything else: whoever cannot show that this browser was given the page logs nobody in.
+    let flow = match Flow::open(&context.app, &sealed, &visit.visitor, context.now()) {
+        Ok(flow) => flow,
+        Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
+    };
+    let (login, typed) = (form.take("login"), form.take("password"));
+    let signed_in = match password("password", &typed) {
+        Err(refusal) => Err(context.problem(refusal.into())),
+        Ok(password) => {
+            let typed = Typed { login: login.clone(), password };
+            let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+            let (origin, device) = (context.origin(), context.device());
+            context.run(browser::sign_in(app, typed, visitor, origin, device, context.now())).await
+        }
+    };
+    match signed_in {
+        Ok(cookie) => {
+            let mut answer = HttpResponse::SeeOther();
+            cookie::log_in(&context.app, &mut answer, cookie.expose());
+            go_here(answer, &onwards(&flow, &sealed))
+        }
+        Err(problem) => again(&context, &visit, &flow, &sealed, &login, &problem),
+    }
+}
+
+/// Where somebody goes who has proved who they are.
+fn onwards(flow: &Flow, sealed: &str) -> String {
+    match flow.aim {
+        Aim::Authorize(_) => format!("/oauth2/authorize?flow={sealed}"),
+        Aim::Device(_) => format!("/device?flow={sealed}"),
+        Aim::Account | Aim::Logout(_) => "/account".to_owned(),
+    }
+}
+
+/// The page once more, with what was wrong and the login kept.
+fn again(
+    context: &Context,
+    visit: &Visit,
+    flow: &Flow,
+    sealed: &str,
+    login: &str,
+    problem: &Problem,
+) -> HttpResponse {
+    let correctable = matches!(
+        problem.code(),
+        Code::InvalidCredentials
+            | Code::TooManyAttempts
+            | Code::ValidationFailed
+            | Code::Unavailable
+    );
+    if !correctable {
+        return error_page(context, problem);
+    }
+    let (client_name, ui_locales, destination) = aim(context, flow);
+    let words = context.frame(ui_locales.as_deref()).words;
+    let error = match problem.fields().first() {
+        Some(field) => words.field(field),
+        None => words.problem(problem),
+    };
+    let login = Login {
+        flow: sealed,
+        login,
+        client_name: client_name.as_deref(),
+        ui_locales: ui_locales.as_deref(),
+        destination: destination.as_deref(),
+        error: Some(error),
+    };
+    login.show(context, visit, problem.head())
+}
+
+/// Somebody else wants to go on.
+pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => return error_page(&context, &problem),
+    };
+    let visit = Visit::of(&context);
+    let sealed = form.take("flow");
+    let flow = Flow::open(&context.app, &sealed, &visit.visitor, context.now());
+    let flow = flow.and_then(|flow| match flow.aim {
+        Aim::Authorize(_) | Aim::Device(_) => Ok(flow),
+        Aim::Account | Aim::Logout(_) => {
+            Err(Refusal::new(Code::Forbidden, "This page belongs to something else."))
+        }
+    });
+    match flow {
+        Ok(flow) => {
+            let (client_name, ui_locales, destination) = aim(&context, &flow);
+            let login = Login {
+                client_name: client_name.as_deref(),
+                ui_locales: ui_locales.as_deref(),
+                destination: destination.as_deref(),
+                ..plain(&sealed)
+            };
+            login.show(&context, &visit, HttpResponse::Ok())
+        }
+        Err(refusal) => error_page(&context, &context.problem(refusal.into())),
+    }
+}

@@ -1,0 +1,118 @@
+//! `/oauth2/logout`: out, for every client at once (OpenID Connect RP-Initiated Logout), and
+//! `/logout` from one's own account.
+
+use actix_web::web::Bytes;
+use actix_web::{Error, HttpRequest, HttpResponse};
+
+use crate::domain::stop::{Code, Refusal, Stop};
+use crate::http::context::Context;
+use crate::http::cookie::{self, Visit};
+use crate::http::error::Problem;
+use crate::http::fields::{FormFields, is_form, unreadable};
+use crate::identity::{account, browser};
+use crate::oauth::end_session::{self, LogoutStep};
+use crate::oauth::params::{Params, invalid};
+
+use super::interaction::{go, go_here};
+use super::pages::{LoggedOutPage, LogoutConfirmPage};
+use super::{error_page, page};
+
+/// A client, or anybody, sends a browser.
+pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
+    let params = Params::parse(request.query_string().as_bytes());
+    begin(context, params).await
+}
+
+/// The same in a form; or what somebody decided who was asked.
+pub async fn post(
+    context: Context,
+    request: HttpRequest,
+    body: Result<Bytes, Error>,
+) -> HttpResponse {
+    if !is_form(&request) {
+        return begin(context, Err(invalid("The request is a form."))).await;
+    }
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return begin(context, Err(unreadable(error))).await,
+    };
+    let params = match Params::parse(&body) {
+        Ok(params) => params,
+        Err(refusal) => return begin(context, Err(refusal)).await,
+    };
+    let Some(flow) = params.text("flow") else { return begin(context, Ok(params)).await };
+    let visit = Visit::of(&context);
+    let leave = params.get("decision") == Some("allow");
+    let (app, visitor, origin) = (context.app.clone(), visit.visitor.clone(), context.origin());
+    let work = end_session::decide(app, flow, leave, visitor, origin, context.now());
+    let step = context.run(work).await;
+    show(&context, &visit, step, None)
+}
+
+async fn begin(context: Context, params: Result<Params, Refusal>) -> HttpResponse {
+    let visit = Visit::of(&context);
+    let params = match params {
+        Ok(params) => params,
+        Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
+    };
+    let ui_locales = params.text("ui_locales").filter(|tags| tags.len() <= 256);
+    let (app, visitor, origin) = (context.app.clone(), visit.visitor.clone(), context.origin());
+    let work = end_session::begin(app, params, visitor, origin, context.now());
+    let step = context.run(work).await;
+    show(&context, &visit, step, ui_locales.as_deref())
+}
+
+fn show(
+    context: &Context,
+    visit: &Visit,
+    step: Result<LogoutStep, Problem>,
+    ui_locales: Option<&str>,
+) -> HttpResponse {
+    let frame = context.frame(ui_locales);
+    match step {
+        Err(problem) => error_page(context, &problem),
+        Ok(LogoutStep::Ask { flow, login, client }) => {
+            let template = LogoutConfirmPage {
+                frame,
+                flow: &flow,
+                login: Some(&login),
+                client_name: client.as_ref().map(|client| client.settings.name.as_str()),
+            };
+            let mut answer = HttpResponse::Ok();
+            visit.keep(&context.app, &mut answer);
+            page(answer, &template)
+        }
+        Ok(LogoutStep::Out { back: Some(back) }) => {
+            let mut answer = HttpResponse::SeeOther();
+            cookie::log_out(&context.app, &mut answer);
+            go(context, answer, &back.redirect, &back.location)
+        }
+        Ok(LogoutStep::Out { back: None }) => out(context, ui_locales),
+        Ok(LogoutStep::Stay) => go_here(HttpResponse::SeeOther(), "/account"),
+    }
+}
+
+fn out(context: &Context, ui_locales: Option<&str>) -> HttpResponse {
+    let mut answer = HttpResponse::Ok();
+    cookie::log_out(&context.app, &mut answer);
+    page(answer, &LoggedOutPage { frame: context.frame(ui_locales), back: None })
+}
+
+/// Out, from one's own account.
+pub async fn own(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => return error_page(&context, &problem),
+    };
+    let visit = Visit::of(&context);
+    if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
+        let hint = "This page is too old. Go back and try again.";
+        let stop = Stop::from(Refusal::new(Code::Forbidden, hint));
+        return error_page(&context, &context.problem(stop));
+    }
+    let (app, visitor, origin) = (context.app.clone(), visit.visitor.clone(), context.origin());
+    match context.run(browser::sign_out(app, visitor, origin, context.now())).await {
+        Ok(()) => out(&context, None),
+        Err(problem) => error_page(&context, &problem),
+    }
+}
