@@ -19,6 +19,7 @@ use crate::metrics::{RequestLabels, RouteLabel};
 use super::context::Facts;
 use super::cors;
 use super::error::Problem;
+use super::oauth::OAuthProblem;
 use super::peer;
 use super::routes::Pattern;
 
@@ -54,7 +55,11 @@ pub async fn edge(
     } else if too_long {
         let refusal = Refusal::new(Code::UriTooLong, "The address is longer than 16 KiB.");
         let problem = Problem::new(refusal.into(), &facts.request_id);
-        request.into_response(problem.error_response()).map_into_right_body()
+        let answer = match request.path().starts_with("/oauth2/") {
+            true => OAuthProblem::of(problem).error_response(),
+            false => problem.error_response(),
+        };
+        request.into_response(answer).map_into_right_body()
     } else {
         next.call(request).await?.map_into_left_body()
     };

@@ -19,7 +19,7 @@ use crate::oauth::flow::Visitor;
 use crate::oauth::{authorize, backchannel, end_session};
 use crate::store::consents::Consent;
 use crate::store::sessions::EndedSession;
-use crate::store::{audit, browsers, consents, sessions, settle, users};
+use crate::store::{audit, browsers, codes, consents, devices, sessions, settle, users};
 
 /// Somebody who is logged in in this browser.
 ///
@@ -158,6 +158,9 @@ pub async fn remove_app(
     let user = here.user.id;
     let mut tx = app.db.begin().await?;
     let outcome = async {
+        // What is on its way comes first: a code that is being redeemed right now.
+        codes::void(&mut tx, user, now).await?;
+        devices::void(&mut tx, user, &client_id).await?;
         let forgot = consents::forget(&mut tx, user, &client_id).await?;
         let reason = EndReason::ConsentRevoked;
         let ended = sessions::revoke_of_client(&mut tx, user, &client_id, reason, now).await?;

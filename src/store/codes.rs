@@ -67,6 +67,21 @@ pub async fn redeem(
     .transpose()
 }
 
+/// Uses up the codes of a user that nobody has redeemed yet. Comes before sessions are ended: a
+/// redemption that is under way ends first, and what it gave is found.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn void(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "UPDATE authorization_codes SET redeemed_at = $1 \
+         WHERE user_id = $2 AND redeemed_at IS NULL AND expires_at > $1",
+        now,
+        user
+    )
+}
+
 /// The user and the session a redeemed code gave, if there is such a code.
 ///
 /// # Errors

@@ -153,3 +153,11 @@ pub async fn redeem(tx: &mut Tx, hash: &TokenHash) -> Result<Option<Authorizatio
     })
     .transpose()
 }
+
+/// Forgets what a user has allowed devices of a client that have not fetched it yet.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn void(tx: &mut Tx, user: UserId, client_id: &str) -> Result<u64, Fault> {
+    execute!(tx, "DELETE FROM device_codes WHERE user_id = $1 AND client_id = $2", user, client_id)
+}

@@ -53,7 +53,7 @@ async fn discovery_names_what_exists_and_the_configured_issuer_only() {
         assert_eq!(document["issuer"], "https://auth.example.com");
         assert_eq!(document["jwks_uri"], "https://auth.example.com/.well-known/jwks.json");
         assert_eq!(document["id_token_signing_alg_values_supported"], json!(["RS256", "ES256"]));
-        assert!(document.get("token_endpoint").is_none());
+        assert_eq!(document["token_endpoint"], "https://auth.example.com/oauth2/token");
         assert!(!answer.text.contains("evil"));
         assert!(!answer.header("strict-transport-security").is_empty());
     }

@@ -147,3 +147,21 @@ async fn a_code_that_cannot_be_read_is_a_fault_and_stays() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_codes_of_one_user_that_are_under_way_can_be_voided() {
+    on_both_stores("codes: void", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        for (number, owner) in [(1, ada), (2, ada), (3, bob)] {
+            assert!(insert(&db, number, &[number], &authorization(owner)).await);
+        }
+        assert!(redeem(&db, &hash(1), session_id(1), after(1)).await.is_some());
+        let voided = commit(&db, async |tx| codes::void(tx, ada, after(2)).await).await;
+        assert_eq!(voided, 1, "the one that was redeemed keeps its session");
+        assert_eq!(redeem(&db, &hash(2), session_id(2), after(3)).await, None);
+        assert_eq!(gave(&db, &hash(2)).await, None);
+        assert_eq!(gave(&db, &hash(1)).await, Some((ada, session_id(1))));
+        assert!(redeem(&db, &hash(3), session_id(3), after(3)).await.is_some());
+    })
+    .await;
+}

@@ -246,3 +246,23 @@ async fn a_device_that_cannot_be_read_is_a_fault() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_user_allowed_devices_of_a_client_can_be_voided() {
+    on_both_stores("devices: void", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        for (number, code, owner) in [(1, "BCDFGHJK", ada), (2, "LMNPQRST", bob)] {
+            assert!(insert(&db, number, &device(code)).await);
+            assert!(decide(&db, code, owner, Some(&authorization(owner))).await);
+        }
+        let client_id = device("BCDFGHJK").client_id;
+        let void = async |user, client_id: &str| {
+            commit(&db, async |tx| devices::void(tx, user, client_id).await).await
+        };
+        assert_eq!(void(ada, "another").await, 0);
+        assert_eq!(void(ada, &client_id).await, 1);
+        assert!(redeem(&db, 1).await.is_none());
+        assert!(redeem(&db, 2).await.is_some());
+    })
+    .await;
+}
