@@ -103,6 +103,7 @@ pub struct Parts {
     audiences: ArcSwap<Audiences>,
     clients: ArcSwap<Clients>,
     cache_version: AtomicI64,
+    reloading: tokio::sync::Mutex<()>,
     draining: AtomicBool,
     runtime: Handle,
 }
@@ -306,7 +307,15 @@ impl App {
         if version == self.cache_version.load(Ordering::Acquire) {
             return Ok(());
         }
+        drop(reader);
+        // One at a time: an older reading must not take the place of a newer one.
+        let _turn = self.reloading.lock().await;
+        let mut reader = self.db.reader().await?;
         // The version is read first: a change that comes in between is seen the next time.
+        let version = meta::cache_version(&mut reader).await?;
+        if version == self.cache_version.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let audiences = Audiences::load(&mut reader, &self.seal).await?;
         let clients = Clients::load(&mut reader).await?;
         let policy = policy(&self.config, &audiences, &clients, self.longest_max_age);

@@ -357,6 +357,7 @@ async fn assemble(
         audiences: ArcSwap::from_pointee(audiences),
         clients: ArcSwap::from_pointee(clients),
         cache_version: AtomicI64::new(cache_version),
+        reloading: tokio::sync::Mutex::new(()),
         draining: AtomicBool::new(false),
         runtime: Handle::current(),
     })))

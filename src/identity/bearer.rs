@@ -9,6 +9,7 @@ use crate::domain::scope::{self, Scopes};
 use crate::domain::session::Session;
 use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::user::{Role, User};
+use crate::oauth::access_token;
 use crate::store::sessions;
 
 /// A caller whose token, session and user were all good a moment ago.
@@ -68,6 +69,7 @@ pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Cal
         && session.audience.is_none()
         // What a client got at /oauth2 is for userinfo and APIs; it cannot act as its user here.
         && session.grant_type.is_none()
+        && access_token::is_clients(&app, &session)
         && user.id.to_string() == claims.sub;
     if !good {
         return Err(invalid_token().into());

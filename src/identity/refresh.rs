@@ -5,6 +5,7 @@ use crate::base::Timestamp;
 use crate::domain::audit::Origin;
 use crate::domain::refresh::Holder;
 use crate::domain::stop::Stop;
+use crate::oauth::access_token;
 use crate::oauth::issue::{self, Tokens};
 use crate::oauth::refresh::{self, Presented};
 
@@ -25,5 +26,8 @@ pub async fn refresh(
         asked: None,
     };
     let refreshed = refresh::present(app, presented, origin, now).await?;
+    if !access_token::is_clients(app, &refreshed.session) {
+        return Err(refresh::invalid().into());
+    }
     issue::tokens(app, &refreshed.session, || refreshed.subject.read(), now)
 }

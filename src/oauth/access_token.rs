@@ -9,7 +9,7 @@ use crate::app::{App, Audience};
 use crate::base::Timestamp;
 use crate::crypto::jwt::{Expected, dissect};
 use crate::domain::claims::VerifiedClaims;
-use crate::domain::client::Client;
+use crate::domain::client::{BUILT_IN, Client};
 use crate::domain::session::Session;
 use crate::domain::stop::Fault;
 use crate::domain::user::User;
@@ -112,8 +112,9 @@ pub async fn alive(
 }
 
 /// Whether the client a session was opened through is still there, and still the same one.
-fn is_clients(app: &App, session: &Session) -> bool {
-    session.grant_type.is_none()
+#[must_use]
+pub fn is_clients(app: &App, session: &Session) -> bool {
+    session.client_id == BUILT_IN
         || app.client(&session.client_id).is_some_and(|known| known.was_there(session.created_at))
 }
 

@@ -16,17 +16,17 @@ use crate::domain::device_code::{
     show_user_code,
 };
 use crate::domain::grant;
-use crate::domain::limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES, Bucket};
+use crate::domain::limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::AskedClaims;
 use crate::domain::stop::{Code, Fault, Refusal, Stop};
-use crate::metrics::Metrics;
 use crate::store::{devices, settle_whole};
 
 use super::authorize;
 use super::client_auth;
 use super::flow::{Aim, Flow, Visitor};
 use super::grants;
+use super::limits::throttle;
 use super::narrow::{Speaker, narrow};
 use super::token::TokenRequest;
 
@@ -110,23 +110,6 @@ pub async fn authorize(app: App, request: TokenRequest, now: Timestamp) -> Resul
         tx.rollback().await;
     }
     Err(Fault::unavailable("no user code is free").into())
-}
-
-fn throttle(
-    app: &App,
-    purpose: &'static str,
-    bucket: Bucket,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    if !app.config.rate_limits {
-        return Ok(());
-    }
-    app.addresses.take(purpose, bucket, origin.address, now).map_err(|wait| {
-        Metrics::count(&app.metrics.limited, purpose);
-        let hint = "Too many attempts. Wait, then try again.";
-        Refusal::new(Code::TooManyAttempts, hint).retry_after(wait)
-    })
 }
 
 /// The refusal of a code somebody typed.

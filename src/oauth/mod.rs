@@ -16,6 +16,7 @@ pub mod grants;
 pub mod hint;
 pub mod introspect;
 pub mod issue;
+mod limits;
 pub mod metadata;
 pub mod narrow;
 pub mod once;

@@ -8,12 +8,14 @@ use crate::app::App;
 use crate::base::entropy::random;
 use crate::base::{Span, Timestamp};
 use crate::crypto::digest::token_hash;
+use crate::domain::limit::ADDRESS_REQUESTS;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::stop::{Code, Refusal, Stop};
 use crate::store::pushed;
 
 use super::authorize::request::address;
 use super::client_auth;
+use super::limits::throttle;
 use super::params::{Params, invalid};
 use super::token::TokenRequest;
 
@@ -40,6 +42,7 @@ pub struct Pushed {
 pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<String, Stop> {
     let TokenRequest { params, authorization, origin, .. } = request;
     params.once()?;
+    throttle(&app, "pushed_request", ADDRESS_REQUESTS, &origin, now)?;
     let client =
         client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
     if params.get("request_uri").is_some() {

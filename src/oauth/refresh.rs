@@ -140,6 +140,8 @@ async fn without_api(
     .await
 }
 
-fn invalid() -> Refusal {
+/// The refusal of a token that is none of a live session.
+#[must_use]
+pub fn invalid() -> Refusal {
     Refusal::new(Code::RefreshTokenInvalid, "This is not a refresh token of a live session.")
 }

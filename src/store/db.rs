@@ -120,6 +120,27 @@ impl Link for Reader {
     }
 }
 
+tokio::task_local! {
+    /// Statements run so far by the unit of work that counts them.
+    static STATEMENTS: std::cell::Cell<u32>;
+}
+
+/// Runs `work` and counts the statements it asks the database for; beginning and committing are not
+/// among them. What `work` hands to another task is not seen.
+pub async fn counted<T>(work: impl Future<Output = T>) -> (T, u32) {
+    STATEMENTS
+        .scope(std::cell::Cell::new(0), async {
+            let done = work.await;
+            (done, STATEMENTS.with(std::cell::Cell::get))
+        })
+        .await
+}
+
+/// Counts one statement, where anybody counts.
+pub fn count_statement() {
+    let _ = STATEMENTS.try_with(|count| count.set(count.get() + 1));
+}
+
 /// Waits for `work` until `deadline`. A database that is frozen, or a network that swallows, says
 /// nothing at all: without this its callers would wait for as long as it likes.
 ///
@@ -160,6 +181,7 @@ macro_rules! run_statement {
         let link = &mut *$link;
         let deadline = $crate::store::db::Link::deadline(link);
         let doing = concat!(file!(), ":", line!());
+        $crate::store::db::count_statement();
         match $crate::store::db::Link::conn(link) {
             $crate::store::db::Conn::Sqlite(conn) => {
                 let query = sqlx::query_as::<sqlx::Sqlite, $row>($sql)$(.bind($arg))*;
@@ -180,6 +202,7 @@ macro_rules! execute {
         let link = &mut *$link;
         let deadline = $crate::store::db::Link::deadline(link);
         let doing = concat!(file!(), ":", line!());
+        $crate::store::db::count_statement();
         match $crate::store::db::Link::conn(link) {
             $crate::store::db::Conn::Sqlite(conn) => {
                 let query = sqlx::query::<sqlx::Sqlite>($sql)$(.bind($arg))*;

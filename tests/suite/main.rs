@@ -27,6 +27,7 @@ mod migrations;
 mod openapi;
 mod pages;
 mod pages_gallery;
+mod provider;
 mod races;
 mod readme;
 mod refresh;

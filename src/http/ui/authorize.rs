@@ -1,9 +1,10 @@
 //! `/oauth2/authorize`: a client sends somebody (OpenID Connect Core §3.1.2).
 
+use actix_web::http::Method;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpRequest, HttpResponse};
 
-use crate::domain::stop::Stop;
+use crate::domain::stop::{Code, Refusal, Stop};
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::fields::{is_form, unreadable};
@@ -18,6 +19,12 @@ const MAX_ADDRESS: usize = 6 * 1024;
 
 /// A request in the address, or the way back from the log-in page.
 pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
+    // Whoever only asks for the head must not be given a code.
+    if request.method() == Method::HEAD {
+        let refusal = Refusal::new(Code::MethodNotAllowed, "Ask with GET or POST.");
+        let problem = context.problem(refusal.into()).allowing("GET, POST".to_owned());
+        return error_page(&context, &problem);
+    }
     answer(context, Params::parse(request.query_string().as_bytes()).map_err(Stop::from)).await
 }
 

@@ -240,3 +240,21 @@ async fn a_deadlock_is_told_from_other_faults() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_are_counted_where_somebody_counts() {
+    on_both_stores("counting statements", async |db| {
+        let ((), none) = db::counted(async {}).await;
+        assert_eq!(none, 0);
+        let (version, one) =
+            db::counted(async { meta::cache_version(&mut reader(&db).await).await.unwrap() }).await;
+        assert_eq!((version, one), (0, 1));
+        let ((), several) = db::counted(async {
+            commit(&db, async |tx| meta::raise_cache_version(tx).await).await;
+            commit(&db, async |tx| meta::raise_cache_version(tx).await).await;
+        })
+        .await;
+        assert_eq!(several, 2, "beginning and committing are not counted");
+    })
+    .await;
+}

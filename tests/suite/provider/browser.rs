@@ -1,0 +1,58 @@
+//! The whole way in a real browser: pages, policies, cookies and redirects as Chromium sees them.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::packages::{copy_of, have, npm_ci};
+use crate::support::server::{Options, PASSWORD};
+use crate::support::{Backend, require};
+
+const CHROMIUM: &str = "/usr/bin/chromium";
+
+/// With and without JavaScript, by keyboard, from another origin, for a scheme of its own; in both
+/// colour schemes, wide and narrow, without a finding of axe-core and without anything the policy
+/// blocks. With `SIGNET_TEST_SCREENSHOTS=FOLDER` there are pictures.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_log_in_for_clients_in_chromium() {
+    let Some(node) = have("node", "node") else { return };
+    if !Path::new(CHROMIUM).exists() {
+        return require::missing("chromium", &format!("there is no {CHROMIUM}"));
+    }
+    let folder = copy_of("tests/browser");
+    if !npm_ci(&folder) {
+        return require::missing("node", "the packages of tests/browser cannot be installed");
+    }
+    let server = Options::on(Backend::Sqlite).real_clock().start().await;
+    let root = server.administrator("root").await;
+    server.register("ada@example.com").await;
+    // Free a moment ago; the application takes it at once.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let made = async |client: Value| {
+        let path = "/v1/admin/clients";
+        let answer = server.call_as(Method::POST, path, &root.access, client).await;
+        answer.is(201).string("client_id")
+    };
+    let callback = format!("http://localhost:{port}/cb");
+    let web = made(json!({"name": "Shop", "type": "spa", "redirect_uris": [callback]})).await;
+    let app = json!({"name": "App", "type": "native", "redirect_uris": ["com.example.app:/cb"]});
+    let app = made(app).await;
+    let post = made(json!({"name": "Poster", "type": "web", "redirect_uris": [callback]})).await;
+
+    let mut command = Command::new(node);
+    command
+        .arg("provider.mjs")
+        .args([&server.base, "ada@example.com", PASSWORD, &web, &app, &post])
+        .env("APP_PORT", port.to_string())
+        .current_dir(&folder);
+    if let Some(screenshots) = require::variable("SIGNET_TEST_SCREENSHOTS") {
+        command.arg(screenshots);
+    }
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stdout}{stderr}");
+}
