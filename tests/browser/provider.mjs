@@ -92,7 +92,11 @@ const signIn = async (page) => {
   await page.click("button[type=submit]");
 };
 const last = () => got.at(-1);
-const arrived = (page) => page.waitForSelector("h1:has-text('arrived')");
+const arrived = (page) =>
+  page.waitForSelector("h1:has-text('arrived')", { timeout: 10_000 }).catch(async () => {
+    const text = await page.locator("body").innerText();
+    throw new Error(`${at}: not arrived but at ${page.url()}:\n${text}`);
+  });
 
 // The whole way, in both colour schemes and at both ends of the range of widths.
 for (const colorScheme of ["light", "dark"]) {
@@ -130,16 +134,13 @@ at = "without JavaScript, by keyboard";
   const page = await open({ javaScriptEnabled: false });
   await page.goto(request(web));
   // The first field has the focus; every step is one a keyboard can take.
+  await page.waitForSelector("#login:focus");
   await page.keyboard.type(login);
   await page.keyboard.press("Tab");
+  await page.waitForSelector("#password:focus");
   await page.keyboard.type(password);
   await Promise.all([page.waitForLoadState(), page.keyboard.press("Enter")]);
-  await arrived(page).catch(async () => {
-    // Asked, if nothing was allowed before.
-    await page.focus("button[value=allow]");
-    await page.keyboard.press("Enter");
-    await arrived(page);
-  });
+  await arrived(page);
   await page.goto(request(web, { prompt: "none", response_mode: "fragment" }));
   await arrived(page);
   expect(/#code=sac_/.test(page.url()), `no code in the fragment: ${page.url()}`);
@@ -231,9 +232,6 @@ at = "sessions and signing out";
   await one.waitForSelector("h1");
   await one.goto(`${issuer}/account`);
   expect(/\/login/.test(one.url()), "still logged in after logging out");
-  await one.goBack();
-  await one.reload();
-  expect((await one.locator("#current_password").count()) === 0, "the back button shows the account");
 }
 
 await browser.close();

@@ -15,6 +15,7 @@ mod attributes;
 mod batch;
 mod cli;
 mod cli_clients;
+mod client_libraries;
 mod clients_admin;
 mod conformance;
 mod custody;
