@@ -125,7 +125,10 @@ async fn authlib() {
     }
     let folder = copy_of("tests/clients/python");
     if !venv(&folder) {
-        return require::missing("python", "the packages of tests/clients/python cannot be installed");
+        return require::missing(
+            "python",
+            "the packages of tests/clients/python cannot be installed",
+        );
     }
     let (_server, told) = prepared().await;
     let mut command = Command::new(folder.join(".venv/bin/python"));
@@ -135,8 +138,7 @@ async fn authlib() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openidconnect() {
-    let manifest =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/rust/Cargo.toml");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/rust/Cargo.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("client-rust");
     let built = run(Command::new(env!("CARGO"))
         .args(["build", "--locked", "--quiet", "--manifest-path"])

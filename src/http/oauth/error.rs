@@ -126,12 +126,15 @@ impl ResponseError for OAuthProblem {
             .status(self.status_code())
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::PRAGMA, "no-cache"));
-        if let Some(challenge) = self.challenge() {
-            answer.insert_header((header::WWW_AUTHENTICATE, challenge));
-        }
-        answer.json(json!({
+        let mut answer = answer.json(json!({
             "error": self.error,
             "error_description": self.problem.hint(),
-        }))
+        }));
+        // The challenge of `/v1`, where some codes have one, is not ours.
+        answer.headers_mut().remove(header::WWW_AUTHENTICATE);
+        if let Some(challenge) = self.challenge().and_then(|text| text.parse().ok()) {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        answer
     }
 }
