@@ -1,4 +1,8 @@
 //! The provider from outside: OAuth 2.1 and OpenID Connect as clients and people meet them.
 
+mod authorize;
 mod browser;
+mod oidc;
 mod statements;
+mod token;
+mod tokens;

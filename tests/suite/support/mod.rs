@@ -5,6 +5,7 @@ pub mod clock;
 pub mod packages;
 pub mod postgres;
 pub mod process;
+pub mod relying_party;
 pub mod require;
 pub mod server;
 pub mod stranger;
