@@ -106,7 +106,9 @@ pub fn next(
         let since = present.auth_time >= begun;
         let again = wishes.has(Prompt::Login) || wishes.has(Prompt::SelectAccount);
         let age = now.secs() - present.auth_time.secs();
-        let stale = wishes.max_age.is_some_and(|max_age| age > max_age.secs());
+        // None is `prompt=login` by another name, also within the second of the log-in.
+        let stale =
+            wishes.max_age.is_some_and(|max_age| max_age.secs() == 0 || age > max_age.secs());
         let other = wishes.sub.as_ref().is_some_and(|sub| *sub != present.sub);
         other || ((again || stale) && !since)
     };
@@ -202,6 +204,17 @@ mod tests {
             let present = auth_time.map(|auth_time| present(auth_time, consented));
             let step = next(&wishes(prompt, max_age), present.as_ref(), manner, at(100), at(110));
             assert_eq!(step, wanted, "{what}");
+        }
+    }
+
+    #[test]
+    fn no_age_is_no_log_in_from_before_even_of_this_second() {
+        let wishes = wishes(&[], Some(0));
+        let [before, begun, after, now] =
+            [100_100, 100_500, 100_600, 100_900].map(Timestamp::from_millis);
+        for (auth_time, wanted) in [(before, Step::Login), (after, Step::Issue)] {
+            let present = Present { auth_time, ..present(100, true) };
+            assert_eq!(next(&wishes, Some(&present), PLAIN, begun, now), wanted);
         }
     }
 
