@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::base::{Span, Timestamp};
 use crate::text_enum;
 
+pub use super::client_type::ClientType;
 use super::redirect::{self, RegisteredRedirect, UriError};
 use super::scope::Scopes;
 use super::signing_key::SigningAlg;
@@ -25,20 +26,6 @@ const MAX_LIST: usize = 64;
 const MAX_CLIENT_ID: usize = 128;
 /// Live secrets of one client: the one in use and the one that takes its place.
 pub const MAX_SECRETS: usize = 2;
-
-text_enum! {
-    /// What kind of application it is; decides what it starts with and what it may be given.
-    pub enum ClientType {
-        /// Runs in a browser and can keep no secret.
-        Spa = "spa",
-        /// Runs on a server and keeps a secret.
-        Web = "web",
-        /// Runs on people's devices and can keep no secret.
-        Native = "native",
-        /// Has no user: asks for tokens in its own name.
-        Service = "service",
-    }
-}
 
 text_enum! {
     /// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
@@ -65,7 +52,8 @@ impl AuthMethod {
 /// The grants of these names are known to the rules below; every other one is free to all clients
 /// that can authenticate.
 const CODE: &str = "authorization_code";
-const REFRESH: &str = "refresh_token";
+/// The grant that gives a client its refresh tokens.
+pub const REFRESH: &str = "refresh_token";
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 impl ClientType {

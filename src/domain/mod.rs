@@ -11,6 +11,7 @@ pub mod browser;
 pub mod claims;
 pub mod claims_request;
 pub mod client;
+pub mod client_type;
 pub mod color;
 pub mod device;
 pub mod device_code;

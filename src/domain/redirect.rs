@@ -3,7 +3,7 @@
 //! Owns registration rules and the one comparison. URIs are compared as texts, byte for byte: two
 //! parsers that understand one address differently are how codes get stolen (RFC 9700 §2.1, §4.1).
 
-use super::client::ClientType;
+use super::client_type::ClientType;
 
 /// The longest URI, in bytes.
 pub const MAX_URI: usize = 2_048;

@@ -18,7 +18,6 @@ use crate::domain::stop::{Code, Refusal, Stop};
 use crate::identity::bearer::{self, Administrator, Caller};
 
 use super::error::Problem;
-use super::ui::{Frame, Words, words};
 
 /// Facts about a request that the edge found out once: when it came, from where, under which id.
 #[derive(Debug, Clone)]
@@ -85,16 +84,10 @@ impl Context {
         cookie(self.cookies.as_ref()?.to_str().ok()?, name)
     }
 
-    /// The language and the brand of a page. `ui_locales` is what the application asked for, if one
-    /// did; it goes before what the person chose and what the browser prefers.
+    /// The languages the browser prefers, as it says it.
     #[must_use]
-    pub fn frame(&self, ui_locales: Option<&str>) -> Frame<'_> {
-        fn text(value: Option<&HeaderValue>) -> Option<&str> {
-            value.and_then(|value| value.to_str().ok())
-        }
-        let chosen = text(self.cookies.as_ref()).and_then(|all| cookie(all, words::COOKIE));
-        let words = Words::choose(ui_locales, chosen, text(self.accept_language.as_ref()));
-        Frame { words, brand: &self.app.config.brand }
+    pub fn accept_language(&self) -> Option<&str> {
+        self.accept_language.as_ref()?.to_str().ok()
     }
 
     /// Runs a use case to its end.

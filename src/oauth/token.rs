@@ -10,7 +10,7 @@ use crate::base::{Span, Timestamp};
 use crate::domain::attributes::Subject;
 use crate::domain::audit::Origin;
 use crate::domain::claims::Entitlement;
-use crate::domain::client::Client;
+use crate::domain::client::{self, Client};
 use crate::domain::device::Device;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::{self, OPENID};
@@ -22,7 +22,6 @@ use crate::store::{Tx, settle};
 
 use super::client_auth::{self, AuthenticatedClient};
 use super::dpop::{self, Purpose, Thumbprint};
-use super::grants;
 use super::issue::{self, Tokens};
 use super::narrow::Narrowed;
 use super::params::Params;
@@ -174,24 +173,10 @@ pub fn lifetimes(app: &App, client: &Client) -> Lifetimes {
     Lifetimes { idle, max, ..server }
 }
 
-/// Answers a token request.
-///
-/// # Errors
-/// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
-pub async fn token(app: App, request: TokenRequest, now: Timestamp) -> Result<Tokens, Stop> {
-    request.params.once()?;
-    let hint = "grant_type is missing.";
-    let name = request.params.required("grant_type", hint)?.to_owned();
-    let outcome = grants::dispatch(&name, &app, request, now).await;
-    let label = grants::label(&name);
-    app.metrics.count_token(label, if outcome.is_ok() { "ok" } else { "refused" });
-    outcome
-}
-
 /// One grant through every phase.
 ///
 /// # Errors
-/// As [`token`].
+/// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
 pub async fn run<G: Grant>(
     app: &App,
     request: TokenRequest,
@@ -266,7 +251,7 @@ fn for_session(
     nonce: Option<&str>,
 ) -> Result<Tokens, Stop> {
     let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
-    if client.may_use(grants::REFRESH_TOKEN) {
+    if client.may_use(client::REFRESH) {
         tokens = tokens.with_refresh_token(app, session, now)?;
     }
     if session.scopes.contains(OPENID) {

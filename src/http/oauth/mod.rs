@@ -12,7 +12,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::oauth::{device, introspect, pushed, revoke, token};
+use crate::oauth::{device, grants, introspect, pushed, revoke};
 
 pub use body::ClientRequest;
 pub use error::{OAuthProblem, render};
@@ -32,7 +32,7 @@ fn answer(mut head: HttpResponseBuilder, body: &impl Serialize) -> HttpResponse 
 pub async fn token(
     ClientRequest { context, request }: ClientRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
-    let work = token::token(context.app.clone(), request, context.now());
+    let work = grants::token(context.app.clone(), request, context.now());
     let tokens = context.app.run(work).await.map_err(|stop| render(&context, stop))?;
     Ok(answer(HttpResponse::Ok(), &tokens))
 }

@@ -3,8 +3,9 @@
 //! Owns what `base.html` reads. A page struct holds one and adds what is its own.
 
 use crate::config::Brand;
+use crate::http::context::Context;
 
-use super::words::Words;
+use super::words::{self, Words};
 
 /// The language and the brand of a page.
 #[derive(Clone, Copy)]
@@ -26,5 +27,16 @@ impl Frame<'_> {
     #[must_use]
     pub fn with(&self, key: &str, name: &str, value: &str) -> String {
         self.words.with(key, &[(name, value)])
+    }
+}
+
+impl Context {
+    /// The language and the brand of a page. `ui_locales` is what the application asked for, if one
+    /// did; it goes before what the person chose and what the browser prefers.
+    #[must_use]
+    pub fn frame(&self, ui_locales: Option<&str>) -> Frame<'_> {
+        let chosen = self.cookie(words::COOKIE);
+        let words = Words::choose(ui_locales, chosen, self.accept_language());
+        Frame { words, brand: &self.app.config.brand }
     }
 }

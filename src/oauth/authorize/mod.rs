@@ -154,7 +154,7 @@ pub async fn decide(
     };
     if !allow {
         let hint = "The person said no.";
-        let answer = addressed.refuse(&app, OAuthError::AccessDenied, hint);
+        let answer = Answer::refused(app.issuer(), &addressed, OAuthError::AccessDenied, hint);
         return Ok(Step::Done(Box::new(answer)));
     }
     let mut tx = app.db.begin().await?;
@@ -179,7 +179,7 @@ fn refuse(app: &App, addressed: &Addressed, stop: Stop) -> Result<Step, Stop> {
     match stop {
         Stop::Refused(refusal) => {
             let error = refusal.oauth.unwrap_or(OAuthError::InvalidRequest);
-            Ok(Step::Done(Box::new(addressed.refuse(app, error, refusal.hint))))
+            Ok(Step::Done(Box::new(Answer::refused(app.issuer(), addressed, error, refusal.hint))))
         }
         failed => Err(failed),
     }
@@ -217,7 +217,7 @@ async fn go_on(
     {
         (Next::Refuse(error), _) => {
             let hint = "The person would have to be asked, and prompt is none.";
-            Ok(Step::Done(Box::new(addressed.refuse(&app, error, hint))))
+            Ok(Step::Done(Box::new(Answer::refused(app.issuer(), &addressed, error, hint))))
         }
         (Next::Issue, Some(found)) => {
             let mut tx = app.db.begin().await?;
@@ -278,7 +278,7 @@ async fn issue(
     });
     let Some(granted) = granted else {
         let hint = "The API or a scope is not offered any more.";
-        return Ok(addressed.refuse(app, OAuthError::InvalidScope, hint));
+        return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, hint));
     };
     let code = token::make(AUTHORIZATION_CODE, &*app.entropy);
     let authorization = Authorization {

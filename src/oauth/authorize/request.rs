@@ -22,8 +22,6 @@ use crate::oauth::hint;
 use crate::oauth::narrow::{Speaker, narrow};
 use crate::oauth::params::{Params, invalid};
 
-use super::answer::Answer;
-
 /// The longest `state`, in bytes: it travels in addresses, twice.
 const MAX_STATE: usize = 3 * 1024;
 /// The longest `nonce`, in bytes.
@@ -89,12 +87,6 @@ impl Addressed {
         let redirect = client.redirect(&request.redirect_uri).ok_or_else(gone)?;
         let (mode, state) = (request.mode, request.state.clone());
         Ok(Self { client, redirect, mode, state, params: Params::default() })
-    }
-
-    /// The answer that it cannot be.
-    #[must_use]
-    pub fn refuse(&self, app: &App, error: OAuthError, hint: &'static str) -> Answer {
-        Answer::refused(app.issuer(), self, error, hint)
     }
 
     /// Checks everything else.

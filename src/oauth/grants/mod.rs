@@ -23,10 +23,7 @@ macro_rules! grants {
         pub const NAMES: &[&str] = &[$(<$grant as Grant>::NAME),+];
 
         /// Sends a request through the pipeline of the grant it names.
-        ///
-        /// # Errors
-        /// `unsupported_grant_type`; what the grant refuses.
-        pub async fn dispatch(
+        async fn dispatch(
             name: &str,
             app: &App,
             request: TokenRequest,
@@ -49,8 +46,20 @@ grants! {
     token_exchange::TokenExchange,
 }
 
-/// The grant that gives a client its refresh tokens.
-pub const REFRESH_TOKEN: &str = refresh_token::RefreshToken::NAME;
+/// Answers a token request.
+///
+/// # Errors
+/// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
+pub async fn token(app: App, request: TokenRequest, now: Timestamp) -> Result<Tokens, Stop> {
+    request.params.once()?;
+    let hint = "grant_type is missing.";
+    let name = request.params.required("grant_type", hint)?.to_owned();
+    let outcome = dispatch(&name, &app, request, now).await;
+    let label = label(&name);
+    app.metrics.count_token(label, if outcome.is_ok() { "ok" } else { "refused" });
+    outcome
+}
+
 /// The grant people begin at the authorization endpoint.
 pub const AUTHORIZATION_CODE: &str = authorization_code::AuthorizationCode::NAME;
 /// The grant of devices without a keyboard.

@@ -1,5 +1,6 @@
 //! `refresh_token`: a session goes on (RFC 6749 §6), by the same forgiving rules as at `/v1`.
 
+use crate::domain::client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::refresh::Holder;
 use crate::domain::scope::Scopes;
@@ -17,7 +18,7 @@ pub struct RefreshToken {
 }
 
 impl Grant for RefreshToken {
-    const NAME: &'static str = "refresh_token";
+    const NAME: &'static str = client::REFRESH;
 
     fn parse(params: &Params) -> Result<Self, Refusal> {
         let refresh_token = params.required(Self::NAME, "refresh_token is missing.")?.to_owned();
