@@ -10,9 +10,8 @@ import { expect, steps } from "./person.mjs";
 
 const { issuer, login, password, sub, callback, goodbye, port, clients } =
   JSON.parse(readFileSync(process.argv[2], "utf8"));
-const library = readFileSync(
-  fileURLToPath(import.meta.resolve("oidc-client-ts")).replace(/dist\/.*/, "dist/browser/oidc-client-ts.min.js"),
-);
+const entry = fileURLToPath(import.meta.resolve("oidc-client-ts"));
+const library = readFileSync(entry.replace(/dist\/.*/, "dist/browser/oidc-client-ts.min.js"));
 const home = new URL("/", callback).href;
 
 // The page has nothing but the library: what happens in it, the steps below say.
@@ -28,9 +27,9 @@ const html = `<!doctype html><html lang="en"><title>app</title><link rel="icon" 
 <script src="/library.js"></script><script>
 const store = new oidc.WebStorageStateStore({ store: localStorage });
 const settings = ${JSON.stringify(settings)};
-// Asked for, a token is renewed 2 seconds after it came instead of a minute before its end.
+// Asked for, a token is renewed 5 seconds after it came instead of a minute before its end.
 const automaticSilentRenew = location.search === "?renew";
-const accessTokenExpiringNotificationTimeInSeconds = automaticSilentRenew ? 598 : 60;
+const accessTokenExpiringNotificationTimeInSeconds = automaticSilentRenew ? 595 : 60;
 const manager = new oidc.UserManager({
   ...settings, userStore: store, automaticSilentRenew, accessTokenExpiringNotificationTimeInSeconds,
 });
@@ -61,6 +60,8 @@ await context.addInitScript(() => {
 const problems = [];
 // A refused request is a 4xx, which Chromium reports as an error; where one is due, a step says so.
 const refused = [];
+// Which refresh token got which.
+const exchanges = [];
 
 async function open(address = home) {
   const page = await context.newPage();
@@ -69,6 +70,15 @@ async function open(address = home) {
     if (message.type() !== "error" || message.location().url.endsWith("/favicon.ico")) return;
     if (/status of 40\d/.test(message.text())) refused.push(message.location().url);
     else problems.push(`console: ${message.text()}`);
+  });
+  page.on("requestfinished", (request) => {
+    const sent = new URLSearchParams(request.postData() ?? "").get("refresh_token");
+    if (!sent || !request.url().endsWith("/token")) return;
+    exchanges.push(request.response().then((response) => response.json()).then(
+      ({ refresh_token: got }) => ({ sent, got }),
+      // A tab that is closed takes its answers with it.
+      () => undefined,
+    ));
   });
   page.on("pageerror", (error) => problems.push(`page: ${error}`));
   await page.goto(address);
@@ -122,14 +132,16 @@ await steps({
   "three tabs at once": async () => {
     const tabs = [page, await open(), await open()];
     for (let round = 0; round < 3; round += 1) {
-      // Each has read the same token before anyone has sent it.
-      const tokens = await Promise.all(tabs.map((tab) => user(tab, "getUser()")));
-      expect(new Set(tokens.map(({ refresh }) => refresh)).size === 1, "the tabs share no token");
       const users = await Promise.all(tabs.map((tab) => user(tab, "signinSilent()")));
       expect(users.every((one) => one?.sub === sub), `round ${round}: ${JSON.stringify(users)}`);
-      const successors = new Set(users.map(({ refresh }) => refresh));
-      expect(successors.size === 1, `round ${round}: ${successors.size} successors of one token`);
     }
+    // However many have shown a token, and in whichever order: it has one successor.
+    const successors = new Map();
+    for (const { sent, got } of (await Promise.all(exchanges)).filter(Boolean)) {
+      expect(got && (successors.get(sent) ?? got) === got, `${sent} got another: ${got}`);
+      successors.set(sent, got);
+    }
+    expect(successors.size > 3, `only ${successors.size} tokens were shown`);
     const after = await user(tabs[2], "signinSilent()");
     expect(after.sub === sub, "the tabs have logged one another out");
     for (const tab of tabs.slice(1)) await tab.close();
@@ -137,7 +149,7 @@ await steps({
 
   "three tabs that renew by themselves": async () => {
     const tabs = await Promise.all([1, 2, 3].map(() => open(`${home}?renew`)));
-    for (const tab of tabs) await tab.waitForFunction(() => renewed.length + failed.length > 2);
+    for (const tab of tabs) await tab.waitForFunction(() => renewed.length + failed.length > 0);
     for (const tab of tabs) {
       const errors = await tab.evaluate(() => failed);
       expect(errors.length === 0, `a renewal failed: ${errors}`);
