@@ -276,4 +276,19 @@ await steps({
     await logIn(config, { who });
     expect(who.seen[before] === "login", "the browser is still logged in");
   },
+
+  "a session that goes on": async () => {
+    const [config, other] = [await basic(), await discover(clients.public.client_id, client.None())];
+    const offline = await logIn(config, { params: { scope: "openid offline_access" } });
+    const { tokens, who } = await logIn(other, { who: offline.who });
+    await who.visit(client.buildEndSessionUrl(other, { id_token_hint: tokens.id_token }));
+    await refused(client.refreshTokenGrant(other, tokens.refresh_token),
+      "the session that was logged out", invalidGrant);
+    const next = await client.refreshTokenGrant(config, offline.tokens.refresh_token);
+    expect(next.claims()?.sub === sub, "no ID token while offline");
+    // Its own client may end it, as any other.
+    await who.visit(client.buildEndSessionUrl(config, { id_token_hint: next.id_token }));
+    await refused(client.refreshTokenGrant(config, next.refresh_token),
+      "an offline session that its client has logged out", invalidGrant);
+  },
 });
