@@ -1,121 +1,149 @@
-//! The libraries people use: each logs a person in, looks, refreshes and logs out against a real
-//! server, knowing nothing but the issuer and a client, and does all the checking itself.
+//! Strangers' client libraries: each knows the issuer's URL and its own credentials, finds the rest by
+//! itself, takes a person through the whole way and checks everything the way its author meant it.
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use reqwest::Method;
-use serde_json::{Value, json};
-use signet::crypto::jwt::SigningKey;
-use signet::domain::signing_key::SigningAlg;
+use serde_json::{Map, Value, json};
 
 use crate::support::packages::{copy_of, have, npm_ci, run, venv};
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, require};
 
 const API: &str = "https://api.example.com";
-const REDIRECT_URI: &str = "https://app.example.com/cb";
+const LOGIN: &str = "ada@example.com";
 const CHROMIUM: &str = "/usr/bin/chromium";
-const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// A server with a client of every kind, and what the libraries are told: a free port for an
-/// application among it.
-async fn prepared() -> (Server, Value) {
-    let server = Options::on(Backend::Sqlite).real_clock().start().await;
-    let root = server.administrator("root").await;
-    server.register("ada").await;
-    let api = json!({"identifier": API, "scopes": ["orders:read"]});
-    server.call_as(Method::POST, "/v1/admin/apis", &root.access, api).await.is(201);
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (jwk, public) = key();
-    let mut clients = json!({});
-    for (name, client) in [
-        ("spa", json!({"type": "spa"})),
-        ("web", json!({"type": "web"})),
-        ("post", json!({"type": "web", "token_endpoint_auth_method": "client_secret_post"})),
-        (
-            "jwt",
-            json!({"type": "web", "token_endpoint_auth_method": "private_key_jwt",
-                "jwks": {"keys": [public]}}),
-        ),
-        ("device", json!({"type": "native", "grant_types": [DEVICE, "refresh_token"]})),
-        ("service", json!({"type": "service"})),
-        (
-            "tabs",
-            json!({"type": "spa", "redirect_uris": [format!("http://localhost:{port}/callback")],
-                "post_logout_redirect_uris": [format!("http://localhost:{port}/")]}),
-        ),
-    ] {
-        clients[name] = registered(&server, &root, name, client).await;
+/// A server with everything the clients need, on the machine's clock: they have no other.
+struct Place {
+    server: Server,
+    root: Tokens,
+    scenario: Map<String, Value>,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let server = Options::on(Backend::Sqlite).real_clock().start().await;
+        let root = server.administrator("root").await;
+        let sub = server.register(LOGIN).await;
+        // Nothing listens there but the page of the one test that has a browser.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let origin = format!("http://localhost:{port}");
+        let scenario = json!({
+            "issuer": server.base, "login": LOGIN, "password": PASSWORD, "sub": sub, "api": API,
+            "callback": format!("{origin}/callback"), "goodbye": format!("{origin}/goodbye"),
+            "port": port, "clients": {},
+        });
+        let Value::Object(scenario) = scenario else { panic!("not an object") };
+        let place = Self { server, root, scenario };
+        let api = json!({"identifier": API, "scopes": ["orders:read"]});
+        place.create("/v1/admin/apis", api).await;
+        place
     }
-    clients["jwt"]["jwk"] = jwk;
-    let told = json!({
-        "issuer": server.base, "login": "ada", "password": PASSWORD, "clients": clients,
-        "api": API, "redirectUri": REDIRECT_URI, "port": port,
-    });
-    (server, told)
-}
 
-async fn registered(server: &Server, root: &Tokens, name: &str, mut client: Value) -> Value {
-    client["name"] = json!(name);
-    client["audiences"] = json!([API]);
-    if name != "service" && name != "device" && name != "tabs" {
-        client["redirect_uris"] = json!([REDIRECT_URI]);
-        client["post_logout_redirect_uris"] = json!([REDIRECT_URI]);
+    async fn create(&self, path: &str, body: Value) -> Value {
+        let answer = self.server.call_as(Method::POST, path, &self.root.access, body).await;
+        answer.is(201).json()
     }
-    server.call_as(Method::POST, "/v1/admin/clients", &root.access, client).await.is(201).json()
+
+    /// Registers a client people log in to, which scripts know as `name`.
+    async fn client(mut self, name: &str, kind: &str, more: Value) -> Self {
+        let mut body = json!({
+            "name": format!("The client {name}"), "type": kind, "audiences": [API],
+        });
+        let fields = body.as_object_mut().unwrap();
+        if kind != "service" {
+            fields.insert("redirect_uris".into(), json!([self.scenario["callback"]]));
+            fields.insert("post_logout_redirect_uris".into(), json!([self.scenario["goodbye"]]));
+        }
+        fields.extend(more.as_object().unwrap().clone());
+        let made = self.create("/v1/admin/clients", body).await;
+        self.scenario["clients"][name] = json!({
+            "client_id": made["client_id"], "client_secret": made["client_secret"],
+        });
+        self
+    }
+
+    /// The same with a key instead of a secret; the script gets the private half.
+    async fn client_with_key(self, name: &str) -> Self {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let point = key.public_key().as_ref();
+        let [x, y] = [&point[1..33], &point[33..]].map(|half| URL_SAFE_NO_PAD.encode(half));
+        let jwk = json!({"kty": "EC", "crv": "P-256", "kid": "one", "x": x, "y": y});
+        let more = json!({
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [jwk]},
+        });
+        let mut place = self.client(name, "web", more).await;
+        let pkcs8 = key.to_pkcs8v1().unwrap();
+        place.scenario["clients"][name]["pkcs8"] = STANDARD.encode(pkcs8.as_ref()).into();
+        place
+    }
+
+    /// Runs a script with the scenario as its argument; what it says is what failed.
+    async fn run(&self, mut command: Command) {
+        let file = self.server.dir.path().join("scenario.json");
+        std::fs::write(&file, Value::Object(self.scenario.clone()).to_string()).unwrap();
+        command.arg(&file);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let [stdout, stderr] =
+            [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
+        assert!(output.status.success(), "{stdout}{stderr}");
+    }
 }
 
-/// A key for client assertions, private and public.
-fn key() -> (Value, Value) {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    let made = SigningKey::generate(SigningAlg::Es256).unwrap();
-    let mut public = json!(made.key.public);
-    public["kid"] = json!("one");
-    let mut private = public.clone();
-    // The private number of a P-256 key in PKCS#8 follows a fixed head (RFC 5958, RFC 5915).
-    let at = made.pkcs8.windows(4).position(|bytes| bytes == [0x02, 0x01, 0x01, 0x04]).unwrap() + 5;
-    private["d"] = json!(URL_SAFE_NO_PAD.encode(&made.pkcs8[at..at + 32]));
-    (private, public)
-}
-
-async fn succeeds(mut command: Command) {
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let (stdout, stderr) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{stdout}{stderr}");
-}
-
-async fn node(script: &str) {
-    let Some(node) = have("node", "node") else { return };
+/// A script of `tests/clients/node` with its packages; nothing, said loudly, where it cannot run.
+fn node(script: &str) -> Option<Command> {
+    let (node, _) = (have("node", "node")?, have("npm", "node")?);
     let folder = copy_of("tests/clients/node");
     if !npm_ci(&folder) {
-        return require::missing("node", "the packages of tests/clients/node cannot be installed");
+        require::missing("node", "the packages of tests/clients/node cannot be installed");
+        return None;
     }
-    let (_server, told) = prepared().await;
     let mut command = Command::new(node);
-    command.arg(script).env("SIGNET", told.to_string()).current_dir(&folder);
-    succeeds(command).await;
+    command.arg(script).current_dir(&folder);
+    Some(command)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openid_client() {
-    node("openid-client.mjs").await;
+    let Some(script) = node("openid-client.mjs") else { return };
+    let device =
+        json!({"grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]});
+    let place = Place::new().await;
+    let place = place.client("public", "spa", json!({})).await;
+    let place = place.client("refused", "spa", json!({})).await;
+    let place = place.client("basic", "web", json!({"serves": [API]})).await;
+    let post = json!({"token_endpoint_auth_method": "client_secret_post"});
+    let place = place.client("post", "web", post).await;
+    let place = place.client_with_key("key").await;
+    let place = place.client("device", "native", device).await;
+    let place = place.client("service", "service", json!({})).await;
+    place.run(script).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn oauth4webapi() {
-    node("oauth4webapi.mjs").await;
+    let Some(script) = node("oauth4webapi.mjs") else { return };
+    let place = Place::new().await;
+    let place = place.client("public", "spa", json!({"skip_consent": true})).await;
+    let place = place.client("basic", "web", json!({"serves": [API]})).await;
+    place.run(script).await;
 }
 
+/// In Chromium, with scripts of another origin: CORS, policies, several tabs at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn oidc_client_ts_in_chromium() {
     if !Path::new(CHROMIUM).exists() {
         return require::missing("chromium", &format!("there is no {CHROMIUM}"));
     }
-    node("oidc-client-ts.mjs").await;
+    let Some(script) = node("oidc-client-ts.mjs") else { return };
+    let place = Place::new().await.client("public", "spa", json!({})).await;
+    place.run(script).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,27 +158,27 @@ async fn authlib() {
             "the packages of tests/clients/python cannot be installed",
         );
     }
-    let (_server, told) = prepared().await;
-    let mut command = Command::new(folder.join(".venv/bin/python"));
-    command.arg("authlib_client.py").env("SIGNET", told.to_string()).current_dir(&folder);
-    succeeds(command).await;
+    let mut script = Command::new(folder.join(".venv/bin/python"));
+    script.arg("authlib_client.py").current_dir(&folder);
+    let place = Place::new().await.client("public", "spa", json!({})).await;
+    let place = place.client("basic", "web", json!({})).await;
+    let post = json!({"token_endpoint_auth_method": "client_secret_post"});
+    let place = place.client("post", "web", post).await;
+    place.run(script).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openidconnect() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/rust/Cargo.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("client-rust");
-    let built = run(Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--quiet", "--manifest-path"])
-        .arg(manifest)
-        .arg("--target-dir")
-        .arg(&target));
-    assert!(built, "tests/clients/rust does not build");
-    let (server, told) = prepared().await;
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let web = &told["clients"]["web"];
-    let mut command = Command::new(target.join("debug/signet-client-test"));
-    command.args([&server.base, &text(&web["client_id"]), &text(&web["client_secret"])]);
-    command.args([REDIRECT_URI, "ada", PASSWORD]);
-    succeeds(command).await;
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--locked", "--quiet", "--manifest-path"]).arg(manifest);
+    cargo.arg("--target-dir").arg(&target);
+    let built = tokio::task::spawn_blocking(move || run(&mut cargo)).await.unwrap();
+    assert!(built, "the client in tests/clients/rust does not build");
+    let place = Place::new().await.client("public", "spa", json!({})).await;
+    let place = place.client("basic", "web", json!({})).await;
+    let post = json!({"token_endpoint_auth_method": "client_secret_post"});
+    let place = place.client("post", "web", post).await;
+    place.run(Command::new(target.join("debug/signet-test-client"))).await;
 }

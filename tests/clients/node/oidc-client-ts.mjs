@@ -1,50 +1,49 @@
-// oidc-client-ts in a real Chromium, on another origin than Signet: log in, look, refresh silently, in
-// several tabs at once, log out.
+// The library oidc-client-ts in a real Chromium, in a page of another origin than the issuer's: a log-in,
+// userinfo, refreshes in several tabs at once and by themselves, a bound session, a log-out.
+//
+// Usage: node oidc-client-ts.mjs SCENARIO_JSON
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { expect } from "./pages.mjs";
+import { expect, steps } from "./person.mjs";
 
-const { issuer, login, password, clients, port } = JSON.parse(process.env.SIGNET);
-const library = readFileSync(
-  createRequire(import.meta.url).resolve("oidc-client-ts").replace(/umd.*$/, "browser/oidc-client-ts.min.js"),
-);
-const origin = `http://localhost:${port}`;
-const script = `
-  const manager = new oidc.UserManager({
-    authority: ${JSON.stringify(issuer)}, client_id: ${JSON.stringify(clients.tabs.client_id)},
-    redirect_uri: "${origin}/callback", post_logout_redirect_uri: "${origin}/",
-    scope: "openid profile", loadUserInfo: true, automaticSilentRenew: false,
-    userStore: new oidc.WebStorageStateStore({ store: localStorage }),
-  });
-  window.manager = manager;
-  const say = (text) => { document.querySelector("#said").textContent = text; };
-  (async () => {
-    if (location.pathname === "/callback") {
-      const user = await manager.signinRedirectCallback();
-      history.replaceState(null, "", "/");
-      say("in as " + user.profile.preferred_username);
-    } else {
-      const user = await manager.getUser();
-      say(user ? "in as " + user.profile.preferred_username : "out");
-    }
-  })().catch((error) => say("failed: " + error));
-`;
-const server = createServer((request, response) => {
-  const path = new URL(request.url, origin).pathname;
-  if (path === "/oidc.js") {
-    response.writeHead(200, { "content-type": "text/javascript" });
-    response.end(library);
-  } else if (path === "/app.js") {
-    response.writeHead(200, { "content-type": "text/javascript" });
-    response.end(script);
-  } else {
-    response.writeHead(200, { "content-type": "text/html" });
-    response.end("<!doctype html><title>app</title><p id=said></p><script src=/oidc.js></script><script src=/app.js></script>");
-  }
+const { issuer, login, password, sub, callback, goodbye, port, clients } =
+  JSON.parse(readFileSync(process.argv[2], "utf8"));
+const entry = fileURLToPath(import.meta.resolve("oidc-client-ts"));
+const library = readFileSync(entry.replace(/dist\/.*/, "dist/browser/oidc-client-ts.min.js"));
+const home = new URL("/", callback).href;
+
+// The page has nothing but the library: what happens in it, the steps below say.
+const settings = {
+  authority: issuer,
+  client_id: clients.public.client_id,
+  redirect_uri: callback,
+  post_logout_redirect_uri: goodbye,
+  scope: "openid profile roles",
+  loadUserInfo: true,
+};
+const html = `<!doctype html><html lang="en"><title>app</title><link rel="icon" href="data:,">
+<script src="/library.js"></script><script>
+const store = new oidc.WebStorageStateStore({ store: localStorage });
+const settings = ${JSON.stringify(settings)};
+// Asked for, a token is renewed 5 seconds after it came instead of a minute before its end.
+const automaticSilentRenew = location.search === "?renew";
+const accessTokenExpiringNotificationTimeInSeconds = automaticSilentRenew ? 595 : 60;
+const manager = new oidc.UserManager({
+  ...settings, userStore: store, automaticSilentRenew, accessTokenExpiringNotificationTimeInSeconds,
 });
-await new Promise((ready) => server.listen(port, "localhost", ready));
+const renewed = [], failed = [];
+manager.events.addUserLoaded((user) => renewed.push(user.refresh_token));
+manager.events.addSilentRenewError((error) => failed.push(String(error)));
+</script><h1>app</h1></html>`;
+const app = createServer((request, response) => {
+  const script = request.url === "/library.js";
+  response.writeHead(200, { "content-type": script ? "text/javascript" : "text/html" });
+  response.end(script ? library : html);
+});
+await new Promise((ready) => app.listen(port, "localhost", ready));
+
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: [
@@ -53,65 +52,185 @@ const browser = await chromium.launch({
   ],
 });
 const context = await browser.newContext();
+await context.addInitScript(() => {
+  document.addEventListener("securitypolicyviolation", (event) => {
+    console.error(`blocked: ${event.violatedDirective} ${event.blockedURI}`);
+  });
+});
 const problems = [];
-const open = async () => {
-  const page = await context.newPage();
-  page.on("console", (message) => message.type() === "error" && !/favicon|status of 404/.test(message.text()) && problems.push(message.text()));
-  page.on("pageerror", (error) => problems.push(String(error)));
-  return page;
-};
-const said = (page, text) => page.waitForFunction(
-  (wanted) => document.querySelector("#said")?.textContent.startsWith(wanted), text, { timeout: 15_000 },
-);
+// A refused request is a 4xx, which Chromium reports as an error; where one is due, a step says so.
+const refused = [];
+// Which refresh token got which.
+const exchanges = [];
 
-try {
-  const page = await open();
-  await page.goto(origin);
-  await said(page, "out");
-  await page.evaluate(() => { window.manager.signinRedirect(); });
-  await page.waitForSelector("#password");
+async function open(address = home) {
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    // Browsers ask for an icon by themselves.
+    if (message.type() !== "error" || message.location().url.endsWith("/favicon.ico")) return;
+    if (/status of 40\d/.test(message.text())) refused.push(message.location().url);
+    else problems.push(`console: ${message.text()}`);
+  });
+  page.on("requestfinished", (request) => {
+    const sent = new URLSearchParams(request.postData() ?? "").get("refresh_token");
+    if (!sent || !request.url().endsWith("/token")) return;
+    exchanges.push(request.response().then((response) => response.json()).then(
+      ({ refresh_token: got }) => ({ sent, got }),
+      // A tab that is closed takes its answers with it.
+      () => undefined,
+    ));
+  });
+  page.on("pageerror", (error) => problems.push(`page: ${error}`));
+  await page.goto(address);
+  return page;
+}
+
+/** From the application to the issuer, through its pages, and back to `address`. */
+async function through(page, begin, address, pages) {
+  // Nobody waits for the script: the page it runs in is on its way out.
+  await page.evaluate(`void (${begin})()`);
+  for (const next of pages) await next(page);
+  await page.waitForURL((url) => url.href.startsWith(address));
+}
+
+const signIn = async (page) => {
   await page.fill("#login", login);
   await page.fill("#password", password);
   await page.click("button[type=submit]");
-  await page.click("button[value=allow]");
-  await said(page, `in as ${login}`);
+};
+const allow = (page) => page.click("button[value=allow]");
 
-  // Silent renewal with the refresh token, again and again.
-  for (let round = 0; round < 3; round += 1) {
-    const [before, after] = await page.evaluate(async () => {
-      const before = (await window.manager.getUser()).access_token;
-      return [before, (await window.manager.signinSilent()).access_token];
+const look = (user) => ({
+  sub: user.profile.sub, name: user.profile.preferred_username, access: user.access_token,
+  refresh: user.refresh_token, expires: user.expires_in, state: user.state,
+});
+/** What the page's library knows about its user now, or has just got by `how`. */
+const user = (page, how) => page.evaluate(
+  `manager.${how}.then((user) => user && (${look.toString()})(user))`,
+);
+
+const page = await open();
+let first;
+
+await steps({
+  "a log-in": async () => {
+    await through(page, () => manager.signinRedirect({ state: "where I was" }), callback, [signIn, allow]);
+    first = await user(page, "signinRedirectCallback()");
+    expect(first.sub === sub && first.name === login, `the user is ${JSON.stringify(first)}`);
+    expect(first.state === "where I was", `the state is ${first.state}`);
+    expect(first.refresh?.startsWith("srt_"), "no refresh token");
+    await page.goto(home);
+    expect((await user(page, "getUser()")).access === first.access, "the log-in was not kept");
+  },
+
+  "a refresh": async () => {
+    const next = await user(page, "signinSilent()");
+    expect(next.access !== first.access && next.refresh !== first.refresh, "nothing changed");
+    expect(next.sub === sub && next.name === login, `the user is ${JSON.stringify(next)}`);
+  },
+
+  "three tabs at once": async () => {
+    const tabs = [page, await open(), await open()];
+    for (let round = 0; round < 3; round += 1) {
+      const users = await Promise.all(tabs.map((tab) => user(tab, "signinSilent()")));
+      expect(users.every((one) => one?.sub === sub), `round ${round}: ${JSON.stringify(users)}`);
+    }
+    // However many have shown a token, and in whichever order: it has one successor.
+    const successors = new Map();
+    for (const { sent, got } of (await Promise.all(exchanges)).filter(Boolean)) {
+      expect(got && (successors.get(sent) ?? got) === got, `${sent} got another: ${got}`);
+      successors.set(sent, got);
+    }
+    expect(successors.size > 3, `only ${successors.size} tokens were shown`);
+    const after = await user(tabs[2], "signinSilent()");
+    expect(after.sub === sub, "the tabs have logged one another out");
+    for (const tab of tabs.slice(1)) await tab.close();
+  },
+
+  "three tabs that renew by themselves": async () => {
+    const tabs = await Promise.all([1, 2, 3].map(() => open(`${home}?renew`)));
+    for (const tab of tabs) await tab.waitForFunction(() => renewed.length + failed.length > 0);
+    for (const tab of tabs) {
+      const errors = await tab.evaluate(() => failed);
+      expect(errors.length === 0, `a renewal failed: ${errors}`);
+      await tab.close();
+    }
+    expect((await user(page, "signinSilent()")).sub === sub, "logged out after it");
+  },
+
+  "a script of its own": async () => {
+    // What the page may ask for directly, with the answer readable: CORS and its preflight.
+    const answers = await page.evaluate(async () => {
+      const { access_token: token } = await manager.getUser();
+      const metadata = await manager.metadataService.getMetadata();
+      const headers = { authorization: `Bearer ${token}` };
+      const good = await fetch(metadata.userinfo_endpoint, { headers });
+      const posted = await fetch(metadata.userinfo_endpoint, { headers, method: "POST" });
+      const keys = await fetch(metadata.jwks_uri);
+      const bad = await fetch(metadata.userinfo_endpoint, { headers: { authorization: "Bearer x" } });
+      return {
+        good: good.status, posted: posted.status, keys: keys.status, bad: bad.status,
+        challenge: bad.headers.get("www-authenticate"),
+      };
     });
-    expect(before !== after, "the token was not renewed");
-  }
-  // Several tabs of one application at the same moment, without any agreement between them.
-  const tabs = await Promise.all([open(), open(), open()]);
-  for (const tab of tabs) {
-    await tab.goto(origin);
-    await said(tab, `in as ${login}`);
-  }
-  for (let round = 0; round < 3; round += 1) {
-    const users = await Promise.all(tabs.map((tab) => tab.evaluate(async () => {
-      const user = await window.manager.signinSilent();
-      return user.profile.sub;
-    })));
-    expect(new Set(users).size === 1, "somebody else");
-  }
-  // And all of them are still logged in.
-  for (const tab of [page, ...tabs]) {
-    await tab.reload();
-    await said(tab, `in as ${login}`);
-    await tab.evaluate(() => window.manager.signinSilent());
-  }
-  await page.evaluate(() => { window.manager.signoutRedirect(); });
-  await page.waitForURL(`${origin}/`);
-  await said(page, "out");
-  await page.evaluate(() => { window.manager.signinRedirect(); });
-  await page.waitForSelector("#password");
-  expect(problems.length === 0, problems.join("\n"));
-} catch (error) {
-  console.error(error, problems);
-  process.exitCode = 1;
-}
-await browser.close();
-server.close();
+    expect(answers.good === 200 && answers.posted === 200 && answers.keys === 200
+      && answers.bad === 401 && /invalid_token/.test(answers.challenge), JSON.stringify(answers));
+    expect(refused.join() === `${issuer}/oauth2/userinfo`, `refused: ${refused}`);
+  },
+
+  "a second log-in, unasked": async () => {
+    await page.evaluate(() => manager.removeUser());
+    await through(page, () => manager.signinRedirect({ prompt: "none" }), callback, []);
+    const again = await user(page, "signinRedirectCallback()");
+    expect(again.sub === sub && again.refresh !== first.refresh, "the same session again");
+  },
+
+  "a key of one's own": async () => {
+    await page.goto(home);
+    await page.evaluate(() => {
+      // The library asks userinfo without a proof, which is refused: it is not asked here.
+      window.bound = () => new oidc.UserManager({
+        ...settings, loadUserInfo: false, userStore: new oidc.WebStorageStateStore({ store: sessionStorage }),
+        dpop: { bind_authorization_code: true, store: new oidc.IndexedDbDPoPStore() },
+      });
+    });
+    const make = await page.evaluate(() => window.bound.toString());
+    await through(page, () => window.bound().signinRedirect({ prompt: "none" }), callback, []);
+    const types = await page.evaluate(`(async () => {
+      const manager = (${make})();
+      const user = await manager.signinRedirectCallback();
+      const next = await manager.signinSilent();
+      return [user.token_type, next.token_type, next.access_token !== user.access_token];
+    })()`);
+    expect(/^dpop,dpop,true$/i.test(types.join()), `with a key: ${types}`);
+  },
+
+  "a log-out": async () => {
+    await page.goto(home);
+    const tokens = await user(page, "getUser()");
+    await through(page, () => manager.signoutRedirect({ state: "bye" }), goodbye, []);
+    const state = await page.evaluate(async () => {
+      const answer = await manager.signoutRedirectCallback();
+      return [answer.userState, await manager.getUser()];
+    });
+    expect(JSON.stringify(state) === '["bye",null]', `after the log-out: ${JSON.stringify(state)}`);
+    const gone = await page.evaluate(async (refresh_token) => {
+      const metadata = await manager.metadataService.getMetadata();
+      const body = new URLSearchParams({
+        grant_type: "refresh_token", refresh_token, client_id: manager.settings.client_id,
+      });
+      const answer = await fetch(metadata.token_endpoint, { method: "POST", body });
+      return { status: answer.status, ...await answer.json() };
+    }, tokens.refresh);
+    expect(gone.status === 400 && gone.error === "invalid_grant", JSON.stringify(gone));
+    await through(page, () => manager.signinRedirect(), callback, [signIn]);
+    expect((await user(page, "signinRedirectCallback()")).sub === sub, "no new log-in");
+  },
+
+  "nothing else": async () => {
+    expect(refused.length === 2, `refused: ${refused}`);
+    expect(problems.length === 0, problems.join("\n"));
+    await browser.close();
+    app.close();
+  },
+});

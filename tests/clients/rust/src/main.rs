@@ -1,125 +1,277 @@
-//! The crate `openidconnect` against Signet, configured with nothing but the issuer and a client.
+//! The library `openidconnect` against an issuer it knows by URL: a log-in with PKCE and a checked ID
+//! token, userinfo, refresh, revocation, log-out; for a client without a secret and both ways to send one.
 //!
-//! Usage: signet-client-test ISSUER CLIENT_ID CLIENT_SECRET REDIRECT_URI LOGIN PASSWORD
+//! Usage: signet-test-client SCENARIO_JSON
 
-use std::error::Error;
+mod person;
 
-use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreUserInfoClaims};
-use openidconnect::{
-    AccessTokenHash, AuthorizationCode, ClientId, ClientSecret, CsrfToken, IssuerUrl,
-    LogoutRequest, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PostLogoutRedirectUrl,
-    ProviderMetadataWithLogout, RedirectUrl, Scope, TokenResponse as _,
+use std::process::ExitCode;
+
+use openidconnect::core::{
+    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClaimName, CoreClaimType,
+    CoreClient, CoreClientAuthMethod, CoreErrorResponseType, CoreGrantType, CoreIdToken,
+    CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType, CoreRevocableToken,
+    CoreSubjectIdentifierType, CoreTokenResponse, CoreUserInfoClaims,
 };
-use reqwest::Url;
-use reqwest::blocking::Client;
-use reqwest::redirect::Policy;
+use openidconnect::reqwest::blocking::Client as Http;
+use openidconnect::reqwest::redirect::Policy;
+use openidconnect::{
+    AccessTokenHash, AdditionalProviderMetadata, AuthType, AuthorizationCode, ClientId,
+    ClientSecret, CsrfToken, EndSessionUrl, EndpointMaybeSet, EndpointNotSet, EndpointSet,
+    HttpClientError, HttpRequest, HttpResponse, IssuerUrl, LogoutRequest, Nonce,
+    OAuth2TokenResponse as _, PkceCodeChallenge, PostLogoutRedirectUrl, ProviderMetadata,
+    RedirectUrl, RefreshToken, RequestTokenError, RevocationUrl, Scope, SubjectIdentifier,
+    SyncHttpClient as _, TokenResponse as _,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use person::Person;
 
-fn main() -> Outcome<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [issuer, client_id, secret, redirect_uri, login, password] = arguments.as_slice() else {
-        return Err("six arguments are needed".into());
-    };
-    let http = Client::builder().redirect(Policy::none()).build()?;
-    let person = Client::builder().redirect(Policy::none()).cookie_store(true).build()?;
+/// What was wrong.
+pub type Failure = Box<dyn std::error::Error>;
 
-    let metadata = ProviderMetadataWithLogout::discover(&IssuerUrl::new(issuer.clone())?, &http)?;
-    let out = metadata.additional_metadata().end_session_endpoint.clone().ok_or("no logout")?;
-    let client = CoreClient::from_provider_metadata(
-        metadata,
-        ClientId::new(client_id.clone()),
-        Some(ClientSecret::new(secret.clone())),
-    )
-    .set_redirect_uri(RedirectUrl::new(redirect_uri.clone())?);
+/// What discovery says beyond what the library reads by itself.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct More {
+    revocation_endpoint: String,
+    end_session_endpoint: EndSessionUrl,
+}
 
-    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-    let (url, state, nonce) = client
-        .authorize_url(
-            CoreAuthenticationFlow::AuthorizationCode,
-            CsrfToken::new_random,
-            Nonce::new_random,
-        )
-        .add_scope(Scope::new("profile".to_owned()))
-        .set_pkce_challenge(challenge)
-        .url();
-    let callback = visit(&person, issuer, url, login, password)?;
-    let said = |name: &str| {
-        callback.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
-    };
-    same(said("state").as_deref(), Some(state.secret().as_str()), "state")?;
-    same(said("iss").as_deref(), Some(issuer.as_str()), "iss")?;
+impl AdditionalProviderMetadata for More {}
 
-    let code = AuthorizationCode::new(said("code").ok_or("no code")?);
-    let tokens = client.exchange_code(code)?.set_pkce_verifier(verifier).request(&http)?;
-    let id_token = tokens.id_token().ok_or("no ID token")?;
-    let checker = client.id_token_verifier();
-    let claims = id_token.claims(&checker, &nonce)?;
-    let hash = AccessTokenHash::from_token(
-        tokens.access_token(),
-        id_token.signing_alg()?,
-        id_token.signing_key(&checker)?,
-    )?;
-    same(claims.access_token_hash(), Some(&hash), "at_hash")?;
+type Metadata = ProviderMetadata<
+    More,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
 
-    let info: CoreUserInfoClaims = client
-        .user_info(tokens.access_token().to_owned(), Some(claims.subject().clone()))?
-        .request(&http)?;
-    let name = info.preferred_username().map(|name| name.as_str());
-    same(name, Some(login.as_str()), "preferred_username")?;
+/// The library's client, with the endpoints that are there.
+type Client = CoreClient<
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
 
-    let refresh = tokens.refresh_token().ok_or("no refresh token")?;
-    let again = client.exchange_refresh_token(refresh)?.request(&http)?;
-    let second = again.id_token().ok_or("no ID token with a refresh")?;
-    // A refreshed ID token has no nonce; everything else is checked the same.
-    let refreshed = second.claims(&checker, |_: Option<&Nonce>| Ok(()))?;
-    same(refreshed.subject(), claims.subject(), "the subject of a refresh")?;
+/// One client of the scenario.
+struct Dance {
+    http: Http,
+    client: Client,
+    end_session: EndSessionUrl,
+    person: Person,
+    sub: SubjectIdentifier,
+    login: String,
+    goodbye: String,
+}
 
-    let back = PostLogoutRedirectUrl::new(redirect_uri.clone())?;
-    let leave = LogoutRequest::from(out)
-        .set_id_token_hint(second)
-        .set_post_logout_redirect_uri(back)
-        .http_get_url();
-    same(visit(&person, issuer, leave, login, password)?.as_str(), redirect_uri, "after logout")?;
-    let dead = again.refresh_token().ok_or("no refresh token")?;
-    if client.exchange_refresh_token(dead)?.request(&http).is_ok() {
-        return Err("a refresh token outlived the logout".into());
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let file = std::env::args().nth(1).ok_or("usage: signet-test-client SCENARIO_JSON")?;
+    let scenario: Value = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+    for (name, auth_type) in [
+        ("public", AuthType::RequestBody),
+        ("basic", AuthType::BasicAuth),
+        ("post", AuthType::RequestBody),
+    ] {
+        let mut dance = Dance::new(&scenario, name, auth_type)?;
+        dance.whole_way().map_err(|failure| format!("{name}: {failure} ({failure:?})"))?;
     }
     Ok(())
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(found: T, wanted: T, what: &str) -> Outcome<()> {
-    if found == wanted { Ok(()) } else { Err(format!("{what}: {found:?}, not {wanted:?}").into()) }
+fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str, Failure> {
+    value[name].as_str().ok_or_else(|| format!("the scenario has no {name}").into())
 }
 
-/// A person who fills in Signet's pages until the application gets its answer.
-fn visit(person: &Client, issuer: &str, url: Url, login: &str, password: &str) -> Outcome<Url> {
-    let mut answer = person.get(url).send()?;
-    for _ in 0..10 {
-        if let Some(location) = answer.headers().get("location") {
-            let next = Url::parse(issuer)?.join(location.to_str()?)?;
-            if !next.as_str().starts_with(issuer) {
-                return Ok(next);
-            }
-            answer = person.get(next).send()?;
-            continue;
-        }
-        let html = answer.text()?;
-        let flow = html
-            .split_once(r#"name="flow" value=""#)
-            .and_then(|(_, rest)| rest.split_once('"'))
-            .map(|(flow, _)| flow.to_owned())
-            .ok_or_else(|| html.clone())?;
-        let (path, more) = if html.contains(r#"action="/login""#) {
-            ("/login", format!("login={login}&password={}", password.replace(' ', "+")))
-        } else {
-            ("/consent", "decision=allow".to_owned())
-        };
-        answer = person
-            .post(format!("{issuer}{path}"))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(format!("flow={flow}&{more}"))
-            .send()?;
+fn expect(condition: bool, what: &str) -> Result<(), Failure> {
+    if condition { Ok(()) } else { Err(what.into()) }
+}
+
+impl Dance {
+    fn new(scenario: &Value, name: &str, auth_type: AuthType) -> Result<Self, Failure> {
+        // A redirect of the issuer's is the person's to follow, never the client's.
+        let http = Http::builder().redirect(Policy::none()).build()?;
+        let issuer = text(scenario, "issuer")?;
+        let metadata = Metadata::discover(&IssuerUrl::new(issuer.to_owned())?, &http)?;
+        let More { revocation_endpoint: revocation, end_session_endpoint } =
+            metadata.additional_metadata().clone();
+        let facts = &scenario["clients"][name];
+        let id = ClientId::new(text(facts, "client_id")?.to_owned());
+        let secret = facts["client_secret"].as_str().map(|text| ClientSecret::new(text.to_owned()));
+        let client = CoreClient::from_provider_metadata(metadata, id, secret)
+            .set_auth_type(auth_type)
+            .set_redirect_uri(RedirectUrl::new(text(scenario, "callback")?.to_owned())?)
+            .set_revocation_url(RevocationUrl::new(revocation.replacen("http:", "https:", 1))?);
+        let login = text(scenario, "login")?;
+        let person =
+            Person::new(http.clone(), &issuer.parse()?, login, text(scenario, "password")?);
+        Ok(Self {
+            http,
+            client,
+            end_session: end_session_endpoint,
+            person,
+            sub: SubjectIdentifier::new(text(scenario, "sub")?.to_owned()),
+            login: login.to_owned(),
+            goodbye: text(scenario, "goodbye")?.to_owned(),
+        })
     }
-    Err("no end of pages".into())
+
+    fn whole_way(&mut self) -> Result<(), Failure> {
+        let (tokens, nonce) = self.log_in(None)?;
+        self.userinfo(&tokens)?;
+        let refresh = tokens.refresh_token().ok_or("no refresh token")?;
+        let next = self.refresh(refresh)?;
+        let successor = next.refresh_token().ok_or("no refresh token after a refresh")?;
+        expect(successor.secret() != refresh.secret(), "the refresh token did not change")?;
+        self.userinfo(&next)?;
+        if let Some(id_token) = next.id_token() {
+            // A refresh need not repeat the nonce, but may not change it (OpenID Connect Core §12.2).
+            let same = |said: Option<&Nonce>| match said {
+                Some(said) if said.secret() != nonce.secret() => Err("another nonce".to_owned()),
+                _ => Ok(()),
+            };
+            self.check(id_token, &next, same)?;
+        }
+        let revoked = CoreRevocableToken::RefreshToken(successor.clone());
+        let plain = |request| self.without_tls(request);
+        self.client.revoke_token(revoked)?.request(&plain)?;
+        self.refused(successor, "a revoked refresh token")?;
+        self.log_out()
+    }
+
+    /// Through the issuer's pages to tokens whose every claim the library has checked.
+    fn log_in(
+        &mut self,
+        prompt: Option<CoreAuthPrompt>,
+    ) -> Result<(CoreTokenResponse, Nonce), Failure> {
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let mut request = self
+            .client
+            .authorize_url(
+                CoreAuthenticationFlow::AuthorizationCode,
+                CsrfToken::new_random,
+                Nonce::new_random,
+            )
+            .add_scope(Scope::new("profile".to_owned()))
+            .set_pkce_challenge(challenge);
+        if let Some(prompt) = prompt {
+            request = request.add_prompt(prompt);
+        }
+        let (url, state, nonce) = request.url();
+        let answer = self.person.visit(url)?;
+        expect(parameter(&answer, "state")? == *state.secret(), "another state came back")?;
+        let code = AuthorizationCode::new(parameter(&answer, "code")?);
+        let tokens: CoreTokenResponse =
+            self.client.exchange_code(code)?.set_pkce_verifier(verifier).request(&self.http)?;
+        let id_token = tokens.id_token().ok_or("no ID token")?;
+        self.check(id_token, &tokens, &nonce)?;
+        Ok((tokens, nonce))
+    }
+
+    /// Issuer, audience, times, signature and nonce, as the library checks them; and `at_hash`.
+    fn check<N: openidconnect::NonceVerifier + Copy>(
+        &self,
+        id_token: &CoreIdToken,
+        tokens: &CoreTokenResponse,
+        nonce: N,
+    ) -> Result<(), Failure> {
+        let verifier: CoreIdTokenVerifier<'_> = self.client.id_token_verifier();
+        let claims: &CoreIdTokenClaims = id_token.claims(&verifier, nonce)?;
+        expect(*claims.subject() == self.sub, "the ID token is about somebody else")?;
+        let hash = claims.access_token_hash().ok_or("no at_hash")?;
+        let alg = id_token.signing_alg()?;
+        let key = id_token.signing_key(&verifier)?;
+        let wanted = AccessTokenHash::from_token(tokens.access_token(), alg, key)?;
+        expect(*hash == wanted, "at_hash is of another token")
+    }
+
+    fn userinfo(&self, tokens: &CoreTokenResponse) -> Result<(), Failure> {
+        let request =
+            self.client.user_info(tokens.access_token().clone(), Some(self.sub.clone()))?;
+        let about: CoreUserInfoClaims = request.request(&self.http)?;
+        let name = about.preferred_username().map(|name| name.as_str());
+        expect(name == Some(&self.login), "userinfo is about somebody else")
+    }
+
+    fn refresh(&self, token: &RefreshToken) -> Result<CoreTokenResponse, Failure> {
+        Ok(self.client.exchange_refresh_token(token)?.request(&self.http)?)
+    }
+
+    /// Sends a request to https without it: the library revokes nothing over plain http, not even on
+    /// loopback.
+    fn without_tls(
+        &self,
+        mut request: HttpRequest,
+    ) -> Result<HttpResponse, HttpClientError<openidconnect::reqwest::Error>> {
+        let uri = request.uri().to_string().replacen("https:", "http:", 1);
+        *request.uri_mut() = uri.parse().map_err(|_| HttpClientError::Other(uri))?;
+        self.http.call(request)
+    }
+
+    fn refused(&self, token: &RefreshToken, what: &str) -> Result<(), Failure> {
+        match self.client.exchange_refresh_token(token)?.request(&self.http) {
+            Err(RequestTokenError::ServerResponse(answer))
+                if *answer.error() == CoreErrorResponseType::InvalidGrant =>
+            {
+                Ok(())
+            }
+            Err(other) => Err(format!("{what} was refused in another way: {other:?}").into()),
+            Ok(_) => Err(format!("{what} was accepted").into()),
+        }
+    }
+
+    /// Silently logged in again, out, and no longer logged in.
+    fn log_out(&mut self) -> Result<(), Failure> {
+        let (tokens, _) = self.log_in(Some(CoreAuthPrompt::None))?;
+        let id_token = tokens.id_token().ok_or("no ID token")?;
+        let out = LogoutRequest::from(self.end_session.clone())
+            .set_id_token_hint(id_token)
+            .set_post_logout_redirect_uri(PostLogoutRedirectUrl::new(self.goodbye.clone())?)
+            .set_state(CsrfToken::new("bye".to_owned()));
+        let arrived = self.person.visit(out.http_get_url())?;
+        let wanted = format!("{}?state=bye", self.goodbye);
+        expect(arrived.as_str() == wanted, &format!("the way out ends at {arrived}"))?;
+        let refresh = tokens.refresh_token().ok_or("no refresh token")?;
+        self.refused(refresh, "a session after its log-out")?;
+        let (url, ..) = self
+            .client
+            .authorize_url(
+                CoreAuthenticationFlow::AuthorizationCode,
+                CsrfToken::new_random,
+                Nonce::new_random,
+            )
+            .set_pkce_challenge(PkceCodeChallenge::new_random_sha256().0)
+            .add_prompt(CoreAuthPrompt::None)
+            .url();
+        let error = parameter(&self.person.visit(url)?, "error")?;
+        expect(error == "login_required", &format!("after the log-out: {error}"))
+    }
+}
+
+fn parameter(url: &Url, name: &str) -> Result<String, Failure> {
+    let found = url.query_pairs().find(|(known, _)| known == name);
+    found.map(|(_, value)| value.into_owned()).ok_or_else(|| format!("no {name} in {url}").into())
 }
