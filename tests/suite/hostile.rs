@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::process::Launch;
+use crate::support::relying_party::{App, Person, error_of};
 use crate::support::server::{Answer, PASSWORD, Tokens};
 use crate::support::{Backend, Server};
 
@@ -204,6 +205,8 @@ async fn every_route_asks_for_the_right_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_tokens_are_refused() {
     let server = Server::start(Backend::Sqlite).await;
+    let root = server.administrator("root").await;
+    let app = App::register(&server, &root, json!({"type": "web"})).await;
     server.register("ada").await;
     let good = server.login("ada").await;
     let [header, payload, signature] =
@@ -355,6 +358,15 @@ async fn forged_tokens_are_refused() {
         }
         let refresh = server.refresh(token).await;
         refresh.is_problem(401, "refresh_token_invalid");
+        let userinfo = server.get_as("/oauth2/userinfo", token).await;
+        assert_eq!((userinfo.status, &userinfo.json()["error"]), (401, &json!("invalid_token")));
+        let seen = app.call(&server, "/oauth2/introspect", &[("token", token)]).await;
+        assert_eq!(seen.is(200).json(), json!({"active": false}), "{token}");
+        let refused = app.refresh(&server, token).await;
+        assert_eq!(error_of(&refused, 400), "invalid_grant", "{token}");
+        let hint = app.url(&[("id_token_hint", token)]);
+        let asked = Person::new(&server, "ada").visit(&hint).await;
+        assert_eq!(asked.said("error"), "invalid_request", "{token}");
     }
     // None of it ended the session it was made from.
     server.get_as("/v1/me", &good.access).await.is(200);

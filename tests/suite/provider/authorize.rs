@@ -8,7 +8,7 @@ use serde_json::json;
 use signet::base::Span;
 
 use crate::support::relying_party::{App, FORM, Landing, Person, REDIRECT_URI, field, form, param};
-use crate::support::server::{Answer, PASSWORD, Tokens};
+use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server};
 
 async fn set() -> (Server, Tokens, App) {
@@ -415,4 +415,18 @@ async fn a_log_in_at_the_pages_ends_by_itself() {
     assert!(ada.get("/account").await.is(303).header("location").ends_with("/login"));
     let change = server.get("/.well-known/change-password").await;
     assert_eq!(change.is(302).header("location"), "/account#password");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cookies_are_this_hosts_alone_under_tls() {
+    for (issuer, prefix, secure) in
+        [("https://auth.example.com", "__Host-", true), ("http://localhost:8484", "", false)]
+    {
+        let server = Options::on(Backend::Sqlite).with("SIGNET_ISSUER", issuer).start().await;
+        let answer = server.get("/login").await;
+        let cookie = answer.is(200).header("set-cookie");
+        assert!(cookie.starts_with(&format!("{prefix}signet_browser=sbr_")), "{cookie}");
+        assert_eq!(cookie.contains("; Secure"), secure, "{cookie}");
+        assert!(cookie.contains("; HttpOnly") && !cookie.contains("Domain"), "{cookie}");
+    }
 }
