@@ -12,6 +12,10 @@ use crate::domain::signing_key::SigningAlg;
 use super::jwk::PublicJwk;
 use super::jwt::{MAX_TOKEN, VerifyingKey};
 
+/// The name that has taken the place of `EdDSA` for this curve (RFC 9864 §2.2). Ours are still signed
+/// under the older one, which every verifier knows; of clients either is taken.
+pub const ED25519: &str = "Ed25519";
+
 /// Members a public key never has.
 const PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -46,7 +50,10 @@ impl<'a> ForeignJwt<'a> {
         if header.contains_key("crit") || header.contains_key("b64") {
             return None;
         }
-        let alg = header.get("alg")?.as_str()?.parse().ok()?;
+        let alg = match header.get("alg")?.as_str()? {
+            ED25519 => SigningAlg::EdDsa,
+            other => other.parse().ok()?,
+        };
         Some(Self { token, alg, header, claims })
     }
 
@@ -143,6 +150,17 @@ mod tests {
             let other = SigningKey::generate(alg).unwrap().key.public;
             assert!(!read.is_by(&other), "{alg}");
         }
+    }
+
+    #[test]
+    fn the_newer_name_of_one_algorithm_is_known() {
+        let read = |alg: &str| {
+            let token = token(&json!({ "alg": alg }), "{}", "x");
+            ForeignJwt::read(&token).map(|jwt| jwt.alg)
+        };
+        assert_eq!(read("Ed25519"), Some(SigningAlg::EdDsa));
+        assert_eq!(read("EdDSA"), Some(SigningAlg::EdDsa));
+        assert_eq!(read("Ed448"), None);
     }
 
     #[test]

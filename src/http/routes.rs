@@ -159,6 +159,7 @@ routes! {
     "/assets/signet.css" { GET Anyone ui::assets::css }
     "/assets/brand.css" { GET Anyone ui::assets::brand_css }
     "/assets/logo" { GET Anyone ui::assets::logo }
+    "/favicon.ico" { GET Anyone ui::assets::favicon }
     "/assets/login.js" { GET Anyone ui::assets::login_js }
     "/assets/submit.js" { GET Anyone ui::assets::submit_js }
 }

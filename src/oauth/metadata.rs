@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use crate::crypto::foreign_jwt::ED25519;
 use crate::domain::client::AuthMethod;
 use crate::domain::interaction::{Prompt, ResponseMode};
 use crate::domain::oidc;
@@ -20,6 +21,9 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], languages: &[&str]) -> Valu
     let mut algs = in_use.to_vec();
     algs.sort_by_key(|alg| *alg != SigningAlg::Rs256);
     let at = |path: &str| format!("{issuer}{path}");
+    // What clients sign with: theirs may have the newer name of one algorithm.
+    let of_clients: Vec<&str> =
+        SigningAlg::ALL.iter().map(|alg| alg.as_str()).chain([ED25519]).collect();
     let proved: Vec<_> =
         AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None).collect();
     json!({
@@ -41,12 +45,12 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], languages: &[&str]) -> Valu
         "prompt_values_supported": Prompt::ALL,
         "code_challenge_methods_supported": [pkce::METHOD],
         "token_endpoint_auth_methods_supported": AuthMethod::ALL,
-        "token_endpoint_auth_signing_alg_values_supported": SigningAlg::ALL,
+        "token_endpoint_auth_signing_alg_values_supported": of_clients,
         "introspection_endpoint_auth_methods_supported": proved,
-        "introspection_endpoint_auth_signing_alg_values_supported": SigningAlg::ALL,
+        "introspection_endpoint_auth_signing_alg_values_supported": of_clients,
         "revocation_endpoint_auth_methods_supported": AuthMethod::ALL,
-        "revocation_endpoint_auth_signing_alg_values_supported": SigningAlg::ALL,
-        "dpop_signing_alg_values_supported": SigningAlg::ALL,
+        "revocation_endpoint_auth_signing_alg_values_supported": of_clients,
+        "dpop_signing_alg_values_supported": of_clients,
         "id_token_signing_alg_values_supported": algs,
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "sid", "auth_time",

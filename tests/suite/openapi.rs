@@ -28,6 +28,7 @@ fn every_route_is_described_and_nothing_else() {
     let pages = [
         "/setup",
         "/assets",
+        "/favicon.ico",
         "/login",
         "/logout",
         "/consent",

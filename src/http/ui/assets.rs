@@ -52,6 +52,14 @@ pub async fn logo(context: Context, request: HttpRequest) -> HttpResponse {
     answer
 }
 
+/// What browsers ask for by themselves: the logo, or nothing, rather than an error in their console.
+pub async fn favicon(context: Context, request: HttpRequest) -> HttpResponse {
+    if context.app.config.brand.logo.is_some() {
+        return logo(context, request).await;
+    }
+    HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, CACHING)).finish()
+}
+
 fn answer(request: &HttpRequest, kind: &'static str, body: impl Into<Vec<u8>>) -> HttpResponse {
     let Document { body, etag } = Document::new(body.into());
     let known = is_known(request, &etag);

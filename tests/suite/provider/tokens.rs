@@ -651,12 +651,14 @@ async fn every_advertised_algorithm_of_clients_works() {
     let (server, root, _) = set().await;
     let document = server.get("/.well-known/openid-configuration").await.json();
     let now = server.now().secs();
-    for alg in SigningAlg::ALL.iter().copied() {
+    let newer = ("Ed25519", SigningAlg::EdDsa);
+    let all = SigningAlg::ALL.iter().map(|alg| (alg.as_str(), *alg)).chain([newer]);
+    for (name, alg) in all {
         for list in [
             "dpop_signing_alg_values_supported",
             "token_endpoint_auth_signing_alg_values_supported",
         ] {
-            assert!(document[list].as_array().unwrap().contains(&json!(alg)), "{alg}");
+            assert!(document[list].as_array().unwrap().contains(&json!(name)), "{name}");
         }
         let key = SigningKey::generate(alg).unwrap().key;
         let client = json!({"type": "service", "audiences": [API],
@@ -664,9 +666,9 @@ async fn every_advertised_algorithm_of_clients_works() {
         let app = App::register(&server, &root, client).await;
         let claims =
             json!({"iss": app.id, "sub": app.id, "aud": server.base, "jti": "1", "exp": now + 60});
-        let assertion = signed(&key, &json!({"alg": alg}), &claims);
+        let assertion = signed(&key, &json!({"alg": name}), &claims);
         let mut proof = Proof::new(&server, &key, "POST", "/oauth2/token", "1");
-        proof.header["alg"] = json!(alg);
+        proof.header["alg"] = json!(name);
         let fields = [
             ("grant_type", "client_credentials"),
             ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
@@ -674,6 +676,6 @@ async fn every_advertised_algorithm_of_clients_works() {
         ];
         let request = server.request(Method::POST, "/oauth2/token").header("dpop", proof.sign());
         let answer = server.send(request.header("content-type", FORM).body(form(fields))).await;
-        assert_eq!(answer.is(200).json()["token_type"], "DPoP", "{alg}");
+        assert_eq!(answer.is(200).json()["token_type"], "DPoP", "{name}");
     }
 }
