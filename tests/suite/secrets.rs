@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::process::{Caller, Launch, Process};
+use crate::support::relying_party::{FORM, basic, field, form, param};
 use crate::support::server::Answer;
 
 const LOGIN: &str = "very-private-person@example.com";
@@ -134,6 +135,7 @@ async fn live_a_life(server: &Process) -> Secrets {
     let rotate = "/v1/admin/clients/job/rotate-secret";
     let client = call(&caller, Method::POST, rotate, &admin, json!(null)).await;
     secrets.anywhere.push(client.is(200).string("client_secret"));
+    provide(&caller, &admin, &mut secrets).await;
     caller.post("/v1/logout", &json!({"refresh_token": last})).await.is(204);
     call(&caller, Method::POST, &format!("{user}/disable"), &admin, json!(null)).await.is(200);
     login(LOGIN, SET, "").await.is(401);
@@ -154,6 +156,80 @@ async fn live_a_life(server: &Process) -> Secrets {
         call(&caller, Method::POST, why, &admin, body).await.is(422);
     }
     secrets
+}
+
+/// A client logs somebody in through the pages, and out again.
+async fn provide(caller: &Caller, admin: &str, secrets: &mut Secrets) {
+    let redirect_uri = "https://app.example.com/cb";
+    let client = json!({"client_id": "shop", "name": "Shop", "type": "web",
+        "redirect_uris": [redirect_uri], "backchannel_logout_uri": "http://127.0.0.1:9/"});
+    let client = call(caller, Method::POST, "/v1/admin/clients", admin, client).await;
+    let secret = client.is(201).string("client_secret");
+    let verifier = "very-private-verifier-8Zq8-very-private-verifier";
+    let challenge = signet::crypto::digest::sha256_base64url(verifier.as_bytes());
+    let request = form([
+        ("client_id", "shop"),
+        ("redirect_uri", redirect_uri),
+        ("response_type", "code"),
+        ("scope", "openid"),
+        ("state", STRAY),
+        ("login_hint", LOGIN),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ]);
+    let mut cookies = String::new();
+    let mut send = async |method: Method, path: &str, fields: &[(&str, &str)], extra: &str| {
+        let url = format!("{}{path}", caller.base);
+        let mut ask = caller.client.request(method, url).header("cookie", &cookies);
+        if !extra.is_empty() {
+            ask = ask.header("authorization", extra);
+        }
+        if !fields.is_empty() {
+            ask = ask.header("content-type", FORM).body(form(fields.iter().copied()));
+        }
+        let answer = caller.try_send(ask).await.unwrap();
+        for cookie in answer.headers.get_all("set-cookie") {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            cookies = format!("{cookies}; {pair}");
+        }
+        answer
+    };
+    let path = format!("/oauth2/authorize?{request}");
+    let page = send(Method::GET, &path, &[], "").await;
+    let flow = field(&page.is(200).text, "flow");
+    for (password, status) in [(WRONG, 401), (SET, 303)] {
+        let typed = [("flow", &*flow), ("login", LOGIN), ("password", password)];
+        send(Method::POST, "/login", &typed, "").await.is(status);
+    }
+    let page = send(Method::GET, &format!("/oauth2/authorize?flow={flow}"), &[], "").await;
+    let sealed = field(&page.is(200).text, "flow");
+    let decided = [("flow", &*sealed), ("decision", "allow")];
+    let answer = send(Method::POST, "/consent", &decided, "").await;
+    let location = url::Url::parse(answer.is(303).header("location")).unwrap();
+    let code = param(&location, "code").unwrap();
+    let basic = basic("shop", &secret);
+    let redeem = [
+        ("grant_type", "authorization_code"),
+        ("code", &*code),
+        ("redirect_uri", redirect_uri),
+        ("code_verifier", verifier),
+    ];
+    let tokens = send(Method::POST, "/oauth2/token", &redeem, &basic).await;
+    let (access, refresh) = (tokens.is(200).string("access_token"), tokens.string("refresh_token"));
+    let id_token = tokens.string("id_token");
+    send(Method::GET, "/oauth2/userinfo", &[], &format!("Bearer {access}")).await.is(200);
+    for (endpoint, token) in [("introspect", &access), ("introspect", &refresh)] {
+        let path = format!("/oauth2/{endpoint}");
+        send(Method::POST, &path, &[("token", token)], &basic).await.is(200);
+    }
+    send(Method::POST, "/oauth2/token", &redeem, &format!("{basic}x")).await.is(401);
+    send(Method::POST, "/oauth2/token", &redeem, &basic).await.is(400);
+    let out = format!("/oauth2/logout?{}", form([("id_token_hint", &*id_token), ("state", STRAY)]));
+    send(Method::GET, &out, &[], "").await.is(200);
+    let values = cookies.split("; ").filter_map(|pair| Some(pair.split_once('=')?.1.to_owned()));
+    secrets.anywhere.extend(values.filter(|value| !value.is_empty()));
+    let given = [secret, code, verifier.to_owned(), access, refresh, id_token, flow, sealed];
+    secrets.anywhere.extend(given);
 }
 
 /// The spellings of a secret that are as good as the secret.
