@@ -73,7 +73,8 @@ impl Grant for TokenExchange {
             Some(token) => {
                 let actor = access_token::live(app, token, now).await?;
                 let actor = actor.filter(|actor| actor.claims.client_id == client.client_id);
-                Some(actor.ok_or_else(|| refused("The actor token is not good."))?.claims.sub)
+                let actor = actor.ok_or_else(|| refused("The actor token is not good."))?;
+                Some(actor.claims.sub.clone())
             }
         };
         let narrowed = narrowed(exchange, &subject).await?;
@@ -144,7 +145,7 @@ fn delegation(subject: Live, narrowed: Narrowed, act: Option<Value>) -> Delegati
         Some((session, user)) => (Some(session), Some(user.subject())),
         None => (None, None),
     };
-    let sub = subject.claims.sub;
+    let sub = subject.claims.sub.clone();
     Delegation { session, sub, subject: about, narrowed, not_after, act, issued: ACCESS_TOKEN }
 }
 
