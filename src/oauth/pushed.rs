@@ -15,6 +15,7 @@ use crate::store::pushed;
 
 use super::authorize::request::address;
 use super::client_auth;
+use super::dpop::{self, Purpose};
 use super::limits::throttle;
 use super::params::{Params, invalid};
 use super::token::TokenRequest;
@@ -23,6 +24,9 @@ use super::token::TokenRequest;
 pub const LIFE: Span = Span::from_secs(90);
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// The parameter that names a key.
+const DPOP_JKT: &str = "dpop_jkt";
 
 /// Parameters that prove who the client is and have no place in a request.
 const PROOFS: &[&str] = &["client_secret", "client_assertion", "client_assertion_type"];
@@ -38,9 +42,9 @@ pub struct Pushed {
 /// Takes a request; its name.
 ///
 /// # Errors
-/// As the authorization endpoint would refuse it; `invalid_client`.
+/// As the authorization endpoint would refuse it; `invalid_client`; `invalid_dpop_proof`.
 pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<String, Stop> {
-    let TokenRequest { params, authorization, origin, .. } = request;
+    let TokenRequest { params, authorization, proof, origin, .. } = request;
     params.once()?;
     throttle(&app, "pushed_request", ADDRESS_REQUESTS, &origin, now)?;
     let client =
@@ -50,6 +54,10 @@ pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<Str
     }
     let client_id = client.client().client_id.clone();
     let params = params.without(PROOFS).with("client_id", &client_id);
+    let params = match proof {
+        Some(proof) => bound(&app, params, &proof, now).await?,
+        None => params,
+    };
     address(&app, params.clone()).await?.check(&app).await?;
     let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
     let mut tx = app.db.begin().await?;
@@ -57,6 +65,16 @@ pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<Str
     pushed::insert(&mut tx, &token_hash(&name), &client_id, &params.encoded(), expires_at).await?;
     tx.commit().await?;
     Ok(name)
+}
+
+/// The request, bound to the key that signed `proof` as if `dpop_jkt` named it (RFC 9449 §10.1).
+async fn bound(app: &App, params: Params, proof: &str, now: Timestamp) -> Result<Params, Stop> {
+    let purpose = Purpose { method: "POST", path: "/oauth2/par", access_token: None };
+    let proved = dpop::prove(app, proof, purpose, now).await?;
+    if params.get(DPOP_JKT).is_some_and(|named| named != proved.as_str()) {
+        return Err(dpop::refused().into());
+    }
+    Ok(params.with(DPOP_JKT, proved.as_str()))
 }
 
 /// The request that `params` name, if they name a pushed one.

@@ -2,6 +2,15 @@
 
 mod authorize;
 mod browser;
+mod client_auth;
+mod codes;
+mod cors;
+mod device;
+mod discovery;
+mod dpop;
+mod exchange;
+mod form_post;
+mod hints;
 mod oidc;
 mod statements;
 mod token;

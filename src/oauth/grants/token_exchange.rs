@@ -91,8 +91,9 @@ fn refused(hint: &'static str) -> Refusal {
     Refusal::oauth(OAuthError::InvalidGrant, hint)
 }
 
-/// For the API the token was for: nothing but what it had. For another one: what the client may have
-/// there, which an administrator said when he allowed it that API.
+/// For the API the token was for: nothing but what it had. For the next one that an API calls: what it
+/// may have there, which an administrator said when he allowed it that API. An application does not
+/// get from one API to another this way: it would allow itself what its user was not asked about.
 async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, Stop> {
     let (app, client, params) = (exchange.app, exchange.client(), exchange.params);
     let had = Scopes::parse(&subject.claims.scope).unwrap_or_default();
@@ -109,6 +110,12 @@ async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, S
         let audience = (subject.claims.aud != app.issuer()).then(|| subject.claims.aud.clone());
         let target = &subject.audience.target;
         return Ok(Narrowed { audience, scopes: grant::subset(target, asked) });
+    }
+    let own = subject.claims.client_id == client.client_id;
+    if own && subject.user.is_some() && !client.is_api(&subject.claims.aud) {
+        // Its user was asked about the API the token is for. For another one it asks again.
+        let hint = "The token is for another API. Ask its user at the authorization endpoint.";
+        return Err(Refusal::oauth(OAuthError::InvalidTarget, hint).into());
     }
     narrow::narrow(app, client, params, Speaker::Client).await
 }

@@ -39,7 +39,7 @@ async fn set() -> (Server, Tokens, App) {
 }
 
 /// A token made by a key of the test's own.
-fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
+pub fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", part(header), part(claims));
     let signature = key.sign(message.as_bytes()).unwrap();
@@ -194,36 +194,37 @@ async fn assertions_are_believed_once_and_to_the_letter() {
     send(&again, &signed(&mine, &header, &good("after")), &[]).await.is(200);
 }
 
-fn key() -> SigningKey {
+/// A key of the test's own.
+pub fn key() -> SigningKey {
     SigningKey::generate(SigningAlg::Es256).unwrap().key
 }
 
 /// A DPoP proof with what is changed about it.
-struct Proof<'a> {
-    key: &'a SigningKey,
-    header: Value,
-    claims: Value,
+pub struct Proof<'a> {
+    pub key: &'a SigningKey,
+    pub header: Value,
+    pub claims: Value,
 }
 
 impl<'a> Proof<'a> {
-    fn new(server: &Server, key: &'a SigningKey, method: &str, path: &str, jti: &str) -> Self {
+    pub fn new(server: &Server, key: &'a SigningKey, method: &str, path: &str, jti: &str) -> Self {
         let header = json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": key.public});
         let claims = json!({"htm": method, "htu": server.url(path), "jti": jti,
             "iat": server.now().secs()});
         Self { key, header, claims }
     }
 
-    fn for_token(mut self, token: &str) -> Self {
+    pub fn for_token(mut self, token: &str) -> Self {
         self.claims["ath"] = json!(sha256_base64url(token.as_bytes()));
         self
     }
 
-    fn sign(&self) -> String {
+    pub fn sign(&self) -> String {
         signed(self.key, &self.header, &self.claims)
     }
 }
 
-async fn redeem_with(server: &Server, app: &App, code: &str, proof: &str) -> Answer {
+pub async fn redeem_with(server: &Server, app: &App, code: &str, proof: &str) -> Answer {
     let fields = [
         ("grant_type", "authorization_code"),
         ("code", code),
