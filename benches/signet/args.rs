@@ -28,6 +28,9 @@ pub struct Args {
     /// A PostgreSQL database to use in place of SQLite; it is filled, so name an empty one.
     #[arg(long)]
     pub database_url: Option<String>,
+    /// A setting of the server in place of its default, such as SIGNET_LOG=warn.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
     /// What cargo adds.
     #[arg(long, hide = true)]
     pub bench: bool,

@@ -120,6 +120,10 @@ impl Bench<'_> {
         if let Some(url) = &self.args.database_url {
             site = site.with("SIGNET_DATABASE_URL", url);
         }
+        for setting in &self.args.set {
+            let (name, value) = setting.split_once('=').ok_or("--set takes NAME=VALUE")?;
+            site = site.with(name, value);
+        }
         let world = self.runtime.block_on(world::make(&site, size))?;
         let before = site.database_size();
         let server = site.start()?;

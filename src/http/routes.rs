@@ -166,6 +166,21 @@ routes! {
     "/v1/admin/audit" { GET Admin api::admin_audit::list }
 }
 
+/// Whether a route gives everybody the same and changes nothing.
+#[must_use]
+pub fn is_constant(route: &str) -> bool {
+    const CONSTANT: &[&str] = &[
+        "/.well-known/jwks.json",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+        "/v1/openapi.json",
+        "/health",
+        "/ready",
+        "/favicon.ico",
+    ];
+    CONSTANT.contains(&route) || route.starts_with("/assets/")
+}
+
 /// The limits of the body readers.
 #[must_use]
 pub fn limits() -> PayloadConfig {
