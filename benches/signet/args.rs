@@ -16,6 +16,9 @@ pub struct Args {
     /// How many sessions that are, in place of ten million; a tenth as many users.
     #[arg(long, default_value_t = 10_000_000)]
     pub sessions: u64,
+    /// Other providers beside it: oidc-provider, which npm installs.
+    #[arg(long)]
+    pub peers: bool,
     /// Only works whose name contains this.
     #[arg(long)]
     pub only: Option<String>,

@@ -3,6 +3,7 @@
 //!     cargo bench --bench signet              the whole table, about five minutes
 //!     cargo bench --bench signet -- --quick   shorter turns
 //!     cargo bench --bench signet -- --scale   with ten million sessions, about twenty minutes
+//!     cargo bench --bench signet -- --peers   with oidc-provider beside it (Node.js and npm)
 //!
 //! Starts the real binary on a fresh database, drives it over loopback and prints each rate beside a
 //! ceiling of the same run: actix-web that answers a constant, or the bare crypto. The driver runs on
@@ -20,6 +21,7 @@ mod bare;
 mod ceiling;
 mod cpu;
 mod load;
+mod peers;
 mod plot;
 mod process;
 mod report;

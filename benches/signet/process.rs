@@ -19,6 +19,15 @@ pub struct Process {
 }
 
 impl Process {
+    /// One that was started elsewhere and says that it serves at `address`.
+    pub fn of(child: Child, address: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        // Made first: it ends the process when the address cannot be read.
+        let mut process =
+            Self { child, address: ([127, 0, 0, 1], 0).into(), start: Duration::ZERO };
+        process.address = address.parse()?;
+        Ok(process)
+    }
+
     /// Its id.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -18,7 +18,7 @@ use crate::work::{
     Authorize, Dice, Fetch, Form, Forms, Login, Paced, Redeem, Refresh, WithToken, member,
 };
 use crate::world::{self, Http, PASSWORD, Size, VERIFIER, World};
-use crate::{bare, cpu, plot};
+use crate::{bare, cpu, peers, plot};
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -57,6 +57,9 @@ pub fn run(args: &Args) -> Done {
     };
     report::head()?;
     bench.ceilings()?;
+    if args.peers {
+        bench.peers()?;
+    }
     let dir = tempfile::tempdir()?;
     let size = Size { users: 1_000, sessions: LIVE };
     let mut facts = bench.at_size(dir.path(), size, "")?;
@@ -110,6 +113,24 @@ impl Bench<'_> {
             )?;
             self.ceilings.insert(("POST", connections), post);
         }
+        server.stop()?;
+        Ok(())
+    }
+
+    fn peers(&mut self) -> Done {
+        let server = peers::oidc_provider()?;
+        for (work, path) in [("JWKS", "/jwks"), ("discovery", "/.well-known/openid-configuration")]
+        {
+            let talks = times(16, || Box::new(Fetch(path)) as _);
+            self.measure(&server, &format!("oidc-provider: {work}"), talks, Some("GET"))?;
+        }
+        let talk = || {
+            let (path, header) = ("/token", peers::basic());
+            let body = "grant_type=client_credentials&scope=read".to_owned();
+            Box::new(Form { path, header, body, expects: "\"access_token\"" }) as Box<dyn Talk>
+        };
+        let work = "oidc-provider: client_credentials";
+        self.measure(&server, work, times(16, talk), Some("POST"))?;
         server.stop()?;
         Ok(())
     }

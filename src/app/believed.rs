@@ -73,3 +73,58 @@ impl Generations {
         self.young.insert(*token.digest(), genuine);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::api::Target;
+
+    fn hash(number: u32) -> TokenHash {
+        let mut digest = [0; 32];
+        digest[..4].copy_from_slice(&number.to_be_bytes());
+        TokenHash::from_digest(digest)
+    }
+
+    fn genuine(sub: &str) -> Genuine {
+        let claims = serde_json::json!({"sub": sub, "scope": "", "exp": 2, "iat": 1});
+        let claims = Arc::new(serde_json::from_value(claims).unwrap());
+        Genuine { claims, audience: Arc::new(Audience { target: Target::Issuer, secret: None }) }
+    }
+
+    fn sub(known: Option<Genuine>) -> Option<String> {
+        known.map(|known| known.claims.sub.clone())
+    }
+
+    #[test]
+    fn a_token_is_believed_by_the_version_it_was_checked_by_only() {
+        let believed = Believed::default();
+        believed.keep(&hash(1), 3, genuine("ada"));
+        assert_eq!(sub(believed.get(&hash(1), 3)), Some("ada".to_owned()));
+        assert_eq!(sub(believed.get(&hash(2), 3)), None);
+        for other in [2, 4] {
+            assert_eq!(sub(believed.get(&hash(1), other)), None);
+        }
+        // Checked by keys that are no longer in force when it is written down.
+        believed.keep(&hash(2), 2, genuine("eve"));
+        assert_eq!(sub(believed.get(&hash(2), 2)), None);
+        assert_eq!(sub(believed.get(&hash(2), 3)), None);
+        believed.keep(&hash(3), 4, genuine("bob"));
+        assert_eq!(sub(believed.get(&hash(1), 3)), None);
+        assert_eq!(sub(believed.get(&hash(1), 4)), None);
+        assert_eq!(sub(believed.get(&hash(3), 4)), Some("bob".to_owned()));
+    }
+
+    #[test]
+    fn whatever_comes_it_does_not_grow_and_keeps_what_comes_again() {
+        let believed = Believed::default();
+        believed.keep(&hash(0), 1, genuine("regular"));
+        for number in 1..100_000 {
+            believed.keep(&hash(number), 1, genuine("passer-by"));
+            if number % 1000 == 0 {
+                assert!(believed.get(&hash(0), 1).is_some(), "{number}");
+            }
+        }
+        let kept = believed.0.lock().unwrap();
+        assert!(kept.young.len() <= KEEP && kept.old.len() <= KEEP);
+    }
+}

@@ -237,6 +237,8 @@ impl Db {
             .pragma("temp_store", "MEMORY")
             // A checkpoint inside a commit is the tail of the latency; `checkpoint` does it aside.
             .pragma("wal_autocheckpoint", "0")
+            // A whole batch fits: else the thread of the connection waits for whoever takes its rows.
+            .row_buffer_size(1024)
             .disable_statement_logging();
         let write = PoolOptions::new()
             .max_connections(1)

@@ -137,25 +137,19 @@ impl Worker {
     }
 
     /// Serves a batch to the end: every job is answered when this returns.
-    async fn serve(&self, mut jobs: Vec<Job>) {
+    async fn serve(&self, jobs: Vec<Job>) {
         for _ in 0..MAX_ROUNDS {
             let presentations: Vec<&Presentation> =
                 jobs.iter().map(|job| &job.presentation).collect();
             let patience = patience(&jobs);
             match self.attempt(&presentations, patience).await {
-                Ok(outcomes) => {
-                    let mut again = Vec::new();
+                Ok(Some(outcomes)) => {
                     for (job, outcome) in jobs.into_iter().zip(outcomes) {
-                        match outcome {
-                            Outcome::Settled(result) => drop(job.reply.send(result)),
-                            Outcome::Overtaken => again.push(job),
-                        }
+                        drop(job.reply.send(outcome));
                     }
-                    if again.is_empty() {
-                        return;
-                    }
-                    jobs = again;
+                    return;
                 }
+                Ok(None) => {}
                 Err(fault) if fault.kind == FaultKind::Unavailable || jobs.len() == 1 => {
                     refuse(jobs, &fault);
                     return;
@@ -177,26 +171,30 @@ impl Worker {
     async fn serve_alone(&self, job: Job) {
         let patience = patience(std::slice::from_ref(&job));
         let result = match self.attempt(&[&job.presentation], patience).await {
-            Ok(mut outcomes) => match outcomes.pop() {
-                Some(Outcome::Settled(result)) => result,
-                _ => Err(Fault::unavailable("the session kept changing meanwhile")),
-            },
+            Ok(outcomes) => outcomes
+                .and_then(|mut outcomes| outcomes.pop())
+                .unwrap_or_else(|| Err(Fault::unavailable("the session kept changing meanwhile"))),
             Err(fault) => Err(fault),
         };
         drop(job.reply.send(result));
     }
 
-    /// One transaction over the whole batch, tried again when it fell victim to a deadlock.
+    /// One transaction over the whole batch, tried again when it fell victim to a deadlock. None when
+    /// somebody else changed a row between reading and writing: nothing was changed, decide again.
     async fn attempt(
         &self,
         presentations: &[&Presentation],
         patience: Duration,
-    ) -> Result<Vec<Outcome>, Fault> {
+    ) -> Result<Option<Vec<Outcome>>, Fault> {
         let mut tries = 0;
         loop {
             let mut tx = self.db.begin_within(patience).await?;
             let outcome = match self.decide_and_write(&mut tx, presentations).await {
-                Ok(outcomes) => tx.commit().await.map(|()| outcomes),
+                Ok(Some(outcomes)) => tx.commit().await.map(|()| Some(outcomes)),
+                Ok(None) => {
+                    tx.rollback().await;
+                    Ok(None)
+                }
                 Err(fault) => {
                     tx.rollback().await;
                     Err(fault)
@@ -217,7 +215,7 @@ impl Worker {
         &self,
         tx: &mut Tx,
         presentations: &[&Presentation],
-    ) -> Result<Vec<Outcome>, Fault> {
+    ) -> Result<Option<Vec<Outcome>>, Fault> {
         let mut ids: Vec<SessionId> = presentations.iter().map(|p| p.session).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -236,29 +234,21 @@ impl Worker {
                     Ok(refreshed)
                 }
             };
-            outcomes.push(Outcome::Settled(outcome));
+            outcomes.push(outcome);
         }
 
         if !changes.is_empty() {
             let changes: Vec<Change> = changes.into_values().collect();
-            let written = rotation::write(tx, &changes).await?;
-            if written.len() != changes.len() {
-                for (presentation, outcome) in presentations.iter().zip(&mut outcomes) {
-                    let changed = changes.iter().any(|c| c.id == presentation.session);
-                    if changed && !written.contains(&presentation.session) {
-                        *outcome = Outcome::Overtaken;
-                    }
-                }
+            if rotation::write(tx, &changes).await? != changes.len() {
+                return Ok(None);
             }
         }
         for (index, event) in events {
-            if matches!(outcomes[index], Outcome::Settled(_)) {
-                let presentation = presentations[index];
-                let entropy = &*self.entropy;
-                audit::record(tx, &event, &presentation.origin, presentation.now, entropy).await?;
-            }
+            let presentation = presentations[index];
+            let entropy = &*self.entropy;
+            audit::record(tx, &event, &presentation.origin, presentation.now, entropy).await?;
         }
-        Ok(outcomes)
+        Ok(Some(outcomes))
     }
 
     /// Decides one presentation and applies it to the row in memory, where the next one of the
@@ -336,11 +326,8 @@ impl Worker {
     }
 }
 
-enum Outcome {
-    Settled(Result<Refreshed, Fault>),
-    /// The row changed between reading and writing; decide again.
-    Overtaken,
-}
+/// What one caller is told.
+type Outcome = Result<Refreshed, Fault>;
 
 /// Turns away who has waited too long already or crowds the queue with one session.
 fn admit(batch: Vec<Job>) -> Vec<Job> {

@@ -103,24 +103,24 @@ fn keep(
     found.insert(id, row);
 }
 
-/// Writes all `changes` in one statement. The ids whose guard held come back; the others were
-/// changed by somebody else meanwhile and must be read and decided again.
+/// Writes all `changes` in one statement. How many guards held: where that is not all of them,
+/// somebody else changed a row meanwhile, and all of it has to be taken back, read and decided again.
+/// Which one it was is not worth its price, a row for each change that went well.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<Vec<SessionId>, Fault> {
+pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<usize, Fault> {
     let doing = "writing refreshed sessions";
     let deadline = tx.deadline();
-    let rows = match tx.conn() {
+    let written = match tx.conn() {
         Conn::Sqlite(conn) => {
-            let query = sqlx::query_as::<sqlx::Sqlite, (SessionId,)>(WRITE_SQLITE)
-                .bind(sqlite_changes(changes));
-            within(deadline, doing, query.fetch_all(conn)).await?
+            let query = sqlx::query::<sqlx::Sqlite>(WRITE_SQLITE).bind(sqlite_changes(changes));
+            within(deadline, doing, query.execute(conn)).await?.rows_affected()
         }
         Conn::Postgres(conn) => {
             let counter = |n: u32| i64::from(n);
             let each = |f: &dyn Fn(&Change) -> i64| changes.iter().map(f).collect::<Vec<i64>>();
-            let query = sqlx::query_as::<sqlx::Postgres, (SessionId,)>(WRITE_POSTGRES)
+            let query = sqlx::query::<sqlx::Postgres>(WRITE_POSTGRES)
                 .bind(changes.iter().map(|c| c.id.uuid()).collect::<Vec<Uuid>>())
                 .bind(each(&|c| counter(c.was)))
                 .bind(each(&|c| counter(c.chain.current)))
@@ -130,10 +130,10 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<Vec<SessionId>, Fa
                 .bind(each(&|c| c.idle_expires_at.millis()))
                 .bind(changes.iter().map(|c| c.revoked.map(|r| r.0.millis())).collect::<Vec<_>>())
                 .bind(changes.iter().map(|c| c.revoked.map(|r| r.1.as_str())).collect::<Vec<_>>());
-            within(deadline, doing, query.fetch_all(conn)).await?
+            within(deadline, doing, query.execute(conn)).await?.rows_affected()
         }
     };
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+    Ok(usize::try_from(written).unwrap_or(usize::MAX))
 }
 
 /// A set of ids as SQLite takes it: hexadecimal in a JSON array.
@@ -192,8 +192,7 @@ FROM (SELECT unhex(value ->> 0) AS id, value ->> 1 AS was, value ->> 2 AS curren
 value ->> 3 AS parent, value ->> 4 AS answered_at, value ->> 5 AS supersedes, \
 value ->> 6 AS idle_expires_at, value ->> 7 AS revoked_at, value ->> 8 AS revoked_reason \
 FROM json_each($1)) AS c \
-WHERE sessions.id = c.id AND sessions.current = c.was AND sessions.revoked_at IS NULL \
-RETURNING id";
+WHERE sessions.id = c.id AND sessions.current = c.was AND sessions.revoked_at IS NULL";
 
 /// PostgreSQL's text for writing.
 pub const WRITE_POSTGRES: &str = "\
@@ -204,5 +203,4 @@ FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], 
 $7::bigint[], $8::bigint[], $9::text[]) \
 AS c (id, was, current, parent, answered_at, supersedes, idle_expires_at, revoked_at, \
 revoked_reason) \
-WHERE sessions.id = c.id AND sessions.current = c.was AND sessions.revoked_at IS NULL \
-RETURNING sessions.id";
+WHERE sessions.id = c.id AND sessions.current = c.was AND sessions.revoked_at IS NULL";

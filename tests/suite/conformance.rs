@@ -18,6 +18,7 @@ mod devices;
 mod housekeeping;
 mod keys;
 mod limits;
+mod lookup;
 mod meta_and_setup;
 mod migrate;
 mod notices;

@@ -41,3 +41,4 @@ mod timing;
 mod verifiers;
 mod well_known;
 mod why;
+mod work;

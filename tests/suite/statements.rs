@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use signet::store::{Db, migrate, rotation};
+use signet::store::{Db, migrate, rotation, sessions};
 use sqlx::{Column as _, Executor as _, Statement as _};
 use syn::visit::Visit;
 
@@ -149,7 +149,7 @@ async fn every_statement_is_one_on_sqlite() {
         let bound = statement.parameters().map(|p| p.map_right(|count| count).right().unwrap());
         assert_eq!(bound, Some(arguments), "{place}: {sql}");
     }
-    for sql in [rotation::READ_SQLITE, rotation::WRITE_SQLITE] {
+    for sql in [rotation::READ_SQLITE, rotation::WRITE_SQLITE, sessions::WITH_USERS_SQLITE] {
         conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
         assert_eq!(parameters(sql), [1]);
     }
@@ -178,7 +178,7 @@ async fn every_statement_is_one_on_postgresql() {
         names.dedup();
         assert!(names.len() == count || !sql.contains(" s."), "{place}: {sql}");
     }
-    for sql in [rotation::READ_POSTGRES, rotation::WRITE_POSTGRES] {
+    for sql in [rotation::READ_POSTGRES, rotation::WRITE_POSTGRES, sessions::WITH_USERS_POSTGRES] {
         conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
     }
     assert_eq!(ONE_DIALECT.len(), 2);

@@ -16,7 +16,7 @@ use signet::store::{Db, sessions, users};
 use super::{NOW, after, commit, is_internal, on_both_stores, opened, session, session_id};
 use super::{stored, user};
 
-async fn write(db: &Db, changes: &[Change]) -> Vec<SessionId> {
+async fn write(db: &Db, changes: &[Change]) -> usize {
     commit(db, async |tx| rotation::write(tx, changes).await).await
 }
 
@@ -108,11 +108,7 @@ async fn a_change_writes_the_whole_chain_and_the_end() {
             let chain = Chain { current, parent, answered_at: at, supersedes: u8::MAX };
             let mut changes = [rotated_to(&one, chain, at), rotated_to(&two, chain, at)];
             changes[1].chain.supersedes = 0;
-            let mut held = write(&db, &changes).await;
-            held.sort();
-            let mut expected = [one.id, two.id];
-            expected.sort();
-            assert_eq!(held, expected);
+            assert_eq!(write(&db, &changes).await, 2);
             (one, two) = (changed(&one, &changes[0]), changed(&two, &changes[1]));
             assert_eq!(
                 (stored(&db, one.id).await, stored(&db, two.id).await),
@@ -124,7 +120,7 @@ async fn a_change_writes_the_whole_chain_and_the_end() {
         {
             let mut change = rotated_to(&session, session.chain, after(1));
             change.revoked = Some((Timestamp::from_millis(i64::MAX), reason));
-            assert_eq!(write(&db, std::slice::from_ref(&change)).await, [session.id]);
+            assert_eq!(write(&db, std::slice::from_ref(&change)).await, 1);
             assert_eq!(stored(&db, session.id).await, changed(&session, &change));
         }
     })
@@ -149,11 +145,11 @@ async fn a_guard_that_does_not_hold_costs_only_its_own_row() {
         late.was = 1;
         let missing = Change { id: session_id(0), ..rotated(&good) };
         let changes = [late, rotated(&revoked), missing, rotated(&good)];
-        assert_eq!(write(&db, &changes).await, [good.id]);
+        assert_eq!(write(&db, &changes).await, 1);
         assert_eq!(stored(&db, good.id).await, changed(&good, &rotated(&good)));
         assert_eq!((stored(&db, stale.id).await, stored(&db, revoked.id).await), before);
-        assert!(write(&db, &changes).await.is_empty(), "the same change does not hold twice");
-        assert!(write(&db, &[]).await.is_empty());
+        assert_eq!(write(&db, &changes).await, 0, "the same change does not hold twice");
+        assert_eq!(write(&db, &[]).await, 0);
     })
     .await;
 }
@@ -172,9 +168,7 @@ async fn hundreds_of_rows_go_in_one_statement() {
         .await;
         let changes: Vec<Change> = all.iter().map(rotated).collect();
         let ids: Vec<SessionId> = all.iter().map(|session| session.id).collect();
-        let mut held = write(&db, &changes).await;
-        held.sort();
-        assert_eq!(held, ids);
+        assert_eq!(write(&db, &changes).await, ids.len());
         let found = read(&db, &ids).await;
         for (session, change) in all.iter().zip(&changes) {
             let row = found[&session.id].as_ref().unwrap();
@@ -197,7 +191,7 @@ async fn rows_read_are_held_until_the_end_of_the_work() {
         rotation::read(&mut tx, &[one.id]).await.unwrap();
         let refused = revoke(&db, one.id, Duration::from_millis(100)).await.unwrap_err();
         assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
-        assert_eq!(rotation::write(&mut tx, &[rotated(&one)]).await.unwrap(), [one.id]);
+        assert_eq!(rotation::write(&mut tx, &[rotated(&one)]).await.unwrap(), 1);
         tx.commit().await.unwrap();
         revoke(&db, one.id, WRITE_WAIT).await.unwrap();
         let now = stored(&db, one.id).await;

@@ -1,0 +1,69 @@
+//! Units of work: where they run, and that nobody who leaves can cut one off.
+
+use std::pin::pin;
+use std::thread;
+
+use futures_util::FutureExt as _;
+use signet::domain::stop::{FaultKind, Stop};
+use tokio::sync::oneshot;
+
+use crate::support::Backend;
+use crate::support::server::Server;
+
+#[tokio::test]
+async fn what_waits_for_nobody_is_done_where_it_is_asked() {
+    let server = Server::start(Backend::Sqlite).await;
+    let here = thread::current().id();
+    let there = server.app.run(async { Ok(thread::current().id()) }).await.unwrap();
+    assert_eq!(there, here);
+    let moved = server.app.run(async {
+        tokio::task::yield_now().await;
+        Ok(thread::current().id())
+    });
+    assert_ne!(moved.await.unwrap(), here);
+}
+
+#[tokio::test]
+async fn what_has_begun_ends_whoever_leaves() {
+    let server = Server::start(Backend::Sqlite).await;
+    let (go, wait) = oneshot::channel::<()>();
+    let (done, ended) = oneshot::channel();
+    {
+        let work = server.app.run(async move {
+            wait.await.unwrap();
+            // Whatever it needs of its runtime works there as well.
+            tokio::time::timeout(std::time::Duration::from_secs(5), tokio::task::yield_now())
+                .await
+                .unwrap();
+            done.send(()).unwrap();
+            Ok(())
+        });
+        let mut work = pin!(work);
+        assert!(work.as_mut().now_or_never().is_none(), "it waits");
+    }
+    go.send(()).unwrap();
+    ended.await.unwrap();
+    // What was never asked for does not begin.
+    let (done, ended) = oneshot::channel();
+    drop(server.app.run(async move {
+        done.send(()).unwrap();
+        Ok(())
+    }));
+    assert!(ended.await.is_err());
+}
+
+#[tokio::test]
+async fn a_panic_is_the_fault_of_its_own_work_only() {
+    let server = Server::start(Backend::Sqlite).await;
+    for waits in [false, true] {
+        let work = server.app.run::<(), _>(async move {
+            if waits {
+                tokio::task::yield_now().await;
+            }
+            panic!("on purpose");
+        });
+        let Err(Stop::Failed(fault)) = work.await else { panic!("no fault") };
+        assert_eq!(fault.kind, FaultKind::Internal);
+    }
+    server.app.run(async { Ok(()) }).await.unwrap();
+}
