@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId, UserId};
+use crate::base::{Span, Timestamp};
 
 use super::interaction::{ResponseMode, Wishes};
 use super::oidc::AskedClaims;
@@ -42,6 +42,9 @@ pub struct Request {
     /// The languages of the pages.
     pub ui_locales: Option<String>,
 }
+
+/// How long a code is good: long enough for a redirect, too short to be found in a log.
+pub const CODE_LIFE: Span = Span::from_secs(60);
 
 /// What a person allowed a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

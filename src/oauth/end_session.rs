@@ -73,7 +73,7 @@ pub async fn begin(
     now: Timestamp,
 ) -> Result<LogoutStep, Stop> {
     params.once().map_err(|_| unanswerable("A parameter was sent twice."))?;
-    let here = authorize::visitor(&app, &visitor, "", now).await?;
+    let here = authorize::visitor(&app, &visitor, "", None, now).await?;
     // One that we did not sign, or whose key has left the published set, proves nothing; nor does one
     // of somebody else than the person who is here, which anybody with an account has (§2). Then the
     // person is asked, as where there is none.
@@ -139,7 +139,7 @@ pub async fn decide(
     if !leave {
         return Ok(LogoutStep::Stay);
     }
-    if let Some(found) = authorize::visitor(&app, &visitor, "", now).await? {
+    if let Some(found) = authorize::visitor(&app, &visitor, "", None, now).await? {
         let sub = found.user.id.to_string();
         end(app, None, Some(found.browser.id), &sub, origin, now).await?;
     }

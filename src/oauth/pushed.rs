@@ -15,12 +15,16 @@ use crate::store::pushed;
 
 use super::authorize::request::address;
 use super::client_auth;
-use super::limits::throttle;
+use super::dpop::{self, Purpose};
+use super::limits::throttle_public;
 use super::params::{Params, invalid};
 use super::token::TokenRequest;
 
 /// How long a pushed request waits for its person.
 pub const LIFE: Span = Span::from_secs(90);
+
+/// The longest request that is kept, in bytes: as long as an address may be.
+const MAX_REQUEST: usize = 16 * 1024;
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 
@@ -40,23 +44,44 @@ pub struct Pushed {
 /// # Errors
 /// As the authorization endpoint would refuse it; `invalid_client`.
 pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<String, Stop> {
-    let TokenRequest { params, authorization, origin, .. } = request;
+    let TokenRequest { params, authorization, proof, origin, .. } = request;
     params.once()?;
-    throttle(&app, "pushed_request", ADDRESS_REQUESTS, &origin, now)?;
     let client =
         client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
+    throttle_public(&app, client.client(), "pushed_request", ADDRESS_REQUESTS, &origin, now)?;
     if params.get("request_uri").is_some() {
         return Err(invalid("A pushed request has no request_uri.").into());
     }
     let client_id = client.client().client_id.clone();
     let params = params.without(PROOFS).with("client_id", &client_id);
-    address(&app, params.clone()).await?.check(&app).await?;
+    let params = match proof {
+        Some(proof) => bound(&app, params, &proof, now).await?,
+        None => params,
+    };
+    let encoded = params.encoded();
+    if encoded.len() > MAX_REQUEST {
+        return Err(invalid("The request is longer than 16 KiB.").into());
+    }
+    address(&app, params).await?.check(&app).await?;
     let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
     let mut tx = app.db.begin().await?;
     let expires_at = now + LIFE;
-    pushed::insert(&mut tx, &token_hash(&name), &client_id, &params.encoded(), expires_at).await?;
+    pushed::insert(&mut tx, &token_hash(&name), &client_id, &encoded, expires_at).await?;
     tx.commit().await?;
     Ok(name)
+}
+
+/// The request with the key that was proved with it: its code will be bound to that key, as if it had
+/// been named in `dpop_jkt` (RFC 9449 §10.1).
+async fn bound(app: &App, params: Params, proof: &str, now: Timestamp) -> Result<Params, Stop> {
+    let purpose = Purpose { method: "POST", path: "/oauth2/par", access_token: None };
+    let proved = dpop::prove(app, proof, purpose, now).await?;
+    match params.get("dpop_jkt") {
+        Some(named) if named != proved.as_str() => {
+            Err(invalid("dpop_jkt names another key than the DPoP proof.").into())
+        }
+        _ => Ok(params.with("dpop_jkt", proved.as_str())),
+    }
 }
 
 /// The request that `params` name, if they name a pushed one.

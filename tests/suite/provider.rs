@@ -3,6 +3,7 @@
 mod attacks;
 mod authorize;
 mod browser;
+mod languages;
 mod oidc;
 mod statements;
 mod token;

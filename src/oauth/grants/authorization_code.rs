@@ -8,7 +8,7 @@ use crate::base::id::{SessionId, UserId};
 use crate::base::token::{self, AUTHORIZATION_CODE};
 use crate::crypto::digest::{equal, sha256_base64url, token_hash};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authorization::Authorization;
+use crate::domain::authorization::{Authorization, CODE_LIFE};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::pkce;
 use crate::domain::session::EndReason;
@@ -57,7 +57,9 @@ impl Grant for AuthorizationCode {
             }
             return Err(refused().into());
         };
-        if now >= expires_at || !self.fits(exchange, &authorization) {
+        let made = expires_at - CODE_LIFE;
+        let good = now < expires_at && exchange.client().was_there(made);
+        if !good || !self.fits(exchange, &authorization) {
             return Err(refused().into());
         }
         let jkt = exchange.refresh_jkt();
@@ -88,6 +90,7 @@ impl AuthorizationCode {
         let jkt = exchange.jkt();
         proved
             && authorization.client_id == client.client_id
+            && client.may_ask(authorization.audience.as_deref())
             && authorization.redirect_uri == self.redirect_uri
             && (authorization.dpop_jkt.is_none() || authorization.dpop_jkt == jkt)
     }

@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::base::Timestamp;
+use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::grant;
 use crate::domain::oauth_error::OAuthError;
@@ -14,9 +15,10 @@ use crate::domain::scope::Scopes;
 use crate::domain::stop::{Refusal, Stop};
 use crate::oauth::access_token::{self, Live};
 use crate::oauth::narrow::{self, Narrowed, Speaker};
+use crate::oauth::once;
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::token::{Delegation, Exchange, Grant, Outcome};
-use crate::store::audit;
+use crate::store::{audit, consents};
 
 /// The only kind of token that comes and goes.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -72,10 +74,16 @@ impl Grant for TokenExchange {
             None => None,
             Some(token) => {
                 let actor = access_token::live(app, token, now).await?;
-                let actor = actor.filter(|actor| actor.claims.client_id == client.client_id);
+                // Of one under a shared secret nobody knows whether it is not the API's own work.
+                let actor = actor.filter(|actor| {
+                    actor.claims.client_id == client.client_id && actor.audience.secret.is_none()
+                });
                 Some(actor.ok_or_else(|| refused("The actor token is not good."))?.claims.sub)
             }
         };
+        if once::generations(&subject.claims.jti) >= once::MAX_LINE {
+            return Err(refused("The subject token was exchanged too often already.").into());
+        }
         let narrowed = narrowed(exchange, &subject).await?;
         let act = act(&subject, actor, &client.client_id)?;
         let delegation = delegation(subject, narrowed, act);
@@ -109,7 +117,37 @@ async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, S
         let target = &subject.audience.target;
         return Ok(Narrowed { audience, scopes: grant::subset(target, asked) });
     }
-    narrow::narrow(app, client, params, Speaker::Client).await
+    if subject.audience.secret.is_some() {
+        let hint = "A token under a shared secret is good at its own API only: whoever can check it \
+                    can make it.";
+        return Err(refused(hint).into());
+    }
+    let narrowed = narrow::narrow(app, client, params, Speaker::Client).await?;
+    let own = subject.claims.client_id == client.client_id;
+    match &subject.user {
+        Some(both) if own && !client.settings.skip_consent => {
+            consented(exchange, both.1.id, &narrowed).await?;
+        }
+        _ => {}
+    }
+    Ok(narrowed)
+}
+
+/// A client's own token of a user leads to another API only where that user has allowed it: else an
+/// exchange would be a way round the question. An API that was called acts in its own name, and the
+/// token says so.
+async fn consented(exchange: &Exchange<'_>, user: UserId, narrowed: &Narrowed) -> Result<(), Stop> {
+    let (client, mut reader) = (exchange.client(), exchange.app.db.reader().await?);
+    let audience = narrowed.audience.as_deref();
+    let allowed = consents::find(&mut reader, user, &client.client_id, audience).await?;
+    let allowed = allowed.is_some_and(|allowed| {
+        client.was_there(allowed.updated_at) && narrowed.scopes.scopes().is_within(&allowed.scopes)
+    });
+    if allowed {
+        return Ok(());
+    }
+    let hint = "The user has not allowed this client that API: ask at the authorization endpoint.";
+    Err(Refusal::oauth(OAuthError::InvalidTarget, hint).into())
 }
 
 /// Who acts: the actor named, else the client where it is not its own token; those who acted before
@@ -144,8 +182,9 @@ fn delegation(subject: Live, narrowed: Narrowed, act: Option<Value>) -> Delegati
         Some((session, user)) => (Some(session), Some(user.subject())),
         None => (None, None),
     };
-    let sub = subject.claims.sub;
-    Delegation { session, sub, subject: about, narrowed, not_after, act, issued: ACCESS_TOKEN }
+    let (sub, parent) = (subject.claims.sub, subject.claims.jti);
+    let issued = ACCESS_TOKEN;
+    Delegation { session, sub, subject: about, narrowed, not_after, act, parent, issued }
 }
 
 async fn record(exchange: &mut Exchange<'_>, delegation: &Delegation) -> Result<(), Stop> {

@@ -1,10 +1,17 @@
 //! What somebody with an account, a client or an API of their own could try to get more than theirs.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
+use signet::base::Span;
+use signet::crypto::jwt::SigningKey;
+use signet::domain::limit::{ADDRESS_PROOFS, ADDRESS_REQUESTS, Bucket};
+use signet::domain::signing_key::SigningAlg;
 
-use crate::support::relying_party::{App, FORM, Person, form};
-use crate::support::server::Tokens;
+use super::tokens::signed;
+use crate::support::relying_party::{App, FORM, Person, basic, error_of, field, form, id_token};
+use crate::support::server::{Answer, Options, Tokens};
 use crate::support::{Backend, Server};
 
 const API: &str = "https://api.example.com";
@@ -57,4 +64,371 @@ async fn nobody_is_logged_out_by_somebody_elses_page() {
     ada.visit(&silent).await.said("code");
     // A client that sends its hint in a form has logged its own person out, cookie or not.
     assert_eq!(mallory.visit(&silent).await.said("error"), "login_required");
+}
+
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+async fn exchange(server: &Server, app: &App, token: &str, more: &[(&str, &str)]) -> Answer {
+    let usual =
+        [("grant_type", EXCHANGE), ("subject_token", token), ("subject_token_type", ACCESS_TOKEN)];
+    app.call(server, "/oauth2/token", &[&usual, more].concat()).await
+}
+
+async fn is_active(server: &Server, app: &App, token: &str) -> bool {
+    let answer = app.call(server, "/oauth2/introspect", &[("token", token)]).await;
+    answer.is(200).json()["active"] == true
+}
+
+async fn change(server: &Server, root: &Tokens, app: &App, what: Value) {
+    let path = format!("/v1/admin/clients/{}", app.id);
+    server.call_as(Method::PATCH, &path, &root.access, what).await.is(200);
+}
+
+/// `read` at one API is not `read` at another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_allowed_at_one_api_opens_no_other() {
+    let (server, root) = set().await;
+    let grants = ["authorization_code", "refresh_token", EXCHANGE];
+    let app = json!({"type": "web", "audiences": [API, STOCK], "grant_types": grants});
+    let app = App::register(&server, &root, app).await;
+    let ada = Person::new(&server, "ada");
+    let at = |api| [("scope", "openid read"), ("resource", api), ("prompt", "none")];
+    let code = app.code(&ada, &[("scope", "openid read"), ("resource", API)]).await;
+    let access = app.redeem(&server, &code).await.is(200).string("access_token");
+    ada.visit(&app.url(&at(API))).await.said("code");
+    assert_eq!(ada.visit(&app.url(&at(STOCK))).await.said("error"), "consent_required");
+    let page = ada.get(&app.url(&[("scope", "openid read"), ("resource", STOCK)])).await;
+    assert!(page.text.contains("consent") && page.text.contains(STOCK), "{}", page.text);
+
+    // Nor is there a way round the question with a token that the client has.
+    let further = [("resource", STOCK), ("scope", "read")];
+    let refused = exchange(&server, &app, &access, &further).await;
+    assert_eq!(error_of(&refused, 400), "invalid_target");
+    app.code(&ada, &[("scope", "openid read"), ("resource", STOCK)]).await;
+    exchange(&server, &app, &access, &further).await.is(200);
+    let more = [("resource", STOCK), ("scope", "read count")];
+    assert_eq!(error_of(&exchange(&server, &app, &access, &more).await, 400), "invalid_target");
+
+    // One application is one row, and taking it back is for every API.
+    let account = ada.get("/account").await;
+    let row = format!(r#"name="client_id" value="{}""#, app.id);
+    assert_eq!(account.is(200).text.matches(&row).count(), 1);
+    let csrf = field(&account.text, "csrf");
+    ada.post("/account/apps/remove", &[("csrf", &csrf), ("client_id", &app.id)]).await.is(303);
+    for api in [API, STOCK] {
+        assert_eq!(ada.visit(&app.url(&at(api))).await.said("error"), "consent_required");
+    }
+}
+
+/// A claim is a part of a scope: whoever may not have the scope does not get it in parts.
+#[tokio::test(flavor = "multi_thread")]
+async fn single_claims_are_no_way_round_the_scopes_of_a_client() {
+    let (server, root) = set().await;
+    let app = json!({"type": "web", "scopes": ["openid", "profile"]});
+    let app = App::register(&server, &root, app).await;
+    let ada = Person::new(&server, "ada");
+    let asked =
+        r#"{"id_token":{"roles":null,"name":null},"userinfo":{"groups":null,"roles":null}}"#;
+    let code = app.code(&ada, &[("scope", "openid"), ("claims", asked)]).await;
+    let tokens = app.redeem(&server, &code).await.is(200).json();
+    let said = id_token(&server, &app, &tokens, Some("the nonce")).await;
+    assert_eq!(said.get("roles"), None);
+    let access = tokens["access_token"].as_str().unwrap();
+    let told = server.get_as("/oauth2/userinfo", access).await.is(200).json();
+    assert_eq!((told.get("groups"), told.get("roles")), (None, None), "{told}");
+
+    // One that may have it gets it, until an administrator takes it away.
+    change(&server, &root, &app, json!({"scopes": ["openid", "groups", "roles"]})).await;
+    let more = [("scope", "openid groups"), ("claims", asked)];
+    let tokens = app.redeem(&server, &app.code(&ada, &more).await).await.is(200).json();
+    let told = async |tokens: &Value| {
+        let access = tokens["access_token"].as_str().unwrap();
+        server.get_as("/oauth2/userinfo", access).await.is(200).json()
+    };
+    assert!(told(&tokens).await.get("groups").is_some());
+    change(&server, &root, &app, json!({"scopes": ["openid"]})).await;
+    assert_eq!(told(&tokens).await.get("groups"), None);
+    let again = app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).await;
+    let again = again.is(200).json();
+    assert_eq!(again["scope"], "openid");
+    assert_eq!(id_token(&server, &app, &again, None).await.get("roles"), None);
+    assert_eq!(told(&again).await.get("roles"), None);
+}
+
+/// What an administrator takes from a client is not renewed; what is given back goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_was_taken_from_a_client_gets_no_new_tokens() {
+    let (server, root) = set().await;
+    let app = json!({"type": "web", "audiences": [API]});
+    let app = App::register(&server, &root, app).await;
+    let ada = Person::new(&server, "ada");
+    let code = app.code(&ada, &[("scope", "openid read write")]).await;
+    let tokens = app.redeem(&server, &code).await.is(200).json();
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let pending = app.code(&ada, &[("scope", "openid read write")]).await;
+    let page = ada.get(&app.url(&[("scope", "openid read"), ("prompt", "consent")])).await;
+    change(&server, &root, &app, json!({"audiences": []})).await;
+    assert_eq!(error_of(&app.redeem(&server, &pending).await, 400), "invalid_grant");
+    let answer = ada.decide(&page, "allow").await;
+    assert_eq!(ada.go_on(answer).await.said("error"), "invalid_scope");
+    for _ in 0..6 {
+        server.advance(Span::from_mins(10));
+        assert_eq!(error_of(&app.refresh(&server, refresh).await, 400), "invalid_grant");
+    }
+    // A client that asks again and again is not taken for a thief.
+    let root = server.administrator("boss").await;
+    assert!(server.events(&root, "refresh.reuse_detected").await.is_empty());
+    change(&server, &root, &app, json!({"audiences": [API]})).await;
+    app.refresh(&server, refresh).await.is(200);
+}
+
+/// Who shares a secret with the server can sign tokens for himself; they open nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_its_api_could_have_made_leads_nowhere() {
+    let (server, root) = set().await;
+    let path = format!("/v1/admin/apis/{}", API.replace(':', "%3A").replace('/', "%2F"));
+    let shared = json!({"signing_alg": "HS256"});
+    let secret = server.call_as(Method::PATCH, &path, &root.access, shared).await;
+    let secret = secret.is(200).json();
+    let grants = [EXCHANGE, "client_credentials"];
+    let api = json!({"type": "service", "serves": [API], "audiences": [STOCK, API],
+        "grant_types": grants});
+    let api = App::register(&server, &root, api).await;
+    let victim = json!({"type": "service", "audiences": [API, STOCK]});
+    let victim = App::register(&server, &root, victim).await;
+    let fields = [("grant_type", "client_credentials"), ("resource", API)];
+    let genuine =
+        victim.call(&server, "/oauth2/token", &fields).await.is(200).string("access_token");
+    let signed = forged(&secret, &genuine, |claims| claims["scope"] = json!("read write"));
+    assert!(is_active(&server, &api, &signed).await, "the forgery is as good as any there");
+    for token in [&genuine, &signed] {
+        let next = exchange(&server, &api, token, &[("resource", STOCK)]).await;
+        assert_eq!(error_of(&next, 400), "invalid_grant");
+    }
+    // Nor does it say who acts.
+    let own = api.call(&server, "/oauth2/token", &fields).await.is(200).string("access_token");
+    let actor = forged(&secret, &own, |claims| claims["sub"] = json!(victim.id));
+    let actor = [("actor_token", &*actor), ("actor_token_type", ACCESS_TOKEN)];
+    assert_eq!(error_of(&exchange(&server, &api, &own, &actor).await, 400), "invalid_grant");
+    // A line longer than any that was issued is no reason to read on and on.
+    let long = forged(&secret, &genuine, |claims| claims["jti"] = json!(".".repeat(4_000)));
+    assert!(!is_active(&server, &api, &long).await);
+}
+
+/// The same token with other claims, under the secret that the API has.
+fn forged(api: &Value, token: &str, change: impl FnOnce(&mut Value)) -> String {
+    let parts: Vec<&str> = token.split('.').collect();
+    let mut claims: Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+    change(&mut claims);
+    let message = format!("{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let secret = api["shared_secret"].as_str().unwrap_or_else(|| panic!("{api}"));
+    let secret = URL_SAFE_NO_PAD.decode(secret).unwrap();
+    let key = jsonwebtoken::EncodingKey::from_secret(&secret);
+    let algorithm = jsonwebtoken::Algorithm::HS256;
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).unwrap();
+    format!("{message}.{signature}")
+}
+
+/// What was exchanged ends with what it came from, also where no session vouches for either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_takes_those_along_that_came_of_it() {
+    let (server, root) = set().await;
+    let grants = [EXCHANGE, "client_credentials"];
+    let job = json!({"type": "service", "audiences": [API], "grant_types": grants});
+    let job = App::register(&server, &root, job).await;
+    let api = json!({"type": "service", "serves": [API], "audiences": [STOCK],
+        "grant_types": [EXCHANGE]});
+    let api = App::register(&server, &root, api).await;
+    let stock = json!({"type": "service", "serves": [STOCK], "audiences": [API],
+        "grant_types": [EXCHANGE]});
+    let stock = App::register(&server, &root, stock).await;
+    let first = async || {
+        let fields = [("grant_type", "client_credentials"), ("scope", "read write")];
+        job.call(&server, "/oauth2/token", &fields).await.is(200).string("access_token")
+    };
+    let next = async |app: &App, token: &str, more: &[(&str, &str)]| {
+        exchange(&server, app, token, more).await.is(200).string("access_token")
+    };
+    let revoke = async |app: &App, token: &str| {
+        app.call(&server, "/oauth2/revoke", &[("token", token)]).await.is(200);
+    };
+    let a = first().await;
+    let small = next(&job, &a, &[("scope", "read")]).await;
+    let b = next(&api, &small, &[("resource", STOCK), ("scope", "count")]).await;
+    let c = next(&stock, &b, &[("resource", API), ("scope", "read")]).await;
+    let other = first().await;
+    let alive = async || {
+        let mut alive = Vec::new();
+        for (app, token) in [(&job, &a), (&job, &small), (&api, &b), (&stock, &c), (&job, &other)] {
+            alive.push(is_active(&server, app, token).await);
+        }
+        alive
+    };
+    assert_eq!(alive().await, [true; 5]);
+    // From the middle down, then from the top; another line goes on.
+    revoke(&api, &b).await;
+    assert_eq!(alive().await, [true, true, false, false, true]);
+    revoke(&job, &a).await;
+    assert_eq!(alive().await, [false, false, false, false, true]);
+    let why = json!({"token": c});
+    let why = server.call_as(Method::POST, "/v1/admin/tokens/why", &root.access, why).await;
+    assert!(why.is(200).text.contains("token_revoked"), "{}", why.text);
+    // No line is endless.
+    let mut last = other;
+    for _ in 0..8 {
+        last = next(&job, &last, &[("scope", "read")]).await;
+    }
+    assert!(is_active(&server, &job, &last).await);
+    assert_eq!(error_of(&exchange(&server, &job, &last, &[]).await, 400), "invalid_grant");
+}
+
+/// The name of a client that was deleted may be given to another one, which inherits nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_inherits_nothing_from_one_that_had_its_name() {
+    let (server, root) = set().await;
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let grants = ["authorization_code", "refresh_token", device];
+    let new = json!({"client_id": "shop", "type": "spa", "grant_types": grants});
+    let app = App::register(&server, &root, new.clone()).await;
+    let ada = Person::new(&server, "ada");
+    let old = app.tokens(&server, &ada).await;
+    let code = app.code(&ada, &[]).await;
+    let page = ada.get(&app.url(&[("prompt", "consent")])).await;
+    let asked = app.call(&server, "/oauth2/device_authorization", &[("scope", "openid")]).await;
+    let (waiting, typed) = (asked.is(200).string("device_code"), asked.string("user_code"));
+    server.advance(Span::from_secs(1));
+    let path = format!("/v1/admin/clients/{}", app.id);
+    server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
+    App::register(&server, &root, new).await;
+
+    assert_eq!(error_of(&app.redeem(&server, &code).await, 400), "invalid_grant");
+    let refresh = old["refresh_token"].as_str().unwrap();
+    assert_eq!(error_of(&app.refresh(&server, refresh).await, 400), "invalid_grant");
+    server.get_as("/oauth2/userinfo", old["access_token"].as_str().unwrap()).await.is(401);
+    assert_eq!(ada.decide(&page, "allow").await.is(400).header("location"), "");
+    let silent = app.url(&[("prompt", "none")]);
+    assert_eq!(ada.visit(&silent).await.said("error"), "consent_required");
+    let form = ada.get("/device").await;
+    let flow = field(&form.text, "flow");
+    ada.post("/device", &[("flow", &flow), ("user_code", &typed)]).await.is(422);
+    let poll = [("grant_type", device), ("device_code", &*waiting)];
+    assert_eq!(error_of(&app.call(&server, "/oauth2/token", &poll).await, 400), "invalid_grant");
+}
+
+/// Whoever allows something can read later that it was done, also where nothing is remembered.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_allows_is_in_the_audit_trail() {
+    let (server, root) = set().await;
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let tv = json!({"type": "native", "grant_types": [device]});
+    let tv = App::register(&server, &root, tv).await;
+    let native = json!({"type": "native", "redirect_uris": ["com.example.app:/cb"]});
+    let native = App::register(&server, &root, native).await;
+    let ada = Person::new(&server, "ada");
+    ada.visit(&native.url(&[])).await;
+    let asked = tv.call(&server, "/oauth2/device_authorization", &[("scope", "openid")]).await;
+    for decision in ["deny", "allow"] {
+        let asked = match decision {
+            "deny" => asked.string("user_code"),
+            _ => {
+                let fields = [("scope", "openid")];
+                let again = tv.call(&server, "/oauth2/device_authorization", &fields).await;
+                again.string("user_code")
+            }
+        };
+        let form = ada.get("/device").await;
+        let flow = field(&form.text, "flow");
+        let page = ada.post("/device", &[("flow", &flow), ("user_code", &asked)]).await;
+        ada.decide(&page, decision).await.is(200);
+    }
+    let events = server.events(&root, "consent.granted").await;
+    let details: Vec<&str> = events.iter().filter_map(|event| event["detail"].as_str()).collect();
+    assert_eq!(details.len(), 2, "{events:?}");
+    assert!(details.contains(&&*tv.id) && details.contains(&&*native.id), "{details:?}");
+}
+
+/// Whoever names a public client can have something written down: so much and no more. A client that
+/// authenticates has its users behind it and is not held up by their number.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_fill_no_table() {
+    let server = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on").start().await;
+    let root = server.administrator("root").await;
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let grants = json!(["authorization_code", "refresh_token", device]);
+    let spa = json!({"type": "spa", "grant_types": grants});
+    let spa = App::register(&server, &root, spa).await;
+    let web = json!({"type": "web", "grant_types": grants});
+    let web = App::register(&server, &root, web).await;
+    let here = Some("127.0.0.1".parse().unwrap());
+    let drain = |purpose, bucket: Bucket| {
+        let take = || server.app.addresses.take(purpose, bucket, here, server.now());
+        while take().is_ok() {}
+    };
+    let push = async |app: &App| {
+        let request = app.request(&[("client_id", "")]);
+        let fields: Vec<(&str, &str)> = request.iter().map(|(n, v)| (&**n, &**v)).collect();
+        app.call(&server, "/oauth2/par", &fields).await.status
+    };
+    let wait = async |app: &App| {
+        app.call(&server, "/oauth2/device_authorization", &[("scope", "openid")]).await.status
+    };
+    assert_eq!([push(&spa).await, push(&web).await], [201, 201]);
+    assert_eq!([wait(&spa).await, wait(&web).await], [200, 200]);
+    drain("pushed_request", ADDRESS_REQUESTS);
+    drain("device_request", ADDRESS_REQUESTS);
+    assert_eq!([push(&spa).await, push(&web).await], [429, 201]);
+    assert_eq!([wait(&spa).await, wait(&web).await], [429, 200]);
+    server.advance(Span::from_secs(1));
+    assert_eq!([push(&spa).await, wait(&spa).await], [201, 200]);
+
+    // A request that is longer than any address.
+    let long = "x".repeat(17_000);
+    let request = web.request(&[("client_id", ""), ("unknown", &long)]);
+    let fields: Vec<(&str, &str)> = request.iter().map(|(n, v)| (&**n, &**v)).collect();
+    assert_eq!(error_of(&web.call(&server, "/oauth2/par", &fields).await, 400), "invalid_request");
+
+    // Proofs that came to nothing count, those of whoever is right do not.
+    let key = SigningKey::generate(SigningAlg::Es256).unwrap().key;
+    let refresh = async |app: &App, jti: &str| {
+        let header = json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": key.public});
+        let claims = json!({"htm": "POST", "htu": server.url("/oauth2/token"), "jti": jti,
+            "iat": server.now().secs()});
+        let mut request = server.request(Method::POST, "/oauth2/token");
+        let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", "srt_x")];
+        match &app.secret {
+            Some(secret) => request = request.header("authorization", basic(&app.id, secret)),
+            None => fields.push(("client_id", &app.id)),
+        }
+        let request = request.header("dpop", signed(&key, &header, &claims));
+        server.send(request.header("content-type", FORM).body(form(fields))).await.status
+    };
+    for _ in 1..ADDRESS_PROOFS.burst {
+        server.app.addresses.take("proof", ADDRESS_PROOFS, here, server.now()).unwrap();
+    }
+    assert_eq!([refresh(&spa, "a").await, refresh(&spa, "b").await], [400, 429]);
+    assert_eq!(refresh(&web, "c").await, 400);
+    server.advance(ADDRESS_PROOFS.every);
+    assert_eq!(refresh(&spa, "d").await, 400);
+}
+
+/// Guessing a secret is written down, folded, and names no client there is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_fails_to_be_a_client_is_in_the_audit_trail() {
+    let (server, root) = set().await;
+    let app = App::register(&server, &root, json!({"type": "web"})).await;
+    let wrong = App { secret: Some("scs_wrong".to_owned()), ..app.clone() };
+    let nobody = App { id: "nobody".to_owned(), ..wrong.clone() };
+    let other = App { id: "somebody".to_owned(), ..wrong.clone() };
+    let silent = App { secret: None, ..app.clone() };
+    for app in [&wrong, &wrong, &silent, &nobody, &nobody, &other] {
+        let answer = app.call(&server, "/oauth2/introspect", &[("token", "x")]).await;
+        assert_eq!(error_of(&answer, 401), "invalid_client");
+    }
+    app.call(&server, "/oauth2/introspect", &[("token", "x")]).await.is(200);
+    let events = server.events(&root, "client.auth_failed").await;
+    let mut details: Vec<&str> = events.iter().filter_map(|e| e["detail"].as_str()).collect();
+    details.sort_unstable();
+    assert_eq!((events.len(), details), (2, vec![&*app.id]), "{events:?}");
 }
