@@ -78,6 +78,9 @@ pub struct Authorization {
     /// The key the code is bound to (RFC 9449 §10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
+    /// Whether it rests on something the person allowed for good, and ends when that is taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_consent: bool,
 }
 
 impl Authorization {

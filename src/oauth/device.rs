@@ -189,6 +189,7 @@ pub async fn decide(
         redirect_uri: None,
         code_challenge: None,
         dpop_jkt: None,
+        by_consent: false,
     };
     let mut tx = app.db.begin().await?;
     let outcome = async {

@@ -315,6 +315,8 @@ async fn issue(
         redirect_uri: Some(request.redirect_uri.clone()),
         code_challenge: Some(request.code_challenge.clone()),
         dpop_jkt: request.dpop_jkt.clone(),
+        by_consent: !addressed.client.settings.skip_consent
+            && !addressed.client.is_unprovable(&addressed.redirect),
     };
     let new = NewCode {
         hash: &token_hash(&code),

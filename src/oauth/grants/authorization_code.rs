@@ -16,7 +16,8 @@ use crate::domain::stop::{Fault, Refusal, Stop};
 use crate::domain::user::User;
 use crate::oauth::params::Params;
 use crate::oauth::token::{Exchange, Grant, Outcome};
-use crate::store::{Tx, audit, codes, sessions, users};
+use crate::store::codes::{self, Redeemed};
+use crate::store::{Tx, audit, sessions, users};
 
 /// A code, and the proof that its presenter asked for it.
 pub struct AuthorizationCode {
@@ -49,8 +50,9 @@ impl Grant for AuthorizationCode {
         let hash = token_hash(&self.code);
         let id = SessionId::new(exchange.now, &*exchange.app.entropy);
         let now = exchange.now;
-        let redeemed = codes::redeem(exchange.tx().await?, &hash, id, now).await?;
-        let Some((authorization, expires_at)) = redeemed else {
+        let client_id = exchange.client().client_id.clone();
+        let redeemed = codes::redeem(exchange.tx().await?, &hash, id, &client_id, now).await?;
+        let Some(Redeemed { authorization, expires_at, consented }) = redeemed else {
             let gave = codes::gave(exchange.tx().await?, &hash).await?;
             if let Some((user, session)) = gave {
                 reused(exchange, user, session).await?;
@@ -58,7 +60,9 @@ impl Grant for AuthorizationCode {
             return Err(refused().into());
         };
         let made = expires_at - CODE_LIFE;
-        let good = now < expires_at && exchange.client().was_there(made);
+        // What was taken back while the code was made had no code yet to use up.
+        let stands = consented || !authorization.by_consent;
+        let good = now < expires_at && stands && exchange.client().was_there(made);
         if !good || !self.fits(exchange, &authorization) {
             return Err(refused().into());
         }

@@ -124,7 +124,7 @@ async fn what_is_under_way_goes_when_its_time_is_over() {
         commit(&db, async |tx| {
             assert!(browsers::begin(tx, &long_ago, &hash(100), &Device::default()).await?);
             assert!(spent::spend(tx, &hash(100), after(-1)).await?);
-            assert!(codes::redeem(tx, &hash(1), session_id(0), NOW).await?.is_some());
+            assert!(codes::redeem(tx, &hash(1), session_id(0), "shop", NOW).await?.is_some());
             Ok(())
         })
         .await;

@@ -8,6 +8,7 @@ use signet::base::Span;
 use signet::crypto::jwt::SigningKey;
 use signet::domain::limit::{ADDRESS_PROOFS, ADDRESS_REQUESTS, Bucket};
 use signet::domain::signing_key::SigningAlg;
+use signet::store::consents;
 
 use super::tokens::signed;
 use crate::support::relying_party::{App, FORM, Person, basic, error_of, field, form, id_token};
@@ -315,6 +316,28 @@ async fn a_client_inherits_nothing_from_one_that_had_its_name() {
     ada.post("/device", &[("flow", &flow), ("user_code", &typed)]).await.is(422);
     let poll = [("grant_type", device), ("device_code", &*waiting)];
     assert_eq!(error_of(&app.call(&server, "/oauth2/token", &poll).await, 400), "invalid_grant");
+}
+
+/// Whoever takes something back while a code is being made has used up no code: it finds nothing when it
+/// is redeemed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_worth_no_more_than_the_consent_it_rests_on() {
+    let (server, root) = set().await;
+    let ada = Person::new(&server, "ada");
+    let own = json!({"type": "web", "skip_consent": true});
+    let native = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"]});
+    for (client, wanted) in [(json!({"type": "spa"}), 400), (own, 200), (native, 200)] {
+        let app = App::register(&server, &root, client).await;
+        let kept = app.code(&ada, &[]).await;
+        let tokens = app.redeem(&server, &kept).await.is(200).json();
+        let claims = id_token(&server, &app, &tokens, Some("the nonce")).await;
+        let code = app.code(&ada, &[]).await;
+        let mut tx = server.app.db.begin().await.unwrap();
+        let user = claims["sub"].as_str().unwrap().parse().unwrap();
+        consents::forget(&mut tx, user, &app.id).await.unwrap();
+        tx.commit().await.unwrap();
+        app.redeem(&server, &code).await.is(wanted);
+    }
 }
 
 /// Whoever allows something can read later that it was done, also where nothing is remembered.
