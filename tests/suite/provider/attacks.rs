@@ -6,7 +6,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use signet::base::Span;
 use signet::crypto::jwt::SigningKey;
-use signet::domain::limit::{ADDRESS_PROOFS, ADDRESS_REQUESTS, Bucket};
+use signet::domain::limit::{
+    ADDRESS_CLIENTS, ADDRESS_PROOFS, ADDRESS_REQUESTS, ADDRESS_USER_CODES, Bucket,
+};
 use signet::domain::signing_key::SigningAlg;
 use signet::store::consents;
 
@@ -454,4 +456,150 @@ async fn who_fails_to_be_a_client_is_in_the_audit_trail() {
     let mut details: Vec<&str> = events.iter().filter_map(|e| e["detail"].as_str()).collect();
     details.sort_unstable();
     assert_eq!((events.len(), details), (2, vec![&*app.id]), "{events:?}");
+}
+
+async fn limited() -> (Server, Tokens) {
+    let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");
+    let server = options.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32").start().await;
+    let root = server.administrator("root").await;
+    (server, root)
+}
+
+/// Guessing the secret of a client is held up, by address; the client itself, at another one, is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_a_secret_holds_up_the_guesser_alone() {
+    let (server, root) = limited().await;
+    let app = App::register(&server, &root, json!({"type": "web"})).await;
+    let from = async |address: &str, secret: &str| {
+        let request = server.request(Method::POST, "/oauth2/introspect");
+        let request = request.header("x-forwarded-for", address).header("content-type", FORM);
+        let request = request.header("authorization", basic(&app.id, secret)).body("token=x");
+        server.send(request).await
+    };
+    let right = app.secret.as_deref().unwrap();
+    for _ in 0..ADDRESS_CLIENTS.burst {
+        assert_eq!(error_of(&from("192.0.2.1", "scs_wrong").await, 401), "invalid_client");
+    }
+    for secret in ["scs_wrong", right] {
+        let answer = from("192.0.2.1", secret).await;
+        assert_eq!(error_of(&answer, 429), "temporarily_unavailable");
+        assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
+    }
+    from("192.0.2.2", right).await.is(200);
+    server.advance(ADDRESS_CLIENTS.every);
+    from("192.0.2.1", right).await.is(200);
+}
+
+/// Eight letters are few: whoever tries many is held up before they are looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_the_code_of_a_device_is_held_up() {
+    let (server, root) = limited().await;
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let tv = json!({"type": "native", "grant_types": [device]});
+    let tv = App::register(&server, &root, tv).await;
+    let asked = tv.call(&server, "/oauth2/device_authorization", &[("scope", "openid")]).await;
+    let code = asked.is(200).string("user_code");
+    let mallory = Person::new(&server, "mallory");
+    let page = mallory.get("/device").await;
+    let flow = field(&page.text, "flow");
+    let tried = async |code: &str| {
+        mallory.post("/device", &[("flow", &flow), ("user_code", code)]).await.status
+    };
+    for _ in 0..ADDRESS_USER_CODES.burst {
+        assert_eq!(tried("BCDF-GHJK").await, 422);
+    }
+    assert_eq!([tried("BCDF-GHJK").await, tried(&code).await], [429, 429]);
+    server.advance(ADDRESS_USER_CODES.every);
+    assert_eq!([tried(&code).await, tried(&code).await], [200, 429]);
+}
+
+/// A secret in an address ends up in logs; it is not looked at there.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_secret_is_taken_from_an_address() {
+    let (server, root) = set().await;
+    let post = json!({"type": "web", "token_endpoint_auth_method": "client_secret_post",
+        "grant_types": ["authorization_code", "client_credentials"], "audiences": [API]});
+    let post = App::register(&server, &root, post).await;
+    let secret = post.secret.as_deref().unwrap();
+    let proof = [("client_id", &*post.id), ("client_secret", secret)];
+    let asked = [("grant_type", "client_credentials"), ("scope", "read")];
+    let send = async |path: String, body: String| {
+        let request = server.request(Method::POST, &path).header("content-type", FORM);
+        server.send(request.body(body)).await
+    };
+    let in_address = |path: &str| format!("{path}?{}", form(proof));
+    let answer = send(in_address("/oauth2/token"), form(asked)).await;
+    assert_eq!(error_of(&answer, 401), "invalid_client");
+    let token = send("/oauth2/token".to_owned(), form([asked, proof].concat())).await;
+    let token = token.is(200).string("access_token");
+    for path in ["/oauth2/introspect", "/oauth2/revoke"] {
+        let answer = send(in_address(path), form([("token", &*token)])).await;
+        assert_eq!(error_of(&answer, 401), "invalid_client");
+        let answer = send(format!("{path}?token={token}"), form(proof)).await;
+        assert_eq!(error_of(&answer, 400), "invalid_request");
+    }
+    let answer = server.get(&format!("/oauth2/userinfo?access_token={token}")).await;
+    assert_eq!(answer.is(401).header("www-authenticate"), r#"Bearer realm="signet""#);
+}
+
+/// Every page people see, whatever it says: in no frame, in no cache, with no script but ours, and
+/// readable by no other site.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_has_its_headers() {
+    let (server, root) = set().await;
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let grants = ["authorization_code", device];
+    let app = App::register(&server, &root, json!({"type": "spa", "grant_types": grants})).await;
+    let native = json!({"type": "native", "redirect_uris": ["com.example.app:/cb"]});
+    let native = App::register(&server, &root, native).await;
+    let ada = Person::new(&server, "ada");
+    let mut pages = vec![("log-in", ada.get(&app.url(&[])).await)];
+    pages.push(("wrong password", ada.log_in(&pages[0].1, "not the password").await));
+    let answer = ada.log_in(&pages[0].1, crate::support::server::PASSWORD).await;
+    pages.push(("consent", ada.get(answer.header("location")).await));
+    pages.push(("switch", {
+        let flow = field(&pages[2].1.text, "flow");
+        ada.post("/login/switch", &[("flow", &flow)]).await
+    }));
+    let asks = ada.get(&app.url(&[("response_mode", "form_post")])).await;
+    pages.push(("form_post", ada.decide(&asks, "allow").await));
+    let asks = ada.get(&native.url(&[])).await;
+    pages.push(("continue", ada.decide(&asks, "allow").await));
+    pages.push(("device", ada.get("/device").await));
+    let asked = app.call(&server, "/oauth2/device_authorization", &[("scope", "openid")]).await;
+    let (flow, code) = (field(&pages[6].1.text, "flow"), asked.is(200).string("user_code"));
+    pages.push(("unknown code", ada.post("/device", &[("flow", &flow), ("user_code", "x")]).await));
+    pages
+        .push(("device asks", ada.post("/device", &[("flow", &flow), ("user_code", &code)]).await));
+    pages.push(("device done", ada.decide(&pages[8].1, "allow").await));
+    pages.push(("account", ada.get("/account").await));
+    pages.push(("foreign form", ada.post("/account/profile", &[("csrf", "x")]).await));
+    pages.push(("wrong client", ada.get("/oauth2/authorize").await));
+    pages.push(("nothing", ada.get("/nowhere").await));
+    pages.push(("method", ada.post("/account", &[]).await));
+    let asks = ada.get("/oauth2/logout").await;
+    let flow = field(&asks.text, "flow");
+    pages.push(("log-out", asks));
+    let leave = [("flow", &*flow), ("decision", "allow")];
+    pages.push(("logged out", ada.post("/oauth2/logout", &leave).await));
+    for (what, page) in &pages {
+        assert!(page.header("content-type").starts_with("text/html"), "{what}: {}", page.text);
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none';"), "{what}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
+        assert!(policy.contains("form-action 'self'"), "{what}: {policy}");
+        assert!(policy.contains("base-uri 'none'"), "{what}: {policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{what}: {policy}");
+        for (name, value) in [
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("access-control-allow-origin", ""),
+            ("cross-origin-opener-policy", "same-origin"),
+        ] {
+            assert_eq!(page.header(name), value, "{what}: {name}");
+        }
+        assert!(!page.text.contains("<script>") && !page.text.contains(" style="), "{what}");
+    }
 }
