@@ -4,6 +4,7 @@
 
 mod addresses;
 mod audiences;
+mod believed;
 mod clients;
 mod connect;
 mod data_dir;
@@ -15,8 +16,11 @@ mod turns;
 mod verifiers;
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -41,6 +45,7 @@ use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::store::apis::SealedSecret;
 use crate::store::keys::StoredKey;
+use crate::store::lookup::Lookup;
 use crate::store::refresher::Refresher;
 use crate::store::{Db, Tx, meta};
 
@@ -49,6 +54,7 @@ use clients::Clients;
 
 pub use addresses::{AddressLimiter, network};
 pub use audiences::Audience;
+pub use believed::{Believed, Genuine};
 pub use connect::connect;
 pub use keys::MadeKey;
 pub use open::{Created, Opened, Purpose, open};
@@ -82,6 +88,10 @@ pub struct Parts {
     pub pseudonyms: PseudonymKey,
     /// The group commit of refreshes.
     pub refresher: Refresher,
+    /// The shared reading of sessions.
+    pub lookup: Lookup,
+    /// Access tokens whose signature was found good.
+    pub believed: Believed,
     /// Limits by address, in memory.
     pub addresses: AddressLimiter,
     /// Tries at accounts under way in this process.
@@ -116,20 +126,35 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// Runs a unit of work to its end on the storage runtime, whatever becomes of the caller: a
-    /// client that hangs up, or a time-out, must not leave a transaction half way.
+    /// Runs a unit of work to its end, whatever becomes of the caller: a client that hangs up, or a
+    /// time-out, must not leave a transaction half way.
+    ///
+    /// It begins on the caller's thread: what needs nobody else is done without a hop to another. As
+    /// soon as it has to wait it moves to the storage runtime, before the caller can be cut off.
     ///
     /// # Errors
     /// What the work stopped with; unavailable when it took too long; internal when it panicked.
-    pub async fn run<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, Stop>> + Send + 'static,
-    ) -> Result<T, Stop> {
-        let task = self.runtime.spawn(work);
-        match tokio::time::timeout(WORK_LIMIT, task).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(error)) => Err(Fault::internal("a unit of work panicked").because(error).into()),
-            Err(_) => Err(Fault::unavailable("a unit of work took too long").into()),
+    pub fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, Stop>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, Stop>> + Send + 'static,
+    {
+        // Boxed here, once: the states of a use case are thousands of bytes, and each move would copy
+        // them.
+        let work = Box::pin(work);
+        let runtime = self.runtime.clone();
+        async move {
+            let task = match begin(&runtime, work) {
+                Begun::Done(outcome) => return outcome,
+                Begun::Waits(work) => runtime.spawn(work),
+            };
+            match tokio::time::timeout(WORK_LIMIT, task).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(error)) => {
+                    Err(Fault::internal("a unit of work panicked").because(error).into())
+                }
+                Err(_) => Err(Fault::unavailable("a unit of work took too long").into()),
+            }
         }
     }
 
@@ -196,6 +221,13 @@ impl App {
         }
         self.reload_if_changed().await?;
         Ok(self.client(client_id))
+    }
+
+    /// Which reading of keys, APIs and clients is in force: what was concluded from another one has to
+    /// be concluded anew.
+    #[must_use]
+    pub fn cache_version(&self) -> i64 {
+        self.cache_version.load(Ordering::Acquire)
     }
 
     /// Whether scripts of this origin may ask us: it belongs to a registered client.
@@ -330,6 +362,29 @@ impl App {
         self.clients.store(Arc::new(clients));
         self.cache_version.store(version, Ordering::Release);
         Ok(())
+    }
+}
+
+/// How far a unit of work came on the caller's thread.
+enum Begun<T> {
+    Done(Result<T, Stop>),
+    Waits(Pin<Box<dyn Future<Output = Result<T, Stop>> + Send>>),
+}
+
+/// Takes the first step. Inside the runtime, so that timers and tasks it makes are that one's.
+fn begin<T: 'static>(
+    runtime: &Handle,
+    mut work: Pin<Box<dyn Future<Output = Result<T, Stop>> + Send>>,
+) -> Begun<T> {
+    let step = catch_unwind(AssertUnwindSafe(|| {
+        let _inside = runtime.enter();
+        // Nobody has to be woken: whoever waits is asked again at once, by the task it moves to.
+        work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }));
+    match step {
+        Ok(Poll::Ready(outcome)) => Begun::Done(outcome),
+        Ok(Poll::Pending) => Begun::Waits(work),
+        Err(_) => Begun::Done(Err(Fault::internal("a unit of work panicked").into())),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::domain::signing_key::SigningAlg;
 use crate::domain::stop::FaultKind;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
+use crate::store::lookup::Lookup;
 use crate::store::refresher::Refresher;
 use crate::store::{Db, meta, migrate};
 
@@ -32,7 +33,7 @@ use super::connect::{connect, connect_or_create, unusable};
 use super::data_dir::{self, LockError};
 use super::keys::{self, FirstKeys, MasterKeyFit};
 use super::open_error::OpenError;
-use super::{AddressLimiter, App, Parts, Turns, VerifierLog, policy};
+use super::{AddressLimiter, App, Believed, Parts, Turns, VerifierLog, policy};
 
 /// What an [`App`] is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -335,6 +336,7 @@ async fn assemble(
     let refresh_keys = keys::refresh_keys(&mut reader, &seal, None).await?;
     drop(reader);
     let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
+    let lookup = Lookup::start(db.clone());
     Ok(App(Arc::new(Parts {
         config,
         db,
@@ -344,6 +346,8 @@ async fn assemble(
         seal,
         pseudonyms,
         refresher,
+        lookup,
+        believed: Believed::default(),
         addresses: AddressLimiter::default(),
         turns: Turns::default(),
         verifiers: VerifierLog::default(),

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::base::Timestamp;
@@ -28,8 +29,8 @@ pub struct StatedKey {
 /// Bytes that are published under an entity tag.
 #[derive(Clone)]
 pub struct Document {
-    /// The body.
-    pub body: Vec<u8>,
+    /// The body; a copy of it copies nothing.
+    pub body: Bytes,
     /// The strong entity tag with its quotes (RFC 9110 §8.8.3).
     pub etag: String,
 }
@@ -39,7 +40,7 @@ impl Document {
     #[must_use]
     pub fn new(body: Vec<u8>) -> Self {
         let etag = format!("\"{}\"", sha256_base64url(&body));
-        Self { body, etag }
+        Self { body: body.into(), etag }
     }
 }
 

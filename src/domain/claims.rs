@@ -271,6 +271,14 @@ pub struct VerifiedClaims {
     pub cnf: Option<Confirmation>,
 }
 
+impl VerifiedClaims {
+    /// Whether it is an access token as we make them: it names its client and has an id.
+    #[must_use]
+    pub fn is_access(&self) -> bool {
+        !self.jti.is_empty() && !self.client_id.is_empty()
+    }
+}
+
 /// What is read from an ID token that comes back to us as a hint.
 #[derive(Debug, Clone, Deserialize)]
 pub struct HintClaims {

@@ -178,6 +178,16 @@ impl Fault {
         self.cause = Some(cause.into());
         self
     }
+
+    /// The same fault for one more of those it happened to.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        let copy = Self { kind: self.kind, doing: self.doing, cause: None };
+        match &self.cause {
+            None => copy,
+            Some(cause) => copy.because(cause.to_string()),
+        }
+    }
 }
 
 impl fmt::Display for Fault {

@@ -94,11 +94,12 @@ impl Context {
     ///
     /// # Errors
     /// What it stopped with, ready to be rendered.
-    pub async fn run<T: Send + 'static>(
+    pub fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Stop>> + Send + 'static,
-    ) -> Result<T, Problem> {
-        self.app.run(work).await.map_err(|stop| self.problem(stop))
+    ) -> impl Future<Output = Result<T, Problem>> {
+        let work = self.app.run(work);
+        async move { work.await.map_err(|stop| self.problem(stop)) }
     }
 
     /// Renders what parsing refused.
@@ -187,8 +188,9 @@ impl FromRequest for Authenticated<Caller> {
             let Some(token) = context.check(token)? else {
                 return Err(Problem::no_token(&context.facts.request_id));
             };
-            let work = bearer::authenticate(context.app.clone(), token, context.now());
-            let caller = context.run(work).await?;
+            // Only reads, and may be cut off.
+            let caller = bearer::authenticate(context.app.clone(), token, context.now()).await;
+            let caller = caller.map_err(|stop| context.problem(stop))?;
             Ok(Self { context, caller })
         })
     }

@@ -20,7 +20,7 @@ use super::cors;
 use super::error::Problem;
 use super::fallback;
 use super::peer;
-use super::routes::Pattern;
+use super::routes::{self, Pattern};
 
 /// The longest path and query, in bytes.
 const MAX_URI: usize = 16 * 1024;
@@ -118,16 +118,23 @@ fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: 
     let status = response.status().as_u16();
     app.metrics.requests.get_or_create(&RequestLabels { route, method, status }).inc();
     app.metrics.durations.get_or_create(&RouteLabel { route }).observe(elapsed.as_secs_f64());
-    tracing::info!(
-        target: "signet::access",
-        request_id = %facts.request_id,
-        method,
-        route,
-        status,
-        duration_ms = elapsed.as_secs_f64() * 1000.0,
-        address = facts.address.map(tracing::field::display),
-        "request"
-    );
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "signet::access",
+                request_id = %facts.request_id,
+                method,
+                route,
+                status,
+                duration_ms = elapsed.as_secs_f64() * 1000.0,
+                address = facts.address.map(tracing::field::display),
+                "request"
+            )
+        };
+    }
+    // Verifiers and load balancers come by the second and change nothing; who fetched the keys is
+    // counted elsewhere.
+    if status < 400 && routes::is_constant(route) { line!(debug) } else { line!(info) }
 }
 
 fn known_method(method: &Method) -> &'static str {

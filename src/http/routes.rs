@@ -46,6 +46,7 @@ macro_rules! routes {
 
         /// Registers every route.
         pub fn configure(config: &mut ServiceConfig) {
+            config.app_data(web::Data::new(well_known::Rendered::default()));
             $(config.service(
                 web::resource($path)
                     .app_data(web::Data::new(Pattern($path)))
@@ -59,12 +60,64 @@ macro_rules! routes {
     };
 }
 
+// The router tries them in this order, and a pattern with a variable costs it a regular expression:
+// what is asked for most stands first.
 routes! {
+    // What verifiers and client libraries fetch.
+    "/v1/openapi.json" { GET Anyone well_known::openapi }
+    "/.well-known/jwks.json" { GET Anyone well_known::jwks, OPTIONS Anyone well_known::preflight }
+    "/.well-known/openid-configuration" {
+        GET Anyone well_known::discovery,
+        OPTIONS Anyone well_known::preflight,
+    }
+    "/.well-known/oauth-authorization-server" {
+        GET Anyone well_known::discovery,
+        OPTIONS Anyone well_known::preflight,
+    }
+
+    // What clients call.
+    "/oauth2/token" { POST Anyone oauth::token }
+    "/oauth2/introspect" { POST Anyone oauth::introspect }
+    "/oauth2/revoke" { POST Anyone oauth::revoke }
+    "/oauth2/userinfo" { GET Anyone oauth::userinfo, POST Anyone oauth::userinfo }
+    "/oauth2/par" { POST Anyone oauth::par }
+    "/oauth2/device_authorization" { POST Anyone oauth::device_authorization }
+
     // Log in and stay logged in.
     "/v1/register" { POST Anyone api::register::post }
     "/v1/login" { POST Anyone api::login::post }
     "/v1/refresh" { POST Anyone api::refresh::post }
     "/v1/logout" { POST Anyone api::logout::post }
+
+    // Where clients send people.
+    "/oauth2/authorize" { GET Anyone ui::authorize::get, POST Anyone ui::authorize::post }
+    "/oauth2/logout" { GET Anyone ui::logout::get, POST Anyone ui::logout::post }
+
+    // What operators and load balancers ask.
+    "/health" { GET Anyone ops::health }
+    "/ready" { GET Anyone ops::ready }
+
+    // Pages.
+    "/" { GET Anyone ui::home::get }
+    "/login" { GET Anyone ui::login::get, POST Anyone ui::login::post }
+    "/login/switch" { POST Anyone ui::login::switch }
+    "/consent" { POST Anyone ui::consent::post }
+    "/device" { GET Anyone ui::device::get, POST Anyone ui::device::post }
+    "/logout" { POST Anyone ui::logout::own }
+    "/.well-known/change-password" { GET Anyone ui::account::change_password }
+    "/account" { GET Anyone ui::account::get }
+    "/account/profile" { POST Anyone ui::account::post_profile }
+    "/account/password" { POST Anyone ui::account::post_password }
+    "/account/sessions/end" { POST Anyone ui::account::post_end }
+    "/account/sessions/end-others" { POST Anyone ui::account::post_end_others }
+    "/account/apps/remove" { POST Anyone ui::account::post_remove }
+    "/setup/{token}" { GET Anyone ui::setup::get, POST Anyone ui::setup::post }
+    "/assets/signet.css" { GET Anyone ui::assets::css }
+    "/assets/brand.css" { GET Anyone ui::assets::brand_css }
+    "/assets/logo" { GET Anyone ui::assets::logo }
+    "/favicon.ico" { GET Anyone ui::assets::favicon }
+    "/assets/login.js" { GET Anyone ui::assets::login_js }
+    "/assets/submit.js" { GET Anyone ui::assets::submit_js }
 
     // One's own account.
     "/v1/me" { GET Bearer api::me::get, PATCH Bearer api::me::patch }
@@ -111,57 +164,21 @@ routes! {
     "/v1/admin/sessions/{id}" { DELETE Admin api::admin_sessions::delete }
     "/v1/admin/tokens/why" { POST Admin api::admin_token_why::post }
     "/v1/admin/audit" { GET Admin api::admin_audit::list }
+}
 
-    // What verifiers and client libraries fetch.
-    "/v1/openapi.json" { GET Anyone well_known::openapi }
-    "/.well-known/jwks.json" { GET Anyone well_known::jwks, OPTIONS Anyone well_known::preflight }
-    "/.well-known/openid-configuration" {
-        GET Anyone well_known::discovery,
-        OPTIONS Anyone well_known::preflight,
-    }
-    "/.well-known/oauth-authorization-server" {
-        GET Anyone well_known::discovery,
-        OPTIONS Anyone well_known::preflight,
-    }
-
-    "/.well-known/change-password" { GET Anyone ui::account::change_password }
-
-    // What clients call.
-    "/oauth2/token" { POST Anyone oauth::token }
-    "/oauth2/introspect" { POST Anyone oauth::introspect }
-    "/oauth2/revoke" { POST Anyone oauth::revoke }
-    "/oauth2/userinfo" { GET Anyone oauth::userinfo, POST Anyone oauth::userinfo }
-    "/oauth2/par" { POST Anyone oauth::par }
-    "/oauth2/device_authorization" { POST Anyone oauth::device_authorization }
-
-    // Where clients send people.
-    "/oauth2/authorize" { GET Anyone ui::authorize::get, POST Anyone ui::authorize::post }
-    "/oauth2/logout" { GET Anyone ui::logout::get, POST Anyone ui::logout::post }
-
-    // What operators and load balancers ask.
-    "/health" { GET Anyone ops::health }
-    "/ready" { GET Anyone ops::ready }
-
-    // Pages.
-    "/" { GET Anyone ui::home::get }
-    "/login" { GET Anyone ui::login::get, POST Anyone ui::login::post }
-    "/login/switch" { POST Anyone ui::login::switch }
-    "/consent" { POST Anyone ui::consent::post }
-    "/device" { GET Anyone ui::device::get, POST Anyone ui::device::post }
-    "/logout" { POST Anyone ui::logout::own }
-    "/account" { GET Anyone ui::account::get }
-    "/account/profile" { POST Anyone ui::account::post_profile }
-    "/account/password" { POST Anyone ui::account::post_password }
-    "/account/sessions/end" { POST Anyone ui::account::post_end }
-    "/account/sessions/end-others" { POST Anyone ui::account::post_end_others }
-    "/account/apps/remove" { POST Anyone ui::account::post_remove }
-    "/setup/{token}" { GET Anyone ui::setup::get, POST Anyone ui::setup::post }
-    "/assets/signet.css" { GET Anyone ui::assets::css }
-    "/assets/brand.css" { GET Anyone ui::assets::brand_css }
-    "/assets/logo" { GET Anyone ui::assets::logo }
-    "/favicon.ico" { GET Anyone ui::assets::favicon }
-    "/assets/login.js" { GET Anyone ui::assets::login_js }
-    "/assets/submit.js" { GET Anyone ui::assets::submit_js }
+/// Whether a route gives everybody the same and changes nothing.
+#[must_use]
+pub fn is_constant(route: &str) -> bool {
+    const CONSTANT: &[&str] = &[
+        "/.well-known/jwks.json",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+        "/v1/openapi.json",
+        "/health",
+        "/ready",
+        "/favicon.ico",
+    ];
+    CONSTANT.contains(&route) || route.starts_with("/assets/")
 }
 
 /// The limits of the body readers.

@@ -2,13 +2,17 @@
 //!
 //! Constant bytes with an entity tag. Open to every origin: nothing here depends on who asks.
 
+use std::sync::{Arc, OnceLock};
+
 use actix_web::http::header::{self, HeaderName};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
+use arc_swap::ArcSwapOption;
 
 use crate::base::Span;
 use crate::crypto::keyring::Document;
 use crate::domain::key_life;
+use crate::domain::signing_key::SigningAlg;
 use crate::oauth::metadata;
 
 use super::context::Context;
@@ -31,18 +35,44 @@ pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
 }
 
 /// The metadata, the same document at both paths (OpenID Connect Discovery §4, RFC 8414 §3).
-pub async fn discovery(context: Context, request: HttpRequest) -> HttpResponse {
+pub async fn discovery(
+    context: Context,
+    rendered: web::Data<Rendered>,
+    request: HttpRequest,
+) -> HttpResponse {
     let in_use = context.app.keyring().algorithms();
+    let known = rendered.discovery.load();
+    if let Some(known) = known.as_ref().filter(|known| known.0 == in_use) {
+        return answer(&request, &known.1, METADATA_AGE);
+    }
     let languages: Vec<&str> = Words::all().map(Words::lang).collect();
     let document = metadata::document(context.app.issuer(), &in_use, &languages);
-    answer(&request, &Document::new(document.to_string().into_bytes()), METADATA_AGE)
+    let document = Document::new(document.to_string().into_bytes());
+    let response = answer(&request, &document, METADATA_AGE);
+    rendered.discovery.store(Some(Arc::new((in_use, document))));
+    response
 }
 
 /// The description of the HTTP API (OpenAPI 3.1).
-pub async fn openapi(context: Context, request: HttpRequest) -> HttpResponse {
-    let text = include_str!("../../assets/openapi.json");
-    let text = text.replace("http://localhost:8484", context.app.issuer());
-    answer(&request, &Document::new(text.into_bytes()), METADATA_AGE)
+pub async fn openapi(
+    context: Context,
+    rendered: web::Data<Rendered>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let document = rendered.openapi.get_or_init(|| {
+        let text = include_str!("../../assets/openapi.json");
+        let text = text.replace("http://localhost:8484", context.app.issuer());
+        Document::new(text.into_bytes())
+    });
+    answer(&request, document, METADATA_AGE)
+}
+
+/// Documents that hardly ever change, as they were rendered last; one for each worker.
+#[derive(Default)]
+pub struct Rendered {
+    /// With the algorithms it names.
+    discovery: ArcSwapOption<(Vec<SigningAlg>, Document)>,
+    openapi: OnceLock<Document>,
 }
 
 /// The answer to a browser that asks before it fetches.

@@ -1,8 +1,11 @@
 //! Who is calling: a Bearer token of the issuer's own, checked against the session as it is now.
 
-use crate::app::App;
+use std::sync::Arc;
+
+use crate::app::{App, Genuine};
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
+use crate::crypto::digest::token_hash;
 use crate::crypto::keyring::TokenProblem;
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::scope::{self, Scopes};
@@ -10,7 +13,6 @@ use crate::domain::session::Session;
 use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::user::{Role, User};
 use crate::oauth::access_token;
-use crate::store::sessions;
 
 /// A caller whose token, session and user were all good a moment ago.
 ///
@@ -50,20 +52,9 @@ pub fn invalid_token() -> Refusal {
 /// # Errors
 /// Refused when anything is wrong, with one text for all of it but expiry.
 pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Caller, Stop> {
-    let issuer = app.issuer();
-    let claims =
-        app.keyring().verify_access(&token, issuer, issuer, now).map_err(
-            |problem| match problem {
-                TokenProblem::Invalid => invalid_token(),
-                TokenProblem::Expired(_) => {
-                    Refusal::new(Code::InvalidToken, "The access token has expired.")
-                }
-            },
-        )?;
-    let mut reader = app.db.reader().await?;
+    let claims = verified(&app, &token, now)?;
     let session = session_of(&claims).ok_or_else(invalid_token)?;
-    let (session, user) =
-        sessions::with_user(&mut reader, session).await?.ok_or_else(invalid_token)?;
+    let (session, user) = app.lookup.session(session).await?.ok_or_else(invalid_token)?;
     let good = session.live(user.session_epoch, now).is_ok()
         && user.disabled_at.is_none()
         && session.audience.is_none()
@@ -76,6 +67,26 @@ pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Cal
     }
     let scopes = Scopes::parse(&claims.scope).map_err(|_| invalid_token())?;
     Ok(Caller { user, session, scopes })
+}
+
+/// What a token of the issuer's own says, if it is one and in time.
+fn verified(app: &App, token: &str, now: Timestamp) -> Result<Arc<VerifiedClaims>, Refusal> {
+    let (issuer, version, hash) = (app.issuer(), app.cache_version(), token_hash(token));
+    let known = app.believed.get(&hash, version).map(|known| known.claims);
+    if let Some(claims) = known.filter(|claims| claims.aud == issuer && claims.exp > now.secs()) {
+        return Ok(claims);
+    }
+    let claims = app.keyring().verify_access(token, issuer, issuer, now);
+    let claims = Arc::new(claims.map_err(|problem| match problem {
+        TokenProblem::Invalid => invalid_token(),
+        TokenProblem::Expired(_) => {
+            Refusal::new(Code::InvalidToken, "The access token has expired.")
+        }
+    })?);
+    if let Some(audience) = app.audience(None).filter(|_| claims.is_access()) {
+        app.believed.keep(&hash, version, Genuine { claims: Arc::clone(&claims), audience });
+    }
+    Ok(claims)
 }
 
 /// The caller as an administrator.

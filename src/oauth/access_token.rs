@@ -5,30 +5,23 @@
 
 use std::sync::Arc;
 
+pub use crate::app::Genuine;
 use crate::app::{App, Audience};
 use crate::base::Timestamp;
+use crate::crypto::digest::token_hash;
 use crate::crypto::jwt::{Expected, dissect};
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::client::{BUILT_IN, Client};
 use crate::domain::session::Session;
 use crate::domain::stop::Fault;
 use crate::domain::user::User;
-use crate::store::sessions;
 
 use super::once;
-
-/// A token of ours that is in time. Nothing is known of its session yet.
-pub struct Genuine {
-    /// What it says.
-    pub claims: VerifiedClaims,
-    /// Whom it is for.
-    pub audience: Arc<Audience>,
-}
 
 /// A token that is good now.
 pub struct Live {
     /// What it says.
-    pub claims: VerifiedClaims,
+    pub claims: Arc<VerifiedClaims>,
     /// Whom it is for.
     pub audience: Arc<Audience>,
     /// The client it was issued to, where that is a registered one.
@@ -40,6 +33,20 @@ pub struct Live {
 /// The token, if its signature is ours, for this issuer, and its time is now.
 #[must_use]
 pub fn genuine(app: &App, token: &str, now: Timestamp) -> Option<Genuine> {
+    // Read before anything is concluded from it.
+    let (version, hash) = (app.cache_version(), token_hash(token));
+    let genuine = match app.believed.get(&hash, version) {
+        Some(known) => known,
+        None => {
+            let genuine = verified(app, token)?;
+            app.believed.keep(&hash, version, genuine.clone());
+            genuine
+        }
+    };
+    (genuine.claims.exp > now.secs()).then_some(genuine)
+}
+
+fn verified(app: &App, token: &str) -> Option<Genuine> {
     // Read before it is verified, only to know by which rules it has to be verified.
     let anatomy = dissect(token);
     let aud = anatomy.claims.as_ref()?.get("aud")?.as_str()?;
@@ -50,8 +57,7 @@ pub fn genuine(app: &App, token: &str, now: Timestamp) -> Option<Genuine> {
         Some(secret) => secret.verify(token, &expected)?,
         None => app.keyring().verify(token, &expected)?,
     };
-    let access = !claims.jti.is_empty() && !claims.client_id.is_empty();
-    (access && claims.exp > now.secs()).then_some(Genuine { claims, audience })
+    claims.is_access().then(|| Genuine { claims: Arc::new(claims), audience })
 }
 
 /// The token, if everything about it is good now.
@@ -87,11 +93,7 @@ pub async fn alive(
         return Ok(Some(Live { claims, audience, client: Some(client), user: None }));
     };
     let Ok(sid) = sid.parse() else { return Ok(None) };
-    let mut reader = app.db.reader().await?;
-    let Some((session, user)) = sessions::with_user(&mut reader, sid).await? else {
-        return Ok(None);
-    };
-    drop(reader);
+    let Some((session, user)) = app.lookup.session(sid).await? else { return Ok(None) };
     let good = session.live(user.session_epoch, now).is_ok()
         && user.disabled_at.is_none()
         && user.id.to_string() == claims.sub

@@ -8,7 +8,7 @@ use crate::base::{Span, Timestamp};
 use crate::crypto::foreign_jwt::{ForeignJwt, public_key};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::stop::{Fault, Refusal};
+use crate::domain::stop::{Refusal, Stop};
 
 use super::once::{self, Counted};
 use super::params::{Params, invalid};
@@ -61,7 +61,7 @@ pub async fn check(
     client: &Client,
     assertion: &Assertion,
     now: Timestamp,
-) -> Result<Option<()>, Fault> {
+) -> Result<Option<()>, Stop> {
     let Some(jwt) = ForeignJwt::read(&assertion.token) else { return Ok(None) };
     let Some((jti, expires)) = timely(&jwt, now) else { return Ok(None) };
     let kid = jwt.header.get("kid");

@@ -11,7 +11,6 @@ use crate::crypto::refresh_token::Presented;
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::stop::{Fault, Refusal, Stop};
-use crate::store::sessions;
 
 use super::access_token::{self, Live};
 use super::client_auth;
@@ -80,7 +79,7 @@ async fn refresh_token(
     presented: Presented,
     now: Timestamp,
 ) -> Result<Option<Value>, Fault> {
-    let found = sessions::with_user(&mut app.db.reader().await?, presented.session).await?;
+    let found = app.lookup.session(presented.session).await?;
     Ok(found.and_then(|(session, user)| {
         let good = session.client_id == client.client_id
             && session.grant_type.is_some()

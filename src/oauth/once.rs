@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::base::token::TokenHash;
 use crate::base::{Span, Timestamp};
 use crate::crypto::digest::token_hash;
-use crate::domain::stop::Fault;
+use crate::domain::stop::{Fault, Stop};
 use crate::store::{Link, spent};
 
 /// The longest id, in bytes.
@@ -95,17 +95,21 @@ pub async fn is_revoked(link: &mut impl Link, jti: &str) -> Result<bool, Fault> 
 const MARGIN: Span = Span::from_secs(60);
 
 /// Counts it. False when it was counted before. Durable before it is answered, so that it holds
-/// across restarts and in every process.
+/// across restarts and in every process. Safe to cancel: a write that has begun goes on.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn spend(app: &App, what: Counted<'_>, until: Timestamp) -> Result<bool, Fault> {
-    let mut tx = app.db.begin().await?;
-    let first = spent::spend(&mut tx, &what.hash(), until + MARGIN).await?;
-    if first {
-        tx.commit().await?;
-    } else {
-        tx.rollback().await;
-    }
-    Ok(first)
+pub async fn spend(app: &App, what: Counted<'_>, until: Timestamp) -> Result<bool, Stop> {
+    let (db, hash) = (app.db.clone(), what.hash());
+    app.run(async move {
+        let mut tx = db.begin().await?;
+        let first = spent::spend(&mut tx, &hash, until + MARGIN).await?;
+        if first {
+            tx.commit().await?;
+        } else {
+            tx.rollback().await;
+        }
+        Ok(first)
+    })
+    .await
 }

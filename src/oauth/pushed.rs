@@ -28,6 +28,9 @@ const MAX_REQUEST: usize = 16 * 1024;
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 
+/// The parameter that names a key.
+const DPOP_JKT: &str = "dpop_jkt";
+
 /// Parameters that prove who the client is and have no place in a request.
 const PROOFS: &[&str] = &["client_secret", "client_assertion", "client_assertion_type"];
 
@@ -42,7 +45,7 @@ pub struct Pushed {
 /// Takes a request; its name.
 ///
 /// # Errors
-/// As the authorization endpoint would refuse it; `invalid_client`.
+/// As the authorization endpoint would refuse it; `invalid_client`; `invalid_dpop_proof`.
 pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<String, Stop> {
     let TokenRequest { params, authorization, proof, origin, .. } = request;
     params.once()?;
@@ -71,17 +74,14 @@ pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<Str
     Ok(name)
 }
 
-/// The request with the key that was proved with it: its code will be bound to that key, as if it had
-/// been named in `dpop_jkt` (RFC 9449 §10.1).
+/// The request, bound to the key that signed `proof` as if `dpop_jkt` named it (RFC 9449 §10.1).
 async fn bound(app: &App, params: Params, proof: &str, now: Timestamp) -> Result<Params, Stop> {
     let purpose = Purpose { method: "POST", path: "/oauth2/par", access_token: None };
     let proved = dpop::prove(app, proof, purpose, now).await?;
-    match params.get("dpop_jkt") {
-        Some(named) if named != proved.as_str() => {
-            Err(invalid("dpop_jkt names another key than the DPoP proof.").into())
-        }
-        _ => Ok(params.with("dpop_jkt", proved.as_str())),
+    if params.get(DPOP_JKT).is_some_and(|named| named != proved.as_str()) {
+        return Err(dpop::refused().into());
     }
+    Ok(params.with(DPOP_JKT, proved.as_str()))
 }
 
 /// The request that `params` name, if they name a pushed one.

@@ -153,6 +153,20 @@ impl Exchange<'_> {
         lifetimes(self.app, self.client())
     }
 
+    /// Refuses a request that names another API than `given`, the one that was asked for when what
+    /// is presented now was given (RFC 8707 §2.2). To ignore it would give a token for an API the
+    /// client did not mean.
+    ///
+    /// # Errors
+    /// `invalid_target`.
+    pub fn only_for(&self, given: Option<&str>) -> Result<(), Refusal> {
+        if self.params.targets().all(|asked| Some(asked) == given) {
+            return Ok(());
+        }
+        let hint = "What is presented was given for another API, or for none.";
+        Err(Refusal::oauth(OAuthError::InvalidTarget, hint))
+    }
+
     /// The unit of work; begun when it is first asked for, so that a grant that needs none costs the
     /// database nothing.
     ///

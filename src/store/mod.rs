@@ -18,6 +18,7 @@ pub mod fault;
 pub mod housekeeping;
 pub mod keys;
 pub mod limits;
+pub mod lookup;
 pub mod meta;
 pub mod migrate;
 pub mod notices;

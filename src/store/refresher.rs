@@ -370,7 +370,6 @@ fn patience(jobs: &[Job]) -> Duration {
 
 fn refuse(jobs: Vec<Job>, fault: &Fault) {
     for job in jobs {
-        let copy = Fault { kind: fault.kind, doing: fault.doing, cause: None };
-        drop(job.reply.send(Err(copy.because(fault.to_string()))));
+        drop(job.reply.send(Err(fault.shared())));
     }
 }

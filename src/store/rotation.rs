@@ -136,7 +136,8 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<Vec<SessionId>, Fa
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-fn sqlite_set(ids: &[SessionId]) -> String {
+/// A set of ids as SQLite takes it: hexadecimal in a JSON array.
+pub(super) fn sqlite_set(ids: &[SessionId]) -> String {
     let ids: Vec<String> = ids.iter().map(|id| id.uuid().simple().to_string()).collect();
     serde_json::json!(ids).to_string()
 }

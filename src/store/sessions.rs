@@ -1,5 +1,8 @@
 //! Sessions, but for the refresh path, which is `rotation`.
 
+use std::collections::HashMap;
+
+use sqlx::{FromRow as _, Row as _};
 use uuid::Uuid;
 
 use crate::base::Timestamp;
@@ -16,6 +19,9 @@ use crate::domain::user::User;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::{StoredSubject, column};
+use super::db::{Conn, within};
+use super::fault::failed;
+use super::rotation::sqlite_set;
 use super::{Link, Tx, browsers};
 
 /// A session row as it comes; what it says may still be impossible.
@@ -173,22 +179,81 @@ pub async fn with_user(
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1",
         id
     )?;
-    row.map(|row| {
-        let Subject { role, attributes } = row.subject.read()?;
+    row.map(BearerRow::read).transpose()
+}
+
+/// The same of many at once; missing ones are absent. A row that does not decode is a fault of its own
+/// and spoils nobody else's.
+///
+/// # Errors
+/// When the database cannot be read at all.
+pub async fn with_users(
+    link: &mut impl Link,
+    ids: &[SessionId],
+) -> Result<HashMap<SessionId, Result<(Session, User), Fault>>, Fault> {
+    let doing = "reading sessions";
+    let deadline = link.deadline();
+    let mut found = HashMap::with_capacity(ids.len());
+    let mut keep = |id: Result<SessionId, sqlx::Error>, row: Result<BearerRow, sqlx::Error>| {
+        // A row whose very id cannot be read belongs to nobody who asked.
+        let Ok(id) = id else { return };
+        let row = row.map_err(failed("decoding a session row"));
+        found.insert(id, row.and_then(BearerRow::read));
+    };
+    match link.conn() {
+        Conn::Sqlite(conn) => {
+            let query = sqlx::query::<sqlx::Sqlite>(WITH_USERS_SQLITE).bind(sqlite_set(ids));
+            for row in within(deadline, doing, query.fetch_all(conn)).await? {
+                keep(row.try_get(0), BearerRow::from_row(&row));
+            }
+        }
+        Conn::Postgres(conn) => {
+            let set: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+            let query = sqlx::query::<sqlx::Postgres>(WITH_USERS_POSTGRES).bind(set);
+            for row in within(deadline, doing, query.fetch_all(conn)).await? {
+                keep(row.try_get(0), BearerRow::from_row(&row));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// SQLite's text for reading many.
+pub const WITH_USERS_SQLITE: &str = "\
+SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
+s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
+s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, \
+u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
+u.created_at AS user_created_at, u.updated_at \
+FROM json_each($1) AS wanted \
+CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
+CROSS JOIN users u ON u.id = s.user_id";
+
+/// PostgreSQL's text for reading many.
+pub const WITH_USERS_POSTGRES: &str = "\
+SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
+s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
+s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, \
+u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
+u.created_at AS user_created_at, u.updated_at \
+FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ANY($1)";
+
+impl BearerRow {
+    fn read(self) -> Result<(Session, User), Fault> {
+        let Subject { role, attributes } = self.subject.read()?;
         let user = User {
-            id: row.session.user_id,
-            login: row.login,
-            name: row.name,
+            id: self.session.user_id,
+            login: self.login,
+            name: self.name,
             role,
             attributes,
-            disabled_at: row.disabled_at,
-            created_at: row.user_created_at,
-            updated_at: row.updated_at,
-            session_epoch: row.session_epoch,
+            disabled_at: self.disabled_at,
+            created_at: self.user_created_at,
+            updated_at: self.updated_at,
+            session_epoch: self.session_epoch,
         };
-        Ok((Session::try_from(row.session)?, user))
-    })
-    .transpose()
+        Ok((Session::try_from(self.session)?, user))
+    }
 }
 
 #[derive(sqlx::FromRow)]

@@ -3,6 +3,15 @@
 mod attacks;
 mod authorize;
 mod browser;
+mod client_auth;
+mod codes;
+mod cors;
+mod device;
+mod discovery;
+mod dpop;
+mod exchange;
+mod form_post;
+mod hints;
 mod languages;
 mod oidc;
 mod statements;

@@ -37,7 +37,7 @@ pub async fn token(
     Ok(answer(HttpResponse::Ok(), &tokens))
 }
 
-/// What is known of a token (RFC 7662).
+/// What is known of a token (RFC 7662). Awaited on the HTTP thread: it only reads, and may be cut off.
 ///
 /// # Errors
 /// RFC 6749 §5.2.
@@ -45,7 +45,7 @@ pub async fn introspect(
     ClientRequest { context, request }: ClientRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
     let work = introspect::introspect(context.app.clone(), request, context.now());
-    let said = context.app.run(work).await.map_err(|stop| render(&context, stop))?;
+    let said = work.await.map_err(|stop| render(&context, stop))?;
     Ok(answer(HttpResponse::Ok(), &said))
 }
 

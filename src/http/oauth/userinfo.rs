@@ -15,7 +15,7 @@ use super::answer;
 use super::body::{authorization, proof};
 use super::error::{OAuthProblem, render};
 
-/// What the token lets its holder know.
+/// What the token lets its holder know. Awaited on the HTTP thread: it only reads, and may be cut off.
 ///
 /// # Errors
 /// RFC 6750 §3.1.
@@ -35,8 +35,7 @@ pub async fn userinfo(
         Err(refusal) => return Err(render(&context, refusal.into())),
     };
     let as_bound = presented.as_bound;
-    let work = userinfo::userinfo(context.app.clone(), presented, context.now());
-    let said = context.app.run(work).await;
+    let said = userinfo::userinfo(context.app.clone(), presented, context.now()).await;
     let said = said.map_err(|stop| render(&context, stop).of_bound(as_bound))?;
     Ok(answer(HttpResponse::Ok(), &said))
 }

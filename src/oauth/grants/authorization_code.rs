@@ -66,6 +66,7 @@ impl Grant for AuthorizationCode {
         if !good || !self.fits(exchange, &authorization) {
             return Err(refused().into());
         }
+        exchange.only_for(authorization.audience.as_deref())?;
         let jkt = exchange.refresh_jkt();
         let session = authorization.session(id, Self::NAME, jkt, &exchange.lifetimes(), now);
         let (app, device) = (exchange.app, exchange.device.clone());

@@ -59,6 +59,7 @@ impl Grant for DeviceCode {
                 return Err(wait(OAuthError::AccessDenied, "The request was denied."));
             }
         }
+        exchange.only_for(device.asked.audience.as_deref())?;
         let (app, device, jkt) = (exchange.app, exchange.device.clone(), exchange.refresh_jkt());
         let lifetimes = exchange.lifetimes();
         let tx = exchange.tx().await?;

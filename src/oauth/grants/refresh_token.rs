@@ -44,11 +44,8 @@ impl Grant for RefreshToken {
             .await
             .map_err(in_our_words)?;
         let session = continued.session;
-        if exchange.params.targets().any(|asked| Some(asked) != session.audience.as_deref()) {
-            // The session was opened for one API (RFC 8707 §2.2); it stays with it.
-            let hint = "The refresh token is for another API.";
-            return Err(Refusal::oauth(OAuthError::InvalidTarget, hint).into());
-        }
+        // The session was opened for one API; it stays with it.
+        exchange.only_for(session.audience.as_deref())?;
         let user = if session.asked_claims.id_token.is_empty() {
             None
         } else {

@@ -7,7 +7,6 @@
 use serde_json::{Value, json};
 
 use crate::base::Timestamp;
-use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::grant;
 use crate::domain::oauth_error::OAuthError;
@@ -18,7 +17,7 @@ use crate::oauth::narrow::{self, Narrowed, Speaker};
 use crate::oauth::once;
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::token::{Delegation, Exchange, Grant, Outcome};
-use crate::store::{audit, consents};
+use crate::store::audit;
 
 /// The only kind of token that comes and goes.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -78,7 +77,8 @@ impl Grant for TokenExchange {
                 let actor = actor.filter(|actor| {
                     actor.claims.client_id == client.client_id && actor.audience.secret.is_none()
                 });
-                Some(actor.ok_or_else(|| refused("The actor token is not good."))?.claims.sub)
+                let actor = actor.ok_or_else(|| refused("The actor token is not good."))?;
+                Some(actor.claims.sub.clone())
             }
         };
         if once::generations(&subject.claims.jti) >= once::MAX_LINE {
@@ -98,8 +98,9 @@ fn refused(hint: &'static str) -> Refusal {
     Refusal::oauth(OAuthError::InvalidGrant, hint)
 }
 
-/// For the API the token was for: nothing but what it had. For another one: what the client may have
-/// there, which an administrator said when he allowed it that API.
+/// For the API the token was for: nothing but what it had. For the next one that an API calls: what it
+/// may have there, which an administrator said when he allowed it that API. An application does not
+/// get from one API to another this way: it would allow itself what its user was not asked about.
 async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, Stop> {
     let (app, client, params) = (exchange.app, exchange.client(), exchange.params);
     let had = Scopes::parse(&subject.claims.scope).unwrap_or_default();
@@ -122,32 +123,13 @@ async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, S
                     can make it.";
         return Err(refused(hint).into());
     }
-    let narrowed = narrow::narrow(app, client, params, Speaker::Client).await?;
     let own = subject.claims.client_id == client.client_id;
-    match &subject.user {
-        Some(both) if own && !client.settings.skip_consent => {
-            consented(exchange, both.1.id, &narrowed).await?;
-        }
-        _ => {}
+    if own && subject.user.is_some() && !client.is_api(&subject.claims.aud) {
+        // Its user was asked about the API the token is for. For another one it asks again.
+        let hint = "The token is for another API. Ask its user at the authorization endpoint.";
+        return Err(Refusal::oauth(OAuthError::InvalidTarget, hint).into());
     }
-    Ok(narrowed)
-}
-
-/// A client's own token of a user leads to another API only where that user has allowed it: else an
-/// exchange would be a way round the question. An API that was called acts in its own name, and the
-/// token says so.
-async fn consented(exchange: &Exchange<'_>, user: UserId, narrowed: &Narrowed) -> Result<(), Stop> {
-    let (client, mut reader) = (exchange.client(), exchange.app.db.reader().await?);
-    let audience = narrowed.audience.as_deref();
-    let allowed = consents::find(&mut reader, user, &client.client_id, audience).await?;
-    let allowed = allowed.is_some_and(|allowed| {
-        client.was_there(allowed.updated_at) && narrowed.scopes.scopes().is_within(&allowed.scopes)
-    });
-    if allowed {
-        return Ok(());
-    }
-    let hint = "The user has not allowed this client that API: ask at the authorization endpoint.";
-    Err(Refusal::oauth(OAuthError::InvalidTarget, hint).into())
+    narrow::narrow(app, client, params, Speaker::Client).await
 }
 
 /// Who acts: the actor named, else the client where it is not its own token; those who acted before
@@ -182,7 +164,7 @@ fn delegation(subject: Live, narrowed: Narrowed, act: Option<Value>) -> Delegati
         Some((session, user)) => (Some(session), Some(user.subject())),
         None => (None, None),
     };
-    let (sub, parent) = (subject.claims.sub, subject.claims.jti);
+    let (sub, parent) = (subject.claims.sub.clone(), subject.claims.jti.clone());
     let issued = ACCESS_TOKEN;
     Delegation { session, sub, subject: about, narrowed, not_after, act, parent, issued }
 }

@@ -1,0 +1,44 @@
+//! The results as a picture: bars of each work's share of its ceiling.
+
+use std::fmt::Write as _;
+
+use crate::report::Row;
+
+const LEFT: usize = 300;
+const WIDTH: usize = 420;
+const LINE: usize = 26;
+
+/// An SVG that reads on light and dark.
+pub fn svg(rows: &[Row]) -> String {
+    let shown: Vec<&Row> = rows.iter().filter(|row| row.beside.is_some()).collect();
+    let height = shown.len() * LINE + 40;
+    let width = LEFT + WIDTH + 150;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+         font-family=\"sans-serif\" font-size=\"13\" role=\"img\" \
+         aria-label=\"Share of the ceiling each work reaches\">\
+         <style>text{{fill:#444}}@media(prefers-color-scheme:dark){{text{{fill:#ccc}}}}</style>"
+    );
+    for (index, row) in shown.iter().enumerate() {
+        let Some((rate, of)) = row.beside else { continue };
+        let ratio = row.measured.rate() / rate.max(1e-9);
+        let (y, bar) = (index * LINE + 20, (ratio.min(1.1) * WIDTH as f64 / 1.1) as usize);
+        // Writing into a string does not fail.
+        let _ = write!(
+            svg,
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{} ({})</text>\
+             <rect x=\"{LEFT}\" y=\"{y}\" width=\"{bar}\" height=\"16\" rx=\"2\" fill=\"#3b82f6\"/>\
+             <text x=\"{}\" y=\"{}\">{:.2} of {of}: {:.0}/s</text>",
+            LEFT - 8,
+            y + 13,
+            row.work,
+            row.connections,
+            LEFT + bar + 6,
+            y + 13,
+            ratio,
+            row.measured.rate()
+        );
+    }
+    svg.push_str("</svg>\n");
+    svg
+}

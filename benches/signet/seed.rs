@@ -1,0 +1,291 @@
+//! A database as it is after years: users and sessions by the million.
+//!
+//! Owns writing them set by set, past the server and as the server would have. Rows of one session
+//! are what `/v1/login` leaves: the session and its device.
+
+use std::error::Error;
+use std::io::{Write as _, stderr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use signet::app::{App, Purpose, open};
+use signet::base::Clock as _;
+use signet::base::clock::SystemClock;
+use signet::base::id::SessionId;
+use signet::config::{Config, Source};
+use signet::crypto::random::SystemEntropy;
+use signet::domain::login::Login;
+use signet::domain::password::Password;
+use sqlx::{Connection as _, Executor as _};
+use uuid::Uuid;
+
+use crate::process::Site;
+use crate::world::{API, PASSWORD, Size};
+
+/// Rows written at a time: large enough to be quick, small enough to show progress.
+const STEP: u64 = 100_000;
+/// Sessions whose tokens the API is asked about.
+const FOR_API: u64 = 1_000;
+
+/// What a driver needs to know of the rows.
+pub struct Seeded {
+    size: Size,
+    at: i64,
+    app: App,
+}
+
+impl Seeded {
+    /// How many there are.
+    pub const fn size(&self) -> Size {
+        self.size
+    }
+
+    /// The login of a user.
+    pub fn login(number: u64) -> String {
+        format!("person{number}")
+    }
+
+    /// The refresh token of the session with this number, as it was opened. The highest numbers are
+    /// the newest.
+    pub fn token(&self, number: u64) -> String {
+        let id = SessionId::from_uuid(session_id(self.at, FOR_API + number));
+        self.app.refresh_keys().mint(id, 0).unwrap_or_default()
+    }
+
+    /// The same of a session for the API.
+    pub fn api_token(&self, number: u64) -> String {
+        let id = SessionId::from_uuid(session_id(self.at, number % FOR_API));
+        self.app.refresh_keys().mint(id, 0).unwrap_or_default()
+    }
+}
+
+/// Ids as version 7 makes them: the time in front, a thousand for each millisecond.
+fn session_id(at: i64, number: u64) -> Uuid {
+    let millis = u64::try_from(at).unwrap_or_default() + number / 1000;
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    bytes[6..8]
+        .copy_from_slice(&(0x7000 | u16::try_from(number % 1000).unwrap_or(0)).to_be_bytes());
+    bytes[8..].copy_from_slice(&(0xb << 60 | number).to_be_bytes());
+    Uuid::from_bytes(bytes)
+}
+
+/// Fills the database of `site`, which no server has open.
+pub async fn seed(site: &Site, size: Size) -> Result<Seeded, Box<dyn Error>> {
+    let settings = site.all();
+    let pairs: Vec<(&str, &str)> =
+        settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let config = Config::from_source(&Source::from_pairs(&site.dir, &pairs))
+        .map_err(|mistakes| mistakes.to_string())?
+        .config;
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let opened = open(config, clock, entropy, Purpose::Administer).await;
+    let app = opened.map_err(|error| error.to_string())?.app;
+    let password = Password::for_verification(PASSWORD).map_err(|error| error.hint())?;
+    let hash = app.hasher.hash(password).await?;
+    // The newest session is from just now.
+    let at = SystemClock.now().millis() - i64::try_from(size.sessions.max(size.users) / 1000)? - 10;
+    let mut rows = Rows::open(&app).await?;
+    let total = size.users + FOR_API + size.sessions;
+    let mut progress = Progress::new(total);
+    for from in (0..size.users).step_by(STEP as usize) {
+        let to = (from + STEP).min(size.users);
+        rows.users(Span::of(at, from, to), &hash).await?;
+        progress.add(to - from);
+    }
+    rows.sessions(Span::of(at, 0, FOR_API), Some(API), size.users).await?;
+    progress.add(FOR_API);
+    for from in (0..size.sessions).step_by(STEP as usize) {
+        let to = (from + STEP).min(size.sessions);
+        rows.sessions(Span::of(at, FOR_API + from, FOR_API + to), None, size.users).await?;
+        progress.add(to - from);
+    }
+    rows.settle().await?;
+    Ok(Seeded { size, at, app })
+}
+
+/// Rows with the numbers from `from` up to `to`, the first made `at` this time.
+struct Span {
+    at: i64,
+    from: i64,
+    to: i64,
+}
+
+impl Span {
+    fn of(at: i64, from: u64, to: u64) -> Self {
+        Self { at, from: from.cast_signed(), to: to.cast_signed() }
+    }
+}
+
+/// A connection that writes many rows at once.
+enum Rows {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(sqlx::PgConnection),
+}
+
+impl Rows {
+    async fn open(app: &App) -> Result<Self, Box<dyn Error>> {
+        use signet::config::Database;
+        Ok(match &app.config.database {
+            Database::Sqlite(path) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                // A cut here spoils a benchmark, not somebody's accounts.
+                let options = options.pragma("synchronous", "OFF").pragma("cache_size", "-400000");
+                Self::Sqlite(sqlx::SqliteConnection::connect_with(&options).await?)
+            }
+            Database::Postgres(url) => {
+                Self::Postgres(sqlx::PgConnection::connect(url.expose()).await?)
+            }
+        })
+    }
+
+    async fn users(&mut self, span: Span, hash: &str) -> Result<(), Box<dyn Error>> {
+        // What a login looks like is written down too; the two digits that look like letters count as
+        // these.
+        assert_eq!(Login::parse("person10")?.skeleton(), "person1O".replace('1', "l"));
+        let Span { at, from, to } = span;
+        match self {
+            Self::Sqlite(conn) => {
+                let mut tx = conn.begin().await?;
+                let users = sqlx::query(SQLITE_USERS).bind(at).bind(from).bind(to).bind(hash);
+                users.execute(&mut *tx).await?;
+                sqlx::query(SQLITE_SKELETONS).bind(from).bind(to).execute(&mut *tx).await?;
+                tx.commit().await?;
+            }
+            Self::Postgres(conn) => {
+                let mut tx = conn.begin().await?;
+                let users = sqlx::query(POSTGRES_USERS).bind(at).bind(from).bind(to).bind(hash);
+                users.execute(&mut *tx).await?;
+                sqlx::query(POSTGRES_SKELETONS).bind(from).bind(to).execute(&mut *tx).await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sessions(
+        &mut self,
+        span: Span,
+        audience: Option<&str>,
+        users: u64,
+    ) -> Result<(), Box<dyn Error>> {
+        let Span { at, from, to } = span;
+        let (users, scope) = (users.cast_signed(), audience.map_or("", |_| "read"));
+        macro_rules! write {
+            ($conn:expr, $sessions:expr, $devices:expr) => {{
+                let mut tx = $conn.begin().await?;
+                let sessions = sqlx::query($sessions).bind(at).bind(from).bind(to);
+                let sessions = sessions.bind(users).bind(audience).bind(scope);
+                sessions.execute(&mut *tx).await?;
+                sqlx::query($devices).bind(at).bind(from).bind(to).execute(&mut *tx).await?;
+                tx.commit().await?;
+            }};
+        }
+        match self {
+            Self::Sqlite(conn) => write!(conn, SQLITE_SESSIONS, SQLITE_DEVICES),
+            Self::Postgres(conn) => write!(conn, POSTGRES_SESSIONS, POSTGRES_DEVICES),
+        }
+        Ok(())
+    }
+
+    /// Leaves the database as a server that has run for long would: its log folded in, its statistics
+    /// known.
+    async fn settle(self) -> Result<(), Box<dyn Error>> {
+        match self {
+            Self::Sqlite(mut conn) => {
+                conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+                conn.close().await?;
+            }
+            Self::Postgres(mut conn) => {
+                conn.execute("VACUUM ANALYZE").await?;
+                conn.execute("CHECKPOINT").await?;
+                conn.close().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const SQLITE_USERS: &str = "\
+WITH RECURSIVE n(i) AS (SELECT $2 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3) \
+INSERT INTO users (id, login, login_key, login_skeleton, role, password_hash, session_epoch, \
+created_at, updated_at, password_changed_at) \
+SELECT unhex(printf('%012x7%03xb%015x', $1 + i / 1000, i % 1000, i)), 'person' || i, 'person' || i, \
+replace(replace('person' || i, '0', 'O'), '1', 'l'), 'user', $4, 0, $1 + i / 1000, $1 + i / 1000, \
+$1 + i / 1000 FROM n";
+
+const SQLITE_SKELETONS: &str = "\
+WITH RECURSIVE n(i) AS (SELECT $1 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2) \
+INSERT INTO login_skeletons (skeleton, exclusive, users) \
+SELECT replace(replace('person' || i, '0', 'O'), '1', 'l'), FALSE, 1 FROM n";
+
+const SQLITE_SESSIONS: &str = "\
+WITH RECURSIVE n(i) AS (SELECT $2 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3) \
+INSERT INTO sessions (id, user_id, client_id, audience, scope, current, answered_at, supersedes, \
+created_at, idle_expires_at, expires_at, user_epoch, auth_time) \
+SELECT unhex(printf('%012x7%03xb%015x', $1 + i / 1000, i % 1000, i)), \
+unhex(printf('%012x7%03xb%015x', $1 + (i % $4) / 1000, (i % $4) % 1000, i % $4)), 'signet', $5, $6, 0, \
+$1 + i / 1000, 0, $1 + i / 1000, $1 + i / 1000 + 2592000000, $1 + i / 1000 + 15552000000, 0, \
+$1 + i / 1000 FROM n";
+
+const SQLITE_DEVICES: &str = "\
+WITH RECURSIVE n(i) AS (SELECT $2 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3) \
+INSERT INTO session_devices (session_id, user_agent, address) \
+SELECT unhex(printf('%012x7%03xb%015x', $1 + i / 1000, i % 1000, i)), \
+'Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0', '192.0.2.7' FROM n";
+
+const POSTGRES_USERS: &str = "\
+INSERT INTO users (id, login, login_key, login_skeleton, role, password_hash, session_epoch, \
+created_at, updated_at, password_changed_at) \
+SELECT (lpad(to_hex($1 + i / 1000), 12, '0') || '7' || lpad(to_hex(i % 1000), 3, '0') || 'b' || \
+lpad(to_hex(i), 15, '0'))::uuid, 'person' || i, 'person' || i, \
+replace(replace('person' || i, '0', 'O'), '1', 'l'), 'user', $4, 0, $1 + i / 1000, $1 + i / 1000, \
+$1 + i / 1000 FROM generate_series($2::bigint, $3::bigint - 1) AS i";
+
+const POSTGRES_SKELETONS: &str = "\
+INSERT INTO login_skeletons (skeleton, exclusive, users) \
+SELECT replace(replace('person' || i, '0', 'O'), '1', 'l'), FALSE, 1 \
+FROM generate_series($1::bigint, $2::bigint - 1) AS i";
+
+const POSTGRES_SESSIONS: &str = "\
+INSERT INTO sessions (id, user_id, client_id, audience, scope, current, answered_at, supersedes, \
+created_at, idle_expires_at, expires_at, user_epoch, auth_time) \
+SELECT (lpad(to_hex($1 + i / 1000), 12, '0') || '7' || lpad(to_hex(i % 1000), 3, '0') || 'b' || \
+lpad(to_hex(i), 15, '0'))::uuid, \
+(lpad(to_hex($1 + (i % $4) / 1000), 12, '0') || '7' || lpad(to_hex((i % $4) % 1000), 3, '0') || 'b' || \
+lpad(to_hex(i % $4), 15, '0'))::uuid, 'signet', $5, $6, 0, \
+$1 + i / 1000, 0, $1 + i / 1000, $1 + i / 1000 + 2592000000, $1 + i / 1000 + 15552000000, 0, \
+$1 + i / 1000 FROM generate_series($2::bigint, $3::bigint - 1) AS i";
+
+const POSTGRES_DEVICES: &str = "\
+INSERT INTO session_devices (session_id, user_agent, address) \
+SELECT (lpad(to_hex($1 + i / 1000), 12, '0') || '7' || lpad(to_hex(i % 1000), 3, '0') || 'b' || \
+lpad(to_hex(i), 15, '0'))::uuid, \
+'Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0', '192.0.2.7' \
+FROM generate_series($2::bigint, $3::bigint - 1) AS i";
+
+/// One line on stderr that says how far it is, where it takes long.
+struct Progress {
+    total: u64,
+    done: u64,
+    begun: Instant,
+    said: Instant,
+}
+
+impl Progress {
+    fn new(total: u64) -> Self {
+        Self { total, done: 0, begun: Instant::now(), said: Instant::now() }
+    }
+
+    fn add(&mut self, rows: u64) {
+        self.done += rows;
+        if self.said.elapsed().as_secs() < 5 {
+            return;
+        }
+        self.said = Instant::now();
+        let rate = self.done as f64 / self.begun.elapsed().as_secs_f64();
+        let left = (self.total - self.done) as f64 / rate;
+        let (done, total) = (self.done / 1000, self.total / 1000);
+        let _ = writeln!(stderr(), "  {done}k of {total}k rows, {left:.0} s to go");
+    }
+}

@@ -1,0 +1,141 @@
+//! What there is to work with: an API, clients, users, sessions.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::process::{Process, Site};
+use crate::seed::{self, Seeded};
+
+pub const ADMIN: &str = "bench-admin";
+pub const PASSWORD: &str = "a password for measuring 7Rk";
+pub const API: &str = "https://api.example.com";
+pub const REDIRECT_URI: &str = "https://app.example.com/cb";
+pub const VERIFIER: &str = "bench-verifier-bench-verifier-bench-verifier";
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// What was made.
+pub struct World {
+    /// A client that authenticates, speaks for itself and is the API.
+    pub service: (String, String),
+    /// A client without a secret that logs people in.
+    pub spa: String,
+    /// Users and sessions.
+    pub seeded: Seeded,
+}
+
+impl World {
+    /// The header with which the service says who it is.
+    pub fn basic(&self) -> String {
+        let (id, secret) = &self.service;
+        format!("authorization: Basic {}\r\n", STANDARD.encode(format!("{id}:{secret}")))
+    }
+}
+
+/// How large.
+#[derive(Clone, Copy)]
+pub struct Size {
+    /// How many users.
+    pub users: u64,
+    /// How many sessions.
+    pub sessions: u64,
+}
+
+/// Makes a world on a new site: a server makes the database and takes the clients, users and sessions
+/// are written while it is stopped.
+pub async fn make(site: &Site, size: Size) -> Result<World> {
+    let server = site.start()?;
+    let http = Http::to(&server);
+    let said = http
+        .json(
+            Method::POST,
+            "/v1/login",
+            None,
+            &json!({"login": ADMIN, "password": PASSWORD, "scope": "signet:admin"}),
+        )
+        .await?;
+    let root = text(&said, "access_token")?;
+    let api = json!({"identifier": API, "scopes": ["read", "write"]});
+    http.json(Method::POST, "/v1/admin/apis", Some(&root), &api).await?;
+    let service = json!({"name": "Service", "type": "service", "audiences": [API],
+        "scopes": ["read"], "serves": [API]});
+    let service = http.json(Method::POST, "/v1/admin/clients", Some(&root), &service).await?;
+    let spa = json!({"name": "App", "type": "spa", "redirect_uris": [REDIRECT_URI]});
+    let spa = http.json(Method::POST, "/v1/admin/clients", Some(&root), &spa).await?;
+    let service = (text(&service, "client_id")?, text(&service, "client_secret")?);
+    let spa = text(&spa, "client_id")?;
+    server.stop()?;
+    let seeded = seed::seed(site, size).await?;
+    Ok(World { service, spa, seeded })
+}
+
+/// A member that has to be there.
+pub fn text(value: &Value, name: &str) -> Result<String> {
+    value[name].as_str().map(str::to_owned).ok_or_else(|| format!("no {name} in {value}").into())
+}
+
+/// The way to a server for what is not measured.
+pub struct Http {
+    client: reqwest::Client,
+    base: String,
+}
+
+impl Http {
+    /// To this server.
+    pub fn to(server: &Process) -> Self {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap_or_default();
+        Self { client, base: format!("http://{}", server.address) }
+    }
+
+    /// Sends JSON, wants JSON and success.
+    pub async fn json(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> Result<Value> {
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).json(body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        let said = response.text().await?;
+        if !status.is_success() {
+            return Err(format!("{path}: {status} {said}").into());
+        }
+        Ok(serde_json::from_str(&said)?)
+    }
+
+    /// A request of a browser with these cookies; the answer with the cookies it sets.
+    pub async fn browse(
+        &self,
+        path: &str,
+        cookies: &str,
+        form: Option<String>,
+    ) -> Result<(reqwest::Response, String)> {
+        let url = format!("{}{path}", self.base);
+        let request = match form {
+            None => self.client.get(url),
+            Some(form) => self
+                .client
+                .post(url)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form),
+        };
+        let response = request.header("cookie", cookies).send().await?;
+        let mut all = cookies.to_owned();
+        for set in response.headers().get_all("set-cookie") {
+            let pair = set.to_str()?.split(';').next().unwrap_or_default();
+            all = format!("{all}; {pair}");
+        }
+        Ok((response, all))
+    }
+}
