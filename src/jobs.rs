@@ -36,6 +36,9 @@ const KEEP_SESSIONS: Span = Span::from_days(1);
 /// How long codes and the like are kept when their time is over: a code that comes a second time
 /// within it is noticed.
 const KEEP_PROVIDER: Span = Span::from_mins(60);
+/// How long pushed requests and ids that count once are: strangers can have them written down, so there
+/// are to be few. Not at once, because clocks are set back a little at times.
+const KEEP_RUBBISH: Span = Span::from_mins(5);
 
 /// Starts every job on the current runtime. They end with it.
 pub fn start(app: &App) {
@@ -92,7 +95,8 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<(), Fault> {
         let (gone, passers_by) = (now - KEEP_VERIFIERS, now - KEEP_PASSERS_BY);
         removed += housekeeping::verifiers(&mut tx, gone, passers_by, STEP).await?;
         removed += housekeeping::counters(&mut tx, now, now - KNOWN_NETWORK, STEP).await?;
-        removed += housekeeping::provider(&mut tx, now - KEEP_PROVIDER, STEP).await?;
+        let (gone, rubbish) = (now - KEEP_PROVIDER, now - KEEP_RUBBISH);
+        removed += housekeeping::provider(&mut tx, gone, rubbish, STEP).await?;
         tx.commit().await?;
         if removed < u64::try_from(STEP).unwrap_or(0) {
             return Ok(());

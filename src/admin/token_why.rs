@@ -18,9 +18,9 @@ use crate::domain::token_check::{
 };
 use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
-use crate::oauth::once::Counted;
+use crate::oauth::once;
 use crate::store::audit::StoredEvent;
-use crate::store::{Link, audit, clients, keys, sessions, spent, users};
+use crate::store::{Link, audit, clients, keys, sessions, users};
 
 /// The most events that are searched for what ended a session.
 const MAX_ENDINGS: i64 = 1000;
@@ -92,8 +92,7 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     if signed.signature == Some(true) {
         signed.standing = Some(standing_of(&mut reader, &signed).await?);
         if let Some(jti) = signed.text("jti") {
-            let id = Counted::Revoked { jti };
-            signed.revoked = spent::is_spent(&mut reader, &id.hash()).await?;
+            signed.revoked = once::is_revoked(&mut reader, jti).await?;
         }
     }
     Ok(signed)

@@ -135,6 +135,12 @@ impl Keyring {
         self.verifiers.get(&header.kid)?.verify(token, &header, expected)
     }
 
+    /// Whether a key of this name is published.
+    #[must_use]
+    pub fn knows(&self, kid: &str) -> bool {
+        self.verifiers.contains_key(kid)
+    }
+
     /// Signs and verifies once, for readiness.
     #[must_use]
     pub fn works(&self, issuer: &str, now: Timestamp) -> bool {

@@ -59,6 +59,8 @@ text_enum! {
         ClientEnabled = "client.enabled",
         /// A client was deleted.
         ClientDeleted = "client.deleted",
+        /// Somebody who said to be a client did not prove it; folded like failed log-ins.
+        ClientAuthFailed = "client.auth_failed",
         /// Somebody allowed a client something.
         ConsentGranted = "consent.granted",
         /// Somebody took back what a client was allowed.

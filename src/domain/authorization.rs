@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId, UserId};
+use crate::base::{Span, Timestamp};
 
 use super::interaction::{ResponseMode, Wishes};
 use super::oidc::AskedClaims;
@@ -43,6 +43,9 @@ pub struct Request {
     pub ui_locales: Option<String>,
 }
 
+/// How long a code is good: long enough for a redirect, too short to be found in a log.
+pub const CODE_LIFE: Span = Span::from_secs(60);
+
 /// What a person allowed a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorization {
@@ -75,6 +78,9 @@ pub struct Authorization {
     /// The key the code is bound to (RFC 9449 §10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
+    /// Whether it rests on something the person allowed for good, and ends when that is taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_consent: bool,
 }
 
 impl Authorization {

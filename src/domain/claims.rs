@@ -48,6 +48,8 @@ pub struct Entitlement<'a> {
     pub act: Option<Value>,
     /// The key whose holder alone may use it (RFC 9449 §6).
     pub jkt: Option<String>,
+    /// The id of the token it was exchanged for, with which it is revoked.
+    pub parent: Option<String>,
 }
 
 /// The session behind a token.
@@ -72,6 +74,7 @@ impl<'a> Entitlement<'a> {
             not_after: session.expires_at,
             act: None,
             jkt: None,
+            parent: None,
         }
     }
 }

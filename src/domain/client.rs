@@ -193,6 +193,12 @@ impl Client {
         self.settings.audiences.iter().any(|known| known == audience)
     }
 
+    /// The same of what a request names: none means the issuer itself, which is there for everybody.
+    #[must_use]
+    pub fn may_ask(&self, audience: Option<&str>) -> bool {
+        audience.is_none_or(|audience| self.may_ask_for(audience))
+    }
+
     /// Whether it may ask for this scope, as far as it is concerned.
     #[must_use]
     pub fn may_have(&self, scope: &str) -> bool {

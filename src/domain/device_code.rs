@@ -94,6 +94,12 @@ impl DeviceCode {
         }
     }
 
+    /// When it asked for its code.
+    #[must_use]
+    pub fn begun_at(&self) -> Timestamp {
+        self.expires_at - LIFE
+    }
+
     /// The pause it has to keep after having come at `now`.
     #[must_use]
     pub fn next_pause(&self, now: Timestamp) -> Span {

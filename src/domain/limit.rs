@@ -43,7 +43,11 @@ pub const ADDRESS_CLIENTS: Bucket = Bucket { burst: 60, every: Span::from_secs(2
 /// User codes of devices typed from one address: eight letters are few enough to guess otherwise.
 pub const ADDRESS_USER_CODES: Bucket = Bucket { burst: 20, every: Span::from_secs(15) };
 
-/// Requests that write something down before anybody has authenticated, from one address.
+/// Proofs of keys that came to nothing, of clients that do not authenticate, from one address: each is
+/// written down. Wide, because a whole organisation may come from one address in the morning.
+pub const ADDRESS_PROOFS: Bucket = Bucket { burst: 1_000, every: Span::from_millis(100) };
+
+/// Requests of clients that do not authenticate and that write something down, from one address.
 pub const ADDRESS_REQUESTS: Bucket = Bucket { burst: 100, every: Span::from_secs(1) };
 
 /// A token bucket: `burst` at once, one more after each `every`.

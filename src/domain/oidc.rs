@@ -69,6 +69,17 @@ impl AskedClaims {
         self.id_token.is_empty() && self.userinfo.is_empty()
     }
 
+    /// Those whose scope passes: a claim is a way to ask for a part of a scope, and no way around what
+    /// a client may have.
+    #[must_use]
+    pub fn only(&self, may_have: impl Fn(&str) -> bool) -> Self {
+        let passes = |name: &&String| scope_of(name).is_some_and(&may_have);
+        Self {
+            id_token: self.id_token.iter().filter(passes).cloned().collect(),
+            userinfo: self.userinfo.iter().filter(passes).cloned().collect(),
+        }
+    }
+
     /// The scopes somebody has to allow before these claims are told.
     pub fn scopes(&self) -> impl Iterator<Item = &'static str> {
         self.id_token.iter().chain(&self.userinfo).filter_map(|name| scope_of(name))

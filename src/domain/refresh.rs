@@ -25,6 +25,9 @@ pub enum Holder {
         since: Timestamp,
         /// The key's thumbprint.
         jkt: Option<String>,
+        /// The APIs its tokens may be for now. A session for one that was taken from it is left as it
+        /// is: to end it would make the client's next tries look like those of a thief.
+        audiences: Vec<String>,
     },
 }
 
@@ -34,11 +37,12 @@ impl Holder {
     pub fn holds(&self, session: &Session) -> bool {
         match self {
             Self::FirstParty => session.grant_type.is_none(),
-            Self::Client { client_id, since, jkt } => {
+            Self::Client { client_id, since, jkt, audiences } => {
                 session.grant_type.is_some()
                     && session.client_id == *client_id
                     && session.created_at >= *since
                     && (session.dpop_jkt.is_none() || session.dpop_jkt == *jkt)
+                    && session.audience.as_ref().is_none_or(|asked| audiences.contains(asked))
             }
         }
     }

@@ -116,7 +116,8 @@ impl Context {
         Problem::new(stop, &self.facts.request_id)
     }
 
-    fn of(request: &HttpRequest) -> Option<Self> {
+    /// The context of a request that came through the edge.
+    pub(super) fn of(request: &HttpRequest) -> Option<Self> {
         let app = request.app_data::<web::Data<App>>()?.get_ref().clone();
         let facts = request.extensions().get::<Facts>().cloned()?;
         let user_agent = request.headers().get(header::USER_AGENT);

@@ -57,9 +57,12 @@ pub fn log_in(app: &App, answer: &mut HttpResponseBuilder, value: &str) {
     set(app, answer, SESSION, value, "");
 }
 
-/// Takes the cookie of a log-in away.
-pub fn log_out(app: &App, answer: &mut HttpResponseBuilder) {
-    set(app, answer, SESSION, "", "; Max-Age=0");
+/// Takes the cookie of a log-in away, if the request came with one. A form that another site sends here
+/// comes without: to take away what was not shown would let any page log anybody out.
+pub fn log_out(app: &App, visit: &Visit, answer: &mut HttpResponseBuilder) {
+    if visit.visitor.session.is_some() {
+        set(app, answer, SESSION, "", "; Max-Age=0");
+    }
 }
 
 fn is_secure(app: &App) -> bool {

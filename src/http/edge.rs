@@ -13,13 +13,12 @@ use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
 
 use crate::app::App;
 use crate::base::entropy::random;
-use crate::domain::stop::{Code, Refusal};
 use crate::metrics::{RequestLabels, RouteLabel};
 
-use super::context::Facts;
+use super::context::{Context, Facts};
 use super::cors;
 use super::error::Problem;
-use super::oauth::OAuthProblem;
+use super::fallback;
 use super::peer;
 use super::routes::{self, Pattern};
 
@@ -53,11 +52,9 @@ pub async fn edge(
     let mut response = if preflight {
         request.into_response(cors::preflight()).map_into_right_body()
     } else if too_long {
-        let refusal = Refusal::new(Code::UriTooLong, "The address is longer than 16 KiB.");
-        let problem = Problem::new(refusal.into(), &facts.request_id);
-        let answer = match request.path().starts_with("/oauth2/") {
-            true => OAuthProblem::of(problem).error_response(),
-            false => problem.error_response(),
+        let answer = match Context::of(request.request()) {
+            Some(context) => fallback::uri_too_long(&context, request.request()),
+            None => Problem::misrouted().error_response(),
         };
         request.into_response(answer).map_into_right_body()
     } else {

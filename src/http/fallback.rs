@@ -30,9 +30,21 @@ pub fn method_not_allowed(
     std::future::ready(speak(&context, &request, &problem))
 }
 
+/// The answer to an address that is longer than anything here.
+pub fn uri_too_long(context: &Context, request: &HttpRequest) -> HttpResponse {
+    let refusal = Refusal::new(Code::UriTooLong, "The address is longer than 16 KiB.");
+    speak(context, request, &context.problem(refusal.into()))
+}
+
+/// Addresses below `/oauth2` where clients send people.
+const FOR_PEOPLE: &[&str] = &["/oauth2/authorize", "/oauth2/logout"];
+
 /// Renders a problem that no handler met, in the voice of the place.
 fn speak(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let path = request.path();
+    if FOR_PEOPLE.contains(&path) {
+        return ui::error_page(context, problem);
+    }
     if path.starts_with("/oauth2/") || path == "/oauth2" {
         let body = json!({ "error": "invalid_request", "error_description": problem.hint() });
         return problem.head().json(body);

@@ -47,7 +47,7 @@ pub struct Overview {
 /// # Errors
 /// Only faults.
 pub async fn here(app: &App, visitor: &Visitor, now: Timestamp) -> Result<Option<Here>, Stop> {
-    let found = authorize::visitor(app, visitor, "", now).await?;
+    let found = authorize::visitor(app, visitor, "", None, now).await?;
     Ok(found.map(|found| Here { user: found.user, browser: found.browser }))
 }
 

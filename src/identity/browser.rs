@@ -64,7 +64,7 @@ async fn accept(
     proved.forgive(tx, now).await?;
     let user = &proved.user;
     let before = match &visitor.session {
-        Some(before) => browsers::find(tx, &token_hash(before), "").await?,
+        Some(before) => browsers::find(tx, &token_hash(before), "", None).await?,
         None => None,
     };
     let before = before.filter(|found| found.browser.is_live(&found.user, now));
@@ -110,7 +110,9 @@ pub async fn sign_out(
     origin: Origin,
     now: Timestamp,
 ) -> Result<(), Stop> {
-    let Some(found) = authorize::visitor(&app, &visitor, "", now).await? else { return Ok(()) };
+    let Some(found) = authorize::visitor(&app, &visitor, "", None, now).await? else {
+        return Ok(());
+    };
     let origin = Origin { actor: Some(found.user.id), ..origin };
     let mut tx = app.db.begin().await?;
     let ended = end_session::end_browser(&app, &mut tx, found.browser.id, &origin, now).await;

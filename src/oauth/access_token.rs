@@ -15,9 +15,8 @@ use crate::domain::client::{BUILT_IN, Client};
 use crate::domain::session::Session;
 use crate::domain::stop::Fault;
 use crate::domain::user::User;
-use crate::store::spent;
 
-use super::once::Counted;
+use super::once;
 
 /// A token that is good now.
 pub struct Live {
@@ -87,8 +86,7 @@ pub async fn alive(
         // Its own, or exchanged for the token of another client that is still there.
         let speaks = claims.sub == claims.client_id
             || (claims.act.is_some() && app.client(&claims.sub).is_some());
-        let good = speaks
-            && client.was_there(Timestamp::from_millis(claims.iat.saturating_mul(1000) + 999));
+        let good = speaks && holds(&client, &claims);
         if !good || is_revoked(app, &claims).await? {
             return Ok(None);
         }
@@ -105,13 +103,19 @@ pub async fn alive(
     }
     // One that was exchanged for another's belongs to whoever acts, and is revoked by itself.
     let exchanged = claims.client_id != session.client_id;
-    if exchanged && (claims.act.is_none() || client.is_none()) {
+    let acts = claims.act.is_some() && client.as_ref().is_some_and(|client| holds(client, &claims));
+    if exchanged && !acts {
         return Ok(None);
     }
     if claims.act.is_some() && is_revoked(app, &claims).await? {
         return Ok(None);
     }
     Ok(Some(Live { claims, audience, client, user: Some(Box::new((session, user))) }))
+}
+
+/// Whether the token was made for this client, and not for one that had its name before.
+fn holds(client: &Client, claims: &VerifiedClaims) -> bool {
+    client.was_there(Timestamp::from_millis(claims.iat.saturating_mul(1000).saturating_add(999)))
 }
 
 /// Whether the client a session was opened through is still there, and still the same one.
@@ -122,6 +126,5 @@ pub fn is_clients(app: &App, session: &Session) -> bool {
 }
 
 async fn is_revoked(app: &App, claims: &VerifiedClaims) -> Result<bool, Fault> {
-    let id = Counted::Revoked { jti: &claims.jti };
-    spent::is_spent(&mut app.db.reader().await?, &id.hash()).await
+    once::is_revoked(&mut app.db.reader().await?, &claims.jti).await
 }

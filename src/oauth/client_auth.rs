@@ -12,12 +12,13 @@ use crate::app::App;
 use crate::base::token::{self, CLIENT_SECRET};
 use crate::base::{Span, Timestamp};
 use crate::crypto::digest::{equal, token_hash};
-use crate::domain::audit::Origin;
+use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::{AuthMethod, Client};
 use crate::domain::limit::ADDRESS_CLIENTS;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::stop::{Code, Refusal, Stop};
 use crate::metrics::Metrics;
+use crate::store::{audit, settle_whole};
 
 use super::assertion::{self, Assertion};
 use super::params::{Params, invalid};
@@ -47,6 +48,15 @@ enum Presented {
     Assertion(Assertion),
 }
 
+impl Presented {
+    fn client_id(&self) -> &str {
+        match self {
+            Self::Name { client_id } | Self::Secret { client_id, .. } => client_id,
+            Self::Assertion(assertion) => &assertion.client_id,
+        }
+    }
+}
+
 /// The one answer to an unknown client, a wrong secret and a bad assertion.
 fn refused() -> Refusal {
     Refusal::oauth(OAuthError::InvalidClient, "The client is unknown or did not prove who it is.")
@@ -69,18 +79,43 @@ pub async fn authenticate(
     {
         return Err(too_many(app, wait).into());
     }
-    let outcome = match present(authorization, params, app.issuer()) {
+    let presented = present(authorization, params, app.issuer());
+    let named = presented.as_ref().ok().and_then(|presented| app.client(presented.client_id()));
+    let outcome = match presented {
         Ok(presented) => check(app, presented, now).await,
         Err(refusal) => Err(refusal.into()),
     };
-    if limited
-        && let Err(Stop::Refused(refusal)) = &outcome
+    if let Err(Stop::Refused(refusal)) = &outcome
         && refusal.oauth == Some(OAuthError::InvalidClient)
     {
-        // Counted when it failed: whoever is right is never held up by how often it comes.
-        let _ = app.addresses.take(PURPOSE, ADDRESS_CLIENTS, origin.address, now);
+        if limited {
+            // Counted when it failed: whoever is right is never held up by how often it comes.
+            let _ = app.addresses.take(PURPOSE, ADDRESS_CLIENTS, origin.address, now);
+        }
+        record(app, named.as_deref(), origin, now).await?;
     }
     outcome.map(AuthenticatedClient)
+}
+
+/// Records a failure: one row a minute for each client and network, and one for all that name no client
+/// there is, so that nobody can fill the disk.
+async fn record(
+    app: &App,
+    named: Option<&Client>,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), Stop> {
+    let client_id = named.map_or("", |client| &client.client_id);
+    let minute = now.secs().div_euclid(60).to_be_bytes();
+    let address = origin.address.map_or_else(String::new, |address| address.to_string());
+    let parts: [&[u8]; 3] = [client_id.as_bytes(), address.as_bytes(), &minute];
+    let fold = app.pseudonyms.of("audit/client.auth_failed", &parts);
+    let mut event = Event::new(EventKind::ClientAuthFailed);
+    event.detail = named.map(|client| client.client_id.clone());
+    let mut tx = app.db.begin().await?;
+    let entropy = &*app.entropy;
+    let recorded = audit::record_folded(&mut tx, &event, origin, now, entropy, &fold).await;
+    settle_whole(tx, recorded.map_err(Stop::from)).await
 }
 
 const PURPOSE: &str = "client";

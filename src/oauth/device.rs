@@ -26,7 +26,7 @@ use super::authorize;
 use super::client_auth;
 use super::flow::{Aim, Flow, Visitor};
 use super::grants;
-use super::limits::throttle;
+use super::limits::{throttle, throttle_public};
 use super::narrow::{Speaker, narrow};
 use super::token::TokenRequest;
 
@@ -72,10 +72,10 @@ pub enum DeviceStep {
 pub async fn authorize(app: App, request: TokenRequest, now: Timestamp) -> Result<Value, Stop> {
     let TokenRequest { params, authorization, origin, .. } = request;
     params.once()?;
-    throttle(&app, "device_request", ADDRESS_REQUESTS, &origin, now)?;
     let client =
         client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
     let client = client.client();
+    throttle_public(&app, client, "device_request", ADDRESS_REQUESTS, &origin, now)?;
     if !client.may_use(grants::DEVICE_CODE) {
         let hint = "The client may not use this grant.";
         return Err(Refusal::oauth(OAuthError::UnauthorizedClient, hint).into());
@@ -159,17 +159,19 @@ pub async fn decide(
     sealed: String,
     allow: bool,
     visitor: Visitor,
+    origin: Origin,
     now: Timestamp,
 ) -> Result<DeviceStep, Stop> {
     let flow = Flow::open(&app, &sealed, &visitor, now)?;
     let Aim::Device(Some(user_code)) = flow.aim.clone() else { return Err(unknown().into()) };
     let (device, client) = waiting(&app, &user_code, now).await?;
-    let found = authorize::visitor(&app, &visitor, &client.client_id, now).await?;
+    let found = authorize::visitor(&app, &visitor, "", None, now).await?;
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
         return go_on(app, user_code, flow, visitor, now).await;
     };
     let audience = app.audience_now(device.asked.audience.as_deref()).await?;
-    let granted = audience.and_then(|audience| {
+    let granted = audience.filter(|_| client.may_ask(device.asked.audience.as_deref()));
+    let granted = granted.and_then(|audience| {
         grant::grant_client(&audience.target, &client, &device.asked.scopes).ok()
     });
     let granted = granted.ok_or_else(unknown)?;
@@ -187,11 +189,16 @@ pub async fn decide(
         redirect_uri: None,
         code_challenge: None,
         dpop_jkt: None,
+        by_consent: false,
     };
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        let allowed = allow.then_some(&authorization);
-        if devices::decide(&mut tx, &user_code, found.user.id, allowed, now).await? {
+        let given = allow.then_some(&authorization);
+        if devices::decide(&mut tx, &user_code, found.user.id, given, now).await? {
+            if allow {
+                let (user, client_id) = (found.user.id, &*client.client_id);
+                authorize::allowed(&app, &mut tx, user, client_id, &origin, now).await?;
+            }
             return Ok(());
         }
         let hint = "This was decided already. Look at the device.";
@@ -212,7 +219,8 @@ async fn waiting(
     let device =
         device.filter(|device| device.state == DeviceState::Pending && now < device.expires_at);
     let device = device.ok_or_else(unknown)?;
-    let client = app.client_now(&device.client_id).await?.ok_or_else(unknown)?;
+    let client = app.client_now(&device.client_id).await?;
+    let client = client.filter(|client| client.was_there(device.begun_at())).ok_or_else(unknown)?;
     Ok((device, client))
 }
 
@@ -224,7 +232,7 @@ async fn go_on(
     now: Timestamp,
 ) -> Result<DeviceStep, Stop> {
     let (device, client) = waiting(&app, &user_code, now).await?;
-    let Some(found) = authorize::visitor(&app, &visitor, &client.client_id, now).await? else {
+    let Some(found) = authorize::visitor(&app, &visitor, "", None, now).await? else {
         return Ok(DeviceStep::Login { flow: flow.seal(&app, &visitor)? });
     };
     flow.asked = Some(found.user.id);

@@ -1,7 +1,7 @@
 //! Logging out where one logged in (OpenID Connect RP-Initiated Logout 1.0).
 //!
-//! Owns who may end what without being asked: a client that shows an ID token of the session. Whoever
-//! shows nothing is asked, because any page can send a browser here.
+//! Owns who may end what without being asked: a client that shows an ID token of whoever is logged in.
+//! Whoever shows nothing, or another's, is asked, because any page can send a browser here.
 
 use std::sync::Arc;
 
@@ -73,9 +73,14 @@ pub async fn begin(
     now: Timestamp,
 ) -> Result<LogoutStep, Stop> {
     params.once().map_err(|_| unanswerable("A parameter was sent twice."))?;
-    // One that we did not sign, or whose key has left the published set, proves nothing: then the
+    let here = authorize::visitor(&app, &visitor, "", None, now).await?;
+    // One that we did not sign, or whose key has left the published set, proves nothing; nor does one
+    // of somebody else than the person who is here, which anybody with an account has (§2). Then the
     // person is asked, as where there is none.
     let hint = params.get("id_token_hint").and_then(|token| hint::read(&app, token));
+    let hint = hint.filter(|hint| {
+        here.as_ref().is_none_or(|found| found.user.id.to_string() == hint.claims.sub)
+    });
     let named = params.get("client_id");
     if let (Some(hint), Some(named)) = (&hint, named)
         && hint.client.client_id != named
@@ -97,15 +102,11 @@ pub async fn begin(
     };
     if let Some(hint) = hint {
         let sid = hint.claims.sid.parse().ok();
-        let here = authorize::visitor(&app, &visitor, "", now).await?;
-        let here = here.filter(|found| found.user.id.to_string() == hint.claims.sub);
         let browser = here.map(|found| found.browser.id);
         end(app, sid, browser, &hint.claims.sub, origin, now).await?;
         return Ok(LogoutStep::Out { back });
     }
-    let Some(found) = authorize::visitor(&app, &visitor, "", now).await? else {
-        return Ok(LogoutStep::Out { back: None });
-    };
+    let Some(found) = here else { return Ok(LogoutStep::Out { back: None }) };
     let client = match named {
         Some(named) => app.client_now(named).await?,
         None => None,
@@ -138,7 +139,7 @@ pub async fn decide(
     if !leave {
         return Ok(LogoutStep::Stay);
     }
-    if let Some(found) = authorize::visitor(&app, &visitor, "", now).await? {
+    if let Some(found) = authorize::visitor(&app, &visitor, "", None, now).await? {
         let sub = found.user.id.to_string();
         end(app, None, Some(found.browser.id), &sub, origin, now).await?;
     }

@@ -1,6 +1,7 @@
 //! ID tokens that come back: `id_token_hint` (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2).
 //!
-//! Owns reading them. A hint names somebody and logs nobody in; it may be long over.
+//! Owns reading them. A hint names somebody and logs nobody in; it may be long over, and so may the key
+//! that signed it.
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use crate::app::App;
 use crate::crypto::jwt::{Expected, dissect};
 use crate::domain::claims::{HintClaims, TokenType};
 use crate::domain::client::Client;
+use crate::domain::signing_key::SigningAlg;
 
 /// An ID token of ours.
 pub struct Hint {
@@ -27,4 +29,20 @@ pub fn read(app: &App, token: &str) -> Option<Hint> {
     let expected = Expected { issuer: app.issuer(), audience: aud, typ: TokenType::Jwt };
     let claims: HintClaims = app.keyring().verify(token, &expected)?;
     Some(Hint { client, claims })
+}
+
+/// Whether the text looks like a hint of ours whose key has left the published set since: clients keep
+/// ID tokens as long as their sessions. Nothing proves that it is one, so nothing may be done on its
+/// word but to ask the person.
+#[must_use]
+pub fn is_outlived(app: &App, token: &str) -> bool {
+    let anatomy = dissect(token);
+    let (Some(header), Some(claims)) = (&anatomy.header, &anatomy.claims) else { return false };
+    let says = |name: &str| claims.get(name).and_then(|value| value.as_str());
+    let signed = header.get("alg").and_then(|alg| alg.as_str()?.parse::<SigningAlg>().ok());
+    let kid = header.get("kid").and_then(|kid| kid.as_str());
+    signed.is_some()
+        && kid.is_some_and(|kid| !app.keyring().knows(kid))
+        && says("iss") == Some(app.issuer())
+        && says("aud").is_some_and(|aud| app.client(aud).is_some())
 }

@@ -21,6 +21,8 @@ use crate::domain::session::Session;
 use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::domain::token_rules::TokenAlg;
 
+use super::once;
+
 /// What a client gets (RFC 6749 §5.1): what was not given is not there.
 #[derive(Serialize)]
 pub struct Tokens {
@@ -72,7 +74,11 @@ pub fn access_token(
     subject: impl FnOnce() -> Result<Subject, Fault>,
     now: Timestamp,
 ) -> Result<Tokens, Stop> {
-    let jti = uuid::Builder::from_random_bytes(random(&*app.entropy)).into_uuid().to_string();
+    let own = uuid::Builder::from_random_bytes(random(&*app.entropy)).into_uuid();
+    let jti = match &entitled.parent {
+        Some(parent) => once::child(parent, own),
+        None => own.to_string(),
+    };
     let draft = draft(app, entitled, life, subject, &jti, now)?;
     Ok(Tokens {
         access_token: draft.sign(app)?,

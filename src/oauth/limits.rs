@@ -1,9 +1,11 @@
-//! How often one address may do what writes something down before anybody has proved who they are.
+//! How often one address may do what writes something down without proving who it is. Clients that
+//! authenticate are not held up: their own users are behind them, all at one address.
 
 use crate::app::App;
-use crate::base::Timestamp;
+use crate::base::{Span, Timestamp};
 use crate::domain::audit::Origin;
-use crate::domain::limit::Bucket;
+use crate::domain::client::Client;
+use crate::domain::limit::{ADDRESS_PROOFS, Bucket};
 use crate::domain::stop::{Code, Refusal};
 use crate::metrics::Metrics;
 
@@ -21,9 +23,47 @@ pub(super) fn throttle(
     if !app.config.rate_limits {
         return Ok(());
     }
-    app.addresses.take(purpose, bucket, origin.address, now).map_err(|wait| {
-        Metrics::count(&app.metrics.limited, purpose);
-        let hint = "Too many attempts. Wait, then try again.";
-        Refusal::new(Code::TooManyAttempts, hint).retry_after(wait)
-    })
+    let taken = app.addresses.take(purpose, bucket, origin.address, now);
+    taken.map_err(|wait| too_many(app, purpose, wait))
+}
+
+/// The same for a client, if nobody knows who it is.
+///
+/// # Errors
+/// When it is empty.
+pub(super) fn throttle_public(
+    app: &App,
+    client: &Client,
+    purpose: &'static str,
+    bucket: Bucket,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    if client.is_public() { throttle(app, purpose, bucket, origin, now) } else { Ok(()) }
+}
+
+const PROOFS: &str = "proof";
+
+/// Whether a client that does not authenticate may show a proof from this address: until too many came
+/// to nothing. Whoever is right is not counted.
+///
+/// # Errors
+/// When too many did.
+pub(super) fn may_prove(app: &App, origin: &Origin, now: Timestamp) -> Result<(), Refusal> {
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    let open = app.addresses.peek(PROOFS, ADDRESS_PROOFS, origin.address, now);
+    open.map_err(|wait| too_many(app, PROOFS, wait))
+}
+
+/// Counts a proof that came to nothing.
+pub(super) fn proved_for_nothing(app: &App, origin: &Origin, now: Timestamp) {
+    let _ = app.addresses.take(PROOFS, ADDRESS_PROOFS, origin.address, now);
+}
+
+fn too_many(app: &App, purpose: &'static str, wait: Span) -> Refusal {
+    Metrics::count(&app.metrics.limited, purpose);
+    let hint = "Too many attempts. Wait, then try again.";
+    Refusal::new(Code::TooManyAttempts, hint).retry_after(wait)
 }

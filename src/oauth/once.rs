@@ -1,13 +1,16 @@
 //! Things that count once, whatever process they come to: ids of assertions and proofs.
 //!
-//! Owns which names the ids are spent under, so that one kind cannot use up another's.
+//! Owns which names the ids are spent under, so that one kind cannot use up another's, and how the id of
+//! a token says which one it came from.
+
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::base::token::TokenHash;
 use crate::base::{Span, Timestamp};
 use crate::crypto::digest::token_hash;
-use crate::domain::stop::Stop;
-use crate::store::spent;
+use crate::domain::stop::{Fault, Stop};
+use crate::store::{Link, spent};
 
 /// The longest id, in bytes.
 pub const MAX_ID: usize = 512;
@@ -50,6 +53,42 @@ impl Counted<'_> {
             Self::Revoked { jti } => format!("revoked-token:{jti}"),
         })
     }
+}
+
+/// How often in a row a token may be exchanged.
+pub const MAX_LINE: usize = 8;
+/// What stands between the ids of a line; no id of ours has it.
+const LINE: char = '.';
+
+/// The id of a token that was exchanged for `parent`: it begins with that one's, so that the line is in
+/// the token and whoever revokes one revokes what came of it, without any table of who came from whom.
+#[must_use]
+pub fn child(parent: &str, own: Uuid) -> String {
+    format!("{parent}{LINE}{own}")
+}
+
+/// How often the token of this id was exchanged.
+#[must_use]
+pub fn generations(jti: &str) -> usize {
+    jti.matches(LINE).count()
+}
+
+/// Whether the token of this id was revoked, or one that it came from.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_revoked(link: &mut impl Link, jti: &str) -> Result<bool, Fault> {
+    // Longer than any that was issued: whoever holds the secret of an API can sign what he likes.
+    if generations(jti) > MAX_LINE {
+        return Ok(true);
+    }
+    let ends = jti.match_indices(LINE).map(|(at, _)| at).chain([jti.len()]);
+    for end in ends {
+        if spent::is_spent(link, &Counted::Revoked { jti: &jti[..end] }.hash()).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// How much longer than needed an id is kept: clocks of two processes differ.

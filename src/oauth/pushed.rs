@@ -16,12 +16,15 @@ use crate::store::pushed;
 use super::authorize::request::address;
 use super::client_auth;
 use super::dpop::{self, Purpose};
-use super::limits::throttle;
+use super::limits::throttle_public;
 use super::params::{Params, invalid};
 use super::token::TokenRequest;
 
 /// How long a pushed request waits for its person.
 pub const LIFE: Span = Span::from_secs(90);
+
+/// The longest request that is kept, in bytes: as long as an address may be.
+const MAX_REQUEST: usize = 16 * 1024;
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 
@@ -46,9 +49,9 @@ pub struct Pushed {
 pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<String, Stop> {
     let TokenRequest { params, authorization, proof, origin, .. } = request;
     params.once()?;
-    throttle(&app, "pushed_request", ADDRESS_REQUESTS, &origin, now)?;
     let client =
         client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
+    throttle_public(&app, client.client(), "pushed_request", ADDRESS_REQUESTS, &origin, now)?;
     if params.get("request_uri").is_some() {
         return Err(invalid("A pushed request has no request_uri.").into());
     }
@@ -58,11 +61,15 @@ pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<Str
         Some(proof) => bound(&app, params, &proof, now).await?,
         None => params,
     };
-    address(&app, params.clone()).await?.check(&app).await?;
+    let encoded = params.encoded();
+    if encoded.len() > MAX_REQUEST {
+        return Err(invalid("The request is longer than 16 KiB.").into());
+    }
+    address(&app, params).await?.check(&app).await?;
     let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
     let mut tx = app.db.begin().await?;
     let expires_at = now + LIFE;
-    pushed::insert(&mut tx, &token_hash(&name), &client_id, &params.encoded(), expires_at).await?;
+    pushed::insert(&mut tx, &token_hash(&name), &client_id, &encoded, expires_at).await?;
     tx.commit().await?;
     Ok(name)
 }

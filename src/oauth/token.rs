@@ -23,6 +23,7 @@ use crate::store::{Tx, settle};
 use super::client_auth::{self, AuthenticatedClient};
 use super::dpop::{self, Purpose, Thumbprint};
 use super::issue::{self, Tokens};
+use super::limits;
 use super::narrow::Narrowed;
 use super::params::Params;
 
@@ -120,6 +121,8 @@ pub struct Delegation {
     pub not_after: Timestamp,
     /// Who acts in the subject's name.
     pub act: Option<Value>,
+    /// The id of the token it came from.
+    pub parent: String,
     /// The kind of token that was issued.
     pub issued: &'static str,
 }
@@ -205,6 +208,11 @@ pub async fn run<G: Grant>(
         return Err(Refusal::oauth(OAuthError::UnauthorizedClient, hint).into());
     }
     let purpose = Purpose { method: "POST", path: "/oauth2/token", access_token: None };
+    // Anybody can name a client that does not authenticate and have proofs written down.
+    let stranger = proof.is_some() && client.client().is_public();
+    if stranger {
+        limits::may_prove(app, &origin, now)?;
+    }
     let proved = match &proof {
         Some(proof) => Some(dpop::prove(app, proof, purpose, now).await?),
         None => None,
@@ -212,6 +220,13 @@ pub async fn run<G: Grant>(
     let mut exchange =
         Exchange { app, params: &params, origin, device, now, client, proved, tx: None };
     let outcome = grant.authorize(&mut exchange).await;
+    let refused = |stop: &Stop| match stop {
+        Stop::Refused(refusal) => refusal.oauth == Some(OAuthError::InvalidGrant),
+        Stop::Failed(_) => false,
+    };
+    if stranger && outcome.as_ref().is_err_and(refused) {
+        limits::proved_for_nothing(app, &exchange.origin, now);
+    }
     let outcome = match exchange.tx.take() {
         Some(tx) => settle(tx, outcome).await?,
         None => outcome?,
@@ -224,13 +239,16 @@ fn issue(exchange: &Exchange<'_>, outcome: Outcome) -> Result<Tokens, Stop> {
     let (jkt, life) = (exchange.jkt(), client.settings.access_token_ttl);
     match outcome {
         Outcome::Opened { session, user, nonce } => {
-            let entitled = Entitlement { jkt, ..Entitlement::of(&session) };
+            let scopes = session.scopes.only(|scope| client.may_have(scope));
+            let entitled = Entitlement { jkt, scopes, ..Entitlement::of(&session) };
             let subject = || user.as_deref().map(User::subject).ok_or_else(unknown_user);
             let tokens = issue::access_token(app, &entitled, life, subject, now)?;
             for_session(exchange, tokens, &session, user.as_deref(), nonce.as_deref())
         }
         Outcome::Continued { session, subject, user, narrowed } => {
-            let scopes = narrowed.unwrap_or_else(|| session.scopes.clone());
+            // What an administrator took from the client since it was granted is not renewed.
+            let scopes = narrowed.as_ref().unwrap_or(&session.scopes);
+            let scopes = scopes.only(|scope| client.may_have(scope));
             let entitled = Entitlement { jkt, scopes, ..Entitlement::of(&session) };
             let tokens = issue::access_token(app, &entitled, life, || Ok(subject), now)?;
             for_session(exchange, tokens, &session, user.as_deref(), None)
@@ -245,6 +263,7 @@ fn issue(exchange: &Exchange<'_>, outcome: Outcome) -> Result<Tokens, Stop> {
                 not_after: now + Span::from_days(1),
                 act: None,
                 jkt,
+                parent: None,
             };
             issue::access_token(app, &entitled, life, || Ok(Subject::nobody()), now)
         }
@@ -268,8 +287,9 @@ fn for_session(
     if client.may_use(client::REFRESH) {
         tokens = tokens.with_refresh_token(app, session, now)?;
     }
-    if session.scopes.contains(OPENID) {
-        let names = session.asked_claims.id_token.iter().map(String::as_str);
+    if session.scopes.contains(OPENID) && client.may_have(OPENID) {
+        let asked = session.asked_claims.only(|scope| client.may_have(scope));
+        let names = asked.id_token.iter().map(String::as_str);
         let asked = user.map(|user| oidc::claims(user, names)).unwrap_or_default();
         tokens = tokens.with_id_token(app, client, session, nonce, asked, now)?;
     }
@@ -278,7 +298,7 @@ fn for_session(
 
 fn delegated(exchange: &Exchange<'_>, delegation: Delegation) -> Result<Tokens, Stop> {
     let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
-    let Delegation { session, sub, subject, narrowed, not_after, act, issued } = delegation;
+    let Delegation { session, sub, subject, narrowed, not_after, act, parent, issued } = delegation;
     let entitled = Entitlement {
         sub,
         client_id: &client.client_id,
@@ -288,6 +308,7 @@ fn delegated(exchange: &Exchange<'_>, delegation: Delegation) -> Result<Tokens, 
         not_after,
         act,
         jkt: exchange.jkt(),
+        parent: Some(parent),
     };
     let subject = || Ok(subject.unwrap_or_else(Subject::nobody));
     let life = client.settings.access_token_ttl;

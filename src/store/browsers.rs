@@ -25,7 +25,7 @@ pub struct Found {
     pub consented: Option<Consented>,
 }
 
-/// What a user has allowed a client for good.
+/// What a user has allowed a client at one API for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consented {
     /// The scopes.
@@ -88,8 +88,8 @@ impl TryFrom<FoundRow> for Found {
     }
 }
 
-/// The log-in this cookie stands for, its user, and what that user has allowed `client_id`: one
-/// statement, all a warm authorization request reads.
+/// The log-in this cookie stands for, its user, and what that user has allowed `client_id` at `audience`:
+/// one statement, all a warm authorization request reads.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -97,6 +97,7 @@ pub async fn find(
     link: &mut impl Link,
     cookie: &TokenHash,
     client_id: &str,
+    audience: Option<&str>,
 ) -> Result<Option<Found>, Fault> {
     fetch_optional!(
         link,
@@ -105,9 +106,11 @@ pub async fn find(
          u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
          u.created_at, u.updated_at, c.scope AS consented_scope, c.updated_at AS consented_at \
          FROM browser_sessions b JOIN users u ON u.id = b.user_id \
-         LEFT JOIN consents c ON c.user_id = u.id AND c.client_id = $2 WHERE b.hash = $1",
+         LEFT JOIN consents c ON c.user_id = u.id AND c.client_id = $2 AND c.audience = $3 \
+         WHERE b.hash = $1",
         cookie.bytes(),
-        client_id
+        client_id,
+        audience.unwrap_or_default()
     )?
     .map(Found::try_from)
     .transpose()

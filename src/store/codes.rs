@@ -40,8 +40,18 @@ pub async fn insert(tx: &mut Tx, code: &NewCode<'_>) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// Redeems a code for the session `session`: whoever comes second gets nothing. What it stood for and
-/// until when it was good; the caller decides whether that suffices.
+/// A code that was redeemed.
+pub struct Redeemed {
+    /// What it stood for.
+    pub authorization: Authorization,
+    /// Until when it was good.
+    pub expires_at: Timestamp,
+    /// Whether its user allows the client anything for good, now.
+    pub consented: bool,
+}
+
+/// Redeems a code for the session `session` of `client_id`: whoever comes second gets nothing. Whether
+/// what it was suffices is the caller's to decide.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -49,20 +59,25 @@ pub async fn redeem(
     tx: &mut Tx,
     hash: &TokenHash,
     session: SessionId,
+    client_id: &str,
     now: Timestamp,
-) -> Result<Option<(Authorization, Timestamp)>, Fault> {
+) -> Result<Option<Redeemed>, Fault> {
     let row = fetch_optional!(
         tx,
-        (String, Timestamp),
+        (String, Timestamp, bool),
         "UPDATE authorization_codes SET redeemed_at = $1, session_id = $2 \
-         WHERE hash = $3 AND redeemed_at IS NULL RETURNING grants, expires_at",
+         WHERE hash = $3 AND redeemed_at IS NULL RETURNING grants, expires_at, \
+         EXISTS (SELECT 1 FROM consents c WHERE c.user_id = authorization_codes.user_id \
+         AND c.client_id = $4)",
         now,
         session,
-        hash.bytes()
+        hash.bytes(),
+        client_id
     )?;
-    row.map(|(grants, expires_at)| {
+    row.map(|(grants, expires_at, consented)| {
         let unreadable = |error| Fault::internal("an authorization row").because(error);
-        Ok((serde_json::from_str(&grants).map_err(unreadable)?, expires_at))
+        let authorization = serde_json::from_str(&grants).map_err(unreadable)?;
+        Ok(Redeemed { authorization, expires_at, consented })
     })
     .transpose()
 }

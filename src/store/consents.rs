@@ -1,4 +1,4 @@
-//! What people have allowed clients for good.
+//! What people have allowed clients for good, API by API: scopes of two may have the same name.
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -8,11 +8,13 @@ use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};
 
-/// What a user has allowed a client.
+/// What a user has allowed a client at one API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
     /// The client.
     pub client_id: String,
+    /// The API; none means the issuer itself.
+    pub audience: Option<String>,
     /// The scopes.
     pub scopes: Scopes,
     /// Since when.
@@ -24,6 +26,7 @@ pub struct Consent {
 #[derive(sqlx::FromRow)]
 struct ConsentRow {
     client_id: String,
+    audience: String,
     scope: String,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -35,6 +38,7 @@ impl TryFrom<ConsentRow> for Consent {
         let unreadable = |_| Fault::internal("a consent with scopes that cannot be read");
         Ok(Self {
             client_id: row.client_id,
+            audience: Some(row.audience).filter(|audience| !audience.is_empty()),
             scopes: Scopes::parse(&row.scope).map_err(unreadable)?,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -42,7 +46,8 @@ impl TryFrom<ConsentRow> for Consent {
     }
 }
 
-/// Remembers that `user` allowed `client_id` all of `scopes`, in the place of what was remembered.
+/// Remembers that `user` allowed `client_id` all of `scopes` at `audience`, in the place of what was
+/// remembered.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -50,23 +55,25 @@ pub async fn remember(
     tx: &mut Tx,
     user: UserId,
     client_id: &str,
+    audience: Option<&str>,
     scopes: &Scopes,
     now: Timestamp,
 ) -> Result<(), Fault> {
     execute!(
         tx,
-        "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $4) \
-         ON CONFLICT (user_id, client_id) DO UPDATE SET scope = $3, updated_at = $4",
+        "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at, audience) \
+         VALUES ($1, $2, $3, $4, $4, $5) \
+         ON CONFLICT (user_id, client_id, audience) DO UPDATE SET scope = $3, updated_at = $4",
         user,
         client_id,
         scopes.to_string(),
-        now
+        now,
+        audience.unwrap_or_default()
     )?;
     Ok(())
 }
 
-/// What a user has allowed one client.
+/// What a user has allowed one client at one API.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -74,20 +81,22 @@ pub async fn find(
     link: &mut impl Link,
     user: UserId,
     client_id: &str,
+    audience: Option<&str>,
 ) -> Result<Option<Consent>, Fault> {
     fetch_optional!(
         link,
         ConsentRow,
-        "SELECT client_id, scope, created_at, updated_at FROM consents \
-         WHERE user_id = $1 AND client_id = $2",
+        "SELECT client_id, audience, scope, created_at, updated_at FROM consents \
+         WHERE user_id = $1 AND client_id = $2 AND audience = $3",
         user,
-        client_id
+        client_id,
+        audience.unwrap_or_default()
     )?
     .map(Consent::try_from)
     .transpose()
 }
 
-/// Everything a user has allowed, by client.
+/// Everything a user has allowed, by client and API.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -95,14 +104,14 @@ pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<Consent>,
     let rows = fetch_all!(
         link,
         ConsentRow,
-        "SELECT client_id, scope, created_at, updated_at FROM consents \
-         WHERE user_id = $1 ORDER BY created_at, client_id LIMIT 1000",
+        "SELECT client_id, audience, scope, created_at, updated_at FROM consents \
+         WHERE user_id = $1 ORDER BY created_at, audience, client_id LIMIT 1000",
         user
     )?;
     rows.into_iter().map(Consent::try_from).collect()
 }
 
-/// Forgets what a user has allowed a client. False when there was nothing.
+/// Forgets what a user has allowed a client, at every API. False when there was nothing.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -113,5 +122,5 @@ pub async fn forget(tx: &mut Tx, user: UserId, client_id: &str) -> Result<bool, 
         user,
         client_id
     )?;
-    Ok(rows == 1)
+    Ok(rows > 0)
 }

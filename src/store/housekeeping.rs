@@ -87,13 +87,19 @@ pub async fn counters(
     Ok(limits + networks + links)
 }
 
-/// Removes up to `step` of each thing of the provider whose time was over before `before`: codes,
-/// pushed requests, log-ins at our pages, ids that count once. How many of whatever there was most
-/// of: less than `step` says that nothing is left.
+/// Removes up to `step` of each thing of the provider whose time was over before `before`: codes and
+/// log-ins at our pages; and before `rubbish_before`: pushed requests and ids that count once, which
+/// nobody asks about afterwards. How many of whatever there was most of: less than `step` says that
+/// nothing is left.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn provider(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+pub async fn provider(
+    tx: &mut Tx,
+    before: Timestamp,
+    rubbish_before: Timestamp,
+    step: i64,
+) -> Result<u64, Fault> {
     let codes = execute!(
         tx,
         "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes \
@@ -112,7 +118,7 @@ pub async fn provider(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, 
         tx,
         "DELETE FROM pushed_requests WHERE hash IN (SELECT hash FROM pushed_requests \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
-        before,
+        rubbish_before,
         step
     )?;
     let browsers = execute!(
@@ -126,7 +132,7 @@ pub async fn provider(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, 
         tx,
         "DELETE FROM spent_ids WHERE hash IN (SELECT hash FROM spent_ids \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
-        before,
+        rubbish_before,
         step
     )?;
     Ok(codes.max(devices).max(pushed).max(browsers).max(spent))

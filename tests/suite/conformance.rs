@@ -224,6 +224,7 @@ fn authorization(user: UserId) -> Authorization {
         redirect_uri: None,
         code_challenge: None,
         dpop_jkt: None,
+        by_consent: false,
     }
 }
 
@@ -242,6 +243,7 @@ fn full_authorization(user: UserId) -> Authorization {
         redirect_uri: text("https://app.example.com/cb?"),
         code_challenge: text("challenge"),
         dpop_jkt: text("thumbprint"),
+        by_consent: true,
         ..authorization(user)
     }
 }

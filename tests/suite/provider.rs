@@ -1,5 +1,6 @@
 //! The provider from outside: OAuth 2.1 and OpenID Connect as clients and people meet them.
 
+mod attacks;
 mod authorize;
 mod browser;
 mod client_auth;
@@ -11,6 +12,7 @@ mod dpop;
 mod exchange;
 mod form_post;
 mod hints;
+mod languages;
 mod oidc;
 mod statements;
 mod token;

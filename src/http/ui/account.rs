@@ -7,6 +7,7 @@ use actix_web::http::header;
 use crate::base::Timestamp;
 use crate::domain::audit::Origin;
 use crate::domain::client;
+use crate::domain::oidc;
 use crate::domain::session::Listed;
 use crate::domain::stop::{Code, Refusal, Stop};
 use crate::http::api::login::password as parse_password;
@@ -222,19 +223,30 @@ impl Visited {
         browsers.chain(overview.sessions.iter().map(of_client)).collect()
     }
 
+    /// One row for each application, whatever the APIs it has access to.
     fn apps(&self, overview: &Overview, words: Words) -> Vec<AppRow> {
         let now = self.context.now();
-        let row = |consent: &crate::store::consents::Consent| AppRow {
-            client_id: consent.client_id.clone(),
-            name: self.client_name(&consent.client_id),
-            scopes: consent
-                .scopes
-                .iter()
-                .map(|scope| ConsentItem::of_scope(words, scope, None).title)
-                .collect(),
-            since: words.ago(consent.created_at, now),
-        };
-        overview.consents.iter().map(row).collect()
+        let mut rows: Vec<AppRow> = Vec::new();
+        for consent in &overview.consents {
+            let titles = consent.scopes.iter().map(|scope| {
+                let api = consent.audience.as_deref().filter(|_| !oidc::is_scope(scope));
+                ConsentItem::of_scope(words, scope, api).title
+            });
+            match rows.iter_mut().find(|row| row.client_id == consent.client_id) {
+                Some(row) => row.scopes.extend(titles),
+                None => rows.push(AppRow {
+                    client_id: consent.client_id.clone(),
+                    name: self.client_name(&consent.client_id),
+                    scopes: titles.collect(),
+                    since: words.ago(consent.created_at, now),
+                }),
+            }
+        }
+        for row in &mut rows {
+            row.scopes.sort();
+            row.scopes.dedup();
+        }
+        rows
     }
 
     fn client_name(&self, client_id: &str) -> String {

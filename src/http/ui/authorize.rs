@@ -12,10 +12,7 @@ use crate::oauth::authorize;
 use crate::oauth::params::{Params, invalid};
 
 use super::error_page;
-use super::interaction::{go_here, step};
-
-/// The longest address a posted request is turned into.
-const MAX_ADDRESS: usize = 6 * 1024;
+use super::interaction::{once_more, step};
 
 /// A request in the address, or the way back from the log-in page.
 pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
@@ -28,8 +25,7 @@ pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
     answer(context, Params::parse(request.query_string().as_bytes()).map_err(Stop::from)).await
 }
 
-/// A request in a form. From another site it comes without our cookies, which are `SameSite=Lax`:
-/// then the browser is asked to come again with the same request in the address, and brings them.
+/// A request in a form, which from another site comes without cookies.
 pub async fn post(
     context: Context,
     request: HttpRequest,
@@ -43,19 +39,14 @@ pub async fn post(
         Ok(body) => body,
         Err(error) => return error_page(&context, &context.problem(unreadable(error).into())),
     };
-    let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    let elsewhere = site.is_some_and(|site| site != "same-origin" && site != "none");
-    if elsewhere && body.len() <= MAX_ADDRESS && Visit::of(&context).is_new() {
-        let text = String::from_utf8_lossy(&body);
-        return match Params::parse(text.as_bytes()) {
-            Ok(params) if params.once().is_ok() => {
-                let address = format!("/oauth2/authorize?{}", params.encoded());
-                go_here(HttpResponse::SeeOther(), &address)
-            }
-            _ => answer(context, Params::parse(&body).map_err(Stop::from)).await,
-        };
+    let params = Params::parse(&body);
+    if let Ok(params) = &params
+        && let Some(answer) =
+            once_more(&request, &Visit::of(&context), "/oauth2/authorize", params, body.len())
+    {
+        return answer;
     }
-    answer(context, Params::parse(&body).map_err(Stop::from)).await
+    answer(context, params.map_err(Stop::from)).await
 }
 
 async fn answer(context: Context, params: Result<Params, Stop>) -> HttpResponse {

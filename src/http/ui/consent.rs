@@ -30,7 +30,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     match aim {
         Err(refusal) => error_page(&context, &context.problem(refusal.into())),
         Ok(Aim::Device(_)) => {
-            match context.run(device::decide(app, sealed, allow, visitor, now)).await {
+            let work = device::decide(app, sealed, allow, visitor, context.origin(), now);
+            match context.run(work).await {
                 Ok(step) => interaction::device(&context, &visit, step),
                 Err(problem) => error_page(&context, &problem),
             }

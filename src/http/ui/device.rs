@@ -43,7 +43,10 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let opened = Flow::open(&app, &form.take("flow"), &visitor, now);
     if let Err(refusal) = opened.and_then(|flow| match flow.aim {
         Aim::Device(_) => Ok(()),
-        _ => Err(Refusal::new(Code::Forbidden, "This page belongs to something else.")),
+        _ => Err(Refusal::new(
+            Code::Forbidden,
+            "This page belongs to something else that was begun.",
+        )),
     }) {
         return error_page(&context, &context.problem(refusal.into()));
     }

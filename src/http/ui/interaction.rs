@@ -4,7 +4,7 @@
 //! nothing.
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::domain::interaction::ResponseMode;
 use crate::domain::redirect::RegisteredRedirect;
@@ -14,6 +14,7 @@ use crate::oauth::authorize::answer::Answer;
 use crate::oauth::authorize::{ConsentView, LoginView, Step};
 use crate::oauth::device::DeviceStep;
 use crate::oauth::flow::{Aim, Flow};
+use crate::oauth::params::Params;
 
 use super::pages::{
     ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
@@ -141,6 +142,25 @@ pub fn go(
 /// Sends the browser to one of our own pages.
 pub fn go_here(mut answer: HttpResponseBuilder, path: &str) -> HttpResponse {
     answer.insert_header((header::LOCATION, path)).finish()
+}
+
+/// The longest form that is turned into an address.
+const MAX_FORM: usize = 6 * 1024;
+
+/// A form from another site comes without our cookies, which are `SameSite=Lax`: the browser is asked to
+/// come again to `path` with the same in the address, and brings them. None where it brought them already,
+/// or nothing can be won.
+pub fn once_more(
+    request: &HttpRequest,
+    visit: &Visit,
+    path: &str,
+    params: &Params,
+    length: usize,
+) -> Option<HttpResponse> {
+    let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let elsewhere = site.is_some_and(|site| site != "same-origin" && site != "none");
+    let again = elsewhere && visit.is_new() && length <= MAX_FORM && params.once().is_ok();
+    again.then(|| go_here(HttpResponse::SeeOther(), &format!("{path}?{}", params.encoded())))
 }
 
 /// What comes of a code that somebody typed.

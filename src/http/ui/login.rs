@@ -118,9 +118,10 @@ pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> Http
     let flow = Flow::open(&context.app, &sealed, &visit.visitor, context.now());
     let flow = flow.and_then(|flow| match flow.aim {
         Aim::Authorize(_) | Aim::Device(_) => Ok(flow),
-        Aim::Account | Aim::Logout(_) => {
-            Err(Refusal::new(Code::Forbidden, "This page belongs to something else."))
-        }
+        Aim::Account | Aim::Logout(_) => Err(Refusal::new(
+            Code::Forbidden,
+            "This page belongs to something else that was begun.",
+        )),
     });
     match flow {
         Ok(flow) => {

@@ -13,7 +13,7 @@ use crate::identity::{account, browser};
 use crate::oauth::end_session::{self, LogoutStep};
 use crate::oauth::params::{Params, invalid};
 
-use super::interaction::{go, go_here};
+use super::interaction::{go, go_here, once_more};
 use super::pages::{LoggedOutPage, LogoutConfirmPage};
 use super::{error_page, page};
 
@@ -23,7 +23,8 @@ pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
     begin(context, params).await
 }
 
-/// The same in a form; or what somebody decided who was asked.
+/// The same in a form, which from another site comes without cookies; or what somebody decided who was
+/// asked.
 pub async fn post(
     context: Context,
     request: HttpRequest,
@@ -40,8 +41,16 @@ pub async fn post(
         Ok(params) => params,
         Err(refusal) => return begin(context, Err(refusal)).await,
     };
-    let Some(flow) = params.text("flow") else { return begin(context, Ok(params)).await };
     let visit = Visit::of(&context);
+    let Some(flow) = params.text("flow") else {
+        // A hint says whose session it is without a cookie, and stays out of addresses, which are logged.
+        let asks = params.get("id_token_hint").is_none();
+        let again = once_more(&request, &visit, "/oauth2/logout", &params, body.len());
+        return match again.filter(|_| asks) {
+            Some(answer) => answer,
+            None => begin(context, Ok(params)).await,
+        };
+    };
     let leave = params.get("decision") == Some("allow");
     let (app, visitor, origin) = (context.app.clone(), visit.visitor.clone(), context.origin());
     let work = end_session::decide(app, flow, leave, visitor, origin, context.now());
@@ -84,17 +93,17 @@ fn show(
         }
         Ok(LogoutStep::Out { back: Some(back) }) => {
             let mut answer = HttpResponse::SeeOther();
-            cookie::log_out(&context.app, &mut answer);
+            cookie::log_out(&context.app, visit, &mut answer);
             go(context, answer, &back.redirect, &back.location)
         }
-        Ok(LogoutStep::Out { back: None }) => out(context, ui_locales),
+        Ok(LogoutStep::Out { back: None }) => out(context, visit, ui_locales),
         Ok(LogoutStep::Stay) => go_here(HttpResponse::SeeOther(), "/account"),
     }
 }
 
-fn out(context: &Context, ui_locales: Option<&str>) -> HttpResponse {
+fn out(context: &Context, visit: &Visit, ui_locales: Option<&str>) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
-    cookie::log_out(&context.app, &mut answer);
+    cookie::log_out(&context.app, visit, &mut answer);
     page(answer, &LoggedOutPage { frame: context.frame(ui_locales), back: None })
 }
 
@@ -112,7 +121,7 @@ pub async fn own(context: Context, form: Result<FormFields, Problem>) -> HttpRes
     }
     let (app, visitor, origin) = (context.app.clone(), visit.visitor.clone(), context.origin());
     match context.run(browser::sign_out(app, visitor, origin, context.now())).await {
-        Ok(()) => out(&context, None),
+        Ok(()) => out(&context, &visit, None),
         Err(problem) => error_page(&context, &problem),
     }
 }

@@ -19,6 +19,9 @@ const OTHERS: &[(&str, &str)] = &[("de", include_str!("../../../locales/de.json"
 /// The cookie that holds the tag of the language somebody chose.
 pub const COOKIE: &str = "signet_lang";
 
+/// What the names of texts begin with that are sentences of the layers below.
+const SAID: &str = "said.";
+
 struct Language {
     tag: &'static str,
     texts: HashMap<String, String>,
@@ -107,10 +110,18 @@ impl Words {
         self.0.texts.get(key).map(String::as_str)
     }
 
-    /// A code in words; `hint`, which is English, where there are none.
+    /// A code in words; where there are none, `hint`, which is one of many and English, in this
+    /// language if it is among the texts.
     #[must_use]
     pub fn error(self, code: Code, hint: &'static str) -> &'static str {
-        self.find(&format!("error.{code}")).unwrap_or(hint)
+        self.find(&format!("error.{code}")).or_else(|| self.said(hint)).unwrap_or(hint)
+    }
+
+    /// A sentence of the layers below, found by how it is said in English: they know no languages.
+    fn said(self, english: &str) -> Option<&'static str> {
+        let texts = LANGUAGES.english.texts.iter();
+        let mut said = texts.filter(|(key, _)| key.starts_with(SAID));
+        self.find(said.find(|(_, text)| *text == english)?.0)
     }
 
     /// What went wrong, in words.

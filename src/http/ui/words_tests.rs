@@ -139,19 +139,20 @@ fn every_language_says_the_same() {
     }
 }
 
-/// The text of every template and of every source of this layer that is no test.
-fn readers() -> String {
-    fn collect(folder: &Path, text: &mut String) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            if path.is_dir() {
-                collect(&path, text);
-            } else if !name.ends_with("_tests.rs") && name != "words.rs" {
-                text.push_str(&std::fs::read_to_string(&path).unwrap());
-            }
+fn collect(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            collect(&path, text);
+        } else if !name.ends_with("_tests.rs") && name != "words.rs" {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
         }
     }
+}
+
+/// The text of every template and of every source of this layer that is no test.
+fn readers() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut text = String::new();
     collect(&root.join("templates"), &mut text);
@@ -164,7 +165,8 @@ fn every_text_is_used_and_every_text_used_is_there() {
     let readers = readers();
     for key in LANGUAGES.english.texts.keys() {
         // Errors and scopes are looked up by what they are called, times by how much there is.
-        let by_name = ["error.", "scope.", "time."].iter().any(|start| key.starts_with(start));
+        let by_name =
+            ["error.", "scope.", "time.", SAID].iter().any(|start| key.starts_with(start));
         assert!(by_name || readers.contains(&format!("\"{key}\"")), "{key} is used nowhere");
     }
     let mut used = 0;
@@ -178,6 +180,27 @@ fn every_text_is_used_and_every_text_used_is_there() {
     assert!(used > 80, "{used}");
 }
 
+/// What the layers below say is found by its words: they are still the ones that are said there.
+#[test]
+fn every_sentence_that_is_translated_is_said_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = String::new();
+    for folder in ["oauth", "http/ui"] {
+        collect(&root.join(folder), &mut sources);
+    }
+    // A literal may go on in the next line.
+    let mut parts = sources.split("\\\n");
+    let first = parts.next().unwrap().to_owned();
+    let sources = parts.fold(first, |text, part| text + part.trim_start());
+    let mut checked = 0;
+    for (key, text) in LANGUAGES.english.texts.iter().filter(|(key, _)| key.starts_with(SAID)) {
+        assert!(sources.contains(&format!("\"{text}\"")), "{key}: {text}");
+        assert_ne!(german().error(Code::MalformedRequest, text), text, "{key}");
+        checked += 1;
+    }
+    assert!(checked > 10, "{checked}");
+}
+
 /// No error is translated that cannot happen.
 #[test]
 fn every_error_that_is_translated_exists() {
@@ -189,7 +212,8 @@ fn every_error_that_is_translated_exists() {
             || rest
                 .strip_prefix("password.")
                 .is_some_and(|code| PasswordError::ALL.iter().any(|error| error.code() == code))
-            || ["missing", "name.not_a_name", "current_password.wrong"].contains(&rest)
+            || ["missing", "name.not_a_name", "current_password.wrong", "user_code.unknown"]
+                .contains(&rest)
     };
     for key in LANGUAGES.english.texts.keys() {
         assert!(key.strip_prefix("error.").is_none_or(known), "{key}");

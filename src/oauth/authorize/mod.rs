@@ -9,11 +9,12 @@ pub mod request;
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::UserId;
 use crate::base::token::{self, AUTHORIZATION_CODE};
-use crate::base::{Span, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::authorization::{Authorization, Request};
+use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
 use crate::domain::client::Client;
 use crate::domain::grant;
 use crate::domain::interaction::{self, Manner, Present, Step as Next};
@@ -30,9 +31,6 @@ use super::pushed;
 
 use answer::Answer;
 use request::{Addressed, address};
-
-/// How long a code is good: long enough for a redirect, too short to be found in a log.
-const CODE_LIFE: Span = Span::from_secs(60);
 
 /// What happens next.
 pub enum Step {
@@ -72,7 +70,7 @@ pub struct ConsentView {
     pub destination: String,
 }
 
-/// Who is logged in with this cookie, and what they have allowed `client_id`.
+/// Who is logged in with this cookie, and what they have allowed `client_id` at `audience`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -80,13 +78,15 @@ pub async fn visitor(
     app: &App,
     visitor: &Visitor,
     client_id: &str,
+    audience: Option<&str>,
     now: Timestamp,
 ) -> Result<Option<Found>, Fault> {
     let Some(cookie) = &visitor.session else { return Ok(None) };
     if !token::is_spelt(token::BROWSER_SESSION, cookie) {
         return Ok(None);
     }
-    let found = browsers::find(&mut app.db.reader().await?, &token_hash(cookie), client_id).await?;
+    let mut reader = app.db.reader().await?;
+    let found = browsers::find(&mut reader, &token_hash(cookie), client_id, audience).await?;
     Ok(found.filter(|found| found.browser.is_live(&found.user, now)))
 }
 
@@ -127,7 +127,7 @@ pub async fn resume(
 ) -> Result<Step, Stop> {
     let flow = Flow::open(&app, &sealed, &visitor, now)?;
     let Aim::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
-    let addressed = Addressed::again(&app, &request).await?;
+    let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     go_on(app, addressed, *request, flow, visitor, now).await
 }
 
@@ -146,8 +146,8 @@ pub async fn decide(
 ) -> Result<Step, Stop> {
     let flow = Flow::open(&app, &sealed, &visitor, now)?;
     let Aim::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
-    let addressed = Addressed::again(&app, &request).await?;
-    let found = self::visitor(&app, &visitor, &request.client_id, now).await?;
+    let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
+    let found = asked(&app, &visitor, &request, now).await?;
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
         // Logged out, or as somebody else, since the page was shown: ask again.
         return go_on(app, addressed, *request, flow, visitor, now).await;
@@ -160,9 +160,10 @@ pub async fn decide(
     let mut tx = app.db.begin().await?;
     let outcome = async {
         if !addressed.client.is_unprovable(&addressed.redirect) {
-            let allowed = wanted(&request);
-            remember(&app, &mut tx, &found, &request.client_id, &allowed, &origin, now).await?;
+            remember(&app, &mut tx, &found, &request, now).await?;
         }
+        // Also where nothing is remembered: it was allowed all the same.
+        allowed(&app, &mut tx, found.user.id, &request.client_id, &origin, now).await?;
         issue(&app, &mut tx, &addressed, &request, &flow, &found, now).await
     }
     .await;
@@ -185,6 +186,16 @@ fn refuse(app: &App, addressed: &Addressed, stop: Stop) -> Result<Step, Stop> {
     }
 }
 
+/// Who is there, and what they have allowed of what `request` asks for.
+async fn asked(
+    app: &App,
+    visitor: &Visitor,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Option<Found>, Fault> {
+    self::visitor(app, visitor, &request.client_id, request.audience.as_deref(), now).await
+}
+
 /// Everything that has to be allowed: the scopes, and those that cover single claims.
 fn wanted(request: &Request) -> Scopes {
     request.scopes.with(request.asked_claims.scopes())
@@ -198,7 +209,7 @@ async fn go_on(
     visitor: Visitor,
     now: Timestamp,
 ) -> Result<Step, Stop> {
-    let found = self::visitor(&app, &visitor, &request.client_id, now).await?;
+    let found = asked(&app, &visitor, &request, now).await?;
     let client = Arc::clone(&addressed.client);
     let allowed = wanted(&request);
     let present = found.as_ref().map(|found| Present {
@@ -239,25 +250,34 @@ async fn go_on(
 }
 
 /// Remembers what was allowed, beside what was allowed before.
-pub(super) async fn remember(
+async fn remember(
     app: &App,
     tx: &mut Tx,
     found: &Found,
-    client_id: &str,
-    allowed: &Scopes,
-    origin: &Origin,
+    request: &Request,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let user = found.user.id;
-    let client = app.client(client_id);
-    let before = consents::find(tx, user, client_id)
+    let (user, client_id) = (found.user.id, &*request.client_id);
+    let (client, audience) = (app.client(client_id), request.audience.as_deref());
+    let before = consents::find(tx, user, client_id, audience)
         .await?
         .filter(|consent| client.is_some_and(|client| client.was_there(consent.updated_at)));
     let all = match &before {
-        Some(before) => before.scopes.with(allowed.iter()),
-        None => allowed.clone(),
+        Some(before) => before.scopes.with(wanted(request).iter()),
+        None => wanted(request),
     };
-    consents::remember(tx, user, client_id, &all, now).await?;
+    consents::remember(tx, user, client_id, audience, &all, now).await
+}
+
+/// Writes down that `user` has allowed a client something.
+pub(super) async fn allowed(
+    app: &App,
+    tx: &mut Tx,
+    user: UserId,
+    client_id: &str,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), Fault> {
     let origin = Origin { actor: Some(user), ..origin.clone() };
     let event = Event::new(EventKind::ConsentGranted).about(user).detail(client_id);
     audit::record(tx, &event, &origin, now, &*app.entropy).await
@@ -273,7 +293,8 @@ async fn issue(
     now: Timestamp,
 ) -> Result<Answer, Stop> {
     let audience = app.audience(request.audience.as_deref());
-    let granted = audience.and_then(|audience| {
+    let granted = audience.filter(|_| addressed.client.may_ask(request.audience.as_deref()));
+    let granted = granted.and_then(|audience| {
         grant::grant_client(&audience.target, &addressed.client, &request.scopes).ok()
     });
     let Some(granted) = granted else {
@@ -294,6 +315,8 @@ async fn issue(
         redirect_uri: Some(request.redirect_uri.clone()),
         code_challenge: Some(request.code_challenge.clone()),
         dpop_jkt: request.dpop_jkt.clone(),
+        by_consent: !addressed.client.settings.skip_consent
+            && !addressed.client.is_unprovable(&addressed.redirect),
     };
     let new = NewCode {
         hash: &token_hash(&code),

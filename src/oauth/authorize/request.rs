@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::base::Span;
+use crate::base::{Span, Timestamp};
 use crate::domain::authorization::Request;
 use crate::domain::claims_request::ClaimsRequest;
 use crate::domain::client::Client;
@@ -80,10 +80,12 @@ impl Addressed {
     /// Where an answer to a request goes that was checked before.
     ///
     /// # Errors
-    /// Refused for the person to see, when the client is gone or has moved.
-    pub async fn again(app: &App, request: &Request) -> Result<Self, Stop> {
+    /// Refused for the person to see, when the client is gone or has moved, or is another one by now
+    /// than when the request was made.
+    pub async fn again(app: &App, request: &Request, made: Timestamp) -> Result<Self, Stop> {
         let gone = || unanswerable("The application that sent you here is not known any more.");
-        let client = app.client_now(&request.client_id).await?.ok_or_else(gone)?;
+        let client = app.client_now(&request.client_id).await?;
+        let client = client.filter(|client| client.was_there(made)).ok_or_else(gone)?;
         let redirect = client.redirect(&request.redirect_uri).ok_or_else(gone)?;
         let (mode, state) = (request.mode, request.state.clone());
         Ok(Self { client, redirect, mode, state, params: Params::default() })
@@ -140,7 +142,7 @@ impl Addressed {
             nonce,
             code_challenge,
             wishes,
-            asked_claims,
+            asked_claims: asked_claims.only(|scope| client.may_have(scope)),
             dpop_jkt,
             login_hint: params.text("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT),
             ui_locales: params.text("ui_locales").filter(|tags| tags.len() <= MAX_LOGIN_HINT),
@@ -182,7 +184,7 @@ fn challenge(params: &Params) -> Result<String, Refusal> {
 fn wishes(app: &App, params: &Params) -> Result<(Wishes, AskedClaims), Refusal> {
     let words = params.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
     let prompt = words.map(str::parse).collect::<Result<Vec<Prompt>, _>>();
-    let prompt =
+    let mut prompt =
         prompt.map_err(|_| invalid("prompt is none, login, consent or select_account."))?;
     if prompt.contains(&Prompt::None) && prompt.len() > 1 {
         return Err(invalid("prompt=none goes with no other prompt."));
@@ -206,10 +208,21 @@ fn wishes(app: &App, params: &Params) -> Result<(Wishes, AskedClaims), Refusal> 
     }
     let hinted = match params.get("id_token_hint") {
         None => None,
-        Some(token) => {
-            let hint = hint::read(app, token);
-            Some(hint.ok_or_else(|| invalid("id_token_hint is not an ID token of this issuer."))?)
-        }
+        Some(token) => match hint::read(app, token) {
+            Some(hint) => Some(hint),
+            None if !hint::is_outlived(app, token) => {
+                return Err(invalid("id_token_hint is not an ID token of this issuer."));
+            }
+            None if prompt.contains(&Prompt::None) => {
+                let hint = "The key that signed id_token_hint is gone: ask without prompt=none.";
+                return Err(Refusal::oauth(OAuthError::LoginRequired, hint));
+            }
+            // Who is meant cannot be read any more, so whoever it is shows it.
+            None => {
+                prompt.push(Prompt::Login);
+                None
+            }
+        },
     };
     let sub = match (claims.sub, hinted.map(|hint| hint.claims.sub)) {
         (Some(one), Some(other)) if one != other => {

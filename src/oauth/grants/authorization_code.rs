@@ -8,7 +8,7 @@ use crate::base::id::{SessionId, UserId};
 use crate::base::token::{self, AUTHORIZATION_CODE};
 use crate::crypto::digest::{equal, sha256_base64url, token_hash};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authorization::Authorization;
+use crate::domain::authorization::{Authorization, CODE_LIFE};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::pkce;
 use crate::domain::session::EndReason;
@@ -16,7 +16,8 @@ use crate::domain::stop::{Fault, Refusal, Stop};
 use crate::domain::user::User;
 use crate::oauth::params::Params;
 use crate::oauth::token::{Exchange, Grant, Outcome};
-use crate::store::{Tx, audit, codes, sessions, users};
+use crate::store::codes::{self, Redeemed};
+use crate::store::{Tx, audit, sessions, users};
 
 /// A code, and the proof that its presenter asked for it.
 pub struct AuthorizationCode {
@@ -49,15 +50,20 @@ impl Grant for AuthorizationCode {
         let hash = token_hash(&self.code);
         let id = SessionId::new(exchange.now, &*exchange.app.entropy);
         let now = exchange.now;
-        let redeemed = codes::redeem(exchange.tx().await?, &hash, id, now).await?;
-        let Some((authorization, expires_at)) = redeemed else {
+        let client_id = exchange.client().client_id.clone();
+        let redeemed = codes::redeem(exchange.tx().await?, &hash, id, &client_id, now).await?;
+        let Some(Redeemed { authorization, expires_at, consented }) = redeemed else {
             let gave = codes::gave(exchange.tx().await?, &hash).await?;
             if let Some((user, session)) = gave {
                 reused(exchange, user, session).await?;
             }
             return Err(refused().into());
         };
-        if now >= expires_at || !self.fits(exchange, &authorization) {
+        let made = expires_at - CODE_LIFE;
+        // What was taken back while the code was made had no code yet to use up.
+        let stands = consented || !authorization.by_consent;
+        let good = now < expires_at && stands && exchange.client().was_there(made);
+        if !good || !self.fits(exchange, &authorization) {
             return Err(refused().into());
         }
         exchange.only_for(authorization.audience.as_deref())?;
@@ -89,6 +95,7 @@ impl AuthorizationCode {
         let jkt = exchange.jkt();
         proved
             && authorization.client_id == client.client_id
+            && client.may_ask(authorization.audience.as_deref())
             && authorization.redirect_uri == self.redirect_uri
             && (authorization.dpop_jkt.is_none() || authorization.dpop_jkt == jkt)
     }

@@ -33,7 +33,12 @@ impl Grant for DeviceCode {
         let (hash, now) = (token_hash(&self.device_code), exchange.now);
         let tx = exchange.tx().await?;
         let device = devices::poll(tx, &hash, |device| device.next_pause(now), now).await?;
-        let device = device.filter(|device| device.client_id == exchange.client().client_id);
+        let client = exchange.client();
+        let device = device.filter(|device| {
+            device.client_id == client.client_id
+                && client.was_there(device.begun_at())
+                && client.may_ask(device.asked.audience.as_deref())
+        });
         let device = device.ok_or_else(refused)?;
         let wait = |error, hint| Stop::from(Refusal::oauth(error, hint));
         match device.poll(now) {

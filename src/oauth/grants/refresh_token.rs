@@ -34,6 +34,7 @@ impl Grant for RefreshToken {
                 client_id: client.client_id.clone(),
                 since: client.created_at,
                 jkt: exchange.jkt(),
+                audiences: client.settings.audiences.clone(),
             },
             idle: exchange.lifetimes().idle,
             asked: self.asked.clone(),

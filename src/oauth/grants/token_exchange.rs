@@ -14,6 +14,7 @@ use crate::domain::scope::Scopes;
 use crate::domain::stop::{Refusal, Stop};
 use crate::oauth::access_token::{self, Live};
 use crate::oauth::narrow::{self, Narrowed, Speaker};
+use crate::oauth::once;
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::token::{Delegation, Exchange, Grant, Outcome};
 use crate::store::audit;
@@ -72,11 +73,17 @@ impl Grant for TokenExchange {
             None => None,
             Some(token) => {
                 let actor = access_token::live(app, token, now).await?;
-                let actor = actor.filter(|actor| actor.claims.client_id == client.client_id);
+                // Of one under a shared secret nobody knows whether it is not the API's own work.
+                let actor = actor.filter(|actor| {
+                    actor.claims.client_id == client.client_id && actor.audience.secret.is_none()
+                });
                 let actor = actor.ok_or_else(|| refused("The actor token is not good."))?;
                 Some(actor.claims.sub.clone())
             }
         };
+        if once::generations(&subject.claims.jti) >= once::MAX_LINE {
+            return Err(refused("The subject token was exchanged too often already.").into());
+        }
         let narrowed = narrowed(exchange, &subject).await?;
         let act = act(&subject, actor, &client.client_id)?;
         let delegation = delegation(subject, narrowed, act);
@@ -110,6 +117,11 @@ async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, S
         let audience = (subject.claims.aud != app.issuer()).then(|| subject.claims.aud.clone());
         let target = &subject.audience.target;
         return Ok(Narrowed { audience, scopes: grant::subset(target, asked) });
+    }
+    if subject.audience.secret.is_some() {
+        let hint = "A token under a shared secret is good at its own API only: whoever can check it \
+                    can make it.";
+        return Err(refused(hint).into());
     }
     let own = subject.claims.client_id == client.client_id;
     if own && subject.user.is_some() && !client.is_api(&subject.claims.aud) {
@@ -152,8 +164,9 @@ fn delegation(subject: Live, narrowed: Narrowed, act: Option<Value>) -> Delegati
         Some((session, user)) => (Some(session), Some(user.subject())),
         None => (None, None),
     };
-    let sub = subject.claims.sub.clone();
-    Delegation { session, sub, subject: about, narrowed, not_after, act, issued: ACCESS_TOKEN }
+    let (sub, parent) = (subject.claims.sub.clone(), subject.claims.jti.clone());
+    let issued = ACCESS_TOKEN;
+    Delegation { session, sub, subject: about, narrowed, not_after, act, parent, issued }
 }
 
 async fn record(exchange: &mut Exchange<'_>, delegation: &Delegation) -> Result<(), Stop> {

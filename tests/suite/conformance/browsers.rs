@@ -27,7 +27,7 @@ async fn end(db: &Db, id: BrowserId, at: Timestamp) -> Option<UserId> {
 }
 
 async fn find(db: &Db, cookie: &TokenHash, client_id: &str) -> Option<Found> {
-    browsers::find(&mut reader(db).await, cookie, client_id).await.unwrap()
+    browsers::find(&mut reader(db).await, cookie, client_id, None).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,9 +40,11 @@ async fn a_log_in_is_found_by_its_cookie_with_its_user_and_what_was_allowed() {
         assert!(begin(&db, &browser, &hash(1)).await);
         assert!(begin(&db, &log_in(bob), &hash(2)).await);
         commit(&db, async |tx| {
-            consents::remember(tx, ada, "shop", &scopes("openid b a"), after(1)).await?;
-            consents::remember(tx, ada, "none", &scopes(""), after(2)).await?;
-            consents::remember(tx, bob, "other", &scopes("c"), after(3)).await
+            consents::remember(tx, ada, "shop", None, &scopes("openid b a"), after(1)).await?;
+            consents::remember(tx, ada, "none", None, &scopes(""), after(2)).await?;
+            consents::remember(tx, ada, "api", Some("https://a.example"), &scopes("x"), NOW)
+                .await?;
+            consents::remember(tx, bob, "other", None, &scopes("c"), after(3)).await
         })
         .await;
         let shop = Consented { scopes: scopes("openid b a"), at: after(1) };
@@ -55,6 +57,14 @@ async fn a_log_in_is_found_by_its_cookie_with_its_user_and_what_was_allowed() {
             assert!(found.user == users::find(&mut reader(&db).await, ada).await.unwrap().unwrap());
         }
         assert!(find(&db, &hash(3), "shop").await.is_none());
+        // What was allowed at one API is nothing at another one, nor at the issuer.
+        for (audience, there) in
+            [(Some("https://a.example"), true), (Some("https://b.example"), false), (None, false)]
+        {
+            let link = &mut reader(&db).await;
+            let found = browsers::find(link, &hash(1), "api", audience).await.unwrap().unwrap();
+            assert_eq!(found.consented.is_some(), there, "{audience:?}");
+        }
     })
     .await;
 }
@@ -188,17 +198,17 @@ async fn rows_that_cannot_be_read_are_faults() {
         let ada = user(&db, "ada").await;
         assert!(begin(&db, &log_in(ada), &hash(1)).await);
         let allow = async |tx: &mut _| {
-            consents::remember(tx, ada, "shop", &scopes("a"), NOW).await?;
+            consents::remember(tx, ada, "shop", None, &scopes("a"), NOW).await?;
             execute!(tx, "UPDATE consents SET scope = 'a\"b'")
         };
         assert_eq!(commit(&db, allow).await, 1);
-        let found = browsers::find(&mut reader(&db).await, &hash(1), "shop").await;
+        let found = browsers::find(&mut reader(&db).await, &hash(1), "shop", None).await;
         assert!(found.is_err_and(|fault| is_internal(&fault)));
         // Whoever does not ask about that client does not care.
         assert!(find(&db, &hash(1), "other").await.is_some());
         let crown = async |tx: &mut _| execute!(tx, "UPDATE users SET role = 'king'");
         assert_eq!(commit(&db, crown).await, 1);
-        let found = browsers::find(&mut reader(&db).await, &hash(1), "other").await;
+        let found = browsers::find(&mut reader(&db).await, &hash(1), "other", None).await;
         assert!(found.is_err_and(|fault| is_internal(&fault)));
     })
     .await;

@@ -6,10 +6,10 @@ use signet::base::token::TokenHash;
 use signet::domain::authorization::Authorization;
 use signet::execute;
 use signet::store::codes::{self, NewCode};
-use signet::store::{Db, users};
+use signet::store::{Db, consents, users};
 
 use super::{NOW, after, at_once, authorization, commit, count, full_authorization, hash};
-use super::{is_internal, on_both_stores, reader, session_id, user, user_id, winners};
+use super::{is_internal, on_both_stores, reader, scopes, session_id, user, user_id, winners};
 
 async fn insert(db: &Db, number: u8, flow: &[u8], authorization: &Authorization) -> bool {
     let new = NewCode { hash: &hash(number), flow, authorization, expires_at: after(60) };
@@ -22,7 +22,8 @@ async fn redeem(
     session: SessionId,
     at: Timestamp,
 ) -> Option<(Authorization, Timestamp)> {
-    commit(db, async |tx| codes::redeem(tx, code, session, at).await).await
+    let work = async |tx: &mut _| codes::redeem(tx, code, session, "shop", at).await;
+    commit(db, work).await.map(|redeemed| (redeemed.authorization, redeemed.expires_at))
 }
 
 async fn gave(db: &Db, code: &TokenHash) -> Option<(UserId, SessionId)> {
@@ -119,6 +120,27 @@ async fn codes_are_of_users_and_go_with_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whether_its_user_still_allows_the_client_comes_with_the_code() {
+    on_both_stores("codes: consent", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let api = Some("https://api.example.com");
+        commit(&db, async |tx| consents::remember(tx, ada, "shop", api, &scopes("x"), NOW).await)
+            .await;
+        for (number, user, client, wanted) in
+            [(1, ada, "shop", true), (2, ada, "other", false), (3, bob, "shop", false)]
+        {
+            assert!(insert(&db, number, &[number], &authorization(user)).await);
+            let hash = hash(number);
+            let work = async |tx: &mut _| {
+                codes::redeem(tx, &hash, session_id(number.into()), client, NOW).await
+            };
+            assert_eq!(commit(&db, work).await.unwrap().consented, wanted, "{number}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_cannot_be_read_is_a_fault_and_stays() {
     on_both_stores("codes: impossible rows", async |db| {
         let ada = user(&db, "ada").await;
@@ -128,7 +150,7 @@ async fn a_code_that_cannot_be_read_is_a_fault_and_stays() {
                     assert!(insert(&db, 1, b"flow", &full_authorization(ada)).await);
                     assert_eq!(commit(&db, async |tx| execute!(tx, $sql)).await, 1);
                     let mut tx = db.begin().await.unwrap();
-                    let redeemed = codes::redeem(&mut tx, &hash(1), session_id(0), NOW).await;
+                    let redeemed = codes::redeem(&mut tx, &hash(1), session_id(0), "shop", NOW).await;
                     assert!(redeemed.is_err_and(|fault| is_internal(&fault)), "{}", $sql);
                     tx.rollback().await;
                     assert_eq!(gave(&db, &hash(1)).await, None);

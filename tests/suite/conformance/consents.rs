@@ -10,11 +10,12 @@ use super::{user, user_id};
 
 async fn remember(db: &Db, user: UserId, client: &str, scope: &str, secs: i64) {
     let scopes = scopes(scope);
-    commit(db, async |tx| consents::remember(tx, user, client, &scopes, after(secs)).await).await;
+    commit(db, async |tx| consents::remember(tx, user, client, None, &scopes, after(secs)).await)
+        .await;
 }
 
 async fn find(db: &Db, user: UserId, client: &str) -> Option<Consent> {
-    consents::find(&mut reader(db).await, user, client).await.unwrap()
+    consents::find(&mut reader(db).await, user, client, None).await.unwrap()
 }
 
 async fn all(db: &Db, user: UserId) -> Vec<Consent> {
@@ -28,6 +29,7 @@ async fn forget(db: &Db, user: UserId, client: &str) -> bool {
 fn consent(client: &str, scope: &str, since: i64, changed: i64) -> Consent {
     Consent {
         client_id: client.to_owned(),
+        audience: None,
         scopes: scopes(scope),
         created_at: after(since),
         updated_at: after(changed),
@@ -120,9 +122,33 @@ async fn consents_are_of_users_and_go_with_them() {
         assert!(all(&db, ada).await.is_empty());
         assert_eq!(all(&db, bob).await.len(), 1);
         let mut tx = db.begin().await.unwrap();
-        let nobody = consents::remember(&mut tx, user_id(0), "shop", &scopes("x"), NOW).await;
+        let nobody = consents::remember(&mut tx, user_id(0), "shop", None, &scopes("x"), NOW).await;
         assert!(nobody.is_err_and(|fault| is_internal(&fault)));
         tx.rollback().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_allowed_at_one_api_is_allowed_nowhere_else() {
+    on_both_stores("consents: APIs", async |db| {
+        let ada = user(&db, "ada").await;
+        let apis = [None, Some("https://a.example"), Some("https://A.example")];
+        for (scope, api) in ["x", "y", "z"].iter().zip(apis) {
+            let scopes = scopes(scope);
+            let work =
+                async |tx: &mut _| consents::remember(tx, ada, "shop", api, &scopes, NOW).await;
+            commit(&db, work).await;
+        }
+        for (scope, api) in ["x", "y", "z"].iter().zip(apis) {
+            let found = consents::find(&mut reader(&db).await, ada, "shop", api).await.unwrap();
+            let found = found.unwrap();
+            assert_eq!((found.scopes, found.audience.as_deref()), (scopes(scope), api));
+        }
+        let link = &mut reader(&db).await;
+        assert!(consents::find(link, ada, "shop", Some("b")).await.unwrap().is_none());
+        assert_eq!(all(&db, ada).await.len(), 3);
+        assert!(forget(&db, ada, "shop").await && all(&db, ada).await.is_empty());
     })
     .await;
 }
@@ -135,7 +161,7 @@ async fn scopes_that_cannot_be_read_are_a_fault() {
         let break_it = async |tx: &mut _| execute!(tx, "UPDATE consents SET scope = 'a\"b'");
         assert_eq!(commit(&db, break_it).await, 1);
         let link = &mut reader(&db).await;
-        let found = consents::find(link, ada, "shop").await;
+        let found = consents::find(link, ada, "shop", None).await;
         assert!(found.is_err_and(|fault| is_internal(&fault)));
         let listed = consents::of_user(link, ada).await;
         assert!(listed.is_err_and(|fault| is_internal(&fault)));

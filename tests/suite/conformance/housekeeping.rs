@@ -124,7 +124,7 @@ async fn what_is_under_way_goes_when_its_time_is_over() {
         commit(&db, async |tx| {
             assert!(browsers::begin(tx, &long_ago, &hash(100), &Device::default()).await?);
             assert!(spent::spend(tx, &hash(100), after(-1)).await?);
-            assert!(codes::redeem(tx, &hash(1), session_id(0), NOW).await?.is_some());
+            assert!(codes::redeem(tx, &hash(1), session_id(0), "shop", NOW).await?.is_some());
             Ok(())
         })
         .await;
@@ -137,8 +137,9 @@ async fn what_is_under_way_goes_when_its_time_is_over() {
                 count!(&db, "SELECT min(expires_at) FROM spent_ids"),
             ]
         };
-        let step =
-            async || commit(&db, async |tx| housekeeping::provider(tx, after(5), 2).await).await;
+        let step = async || {
+            commit(&db, async |tx| housekeeping::provider(tx, after(5), after(5), 2).await).await
+        };
         assert_eq!(step().await, 2);
         let next = [2, 2, 2, 1, 1].map(|secs| after(secs).millis());
         assert_eq!(least().await, next, "the oldest first, so many of each");
@@ -149,6 +150,14 @@ async fn what_is_under_way_goes_when_its_time_is_over() {
         assert_eq!(count!(&db, "SELECT count(*) FROM pushed_requests"), 2);
         assert_eq!(count!(&db, "SELECT count(*) FROM browser_sessions"), 2);
         assert_eq!(count!(&db, "SELECT count(*) FROM spent_ids"), 2);
+        // Requests and ids go by a time of their own.
+        let rubbish = async |tx: &mut _| housekeeping::provider(tx, after(5), after(7), 9).await;
+        assert_eq!(commit(&db, rubbish).await, 2);
+        assert_eq!(count!(&db, "SELECT count(*) FROM authorization_codes"), 2);
+        assert_eq!(count!(&db, "SELECT count(*) FROM device_codes"), 2);
+        assert_eq!(count!(&db, "SELECT count(*) FROM pushed_requests"), 0);
+        assert_eq!(count!(&db, "SELECT count(*) FROM browser_sessions"), 2);
+        assert_eq!(count!(&db, "SELECT count(*) FROM spent_ids"), 0);
     })
     .await;
 }
@@ -187,7 +196,7 @@ async fn an_empty_database_needs_no_housekeeping() {
             let removed = commit(&db, async |tx| {
                 let counters = housekeeping::counters(tx, at, at, 10).await?;
                 let sessions = housekeeping::sessions(tx, at, 10).await?;
-                let provider = housekeeping::provider(tx, at, 10).await?;
+                let provider = housekeeping::provider(tx, at, at, 10).await?;
                 Ok(counters + sessions + provider + housekeeping::audit(tx, at, 10).await?)
             });
             assert_eq!(removed.await, 0);

@@ -1,6 +1,8 @@
 //! The certification profiles of OpenID Connect, module by module: Basic, Config, Form Post,
 //! RP-Initiated Logout.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 use signet::base::Span;
@@ -200,6 +202,37 @@ async fn asking_again_and_not_asking_at_all() {
     let silent = [("prompt", "none"), ("id_token_hint", hint)];
     app.code(&bob, &[]).await;
     assert_eq!(bob.visit(&app.url(&silent)).await.said("error"), "login_required");
+}
+
+/// Clients keep ID tokens longer than keys are published: then people are asked, and nothing is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hint_may_outlive_its_key() {
+    let (server, _, app) = set().await;
+    let root = server.administrator("boss").await;
+    let person = Person::new(&server, "ada");
+    let tokens = app.tokens(&server, &person).await;
+    let hint = tokens["id_token"].as_str().unwrap();
+    let kid = jsonwebtoken::decode_header(hint).unwrap().kid.unwrap();
+    let call = async |path: &str, body: Value| {
+        server.call_as(Method::POST, path, &root.access, body).await
+    };
+    call("/v1/admin/keys/rotate", json!({"alg": "RS256", "now": true})).await.is(200);
+    let path = format!("/v1/admin/keys/{kid}/retire");
+    call(&path, json!({"now": true})).await.is(204);
+    server.advance(Span::from_secs(5));
+    let silent = [("prompt", "none"), ("id_token_hint", hint)];
+    assert_eq!(person.visit(&app.url(&silent)).await.said("error"), "login_required");
+    let page = person.get(&app.url(&[("id_token_hint", hint)])).await;
+    assert!(page.is(200).text.contains(r#"action="/login""#), "{}", page.text);
+    person.go_on(page).await.said("code");
+    // One that says to be somebody else's, or of nobody, is wrong as ever.
+    for (part, old, new) in [(0, "RS256", "none"), (1, &*server.base, "https://other.example")] {
+        let mut parts: Vec<String> = hint.split('.').map(str::to_owned).collect();
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(&parts[part]).unwrap()).unwrap();
+        parts[part] = URL_SAFE_NO_PAD.encode(text.replace(old, new));
+        let landed = person.visit(&app.url(&[("id_token_hint", &parts.join("."))])).await;
+        assert_eq!(landed.said("error"), "invalid_request");
+    }
 }
 
 /// oidcc-codereuse, -codereuse-30seconds, -refresh-token.

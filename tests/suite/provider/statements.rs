@@ -61,7 +61,7 @@ async fn a_warm_flow_asks_once_for_each_step() {
         let device = Device::default();
         assert!(browsers::begin(&mut tx, &browser, &token_hash(&cookie), &device).await.unwrap());
         let scopes = Scopes::parse("openid profile").unwrap();
-        consents::remember(&mut tx, ada, &client_id, &scopes, now).await.unwrap();
+        consents::remember(&mut tx, ada, &client_id, None, &scopes, now).await.unwrap();
         tx.commit().await.unwrap();
 
         let visitor = Visitor { browser: "sbr".to_owned(), session: Some(cookie) };

@@ -354,6 +354,42 @@ async fn a_token_bound_to_a_key_is_worth_nothing_without_it() {
     with_key(&mine, "r2").await.is(200);
 }
 
+/// RFC 9449 §10.1: a request that was pushed with a proof is bound to its key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_pushed_with_a_key_is_for_its_holder() {
+    let (server, root, _) = set().await;
+    let app = App::register(&server, &root, json!({"type": "spa"})).await;
+    let ada = Person::new(&server, "ada");
+    let (mine, thiefs) = (key(), key());
+    let push = async |proof: &str, more: &[(&str, &str)]| {
+        let all = app.request(more);
+        let fields = all.iter().map(|(name, value)| (&**name, &**value));
+        let request = server.request(Method::POST, "/oauth2/par").header("dpop", proof);
+        server.send(request.header("content-type", FORM).body(form(fields))).await
+    };
+    let at = |key: &SigningKey, path: &str, jti: &str| {
+        Proof::new(&server, key, "POST", path, jti).sign()
+    };
+    let thumbprint = mine.public.thumbprint();
+    let named = [("dpop_jkt", &*thumbprint)];
+    for (key, path, jti) in [(&thiefs, "/oauth2/par", "a"), (&mine, "/oauth2/token", "b")] {
+        let answer = push(&at(key, path, jti), &named).await;
+        assert_eq!(error_of(&answer, 400), "invalid_dpop_proof");
+    }
+    for (jti, more) in [("c", &[][..]), ("d", &named)] {
+        for (redeemer, status) in [(&thiefs, 400), (&mine, 200)] {
+            let proof = at(&mine, "/oauth2/par", &format!("{jti}{status}"));
+            let pushed = push(&proof, more).await;
+            let name = pushed.is(201).string("request_uri");
+            let url = form([("client_id", &*app.id), ("request_uri", &name)]);
+            let code = ada.visit(&format!("/oauth2/authorize?{url}")).await.said("code");
+            let proof = at(redeemer, "/oauth2/token", &format!("{jti}{status}r"));
+            redeem_with(&server, &app, &code, &proof).await.is(status);
+            assert_eq!(error_of(&push(&proof, more).await, 400), "invalid_dpop_proof");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_exchanged_for_less_or_for_the_next_api() {
     let (server, root, app) = set().await;

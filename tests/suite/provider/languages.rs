@@ -1,0 +1,91 @@
+//! What goes wrong at the provider's pages is said in the language of whoever reads it.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::relying_party::{App, FORM, Person, field, form};
+use crate::support::server::Answer;
+use crate::support::{Backend, Server};
+
+/// The texts of a language, by their sentence.
+fn texts(language: &str) -> BTreeMap<String, String> {
+    let path = format!("{}/locales/{language}.json", env!("CARGO_MANIFEST_DIR"));
+    let all: BTreeMap<String, String> =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    all.into_iter().map(|(key, text)| (text, key)).collect()
+}
+
+fn alert(answer: &Answer) -> String {
+    let (_, rest) = answer.text.split_once(r#"role="alert""#).unwrap_or_else(|| {
+        panic!("{} {}", answer.status, answer.text);
+    });
+    let (_, rest) = rest.split_once('>').unwrap();
+    rest.split_once('<').unwrap().0.to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_is_said_in_every_language() {
+    let server = Server::start(Backend::Sqlite).await;
+    let root = server.administrator("root").await;
+    server.register("ada").await;
+    let app = App::register(&server, &root, json!({"type": "spa"})).await;
+    let other = App::register(&server, &root, json!({"type": "spa"})).await;
+    let ada = Person::new(&server, "ada");
+    let tokens = app.tokens(&server, &ada).await;
+    let hint = tokens["id_token"].as_str().unwrap();
+    let request = |more: &[(&str, &str)]| app.url(more);
+    let out = |pairs: &[(&str, &str)]| format!("/oauth2/logout?{}", form(pairs.iter().copied()));
+    let evil = "https://evil.example/";
+    let pushed =
+        form([("client_id", &*app.id), ("request_uri", "urn:ietf:params:oauth:request_uri:x")]);
+    let addresses = [
+        request(&[("client_id", "nobody")]),
+        request(&[("redirect_uri", evil)]),
+        request(&[("redirect_uri", "")]),
+        format!("{}&client_id=x", request(&[])),
+        format!("/oauth2/authorize?{pushed}"),
+        format!("/oauth2/authorize?{}", "a=1&".repeat(101)),
+        "/oauth2/authorize?flow=x".to_owned(),
+        format!("/oauth2/authorize?x={}", "x".repeat(20_000)),
+        "/device?flow=x".to_owned(),
+        "/oauth2/logout?a=1&a=2".to_owned(),
+        out(&[("id_token_hint", hint), ("client_id", &other.id)]),
+        out(&[("id_token_hint", hint), ("post_logout_redirect_uri", evil)]),
+    ];
+    let forms =
+        [("/login", "flow=x"), ("/consent", "flow=x&decision=allow"), ("/logout", "csrf=x")];
+    let (english, german) = (texts("en"), texts("de"));
+    let mut said = Vec::new();
+    for (language, known) in [("en", &english), ("de", &german)] {
+        let asked =
+            |method, path: &str| server.request(method, path).header("accept-language", language);
+        for address in &addresses {
+            let answer = server.send(asked(Method::GET, address)).await;
+            assert!(
+                known.contains_key(&alert(&answer)),
+                "{language} {address:.80}: {}",
+                alert(&answer)
+            );
+            said.push(alert(&answer));
+        }
+        for (path, body) in forms {
+            let request = asked(Method::POST, path).header("content-type", FORM).body(body);
+            let answer = server.send(request).await;
+            assert!(known.contains_key(&alert(&answer)), "{language} {path}: {}", alert(&answer));
+        }
+        // A code that no device shows.
+        let page = server.send(asked(Method::GET, "/device")).await;
+        let cookie = page.header("set-cookie").split(';').next().unwrap().to_owned();
+        let flow = field(&page.text, "flow");
+        let request = asked(Method::POST, "/device").header("content-type", FORM);
+        let body = form([("flow", &*flow), ("user_code", "BCDF-GHJK")]);
+        let answer = server.send(request.header("cookie", cookie).body(body)).await;
+        assert!(known.contains_key(&alert(&answer)), "{language}: {}", alert(&answer));
+    }
+    let (first, second) = said.split_at(addresses.len());
+    for (one, other) in first.iter().zip(second) {
+        assert_eq!(english[one], german[other], "the same text");
+    }
+}
