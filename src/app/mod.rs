@@ -7,9 +7,12 @@ mod audiences;
 mod clients;
 mod connect;
 mod data_dir;
+mod familiar;
+mod hashing;
 mod keys;
 mod open;
 mod open_error;
+mod presence;
 mod steady;
 mod turns;
 mod verifiers;
@@ -50,6 +53,8 @@ use clients::Clients;
 pub use addresses::{AddressLimiter, network};
 pub use audiences::Audience;
 pub use connect::connect;
+pub use familiar::FamiliarNetworks;
+pub use hashing::NotHashed;
 pub use keys::MadeKey;
 pub use open::{Created, Opened, Purpose, open};
 pub use open_error::OpenError;
@@ -84,6 +89,8 @@ pub struct Parts {
     pub refresher: Refresher,
     /// Limits by address, in memory.
     pub addresses: AddressLimiter,
+    /// Networks somebody has logged in from, in memory.
+    pub familiar: FamiliarNetworks,
     /// Tries at accounts under way in this process.
     pub turns: Turns,
     /// Who has fetched the public keys.
@@ -117,7 +124,8 @@ impl std::ops::Deref for App {
 
 impl App {
     /// Runs a unit of work to its end on the storage runtime, whatever becomes of the caller: a
-    /// client that hangs up, or a time-out, must not leave a transaction half way.
+    /// client that hangs up, or a time-out, must not leave a transaction half way. Only a wait that
+    /// comes before every write may end with the caller; see [`presence`].
     ///
     /// # Errors
     /// What the work stopped with; unavailable when it took too long; internal when it panicked.
@@ -125,7 +133,9 @@ impl App {
         &self,
         work: impl Future<Output = Result<T, Stop>> + Send + 'static,
     ) -> Result<T, Stop> {
-        let task = self.runtime.spawn(work);
+        // Held until there is an answer; gone with this future when the caller goes first.
+        let (_present, presence) = presence::begin();
+        let task = self.runtime.spawn(presence::scope(presence, work));
         match tokio::time::timeout(WORK_LIMIT, task).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => Err(Fault::internal("a unit of work panicked").because(error).into()),
