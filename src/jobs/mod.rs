@@ -3,16 +3,16 @@
 //! Owns when; what is done is defined elsewhere. Each job is a loop on the storage runtime that
 //! survives its own failures.
 
+mod housekeeping;
+
 use std::time::Duration;
 
 use crate::admin::key_life;
 use crate::app::App;
-use crate::base::Span;
-use crate::base::Timestamp;
-use crate::domain::limit::KNOWN_NETWORK;
 use crate::domain::stop::Fault;
 use crate::oauth::backchannel;
-use crate::store::housekeeping;
+
+pub use housekeeping::{MOST_ROWS, Removed, housekeep, sweep};
 
 /// How often the write-ahead log is folded into the database file.
 const CHECKPOINT: Duration = Duration::from_millis(250);
@@ -24,18 +24,8 @@ const KEYS: Duration = Duration::from_secs(10);
 const NOTICES: Duration = Duration::from_secs(1);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
-/// How many rows one housekeeping transaction may remove.
-const STEP: i64 = 500;
-/// How long a verifier that does not come any more is remembered.
-const KEEP_VERIFIERS: Span = Span::from_days(30);
-/// How long one that came once or twice is.
-const KEEP_PASSERS_BY: Span = Span::from_days(2);
-/// How long an ended session is kept for whoever asks why.
-const KEEP_SESSIONS: Span = Span::from_days(1);
-
-/// How long codes and the like are kept when their time is over: a code that comes a second time
-/// within it is noticed.
-const KEEP_PROVIDER: Span = Span::from_mins(60);
+/// How often the sessions are walked through for those that have been idle for too long.
+const SWEEP: Duration = Duration::from_secs(30 * 60);
 
 /// Starts every job on the current runtime. They end with it.
 pub fn start(app: &App) {
@@ -52,7 +42,10 @@ pub fn start(app: &App) {
         backchannel::deliver(app).await
     }));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
-        housekeep(app, app.now()).await
+        housekeep(app, app.now()).await.map(drop)
+    }));
+    tokio::spawn(every(app.clone(), SWEEP, "removing idle sessions", async |app: &App| {
+        sweep(app, app.now()).await.map(drop)
     }));
 }
 
@@ -72,31 +65,5 @@ where
             }
             Err(_) => {}
         }
-    }
-}
-
-/// Removes what nobody needs any more, in small transactions with pauses between them. Nothing
-/// while the clock is not believed: what looks over may not be.
-///
-/// # Errors
-/// When the database cannot be written; the rest waits for the next run.
-pub async fn housekeep(app: &App, now: Timestamp) -> Result<(), Fault> {
-    if !app.clock_is_steady().await? {
-        return Ok(());
-    }
-    loop {
-        let mut removed = 0;
-        let mut tx = app.db.begin().await?;
-        removed += housekeeping::sessions(&mut tx, now - KEEP_SESSIONS, STEP).await?;
-        removed += housekeeping::audit(&mut tx, now - app.config.audit_retention, STEP).await?;
-        let (gone, passers_by) = (now - KEEP_VERIFIERS, now - KEEP_PASSERS_BY);
-        removed += housekeeping::verifiers(&mut tx, gone, passers_by, STEP).await?;
-        removed += housekeeping::counters(&mut tx, now, now - KNOWN_NETWORK, STEP).await?;
-        removed += housekeeping::provider(&mut tx, now - KEEP_PROVIDER, STEP).await?;
-        tx.commit().await?;
-        if removed < u64::try_from(STEP).unwrap_or(0) {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
