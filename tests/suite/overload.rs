@@ -63,8 +63,7 @@ async fn nothing_but_passwords_waits_for_passwords() {
     let server = one_thread("1s").await;
     server.register("ada").await;
     let root = server.administrator("root").await;
-    let client =
-        json!({"client_id": "shop", "name": "Shop", "type": "service"});
+    let client = json!({"client_id": "shop", "name": "Shop", "type": "service"});
     let made = server.call_as(Method::POST, "/v1/admin/clients", &root.access, client).await;
     let secret = made.is(201).string("client_secret");
     let session = server.login("ada").await;
