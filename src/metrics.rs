@@ -55,6 +55,8 @@ pub struct Metrics {
     pub refreshes: Family<ResultLabel, Counter>,
     /// Requests turned away by a limit.
     pub limited: Family<ResultLabel, Counter>,
+    /// Password hashes by what became of them.
+    pub hashes: Family<ResultLabel, Counter>,
     /// Answers of the token endpoint by grant and result.
     pub tokens: Family<GrantLabels, Counter>,
 }
@@ -76,10 +78,13 @@ impl Default for Metrics {
         registry.register("refreshes", "Refreshes by result", refreshes.clone());
         let limited = Family::default();
         registry.register("rate_limited", "Requests turned away by a limit", limited.clone());
+        let hashes = Family::default();
+        let help = "Password hashes by what became of them";
+        registry.register("argon2_hashes", help, hashes.clone());
         let tokens = Family::default();
         let help = "Answers of the token endpoint by grant and result";
         registry.register("token_requests", help, tokens.clone());
-        Self { registry, requests, durations, logins, refreshes, limited, tokens }
+        Self { registry, requests, durations, logins, refreshes, limited, hashes, tokens }
     }
 }
 

@@ -13,6 +13,7 @@ use signet::base::Clock as _;
 use signet::base::clock::SystemClock;
 use signet::base::id::SessionId;
 use signet::config::{Config, Source};
+use signet::crypto::password::Lane;
 use signet::crypto::random::SystemEntropy;
 use signet::domain::login::Login;
 use signet::domain::password::Password;
@@ -82,7 +83,9 @@ pub async fn seed(site: &Site, size: Size) -> Result<Seeded, Box<dyn Error>> {
     let opened = open(config, clock, entropy, Purpose::Administer).await;
     let app = opened.map_err(|error| error.to_string())?.app;
     let password = Password::for_verification(PASSWORD).map_err(|error| error.hint())?;
-    let hash = app.hasher.hash(password).await?;
+    let place = app.hash_place(Lane::Known, None).map_err(|refusal| refusal.hint)?;
+    let hash =
+        app.hash_password(place, password).await.map_err(|_| "the password was not hashed")?;
     // The newest session is from just now.
     let at = SystemClock.now().millis() - i64::try_from(size.sessions.max(size.users) / 1000)? - 10;
     let mut rows = Rows::open(&app).await?;

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
+use crate::crypto::password::Lane;
 use crate::domain::attributes::{Attributes, ClaimsPatch};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::login::Login;
@@ -131,7 +132,11 @@ pub async fn create(
     let login = parse_login(&create.login)?;
     let hash = match &create.password {
         None => None,
-        Some(raw) => Some(app.hasher.hash(parse_password("password", raw, &login)?).await?),
+        Some(raw) => {
+            let password = parse_password("password", raw, &login)?;
+            let place = app.hash_place(Lane::Known, origin.address)?;
+            Some(app.hash_password(place, password).await?)
+        }
     };
     let id = UserId::new(now, &*app.entropy);
     let new = NewUser {
@@ -251,7 +256,9 @@ pub async fn set_password(
     let user = show(app.clone(), id).await?;
     let login =
         Login::parse(&user.login).map_err(|_| Fault::internal("a stored login that is none"))?;
-    let hash = app.hasher.hash(parse_password("password", &password, &login)?).await?;
+    let password = parse_password("password", &password, &login)?;
+    let place = app.hash_place(Lane::Known, origin.address)?;
+    let hash = app.hash_password(place, password).await?;
     change(&app, id, &origin, now, async |tx, _| {
         users::set_password(tx, id, &hash, now).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))

@@ -8,9 +8,12 @@ mod believed;
 mod clients;
 mod connect;
 mod data_dir;
+mod familiar;
+mod hashing;
 mod keys;
 mod open;
 mod open_error;
+mod presence;
 mod steady;
 mod turns;
 mod verifiers;
@@ -56,6 +59,8 @@ pub use addresses::{AddressLimiter, network};
 pub use audiences::Audience;
 pub use believed::{Believed, Genuine};
 pub use connect::connect;
+pub use familiar::FamiliarNetworks;
+pub use hashing::NotHashed;
 pub use keys::MadeKey;
 pub use open::{Created, Opened, Purpose, open};
 pub use open_error::OpenError;
@@ -94,6 +99,8 @@ pub struct Parts {
     pub believed: Believed,
     /// Limits by address, in memory.
     pub addresses: AddressLimiter,
+    /// Networks somebody has logged in from, in memory.
+    pub familiar: FamiliarNetworks,
     /// Tries at accounts under way in this process.
     pub turns: Turns,
     /// Who has fetched the public keys.
@@ -127,7 +134,8 @@ impl std::ops::Deref for App {
 
 impl App {
     /// Runs a unit of work to its end, whatever becomes of the caller: a client that hangs up, or a
-    /// time-out, must not leave a transaction half way.
+    /// time-out, must not leave a transaction half way. Only a wait that comes before every write may
+    /// end with the caller; see [`presence`].
     ///
     /// It begins on the caller's thread: what needs nobody else is done without a hop to another. As
     /// soon as it has to wait it moves to the storage runtime, before the caller can be cut off.
@@ -141,9 +149,12 @@ impl App {
     {
         // Boxed here, once: the states of a use case are thousands of bytes, and each move would copy
         // them.
-        let work = Box::pin(work);
+        let (present, presence) = presence::begin();
+        let work = Box::pin(presence::scope(presence, work));
         let runtime = self.runtime.clone();
         async move {
+            // Held until there is an answer; gone with this future when the caller goes first.
+            let _present = present;
             let task = match begin(&runtime, work) {
                 Begun::Done(outcome) => return outcome,
                 Begun::Waits(work) => runtime.spawn(work),

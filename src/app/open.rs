@@ -33,7 +33,7 @@ use super::connect::{connect, connect_or_create, unusable};
 use super::data_dir::{self, LockError};
 use super::keys::{self, FirstKeys, MasterKeyFit};
 use super::open_error::OpenError;
-use super::{AddressLimiter, App, Believed, Parts, Turns, VerifierLog, policy};
+use super::{AddressLimiter, App, Believed, FamiliarNetworks, Parts, Turns, VerifierLog, policy};
 
 /// What an [`App`] is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -321,6 +321,13 @@ async fn assemble(
         iterations: config.argon2.iterations,
         parallelism: config.argon2.parallelism,
     };
+    tracing::debug!(
+        cores = config.machine.cores,
+        memory_limit = config.machine.memory,
+        workers = config.hash_workers,
+        memory = (config.hash_workers as u64) * u64::from(cost.memory_kib) * 1024,
+        "password hashing"
+    );
     let hasher = PasswordHasher::start(
         cost,
         config.hash_workers,
@@ -349,6 +356,7 @@ async fn assemble(
         lookup,
         believed: Believed::default(),
         addresses: AddressLimiter::default(),
+        familiar: FamiliarNetworks::default(),
         turns: Turns::default(),
         verifiers: VerifierLog::default(),
         outbound: Outbound::default(),

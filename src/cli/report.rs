@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::app::{Created, Opened};
 use crate::base::{Clock as _, Secret, SystemClock};
-use crate::config::Database;
+use crate::config::{Config, Database};
 use crate::server::Bound;
 use crate::telemetry::Voice;
 
@@ -41,6 +41,7 @@ pub(super) fn started(
                 "discovery": discovery(issuer),
                 "jwks_uri": jwks(issuer),
                 "metrics": bound.metrics_url(),
+                "hashing": hashing_facts(&opened.app.config),
                 "created": created_facts(&opened.created),
             }),
         );
@@ -120,6 +121,16 @@ impl Created {
             && self.master_key.is_none()
             && self.signing_keys.is_empty()
     }
+}
+
+/// What password hashing may take of this machine, and what it was told to.
+fn hashing_facts(config: &Config) -> Value {
+    json!({
+        "workers": config.hash_workers,
+        "memory_kib": config.argon2.memory_kib,
+        "cores": config.machine.cores,
+        "memory_limit": config.machine.memory,
+    })
 }
 
 fn created_facts(created: &Created) -> Value {

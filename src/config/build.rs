@@ -67,6 +67,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
             .fixed(&s::KEY_PUBLISH_AHEAD, parse::span(TEN_MINUTES..=Span::from_days(30))),
         hash_workers: Some(hash_workers(read, cost)),
         argon2: cost,
+        machine: Some(source.machine),
         hash_max_wait: read.fixed(&s::HASH_MAX_WAIT, parse::span(Span::ZERO..=FIVE_MINUTES)),
         rate_limits: read.fixed(&s::RATE_LIMITS, parse::switch("on", "off")),
         trusted_proxies: Some(read.typed(&s::TRUSTED_PROXIES, parse::networks).unwrap_or_default()),

@@ -7,6 +7,20 @@ use std::path::Path;
 
 /// The share of the memory limit that password hashing may take: one quarter.
 const SHARE: u64 = 4;
+/// What the server needs besides password hashing, in bytes. Idle it holds 4 MiB of its own and 18
+/// MiB of program and database files, which the system can drop and read again.
+const OWN: u64 = 16 << 20;
+
+/// Where a limit of a group of version 1 stands.
+const V1: &[(&str, &str)] = &[("/sys/fs/cgroup/memory", "memory.limit_in_bytes")];
+/// The same for version 2, also where both are mounted. Beyond `high` a group is slowed down until
+/// it is of no use: as good as a limit.
+const V2: &[(&str, &str)] = &[
+    ("/sys/fs/cgroup", "memory.max"),
+    ("/sys/fs/cgroup", "memory.high"),
+    ("/sys/fs/cgroup/unified", "memory.max"),
+    ("/sys/fs/cgroup/unified", "memory.high"),
+];
 
 /// The resources defaults are derived from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +36,10 @@ impl Machine {
     #[must_use]
     pub fn measure() -> Self {
         Self {
+            // Reads the affinity (and with it a cpuset) and the CPU quotas of control groups of both
+            // versions, up to the root, and rounds half a core down to none but never below one.
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: memory_limit(&|path| std::fs::read_to_string(path).ok()),
+            memory: memory_under(Path::new("/")),
         }
     }
 
@@ -31,10 +47,29 @@ impl Machine {
     /// the memory, and at least one so that somebody can log in.
     #[must_use]
     pub fn hash_workers(self, memory_kib: u32) -> usize {
-        let each = u64::from(memory_kib).max(1) * 1024;
-        let fit = self.memory.map_or(u64::MAX, |memory| memory / SHARE / each);
+        let fit = self.memory.map_or(u64::MAX, |memory| memory / SHARE / bytes(memory_kib));
         usize::try_from(fit).unwrap_or(usize::MAX).min(self.cores).max(1)
     }
+
+    /// The least memory, in bytes, with which `workers` hashes of `memory_kib` KiB fit beside the
+    /// rest of the server.
+    #[must_use]
+    pub fn least_memory(memory_kib: u32, workers: usize) -> u64 {
+        let workers = u64::try_from(workers).unwrap_or(u64::MAX);
+        bytes(memory_kib).saturating_mul(workers).saturating_add(OWN)
+    }
+}
+
+fn bytes(memory_kib: u32) -> u64 {
+    u64::from(memory_kib).max(1) * 1024
+}
+
+/// The tightest memory limit in the files below `root`, which are those of `/` but in tests.
+pub(super) fn memory_under(root: &Path) -> Option<u64> {
+    // A file that cannot be read says nothing, like one that is not there: it may be of a group
+    // that is none of ours. Refusing to start for its sake would help nobody.
+    let read = |path: &str| std::fs::read_to_string(root.join(path.trim_start_matches('/'))).ok();
+    memory_limit(&read)
 }
 
 /// The tightest of all limits that apply, in bytes. `read` gives the text of a file.
@@ -49,19 +84,18 @@ pub(super) fn memory_limit(read: &dyn Fn(&str) -> Option<String>) -> Option<u64>
     for line in groups.lines().chain(["0::/", "0:memory:/"]) {
         let mut parts = line.splitn(3, ':').skip(1);
         let (Some(controllers), Some(group)) = (parts.next(), parts.next()) else { continue };
-        let (root, file) = if controllers.is_empty() {
-            ("/sys/fs/cgroup", "memory.max")
-        } else if controllers.split(',').any(|name| name == "memory") {
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
-        } else {
+        let places: &[(&str, &str)] = if controllers.is_empty() { V2 } else { V1 };
+        if !controllers.is_empty() && !controllers.split(',').any(|name| name == "memory") {
             continue;
-        };
+        }
         for level in Path::new(group).ancestors() {
             let level = level.to_string_lossy();
             let level = level.trim_end_matches('/');
-            // "max" is not a number, and version 1 spells "no limit" as a huge one.
-            let limit = read(&format!("{root}{level}/{file}")).and_then(number);
-            tightest = [tightest, limit].into_iter().flatten().min();
+            for (root, file) in places {
+                // "max" is not a number, and version 1 spells "no limit" as a huge one.
+                let limit = read(&format!("{root}{level}/{file}")).and_then(number);
+                tightest = [tightest, limit].into_iter().flatten().min();
+            }
         }
     }
     tightest
@@ -72,3 +106,7 @@ fn mem_total(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -80,6 +80,8 @@ pub struct Config {
     pub argon2: Argon2Cost,
     /// Password hashes computed at the same time; at least 1.
     pub hash_workers: usize,
+    /// The machine `hash_workers` was chosen for; no setting.
+    pub machine: Machine,
     /// How long a log-in may queue for a hash worker before it is answered 503.
     pub hash_max_wait: Span,
     /// Whether limits on attempts are enforced; `false` is for benchmarks only.

@@ -3,7 +3,7 @@
 //! Owns the rules that need more than one value. Single values have been checked before.
 
 use super::reader::Reader;
-use super::{Config, issuer, parse, settings as s};
+use super::{Config, Machine, issuer, parse, settings as s};
 use crate::base::Span;
 
 /// Reports every disagreement in `config` to `read`.
@@ -45,6 +45,29 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
         "each lane needs 8 KiB",
         format!("Type {}={least} or more", s::ARGON2_MEMORY_KIB.name),
     );
+    let least = Machine::least_memory(config.argon2.memory_kib, config.hash_workers);
+    let alone = Machine::least_memory(config.argon2.memory_kib, 1);
+    let found = config.machine.memory.unwrap_or(u64::MAX);
+    read.require(
+        &[&s::ARGON2_MEMORY_KIB, &s::HASH_WORKERS],
+        found >= least,
+        &format!(
+            "this process may use {} of memory, and so many password hashes at once need {} with \
+             the rest of the server",
+            mebibytes(found),
+            mebibytes(least)
+        ),
+        if found >= alone {
+            format!("Lower {}, or raise the limit of the container", s::HASH_WORKERS.name)
+        } else {
+            format!(
+                "Raise the memory limit of the container or service to {} or more; lowering {} \
+                 makes stolen hashes cheaper to guess",
+                mebibytes(alone),
+                s::ARGON2_MEMORY_KIB.name
+            )
+        },
+    );
     read.require(
         &[&s::ISSUER, &s::INSECURE_HTTP],
         config.insecure_http || !issuer::is_exposed(&config.issuer),
@@ -56,4 +79,9 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
             s::INSECURE_HTTP.name
         ),
     );
+}
+
+/// A size in MiB, rounded up.
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
 }

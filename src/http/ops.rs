@@ -46,6 +46,7 @@ pub fn metrics_text(app: &App) -> String {
     let depth = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     app.metrics.render(&[
         ("argon2_queue_depth", "Password hashes waiting", depth(app.hasher.queue_depth())),
+        ("argon2_workers", "Password hashes at the same time", depth(app.hasher.workers())),
         (
             "clock_believed",
             "Whether keys rotate: 0 after a jump",

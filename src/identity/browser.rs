@@ -8,6 +8,7 @@ use crate::base::id::BrowserId;
 use crate::base::token::{self, BROWSER_SESSION};
 use crate::base::{Secret, Timestamp};
 use crate::crypto::digest::token_hash;
+use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::browser::BrowserSession;
 use crate::domain::device::Device;
@@ -19,6 +20,7 @@ use crate::oauth::{authorize, end_session};
 use crate::store::{Tx, audit, browsers, settle};
 
 use super::proof::{Proved, invalid_credentials, prove};
+use super::throttle;
 
 /// What somebody types into the page.
 pub struct Typed {
@@ -40,14 +42,24 @@ pub async fn sign_in(
     device: Device,
     now: Timestamp,
 ) -> Result<Secret<String>, Stop> {
-    let proved = prove(&app, &typed.login, typed.password, &origin, now).await?;
+    let lane = lane(&app, &visitor, &origin, now).await?;
+    let proved = prove(&app, lane, &typed.login, typed.password, &origin, now).await?;
     let cookie = token::make(BROWSER_SESSION, &*app.entropy);
     let mut tx = app.db.begin().await?;
     let outcome = accept(&app, &mut tx, &proved, &visitor, &cookie, &origin, &device, now).await;
     settle(tx, outcome).await?;
-    proved.forgive_address(&app);
+    proved.forgive_address(&app, now);
     Metrics::count(&app.metrics.logins, "ok");
     Ok(Secret::new(cookie))
+}
+
+/// A browser in which somebody is logged in is known wherever it is.
+async fn lane(app: &App, visitor: &Visitor, origin: &Origin, now: Timestamp) -> Result<Lane, Stop> {
+    let lane = throttle::lane(app, origin.address, now).await?;
+    if lane == Lane::Stranger && authorize::visitor(app, visitor, "", None, now).await?.is_some() {
+        return Ok(Lane::Known);
+    }
+    Ok(lane)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one transaction of one use case, called once")]
@@ -61,7 +73,7 @@ async fn accept(
     device: &Device,
     now: Timestamp,
 ) -> Result<(), Stop> {
-    proved.forgive(tx, now).await?;
+    proved.forgive(app, tx, now).await?;
     let user = &proved.user;
     let before = match &visitor.session {
         Some(before) => browsers::find(tx, &token_hash(before), "", None).await?,

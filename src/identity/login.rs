@@ -22,6 +22,7 @@ use crate::oauth::issue::{self, Tokens};
 use crate::store::{Tx, audit, sessions, settle};
 
 use super::proof::{Proved, invalid_credentials, prove};
+use super::throttle;
 
 /// What somebody who wants to log in says.
 pub struct Attempt {
@@ -65,11 +66,12 @@ pub async fn login(
     now: Timestamp,
 ) -> Result<Tokens, Stop> {
     let request = request(&app, &attempt.asked).await?;
-    let proved = prove(&app, &attempt.login, attempt.password, &origin, now).await?;
+    let lane = throttle::lane(&app, origin.address, now).await?;
+    let proved = prove(&app, lane, &attempt.login, attempt.password, &origin, now).await?;
     let mut tx = app.db.begin().await?;
     let outcome = accept(&app, &mut tx, &proved, request, &device, &origin, now).await;
     let session = settle(tx, outcome).await?;
-    proved.forgive_address(&app);
+    proved.forgive_address(&app, now);
     Metrics::count(&app.metrics.logins, "ok");
     issue::tokens(&app, &session, || Ok(proved.user.subject()), now)
 }
@@ -131,7 +133,7 @@ async fn accept(
     now: Timestamp,
 ) -> Result<Session, Stop> {
     let user = &proved.user;
-    proved.forgive(tx, now).await?;
+    proved.forgive(app, tx, now).await?;
     let session = request.session(app, user, now)?;
     if !sessions::open(tx, &session, device).await? {
         // Disabled, deleted or given a new password while the hash was computed.

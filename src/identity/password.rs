@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
+use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::login::Login;
 use crate::domain::password::{Password, Verdict, decide};
@@ -12,7 +13,7 @@ use crate::oauth::backchannel;
 use crate::store::{audit, browsers, sessions, settle, users};
 
 use super::bearer::invalid_token;
-use super::proof::{account, invalid_credentials};
+use super::proof::{account, invalid_credentials, unhashed};
 use super::register::parse_password;
 use super::throttle;
 
@@ -42,6 +43,9 @@ pub async fn change(
     let unreadable = |_| Fault::internal("a stored login that is none");
     let login = Login::parse(&user.login).map_err(unreadable)?;
     let new = parse_password("new_password", &new, &login)?;
+    // Both places before anything is counted; he has proved who he is.
+    let place = || app.hash_place(Lane::Known, origin.address);
+    let (first, second) = (place()?, place()?);
     // Whoever found an access token must not be able to guess the password with it.
     let counted = throttle::count(&app, login.key(), origin.address, now).await?;
     let credential = {
@@ -49,17 +53,21 @@ pub async fn change(
         users::credential_of(&mut reader, user.id).await?.ok_or_else(invalid_token)?
     };
     let epoch = credential.user.session_epoch;
-    let verified = app.hasher.verify(current, credential.password_hash.clone()).await?;
+    let stored = credential.password_hash.clone();
+    let verified = match app.verify_password(first, current, stored).await {
+        Ok(verified) => verified,
+        Err(why) => return Err(unhashed(&app, counted, why).await),
+    };
     if decide(Some(account(&credential)), verified.check, false) == Verdict::Refuse {
         let hint = "This is not the current password.";
         let fields = vec![FieldError { field: "current_password", code: "wrong", hint }];
         return Err(Refusal { fields, ..invalid_credentials() }.into());
     }
-    let hash = app.hasher.hash(new).await?;
+    let hash = app.hash_password(second, new).await?;
 
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        counted.forgive(&mut tx, now).await?;
+        counted.forgive(&app, &mut tx, now).await?;
         // Guarded by the epoch that was read with the old hash: of two changes at once one wins.
         let user = user.id;
         let ended = backchannel::everything_of(&app, &mut tx, user, now).await?;
@@ -82,6 +90,6 @@ pub async fn change(
     }
     .await;
     settle(tx, outcome).await?;
-    counted.forgive_address(&app);
+    counted.forgive_address(&app, now);
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Proving who one is, with login and password: for a log-in at `/v1` and for one at the pages.
 //!
-//! Owns the order: counted, read, hashed, decided. A wrong login and a wrong password take the same
+//! Owns the order: a place to hash, counted, read, hashed, decided. A wrong login and a wrong password take the same
 //! way and the same time, and leave the same trace.
 
-use crate::app::App;
+use crate::app::{App, NotHashed};
 use crate::base::Timestamp;
+use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::login::Login;
 use crate::domain::password::{Account, Password, Verdict, decide};
@@ -37,11 +38,14 @@ pub fn invalid_credentials() -> Refusal {
 /// [`invalid_credentials`], too many attempts; unavailable when hashing or storage cannot keep up.
 pub(super) async fn prove(
     app: &App,
+    lane: Lane,
     login: &str,
     password: Password,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Proved, Stop> {
+    // Before the try is counted: what is turned away costs neither a write nor a try.
+    let place = app.hash_place(lane, origin.address)?;
     let parsed = Login::parse(login).ok();
     // What is no login at all goes the same way as one that nobody has.
     let key = parsed.as_ref().map_or(login, Login::key);
@@ -58,12 +62,14 @@ pub(super) async fn prove(
     };
     let stored = credential.as_ref().and_then(|found| found.password_hash.clone());
     // No connection is held from here to the next transaction: hashing takes its time.
-    let verified = app.hasher.verify(password.clone(), stored.clone()).await?;
+    let verified = match app.verify_password(place, password.clone(), stored.clone()).await {
+        Ok(verified) => verified,
+        Err(why) => return Err(unhashed(app, counted, why).await),
+    };
     let verdict = decide(credential.as_ref().map(account), verified.check, verified.outdated);
     match (verdict, credential) {
         (Verdict::Accept { rehash }, Some(found)) => {
-            // A new cost is no reason to fail a log-in; the next one will try again.
-            let new = if rehash { app.hasher.hash(password).await.ok() } else { None };
+            let new = if rehash { rehashed(app, password, origin).await } else { None };
             Ok(Proved { user: found.user, counted, rehash: stored.zip(new) })
         }
         _ => refuse(app, key, origin, now).await,
@@ -72,8 +78,8 @@ pub(super) async fn prove(
 
 impl Proved {
     /// Takes the try back, in the transaction that records what came of it.
-    pub async fn forgive(&self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
-        self.counted.forgive(tx, now).await
+    pub async fn forgive(&self, app: &App, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
+        self.counted.forgive(app, tx, now).await
     }
 
     /// Stores the hash at the cost in force, where the old one was made at another.
@@ -85,9 +91,30 @@ impl Proved {
     }
 
     /// Takes the try of the address back, once that transaction is committed.
-    pub fn forgive_address(&self, app: &App) {
-        self.counted.forgive_address(app);
+    pub fn forgive_address(&self, app: &App, now: Timestamp) {
+        self.counted.forgive_address(app, now);
     }
+}
+
+/// The hash at the cost in force. A new cost is no reason to fail a log-in, nor to let others wait:
+/// the next log-in will try again.
+async fn rehashed(app: &App, password: Password, origin: &Origin) -> Option<String> {
+    if app.hasher.queue_depth() > 0 {
+        return None;
+    }
+    let place = app.hash_place(Lane::Known, origin.address).ok()?;
+    app.hash_password(place, password).await.ok()
+}
+
+/// A password that was not looked at is no try, unless it was the caller who did not wait: hanging
+/// up must not be a way to guess.
+pub(super) async fn unhashed(app: &App, counted: Counted, why: NotHashed) -> Stop {
+    if matches!(why, NotHashed::Late(_))
+        && let Err(fault) = counted.take_back(app).await
+    {
+        tracing::debug!(%fault, "a try that was not looked at stays counted");
+    }
+    why.into()
 }
 
 /// What [`decide`] wants to know about a stored credential.

@@ -14,7 +14,7 @@ use crate::domain::user::{Role, User};
 use crate::store::users::{self, NewUser};
 use crate::store::{audit, settle};
 
-use super::throttle::too_many;
+use super::throttle::{self, too_many};
 
 /// Parses a login for a new account.
 ///
@@ -66,7 +66,9 @@ pub async fn register(
     }
     let login = parse_login(&login)?;
     let password = parse_password("password", &password, &login)?;
-    let hash = app.hasher.hash(password).await?;
+    let lane = throttle::lane(&app, origin.address, now).await?;
+    let place = app.hash_place(lane, origin.address)?;
+    let hash = app.hash_password(place, password).await?;
     let id = UserId::new(now, &*app.entropy);
     let new = NewUser {
         id,

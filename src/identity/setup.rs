@@ -8,6 +8,7 @@ use crate::base::entropy::random;
 use crate::base::id::UserId;
 use crate::base::{Secret, Span, Timestamp};
 use crate::crypto::digest::token_hash;
+use crate::crypto::password::Lane;
 use crate::domain::api::Target;
 use crate::domain::attributes::Attributes;
 use crate::domain::audit::{Event, EventKind, Origin};
@@ -90,7 +91,8 @@ pub async fn complete(
     check_link(app.clone(), token.clone(), origin.clone(), now).await?;
     let login = parse_login(&login)?;
     let password = parse_password("password", &password, &login)?;
-    let hash = app.hasher.hash(password).await?;
+    let place = app.hash_place(Lane::Known, origin.address)?;
+    let hash = app.hash_password(place, password).await?;
     let id = UserId::new(now, &*app.entropy);
     let new = NewUser {
         id,

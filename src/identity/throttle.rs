@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use crate::app::{App, Undecided, network};
 use crate::base::{Span, Timestamp};
+use crate::crypto::password::Lane;
 use crate::domain::limit::{
     ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, ADDRESS_FAILURES, KNOWN_NETWORK, Limit,
 };
@@ -23,6 +24,7 @@ pub struct Counted {
     from_network: Vec<u8>,
     from_strangers: Vec<u8>,
     known: Vec<u8>,
+    familiar: Vec<u8>,
     is_known: bool,
     active: bool,
     /// Lets the next one that waits for this account go on when this try is decided.
@@ -52,6 +54,7 @@ pub async fn count(
         from_network: pseudonyms.of("login/network", &[key, net]),
         from_strangers: pseudonyms.of("login/strangers", &[key]),
         known: pseudonyms.of("login/known", &[key, net]),
+        familiar: familiar(app, address),
         is_known: false,
         active: app.config.rate_limits,
         _undecided: None,
@@ -148,10 +151,54 @@ async fn try_to_count(app: &App, counted: &Counted, now: Timestamp) -> Result<bo
     outcome
 }
 
+/// The lane in which somebody from this address waits for a hash. It depends on the network and not
+/// on the account: among known networks, who is served first would tell who has an account.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn lane(app: &App, address: Option<IpAddr>, now: Timestamp) -> Result<Lane, Fault> {
+    let familiar_here = match app.familiar.get(address, now) {
+        Some(known) => known,
+        // Nothing is written down either.
+        None if !app.config.rate_limits => false,
+        None => {
+            let mut reader = app.db.reader().await?;
+            let (name, since) = (familiar(app, address), now - KNOWN_NETWORK);
+            let known = limits::is_known_network(&mut reader, &name, since).await?;
+            app.familiar.learn(address, known, now);
+            known
+        }
+    };
+    Ok(if familiar_here { Lane::Known } else { Lane::Stranger })
+}
+
+/// The pseudonym under which a network stands that anybody has logged in from.
+fn familiar(app: &App, address: Option<IpAddr>) -> Vec<u8> {
+    let net = address.map_or_else(String::new, |address| network(address).to_string());
+    app.pseudonyms.of("login/familiar", &[net.as_bytes()])
+}
+
 impl Counted {
+    /// The password was not looked at: takes the try back.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn take_back(&self, app: &App) -> Result<(), Fault> {
+        if !self.active {
+            return Ok(());
+        }
+        app.addresses.give_back(LOGIN, ADDRESS_FAILURES, self.address);
+        let mut tx = app.db.begin().await?;
+        limits::give_back(&mut tx, &self.from_network).await?;
+        if !self.is_known {
+            limits::give_back(&mut tx, &self.from_strangers).await?;
+        }
+        tx.commit().await
+    }
+
     /// The password was right: takes the try back in the transaction that records the log-in, and
     /// remembers the network.
-    pub async fn forgive(&self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
+    pub async fn forgive(&self, app: &App, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
         if !self.active {
             return Ok(());
         }
@@ -159,11 +206,17 @@ impl Counted {
         if !self.is_known {
             limits::give_back(tx, &self.from_strangers).await?;
         }
-        limits::remember_network(tx, &self.known, now, now - Span::from_days(1)).await
+        let yesterday = now - Span::from_days(1);
+        limits::remember_network(tx, &self.known, now, yesterday).await?;
+        if app.familiar.is_noted(self.address, now) {
+            return Ok(());
+        }
+        limits::remember_network(tx, &self.familiar, now, yesterday).await
     }
 
     /// The same for the address, once that transaction is committed.
-    pub fn forgive_address(&self, app: &App) {
+    pub fn forgive_address(&self, app: &App, now: Timestamp) {
+        app.familiar.log_in(self.address, now);
         if self.active {
             app.addresses.give_back(LOGIN, ADDRESS_FAILURES, self.address);
         }

@@ -119,6 +119,9 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
     .client_request_timeout(REQUEST_TIMEOUT)
     .client_disconnect_timeout(REQUEST_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
+    // Whoever closes his side has gone: nobody sees the difference between a client that hung up
+    // and one that only has nothing more to say, and the former are the many.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(DRAIN);
     for listener in listeners {
         server = match &tls {

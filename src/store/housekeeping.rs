@@ -1,11 +1,15 @@
-//! Removing what nobody needs any more, in steps small enough to delay nobody.
+//! Removing what nobody needs any more: one statement for each kind of thing, a step at a time, the
+//! oldest first.
+//!
+//! Each finds its rows by an index and reads no others; a test asks both databases. How large a step
+//! may be is `jobs`' to say.
 
 use crate::base::Timestamp;
-use crate::base::id::AuditId;
+use crate::base::id::{AuditId, SessionId};
 use crate::domain::stop::Fault;
-use crate::execute;
+use crate::{execute, fetch_all};
 
-use super::Tx;
+use super::{Link, Tx};
 
 /// Removes up to `step` sessions whose absolute life ended before `before`.
 ///
@@ -14,10 +18,52 @@ use super::Tx;
 pub async fn sessions(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
     execute!(
         tx,
-        "DELETE FROM sessions WHERE id IN \
-         (SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)",
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions \
+         WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)",
         before,
         step
+    )
+}
+
+/// Up to `step` sessions made before `until`, from the one after `after` on, and when each has been
+/// idle for too long. No index finds those: it would have to hold a column that every refresh
+/// writes. So they are walked through, by their ids, outside any transaction.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn walk_sessions(
+    link: &mut impl Link,
+    after: SessionId,
+    until: SessionId,
+    step: i64,
+) -> Result<Vec<(SessionId, Timestamp)>, Fault> {
+    fetch_all!(
+        link,
+        (SessionId, Timestamp),
+        "SELECT id, idle_expires_at FROM sessions WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
+        after,
+        until,
+        step
+    )
+}
+
+/// Removes the sessions from `first` to `last`, both among them, that have been idle for too long
+/// since `before`. What was refreshed since it was walked past stays.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn idle_sessions(
+    tx: &mut Tx,
+    first: SessionId,
+    last: SessionId,
+    before: Timestamp,
+) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM sessions WHERE id >= $1 AND id <= $2 AND idle_expires_at < $3",
+        first,
+        last,
+        before
     )
 }
 
@@ -36,7 +82,8 @@ pub async fn audit(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fau
 }
 
 /// Removes up to `step` verifiers that have not come since `before`, and those that came once or
-/// twice and not since `passers_by_before`: whoever invents names fills the list for days, not weeks.
+/// twice and not since `passers_by_before`, which is later: whoever invents names fills the list for
+/// days, not weeks.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -48,92 +95,123 @@ pub async fn verifiers(
 ) -> Result<u64, Fault> {
     execute!(
         tx,
-        "DELETE FROM verifiers WHERE name IN \
-         (SELECT name FROM verifiers WHERE last_fetch_at < $1 \
-         OR (fetches < 3 AND last_fetch_at < $2) ORDER BY last_fetch_at, name LIMIT $3)",
+        "DELETE FROM verifiers WHERE name IN (SELECT name FROM verifiers \
+         WHERE last_fetch_at < $2 AND (fetches < 3 OR last_fetch_at < $1) \
+         ORDER BY last_fetch_at, name LIMIT $3)",
         before,
         passers_by_before,
         step
     )
 }
 
-/// Removes counters whose window is over, networks not seen since `networks_before` and links
-/// that have expired.
+/// Removes up to `step` counters whose window is over.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn counters(
-    tx: &mut Tx,
-    now: Timestamp,
-    networks_before: Timestamp,
-    step: i64,
-) -> Result<u64, Fault> {
-    let limits = execute!(
+pub async fn login_limits(tx: &mut Tx, now: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
         tx,
-        "DELETE FROM login_limits WHERE pseudonym IN \
-         (SELECT pseudonym FROM login_limits WHERE ends_at < $1 ORDER BY ends_at, pseudonym \
-         LIMIT $2)",
+        "DELETE FROM login_limits WHERE pseudonym IN (SELECT pseudonym FROM login_limits \
+         WHERE ends_at < $1 ORDER BY ends_at, pseudonym LIMIT $2)",
         now,
         step
-    )?;
-    let networks = execute!(
-        tx,
-        "DELETE FROM known_networks WHERE pseudonym IN \
-         (SELECT pseudonym FROM known_networks WHERE seen_at < $1 ORDER BY pseudonym LIMIT $2)",
-        networks_before,
-        step
-    )?;
-    let links = execute!(tx, "DELETE FROM setup_links WHERE expires_at < $1", now)?;
-    Ok(limits + networks + links)
+    )
 }
 
-/// Removes up to `step` of each thing of the provider whose time was over before `before`: codes and
-/// log-ins at our pages; and before `rubbish_before`: pushed requests and ids that count once, which
-/// nobody asks about afterwards. How many of whatever there was most of: less than `step` says that
-/// nothing is left.
+/// Removes up to `step` networks not seen since `before`.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn provider(
-    tx: &mut Tx,
-    before: Timestamp,
-    rubbish_before: Timestamp,
-    step: i64,
-) -> Result<u64, Fault> {
-    let codes = execute!(
+pub async fn known_networks(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM known_networks WHERE pseudonym IN (SELECT pseudonym FROM known_networks \
+         WHERE seen_at < $1 ORDER BY seen_at, pseudonym LIMIT $2)",
+        before,
+        step
+    )
+}
+
+/// Removes up to `step` links for the first administrator that have expired.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn setup_links(tx: &mut Tx, now: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM setup_links WHERE hash IN (SELECT hash FROM setup_links \
+         WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
+        now,
+        step
+    )
+}
+
+/// Removes up to `step` authorization codes that expired before `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn authorization_codes(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
         tx,
         "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
         before,
         step
-    )?;
-    let devices = execute!(
+    )
+}
+
+/// Removes up to `step` device codes that expired before `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn device_codes(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
         tx,
         "DELETE FROM device_codes WHERE hash IN (SELECT hash FROM device_codes \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
         before,
         step
-    )?;
-    let pushed = execute!(
+    )
+}
+
+/// Removes up to `step` pushed requests that expired before `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn pushed_requests(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
         tx,
         "DELETE FROM pushed_requests WHERE hash IN (SELECT hash FROM pushed_requests \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
-        rubbish_before,
+        before,
         step
-    )?;
-    let browsers = execute!(
+    )
+}
+
+/// Removes up to `step` log-ins at our pages that expired before `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn browser_sessions(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
         tx,
         "DELETE FROM browser_sessions WHERE id IN (SELECT id FROM browser_sessions \
          WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)",
         before,
         step
-    )?;
-    let spent = execute!(
+    )
+}
+
+/// Removes up to `step` ids that count once and expired before `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn spent_ids(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
         tx,
         "DELETE FROM spent_ids WHERE hash IN (SELECT hash FROM spent_ids \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
-        rubbish_before,
+        before,
         step
-    )?;
-    Ok(codes.max(devices).max(pushed).max(browsers).max(spent))
+    )
 }

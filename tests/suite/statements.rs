@@ -10,9 +10,11 @@ use syn::visit::Visit;
 use crate::support::{postgres, require};
 
 /// One statement of the source.
-struct Found {
-    place: String,
-    sql: String,
+pub struct Found {
+    /// File and line.
+    pub place: String,
+    /// Its text.
+    pub sql: String,
     arguments: usize,
 }
 
@@ -76,7 +78,8 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-fn statements() -> Vec<Found> {
+/// Every statement of the store.
+pub fn statements() -> Vec<Found> {
     let mut paths = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store"), &mut paths);
     let mut found = Vec::new();

@@ -165,7 +165,7 @@ mod tests {
             ),
             ("src/identity/login.rs", "use crate::oauth::issue; use crate::app::App;"),
             ("src/admin/users.rs", "use crate::identity::register;"),
-            ("src/jobs.rs", "use crate::{app::App, store::housekeeping};"),
+            ("src/jobs/mod.rs", "use crate::{app::App, store::housekeeping};"),
             ("src/http/api/me.rs", "use super::super::context; use crate::admin::users;"),
             ("src/server/mod.rs", "use crate::{http, jobs};"),
             ("src/main.rs", "fn main() { signet::cli::run() }"),

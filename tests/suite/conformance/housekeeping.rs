@@ -56,6 +56,41 @@ async fn sessions_go_with_their_devices_once_their_life_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_were_idle_for_too_long_are_found_by_walking() {
+    on_both_stores("housekeeping: idle sessions", async |db| {
+        let ada = user(&db, "ada").await;
+        let mut made = Vec::new();
+        for (number, idle) in [(1, 5), (2, 1), (3, 9), (4, 2), (5, 1)] {
+            let (id, idle_expires_at) = (session_id(number), after(idle));
+            made.push(opened(&db, Session { id, idle_expires_at, ..session(ada) }).await.id);
+        }
+        let walk = async |after, until, step| {
+            let link = &mut reader(&db).await;
+            housekeeping::walk_sessions(link, after, until, step).await.unwrap()
+        };
+        let end = made[4];
+        assert_eq!(walk(session_id(0), end, 2).await, [(made[0], after(5)), (made[1], after(1))]);
+        assert_eq!(walk(made[1], end, 9).await, [(made[2], after(9)), (made[3], after(2))]);
+        assert_eq!(walk(made[3], end, 9).await, [], "up to the end, without it");
+        let remove = async |first, last, before| {
+            let remove =
+                async |tx: &mut _| housekeeping::idle_sessions(tx, first, last, before).await;
+            commit(&db, remove).await
+        };
+        assert_eq!(
+            remove(made[1], made[3], after(2)).await,
+            1,
+            "only between the two, only before"
+        );
+        assert_eq!(remove(made[0], made[3], after(5)).await, 1);
+        let left = walk(session_id(0), session_id(60), 9).await;
+        assert_eq!(left.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [made[0], made[2], made[4]]);
+        assert_eq!(count!(&db, "SELECT count(*) FROM session_devices"), 3);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn audit_events_go_oldest_first() {
     on_both_stores("housekeeping: audit", async |db| {
         let (event, origin) = (Event::new(EventKind::UserCreated), Origin::system());
@@ -87,11 +122,18 @@ async fn counters_networks_and_links_go_when_their_time_is_over() {
             counters_of(&db, number, at).await;
         }
         let (now, networks_before) = (after(65), after(3));
-        let step = async || {
-            commit(&db, async |tx| housekeeping::counters(tx, now, networks_before, 2).await).await
+        let limits =
+            async || commit(&db, async |tx| housekeeping::login_limits(tx, now, 2).await).await;
+        assert_eq!(steps(limits).await, [2, 2, 1, 0]);
+        let networks = async || {
+            commit(&db, async |tx| housekeeping::known_networks(tx, networks_before, 2).await).await
         };
-        // Two counters and two networks, as the step says; links are few and go at once.
-        assert_eq!(steps(step).await, [2 + 2 + 5, 2 + 1, 1, 0]);
+        assert_eq!(networks().await, 2);
+        assert_eq!(count!(&db, "SELECT min(seen_at) FROM known_networks"), after(2).millis());
+        assert_eq!(steps(networks).await, [1, 0]);
+        let links =
+            async || commit(&db, async |tx| housekeeping::setup_links(tx, now, 2).await).await;
+        assert_eq!(steps(links).await, [2, 2, 1, 0]);
         assert_eq!(count!(&db, "SELECT ends_at FROM login_limits"), after(65).millis());
         assert_eq!(count!(&db, "SELECT count(*) FROM known_networks"), 3);
         assert_eq!(count!(&db, "SELECT min(seen_at) FROM known_networks"), after(3).millis());
@@ -138,26 +180,29 @@ async fn what_is_under_way_goes_when_its_time_is_over() {
             ]
         };
         let step = async || {
-            commit(&db, async |tx| housekeeping::provider(tx, after(5), after(5), 2).await).await
+            commit(&db, async |tx| {
+                Ok([
+                    housekeeping::authorization_codes(tx, after(5), 2).await?,
+                    housekeeping::device_codes(tx, after(5), 2).await?,
+                    housekeeping::pushed_requests(tx, after(5), 2).await?,
+                    housekeeping::browser_sessions(tx, after(5), 2).await?,
+                    housekeeping::spent_ids(tx, after(5), 2).await?,
+                ])
+            })
+            .await
         };
-        assert_eq!(step().await, 2);
+        assert_eq!(step().await, [2; 5]);
         let next = [2, 2, 2, 1, 1].map(|secs| after(secs).millis());
         assert_eq!(least().await, next, "the oldest first, so many of each");
-        assert_eq!(steps(step).await, [2, 2, 0], "as many as there are of the most");
+        assert_eq!(step().await, [2; 5]);
+        assert_eq!(step().await, [1, 1, 1, 2, 2]);
+        assert_eq!(step().await, [0; 5]);
         assert_eq!(least().await, [after(5).millis(); 5], "over at the very moment, not before it");
         assert_eq!(count!(&db, "SELECT count(*) FROM authorization_codes"), 2);
         assert_eq!(count!(&db, "SELECT count(*) FROM device_codes"), 2);
         assert_eq!(count!(&db, "SELECT count(*) FROM pushed_requests"), 2);
         assert_eq!(count!(&db, "SELECT count(*) FROM browser_sessions"), 2);
         assert_eq!(count!(&db, "SELECT count(*) FROM spent_ids"), 2);
-        // Requests and ids go by a time of their own.
-        let rubbish = async |tx: &mut _| housekeeping::provider(tx, after(5), after(7), 9).await;
-        assert_eq!(commit(&db, rubbish).await, 2);
-        assert_eq!(count!(&db, "SELECT count(*) FROM authorization_codes"), 2);
-        assert_eq!(count!(&db, "SELECT count(*) FROM device_codes"), 2);
-        assert_eq!(count!(&db, "SELECT count(*) FROM pushed_requests"), 0);
-        assert_eq!(count!(&db, "SELECT count(*) FROM browser_sessions"), 2);
-        assert_eq!(count!(&db, "SELECT count(*) FROM spent_ids"), 0);
     })
     .await;
 }
@@ -194,10 +239,12 @@ async fn an_empty_database_needs_no_housekeeping() {
         let ends = [i64::MIN, 0, i64::MAX].map(Timestamp::from_millis);
         for at in ends {
             let removed = commit(&db, async |tx| {
-                let counters = housekeeping::counters(tx, at, at, 10).await?;
-                let sessions = housekeeping::sessions(tx, at, 10).await?;
-                let provider = housekeeping::provider(tx, at, at, 10).await?;
-                Ok(counters + sessions + provider + housekeeping::audit(tx, at, 10).await?)
+                let counters = housekeeping::login_limits(tx, at, 10).await?
+                    + housekeeping::known_networks(tx, at, 10).await?
+                    + housekeeping::setup_links(tx, at, 10).await?;
+                let sessions = housekeeping::sessions(tx, at, 10).await?
+                    + housekeeping::browser_sessions(tx, at, 10).await?;
+                Ok(counters + sessions + housekeeping::audit(tx, at, 10).await?)
             });
             assert_eq!(removed.await, 0);
         }

@@ -1,0 +1,106 @@
+//! Networks that somebody has logged in from, as far as this process has lately learnt.
+//!
+//! Owns the memory of it and its bound. It says nothing about who: a lane that depended on the
+//! account would tell strangers which accounts there are. The database keeps the same for other
+//! processes and later ones.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::base::{Span, Timestamp};
+use crate::domain::limit::KNOWN_NETWORK;
+
+use super::network;
+
+/// The most networks remembered; beyond it what is out of date is forgotten, then nothing new learnt.
+const MAX_NETWORKS: usize = 100_000;
+/// How long it is believed that nobody has logged in from a network: another process may know better.
+const BELIEVE_STRANGE: Span = Span::from_mins(1);
+/// How often a log-in is written down for others.
+const NOTE: Span = Span::from_days(1);
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    familiar: bool,
+    at: Timestamp,
+}
+
+impl Seen {
+    fn holds(self, now: Timestamp) -> bool {
+        let span = if self.familiar { KNOWN_NETWORK } else { BELIEVE_STRANGE };
+        now - self.at < span
+    }
+}
+
+/// What is remembered, by network.
+#[derive(Default)]
+pub struct FamiliarNetworks(Mutex<HashMap<Option<IpAddr>, Seen>>);
+
+impl FamiliarNetworks {
+    /// Whether somebody has logged in from this address's network; none when that is not known here.
+    #[must_use]
+    pub fn get(&self, address: Option<IpAddr>, now: Timestamp) -> Option<bool> {
+        let seen = self.seen().get(&address.map(network)).copied()?;
+        seen.holds(now).then_some(seen.familiar)
+    }
+
+    /// Remembers what the database says.
+    pub fn learn(&self, address: Option<IpAddr>, familiar: bool, now: Timestamp) {
+        // When that was is not known: the next log-in is written down again.
+        let at = if familiar { now - NOTE } else { now };
+        self.put(address, Seen { familiar, at }, now);
+    }
+
+    /// Somebody has logged in from there.
+    pub fn log_in(&self, address: Option<IpAddr>, now: Timestamp) {
+        if !self.is_noted(address, now) {
+            self.put(address, Seen { familiar: true, at: now }, now);
+        }
+    }
+
+    /// Whether a log-in from there was written down within the last day.
+    #[must_use]
+    pub fn is_noted(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
+        let seen = self.seen().get(&address.map(network)).copied();
+        seen.is_some_and(|seen| seen.familiar && now - seen.at < NOTE)
+    }
+
+    fn put(&self, address: Option<IpAddr>, what: Seen, now: Timestamp) {
+        let mut seen = self.seen();
+        if seen.len() >= MAX_NETWORKS {
+            seen.retain(|_, seen| seen.holds(now));
+        }
+        let key = address.map(network);
+        if seen.len() < MAX_NETWORKS || seen.contains_key(&key) {
+            seen.insert(key, what);
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<Option<IpAddr>, Seen>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_familiar_for_ninety_days_and_strange_for_a_minute() {
+        let networks = FamiliarNetworks::default();
+        let (home, away) = ("192.0.2.1".parse().ok(), "2001:db8::1".parse().ok());
+        let now = Timestamp::from_secs(1_000);
+        assert_eq!(networks.get(home, now), None);
+        networks.learn(home, false, now);
+        assert_eq!(networks.get(home, now + Span::from_secs(59)), Some(false));
+        assert_eq!(networks.get(home, now + Span::from_secs(60)), None);
+        networks.learn(away, true, now);
+        assert!(!networks.is_noted(away, now));
+        networks.log_in("2001:db8::2".parse().ok(), now);
+        assert!(networks.is_noted(away, now));
+        assert!(!networks.is_noted(away, now + Span::from_days(1)));
+        assert_eq!(networks.get(away, now + Span::from_days(89)), Some(true));
+        assert_eq!(networks.get(away, now + Span::from_days(90)), None);
+    }
+}

@@ -1,0 +1,54 @@
+//! Whether whoever asked for a unit of work is still there.
+//!
+//! Owns the one thing work can learn about its caller. Work goes on without him (see `App::run`);
+//! only a wait that comes before every write of its own asks here, and may end with him.
+
+use std::future::Future;
+
+use tokio::sync::watch;
+
+tokio::task_local! {
+    static CALLER: Presence;
+}
+
+/// Ends when the sender of [`begin`] is dropped.
+type Presence = watch::Receiver<()>;
+
+/// The caller's end, to be held while he is there, and the work's.
+pub(super) fn begin() -> (watch::Sender<()>, Presence) {
+    watch::channel(())
+}
+
+/// `work`, told of this caller.
+pub(super) fn scope<F: Future>(presence: Presence, work: F) -> impl Future<Output = F::Output> {
+    CALLER.scope(presence, work)
+}
+
+/// Completes when the caller of the present work has gone away; never where there is none.
+pub(super) async fn gone() {
+    match CALLER.try_with(Clone::clone) {
+        Ok(mut caller) => while caller.changed().await.is_ok() {},
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_learns_that_its_caller_has_gone() {
+        let (here, presence) = begin();
+        let work = tokio::spawn(scope(presence, gone()));
+        tokio::task::yield_now().await;
+        assert!(!work.is_finished());
+        drop(here);
+        work.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn work_without_a_caller_goes_on() {
+        use futures_util::FutureExt as _;
+        assert!(gone().now_or_never().is_none());
+    }
+}

@@ -1,0 +1,126 @@
+//! The hash itself and its stored form: a PHC string of argon2id (RFC 9106).
+//!
+//! Owns the memory of one hash thread and what a stored hash may cost. Knows no queue.
+
+use std::sync::{Mutex, PoisonError};
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use crate::crypto::digest::equal;
+use crate::domain::password::{Check, Password};
+
+use super::{Cost, Verified};
+
+pub(super) const SALT: usize = 16;
+pub(super) const OUTPUT: usize = 32;
+/// The costliest stored hash that is verified at all: an imported one beyond it never matches.
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_ITERATIONS: u32 = 64;
+const MAX_PARALLELISM: u32 = 64;
+
+/// Held while a hash costlier than today's is verified: one at a time, in the whole process.
+pub(super) type Oversize = Mutex<()>;
+
+/// What one thread hashes with. Its memory is taken and touched at its first hash, and kept.
+pub(super) struct Engine<'a> {
+    cost: Cost,
+    oversize: &'a Oversize,
+    memory: Vec<Block>,
+}
+
+impl<'a> Engine<'a> {
+    pub(super) const fn new(cost: Cost, oversize: &'a Oversize) -> Self {
+        Self { cost, oversize, memory: Vec::new() }
+    }
+
+    /// The PHC string of a password at today's cost; none when argon2 fails.
+    pub(super) fn hash(&mut self, password: &Password, salt: &[u8]) -> Option<String> {
+        let mut output = [0; OUTPUT];
+        self.compute(self.cost, password, salt, &mut output)?;
+        Some(phc(self.cost, salt, &output))
+    }
+
+    /// Compares a password with a PHC string; none when argon2 fails. What cannot be read, or costs
+    /// too much, matches nothing.
+    pub(super) fn verify(&mut self, password: &Password, stored: &str) -> Option<Verified> {
+        let differs = Some(Verified { check: Check::Differs, outdated: false });
+        let Some((cost, salt, expected)) = parse(stored) else {
+            tracing::error!("a stored password hash cannot be read; it matches nothing");
+            return differs;
+        };
+        if cost.memory_kib > MAX_MEMORY_KIB
+            || cost.iterations > MAX_ITERATIONS
+            || cost.parallelism > MAX_PARALLELISM
+        {
+            tracing::error!("a stored password hash costs too much to verify; it matches nothing");
+            return differs;
+        }
+        let mut output = vec![0; expected.len()];
+        self.compute(cost, password, &salt, &mut output)?;
+        let check = if equal(&output, &expected) { Check::Matches } else { Check::Differs };
+        let outdated = cost != self.cost || expected.len() != OUTPUT;
+        Some(Verified { check, outdated })
+    }
+
+    fn compute(
+        &mut self,
+        cost: Cost,
+        password: &Password,
+        salt: &[u8],
+        output: &mut [u8],
+    ) -> Option<()> {
+        let params =
+            Params::new(cost.memory_kib, cost.iterations, cost.parallelism, Some(output.len()))
+                .ok()?;
+        let blocks = params.block_count();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let password = password.expose_bytes();
+        if cost.memory_kib > self.cost.memory_kib {
+            // One at a time, and its memory goes back: the budget counts today's cost only.
+            let _alone = self.oversize.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut own = vec![Block::default(); blocks];
+            return argon2.hash_password_into_with_memory(password, salt, output, &mut own).ok();
+        }
+        if self.memory.len() < blocks {
+            // All that today's cost needs, whatever this one does: growing later would copy it.
+            let whole = params_of(self.cost)?.block_count().max(blocks);
+            self.memory.resize(whole, Block::default());
+        }
+        let memory = &mut self.memory[..blocks];
+        argon2.hash_password_into_with_memory(password, salt, output, memory).ok()
+    }
+}
+
+/// The parameters of a cost, if argon2 accepts it.
+pub(super) fn params_of(cost: Cost) -> Option<Params> {
+    Params::new(cost.memory_kib, cost.iterations, cost.parallelism, Some(OUTPUT)).ok()
+}
+
+/// The stored form.
+pub(super) fn phc(cost: Cost, salt: &[u8], output: &[u8]) -> String {
+    format!(
+        "$argon2id$v=19$m={},t={},p={}${}${}",
+        cost.memory_kib,
+        cost.iterations,
+        cost.parallelism,
+        STANDARD_NO_PAD.encode(salt),
+        STANDARD_NO_PAD.encode(output)
+    )
+}
+
+fn parse(stored: &str) -> Option<(Cost, Vec<u8>, Vec<u8>)> {
+    let hash = PasswordHash::new(stored).ok()?;
+    if hash.algorithm.as_str() != "argon2id" || hash.version != Some(19) {
+        return None;
+    }
+    let params = Params::try_from(&hash).ok()?;
+    let cost = Cost {
+        memory_kib: params.m_cost(),
+        iterations: params.t_cost(),
+        parallelism: params.p_cost(),
+    };
+    Some((cost, hash.salt?.to_vec(), hash.hash?.as_bytes().to_vec()))
+}

@@ -1,0 +1,311 @@
+//! Password hashes: argon2id (RFC 9106) on threads of its own.
+//!
+//! Owns the threads and their queue. Hashing is the only expensive thing Signet does, so it may
+//! never make anything else wait: a fixed number of threads at lower priority, memory taken once, a
+//! queue that refuses at the door. Whether an account is accepted is `domain::password`'s decision.
+
+mod argon;
+mod queue;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use crate::base::Entropy;
+use crate::base::entropy::random;
+use crate::domain::password::{Check, Password};
+use crate::domain::stop::Fault;
+
+use argon::{Engine, OUTPUT, Oversize, SALT};
+use queue::Queue;
+
+pub use queue::{Lane, Network, Refused};
+
+/// How much nicer than the HTTP threads the hash threads are.
+const NICE: i32 = 10;
+/// What one hash is believed to take for each KiB and pass until the first ones have been measured.
+const GUESS: Duration = Duration::from_nanos(500);
+/// The least patience once somebody was let in: a thread that is free takes a moment to wake.
+const LEAST_PATIENCE: Duration = Duration::from_millis(250);
+
+/// What hashing costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Lanes.
+    pub parallelism: u32,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// Whether the password is the one that was stored.
+    pub check: Check,
+    /// Whether the stored hash was made with another cost than today's.
+    pub outdated: bool,
+}
+
+/// Why there is no place in the queue, and how long the wait would have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy {
+    /// Why.
+    pub why: Refused,
+    /// The estimate, by what hashes have taken lately.
+    pub wait: Duration,
+}
+
+/// Why nothing was hashed for somebody who had a place.
+#[derive(Debug)]
+pub enum Unhashed {
+    /// His turn did not come in time: hashes have become slower, or others went first.
+    Late,
+    /// It failed.
+    Failed(Fault),
+}
+
+enum Work {
+    Hash { password: Password, salt: [u8; SALT], reply: oneshot::Sender<Option<String>> },
+    Verify { password: Password, stored: Option<String>, reply: oneshot::Sender<Option<Verified>> },
+}
+
+struct Waiting {
+    work: Work,
+    until: Instant,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    ready: Condvar,
+    oversize: Oversize,
+    cost: Cost,
+    patience: Duration,
+    /// What an unknown user's password is compared with: today's cost, an output nobody can hit.
+    dummy: String,
+}
+
+struct State {
+    queue: Queue<Waiting>,
+    closed: bool,
+}
+
+/// The hash threads.
+pub struct PasswordHasher {
+    shared: Arc<Shared>,
+    entropy: Arc<dyn Entropy>,
+    workers: usize,
+}
+
+impl PasswordHasher {
+    /// Starts `workers` threads. Each takes its memory when it first hashes and keeps it.
+    ///
+    /// # Errors
+    /// When the cost is not one argon2 accepts, or no thread can be started.
+    pub fn start(
+        cost: Cost,
+        workers: usize,
+        max_wait: Duration,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Fault> {
+        argon::params_of(cost)
+            .ok_or_else(|| Fault::internal("argon2 does not accept this cost"))?;
+        let dummy = argon::phc(cost, &random::<SALT>(&*entropy), &random::<OUTPUT>(&*entropy));
+        let workers = workers.max(1);
+        let guess = GUESS.saturating_mul(cost.memory_kib.saturating_mul(cost.iterations));
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State { queue: Queue::new(workers, max_wait, guess), closed: false }),
+            ready: Condvar::new(),
+            oversize: Oversize::default(),
+            cost,
+            patience: max_wait.max(LEAST_PATIENCE),
+            dummy,
+        });
+        for number in 0..workers {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new()
+                .name(format!("hash-{number}"))
+                .spawn(move || work(&shared))
+                .map_err(|error| Fault::internal("starting a hash thread").because(error))?;
+        }
+        Ok(Self { shared, entropy, workers })
+    }
+
+    /// Promises a place in the queue, before anything is done for whoever wants one. Held and not
+    /// used it costs nobody a turn, but counts in what others are told.
+    ///
+    /// # Errors
+    /// At once, when the wait would be too long.
+    pub fn place(&self, lane: Lane, network: Network) -> Result<Place, Busy> {
+        let promised = self.shared.lock().queue.promise(lane, network);
+        promised.map_err(|(why, wait)| Busy { why, wait })?;
+        Ok(Place { shared: Arc::clone(&self.shared), lane, network, ticket: None })
+    }
+
+    /// The PHC string to store for `password`. Whoever does not wait for it any more is not served.
+    ///
+    /// # Errors
+    /// See [`Unhashed`].
+    pub async fn hash(&self, place: Place, password: Password) -> Result<String, Unhashed> {
+        let (reply, answer) = oneshot::channel();
+        let salt = random(&*self.entropy);
+        place.wait(Work::Hash { password, salt, reply }, answer).await
+    }
+
+    /// Compares `password` with a stored PHC string, or with the dummy when there is none:
+    /// an unknown user costs what a known one does. Whoever does not wait for it any more is not
+    /// served.
+    ///
+    /// # Errors
+    /// See [`Unhashed`].
+    pub async fn verify(
+        &self,
+        place: Place,
+        password: Password,
+        stored: Option<String>,
+    ) -> Result<Verified, Unhashed> {
+        let (reply, answer) = oneshot::channel();
+        place.wait(Work::Verify { password, stored, reply }, answer).await
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn queue_depth(&self) -> usize {
+        self.shared.lock().queue.waiting()
+    }
+
+    /// How many are hashed at the same time.
+    #[must_use]
+    pub const fn workers(&self) -> usize {
+        self.workers
+    }
+}
+
+impl Drop for PasswordHasher {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.ready.notify_all();
+    }
+}
+
+/// A place in the queue; given up when dropped.
+pub struct Place {
+    shared: Arc<Shared>,
+    lane: Lane,
+    network: Network,
+    /// Set while the place is taken.
+    ticket: Option<u64>,
+}
+
+impl Place {
+    async fn wait<T>(
+        mut self,
+        work: Work,
+        mut answer: oneshot::Receiver<Option<T>>,
+    ) -> Result<T, Unhashed> {
+        let until = Instant::now() + self.shared.patience;
+        let waiting = Waiting { work, until };
+        let ticket = self.shared.lock().queue.push(self.lane, self.network, waiting);
+        self.ticket = Some(ticket);
+        self.shared.ready.notify_one();
+        let answered = match timeout_at(until, &mut answer).await {
+            Ok(answered) => answered,
+            Err(_) if self.leave(ticket) => return Err(Unhashed::Late),
+            // It is being hashed: it will not take long.
+            Err(_) => answer.await,
+        };
+        match answered {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(Unhashed::Failed(Fault::internal("argon2 failed"))),
+            // Too late by the clock of the thread that came to it.
+            Err(_) if Instant::now() >= until => Err(Unhashed::Late),
+            Err(_) => Err(Unhashed::Failed(Fault::internal("a hash thread ended"))),
+        }
+    }
+
+    /// Leaves the queue; false when its turn has come.
+    fn leave(&self, ticket: u64) -> bool {
+        // Dropped outside the lock: a password is wiped, a channel wakes somebody.
+        let left = self.shared.lock().queue.leave(self.lane, self.network, ticket);
+        left.is_some()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        match self.ticket {
+            Some(ticket) => drop(self.leave(ticket)),
+            None => self.shared.lock().queue.release(self.lane, self.network),
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while holding it cannot leave a queue half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next one's work; nothing when there will be none any more.
+    fn next(&self) -> Option<Waiting> {
+        let mut state = self.lock();
+        loop {
+            if let Some(waiting) = state.queue.pop() {
+                return Some(waiting);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Waiting {
+    /// Whether nobody waits for it any more: the caller has gone, or was turned away.
+    fn is_over(&self) -> bool {
+        let is_closed = match &self.work {
+            Work::Hash { reply, .. } => reply.is_closed(),
+            Work::Verify { reply, .. } => reply.is_closed(),
+        };
+        is_closed || Instant::now() >= self.until
+    }
+}
+
+fn work(shared: &Shared) {
+    // On Linux the id of a thread is accepted where a process id is, and means that thread only.
+    let thread = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(thread), NICE) {
+        tracing::debug!(%error, "hash thread keeps the normal priority");
+    }
+    let mut engine = Engine::new(shared.cost, &shared.oversize);
+    while let Some(waiting) = shared.next() {
+        if waiting.is_over() {
+            shared.lock().queue.done(None);
+            continue;
+        }
+        let began = Instant::now();
+        // Answered only once this thread counts as free again: whoever was served and comes back
+        // at once must not be told that everybody is busy.
+        let done = || shared.lock().queue.done(Some(began.elapsed()));
+        match waiting.work {
+            Work::Hash { password, salt, reply } => {
+                let hashed = engine.hash(&password, &salt);
+                done();
+                let _ = reply.send(hashed);
+            }
+            Work::Verify { password, stored, reply } => {
+                let stored = stored.as_deref().unwrap_or(&shared.dummy);
+                let verified = engine.verify(&password, stored);
+                done();
+                let _ = reply.send(verified);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! The hash threads by themselves.
+
+use futures_util::FutureExt as _;
+
+use super::*;
+
+struct Counting(std::sync::atomic::AtomicU8);
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    }
+}
+
+fn hasher(memory_kib: u32, max_wait: Duration) -> PasswordHasher {
+    let cost = Cost { memory_kib, iterations: 1, parallelism: 1 };
+    PasswordHasher::start(cost, 1, max_wait, Arc::new(Counting(1.into()))).unwrap()
+}
+
+fn stranger(hasher: &PasswordHasher) -> Place {
+    hasher.place(Lane::Stranger, None).unwrap()
+}
+
+fn password(text: &str) -> Password {
+    Password::for_verification(text).unwrap()
+}
+
+#[tokio::test]
+async fn verifies_what_it_hashed_and_nothing_else() {
+    let hasher = hasher(64, Duration::from_secs(5));
+    let stored = hasher.hash(stranger(&hasher), password("correct horse")).await.unwrap();
+    assert!(stored.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
+    let right = hasher
+        .verify(stranger(&hasher), password("correct horse"), Some(stored.clone()))
+        .await
+        .unwrap();
+    assert_eq!(right, Verified { check: Check::Matches, outdated: false });
+    let wrong =
+        hasher.verify(stranger(&hasher), password("correct horsf"), Some(stored)).await.unwrap();
+    assert_eq!(wrong.check, Check::Differs);
+    let unknown = hasher.verify(stranger(&hasher), password("correct horse"), None).await.unwrap();
+    assert_eq!(unknown, Verified { check: Check::Differs, outdated: false });
+}
+
+#[tokio::test]
+async fn a_hash_of_another_cost_matches_and_is_outdated() {
+    let old = hasher(32, Duration::from_secs(5));
+    let dear = hasher(256, Duration::from_secs(5));
+    let new = hasher(64, Duration::from_secs(5));
+    for other in [&old, &dear] {
+        let stored = other.hash(stranger(other), password("correct horse")).await.unwrap();
+        let found =
+            new.verify(stranger(&new), password("correct horse"), Some(stored)).await.unwrap();
+        assert_eq!(found, Verified { check: Check::Matches, outdated: true });
+    }
+}
+
+#[tokio::test]
+async fn absurd_and_unreadable_hashes_match_nothing() {
+    let hasher = hasher(64, Duration::from_secs(5));
+    for stored in [
+        "$argon2id$v=19$m=4194304,t=3,p=4$c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2i$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAA",
+        "plain text",
+        "",
+    ] {
+        let found =
+            hasher.verify(stranger(&hasher), password("x"), Some(stored.to_owned())).await.unwrap();
+        assert_eq!(found.check, Check::Differs, "{stored}");
+    }
+}
+
+/// Costlier than what these tests hash at: it needs the lock for oversized ones.
+const OVERSIZE: &str =
+    "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+
+/// Runs `test` while the only thread is at work and does not get on, and lets it go on afterwards.
+async fn while_occupied<T>(hasher: &PasswordHasher, test: impl AsyncFnOnce() -> T) -> T {
+    let (free, held) = std::sync::mpsc::channel::<()>();
+    let shared = Arc::clone(&hasher.shared);
+    let (ready, is_ready) = oneshot::channel();
+    let holder = std::thread::spawn(move || {
+        let _held = shared.oversize.lock().unwrap();
+        ready.send(()).unwrap();
+        held.recv().unwrap_err();
+    });
+    is_ready.await.unwrap();
+    let first = hasher.verify(stranger(hasher), password("password"), Some(OVERSIZE.to_owned()));
+    let then = async {
+        // It is in the queue, or the thread has it.
+        while hasher.queue_depth() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let outcome = test().await;
+        drop(free);
+        outcome
+    };
+    let (first, outcome) = futures_util::future::join(first, then).await;
+    assert_eq!(first.unwrap().check, Check::Matches);
+    holder.join().unwrap();
+    outcome
+}
+
+#[tokio::test]
+async fn whoever_goes_away_is_not_hashed() {
+    let hasher = hasher(64, Duration::from_secs(60));
+    while_occupied(&hasher, async || {
+        let mut gone = Box::pin(hasher.verify(stranger(&hasher), password("x"), None));
+        assert!((&mut gone).now_or_never().is_none());
+        assert_eq!(hasher.queue_depth(), 1);
+        drop(gone);
+        assert_eq!(hasher.queue_depth(), 0);
+    })
+    .await;
+}
+
+/// Whoever was let in and is not served in time is told so then, while the thread is still at work.
+#[tokio::test]
+async fn patience_ends_by_itself() {
+    let hasher = hasher(64, Duration::from_millis(1));
+    // Let in by an estimate that turns out to be too good.
+    let place = stranger(&hasher);
+    while_occupied(&hasher, async || {
+        let late = hasher.verify(place, password("x"), None).await;
+        assert!(matches!(late, Err(Unhashed::Late)), "{late:?}");
+        assert_eq!(hasher.queue_depth(), 0);
+    })
+    .await;
+    // And the next one is served at once.
+    assert!(hasher.verify(stranger(&hasher), password("x"), None).await.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_would_wait_is_turned_away_at_once_where_nobody_may() {
+    let hasher = hasher(64, Duration::ZERO);
+    let place = stranger(&hasher);
+    let busy = hasher.place(Lane::Stranger, None).err().unwrap();
+    assert_eq!(busy.why, Refused::TooLong);
+    assert!(busy.wait > Duration::ZERO);
+    // The promise alone kept the other away; given up, it does not.
+    drop(place);
+    let place = stranger(&hasher);
+    assert!(hasher.verify(place, password("x"), None).await.is_ok());
+    assert!(hasher.place(Lane::Stranger, None).is_ok());
+}
+
+/// The vector of RFC 9106 §5.3 needs a secret and associated data, which we do not use; this
+/// one is the reference implementation's, with the parameters in the string.
+#[tokio::test]
+async fn a_hash_made_by_the_reference_implementation_matches() {
+    let hasher = hasher(64, Duration::from_secs(5));
+    let stored =
+        "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    let found = hasher
+        .verify(stranger(&hasher), password("password"), Some(stored.to_owned()))
+        .await
+        .unwrap();
+    assert_eq!(found.check, Check::Matches);
+}

@@ -1,0 +1,230 @@
+//! Housekeeping: what nobody needs any more goes, a few milliseconds at a time.
+//!
+//! Owns how long things are kept when they are over, and the pace: SQLite has one writer, so whoever
+//! holds it for longer than a moment is everybody's latency. One transaction is one step of one kind
+//! of thing; the next step comes after a pause that is longer than the step was.
+
+use std::time::{Duration, Instant};
+
+use crate::app::App;
+use crate::base::id::SessionId;
+use crate::base::{Span, Timestamp};
+use crate::domain::limit::KNOWN_NETWORK;
+use crate::domain::stop::Fault;
+use crate::store::Tx;
+use crate::store::housekeeping as store;
+
+/// How long a verifier that does not come any more is remembered.
+const KEEP_VERIFIERS: Span = Span::from_days(30);
+/// How long one that came once or twice is.
+const KEEP_PASSERS_BY: Span = Span::from_days(2);
+/// How long an ended session is kept for whoever asks why.
+const KEEP_SESSIONS: Span = Span::from_days(1);
+/// How long codes and the like are kept when their time is over: a code that comes a second time
+/// within it is noticed.
+const KEEP_PROVIDER: Span = Span::from_mins(60);
+/// How long pushed requests and ids that count once are: strangers can have them written down, so there
+/// are to be few. Not at once, because clocks are set back a little at times.
+const KEEP_RUBBISH: Span = Span::from_mins(5);
+
+/// The most rows one step removes, or walks through.
+pub const MOST_ROWS: i64 = 500;
+/// The fewest: below, a step costs little more than its commit.
+const LEAST_ROWS: i64 = 20;
+/// What the first step of a run takes on.
+const FIRST_ROWS: i64 = 100;
+/// How long the statement of a step is meant to take.
+const TARGET: Duration = Duration::from_millis(4);
+/// The shortest pause between two steps, and how many times longer than the step it is.
+const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE_TIMES: u32 = 2;
+
+/// What a run has removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Rows in all.
+    pub rows: u64,
+    /// Transactions that removed any.
+    pub steps: u64,
+    /// The most rows of one transaction.
+    pub largest: u64,
+}
+
+impl Removed {
+    fn add(&mut self, rows: u64) {
+        self.rows += rows;
+        self.steps += u64::from(rows > 0);
+        self.largest = self.largest.max(rows);
+    }
+}
+
+/// A kind of thing that is over at some time.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Sessions,
+    Audit,
+    Verifiers,
+    LoginLimits,
+    KnownNetworks,
+    SetupLinks,
+    AuthorizationCodes,
+    DeviceCodes,
+    PushedRequests,
+    BrowserSessions,
+    SpentIds,
+}
+
+impl Kind {
+    const ALL: [Self; 11] = [
+        Self::Sessions,
+        Self::Audit,
+        Self::Verifiers,
+        Self::LoginLimits,
+        Self::KnownNetworks,
+        Self::SetupLinks,
+        Self::AuthorizationCodes,
+        Self::DeviceCodes,
+        Self::PushedRequests,
+        Self::BrowserSessions,
+        Self::SpentIds,
+    ];
+
+    async fn remove(self, app: &App, tx: &mut Tx, now: Timestamp, rows: i64) -> Result<u64, Fault> {
+        match self {
+            Self::Sessions => store::sessions(tx, now - KEEP_SESSIONS, rows).await,
+            Self::Audit => store::audit(tx, now - app.config.audit_retention, rows).await,
+            Self::Verifiers => {
+                store::verifiers(tx, now - KEEP_VERIFIERS, now - KEEP_PASSERS_BY, rows).await
+            }
+            Self::LoginLimits => store::login_limits(tx, now, rows).await,
+            Self::KnownNetworks => store::known_networks(tx, now - KNOWN_NETWORK, rows).await,
+            Self::SetupLinks => store::setup_links(tx, now, rows).await,
+            Self::AuthorizationCodes => {
+                store::authorization_codes(tx, now - KEEP_PROVIDER, rows).await
+            }
+            Self::DeviceCodes => store::device_codes(tx, now - KEEP_PROVIDER, rows).await,
+            Self::PushedRequests => store::pushed_requests(tx, now - KEEP_RUBBISH, rows).await,
+            Self::BrowserSessions => store::browser_sessions(tx, now - KEEP_PROVIDER, rows).await,
+            Self::SpentIds => store::spent_ids(tx, now - KEEP_RUBBISH, rows).await,
+        }
+    }
+}
+
+/// How many rows the next step of a kind takes on, by how long the last one took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pace(i64);
+
+impl Pace {
+    const FIRST: Self = Self(FIRST_ROWS);
+
+    /// Never more than doubled or halved at once: one slow step may be somebody else's doing.
+    fn after(self, took: Duration) -> Self {
+        let took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX).max(1);
+        let target = i64::try_from(TARGET.as_micros()).unwrap_or(i64::MAX);
+        let fitting = self.0.saturating_mul(target) / took;
+        Self(fitting.clamp(self.0 / 2, self.0 * 2).clamp(LEAST_ROWS, MOST_ROWS))
+    }
+}
+
+/// Removes what is over, one step of every kind after the other until nothing is left. Nothing while
+/// the clock is not believed: what looks over may not be.
+///
+/// # Errors
+/// When the database cannot be written; the rest waits for the next run.
+pub async fn housekeep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
+    let mut removed = Removed::default();
+    if !app.clock_is_steady().await? {
+        return Ok(removed);
+    }
+    let mut open: Vec<(Kind, Pace)> = Kind::ALL.map(|kind| (kind, Pace::FIRST)).to_vec();
+    while !open.is_empty() {
+        let mut left = Vec::new();
+        for (kind, pace) in open {
+            if app.is_draining() {
+                return Ok(removed);
+            }
+            let mut tx = app.db.begin().await?;
+            let began = Instant::now();
+            let rows = kind.remove(app, &mut tx, now, pace.0).await?;
+            // Without the commit: waiting for the disk is the same for one row and for many.
+            let took = began.elapsed();
+            tx.commit().await?;
+            removed.add(rows);
+            if rows > 0 {
+                tracing::debug!(?kind, rows, ?took, "removed what is over");
+                pause(began.elapsed()).await;
+            }
+            if rows >= pace.0.unsigned_abs() {
+                left.push((kind, pace.after(took)));
+            }
+        }
+        open = left;
+    }
+    Ok(removed)
+}
+
+/// Walks through the sessions for those that nobody has refreshed for too long, and removes them as
+/// if their absolute life were over. Reads all that are old enough, a page at a time and without the
+/// writer, which it takes only where there is something to remove.
+///
+/// # Errors
+/// When the database cannot be read or written; the next walk begins anew.
+pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
+    let mut removed = Removed::default();
+    if !app.clock_is_steady().await? {
+        return Ok(removed);
+    }
+    let before = now - KEEP_SESSIONS;
+    // A younger one cannot have been idle for so long.
+    let until = SessionId::earliest(before - app.lifetimes.idle);
+    let (mut at, mut pace) = (SessionId::from_uuid(uuid::Uuid::nil()), Pace::FIRST);
+    while !app.is_draining() {
+        let began = Instant::now();
+        let page = {
+            let mut reader = app.db.reader().await?;
+            store::walk_sessions(&mut reader, at, until, pace.0).await?
+        };
+        let over: Vec<SessionId> =
+            page.iter().filter(|(_, idle)| *idle < before).map(|(id, _)| *id).collect();
+        if let (Some(&first), Some(&last)) = (over.first(), over.last()) {
+            let mut tx = app.db.begin().await?;
+            let rows = store::idle_sessions(&mut tx, first, last, before).await?;
+            tx.commit().await?;
+            removed.add(rows);
+        }
+        match page.last() {
+            Some((last, _)) if page.len() as u64 == pace.0.unsigned_abs() => at = *last,
+            _ => break,
+        }
+        pace = pace.after(began.elapsed());
+        pause(began.elapsed()).await;
+    }
+    Ok(removed)
+}
+
+/// Lets everybody else go first, for longer than they were held up.
+async fn pause(took: Duration) {
+    tokio::time::sleep((took * PAUSE_TIMES).max(PAUSE)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_becomes_as_large_as_its_time_allows() {
+        let millis = Duration::from_millis;
+        let mut pace = Pace::FIRST;
+        // A row takes 20 microseconds: 200 take what a step is meant to.
+        for _ in 0..5 {
+            pace = pace.after(Duration::from_micros(20) * u32::try_from(pace.0).unwrap());
+        }
+        assert_eq!(pace, Pace(200));
+        assert_eq!(pace.after(millis(0)), Pace(400));
+        assert_eq!(pace.after(millis(1)), Pace(400));
+        assert_eq!(pace.after(millis(5)), Pace(160));
+        assert_eq!(pace.after(millis(10_000)), Pace(100));
+        assert_eq!(Pace(LEAST_ROWS).after(Duration::MAX), Pace(LEAST_ROWS));
+        assert_eq!(Pace(MOST_ROWS).after(millis(0)), Pace(MOST_ROWS));
+    }
+}

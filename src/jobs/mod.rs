@@ -1,0 +1,69 @@
+//! What happens by itself: checkpoints, reloading, housekeeping.
+//!
+//! Owns when; what is done is defined elsewhere. Each job is a loop on the storage runtime that
+//! survives its own failures.
+
+mod housekeeping;
+
+use std::time::Duration;
+
+use crate::admin::key_life;
+use crate::app::App;
+use crate::domain::stop::Fault;
+use crate::oauth::backchannel;
+
+pub use housekeeping::{MOST_ROWS, Removed, housekeep, sweep};
+
+/// How often the write-ahead log is folded into the database file.
+const CHECKPOINT: Duration = Duration::from_millis(250);
+/// How often the cache version is looked at.
+const RELOAD: Duration = Duration::from_secs(1);
+/// How often the plan of the signing keys is looked at.
+const KEYS: Duration = Duration::from_secs(10);
+/// How often the outbox is looked at.
+const NOTICES: Duration = Duration::from_secs(1);
+/// How often housekeeping runs when the last run found nothing to do.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// How often the sessions are walked through for those that have been idle for too long.
+const SWEEP: Duration = Duration::from_secs(30 * 60);
+
+/// Starts every job on the current runtime. They end with it.
+pub fn start(app: &App) {
+    tokio::spawn(every(app.clone(), CHECKPOINT, "checkpointing", async |app: &App| {
+        app.db.checkpoint(false).await
+    }));
+    tokio::spawn(every(app.clone(), RELOAD, "reloading", async |app: &App| {
+        app.reload_if_changed().await
+    }));
+    tokio::spawn(every(app.clone(), KEYS, "the life of signing keys", async |app: &App| {
+        key_life::tick(app).await.map(drop)
+    }));
+    tokio::spawn(every(app.clone(), NOTICES, "telling clients of log-outs", async |app: &App| {
+        backchannel::deliver(app).await
+    }));
+    tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
+        housekeep(app, app.now()).await.map(drop)
+    }));
+    tokio::spawn(every(app.clone(), SWEEP, "removing idle sessions", async |app: &App| {
+        sweep(app, app.now()).await.map(drop)
+    }));
+}
+
+async fn every<F>(app: App, pause: Duration, what: &'static str, job: F)
+where
+    F: AsyncFn(&App) -> Result<(), Fault>,
+{
+    let mut failing = false;
+    loop {
+        tokio::time::sleep(pause).await;
+        match job(&app).await {
+            Ok(()) => failing = false,
+            // Said once when it begins to fail, not every second.
+            Err(fault) if !failing => {
+                failing = true;
+                tracing::warn!(%fault, "{what} failed; it will be tried again");
+            }
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Housekeeping at size: everything that is over goes, nothing else does, and no step is large.
+
+use signet::base::Timestamp;
+use signet::base::id::UserId;
+use signet::jobs::{self, MOST_ROWS};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+
+use crate::support::server::Options;
+use crate::support::{Backend, Server, on_both};
+
+/// How many of each kind are over.
+const OVER: u32 = 4_000;
+/// How many of each kind are not.
+const LIVE: u32 = 100;
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// A connection to the server's database for statements of the test's own.
+enum Raw {
+    Sqlite(sqlx::SqlitePool),
+    Postgres(sqlx::PgPool),
+}
+
+impl Raw {
+    async fn of(server: &Server) -> Self {
+        match &server.database_url {
+            Some(url) => Self::Postgres(sqlx::PgPool::connect(url).await.unwrap()),
+            None => {
+                let path = server.dir.path().join("data/signet.db");
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                Self::Sqlite(sqlx::SqlitePool::connect_with(options).await.unwrap())
+            }
+        }
+    }
+
+    async fn run(&self, sql: String) {
+        let sql = AssertSqlSafe(sql).into_sql_str();
+        match self {
+            Self::Sqlite(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
+            Self::Postgres(pool) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
+        }
+    }
+
+    async fn number(&self, sql: &str) -> i64 {
+        let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
+        match self {
+            Self::Sqlite(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+            Self::Postgres(pool) => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+        }
+    }
+
+    /// `count` rows with the numbers from `first` on. `row` is written with `{id}` and `{bytes}` for
+    /// an id and a hash of the number `i`.
+    async fn fill(&self, into: &str, row: &str, first: u32, count: u32) {
+        let end = first + count - 1;
+        let (id, bytes, numbers) = match self {
+            Self::Sqlite(_) => (
+                "unhex(printf('%032x', i))",
+                "unhex(printf('%064x', i))",
+                format!(
+                    "(WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n \
+                     WHERE i < {end}) SELECT i FROM n)"
+                ),
+            ),
+            Self::Postgres(_) => (
+                "lpad(to_hex(i), 32, '0')::uuid",
+                "decode(lpad(to_hex(i), 64, '0'), 'hex')",
+                format!("generate_series({first}, {end}) AS n(i)"),
+            ),
+        };
+        let row = row.replace("{id}", id).replace("{bytes}", bytes);
+        self.run(format!("INSERT INTO {into} SELECT {row} FROM {numbers}")).await;
+    }
+}
+
+/// Things of every large kind, of which one is told from the next by its number; when they are over,
+/// or how old they are, is `at`.
+async fn fill(raw: &Raw, ada: UserId, at: Timestamp, first: u32, count: u32) {
+    let at = at.millis();
+    let user = match raw {
+        Raw::Sqlite(_) => format!("x'{}'", ada.uuid().simple()),
+        Raw::Postgres(_) => format!("'{}'::uuid", ada.uuid()),
+    };
+    let codes = "authorization_codes (hash, flow, user_id, grants, expires_at)";
+    let row = format!("{{bytes}}, {{bytes}}, {user}, '{{}}', {at}");
+    raw.fill(codes, &row.replace("'{}'", "'none'"), first, count).await;
+    raw.fill("spent_ids (hash, expires_at)", &format!("{{bytes}}, {at}"), first, count).await;
+    raw.fill(
+        "login_limits (pseudonym, tries, ends_at)",
+        &format!("{{bytes}}, 1, {at}"),
+        first,
+        count,
+    )
+    .await;
+    raw.fill("known_networks (pseudonym, seen_at)", &format!("{{bytes}}, {at}"), first, count)
+        .await;
+}
+
+/// Sessions, of which the ids say nothing about their age but that they are old.
+async fn sessions(raw: &Raw, ada: UserId, ends: (i64, i64), first: u32, count: u32) {
+    let user = match raw {
+        Raw::Sqlite(_) => format!("x'{}'", ada.uuid().simple()),
+        Raw::Postgres(_) => format!("'{}'::uuid", ada.uuid()),
+    };
+    let columns = "sessions (id, user_id, client_id, scope, current, answered_at, supersedes, \
+                   created_at, idle_expires_at, expires_at, user_epoch)";
+    let (idle, end) = ends;
+    let row = format!("{{id}}, {user}, 'signet', '', 0, 0, 0, 0, {idle}, {end}, 0");
+    raw.fill(columns, &row, first, count).await;
+    raw.fill("session_devices (session_id, user_agent)", "{id}, 'test'", first, count).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_thousand_rows_go_in_small_steps_and_nothing_else_does() {
+    on_both("housekeeping at size", async |backend| {
+        let server = Options::on(backend).start().await;
+        let ada: UserId = server.register("ada").await.parse().unwrap();
+        let live = server.login("ada").await;
+        let raw = Raw::of(&server).await;
+        let now = server.now();
+        let ages = Timestamp::from_millis(now.millis() - 500 * DAY);
+        let (past, future) = (now.millis() - 2 * DAY, now.millis() + DAY);
+        fill(&raw, ada, ages, 1, OVER).await;
+        fill(&raw, ada, Timestamp::from_millis(future), 100_001, LIVE).await;
+        // Over by their absolute end; idle for too long; neither.
+        sessions(&raw, ada, (past, past), 1, OVER).await;
+        sessions(&raw, ada, (past, future), 10_001, OVER).await;
+        sessions(&raw, ada, (future, future), 20_001, LIVE).await;
+        let steps_of = watch(&raw).await;
+
+        let removed = jobs::housekeep(&server.app, now).await.unwrap();
+        assert_eq!(removed.rows, u64::from(5 * OVER));
+        assert!(removed.largest <= MOST_ROWS.unsigned_abs(), "{removed:?}");
+        assert!(removed.steps >= 5 * u64::from(OVER) / MOST_ROWS.unsigned_abs(), "{removed:?}");
+        let swept = jobs::sweep(&server.app, now).await.unwrap();
+        assert_eq!(swept.rows, u64::from(OVER));
+        assert!(swept.largest <= MOST_ROWS.unsigned_abs(), "{swept:?}");
+        if steps_of {
+            // What the database itself has seen.
+            let largest = "SELECT max(n) FROM (SELECT count(*) AS n FROM steps GROUP BY tx) AS t";
+            assert!(raw.number(largest).await <= MOST_ROWS);
+            assert_eq!(raw.number("SELECT count(*) FROM steps").await, i64::from(6 * OVER));
+        }
+        for table in ["authorization_codes", "spent_ids", "login_limits", "known_networks"] {
+            let count = raw.number(&format!("SELECT count(*) FROM {table}")).await;
+            assert_eq!(count, i64::from(LIVE), "{table}");
+        }
+        // And the one of the log-in above.
+        let count = raw.number("SELECT count(*) FROM sessions").await;
+        assert_eq!(count, i64::from(LIVE) + 1);
+        assert_eq!(raw.number("SELECT count(*) FROM session_devices").await, count);
+        server.refresh(&live.refresh).await.is(200);
+        // Nothing is left to do.
+        assert_eq!(jobs::housekeep(&server.app, now).await.unwrap().steps, 0);
+        assert_eq!(jobs::sweep(&server.app, now).await.unwrap().steps, 0);
+    })
+    .await;
+}
+
+/// Has PostgreSQL write down which transaction removed what; SQLite knows no names of transactions.
+async fn watch(raw: &Raw) -> bool {
+    if matches!(raw, Raw::Sqlite(_)) {
+        return false;
+    }
+    raw.run(
+        "CREATE TABLE steps (tx TEXT NOT NULL); \
+         CREATE FUNCTION step() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         INSERT INTO steps VALUES (pg_current_xact_id()::text); RETURN OLD; END $$"
+            .to_owned(),
+    )
+    .await;
+    for table in ["authorization_codes", "spent_ids", "login_limits", "known_networks", "sessions"]
+    {
+        raw.run(format!(
+            "CREATE TRIGGER step AFTER DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION step()"
+        ))
+        .await;
+    }
+    true
+}
+
+/// A session that is idle for too long by the clock, and one that was refreshed in time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_a_day_after_it_has_been_idle_for_too_long() {
+    let options = Options::on(Backend::Sqlite).with("SIGNET_REFRESH_IDLE_TTL", "2d");
+    let server = options.start().await;
+    server.register("ada").await;
+    let (left, kept) = (server.login("ada").await, server.login("ada").await);
+    let raw = Raw::of(&server).await;
+    let sessions = async || raw.number("SELECT count(*) FROM sessions").await;
+    let sweep = async || jobs::sweep(&server.app, server.now()).await.unwrap().rows;
+    server.advance(signet::base::Span::from_days(1));
+    let kept = server.refresh(&kept.refresh).await.string("refresh_token");
+    server.advance(signet::base::Span::from_days(1));
+    server.refresh(&left.refresh).await.is_problem(401, "session_expired");
+    let kept = server.refresh(&kept).await.string("refresh_token");
+    assert_eq!((sweep().await, sessions().await), (0, 2), "kept for whoever asks why");
+    server.advance(signet::base::Span::from_days(1));
+    let kept = server.refresh(&kept).await.string("refresh_token");
+    server.advance(signet::base::Span::from_millis(1));
+    assert_eq!((sweep().await, sessions().await), (1, 1));
+    server.refresh(&left.refresh).await.is_problem(401, "refresh_token_invalid");
+    server.refresh(&kept).await.is(200);
+}

@@ -1,0 +1,213 @@
+//! More log-ins than can be hashed: who is served, who is told to come again, and who notices nothing.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+use signet::crypto::password::{Lane, Place};
+use signet::metrics::ResultLabel;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::support::server::{Answer, Options, PASSWORD};
+use crate::support::{Backend, Server};
+
+/// A server with one thread for hashes, that believes where somebody says he comes from.
+async fn one_thread(max_wait: &str) -> Server {
+    Options::on(Backend::Sqlite)
+        .with("SIGNET_HASH_WORKERS", "1")
+        .with("SIGNET_HASH_MAX_WAIT", max_wait)
+        .with("SIGNET_ARGON2_MEMORY_KIB", "8192")
+        .with("SIGNET_ARGON2_ITERATIONS", "2")
+        .with("SIGNET_RATE_LIMITS", "on")
+        .with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32")
+        .start()
+        .await
+}
+
+async fn login_from(server: &Server, address: &str, login: &str, password: &str) -> Answer {
+    let request = server.request(Method::POST, "/v1/login").header("x-forwarded-for", address);
+    server.send(request.json(&json!({"login": login, "password": password}))).await
+}
+
+/// Promises strangers every place there is, so that nothing moves and nobody else fits: more of them
+/// from networks of their own, each time it is called.
+fn fill(server: &Server, crowd: &mut Vec<Place>) {
+    loop {
+        let number = u32::try_from(crowd.len()).unwrap();
+        let address = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
+        match server.app.hash_place(Lane::Stranger, Some(address)) {
+            Ok(place) => crowd.push(place),
+            Err(_) => return,
+        }
+    }
+}
+
+fn hashes(server: &Server, result: &'static str) -> u64 {
+    server.app.metrics.hashes.get_or_create(&ResultLabel { result }).get()
+}
+
+#[track_caller]
+fn is_busy(answer: &Answer) {
+    answer.is_problem(503, "unavailable");
+    let retry_after = answer.header("retry-after").parse::<i64>().unwrap();
+    assert!(retry_after >= 1);
+    assert_eq!(answer.json()["retry_after"], retry_after);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_passwords_waits_for_passwords() {
+    let server = one_thread("1s").await;
+    server.register("ada").await;
+    let root = server.administrator("root").await;
+    let client = json!({"client_id": "shop", "name": "Shop", "type": "service"});
+    let made = server.call_as(Method::POST, "/v1/admin/clients", &root.access, client).await;
+    let secret = made.is(201).string("client_secret");
+    let session = server.login("ada").await;
+    let mut crowd = Vec::new();
+    fill(&server, &mut crowd);
+    assert!(crowd.len() > 10, "only {} places", crowd.len());
+
+    // The same for somebody who exists and somebody who does not, and nothing was counted.
+    for login in ["ada", "nobody"] {
+        is_busy(&login_from(&server, "192.0.2.1", login, PASSWORD).await);
+    }
+    let introspected = server.request(Method::POST, "/oauth2/introspect");
+    let form = format!("token={}", session.access);
+    let introspected = introspected
+        .basic_auth("shop", Some(&secret))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form);
+    server.send(introspected).await.is(200);
+    let fresh = server.refresh(&session.refresh).await;
+    let access = fresh.is(200).string("access_token");
+    server.get_as("/v1/me", &access).await.is(200);
+    for path in ["/.well-known/jwks.json", "/.well-known/openid-configuration", "/health", "/ready"]
+    {
+        server.get(path).await.is(200);
+    }
+    assert_eq!(hashes(&server, "too_long"), 3, "two log-ins, and the last of the crowd");
+
+    drop(crowd);
+    login_from(&server, "192.0.2.1", "ada", PASSWORD).await.is(200);
+    assert_eq!(server.app.hasher.queue_depth(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_somebody_logged_in_from_goes_first_whatever_the_account() {
+    let server = one_thread("1s").await;
+    server.register("ada").await;
+    login_from(&server, "192.0.2.1", "ada", PASSWORD).await.is(200);
+    let mut crowd = Vec::new();
+    for (login, password, status) in
+        [("ada", PASSWORD, 200), ("ada", "wrong password", 401), ("nobody", PASSWORD, 401)]
+    {
+        fill(&server, &mut crowd);
+        login_from(&server, "192.0.2.1", login, password).await.is(status);
+        // What was just measured may have made room.
+        fill(&server, &mut crowd);
+        is_busy(&login_from(&server, "192.0.2.2", login, password).await);
+    }
+    // Another process, or this one after a restart, knows it from the database.
+    server.app.familiar.learn("192.0.2.1".parse().ok(), false, server.now());
+    is_busy(&login_from(&server, "192.0.2.1", "nobody", PASSWORD).await);
+    server.advance(signet::base::Span::from_mins(1));
+    login_from(&server, "192.0.2.1", "nobody", PASSWORD).await.is(401);
+    // For as long as a network stays known.
+    fill(&server, &mut crowd);
+    server.advance(signet::base::Span::from_days(90));
+    is_busy(&login_from(&server, "192.0.2.1", "nobody", PASSWORD).await);
+    drop(crowd);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_is_answered_and_over_when_it_ends() {
+    let server = one_thread("200ms").await;
+    server.register("ada").await;
+    let mut session = server.login("ada").await;
+    login_from(&server, "198.51.100.1", "ada", PASSWORD).await.is(200);
+    let flooding = AtomicBool::new(true);
+    let flood = async {
+        let all = join_all((0..400u32).map(async |n| {
+            let (address, login) = (format!("203.0.113.{}", n % 100), format!("user{}", n % 7));
+            login_from(&server, &address, &login, PASSWORD).await
+        }));
+        let all = all.await;
+        flooding.store(false, Ordering::Relaxed);
+        all
+    };
+    let others = async {
+        let mut rounds = 0;
+        while flooding.load(Ordering::Relaxed) {
+            let fresh = server.refresh(&session.refresh).await;
+            session.refresh = fresh.is(200).string("refresh_token");
+            server.get("/.well-known/jwks.json").await.is(200);
+            server.get("/health").await.is(200);
+            // The owner comes from where he always does.
+            login_from(&server, "198.51.100.1", "ada", PASSWORD).await.is(200);
+            rounds += 1;
+        }
+        rounds
+    };
+    let (flood, rounds) = tokio::join!(flood, others);
+    assert!(rounds > 0);
+    let (mut served, mut busy) = (0, 0);
+    for answer in flood {
+        match answer.status {
+            401 => served += 1,
+            429 => assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1),
+            _ => {
+                is_busy(&answer);
+                busy += 1;
+            }
+        }
+    }
+    assert!(served > 0 && busy > 0, "{served} were served, {busy} turned away");
+    assert_eq!(server.app.hasher.queue_depth(), 0);
+    login_from(&server, "192.0.2.77", "ada", PASSWORD).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hangs_up_is_not_hashed() {
+    // Hashes that take far longer than everything else about a log-in.
+    let server = Options::on(Backend::Sqlite)
+        .with("SIGNET_HASH_WORKERS", "1")
+        .with("SIGNET_HASH_MAX_WAIT", "60s")
+        .with("SIGNET_ARGON2_MEMORY_KIB", "65536")
+        .with("SIGNET_ARGON2_ITERATIONS", "3")
+        .start()
+        .await;
+    server.register("ada").await;
+    let before = hashes(&server, "ok");
+    let address = server.base.strip_prefix("http://").unwrap();
+    let body = r#"{"login":"ada","password":"wrong password"}"#;
+    let mut connections = Vec::new();
+    for _ in 0..60 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /v1/login HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        connections.push(stream);
+    }
+    until("a queue", || server.app.hasher.queue_depth() >= 20).await;
+    drop(connections);
+    until("an empty queue", || server.app.hasher.queue_depth() == 0).await;
+    // Those that were still on their way to the queue when their callers left it never came.
+    assert!(hashes(&server, "gone") >= 20, "{} were left out", hashes(&server, "gone"));
+    assert!(hashes(&server, "ok") - before < 40, "{} were hashed", hashes(&server, "ok"));
+    login_from(&server, "192.0.2.1", "ada", PASSWORD).await.is(200);
+}
+
+/// Waits for it, up to a bound.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not come");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
