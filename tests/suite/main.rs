@@ -32,6 +32,7 @@ mod provider;
 mod races;
 mod readme;
 mod refresh;
+mod replicas;
 mod rotation;
 mod secrets;
 mod sessions;
