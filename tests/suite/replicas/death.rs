@@ -113,40 +113,47 @@ struct Seen {
     turned_away: usize,
 }
 
-/// Refreshes and asks who it is until it is over; everything must come through, if need be when it
-/// is said again, as clients do on a connection that was closed.
+/// Registers, refreshes and asks who it is, in turn, until it is over. Everything must come through,
+/// if need be when it is said again, as clients do on a connection that was closed: a registration
+/// that was turned away has not happened, or the second one would find the login taken.
 async fn insist(caller: Caller, name: String, refresh: String, over: Arc<AtomicBool>) -> Seen {
     let mut seen = Seen::default();
-    let (mut refresh, mut access) = (refresh, None::<String>);
-    let mut again = 0;
+    let (mut refresh, mut access) = (refresh, String::new());
+    let (mut step, mut in_vain) = (0, 0);
     for number in 0.. {
-        if over.load(Ordering::Relaxed) {
+        if over.load(Ordering::SeqCst) {
             break;
         }
-        let id = format!("{name}-{number}");
-        let request = match &access {
-            Some(access) => caller.request(Method::GET, "/v1/me").bearer_auth(access),
-            None => {
-                let body: Value = json!({"refresh_token": refresh});
+        let request = match step % 3 {
+            0 => {
+                let body = json!({"refresh_token": refresh});
                 caller.request(Method::POST, "/v1/refresh").json(&body)
             }
+            1 => caller.request(Method::GET, "/v1/me").bearer_auth(&access),
+            _ => {
+                let body = json!({"login": format!("{name}-{step}"), "password": PASSWORD});
+                caller.request(Method::POST, "/v1/register").json(&body)
+            }
         };
+        let id = format!("{name}-{number}");
         let Some(answer) = caller.try_send(request.header("x-request-id", &id)).await else {
             seen.turned_away += 1;
-            again += 1;
-            assert!(again < 3, "{id}: nobody takes it");
+            in_vain += 1;
+            assert!(in_vain < 3, "{id}: nobody takes it");
             continue;
         };
-        again = 0;
-        answer.is(200);
         assert_eq!(answer.header("x-request-id"), id);
+        match step % 3 {
+            0 => Tokens { access, refresh } = Tokens::of(&answer),
+            1 => {
+                answer.is(200);
+            }
+            _ => {
+                answer.is(201);
+            }
+        }
         seen.answered.insert(id);
-        access = if access.is_none() {
-            refresh = answer.string("refresh_token");
-            Some(answer.string("access_token"))
-        } else {
-            None
-        };
+        (step, in_vain) = (step + 1, 0);
     }
     seen
 }
@@ -190,7 +197,7 @@ async fn a_process_that_is_asked_to_stop_answers_what_it_has_begun() {
         replicas.join().await;
         let base = replicas.all[1].base.clone();
         until("the new one is asked", async || replicas.balancer.answered(&base) >= 50).await;
-        over.store(true, Ordering::Relaxed);
+        over.store(true, Ordering::SeqCst);
 
         let (mut answered, mut turned_away) = (BTreeSet::new(), 0);
         for client in clients {
