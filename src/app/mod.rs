@@ -135,7 +135,7 @@ impl std::ops::Deref for App {
 impl App {
     /// Runs a unit of work to its end, whatever becomes of the caller: a client that hangs up, or a
     /// time-out, must not leave a transaction half way. Only a wait that comes before every write may
-    /// end with the caller; see [`presence`].
+    /// end with the caller, as `presence` tells.
     ///
     /// It begins on the caller's thread: what needs nobody else is done without a hop to another. As
     /// soon as it has to wait it moves to the storage runtime, before the caller can be cut off.

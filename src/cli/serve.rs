@@ -167,7 +167,9 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
         Stop::Failed(fault) => Refused::new(1, fault.to_string()),
     };
     let now = SystemClock.now();
-    if !identity::setup::is_open(app).await.map_err(|fault| failed(fault.into()))? {
+    let is_open =
+        async || identity::setup::is_open(app).await.map_err(|fault| failed(fault.into()));
+    if !is_open().await? {
         return Ok(None);
     }
     if let Some(bootstrap) = &app.config.bootstrap_admin {
@@ -178,8 +180,13 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
             role: Role::Admin,
             attributes: Attributes::default(),
         };
-        users::create(app.clone(), create, Origin::system(), now).await.map_err(failed)?;
-        return Ok(None);
+        return match users::create(app.clone(), create, Origin::system(), now).await {
+            Ok(_) => Ok(None),
+            // Another process that starts at the same moment was first: the variables mean nothing
+            // any more.
+            Err(Stop::Refused(_)) if !is_open().await? => Ok(None),
+            Err(stop) => Err(failed(stop)),
+        };
     }
     match identity::setup::make_link(app, now).await {
         Ok(url) => Ok(Some(url)),

@@ -25,6 +25,9 @@ pub const WRITE_WAIT: Duration = Duration::from_secs(2);
 /// How long taking work back may take once its time is up.
 const ROLLBACK_WAIT: Duration = Duration::from_millis(200);
 
+/// How long saying goodbye to a PostgreSQL server may take.
+const GOODBYE_WAIT: Duration = Duration::from_secs(2);
+
 /// How long SQLite itself waits for another process's lock: less than [`WRITE_WAIT`], so that the
 /// connection is free again when the caller has been told.
 const BUSY_WAIT: Duration = Duration::from_millis(1_500);
@@ -356,7 +359,9 @@ impl Db {
         matches!(self, Self::Sqlite(_))
     }
 
-    /// Closes all connections; on SQLite after folding the write-ahead log into the file.
+    /// Closes all connections; on SQLite after folding the write-ahead log into the file. A server
+    /// that says nothing is left after two seconds: it would keep the process from ending, and what
+    /// it was told in time is committed without a goodbye.
     pub async fn close(&self) {
         match self {
             Self::Sqlite(db) => {
@@ -366,7 +371,11 @@ impl Db {
                 db.read.close().await;
                 db.write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(pool) => {
+                if tokio::time::timeout(GOODBYE_WAIT, pool.close()).await.is_err() {
+                    tracing::warn!("the database does not answer; its connections are just left");
+                }
+            }
         }
     }
 

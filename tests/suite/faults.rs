@@ -4,7 +4,7 @@
 //! hold afterwards is `history`'s for processes that are killed.
 
 mod disk;
-mod history;
+pub mod history;
 mod kill;
 mod lost_database;
 mod stop;

@@ -35,6 +35,7 @@ mod provider;
 mod races;
 mod readme;
 mod refresh;
+mod replicas;
 mod rotation;
 mod secrets;
 mod sessions;

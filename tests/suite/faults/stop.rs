@@ -8,7 +8,9 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::support::postgres::Cluster;
 use crate::support::process::{Launch, until};
+use crate::support::require;
 use crate::support::server::PASSWORD;
 
 /// A log-in whose body the server is waiting for. It says so itself (RFC 9110 §10.1.1): a connection
@@ -72,6 +74,24 @@ async fn a_second_signal_means_at_once() {
     assert_eq!(server.ended().await, Some(0), "{}", server.log());
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     drop(slow);
+}
+
+/// A database that says nothing keeps nobody from ending, whatever was in its hands.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_database_does_not_keep_a_process_from_ending() {
+    let Some(cluster) = Cluster::private().await else {
+        return require::missing("postgres", "ending while the database is frozen");
+    };
+    let database = cluster.fresh_database().await;
+    let mut server = Launch::new().with("SIGNET_DATABASE_URL", &database).start().await;
+    let caller = server.caller();
+    let account = json!({"login": "ada", "password": PASSWORD});
+    caller.post("/v1/register", &account).await.is(201);
+    let frozen = cluster.freeze().await;
+    caller.post("/v1/login", &account).await.is(503);
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended().await, Some(0), "{}", server.log());
+    drop(frozen);
 }
 
 /// A file that others may write decides nothing; once it is ours alone it is believed.

@@ -12,7 +12,7 @@ use signet::domain::limit::{
 use signet::domain::signing_key::SigningAlg;
 use signet::store::consents;
 
-use super::tokens::signed;
+use crate::support::relying_party::signed;
 use crate::support::relying_party::{App, FORM, Person, basic, error_of, field, form, id_token};
 use crate::support::server::{Answer, Options, Tokens};
 use crate::support::{Backend, Server};

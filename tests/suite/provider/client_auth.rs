@@ -6,11 +6,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use signet::crypto::jwt::SigningKey;
 
-use crate::support::relying_party::{App, FORM, basic, error_of, form};
+use crate::support::relying_party::{App, FORM, basic, error_of, form, signed};
 use crate::support::server::{Answer, Tokens};
 use crate::support::{Backend, Server};
 
-use super::tokens::{key, signed};
+use super::tokens::key;
 
 const PATH: &str = "/oauth2/introspect";
 const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

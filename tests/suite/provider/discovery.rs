@@ -228,7 +228,7 @@ async fn send(server: &Server, app: &App, key: &SigningKey, method: &str, path: 
         return app.call(server, path, &[("token", "x")]).await;
     }
     let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-    let assertion = super::tokens::signed(
+    let assertion = crate::support::relying_party::signed(
         key,
         &json!({"alg": "ES256"}),
         &json!({"iss": app.id, "sub": app.id, "aud": server.base, "jti": path,

@@ -9,11 +9,11 @@ use signet::base::Span;
 use signet::domain::claims::TokenType;
 use signet::domain::signing_key::SigningAlg;
 
-use crate::support::relying_party::{App, FORM, Landing, Person, field, form, param};
+use crate::support::relying_party::{App, FORM, Landing, Person, field, form, param, signed};
 use crate::support::server::{Answer, Tokens};
 use crate::support::{Backend, Server};
 
-use super::tokens::{key, signed};
+use super::tokens::key;
 
 async fn set() -> (Server, Tokens, App) {
     let server = Server::start(Backend::Sqlite).await;

@@ -3,8 +3,6 @@
 
 use std::sync::mpsc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 use signet::base::Span;
@@ -14,7 +12,7 @@ use signet::domain::signing_key::SigningAlg;
 use signet::oauth::backchannel;
 
 use crate::support::relying_party::{
-    App, FORM, Person, REDIRECT_URI, VERIFIER, error_of, field, form,
+    App, FORM, Person, REDIRECT_URI, VERIFIER, error_of, field, form, signed,
 };
 use crate::support::server::{Answer, Options, Tokens};
 use crate::support::{Backend, Server};
@@ -36,14 +34,6 @@ async fn set() -> (Server, Tokens, App) {
     }
     let app = App::register(&server, &root, json!({"type": "web", "audiences": [API]})).await;
     (server, root, app)
-}
-
-/// A token made by a key of the test's own.
-pub fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let message = format!("{}.{}", part(header), part(claims));
-    let signature = key.sign(message.as_bytes()).unwrap();
-    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! What every test stands on: a real server on a real socket with a database of its own, a clock
 //! that only moves when told, and a client that knows nothing but the address.
 
+pub mod balancer;
 pub mod clock;
 pub mod packages;
 pub mod postgres;

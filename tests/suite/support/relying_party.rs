@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use serde_json::{Value, json};
 use signet::crypto::digest::sha256_base64url;
+use signet::crypto::jwt::SigningKey;
 use url::{Url, form_urlencoded};
 
 use super::Server;
+use super::process::Caller;
 use super::server::{Answer, PASSWORD, Tokens};
 
 pub const REDIRECT_URI: &str = "https://app.example.com/cb";
@@ -24,9 +26,44 @@ pub fn form<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String 
     form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
+/// Where requests go: a server of this process, or whatever answers at an address.
+pub trait Site {
+    fn base(&self) -> &str;
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder;
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer;
+}
+
+impl Site for Server {
+    fn base(&self) -> &str {
+        &self.base
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.request(method, path)
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        self.send(request).await
+    }
+}
+
+impl Site for Caller {
+    fn base(&self) -> &str {
+        &self.base
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        self.try_send(request).await.expect("an answer")
+    }
+}
+
 /// A person with a browser.
-pub struct Person<'s> {
-    server: &'s Server,
+pub struct Person<'s, S = Server> {
+    server: &'s S,
     cookies: Mutex<BTreeMap<String, String>>,
     login: String,
 }
@@ -69,8 +106,8 @@ pub fn field(html: &str, name: &str) -> String {
     value.replace("&#38;", "&").replace("&#34;", "\"").replace("&#60;", "<").replace("&#62;", ">")
 }
 
-impl<'s> Person<'s> {
-    pub fn new(server: &'s Server, login: &str) -> Self {
+impl<'s, S: Site> Person<'s, S> {
+    pub fn new(server: &'s S, login: &str) -> Self {
         Self { server, cookies: Mutex::default(), login: login.to_owned() }
     }
 
@@ -84,7 +121,7 @@ impl<'s> Person<'s> {
 
     /// One request to an address of the server, with the cookies.
     pub async fn get(&self, url: &str) -> Answer {
-        let path = url.strip_prefix(&self.server.base).unwrap_or(url);
+        let path = url.strip_prefix(self.server.base()).unwrap_or(url);
         self.keep(self.server.request(Method::GET, path)).await
     }
 
@@ -124,7 +161,7 @@ impl<'s> Person<'s> {
             let location = answer.header("location").to_owned();
             if !location.is_empty() {
                 match Url::parse(&location) {
-                    Ok(url) if !location.starts_with(&self.server.base) => {
+                    Ok(url) if !location.starts_with(self.server.base()) => {
                         return Landing::Callback(url);
                     }
                     _ => answer = self.get(&location).await,
@@ -169,7 +206,7 @@ pub struct App {
 
 impl App {
     /// Registers one; `client` says what is special about it.
-    pub async fn register(server: &Server, root: &Tokens, mut client: Value) -> Self {
+    pub async fn register(server: &impl Site, root: &Tokens, mut client: Value) -> Self {
         if client["redirect_uris"].is_null() && client["type"] != "service" {
             client["redirect_uris"] = json!([REDIRECT_URI]);
         }
@@ -177,7 +214,8 @@ impl App {
             client["name"] = json!("App");
         }
         let path = "/v1/admin/clients";
-        let made = server.call_as(Method::POST, path, &root.access, client.clone()).await;
+        let request = server.request(Method::POST, path).bearer_auth(&root.access);
+        let made = server.send(request.json(&client)).await;
         let made = made.is(201).json();
         Self {
             id: made["client_id"].as_str().unwrap().to_owned(),
@@ -219,7 +257,7 @@ impl App {
     }
 
     /// A form to an endpoint for clients, authenticated as registered (Basic, or by name).
-    pub async fn call(&self, server: &Server, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn call(&self, server: &impl Site, path: &str, fields: &[(&str, &str)]) -> Answer {
         let mut request = server.request(Method::POST, path).header(CONTENT_TYPE, FORM);
         let mut fields = fields.to_vec();
         match &self.secret {
@@ -229,7 +267,7 @@ impl App {
         server.send(request.body(form(fields))).await
     }
 
-    pub async fn redeem(&self, server: &Server, code: &str) -> Answer {
+    pub async fn redeem(&self, server: &impl Site, code: &str) -> Answer {
         let fields = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -239,18 +277,18 @@ impl App {
         self.call(server, "/oauth2/token", &fields).await
     }
 
-    pub async fn refresh(&self, server: &Server, token: &str) -> Answer {
+    pub async fn refresh(&self, server: &impl Site, token: &str) -> Answer {
         let fields = [("grant_type", "refresh_token"), ("refresh_token", token)];
         self.call(server, "/oauth2/token", &fields).await
     }
 
     /// A code for whoever is or logs in in this browser.
-    pub async fn code(&self, person: &Person<'_>, more: &[(&str, &str)]) -> String {
+    pub async fn code<S: Site>(&self, person: &Person<'_, S>, more: &[(&str, &str)]) -> String {
         person.visit(&self.url(more)).await.said("code")
     }
 
     /// The whole way.
-    pub async fn tokens(&self, server: &Server, person: &Person<'_>) -> Value {
+    pub async fn tokens<S: Site>(&self, server: &S, person: &Person<'_, S>) -> Value {
         let code = self.code(person, &[]).await;
         self.redeem(server, &code).await.is(200).json()
     }
@@ -283,6 +321,14 @@ pub async fn id_token(server: &Server, app: &App, tokens: &Value, nonce: Option<
     let access = tokens["access_token"].as_str().unwrap();
     assert_eq!(claims["at_hash"], signet::crypto::digest::left_half_of_hash(access));
     claims
+}
+
+/// A token made by a key of the test's own.
+pub fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", part(header), part(claims));
+    let signature = key.sign(message.as_bytes()).unwrap();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 /// What OAuth says is wrong.

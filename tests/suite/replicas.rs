@@ -1,0 +1,135 @@
+//! Several processes over one PostgreSQL behind a balancer: to whoever stands in front, one server.
+//!
+//! Owns the processes and how they are put together. What happens once happens once wherever it is
+//! asked for, what is changed at one is changed at all, and one that dies takes nothing with it.
+
+mod accounts;
+mod change;
+mod death;
+mod one_winner;
+mod outbox;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use signet::base::entropy::random;
+use signet::crypto::random::SystemEntropy;
+
+use crate::support::balancer::Balancer;
+use crate::support::process::{Caller, Launch, PATIENCE, Process};
+use crate::support::server::{Answer, PASSWORD, Tokens};
+use crate::support::{postgres, require};
+
+/// Processes behind a balancer, with the administrator `root`.
+struct Replicas {
+    balancer: Balancer,
+    launch: Launch,
+    database: String,
+    all: Vec<Process>,
+}
+
+impl Replicas {
+    /// Starts `count` processes at the same moment on an empty database; nothing, said loudly,
+    /// where there is no PostgreSQL.
+    async fn start(name: &str, count: usize) -> Option<Self> {
+        let root = |launch: Launch| {
+            launch
+                .with("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root")
+                .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)
+        };
+        Self::start_with(name, count, root).await
+    }
+
+    /// The same with what `change` says, and without the administrator.
+    async fn start_with(
+        name: &str,
+        count: usize,
+        change: impl Fn(Launch) -> Launch,
+    ) -> Option<Self> {
+        let Some(database) = postgres::fresh_database().await else {
+            require::missing("postgres", name);
+            return None;
+        };
+        let balancer = Balancer::start().await;
+        let master_key = URL_SAFE_NO_PAD.encode(random::<32>(&SystemEntropy));
+        let launch = Launch::new()
+            .with("SIGNET_DATABASE_URL", &database)
+            .with("SIGNET_MASTER_KEY", &master_key)
+            .with("SIGNET_ISSUER", &balancer.base);
+        let launch = change(launch);
+        let all = futures_util::future::join_all((0..count).map(|_| launch.start())).await;
+        for process in &all {
+            balancer.add(&process.base);
+        }
+        Some(Self { balancer, launch, database, all })
+    }
+
+    /// One more process, which gets its share from now on.
+    async fn join(&mut self) {
+        let process = self.launch.start().await;
+        self.balancer.add(&process.base);
+        self.all.push(process);
+    }
+
+    /// Whoever comes from outside: each request on a connection of its own, so that they spread.
+    fn public(&self) -> Caller {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(0)
+            .timeout(PATIENCE)
+            .build()
+            .unwrap();
+        Caller { base: self.balancer.base.clone(), client }
+    }
+
+    /// One process, asked directly.
+    fn at(&self, index: usize) -> Caller {
+        self.all[index].caller()
+    }
+
+    /// On how many connections each process has answered so far.
+    fn answered(&self) -> Vec<u64> {
+        self.all.iter().map(|process| self.balancer.answered(&process.base)).collect()
+    }
+}
+
+/// Runs `race` and holds the processes to it that every one of them took part.
+async fn spread<T>(replicas: &Replicas, race: impl Future<Output = T>) -> T {
+    let before = replicas.answered();
+    let outcome = race.await;
+    let after = replicas.answered();
+    let all = before.iter().zip(&after).all(|(before, after)| after > before);
+    assert!(all, "not everybody took part: {before:?} {after:?}");
+    outcome
+}
+
+async fn try_login(caller: &Caller, login: &str, password: &str) -> Answer {
+    caller.post("/v1/login", &json!({"login": login, "password": password})).await
+}
+
+/// `root`, logged in for administration.
+async fn administer(caller: &Caller) -> Tokens {
+    let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
+    Tokens::of(&caller.post("/v1/login", &body).await)
+}
+
+/// The id of a new account.
+async fn register(caller: &Caller, login: &str) -> String {
+    let body = json!({"login": login, "password": PASSWORD});
+    caller.post("/v1/register", &body).await.is(201).string("id")
+}
+
+/// Has an administrator do something.
+async fn call_as(
+    caller: &Caller,
+    method: reqwest::Method,
+    path: &str,
+    admin: &Tokens,
+    body: Option<&Value>,
+) -> Answer {
+    caller.try_call(method, path, Some(&admin.access), body).await.expect("an answer")
+}
+
+fn count(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}
