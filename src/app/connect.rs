@@ -96,6 +96,13 @@ pub(super) fn unusable(path: &Path, fault: &Fault) -> OpenError {
             path.display()
         ));
     }
+    if text.contains("disk is full") {
+        return OpenError::Configuration(format!(
+            "the database {} cannot be written: its disk is full.\n  Make room and start again; \
+             nothing is lost.",
+            path.display()
+        ));
+    }
     OpenError::Configuration(format!(
         "the database {} cannot be opened: {text}.\n  If it is damaged, stop every signet and \
          restore the newest backup.",

@@ -101,6 +101,9 @@ pub async fn open(
             if fit_of(&db, &seal).await? == MasterKeyFit::Wrong {
                 return Err(wrong_master_key(&config));
             }
+            // What a database begins with is in the file itself before anybody relies on it: were it
+            // in the write-ahead log alone, a damaged log would look like a database nobody has used.
+            db.checkpoint(true).await?;
         }
         MasterKeyFit::Fresh => return Err(never_served(&config)),
         MasterKeyFit::Wrong => return Err(wrong_master_key(&config)),

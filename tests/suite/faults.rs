@@ -3,9 +3,12 @@
 //! Owns what is broken and when: the process, the disk and its files, the lock, the clock, the memory,
 //! the database server, the crowd at the door. What must hold afterwards is `history`'s.
 
+mod clock;
 mod codes;
 mod disk;
+mod files;
 mod history;
 mod kill;
 mod lost_database;
 mod stop;
+mod syscalls;
