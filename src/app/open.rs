@@ -77,12 +77,26 @@ pub async fn open(
     purpose: Purpose,
 ) -> Result<Opened, OpenError> {
     let mut created = Created::default();
-    let now = clock.now();
     let lock = prepare_data_dir(&config, purpose, &mut created)?;
     let (db, made) = match purpose {
         Purpose::Serve => connect_or_create(&config).await?,
         Purpose::Administer => (connect(&config).await?, false),
     };
+    let opened = open_on(db.clone(), made, config, clock, entropy, purpose, created).await;
+    let (app, created) = opened.inspect_err(|_| db.abandon())?;
+    Ok(Opened { app, created, lock })
+}
+
+async fn open_on(
+    db: Db,
+    made: bool,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    purpose: Purpose,
+    mut created: Created,
+) -> Result<(App, Created), OpenError> {
+    let now = clock.now();
     let fresh = check_schema(&db, &config, purpose).await?;
     if let (Database::Sqlite(path), true) = (&config.database, made || fresh) {
         created.database = Some(path.clone());
@@ -117,7 +131,7 @@ pub async fn open(
     let pseudonyms = keys::pseudonyms(&db, &seal, purpose == Purpose::Serve).await?;
     let longest_max_age = longest_max_age(&db, purpose).await?;
     let app = assemble(config, db, clock, entropy, seal, pseudonyms, longest_max_age).await?;
-    Ok(Opened { app, created, lock })
+    Ok((app, created))
 }
 
 fn prepare_data_dir(

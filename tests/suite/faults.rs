@@ -5,10 +5,14 @@
 
 mod clock;
 mod codes;
+mod crowd;
 mod disk;
 mod files;
 mod history;
 mod kill;
+mod lock;
 mod lost_database;
+mod memory;
+mod postgres;
 mod stop;
 mod syscalls;
