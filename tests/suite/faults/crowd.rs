@@ -82,7 +82,9 @@ async fn dawdle(server: &Process, head: &str, more: &[u8]) -> Duration {
     let both = async {
         tokio::select! { rest = ended => rest, () = dripping => Vec::new() }
     };
-    let rest = tokio::time::timeout(SLOW, both).await.expect("it was never turned out");
+    let rest = tokio::time::timeout(SLOW, both)
+        .await
+        .unwrap_or_else(|_| panic!("never turned out: {head:?}"));
     let text = String::from_utf8_lossy(&rest);
     assert!(text.is_empty() || text.starts_with("HTTP/1.1 4"), "{text}");
     began.elapsed()
@@ -99,6 +101,8 @@ async fn slow_ones_are_turned_out_and_others_are_served() {
         ("GET /heal".to_owned(), b"t"),
         (format!("{post}content-length: 1000\r\n\r\n{{"), b" "),
         (format!("{post}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n"), b"1\r\n \r\n"),
+        ("POST /oauth2/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+          content-length: 1000\r\n\r\na=".to_owned(), b"b"),
     ];
     let slow = async {
         let all = cases.iter().flat_map(|(head, more)| (0..50).map(move |_| (head, more)));
@@ -114,7 +118,7 @@ async fn slow_ones_are_turned_out_and_others_are_served() {
     };
     let longest = tokio::select! { longest = slow => longest, () = others => Duration::ZERO };
     eprintln!(
-        "200 slow connections were closed within {longest:?}; {served} times served meanwhile"
+        "250 slow connections were closed within {longest:?}; {served} times served meanwhile"
     );
     assert!(served > 5, "{served}");
     let after = server.resident_kib();
@@ -227,7 +231,7 @@ async fn a_thousand_requests_at_once_and_one_in_a_thousand_pieces() {
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.starts_with(&format!("HTTP/1.1 {expected}")), "{expected}: {answer}");
     }
-    for size in [64 * 1024, 1024 * 1024, 10 * 1024 * 1024] {
+    for size in [256 * 1024, 1024 * 1024, 10 * 1024 * 1024] {
         for request in [
             format!("GET /health HTTP/1.1\r\nhost: x\r\nx-a: {}\r\n\r\n", "a".repeat(size)),
             format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(size)),

@@ -1,0 +1,57 @@
+//! A request's body as bytes: whole, small enough, and in time.
+//!
+//! The server itself only waits for heads; without a limit here a client could hold a connection for
+//! ever with one byte now and then.
+
+use std::future::Future;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::web::Bytes;
+use actix_web::{Error, FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+
+use crate::domain::stop::{Code, Refusal};
+
+/// How long a body may take from the end of the head on: enough for 64 KiB over a poor line, and less
+/// than the half minute after which proxies give up.
+const IN_TIME: Duration = Duration::from_secs(15);
+
+/// Reads it. What is too large, broken or slow is a refusal, and the connection is closed.
+pub fn read(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Bytes, Refusal>> + 'static {
+    let body = Bytes::from_request(request, payload);
+    async move {
+        match tokio::time::timeout(IN_TIME, body).await {
+            Ok(body) => body.map_err(unreadable),
+            Err(_) => {
+                let hint = "The body did not arrive within 15 seconds.";
+                Err(Refusal::new(Code::MalformedRequest, hint))
+            }
+        }
+    }
+}
+
+/// The body for handlers that answer for themselves when it is not good.
+pub struct Body(pub Result<Bytes, Refusal>);
+
+impl FromRequest for Body {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = read(request, payload);
+        Box::pin(async move { Ok(Self(body.await)) })
+    }
+}
+
+fn unreadable(error: Error) -> Refusal {
+    match error.as_error::<PayloadError>() {
+        Some(PayloadError::Overflow) => {
+            Refusal::new(Code::PayloadTooLarge, "The body is larger than 64 KiB.")
+        }
+        _ => Refusal::new(Code::MalformedRequest, "The body could not be read."),
+    }
+}
