@@ -86,7 +86,8 @@ async fn dawdle(server: &Process, head: &str, more: &[u8]) -> Duration {
         .await
         .unwrap_or_else(|_| panic!("never turned out: {head:?}"));
     let text = String::from_utf8_lossy(&rest);
-    assert!(text.is_empty() || text.starts_with("HTTP/1.1 4"), "{text}");
+    let told = text.starts_with("HTTP/1.1 4") || text.contains("{\"status\":\"ok\"}");
+    assert!(text.is_empty() || told, "{text}");
     began.elapsed()
 }
 
@@ -103,6 +104,9 @@ async fn slow_ones_are_turned_out_and_others_are_served() {
         (format!("{post}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n"), b"1\r\n \r\n"),
         ("POST /oauth2/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n\
           content-length: 1000\r\n\r\na=".to_owned(), b"b"),
+        // Nobody waits for this body; the answer is not held up, and then that is that.
+        ("GET /health HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n".to_owned(),
+            b"1\r\nb\r\n"),
     ];
     let slow = async {
         let all = cases.iter().flat_map(|(head, more)| (0..50).map(move |_| (head, more)));
@@ -118,7 +122,7 @@ async fn slow_ones_are_turned_out_and_others_are_served() {
     };
     let longest = tokio::select! { longest = slow => longest, () = others => Duration::ZERO };
     eprintln!(
-        "250 slow connections were closed within {longest:?}; {served} times served meanwhile"
+        "300 slow connections were closed within {longest:?}; {served} times served meanwhile"
     );
     assert!(served > 5, "{served}");
     let after = server.resident_kib();
