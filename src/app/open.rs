@@ -20,7 +20,7 @@ use crate::crypto::seal::{SealKey, Seals};
 use crate::domain::key_life;
 use crate::domain::session::Lifetimes;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::stop::FaultKind;
+use crate::domain::stop::{Fault, FaultKind};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::store::refresher::Refresher;
@@ -232,6 +232,17 @@ fn wrong_master_key(config: &Config) -> OpenError {
     ))
 }
 
+/// A row that cannot be read, though the master key is right: the database is damaged.
+fn damaged(found: &str, fault: Fault) -> OpenError {
+    if fault.kind != FaultKind::Internal {
+        return OpenError::Failed(fault);
+    }
+    OpenError::Configuration(format!(
+        "{found} cannot be served: {fault}.\n  If it is damaged, stop every signet and restore the \
+         newest backup."
+    ))
+}
+
 async fn master_key(
     config: &Config,
     db: &Db,
@@ -345,11 +356,14 @@ async fn assemble(
     )?;
     let mut reader = db.reader().await?;
     let cache_version = meta::cache_version(&mut reader).await?;
-    let audiences = Audiences::load(&mut reader, &seal).await?;
-    let clients = Clients::load(&mut reader).await?;
+    let found = describe(&config);
+    let damaged = |fault| damaged(&found, fault);
+    let audiences = Audiences::load(&mut reader, &seal).await.map_err(damaged)?;
+    let clients = Clients::load(&mut reader).await.map_err(damaged)?;
     let policy = policy(&config, &audiences, &clients, longest_max_age);
-    let keyring = keys::keyring(&mut reader, &seal, config.signing_alg, &policy, None).await?;
-    let refresh_keys = keys::refresh_keys(&mut reader, &seal, None).await?;
+    let keyring = keys::keyring(&mut reader, &seal, config.signing_alg, &policy, None).await;
+    let keyring = keyring.map_err(damaged)?;
+    let refresh_keys = keys::refresh_keys(&mut reader, &seal, None).await.map_err(damaged)?;
     drop(reader);
     let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
     Ok(App(Arc::new(Parts {

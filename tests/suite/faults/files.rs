@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jsonwebtoken::jwk::JwkSet;
+use rustix::process::Signal;
 use serde_json::json;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Executor as _};
 
 use super::disk::Small;
 use super::history::{administered, keys, prepare};
@@ -25,26 +28,36 @@ fn user(number: usize) -> String {
     format!("user{number}")
 }
 
-/// What a server left when it was killed: part of it in the file, part in the log.
+/// What a server left when it was killed: how it began in the file, what came since in the log.
 struct Left {
     launch: Launch,
     public: JwkSet,
 }
 
 impl Left {
+    /// A reader from before keeps the log from being folded into the file: a log of which the end is
+    /// missing, and is in the file already, is a mixture that SQLite does not notice.
     async fn behind() -> Self {
         let launch = administered();
         let mut server = launch.start().await;
+        let public = keys(&server.caller()).await;
+        prepare(&server.caller()).await;
+        server.signal(Signal::TERM);
+        assert_eq!(server.ended().await, Some(0));
+        let options = SqliteConnectOptions::new().filename(launch.database());
+        let mut reader: SqliteConnection = options.connect().await.unwrap();
+        reader.execute("BEGIN; SELECT count(*) FROM users").await.unwrap();
+        let mut server = launch.start().await;
         let caller = server.caller();
-        let public = keys(&caller).await;
-        prepare(&caller).await;
         for number in 0..USERS {
             let account = json!({"login": user(number), "password": PASSWORD});
             caller.post("/v1/register", &account).await.is(201);
         }
         server.kill();
-        assert!(size(&wal(&launch)) > 0, "nothing is left in the log");
-        Self { launch, public }
+        // Before the reader goes: the last one folds the log.
+        let left = launch.copied();
+        assert!(size(&wal(&left)) > 0, "nothing is left in the log");
+        Self { launch: left, public }
     }
 
     /// Starts on a copy that `damage` was done to. Whether it served, and which users there were.
@@ -149,7 +162,7 @@ async fn a_damaged_or_cut_log_is_read_up_to_the_damage() {
 async fn a_damaged_database_is_never_begun_anew() {
     let left = Left::behind().await;
     let mut server = left.launch.start().await;
-    server.signal(rustix::process::Signal::TERM);
+    server.signal(Signal::TERM);
     assert_eq!(server.ended().await, Some(0));
     let length = size(&left.launch.database());
     let (mut refused, mut served) = (0, 0);
@@ -157,7 +170,8 @@ async fn a_damaged_database_is_never_begun_anew() {
         match left.with(|launch| flip(&launch.database(), at)).await {
             None => refused += 1,
             Some(found) => {
-                let known = [200, 401, 500, 503];
+                // A damaged page is a fault to whoever needs it, and to nobody else.
+                let known = [200, 401, 503];
                 assert!(found.iter().all(|status| known.contains(status)), "{at}: {found:?}");
                 served += 1;
             }
