@@ -45,15 +45,46 @@ pub async fn connect(config: &Config) -> Result<Db, OpenError> {
 pub(super) async fn connect_or_create(config: &Config) -> Result<(Db, bool), OpenError> {
     let made = match &config.database {
         Database::Postgres(_) => false,
-        Database::Sqlite(path) => data_dir::create_database(path).map_err(|error| {
-            OpenError::Configuration(format!(
-                "the database {} cannot be made: {error}.\n  Check the directory, or name another \
-                 file in SIGNET_DATABASE_URL.",
-                path.display()
-            ))
-        })?,
+        Database::Sqlite(path) => {
+            refuse_remains(path, config)?;
+            data_dir::create_database(path).map_err(|error| {
+                OpenError::Configuration(format!(
+                    "the database {} cannot be made: {error}.\n  Check the directory, or name \
+                     another file in SIGNET_DATABASE_URL.",
+                    path.display()
+                ))
+            })?
+        }
     };
     Ok((connect(config).await?, made))
+}
+
+/// Refuses what is left of a database. SQLite takes a file without a byte for a new database and throws
+/// the write-ahead log beside it away; a server would go on with no users and other keys. A first start
+/// that was cut off leaves neither a log nor a master key beside an empty file: SQLite writes the first
+/// page before there is either.
+fn refuse_remains(path: &Path, config: &Config) -> Result<(), OpenError> {
+    let size = |path: &Path| path.metadata().map_or(0, |facts| facts.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log = Path::new(&log);
+    let key = data_dir::master_key_path(&config.data_dir);
+    let beside = if size(path) > 0 {
+        return Ok(());
+    } else if size(log) > 0 {
+        log
+    } else if path.exists() && key.exists() {
+        &key
+    } else {
+        return Ok(());
+    };
+    Err(OpenError::Configuration(format!(
+        "the database {} is {}, but {} is there.\n  Restore the newest backup. To begin anew instead, \
+         remove the database's files.",
+        path.display(),
+        if path.exists() { "empty" } else { "missing" },
+        beside.display()
+    )))
 }
 
 /// Why a SQLite file cannot be used.
@@ -62,6 +93,13 @@ pub(super) fn unusable(path: &Path, fault: &Fault) -> OpenError {
     if text.contains("locked") || text.contains("busy") {
         return OpenError::TryAgain(format!(
             "the database {} is locked by another process.\n  Try again when it is done.",
+            path.display()
+        ));
+    }
+    if text.contains("disk is full") {
+        return OpenError::Configuration(format!(
+            "the database {} cannot be written: its disk is full.\n  Make room and start again; \
+             nothing is lost.",
             path.display()
         ));
     }

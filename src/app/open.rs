@@ -20,7 +20,7 @@ use crate::crypto::seal::{SealKey, Seals};
 use crate::domain::key_life;
 use crate::domain::session::Lifetimes;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::stop::FaultKind;
+use crate::domain::stop::{Fault, FaultKind};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::store::lookup::Lookup;
@@ -78,12 +78,26 @@ pub async fn open(
     purpose: Purpose,
 ) -> Result<Opened, OpenError> {
     let mut created = Created::default();
-    let now = clock.now();
     let lock = prepare_data_dir(&config, purpose, &mut created)?;
     let (db, made) = match purpose {
         Purpose::Serve => connect_or_create(&config).await?,
         Purpose::Administer => (connect(&config).await?, false),
     };
+    let opened = open_on(db.clone(), made, config, clock, entropy, purpose, created).await;
+    let (app, created) = opened.inspect_err(|_| db.abandon())?;
+    Ok(Opened { app, created, lock })
+}
+
+async fn open_on(
+    db: Db,
+    made: bool,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    purpose: Purpose,
+    mut created: Created,
+) -> Result<(App, Created), OpenError> {
+    let now = clock.now();
     let fresh = check_schema(&db, &config, purpose).await?;
     if let (Database::Sqlite(path), true) = (&config.database, made || fresh) {
         created.database = Some(path.clone());
@@ -102,6 +116,9 @@ pub async fn open(
             if fit_of(&db, &seal).await? == MasterKeyFit::Wrong {
                 return Err(wrong_master_key(&config));
             }
+            // What a database begins with is in the file itself before anybody relies on it: were it
+            // in the write-ahead log alone, a damaged log would look like a database nobody has used.
+            db.checkpoint(true).await?;
         }
         MasterKeyFit::Fresh => return Err(never_served(&config)),
         MasterKeyFit::Wrong => return Err(wrong_master_key(&config)),
@@ -115,7 +132,7 @@ pub async fn open(
     let pseudonyms = keys::pseudonyms(&db, &seal, purpose == Purpose::Serve).await?;
     let longest_max_age = longest_max_age(&db, purpose).await?;
     let app = assemble(config, db, clock, entropy, seal, pseudonyms, longest_max_age).await?;
-    Ok(Opened { app, created, lock })
+    Ok((app, created))
 }
 
 fn prepare_data_dir(
@@ -213,6 +230,17 @@ fn wrong_master_key(config: &Config) -> OpenError {
          from your backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE; while the key is \
          being\n  replaced, the one before it in SIGNET_MASTER_KEY_OLD.\n  Nothing was changed.",
         describe(config)
+    ))
+}
+
+/// A row that cannot be read, though the master key is right: the database is damaged.
+fn damaged(found: &str, fault: Fault) -> OpenError {
+    if fault.kind != FaultKind::Internal {
+        return OpenError::Failed(fault);
+    }
+    OpenError::Configuration(format!(
+        "{found} cannot be served: {fault}.\n  If it is damaged, stop every signet and restore the \
+         newest backup."
     ))
 }
 
@@ -336,11 +364,14 @@ async fn assemble(
     )?;
     let mut reader = db.reader().await?;
     let cache_version = meta::cache_version(&mut reader).await?;
-    let audiences = Audiences::load(&mut reader, &seal).await?;
-    let clients = Clients::load(&mut reader).await?;
+    let found = describe(&config);
+    let damaged = |fault| damaged(&found, fault);
+    let audiences = Audiences::load(&mut reader, &seal).await.map_err(damaged)?;
+    let clients = Clients::load(&mut reader).await.map_err(damaged)?;
     let policy = policy(&config, &audiences, &clients, longest_max_age);
-    let keyring = keys::keyring(&mut reader, &seal, config.signing_alg, &policy, None).await?;
-    let refresh_keys = keys::refresh_keys(&mut reader, &seal, None).await?;
+    let keyring = keys::keyring(&mut reader, &seal, config.signing_alg, &policy, None).await;
+    let keyring = keyring.map_err(damaged)?;
+    let refresh_keys = keys::refresh_keys(&mut reader, &seal, None).await.map_err(damaged)?;
     drop(reader);
     let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
     let lookup = Lookup::start(db.clone());

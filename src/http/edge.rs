@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::base::entropy::random;
 use crate::metrics::{RequestLabels, RouteLabel};
 
+use super::body::Kept;
 use super::context::{Context, Facts};
 use super::cors;
 use super::error::Problem;
@@ -32,7 +33,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// # Errors
 /// None of its own; what inner services return is passed on.
 pub async fn edge(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
@@ -45,6 +46,7 @@ pub async fn edge(
         now: app.now(),
     };
     request.extensions_mut().insert(facts.clone());
+    let body = Kept::of(&mut request);
     let too_long = request.uri().path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI);
 
     let origin = cors::origin(&request, &app);
@@ -66,6 +68,9 @@ pub async fn edge(
     }
     add_headers(response.headers_mut(), &facts.request_id, app.issuer());
     observe(&app, &response, &facts, started);
+    if let Some(body) = body {
+        body.answered();
+    }
     Ok(response)
 }
 

@@ -8,15 +8,14 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use actix_web::dev::Payload;
-use actix_web::error::PayloadError;
 use actix_web::http::header;
-use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value};
 
 use crate::domain::stop::{Code, FieldError, Refusal};
 
+use super::body;
 use super::context::Context;
 use super::error::Problem;
 
@@ -189,13 +188,13 @@ impl FromRequest for JsonFields {
         let is_json = has_type(request, |essence| {
             essence == "application/json" || essence.ends_with("+json")
         });
-        let body = Bytes::from_request(request, payload);
+        let body = body::read(request, payload);
         Box::pin(async move {
             let context = context.await?;
             if !is_json {
                 return Err(context.problem(unsupported("application/json").into()));
             }
-            let body = context.check(body.await.map_err(unreadable))?;
+            let body = context.check(body.await)?;
             context.check(Self::parse(&body))
         })
     }
@@ -228,13 +227,13 @@ impl FromRequest for FormFields {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let context = Context::extract(request);
         let is_form = is_form(request);
-        let body = Bytes::from_request(request, payload);
+        let body = body::read(request, payload);
         Box::pin(async move {
             let context = context.await?;
             if !is_form {
                 return Err(context.problem(unsupported(FORM).into()));
             }
-            let body = context.check(body.await.map_err(unreadable))?;
+            let body = context.check(body.await)?;
             context.check(Self::parse(&body))
         })
     }
@@ -283,10 +282,10 @@ impl FromRequest for OptionalJson {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let context = Context::extract(request);
         let is_json = has_type(request, |essence| essence == "application/json");
-        let body = Bytes::from_request(request, payload);
+        let body = body::read(request, payload);
         Box::pin(async move {
             let context = context.await?;
-            let body = context.check(body.await.map_err(unreadable))?;
+            let body = context.check(body.await)?;
             if body.is_empty() {
                 return Ok(Self(None));
             }
@@ -312,14 +311,4 @@ fn unsupported(wanted: &'static str) -> Refusal {
         _ => "Send the body as application/x-www-form-urlencoded.",
     };
     Refusal::new(Code::UnsupportedMediaType, hint)
-}
-
-/// The refusal of a body that could not be read.
-pub fn unreadable(error: actix_web::Error) -> Refusal {
-    match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => {
-            Refusal::new(Code::PayloadTooLarge, "The body is larger than 64 KiB.")
-        }
-        _ => Refusal::new(Code::MalformedRequest, "The body could not be read."),
-    }
 }

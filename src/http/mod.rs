@@ -4,6 +4,7 @@
 //! parses, calls one use case and renders. Must not call the store.
 
 pub mod api;
+mod body;
 mod context;
 mod cookie;
 mod cors;

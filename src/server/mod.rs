@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::config::{Config, MetricsListen};
 use crate::http;
 
-/// How long a request's head may take to arrive, and a slow body between two of its pieces.
+/// How long a request's head may take to arrive, and a connection to close.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);

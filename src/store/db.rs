@@ -379,6 +379,14 @@ impl Db {
         }
     }
 
+    /// Lets go of a database that was refused without closing it. SQLite would fold the write-ahead log
+    /// into the file on the way out, and what was refused may be the log of another database.
+    pub fn abandon(&self) {
+        if self.is_sqlite() {
+            std::mem::forget(self.clone());
+        }
+    }
+
     /// Moves the write-ahead log into the database file, on a connection that commits nothing.
     ///
     /// PASSIVE disturbs nobody but cannot shrink the log while readers or writers keep coming;

@@ -1,10 +1,18 @@
 //! Faults: what was acknowledged stays true, whatever breaks, and nobody has to help afterwards.
 //!
-//! Owns what is broken and when: the process, the disk, the lock, the database server. What must
-//! hold afterwards is `history`'s for processes that are killed.
+//! Owns what is broken and when: the process, the disk and its files, the lock, the clock, the memory,
+//! the database server, the crowd at the door. What must hold afterwards is `history`'s.
 
+mod clock;
+pub mod codes;
+mod crowd;
 mod disk;
+mod files;
 pub mod history;
 mod kill;
+mod lock;
 mod lost_database;
+mod memory;
+mod postgres;
 mod stop;
+mod syscalls;

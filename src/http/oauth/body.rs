@@ -2,13 +2,13 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
-use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
 use crate::domain::stop::Refusal;
+use crate::http::body;
 use crate::http::context::Context;
-use crate::http::fields::{is_form, unreadable};
+use crate::http::fields::is_form;
 use crate::oauth::dpop;
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::token::TokenRequest;
@@ -34,7 +34,7 @@ impl FromRequest for ClientRequest {
         let is_form = is_form(request);
         let headers =
             authorization(request.headers()).and_then(|a| Ok((a, proof(request.headers())?)));
-        let body = Bytes::from_request(request, payload);
+        let body = body::read(request, payload);
         Box::pin(async move {
             let context = context.await.map_err(OAuthProblem::of)?;
             let read = async {
@@ -43,7 +43,7 @@ impl FromRequest for ClientRequest {
                         "The body is a form: Content-Type: application/x-www-form-urlencoded.",
                     ));
                 }
-                let body = body.await.map_err(unreadable)?;
+                let body = body.await?;
                 let (authorization, proof) = headers?;
                 Ok((Params::parse(&body)?, authorization, proof))
             };

@@ -1,13 +1,13 @@
 //! `/oauth2/userinfo` (OpenID Connect Core §5.3), and the three ways a token gets there (RFC 6750 §2,
 //! RFC 9449 §7.1). One in the address is not looked at: addresses end up in logs.
 
-use actix_web::web::Bytes;
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::stop::Refusal;
+use crate::http::body::Body;
 use crate::http::context::Context;
-use crate::http::fields::{is_form, unreadable};
+use crate::http::fields::is_form;
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::userinfo::{self, Presented};
 
@@ -22,9 +22,9 @@ use super::error::{OAuthProblem, render};
 pub async fn userinfo(
     context: Context,
     request: HttpRequest,
-    body: Result<Bytes, Error>,
+    body: Body,
 ) -> Result<HttpResponse, OAuthProblem> {
-    let body = body.map_err(|error| render(&context, unreadable(error).into()))?;
+    let body = body.0.map_err(|refusal| render(&context, refusal.into()))?;
     let presented = match presented(&request, &body) {
         Ok(Some(presented)) => presented,
         Ok(None) => {

@@ -1,13 +1,13 @@
 //! `/oauth2/authorize`: a client sends somebody (OpenID Connect Core §3.1.2).
 
 use actix_web::http::Method;
-use actix_web::web::Bytes;
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::stop::{Code, Refusal, Stop};
+use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
-use crate::http::fields::{is_form, unreadable};
+use crate::http::fields::is_form;
 use crate::oauth::authorize;
 use crate::oauth::params::{Params, invalid};
 
@@ -26,18 +26,14 @@ pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
 }
 
 /// A request in a form, which from another site comes without cookies.
-pub async fn post(
-    context: Context,
-    request: HttpRequest,
-    body: Result<Bytes, Error>,
-) -> HttpResponse {
+pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
     if !is_form(&request) {
         let refusal = invalid("The request is a form.");
         return error_page(&context, &context.problem(refusal.into()));
     }
-    let body = match body {
+    let body = match body.0 {
         Ok(body) => body,
-        Err(error) => return error_page(&context, &context.problem(unreadable(error).into())),
+        Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
     };
     let params = Params::parse(&body);
     if let Ok(params) = &params

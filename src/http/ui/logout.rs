@@ -1,14 +1,14 @@
 //! `/oauth2/logout`: out, for every client at once (OpenID Connect RP-Initiated Logout), and
 //! `/logout` from one's own account.
 
-use actix_web::web::Bytes;
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::stop::{Code, Refusal, Stop};
+use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
-use crate::http::fields::{FormFields, is_form, unreadable};
+use crate::http::fields::{FormFields, is_form};
 use crate::identity::{account, browser};
 use crate::oauth::end_session::{self, LogoutStep};
 use crate::oauth::params::{Params, invalid};
@@ -25,17 +25,13 @@ pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
 
 /// The same in a form, which from another site comes without cookies; or what somebody decided who was
 /// asked.
-pub async fn post(
-    context: Context,
-    request: HttpRequest,
-    body: Result<Bytes, Error>,
-) -> HttpResponse {
+pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
     if !is_form(&request) {
         return begin(context, Err(invalid("The request is a form."))).await;
     }
-    let body = match body {
+    let body = match body.0 {
         Ok(body) => body,
-        Err(error) => return begin(context, Err(unreadable(error))).await,
+        Err(refusal) => return begin(context, Err(refusal)).await,
     };
     let params = match Params::parse(&body) {
         Ok(params) => params,

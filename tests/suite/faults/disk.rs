@@ -78,11 +78,11 @@ async fn a_database_somebody_else_holds_is_a_503_in_time() {
 }
 
 /// A small file system of its own, unmounted when dropped.
-struct Small(tempfile::TempDir);
+pub struct Small(tempfile::TempDir);
 
 impl Small {
     /// Nothing where this process may not mount.
-    fn mount() -> Result<Self, String> {
+    pub fn mount() -> Result<Self, String> {
         let dir = tempfile::tempdir().unwrap();
         let output = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs"])
@@ -93,6 +93,10 @@ impl Small {
             return Ok(Self(dir));
         }
         Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
     }
 
     fn filler(&self) -> PathBuf {

@@ -3,12 +3,23 @@
 //! One client works on one account at a time, one request after the other. So at the moment of a
 //! crash at most one request for an account is unanswered, and everything else about it is certain:
 //! each acknowledged change must be there, the unanswered one must have happened as a whole or not
-//! at all, and asking twice must give the same answer.
+//! at all, and asking twice must give the same answer. A refusal for lack of a disk is no answer
+//! either: it says that nothing is certain.
+//!
+//! What is held against the server afterwards: a code gives tokens once; a refresh token lives until
+//! it is used or ended; what was ended, disabled or changed stays so from the answer on; whoever was
+//! registered can log in; every token verifies with the published keys, which are the ones from
+//! before; and the database is whole.
 
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::support::process::Caller;
+use super::codes::{self, CLIENT};
+use crate::support::process::{Caller, Launch};
 use crate::support::server::{Answer, PASSWORD};
 
 /// Numbers that look random and are the same for the same seed, so that a run can be repeated.
@@ -33,16 +44,40 @@ impl Dice {
 struct Held {
     refresh: String,
     access: String,
+    /// The code it came from; none for a log-in at the API.
+    code: Option<String>,
     ended: bool,
 }
 
 impl Held {
-    fn of(answer: &Answer) -> Self {
+    fn of(answer: &Answer, code: Option<String>) -> Self {
         Self {
             refresh: answer.string("refresh_token"),
             access: answer.string("access_token"),
+            code,
             ended: false,
         }
+    }
+
+    /// Asks for its successor, at the door it came through.
+    async fn renew(&self, caller: &Caller) -> Option<Answer> {
+        if self.code.is_some() {
+            return codes::refresh(caller, &self.refresh).await;
+        }
+        let body = json!({"refresh_token": self.refresh});
+        caller.try_call(Method::POST, "/v1/refresh", None, Some(&body)).await
+    }
+
+    /// What a refusal of it is called by status.
+    const fn refused(&self) -> u16 {
+        if self.code.is_some() { 400 } else { 401 }
+    }
+
+    /// Whether its access token is good for the server itself.
+    async fn works(&self, caller: &Caller) -> bool {
+        let path = if self.code.is_some() { "/oauth2/userinfo" } else { "/v1/me" };
+        let answer = caller.try_call(Method::GET, path, Some(&self.access), None).await;
+        status(answer.as_ref(), &[200, 401]).expect("an answer") == 200
     }
 }
 
@@ -50,6 +85,8 @@ impl Held {
 enum Unanswered {
     Register,
     Login,
+    Code,
+    Redeem(String),
     Refresh,
     Logout(usize),
     Password { by: usize, new: String },
@@ -67,17 +104,32 @@ pub struct Account {
     unanswered: Option<Unanswered>,
 }
 
-/// The status of an answer that must be one of `expected`; nothing when there was no answer.
+/// The status of an answer that must be one of `expected`; nothing when there was no answer, or one
+/// that promises nothing and says when to try again.
 #[track_caller]
-fn status(answer: Option<&Answer>, expected: &[u16]) -> Option<u16> {
+pub fn status(answer: Option<&Answer>, expected: &[u16]) -> Option<u16> {
     let answer = answer?;
+    if answer.status == 503 {
+        assert!(
+            answer.header("retry-after").parse::<u32>().is_ok_and(|s| s > 0),
+            "{}",
+            answer.text
+        );
+        return None;
+    }
     assert!(expected.contains(&answer.status), "{} {}", answer.status, answer.text);
     Some(answer.status)
 }
 
 impl Account {
-    /// Registers and works until the server is gone or the account is at its end.
-    pub async fn work(caller: &Caller, admin: &str, login: String, dice: &mut Dice) -> Self {
+    /// Registers and works until the server is gone, the account is at its end, or `steps` are done.
+    pub async fn work(
+        caller: &Caller,
+        admin: &str,
+        login: String,
+        dice: &mut Dice,
+        steps: usize,
+    ) -> Self {
         let mut account = Self {
             login,
             id: String::new(),
@@ -94,8 +146,11 @@ impl Account {
             return account;
         }
         account.id = made.unwrap().string("id");
-        while account.unanswered.is_none() && !account.disabled {
+        for _ in 0..steps {
             account.unanswered = account.step(caller, admin, dice).await;
+            if account.is_cut_off() || account.disabled {
+                break;
+            }
         }
         account
     }
@@ -109,15 +164,18 @@ impl Account {
     async fn step(&mut self, caller: &Caller, admin: &str, dice: &mut Dice) -> Option<Unanswered> {
         let live: Vec<usize> =
             (0..self.sessions.len()).filter(|&index| !self.sessions[index].ended).collect();
-        let choice = dice.roll(20);
-        if live.is_empty() || choice < 4 {
+        let choice = dice.roll(24);
+        if choice < 4 {
+            return self.code(caller).await;
+        }
+        if live.is_empty() || choice < 7 {
             return self.login(caller).await;
         }
         let chosen = live[dice.pick(live.len())];
         match choice {
-            4..=13 => self.refresh(caller, chosen).await,
-            14..=16 => self.logout(caller, chosen).await,
-            17..=18 => self.change_password(caller, chosen, dice).await,
+            7..=16 => self.refresh(caller, chosen).await,
+            17..=20 => self.logout(caller, chosen).await,
+            21..=22 => self.change_password(caller, chosen, dice).await,
             _ => self.disable(caller, admin).await,
         }
     }
@@ -127,36 +185,61 @@ impl Account {
         if status(answer.as_ref(), &[200]).is_none() {
             return Some(Unanswered::Login);
         }
-        self.sessions.push(Held::of(&answer.unwrap()));
+        self.sessions.push(Held::of(&answer.unwrap(), None));
+        None
+    }
+
+    /// Through the provider's door: a code, and what it is good for.
+    async fn code(&mut self, caller: &Caller) -> Option<Unanswered> {
+        let Some(code) = codes::ask(caller, &self.login, &self.password).await else {
+            return Some(Unanswered::Code);
+        };
+        let answer = codes::redeem(caller, &code).await;
+        if status(answer.as_ref(), &[200]).is_none() {
+            return Some(Unanswered::Redeem(code));
+        }
+        self.sessions.push(Held::of(&answer.unwrap(), Some(code)));
         None
     }
 
     async fn refresh(&mut self, caller: &Caller, index: usize) -> Option<Unanswered> {
-        let body = json!({"refresh_token": self.sessions[index].refresh});
-        let answer = caller.try_call(Method::POST, "/v1/refresh", None, Some(&body)).await;
+        let answer = self.sessions[index].renew(caller).await;
         if status(answer.as_ref(), &[200]).is_none() {
             return Some(Unanswered::Refresh);
         }
-        self.sessions[index] = Held::of(&answer.unwrap());
+        let code = self.sessions[index].code.take();
+        self.sessions[index] = Held::of(&answer.unwrap(), code);
         None
     }
 
     async fn logout(&mut self, caller: &Caller, index: usize) -> Option<Unanswered> {
-        let body = json!({"refresh_token": self.sessions[index].refresh});
-        let answer = caller.try_call(Method::POST, "/v1/logout", None, Some(&body)).await;
-        if status(answer.as_ref(), &[204]).is_none() {
+        let held = &mut self.sessions[index];
+        let answer = if held.code.is_some() {
+            codes::revoke(caller, &held.refresh).await
+        } else {
+            let body = json!({"refresh_token": held.refresh});
+            caller.try_call(Method::POST, "/v1/logout", None, Some(&body)).await
+        };
+        if status(answer.as_ref(), &[200, 204]).is_none() {
             return Some(Unanswered::Logout(index));
         }
-        self.sessions[index].ended = true;
+        held.ended = true;
+        // From the answer on, not only after the next start.
+        let after = held.renew(caller).await;
+        status(after.as_ref(), &[held.refused()]);
         None
     }
 
+    /// A token of a client's opens nothing at `/v1`, so a log-in at the API is needed.
     async fn change_password(
         &mut self,
         caller: &Caller,
         by: usize,
         dice: &mut Dice,
     ) -> Option<Unanswered> {
+        if self.sessions[by].code.is_some() {
+            return self.login(caller).await;
+        }
         let new = format!("{PASSWORD} {}", dice.roll(u64::MAX));
         let body = json!({"current_password": self.password, "new_password": new});
         let access = Some(self.sessions[by].access.as_str());
@@ -165,6 +248,8 @@ impl Account {
             return Some(Unanswered::Password { by, new });
         }
         self.password_is(new, by);
+        let former = self.former.as_deref().unwrap_or_default();
+        status(try_login(caller, &self.login, former).await.as_ref(), &[401]);
         None
     }
 
@@ -175,6 +260,7 @@ impl Account {
             return Some(Unanswered::Disable);
         }
         self.disabled = true;
+        status(try_login(caller, &self.login, &self.password).await.as_ref(), &[401]);
         None
     }
 
@@ -188,13 +274,22 @@ impl Account {
 
     /// Finds out what became of the unanswered request, then holds the server to all of it. Returns
     /// how many facts were checked.
-    pub async fn check(&mut self, caller: &Caller) -> usize {
+    pub async fn check(&mut self, caller: &Caller, keys: &JwkSet) -> usize {
         match self.unanswered.take() {
             // A rotation or a session nobody heard of must do no harm; what is certain is below.
-            None | Some(Unanswered::Login | Unanswered::Refresh) => {}
+            None | Some(Unanswered::Login | Unanswered::Code | Unanswered::Refresh) => {}
             Some(Unanswered::Register) => self.was_registered(caller).await,
+            // Good now or used up already; either way it is used up from here on.
+            Some(Unanswered::Redeem(code)) => {
+                let answer = codes::redeem(caller, &code).await.expect("an answer");
+                if status(Some(&answer), &[200, 400]).expect("an answer") == 200 {
+                    self.sessions.push(Held::of(&answer, Some(code)));
+                } else {
+                    codes::redeem(caller, &code).await.expect("an answer").is(400);
+                }
+            }
             Some(Unanswered::Logout(index)) => {
-                self.sessions[index].ended = !works(caller, &self.sessions[index].access).await;
+                self.sessions[index].ended = !self.sessions[index].works(caller).await;
             }
             Some(Unanswered::Password { by, new }) => {
                 if can_login(caller, &self.login, &new).await {
@@ -207,7 +302,7 @@ impl Account {
                 self.disabled = !can_login(caller, &self.login, &self.password).await;
             }
         }
-        self.holds(caller).await
+        self.holds(caller, keys).await
     }
 
     async fn was_registered(&mut self, caller: &Caller) {
@@ -217,26 +312,63 @@ impl Account {
         assert_eq!(again.status, if there { 409 } else { 201 }, "{} is half there", self.login);
     }
 
-    async fn holds(&mut self, caller: &Caller) -> usize {
+    async fn holds(&mut self, caller: &Caller, keys: &JwkSet) -> usize {
         let login = &self.login;
         let able = can_login(caller, login, &self.password).await;
         assert_eq!(able, !self.disabled, "{login}: logging in");
         if let Some(former) = &self.former {
             assert!(!can_login(caller, login, former).await, "{login}: the other password works");
         }
+        let mut facts = 1 + usize::from(self.former.is_some());
         for (index, held) in self.sessions.iter_mut().enumerate() {
+            verifies(&held.access, keys);
             let lives = !held.ended && !self.disabled;
-            assert_eq!(works(caller, &held.access).await, lives, "{login}: access of {index}");
-            let body = json!({"refresh_token": held.refresh});
-            let answer = caller.post("/v1/refresh", &body).await;
-            let expected = if lives { 200 } else { 401 };
+            assert_eq!(held.works(caller).await, lives, "{login}: access of {index}");
+            let answer = held.renew(caller).await.expect("an answer");
+            let expected = if lives { 200 } else { held.refused() };
             assert_eq!(answer.status, expected, "{login}: session {index}: {}", answer.text);
             if lives {
-                *held = Held::of(&answer);
+                *held = Held::of(&answer, held.code.take());
+                verifies(&held.access, keys);
+            }
+            facts += 3;
+            // A code that comes back gives nothing, and is a theft that ends what it gave; while
+            // anybody remembers it.
+            if let Some(code) = &held.code {
+                codes::redeem(caller, code).await.expect("an answer").is(400);
+                held.ended |= !held.works(caller).await;
+                facts += 1;
             }
         }
-        1 + usize::from(self.former.is_some()) + 2 * self.sessions.len()
+        facts
     }
+}
+
+/// Holds a token against the public keys, as anybody can.
+#[track_caller]
+fn verifies(token: &str, keys: &JwkSet) {
+    let header = decode_header(token).unwrap();
+    let key = keys.find(&header.kid.unwrap()).expect("the key is published");
+    let mut rules = Validation::new(header.alg);
+    (rules.validate_exp, rules.validate_aud) = (false, false);
+    decode::<Value>(token, &DecodingKey::from_jwk(key).unwrap(), &rules).unwrap();
+}
+
+/// The published keys.
+pub async fn keys(caller: &Caller) -> JwkSet {
+    serde_json::from_str(&caller.get("/.well-known/jwks.json").await.is(200).text).unwrap()
+}
+
+/// The database itself, beside a server that works on it.
+pub async fn is_sound(launch: &Launch) {
+    let options = SqliteConnectOptions::new().filename(launch.database());
+    let mut connection: SqliteConnection = options.connect().await.unwrap();
+    let found: Vec<(String,)> =
+        sqlx::query_as("PRAGMA integrity_check").fetch_all(&mut connection).await.unwrap();
+    assert_eq!(found, [("ok".to_owned(),)]);
+    let broken = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut connection).await.unwrap();
+    assert!(broken.is_empty(), "{} rows without their parents", broken.len());
+    connection.close().await.unwrap();
 }
 
 async fn try_login(caller: &Caller, login: &str, password: &str) -> Option<Answer> {
@@ -249,9 +381,22 @@ async fn can_login(caller: &Caller, login: &str, password: &str) -> bool {
     status(answer.as_ref(), &[200, 401]).expect("an answer") == 200
 }
 
-async fn works(caller: &Caller, access: &str) -> bool {
-    let answer = caller.try_call(Method::GET, "/v1/me", Some(access), None).await;
-    status(answer.as_ref(), &[200, 401]).expect("an answer") == 200
+/// A server with the administrator `root`.
+pub fn administered() -> Launch {
+    Launch::new()
+        .with("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root")
+        .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)
+}
+
+/// An administrator's access token, and the application the accounts log in to.
+pub async fn prepare(caller: &Caller) -> String {
+    let admin = administer(caller, "root").await;
+    let client = json!({"client_id": CLIENT, "name": "App", "type": "spa", "skip_consent": true,
+        "redirect_uris": [codes::REDIRECT_URI]});
+    let path = "/v1/admin/clients";
+    let made = caller.try_call(Method::POST, path, Some(&admin), Some(&client)).await;
+    made.expect("an answer").is(201);
+    admin
 }
 
 /// An administrator's access token.

@@ -5,10 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 use signet::base::entropy::random;
 use signet::crypto::random::SystemEntropy;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::history::{Account, Dice, administer};
+use super::history::{Account, Dice, administer, administered, is_sound, keys, prepare};
 use crate::support::process::{Caller, Launch, Process};
 use crate::support::require::number;
 use crate::support::server::PASSWORD;
@@ -16,26 +14,8 @@ use crate::support::server::PASSWORD;
 /// How many clients work at the same time.
 const CLIENTS: usize = 6;
 
-/// A server with the administrator `root`.
-fn administered() -> Launch {
-    Launch::new()
-        .with("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root")
-        .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)
-}
-
-async fn is_sound(launch: &Launch) {
-    let options = SqliteConnectOptions::new().filename(launch.database());
-    let mut connection: SqliteConnection = options.connect().await.unwrap();
-    let found: Vec<(String,)> =
-        sqlx::query_as("PRAGMA integrity_check").fetch_all(&mut connection).await.unwrap();
-    assert_eq!(found, [("ok".to_owned(),)]);
-    let broken = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut connection).await.unwrap();
-    assert!(broken.is_empty(), "{} rows without their parents", broken.len());
-    connection.close().await.unwrap();
-}
-
-/// Logging in, refreshing, logging out, disabling and changing passwords, cut off at random
-/// moments. `SIGNET_TEST_ROUNDS` sets how often, `SIGNET_TEST_SEED` repeats a run.
+/// Registering, logging in, redeeming codes, refreshing, logging out, revoking, disabling and changing
+/// passwords, cut off at random moments. `SIGNET_TEST_ROUNDS` sets how often, `SIGNET_TEST_SEED` repeats a run.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_acknowledged_survives_kill_9() {
     let rounds = number("SIGNET_TEST_ROUNDS").unwrap_or(50);
@@ -45,6 +25,10 @@ async fn whatever_was_acknowledged_survives_kill_9() {
     eprintln!("SIGNET_TEST_SEED={seed}");
     let mut dice = Dice(seed);
     let launch = administered();
+    let mut server = launch.start().await;
+    let public = keys(&server.caller()).await;
+    prepare(&server.caller()).await;
+    server.kill();
     let mut all: Vec<Account> = Vec::new();
     let mut facts = 0;
     for round in 0..rounds {
@@ -53,8 +37,9 @@ async fn whatever_was_acknowledged_survives_kill_9() {
         let mut server = launch.clone().with("SIGNET_REFRESH_RETRY_WINDOW", window).start().await;
         let caller = server.caller();
         let fresh = all.len().saturating_sub(CLIENTS);
+        assert_eq!(keys(&caller).await, public, "the keys are not the ones from before");
         for account in &mut all[fresh..] {
-            facts += account.check(&caller).await;
+            facts += account.check(&caller, &public).await;
         }
         if round % 10 == 0 {
             is_sound(&launch).await;
@@ -84,7 +69,7 @@ async fn whatever_was_acknowledged_survives_kill_9() {
     let caller = server.caller();
     // From the newest on: only they hold unanswered requests.
     for account in all.iter_mut().rev() {
-        facts += account.check(&caller).await;
+        facts += account.check(&caller, &public).await;
     }
     is_sound(&launch).await;
     assert!(all.len() >= CLIENTS && facts > all.len() * 2, "{facts} facts of {}", all.len());
@@ -101,7 +86,7 @@ async fn client_of(
     let mut told = Vec::new();
     for number in 0.. {
         let login = format!("user-{round}-{client}-{number}");
-        let account = Account::work(&caller, &admin, login, dice).await;
+        let account = Account::work(&caller, &admin, login, dice, usize::MAX).await;
         let gone = account.is_cut_off();
         told.push((account, gone));
         if gone {

@@ -12,7 +12,8 @@ use signet::base::entropy::random;
 use signet::crypto::random::SystemEntropy;
 
 use super::{Replicas, register, try_login};
-use crate::faults::history::{Account, Dice, administer};
+use crate::faults::codes;
+use crate::faults::history::{Account, Dice, administer, keys, prepare};
 use crate::support::process::{Caller, until};
 use crate::support::relying_party::Site as _;
 use crate::support::require::number;
@@ -42,7 +43,7 @@ async fn client_of(
     for number in 0.. {
         let login = format!("{name}-{number}");
         let dead = round.dead.load(Ordering::SeqCst);
-        let account = Account::work(&caller, &admin, login, &mut dice).await;
+        let account = Account::work(&caller, &admin, login, &mut dice, usize::MAX).await;
         assert!(!dead || !account.is_cut_off(), "a request without an answer after the death");
         told.push(account);
         if round.over.load(Ordering::SeqCst) {
@@ -65,6 +66,12 @@ async fn a_process_that_is_killed_takes_nothing_with_it() {
     let mut dice = Dice(seed);
     let Some(mut replicas) = Replicas::start("the death of one of two", 2).await else { return };
     let public = replicas.public();
+    prepare(&public).await;
+    for index in 0..2 {
+        let caller = replicas.at(index);
+        until("the application is known", async || codes::is_known(&caller).await).await;
+    }
+    let keys = keys(&public).await;
     let (mut accounts, mut facts, mut cut) = (0, 0, 0);
     for round in 0..rounds {
         let admin = administer(&public, "root").await;
@@ -95,7 +102,7 @@ async fn a_process_that_is_killed_takes_nothing_with_it() {
         for client in clients {
             for mut account in client.await.unwrap() {
                 cut += usize::from(account.is_cut_off());
-                facts += account.check(&public).await;
+                facts += account.check(&public, &keys).await;
                 accounts += 1;
             }
         }

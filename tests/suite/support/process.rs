@@ -40,12 +40,24 @@ pub struct Launch {
     /// The working directory; the data directory is `data` in it unless set otherwise.
     pub dir: Arc<TempDir>,
     settings: Vec<(String, String)>,
+    through: Vec<String>,
+}
+
+/// A server that did not start: its exit code, if it has one, and all it said.
+#[derive(Debug)]
+pub struct Refused {
+    pub code: Option<i32>,
+    pub text: String,
 }
 
 impl Launch {
     /// In a directory of its own, with cheap hashes, open registration and no limits.
     pub fn new() -> Self {
-        let launch = Self { dir: Arc::new(tempfile::tempdir().unwrap()), settings: Vec::new() };
+        let launch = Self {
+            dir: Arc::new(tempfile::tempdir().unwrap()),
+            settings: Vec::new(),
+            through: Vec::new(),
+        };
         launch
             .with("SIGNET_LISTEN", "127.0.0.1:0")
             .with("SIGNET_METRICS_LISTEN", "off")
@@ -68,6 +80,25 @@ impl Launch {
         self
     }
 
+    /// Through another program, which must become the server: what is waited for and killed is the
+    /// process that was started.
+    pub fn through(mut self, program: &[&str]) -> Self {
+        self.through = program.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// The same on a copy of the data; for a server that does not run.
+    pub fn copied(&self) -> Self {
+        let copy = Self { dir: Arc::new(tempfile::tempdir().unwrap()), ..self.clone() };
+        let (from, to) = (self.dir.path().join("data"), copy.dir.path().join("data"));
+        std::fs::create_dir(&to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+        copy
+    }
+
     /// Where the database is while `SIGNET_DATA_DIR` is not set.
     pub fn database(&self) -> PathBuf {
         self.dir.path().join("data/signet.db")
@@ -75,7 +106,15 @@ impl Launch {
 
     /// The command, with nothing of this process's environment but the path.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_signet"));
+        let binary = env!("CARGO_BIN_EXE_signet");
+        let mut command = match self.through.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary);
+                command
+            }
+            None => Command::new(binary),
+        };
         command.current_dir(self.dir.path()).env_clear().env("PATH", "/usr/bin:/bin");
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
@@ -96,6 +135,22 @@ impl Launch {
     ///
     /// As [`start`](Self::start).
     pub async fn start_as(&self, arguments: &[&str]) -> Process {
+        match self.try_start_as(arguments).await {
+            Ok(process) => process,
+            Err(refused) => panic!("it ended ({:?}): {}", refused.code, refused.text),
+        }
+    }
+
+    /// Starts a server, or finds out why it will not.
+    ///
+    /// # Panics
+    ///
+    /// When it does neither listen nor end.
+    pub async fn try_start(&self) -> Result<Process, Refused> {
+        self.try_start_as(&[]).await
+    }
+
+    async fn try_start_as(&self, arguments: &[&str]) -> Result<Process, Refused> {
         let mut command = self.command();
         let mut child =
             command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -106,10 +161,10 @@ impl Launch {
         loop {
             if let Some(base) = listening(&process.log()) {
                 process.base = base;
-                return process;
+                return Ok(process);
             }
             if let Some(status) = process.child.try_wait().unwrap() {
-                panic!("it ended ({status}): {}", process.all_of_log());
+                return Err(Refused { code: status.code(), text: process.all_of_log() });
             }
             assert!(Instant::now() < deadline, "it does not listen: {}", process.log());
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -190,6 +245,11 @@ impl Process {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Waits for it to end by itself; its exit code, or nothing when a signal ended it.

@@ -68,6 +68,9 @@ fn remedy(what: &str) -> &'static str {
         "node" => "install Node.js and npm",
         "python" => "install Python 3 with venv and pip",
         "haproxy" => "install HAProxy (Debian: apt-get install haproxy)",
+        "strace" => "install strace (Debian: apt-get install strace), and allow ptrace",
+        "tmpfs" => "run as a user who may mount (root, or a container with CAP_SYS_ADMIN)",
+        "cgroup" => "run as a user who may make a memory control group (root)",
         "libfaketime" => "install libfaketime (Debian: apt-get install libfaketime)",
         _ => "install it and put it on PATH",
     }

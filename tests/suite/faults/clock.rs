@@ -1,0 +1,259 @@
+//! The wall clock of the real binary jumps while it runs (libfaketime); the counting clock does not.
+//!
+//! What ends at a time ends by the wall clock, what was used or refused stays so when it goes back,
+//! and nothing is counted in negative numbers. In-process tests move an injected clock; here it is
+//! the system's.
+
+use std::path::PathBuf;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::codes;
+use super::history::{administered, keys, prepare};
+use crate::support::process::{Caller, Launch, until};
+use crate::support::require;
+use crate::support::server::{Answer, PASSWORD};
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// A launch whose clock can be set.
+struct Clock {
+    launch: Launch,
+    file: PathBuf,
+}
+
+impl Clock {
+    fn new() -> Option<Self> {
+        let Some(library) = library() else {
+            require::missing(
+                "libfaketime",
+                "no libfaketimeMT.so.1 below /usr/lib or /usr/local/lib",
+            );
+            return None;
+        };
+        let launch = administered();
+        let file = launch.dir.path().join("clock");
+        let launch = launch
+            .with("LD_PRELOAD", library.to_str().unwrap())
+            .with("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap())
+            .with("FAKETIME_NO_CACHE", "1")
+            .with("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        let clock = Self { launch, file };
+        clock.shows(0);
+        Some(clock)
+    }
+
+    /// Sets it so many seconds off. In one step: the server reads the file at any moment.
+    fn shows(&self, seconds: i64) {
+        let aside = self.file.with_extension("new");
+        std::fs::write(&aside, format!("{seconds:+}\n")).unwrap();
+        std::fs::rename(aside, &self.file).unwrap();
+    }
+}
+
+fn library() -> Option<PathBuf> {
+    let mut folders = vec![PathBuf::from("/usr/lib"), PathBuf::from("/usr/local/lib")];
+    for entry in std::fs::read_dir("/usr/lib").ok()?.flatten() {
+        folders.push(entry.path());
+    }
+    folders
+        .iter()
+        .map(|folder| folder.join("faketime/libfaketimeMT.so.1"))
+        .find(|path| path.exists())
+}
+
+/// A user, logged in as often as wanted.
+struct User<'c> {
+    caller: &'c Caller,
+    login: &'static str,
+}
+
+impl<'c> User<'c> {
+    async fn register(caller: &'c Caller, login: &'static str) -> Self {
+        caller.post("/v1/register", &json!({"login": login, "password": PASSWORD})).await.is(201);
+        Self { caller, login }
+    }
+
+    async fn log_in(&self) -> (String, String) {
+        let body = json!({"login": self.login, "password": PASSWORD});
+        pair(&self.caller.post("/v1/login", &body).await)
+    }
+
+    async fn code(&self) -> String {
+        codes::ask(self.caller, self.login, PASSWORD).await.expect("a code")
+    }
+
+    async fn redeem(&self, code: &str) -> u16 {
+        codes::redeem(self.caller, code).await.expect("an answer").status
+    }
+
+    async fn refresh(&self, token: &str) -> Answer {
+        self.caller.post("/v1/refresh", &json!({"refresh_token": token})).await
+    }
+
+    async fn me(&self, access: &str) -> u16 {
+        self.caller.get_as("/v1/me", access).await.status
+    }
+}
+
+/// Access and refresh token.
+#[track_caller]
+fn pair(answer: &Answer) -> (String, String) {
+    answer.is(200);
+    (answer.string("access_token"), answer.string("refresh_token"))
+}
+
+/// When a token says it was made, in seconds.
+fn made_at(token: &str) -> i64 {
+    use base64::Engine as _;
+    let payload = token.split('.').nth(1).unwrap();
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+    serde_json::from_slice::<Value>(&bytes).unwrap()["iat"].as_i64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_ends_by_the_wall_clock() {
+    let Some(clock) = Clock::new() else { return };
+    let mut server = clock.launch.start().await;
+    let caller = server.caller();
+    let public = keys(&caller).await;
+    prepare(&caller).await;
+    let ada = User::register(&caller, "ada").await;
+    let (access, refresh) = ada.log_in().await;
+    let idle = ada.log_in().await.1;
+    let began = made_at(&access);
+
+    // A code lives for a minute, an access token for ten.
+    let (soon, late) = (ada.code().await, ada.code().await);
+    clock.shows(20);
+    assert_eq!(ada.redeem(&soon).await, 200);
+    clock.shows(MINUTE + 2);
+    assert_eq!(ada.redeem(&late).await, 400);
+    clock.shows(9 * MINUTE);
+    assert_eq!(ada.me(&access).await, 200);
+    clock.shows(10 * MINUTE + 2);
+    assert_eq!(ada.me(&access).await, 401);
+    clock.shows(HOUR);
+    let (access, refresh) = pair(&ada.refresh(&refresh).await);
+    assert_eq!(ada.me(&access).await, 200);
+    assert!((HOUR..HOUR + 2 * MINUTE).contains(&(made_at(&access) - began)));
+
+    // A session lives for 30 days from one refresh to the next, and 180 in all.
+    clock.shows(29 * DAY);
+    let (_, refresh) = pair(&ada.refresh(&refresh).await);
+    clock.shows(30 * DAY + HOUR);
+    ada.refresh(&idle).await.is_problem(401, "session_expired");
+    let (_, mut refresh) = pair(&ada.refresh(&refresh).await);
+    for month in 2..=6 {
+        clock.shows(month * 29 * DAY);
+        refresh = pair(&ada.refresh(&refresh).await).1;
+    }
+    clock.shows(180 * DAY + HOUR);
+    ada.refresh(&refresh).await.is_problem(401, "session_expired");
+
+    // 2039: past what 32 bits can count.
+    clock.shows(13 * 365 * DAY);
+    let (access, refresh) = ada.log_in().await;
+    assert!(made_at(&access) > i64::from(i32::MAX));
+    assert_eq!(ada.me(&access).await, 200);
+    pair(&ada.refresh(&refresh).await);
+    let code = ada.code().await;
+    assert_eq!(ada.redeem(&code).await, 200);
+    assert_eq!(keys(&caller).await, public);
+    assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_goes_back_revives_nothing() {
+    let Some(clock) = Clock::new() else { return };
+    let mut server = clock.launch.start().await;
+    let caller = server.caller();
+    let admin = prepare(&caller).await;
+    let ada = User::register(&caller, "ada").await;
+    let eve = User::register(&caller, "eve").await;
+
+    let (used, over) = (ada.code().await, ada.code().await);
+    assert_eq!(ada.redeem(&used).await, 200);
+    let revoked = ada.log_in().await;
+    caller.post("/v1/logout", &json!({"refresh_token": revoked.1})).await.is(204);
+    let oldest = ada.log_in().await.1;
+    let older = pair(&ada.refresh(&oldest).await).1;
+    let live = pair(&ada.refresh(&older).await).1;
+    let forgotten = ada.log_in().await.1;
+    let id = caller.get_as("/v1/me", &eve.log_in().await.0).await.is(200).string("id");
+    let path = format!("/v1/admin/users/{id}/disable");
+    let disabled = caller.try_call(Method::POST, &path, Some(&admin), None).await;
+    disabled.expect("an answer").is(200);
+
+    clock.shows(HOUR);
+    assert_eq!(ada.redeem(&over).await, 400);
+    let (ahead, ahead_refresh) = ada.log_in().await;
+    clock.shows(31 * DAY);
+    ada.refresh(&forgotten).await.is_problem(401, "session_expired");
+
+    for back in [HOUR, 0, -HOUR, -400 * DAY] {
+        clock.shows(back);
+        assert_eq!(ada.redeem(&used).await, 400, "{back}: a code that was used");
+        assert_eq!(ada.redeem(&over).await, 400, "{back}: a code that was refused as over");
+        assert_eq!(ada.me(&revoked.0).await, 401, "{back}: logged out");
+        ada.refresh(&revoked.1).await.is(401);
+        let eve = json!({"login": "eve", "password": PASSWORD});
+        caller.post("/v1/login", &eve).await.is_problem(401, "invalid_credentials");
+        // Who begins now is served, and by the time it is now.
+        let (access, refresh) = ada.log_in().await;
+        assert!(made_at(&access) < made_at(&ahead) + MINUTE, "{back}");
+        assert_eq!(ada.me(&access).await, 200, "{back}");
+        pair(&ada.refresh(&refresh).await);
+        let code = ada.code().await;
+        assert_eq!(ada.redeem(&code).await, 200, "{back}");
+    }
+    // Nobody ended a session that merely lay too long for a clock that was wrong; that it was wrong
+    // for a moment must not log out whoever came in that moment.
+    clock.shows(0);
+    pair(&ada.refresh(&forgotten).await);
+    // What was begun in the future is either good or not, but never a fault.
+    let answer = ada.refresh(&ahead_refresh).await;
+    assert!([200, 401].contains(&answer.status), "{}", answer.text);
+    ada.refresh(&oldest).await.is_problem(401, "refresh_token_reused");
+    ada.refresh(&live).await.is(401);
+    assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
+}
+
+/// A month too late is when new keys are due; a clock that only claims so makes none, and none twice
+/// when it is right again. Across a start, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_rotates_no_keys() {
+    let Some(clock) = Clock::new() else { return };
+    let mut server = clock.launch.start().await;
+    let caller = server.caller();
+    let public = keys(&caller).await;
+    let admin = prepare(&caller).await;
+    let all = caller.get_as("/v1/admin/keys", &admin).await.is(200).json();
+    // Its first look at the clock, with the right time; it writes it down.
+    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+    let jumps = |log: &str| log.matches("clock_jumped").count();
+    assert_eq!(jumps(&server.log()), 0, "{}", server.log());
+    clock.shows(120 * DAY);
+    until("the jump is noticed", async || jumps(&server.log()) > 0).await;
+    assert_eq!(keys(&caller).await, public);
+    clock.shows(-HOUR - MINUTE);
+    until("the jump back is noticed", async || jumps(&server.log()) > 1).await;
+    assert_eq!(keys(&caller).await, public);
+    server.kill();
+    for start in [120 * DAY, 0] {
+        clock.shows(start);
+        let mut server = clock.launch.start().await;
+        let caller = server.caller();
+        if start > 0 {
+            until("the start is seen as a jump", async || jumps(&server.log()) > 0).await;
+        } else {
+            let admin = super::history::administer(&caller, "root").await;
+            assert_eq!(caller.get_as("/v1/admin/keys", &admin).await.is(200).json(), all);
+        }
+        assert_eq!(keys(&caller).await, public);
+        assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
+    }
+}

@@ -1,0 +1,257 @@
+//! A crowd at the door: idle, slow, endless. Whoever comes for something is served meanwhile, and the
+//! process is the same afterwards, in size too.
+//!
+//! `SIGNET_TEST_CONNECTIONS` says how many connections lie idle.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::support::process::{Launch, Process, until};
+use crate::support::require;
+use crate::support::server::PASSWORD;
+
+/// Slow ones must be gone by then.
+const SLOW: Duration = Duration::from_secs(30);
+const GROWTH_KIB: u64 = 50 * 1024;
+
+/// Somebody who comes for something, again and again.
+struct Guest<'s> {
+    server: &'s Process,
+    refresh: String,
+}
+
+impl<'s> Guest<'s> {
+    async fn arrive(server: &'s Process) -> Self {
+        let caller = server.caller();
+        let account = json!({"login": "ada", "password": PASSWORD});
+        caller.post("/v1/register", &account).await.is(201);
+        let refresh = caller.post("/v1/login", &account).await.is(200).string("refresh_token");
+        Self { server, refresh }
+    }
+
+    /// Over a new connection: every request must be answered, and soon.
+    async fn is_served(&mut self) {
+        let caller = self.server.caller();
+        let began = Instant::now();
+        caller.get("/.well-known/jwks.json").await.is(200);
+        let answer = caller.post("/v1/refresh", &json!({"refresh_token": self.refresh})).await;
+        self.refresh = answer.is(200).string("refresh_token");
+        let account = json!({"login": "ada", "password": PASSWORD});
+        caller.post("/v1/login", &account).await.is(200);
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+}
+
+fn address(server: &Process) -> SocketAddr {
+    server.base.strip_prefix("http://").unwrap().parse().unwrap()
+}
+
+/// A connection from the loopback address 127.0.0.`host`.
+async fn connect(server: &Process, host: u8) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, host], 0)))?;
+    socket.connect(address(server)).await
+}
+
+/// Says `head`, then a little more every now and then, until it is turned out; when.
+async fn dawdle(server: &Process, head: &str, more: &[u8]) -> Duration {
+    let mut stream = connect(server, 2).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let began = Instant::now();
+    let (mut reader, mut writer) = stream.split();
+    let ended = async {
+        let mut rest = Vec::new();
+        let _ = reader.read_to_end(&mut rest).await;
+        rest
+    };
+    let dripping = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if writer.write_all(more).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let both = async {
+        tokio::select! { rest = ended => rest, () = dripping => Vec::new() }
+    };
+    let rest = tokio::time::timeout(SLOW, both)
+        .await
+        .unwrap_or_else(|_| panic!("never turned out: {head:?}"));
+    let text = String::from_utf8_lossy(&rest);
+    let told = text.starts_with("HTTP/1.1 4") || text.contains("{\"status\":\"ok\"}");
+    assert!(text.is_empty() || told, "{text}");
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_ones_are_turned_out_and_others_are_served() {
+    let mut server = Launch::new().start().await;
+    let mut guest = Guest::arrive(&server).await;
+    let before = server.resident_kib();
+    let post = "POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    let cases = [
+        ("GET /health HTTP/1.1\r\nhost: x\r\n".to_owned(), &b"x-a: b\r\n"[..]),
+        ("GET /heal".to_owned(), b"t"),
+        (format!("{post}content-length: 1000\r\n\r\n{{"), b" "),
+        (format!("{post}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n"), b"1\r\n \r\n"),
+        ("POST /oauth2/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+          content-length: 1000\r\n\r\na=".to_owned(), b"b"),
+        // Nobody waits for this body; the answer is not held up, and then that is that.
+        ("GET /health HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n".to_owned(),
+            b"1\r\nb\r\n"),
+    ];
+    let slow = async {
+        let all = cases.iter().flat_map(|(head, more)| (0..50).map(move |_| (head, more)));
+        let took = join_all(all.map(|(head, more)| dawdle(&server, head, more))).await;
+        took.into_iter().max().unwrap()
+    };
+    let mut served = 0;
+    let others = async {
+        loop {
+            guest.is_served().await;
+            served += 1;
+        }
+    };
+    let longest = tokio::select! { longest = slow => longest, () = others => Duration::ZERO };
+    eprintln!(
+        "300 slow connections were closed within {longest:?}; {served} times served meanwhile"
+    );
+    assert!(served > 5, "{served}");
+    let after = server.resident_kib();
+    assert!(after < before + GROWTH_KIB, "{before} KiB before, {after} after");
+    assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_idle_connections_keep_nobody_out() {
+    let mut server = Launch::new().start().await;
+    let mut guest = Guest::arrive(&server).await;
+    let before = server.resident_kib();
+    let wanted = require::number("SIGNET_TEST_CONNECTIONS").unwrap_or(2_000);
+    // This process and the server have the same limit; the rest of the suite needs some as well.
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let count = wanted.min(limit.saturating_sub(500) / 2);
+    let mut idle = Vec::new();
+    for number in 0..count {
+        let host = u8::try_from(number % 20).unwrap() + 2;
+        let Ok(mut stream) = connect(&server, host).await else {
+            panic!("turned away after {number} of {count}");
+        };
+        // Half of them say something, and then no more.
+        if number % 2 == 0 {
+            stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        }
+        idle.push(stream);
+        if number % 500 == 0 {
+            guest.is_served().await;
+        }
+    }
+    for _ in 0..10 {
+        guest.is_served().await;
+    }
+    let after = server.resident_kib();
+    eprintln!("{count} idle connections: {before} KiB before, {after} KiB with them");
+    assert!(after < before + GROWTH_KIB * count.div_ceil(2_000), "{before} KiB, {after} KiB");
+    drop(idle);
+    guest.is_served().await;
+    assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
+}
+
+/// More than its descriptors: whoever is in is served, and everybody is when some have left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_out_of_descriptors_recovers() {
+    let mut server = Launch::new().start().await;
+    let caller = server.caller();
+    caller.get("/health").await.is(200);
+    let few = Rlimit { current: Some(100), maximum: getrlimit(Resource::Nofile).maximum };
+    prlimit(Some(server.pid()), Resource::Nofile, few).unwrap();
+    let mut crowd = Vec::new();
+    for _ in 0..300 {
+        let joined = tokio::time::timeout(Duration::from_secs(1), connect(&server, 3)).await;
+        crowd.extend(joined.ok().and_then(Result::ok));
+    }
+    assert!(crowd.len() > 50);
+    let used = |server: &Process| {
+        let stat = format!("/proc/{}/stat", server.pid().as_raw_nonzero());
+        let stat = std::fs::read_to_string(stat).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        // User and system time in hundredths of a second (proc(5), fields 14 and 15).
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    let before = used(&server);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let spent = used(&server) - before;
+    assert!(spent < 100, "{spent} hundredths of a second in two seconds: it spins");
+    drop(crowd);
+    until("new ones are let in", async || {
+        let answer = server.caller().try_call(Method::GET, "/health", None, None).await;
+        answer.is_some_and(|answer| answer.status == 200)
+    })
+    .await;
+    assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
+}
+
+/// Many requests in one breath, and one request in many breaths.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_requests_at_once_and_one_in_a_thousand_pieces() {
+    let mut server = Launch::new().start().await;
+    let mut guest = Guest::arrive(&server).await;
+    let before = server.resident_kib();
+
+    let mut stream = connect(&server, 4).await.unwrap();
+    let mut all = "GET /health HTTP/1.1\r\nhost: x\r\n\r\n".repeat(999);
+    all.push_str("GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let (mut reader, mut writer) = stream.split();
+    let mut answers = String::new();
+    let (sent, read) =
+        tokio::join!(writer.write_all(all.as_bytes()), reader.read_to_string(&mut answers));
+    sent.unwrap();
+    read.unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 1000);
+
+    let head = "POST /v1/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                connection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+    let in_chunks = |body: &str| {
+        let chunks: String = body.chars().map(|letter| format!("1\r\n{letter}\r\n")).collect();
+        format!("{head}{chunks}0\r\n\r\n")
+    };
+    let account = json!({"login": "ada", "password": PASSWORD}).to_string();
+    for (body, expected) in [(account, "200"), (" ".repeat(200_000), "413")] {
+        let mut stream = connect(&server, 4).await.unwrap();
+        let sent = in_chunks(&body);
+        let (mut reader, mut writer) = stream.split();
+        let mut answer = Vec::new();
+        // It may hang up before it has heard everything.
+        let (_, _) =
+            tokio::join!(writer.write_all(sent.as_bytes()), reader.read_to_end(&mut answer));
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expected}")), "{expected}: {answer}");
+    }
+    for size in [256 * 1024, 1024 * 1024, 10 * 1024 * 1024] {
+        for request in [
+            format!("GET /health HTTP/1.1\r\nhost: x\r\nx-a: {}\r\n\r\n", "a".repeat(size)),
+            format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(size)),
+        ] {
+            for _ in 0..3 {
+                let mut stream = connect(&server, 4).await.unwrap();
+                let _ = stream.write_all(request.as_bytes()).await;
+                let mut answer = Vec::new();
+                let _ = stream.read_to_end(&mut answer).await;
+                let answer = String::from_utf8_lossy(&answer);
+                assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+            }
+        }
+    }
+    guest.is_served().await;
+    let after = server.resident_kib();
+    assert!(after < before + GROWTH_KIB, "{before} KiB before, {after} after");
+    assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
+}

@@ -1,0 +1,76 @@
+//! Somebody holds the database for long while everybody wants to write: all are told in time, and
+//! whoever only wants to read never waits for them.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+
+use super::history::{Account, Dice, administered, is_sound, keys, prepare};
+use crate::support::process::Caller;
+use crate::support::require;
+use crate::support::server::PASSWORD;
+
+/// `SIGNET_TEST_SECONDS` says how long the lock is held.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_lock_starves_nobody_and_leaves_nothing_behind() {
+    let held = Duration::from_secs(require::number("SIGNET_TEST_SECONDS").unwrap_or(4));
+    let launch = administered();
+    let server = launch.start().await;
+    let caller = server.caller();
+    let public = keys(&caller).await;
+    let admin = prepare(&caller).await;
+    let account = json!({"login": "ada", "password": PASSWORD});
+    caller.post("/v1/register", &account).await.is(201);
+    let access = caller.post("/v1/login", &account).await.is(200).string("access_token");
+    let options = SqliteConnectOptions::new().filename(launch.database());
+    let mut other: SqliteConnection = options.connect().await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let until = Instant::now() + held;
+    let writers = join_all((0..20).map(|client| {
+        let (caller, admin) = (caller.clone(), admin.clone());
+        async move {
+            let mut told = Vec::new();
+            for number in 0.. {
+                if Instant::now() > until {
+                    break;
+                }
+                let login = format!("user-{client}-{number}");
+                let mut dice = Dice(client);
+                let began = Instant::now();
+                let account = Account::work(&caller, &admin, login, &mut dice, 3).await;
+                assert!(account.is_cut_off(), "it was written all the same");
+                assert!(began.elapsed() < Duration::from_millis(4_500), "{:?}", began.elapsed());
+                told.push(account);
+            }
+            told
+        }
+    }));
+    let (told, reads) = tokio::join!(writers, read_meanwhile(&caller, &access, until));
+    eprintln!("held for {held:?}: {reads} rounds of reading meanwhile");
+    assert!(reads > 10, "{reads}");
+    other.execute("ROLLBACK").await.unwrap();
+    other.close().await.unwrap();
+    caller.post("/v1/login", &account).await.is(200);
+    for mut account in told.into_iter().flatten() {
+        account.check(&caller, &public).await;
+    }
+    is_sound(&launch).await;
+}
+
+/// Reads until then, each time in time; how often.
+async fn read_meanwhile(caller: &Caller, access: &str, until: Instant) -> usize {
+    let mut rounds = 0;
+    while Instant::now() < until {
+        let began = Instant::now();
+        for path in ["/.well-known/jwks.json", "/.well-known/openid-configuration", "/health"] {
+            caller.get(path).await.is(200);
+        }
+        caller.get_as("/v1/me", access).await.is(200);
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        rounds += 1;
+    }
+    rounds
+}

@@ -1,0 +1,113 @@
+//! The history under load on PostgreSQL, while its server is cut off, crashes and freezes, and at last
+//! the process itself is killed.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+
+use super::history::{Account, Dice, administered, keys, prepare};
+use crate::support::postgres::Cluster;
+use crate::support::process::{Caller, until};
+use crate::support::require;
+
+const CLIENTS: u64 = 6;
+
+/// One account after the other until told to stop, whatever the answers are.
+async fn client(
+    caller: Caller,
+    admin: String,
+    name: String,
+    mut dice: Dice,
+    stop: watch::Receiver<bool>,
+) -> Vec<Account> {
+    let mut told = Vec::new();
+    for number in 0.. {
+        if *stop.borrow() {
+            break;
+        }
+        let login = format!("{name}-{number}");
+        told.push(Account::work(&caller, &admin, login, &mut dice, 12).await);
+    }
+    told
+}
+
+/// What the database's server suffers.
+#[derive(Debug, Clone, Copy)]
+enum Blow {
+    /// Every connection is ended, three times.
+    Cut,
+    /// It crashes and is started again.
+    Crash,
+    /// It says nothing for a while; `SIGNET_TEST_SECONDS` says how long.
+    Freeze,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_whatever_happens_to_postgresql() {
+    let Some(cluster) = Cluster::private().await else {
+        return require::missing("postgres", "a history on a database that goes away");
+    };
+    let url = cluster.fresh_database().await;
+    let launch = administered().with("SIGNET_DATABASE_URL", &url);
+    let mut server = launch.start().await;
+    let caller = server.caller();
+    let public = keys(&caller).await;
+    let admin = prepare(&caller).await;
+    let frozen_for = Duration::from_secs(require::number("SIGNET_TEST_SECONDS").unwrap_or(4));
+    let mut all = Vec::new();
+    let (mut cut_off, mut facts) = (0, 0);
+    for blow in [Blow::Cut, Blow::Crash, Blow::Freeze] {
+        let (stop, stopped) = watch::channel(false);
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                let name = format!("{blow:?}-{number}").to_lowercase();
+                let (caller, admin) = (caller.clone(), admin.clone());
+                tokio::spawn(client(caller, admin, name, Dice(number), stopped.clone()))
+            })
+            .collect();
+        // Not a synchronisation: some work is under way when it comes.
+        let under_way = Duration::from_millis(150);
+        tokio::time::sleep(under_way).await;
+        match blow {
+            Blow::Cut => {
+                for _ in 0..3 {
+                    cluster.terminate_all_backends().await;
+                    tokio::time::sleep(under_way).await;
+                }
+            }
+            Blow::Crash => {
+                cluster.stop_immediate().await;
+                caller.get("/.well-known/jwks.json").await.is(200);
+                cluster.start_again().await;
+            }
+            Blow::Freeze => {
+                let frozen = cluster.freeze().await;
+                tokio::time::sleep(frozen_for).await;
+                caller.get("/.well-known/jwks.json").await.is(200);
+                caller.get("/health").await.is(200);
+                drop(frozen);
+            }
+        }
+        until("it is ready again", async || caller.get("/ready").await.status == 200).await;
+        stop.send(true).unwrap();
+        let told: Vec<Vec<Account>> =
+            join_all(clients).await.into_iter().map(Result::unwrap).collect();
+        let mut told: Vec<Account> = told.into_iter().flatten().collect();
+        cut_off += told.iter().filter(|account| account.is_cut_off()).count();
+        for account in &mut told {
+            facts += account.check(&caller, &public).await;
+        }
+        all.extend(told);
+    }
+    server.kill();
+    let mut server = launch.start().await;
+    let caller = server.caller();
+    assert_eq!(keys(&caller).await, public);
+    for account in &mut all {
+        facts += account.check(&caller, &public).await;
+    }
+    eprintln!("{} accounts, {cut_off} requests refused or lost, {facts} facts", all.len());
+    assert!(cut_off > 0 && facts > 100, "{cut_off} {facts}");
+    assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
+}
