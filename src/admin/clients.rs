@@ -96,8 +96,7 @@ pub async fn create(
     let (settings, mut wrong) = change.applied_to(before, app.lifetimes.retry_window);
     wrong.extend(unacceptable_name(&client_id, app.issuer()));
     refuse(wrong)?;
-    let client =
-        Client { client_id, settings, secrets: Vec::new(), disabled_at: None, created_at: now };
+    let client = Client::new(client_id, settings, now);
     let mut stored = StoredClient { id, client, updated_at: now };
     let key = missing_key(&app, &change, now).await?;
     let mut tx = app.db.begin().await?;
@@ -238,7 +237,7 @@ pub async fn delete(
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let stored = clients::hold(&mut tx, &client_id).await?.ok_or_else(not_found)?;
-        clients::delete(&mut tx, &client_id).await?;
+        clients::delete(&mut tx, &client_id, now).await?;
         record(&app, &mut tx, EventKind::ClientDeleted, &stored, &origin, now).await
     }
     .await;

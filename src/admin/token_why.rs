@@ -215,7 +215,7 @@ async fn relied(
     since: Option<Timestamp>,
 ) -> Result<Relied, Fault> {
     let found = clients::find(reader, client_id).await?.map(|stored| Registered {
-        created_at: stored.client.created_at,
+        name_since: stored.client.name_since,
         disabled_at: stored.client.disabled_at,
     });
     Ok(Relied { client_id: client_id.to_owned(), since, found })

@@ -157,11 +157,22 @@ pub struct Client {
     pub secrets: Vec<SecretHash>,
     /// Since when it is disabled, if so.
     pub disabled_at: Option<Timestamp>,
-    /// When it was registered. What is older belongs to a client that had the name before.
+    /// When it was registered.
     pub created_at: Timestamp,
+    /// Since when the name is its own; what is older belongs to a client that had the name before.
+    /// The beginning of all times when there was none: a clock that was wrong when the client was made
+    /// shuts nobody out.
+    pub name_since: Timestamp,
 }
 
 impl Client {
+    /// A client with a name that nobody had before.
+    #[must_use]
+    pub const fn new(client_id: String, settings: Settings, created_at: Timestamp) -> Self {
+        let name_since = Timestamp::from_millis(0);
+        Self { client_id, settings, secrets: Vec::new(), disabled_at: None, created_at, name_since }
+    }
+
     /// Whether anybody can claim to be it.
     #[must_use]
     pub fn is_public(&self) -> bool {
@@ -215,7 +226,7 @@ impl Client {
     /// its name before.
     #[must_use]
     pub fn was_there(&self, at: Timestamp) -> bool {
-        self.created_at <= at
+        self.name_since <= at
     }
 
     /// Whether people have to be asked every time: nobody can tell this client from one that

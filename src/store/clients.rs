@@ -33,6 +33,7 @@ struct ClientRow {
     secrets: String,
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
+    name_since: Timestamp,
     updated_at: Timestamp,
 }
 
@@ -46,12 +47,13 @@ impl TryFrom<ClientRow> for StoredClient {
             secrets: serde_json::from_str(&row.secrets).map_err(unreadable)?,
             disabled_at: row.disabled_at,
             created_at: row.created_at,
+            name_since: row.name_since,
         };
         Ok(Self { id: row.id, client, updated_at: row.updated_at })
     }
 }
 
-/// Registers a client. False when its `client_id` is taken.
+/// Registers a client, and settles since when its name is its own. False when its `client_id` is taken.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -60,7 +62,9 @@ pub async fn insert(tx: &mut Tx, new: &StoredClient) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
         "INSERT INTO clients (id, client_id, settings, secrets, disabled_at, created_at, \
-         updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (client_id) DO NOTHING",
+         updated_at, name_since) VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE((SELECT CASE WHEN \
+         deleted_at > $6 THEN deleted_at ELSE $6 END FROM former_clients WHERE client_id = $2), 0)) \
+         ON CONFLICT (client_id) DO NOTHING",
         new.id,
         &client.client_id,
         column(&client.settings),
@@ -105,15 +109,23 @@ pub async fn update(tx: &mut Tx, changed: &StoredClient) -> Result<bool, Fault> 
     Ok(rows == 1)
 }
 
-/// Removes a client and what people allowed it. False when there is none.
+/// Removes a client and what people allowed it; that the name was had is remembered. False when there is none.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn delete(tx: &mut Tx, client_id: &str) -> Result<bool, Fault> {
+pub async fn delete(tx: &mut Tx, client_id: &str, now: Timestamp) -> Result<bool, Fault> {
     let rows = execute!(tx, "DELETE FROM clients WHERE client_id = $1", client_id)?;
     if rows == 0 {
         return Ok(false);
     }
+    execute!(
+        tx,
+        "INSERT INTO former_clients (client_id, deleted_at) VALUES ($1, $2) \
+         ON CONFLICT (client_id) DO UPDATE SET deleted_at = excluded.deleted_at \
+         WHERE excluded.deleted_at > former_clients.deleted_at",
+        client_id,
+        now
+    )?;
     execute!(tx, "DELETE FROM consents WHERE client_id = $1", client_id)?;
     meta::raise_cache_version(tx).await?;
     Ok(true)
@@ -127,8 +139,8 @@ pub async fn find(link: &mut impl Link, client_id: &str) -> Result<Option<Stored
     fetch_optional!(
         link,
         ClientRow,
-        "SELECT id, client_id, settings, secrets, disabled_at, created_at, updated_at \
-         FROM clients WHERE client_id = $1",
+        "SELECT id, client_id, settings, secrets, disabled_at, created_at, name_since, \
+         updated_at          FROM clients WHERE client_id = $1",
         client_id
     )?
     .map(StoredClient::try_from)
@@ -143,8 +155,8 @@ pub async fn all(link: &mut impl Link) -> Result<Vec<StoredClient>, Fault> {
     let rows = fetch_all!(
         link,
         ClientRow,
-        "SELECT id, client_id, settings, secrets, disabled_at, created_at, updated_at \
-         FROM clients ORDER BY id"
+        "SELECT id, client_id, settings, secrets, disabled_at, created_at, name_since, \
+         updated_at          FROM clients ORDER BY id"
     )?;
     rows.into_iter().map(StoredClient::try_from).collect()
 }
@@ -157,8 +169,8 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Sto
     let rows = fetch_all!(
         link,
         ClientRow,
-        "SELECT id, client_id, settings, secrets, disabled_at, created_at, updated_at \
-         FROM clients WHERE id > $1 ORDER BY id LIMIT $2",
+        "SELECT id, client_id, settings, secrets, disabled_at, created_at, name_since, \
+         updated_at          FROM clients WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
     )?;

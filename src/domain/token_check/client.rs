@@ -45,11 +45,11 @@ fn one(relied: &Relied, at: Timestamp) -> Result<Option<String>, (TokenCode, Str
         return Err((TokenCode::ClientUnknown, detail));
     };
     // Tokens tell the time in whole seconds.
-    if relied.since.is_some_and(|since| found.created_at.secs() > since.secs()) {
+    if relied.since.is_some_and(|since| found.name_since.secs() > since.secs()) {
         let detail = format!(
             "The client named {name} was registered only on {}: the token is of another one that had \
              the name before.",
-            found.created_at
+            found.name_since
         );
         return Err((TokenCode::ClientUnknown, detail));
     }

@@ -186,8 +186,8 @@ pub struct Relied {
 /// What a registration says about its client.
 #[derive(Debug, Clone, Copy)]
 pub struct Registered {
-    /// When it was made.
-    pub created_at: Timestamp,
+    /// Since when the name is its own.
+    pub name_since: Timestamp,
     /// Since when the client is disabled, if so.
     pub disabled_at: Option<Timestamp>,
 }

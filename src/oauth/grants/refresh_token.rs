@@ -32,7 +32,7 @@ impl Grant for RefreshToken {
             refresh_token: &self.refresh_token,
             holder: Holder::Client {
                 client_id: client.client_id.clone(),
-                since: client.created_at,
+                since: client.name_since,
                 jkt: exchange.jkt(),
                 audiences: client.settings.audiences.clone(),
             },

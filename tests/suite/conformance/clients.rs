@@ -10,7 +10,7 @@ use signet::domain::page::PageRequest;
 use signet::domain::signing_key::SigningAlg;
 use signet::execute;
 use signet::store::clients::StoredClient;
-use signet::store::{Db, clients, meta};
+use signet::store::{Db, Tx, clients, meta};
 use uuid::Uuid;
 
 use super::{
@@ -24,13 +24,8 @@ fn row_id(secs: i64) -> Uuid {
 
 /// A client of which only the name matters.
 fn bare(secs: i64, client_id: &str) -> StoredClient {
-    let client = Client {
-        client_id: client_id.to_owned(),
-        settings: Settings::new("App".to_owned(), ClientType::Service),
-        secrets: Vec::new(),
-        disabled_at: None,
-        created_at: after(secs),
-    };
+    let settings = Settings::new("App".to_owned(), ClientType::Service);
+    let client = Client::new(client_id.to_owned(), settings, after(secs));
     StoredClient { id: row_id(secs), client, updated_at: after(secs) }
 }
 
@@ -58,11 +53,9 @@ fn choosy(secs: i64, client_id: &str) -> StoredClient {
     };
     let secret = |first, at| SecretHash { hash: [first; 32], created_at: at };
     let client = Client {
-        client_id: client_id.to_owned(),
-        settings,
         secrets: vec![secret(255, after(9)), secret(0, NOW)],
         disabled_at: Some(after(5)),
-        created_at: after(secs),
+        ..Client::new(client_id.to_owned(), settings, after(secs))
     };
     StoredClient { id: row_id(secs), client, updated_at: after(7) }
 }
@@ -175,11 +168,11 @@ async fn a_client_goes_with_what_it_was_allowed_and_nobody_elses() {
             .await;
         }
         let before = version(&db).await;
-        assert!(!commit(&db, async |tx| clients::delete(tx, "nobody").await).await);
+        assert!(!commit(&db, async |tx| clients::delete(tx, "nobody", NOW).await).await);
         assert_eq!(version(&db).await, before);
-        assert!(commit(&db, async |tx| clients::delete(tx, "shop").await).await);
+        assert!(commit(&db, async |tx| clients::delete(tx, "shop", NOW).await).await);
         assert_eq!(version(&db).await, before + 1);
-        assert!(!commit(&db, async |tx| clients::delete(tx, "shop").await).await);
+        assert!(!commit(&db, async |tx| clients::delete(tx, "shop", NOW).await).await);
         assert_eq!(all(&db).await, ["desk"]);
         assert_eq!(count!(&db, "SELECT COUNT(*) FROM consents WHERE client_id = 'shop'"), 0);
         assert_eq!(count!(&db, "SELECT COUNT(*) FROM consents WHERE client_id = 'desk'"), 1);
@@ -252,18 +245,38 @@ async fn rows_that_cannot_be_are_a_fault() {
     .await;
 }
 
-/// `created_at` tells a client from one that had its name before.
+/// Of what is older than its name is its own, a client has nothing; and nobody shuts one out whose name
+/// is new.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_given_again_is_another_client() {
     on_both_stores("clients: again", async |db| {
+        let delete =
+            async |at| assert!(commit(&db, async |tx| clients::delete(tx, "shop", at).await).await);
+        let since = async || find(&db, "shop").await.unwrap().client.name_since;
         assert!(insert(&db, &choosy(0, "shop")).await);
-        assert!(commit(&db, async |tx| clients::delete(tx, "shop").await).await);
-        let second = bare(60, "shop");
-        assert!(insert(&db, &second).await);
-        let found = find(&db, "shop").await.unwrap();
-        same(&found, &second);
-        let given: Timestamp = after(30);
-        assert!(!found.client.was_there(given) && found.client.was_there(after(60)));
+        let first = find(&db, "shop").await.unwrap().client;
+        assert!(first.was_there(NOW) && first.was_there(Timestamp::from_millis(0)));
+
+        delete(after(50)).await;
+        assert!(insert(&db, &bare(60, "shop")).await);
+        let second = find(&db, "shop").await.unwrap().client;
+        assert!(!second.was_there(after(59)) && second.was_there(after(60)));
+        // A change leaves it.
+        let change = async |tx: &mut Tx| {
+            let mut stored = clients::hold(tx, "shop").await?.unwrap();
+            stored.client.disabled_at = Some(after(61));
+            clients::update(tx, &stored).await
+        };
+        assert!(commit(&db, change).await);
+        assert_eq!(since().await, after(60));
+
+        // With a clock that went back, the moment of the later deletion counts.
+        delete(after(40)).await;
+        assert!(insert(&db, &bare(30, "shop")).await);
+        assert_eq!(since().await, after(50));
+        // Somebody else's name has nothing to do with it.
+        assert!(insert(&db, &bare(70, "Shop")).await);
+        assert!(find(&db, "Shop").await.unwrap().client.was_there(NOW));
     })
     .await;
 }

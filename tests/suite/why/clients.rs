@@ -31,13 +31,8 @@ impl Bench {
     /// Registers a client.
     async fn client(&self, client_id: &str) {
         let now = self.server.now();
-        let client = Client {
-            client_id: client_id.to_owned(),
-            settings: Settings::new("Shop".to_owned(), ClientType::Service),
-            secrets: Vec::new(),
-            disabled_at: None,
-            created_at: now,
-        };
+        let settings = Settings::new("Shop".to_owned(), ClientType::Service);
+        let client = Client::new(client_id.to_owned(), settings, now);
         let new = StoredClient {
             id: SessionId::new(now, &SystemEntropy).uuid(),
             client,
@@ -56,7 +51,9 @@ impl Bench {
     }
 
     async fn delete_client(&self, client_id: &str) {
-        assert!(self.commit(async |tx| clients::delete(tx, client_id).await).await);
+        assert!(
+            self.commit(async |tx| clients::delete(tx, client_id, self.server.now()).await).await
+        );
     }
 
     async fn revoke(&self, jti: &str) {
