@@ -16,7 +16,7 @@ use signet::base::entropy::random;
 use signet::crypto::random::SystemEntropy;
 
 use crate::support::balancer::Balancer;
-use crate::support::process::{Caller, Launch, PATIENCE, Process};
+use crate::support::process::{Caller, Launch, PATIENCE, Process, until};
 use crate::support::server::{Answer, PASSWORD, Tokens};
 use crate::support::{postgres, require};
 
@@ -87,17 +87,20 @@ impl Replicas {
         self.all[index].caller()
     }
 
-    /// On how many connections each process has answered so far.
-    fn answered(&self) -> Vec<u64> {
+    /// On how many connections each process has answered so far, when all of them have ended.
+    async fn answered(&self) -> Vec<u64> {
+        let carries = |process: &Process| self.balancer.carries(&process.base);
+        let over = async || self.all.iter().map(carries).sum::<u64>() == 0;
+        until("the connections end", over).await;
         self.all.iter().map(|process| self.balancer.answered(&process.base)).collect()
     }
 }
 
 /// Runs `race` and holds the processes to it that every one of them took part.
 async fn spread<T>(replicas: &Replicas, race: impl Future<Output = T>) -> T {
-    let before = replicas.answered();
+    let before = replicas.answered().await;
     let outcome = race.await;
-    let after = replicas.answered();
+    let after = replicas.answered().await;
     let all = before.iter().zip(&after).all(|(before, after)| after > before);
     assert!(all, "not everybody took part: {before:?} {after:?}");
     outcome
