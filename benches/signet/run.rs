@@ -380,12 +380,13 @@ impl Bench<'_> {
         let users = world.seeded.size().users;
         let longer = Plan { warm: plan.warm, measure: plan.measure + Duration::from_millis(500) };
         let attack = std::thread::spawn(move || {
-            let every = Duration::from_millis(500);
+            // As many connections as it takes when each of them waits as long as the server lets it.
+            let every = Duration::from_millis(2400);
             let talk = |seed| {
                 let talk = Login { users, dice: Dice::new(seed) };
                 Box::new(Paced { talk, every }) as Box<dyn Talk>
             };
-            drive(address, pid, longer, (1..=250).map(talk).collect())
+            drive(address, pid, longer, (1..=1200).map(talk).collect())
         });
         let measured = self.drive(server, probe)?;
         let attack = attack.join().map_err(|_| "the log-ins ended")??;
