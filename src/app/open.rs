@@ -118,7 +118,7 @@ async fn open_on(
             }
             // What a database begins with is in the file itself before anybody relies on it: were it
             // in the write-ahead log alone, a damaged log would look like a database nobody has used.
-            db.checkpoint(true).await?;
+            db.empty_log().await?;
         }
         MasterKeyFit::Fresh => return Err(never_served(&config)),
         MasterKeyFit::Wrong => return Err(wrong_master_key(&config)),

@@ -57,7 +57,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
             Command::Up => up(&db, output).await,
         };
         // As after every other command; see `work`.
-        let _ = db.checkpoint(false).await;
+        let _ = db.checkpoint().await;
         outcome
     })
 }

@@ -25,7 +25,7 @@ pub fn with_app(work: impl AsyncFnOnce(App) -> Result<(), Failure>) -> Result<()
         let outcome = work(app.clone()).await;
         // Without a server nobody else folds the write-ahead log into the database, and a script
         // that makes users all day would let it grow. What stays is read at the next opening.
-        let _ = app.db.checkpoint(false).await;
+        let _ = app.db.checkpoint().await;
         outcome
     })
 }

@@ -30,7 +30,7 @@ const SWEEP: Duration = Duration::from_secs(30 * 60);
 /// Starts every job on the current runtime. They end with it.
 pub fn start(app: &App) {
     tokio::spawn(every(app.clone(), CHECKPOINT, "checkpointing", async |app: &App| {
-        app.db.checkpoint(false).await
+        app.db.checkpoint().await
     }));
     tokio::spawn(every(app.clone(), RELOAD, "reloading", async |app: &App| {
         app.reload_if_changed().await

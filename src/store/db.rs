@@ -59,6 +59,22 @@ pub struct SqliteDb {
     path: PathBuf,
 }
 
+impl SqliteDb {
+    /// Whether there is nothing in the write-ahead log that is not in the file.
+    fn has_empty_log(&self) -> bool {
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        std::fs::metadata(wal).map_or(0, |facts| facts.len()) == 0
+    }
+}
+
+/// Moves what can be moved without waiting for anybody; how many pages the log has.
+async fn passive(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    let (_busy, pages, _moved): (i64, i64, i64) =
+        sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn).await?;
+    Ok(pages)
+}
+
 /// A unit of work on either database. All of it, with the wait for its beginning and the commit, has
 /// to fit into the patience it was begun with; what does not is a fault, and rolled back.
 pub struct Tx {
@@ -240,6 +256,8 @@ impl Db {
             .pragma("temp_store", "MEMORY")
             // A checkpoint inside a commit is the tail of the latency; `checkpoint` does it aside.
             .pragma("wal_autocheckpoint", "0")
+            // What a long reader made of the log is given back when the log begins anew.
+            .pragma("journal_size_limit", "67108864")
             // A whole batch fits: else the thread of the connection waits for whoever takes its rows.
             .row_buffer_size(1024)
             .disable_statement_logging();
@@ -365,7 +383,7 @@ impl Db {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(db) => {
-                if let Err(error) = self.checkpoint(true).await {
+                if let Err(error) = self.empty_log().await {
                     tracing::warn!(%error, "the write-ahead log stays; the next start reads it");
                 }
                 db.read.close().await;
@@ -387,36 +405,54 @@ impl Db {
         }
     }
 
-    /// Moves the write-ahead log into the database file, on a connection that commits nothing.
+    /// Moves the write-ahead log into the database file, on a connection that commits nothing, and
+    /// nobody waits for it.
     ///
-    /// PASSIVE disturbs nobody but cannot shrink the log while readers or writers keep coming;
-    /// `truncate` (or a log above 64 MiB) waits for them and starts the log anew.
+    /// What was committed meanwhile is left, so under a steady load the log would grow for ever. Once it
+    /// is long, the writer's connection moves that rest between two transactions: few pages, and the
+    /// next transaction begins the log anew, in the space it has. The alternatives, RESTART and TRUNCATE
+    /// from another connection, make the writer poll for its lock, up to 50 ms at a time, and a shorter
+    /// file is a change of the file system's own records with each commit that makes it longer again.
     ///
     /// # Errors
     /// When the database cannot be reached. A log that is busy is no error.
-    pub async fn checkpoint(&self, truncate: bool) -> Result<(), Fault> {
-        const LARGE: u64 = 64 * 1024 * 1024;
+    pub async fn checkpoint(&self) -> Result<(), Fault> {
+        /// In pages; 16 MiB. Longer only makes a start after a crash slower.
+        const LONG: i64 = 4096;
         let Self::Sqlite(db) = self else { return Ok(()) };
-        let mut wal = db.path.clone().into_os_string();
-        wal.push("-wal");
-        let size = std::fs::metadata(wal).map_or(0, |m| m.len());
-        if size == 0 {
+        if db.has_empty_log() {
             return Ok(());
         }
         let mut conn = db.read.acquire().await.map_err(failed("checkpointing"))?;
-        let statement = if truncate || size > LARGE {
-            "PRAGMA wal_checkpoint(TRUNCATE)"
-        } else {
-            "PRAGMA wal_checkpoint(PASSIVE)"
-        };
         // `query_only` would forbid it; nothing else runs on this connection meanwhile.
         let outcome = async {
             conn.execute("PRAGMA query_only = OFF").await?;
-            let outcome = conn.execute(statement).await;
+            let pages = passive(&mut conn).await;
             conn.execute("PRAGMA query_only = ON").await?;
-            outcome
+            pages
         };
-        outcome.await.map(drop).map_err(failed("checkpointing"))
+        let pages = outcome.await.map_err(failed("checkpointing"))?;
+        drop(conn);
+        if pages > LONG {
+            let mut conn = db.write.acquire().await.map_err(failed("checkpointing"))?;
+            passive(&mut conn).await.map_err(failed("checkpointing"))?;
+        }
+        Ok(())
+    }
+
+    /// Moves all of the write-ahead log into the database file and empties it. Waits for everybody who
+    /// reads or writes: for the beginning and the end.
+    ///
+    /// # Errors
+    /// When the database cannot be reached. A log that is busy is no error.
+    pub async fn empty_log(&self) -> Result<(), Fault> {
+        let Self::Sqlite(db) = self else { return Ok(()) };
+        if db.has_empty_log() {
+            return Ok(());
+        }
+        let mut conn = db.write.acquire().await.map_err(failed("checkpointing"))?;
+        let outcome = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        outcome.map(drop).map_err(failed("checkpointing"))
     }
 
     async fn assert_sqlite_version(&self) -> Result<(), Fault> {
