@@ -109,7 +109,8 @@ pub async fn update(tx: &mut Tx, changed: &StoredClient) -> Result<bool, Fault> 
     Ok(rows == 1)
 }
 
-/// Removes a client and what people allowed it; that the name was had is remembered. False when there is none.
+/// Removes a client and what people allowed it; that the name was had is remembered. False when there
+/// is none.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -140,7 +141,7 @@ pub async fn find(link: &mut impl Link, client_id: &str) -> Result<Option<Stored
         link,
         ClientRow,
         "SELECT id, client_id, settings, secrets, disabled_at, created_at, name_since, \
-         updated_at          FROM clients WHERE client_id = $1",
+         updated_at FROM clients WHERE client_id = $1",
         client_id
     )?
     .map(StoredClient::try_from)
@@ -156,7 +157,7 @@ pub async fn all(link: &mut impl Link) -> Result<Vec<StoredClient>, Fault> {
         link,
         ClientRow,
         "SELECT id, client_id, settings, secrets, disabled_at, created_at, name_since, \
-         updated_at          FROM clients ORDER BY id"
+         updated_at FROM clients ORDER BY id"
     )?;
     rows.into_iter().map(StoredClient::try_from).collect()
 }
@@ -170,7 +171,7 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Sto
         link,
         ClientRow,
         "SELECT id, client_id, settings, secrets, disabled_at, created_at, name_since, \
-         updated_at          FROM clients WHERE id > $1 ORDER BY id LIMIT $2",
+         updated_at FROM clients WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
     )?;

@@ -68,11 +68,12 @@ impl SqliteDb {
     }
 }
 
-/// Moves what can be moved without waiting for anybody; how many pages the log has.
-async fn passive(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    let (_busy, pages, _moved): (i64, i64, i64) =
+/// Moves what can be moved without waiting for anybody: how many pages the log had at the beginning, and
+/// how many of them are in the file now.
+async fn passive(conn: &mut SqliteConnection) -> Result<(i64, i64), sqlx::Error> {
+    let (_busy, pages, moved): (i64, i64, i64) =
         sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn).await?;
-    Ok(pages)
+    Ok((pages, moved))
 }
 
 /// A unit of work on either database. All of it, with the wait for its beginning and the commit, has
@@ -431,9 +432,11 @@ impl Db {
             conn.execute("PRAGMA query_only = ON").await?;
             pages
         };
-        let pages = outcome.await.map_err(failed("checkpointing"))?;
+        let (pages, moved) = outcome.await.map_err(failed("checkpointing"))?;
         drop(conn);
-        if pages > LONG {
+        // Pages that somebody still reads stay: the log cannot begin anew, and the writer must not be the
+        // one who moves all of them the moment that reader is gone.
+        if pages > LONG && moved == pages {
             let mut conn = db.write.acquire().await.map_err(failed("checkpointing"))?;
             passive(&mut conn).await.map_err(failed("checkpointing"))?;
         }

@@ -1,11 +1,16 @@
 //! The schema's own history: what is applied, what is missing, and who may apply it.
 
 use futures_util::future::join_all;
+use signet::base::Timestamp;
+use signet::crypto::random::SystemEntropy;
+use signet::domain::audit::{Event, EventKind, Origin};
+use signet::domain::client::{Client, ClientType, Settings};
 use signet::domain::stop::FaultKind;
 use signet::execute;
-use signet::store::{Db, meta, migrate};
+use signet::store::clients::StoredClient;
+use signet::store::{Db, audit, clients, meta, migrate};
 
-use super::{commit, is_internal, on_both_places, on_both_stores, reader};
+use super::{after, commit, is_internal, on_both_places, on_both_stores, reader, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_database_has_nothing_applied_until_it_is_migrated() {
@@ -91,6 +96,45 @@ async fn a_migration_that_was_edited_after_the_fact_is_a_fault() {
         };
         assert_eq!(commit(&db, edit).await, 1);
         assert!(migrate::up(&db).await.is_err_and(|fault| is_internal(&fault)));
+    })
+    .await;
+}
+
+/// A name whose client was deleted before names were remembered: the audit trail knows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_were_had_before_the_step_are_remembered() {
+    on_both_stores("migrate: names of clients", async |db| {
+        let client = |client_id: &str, secs| {
+            let settings = Settings::new("App".to_owned(), ClientType::Service);
+            let client = Client::new(client_id.to_owned(), settings, after(secs));
+            StoredClient { id: user_id(secs).uuid(), client, updated_at: after(secs) }
+        };
+        let insert = async |new: &StoredClient| {
+            assert!(commit(&db, async |tx| clients::insert(tx, new).await).await);
+        };
+        let since = async |client_id: &str| {
+            let found = clients::find(&mut reader(&db).await, client_id).await.unwrap();
+            found.unwrap().client.name_since
+        };
+        insert(&client("there", 5)).await;
+        for secs in [10, 20] {
+            let event = Event::new(EventKind::ClientDeleted).detail("gone");
+            let origin = Origin::system();
+            let (at, entropy) = (after(secs), SystemEntropy);
+            commit(&db, async |tx| audit::record(tx, &event, &origin, at, &entropy).await).await;
+        }
+        // Back to where the step is still to come.
+        commit(&db, async |tx| execute!(tx, "DROP TABLE former_clients")).await;
+        commit(&db, async |tx| execute!(tx, "ALTER TABLE clients DROP COLUMN name_since")).await;
+        commit(&db, async |tx| execute!(tx, "DELETE FROM _sqlx_migrations WHERE version = 7"))
+            .await;
+        migrate::up(&db).await.unwrap();
+
+        assert_eq!(since("there").await, after(5));
+        insert(&client("gone", 15)).await;
+        assert_eq!(since("gone").await, after(20));
+        insert(&client("new", 30)).await;
+        assert_eq!(since("new").await, Timestamp::from_millis(0));
     })
     .await;
 }

@@ -15,17 +15,28 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
 use reqwest::Method;
 use serde_json::{Value, json};
+use signet::base::entropy::random;
+use signet::crypto::random::SystemEntropy;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::codes::{self, CLIENT};
 use crate::support::process::{Caller, Launch};
+use crate::support::require::number;
 use crate::support::server::{Answer, PASSWORD};
 
 /// Numbers that look random and are the same for the same seed, so that a run can be repeated.
 pub struct Dice(pub u64);
 
 impl Dice {
+    /// Of `SIGNET_TEST_SEED`, else new ones; shown when the test fails, so that it can be repeated.
+    pub fn of_this_run() -> Self {
+        let new = || u64::from_le_bytes(random(&SystemEntropy));
+        let seed = number("SIGNET_TEST_SEED").unwrap_or_else(new);
+        eprintln!("SIGNET_TEST_SEED={seed}");
+        Self(seed)
+    }
+
     /// A number below `sides` (splitmix64).
     pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -397,6 +408,14 @@ pub async fn prepare(caller: &Caller) -> String {
     let made = caller.try_call(Method::POST, path, Some(&admin), Some(&client)).await;
     made.expect("an answer").is(201);
     admin
+}
+
+/// Somebody who stays as they are: login and password, and an access token.
+pub async fn bystander(caller: &Caller) -> (Value, String) {
+    let account = json!({"login": "ada", "password": PASSWORD});
+    caller.post("/v1/register", &account).await.is(201);
+    let access = caller.post("/v1/login", &account).await.is(200).string("access_token");
+    (account, access)
 }
 
 /// An administrator's access token.

@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use serde_json::json;
-use signet::base::entropy::random;
-use signet::crypto::random::SystemEntropy;
 
 use super::history::{Account, Dice, administer, administered, is_sound, keys, prepare};
 use crate::support::process::{Caller, Launch, Process};
@@ -19,11 +17,7 @@ const CLIENTS: usize = 6;
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_acknowledged_survives_kill_9() {
     let rounds = number("SIGNET_TEST_ROUNDS").unwrap_or(50);
-    let seed =
-        number("SIGNET_TEST_SEED").unwrap_or_else(|| u64::from_le_bytes(random(&SystemEntropy)));
-    // Shown when the test fails.
-    eprintln!("SIGNET_TEST_SEED={seed}");
-    let mut dice = Dice(seed);
+    let mut dice = Dice::of_this_run();
     let launch = administered();
     let mut server = launch.start().await;
     let public = keys(&server.caller()).await;

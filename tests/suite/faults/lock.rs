@@ -4,14 +4,12 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use super::history::{Account, Dice, administered, is_sound, keys, prepare};
+use super::history::{Account, Dice, administered, bystander, is_sound, keys, prepare};
 use crate::support::process::Caller;
 use crate::support::require;
-use crate::support::server::PASSWORD;
 
 /// `SIGNET_TEST_SECONDS` says how long the lock is held.
 #[tokio::test(flavor = "multi_thread")]
@@ -22,9 +20,7 @@ async fn a_long_lock_starves_nobody_and_leaves_nothing_behind() {
     let caller = server.caller();
     let public = keys(&caller).await;
     let admin = prepare(&caller).await;
-    let account = json!({"login": "ada", "password": PASSWORD});
-    caller.post("/v1/register", &account).await.is(201);
-    let access = caller.post("/v1/login", &account).await.is(200).string("access_token");
+    let (account, access) = bystander(&caller).await;
     let options = SqliteConnectOptions::new().filename(launch.database());
     let mut other: SqliteConnection = options.connect().await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();

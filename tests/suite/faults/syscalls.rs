@@ -9,10 +9,9 @@ use std::process::{Child, Command, Stdio};
 use reqwest::Method;
 use serde_json::json;
 
-use super::history::{Account, Dice, administered, is_sound, keys, prepare};
+use super::history::{Account, Dice, administered, bystander, is_sound, keys, prepare};
 use crate::support::process::{Caller, Launch, Process, Refused, until};
 use crate::support::require;
-use crate::support::server::PASSWORD;
 
 /// What fails, and how. SQLite syncs with either call, depending on how it was built.
 const FAULTS: [(&str, &str); 4] = [
@@ -198,9 +197,7 @@ async fn a_disk_that_fails_for_a_while_needs_no_restart() {
     let caller = server.caller();
     let public = keys(&caller).await;
     let admin = prepare(&caller).await;
-    let account = json!({"login": "ada", "password": PASSWORD});
-    caller.post("/v1/register", &account).await.is(201);
-    let access = caller.post("/v1/login", &account).await.is(200).string("access_token");
+    let (account, access) = bystander(&caller).await;
     let mut told = Vec::new();
     let mut dice = Dice(7);
     for (calls, error) in [

@@ -8,8 +8,6 @@ use std::time::Duration;
 use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use signet::base::entropy::random;
-use signet::crypto::random::SystemEntropy;
 
 use super::{Replicas, register, try_login};
 use crate::faults::codes;
@@ -59,11 +57,7 @@ async fn client_of(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed_takes_nothing_with_it() {
     let rounds = number("SIGNET_TEST_ROUNDS").unwrap_or(4);
-    let seed =
-        number("SIGNET_TEST_SEED").unwrap_or_else(|| u64::from_le_bytes(random(&SystemEntropy)));
-    // Shown when the test fails.
-    eprintln!("SIGNET_TEST_SEED={seed}");
-    let mut dice = Dice(seed);
+    let mut dice = Dice::of_this_run();
     let Some(mut replicas) = Replicas::start("the death of one of two", 2).await else { return };
     let public = replicas.public();
     prepare(&public).await;
