@@ -185,8 +185,8 @@ async fn a_checkpoint_empties_the_log_and_keeps_the_data() {
 /// Somebody writes all the time, so that there is always something the checkpoint has not seen.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_is_always_written_to_begins_anew() {
-    const PIECE: usize = 512 * 1024;
-    const PIECES: usize = 200;
+    const PIECE: usize = 32 * 1024;
+    const PIECES: usize = 3000;
     let dir = tempfile::tempdir().unwrap();
     let place = Place::Sqlite(dir);
     let db = place.connect().await;
@@ -195,7 +195,9 @@ async fn a_log_that_is_always_written_to_begins_anew() {
         let db = db.clone();
         tokio::spawn(async move {
             for number in 0..PIECES {
-                let (name, value) = (format!("piece {}", number % 4), vec![7; PIECE]);
+                // Other bytes each time: SQLite leaves a page alone that stays the same.
+                let (name, value) =
+                    (format!("piece {}", number % 4), vec![(number % 251) as u8; PIECE]);
                 let mut tx = db.begin().await.unwrap();
                 signet::execute!(
                     &mut tx,
@@ -213,8 +215,9 @@ async fn a_log_that_is_always_written_to_begins_anew() {
         db.checkpoint().await.unwrap();
     }
     writer.await.unwrap();
-    let (size, written) = (log_size(&place).unwrap(), (PIECE * PIECES) as u64);
-    assert!(size > 0 && size < written * 2 / 3, "{size} of {written}");
+    // It is long at 16 MiB. Without the writer's turn it comes to 40 and more of these 94.
+    let size = log_size(&place).unwrap();
+    assert!(size > 8 << 20 && size < 32 << 20, "{size}");
     assert!(is_there(&db, "piece 3").await);
     db.close().await;
 }
