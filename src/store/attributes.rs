@@ -3,13 +3,13 @@
 //! Owns their text form: JSON. Reading it is a step of its own, so that the hot path pays for it
 //! only where an API asks.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::attributes::{Attributes, Subject};
 use crate::domain::stop::Fault;
 
 /// What a user row says about its user's rights, not looked into yet.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, Deserialize)]
 pub struct StoredSubject {
     role: String,
     roles: String,

@@ -26,6 +26,7 @@ pub mod pushed;
 pub mod refresher;
 pub mod rotation;
 pub mod sessions;
+mod set;
 pub mod setup;
 pub mod spent;
 pub mod users;

@@ -1,13 +1,13 @@
 //! The hot path: reading and changing the rows of many sessions in one statement each.
 //!
-//! Owns the two set-based statements, the only ones with two texts: the dialects differ in how a
-//! set is passed (`json_each` with hexadecimal ids on SQLite, arrays on PostgreSQL). Decides
-//! nothing; `domain::refresh` does, `identity::refresh` brings the two together.
+//! Owns the two set-based statements, which have two texts: the dialects differ in how a set is
+//! passed (`json_each` with hexadecimal ids on SQLite, arrays on PostgreSQL) and comes back. Decides
+//! nothing; `domain::refresh` does, `store::refresher` brings the two together.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sqlx::FromRow as _;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::base::Timestamp;
@@ -18,8 +18,8 @@ use crate::domain::stop::Fault;
 
 use super::attributes::StoredSubject;
 use super::db::{Conn, within};
-use super::fault::failed;
-use super::sessions::SessionRow;
+use super::sessions::{SessionRow, session_as_json, session_columns};
+use super::set::{self, Reading};
 use super::{Link as _, Tx};
 
 /// A session and what its user is now.
@@ -48,13 +48,21 @@ pub struct Change {
     pub revoked: Option<(Timestamp, EndReason)>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx::FromRow, Deserialize)]
 struct FoundRow {
     #[sqlx(flatten)]
     session: SessionRow,
     #[sqlx(flatten)]
     subject: StoredSubject,
     session_epoch: i64,
+}
+
+impl TryFrom<FoundRow> for Found {
+    type Error = Fault;
+    fn try_from(row: FoundRow) -> Result<Self, Fault> {
+        let session = Session::try_from(row.session)?;
+        Ok(Self { session, user_epoch: row.session_epoch, subject: Arc::new(row.subject) })
+    }
 }
 
 /// What reading found, by session: the row, or why it could not be understood.
@@ -66,41 +74,8 @@ pub type FoundRows = HashMap<SessionId, Result<Found, Fault>>;
 /// # Errors
 /// When the database cannot be read at all.
 pub async fn read(tx: &mut Tx, ids: &[SessionId]) -> Result<FoundRows, Fault> {
-    let doing = "reading sessions to refresh";
-    let deadline = tx.deadline();
-    let mut found = HashMap::with_capacity(ids.len());
-    match tx.conn() {
-        Conn::Sqlite(conn) => {
-            let set = sqlite_set(ids);
-            let query = sqlx::query::<sqlx::Sqlite>(READ_SQLITE).bind(set);
-            for row in within(deadline, doing, query.fetch_all(conn)).await? {
-                keep(&mut found, sqlx::Row::try_get(&row, 0), FoundRow::from_row(&row));
-            }
-        }
-        Conn::Postgres(conn) => {
-            let mut set: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-            set.sort_unstable();
-            let query = sqlx::query::<sqlx::Postgres>(READ_POSTGRES).bind(set);
-            for row in within(deadline, doing, query.fetch_all(conn)).await? {
-                keep(&mut found, sqlx::Row::try_get(&row, 0), FoundRow::from_row(&row));
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn keep(
-    found: &mut FoundRows,
-    id: Result<SessionId, sqlx::Error>,
-    row: Result<FoundRow, sqlx::Error>,
-) {
-    // A row whose very id cannot be read belongs to nobody who asked.
-    let Ok(id) = id else { return };
-    let row = row.map_err(failed("decoding a session row")).and_then(|row| {
-        let session = Session::try_from(row.session)?;
-        Ok(Found { session, user_epoch: row.session_epoch, subject: Arc::new(row.subject) })
-    });
-    found.insert(id, row);
+    let rows = set::read::<FoundRow>(tx, &READ, ids).await?;
+    Ok(rows.into_iter().map(|(id, row)| (id, row.and_then(Found::try_from))).collect())
 }
 
 /// Writes all `changes` in one statement. How many guards held: where that is not all of them,
@@ -136,12 +111,6 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<usize, Fault> {
     Ok(usize::try_from(written).unwrap_or(usize::MAX))
 }
 
-/// A set of ids as SQLite takes it: hexadecimal in a JSON array.
-pub(super) fn sqlite_set(ids: &[SessionId]) -> String {
-    let ids: Vec<String> = ids.iter().map(|id| id.uuid().simple().to_string()).collect();
-    serde_json::json!(ids).to_string()
-}
-
 fn sqlite_changes(changes: &[Change]) -> String {
     let changes: Vec<serde_json::Value> = changes
         .iter()
@@ -162,26 +131,29 @@ fn sqlite_changes(changes: &[Change]) -> String {
     serde_json::Value::Array(changes).to_string()
 }
 
+const READ: Reading =
+    Reading { doing: "reading sessions to refresh", sqlite: READ_SQLITE, postgres: READ_POSTGRES };
+
 /// SQLite's text for reading.
-pub const READ_SQLITE: &str = "\
-SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
-s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
-s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, \
-u.session_epoch, u.role, u.roles, u.groups, u.claims \
-FROM json_each($1) AS wanted \
-CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
-CROSS JOIN users u ON u.id = s.user_id";
+pub const READ_SQLITE: &str = concat!(
+    "SELECT group_concat(json_array(",
+    session_as_json!(),
+    ", json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch), char(10)) \
+     FROM json_each($1) AS wanted \
+     CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
+     CROSS JOIN users u ON u.id = s.user_id"
+);
 
 /// PostgreSQL's text for reading. Rows are locked in the order of their ids: two batches that
 /// locked in different orders would deadlock. Only the session is locked, not the user, whom
 /// everybody else reads too.
-pub const READ_POSTGRES: &str = "\
-SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
-s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
-s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, \
-u.session_epoch, u.role, u.roles, u.groups, u.claims \
-FROM sessions s JOIN users u ON u.id = s.user_id \
-WHERE s.id = ANY($1) ORDER BY s.id FOR UPDATE OF s";
+pub const READ_POSTGRES: &str = concat!(
+    "SELECT ",
+    session_columns!(),
+    ", u.role, u.roles, u.groups, u.claims, u.session_epoch \
+     FROM sessions s JOIN users u ON u.id = s.user_id \
+     WHERE s.id = ANY($1) ORDER BY s.id FOR UPDATE OF s"
+);
 
 /// SQLite's text for writing.
 pub const WRITE_SQLITE: &str = "\

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{FromRow as _, Row as _};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::base::Timestamp;
@@ -19,13 +19,33 @@ use crate::domain::user::User;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::{StoredSubject, column};
-use super::db::{Conn, within};
-use super::fault::failed;
-use super::rotation::sqlite_set;
+use super::set::{self, Reading};
 use super::{Link, Tx, browsers};
 
+/// The columns of a [`SessionRow`].
+macro_rules! session_columns {
+    () => {
+        "s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
+         s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, \
+         s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, \
+         s.dpop_jkt"
+    };
+}
+
+/// The same as one JSON array of SQLite, in the same order.
+macro_rules! session_as_json {
+    () => {
+        "json_array(hex(s.id), hex(s.user_id), s.client_id, s.audience, s.scope, s.current, \
+         s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
+         s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
+         nullif(hex(s.browser_id), ''), s.asked_claims, s.dpop_jkt)"
+    };
+}
+
+pub(super) use {session_as_json, session_columns};
+
 /// A session row as it comes; what it says may still be impossible.
-#[derive(sqlx::FromRow)]
+#[derive(sqlx::FromRow, Deserialize)]
 pub(super) struct SessionRow {
     pub(super) id: SessionId,
     pub(super) user_id: UserId,
@@ -146,7 +166,7 @@ pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<boo
     Ok(true)
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx::FromRow, Deserialize)]
 struct BearerRow {
     #[sqlx(flatten)]
     session: SessionRow,
@@ -191,52 +211,32 @@ pub async fn with_users(
     link: &mut impl Link,
     ids: &[SessionId],
 ) -> Result<HashMap<SessionId, Result<(Session, User), Fault>>, Fault> {
-    let doing = "reading sessions";
-    let deadline = link.deadline();
-    let mut found = HashMap::with_capacity(ids.len());
-    let mut keep = |id: Result<SessionId, sqlx::Error>, row: Result<BearerRow, sqlx::Error>| {
-        // A row whose very id cannot be read belongs to nobody who asked.
-        let Ok(id) = id else { return };
-        let row = row.map_err(failed("decoding a session row"));
-        found.insert(id, row.and_then(BearerRow::read));
-    };
-    match link.conn() {
-        Conn::Sqlite(conn) => {
-            let query = sqlx::query::<sqlx::Sqlite>(WITH_USERS_SQLITE).bind(sqlite_set(ids));
-            for row in within(deadline, doing, query.fetch_all(conn)).await? {
-                keep(row.try_get(0), BearerRow::from_row(&row));
-            }
-        }
-        Conn::Postgres(conn) => {
-            let set: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-            let query = sqlx::query::<sqlx::Postgres>(WITH_USERS_POSTGRES).bind(set);
-            for row in within(deadline, doing, query.fetch_all(conn)).await? {
-                keep(row.try_get(0), BearerRow::from_row(&row));
-            }
-        }
-    }
-    Ok(found)
+    let rows = set::read(link, &WITH_USERS, ids).await?;
+    Ok(rows.into_iter().map(|(id, row)| (id, row.and_then(BearerRow::read))).collect())
 }
 
+const WITH_USERS: Reading =
+    Reading { doing: "reading sessions", sqlite: WITH_USERS_SQLITE, postgres: WITH_USERS_POSTGRES };
+
 /// SQLite's text for reading many.
-pub const WITH_USERS_SQLITE: &str = "\
-SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
-s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
-s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, \
-u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
-u.created_at AS user_created_at, u.updated_at \
-FROM json_each($1) AS wanted \
-CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
-CROSS JOIN users u ON u.id = s.user_id";
+pub const WITH_USERS_SQLITE: &str = concat!(
+    "SELECT group_concat(json_array(",
+    session_as_json!(),
+    ", u.login, u.name, json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch, \
+     u.disabled_at, u.created_at, u.updated_at), char(10)) \
+     FROM json_each($1) AS wanted \
+     CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
+     CROSS JOIN users u ON u.id = s.user_id"
+);
 
 /// PostgreSQL's text for reading many.
-pub const WITH_USERS_POSTGRES: &str = "\
-SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
-s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, \
-s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, \
-u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
-u.created_at AS user_created_at, u.updated_at \
-FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ANY($1)";
+pub const WITH_USERS_POSTGRES: &str = concat!(
+    "SELECT ",
+    session_columns!(),
+    ", u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
+     u.created_at AS user_created_at, u.updated_at \
+     FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ANY($1)"
+);
 
 impl BearerRow {
     fn read(self) -> Result<(Session, User), Fault> {

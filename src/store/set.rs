@@ -1,0 +1,86 @@
+//! Reading the rows of many sessions in one statement.
+//!
+//! Owns how a set of ids goes in and how rows come out. The driver of SQLite carries each row, value
+//! by value, from its thread to ours, and two threads that wake one another for every row cost more
+//! than the reading does. So there one cell comes back: rows as lines, each line a JSON array.
+
+use std::collections::HashMap;
+
+use serde::de::DeserializeOwned;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Postgres, Row as _, Sqlite};
+use uuid::Uuid;
+
+use crate::base::id::SessionId;
+use crate::domain::stop::Fault;
+
+use super::Link;
+use super::db::{Conn, within};
+use super::fault::failed;
+
+/// One statement in its two texts. `$1` is the set; the id is the first column of the first table.
+pub(super) struct Reading {
+    /// What it is for.
+    pub(super) doing: &'static str,
+    /// SQLite's text: one cell of lines.
+    pub(super) sqlite: &'static str,
+    /// PostgreSQL's text: rows.
+    pub(super) postgres: &'static str,
+}
+
+/// What was found, by session: the row, or why it could not be understood.
+pub(super) type Rows<T> = HashMap<SessionId, Result<T, Fault>>;
+
+/// Reads the rows of `ids`. Missing ones are absent; a row that does not decode is a fault of its own
+/// and spoils nobody else's.
+///
+/// # Errors
+/// When the database cannot be read at all.
+pub(super) async fn read<T>(
+    link: &mut impl Link,
+    reading: &Reading,
+    ids: &[SessionId],
+) -> Result<Rows<T>, Fault>
+where
+    T: DeserializeOwned + for<'r> FromRow<'r, PgRow>,
+{
+    let deadline = link.deadline();
+    let mut found = HashMap::with_capacity(ids.len());
+    // A row whose very id cannot be read belongs to nobody who asked.
+    match link.conn() {
+        Conn::Sqlite(conn) => {
+            let query = sqlx::query_scalar::<Sqlite, Option<String>>(reading.sqlite).bind(set(ids));
+            let lines = within(deadline, reading.doing, query.fetch_one(conn)).await?;
+            for line in lines.iter().flat_map(|lines| lines.lines()) {
+                let row = serde_json::from_str(line).map_err(|error| unreadable().because(error));
+                found.extend(id_of(line).map(|id| (id, row)));
+            }
+        }
+        Conn::Postgres(conn) => {
+            let mut set: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+            set.sort_unstable();
+            let query = sqlx::query::<Postgres>(reading.postgres).bind(set);
+            for row in within(deadline, reading.doing, query.fetch_all(conn)).await? {
+                let read = T::from_row(&row).map_err(failed("decoding a session row"));
+                found.extend(row.try_get(0).ok().map(|id| (id, read)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn unreadable() -> Fault {
+    Fault::internal("decoding a session row")
+}
+
+/// The id a line begins with, whatever comes after it: `[["32 digits",…`.
+fn id_of(line: &str) -> Option<SessionId> {
+    let digits = line.strip_prefix("[[\"")?.get(..32)?;
+    Uuid::parse_str(digits).ok().map(SessionId::from_uuid)
+}
+
+/// A set of ids as SQLite takes it: hexadecimal in a JSON array.
+fn set(ids: &[SessionId]) -> String {
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid().simple()).collect();
+    serde_json::to_string(&ids).unwrap_or_default()
+}
