@@ -349,12 +349,14 @@ impl Db {
     /// Unavailable when it takes longer than `patience`.
     pub async fn begin_within(&self, patience: Duration) -> Result<Tx, Fault> {
         let deadline = Instant::now() + patience;
-        let begun = async {
+        // Boxed: the pool's states are thousands of bytes, which every future that holds this one would
+        // have as well, and each move of such a future would copy.
+        let begun = Box::pin(async {
             match self {
                 Self::Sqlite(db) => db.write.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
                 Self::Postgres(pool) => begin_postgres(pool).await.map(Begun::Postgres),
             }
-        };
+        });
         let begun = within(deadline, "beginning a transaction", begun).await?;
         Ok(Tx { begun, deadline })
     }
@@ -365,9 +367,13 @@ impl Db {
     /// Unavailable when there is none within [`WRITE_WAIT`].
     pub async fn reader(&self) -> Result<Reader, Fault> {
         let doing = "taking a database connection";
+        // Boxed for the same reason as above.
         match self {
-            Self::Sqlite(db) => db.read.acquire().await.map(Reader::Sqlite),
-            Self::Postgres(pool) => pool.acquire().await.map(Reader::Postgres),
+            Self::Sqlite(db) => match db.read.try_acquire() {
+                Some(free) => Ok(Reader::Sqlite(free)),
+                None => Box::pin(db.read.acquire()).await.map(Reader::Sqlite),
+            },
+            Self::Postgres(pool) => Box::pin(pool.acquire()).await.map(Reader::Postgres),
         }
         .map_err(failed(doing))
     }
