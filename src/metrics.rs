@@ -2,6 +2,9 @@
 //!
 //! Owns the names and labels. Labels are few and never hold anything a caller chose.
 
+use std::cell::{OnceCell, RefCell};
+use std::time::Duration;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -40,6 +43,46 @@ pub struct GrantLabels {
     pub grant: &'static str,
     /// A stable word.
     pub result: &'static str,
+}
+
+/// The metrics of one route as one worker holds them: what is the same as the last time is not looked
+/// up again.
+pub struct RouteMetrics {
+    route: &'static str,
+    durations: OnceCell<Histogram>,
+    last: RefCell<Option<(&'static str, u16, Counter)>>,
+}
+
+impl RouteMetrics {
+    /// None yet, of the route with this pattern.
+    #[must_use]
+    pub const fn new(route: &'static str) -> Self {
+        Self { route, durations: OnceCell::new(), last: RefCell::new(None) }
+    }
+
+    /// The route's pattern.
+    #[must_use]
+    pub const fn route(&self) -> &'static str {
+        self.route
+    }
+
+    /// Counts one answer.
+    pub fn observe(&self, metrics: &Metrics, method: &'static str, status: u16, took: Duration) {
+        let route = self.route;
+        let durations = || metrics.durations.get_or_create_owned(&RouteLabel { route });
+        self.durations.get_or_init(durations).observe(took.as_secs_f64());
+        let mut last = self.last.borrow_mut();
+        match &*last {
+            Some((known, same, counter)) if *known == method && *same == status => counter.inc(),
+            _ => {
+                let labels = RequestLabels { route, method, status };
+                let counter = metrics.requests.get_or_create_owned(&labels);
+                counter.inc();
+                *last = Some((method, status, counter));
+                0
+            }
+        };
+    }
 }
 
 /// Every metric there is.

@@ -2,6 +2,7 @@
 //!
 //! Owns request ids, the peer's address, security headers, the log line and the request metrics.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -12,8 +13,8 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
 
 use crate::app::App;
-use crate::base::entropy::random;
-use crate::metrics::{RequestLabels, RouteLabel};
+use crate::base::entropy::Entropy;
+use crate::metrics::RouteMetrics;
 
 use super::body::Kept;
 use super::context::{Context, Facts};
@@ -21,7 +22,7 @@ use super::cors;
 use super::error::Problem;
 use super::fallback;
 use super::peer;
-use super::routes::{self, Pattern};
+use super::routes;
 
 /// The longest path and query, in bytes.
 const MAX_URI: usize = 16 * 1024;
@@ -80,9 +81,34 @@ fn request_id(headers: &HeaderMap, app: &App) -> String {
     match came {
         Some(id) if is_request_id(id) => id.to_owned(),
         _ => {
-            let bytes: [u8; 16] = random(&*app.entropy);
+            let bytes = ID_BYTES.with_borrow_mut(|stock| stock.take(&*app.entropy));
             uuid::Builder::from_random_bytes(bytes).into_uuid().simple().to_string()
         }
+    }
+}
+
+/// Random bytes for the ids of requests, fetched for many at once: an id is no secret, and a call of the
+/// generator costs more than all the rest of it.
+struct Stock {
+    bytes: [u8; 1024],
+    used: usize,
+}
+
+thread_local! {
+    static ID_BYTES: RefCell<Stock> =
+        const { RefCell::new(Stock { bytes: [0; 1024], used: 1024 }) };
+}
+
+impl Stock {
+    fn take(&mut self, entropy: &dyn Entropy) -> [u8; 16] {
+        if self.used + 16 > self.bytes.len() {
+            entropy.fill(&mut self.bytes);
+            self.used = 0;
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&self.bytes[self.used..self.used + 16]);
+        self.used += 16;
+        id
     }
 }
 
@@ -118,11 +144,19 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str, issuer: &str) {
 fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: Instant) {
     let elapsed = started.elapsed();
     let request = response.request();
-    let route = request.app_data::<web::Data<Pattern>>().map_or("unmatched", |p| p.0);
     let method = known_method(request.method());
     let status = response.status().as_u16();
-    app.metrics.requests.get_or_create(&RequestLabels { route, method, status }).inc();
-    app.metrics.durations.get_or_create(&RouteLabel { route }).observe(elapsed.as_secs_f64());
+    let route = match request.app_data::<web::Data<RouteMetrics>>() {
+        Some(seen) => {
+            seen.observe(&app.metrics, method, status, elapsed);
+            seen.route()
+        }
+        None => {
+            let seen = RouteMetrics::new("unmatched");
+            seen.observe(&app.metrics, method, status, elapsed);
+            seen.route()
+        }
+    };
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(

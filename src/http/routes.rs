@@ -6,6 +6,8 @@
 use actix_web::guard::{self, Guard};
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
+use crate::metrics::RouteMetrics;
+
 use super::{api, fallback, oauth, ops, ui, well_known};
 
 /// Who may call a route.
@@ -30,10 +32,6 @@ pub struct Route {
     pub access: Access,
 }
 
-/// The pattern of the route a request met, for metrics and logs.
-#[derive(Debug, Clone, Copy)]
-pub struct Pattern(pub &'static str);
-
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
@@ -49,7 +47,7 @@ macro_rules! routes {
             config.app_data(web::Data::new(well_known::Rendered::default()));
             $(config.service(
                 web::resource($path)
-                    .app_data(web::Data::new(Pattern($path)))
+                    .app_data(web::Data::new(RouteMetrics::new($path)))
                     $(.route(web::route().guard(method(stringify!($method))).to($handler)))+
                     .default_service(web::to(|context| {
                         fallback::method_not_allowed(context, &[$(stringify!($method)),+])
