@@ -49,7 +49,7 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     config.bootstrap_admin = None;
     config.registration = Registration::Open;
 
-    let (runtime, interrupts) = serve::storage_runtime()?;
+    let (runtime, interrupts) = serve::storage_runtime(config.machine)?;
     let bound = server::bind(&config)?;
     let opened = serve::open(&runtime, config)?;
     let password = readable_password();

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::admin::users::{self, Create};
 use crate::app::{self, App, OpenError, Opened, Purpose};
 use crate::base::{Clock as _, SystemClock};
-use crate::config::{Config, Mistakes};
+use crate::config::{Config, Machine, Mistakes};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
 use crate::domain::audit::Origin;
@@ -95,7 +95,7 @@ pub fn run() -> ExitCode {
 
 fn serve(config: Config) -> Result<(), Refused> {
     let voice = start_logging(&config)?;
-    let (runtime, interrupts) = storage_runtime()?;
+    let (runtime, interrupts) = storage_runtime(config.machine)?;
     let bound = server::bind(&config)?;
     let opened = open(&runtime, config)?;
     warn(&opened.app);
@@ -111,10 +111,13 @@ pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
 /// The runtime all storage work runs on, apart from the HTTP threads: a request that is cut off
 /// does not take its transaction with it. Signals are listened for from here on, before anything is
 /// printed: whoever reads that the server listens may stop it at once.
-pub(super) fn storage_runtime() -> Result<(Runtime, Interrupts), Refused> {
+///
+/// A thread for two cores: these wait for the database most of the time, and with one too many the two
+/// wake each other for every batch.
+pub(super) fn storage_runtime(machine: Machine) -> Result<(Runtime, Interrupts), Refused> {
     let failed = |error| Refused::new(1, format!("threads cannot be started: {error}"));
     let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads((machine.cores / 2).max(1))
         .thread_name("storage")
         .enable_all()
         .build()
@@ -144,11 +147,13 @@ pub(super) fn serve_until_stopped(
         jobs::start(&app);
     }
     let stop = async move || interrupts.next().await;
+    let aside = telemetry::aside();
     let served = server::in_system(server::run(app.clone(), bound, stop));
     runtime.block_on(app.db.close());
     drop(app);
     runtime.shutdown_timeout(Duration::from_secs(2));
     drop(lock);
+    drop(aside);
     served.map_err(|error| Refused::new(1, format!("the server failed: {error}")))
 }
 

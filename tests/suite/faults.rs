@@ -11,6 +11,7 @@ mod files;
 pub mod history;
 mod kill;
 mod lock;
+mod log;
 mod lost_database;
 mod memory;
 mod postgres;

@@ -1,7 +1,9 @@
 //! Log output.
 //!
-//! Owns the format. What is never logged (passwords, tokens, logins, query strings) is kept out
+//! Owns the format; how lines get out is `aside`. What is never logged (passwords, tokens, logins, query strings) is kept out
 //! where it would arise; a test drives everything at debug level and looks.
+
+mod aside;
 
 use std::io::IsTerminal as _;
 
@@ -10,6 +12,11 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
 use crate::config::LogFormat;
+
+pub use aside::Aside;
+use aside::{Lines, Stderr};
+
+static LINES: Lines = Lines::new();
 
 /// Libraries that are chatty below warnings; a directive of the operator's own wins over these.
 /// actix reports every request it cannot parse as an error of ours: whoever sends rubbish would
@@ -28,6 +35,13 @@ pub enum Voice {
     Both,
 }
 
+/// Has a thread of its own write the log until what is returned is dropped. For the time in which
+/// requests are served: what is said before and after may be read between lines that are not of the log.
+#[must_use]
+pub fn aside() -> Aside {
+    Aside::start(&LINES, std::io::stderr())
+}
+
 /// Starts logging to stderr. Returns the voice that fits it.
 ///
 /// # Errors
@@ -44,10 +58,10 @@ pub fn init(filter: &str, format: LogFormat) -> Result<Voice, String> {
     let registry = tracing_subscriber::registry().with(filter);
     // A second start in one process (tests) keeps the first one's output.
     let _ = if pretty {
-        let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(terminal);
+        let layer = fmt::layer().with_writer(|| Stderr(&LINES)).with_ansi(terminal);
         registry.with(layer).try_init()
     } else {
-        let layer = fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+        let layer = fmt::layer().json().flatten_event(true).with_writer(|| Stderr(&LINES));
         registry.with(layer).try_init()
     };
     Ok(match format {

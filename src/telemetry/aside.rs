@@ -1,0 +1,220 @@
+//! Log lines written by a thread of their own.
+//!
+//! Owns the bound and what happens at it. A write for each line would cost a request more than its
+//! routing does, and a reader that stops reading a pipe would stop the server. So lines gather in memory
+//! for a moment, one write takes all of them, and when nobody takes them any more they are counted in
+//! place of being kept. What must not be lost is in the audit trail, not in the log.
+
+use std::io::{self, Write};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The most bytes that wait to be written.
+const MAX_WAITING: usize = 1 << 20;
+/// How long lines gather before they are written.
+const GATHER: Duration = Duration::from_millis(10);
+/// How long the end waits for a reader to take what is left.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// Lines on their way to one output.
+pub(super) struct Lines(Mutex<Waiting>, Condvar);
+
+struct Waiting {
+    bytes: Vec<u8>,
+    lost: u64,
+    /// Whether there is a thread that writes; else whoever has a line writes it.
+    aside: bool,
+}
+
+impl Lines {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Waiting { bytes: Vec::new(), lost: 0, aside: false }), Condvar::new())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a line. False when it has to be written here and now.
+    pub(super) fn take(&self, line: &[u8]) -> bool {
+        let mut waiting = self.lock();
+        if !waiting.aside {
+            return false;
+        }
+        if waiting.bytes.len() + line.len() > MAX_WAITING {
+            waiting.lost += 1;
+            return true;
+        }
+        let first = waiting.bytes.is_empty();
+        waiting.bytes.extend_from_slice(line);
+        drop(waiting);
+        if first {
+            self.1.notify_one();
+        }
+        true
+    }
+
+    /// Writes what comes, until [`Self::stop`] and then what is left.
+    fn pump(&self, out: &mut impl Write) {
+        let mut batch = Vec::new();
+        loop {
+            let mut waiting = self.lock();
+            while waiting.bytes.is_empty() && waiting.aside {
+                waiting = self.1.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
+            if waiting.bytes.is_empty() {
+                return;
+            }
+            if waiting.aside {
+                drop(waiting);
+                std::thread::sleep(GATHER);
+                waiting = self.lock();
+            }
+            std::mem::swap(&mut batch, &mut waiting.bytes);
+            let lost = std::mem::take(&mut waiting.lost);
+            drop(waiting);
+            // As without this thread: there is nobody to tell that telling failed.
+            let _ = out.write_all(&batch);
+            batch.clear();
+            if lost > 0 {
+                tracing::warn!(lost, "log lines were lost: nobody read them in time");
+            }
+        }
+    }
+
+    fn stop(&self) {
+        self.lock().aside = false;
+        self.1.notify_one();
+    }
+}
+
+/// Lines go aside while this is there. Dropped, it waits for those that are left.
+pub struct Aside {
+    lines: &'static Lines,
+    ended: Option<Receiver<()>>,
+}
+
+impl Aside {
+    /// Starts the thread. Without one, lines are written where they arise, as before.
+    pub(super) fn start(lines: &'static Lines, mut out: impl Write + Send + 'static) -> Self {
+        let (end, ended) = mpsc::channel::<()>();
+        lines.lock().aside = true;
+        let pump = move || {
+            lines.pump(&mut out);
+            drop(end);
+        };
+        let started = std::thread::Builder::new().name("log".to_owned()).spawn(pump);
+        if started.is_err() {
+            lines.lock().aside = false;
+        }
+        Self { lines, ended: started.is_ok().then_some(ended) }
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.lines.stop();
+        if let Some(ended) = &self.ended {
+            // Ends with an error as soon as the thread has ended.
+            let _ = ended.recv_timeout(LAST_CALL);
+        }
+    }
+}
+
+/// Standard error, by way of the lines that wait for it.
+pub(super) struct Stderr(pub(super) &'static Lines);
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.write_all(line).map(|()| line.len())
+    }
+
+    /// The subscriber hands over each event whole, in one call.
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.0.take(line) { Ok(()) } else { io::stderr().write_all(line) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink {
+        written: Arc<Mutex<Vec<u8>>>,
+        stuck: Arc<Mutex<()>>,
+    }
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _free = self.stuck.lock().unwrap();
+            self.written.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Sink {
+        fn lines(&self) -> Vec<String> {
+            let text = String::from_utf8(self.written.lock().unwrap().clone()).unwrap();
+            text.lines().map(str::to_owned).collect()
+        }
+    }
+
+    fn lines() -> &'static Lines {
+        Box::leak(Box::new(Lines::new()))
+    }
+
+    #[test]
+    fn every_line_arrives_whole_and_each_thread_s_in_its_order() {
+        let (lines, sink) = (lines(), Sink::default());
+        let aside = Aside::start(lines, sink.clone());
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                scope.spawn(move || {
+                    for number in 0..1000 {
+                        assert!(lines.take(format!("{thread} {number}\n").as_bytes()));
+                    }
+                });
+            }
+        });
+        drop(aside);
+        let written = sink.lines();
+        assert_eq!(written.len(), 4000);
+        for thread in 0..4 {
+            let own = written.iter().filter(|line| line.starts_with(&format!("{thread} ")));
+            let wanted = (0..1000).map(|number| format!("{thread} {number}"));
+            assert!(own.cloned().eq(wanted), "{thread}");
+        }
+        assert!(!lines.take(b"late\n"), "after the end a line is written where it arises");
+    }
+
+    #[test]
+    fn whoever_has_a_line_never_waits_for_a_reader() {
+        let (lines, sink) = (lines(), Sink::default());
+        let stuck = sink.stuck.clone();
+        let held = stuck.lock().unwrap();
+        let aside = Aside::start(lines, sink.clone());
+        let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
+        for _ in 0..5000 {
+            assert!(lines.take(&line));
+        }
+        let lost = lines.lock().lost;
+        assert!(lost > 2000, "{lost}");
+        drop(held);
+        drop(aside);
+        let kept = sink.lines().len();
+        // One batch may have been on its way to the reader, one waited.
+        assert!((1024..=2 * 1024).contains(&kept), "{kept}");
+        assert_eq!(kept as u64 + lost, 5000);
+    }
+}
