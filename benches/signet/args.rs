@@ -31,6 +31,9 @@ pub struct Args {
     /// A PostgreSQL database to use in place of SQLite; it is filled, so name an empty one.
     #[arg(long)]
     pub database_url: Option<String>,
+    /// One, two and four processes over that database, in place of everything else.
+    #[arg(long, requires = "database_url")]
+    pub processes: bool,
     /// A setting of the server in place of its default, such as SIGNET_LOG=warn.
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,

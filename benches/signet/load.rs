@@ -84,16 +84,21 @@ struct Shared {
     sum: RefCell<Measured>,
 }
 
-/// Drives `address` with one connection for each of `talks` and watches the process `server`.
+/// A server: where it listens, and its process.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// Drives the servers with one connection for each of `talks`, dealt out in turn, and watches them.
 ///
 /// # Errors
 /// When a connection cannot be made or breaks.
-pub fn drive(
-    address: SocketAddr,
-    server: u32,
-    plan: Plan,
-    talks: Vec<Box<dyn Talk>>,
-) -> io::Result<Measured> {
+pub fn drive(servers: &[Target], plan: Plan, talks: Vec<Box<dyn Talk>>) -> io::Result<Measured> {
+    let cpu_of_servers = || servers.iter().map(|server| cpu::of_process(server.pid)).sum::<f64>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let shared = Rc::new(Shared {
         counting: Cell::new(false),
@@ -103,13 +108,13 @@ pub fn drive(
     let local = LocalSet::new();
     let (cpu, seconds) = local.block_on(&runtime, async {
         let mut connections = Vec::with_capacity(talks.len());
-        for talk in talks {
-            let stream = TcpStream::connect(address).await?;
+        for (talk, server) in talks.into_iter().zip(servers.iter().cycle()) {
+            let stream = TcpStream::connect(server.address).await?;
             stream.set_nodelay(true)?;
             connections.push(tokio::task::spawn_local(converse(stream, talk, shared.clone())));
         }
         tokio::time::sleep(plan.warm).await;
-        let (server_before, driver_before) = (cpu::of_process(server), cpu::of_this_thread());
+        let (server_before, driver_before) = (cpu_of_servers(), cpu::of_this_thread());
         let started = Instant::now();
         shared.counting.set(true);
         // A work that has an end is over before its time.
@@ -118,7 +123,7 @@ pub fn drive(
         }
         shared.counting.set(false);
         let seconds = started.elapsed().as_secs_f64();
-        let server_cpu = cpu::of_process(server) - server_before;
+        let server_cpu = cpu_of_servers() - server_before;
         let driver_cpu = cpu::of_this_thread() - driver_before;
         shared.over.set(true);
         for connection in connections {

@@ -3,6 +3,7 @@
 //!     cargo bench --bench signet              the whole table, about five minutes
 //!     cargo bench --bench signet -- --quick   shorter turns
 //!     cargo bench --bench signet -- --scale   with ten million sessions, about twenty minutes
+//!     cargo bench --bench signet -- --database-url postgres://… --processes
 //!     cargo bench --bench signet -- --peers   with oidc-provider beside it (Node.js and npm)
 //!
 //! Starts the real binary on a fresh database, drives it over loopback and prints each rate beside a
@@ -24,6 +25,7 @@ mod load;
 mod peers;
 mod plot;
 mod process;
+mod replicas;
 mod report;
 mod run;
 mod seed;

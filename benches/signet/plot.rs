@@ -8,9 +8,18 @@ const LEFT: usize = 300;
 const WIDTH: usize = 420;
 const LINE: usize = 26;
 
+/// The number of connections a work is shown with where it was measured with several.
+const USUAL: usize = 64;
+
+fn is_usual(row: &Row, rows: &[Row]) -> bool {
+    let others = || rows.iter().filter(|other| other.work == row.work);
+    row.connections == USUAL || others().all(|other| other.connections != USUAL)
+}
+
 /// An SVG that reads on light and dark.
 pub fn svg(rows: &[Row]) -> String {
-    let shown: Vec<&Row> = rows.iter().filter(|row| row.beside.is_some()).collect();
+    let shown: Vec<&Row> =
+        rows.iter().filter(|row| row.beside.is_some() && is_usual(row, rows)).collect();
     let height = shown.len() * LINE + 40;
     let width = LEFT + WIDTH + 150;
     let mut svg = format!(

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::load::Target;
+
 /// A process that is ended when this is dropped.
 pub struct Process {
     child: Child,
@@ -31,6 +33,11 @@ impl Process {
     /// Its id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// As the driver knows it.
+    pub fn target(&self) -> Target {
+        Target { address: self.address, pid: self.pid() }
     }
 
     /// Asks it to end, and waits until it has: the database is closed as on any other day.

@@ -10,7 +10,7 @@ use serde_json::json;
 use signet::crypto::digest::sha256_base64url;
 
 use crate::args::Args;
-use crate::load::{Measured, Plan, Talk, drive};
+use crate::load::{Measured, Plan, Talk, Target, drive};
 use crate::process::{self, Process, Site};
 use crate::report::{self, Row, say};
 use crate::seed::Seeded;
@@ -18,20 +18,22 @@ use crate::work::{
     Authorize, Dice, Fetch, Form, Forms, Login, Paced, Redeem, Refresh, WithToken, member,
 };
 use crate::world::{self, Http, PASSWORD, Size, VERIFIER, World};
-use crate::{bare, cpu, peers, plot};
+use crate::{bare, cpu, peers, plot, replicas};
 
-type Done<T = ()> = Result<T, Box<dyn Error>>;
+pub type Done<T = ()> = Result<T, Box<dyn Error>>;
 
 /// The sessions that are drawn from at every size: what is in use within an hour.
-const LIVE: u64 = 64_000;
+pub const LIVE: u64 = 64_000;
 
-struct Bench<'a> {
+/// What is measured with, and what came of it.
+pub struct Bench<'a> {
     args: &'a Args,
     plan: Plan,
     ceilings: HashMap<(&'static str, usize), f64>,
     argon2: f64,
     rows: Vec<Row>,
-    runtime: tokio::runtime::Runtime,
+    /// For what is not measured.
+    pub runtime: tokio::runtime::Runtime,
 }
 
 /// Measures everything that was asked for.
@@ -62,7 +64,13 @@ pub fn run(args: &Args) -> Done {
     }
     let dir = tempfile::tempdir()?;
     let size = Size { users: 1_000, sessions: LIVE };
-    let mut facts = bench.at_size(dir.path(), size, "")?;
+    let mut facts = match (&args.database_url, args.processes) {
+        (Some(url), true) => {
+            replicas::measure(&mut bench, dir.path(), url)?;
+            Vec::new()
+        }
+        _ => bench.at_size(dir.path(), size, "")?,
+    };
     if args.scale {
         let dir = tempfile::tempdir()?;
         let size = Size { users: args.sessions / 10, sessions: args.sessions };
@@ -102,11 +110,15 @@ impl Bench<'_> {
                 let (path, header) = ("/constant", String::new());
                 Box::new(Form { path, header, body, expects: "keys" }) as Box<dyn Talk>
             };
-            let get =
-                self.measure(&server, "actix-web, GET a constant", times(connections, get), None)?;
+            let get = self.measure(
+                &[server.target()],
+                "actix-web, GET a constant",
+                times(connections, get),
+                None,
+            )?;
             self.ceilings.insert(("GET", connections), get);
             let post = self.measure(
-                &server,
+                &[server.target()],
                 "actix-web, POST, a constant",
                 times(connections, post),
                 None,
@@ -122,7 +134,12 @@ impl Bench<'_> {
         for (work, path) in [("JWKS", "/jwks"), ("discovery", "/.well-known/openid-configuration")]
         {
             let talks = times(16, || Box::new(Fetch(path)) as _);
-            self.measure(&server, &format!("oidc-provider: {work}"), talks, Some("GET"))?;
+            self.measure(
+                &[server.target()],
+                &format!("oidc-provider: {work}"),
+                talks,
+                Some("GET"),
+            )?;
         }
         let talk = || {
             let (path, header) = ("/token", peers::basic());
@@ -130,7 +147,7 @@ impl Bench<'_> {
             Box::new(Form { path, header, body, expects: "\"access_token\"" }) as Box<dyn Talk>
         };
         let work = "oidc-provider: client_credentials";
-        self.measure(&server, work, times(16, talk), Some("POST"))?;
+        self.measure(&[server.target()], work, times(16, talk), Some("POST"))?;
         server.stop()?;
         Ok(())
     }
@@ -191,7 +208,7 @@ impl Bench<'_> {
         {
             for connections in [16, 64] {
                 let talks = times(connections, || Box::new(Fetch(path)) as _);
-                self.measure(server, work, talks, Some("GET"))?;
+                self.measure(&[server.target()], work, talks, Some("GET"))?;
             }
         }
         Ok(())
@@ -205,7 +222,12 @@ impl Bench<'_> {
                 let (path, header, body) = ("/oauth2/token", header.clone(), body.to_owned());
                 Box::new(Form { path, header, body, expects: "\"access_token\"" }) as Box<dyn Talk>
             };
-            self.measure(server, "client_credentials", times(connections, talk), Some("POST"))?;
+            self.measure(
+                &[server.target()],
+                "client_credentials",
+                times(connections, talk),
+                Some("POST"),
+            )?;
         }
         Ok(())
     }
@@ -217,7 +239,7 @@ impl Bench<'_> {
         for (turn, connections) in [16_usize, 64, 256].into_iter().enumerate() {
             let first = recent + turn as u64 * share;
             let talks = Refresh::share(&world.seeded, first..first + share, connections);
-            self.measure(server, &format!("refresh{label}"), talks, Some("POST"))?;
+            self.measure(&[server.target()], &format!("refresh{label}"), talks, Some("POST"))?;
         }
         if !label.is_empty() {
             // A session comes up once in a while, so that hardly a page is asked for twice.
@@ -230,7 +252,12 @@ impl Bench<'_> {
                 drawn.swap(at, dice.below(at as u64 + 1) as usize);
             }
             let talks = Refresh::share(&world.seeded, drawn.into_iter(), 64);
-            self.measure(server, &format!("refresh, uniform{label}"), talks, Some("POST"))?;
+            self.measure(
+                &[server.target()],
+                &format!("refresh, uniform{label}"),
+                talks,
+                Some("POST"),
+            )?;
         }
         Ok(())
     }
@@ -266,7 +293,7 @@ impl Bench<'_> {
                 Box::new(Forms { path, header, bodies, next, expects: "\"active\":true" })
                     as Box<dyn Talk>
             };
-            self.measure(server, &work, times(connections, talk), Some("POST"))?;
+            self.measure(&[server.target()], &work, times(connections, talk), Some("POST"))?;
         }
         Ok(())
     }
@@ -289,7 +316,7 @@ impl Bench<'_> {
             let (path, cookies, codes) = (path.clone(), cookies.clone(), Arc::clone(&codes));
             Box::new(Authorize { path, cookies, codes }) as Box<dyn Talk>
         };
-        self.measure(server, "authorize, to the code", times(16, talk), Some("GET"))?;
+        self.measure(&[server.target()], "authorize, to the code", times(16, talk), Some("GET"))?;
         let before = format!(
             "grant_type=authorization_code&client_id={}&redirect_uri={}&code_verifier={VERIFIER}",
             world.spa, "https%3A%2F%2Fapp.example.com%2Fcb"
@@ -299,7 +326,12 @@ impl Bench<'_> {
             Box::new(Redeem { before, codes }) as Box<dyn Talk>
         };
         let some = self.runtime.block_on(redeem_some(&Http::to(server), &before, &codes))?;
-        self.measure(server, "code exchange (ES256 and RS256)", times(16, redeem), Some("POST"))?;
+        self.measure(
+            &[server.target()],
+            "code exchange (ES256 and RS256)",
+            times(16, redeem),
+            Some("POST"),
+        )?;
         let tokens = Arc::new(some);
         for connections in [16, 64] {
             let mut next = 0;
@@ -308,7 +340,7 @@ impl Bench<'_> {
                 let (path, tokens) = ("/oauth2/userinfo", Arc::clone(&tokens));
                 Box::new(WithToken { path, tokens, next }) as Box<dyn Talk>
             };
-            self.measure(server, "userinfo", times(connections, talk), Some("GET"))?;
+            self.measure(&[server.target()], "userinfo", times(connections, talk), Some("GET"))?;
         }
         Ok(())
     }
@@ -376,7 +408,7 @@ impl Bench<'_> {
         world: &World,
         probe: Vec<Box<dyn Talk>>,
     ) -> Done<Measured> {
-        let (address, pid, plan) = (server.address, server.pid(), self.plan);
+        let (target, plan) = (server.target(), self.plan);
         let users = world.seeded.size().users;
         let longer = Plan { warm: plan.warm, measure: plan.measure + Duration::from_millis(500) };
         let attack = std::thread::spawn(move || {
@@ -386,7 +418,7 @@ impl Bench<'_> {
                 let talk = Login { users, dice: Dice::new(seed) };
                 Box::new(Paced { talk, every }) as Box<dyn Talk>
             };
-            drive(address, pid, longer, (1..=1200).map(talk).collect())
+            drive(&[target], longer, (1..=1200).map(talk).collect())
         });
         let measured = self.drive(server, probe)?;
         let attack = attack.join().map_err(|_| "the log-ins ended")??;
@@ -401,13 +433,13 @@ impl Bench<'_> {
     }
 
     fn drive(&self, server: &Process, talks: Vec<Box<dyn Talk>>) -> Done<Measured> {
-        Ok(drive(server.address, server.pid(), self.plan, talks)?)
+        Ok(drive(&[server.target()], self.plan, talks)?)
     }
 
     /// Measures one work; the rate.
-    fn measure(
+    pub fn measure(
         &mut self,
-        server: &Process,
+        servers: &[Target],
         work: &str,
         talks: Vec<Box<dyn Talk>>,
         ceiling: Option<&'static str>,
@@ -416,7 +448,7 @@ impl Bench<'_> {
             return Ok(0.0);
         }
         let connections = talks.len();
-        let measured = self.drive(server, talks)?;
+        let measured = drive(servers, self.plan, talks)?;
         let rate = measured.rate();
         let beside = ceiling.and_then(|method| {
             let name = if method == "GET" { "actix GET" } else { "actix POST" };

@@ -3,10 +3,6 @@
 //! Owns the promise that signing a whole token stays within 15 % of the signature alone for ES256
 //! and RS256. Machines are noisy, and noise that comes and goes hits whoever runs just then: the
 //! table at the end is made from medians of interleaved rounds.
-//!
-//!     cargo bench --bench signing -- --quick
-
-#![expect(clippy::unwrap_used, reason = "there is nothing to measure without a working key")]
 
 use std::hint::black_box;
 use std::io::{Write as _, stdout};
@@ -41,14 +37,13 @@ const ROUNDS: usize = 500;
 type Operation = Box<dyn Fn()>;
 
 /// What is measured of one algorithm; the bare operation comes first.
-struct Measured {
+pub struct Measured {
     alg: SigningAlg,
     sign: Vec<(&'static str, Operation)>,
     verify: Vec<(&'static str, Operation)>,
 }
 
-fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+pub fn measure(criterion: &mut Criterion) -> Vec<Measured> {
     let measured: Vec<Measured> = SigningAlg::ALL.iter().copied().map(measured).collect();
     for Measured { alg, sign, verify } in &measured {
         for (job, operations) in [("sign", sign), ("verify", verify)] {
@@ -59,14 +54,10 @@ fn main() {
             group.finish();
         }
     }
-    criterion.final_summary();
-    // Asked for one pass or a list only, there is nothing to compare.
-    if !std::env::args().any(|argument| argument == "--test" || argument == "--list") {
-        table(&measured);
-    }
+    measured
 }
 
-fn claims() -> AccessClaims<'static> {
+pub fn claims() -> AccessClaims<'static> {
     AccessClaims {
         iss: ISSUER,
         sub: "0190f2d8-b0a4-7000-8000-000000000001".to_owned(),
@@ -205,7 +196,7 @@ fn library_sign(alg: SigningAlg, pkcs8: &[u8], kid: String) -> Operation {
 }
 
 /// Prints what each operation costs and how it compares with the bare one.
-fn table(measured: &[Measured]) {
+pub fn table(measured: &[Measured]) {
     let mut out = stdout().lock();
     writeln!(out, "\nmedians of {ROUNDS} interleaved rounds, and ratios to the bare operation\n")
         .unwrap();

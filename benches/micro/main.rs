@@ -1,0 +1,24 @@
+//! What the steps of a request cost by themselves.
+//!
+//!     cargo bench --bench micro -- --quick
+//!     cargo bench --bench micro -- --quick refresh
+//!
+//! A whole request is measured by `cargo bench --bench signet`.
+
+#![expect(clippy::unwrap_used, reason = "there is nothing to measure without a working key")]
+
+mod signing;
+mod steps;
+
+use criterion::Criterion;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    steps::measure(&mut criterion);
+    let measured = signing::measure(&mut criterion);
+    criterion.final_summary();
+    // Asked for one pass, a list or a part only, there is nothing to compare.
+    if std::env::args().skip(1).all(|argument| matches!(argument.as_str(), "--quick" | "--bench")) {
+        signing::table(&measured);
+    }
+}
