@@ -19,6 +19,7 @@
 
 mod args;
 mod bare;
+mod bench;
 mod ceiling;
 mod cpu;
 mod load;

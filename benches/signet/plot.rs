@@ -21,7 +21,7 @@ pub fn svg(rows: &[Row]) -> String {
     let shown: Vec<&Row> =
         rows.iter().filter(|row| row.beside.is_some() && is_usual(row, rows)).collect();
     let height = shown.len() * LINE + 40;
-    let width = LEFT + WIDTH + 150;
+    let width = LEFT + WIDTH + 200;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"sans-serif\" font-size=\"13\" role=\"img\" \
@@ -32,11 +32,12 @@ pub fn svg(rows: &[Row]) -> String {
         let Some((rate, of)) = row.beside else { continue };
         let ratio = row.measured.rate() / rate.max(1e-9);
         let (y, bar) = (index * LINE + 20, (ratio.min(1.1) * WIDTH as f64 / 1.1) as usize);
+        let fill = if row.work.starts_with("oidc-provider") { "#9ca3af" } else { "#3b82f6" };
         // Writing into a string does not fail.
         let _ = write!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{} ({})</text>\
-             <rect x=\"{LEFT}\" y=\"{y}\" width=\"{bar}\" height=\"16\" rx=\"2\" fill=\"#3b82f6\"/>\
+             <rect x=\"{LEFT}\" y=\"{y}\" width=\"{bar}\" height=\"16\" rx=\"2\" fill=\"{fill}\"/>\
              <text x=\"{}\" y=\"{}\">{:.2} of {of}: {:.0}/s</text>",
             LEFT - 8,
             y + 13,

@@ -11,6 +11,11 @@ use serde_json::Value;
 
 use crate::load::Target;
 
+/// The first administrator.
+pub const ADMIN: &str = "bench-admin";
+/// Everybody's password.
+pub const PASSWORD: &str = "a password for measuring 7Rk";
+
 /// A process that is ended when this is dropped.
 pub struct Process {
     child: Child,
@@ -86,8 +91,8 @@ impl Site {
             ("SIGNET_LISTEN", "127.0.0.1:0"),
             ("SIGNET_METRICS_LISTEN", "off"),
             ("SIGNET_RATE_LIMITS", "off"),
-            ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", crate::world::ADMIN),
-            ("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", crate::world::PASSWORD),
+            ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", ADMIN),
+            ("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD),
             ("SIGNET_DATA_DIR", &data),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -5,11 +5,12 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::bench::{Bench, Done, LIVE};
 use crate::load::Talk;
 use crate::process::{Process, Site};
-use crate::run::{Bench, Done, LIVE};
+use crate::seed::Size;
 use crate::work::{Form, Refresh};
-use crate::world::{self, Size};
+use crate::world;
 
 /// How many processes, one after the other.
 const PROCESSES: [usize; 3] = [1, 2, 4];

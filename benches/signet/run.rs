@@ -1,7 +1,6 @@
 //! The order of things.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,31 +9,16 @@ use serde_json::json;
 use signet::crypto::digest::sha256_base64url;
 
 use crate::args::Args;
-use crate::load::{Measured, Plan, Talk, Target, drive};
-use crate::process::{self, Process, Site};
+use crate::bench::{Bench, Done, LIVE};
+use crate::load::{Measured, Plan, Talk, drive};
+use crate::process::{self, PASSWORD, Process, Site};
 use crate::report::{self, Row, say};
-use crate::seed::Seeded;
+use crate::seed::{Seeded, Size};
 use crate::work::{
     Authorize, Dice, Fetch, Form, Forms, Login, Paced, Redeem, Refresh, WithToken, member,
 };
-use crate::world::{self, Http, PASSWORD, Size, VERIFIER, World};
+use crate::world::{self, Http, VERIFIER, World};
 use crate::{bare, cpu, peers, plot, replicas};
-
-pub type Done<T = ()> = Result<T, Box<dyn Error>>;
-
-/// The sessions that are drawn from at every size: what is in use within an hour.
-pub const LIVE: u64 = 64_000;
-
-/// What is measured with, and what came of it.
-pub struct Bench<'a> {
-    args: &'a Args,
-    plan: Plan,
-    ceilings: HashMap<(&'static str, usize), f64>,
-    argon2: f64,
-    rows: Vec<Row>,
-    /// For what is not measured.
-    pub runtime: tokio::runtime::Runtime,
-}
 
 /// Measures everything that was asked for.
 pub fn run(args: &Args) -> Done {
@@ -97,10 +81,6 @@ pub fn run(args: &Args) -> Done {
 }
 
 impl Bench<'_> {
-    fn wanted(&self, work: &str) -> bool {
-        self.args.only.as_ref().is_none_or(|only| work.contains(only.as_str()))
-    }
-
     fn ceilings(&mut self) -> Done {
         let server = process::ceiling()?;
         for connections in [16, 64, 256] {
@@ -430,45 +410,6 @@ impl Bench<'_> {
             attack.wrong
         ))?;
         Ok(measured)
-    }
-
-    fn drive(&self, server: &Process, talks: Vec<Box<dyn Talk>>) -> Done<Measured> {
-        Ok(drive(&[server.target()], self.plan, talks)?)
-    }
-
-    /// Measures one work; the rate.
-    pub fn measure(
-        &mut self,
-        servers: &[Target],
-        work: &str,
-        talks: Vec<Box<dyn Talk>>,
-        ceiling: Option<&'static str>,
-    ) -> Done<f64> {
-        if !self.wanted(work) && ceiling.is_some() && work != "authorize, to the code" {
-            return Ok(0.0);
-        }
-        let connections = talks.len();
-        let measured = drive(servers, self.plan, talks)?;
-        let rate = measured.rate();
-        let beside = ceiling.and_then(|method| {
-            let name = if method == "GET" { "actix GET" } else { "actix POST" };
-            self.ceilings.get(&(method, connections)).map(|rate| (*rate, name))
-        });
-        self.keep(work.to_owned(), connections, measured, beside)?;
-        Ok(rate)
-    }
-
-    fn keep(
-        &mut self,
-        work: String,
-        connections: usize,
-        measured: Measured,
-        beside: Option<(f64, &'static str)>,
-    ) -> Done {
-        let row = Row { work, connections, measured, beside };
-        report::row(&row)?;
-        self.rows.push(row);
-        Ok(())
     }
 }
 

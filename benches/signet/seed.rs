@@ -20,8 +20,19 @@ use signet::domain::password::Password;
 use sqlx::{Connection as _, Executor as _};
 use uuid::Uuid;
 
-use crate::process::Site;
-use crate::world::{API, PASSWORD, Size};
+use crate::process::{PASSWORD, Site};
+
+/// The API that sessions were opened for.
+pub const API: &str = "https://api.example.com";
+
+/// How large.
+#[derive(Clone, Copy)]
+pub struct Size {
+    /// How many users.
+    pub users: u64,
+    /// How many sessions.
+    pub sessions: u64,
+}
 
 /// Rows written at a time: large enough to be quick, small enough to show progress.
 const STEP: u64 = 100_000;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use crate::load::Talk;
+use crate::process::PASSWORD;
 use crate::seed::Seeded;
-use crate::world::PASSWORD;
 
 const HOST: &str = "127.0.0.1";
 

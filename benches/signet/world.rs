@@ -5,12 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::process::{Process, Site};
-use crate::seed::{self, Seeded};
+use crate::process::{ADMIN, PASSWORD, Process, Site};
+use crate::seed::{self, API, Seeded, Size};
 
-pub const ADMIN: &str = "bench-admin";
-pub const PASSWORD: &str = "a password for measuring 7Rk";
-pub const API: &str = "https://api.example.com";
 pub const REDIRECT_URI: &str = "https://app.example.com/cb";
 pub const VERIFIER: &str = "bench-verifier-bench-verifier-bench-verifier";
 
@@ -32,15 +29,6 @@ impl World {
         let (id, secret) = &self.service;
         format!("authorization: Basic {}\r\n", STANDARD.encode(format!("{id}:{secret}")))
     }
-}
-
-/// How large.
-#[derive(Clone, Copy)]
-pub struct Size {
-    /// How many users.
-    pub users: u64,
-    /// How many sessions.
-    pub sessions: u64,
 }
 
 /// Makes a world on a new site: a server makes the database and takes the clients, users and sessions
