@@ -136,9 +136,9 @@ const READ: Reading =
 
 /// SQLite's text for reading.
 pub const READ_SQLITE: &str = concat!(
-    "SELECT group_concat(json_array(",
+    "SELECT CAST(group_concat(json_array(",
     session_as_json!(),
-    ", json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch), char(10)) \
+    ", json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch), char(10)) AS BLOB) \
      FROM json_each($1) AS wanted \
      CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
      CROSS JOIN users u ON u.id = s.user_id"

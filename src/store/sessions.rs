@@ -220,10 +220,10 @@ const WITH_USERS: Reading =
 
 /// SQLite's text for reading many.
 pub const WITH_USERS_SQLITE: &str = concat!(
-    "SELECT group_concat(json_array(",
+    "SELECT CAST(group_concat(json_array(",
     session_as_json!(),
     ", u.login, u.name, json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch, \
-     u.disabled_at, u.created_at, u.updated_at), char(10)) \
+     u.disabled_at, u.created_at, u.updated_at), char(10)) AS BLOB) \
      FROM json_each($1) AS wanted \
      CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
      CROSS JOIN users u ON u.id = s.user_id"

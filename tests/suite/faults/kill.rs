@@ -16,7 +16,7 @@ const CLIENTS: usize = 6;
 /// passwords, cut off at random moments. `SIGNET_TEST_ROUNDS` sets how often, `SIGNET_TEST_SEED` repeats a run.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_acknowledged_survives_kill_9() {
-    let rounds = number("SIGNET_TEST_ROUNDS").unwrap_or(50);
+    let rounds = number("SIGNET_TEST_ROUNDS").unwrap_or(100);
     let mut dice = Dice::of_this_run();
     let launch = administered();
     let mut server = launch.start().await;
