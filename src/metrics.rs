@@ -72,16 +72,13 @@ impl RouteMetrics {
         let durations = || metrics.durations.get_or_create_owned(&RouteLabel { route });
         self.durations.get_or_init(durations).observe(took.as_secs_f64());
         let mut last = self.last.borrow_mut();
-        match &*last {
-            Some((known, same, counter)) if *known == method && *same == status => counter.inc(),
-            _ => {
-                let labels = RequestLabels { route, method, status };
-                let counter = metrics.requests.get_or_create_owned(&labels);
-                counter.inc();
-                *last = Some((method, status, counter));
-                0
-            }
-        };
+        let known = last.take().filter(|(known, same, _)| *known == method && *same == status);
+        let counter = known.map_or_else(
+            || metrics.requests.get_or_create_owned(&RequestLabels { route, method, status }),
+            |(_, _, counter)| counter,
+        );
+        counter.inc();
+        *last = Some((method, status, counter));
     }
 }
 

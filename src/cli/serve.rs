@@ -112,12 +112,12 @@ pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
 /// does not take its transaction with it. Signals are listened for from here on, before anything is
 /// printed: whoever reads that the server listens may stop it at once.
 ///
-/// A thread for two cores: these wait for the database most of the time, and with one too many the two
-/// wake each other for every batch.
+/// Two threads, on one or two cores one: they wait for the database most of the time, and two that share two
+/// cores with the HTTP threads wake each other for every batch.
 pub(super) fn storage_runtime(machine: Machine) -> Result<(Runtime, Interrupts), Refused> {
     let failed = |error| Refused::new(1, format!("threads cannot be started: {error}"));
     let runtime = Builder::new_multi_thread()
-        .worker_threads((machine.cores / 2).max(1))
+        .worker_threads((machine.cores / 2).clamp(1, 2))
         .thread_name("storage")
         .enable_all()
         .build()

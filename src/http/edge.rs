@@ -146,17 +146,11 @@ fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: 
     let request = response.request();
     let method = known_method(request.method());
     let status = response.status().as_u16();
-    let route = match request.app_data::<web::Data<RouteMetrics>>() {
-        Some(seen) => {
-            seen.observe(&app.metrics, method, status, elapsed);
-            seen.route()
-        }
-        None => {
-            let seen = RouteMetrics::new("unmatched");
-            seen.observe(&app.metrics, method, status, elapsed);
-            seen.route()
-        }
-    };
+    let unmatched = RouteMetrics::new("unmatched");
+    let matched = request.app_data::<web::Data<RouteMetrics>>();
+    let seen = matched.map_or(&unmatched, |seen| seen.get_ref());
+    seen.observe(&app.metrics, method, status, elapsed);
+    let route = seen.route();
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(

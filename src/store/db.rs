@@ -259,7 +259,7 @@ impl Db {
             .pragma("wal_autocheckpoint", "0")
             // What a long reader made of the log is given back when the log begins anew.
             .pragma("journal_size_limit", "67108864")
-            // A whole batch fits: else the thread of the connection waits for whoever takes its rows.
+            // A whole list fits: else the thread of the connection waits for whoever takes its rows.
             .row_buffer_size(1024)
             .disable_statement_logging();
         let write = PoolOptions::new()

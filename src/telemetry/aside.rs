@@ -6,7 +6,7 @@
 //! place of being kept. What must not be lost is in the audit trail, not in the log.
 
 use std::io::{self, Write};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use std::time::Duration;
 const MAX_WAITING: usize = 1 << 20;
 /// How long lines gather before they are written.
 const GATHER: Duration = Duration::from_millis(10);
+/// As many bytes as need not gather any longer.
+const ENOUGH: usize = MAX_WAITING / 4;
 /// How long the end waits for a reader to take what is left.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
@@ -23,13 +25,24 @@ pub(super) struct Lines(Mutex<Waiting>, Condvar);
 struct Waiting {
     bytes: Vec<u8>,
     lost: u64,
-    /// Whether there is a thread that writes; else whoever has a line writes it.
-    aside: bool,
+    way: Way,
+}
+
+/// How a line gets out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Whoever has it writes it.
+    Direct,
+    /// A thread does.
+    Aside,
+    /// Not at all: the thread has not come back from its reader, and nobody else is to wait for him.
+    Closed,
 }
 
 impl Lines {
     pub(super) const fn new() -> Self {
-        Self(Mutex::new(Waiting { bytes: Vec::new(), lost: 0, aside: false }), Condvar::new())
+        let waiting = Waiting { bytes: Vec::new(), lost: 0, way: Way::Direct };
+        Self(Mutex::new(waiting), Condvar::new())
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -39,38 +52,45 @@ impl Lines {
     /// Takes a line. False when it has to be written here and now.
     pub(super) fn take(&self, line: &[u8]) -> bool {
         let mut waiting = self.lock();
-        if !waiting.aside {
-            return false;
+        match waiting.way {
+            Way::Direct => return false,
+            Way::Closed => return true,
+            Way::Aside => {}
         }
-        if waiting.bytes.len() + line.len() > MAX_WAITING {
+        let before = waiting.bytes.len();
+        if before + line.len() > MAX_WAITING {
             waiting.lost += 1;
             return true;
         }
-        let first = waiting.bytes.is_empty();
         waiting.bytes.extend_from_slice(line);
+        let urgent = before < ENOUGH && before + line.len() >= ENOUGH;
         drop(waiting);
-        if first {
+        if before == 0 || urgent {
             self.1.notify_one();
         }
         true
     }
 
-    /// Writes what comes, until [`Self::stop`] and then what is left.
+    /// Writes what comes, until lines go another way, and then what is left.
     fn pump(&self, out: &mut impl Write) {
         let mut batch = Vec::new();
         loop {
-            let mut waiting = self.lock();
-            while waiting.bytes.is_empty() && waiting.aside {
-                waiting = self.1.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-            }
+            let mut waiting = self
+                .1
+                .wait_while(self.lock(), |waiting| {
+                    waiting.bytes.is_empty() && waiting.way == Way::Aside
+                })
+                .unwrap_or_else(PoisonError::into_inner);
             if waiting.bytes.is_empty() {
                 return;
             }
-            if waiting.aside {
-                drop(waiting);
-                std::thread::sleep(GATHER);
-                waiting = self.lock();
-            }
+            let few =
+                |waiting: &mut Waiting| waiting.bytes.len() < ENOUGH && waiting.way == Way::Aside;
+            waiting = self
+                .1
+                .wait_timeout_while(waiting, GATHER, few)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
             std::mem::swap(&mut batch, &mut waiting.bytes);
             let lost = std::mem::take(&mut waiting.lost);
             drop(waiting);
@@ -78,13 +98,16 @@ impl Lines {
             let _ = out.write_all(&batch);
             batch.clear();
             if lost > 0 {
-                tracing::warn!(lost, "log lines were lost: nobody read them in time");
+                tracing::warn!(
+                    lost,
+                    "log lines were left out: they came faster than they were read"
+                );
             }
         }
     }
 
-    fn stop(&self) {
-        self.lock().aside = false;
+    fn turn(&self, way: Way) {
+        self.lock().way = way;
         self.1.notify_one();
     }
 }
@@ -99,14 +122,15 @@ impl Aside {
     /// Starts the thread. Without one, lines are written where they arise, as before.
     pub(super) fn start(lines: &'static Lines, mut out: impl Write + Send + 'static) -> Self {
         let (end, ended) = mpsc::channel::<()>();
-        lines.lock().aside = true;
+        lines.turn(Way::Aside);
         let pump = move || {
             lines.pump(&mut out);
             drop(end);
         };
         let started = std::thread::Builder::new().name("log".to_owned()).spawn(pump);
         if started.is_err() {
-            lines.lock().aside = false;
+            lines.turn(Way::Direct);
+            let _ = io::stderr().write_all(&std::mem::take(&mut lines.lock().bytes));
         }
         Self { lines, ended: started.is_ok().then_some(ended) }
     }
@@ -114,10 +138,12 @@ impl Aside {
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        self.lines.stop();
-        if let Some(ended) = &self.ended {
-            // Ends with an error as soon as the thread has ended.
-            let _ = ended.recv_timeout(LAST_CALL);
+        self.lines.turn(Way::Direct);
+        if let Some(ended) = &self.ended
+            // Disconnected as soon as the thread has ended.
+            && ended.recv_timeout(LAST_CALL) == Err(RecvTimeoutError::Timeout)
+        {
+            self.lines.turn(Way::Closed);
         }
     }
 }
@@ -143,6 +169,7 @@ impl Write for Stderr {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
@@ -150,10 +177,12 @@ mod tests {
     struct Sink {
         written: Arc<Mutex<Vec<u8>>>,
         stuck: Arc<Mutex<()>>,
+        entered: Arc<AtomicBool>,
     }
 
     impl Write for Sink {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.entered.store(true, Ordering::SeqCst);
             let _free = self.stuck.lock().unwrap();
             self.written.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -205,16 +234,29 @@ mod tests {
         let held = stuck.lock().unwrap();
         let aside = Aside::start(lines, sink.clone());
         let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
+        assert!(lines.take(&line));
+        while !sink.entered.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        // The first is on its way to the reader, so nothing else is taken away.
         for _ in 0..5000 {
             assert!(lines.take(&line));
         }
-        let lost = lines.lock().lost;
-        assert!(lost > 2000, "{lost}");
+        assert_eq!(lines.lock().lost, 5000 - 1024);
         drop(held);
         drop(aside);
-        let kept = sink.lines().len();
-        // One batch may have been on its way to the reader, one waited.
-        assert!((1024..=2 * 1024).contains(&kept), "{kept}");
-        assert_eq!(kept as u64 + lost, 5000);
+        assert_eq!(sink.lines().len(), 1 + 1024);
+    }
+
+    #[test]
+    fn a_reader_that_does_not_come_back_holds_up_nobody_after_the_end() {
+        let (lines, sink) = (lines(), Sink::default());
+        let stuck = sink.stuck.clone();
+        let held = stuck.lock().unwrap();
+        let aside = Aside::start(lines, sink.clone());
+        assert!(lines.take(b"before\n"));
+        drop(aside);
+        assert!(lines.take(b"after\n"), "written by nobody");
+        drop(held);
     }
 }

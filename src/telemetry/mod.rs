@@ -1,7 +1,7 @@
 //! Log output.
 //!
-//! Owns the format; how lines get out is `aside`. What is never logged (passwords, tokens, logins, query strings) is kept out
-//! where it would arise; a test drives everything at debug level and looks.
+//! Owns the format; how lines get out is `aside`. What is never logged (passwords, tokens, logins, query
+//! strings) is kept out where it would arise; a test drives everything at debug level and looks.
 
 mod aside;
 
@@ -37,8 +37,14 @@ pub enum Voice {
 
 /// Has a thread of its own write the log until what is returned is dropped. For the time in which
 /// requests are served: what is said before and after may be read between lines that are not of the log.
+/// A panic is a line like any other: what Rust prints by itself would wait for a reader that stopped.
 #[must_use]
 pub fn aside() -> Aside {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(tracing::field::display);
+        let what = panic.payload_as_str().unwrap_or("no text");
+        tracing::error!(at, what, "a thread panicked");
+    }));
     Aside::start(&LINES, std::io::stderr())
 }
 

@@ -61,16 +61,29 @@ async fn a_log_that_nobody_reads_stops_nobody_and_says_later_what_is_missing() {
     let (child, log, base) = start(&launch);
     // Far more than the pipe and what waits behind it hold.
     requests(&base, 7_000).await;
+    let (tell, told) = tokio::sync::oneshot::channel::<()>();
     let reader = std::thread::spawn(move || {
+        let mut tell = Some(tell);
         let lines = log.lines().map_while(Result::ok);
-        lines.map(|line| serde_json::from_str(&line).expect("whole lines")).collect::<Vec<Value>>()
+        lines
+            .map(|line| serde_json::from_str(&line).expect("whole lines"))
+            .inspect(|line: &Value| {
+                if line["lost"].is_u64() {
+                    drop(tell.take());
+                }
+            })
+            .collect::<Vec<Value>>()
     });
+    // Dropped when what was left out has been told.
+    let _ = tokio::time::timeout(crate::support::process::PATIENCE, told).await;
     ends(child).await;
     let lines = reader.join().unwrap();
     let of = |message: &str| lines.iter().filter(|line| line["message"] == message).count();
     let lost: u64 = lines.iter().filter_map(|line| line["lost"].as_u64()).sum();
     assert!(lost > 100, "{lost}");
-    assert_eq!(of("request") as u64 + lost, 7_000);
+    // A line of something else may be among those that were left out.
+    let sum = of("request") as u64 + lost;
+    assert!((7_000..7_010).contains(&sum), "{sum}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
