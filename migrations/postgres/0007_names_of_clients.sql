@@ -7,7 +7,3 @@ CREATE TABLE former_clients (
 );
 ALTER TABLE clients ADD COLUMN name_since BIGINT NOT NULL DEFAULT 0;
 UPDATE clients SET name_since = created_at;
--- The names that were had until now are in the audit trail, as far as it goes back.
-INSERT INTO former_clients (client_id, deleted_at)
-SELECT detail, MAX(at) FROM audit_events
-WHERE kind = 'client.deleted' AND detail IS NOT NULL GROUP BY detail;
