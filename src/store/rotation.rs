@@ -19,7 +19,7 @@ use crate::domain::stop::Fault;
 use super::attributes::StoredSubject;
 use super::db::{Conn, within};
 use super::sessions::{SessionRow, session_as_json, session_columns};
-use super::set::{self, Reading};
+use super::set::{self, Reading, lines_of_sessions};
 use super::{Link as _, Tx};
 
 /// A session and what its user is now.
@@ -131,29 +131,22 @@ fn sqlite_changes(changes: &[Change]) -> String {
     serde_json::Value::Array(changes).to_string()
 }
 
-const READ: Reading =
-    Reading { doing: "reading sessions to refresh", sqlite: READ_SQLITE, postgres: READ_POSTGRES };
-
-/// SQLite's text for reading.
-pub const READ_SQLITE: &str = concat!(
-    "SELECT CAST(group_concat(json_array(",
-    session_as_json!(),
-    ", json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch), char(10)) AS BLOB) \
-     FROM json_each($1) AS wanted \
-     CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
-     CROSS JOIN users u ON u.id = s.user_id"
-);
-
-/// PostgreSQL's text for reading. Rows are locked in the order of their ids: two batches that
-/// locked in different orders would deadlock. Only the session is locked, not the user, whom
-/// everybody else reads too.
-pub const READ_POSTGRES: &str = concat!(
-    "SELECT ",
-    session_columns!(),
-    ", u.role, u.roles, u.groups, u.claims, u.session_epoch \
-     FROM sessions s JOIN users u ON u.id = s.user_id \
-     WHERE s.id = ANY($1) ORDER BY s.id FOR UPDATE OF s"
-);
+/// Reading sessions and what their users are now. PostgreSQL locks the rows in the order of their ids:
+/// two batches that locked in different orders would deadlock. Only the session is locked, not the
+/// user, whom everybody else reads too.
+pub const READ: Reading = Reading {
+    doing: "reading sessions to refresh",
+    sqlite: lines_of_sessions!(
+        ", json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch"
+    ),
+    postgres: concat!(
+        "SELECT ",
+        session_columns!(),
+        ", u.role, u.roles, u.groups, u.claims, u.session_epoch \
+         FROM sessions s JOIN users u ON u.id = s.user_id \
+         WHERE s.id = ANY($1) ORDER BY s.id FOR UPDATE OF s"
+    ),
+};
 
 /// SQLite's text for writing.
 pub const WRITE_SQLITE: &str = "\

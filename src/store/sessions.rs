@@ -19,7 +19,7 @@ use crate::domain::user::User;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::{StoredSubject, column};
-use super::set::{self, Reading};
+use super::set::{self, Reading, lines_of_sessions};
 use super::{Link, Tx, browsers};
 
 /// The columns of a [`SessionRow`].
@@ -215,28 +215,21 @@ pub async fn with_users(
     Ok(rows.into_iter().map(|(id, row)| (id, row.and_then(BearerRow::read))).collect())
 }
 
-const WITH_USERS: Reading =
-    Reading { doing: "reading sessions", sqlite: WITH_USERS_SQLITE, postgres: WITH_USERS_POSTGRES };
-
-/// SQLite's text for reading many.
-pub const WITH_USERS_SQLITE: &str = concat!(
-    "SELECT CAST(group_concat(json_array(",
-    session_as_json!(),
-    ", u.login, u.name, json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch, \
-     u.disabled_at, u.created_at, u.updated_at), char(10)) AS BLOB) \
-     FROM json_each($1) AS wanted \
-     CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
-     CROSS JOIN users u ON u.id = s.user_id"
-);
-
-/// PostgreSQL's text for reading many.
-pub const WITH_USERS_POSTGRES: &str = concat!(
-    "SELECT ",
-    session_columns!(),
-    ", u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
-     u.created_at AS user_created_at, u.updated_at \
-     FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ANY($1)"
-);
+/// Reading sessions with their users.
+pub const WITH_USERS: Reading = Reading {
+    doing: "reading sessions",
+    sqlite: lines_of_sessions!(
+        ", u.login, u.name, json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch, \
+         u.disabled_at, u.created_at, u.updated_at"
+    ),
+    postgres: concat!(
+        "SELECT ",
+        session_columns!(),
+        ", u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
+         u.created_at AS user_created_at, u.updated_at \
+         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ANY($1)"
+    ),
+};
 
 impl BearerRow {
     fn read(self) -> Result<(Session, User), Fault> {

@@ -18,15 +18,33 @@ use super::Link;
 use super::db::{Conn, within};
 use super::fault::failed;
 
-/// One statement in its two texts. `$1` is the set; the id is the first column of the first table.
-pub(super) struct Reading {
+/// One statement in its two texts, in which `$1` is the set of ids.
+pub struct Reading {
     /// What it is for.
-    pub(super) doing: &'static str,
-    /// SQLite's text: one cell of lines.
-    pub(super) sqlite: &'static str,
-    /// PostgreSQL's text: rows.
-    pub(super) postgres: &'static str,
+    pub doing: &'static str,
+    /// SQLite's text: one cell, by `lines_of_sessions!`.
+    pub sqlite: &'static str,
+    /// PostgreSQL's text: rows, the id of the session first.
+    pub postgres: &'static str,
 }
+
+/// SQLite's text that reads sessions `s`, their users `u` and these further columns: a line for each, which
+/// begins with an array of the session, as `SessionRow` has it.
+macro_rules! lines_of_sessions {
+    ($further:literal) => {
+        concat!(
+            "SELECT CAST(group_concat(json_array(",
+            session_as_json!(),
+            $further,
+            "), char(10)) AS BLOB) \
+             FROM json_each($1) AS wanted \
+             CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
+             CROSS JOIN users u ON u.id = s.user_id"
+        )
+    };
+}
+
+pub(super) use lines_of_sessions;
 
 /// What was found, by session: the row, or why it could not be understood.
 pub(super) type Rows<T> = HashMap<SessionId, Result<T, Fault>>;

@@ -152,7 +152,7 @@ async fn every_statement_is_one_on_sqlite() {
         let bound = statement.parameters().map(|p| p.map_right(|count| count).right().unwrap());
         assert_eq!(bound, Some(arguments), "{place}: {sql}");
     }
-    for sql in [rotation::READ_SQLITE, rotation::WRITE_SQLITE, sessions::WITH_USERS_SQLITE] {
+    for sql in [rotation::READ.sqlite, rotation::WRITE_SQLITE, sessions::WITH_USERS.sqlite] {
         conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
         assert_eq!(parameters(sql), [1]);
     }
@@ -181,7 +181,7 @@ async fn every_statement_is_one_on_postgresql() {
         names.dedup();
         assert!(names.len() == count || !sql.contains(" s."), "{place}: {sql}");
     }
-    for sql in [rotation::READ_POSTGRES, rotation::WRITE_POSTGRES, sessions::WITH_USERS_POSTGRES] {
+    for sql in [rotation::READ.postgres, rotation::WRITE_POSTGRES, sessions::WITH_USERS.postgres] {
         conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
     }
     assert_eq!(ONE_DIALECT.len(), 2);
