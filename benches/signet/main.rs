@@ -1,8 +1,8 @@
 //! How fast Signet is, beside what the machine can do.
 //!
-//!     cargo bench --bench signet              the whole table, about five minutes
+//!     cargo bench --bench signet              the whole table, about three minutes
 //!     cargo bench --bench signet -- --quick   shorter turns
-//!     cargo bench --bench signet -- --scale   with ten million sessions, about twenty minutes
+//!     cargo bench --bench signet -- --scale   with ten million sessions, two minutes more
 //!     cargo bench --bench signet -- --database-url postgres://… --processes
 //!     cargo bench --bench signet -- --peers   with oidc-provider beside it (Node.js and npm)
 //!

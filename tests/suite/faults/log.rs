@@ -5,7 +5,7 @@ use std::process::{Child, ChildStderr, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::process::{Launch, until};
+use crate::support::process::{Launch, PATIENCE, until};
 
 /// A process that is ended with its test.
 struct Running(Child);
@@ -38,7 +38,7 @@ async fn requests(base: &str, count: usize) {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     for _ in 0..count {
         let asked = http.post(format!("{base}/v1/refresh")).json(&json!({"refresh_token": "none"}));
-        let answer = tokio::time::timeout(std::time::Duration::from_secs(20), asked.send()).await;
+        let answer = tokio::time::timeout(PATIENCE, asked.send()).await;
         assert_eq!(answer.expect("an answer in time").unwrap().status(), 401);
     }
 }
@@ -75,7 +75,7 @@ async fn a_log_that_nobody_reads_stops_nobody_and_says_later_what_is_missing() {
             .collect::<Vec<Value>>()
     });
     // Dropped when what was left out has been told.
-    let _ = tokio::time::timeout(crate::support::process::PATIENCE, told).await;
+    let _ = tokio::time::timeout(PATIENCE, told).await;
     ends(child).await;
     let lines = reader.join().unwrap();
     let of = |message: &str| lines.iter().filter(|line| line["message"] == message).count();
