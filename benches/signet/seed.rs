@@ -8,7 +8,8 @@ use std::io::{Write as _, stderr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use signet::app::{App, Purpose, open};
+use signet::app::App;
+use signet::app::startup::{OpenPurpose, Startup};
 use signet::base::Clock as _;
 use signet::base::clock::SystemClock;
 use signet::base::id::SessionId;
@@ -91,10 +92,10 @@ pub async fn seed(site: &Site, size: Size) -> Result<Seeded, Box<dyn Error>> {
         .map_err(|mistakes| mistakes.to_string())?
         .config;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let opened = open(config, clock, entropy, Purpose::Administer).await;
+    let opened = Startup { config, clock, entropy, purpose: OpenPurpose::Administer }.open().await;
     let app = opened.map_err(|error| error.to_string())?.app;
-    let password = Password::for_verification(PASSWORD).map_err(|error| error.hint())?;
-    let place = app.hash_place(Lane::Known, None).map_err(|refusal| refusal.hint)?;
+    let password = Password::for_verification(PASSWORD).map_err(|error| error.message())?;
+    let place = app.hash_place(Lane::Known, None).map_err(|refusal| refusal.message)?;
     let hash =
         app.hash_password(place, password).await.map_err(|_| "the password was not hashed")?;
     // The newest session is from just now.

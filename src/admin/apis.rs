@@ -6,10 +6,10 @@ use crate::base::{Secret, Span, Timestamp};
 use crate::domain::api::{Api, ApiError, is_api_scope};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client;
-use crate::domain::naming;
+use crate::domain::identifier_namespace;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope::Scopes;
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
 use crate::domain::verifiers::algorithms;
 use crate::store::apis::{self, StoredApi};
@@ -75,10 +75,10 @@ impl Change {
         // the server's window may have grown since.
         let rules = rules
             .checked(if life_is_new { retry_window } else { Span::ZERO })
-            .map_err(|error| Refusal::field(error.field(), error.code(), error.hint()))?;
+            .map_err(|error| Refusal::field(error.field(), error.code(), error.message()))?;
         if self.new_secret && !rules.is_shared_secret() {
-            let hint = "Only an API with HS256 has a shared secret.";
-            return Err(Refusal::field("new_secret", "no_shared_secret", hint));
+            let message = "Only an API with HS256 has a shared secret.";
+            return Err(Refusal::field("new_secret", "no_shared_secret", message));
         }
         Ok(Api { rules, ..api })
     }
@@ -89,7 +89,7 @@ impl Change {
         app: &App,
         tx: &mut Tx,
         stored: &mut StoredApi,
-    ) -> Result<Option<Secret<String>>, Stop> {
+    ) -> Result<Option<Secret<String>>, Failure> {
         if !stored.api.rules.is_shared_secret() {
             stored.secret = None;
             return Ok(None);
@@ -105,7 +105,7 @@ impl Change {
     /// The key the API's tokens will be signed with, if there is none of its algorithm yet. Made
     /// before the transaction begins, stored in it: no API without its key, and no key without the
     /// API it is there for.
-    async fn missing_key(&self, app: &App, now: Timestamp) -> Result<Option<MadeKey>, Stop> {
+    async fn missing_key(&self, app: &App, now: Timestamp) -> Result<Option<MadeKey>, Failure> {
         match self.signing_alg {
             Some(Some(TokenAlg::Key(alg))) => Ok(key_life::missing(app, alg, now).await?),
             _ => Ok(None),
@@ -118,8 +118,9 @@ impl Change {
 }
 
 fn parse_scopes(scopes: &[String]) -> Result<Scopes, Refusal> {
-    let hint = "A scope is up to 128 printable ASCII characters without space, quote or backslash.";
-    let malformed = || Refusal::field("scopes", "malformed", hint);
+    let message =
+        "A scope is up to 128 printable ASCII characters without space, quote or backslash.";
+    let malformed = || Refusal::field("scopes", "malformed", message);
     if !scopes.iter().all(|scope| is_api_scope(scope) || scope.starts_with("signet:")) {
         return Err(malformed());
     }
@@ -128,8 +129,8 @@ fn parse_scopes(scopes: &[String]) -> Result<Scopes, Refusal> {
 
 fn refused(error: ApiError) -> Refusal {
     match error {
-        ApiError::Identifier => Refusal::field("identifier", "not_an_identifier", error.hint()),
-        ApiError::ReservedScope => Refusal::field("scopes", "reserved", error.hint()),
+        ApiError::Identifier => Refusal::field("identifier", "not_an_identifier", error.message()),
+        ApiError::ReservedScope => Refusal::field("scopes", "reserved", error.message()),
     }
 }
 
@@ -145,7 +146,7 @@ fn not_found() -> Refusal {
 ///
 /// # Errors
 /// Only faults.
-pub async fn list(app: App, request: PageRequest) -> Result<Page<StoredApi>, Stop> {
+pub async fn list(app: App, request: PageRequest) -> Result<Page<StoredApi>, Failure> {
     Ok(apis::page(&mut app.db.reader().await?, request).await?)
 }
 
@@ -153,7 +154,7 @@ pub async fn list(app: App, request: PageRequest) -> Result<Page<StoredApi>, Sto
 ///
 /// # Errors
 /// `not_found`.
-pub async fn show(app: App, identifier: String) -> Result<StoredApi, Stop> {
+pub async fn show(app: App, identifier: String) -> Result<StoredApi, Failure> {
     let found = apis::find(&mut app.db.reader().await?, &identifier).await?;
     Ok(found.ok_or_else(not_found)?)
 }
@@ -168,11 +169,13 @@ pub async fn create(
     change: Change,
     origin: Origin,
     now: Timestamp,
-) -> Result<Changed, Stop> {
+) -> Result<Changed, Failure> {
     let api = Api::new(&identifier, Scopes::default()).map_err(refused)?;
     let api = change.applied_to(api, app.lifetimes.retry_window)?;
-    if let Some(clash) = naming::clash(&api.identifier, app.issuer(), [client::BUILT_IN]) {
-        return Err(Refusal::field("identifier", "reserved", clash.hint()).into());
+    if let Some(clash) =
+        identifier_namespace::clash(&api.identifier, app.issuer(), [client::BUILT_IN])
+    {
+        return Err(Refusal::field("identifier", "reserved", clash.message()).into());
     }
     // Looked for before a key is made, which takes its time. The insertion is what decides.
     if apis::find(&mut app.db.reader().await?, &api.identifier).await?.is_some() {
@@ -192,7 +195,9 @@ pub async fn create(
             return Err(taken().into());
         }
         if clients::find(&mut tx, &stored.api.identifier).await?.is_some() {
-            return Err(Refusal::new(Code::Conflict, naming::Clash::Taken.hint()).into());
+            return Err(
+                Refusal::new(Code::Conflict, identifier_namespace::Clash::Taken.message()).into()
+            );
         }
         let shared_secret = change.settle_secret(&app, &mut tx, &mut stored).await?;
         if !apis::insert(&mut tx, &stored).await? {
@@ -220,7 +225,7 @@ pub async fn update(
     change: Change,
     origin: Origin,
     now: Timestamp,
-) -> Result<Changed, Stop> {
+) -> Result<Changed, Failure> {
     let window = app.lifetimes.retry_window;
     // A change that cannot be makes no key either; what it is applied to is read again below.
     let seen = show(app.clone(), name.clone()).await?;
@@ -248,7 +253,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn delete(app: App, name: String, origin: Origin, now: Timestamp) -> Result<(), Stop> {
+pub async fn delete(app: App, name: String, origin: Origin, now: Timestamp) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let identifier = apis::delete(&mut tx, &name).await?.ok_or_else(not_found)?;

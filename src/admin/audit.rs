@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::base::id::UserId;
+use crate::domain::outcome::Failure;
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::stop::Stop;
 use crate::store::audit::{self, StoredEvent};
 
 /// A page of events, newest first; of one user if named.
@@ -14,6 +14,6 @@ pub async fn list(
     app: App,
     user: Option<UserId>,
     request: PageRequest,
-) -> Result<Page<StoredEvent>, Stop> {
+) -> Result<Page<StoredEvent>, Failure> {
     Ok(audit::page(&mut app.db.reader().await?, user, request).await?)
 }

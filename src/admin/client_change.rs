@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::base::Span;
 use crate::crypto::client_keys;
 use crate::domain::client::{AuthMethod, ClientType, Settings};
+use crate::domain::outcome::FieldError;
 use crate::domain::redirect;
 use crate::domain::scope::{Scopes, is_scope};
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::stop::FieldError;
 use crate::domain::token_rules::{RuleError, TokenAlg};
 use crate::domain::verifiers::algorithms;
 use crate::oauth::grants;
@@ -148,7 +148,10 @@ impl Change {
     ) -> Vec<Value> {
         match &self.jwks {
             Some(given) => client_keys::accept(given).unwrap_or_else(|error| {
-                note(wrong, FieldError { field: "jwks", code: error.code(), hint: error.hint() });
+                note(
+                    wrong,
+                    FieldError { field: "jwks", code: error.code(), message: error.message() },
+                );
                 Vec::new()
             }),
             None if method == AuthMethod::PrivateKeyJwt => before,
@@ -161,8 +164,8 @@ impl Change {
         let least = retry_window.millis().saturating_mul(2);
         if self.access_token_ttl.flatten().is_some_and(|ttl| ttl.millis() < least) {
             let error = RuleError::AccessTtlInWindow;
-            let (field, code, hint) = (error.field(), error.code(), error.hint());
-            note(wrong, FieldError { field, code, hint });
+            let (field, code, message) = (error.field(), error.code(), error.message());
+            note(wrong, FieldError { field, code, message });
         }
     }
 
@@ -207,9 +210,9 @@ fn parse_scopes(scopes: &[String], wrong: &mut Vec<FieldError>) -> Option<Scopes
     let parsed = Scopes::parse(&scopes.join(" ")).ok();
     let parsed = parsed.filter(|_| scopes.iter().all(|scope| is_scope(scope)));
     if parsed.is_none() {
-        let hint = "Up to 64 scopes, each of up to 128 printable ASCII characters without space, \
+        let message = "Up to 64 scopes, each of up to 128 printable ASCII characters without space, \
                     quote or backslash.";
-        note(wrong, FieldError { field: "scopes", code: "malformed", hint });
+        note(wrong, FieldError { field: "scopes", code: "malformed", message });
     }
     parsed
 }

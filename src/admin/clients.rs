@@ -11,9 +11,9 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::{
     BUILT_IN, Client, ClientType, MAX_SECRETS, SecretHash, Settings, is_client_id,
 };
-use crate::domain::naming::{self, Clash};
+use crate::domain::identifier_namespace::{self, Clash};
+use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::stop::{Code, FieldError, Refusal, Stop};
 use crate::store::clients::{self, StoredClient};
 use crate::store::{Tx, apis, audit, settle_whole};
 
@@ -54,7 +54,7 @@ fn taken() -> Refusal {
 ///
 /// # Errors
 /// Only faults.
-pub async fn list(app: App, request: PageRequest) -> Result<Page<StoredClient>, Stop> {
+pub async fn list(app: App, request: PageRequest) -> Result<Page<StoredClient>, Failure> {
     Ok(clients::page(&mut app.db.reader().await?, request).await?)
 }
 
@@ -62,7 +62,7 @@ pub async fn list(app: App, request: PageRequest) -> Result<Page<StoredClient>, 
 ///
 /// # Errors
 /// `not_found`.
-pub async fn show(app: App, client_id: String) -> Result<StoredClient, Stop> {
+pub async fn show(app: App, client_id: String) -> Result<StoredClient, Failure> {
     check_name(&client_id)?;
     let found = clients::find(&mut app.db.reader().await?, &client_id).await?;
     Ok(found.ok_or_else(not_found)?)
@@ -85,7 +85,7 @@ pub async fn create(
     change: Change,
     origin: Origin,
     now: Timestamp,
-) -> Result<Changed, Stop> {
+) -> Result<Changed, Failure> {
     let id = uuid::Builder::from_unix_timestamp_millis(
         u64::try_from(now.millis()).unwrap_or(0),
         &random(&*app.entropy),
@@ -108,8 +108,8 @@ pub async fn create(
         }
         let apis = api_names(&mut tx).await?;
         let names = apis.iter().map(String::as_str);
-        if naming::clash(&client.client_id, app.issuer(), names).is_some() {
-            return Err(Refusal::new(Code::Conflict, Clash::Taken.hint()).into());
+        if identifier_namespace::clash(&client.client_id, app.issuer(), names).is_some() {
+            return Err(Refusal::new(Code::Conflict, Clash::Taken.message()).into());
         }
         refuse(unknown_apis(&change, &apis))?;
         let client_secret = settle_secrets(&app, client, now);
@@ -136,7 +136,7 @@ pub async fn update(
     change: Change,
     origin: Origin,
     now: Timestamp,
-) -> Result<Changed, Stop> {
+) -> Result<Changed, Failure> {
     let window = app.lifetimes.retry_window;
     // A change that cannot be makes no key either; what it is applied to is read again below.
     let seen = show(app.clone(), client_id.clone()).await?;
@@ -168,7 +168,7 @@ pub async fn disable(
     client_id: String,
     origin: Origin,
     now: Timestamp,
-) -> Result<StoredClient, Stop> {
+) -> Result<StoredClient, Failure> {
     let work = async |_: &mut Tx, stored: &mut StoredClient| {
         if stored.client.disabled_at.is_some() {
             return Ok((Vec::new(), ()));
@@ -188,7 +188,7 @@ pub async fn enable(
     client_id: String,
     origin: Origin,
     now: Timestamp,
-) -> Result<StoredClient, Stop> {
+) -> Result<StoredClient, Failure> {
     let work = async |_: &mut Tx, stored: &mut StoredClient| {
         let was = stored.client.disabled_at.take();
         Ok((was.map(|_| EventKind::ClientEnabled).into_iter().collect(), ()))
@@ -207,12 +207,12 @@ pub async fn rotate_secret(
     revoke_old: bool,
     origin: Origin,
     now: Timestamp,
-) -> Result<Changed, Stop> {
+) -> Result<Changed, Failure> {
     let work = async |_: &mut Tx, stored: &mut StoredClient| {
         let client = &mut stored.client;
         if !client.settings.auth_method.has_secret() {
-            let hint = "This client authenticates without a secret.";
-            return Err(Refusal::new(Code::Conflict, hint).into());
+            let message = "This client authenticates without a secret.";
+            return Err(Refusal::new(Code::Conflict, message).into());
         }
         let (hash, secret) = new_secret(&app, now);
         client.secrets.insert(0, hash);
@@ -232,7 +232,7 @@ pub async fn delete(
     client_id: String,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     check_name(&client_id)?;
     let mut tx = app.db.begin().await?;
     let outcome = async {
@@ -253,8 +253,8 @@ async fn changed<T>(
     client_id: &str,
     origin: &Origin,
     now: Timestamp,
-    work: impl AsyncFnOnce(&mut Tx, &mut StoredClient) -> Result<(Vec<EventKind>, T), Stop>,
-) -> Result<(StoredClient, T), Stop> {
+    work: impl AsyncFnOnce(&mut Tx, &mut StoredClient) -> Result<(Vec<EventKind>, T), Failure>,
+) -> Result<(StoredClient, T), Failure> {
     check_name(client_id)?;
     let mut tx = app.db.begin().await?;
     let outcome = async {
@@ -282,14 +282,18 @@ async fn record(
     stored: &StoredClient,
     origin: &Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let event = Event::new(kind).detail(&*stored.client.client_id);
     Ok(audit::record(tx, &event, origin, now, &*app.entropy).await?)
 }
 
 /// The key its ID tokens will be signed with, if there is none of the algorithm yet. Made before
 /// the transaction begins, stored in it.
-async fn missing_key(app: &App, change: &Change, now: Timestamp) -> Result<Option<MadeKey>, Stop> {
+async fn missing_key(
+    app: &App,
+    change: &Change,
+    now: Timestamp,
+) -> Result<Option<MadeKey>, Failure> {
     match change.id_token_alg.flatten() {
         Some(alg) => Ok(key_life::missing(app, alg, now).await?),
         None => Ok(None),
@@ -324,14 +328,14 @@ fn refuse(wrong: Vec<FieldError>) -> Result<(), Refusal> {
 fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldError> {
     let field = "client_id";
     if !is_client_id(client_id) {
-        let hint = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ : /.";
-        return Some(FieldError { field, code: "malformed", hint });
+        let message = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ : /.";
+        return Some(FieldError { field, code: "malformed", message });
     }
-    let clash = naming::clash(client_id, issuer, [BUILT_IN])?;
-    Some(FieldError { field, code: "reserved", hint: clash.hint() })
+    let clash = identifier_namespace::clash(client_id, issuer, [BUILT_IN])?;
+    Some(FieldError { field, code: "reserved", message: clash.message() })
 }
 
-async fn api_names(tx: &mut Tx) -> Result<Vec<String>, Stop> {
+async fn api_names(tx: &mut Tx) -> Result<Vec<String>, Failure> {
     let all = apis::all(tx).await?;
     Ok(all.into_iter().map(|stored| stored.api.identifier).collect())
 }
@@ -339,11 +343,11 @@ async fn api_names(tx: &mut Tx) -> Result<Vec<String>, Stop> {
 /// The fields that name an API nobody registered. Only what is chosen now: an API that was deleted
 /// since an earlier choice is no reason to refuse another change.
 fn unknown_apis(change: &Change, known: &[String]) -> Vec<FieldError> {
-    let hint = "This is no registered API: signet api create.";
+    let message = "This is no registered API: signet api create.";
     let unknown = |chosen: &Vec<String>| chosen.iter().any(|name| !known.contains(name));
     [("audiences", &change.audiences), ("serves", &change.serves)]
         .into_iter()
         .filter(|(_, chosen)| chosen.as_ref().is_some_and(unknown))
-        .map(|(field, _)| FieldError { field, code: "unknown_api", hint })
+        .map(|(field, _)| FieldError { field, code: "unknown_api", message })
         .collect()
 }

@@ -8,8 +8,8 @@ use crate::base::{Span, Timestamp};
 use crate::crypto::import::Imported;
 use crate::crypto::jwt::{GeneratedKey, SigningKey};
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::store::{audit, keys, settle_whole};
 
 /// What an imported key is for.
@@ -43,12 +43,12 @@ pub async fn import(
     wanted: Use,
     origin: Origin,
     now: Timestamp,
-) -> Result<Taken, Stop> {
+) -> Result<Taken, Failure> {
     let Imported { alg, kid, pkcs8 } = imported;
     if wanted == Use::Sign && !app.key_policy().wanted.contains(&alg) {
-        let hint = "Nobody uses this algorithm here: choose it for an API first, or take the key \
+        let message = "Nobody uses this algorithm here: choose it for an API first, or take the key \
                     over for verifying only.";
-        return Err(Refusal::new(Code::Conflict, hint).into());
+        return Err(Refusal::new(Code::Conflict, message).into());
     }
     let parsed = SigningKey::parse(alg, &pkcs8)?;
     let key = match kid {
@@ -100,7 +100,7 @@ pub enum Rewrapped {
 ///
 /// # Errors
 /// `conflict` when there is no old master key to come from.
-pub async fn rewrap(app: App, origin: Origin, now: Timestamp) -> Result<Rewrapped, Stop> {
+pub async fn rewrap(app: App, origin: Origin, now: Timestamp) -> Result<Rewrapped, Failure> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
         if !app.rewrap(&mut tx).await? {

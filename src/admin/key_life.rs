@@ -7,8 +7,8 @@ use crate::app::{App, MadeKey};
 use crate::base::{Span, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::key_life::{Change, Fetch, KeyFacts, Policy, VERIFIER_GONE, plan};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::store::keys;
 use crate::store::verifiers::{self, SeenVerifier};
 use crate::store::{Tx, audit, settle_whole};
@@ -81,7 +81,7 @@ async fn fetches(app: &App, now: Timestamp) -> Result<Vec<Fetch>, Fault> {
 /// When the database cannot be written; the counts of this time are lost, which costs nothing but
 /// some waiting.
 pub async fn write_verifiers(app: &App) -> Result<(), Fault> {
-    let mut seen = app.verifiers.take();
+    let mut seen = app.jwks_fetches.take();
     // Two processes write the same rows: in one order, or each waits for the other.
     seen.sort_by(|a, b| a.name.cmp(&b.name));
     for some in seen.chunks(WRITTEN_AT_ONCE) {
@@ -114,7 +114,7 @@ async fn carry_out(
     let made = match change {
         Change::Publish(alg) => Some(app.make_signing_key(*alg, KeyState::Published, now).await?),
         Change::Begin(alg) => Some(app.make_signing_key(*alg, KeyState::Active, now).await?),
-        Change::Activate { .. } | Change::Stop { .. } | Change::Retire { .. } => None,
+        Change::Activate { .. } | Change::Failure { .. } | Change::Retire { .. } => None,
     };
     let mut tx = app.db.begin().await?;
     match write(app, &mut tx, change, made, origin, now).await {
@@ -160,7 +160,7 @@ async fn write(
             }
             (EventKind::KeyActivated, kid.clone())
         }
-        Change::Stop { kid } => {
+        Change::Failure { kid } => {
             if !keys::advance(tx, kid, KeyState::Active, KeyState::Retiring, now).await? {
                 return Ok(false);
             }
@@ -191,7 +191,7 @@ fn announce(change: &Change) {
             missed,
             "a new key signs though known verifiers have not fetched it: see signet key list"
         ),
-        Change::Stop { kid } => tracing::info!(kid, "a key signs no longer: nobody uses it"),
+        Change::Failure { kid } => tracing::info!(kid, "a key signs no longer: nobody uses it"),
         Change::Retire { kid } => tracing::info!(kid, "a key has left the published set"),
     }
 }
@@ -254,7 +254,7 @@ pub async fn rotate(
     at_once: bool,
     origin: Origin,
     now: Timestamp,
-) -> Result<Vec<Changed>, Stop> {
+) -> Result<Vec<Changed>, Failure> {
     let before = facts(&app).await?;
     let chosen: Vec<KeyFacts> = before
         .iter()
@@ -313,7 +313,7 @@ pub async fn retire(
     at_once: bool,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let all = facts(&app).await?;
     let key = all.iter().find(|key| key.kid == kid).ok_or_else(no_key)?;
     match key.state {
@@ -321,9 +321,9 @@ pub async fn retire(
             return Err(Refusal::new(Code::Conflict, "This key is retired already.").into());
         }
         KeyState::Active | KeyState::Retiring if !at_once => {
-            let hint = "Tokens it signed are still good, and would not be. It goes by itself when \
+            let message = "Tokens it signed are still good, and would not be. It goes by itself when \
                         they have expired; rotate to replace one that signs, or retire it at once.";
-            return Err(Refusal::new(Code::Conflict, hint).into());
+            return Err(Refusal::new(Code::Conflict, message).into());
         }
         KeyState::Active | KeyState::Published | KeyState::Retiring => {}
     }

@@ -7,8 +7,8 @@ use crate::base::Timestamp;
 use crate::crypto::jwk::PublicJwk;
 use crate::crypto::spki;
 use crate::domain::key_life::{Fetch, KeyFacts, Policy, VERIFIER_GONE};
+use crate::domain::outcome::{Failure, Fault};
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::domain::stop::{Fault, Stop};
 use crate::store::keys::{self, StoredKey};
 use crate::store::verifiers::{self, SeenVerifier};
 
@@ -81,7 +81,7 @@ fn as_rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::
 ///
 /// # Errors
 /// Only faults.
-pub async fn list(app: App, now: Timestamp) -> Result<Vec<PublicKey>, Stop> {
+pub async fn list(app: App, now: Timestamp) -> Result<Vec<PublicKey>, Failure> {
     key_life::write_verifiers(&app).await?;
     let mut reader = app.db.reader().await?;
     let stored = keys::signing_keys(&mut reader).await?;

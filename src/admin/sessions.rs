@@ -4,9 +4,9 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::session::{EndReason, Listed};
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::oauth::backchannel;
 use crate::store::sessions::EndedSession;
 use crate::store::{audit, sessions, settle, users};
@@ -20,7 +20,7 @@ pub async fn list(
     user: Option<UserId>,
     request: PageRequest,
     now: Timestamp,
-) -> Result<Page<Listed>, Stop> {
+) -> Result<Page<Listed>, Failure> {
     Ok(sessions::page(&mut app.db.reader().await?, user, request, now).await?)
 }
 
@@ -28,7 +28,12 @@ pub async fn list(
 ///
 /// # Errors
 /// `not_found` when there is none or it is over.
-pub async fn revoke(app: App, id: SessionId, origin: Origin, now: Timestamp) -> Result<(), Stop> {
+pub async fn revoke(
+    app: App,
+    id: SessionId,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let Some(user) = sessions::revoke(&mut tx, id, EndReason::EndedByAdmin, now).await? else {
@@ -57,7 +62,7 @@ pub async fn revoke_all(
     user: UserId,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let ended = backchannel::everything_of(&app, &mut tx, user, now).await?;

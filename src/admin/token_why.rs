@@ -10,8 +10,8 @@ use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, dissect};
 use crate::crypto::shared_secret::SharedSecret;
 use crate::domain::audit::EventKind;
 use crate::domain::claims::{TokenType, VerifiedClaims};
+use crate::domain::outcome::{Failure, Fault};
 use crate::domain::session::Session;
-use crate::domain::stop::{Fault, Stop};
 use crate::domain::token_check::{
     self, Facts, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented, Raise, Registered,
     Relied, Report, Signed, Standing,
@@ -35,7 +35,7 @@ pub async fn why(
     token: String,
     audience: Option<String>,
     at: Timestamp,
-) -> Result<Report, Stop> {
+) -> Result<Report, Failure> {
     let facts = gather(&app, &token, audience).await?;
     Ok(token_check::judge(&facts, at))
 }

@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::claims::Entitlement;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::EndReason;
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::token_check::{self, Presented, Signed, TokenCode};
 use crate::identity::login::{self, Asked};
 use crate::oauth::issue;
@@ -85,7 +85,7 @@ pub async fn verify(
     token: String,
     audience: Option<String>,
     now: Timestamp,
-) -> Result<Result<Value, Problem>, Stop> {
+) -> Result<Result<Value, Problem>, Failure> {
     let facts = token_why::gather(&app, &token, audience).await?;
     let report = token_check::judge(&facts, now);
     let signed = match facts.presented {
@@ -148,13 +148,18 @@ const NEW_EACH_TIME: &str = "(new each time)";
 ///
 /// # Errors
 /// As the log-in would be refused; `not_found`; `conflict` when the user is disabled.
-pub async fn preview(app: App, user: UserId, asked: Asked, now: Timestamp) -> Result<Value, Stop> {
+pub async fn preview(
+    app: App,
+    user: UserId,
+    asked: Asked,
+    now: Timestamp,
+) -> Result<Value, Failure> {
     let request = login::request(&app, &asked).await?;
     let user = users::show(app.clone(), user).await?;
     if user.disabled_at.is_some() {
         // To tell this apart from a wrong password is an administrator's right.
-        let hint = "This user is disabled and cannot log in.";
-        return Err(Refusal::new(Code::Conflict, hint).into());
+        let message = "This user is disabled and cannot log in.";
+        return Err(Refusal::new(Code::Conflict, message).into());
     }
     let session = request.session(&app, &user, now)?;
     let entitled = Entitlement::of(&session);

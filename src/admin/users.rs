@@ -7,8 +7,8 @@ use crate::crypto::password::Lane;
 use crate::domain::attributes::{Attributes, ClaimsPatch};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::login::Login;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::domain::user::{Role, User};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
@@ -78,7 +78,9 @@ impl Update {
 
 /// Applies the rules for attributes.
 fn check_attributes(attributes: Attributes) -> Result<Attributes, Refusal> {
-    attributes.checked().map_err(|error| Refusal::field(error.field(), error.code(), error.hint()))
+    attributes
+        .checked()
+        .map_err(|error| Refusal::field(error.field(), error.code(), error.message()))
 }
 
 fn not_found() -> Refusal {
@@ -89,7 +91,7 @@ fn not_found() -> Refusal {
 ///
 /// # Errors
 /// Only faults.
-pub async fn list(app: App, request: PageRequest) -> Result<Page<User>, Stop> {
+pub async fn list(app: App, request: PageRequest) -> Result<Page<User>, Failure> {
     Ok(users::page(&mut app.db.reader().await?, request).await?)
 }
 
@@ -97,7 +99,7 @@ pub async fn list(app: App, request: PageRequest) -> Result<Page<User>, Stop> {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn show(app: App, id: UserId) -> Result<User, Stop> {
+pub async fn show(app: App, id: UserId) -> Result<User, Failure> {
     let found = users::find(&mut app.db.reader().await?, id).await?;
     Ok(found.ok_or_else(not_found)?)
 }
@@ -106,7 +108,7 @@ pub async fn show(app: App, id: UserId) -> Result<User, Stop> {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn resolve(app: App, login_or_id: String) -> Result<User, Stop> {
+pub async fn resolve(app: App, login_or_id: String) -> Result<User, Failure> {
     let mut reader = app.db.reader().await?;
     if let Ok(login) = Login::parse(&login_or_id)
         && let Some(found) = users::credential(&mut reader, login.key()).await?
@@ -126,7 +128,7 @@ pub async fn create(
     create: Create,
     origin: Origin,
     now: Timestamp,
-) -> Result<User, Stop> {
+) -> Result<User, Failure> {
     check_name(create.name.as_deref())?;
     let attributes = check_attributes(create.attributes)?;
     let login = parse_login(&create.login)?;
@@ -177,7 +179,7 @@ pub async fn update(
     update: Update,
     origin: Origin,
     now: Timestamp,
-) -> Result<User, Stop> {
+) -> Result<User, Failure> {
     if let Some(name) = &update.name {
         check_name(name.as_deref())?;
     }
@@ -202,7 +204,12 @@ pub async fn update(
 ///
 /// # Errors
 /// `not_found`; `last_administrator`.
-pub async fn disable(app: App, id: UserId, origin: Origin, now: Timestamp) -> Result<User, Stop> {
+pub async fn disable(
+    app: App,
+    id: UserId,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<User, Failure> {
     change(&app, id, &origin, now, async |tx, user| {
         if user.role == Role::Admin {
             keep_an_administrator(tx, id).await?;
@@ -218,7 +225,7 @@ pub async fn disable(app: App, id: UserId, origin: Origin, now: Timestamp) -> Re
 ///
 /// # Errors
 /// `not_found`.
-pub async fn enable(app: App, id: UserId, origin: Origin, now: Timestamp) -> Result<User, Stop> {
+pub async fn enable(app: App, id: UserId, origin: Origin, now: Timestamp) -> Result<User, Failure> {
     change(&app, id, &origin, now, async |tx, _| {
         let changed = users::enable(tx, id, now).await?;
         Ok(changed.then_some((EventKind::UserEnabled, "")))
@@ -231,7 +238,7 @@ pub async fn enable(app: App, id: UserId, origin: Origin, now: Timestamp) -> Res
 ///
 /// # Errors
 /// `not_found`; `last_administrator`.
-pub async fn delete(app: App, id: UserId, origin: Origin, now: Timestamp) -> Result<(), Stop> {
+pub async fn delete(app: App, id: UserId, origin: Origin, now: Timestamp) -> Result<(), Failure> {
     change(&app, id, &origin, now, async |tx, user| {
         if user.role == Role::Admin {
             keep_an_administrator(tx, id).await?;
@@ -252,7 +259,7 @@ pub async fn set_password(
     password: String,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let user = show(app.clone(), id).await?;
     let login =
         Login::parse(&user.login).map_err(|_| Fault::internal("a stored login that is none"))?;
@@ -272,8 +279,8 @@ async fn change(
     id: UserId,
     origin: &Origin,
     now: Timestamp,
-    work: impl AsyncFnOnce(&mut Tx, User) -> Result<Option<(EventKind, &'static str)>, Stop>,
-) -> Result<(), Stop> {
+    work: impl AsyncFnOnce(&mut Tx, User) -> Result<Option<(EventKind, &'static str)>, Failure>,
+) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
         setup::hold_administrators(&mut tx).await?;
@@ -296,7 +303,7 @@ async fn change(
 }
 
 /// Refuses to leave nobody who could administer.
-async fn keep_an_administrator(tx: &mut Tx, id: UserId) -> Result<(), Stop> {
+async fn keep_an_administrator(tx: &mut Tx, id: UserId) -> Result<(), Failure> {
     let user = users::find(tx, id).await?;
     let counts = user.is_some_and(|user| user.disabled_at.is_none());
     if counts && users::other_administrators(tx, id).await? == 0 {

@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::identity::setup;
 
-use super::failure::Failure;
+use super::error::CommandError;
 use super::output::Output;
-use super::report;
-use super::work::with_app;
+use super::startup_report;
+use super::with_app::with_app;
 
 /// What to do about administrators.
 #[derive(Debug, Subcommand)]
@@ -24,14 +24,16 @@ without a browser:  signet user create LOGIN --role admin")]
 }
 
 /// Carries out a command.
-pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::SetupLink => with_app(async |app| {
             let url = setup::make_link(&app, app.now()).await?;
             let url = url.expose();
             output.text_or(&format!("{url}\n"), &json!({ "setup_url": url }))?;
             let minutes = setup::LINK_LIFE.secs() / 60;
-            report::say(&format!("Open it to create the administrator; good for {minutes} min.\n"));
+            startup_report::say(&format!(
+                "Open it to create the administrator; good for {minutes} min.\n"
+            ));
             Ok(())
         }),
     }

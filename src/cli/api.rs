@@ -13,13 +13,13 @@ use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL, TokenAlg, Token
 use crate::http::api::shapes;
 use crate::store::apis::StoredApi;
 
-use super::ago::ago;
-use super::failure::{Failure, about};
+use super::error::{CommandError, about};
 use super::output::{Output, Row};
 use super::paging::Paging;
 use super::prompt;
-use super::report;
-use super::work::with_app;
+use super::relative_time::ago;
+use super::startup_report;
+use super::with_app::with_app;
 
 /// What to do with APIs.
 #[derive(Debug, Subcommand)]
@@ -221,35 +221,37 @@ impl Row for WithSecret<'_> {
 }
 
 /// Carries out a command.
-pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Create(args) => with_app(async |app| {
             let (identifier, change) = (args.identifier.clone(), args.choices.change());
             let work = apis::create(app.clone(), identifier, change, Origin::cli(), app.now());
-            let changed = app.run(work).await.map_err(about("api", &args.identifier))?;
+            let changed =
+                app.run_to_completion(work).await.map_err(about("api", &args.identifier))?;
             done("Registered", &changed, output)
         }),
         Command::Set(args) => set(args, output),
         Command::List(paging) => with_app(async |app| {
             paging
-                .write(output.list(), async |request| -> Result<Page<StoredApi>, Failure> {
-                    Ok(app.run(apis::list(app.clone(), request)).await?)
+                .write(output.list(), async |request| -> Result<Page<StoredApi>, CommandError> {
+                    Ok(app.run_to_completion(apis::list(app.clone(), request)).await?)
                 })
                 .await
         }),
         Command::Show(named) => with_app(async |app| {
             let work = apis::show(app.clone(), named.identifier.clone());
-            let stored = app.run(work).await.map_err(about("api", &named.identifier))?;
+            let stored =
+                app.run_to_completion(work).await.map_err(about("api", &named.identifier))?;
             Ok(output.one(&stored)?)
         }),
         Command::Delete(args) => delete(args),
     }
 }
 
-fn set(args: &SetArgs, output: Output) -> Result<(), Failure> {
+fn set(args: &SetArgs, output: Output) -> Result<(), CommandError> {
     let change = args.change();
     if change.is_empty() {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             "nothing to change.\n  Say what:  --scope  --signing-alg  --token-profile  \
              --access-token-ttl  --claim  --no-scopes  --no-claims  --new-secret",
         ));
@@ -257,33 +259,34 @@ fn set(args: &SetArgs, output: Output) -> Result<(), Failure> {
     let name = &args.named.identifier;
     with_app(async |app| {
         let work = apis::update(app.clone(), name.clone(), change, Origin::cli(), app.now());
-        let changed = app.run(work).await.map_err(about("api", name))?;
+        let changed = app.run_to_completion(work).await.map_err(about("api", name))?;
         done("Changed", &changed, output)
     })
 }
 
-fn done(verb: &str, changed: &Changed, output: Output) -> Result<(), Failure> {
-    report::say(&format!("{verb} API {}\n", changed.stored.api.identifier));
+fn done(verb: &str, changed: &Changed, output: Output) -> Result<(), CommandError> {
+    startup_report::say(&format!("{verb} API {}\n", changed.stored.api.identifier));
     for warning in &changed.warnings {
-        report::say(&format!("warning: {warning}\n"));
+        startup_report::say(&format!("warning: {warning}\n"));
     }
     if changed.shared_secret.is_none() {
         return Ok(output.one(&changed.stored)?);
     }
-    report::say("Keep the shared secret now: it will not be shown again.\n");
+    startup_report::say("Keep the shared secret now: it will not be shown again.\n");
     Ok(output.one(&WithSecret(changed))?)
 }
 
-fn delete(args: &DeleteArgs) -> Result<(), Failure> {
+fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
     let name = &args.named.identifier;
     prompt::needs_terminal_or_yes(args.yes)?;
     with_app(async |app| {
         let work = apis::show(app.clone(), name.clone());
-        let identifier = app.run(work).await.map_err(about("api", name))?.api.identifier;
+        let identifier =
+            app.run_to_completion(work).await.map_err(about("api", name))?.api.identifier;
         prompt::confirm(&format!("Delete API {identifier}?"), args.yes)?;
         let work = apis::delete(app.clone(), identifier.clone(), Origin::cli(), app.now());
-        app.run(work).await.map_err(about("api", name))?;
-        report::say(&format!("Deleted API {identifier}\n"));
+        app.run_to_completion(work).await.map_err(about("api", name))?;
+        startup_report::say(&format!("Deleted API {identifier}\n"));
         Ok(())
     })
 }

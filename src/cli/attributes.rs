@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 use crate::domain::attributes::{ClaimsPatch, is_label};
 use crate::domain::user::Role;
 
-use super::failure::Failure;
+use super::error::CommandError;
 
 /// What is said about a new user.
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ impl Given {
     ///
     /// # Errors
     /// When admin and user are both given.
-    pub fn roles(&self) -> Result<Option<(Role, Vec<String>)>, Failure> {
+    pub fn roles(&self) -> Result<Option<(Role, Vec<String>)>, CommandError> {
         if self.roles.is_empty() {
             return Ok(None);
         }
@@ -55,7 +55,9 @@ impl Given {
                 Err(_) => application.push(text.clone()),
                 Ok(role) if own.is_none_or(|before| before == role) => own = Some(role),
                 Ok(_) => {
-                    return Err(Failure::usage("--role admin and --role user exclude each other."));
+                    return Err(CommandError::usage(
+                        "--role admin and --role user exclude each other.",
+                    ));
                 }
             }
         }

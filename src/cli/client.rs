@@ -1,6 +1,6 @@
 //! `signet client`: the applications tokens are given to.
 
-mod choices;
+mod options;
 mod rows;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -10,18 +10,18 @@ use crate::admin::clients::{self, Change, New};
 use crate::app::App;
 use crate::domain::audit::Origin;
 use crate::domain::client::ClientType;
+use crate::domain::outcome::Failure;
 use crate::domain::page::Page;
-use crate::domain::stop::Stop;
 use crate::store::clients::StoredClient;
 
-use super::failure::{Failure, about};
+use super::error::{CommandError, about};
 use super::output::Output;
 use super::paging::Paging;
 use super::prompt;
-use super::report;
-use super::work::with_app;
+use super::startup_report;
+use super::with_app::with_app;
 
-use choices::{Choices, Cleared};
+use options::{Choices, Cleared};
 
 /// What to do with clients.
 #[derive(Debug, Subcommand)]
@@ -156,13 +156,13 @@ fn type_parser() -> impl TypedValueParser<Value = ClientType> {
 }
 
 /// Carries out a command.
-pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Create(args) => create(args, output),
         Command::List(paging) => with_app(async |app| {
             paging
-                .write(output.list(), async |request| -> Result<Page<StoredClient>, Failure> {
-                    Ok(app.run(clients::list(app.clone(), request)).await?)
+                .write(output.list(), async |request| -> Result<Page<StoredClient>, CommandError> {
+                    Ok(app.run_to_completion(clients::list(app.clone(), request)).await?)
                 })
                 .await
         }),
@@ -171,12 +171,12 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
         Command::Disable(named) => with_app(async |app| {
             let (name, origin) = (named.client_id.clone(), Origin::cli());
             let work = clients::disable(app.clone(), name, origin, app.now());
-            done("Disabled", &app.run(work).await.map_err(named.about())?, output)
+            done("Disabled", &app.run_to_completion(work).await.map_err(named.about())?, output)
         }),
         Command::Enable(named) => with_app(async |app| {
             let (name, origin) = (named.client_id.clone(), Origin::cli());
             let work = clients::enable(app.clone(), name, origin, app.now());
-            done("Enabled", &app.run(work).await.map_err(named.about())?, output)
+            done("Enabled", &app.run_to_completion(work).await.map_err(named.about())?, output)
         }),
         Command::RotateSecret(args) => rotate_secret(args, output),
         Command::Delete(args) => delete(args),
@@ -185,16 +185,18 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
 
 impl Named {
     /// The client, as it is now.
-    async fn find(&self, app: &App) -> Result<StoredClient, Failure> {
-        app.run(clients::show(app.clone(), self.client_id.clone())).await.map_err(self.about())
+    async fn find(&self, app: &App) -> Result<StoredClient, CommandError> {
+        app.run_to_completion(clients::show(app.clone(), self.client_id.clone()))
+            .await
+            .map_err(self.about())
     }
 
-    fn about(&self) -> impl FnOnce(Stop) -> Failure + use<'_> {
+    fn about(&self) -> impl FnOnce(Failure) -> CommandError + use<'_> {
         about("client", &self.client_id)
     }
 }
 
-fn create(args: &CreateArgs, output: Output) -> Result<(), Failure> {
+fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
     let skip_consent = args.skip_consent.then_some(true);
     let change = Change { skip_consent, ..args.choices.change()? };
     with_app(async |app| {
@@ -205,12 +207,12 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), Failure> {
         };
         let named = args.client_id.as_deref().unwrap_or(&args.name);
         let work = clients::create(app.clone(), new, change, Origin::cli(), app.now());
-        let changed = app.run(work).await.map_err(about("client", named))?;
+        let changed = app.run_to_completion(work).await.map_err(about("client", named))?;
         rows::registered(&changed, app.issuer(), output)
     })
 }
 
-fn update(args: &UpdateArgs, output: Output) -> Result<(), Failure> {
+fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     let change = Change {
         name: args.name.clone(),
         client_type: args.client_type,
@@ -218,26 +220,26 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), Failure> {
         ..args.cleared.from(args.choices.change()?)
     };
     if change.is_empty() {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             "nothing to change.\n  See what can be:  signet client update --help",
         ));
     }
     with_app(async |app| {
         let (name, origin) = (args.named.client_id.clone(), Origin::cli());
         let work = clients::update(app.clone(), name, change, origin, app.now());
-        let changed = app.run(work).await.map_err(args.named.about())?;
-        report::say(&said("Changed", &changed.stored));
+        let changed = app.run_to_completion(work).await.map_err(args.named.about())?;
+        startup_report::say(&said("Changed", &changed.stored));
         rows::changed(&changed, output)
     })
 }
 
-fn rotate_secret(args: &RotateArgs, output: Output) -> Result<(), Failure> {
+fn rotate_secret(args: &RotateArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let (name, revoke_old) = (args.named.client_id.clone(), args.revoke_old);
         let work = clients::rotate_secret(app.clone(), name, revoke_old, Origin::cli(), app.now());
-        let changed = app.run(work).await.map_err(args.named.about())?;
-        report::say(&said("New secret of", &changed.stored));
-        report::say(match changed.stored.client.secrets.len() {
+        let changed = app.run_to_completion(work).await.map_err(args.named.about())?;
+        startup_report::say(&said("New secret of", &changed.stored));
+        startup_report::say(match changed.stored.client.secrets.len() {
             1 => "It is the only one.\n",
             _ => "The one before stays good until the next rotation.\n",
         });
@@ -245,7 +247,7 @@ fn rotate_secret(args: &RotateArgs, output: Output) -> Result<(), Failure> {
     })
 }
 
-fn delete(args: &DeleteArgs) -> Result<(), Failure> {
+fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
     prompt::needs_terminal_or_yes(args.yes)?;
     with_app(async |app| {
         let stored = args.named.find(&app).await?;
@@ -253,14 +255,14 @@ fn delete(args: &DeleteArgs) -> Result<(), Failure> {
         let what = format!("Delete client {} ({client_id})?", stored.client.settings.name);
         prompt::confirm(&what, args.yes)?;
         let work = clients::delete(app.clone(), client_id, Origin::cli(), app.now());
-        app.run(work).await.map_err(args.named.about())?;
-        report::say(&said("Deleted", &stored));
+        app.run_to_completion(work).await.map_err(args.named.about())?;
+        startup_report::say(&said("Deleted", &stored));
         Ok(())
     })
 }
 
-fn done(verb: &str, stored: &StoredClient, output: Output) -> Result<(), Failure> {
-    report::say(&said(verb, stored));
+fn done(verb: &str, stored: &StoredClient, output: Output) -> Result<(), CommandError> {
+    startup_report::say(&said(verb, stored));
     Ok(output.one(stored)?)
 }
 

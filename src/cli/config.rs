@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use crate::base::Timestamp;
 use crate::config::{self, Config, Shown};
 
-use super::failure::Failure;
+use super::error::CommandError;
 use super::output::{self, Output, Row};
-use super::report;
+use super::startup_report;
 
 /// What to do with settings.
 #[derive(Debug, Subcommand)]
@@ -42,7 +42,7 @@ impl Row for Shown {
 }
 
 /// Carries out a command. Opens no database.
-pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Show => {
             let mut list = output.list();
@@ -51,7 +51,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
         }
         Command::Check => {
             Config::load()?;
-            report::say("The settings are good.\n");
+            startup_report::say("The settings are good.\n");
             Ok(())
         }
         Command::Example => Ok(output::write(&config::example())?),

@@ -9,12 +9,12 @@ use crate::config::{Config, Database, Registration};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
 use crate::domain::audit::Origin;
-use crate::domain::stop::Stop;
+use crate::domain::outcome::Failure;
 use crate::domain::user::Role;
 use crate::server;
 
-use super::report;
 use super::serve::{self, Refused};
+use super::startup_report;
 
 const LOGIN: &str = "alice@example.test";
 const API: &str = "https://api.example.com";
@@ -70,15 +70,15 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     });
     if let Err(stop) = prepared {
         let why = match stop {
-            Stop::Refused(refusal) => refusal.hint.to_owned(),
-            Stop::Failed(fault) => fault.to_string(),
+            Failure::Refused(refusal) => refusal.message.to_owned(),
+            Failure::Failed(fault) => fault.to_string(),
         };
         return Err(Refused::new(1, format!("the demo could not be prepared: {why}")));
     }
     drop(app);
-    report::started(voice, &opened, &bound, None);
+    startup_report::started(voice, &opened, &bound, None);
     let base = bound.urls().into_iter().next().unwrap_or_default();
-    report::say(&format!(
+    startup_report::say(&format!(
         "\nDEV MODE - everything is lost at exit - loopback only\n\
          user  {LOGIN}   password  {password}   role  admin\n\n\
          Get a token (copy, paste, done):\n\n  \

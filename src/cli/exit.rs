@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use crate::domain::stop::Code;
+use crate::domain::outcome::Code;
 
 /// How a command ended. The numbers from 69 on are those of `sysexits.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use url::Url;
 
 use crate::config::Config;
 
+use super::error::CommandError;
 use super::exit::Exit;
-use super::failure::Failure;
-use super::handshake;
-use super::report;
+use super::startup_report;
+use super::tls;
 
 /// How long the whole question may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -44,14 +44,14 @@ struct Question {
 }
 
 /// Asks. Opens no database.
-pub fn run(args: &HealthArgs) -> Result<(), Failure> {
+pub fn run(args: &HealthArgs) -> Result<(), CommandError> {
     let question = match &args.url {
         Some(url) => at_url(url)?,
         None => at_own_address(&Config::load()?.config)?,
     };
     match ask(&question) {
         Ok(200) => {
-            report::say(&format!("{} is alive.\n", question.shown));
+            startup_report::say(&format!("{} is alive.\n", question.shown));
             Ok(())
         }
         Ok(status) => Err(dead(&question, &format!("it answered {status} instead of 200"))),
@@ -59,8 +59,8 @@ pub fn run(args: &HealthArgs) -> Result<(), Failure> {
     }
 }
 
-fn dead(question: &Question, why: &str) -> Failure {
-    Failure::new(
+fn dead(question: &Question, why: &str) -> CommandError {
+    CommandError::new(
         Exit::Unreachable,
         format!(
             "{} is not alive: {why}.\n  Start it:  signet serve   or name another address:  \
@@ -70,9 +70,9 @@ fn dead(question: &Question, why: &str) -> Failure {
     )
 }
 
-fn at_url(text: &str) -> Result<Question, Failure> {
+fn at_url(text: &str) -> Result<Question, CommandError> {
     let wrong = |why: &str| {
-        Failure::usage(format!(
+        CommandError::usage(format!(
             "--url {text:?} {why}.\n  Type an address such as http://127.0.0.1:8484"
         ))
     };
@@ -88,7 +88,7 @@ fn at_url(text: &str) -> Result<Question, Failure> {
         .map(Iterator::collect)
         .unwrap_or_default();
     if addresses.is_empty() {
-        return Err(Failure::new(Exit::Unreachable, format!("the host {host} is not known.")));
+        return Err(CommandError::new(Exit::Unreachable, format!("the host {host} is not known.")));
     }
     let path = if url.path() == "/" { "/health" } else { url.path() };
     Ok(Question {
@@ -100,10 +100,10 @@ fn at_url(text: &str) -> Result<Question, Failure> {
     })
 }
 
-fn at_own_address(config: &Config) -> Result<Question, Failure> {
+fn at_own_address(config: &Config) -> Result<Question, CommandError> {
     let address = config.listen.first().copied().filter(|address| address.port() != 0);
     let address = address.map(reachable).ok_or_else(|| {
-        Failure::usage(
+        CommandError::usage(
             "SIGNET_LISTEN lets the system choose the port, so it is not known here.\n  Name the \
              address:  signet health --url http://127.0.0.1:8484",
         )
@@ -134,7 +134,7 @@ fn ask(question: &Question) -> std::io::Result<u16> {
     let until = Instant::now() + PATIENCE;
     let stream = connect(&question.addresses, until)?;
     if question.tls {
-        exchange(handshake::client(Patient { stream, until })?, question)
+        exchange(tls::client(Patient { stream, until })?, question)
     } else {
         exchange(Patient { stream, until }, question)
     }

@@ -11,12 +11,12 @@ use crate::admin::keys::{self, NextStage, PublicKey};
 use crate::base::Timestamp;
 use crate::domain::signing_key::SigningAlg;
 
-use super::ago::ago;
+use super::error::CommandError;
 use super::exit::Exit;
-use super::failure::Failure;
 use super::output::{self, Output, Row};
-use super::report;
-use super::work::with_app;
+use super::relative_time::ago;
+use super::startup_report;
+use super::with_app::with_app;
 
 use alg::alg_parser;
 
@@ -122,14 +122,14 @@ fn next_cell(next: &NextStage, now: Timestamp) -> String {
 }
 
 /// Carries out a command.
-pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::List => with_app(async |app| {
-            let all = app.run(keys::list(app.clone(), app.now())).await?;
+            let all = app.run_to_completion(keys::list(app.clone(), app.now())).await?;
             let mut list = output.list();
             list.rows(&all)?;
             list.end()?;
-            report::say(&missing(&all, output.now()));
+            startup_report::say(&missing(&all, output.now()));
             Ok(())
         }),
         Command::Rotate(args) => rotation::rotate(args, output),
@@ -160,7 +160,7 @@ fn missing(all: &[PublicKey], now: Timestamp) -> String {
     text
 }
 
-fn export(args: &ExportArgs) -> Result<(), Failure> {
+fn export(args: &ExportArgs) -> Result<(), CommandError> {
     with_app(async |app| {
         let text = match args.format {
             // Byte for byte what verifiers fetch, so that the two can be compared.
@@ -183,11 +183,11 @@ fn export(args: &ExportArgs) -> Result<(), Failure> {
 fn exported(
     args: &ExportArgs,
     mut keys: Vec<keys::Published>,
-) -> Result<Vec<keys::Published>, Failure> {
+) -> Result<Vec<keys::Published>, CommandError> {
     if let Some(alg) = args.alg {
         keys.retain(|key| key.alg == alg);
         if keys.is_empty() {
-            return Err(Failure::new(
+            return Err(CommandError::new(
                 Exit::NotFound,
                 format!("no key of algorithm {alg} is published.\n  See:  signet key list"),
             ));

@@ -6,17 +6,17 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::app;
+use crate::app::startup;
 use crate::base::Timestamp;
 use crate::config::Config;
 use crate::store::Db;
 use crate::store::migrate::{self, Step};
 
+use super::error::CommandError;
 use super::exit::Exit;
-use super::failure::Failure;
 use super::output::{Output, Row};
-use super::report;
-use super::work;
+use super::startup_report;
+use super::with_app;
 
 /// What to do with the schema.
 #[derive(Debug, Subcommand)]
@@ -48,10 +48,10 @@ impl Row for Step {
 }
 
 /// Carries out a command.
-pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     let config = Config::load()?.config;
-    work::runtime()?.block_on(async {
-        let db = app::connect(&config).await?;
+    with_app::runtime()?.block_on(async {
+        let db = startup::connect(&config).await?;
         let outcome = match command {
             Command::Status => status(&db, output).await,
             Command::Up => up(&db, output).await,
@@ -62,26 +62,26 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     })
 }
 
-async fn status(db: &Db, output: Output) -> Result<(), Failure> {
+async fn status(db: &Db, output: Output) -> Result<(), CommandError> {
     let status = migrate::status(db).await?;
     write(&migrate::steps(db).await?, output)?;
     let pending = status.known - status.applied;
     if pending < 0 {
-        report::say(&format!(
+        startup_report::say(&format!(
             "The database has schema {}, which this version does not know: a newer Signet has \
              been at work.\n",
             status.applied
         ));
     } else if pending > 0 {
-        report::say("Apply what is pending:  signet migrate up\n");
+        startup_report::say("Apply what is pending:  signet migrate up\n");
     }
     Ok(())
 }
 
-async fn up(db: &Db, output: Output) -> Result<(), Failure> {
+async fn up(db: &Db, output: Output) -> Result<(), CommandError> {
     let before = migrate::status(db).await?;
     if before.applied > before.known {
-        return Err(Failure::new(
+        return Err(CommandError::new(
             Exit::Configuration,
             format!(
                 "the database was written by a newer Signet (schema {}, this binary knows {}).\n  \
@@ -94,15 +94,15 @@ async fn up(db: &Db, output: Output) -> Result<(), Failure> {
         migrate::steps(db).await?.into_iter().filter(|step| !step.applied).collect();
     migrate::up(db).await?;
     for step in &pending {
-        report::say(&format!("Applied {:04} {}\n", step.version, step.name));
+        startup_report::say(&format!("Applied {:04} {}\n", step.version, step.name));
     }
     if pending.is_empty() {
-        report::say("Nothing to apply.\n");
+        startup_report::say("Nothing to apply.\n");
     }
     write(&migrate::steps(db).await?, output)
 }
 
-fn write(steps: &[Step], output: Output) -> Result<(), Failure> {
+fn write(steps: &[Step], output: Output) -> Result<(), CommandError> {
     let mut list = output.list();
     list.rows(steps)?;
     Ok(list.end()?)

@@ -4,35 +4,35 @@
 //! never touches the store where a use case does the work: the HTTP API and this call the same.
 
 mod admin;
-mod ago;
 mod api;
 mod attributes;
 mod client;
 mod config;
 mod dev;
+mod error;
 mod exit;
-mod failure;
-mod handshake;
 mod health;
 mod key;
 mod migrate;
 mod output;
 mod paging;
 mod prompt;
-mod report;
+mod relative_time;
 mod serve;
 mod session;
+mod startup_report;
 mod table;
+mod tls;
 mod token;
 mod user;
 mod version;
-mod work;
+mod with_app;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use failure::Failure;
+use error::CommandError;
 use output::{Format, Output};
 
 /// Signet, a token-issuing server: users, passwords, signed tokens, public keys
@@ -139,10 +139,10 @@ pub fn main() -> ExitCode {
         Some(Command::Dev) => return dev::run(),
         Some(command) => run(command, output),
     };
-    done.map_or_else(Failure::say, |()| ExitCode::SUCCESS)
+    done.map_or_else(CommandError::say, |()| ExitCode::SUCCESS)
 }
 
-fn run(command: &Command, output: Output) -> Result<(), Failure> {
+fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         // `main` has taken these.
         Command::Serve | Command::Dev => Ok(()),

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::domain::page::{MAX_LIMIT, Page, PageRequest};
 
-use super::failure::Failure;
+use super::error::CommandError;
 use super::output::{List, Row};
-use super::report;
+use super::startup_report;
 
 /// Which part of a list to write.
 #[derive(Debug, Args)]
@@ -28,8 +28,8 @@ impl Paging {
     pub async fn write<R: Row>(
         &self,
         mut list: List<R>,
-        mut fetch: impl AsyncFnMut(PageRequest) -> Result<Page<R>, Failure>,
-    ) -> Result<(), Failure> {
+        mut fetch: impl AsyncFnMut(PageRequest) -> Result<Page<R>, CommandError>,
+    ) -> Result<(), CommandError> {
         let mut after = self.after.as_deref().map(cursor).transpose()?;
         let mut left = self.limit.unwrap_or(i64::MAX);
         loop {
@@ -40,7 +40,7 @@ impl Paging {
                 Some(next) if left > 0 => after = Some(cursor(&next)?),
                 Some(next) => {
                     list.end()?;
-                    report::say(&format!("There are more:  --after {next}\n"));
+                    startup_report::say(&format!("There are more:  --after {next}\n"));
                     return Ok(());
                 }
                 None => return Ok(list.end()?),
@@ -50,9 +50,9 @@ impl Paging {
 }
 
 /// An id is as good as the cursor made of it, and what a script has at hand.
-fn cursor(text: &str) -> Result<Uuid, Failure> {
+fn cursor(text: &str) -> Result<Uuid, CommandError> {
     PageRequest::cursor(text).or_else(|| Uuid::try_parse(text).ok()).ok_or_else(|| {
-        Failure::usage(format!(
+        CommandError::usage(format!(
             "--after {text:?} is no cursor.\n  Use the one printed below a list made with --limit, \
              or the id of its last row."
         ))

@@ -12,9 +12,9 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::domain::password::MAX_BYTES;
 
+use super::error::CommandError;
 use super::exit::Exit;
-use super::failure::Failure;
-use super::report;
+use super::startup_report;
 
 /// Where a password comes from.
 #[derive(Debug, Args)]
@@ -38,12 +38,12 @@ pub enum PasswordSource {
 
 impl PasswordArgs {
     /// Decides before anything else is done, so that a script learns of its mistake at once.
-    pub fn source(&self) -> Result<PasswordSource, Failure> {
+    pub fn source(&self) -> Result<PasswordSource, CommandError> {
         match &self.password_file {
             Some(path) if path.as_os_str() == "-" => Ok(PasswordSource::Stdin),
             Some(path) => Ok(PasswordSource::File(path.clone())),
             None if io::stdin().is_terminal() => Ok(PasswordSource::Terminal),
-            None => Err(Failure::usage(
+            None => Err(CommandError::usage(
                 "there is no terminal to ask for the password at.\n  Give it in a file, or in a \
                  pipe:  --password-file FILE   --password-file -",
             )),
@@ -53,7 +53,7 @@ impl PasswordArgs {
 
 impl PasswordSource {
     /// A new password for `whom`.
-    pub fn read(&self, whom: &str) -> Result<String, Failure> {
+    pub fn read(&self, whom: &str) -> Result<String, CommandError> {
         match self {
             Self::Terminal => ask_twice(whom),
             Self::Stdin => read(io::stdin().lock(), "standard input"),
@@ -66,7 +66,7 @@ impl PasswordSource {
     }
 }
 
-fn ask_twice(whom: &str) -> Result<String, Failure> {
+fn ask_twice(whom: &str) -> Result<String, CommandError> {
     let ask = |prompt: String| {
         rpassword::prompt_password(prompt).map_err(|error| unreadable("the terminal", &error))
     };
@@ -78,12 +78,15 @@ fn ask_twice(whom: &str) -> Result<String, Failure> {
         return Ok(password);
     }
     password.zeroize();
-    Err(Failure::new(Exit::Failed, "the two passwords differ.\n  Nothing was changed; try again."))
+    Err(CommandError::new(
+        Exit::Failed,
+        "the two passwords differ.\n  Nothing was changed; try again.",
+    ))
 }
 
 /// Reads a password and drops one newline at its end: files and `echo` have one, and nobody means
 /// it. Any other white space belongs to the password.
-fn read(from: impl Read, name: &str) -> Result<String, Failure> {
+fn read(from: impl Read, name: &str) -> Result<String, CommandError> {
     // Room for all of it at once: a buffer that grows leaves copies unwiped behind. What is longer
     // than any password is cut here and refused as too long by the rules.
     let most = MAX_BYTES + 16;
@@ -101,37 +104,37 @@ fn read(from: impl Read, name: &str) -> Result<String, Failure> {
         Err(error) if bytes.len() == most => {
             Ok(String::from_utf8_lossy(&text[..error.valid_up_to()]).into_owned())
         }
-        Err(_) => Err(Failure::usage(format!("the password in {name} is not UTF-8 text."))),
+        Err(_) => Err(CommandError::usage(format!("the password in {name} is not UTF-8 text."))),
     }
 }
 
-fn unreadable(name: &str, error: &io::Error) -> Failure {
-    Failure::new(Exit::Failed, format!("the password cannot be read from {name}: {error}."))
+fn unreadable(name: &str, error: &io::Error) -> CommandError {
+    CommandError::new(Exit::Failed, format!("the password cannot be read from {name}: {error}."))
 }
 
 /// Whether the person at the terminal agrees to `what`; `yes` answers beforehand.
-pub fn confirm(what: &str, yes: bool) -> Result<(), Failure> {
+pub fn confirm(what: &str, yes: bool) -> Result<(), CommandError> {
     if yes {
         return Ok(());
     }
-    report::say(&format!("{what} [y/N] "));
+    startup_report::say(&format!("{what} [y/N] "));
     let mut answer = String::new();
     let mut input = io::stdin().lock().take(64);
     input
         .read_line(&mut answer)
-        .map_err(|error| Failure::new(Exit::Failed, format!("no answer: {error}.")))?;
+        .map_err(|error| CommandError::new(Exit::Failed, format!("no answer: {error}.")))?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(Failure::new(Exit::Failed, "not confirmed.\n  Nothing was changed.")),
+        _ => Err(CommandError::new(Exit::Failed, "not confirmed.\n  Nothing was changed.")),
     }
 }
 
 /// Refuses what can only be confirmed by a person when there is none.
-pub fn needs_terminal_or_yes(yes: bool) -> Result<(), Failure> {
+pub fn needs_terminal_or_yes(yes: bool) -> Result<(), CommandError> {
     if yes || io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(Failure::usage(
+    Err(CommandError::usage(
         "there is no terminal to ask at whether you are sure.\n  Confirm it:  --yes",
     ))
 }

@@ -9,19 +9,20 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::admin::users::{self, Create};
-use crate::app::{self, App, OpenError, Opened, Purpose};
+use crate::app::App;
+use crate::app::startup::{OpenError, OpenPurpose, Opened, Startup};
 use crate::base::{Clock as _, SystemClock};
 use crate::config::{Config, Machine, Mistakes};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
 use crate::domain::audit::Origin;
-use crate::domain::stop::{FaultKind, Stop};
+use crate::domain::outcome::{Failure, FaultKind};
 use crate::domain::user::Role;
 use crate::server::{self, BindError, Bound, Interrupts};
 use crate::telemetry::{self, Voice};
 use crate::{identity, jobs};
 
-use super::report;
+use super::startup_report;
 
 /// Why the server did not start, with its exit code.
 pub(super) struct Refused {
@@ -35,7 +36,7 @@ impl Refused {
     }
 
     pub(super) fn say(self) -> ExitCode {
-        report::refusal(&self.text, self.code);
+        startup_report::refusal(&self.text, self.code);
         ExitCode::from(self.code)
     }
 }
@@ -100,7 +101,7 @@ fn serve(config: Config) -> Result<(), Refused> {
     let opened = open(&runtime, config)?;
     warn(&opened.app);
     let setup_url = runtime.block_on(first_administrator(&opened.app))?;
-    report::started(voice, &opened, &bound, setup_url.as_ref());
+    startup_report::started(voice, &opened, &bound, setup_url.as_ref());
     serve_until_stopped(runtime, interrupts, opened, bound)
 }
 
@@ -131,7 +132,7 @@ pub(super) fn storage_runtime(machine: Machine) -> Result<(Runtime, Interrupts),
 
 pub(super) fn open(runtime: &Runtime, config: Config) -> Result<Opened, Refused> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    Ok(runtime.block_on(app::open(config, clock, entropy, Purpose::Serve))?)
+    Ok(runtime.block_on(Startup { config, clock, entropy, purpose: OpenPurpose::Serve }.open())?)
 }
 
 /// Runs server and jobs to their end, closes the database, releases the lock.
@@ -160,16 +161,16 @@ pub(super) fn serve_until_stopped(
 /// Makes the administrator the environment names, or a link for one; neither once there has been
 /// one.
 async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<String>>, Refused> {
-    let failed = |stop: Stop| match stop {
-        Stop::Refused(refusal) => {
-            let mut text = refusal.hint.to_owned();
+    let failed = |stop: Failure| match stop {
+        Failure::Refused(refusal) => {
+            let mut text = refusal.message.to_owned();
             for field in &refusal.fields {
-                text.push_str(&format!("\n  {}: {}", field.field, field.hint));
+                text.push_str(&format!("\n  {}: {}", field.field, field.message));
             }
             let what = "SIGNET_BOOTSTRAP_ADMIN_LOGIN and SIGNET_BOOTSTRAP_ADMIN_PASSWORD";
             Refused::new(78, format!("{what} do not make an administrator: {text}"))
         }
-        Stop::Failed(fault) => Refused::new(1, fault.to_string()),
+        Failure::Failed(fault) => Refused::new(1, fault.to_string()),
     };
     let now = SystemClock.now();
     let is_open =
@@ -189,14 +190,14 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
             Ok(_) => Ok(None),
             // Another process that starts at the same moment was first: the variables mean nothing
             // any more.
-            Err(Stop::Refused(_)) if !is_open().await? => Ok(None),
+            Err(Failure::Refused(_)) if !is_open().await? => Ok(None),
             Err(stop) => Err(failed(stop)),
         };
     }
     match identity::setup::make_link(app, now).await {
         Ok(url) => Ok(Some(url)),
         // Another process was first.
-        Err(Stop::Refused(_)) => Ok(None),
+        Err(Failure::Refused(_)) => Ok(None),
         Err(stop) => Err(failed(stop)),
     }
 }

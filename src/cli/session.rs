@@ -10,18 +10,18 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
 use crate::domain::audit::Origin;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::session::Listed;
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::http::api::shapes;
 
-use super::ago::ago;
-use super::failure::{Failure, about};
+use super::error::{CommandError, about};
 use super::output::{Format, Output, Row};
 use super::paging::Paging;
-use super::report;
+use super::relative_time::ago;
+use super::startup_report;
 use super::user;
-use super::work::with_app;
+use super::with_app::with_app;
 
 /// What to do with sessions.
 #[derive(Debug, Subcommand)]
@@ -94,14 +94,14 @@ impl Row for Shown {
 }
 
 /// Carries out a command.
-pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::List(args) => list(args, output),
         Command::Revoke(args) => revoke(args),
     }
 }
 
-fn list(args: &ListArgs, output: Output) -> Result<(), Failure> {
+fn list(args: &ListArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let user = match &args.user {
             Some(name) => Some(user::find(&app, name).await?.id),
@@ -120,8 +120,8 @@ async fn page(
     user: Option<UserId>,
     request: PageRequest,
     logins: &mut Option<HashMap<UserId, String>>,
-) -> Result<Page<Shown>, Failure> {
-    let page = app.run(sessions::list(app.clone(), user, request, app.now())).await?;
+) -> Result<Page<Shown>, CommandError> {
+    let page = app.run_to_completion(sessions::list(app.clone(), user, request, app.now())).await?;
     let mut data = Vec::with_capacity(page.data.len());
     for listed in page.data {
         let login = match logins {
@@ -137,36 +137,39 @@ async fn login_of(
     app: &App,
     id: UserId,
     known: &mut HashMap<UserId, String>,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<String>, CommandError> {
     if let Some(login) = known.get(&id) {
         return Ok(Some(login.clone()));
     }
-    match app.run(users::show(app.clone(), id)).await {
+    match app.run_to_completion(users::show(app.clone(), id)).await {
         Ok(user) => {
             known.insert(id, user.login.clone());
             Ok(Some(user.login))
         }
         // Deleted since the page was read.
-        Err(Stop::Refused(_)) => Ok(None),
+        Err(Failure::Refused(_)) => Ok(None),
         Err(stop) => Err(stop.into()),
     }
 }
 
-fn revoke(args: &RevokeArgs) -> Result<(), Failure> {
+fn revoke(args: &RevokeArgs) -> Result<(), CommandError> {
     with_app(async |app| {
         if let Some(name) = &args.user {
             let user = user::find(&app, name).await?;
             let work = sessions::revoke_all(app.clone(), user.id, Origin::cli(), app.now());
-            app.run(work).await.map_err(about("user", name))?;
-            report::say(&format!("Ended every session of user {} ({})\n", user.login, user.id));
+            app.run_to_completion(work).await.map_err(about("user", name))?;
+            startup_report::say(&format!(
+                "Ended every session of user {} ({})\n",
+                user.login, user.id
+            ));
         } else if let Some(name) = &args.id {
             // What is no id is the id of no session.
             let none = || Refusal::new(Code::NotFound, "There is no such live session.");
             let id =
                 name.parse::<SessionId>().map_err(|_| about("session", name)(none().into()))?;
             let work = sessions::revoke(app.clone(), id, Origin::cli(), app.now());
-            app.run(work).await.map_err(about("session", name))?;
-            report::say(&format!("Ended session {id}\n"));
+            app.run_to_completion(work).await.map_err(about("session", name))?;
+            startup_report::say(&format!("Ended session {id}\n"));
         }
         Ok(())
     })

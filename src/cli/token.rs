@@ -15,13 +15,13 @@ use crate::admin::tokens::{self, Problem};
 use crate::base::Timestamp;
 use crate::identity::login::Asked;
 
-use super::ago::ago;
+use super::error::{CommandError, about};
 use super::exit::Exit;
-use super::failure::{Failure, about};
 use super::output::{Format, Output};
-use super::report;
+use super::relative_time::ago;
+use super::startup_report;
 use super::user;
-use super::work::with_app;
+use super::with_app::with_app;
 
 use input::TokenArgs;
 use why::WhyArgs;
@@ -89,7 +89,7 @@ pub struct PreviewArgs {
 }
 
 /// Carries out a command.
-pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Inspect(args) => inspect(&args.read()?, output),
         Command::Why(args) => why::run(args, output),
@@ -98,7 +98,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
             let token = args.token.read()?;
             with_app(async |app| {
                 let work = tokens::verify(app.clone(), token, args.audience.clone(), app.now());
-                match app.run(work).await? {
+                match app.run_to_completion(work).await? {
                     Ok(claims) => Ok(output.object(&claims)?),
                     Err(problem) => Err(not_good(&problem, output.now())),
                 }
@@ -107,13 +107,13 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     }
 }
 
-fn preview(args: &PreviewArgs, output: Output) -> Result<(), Failure> {
+fn preview(args: &PreviewArgs, output: Output) -> Result<(), CommandError> {
     let asked =
         Asked { audience: args.audience.clone(), scope: args.scope.clone(), client_id: None };
     with_app(async |app| {
         let user = user::find(&app, &args.user).await?;
         let work = tokens::preview(app.clone(), user.id, asked, app.now());
-        let preview = app.run(work).await.map_err(about("user", &args.user))?;
+        let preview = app.run_to_completion(work).await.map_err(about("user", &args.user))?;
         Ok(output.object(&preview)?)
     })
 }
@@ -130,25 +130,25 @@ fn opaque(token: &str) -> Option<(&'static str, &'static str)> {
     .find_map(|(prefix, word, name)| token.starts_with(prefix).then_some((word, name)))
 }
 
-fn inspect(token: &str, output: Output) -> Result<(), Failure> {
+fn inspect(token: &str, output: Output) -> Result<(), CommandError> {
     if let Some((word, name)) = opaque(token) {
-        report::say(&format!(
+        startup_report::say(&format!(
             "This is {name}. It is opaque by design: nothing in it is for anybody but Signet.\n"
         ));
         return Ok(output.object(&json!({ "kind": word, "opaque": true }))?);
     }
     let (header, claims) = decode(token)?;
     if output.format() == Format::Table {
-        report::say(&times(&claims, output.now()));
-        report::say("Only decoded. Whether it is good, says:  signet token verify\n");
+        startup_report::say(&times(&claims, output.now()));
+        startup_report::say("Only decoded. Whether it is good, says:  signet token verify\n");
     }
     Ok(output.object(&json!({ "header": header, "claims": claims }))?)
 }
 
 /// The parts of a JWS (RFC 7515 §7.1) that can be read by anybody.
-fn decode(token: &str) -> Result<(Value, Value), Failure> {
+fn decode(token: &str) -> Result<(Value, Value), CommandError> {
     let no_token = |why: String| {
-        Failure::new(
+        CommandError::new(
             Exit::Failed,
             format!("this is no signed token: {why}.\n  Pass all of it, from the first eyJ on."),
         )
@@ -186,7 +186,7 @@ fn times(claims: &Value, now: Timestamp) -> String {
         .collect()
 }
 
-fn not_good(problem: &Problem, now: Timestamp) -> Failure {
+fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
     let text = match problem {
         Problem::Opaque => {
             "this is no access token: refresh tokens and other opaque secrets are checked where \
@@ -243,7 +243,7 @@ fn not_good(problem: &Problem, now: Timestamp) -> Failure {
         }
         Problem::Revoked => "revoked: by the client the token was issued to.".to_owned(),
     };
-    Failure::new(Exit::CheckFailed, text)
+    CommandError::new(Exit::CheckFailed, text)
 }
 
 #[cfg(test)]

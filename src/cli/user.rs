@@ -12,14 +12,14 @@ use crate::domain::page::Page;
 use crate::domain::user::{Role, User};
 use crate::http::api::shapes;
 
-use super::ago::ago;
 use super::attributes::{Given, Removed};
-use super::failure::{Failure, about};
+use super::error::{CommandError, about};
 use super::output::{Output, Row};
 use super::paging::Paging;
 use super::prompt::{self, PasswordArgs, PasswordSource};
-use super::report;
-use super::work::with_app;
+use super::relative_time::ago;
+use super::startup_report;
+use super::with_app::with_app;
 
 /// What to do with users.
 #[derive(Debug, Subcommand)]
@@ -164,24 +164,26 @@ impl Row for User {
 
 impl Named {
     /// The user, as it is now.
-    pub async fn find(&self, app: &App) -> Result<User, Failure> {
+    pub async fn find(&self, app: &App) -> Result<User, CommandError> {
         find(app, &self.user).await
     }
 }
 
 /// The user with this login or id, as it is now.
-pub async fn find(app: &App, name: &str) -> Result<User, Failure> {
-    app.run(users::resolve(app.clone(), name.to_owned())).await.map_err(about("user", name))
+pub async fn find(app: &App, name: &str) -> Result<User, CommandError> {
+    app.run_to_completion(users::resolve(app.clone(), name.to_owned()))
+        .await
+        .map_err(about("user", name))
 }
 
 /// Carries out a command.
-pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
+pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Create(args) => create(args, output),
         Command::List(paging) => with_app(async |app| {
             paging
-                .write(output.list(), async |request| -> Result<Page<User>, Failure> {
-                    Ok(app.run(users::list(app.clone(), request)).await?)
+                .write(output.list(), async |request| -> Result<Page<User>, CommandError> {
+                    Ok(app.run_to_completion(users::list(app.clone(), request)).await?)
                 })
                 .await
         }),
@@ -190,13 +192,13 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
         Command::Disable(named) => with_app(async |app| {
             let user = named.find(&app).await?;
             let work = users::disable(app.clone(), user.id, Origin::cli(), app.now());
-            let user = app.run(work).await.map_err(about("user", &user.login))?;
+            let user = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
             done("Disabled", &user, output)
         }),
         Command::Enable(named) => with_app(async |app| {
             let user = named.find(&app).await?;
             let work = users::enable(app.clone(), user.id, Origin::cli(), app.now());
-            let user = app.run(work).await.map_err(about("user", &user.login))?;
+            let user = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
             done("Enabled", &user, output)
         }),
         Command::Delete(args) => delete(args),
@@ -204,7 +206,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), Failure> {
     }
 }
 
-fn create(args: &CreateArgs, output: Output) -> Result<(), Failure> {
+fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
     let (role, roles) = args.given.roles()?.unwrap_or((Role::User, Vec::new()));
     let (groups, claims) = (args.given.groups().to_vec(), args.given.claims());
     let attributes = Attributes { roles, groups, claims };
@@ -219,12 +221,12 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), Failure> {
             attributes,
         };
         let work = users::create(app.clone(), create, Origin::cli(), app.now());
-        let user = app.run(work).await.map_err(about("user", &args.login))?;
+        let user = app.run_to_completion(work).await.map_err(about("user", &args.login))?;
         done("Created", &user, output)
     })
 }
 
-fn update(args: &UpdateArgs, output: Output) -> Result<(), Failure> {
+fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     let name = if args.no_name { Some(None) } else { args.name.clone().map(Some) };
     let (role, roles) = args.given.roles()?.unzip();
     let update = Update {
@@ -235,7 +237,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), Failure> {
         claims: args.removed.claims(args.given.claims()),
     };
     if update.is_empty() {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             "nothing to change.\n  Say what:  --name  --role  --group  --claim  --no-name  \
              --no-roles  --no-groups  --no-claim",
         ));
@@ -243,34 +245,34 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), Failure> {
     with_app(async |app| {
         let before = args.named.find(&app).await?;
         let work = users::update(app.clone(), before.id, update, Origin::cli(), app.now());
-        let user = app.run(work).await.map_err(about("user", &before.login))?;
+        let user = app.run_to_completion(work).await.map_err(about("user", &before.login))?;
         if before.role == Role::Admin && user.role != Role::Admin {
-            report::say("No longer an administrator: all sessions were ended.\n");
+            startup_report::say("No longer an administrator: all sessions were ended.\n");
         }
         done("Updated", &user, output)
     })
 }
 
-fn delete(args: &DeleteArgs) -> Result<(), Failure> {
+fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
     prompt::needs_terminal_or_yes(args.yes)?;
     with_app(async |app| {
         let user = args.named.find(&app).await?;
         prompt::confirm(&format!("Delete user {} ({}) for good?", user.login, user.id), args.yes)?;
         let work = users::delete(app.clone(), user.id, Origin::cli(), app.now());
-        app.run(work).await.map_err(about("user", &user.login))?;
-        report::say(&format!("Deleted user {} ({})\n", user.login, user.id));
+        app.run_to_completion(work).await.map_err(about("user", &user.login))?;
+        startup_report::say(&format!("Deleted user {} ({})\n", user.login, user.id));
         Ok(())
     })
 }
 
-fn set_password(args: &SetPasswordArgs) -> Result<(), Failure> {
+fn set_password(args: &SetPasswordArgs) -> Result<(), CommandError> {
     let source = args.password.source()?;
     with_app(async |app| {
         let user = args.named.find(&app).await?;
         let password = source.read(&user.login)?;
         let work = users::set_password(app.clone(), user.id, password, Origin::cli(), app.now());
-        app.run(work).await.map_err(about("user", &user.login))?;
-        report::say(&format!(
+        app.run_to_completion(work).await.map_err(about("user", &user.login))?;
+        startup_report::say(&format!(
             "Set the password of user {} ({}) and ended its sessions\n",
             user.login, user.id
         ));
@@ -278,7 +280,7 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), Failure> {
     })
 }
 
-fn done(verb: &str, user: &User, output: Output) -> Result<(), Failure> {
-    report::say(&format!("{verb} user {} ({})\n", user.login, user.id));
+fn done(verb: &str, user: &User, output: Output) -> Result<(), CommandError> {
+    startup_report::say(&format!("{verb} user {} ({})\n", user.login, user.id));
     Ok(output.one(user)?)
 }

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use serde_json::json;
 
 use super::Cli;
-use super::failure::Failure;
+use super::error::CommandError;
 use super::output::{self, Output};
 
 /// `signet completions`.
@@ -17,13 +17,13 @@ pub struct CompletionsArgs {
 }
 
 /// Prints the version.
-pub fn version(output: Output) -> Result<(), Failure> {
+pub fn version(output: Output) -> Result<(), CommandError> {
     let version = env!("CARGO_PKG_VERSION");
     Ok(output.text_or(&format!("signet {version}\n"), &json!({ "version": version }))?)
 }
 
 /// Prints a completion script.
-pub fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
+pub fn completions(args: &CompletionsArgs) -> Result<(), CommandError> {
     // Into memory first: the generator panics where its output has been closed.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "signet", &mut script);

@@ -63,7 +63,7 @@ impl KeyError {
 
     /// A sentence for people.
     #[must_use]
-    pub const fn hint(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::Form => r#"Send public keys as a JWK set, {"keys":[...]}, or a list of JWKs."#,
             Self::Private => {

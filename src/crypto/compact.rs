@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use crate::domain::claims::{Header, TokenType};
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 
 /// The headers of one key, encoded once for each kind of token.
 pub(super) struct Headers {
@@ -44,7 +44,7 @@ impl Headers {
             TokenType::LogoutJwt => &self.logout,
         };
         let payload = serde_json::to_vec(claims)
-            .map_err(|error| Fault::internal("writing claims").because(error))?;
+            .map_err(|error| Fault::internal("writing claims").with_source(error))?;
         let mut token = String::with_capacity(header.len() + payload.len() * 4 / 3 + 350);
         token.push_str(header);
         URL_SAFE_NO_PAD.encode_string(&payload, &mut token);

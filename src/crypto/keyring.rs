@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use crate::base::Timestamp;
 use crate::domain::claims::{TokenType, VerifiedClaims};
+use crate::domain::outcome::Fault;
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::domain::stop::Fault;
 
 use super::digest::sha256_base64url;
 use super::jwk::{Entry, PublicJwk};
@@ -95,7 +95,7 @@ impl Keyring {
             }
         }
         let body = serde_json::to_vec(&Jwks { keys: entries })
-            .map_err(|error| Fault::internal("writing the JWKS").because(error))?;
+            .map_err(|error| Fault::internal("writing the JWKS").with_source(error))?;
         let jwks = Document::new(body);
         Ok(Self { signers, verifiers, keys: parsed, default_alg, jwks, next_change })
     }

@@ -20,7 +20,7 @@ pub mod spki;
 #[cfg(test)]
 mod vectors;
 
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 
 /// Turns an opaque library error into a fault.
 fn fault(doing: &'static str) -> impl FnOnce(aws_lc_rs::error::Unspecified) -> Fault {

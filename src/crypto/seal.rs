@@ -9,7 +9,7 @@ use aws_lc_rs::hkdf;
 use zeroize::Zeroizing;
 
 use crate::base::Secret;
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 
 use super::fault;
 

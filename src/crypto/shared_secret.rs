@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::base::entropy::random;
 use crate::base::{Entropy, Secret};
 use crate::domain::claims::{TokenType, VerifiedClaims};
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 
 use super::compact::Headers;
 use super::jwt::{Expected, UnverifiedHeader};

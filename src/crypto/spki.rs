@@ -12,8 +12,8 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::stop::Fault;
 
 use super::fault;
 use super::jwk::PublicJwk;
@@ -45,7 +45,7 @@ pub fn pem(jwk: &PublicJwk) -> Result<String, Fault> {
 
 fn der(jwk: &PublicJwk) -> Result<PublicKeyX509Der<'static>, Fault> {
     let bytes = |text: &str| {
-        URL_SAFE_NO_PAD.decode(text).map_err(|error| Fault::internal(DOING).because(error))
+        URL_SAFE_NO_PAD.decode(text).map_err(|error| Fault::internal(DOING).with_source(error))
     };
     match jwk {
         PublicJwk::Rsa { n, e } => {
@@ -67,7 +67,7 @@ fn parsed(
     key: &[u8],
 ) -> Result<PublicKeyX509Der<'static>, Fault> {
     ParsedPublicKey::new(alg, key)
-        .map_err(|rejected| Fault::internal(DOING).because(rejected.to_string()))?
+        .map_err(|rejected| Fault::internal(DOING).with_source(rejected.to_string()))?
         .as_der()
         .map_err(fault(DOING))
 }

@@ -31,7 +31,7 @@ pub enum ApiError {
 impl ApiError {
     /// A sentence for people.
     #[must_use]
-    pub const fn hint(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::Identifier => {
                 "An API identifier is an absolute URI without a fragment, at most 256 characters, \

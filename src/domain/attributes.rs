@@ -129,7 +129,7 @@ impl AttributeError {
 
     /// A sentence for people.
     #[must_use]
-    pub const fn hint(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::Roles => {
                 "Up to 64 roles of 1 to 128 characters each, without control characters."

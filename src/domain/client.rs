@@ -10,10 +10,10 @@ use crate::base::{Span, Timestamp};
 use crate::text_enum;
 
 pub use super::client_type::ClientType;
+use super::outcome::FieldError;
 use super::redirect::{self, RegisteredRedirect, UriError};
 use super::scope::Scopes;
 use super::signing_key::SigningAlg;
-use super::stop::FieldError;
 use super::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
 use super::user::is_display_name;
 
@@ -291,8 +291,8 @@ impl Settings {
         self.check_lives(&mut found);
         let reserved = |scopes: &Scopes| scopes.iter().any(|scope| scope.starts_with("signet:"));
         if self.scopes.as_ref().is_some_and(reserved) {
-            let hint = "Scopes that begin with signet: belong to the issuer itself.";
-            found.note("scopes", "reserved", hint);
+            let message = "Scopes that begin with signet: belong to the issuer itself.";
+            found.note("scopes", "reserved", message);
         }
         for (field, list) in [("audiences", &self.audiences), ("serves", &self.serves)] {
             if list.len() > MAX_LIST {
@@ -307,20 +307,20 @@ impl Settings {
         let public = self.auth_method == AuthMethod::None;
         match self.client_type {
             ClientType::Spa | ClientType::Native if !public => {
-                let hint = "A spa or native client can keep no secret: its method is none.";
-                found.note(field, "not_for_this_type", hint);
+                let message = "A spa or native client can keep no secret: its method is none.";
+                found.note(field, "not_for_this_type", message);
             }
             ClientType::Web | ClientType::Service if public => {
-                let hint = "A web or service client authenticates: client_secret_basic, \
+                let message = "A web or service client authenticates: client_secret_basic, \
                             client_secret_post or private_key_jwt.";
-                found.note(field, "not_for_this_type", hint);
+                found.note(field, "not_for_this_type", message);
             }
             _ => {}
         }
         let keys = self.auth_method == AuthMethod::PrivateKeyJwt;
         if keys == self.jwks.is_empty() {
-            let hint = "A client with private_key_jwt has public keys, no other has.";
-            found.note("jwks", if keys { "missing" } else { "not_used" }, hint);
+            let message = "A client with private_key_jwt has public keys, no other has.";
+            found.note("jwks", if keys { "missing" } else { "not_used" }, message);
         }
         if self.jwks.len() > MAX_LIST {
             found.note("jwks", "too_many", TOO_MANY);
@@ -337,15 +337,15 @@ impl Settings {
         let open = ["authorization_code", "refresh_token", DEVICE];
         let closed = self.grant_types.iter().any(|grant| !open.contains(&&**grant));
         if self.auth_method == AuthMethod::None && closed {
-            let hint = "This grant is for clients that authenticate.";
-            found.note(field, "needs_authentication", hint);
+            let message = "This grant is for clients that authenticate.";
+            found.note(field, "needs_authentication", message);
         }
         if self.client_type == ClientType::Service && has(CODE) {
             found.note(field, "not_for_this_type", "A service has no user who could log in.");
         }
         if has(CODE) && self.redirect_uris.is_empty() {
-            let hint = "A client that logs people in needs at least one redirect URI.";
-            found.note("redirect_uris", "missing", hint);
+            let message = "A client that logs people in needs at least one redirect URI.";
+            found.note("redirect_uris", "missing", message);
         }
     }
 
@@ -361,9 +361,9 @@ impl Settings {
             found.note("web_origins", "too_many", TOO_MANY);
         }
         if !self.web_origins.iter().all(|origin| redirect::is_origin(origin)) {
-            let hint = "An origin is scheme, host and port as browsers write them, such as \
+            let message = "An origin is scheme, host and port as browsers write them, such as \
                         https://app.example.com.";
-            found.note("web_origins", "not_an_origin", hint);
+            found.note("web_origins", "not_an_origin", message);
         }
     }
 
@@ -376,12 +376,12 @@ impl Settings {
         ] {
             let whole = |life: Span| life.millis() % 1000 == 0;
             if life.is_some_and(|life| life < least || life > most || !whole(life)) {
-                let hint = if most.millis() > day {
+                let message = if most.millis() > day {
                     "A session's life is 1 minute to 10 years in whole seconds, or null."
                 } else {
                     "An access token's life is 1 second to 24 hours in whole seconds, or null."
                 };
-                found.note(field, "out_of_range", hint);
+                found.note(field, "out_of_range", message);
             }
         }
     }
@@ -394,8 +394,8 @@ const TOO_MANY: &str = "At most 64.";
 struct Found(Vec<FieldError>);
 
 impl Found {
-    fn note(&mut self, field: &'static str, code: &'static str, hint: &'static str) {
-        self.0.push(FieldError { field, code, hint });
+    fn note(&mut self, field: &'static str, code: &'static str, message: &'static str) {
+        self.0.push(FieldError { field, code, message });
     }
 
     fn uris(
@@ -407,7 +407,7 @@ impl Found {
             self.note(field, "too_many", TOO_MANY);
         }
         if let Some(error) = checked.filter_map(Result::err).next() {
-            self.note(field, error.code(), error.hint());
+            self.note(field, error.code(), error.message());
         }
     }
 }

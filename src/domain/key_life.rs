@@ -16,6 +16,10 @@ const CACHE_MARGIN: Span = Span::from_mins(5);
 pub const VERIFIER_GONE: Span = Span::from_days(7);
 /// The longest the JWKS may be cached when no change is near.
 pub const MAX_AGE: Span = Span::from_mins(5);
+/// How long a key is published after the last token it signed has expired.
+pub const KEEP_AFTER: Span = Span::from_mins(60);
+/// How long to wait for known verifiers that have not fetched a key which could sign.
+pub const WAIT_AT_MOST: Span = Span::from_days(1);
 /// The shortest: a change that is due already is a matter of seconds.
 const MIN_AGE: Span = Span::from_secs(5);
 
@@ -76,7 +80,7 @@ pub enum Change {
         missed: usize,
     },
     /// Sign with this key no longer; nobody uses its algorithm.
-    Stop {
+    Failure {
         /// The key that stops.
         kid: String,
     },
@@ -184,7 +188,7 @@ fn step(
         (true, Some(active), None) => {
             active.succession_due(policy).filter(|due| now >= *due).map(|_| Change::Publish(alg))
         }
-        (false, Some(active), _) => Some(Change::Stop { kid: active.kid.clone() }),
+        (false, Some(active), _) => Some(Change::Failure { kid: active.kid.clone() }),
         (false, None, Some(next)) => Some(Change::Retire { kid: next.kid.clone() }),
         (false, None, None) => None,
     };

@@ -67,7 +67,7 @@ impl LoginError {
 
     /// One English sentence that says what to change; it never holds what was typed.
     #[must_use]
-    pub const fn hint(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::Empty => "Type a login: a username or an e-mail address.",
             Self::TooLong => {

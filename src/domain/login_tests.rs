@@ -268,7 +268,7 @@ fn nothing_echoes_the_login() {
     for error in LoginError::ALL {
         assert_eq!(error.code().parse(), Ok(*error));
         assert!(error.code().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-        assert!(error.hint().is_ascii() && error.hint().ends_with('.'));
+        assert!(error.message().is_ascii() && error.message().ends_with('.'));
     }
 }
 

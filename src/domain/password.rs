@@ -50,7 +50,7 @@ impl PasswordError {
 
     /// One English sentence that says what to change; it never holds what was typed.
     #[must_use]
-    pub const fn hint(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::TooShort => "Use a password of at least 8 bytes; 15 characters or more are good.",
             Self::TooLong => "A password has at most 1,024 bytes.",

@@ -130,7 +130,7 @@ fn nothing_echoes_the_password() {
     assert_eq!(format!("{password:?}"), "Password([..])");
     for error in PasswordError::ALL {
         assert_eq!(error.code().parse(), Ok(*error));
-        assert!(error.hint().is_ascii() && error.hint().ends_with('.'));
+        assert!(error.message().is_ascii() && error.message().ends_with('.'));
     }
     let codes: Vec<_> = PasswordError::ALL.iter().map(|e| e.code()).collect();
     assert_eq!(codes, ["too_short", "too_long", "common_password", "same_as_login"]);

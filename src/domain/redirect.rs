@@ -62,7 +62,7 @@ impl UriError {
 
     /// A sentence for people.
     #[must_use]
-    pub const fn hint(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::Malformed => {
                 "Name an absolute URI of printable ASCII, at most 2048 characters, such as \

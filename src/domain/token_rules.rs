@@ -128,7 +128,7 @@ impl RuleError {
 
     /// A sentence for people.
     #[must_use]
-    pub const fn hint(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::AccessTtl => "Access tokens live from 1 second to 24 hours, in whole seconds.",
             Self::AccessTtlInWindow => {

@@ -18,7 +18,7 @@ use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest};
 use futures_util::Stream;
 use futures_util::future::LocalBoxFuture;
 
-use crate::domain::stop::{Code, Refusal};
+use crate::domain::outcome::{Code, Refusal};
 
 /// How long a body may take from the end of the head on: enough for 64 KiB over a poor line, and less
 /// than the half minute after which proxies give up.
@@ -69,8 +69,8 @@ pub fn read(
         match tokio::time::timeout(IN_TIME, body).await {
             Ok(body) => body.map_err(unreadable),
             Err(_) => {
-                let hint = "The body did not arrive within 15 seconds.";
-                Err(Refusal::new(Code::MalformedRequest, hint))
+                let message = "The body did not arrive within 15 seconds.";
+                Err(Refusal::new(Code::MalformedRequest, message))
             }
         }
     }

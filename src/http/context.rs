@@ -14,7 +14,7 @@ use crate::app::{App, Fetcher};
 use crate::base::Timestamp;
 use crate::domain::audit::{Origin, Via};
 use crate::domain::device::Device;
-use crate::domain::stop::{Code, Refusal, Stop};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::identity::bearer::{self, Administrator, Caller};
 
 use super::error::Problem;
@@ -96,9 +96,9 @@ impl Context {
     /// What it stopped with, ready to be rendered.
     pub fn run<T: Send + 'static>(
         &self,
-        work: impl Future<Output = Result<T, Stop>> + Send + 'static,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
     ) -> impl Future<Output = Result<T, Problem>> {
-        let work = self.app.run(work);
+        let work = self.app.run_to_completion(work);
         async move { work.await.map_err(|stop| self.problem(stop)) }
     }
 
@@ -112,7 +112,7 @@ impl Context {
 
     /// What a use case stopped with, ready to be rendered.
     #[must_use]
-    pub fn problem(&self, stop: Stop) -> Problem {
+    pub fn problem(&self, stop: Failure) -> Problem {
         Problem::new(stop, &self.facts.request_id)
     }
 

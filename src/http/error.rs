@@ -11,7 +11,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 
 use crate::base::Span;
-use crate::domain::stop::{Code, FaultKind, FieldError, Refusal, Stop};
+use crate::domain::outcome::{Code, Failure, FaultKind, FieldError, Refusal};
 
 /// When to try again after a 503.
 const RETRY_UNAVAILABLE: Span = Span::from_secs(2);
@@ -20,7 +20,7 @@ const RETRY_UNAVAILABLE: Span = Span::from_secs(2);
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
-    hint: &'static str,
+    message: &'static str,
     fields: Vec<FieldError>,
     retry_after: Option<Span>,
     request_id: String,
@@ -62,10 +62,10 @@ pub const fn status(code: Code) -> StatusCode {
 impl Problem {
     /// Turns what a use case stopped with into an answer; logs it if it is our fault.
     #[must_use]
-    pub fn new(stop: Stop, request_id: &str) -> Self {
+    pub fn new(stop: Failure, request_id: &str) -> Self {
         let refusal = match stop {
-            Stop::Refused(refusal) => refusal,
-            Stop::Failed(fault) => {
+            Failure::Refused(refusal) => refusal,
+            Failure::Failed(fault) => {
                 let code = match fault.kind {
                     FaultKind::Unavailable => Code::Unavailable,
                     FaultKind::Internal => Code::Internal,
@@ -85,7 +85,7 @@ impl Problem {
         };
         Self {
             code: refusal.code,
-            hint: refusal.hint,
+            message: refusal.message,
             fields: refusal.fields,
             retry_after: refusal.retry_after,
             request_id: request_id.to_owned(),
@@ -97,8 +97,8 @@ impl Problem {
     /// The answer to whoever sent no token at all.
     #[must_use]
     pub fn no_token(request_id: &str) -> Self {
-        let hint = "This needs an access token: Authorization: Bearer TOKEN.";
-        let refusal = Refusal::new(Code::InvalidToken, hint);
+        let message = "This needs an access token: Authorization: Bearer TOKEN.";
+        let refusal = Refusal::new(Code::InvalidToken, message);
         Self { bare_challenge: true, ..Self::new(refusal.into(), request_id) }
     }
 
@@ -123,8 +123,8 @@ impl Problem {
 
     /// The sentence.
     #[must_use]
-    pub const fn hint(&self) -> &'static str {
-        self.hint
+    pub const fn message(&self) -> &'static str {
+        self.message
     }
 
     /// The fields at fault.
@@ -163,7 +163,7 @@ impl Problem {
             _ if self.bare_challenge => Some(realm.to_owned()),
             Code::InvalidToken => Some(format!(
                 r#"{realm}, error="invalid_token", error_description="{}""#,
-                self.hint
+                self.message
             )),
             Code::InsufficientScope => {
                 Some(format!(r#"{realm}, error="insufficient_scope", scope="signet:admin""#))
@@ -195,14 +195,14 @@ impl ResponseError for Problem {
             "title": self.title(),
             "status": status(self.code).as_u16(),
             "code": self.code,
-            "detail": self.hint,
+            "detail": self.message,
             "request_id": self.request_id,
         });
         if !self.fields.is_empty() {
             body["errors"] = self
                 .fields
                 .iter()
-                .map(|e| json!({ "field": e.field, "code": e.code, "detail": e.hint }))
+                .map(|e| json!({ "field": e.field, "code": e.code, "detail": e.message }))
                 .collect();
         }
         if let Some(span) = self.retry_after {

@@ -4,7 +4,7 @@
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use serde_json::json;
 
-use crate::domain::stop::{Code, Refusal};
+use crate::domain::outcome::{Code, Refusal};
 
 use super::context::Context;
 use super::error::Problem;
@@ -46,7 +46,7 @@ fn speak(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpRes
         return ui::error_page(context, problem);
     }
     if path.starts_with("/oauth2/") || path == "/oauth2" {
-        let body = json!({ "error": "invalid_request", "error_description": problem.hint() });
+        let body = json!({ "error": "invalid_request", "error_description": problem.message() });
         return problem.head().json(body);
     }
     let for_machines = path.starts_with("/v1")

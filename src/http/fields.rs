@@ -13,7 +13,7 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value};
 
-use crate::domain::stop::{Code, FieldError, Refusal};
+use crate::domain::outcome::{Code, FieldError, Refusal};
 
 use super::body;
 use super::context::Context;
@@ -102,16 +102,16 @@ impl JsonFields {
         self.map.remove(field)
     }
 
-    /// One of a few words or null, told apart from absence. `hint` says which words there are.
+    /// One of a few words or null, told apart from absence. `message` says which words there are.
     pub fn patch_word<T: FromStr>(
         &mut self,
         field: &'static str,
-        hint: &'static str,
+        message: &'static str,
     ) -> Option<Option<T>> {
         let Some(text) = self.patch_string(field)? else { return Some(None) };
         match text.parse() {
             Ok(word) => Some(Some(word)),
-            Err(_) => self.note(field, "unknown", hint),
+            Err(_) => self.note(field, "unknown", message),
         }
     }
 
@@ -155,9 +155,9 @@ impl JsonFields {
         &mut self,
         field: &'static str,
         code: &'static str,
-        hint: &'static str,
+        message: &'static str,
     ) -> T {
-        self.wrong.push(FieldError { field, code, hint });
+        self.wrong.push(FieldError { field, code, message });
         T::default()
     }
 
@@ -266,8 +266,8 @@ fn pairs(encoded: &[u8]) -> Result<HashMap<String, String>, Refusal> {
     let mut map = HashMap::new();
     for (name, value) in url::form_urlencoded::parse(encoded) {
         if map.insert(name.into_owned(), value.into_owned()).is_some() {
-            let hint = "A name was sent twice.";
-            return Err(Refusal::new(Code::MalformedRequest, hint));
+            let message = "A name was sent twice.";
+            return Err(Refusal::new(Code::MalformedRequest, message));
         }
     }
     Ok(map)
@@ -306,9 +306,9 @@ fn has_type(request: &HttpRequest, test: impl Fn(&str) -> bool) -> bool {
 }
 
 fn unsupported(wanted: &'static str) -> Refusal {
-    let hint = match wanted {
+    let message = match wanted {
         "application/json" => "Send the body as application/json.",
         _ => "Send the body as application/x-www-form-urlencoded.",
     };
-    Refusal::new(Code::UnsupportedMediaType, hint)
+    Refusal::new(Code::UnsupportedMediaType, message)
 }

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use serde_json::json;
 
 use crate::app::App;
-use crate::domain::stop::Stop;
+use crate::domain::outcome::Failure;
 
 use super::context::Context;
 
@@ -19,8 +19,8 @@ pub async fn ready(context: Context) -> HttpResponse {
     let signing = app.keyring().works(app.issuer(), context.now());
     let database = {
         let app = app.clone();
-        let read = async move { app.read_probe().await.map_err(Stop::from) };
-        context.app.run(read).await.is_ok()
+        let read = async move { app.read_probe().await.map_err(Failure::from) };
+        context.app.run_to_completion(read).await.is_ok()
     };
     let draining = app.is_draining();
     let word = |ok: bool| if ok { "ok" } else { "failing" };

@@ -12,8 +12,8 @@ use crate::crypto::digest::equal;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::browser::BrowserSession;
 use crate::domain::device::Device;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::{EndReason, Listed};
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::user::User;
 use crate::oauth::flow::Visitor;
 use crate::oauth::{authorize, backchannel, end_session};
@@ -46,7 +46,7 @@ pub struct Overview {
 ///
 /// # Errors
 /// Only faults.
-pub async fn here(app: &App, visitor: &Visitor, now: Timestamp) -> Result<Option<Here>, Stop> {
+pub async fn here(app: &App, visitor: &Visitor, now: Timestamp) -> Result<Option<Here>, Failure> {
     let found = authorize::visitor(app, visitor, "", None, now).await?;
     Ok(found.map(|found| Here { user: found.user, browser: found.browser }))
 }
@@ -69,7 +69,7 @@ pub fn is_token(app: &App, visitor: &Visitor, text: &str) -> bool {
 ///
 /// # Errors
 /// Only faults.
-pub async fn overview(app: App, here: Here, now: Timestamp) -> Result<Overview, Stop> {
+pub async fn overview(app: App, here: Here, now: Timestamp) -> Result<Overview, Failure> {
     let (user, mut reader) = (here.user.id, app.db.reader().await?);
     let mut consents = consents::of_user(&mut reader, user).await?;
     consents.retain(|consent| {
@@ -93,7 +93,7 @@ pub async fn end_one(
     id: String,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let not_found = || Refusal::new(Code::NotFound, "There is no such session.");
     let id: SessionId = id.parse().map_err(|_| not_found())?;
     let user = here.user.id;
@@ -125,7 +125,12 @@ pub async fn end_one(
 ///
 /// # Errors
 /// `not_found` when this log-in has ended meanwhile.
-pub async fn end_others(app: App, here: Here, origin: Origin, now: Timestamp) -> Result<(), Stop> {
+pub async fn end_others(
+    app: App,
+    here: Here,
+    origin: Origin,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let gone = || Refusal::new(Code::NotFound, "You were logged out meanwhile.");
     let user = here.user.id;
     let mut tx = app.db.begin().await?;
@@ -154,7 +159,7 @@ pub async fn remove_app(
     client_id: String,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let user = here.user.id;
     let mut tx = app.db.begin().await?;
     let outcome = async {
@@ -165,8 +170,8 @@ pub async fn remove_app(
         let reason = EndReason::ConsentRevoked;
         let ended = sessions::revoke_of_client(&mut tx, user, &client_id, reason, now).await?;
         if !forgot && ended.is_empty() {
-            let hint = "This application was not allowed anything.";
-            return Err(Refusal::new(Code::NotFound, hint).into());
+            let message = "This application was not allowed anything.";
+            return Err(Refusal::new(Code::NotFound, message).into());
         }
         backchannel::tell(&app, &mut tx, &ended, now).await?;
         let event = Event::new(EventKind::ConsentRevoked).about(user).detail(&*client_id);

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::app::{App, Genuine};
+use crate::app::App;
+use crate::app::cache::VerifiedToken;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::crypto::digest::token_hash;
 use crate::crypto::keyring::TokenProblem;
 use crate::domain::claims::VerifiedClaims;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::scope::{self, Scopes};
 use crate::domain::session::Session;
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::user::{Role, User};
 use crate::oauth::access_token;
 
@@ -51,7 +52,7 @@ pub fn invalid_token() -> Refusal {
 ///
 /// # Errors
 /// Refused when anything is wrong, with one text for all of it but expiry.
-pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Caller, Stop> {
+pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Caller, Failure> {
     let claims = verified(&app, &token, now)?;
     let session = session_of(&claims).ok_or_else(invalid_token)?;
     let (session, user) = app.lookup.session(session).await?.ok_or_else(invalid_token)?;
@@ -72,7 +73,7 @@ pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Cal
 /// What a token of the issuer's own says, if it is one and in time.
 fn verified(app: &App, token: &str, now: Timestamp) -> Result<Arc<VerifiedClaims>, Refusal> {
     let (issuer, version, hash) = (app.issuer(), app.cache_version(), token_hash(token));
-    let known = app.believed.get(&hash, version).map(|known| known.claims);
+    let known = app.verified_tokens.get(&hash, version).map(|known| known.claims);
     if let Some(claims) = known.filter(|claims| claims.aud == issuer && claims.exp > now.secs()) {
         return Ok(claims);
     }
@@ -84,7 +85,11 @@ fn verified(app: &App, token: &str, now: Timestamp) -> Result<Arc<VerifiedClaims
         }
     })?);
     if let Some(audience) = app.audience(None).filter(|_| claims.is_access()) {
-        app.believed.keep(&hash, version, Genuine { claims: Arc::clone(&claims), audience });
+        app.verified_tokens.keep(
+            &hash,
+            version,
+            VerifiedToken { claims: Arc::clone(&claims), audience },
+        );
     }
     Ok(claims)
 }

@@ -12,8 +12,8 @@ use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::browser::BrowserSession;
 use crate::domain::device::Device;
+use crate::domain::outcome::Failure;
 use crate::domain::password::Password;
-use crate::domain::stop::Stop;
 use crate::metrics::Metrics;
 use crate::oauth::flow::Visitor;
 use crate::oauth::{authorize, end_session};
@@ -41,7 +41,7 @@ pub async fn sign_in(
     origin: Origin,
     device: Device,
     now: Timestamp,
-) -> Result<Secret<String>, Stop> {
+) -> Result<Secret<String>, Failure> {
     let lane = lane(&app, &visitor, &origin, now).await?;
     let proved = prove(&app, lane, &typed.login, typed.password, &origin, now).await?;
     let cookie = token::make(BROWSER_SESSION, &*app.entropy);
@@ -54,7 +54,12 @@ pub async fn sign_in(
 }
 
 /// A browser in which somebody is logged in is known wherever it is.
-async fn lane(app: &App, visitor: &Visitor, origin: &Origin, now: Timestamp) -> Result<Lane, Stop> {
+async fn lane(
+    app: &App,
+    visitor: &Visitor,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Lane, Failure> {
     let lane = throttle::lane(app, origin.address, now).await?;
     if lane == Lane::Stranger && authorize::visitor(app, visitor, "", None, now).await?.is_some() {
         return Ok(Lane::Known);
@@ -72,7 +77,7 @@ async fn accept(
     origin: &Origin,
     device: &Device,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     proved.forgive(app, tx, now).await?;
     let user = &proved.user;
     let before = match &visitor.session {
@@ -121,12 +126,12 @@ pub async fn sign_out(
     visitor: Visitor,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let Some(found) = authorize::visitor(&app, &visitor, "", None, now).await? else {
         return Ok(());
     };
     let origin = Origin { actor: Some(found.user.id), ..origin };
     let mut tx = app.db.begin().await?;
     let ended = end_session::end_browser(&app, &mut tx, found.browser.id, &origin, now).await;
-    settle(tx, ended.map(drop).map_err(Stop::from)).await
+    settle(tx, ended.map(drop).map_err(Failure::from)).await
 }

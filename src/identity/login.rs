@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::app::{App, Audience};
+use crate::app::App;
+use crate::app::cache::Audience;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::domain::api::Target;
@@ -11,11 +12,11 @@ use crate::domain::client;
 use crate::domain::device::Device;
 use crate::domain::grant::{self, GrantedScopes};
 use crate::domain::oidc::AskedClaims;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::password::Password;
 use crate::domain::scope::Scopes;
 use crate::domain::session::Chain;
 use crate::domain::session::Session;
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::domain::user::User;
 use crate::metrics::Metrics;
 use crate::oauth::issue::{self, Tokens};
@@ -64,7 +65,7 @@ pub async fn login(
     origin: Origin,
     device: Device,
     now: Timestamp,
-) -> Result<Tokens, Stop> {
+) -> Result<Tokens, Failure> {
     let request = request(&app, &attempt.asked).await?;
     let lane = throttle::lane(&app, origin.address, now).await?;
     let proved = prove(&app, lane, &attempt.login, attempt.password, &origin, now).await?;
@@ -80,10 +81,12 @@ pub async fn login(
 ///
 /// # Errors
 /// `invalid_client`, `invalid_target`, `invalid_scope`; faults when it has to be looked up.
-pub async fn request(app: &App, asked: &Asked) -> Result<Request, Stop> {
+pub async fn request(app: &App, asked: &Asked) -> Result<Request, Failure> {
     let client_id = first_party(app, asked.client_id.as_deref()).await?;
-    let audience =
-        app.audience_now(asked.audience.as_deref()).await?.ok_or_else(issue::invalid_target)?;
+    let audience = app
+        .audience_or_reload(asked.audience.as_deref())
+        .await?
+        .ok_or_else(issue::invalid_target)?;
     let scopes = Scopes::parse(asked.scope.as_deref().unwrap_or_default())
         .map_err(|_| Refusal::new(Code::InvalidScope, "The scope is not a list of scopes."))?;
     if !grant::offered(&audience.target, &scopes) {
@@ -106,13 +109,13 @@ impl Request {
 
 /// The client a log-in at `/v1` is for. One that authenticates has no business here: whoever can
 /// type its name is not it.
-async fn first_party(app: &App, client_id: Option<&str>) -> Result<String, Stop> {
+async fn first_party(app: &App, client_id: Option<&str>) -> Result<String, Failure> {
     let asked = match client_id {
         None | Some(client::BUILT_IN) => return Ok(client::BUILT_IN.to_owned()),
         Some(asked) => asked,
     };
-    let refused = |hint| Stop::from(Refusal::new(Code::InvalidClient, hint));
-    match app.client_now(asked).await? {
+    let refused = |message| Failure::from(Refusal::new(Code::InvalidClient, message));
+    match app.client_or_reload(asked).await? {
         Some(client) if client.is_public() => Ok(client.client_id.clone()),
         Some(_) => Err(refused("This client authenticates; it logs people in at /oauth2.")),
         None => Err(refused("There is no client of this client_id.")),
@@ -131,7 +134,7 @@ async fn accept(
     device: &Device,
     origin: &Origin,
     now: Timestamp,
-) -> Result<Session, Stop> {
+) -> Result<Session, Failure> {
     let user = &proved.user;
     proved.forgive(app, tx, now).await?;
     let session = request.session(app, user, now)?;

@@ -5,8 +5,8 @@ use crate::base::Timestamp;
 use crate::crypto::keyring::TokenProblem;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::claims::VerifiedClaims;
+use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::session::EndReason;
-use crate::domain::stop::{Refusal, Stop};
 use crate::store::{audit, sessions, settle_whole};
 
 use super::bearer::{invalid_token, session_of};
@@ -29,7 +29,7 @@ pub async fn logout(
     evidence: Evidence,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let (session, subject) = match evidence {
         Evidence::RefreshToken(token) => match app.refresh_keys().authenticate(&token) {
             Some(presented) => (presented.session, None),

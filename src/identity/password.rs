@@ -6,8 +6,8 @@ use crate::base::id::{BrowserId, SessionId};
 use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::login::Login;
+use crate::domain::outcome::{Failure, Fault, FieldError, Refusal};
 use crate::domain::password::{Password, Verdict, decide};
-use crate::domain::stop::{Fault, FieldError, Refusal, Stop};
 use crate::domain::user::User;
 use crate::oauth::backchannel;
 use crate::store::{audit, browsers, sessions, settle, users};
@@ -39,7 +39,7 @@ pub async fn change(
     new: String,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let unreadable = |_| Fault::internal("a stored login that is none");
     let login = Login::parse(&user.login).map_err(unreadable)?;
     let new = parse_password("new_password", &new, &login)?;
@@ -59,8 +59,8 @@ pub async fn change(
         Err(why) => return Err(unhashed(&app, counted, why).await),
     };
     if decide(Some(account(&credential)), verified.check, false) == Verdict::Refuse {
-        let hint = "This is not the current password.";
-        let fields = vec![FieldError { field: "current_password", code: "wrong", hint }];
+        let message = "This is not the current password.";
+        let fields = vec![FieldError { field: "current_password", code: "wrong", message }];
         return Err(Refusal { fields, ..invalid_credentials() }.into());
     }
     let hash = app.hash_password(second, new).await?;

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::stop::{Refusal, Stop};
+use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::user::{User, is_display_name};
 use crate::store::{audit, settle, users};
 
@@ -15,9 +15,9 @@ use super::bearer::invalid_token;
 /// # Errors
 /// `validation_failed`, naming the field.
 pub fn check_name(name: Option<&str>) -> Result<(), Refusal> {
-    let hint = "A name has 1 to 128 printable characters, or is null.";
+    let message = "A name has 1 to 128 printable characters, or is null.";
     match name {
-        Some(name) if !is_display_name(name) => Err(Refusal::field("name", "not_a_name", hint)),
+        Some(name) if !is_display_name(name) => Err(Refusal::field("name", "not_a_name", message)),
         _ => Ok(()),
     }
 }
@@ -32,7 +32,7 @@ pub async fn update(
     name: Option<String>,
     origin: Origin,
     now: Timestamp,
-) -> Result<User, Stop> {
+) -> Result<User, Failure> {
     check_name(name.as_deref())?;
     let mut tx = app.db.begin().await?;
     let outcome = async {

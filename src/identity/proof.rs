@@ -3,13 +3,13 @@
 //! Owns the order: a place to hash, counted, read, hashed, decided. A wrong login and a wrong password take the same
 //! way and the same time, and leave the same trace.
 
-use crate::app::{App, NotHashed};
+use crate::app::{App, HashError};
 use crate::base::Timestamp;
 use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::login::Login;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::{Account, Password, Verdict, decide};
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::domain::user::User;
 use crate::metrics::Metrics;
 use crate::store::users::{self, Credential};
@@ -43,7 +43,7 @@ pub(super) async fn prove(
     password: Password,
     origin: &Origin,
     now: Timestamp,
-) -> Result<Proved, Stop> {
+) -> Result<Proved, Failure> {
     // Before the try is counted: what is turned away costs neither a write nor a try.
     let place = app.hash_place(lane, origin.address)?;
     let parsed = Login::parse(login).ok();
@@ -108,8 +108,8 @@ async fn rehashed(app: &App, password: Password, origin: &Origin) -> Option<Stri
 
 /// A password that was not looked at is no try, unless it was the caller who did not wait: hanging
 /// up must not be a way to guess.
-pub(super) async fn unhashed(app: &App, counted: Counted, why: NotHashed) -> Stop {
-    if matches!(why, NotHashed::Late(_))
+pub(super) async fn unhashed(app: &App, counted: Counted, why: HashError) -> Failure {
+    if matches!(why, HashError::Late(_))
         && let Err(fault) = counted.take_back(app).await
     {
         tracing::debug!(%fault, "a try that was not looked at stays counted");
@@ -127,7 +127,7 @@ pub(super) fn account(found: &Credential) -> Account {
 
 /// Records a failure: one row a minute for each login and network, and the same one for a login
 /// that exists and one that does not, so that nobody can fill the disk or read the difference.
-async fn refuse<T>(app: &App, key: &str, origin: &Origin, now: Timestamp) -> Result<T, Stop> {
+async fn refuse<T>(app: &App, key: &str, origin: &Origin, now: Timestamp) -> Result<T, Failure> {
     Metrics::count(&app.metrics.logins, "failed");
     let minute = now.secs().div_euclid(60).to_be_bytes();
     let address = origin.address.map_or_else(String::new, |address| address.to_string());

@@ -3,8 +3,8 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::domain::audit::Origin;
+use crate::domain::outcome::Failure;
 use crate::domain::refresh::Holder;
-use crate::domain::stop::Stop;
 use crate::oauth::access_token;
 use crate::oauth::issue::{self, Tokens};
 use crate::oauth::refresh::{self, Presented};
@@ -18,7 +18,7 @@ pub async fn refresh(
     refresh_token: &str,
     origin: Origin,
     now: Timestamp,
-) -> Result<Tokens, Stop> {
+) -> Result<Tokens, Failure> {
     let presented = Presented {
         refresh_token,
         holder: Holder::FirstParty,

@@ -8,8 +8,8 @@ use crate::domain::attributes::Attributes;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::limit::ADDRESS_REGISTRATIONS;
 use crate::domain::login::Login;
+use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::password::Password;
-use crate::domain::stop::{Code, FieldError, Refusal, Stop};
 use crate::domain::user::{Role, User};
 use crate::store::users::{self, NewUser};
 use crate::store::{audit, settle};
@@ -21,7 +21,7 @@ use super::throttle::{self, too_many};
 /// # Errors
 /// `validation_failed`, naming the field.
 pub fn parse_login(raw: &str) -> Result<Login, Refusal> {
-    Login::parse(raw).map_err(|error| Refusal::field("login", error.code(), error.hint()))
+    Login::parse(raw).map_err(|error| Refusal::field("login", error.code(), error.message()))
 }
 
 /// Parses a password for storage, naming the field it came in.
@@ -30,18 +30,18 @@ pub fn parse_login(raw: &str) -> Result<Login, Refusal> {
 /// `weak_password`, naming the field.
 pub fn parse_password(field: &'static str, raw: &str, login: &Login) -> Result<Password, Refusal> {
     Password::for_storage(raw, login).map_err(|error| {
-        let hint = "This password is not acceptable.";
-        let fields = vec![FieldError { field, code: error.code(), hint: error.hint() }];
-        Refusal { fields, ..Refusal::new(Code::WeakPassword, hint) }
+        let message = "This password is not acceptable.";
+        let fields = vec![FieldError { field, code: error.code(), message: error.message() }];
+        Refusal { fields, ..Refusal::new(Code::WeakPassword, message) }
     })
 }
 
 /// The refusal of a login that exists, or looks like one that does.
 #[must_use]
 pub fn login_taken() -> Refusal {
-    let hint = "This login exists already, or looks like one that does.";
-    let fields = vec![FieldError { field: "login", code: "taken", hint }];
-    Refusal { fields, ..Refusal::new(Code::LoginTaken, hint) }
+    let message = "This login exists already, or looks like one that does.";
+    let fields = vec![FieldError { field: "login", code: "taken", message }];
+    Refusal { fields, ..Refusal::new(Code::LoginTaken, message) }
 }
 
 /// Makes an account.
@@ -54,13 +54,13 @@ pub async fn register(
     password: String,
     origin: Origin,
     now: Timestamp,
-) -> Result<User, Stop> {
+) -> Result<User, Failure> {
     if app.config.registration != Registration::Open {
         return Err(Refusal::new(Code::RegistrationClosed, "Registration is closed.").into());
     }
     if app.config.rate_limits {
         // The one answer that tells whether a login exists: few tries for each address.
-        app.addresses
+        app.address_limiter
             .take("register", ADDRESS_REGISTRATIONS, origin.address, now)
             .map_err(|wait| too_many(&app, wait, "register_address"))?;
     }

@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::{EndReason, Listed};
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::oauth::backchannel;
 use crate::store::sessions::EndedSession;
 use crate::store::{audit, sessions, settle, users};
@@ -25,7 +25,7 @@ pub enum Which {
 ///
 /// # Errors
 /// Only faults.
-pub async fn list(app: App, caller: Caller, now: Timestamp) -> Result<Vec<Listed>, Stop> {
+pub async fn list(app: App, caller: Caller, now: Timestamp) -> Result<Vec<Listed>, Failure> {
     let mut reader = app.db.reader().await?;
     Ok(sessions::live_of(&mut reader, caller.user.id, now).await?)
 }
@@ -40,7 +40,7 @@ pub async fn end_one(
     id: SessionId,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let not_found = || Refusal::new(Code::NotFound, "There is no such session.");
     let mut tx = app.db.begin().await?;
     let outcome = async {
@@ -72,7 +72,7 @@ pub async fn end_many(
     which: Which,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let user = caller.user.id;
     let mut tx = app.db.begin().await?;
     let outcome = async {

@@ -16,8 +16,8 @@ use crate::domain::client;
 use crate::domain::device::Device;
 use crate::domain::grant;
 use crate::domain::limit::ADDRESS_SETUP;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::scope::Scopes;
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::domain::user::{Role, User};
 use crate::oauth::issue::{self, Tokens};
 use crate::store::users::{self, NewUser};
@@ -34,7 +34,7 @@ pub const LINK_LIFE: Span = Span::from_mins(30);
 ///
 /// # Errors
 /// `setup_closed` once an administrator has existed.
-pub async fn make_link(app: &App, now: Timestamp) -> Result<Secret<String>, Stop> {
+pub async fn make_link(app: &App, now: Timestamp) -> Result<Secret<String>, Failure> {
     let token = URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy));
     let mut tx = app.db.begin().await?;
     let outcome = async {
@@ -66,7 +66,7 @@ pub async fn check_link(
     token: String,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     throttle_link(&app, &origin, now)?;
     let mut reader = app.db.reader().await?;
     if setup::is_open_link(&mut reader, &token_hash(&token), now).await? {
@@ -87,7 +87,7 @@ pub async fn complete(
     origin: Origin,
     device: Device,
     now: Timestamp,
-) -> Result<(User, Tokens), Stop> {
+) -> Result<(User, Tokens), Failure> {
     check_link(app.clone(), token.clone(), origin.clone(), now).await?;
     let login = parse_login(&login)?;
     let password = parse_password("password", &password, &login)?;
@@ -146,7 +146,7 @@ fn throttle_link(app: &App, origin: &Origin, now: Timestamp) -> Result<(), Refus
     if !app.config.rate_limits {
         return Ok(());
     }
-    app.addresses
+    app.address_limiter
         .take("setup", ADDRESS_SETUP, origin.address, now)
         .map_err(|wait| too_many(app, wait, "setup_address"))
 }

@@ -6,13 +6,14 @@
 
 use std::net::IpAddr;
 
-use crate::app::{App, Undecided, network};
+use crate::app::App;
+use crate::app::limits::{PendingAttempt, network};
 use crate::base::{Span, Timestamp};
 use crate::crypto::password::Lane;
 use crate::domain::limit::{
     ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, ADDRESS_FAILURES, KNOWN_NETWORK, Limit,
 };
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::metrics::Metrics;
 use crate::store::{Tx, limits};
 
@@ -24,11 +25,11 @@ pub struct Counted {
     from_network: Vec<u8>,
     from_strangers: Vec<u8>,
     known: Vec<u8>,
-    familiar: Vec<u8>,
+    seen: Vec<u8>,
     is_known: bool,
     active: bool,
     /// Lets the next one that waits for this account go on when this try is decided.
-    _undecided: Option<Undecided>,
+    _undecided: Option<PendingAttempt>,
 }
 
 /// The refusal of somebody who tried too often.
@@ -45,7 +46,7 @@ pub async fn count(
     key: &str,
     address: Option<IpAddr>,
     now: Timestamp,
-) -> Result<Counted, Stop> {
+) -> Result<Counted, Failure> {
     let pseudonyms = &app.pseudonyms;
     let net = address.map_or_else(String::new, |address| network(address).to_string());
     let (key, net) = (key.as_bytes(), net.as_bytes());
@@ -54,7 +55,7 @@ pub async fn count(
         from_network: pseudonyms.of("login/network", &[key, net]),
         from_strangers: pseudonyms.of("login/strangers", &[key]),
         known: pseudonyms.of("login/known", &[key, net]),
-        familiar: familiar(app, address),
+        seen: seen(app, address),
         is_known: false,
         active: app.config.rate_limits,
         _undecided: None,
@@ -62,7 +63,7 @@ pub async fn count(
     if !counted.active {
         return Ok(counted);
     }
-    app.addresses
+    app.address_limiter
         .take(LOGIN, ADDRESS_FAILURES, address, now)
         .map_err(|wait| too_many(app, wait, "login_address"))?;
     match count_account(app, counted, now).await {
@@ -70,8 +71,8 @@ pub async fn count(
         Err(stop) => {
             // What is refused for the account's sake costs the address nothing more than it did;
             // a fault of ours costs it nothing at all.
-            if matches!(stop, Stop::Failed(_)) {
-                app.addresses.give_back(LOGIN, ADDRESS_FAILURES, address);
+            if matches!(stop, Failure::Failed(_)) {
+                app.address_limiter.give_back(LOGIN, ADDRESS_FAILURES, address);
             }
             Err(stop)
         }
@@ -81,7 +82,11 @@ pub async fn count(
 /// Counts the try at its account. Where that is used up by tries this process is still looking at,
 /// it waits for them as long as a hash may wait: thirty log-ins of one account at the same moment
 /// are no attack if all of them are right.
-async fn count_account(app: &App, mut counted: Counted, now: Timestamp) -> Result<Counted, Stop> {
+async fn count_account(
+    app: &App,
+    mut counted: Counted,
+    now: Timestamp,
+) -> Result<Counted, Failure> {
     let patience = app.config.hash_max_wait.std();
     match tokio::time::timeout(patience, count_in_turn(app, &counted, now)).await {
         Ok(Ok((known, undecided))) => {
@@ -99,8 +104,8 @@ async fn count_in_turn(
     app: &App,
     counted: &Counted,
     now: Timestamp,
-) -> Result<(bool, Undecided), Uncounted> {
-    let turn = app.turns.take(&counted.from_network).await;
+) -> Result<(bool, PendingAttempt), Uncounted> {
+    let turn = app.attempt_gate.take(&counted.from_network).await;
     loop {
         // Asked before counting: what is decided in between is no reason to wait.
         let may_change = turn.may_change();
@@ -157,15 +162,15 @@ async fn try_to_count(app: &App, counted: &Counted, now: Timestamp) -> Result<bo
 /// # Errors
 /// When the database cannot be read.
 pub async fn lane(app: &App, address: Option<IpAddr>, now: Timestamp) -> Result<Lane, Fault> {
-    let familiar_here = match app.familiar.get(address, now) {
+    let familiar_here = match app.seen_networks.get(address, now) {
         Some(known) => known,
         // Nothing is written down either.
         None if !app.config.rate_limits => false,
         None => {
             let mut reader = app.db.reader().await?;
-            let (name, since) = (familiar(app, address), now - KNOWN_NETWORK);
+            let (name, since) = (seen(app, address), now - KNOWN_NETWORK);
             let known = limits::is_known_network(&mut reader, &name, since).await?;
-            app.familiar.learn(address, known, now);
+            app.seen_networks.learn(address, known, now);
             known
         }
     };
@@ -173,9 +178,9 @@ pub async fn lane(app: &App, address: Option<IpAddr>, now: Timestamp) -> Result<
 }
 
 /// The pseudonym under which a network stands that anybody has logged in from.
-fn familiar(app: &App, address: Option<IpAddr>) -> Vec<u8> {
+fn seen(app: &App, address: Option<IpAddr>) -> Vec<u8> {
     let net = address.map_or_else(String::new, |address| network(address).to_string());
-    app.pseudonyms.of("login/familiar", &[net.as_bytes()])
+    app.pseudonyms.of("login/seen", &[net.as_bytes()])
 }
 
 impl Counted {
@@ -187,7 +192,7 @@ impl Counted {
         if !self.active {
             return Ok(());
         }
-        app.addresses.give_back(LOGIN, ADDRESS_FAILURES, self.address);
+        app.address_limiter.give_back(LOGIN, ADDRESS_FAILURES, self.address);
         let mut tx = app.db.begin().await?;
         limits::give_back(&mut tx, &self.from_network).await?;
         if !self.is_known {
@@ -208,17 +213,17 @@ impl Counted {
         }
         let yesterday = now - Span::from_days(1);
         limits::remember_network(tx, &self.known, now, yesterday).await?;
-        if app.familiar.is_noted(self.address, now) {
+        if app.seen_networks.is_noted(self.address, now) {
             return Ok(());
         }
-        limits::remember_network(tx, &self.familiar, now, yesterday).await
+        limits::remember_network(tx, &self.seen, now, yesterday).await
     }
 
     /// The same for the address, once that transaction is committed.
     pub fn forgive_address(&self, app: &App, now: Timestamp) {
-        app.familiar.log_in(self.address, now);
+        app.seen_networks.log_in(self.address, now);
         if self.active {
-            app.addresses.give_back(LOGIN, ADDRESS_FAILURES, self.address);
+            app.address_limiter.give_back(LOGIN, ADDRESS_FAILURES, self.address);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::base::id::SessionId;
 use crate::base::{Span, Timestamp};
 use crate::domain::limit::KNOWN_NETWORK;
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::store::Tx;
 use crate::store::housekeeping as store;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::admin::key_life;
 use crate::app::App;
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::oauth::backchannel;
 
 pub use housekeeping::{MOST_ROWS, Removed, housekeep, sweep};

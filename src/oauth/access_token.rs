@@ -5,15 +5,16 @@
 
 use std::sync::Arc;
 
-pub use crate::app::Genuine;
-use crate::app::{App, Audience};
+use crate::app::App;
+use crate::app::cache::Audience;
+pub use crate::app::cache::VerifiedToken;
 use crate::base::Timestamp;
 use crate::crypto::digest::token_hash;
 use crate::crypto::jwt::{Expected, dissect};
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::client::{BUILT_IN, Client};
+use crate::domain::outcome::Fault;
 use crate::domain::session::Session;
-use crate::domain::stop::Fault;
 use crate::domain::user::User;
 
 use super::once;
@@ -32,21 +33,21 @@ pub struct Live {
 
 /// The token, if its signature is ours, for this issuer, and its time is now.
 #[must_use]
-pub fn genuine(app: &App, token: &str, now: Timestamp) -> Option<Genuine> {
+pub fn genuine(app: &App, token: &str, now: Timestamp) -> Option<VerifiedToken> {
     // Read before anything is concluded from it.
     let (version, hash) = (app.cache_version(), token_hash(token));
-    let genuine = match app.believed.get(&hash, version) {
+    let genuine = match app.verified_tokens.get(&hash, version) {
         Some(known) => known,
         None => {
             let genuine = verified(app, token)?;
-            app.believed.keep(&hash, version, genuine.clone());
+            app.verified_tokens.keep(&hash, version, genuine.clone());
             genuine
         }
     };
     (genuine.claims.exp > now.secs()).then_some(genuine)
 }
 
-fn verified(app: &App, token: &str) -> Option<Genuine> {
+fn verified(app: &App, token: &str) -> Option<VerifiedToken> {
     // Read before it is verified, only to know by which rules it has to be verified.
     let anatomy = dissect(token);
     let aud = anatomy.claims.as_ref()?.get("aud")?.as_str()?;
@@ -57,7 +58,7 @@ fn verified(app: &App, token: &str) -> Option<Genuine> {
         Some(secret) => secret.verify(token, &expected)?,
         None => app.keyring().verify(token, &expected)?,
     };
-    claims.is_access().then(|| Genuine { claims: Arc::new(claims), audience })
+    claims.is_access().then(|| VerifiedToken { claims: Arc::new(claims), audience })
 }
 
 /// The token, if everything about it is good now.
@@ -77,7 +78,7 @@ pub async fn live(app: &App, token: &str, now: Timestamp) -> Result<Option<Live>
 /// When the database cannot be read.
 pub async fn alive(
     app: &App,
-    Genuine { claims, audience }: Genuine,
+    VerifiedToken { claims, audience }: VerifiedToken,
     now: Timestamp,
 ) -> Result<Option<Live>, Fault> {
     let client = app.client(&claims.client_id);

@@ -8,7 +8,7 @@ use crate::base::{Span, Timestamp};
 use crate::crypto::foreign_jwt::{ForeignJwt, public_key};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::stop::{Refusal, Stop};
+use crate::domain::outcome::{Failure, Refusal};
 
 use super::once::{self, Counted};
 use super::params::{Params, invalid};
@@ -38,9 +38,9 @@ pub fn read(params: &Params, issuer: &str) -> Result<Assertion, Refusal> {
     }
     let token = params.required("client_assertion", "client_assertion is missing.")?;
     let refused = || {
-        let hint =
+        let message =
             "The client assertion is not good: iss and sub are the client_id, aud is the issuer.";
-        Refusal::oauth(OAuthError::InvalidClient, hint)
+        Refusal::oauth(OAuthError::InvalidClient, message)
     };
     let jwt = ForeignJwt::read(token).ok_or_else(refused)?;
     let client_id =
@@ -61,7 +61,7 @@ pub async fn check(
     client: &Client,
     assertion: &Assertion,
     now: Timestamp,
-) -> Result<Option<()>, Stop> {
+) -> Result<Option<()>, Failure> {
     let Some(jwt) = ForeignJwt::read(&assertion.token) else { return Ok(None) };
     let Some((jti, expires)) = timely(&jwt, now) else { return Ok(None) };
     let kid = jwt.header.get("kid");

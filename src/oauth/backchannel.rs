@@ -14,7 +14,7 @@ use crate::base::{Span, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::claims::{LogoutClaims, TokenType};
 use crate::domain::client::Client;
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::store::notices::{self, Notice};
 use crate::store::sessions::EndedSession;
 use crate::store::{Tx, audit, sessions};

@@ -16,7 +16,7 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::{AuthMethod, Client};
 use crate::domain::limit::ADDRESS_CLIENTS;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::stop::{Code, Refusal, Stop};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::metrics::Metrics;
 use crate::store::{audit, settle_whole};
 
@@ -73,9 +73,10 @@ pub async fn authenticate(
     params: &Params,
     origin: &Origin,
     now: Timestamp,
-) -> Result<AuthenticatedClient, Stop> {
+) -> Result<AuthenticatedClient, Failure> {
     let limited = app.config.rate_limits;
-    if limited && let Err(wait) = app.addresses.peek(PURPOSE, ADDRESS_CLIENTS, origin.address, now)
+    if limited
+        && let Err(wait) = app.address_limiter.peek(PURPOSE, ADDRESS_CLIENTS, origin.address, now)
     {
         return Err(too_many(app, wait).into());
     }
@@ -85,12 +86,12 @@ pub async fn authenticate(
         Ok(presented) => check(app, presented, now).await,
         Err(refusal) => Err(refusal.into()),
     };
-    if let Err(Stop::Refused(refusal)) = &outcome
+    if let Err(Failure::Refused(refusal)) = &outcome
         && refusal.oauth == Some(OAuthError::InvalidClient)
     {
         if limited {
             // Counted when it failed: whoever is right is never held up by how often it comes.
-            let _ = app.addresses.take(PURPOSE, ADDRESS_CLIENTS, origin.address, now);
+            let _ = app.address_limiter.take(PURPOSE, ADDRESS_CLIENTS, origin.address, now);
         }
         record(app, named.as_deref(), origin, now).await?;
     }
@@ -104,7 +105,7 @@ async fn record(
     named: Option<&Client>,
     origin: &Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let client_id = named.map_or("", |client| &client.client_id);
     let minute = now.secs().div_euclid(60).to_be_bytes();
     let address = origin.address.map_or_else(String::new, |address| address.to_string());
@@ -115,15 +116,15 @@ async fn record(
     let mut tx = app.db.begin().await?;
     let entropy = &*app.entropy;
     let recorded = audit::record_folded(&mut tx, &event, origin, now, entropy, &fold).await;
-    settle_whole(tx, recorded.map_err(Stop::from)).await
+    settle_whole(tx, recorded.map_err(Failure::from)).await
 }
 
 const PURPOSE: &str = "client";
 
 fn too_many(app: &App, wait: Span) -> Refusal {
     Metrics::count(&app.metrics.limited, "client_address");
-    let hint = "Too many failed attempts. Wait, then try again.";
-    Refusal::new(Code::TooManyAttempts, hint).retry_after(wait)
+    let message = "Too many failed attempts. Wait, then try again.";
+    Refusal::new(Code::TooManyAttempts, message).retry_after(wait)
 }
 
 fn present(
@@ -184,10 +185,10 @@ fn form_decoded(text: &str) -> Option<String> {
     }
 }
 
-async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Client>, Stop> {
+async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Client>, Failure> {
     match presented {
         Presented::Name { client_id } => {
-            let client = app.client_now(&client_id).await?.ok_or_else(refused)?;
+            let client = app.client_or_reload(&client_id).await?.ok_or_else(refused)?;
             if client.is_public() { Ok(client) } else { Err(refused().into()) }
         }
         Presented::Secret { client_id, secret, method } => {
@@ -200,7 +201,7 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
             Ok(right(app.client(&client_id), &secret, method).ok_or_else(refused)?)
         }
         Presented::Assertion(assertion) => {
-            let client = app.client_now(&assertion.client_id).await?.ok_or_else(refused)?;
+            let client = app.client_or_reload(&assertion.client_id).await?.ok_or_else(refused)?;
             if client.settings.auth_method != AuthMethod::PrivateKeyJwt {
                 return Err(refused().into());
             }

@@ -19,7 +19,7 @@ use crate::domain::grant;
 use crate::domain::limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::AskedClaims;
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::store::{devices, settle_whole};
 
 use super::authorize;
@@ -69,7 +69,7 @@ pub enum DeviceStep {
 ///
 /// # Errors
 /// `invalid_client`, `unauthorized_client`, `invalid_scope`, `invalid_target`; too many requests.
-pub async fn authorize(app: App, request: TokenRequest, now: Timestamp) -> Result<Value, Stop> {
+pub async fn authorize(app: App, request: TokenRequest, now: Timestamp) -> Result<Value, Failure> {
     let TokenRequest { params, authorization, origin, .. } = request;
     params.once()?;
     let client =
@@ -77,8 +77,8 @@ pub async fn authorize(app: App, request: TokenRequest, now: Timestamp) -> Resul
     let client = client.client();
     throttle_public(&app, client, "device_request", ADDRESS_REQUESTS, &origin, now)?;
     if !client.may_use(grants::DEVICE_CODE) {
-        let hint = "The client may not use this grant.";
-        return Err(Refusal::oauth(OAuthError::UnauthorizedClient, hint).into());
+        let message = "The client may not use this grant.";
+        return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
     }
     let narrowed = narrow(&app, client, &params, Speaker::User).await?;
     let device_code = token::make(DEVICE_CODE, &*app.entropy);
@@ -114,8 +114,9 @@ pub async fn authorize(app: App, request: TokenRequest, now: Timestamp) -> Resul
 
 /// The refusal of a code somebody typed.
 fn unknown() -> Refusal {
-    let hint = "There is no device waiting with this code. Check it, or begin again on the device.";
-    Refusal::field("user_code", "unknown", hint)
+    let message =
+        "There is no device waiting with this code. Check it, or begin again on the device.";
+    Refusal::field("user_code", "unknown", message)
 }
 
 /// Somebody has typed a code.
@@ -128,7 +129,7 @@ pub async fn typed(
     visitor: Visitor,
     origin: Origin,
     now: Timestamp,
-) -> Result<DeviceStep, Stop> {
+) -> Result<DeviceStep, Failure> {
     throttle(&app, "user_code", ADDRESS_USER_CODES, &origin, now)?;
     let user_code = parse_user_code(&user_code).ok_or_else(unknown)?;
     let flow = Flow::begin(&app, Aim::Device(Some(user_code.clone())), now);
@@ -144,7 +145,7 @@ pub async fn resume(
     sealed: String,
     visitor: Visitor,
     now: Timestamp,
-) -> Result<DeviceStep, Stop> {
+) -> Result<DeviceStep, Failure> {
     let flow = Flow::open(&app, &sealed, &visitor, now)?;
     let Aim::Device(Some(user_code)) = flow.aim.clone() else { return Err(unknown().into()) };
     go_on(app, user_code, flow, visitor, now).await
@@ -161,7 +162,7 @@ pub async fn decide(
     visitor: Visitor,
     origin: Origin,
     now: Timestamp,
-) -> Result<DeviceStep, Stop> {
+) -> Result<DeviceStep, Failure> {
     let flow = Flow::open(&app, &sealed, &visitor, now)?;
     let Aim::Device(Some(user_code)) = flow.aim.clone() else { return Err(unknown().into()) };
     let (device, client) = waiting(&app, &user_code, now).await?;
@@ -169,7 +170,7 @@ pub async fn decide(
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
         return go_on(app, user_code, flow, visitor, now).await;
     };
-    let audience = app.audience_now(device.asked.audience.as_deref()).await?;
+    let audience = app.audience_or_reload(device.asked.audience.as_deref()).await?;
     let granted = audience.filter(|_| client.may_ask(device.asked.audience.as_deref()));
     let granted = granted.and_then(|audience| {
         grant::grant_client(&audience.target, &client, &device.asked.scopes).ok()
@@ -201,8 +202,8 @@ pub async fn decide(
             }
             return Ok(());
         }
-        let hint = "This was decided already. Look at the device.";
-        Err(Refusal::new(Code::Conflict, hint).into())
+        let message = "This was decided already. Look at the device.";
+        Err(Refusal::new(Code::Conflict, message).into())
     }
     .await;
     settle_whole(tx, outcome).await?;
@@ -214,12 +215,12 @@ async fn waiting(
     app: &App,
     user_code: &str,
     now: Timestamp,
-) -> Result<(DeviceCode, Arc<Client>), Stop> {
+) -> Result<(DeviceCode, Arc<Client>), Failure> {
     let device = devices::by_user_code(&mut app.db.reader().await?, user_code).await?;
     let device =
         device.filter(|device| device.state == DeviceState::Pending && now < device.expires_at);
     let device = device.ok_or_else(unknown)?;
-    let client = app.client_now(&device.client_id).await?;
+    let client = app.client_or_reload(&device.client_id).await?;
     let client = client.filter(|client| client.was_there(device.begun_at())).ok_or_else(unknown)?;
     Ok((device, client))
 }
@@ -230,7 +231,7 @@ async fn go_on(
     mut flow: Flow,
     visitor: Visitor,
     now: Timestamp,
-) -> Result<DeviceStep, Stop> {
+) -> Result<DeviceStep, Failure> {
     let (device, client) = waiting(&app, &user_code, now).await?;
     let Some(found) = authorize::visitor(&app, &visitor, "", None, now).await? else {
         return Ok(DeviceStep::Login { flow: flow.seal(&app, &visitor)? });

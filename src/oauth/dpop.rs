@@ -8,7 +8,7 @@ use crate::base::{Span, Timestamp};
 use crate::crypto::digest::{equal, sha256_base64url};
 use crate::crypto::foreign_jwt::{ForeignJwt, public_key};
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::stop::{Refusal, Stop};
+use crate::domain::outcome::{Failure, Refusal};
 
 use super::once::{self, Counted};
 
@@ -53,7 +53,7 @@ pub async fn prove(
     proof: &str,
     purpose: Purpose<'_>,
     now: Timestamp,
-) -> Result<Thumbprint, Stop> {
+) -> Result<Thumbprint, Failure> {
     let jwt = ForeignJwt::read(proof).ok_or_else(refused)?;
     let (jkt, jti, until) = check(&jwt, app.issuer(), purpose, now).ok_or_else(refused)?;
     if !once::spend(app, Counted::Proof { jkt: &jkt, jti }, until).await? {

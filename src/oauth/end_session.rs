@@ -11,9 +11,9 @@ use crate::base::id::{BrowserId, SessionId};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::redirect::RegisteredRedirect;
 use crate::domain::session::EndReason;
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::store::sessions::EndedSession;
 use crate::store::{Tx, audit, browsers, sessions, settle_whole};
 
@@ -54,10 +54,10 @@ pub struct Back {
     pub location: String,
 }
 
-fn unanswerable(hint: &'static str) -> Refusal {
+fn unanswerable(message: &'static str) -> Refusal {
     Refusal {
         oauth: Some(OAuthError::InvalidRequest),
-        ..Refusal::new(Code::MalformedRequest, hint)
+        ..Refusal::new(Code::MalformedRequest, message)
     }
 }
 
@@ -71,7 +71,7 @@ pub async fn begin(
     visitor: Visitor,
     origin: Origin,
     now: Timestamp,
-) -> Result<LogoutStep, Stop> {
+) -> Result<LogoutStep, Failure> {
     params.once().map_err(|_| unanswerable("A parameter was sent twice."))?;
     let here = authorize::visitor(&app, &visitor, "", None, now).await?;
     // One that we did not sign, or whose key has left the published set, proves nothing; nor does one
@@ -108,7 +108,7 @@ pub async fn begin(
     }
     let Some(found) = here else { return Ok(LogoutStep::Out { back: None }) };
     let client = match named {
-        Some(named) => app.client_now(named).await?,
+        Some(named) => app.client_or_reload(named).await?,
         None => None,
     };
     let aim = LogoutAim {
@@ -130,11 +130,11 @@ pub async fn decide(
     visitor: Visitor,
     origin: Origin,
     now: Timestamp,
-) -> Result<LogoutStep, Stop> {
+) -> Result<LogoutStep, Failure> {
     let flow = Flow::open(&app, &sealed, &visitor, now)?;
     if !matches!(flow.aim, Aim::Logout(_)) {
-        let hint = "This page belongs to something else that was begun.";
-        return Err(Refusal::new(Code::Forbidden, hint).into());
+        let message = "This page belongs to something else that was begun.";
+        return Err(Refusal::new(Code::Forbidden, message).into());
     }
     if !leave {
         return Ok(LogoutStep::Stay);
@@ -169,7 +169,7 @@ async fn end(
     sub: &str,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let mut browsers_to_end: Vec<BrowserId> = here.into_iter().collect();

@@ -14,7 +14,7 @@ use crate::base::id::UserId;
 use crate::base::{Span, Timestamp};
 use crate::crypto::digest::sha256_base64url;
 use crate::domain::authorization::Request;
-use crate::domain::stop::{Code, Fault, Refusal};
+use crate::domain::outcome::{Code, Fault, Refusal};
 
 /// How long a person may take.
 const LIFE: Span = Span::from_mins(60);
@@ -77,7 +77,7 @@ impl Flow {
     /// Only when the crypto library fails.
     pub fn seal(&self, app: &App, visitor: &Visitor) -> Result<String, Fault> {
         let plain = serde_json::to_vec(self)
-            .map_err(|error| Fault::internal("writing a flow").because(error))?;
+            .map_err(|error| Fault::internal("writing a flow").with_source(error))?;
         let sealed = app.seal.newest().seal(&purpose(visitor), &plain)?;
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
@@ -92,9 +92,9 @@ impl Flow {
         visitor: &Visitor,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
-        let hint = "This page is too old, or was opened in another browser. Go back to where you \
+        let message = "This page is too old, or was opened in another browser. Go back to where you \
                     came from and begin again.";
-        let refused = || Refusal::new(Code::Forbidden, hint);
+        let refused = || Refusal::new(Code::Forbidden, message);
         if visitor.browser.is_empty() {
             return Err(refused());
         }

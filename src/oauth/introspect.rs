@@ -10,7 +10,7 @@ use crate::base::Timestamp;
 use crate::crypto::refresh_token::Presented;
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::stop::{Fault, Refusal, Stop};
+use crate::domain::outcome::{Failure, Fault, Refusal};
 
 use super::access_token::{self, Live};
 use super::client_auth;
@@ -20,18 +20,18 @@ use super::token::TokenRequest;
 ///
 /// # Errors
 /// `invalid_client`, also for a public client: nobody knows who that is.
-pub async fn introspect(app: App, request: TokenRequest, now: Timestamp) -> Result<Value, Stop> {
+pub async fn introspect(app: App, request: TokenRequest, now: Timestamp) -> Result<Value, Failure> {
     let TokenRequest { params, authorization, origin, .. } = request;
     params.once()?;
     let client =
         client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
     let client = client.client();
     if client.is_public() {
-        let hint = "Only a client that authenticates may ask about tokens.";
-        return Err(Refusal::oauth(OAuthError::InvalidClient, hint).into());
+        let message = "Only a client that authenticates may ask about tokens.";
+        return Err(Refusal::oauth(OAuthError::InvalidClient, message).into());
     }
     let token = params.required("token", "token is missing.")?;
-    // A hint where to look would save nothing: the two kinds look different.
+    // token_type_hint is not read: the two kinds of token look different.
     let found = match app.refresh_keys().authenticate(token) {
         Some(presented) => refresh_token(&app, client, presented, now).await?,
         None => {

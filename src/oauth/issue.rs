@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::app::{App, Audience};
+use crate::app::App;
+use crate::app::cache::Audience;
 use crate::base::entropy::random;
 use crate::base::{Span, Timestamp};
 use crate::crypto::digest::left_half_of_hash;
@@ -17,8 +18,8 @@ use crate::domain::claims::{
     AMR, AccessClaims, Entitlement, Header, IdClaims, Occasion, TokenType, asked_by,
 };
 use crate::domain::client::Client;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::session::Session;
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::domain::token_rules::TokenAlg;
 
 use super::once;
@@ -73,7 +74,7 @@ pub fn access_token(
     life: Option<Span>,
     subject: impl FnOnce() -> Result<Subject, Fault>,
     now: Timestamp,
-) -> Result<Tokens, Stop> {
+) -> Result<Tokens, Failure> {
     let own = uuid::Builder::from_random_bytes(random(&*app.entropy)).into_uuid();
     let jti = match &entitled.parent {
         Some(parent) => once::child(parent, own),
@@ -100,7 +101,7 @@ pub fn tokens(
     session: &Session,
     subject: impl FnOnce() -> Result<Subject, Fault>,
     now: Timestamp,
-) -> Result<Tokens, Stop> {
+) -> Result<Tokens, Failure> {
     access_token(app, &Entitlement::of(session), None, subject, now)?
         .with_refresh_token(app, session, now)
 }
@@ -117,7 +118,7 @@ pub fn draft<'a>(
     subject: impl FnOnce() -> Result<Subject, Fault>,
     jti: &'a str,
     now: Timestamp,
-) -> Result<Draft<'a>, Stop> {
+) -> Result<Draft<'a>, Failure> {
     let audience = app.audience(entitled.audience).ok_or_else(invalid_target)?;
     let rules = audience.target.rules();
     let life = rules.access_ttl.or(life).unwrap_or(app.lifetimes.access);
@@ -143,7 +144,7 @@ impl Tokens {
         app: &App,
         session: &Session,
         now: Timestamp,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, Failure> {
         let expires = session.idle_expires_at.min(session.expires_at);
         let refresh_token = app
             .refresh_keys()

@@ -6,7 +6,7 @@ use crate::base::{Span, Timestamp};
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::limit::{ADDRESS_PROOFS, Bucket};
-use crate::domain::stop::{Code, Refusal};
+use crate::domain::outcome::{Code, Refusal};
 use crate::metrics::Metrics;
 
 /// Takes one from the bucket of this address.
@@ -23,7 +23,7 @@ pub(super) fn throttle(
     if !app.config.rate_limits {
         return Ok(());
     }
-    let taken = app.addresses.take(purpose, bucket, origin.address, now);
+    let taken = app.address_limiter.take(purpose, bucket, origin.address, now);
     taken.map_err(|wait| too_many(app, purpose, wait))
 }
 
@@ -53,17 +53,17 @@ pub(super) fn may_prove(app: &App, origin: &Origin, now: Timestamp) -> Result<()
     if !app.config.rate_limits {
         return Ok(());
     }
-    let open = app.addresses.peek(PROOFS, ADDRESS_PROOFS, origin.address, now);
+    let open = app.address_limiter.peek(PROOFS, ADDRESS_PROOFS, origin.address, now);
     open.map_err(|wait| too_many(app, PROOFS, wait))
 }
 
 /// Counts a proof that came to nothing.
 pub(super) fn proved_for_nothing(app: &App, origin: &Origin, now: Timestamp) {
-    let _ = app.addresses.take(PROOFS, ADDRESS_PROOFS, origin.address, now);
+    let _ = app.address_limiter.take(PROOFS, ADDRESS_PROOFS, origin.address, now);
 }
 
 fn too_many(app: &App, purpose: &'static str, wait: Span) -> Refusal {
     Metrics::count(&app.metrics.limited, purpose);
-    let hint = "Too many attempts. Wait, then try again.";
-    Refusal::new(Code::TooManyAttempts, hint).retry_after(wait)
+    let message = "Too many attempts. Wait, then try again.";
+    Refusal::new(Code::TooManyAttempts, message).retry_after(wait)
 }

@@ -9,8 +9,8 @@ use crate::domain::client::Client;
 use crate::domain::grant::{self, GrantedScopes, ScopeError};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc;
+use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
-use crate::domain::stop::{Refusal, Stop};
 
 use super::params::Params;
 
@@ -60,10 +60,10 @@ pub async fn narrow(
     client: &Client,
     params: &Params,
     speaker: Speaker,
-) -> Result<Narrowed, Stop> {
+) -> Result<Narrowed, Failure> {
     let asked = scopes(params.get("scope"))?;
     let audience = target(app, client, params, &asked, speaker)?;
-    let known = app.audience_now(audience.as_deref()).await?.ok_or_else(invalid_target)?;
+    let known = app.audience_or_reload(audience.as_deref()).await?.ok_or_else(invalid_target)?;
     let target = &known.target;
     let asked = match (speaker, params.get("scope"), target) {
         (Speaker::Client, None, Target::Api(api)) => {
@@ -72,15 +72,15 @@ pub async fn narrow(
         _ => asked,
     };
     if speaker == Speaker::Client && asked.iter().any(oidc::is_scope) {
-        let hint = "A client that speaks for itself has no user to tell about.";
-        return Err(Refusal::oauth(OAuthError::InvalidScope, hint).into());
+        let message = "A client that speaks for itself has no user to tell about.";
+        return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
     }
     let scopes = grant::grant_client(target, client, &asked).map_err(|error| {
-        let hint = match error {
+        let message = match error {
             ScopeError::Unknown => "A scope does not exist there.",
             ScopeError::NotAllowed => "A scope is not for this client.",
         };
-        Refusal::oauth(OAuthError::InvalidScope, hint)
+        Refusal::oauth(OAuthError::InvalidScope, message)
     })?;
     Ok(Narrowed { audience, scopes })
 }
@@ -97,8 +97,8 @@ fn target(
     let named = targets.next();
     // One token is for one API: with two audiences either could play it against the other.
     if targets.any(|other| Some(other) != named) {
-        let hint = "One token is for one API. Ask for each by itself.";
-        return Err(Refusal::oauth(OAuthError::InvalidTarget, hint));
+        let message = "One token is for one API. Ask for each by itself.";
+        return Err(Refusal::oauth(OAuthError::InvalidTarget, message));
     }
     let own = &client.settings.audiences;
     match named {
@@ -111,8 +111,8 @@ fn target(
             match own.as_slice() {
                 [only] if of_api || speaker == Speaker::Client => Ok(Some(only.clone())),
                 _ if speaker == Speaker::Client => {
-                    let hint = "Say which API the token is for: resource=IDENTIFIER.";
-                    Err(Refusal::oauth(OAuthError::InvalidTarget, hint))
+                    let message = "Say which API the token is for: resource=IDENTIFIER.";
+                    Err(Refusal::oauth(OAuthError::InvalidTarget, message))
                 }
                 _ => Ok(None),
             }
@@ -121,6 +121,6 @@ fn target(
 }
 
 fn invalid_target() -> Refusal {
-    let hint = "The API is not registered, or not for this client.";
-    Refusal::oauth(OAuthError::InvalidTarget, hint)
+    let message = "The API is not registered, or not for this client.";
+    Refusal::oauth(OAuthError::InvalidTarget, message)
 }

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::base::token::TokenHash;
 use crate::base::{Span, Timestamp};
 use crate::crypto::digest::token_hash;
-use crate::domain::stop::{Fault, Stop};
+use crate::domain::outcome::{Failure, Fault};
 use crate::store::{Link, spent};
 
 /// The longest id, in bytes.
@@ -99,9 +99,9 @@ const MARGIN: Span = Span::from_secs(60);
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn spend(app: &App, what: Counted<'_>, until: Timestamp) -> Result<bool, Stop> {
+pub async fn spend(app: &App, what: Counted<'_>, until: Timestamp) -> Result<bool, Failure> {
     let (db, hash) = (app.db.clone(), what.hash());
-    app.run(async move {
+    app.run_to_completion(async move {
         let mut tx = db.begin().await?;
         let first = spent::spend(&mut tx, &hash, until + MARGIN).await?;
         if first {

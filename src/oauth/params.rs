@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::stop::Refusal;
+use crate::domain::outcome::Refusal;
 
 /// The most parameters of one request; the standards together have some forty.
 const MAX_PARAMS: usize = 100;
@@ -80,12 +80,12 @@ impl Params {
         self.get(name).map(str::to_owned)
     }
 
-    /// A parameter that has to be there; `hint` says so.
+    /// A parameter that has to be there; `message` says so.
     ///
     /// # Errors
     /// `invalid_request` when it is not.
-    pub fn required(&self, name: &str, hint: &'static str) -> Result<&str, Refusal> {
-        self.get(name).ok_or_else(|| invalid(hint))
+    pub fn required(&self, name: &str, message: &'static str) -> Result<&str, Refusal> {
+        self.get(name).ok_or_else(|| invalid(message))
     }
 
     /// The APIs asked for: `resource` (RFC 8707), or `audience`, which many libraries send.
@@ -113,8 +113,8 @@ impl Params {
 
 /// The refusal of a request that is not as it should be.
 #[must_use]
-pub const fn invalid(hint: &'static str) -> Refusal {
-    Refusal::oauth(OAuthError::InvalidRequest, hint)
+pub const fn invalid(message: &'static str) -> Refusal {
+    Refusal::oauth(OAuthError::InvalidRequest, message)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::base::{Span, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::domain::limit::ADDRESS_REQUESTS;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::stop::{Code, Refusal, Stop};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::store::pushed;
 
 use super::authorize::request::address;
@@ -46,7 +46,7 @@ pub struct Pushed {
 ///
 /// # Errors
 /// As the authorization endpoint would refuse it; `invalid_client`; `invalid_dpop_proof`.
-pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<String, Stop> {
+pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<String, Failure> {
     let TokenRequest { params, authorization, proof, origin, .. } = request;
     params.once()?;
     let client =
@@ -75,7 +75,7 @@ pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<Str
 }
 
 /// The request, bound to the key that signed `proof` as if `dpop_jkt` named it (RFC 9449 §10.1).
-async fn bound(app: &App, params: Params, proof: &str, now: Timestamp) -> Result<Params, Stop> {
+async fn bound(app: &App, params: Params, proof: &str, now: Timestamp) -> Result<Params, Failure> {
     let purpose = Purpose { method: "POST", path: "/oauth2/par", access_token: None };
     let proved = dpop::prove(app, proof, purpose, now).await?;
     if params.get(DPOP_JKT).is_some_and(|named| named != proved.as_str()) {
@@ -92,15 +92,15 @@ pub(super) async fn resolve(
     app: &App,
     params: &Params,
     now: Timestamp,
-) -> Result<Option<Pushed>, Stop> {
+) -> Result<Option<Pushed>, Failure> {
     let Some(name) = params.get("request_uri").filter(|name| name.starts_with(PREFIX)) else {
         return Ok(None);
     };
-    let hint = "The request the application had announced is unknown or over. Go back to it and \
+    let message = "The request the application had announced is unknown or over. Go back to it and \
                 begin again.";
     let refused = || Refusal {
         oauth: Some(OAuthError::InvalidRequestUri),
-        ..Refusal::new(Code::MalformedRequest, hint)
+        ..Refusal::new(Code::MalformedRequest, message)
     };
     let client_id = params.get("client_id").ok_or_else(refused)?;
     let hash = token_hash(name);

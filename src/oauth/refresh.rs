@@ -6,10 +6,10 @@ use crate::app::App;
 use crate::base::{Span, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refresh::{Alarm, Answer, Holder};
 use crate::domain::scope::Scopes;
 use crate::domain::session::{EndReason, Ended, Session};
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::metrics::Metrics;
 use crate::store::attributes::StoredSubject;
 use crate::store::refresher::{Presentation, Refreshed};
@@ -45,7 +45,7 @@ pub async fn present(
     presented: Presented<'_>,
     origin: Origin,
     now: Timestamp,
-) -> Result<Continued, Stop> {
+) -> Result<Continued, Failure> {
     let count = |result| Metrics::count(&app.metrics.refreshes, result);
     let Some(genuine) = app.refresh_keys().authenticate(presented.refresh_token) else {
         count("not_genuine");
@@ -75,8 +75,8 @@ pub async fn present(
         }
         Refreshed::Widened => {
             count("widened");
-            let hint = "The scope has something that was not granted.";
-            Err(Refusal::oauth(OAuthError::InvalidScope, hint).into())
+            let message = "The scope has something that was not granted.";
+            Err(Refusal::oauth(OAuthError::InvalidScope, message).into())
         }
         Refreshed::Alarmed(Alarm::Ahead) => {
             count("rollback_detected");
@@ -114,10 +114,10 @@ async fn without_api(
     session: &Session,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let (audience, id, own) = (session.audience.clone(), session.id, app.clone());
-    app.run(async move {
-        if own.audience_now(audience.as_deref()).await?.is_some() {
+    app.run_to_completion(async move {
+        if own.audience_or_reload(audience.as_deref()).await?.is_some() {
             return Ok(());
         }
         let mut tx = own.db.begin().await?;
@@ -130,8 +130,8 @@ async fn without_api(
                     .detail(reason.as_str());
                 audit::record(&mut tx, &event, &origin, now, &*own.entropy).await?;
             }
-            let hint = "The API this session was for is gone; the session was ended.";
-            Err(Refusal::new(Code::RefreshTokenInvalid, hint).into())
+            let message = "The API this session was for is gone; the session was ended.";
+            Err(Refusal::new(Code::RefreshTokenInvalid, message).into())
         }
         .await;
         Metrics::count(&own.metrics.refreshes, "ended");

@@ -8,11 +8,11 @@ use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::Client;
+use crate::domain::outcome::Failure;
 use crate::domain::session::EndReason;
-use crate::domain::stop::Stop;
 use crate::store::{audit, sessions, settle_whole, spent};
 
-use super::access_token::{self, Genuine};
+use super::access_token::{self, VerifiedToken};
 use super::client_auth;
 use super::once::Counted;
 use super::token::TokenRequest;
@@ -21,7 +21,7 @@ use super::token::TokenRequest;
 ///
 /// # Errors
 /// `invalid_client`, `invalid_request`; unavailable when it cannot be made durable.
-pub async fn revoke(app: App, request: TokenRequest, now: Timestamp) -> Result<(), Stop> {
+pub async fn revoke(app: App, request: TokenRequest, now: Timestamp) -> Result<(), Failure> {
     let TokenRequest { params, authorization, origin, .. } = request;
     params.once()?;
     let client =
@@ -32,7 +32,7 @@ pub async fn revoke(app: App, request: TokenRequest, now: Timestamp) -> Result<(
     if let Some(presented) = presented {
         return session(&app, client, presented.session, origin, now).await;
     }
-    let Some(Genuine { claims, .. }) = access_token::genuine(&app, token, now) else {
+    let Some(VerifiedToken { claims, .. }) = access_token::genuine(&app, token, now) else {
         return Ok(());
     };
     if claims.client_id != client.client_id {
@@ -62,7 +62,7 @@ async fn session(
     id: SessionId,
     origin: Origin,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let found = sessions::with_user(&mut tx, id).await?;

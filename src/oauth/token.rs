@@ -14,9 +14,9 @@ use crate::domain::client::{self, Client};
 use crate::domain::device::Device;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::{self, OPENID};
+use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::session::{Lifetimes, Session};
-use crate::domain::stop::{Fault, Refusal, Stop};
 use crate::domain::user::User;
 use crate::store::{Tx, settle};
 
@@ -59,7 +59,7 @@ pub trait Grant: Sized + Send {
     fn authorize(
         self,
         exchange: &mut Exchange<'_>,
-    ) -> impl Future<Output = Result<Outcome, Stop>> + Send;
+    ) -> impl Future<Output = Result<Outcome, Failure>> + Send;
 }
 
 /// What a grant works with.
@@ -163,8 +163,8 @@ impl Exchange<'_> {
         if self.params.targets().all(|asked| Some(asked) == given) {
             return Ok(());
         }
-        let hint = "What is presented was given for another API, or for none.";
-        Err(Refusal::oauth(OAuthError::InvalidTarget, hint))
+        let message = "What is presented was given for another API, or for none.";
+        Err(Refusal::oauth(OAuthError::InvalidTarget, message))
     }
 
     /// The unit of work; begun when it is first asked for, so that a grant that needs none costs the
@@ -198,14 +198,14 @@ pub async fn run<G: Grant>(
     app: &App,
     request: TokenRequest,
     now: Timestamp,
-) -> Result<Tokens, Stop> {
+) -> Result<Tokens, Failure> {
     let TokenRequest { params, authorization, proof, origin, device } = request;
     let grant = G::parse(&params)?;
     let client =
         client_auth::authenticate(app, authorization.as_deref(), &params, &origin, now).await?;
     if !client.client().may_use(G::NAME) {
-        let hint = "The client may not use this grant.";
-        return Err(Refusal::oauth(OAuthError::UnauthorizedClient, hint).into());
+        let message = "The client may not use this grant.";
+        return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
     }
     let purpose = Purpose { method: "POST", path: "/oauth2/token", access_token: None };
     // Anybody can name a client that does not authenticate and have proofs written down.
@@ -220,9 +220,9 @@ pub async fn run<G: Grant>(
     let mut exchange =
         Exchange { app, params: &params, origin, device, now, client, proved, tx: None };
     let outcome = grant.authorize(&mut exchange).await;
-    let refused = |stop: &Stop| match stop {
-        Stop::Refused(refusal) => refusal.oauth == Some(OAuthError::InvalidGrant),
-        Stop::Failed(_) => false,
+    let refused = |stop: &Failure| match stop {
+        Failure::Refused(refusal) => refusal.oauth == Some(OAuthError::InvalidGrant),
+        Failure::Failed(_) => false,
     };
     if stranger && outcome.as_ref().is_err_and(refused) {
         limits::proved_for_nothing(app, &exchange.origin, now);
@@ -234,7 +234,7 @@ pub async fn run<G: Grant>(
     issue(&exchange, outcome)
 }
 
-fn issue(exchange: &Exchange<'_>, outcome: Outcome) -> Result<Tokens, Stop> {
+fn issue(exchange: &Exchange<'_>, outcome: Outcome) -> Result<Tokens, Failure> {
     let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
     let (jkt, life) = (exchange.jkt(), client.settings.access_token_ttl);
     match outcome {
@@ -282,7 +282,7 @@ fn for_session(
     session: &Session,
     user: Option<&User>,
     nonce: Option<&str>,
-) -> Result<Tokens, Stop> {
+) -> Result<Tokens, Failure> {
     let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
     if client.may_use(client::REFRESH) {
         tokens = tokens.with_refresh_token(app, session, now)?;
@@ -296,7 +296,7 @@ fn for_session(
     Ok(tokens)
 }
 
-fn delegated(exchange: &Exchange<'_>, delegation: Delegation) -> Result<Tokens, Stop> {
+fn delegated(exchange: &Exchange<'_>, delegation: Delegation) -> Result<Tokens, Failure> {
     let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
     let Delegation { session, sub, subject, narrowed, not_after, act, parent, issued } = delegation;
     let entitled = Entitlement {

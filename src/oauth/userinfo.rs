@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::{self, OPENID};
+use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
-use crate::domain::stop::{Refusal, Stop};
 
 use super::access_token;
 use super::dpop::{self, Purpose};
@@ -33,7 +33,7 @@ fn invalid_token() -> Refusal {
 ///
 /// # Errors
 /// `invalid_token`; `insufficient_scope` when it was not made for OpenID Connect.
-pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<Value, Stop> {
+pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<Value, Failure> {
     let live = access_token::live(&app, &presented.token, now).await?.ok_or_else(invalid_token)?;
     prove(&app, &presented, live.claims.cnf.as_ref().map(|cnf| cnf.jkt.as_str()), now).await?;
     let (session, user) = *live.user.ok_or_else(invalid_token)?;
@@ -41,8 +41,8 @@ pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<
     let may_have = |scope: &str| live.client.as_ref().is_none_or(|client| client.may_have(scope));
     let scopes = Scopes::parse(&live.claims.scope).map_err(|_| invalid_token())?.only(may_have);
     if !scopes.contains(OPENID) {
-        let hint = "The access token was not made with the scope openid.";
-        return Err(Refusal::oauth(OAuthError::InsufficientScope, hint).into());
+        let message = "The access token was not made with the scope openid.";
+        return Err(Refusal::oauth(OAuthError::InsufficientScope, message).into());
     }
     let mut said = json!({ "sub": user.id });
     if let Some(object) = said.as_object_mut() {
@@ -58,7 +58,7 @@ async fn prove(
     presented: &Presented,
     bound_to: Option<&str>,
     now: Timestamp,
-) -> Result<(), Stop> {
+) -> Result<(), Failure> {
     let Some(jkt) = bound_to else {
         return if presented.as_bound { Err(invalid_token().into()) } else { Ok(()) };
     };

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::attributes::{Attributes, Subject};
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 
 /// What a user row says about its user's rights, not looked into yet.
 #[derive(Debug, Clone, sqlx::FromRow, Deserialize)]
@@ -24,7 +24,7 @@ impl StoredSubject {
     /// When the columns hold what this server never writes.
     pub fn read(&self) -> Result<Subject, Fault> {
         let unreadable =
-            |error| Fault::internal("a user with unreadable attributes").because(error);
+            |error| Fault::internal("a user with unreadable attributes").with_source(error);
         let role = self.role.parse().map_err(|_| Fault::internal("a user with an unknown role"))?;
         let attributes = Attributes {
             roles: serde_json::from_str(&self.roles).map_err(unreadable)?,

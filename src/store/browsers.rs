@@ -6,8 +6,8 @@ use crate::base::token::TokenHash;
 use crate::domain::attributes::Subject;
 use crate::domain::browser::BrowserSession;
 use crate::domain::device::Device;
+use crate::domain::outcome::Fault;
 use crate::domain::scope::Scopes;
-use crate::domain::stop::Fault;
 use crate::domain::user::User;
 use crate::{execute, fetch_all, fetch_optional};
 

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::base::Timestamp;
 use crate::domain::client::Client;
+use crate::domain::outcome::Fault;
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::stop::Fault;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::column;
@@ -40,7 +40,7 @@ struct ClientRow {
 impl TryFrom<ClientRow> for StoredClient {
     type Error = Fault;
     fn try_from(row: ClientRow) -> Result<Self, Fault> {
-        let unreadable = |error| Fault::internal("a client row that cannot be").because(error);
+        let unreadable = |error| Fault::internal("a client row that cannot be").with_source(error);
         let client = Client {
             client_id: row.client_id,
             settings: serde_json::from_str(&row.settings).map_err(unreadable)?,

@@ -4,7 +4,7 @@ use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
 use crate::base::token::TokenHash;
 use crate::domain::authorization::Authorization;
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::{execute, fetch_optional};
 
 use super::attributes::column;
@@ -75,7 +75,7 @@ pub async fn redeem(
         client_id
     )?;
     row.map(|(grants, expires_at, consented)| {
-        let unreadable = |error| Fault::internal("an authorization row").because(error);
+        let unreadable = |error| Fault::internal("an authorization row").with_source(error);
         let authorization = serde_json::from_str(&grants).map_err(unreadable)?;
         Ok(Redeemed { authorization, expires_at, consented })
     })

@@ -2,8 +2,8 @@
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
+use crate::domain::outcome::Fault;
 use crate::domain::scope::Scopes;
-use crate::domain::stop::Fault;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};

@@ -15,7 +15,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Postgres, Sqlite, Transaction};
 use tokio::time::Instant;
 
-use crate::domain::stop::{Fault, Stop};
+use crate::domain::outcome::{Failure, Fault};
 
 use super::fault::{failed, is_cut};
 
@@ -173,7 +173,7 @@ pub async fn within<T>(
 ) -> Result<T, Fault> {
     match tokio::time::timeout_at(deadline, work).await {
         Ok(done) => done.map_err(failed(doing)),
-        Err(_) => Err(Fault::unavailable("the database did not answer in time").because(doing)),
+        Err(_) => Err(Fault::unavailable("the database did not answer in time").with_source(doing)),
     }
 }
 
@@ -474,7 +474,7 @@ impl Db {
         let found =
             (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
         if found < MIN_SQLITE {
-            return Err(Fault::internal("this SQLite is too old to be safe").because(version));
+            return Err(Fault::internal("this SQLite is too old to be safe").with_source(version));
         }
         Ok(())
     }
@@ -551,11 +551,11 @@ impl Tx {
 ///
 /// # Errors
 /// What `outcome` holds, or the fault of the commit.
-pub async fn settle<T>(tx: Tx, outcome: Result<T, Stop>) -> Result<T, Stop> {
+pub async fn settle<T>(tx: Tx, outcome: Result<T, Failure>) -> Result<T, Failure> {
     match outcome {
-        Err(Stop::Failed(fault)) => {
+        Err(Failure::Failed(fault)) => {
             tx.rollback().await;
-            Err(Stop::Failed(fault))
+            Err(Failure::Failed(fault))
         }
         settled => {
             tx.commit().await?;
@@ -569,9 +569,9 @@ pub async fn settle<T>(tx: Tx, outcome: Result<T, Stop>) -> Result<T, Stop> {
 ///
 /// # Errors
 /// What `outcome` holds, or the fault of the commit.
-pub async fn settle_whole<T>(tx: Tx, outcome: Result<T, Stop>) -> Result<T, Stop> {
+pub async fn settle_whole<T>(tx: Tx, outcome: Result<T, Failure>) -> Result<T, Failure> {
     match outcome {
-        Ok(done) => tx.commit().await.map(|()| done).map_err(Stop::from),
+        Ok(done) => tx.commit().await.map(|()| done).map_err(Failure::from),
         Err(stop) => {
             tx.rollback().await;
             Err(stop)

@@ -5,7 +5,7 @@ use crate::base::token::TokenHash;
 use crate::base::{Span, Timestamp};
 use crate::domain::authorization::Authorization;
 use crate::domain::device_code::{DeviceCode, DeviceState};
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::{execute, fetch_optional};
 
 use super::attributes::column;
@@ -148,7 +148,7 @@ pub async fn redeem(tx: &mut Tx, hash: &TokenHash) -> Result<Option<Authorizatio
         hash.bytes()
     )?;
     row.map(|(grants,)| {
-        let unreadable = |error| Fault::internal("an authorization row").because(error);
+        let unreadable = |error| Fault::internal("an authorization row").with_source(error);
         serde_json::from_str(&grants).map_err(unreadable)
     })
     .transpose()

@@ -1,6 +1,6 @@
 //! What a database error means: a state of the world that passes, or a mistake of ours.
 
-use crate::domain::stop::{Fault, FaultKind};
+use crate::domain::outcome::{Fault, FaultKind};
 
 /// Turns a driver's error into a fault, saying which statement it was.
 pub fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Fault {

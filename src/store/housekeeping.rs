@@ -6,7 +6,7 @@
 
 use crate::base::Timestamp;
 use crate::base::id::{AuditId, SessionId};
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::{execute, fetch_all};
 
 use super::{Link, Tx};

@@ -2,8 +2,8 @@
 
 use crate::base::{Span, Timestamp};
 use crate::domain::key_life::KeyFacts;
+use crate::domain::outcome::Fault;
 use crate::domain::signing_key::KeyState;
-use crate::domain::stop::Fault;
 use crate::{execute, fetch_all};
 
 use super::{Link, Tx, meta};

@@ -4,7 +4,7 @@
 
 use crate::base::Timestamp;
 use crate::domain::limit::Limit;
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::{execute, fetch_optional};
 
 use super::{Link, Tx};

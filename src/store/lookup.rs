@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::base::id::SessionId;
+use crate::domain::outcome::Fault;
 use crate::domain::session::Session;
-use crate::domain::stop::Fault;
 use crate::domain::user::User;
 
 use super::db::{Db, count_statement};

@@ -1,6 +1,6 @@
 //! Facts about the database itself: the master key's check value and the cache version.
 
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::{execute, fetch_optional};
 
 use super::{Link, Tx};

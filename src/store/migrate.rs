@@ -5,7 +5,7 @@
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Executor as _, PgPool, SqlitePool};
 
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 
 use super::db::{Db, Pools};
 use super::fault::failed;
@@ -99,7 +99,7 @@ async fn up_postgres(pool: &PgPool) -> Result<(), Fault> {
 fn stopped(error: MigrateError) -> Fault {
     match error {
         MigrateError::Execute(error) => failed(DOING)(error),
-        error => Fault::internal(DOING).because(error),
+        error => Fault::internal(DOING).with_source(error),
     }
 }
 

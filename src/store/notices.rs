@@ -2,7 +2,7 @@
 
 use crate::base::Timestamp;
 use crate::base::id::{NoticeId, SessionId, UserId};
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};

@@ -14,10 +14,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::base::id::SessionId;
 use crate::base::{Entropy, Span, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::refresh::{Alarm, Answer, Decision, Holder, decide};
 use crate::domain::scope::Scopes;
 use crate::domain::session::{EndReason, Ended, Lifetimes, Session};
-use crate::domain::stop::{Fault, FaultKind};
 
 use super::attributes::StoredSubject;
 use super::db::{Db, WRITE_WAIT};
@@ -227,7 +227,9 @@ impl Worker {
         for (index, presentation) in presentations.iter().enumerate() {
             let outcome = match rows.get_mut(&presentation.session) {
                 None => Ok(Refreshed::Unknown),
-                Some(Err(fault)) => Err(Fault::internal(fault.doing).because(fault.to_string())),
+                Some(Err(fault)) => {
+                    Err(Fault::internal(fault.doing).with_source(fault.to_string()))
+                }
                 Some(Ok(found)) => {
                     let (refreshed, event) = self.decide(found, presentation, &mut changes);
                     events.extend(event.map(|event| (index, event)));

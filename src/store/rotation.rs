@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
+use crate::domain::outcome::Fault;
 use crate::domain::session::Chain;
 use crate::domain::session::{EndReason, Session};
-use crate::domain::stop::Fault;
 
 use super::attributes::StoredSubject;
 use super::db::{Conn, within};

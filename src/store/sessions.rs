@@ -10,11 +10,11 @@ use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::domain::attributes::Subject;
 use crate::domain::device::Device;
 use crate::domain::oidc::AskedClaims;
+use crate::domain::outcome::Fault;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::session::Chain;
 use crate::domain::session::{EndReason, Listed, Session};
-use crate::domain::stop::Fault;
 use crate::domain::user::User;
 use crate::{execute, fetch_all, fetch_optional};
 

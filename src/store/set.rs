@@ -12,7 +12,7 @@ use sqlx::{FromRow, Postgres, Row as _, Sqlite};
 use uuid::Uuid;
 
 use crate::base::id::SessionId;
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 
 use super::Link;
 use super::db::{Conn, within};
@@ -72,7 +72,8 @@ where
                 sqlx::query_scalar::<Sqlite, Option<Vec<u8>>>(reading.sqlite).bind(set(ids));
             let cell = within(deadline, reading.doing, query.fetch_one(conn)).await?;
             for line in cell.iter().flat_map(|cell| cell.split(|byte| *byte == b'\n')) {
-                let row = serde_json::from_slice(line).map_err(|error| unreadable().because(error));
+                let row =
+                    serde_json::from_slice(line).map_err(|error| unreadable().with_source(error));
                 found.extend(id_of(line).map(|id| (id, row)));
             }
         }

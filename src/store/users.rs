@@ -6,8 +6,8 @@ use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::attributes::{Attributes, Subject};
 use crate::domain::login::Login;
+use crate::domain::outcome::Fault;
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::stop::Fault;
 use crate::domain::user::{Role, User};
 use crate::{execute, fetch_all, fetch_optional};
 

@@ -1,7 +1,7 @@
 //! Resource servers that fetch the public keys: who, when last, how often.
 
 use crate::base::Timestamp;
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use signet::admin::users::{self, Create};
-use signet::app::{self, Purpose};
+use signet::app::startup::{OpenPurpose, Startup};
 use signet::base::{Clock as _, SystemClock};
 use signet::config::{Config, Source};
 use signet::crypto::random::SystemEntropy;
@@ -466,7 +466,7 @@ async fn long_lists_come_whole_or_page_by_page() {
     let pairs = [("SIGNET_ARGON2_MEMORY_KIB", "64"), ("SIGNET_ARGON2_ITERATIONS", "1")];
     let config = Config::from_source(&Source::from_pairs(place.dir.path(), &pairs)).unwrap().config;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let app = app::open(config, clock, entropy, Purpose::Administer).await;
+    let app = Startup { config, clock, entropy, purpose: OpenPurpose::Administer }.open().await;
     let app = app.unwrap_or_else(|error| panic!("{error}")).app;
     for n in 0..205 {
         let login = format!("user{n:03}");

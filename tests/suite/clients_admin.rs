@@ -831,6 +831,6 @@ async fn a_client_is_known_in_every_process() {
     let root = one.administrator("root").await;
     let body = web(json!({"client_id": "shop"}));
     one.call_as(Method::POST, CLIENTS, &root.access, body).await.is(201);
-    assert!(two.app.client_now("shop").await.unwrap().is_some());
+    assert!(two.app.client_or_reload("shop").await.unwrap().is_some());
     assert!(two.app.client("shop").is_some());
 }

@@ -40,10 +40,10 @@ use signet::domain::browser::BrowserSession;
 use signet::domain::device::Device;
 use signet::domain::login::Login;
 use signet::domain::oidc::AskedClaims;
+use signet::domain::outcome::Fault;
 use signet::domain::page::{Page, PageRequest};
 use signet::domain::scope::Scopes;
 use signet::domain::session::{Chain, Session};
-use signet::domain::stop::Fault;
 use signet::domain::user::Role;
 use signet::store::db::Reader;
 use signet::store::{Db, Tx, browsers as store_browsers, migrate as schema};
@@ -299,5 +299,5 @@ async fn walk<T>(mut page: impl AsyncFnMut(PageRequest) -> Result<Page<T>, Fault
 
 /// Whether `fault` is a mistake of ours rather than a state of the world.
 fn is_internal(fault: &Fault) -> bool {
-    fault.kind == signet::domain::stop::FaultKind::Internal
+    fault.kind == signet::domain::outcome::FaultKind::Internal
 }

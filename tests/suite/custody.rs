@@ -28,7 +28,7 @@ fn key(byte: u8) -> String {
 
 async fn rewrap(server: &Server) -> Rewrapped {
     let work = custody::rewrap(server.app.clone(), Origin::cli(), server.now());
-    server.app.run(work).await.unwrap_or_else(|stop| panic!("{stop:?}"))
+    server.app.run_to_completion(work).await.unwrap_or_else(|stop| panic!("{stop:?}"))
 }
 
 /// Every stage of replacing the key, on both databases: what was good stays good.
@@ -91,7 +91,7 @@ async fn a_new_master_key_changes_nothing_for_anybody() {
         after.refresh(&tokens.refresh).await.is(200);
         assert_eq!(after.events(&admin, "master_key.replaced").await.len(), 1);
         let work = custody::rewrap(after.app.clone(), Origin::cli(), after.now());
-        assert!(after.app.run(work).await.is_err());
+        assert!(after.app.run_to_completion(work).await.is_err());
     })
     .await;
 }

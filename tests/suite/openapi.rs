@@ -4,7 +4,7 @@ use std::process::Command;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::domain::stop::Code;
+use signet::domain::outcome::Code;
 use signet::http::routes::{Access, TABLE};
 
 use crate::support::packages::{copy_of, have, venv};

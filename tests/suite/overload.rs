@@ -112,7 +112,7 @@ async fn a_network_somebody_logged_in_from_goes_first_whatever_the_account() {
         is_busy(&login_from(&server, "192.0.2.2", login, password).await);
     }
     // Another process, or this one after a restart, knows it from the database.
-    server.app.familiar.learn("192.0.2.1".parse().ok(), false, server.now());
+    server.app.seen_networks.learn("192.0.2.1".parse().ok(), false, server.now());
     is_busy(&login_from(&server, "192.0.2.1", "nobody", PASSWORD).await);
     server.advance(signet::base::Span::from_mins(1));
     login_from(&server, "192.0.2.1", "nobody", PASSWORD).await.is(401);

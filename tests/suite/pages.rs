@@ -28,7 +28,7 @@ async fn the_set_up_page_works_in_chromium() {
     let server = Server::start(Backend::Sqlite).await;
     let app = server.app.clone();
     let now = server.now();
-    let url = server.app.run(async move { setup::make_link(&app, now).await }).await;
+    let url = server.app.run_to_completion(async move { setup::make_link(&app, now).await }).await;
     let url = url.unwrap_or_else(|stop| panic!("{stop:?}"));
 
     let mut command = Command::new(node);
@@ -95,7 +95,11 @@ async fn the_set_up_form_explains_in_german_too() {
     let server = Server::start(Backend::Sqlite).await;
     let app = server.app.clone();
     let now = server.now();
-    let url = server.app.run(async move { setup::make_link(&app, now).await }).await.unwrap();
+    let url = server
+        .app
+        .run_to_completion(async move { setup::make_link(&app, now).await })
+        .await
+        .unwrap();
     let path = url.expose().strip_prefix(&server.base).unwrap();
     for (login, password, text) in [
         ("a<b>", PASSWORD, "Der Benutzername enthält ein Zeichen, das hier nicht erlaubt ist."),

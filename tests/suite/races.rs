@@ -151,7 +151,10 @@ async fn set_up_raced_by_many_makes_one_administrator() {
         let server = Server::start(backend).await;
         let link = async || {
             let (app, now) = (server.app.clone(), server.now());
-            let url = server.app.run(async move { setup::make_link(&app, now).await }).await;
+            let url = server
+                .app
+                .run_to_completion(async move { setup::make_link(&app, now).await })
+                .await;
             let url = url.unwrap_or_else(|stop| panic!("{stop:?}"));
             format!("/setup/{}", url.expose().rsplit('/').next().unwrap())
         };

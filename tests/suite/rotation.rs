@@ -219,7 +219,7 @@ async fn two_processes_write_the_same_verifiers_down() {
             let name = format!("invented-{number}");
             for app in [&one.app, &two.app] {
                 let fetcher = Fetcher { name: Some(&name), user_agent: "", address: None };
-                app.verifiers.count(fetcher, one.now());
+                app.jwks_fetches.count(fetcher, one.now());
             }
         }
         let written = [&one, &two].map(|server| key_life::write_verifiers(&server.app));

@@ -98,7 +98,7 @@ async fn every_algorithm_and_profile_is_good_where_it_should_be() {
     server.call_as(Method::PATCH, &api, &root.access, rules).await.is(200);
     key_life::tick(&server.app).await.unwrap();
     let (app, now) = (server.app.clone(), server.now());
-    for key in server.app.run(keys::list(app, now)).await.unwrap() {
+    for key in server.app.run_to_completion(keys::list(app, now)).await.unwrap() {
         let base = ["ES256", "RS256"].contains(&key.alg.as_str());
         assert_eq!(key.state.as_str(), if base { "active" } else { "retiring" }, "{}", key.alg);
     }

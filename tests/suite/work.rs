@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::thread;
 
 use futures_util::FutureExt as _;
-use signet::domain::stop::{FaultKind, Stop};
+use signet::domain::outcome::{Failure, FaultKind};
 use tokio::sync::oneshot;
 
 use crate::support::Backend;
@@ -14,9 +14,9 @@ use crate::support::server::Server;
 async fn what_waits_for_nobody_is_done_where_it_is_asked() {
     let server = Server::start(Backend::Sqlite).await;
     let here = thread::current().id();
-    let there = server.app.run(async { Ok(thread::current().id()) }).await.unwrap();
+    let there = server.app.run_to_completion(async { Ok(thread::current().id()) }).await.unwrap();
     assert_eq!(there, here);
-    let moved = server.app.run(async {
+    let moved = server.app.run_to_completion(async {
         tokio::task::yield_now().await;
         Ok(thread::current().id())
     });
@@ -29,7 +29,7 @@ async fn what_has_begun_ends_whoever_leaves() {
     let (go, wait) = oneshot::channel::<()>();
     let (done, ended) = oneshot::channel();
     {
-        let work = server.app.run(async move {
+        let work = server.app.run_to_completion(async move {
             wait.await.unwrap();
             // Whatever it needs of its runtime works there as well.
             tokio::time::timeout(std::time::Duration::from_secs(5), tokio::task::yield_now())
@@ -45,7 +45,7 @@ async fn what_has_begun_ends_whoever_leaves() {
     ended.await.unwrap();
     // What was never asked for does not begin.
     let (done, ended) = oneshot::channel();
-    drop(server.app.run(async move {
+    drop(server.app.run_to_completion(async move {
         done.send(()).unwrap();
         Ok(())
     }));
@@ -56,14 +56,14 @@ async fn what_has_begun_ends_whoever_leaves() {
 async fn a_panic_is_the_fault_of_its_own_work_only() {
     let server = Server::start(Backend::Sqlite).await;
     for waits in [false, true] {
-        let work = server.app.run::<(), _>(async move {
+        let work = server.app.run_to_completion::<(), _>(async move {
             if waits {
                 tokio::task::yield_now().await;
             }
             panic!("on purpose");
         });
-        let Err(Stop::Failed(fault)) = work.await else { panic!("no fault") };
+        let Err(Failure::Failed(fault)) = work.await else { panic!("no fault") };
         assert_eq!(fault.kind, FaultKind::Internal);
     }
-    server.app.run(async { Ok(()) }).await.unwrap();
+    server.app.run_to_completion(async { Ok(()) }).await.unwrap();
 }

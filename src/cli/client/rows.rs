@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::admin::clients::Changed;
 use crate::base::Timestamp;
-use crate::cli::ago::ago;
-use crate::cli::failure::Failure;
+use crate::cli::error::CommandError;
 use crate::cli::output::{self, Format, Output, Row};
-use crate::cli::report;
+use crate::cli::relative_time::ago;
+use crate::cli::startup_report;
 use crate::cli::table::Table;
 use crate::domain::client::{AuthMethod, Client, ClientType};
 use crate::http::api::shapes;
@@ -57,7 +57,7 @@ impl Row for WithSecret<'_> {
 }
 
 /// Writes all there is to know about a client: on a terminal one setting a line.
-pub fn show(stored: &StoredClient, output: Output) -> Result<(), Failure> {
+pub fn show(stored: &StoredClient, output: Output) -> Result<(), CommandError> {
     if output.format() != Format::Table {
         return Ok(output.one(stored)?);
     }
@@ -80,34 +80,37 @@ fn cell(value: &Value) -> String {
 }
 
 /// Writes a client that was changed, with its secret if one was made.
-pub fn changed(changed: &Changed, output: Output) -> Result<(), Failure> {
+pub fn changed(changed: &Changed, output: Output) -> Result<(), CommandError> {
     warn(changed);
     if changed.client_secret.is_none() {
         return Ok(output.one(&changed.stored)?);
     }
-    report::say(KEEP_IT);
+    startup_report::say(KEEP_IT);
     Ok(output.one(&WithSecret(changed))?)
 }
 
 /// Writes a client that was just registered, and says how to go on.
-pub fn registered(changed: &Changed, issuer: &str, output: Output) -> Result<(), Failure> {
+pub fn registered(changed: &Changed, issuer: &str, output: Output) -> Result<(), CommandError> {
     let client = &changed.stored.client;
-    report::say(&format!("Registered client {} ({})\n", client.settings.name, client.client_id));
+    startup_report::say(&format!(
+        "Registered client {} ({})\n",
+        client.settings.name, client.client_id
+    ));
     warn(changed);
     if changed.client_secret.is_some() {
-        report::say(KEEP_IT);
+        startup_report::say(KEEP_IT);
     }
     if output.format() != Format::Table {
         return Ok(output.one(&WithSecret(changed))?);
     }
     output::write(&sheet(changed, issuer))?;
-    report::say(&format!("\n{}", next_step(client, issuer)));
+    startup_report::say(&format!("\n{}", next_step(client, issuer)));
     Ok(())
 }
 
 fn warn(changed: &Changed) {
     for warning in &changed.warnings {
-        report::say(&format!("warning: {warning}\n"));
+        startup_report::say(&format!("warning: {warning}\n"));
     }
 }
 

@@ -10,11 +10,11 @@ use zeroize::Zeroizing;
 use crate::admin::custody::{self, Rewrapped, Use};
 use crate::admin::key_life::Changed;
 use crate::base::Span;
+use crate::cli::error::{CommandError, about};
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, about};
 use crate::cli::output::Output;
-use crate::cli::report;
-use crate::cli::work::with_app;
+use crate::cli::startup_report;
+use crate::cli::with_app::with_app;
 use crate::config;
 use crate::crypto::import as crypto;
 use crate::domain::audit::Origin;
@@ -59,16 +59,17 @@ fn parse_kid(text: &str) -> Result<String, String> {
 }
 
 /// Seals everything under the new master key.
-pub fn rewrap() -> Result<(), Failure> {
+pub fn rewrap() -> Result<(), CommandError> {
     with_app(async |app| {
-        let done = app.run(custody::rewrap(app.clone(), Origin::cli(), app.now())).await;
+        let done =
+            app.run_to_completion(custody::rewrap(app.clone(), Origin::cli(), app.now())).await;
         let done = done.map_err(|stop| {
-            Failure::from(stop).and(
+            CommandError::from(stop).and(
                 "To replace it:  the new one in SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE,\n\
                      the present one in SIGNET_MASTER_KEY_OLD or SIGNET_MASTER_KEY_OLD_FILE",
             )
         })?;
-        report::say(match done {
+        startup_report::say(match done {
             Rewrapped::Done => "Everything is sealed under the new master key\n",
             Rewrapped::Already => "Everything was sealed under the new master key already\n",
         });
@@ -77,18 +78,22 @@ pub fn rewrap() -> Result<(), Failure> {
 }
 
 /// Takes a key over.
-pub fn import(args: &ImportArgs, output: Output) -> Result<(), Failure> {
+pub fn import(args: &ImportArgs, output: Output) -> Result<(), CommandError> {
     let bytes = read(&args.file)?;
-    let mut imported = crypto::import(&bytes, args.alg)
-        .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", args.file.display())))?;
+    let mut imported = crypto::import(&bytes, args.alg).map_err(|error| {
+        CommandError::new(Exit::Usage, format!("{}: {error}", args.file.display()))
+    })?;
     if let Some(kid) = &args.kid {
         imported.kid = Some(kid.clone());
     }
     let wanted = if args.sign { Use::Sign } else { Use::Verify(args.verify_for) };
     with_app(async |app| {
         let work = custody::import(app.clone(), imported, wanted, Origin::cli(), app.now());
-        let taken = app.run(work).await.map_err(about("key", &args.file.to_string_lossy()))?;
-        report::say(&match wanted {
+        let taken = app
+            .run_to_completion(work)
+            .await
+            .map_err(about("key", &args.file.to_string_lossy()))?;
+        startup_report::say(&match wanted {
             Use::Sign => format!("{} key {} signs from now on\n", taken.alg, taken.kid),
             Use::Verify(_) => format!(
                 "{} key {} is published for the tokens it signed; it signs nothing here\n",
@@ -101,7 +106,7 @@ pub fn import(args: &ImportArgs, output: Output) -> Result<(), Failure> {
 }
 
 /// What a key file holds, wiped when it is no longer needed.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, CommandError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(16 * 1024));
     let read = if path.as_os_str() == "-" {
         io::stdin().lock().take(MAX_KEY_FILE).read_to_end(&mut bytes)
@@ -109,7 +114,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
         File::open(path).and_then(|file| file.take(MAX_KEY_FILE).read_to_end(&mut bytes))
     };
     read.map_err(|error| {
-        Failure::new(Exit::Usage, format!("{} cannot be read: {error}.", path.display()))
+        CommandError::new(Exit::Usage, format!("{} cannot be read: {error}.", path.display()))
     })?;
     Ok(bytes)
 }

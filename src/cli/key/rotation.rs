@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::admin::key_life::{self, Changed};
 use crate::base::Timestamp;
-use crate::cli::failure::{Failure, about};
+use crate::cli::error::{CommandError, about};
 use crate::cli::output::{Output, Row};
-use crate::cli::work::with_app;
-use crate::cli::{prompt, report};
+use crate::cli::with_app::with_app;
+use crate::cli::{prompt, startup_report};
 use crate::domain::audit::Origin;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::verifiers::caching;
@@ -64,7 +64,7 @@ impl Row for Changed {
 }
 
 /// Publishes successors, or signs with them.
-pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), Failure> {
+pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), CommandError> {
     if args.now {
         sure(
             args.yes,
@@ -77,9 +77,9 @@ pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), Failure> {
             prompt::confirm("Sign with a key nobody has seen, at once?", args.yes)?;
         }
         let work = key_life::rotate(app.clone(), args.alg, args.now, Origin::cli(), app.now());
-        let changed = app.run(work).await?;
+        let changed = app.run_to_completion(work).await?;
         for key in &changed {
-            report::say(&match &key.signs_at {
+            startup_report::say(&match &key.signs_at {
                 Some(at) => format!("Published {} key {}; it signs at {at}\n", key.alg, key.kid),
                 None => format!("{} key {} signs from now on\n", key.alg, key.kid),
             });
@@ -91,7 +91,7 @@ pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), Failure> {
 }
 
 /// Takes a key out of the published set.
-pub fn retire(args: &RetireArgs) -> Result<(), Failure> {
+pub fn retire(args: &RetireArgs) -> Result<(), CommandError> {
     if args.now {
         sure(
             args.yes,
@@ -105,18 +105,18 @@ pub fn retire(args: &RetireArgs) -> Result<(), Failure> {
         }
         let (kid, origin) = (args.kid.clone(), Origin::cli());
         let work = key_life::retire(app.clone(), kid, args.now, origin, app.now());
-        app.run(work).await.map_err(about("key", &args.kid))?;
-        report::say(&format!("Retired key {}\n", args.kid));
+        app.run_to_completion(work).await.map_err(about("key", &args.kid))?;
+        startup_report::say(&format!("Retired key {}\n", args.kid));
         Ok(())
     })
 }
 
 /// Says what will come of it, and refuses where nobody can be asked and nobody said yes.
-fn sure(yes: bool, what: &str, lines: &[String]) -> Result<(), Failure> {
+fn sure(yes: bool, what: &str, lines: &[String]) -> Result<(), CommandError> {
     let asked = prompt::needs_terminal_or_yes(yes);
     let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
     match asked {
-        Ok(()) => report::say(&format!("{what}\n{lines}")),
+        Ok(()) => startup_report::say(&format!("{what}\n{lines}")),
         Err(failure) => return Err(failure.and(&format!("{what}\n{lines}"))),
     }
     Ok(())

@@ -5,8 +5,8 @@ use std::io::{self, Read as _};
 use clap::Args;
 use serde_json::Value;
 
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 
 /// The most of standard input that is read.
 const MAX_INPUT: u64 = 1024 * 1024;
@@ -21,20 +21,20 @@ pub struct TokenArgs {
 
 impl TokenArgs {
     /// The token, wherever it comes from.
-    pub fn read(&self) -> Result<String, Failure> {
+    pub fn read(&self) -> Result<String, CommandError> {
         if self.token != "-" {
             return bare(&self.token);
         }
         let mut text = String::new();
         io::stdin().lock().take(MAX_INPUT).read_to_string(&mut text).map_err(|error| {
-            Failure::new(Exit::Failed, format!("standard input cannot be read: {error}."))
+            CommandError::new(Exit::Failed, format!("standard input cannot be read: {error}."))
         })?;
         bare(&text)
     }
 }
 
 /// The token in what somebody pasted: a header's value, or a whole token response.
-fn bare(text: &str) -> Result<String, Failure> {
+fn bare(text: &str) -> Result<String, CommandError> {
     let text = text.trim();
     let text = match text.split_once(char::is_whitespace) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start(),
@@ -43,7 +43,7 @@ fn bare(text: &str) -> Result<String, Failure> {
     };
     if !text.starts_with('{') {
         return if text.is_empty() {
-            Err(Failure::usage("there is no token."))
+            Err(CommandError::usage("there is no token."))
         } else {
             Ok(text.to_owned())
         };
@@ -54,7 +54,7 @@ fn bare(text: &str) -> Result<String, Failure> {
         .or_else(|| member("id_token"))
         .or_else(|| member("refresh_token"))
         .ok_or_else(|| {
-            Failure::usage(
+            CommandError::usage(
                 "this is no token response: it has no access_token.\n  Pass the token itself.",
             )
         })

@@ -10,10 +10,10 @@ use crate::base::Timestamp;
 use crate::domain::token_check::Report;
 use crate::http::api::shapes;
 
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::{self, Format, Output};
-use crate::cli::work::with_app;
+use crate::cli::with_app::with_app;
 
 use super::input::TokenArgs;
 
@@ -35,17 +35,17 @@ fn time(text: &str) -> Result<Timestamp, &'static str> {
 }
 
 /// Says what is right and wrong about a token.
-pub fn run(args: &WhyArgs, output: Output) -> Result<(), Failure> {
+pub fn run(args: &WhyArgs, output: Output) -> Result<(), CommandError> {
     let token = args.token.read()?;
     with_app(async |app| {
         let at = args.at.unwrap_or_else(|| app.now());
         let work = token_why::why(app.clone(), token, args.audience.clone(), at);
-        let report = app.run(work).await?;
+        let report = app.run_to_completion(work).await?;
         match output.format() {
             Format::Table => output::write(&lines(&report))?,
             _ => output.object(&shapes::token_report(&report))?,
         }
-        if report.good { Ok(()) } else { Err(Failure::told(Exit::CheckFailed)) }
+        if report.good { Ok(()) } else { Err(CommandError::told(Exit::CheckFailed)) }
     })
 }
 

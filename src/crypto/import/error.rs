@@ -68,7 +68,7 @@ impl ImportError {
 
     /// What is wrong, what was found and what to do, in full sentences.
     #[must_use]
-    pub fn hint(&self) -> String {
+    pub fn message(&self) -> String {
         match self {
             Self::NotAKey => "This is no private key that can be read: it is neither PEM nor DER \
                               nor a JWK. Give the file that holds the private key itself."
@@ -121,7 +121,7 @@ impl ImportError {
 
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.hint())
+        f.write_str(&self.message())
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::claims::TokenType;
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 
 use super::signing_key::SigningKey;
 use crate::crypto::compact::Headers;

@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use crate::crypto::fault;
 use crate::crypto::jwk::PublicJwk;
+use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::stop::Fault;
 
 use super::pkcs8::{ec_pkcs8, ed25519_pkcs8, rsa_pkcs8};
 
@@ -147,7 +147,7 @@ fn ec(
 }
 
 fn rejected(rejected: KeyRejected) -> Fault {
-    Fault::internal("parsing a signing key").because(rejected.to_string())
+    Fault::internal("parsing a signing key").with_source(rejected.to_string())
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::crypto::jwk::PublicJwk;
 use crate::domain::claims::TokenType;
+use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::stop::Fault;
 
 /// The longest token we look at, in bytes; ours have a few hundred.
 pub const MAX_TOKEN: usize = 8 * 1024;
@@ -117,7 +117,7 @@ impl VerifyingKey {
             PublicJwk::Ec { x, y, .. } => DecodingKey::from_ec_components(x, y),
             PublicJwk::Okp { x, .. } => DecodingKey::from_ed_components(x),
         }
-        .map_err(|error| Fault::internal("reading a public key").because(error))?;
+        .map_err(|error| Fault::internal("reading a public key").with_source(error))?;
         Ok(Self { alg, key })
     }
 

@@ -15,8 +15,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::base::Entropy;
 use crate::base::entropy::random;
+use crate::domain::outcome::Fault;
 use crate::domain::password::{Check, Password};
-use crate::domain::stop::Fault;
 
 use argon::{Engine, OUTPUT, Oversize, SALT};
 use queue::Queue;
@@ -129,7 +129,7 @@ impl PasswordHasher {
             std::thread::Builder::new()
                 .name(format!("hash-{number}"))
                 .spawn(move || work(&shared))
-                .map_err(|error| Fault::internal("starting a hash thread").because(error))?;
+                .map_err(|error| Fault::internal("starting a hash thread").with_source(error))?;
         }
         Ok(Self { shared, entropy, workers })
     }

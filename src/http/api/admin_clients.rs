@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::admin::clients::{self, Change, Changed, New};
 use crate::base::Span;
 use crate::domain::client::ClientType;
-use crate::domain::stop::Refusal;
+use crate::domain::outcome::Refusal;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::fields::{JsonFields, OptionalJson, Params};

@@ -5,7 +5,7 @@ use actix_web::web::Path;
 
 use crate::admin::sessions;
 use crate::base::id::UserId;
-use crate::domain::stop::{Code, Refusal};
+use crate::domain::outcome::{Code, Refusal};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::fields::Params;
@@ -20,10 +20,10 @@ type Admin = Authenticated<Administrator>;
 /// # Errors
 /// `validation_failed`.
 pub fn user_param(params: &Params) -> Result<Option<UserId>, Refusal> {
-    let hint = "user_id is the id of a user.";
+    let message = "user_id is the id of a user.";
     params
         .get("user_id")
-        .map(|text| text.parse().map_err(|_| Refusal::field("user_id", "not_an_id", hint)))
+        .map(|text| text.parse().map_err(|_| Refusal::field("user_id", "not_an_id", message)))
         .transpose()
 }
 

@@ -8,7 +8,7 @@ use crate::admin::tokens;
 use crate::admin::users::{self, Create, Update};
 use crate::base::id::UserId;
 use crate::domain::attributes::{Attributes, ClaimsPatch};
-use crate::domain::stop::{Code, Refusal};
+use crate::domain::outcome::{Code, Refusal};
 use crate::domain::user::Role;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;

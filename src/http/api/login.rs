@@ -2,8 +2,8 @@
 
 use actix_web::HttpResponse;
 
+use crate::domain::outcome::Refusal;
 use crate::domain::password::Password;
-use crate::domain::stop::Refusal;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::fields::JsonFields;
@@ -39,5 +39,5 @@ fn attempt(mut body: JsonFields) -> Result<Attempt, Refusal> {
 /// `validation_failed`, naming the field.
 pub fn password(field: &'static str, raw: &str) -> Result<Password, Refusal> {
     Password::for_verification(raw)
-        .map_err(|error| Refusal::field(field, error.code(), error.hint()))
+        .map_err(|error| Refusal::field(field, error.code(), error.message()))
 }

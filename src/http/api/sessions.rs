@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Path;
 use serde_json::json;
 
-use crate::domain::stop::{Code, Refusal};
+use crate::domain::outcome::{Code, Refusal};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::fields::Params;

@@ -5,7 +5,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
-use crate::domain::stop::Refusal;
+use crate::domain::outcome::Refusal;
 use crate::http::body;
 use crate::http::context::Context;
 use crate::http::fields::is_form;

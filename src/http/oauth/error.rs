@@ -11,8 +11,8 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Code, Failure};
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::stop::{Code, Stop};
 use crate::http::context::Context;
 use crate::http::error::Problem;
 
@@ -29,10 +29,10 @@ pub struct OAuthProblem {
 
 /// What a use case stopped with, in the words of OAuth.
 #[must_use]
-pub fn render(context: &Context, stop: Stop) -> OAuthProblem {
+pub fn render(context: &Context, stop: Failure) -> OAuthProblem {
     let said = match &stop {
-        Stop::Refused(refusal) => refusal.oauth,
-        Stop::Failed(_) => None,
+        Failure::Refused(refusal) => refusal.oauth,
+        Failure::Failed(_) => None,
     };
     let problem = context.problem(stop);
     let error = said.unwrap_or_else(|| of_code(problem.code()));
@@ -82,7 +82,7 @@ impl OAuthProblem {
             if self.as_bound { format!(r#", algs="{}""#, names.join(" ")) } else { String::new() }
         };
         let said =
-            format!(r#"error="{}", error_description="{}""#, self.error, self.problem.hint());
+            format!(r#"error="{}", error_description="{}""#, self.error, self.problem.message());
         match self.error {
             OAuthError::InvalidClient => Some(format!("Basic {realm}")),
             OAuthError::InvalidToken if self.bare => Some(format!("{scheme} {realm}")),
@@ -128,7 +128,7 @@ impl ResponseError for OAuthProblem {
             .insert_header((header::PRAGMA, "no-cache"));
         let mut answer = answer.json(json!({
             "error": self.error,
-            "error_description": self.problem.hint(),
+            "error_description": self.problem.message(),
         }));
         // The challenge of `/v1`, where some codes have one, is not ours.
         answer.headers_mut().remove(header::WWW_AUTHENTICATE);

@@ -33,7 +33,8 @@ pub async fn token(
     ClientRequest { context, request }: ClientRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
     let work = grants::token(context.app.clone(), request, context.now());
-    let tokens = context.app.run(work).await.map_err(|stop| render(&context, stop))?;
+    let tokens =
+        context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;
     Ok(answer(HttpResponse::Ok(), &tokens))
 }
 
@@ -57,7 +58,7 @@ pub async fn revoke(
     ClientRequest { context, request }: ClientRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
     let work = revoke::revoke(context.app.clone(), request, context.now());
-    context.app.run(work).await.map_err(|stop| render(&context, stop))?;
+    context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish())
 }
 
@@ -69,7 +70,7 @@ pub async fn par(
     ClientRequest { context, request }: ClientRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
     let work = pushed::push(context.app.clone(), request, context.now());
-    let name = context.app.run(work).await.map_err(|stop| render(&context, stop))?;
+    let name = context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;
     let body = json!({ "request_uri": name, "expires_in": pushed::LIFE.secs() });
     Ok(answer(HttpResponse::Created(), &body))
 }
@@ -82,6 +83,6 @@ pub async fn device_authorization(
     ClientRequest { context, request }: ClientRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
     let work = device::authorize(context.app.clone(), request, context.now());
-    let said = context.app.run(work).await.map_err(|stop| render(&context, stop))?;
+    let said = context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;
     Ok(answer(HttpResponse::Ok(), &said))
 }

@@ -4,7 +4,7 @@
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::stop::Refusal;
+use crate::domain::outcome::Refusal;
 use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::fields::is_form;
@@ -28,8 +28,8 @@ pub async fn userinfo(
     let presented = match presented(&request, &body) {
         Ok(Some(presented)) => presented,
         Ok(None) => {
-            let hint = "This needs an access token: Authorization: Bearer TOKEN.";
-            let refusal = Refusal::oauth(OAuthError::InvalidToken, hint);
+            let message = "This needs an access token: Authorization: Bearer TOKEN.";
+            let refusal = Refusal::oauth(OAuthError::InvalidToken, message);
             return Err(render(&context, refusal.into()).bare());
         }
         Err(refusal) => return Err(render(&context, refusal.into())),

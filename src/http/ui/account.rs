@@ -8,8 +8,8 @@ use crate::base::Timestamp;
 use crate::domain::audit::Origin;
 use crate::domain::client;
 use crate::domain::oidc;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::Listed;
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::http::api::login::password as parse_password;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
@@ -133,8 +133,8 @@ async fn submitted(
     let mut form = form.map_err(|problem| error_page(&context, &problem))?;
     let visit = Visit::of(&context);
     if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
-        let hint = "This page is too old. Go back and try again.";
-        let stop = Stop::from(Refusal::new(Code::Forbidden, hint));
+        let message = "This page is too old. Go back and try again.";
+        let stop = Failure::from(Refusal::new(Code::Forbidden, message));
         return Err(error_page(&context, &context.problem(stop)));
     }
     Ok((visited(context).await?, form))

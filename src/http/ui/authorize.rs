@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::domain::stop::{Code, Refusal, Stop};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
@@ -22,7 +22,7 @@ pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
         let problem = context.problem(refusal.into()).allowing("GET, POST".to_owned());
         return error_page(&context, &problem);
     }
-    answer(context, Params::parse(request.query_string().as_bytes()).map_err(Stop::from)).await
+    answer(context, Params::parse(request.query_string().as_bytes()).map_err(Failure::from)).await
 }
 
 /// A request in a form, which from another site comes without cookies.
@@ -42,10 +42,10 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpRes
     {
         return answer;
     }
-    answer(context, params.map_err(Stop::from)).await
+    answer(context, params.map_err(Failure::from)).await
 }
 
-async fn answer(context: Context, params: Result<Params, Stop>) -> HttpResponse {
+async fn answer(context: Context, params: Result<Params, Failure>) -> HttpResponse {
     let visit = Visit::of(&context);
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
     let done = match params {

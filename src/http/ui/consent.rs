@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use crate::domain::stop::Refusal;
+use crate::domain::outcome::Refusal;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;

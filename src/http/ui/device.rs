@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use crate::domain::stop::{Code, Refusal, Stop};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
@@ -83,6 +83,6 @@ fn ask(
             let frame = context.frame(None);
             page(answer, &DevicePage { frame, flow: &flow, user_code, error })
         }
-        Err(fault) => error_page(context, &context.problem(Stop::from(fault))),
+        Err(fault) => error_page(context, &context.problem(Failure::from(fault))),
     }
 }

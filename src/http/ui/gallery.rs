@@ -13,7 +13,7 @@ use super::pages::{
 use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy};
 use crate::base::{Span, Timestamp};
-use crate::domain::stop::{Code, FieldError};
+use crate::domain::outcome::{Code, FieldError};
 
 /// A rendered page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
         scopes: vec![frame.t("scope.profile").to_owned(), "albums:read".to_owned()],
         since: ago(Span::from_days(12)),
     };
-    let wrong = |field, code| frame.words.field(&FieldError { field, code, hint: "" });
+    let wrong = |field, code| frame.words.field(&FieldError { field, code, message: "" });
     let page = |name_error, password_error| AccountPage {
         frame,
         csrf: world.typed,
@@ -223,7 +223,7 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 6], String> {
         login_error,
         password_error,
     };
-    let wrong = |field, code| frame.words.field(&FieldError { field, code, hint: "" });
+    let wrong = |field, code| frame.words.field(&FieldError { field, code, message: "" });
     let login_error = Some(wrong("login", "taken"));
     let password_error = Some(wrong("password", "common_password"));
     let token = FirstTokenPage {

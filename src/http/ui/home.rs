@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use crate::domain::stop::Stop;
+use crate::domain::outcome::Failure;
 use crate::http::context::Context;
 use crate::identity::setup;
 
@@ -20,7 +20,7 @@ pub(super) struct HomePage<'a> {
 /// What this server is, and what to do when it has no administrator yet.
 pub async fn get(context: Context) -> HttpResponse {
     let app = context.app.clone();
-    match context.run(async move { setup::is_open(&app).await.map_err(Stop::from) }).await {
+    match context.run(async move { setup::is_open(&app).await.map_err(Failure::from) }).await {
         Ok(needs_setup) => {
             let frame = context.frame(None);
             let template = HomePage { frame, issuer: context.app.issuer(), needs_setup };

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use crate::domain::stop::{Code, Refusal};
+use crate::domain::outcome::{Code, Refusal};
 use crate::http::api::login::password;
 use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};

@@ -3,7 +3,7 @@
 
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::domain::stop::{Code, Refusal, Stop};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
@@ -111,8 +111,8 @@ pub async fn own(context: Context, form: Result<FormFields, Problem>) -> HttpRes
     };
     let visit = Visit::of(&context);
     if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
-        let hint = "This page is too old. Go back and try again.";
-        let stop = Stop::from(Refusal::new(Code::Forbidden, hint));
+        let message = "This page is too old. Go back and try again.";
+        let stop = Failure::from(Refusal::new(Code::Forbidden, message));
         return error_page(&context, &context.problem(stop));
     }
     let (app, visitor, origin) = (context.app.clone(), visit.visitor.clone(), context.origin());

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Path;
 use askama::Template;
 
-use crate::domain::stop::Code;
+use crate::domain::outcome::Code;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::fields::FormFields;

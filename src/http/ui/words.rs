@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::base::{Span, Timestamp};
-use crate::domain::stop::{Code, FieldError};
+use crate::domain::outcome::{Code, FieldError};
 use crate::http::error::Problem;
 
 /// The language that has every text, and in which pages are when nobody asks for another one.
@@ -110,11 +110,11 @@ impl Words {
         self.0.texts.get(key).map(String::as_str)
     }
 
-    /// A code in words; where there are none, `hint`, which is one of many and English, in this
+    /// A code in words; where there are none, `message`, which is one of many and English, in this
     /// language if it is among the texts.
     #[must_use]
-    pub fn error(self, code: Code, hint: &'static str) -> &'static str {
-        self.find(&format!("error.{code}")).or_else(|| self.said(hint)).unwrap_or(hint)
+    pub fn error(self, code: Code, message: &'static str) -> &'static str {
+        self.find(&format!("error.{code}")).or_else(|| self.said(message)).unwrap_or(message)
     }
 
     /// A sentence of the layers below, found by how it is said in English: they know no languages.
@@ -127,18 +127,18 @@ impl Words {
     /// What went wrong, in words.
     #[must_use]
     pub fn problem(self, problem: &Problem) -> &'static str {
-        self.error(problem.code(), problem.hint())
+        self.error(problem.code(), problem.message())
     }
 
     /// What is wrong with a field, in words. The rules of a password do not depend on which field it
     /// came in.
     #[must_use]
     pub fn field(self, error: &FieldError) -> &'static str {
-        let FieldError { field, code, hint } = error;
+        let FieldError { field, code, message } = error;
         let rules_of = if *field == "new_password" { "password" } else { field };
         self.find(&format!("error.{rules_of}.{code}"))
             .or_else(|| self.find(&format!("error.{code}")))
-            .unwrap_or(hint)
+            .unwrap_or(message)
     }
 
     /// How long ago something was, in the largest whole unit. The future is now: clocks differ.

@@ -87,19 +87,19 @@ fn time_passes_in_whole_units() {
     assert_eq!(german().ago(Timestamp::from_secs(0), Timestamp::from_secs(7200)), "vor 2 Stunden");
 }
 
-/// Everything a form can complain about is said in every language, and in English by the hint.
+/// Everything a form can complain about is said in every language, and in English by the message.
 #[test]
 fn what_is_wrong_with_a_field_is_said_in_every_language() {
-    let logins = LoginError::ALL.iter().map(|e| ("login", e.code(), e.hint()));
-    let passwords = PasswordError::ALL.iter().map(|e| ("new_password", e.code(), e.hint()));
-    for (field, code, hint) in logins.chain(passwords) {
-        let error = FieldError { field, code, hint };
-        assert_eq!(Words::english().field(&error), hint, "{field} {code}");
-        assert_ne!(german().field(&error), hint, "{field} {code}");
+    let logins = LoginError::ALL.iter().map(|e| ("login", e.code(), e.message()));
+    let passwords = PasswordError::ALL.iter().map(|e| ("new_password", e.code(), e.message()));
+    for (field, code, message) in logins.chain(passwords) {
+        let error = FieldError { field, code, message };
+        assert_eq!(Words::english().field(&error), message, "{field} {code}");
+        assert_ne!(german().field(&error), message, "{field} {code}");
     }
-    let missing = FieldError { field: "any", code: "missing", hint: "" };
+    let missing = FieldError { field: "any", code: "missing", message: "" };
     assert_eq!(german().field(&missing), "Dieses Feld wird benötigt.");
-    let other = FieldError { field: "any", code: "odd", hint: "As it is." };
+    let other = FieldError { field: "any", code: "odd", message: "As it is." };
     assert_eq!(german().field(&other), "As it is.");
     assert_eq!(german().error(Code::Conflict, "As it is."), "As it is.");
     assert_eq!(

@@ -29,10 +29,10 @@ impl Answer {
         issuer: &str,
         to: &Addressed,
         error: OAuthError,
-        hint: &'static str,
+        message: &'static str,
     ) -> Self {
         let said =
-            vec![("error", error.as_str().to_owned()), ("error_description", hint.to_owned())];
+            vec![("error", error.as_str().to_owned()), ("error_description", message.to_owned())];
         Self::new(issuer, to, said)
     }
 

@@ -19,8 +19,8 @@ use crate::domain::client::Client;
 use crate::domain::grant;
 use crate::domain::interaction::{self, Manner, Present, Step as Next};
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::scope::Scopes;
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::store::browsers::{self, Found};
 use crate::store::codes::{self, NewCode};
 use crate::store::{Tx, audit, consents, settle_whole};
@@ -99,7 +99,7 @@ pub async fn begin(
     params: Params,
     visitor: Visitor,
     now: Timestamp,
-) -> Result<Step, Stop> {
+) -> Result<Step, Failure> {
     let (params, id) = match pushed::resolve(&app, &params, now).await? {
         Some(pushed) => (pushed.params, Some(pushed.id)),
         None => (params, None),
@@ -124,7 +124,7 @@ pub async fn resume(
     sealed: String,
     visitor: Visitor,
     now: Timestamp,
-) -> Result<Step, Stop> {
+) -> Result<Step, Failure> {
     let flow = Flow::open(&app, &sealed, &visitor, now)?;
     let Aim::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
@@ -143,7 +143,7 @@ pub async fn decide(
     visitor: Visitor,
     origin: Origin,
     now: Timestamp,
-) -> Result<Step, Stop> {
+) -> Result<Step, Failure> {
     let flow = Flow::open(&app, &sealed, &visitor, now)?;
     let Aim::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
@@ -153,8 +153,8 @@ pub async fn decide(
         return go_on(app, addressed, *request, flow, visitor, now).await;
     };
     if !allow {
-        let hint = "The person said no.";
-        let answer = Answer::refused(app.issuer(), &addressed, OAuthError::AccessDenied, hint);
+        let message = "The person said no.";
+        let answer = Answer::refused(app.issuer(), &addressed, OAuthError::AccessDenied, message);
         return Ok(Step::Done(Box::new(answer)));
     }
     let mut tx = app.db.begin().await?;
@@ -176,11 +176,16 @@ fn elsewhere() -> Refusal {
 }
 
 /// What is wrong goes back to the client; what failed does not.
-fn refuse(app: &App, addressed: &Addressed, stop: Stop) -> Result<Step, Stop> {
+fn refuse(app: &App, addressed: &Addressed, stop: Failure) -> Result<Step, Failure> {
     match stop {
-        Stop::Refused(refusal) => {
+        Failure::Refused(refusal) => {
             let error = refusal.oauth.unwrap_or(OAuthError::InvalidRequest);
-            Ok(Step::Done(Box::new(Answer::refused(app.issuer(), addressed, error, refusal.hint))))
+            Ok(Step::Done(Box::new(Answer::refused(
+                app.issuer(),
+                addressed,
+                error,
+                refusal.message,
+            ))))
         }
         failed => Err(failed),
     }
@@ -208,7 +213,7 @@ async fn go_on(
     mut flow: Flow,
     visitor: Visitor,
     now: Timestamp,
-) -> Result<Step, Stop> {
+) -> Result<Step, Failure> {
     let found = asked(&app, &visitor, &request, now).await?;
     let client = Arc::clone(&addressed.client);
     let allowed = wanted(&request);
@@ -227,8 +232,8 @@ async fn go_on(
     match (interaction::next(&request.wishes, present.as_ref(), manner, flow.begun_at, now), found)
     {
         (Next::Refuse(error), _) => {
-            let hint = "The person would have to be asked, and prompt is none.";
-            Ok(Step::Done(Box::new(Answer::refused(app.issuer(), &addressed, error, hint))))
+            let message = "The person would have to be asked, and prompt is none.";
+            Ok(Step::Done(Box::new(Answer::refused(app.issuer(), &addressed, error, message))))
         }
         (Next::Issue, Some(found)) => {
             let mut tx = app.db.begin().await?;
@@ -291,15 +296,15 @@ async fn issue(
     flow: &Flow,
     found: &Found,
     now: Timestamp,
-) -> Result<Answer, Stop> {
+) -> Result<Answer, Failure> {
     let audience = app.audience(request.audience.as_deref());
     let granted = audience.filter(|_| addressed.client.may_ask(request.audience.as_deref()));
     let granted = granted.and_then(|audience| {
         grant::grant_client(&audience.target, &addressed.client, &request.scopes).ok()
     });
     let Some(granted) = granted else {
-        let hint = "The API or a scope is not offered any more.";
-        return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, hint));
+        let message = "The API or a scope is not offered any more.";
+        return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, message));
     };
     let code = token::make(AUTHORIZATION_CODE, &*app.entropy);
     let authorization = Authorization {
@@ -325,8 +330,8 @@ async fn issue(
         expires_at: now + CODE_LIFE,
     };
     if !codes::insert(tx, &new).await? {
-        let hint = "This request was answered already. Go back to the application.";
-        return Err(Refusal::new(Code::Conflict, hint).into());
+        let message = "This request was answered already. Go back to the application.";
+        return Err(Refusal::new(Code::Conflict, message).into());
     }
     Ok(Answer::code(app.issuer(), addressed, code))
 }

@@ -14,9 +14,9 @@ use crate::domain::client::Client;
 use crate::domain::interaction::{Prompt, ResponseMode, Wishes};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::AskedClaims;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pkce;
 use crate::domain::redirect::RegisteredRedirect;
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::oauth::grants::AUTHORIZATION_CODE;
 use crate::oauth::hint;
 use crate::oauth::narrow::{Speaker, narrow};
@@ -44,10 +44,10 @@ pub struct Addressed {
 
 /// The refusal of a request nobody can be answered about. The same for a client that is unknown and
 /// one that is disabled.
-fn unanswerable(hint: &'static str) -> Refusal {
+fn unanswerable(message: &'static str) -> Refusal {
     Refusal {
         oauth: Some(OAuthError::InvalidRequest),
-        ..Refusal::new(Code::MalformedRequest, hint)
+        ..Refusal::new(Code::MalformedRequest, message)
     }
 }
 
@@ -55,13 +55,13 @@ fn unanswerable(hint: &'static str) -> Refusal {
 ///
 /// # Errors
 /// Refused for the person to see; faults when the client has to be looked up.
-pub async fn address(app: &App, params: Params) -> Result<Addressed, Stop> {
+pub async fn address(app: &App, params: Params) -> Result<Addressed, Failure> {
     if params.is_repeated("client_id") || params.is_repeated("redirect_uri") {
         return Err(unanswerable("The application sent client_id or redirect_uri twice.").into());
     }
     let unknown = || unanswerable("The application that sent you here is not known here.");
     let client_id = params.get("client_id").ok_or_else(unknown)?;
-    let client = app.client_now(client_id).await?.ok_or_else(unknown)?;
+    let client = app.client_or_reload(client_id).await?.ok_or_else(unknown)?;
     let asked = params.get("redirect_uri").ok_or_else(|| {
         unanswerable("The application did not say where to send you back to (redirect_uri).")
     })?;
@@ -82,9 +82,9 @@ impl Addressed {
     /// # Errors
     /// Refused for the person to see, when the client is gone or has moved, or is another one by now
     /// than when the request was made.
-    pub async fn again(app: &App, request: &Request, made: Timestamp) -> Result<Self, Stop> {
+    pub async fn again(app: &App, request: &Request, made: Timestamp) -> Result<Self, Failure> {
         let gone = || unanswerable("The application that sent you here is not known any more.");
-        let client = app.client_now(&request.client_id).await?;
+        let client = app.client_or_reload(&request.client_id).await?;
         let client = client.filter(|client| client.was_there(made)).ok_or_else(gone)?;
         let redirect = client.redirect(&request.redirect_uri).ok_or_else(gone)?;
         let (mode, state) = (request.mode, request.state.clone());
@@ -95,25 +95,25 @@ impl Addressed {
     ///
     /// # Errors
     /// Refused for the client to be told; faults.
-    pub async fn check(&self, app: &App) -> Result<Request, Stop> {
+    pub async fn check(&self, app: &App) -> Result<Request, Failure> {
         let (params, client) = (&self.params, &self.client);
         params.once()?;
-        for (name, error, hint) in UNSUPPORTED {
+        for (name, error, message) in UNSUPPORTED {
             if params.get(name).is_some() {
-                return Err(Refusal::oauth(*error, hint).into());
+                return Err(Refusal::oauth(*error, message).into());
             }
         }
         match params.get("response_type") {
             Some("code") => {}
             None => return Err(invalid("response_type is missing.").into()),
             Some(_) => {
-                let hint = "Only response_type=code is supported.";
-                return Err(Refusal::oauth(OAuthError::UnsupportedResponseType, hint).into());
+                let message = "Only response_type=code is supported.";
+                return Err(Refusal::oauth(OAuthError::UnsupportedResponseType, message).into());
             }
         }
         if !client.may_use(AUTHORIZATION_CODE) {
-            let hint = "The client may not log people in.";
-            return Err(Refusal::oauth(OAuthError::UnauthorizedClient, hint).into());
+            let message = "The client may not log people in.";
+            return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
         }
         if params.get("response_mode").is_some_and(|mode| mode.parse::<ResponseMode>().is_err()) {
             return Err(invalid("response_mode is query, fragment or form_post.").into());
@@ -170,8 +170,8 @@ const UNSUPPORTED: &[(&str, OAuthError, &str)] = &[
 ];
 
 fn challenge(params: &Params) -> Result<String, Refusal> {
-    let hint = "code_challenge is missing: every client uses PKCE (RFC 7636).";
-    let challenge = params.required("code_challenge", hint)?;
+    let message = "code_challenge is missing: every client uses PKCE (RFC 7636).";
+    let challenge = params.required("code_challenge", message)?;
     if params.get("code_challenge_method") != Some(pkce::METHOD) {
         return Err(invalid("code_challenge_method is S256."));
     }
@@ -203,8 +203,8 @@ fn wishes(app: &App, params: &Params) -> Result<(Wishes, AskedClaims), Refusal> 
             .map_err(|_| invalid("claims is not a JSON object of claims requests."))?,
     };
     if claims.needs_acr {
-        let hint = "An acr was called essential; none is supported.";
-        return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, hint));
+        let message = "An acr was called essential; none is supported.";
+        return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, message));
     }
     let hinted = match params.get("id_token_hint") {
         None => None,
@@ -214,8 +214,8 @@ fn wishes(app: &App, params: &Params) -> Result<(Wishes, AskedClaims), Refusal> 
                 return Err(invalid("id_token_hint is not an ID token of this issuer."));
             }
             None if prompt.contains(&Prompt::None) => {
-                let hint = "The key that signed id_token_hint is gone: ask without prompt=none.";
-                return Err(Refusal::oauth(OAuthError::LoginRequired, hint));
+                let message = "The key that signed id_token_hint is gone: ask without prompt=none.";
+                return Err(Refusal::oauth(OAuthError::LoginRequired, message));
             }
             // Who is meant cannot be read any more, so whoever it is shows it.
             None => {

@@ -10,9 +10,9 @@ use crate::crypto::digest::{equal, sha256_base64url, token_hash};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authorization::{Authorization, CODE_LIFE};
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::pkce;
 use crate::domain::session::EndReason;
-use crate::domain::stop::{Fault, Refusal, Stop};
 use crate::domain::user::User;
 use crate::oauth::params::Params;
 use crate::oauth::token::{Exchange, Grant, Outcome};
@@ -28,8 +28,8 @@ pub struct AuthorizationCode {
 
 /// The one refusal of a code: what is wrong with it helps nobody but a thief.
 pub(super) fn refused() -> Refusal {
-    let hint = "The code is not good: unknown, used, over, or not for this client and request.";
-    Refusal::oauth(OAuthError::InvalidGrant, hint)
+    let message = "The code is not good: unknown, used, over, or not for this client and request.";
+    Refusal::oauth(OAuthError::InvalidGrant, message)
 }
 
 impl Grant for AuthorizationCode {
@@ -43,7 +43,7 @@ impl Grant for AuthorizationCode {
         })
     }
 
-    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Stop> {
+    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
         if !token::is_spelt(AUTHORIZATION_CODE, &self.code) {
             return Err(refused().into());
         }

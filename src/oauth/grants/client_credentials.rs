@@ -3,7 +3,7 @@
 //! Asks the database for nothing: whoever verifies the token needs its signature only. There is no
 //! session, no refresh token and no ID token.
 
-use crate::domain::stop::{Refusal, Stop};
+use crate::domain::outcome::{Failure, Refusal};
 use crate::oauth::narrow::{Speaker, narrow};
 use crate::oauth::params::Params;
 use crate::oauth::token::{Exchange, Grant, Outcome};
@@ -18,7 +18,7 @@ impl Grant for ClientCredentials {
         Ok(Self)
     }
 
-    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Stop> {
+    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
         let narrowed =
             narrow(exchange.app, exchange.client(), exchange.params, Speaker::Client).await?;
         Ok(Outcome::Client(narrowed))

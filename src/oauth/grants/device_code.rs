@@ -6,7 +6,7 @@ use crate::base::token::{self, DEVICE_CODE};
 use crate::crypto::digest::token_hash;
 use crate::domain::device_code::Poll;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::stop::{Refusal, Stop};
+use crate::domain::outcome::{Failure, Refusal};
 use crate::oauth::params::Params;
 use crate::oauth::token::{Exchange, Grant, Outcome};
 use crate::store::{devices, sessions};
@@ -26,7 +26,7 @@ impl Grant for DeviceCode {
         Ok(Self { device_code })
     }
 
-    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Stop> {
+    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
         if !token::is_spelt(DEVICE_CODE, &self.device_code) {
             return Err(refused().into());
         }
@@ -40,20 +40,20 @@ impl Grant for DeviceCode {
                 && client.may_ask(device.asked.audience.as_deref())
         });
         let device = device.ok_or_else(refused)?;
-        let wait = |error, hint| Stop::from(Refusal::oauth(error, hint));
+        let wait = |error, message| Failure::from(Refusal::oauth(error, message));
         match device.poll(now) {
             Poll::Allowed => {}
             Poll::Pending => {
-                let hint = "Nobody has decided yet. Ask again after the interval.";
-                return Err(wait(OAuthError::AuthorizationPending, hint));
+                let message = "Nobody has decided yet. Ask again after the interval.";
+                return Err(wait(OAuthError::AuthorizationPending, message));
             }
             Poll::SlowDown => {
-                let hint = "Too early. Add five seconds to the interval.";
-                return Err(wait(OAuthError::SlowDown, hint));
+                let message = "Too early. Add five seconds to the interval.";
+                return Err(wait(OAuthError::SlowDown, message));
             }
             Poll::Expired => {
-                let hint = "The device code's time is over. Begin again.";
-                return Err(wait(OAuthError::ExpiredToken, hint));
+                let message = "The device code's time is over. Begin again.";
+                return Err(wait(OAuthError::ExpiredToken, message));
             }
             Poll::Denied => {
                 return Err(wait(OAuthError::AccessDenied, "The request was denied."));
@@ -75,6 +75,6 @@ impl Grant for DeviceCode {
 }
 
 fn refused() -> Refusal {
-    let hint = "The device code is unknown, used, or another client's.";
-    Refusal::oauth(OAuthError::InvalidGrant, hint)
+    let message = "The device code is unknown, used, or another client's.";
+    Refusal::oauth(OAuthError::InvalidGrant, message)
 }

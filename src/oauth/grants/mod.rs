@@ -12,7 +12,7 @@ mod token_exchange;
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::stop::{Refusal, Stop};
+use crate::domain::outcome::{Failure, Refusal};
 
 use super::issue::Tokens;
 use super::token::{Grant, TokenRequest, run};
@@ -28,12 +28,12 @@ macro_rules! grants {
             app: &App,
             request: TokenRequest,
             now: Timestamp,
-        ) -> Result<Tokens, Stop> {
+        ) -> Result<Tokens, Failure> {
             $(if name == <$grant as Grant>::NAME {
                 return run::<$grant>(app, request, now).await;
             })+
-            let hint = "There is no such grant here; discovery lists those there are.";
-            Err(Refusal::oauth(OAuthError::UnsupportedGrantType, hint).into())
+            let message = "There is no such grant here; discovery lists those there are.";
+            Err(Refusal::oauth(OAuthError::UnsupportedGrantType, message).into())
         }
     };
 }
@@ -50,10 +50,10 @@ grants! {
 ///
 /// # Errors
 /// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
-pub async fn token(app: App, request: TokenRequest, now: Timestamp) -> Result<Tokens, Stop> {
+pub async fn token(app: App, request: TokenRequest, now: Timestamp) -> Result<Tokens, Failure> {
     request.params.once()?;
-    let hint = "grant_type is missing.";
-    let name = request.params.required("grant_type", hint)?.to_owned();
+    let message = "grant_type is missing.";
+    let name = request.params.required("grant_type", message)?.to_owned();
     let outcome = dispatch(&name, &app, request, now).await;
     let label = label(&name);
     app.metrics.count_token(label, if outcome.is_ok() { "ok" } else { "refused" });

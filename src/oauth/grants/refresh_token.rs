@@ -2,9 +2,9 @@
 
 use crate::domain::client;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refresh::Holder;
 use crate::domain::scope::Scopes;
-use crate::domain::stop::{Code, Refusal, Stop};
 use crate::oauth::narrow;
 use crate::oauth::params::Params;
 use crate::oauth::refresh::{self, Presented};
@@ -26,7 +26,7 @@ impl Grant for RefreshToken {
         Ok(Self { refresh_token, asked })
     }
 
-    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Stop> {
+    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
         let client = exchange.client();
         let presented = Presented {
             refresh_token: &self.refresh_token,
@@ -58,9 +58,9 @@ impl Grant for RefreshToken {
 }
 
 /// What `/v1` calls by three names is one here (RFC 6749 §5.2).
-fn in_our_words(stop: Stop) -> Stop {
+fn in_our_words(stop: Failure) -> Failure {
     match stop {
-        Stop::Refused(refusal) => {
+        Failure::Refused(refusal) => {
             let ours = matches!(
                 refusal.code,
                 Code::RefreshTokenInvalid | Code::RefreshTokenReused | Code::SessionExpired

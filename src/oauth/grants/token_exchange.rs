@@ -10,8 +10,8 @@ use crate::base::Timestamp;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::grant;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
-use crate::domain::stop::{Refusal, Stop};
 use crate::oauth::access_token::{self, Live};
 use crate::oauth::narrow::{self, Narrowed, Speaker};
 use crate::oauth::once;
@@ -55,7 +55,7 @@ impl Grant for TokenExchange {
         Ok(Self { subject_token, actor_token })
     }
 
-    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Stop> {
+    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
         let (app, now) = (exchange.app, exchange.now);
         let subject = access_token::live(app, &self.subject_token, now).await?;
         let subject = subject.ok_or_else(|| refused("The subject token is not good."))?;
@@ -94,14 +94,14 @@ impl Grant for TokenExchange {
     }
 }
 
-fn refused(hint: &'static str) -> Refusal {
-    Refusal::oauth(OAuthError::InvalidGrant, hint)
+fn refused(message: &'static str) -> Refusal {
+    Refusal::oauth(OAuthError::InvalidGrant, message)
 }
 
 /// For the API the token was for: nothing but what it had. For the next one that an API calls: what it
 /// may have there, which an administrator said when he allowed it that API. An application does not
 /// get from one API to another this way: it would allow itself what its user was not asked about.
-async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, Stop> {
+async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, Failure> {
     let (app, client, params) = (exchange.app, exchange.client(), exchange.params);
     let had = Scopes::parse(&subject.claims.scope).unwrap_or_default();
     let same_target = params.targets().all(|target| target == subject.claims.aud);
@@ -111,23 +111,23 @@ async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, S
             None => had.clone(),
         };
         if !asked.is_within(&had) {
-            let hint = "The scope has something that the subject token has not.";
-            return Err(Refusal::oauth(OAuthError::InvalidScope, hint).into());
+            let message = "The scope has something that the subject token has not.";
+            return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
         }
         let audience = (subject.claims.aud != app.issuer()).then(|| subject.claims.aud.clone());
         let target = &subject.audience.target;
         return Ok(Narrowed { audience, scopes: grant::subset(target, asked) });
     }
     if subject.audience.secret.is_some() {
-        let hint = "A token under a shared secret is good at its own API only: whoever can check it \
+        let message = "A token under a shared secret is good at its own API only: whoever can check it \
                     can make it.";
-        return Err(refused(hint).into());
+        return Err(refused(message).into());
     }
     let own = subject.claims.client_id == client.client_id;
     if own && subject.user.is_some() && !client.is_api(&subject.claims.aud) {
         // Its user was asked about the API the token is for. For another one it asks again.
-        let hint = "The token is for another API. Ask its user at the authorization endpoint.";
-        return Err(Refusal::oauth(OAuthError::InvalidTarget, hint).into());
+        let message = "The token is for another API. Ask its user at the authorization endpoint.";
+        return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
     }
     narrow::narrow(app, client, params, Speaker::Client).await
 }
@@ -169,7 +169,7 @@ fn delegation(subject: Live, narrowed: Narrowed, act: Option<Value>) -> Delegati
     Delegation { session, sub, subject: about, narrowed, not_after, act, parent, issued }
 }
 
-async fn record(exchange: &mut Exchange<'_>, delegation: &Delegation) -> Result<(), Stop> {
+async fn record(exchange: &mut Exchange<'_>, delegation: &Delegation) -> Result<(), Failure> {
     let (app, now, origin) = (exchange.app, exchange.now, exchange.origin.clone());
     let mut event = Event::new(EventKind::TokenExchanged).detail(&*exchange.client().client_id);
     if let Some(session) = &delegation.session {

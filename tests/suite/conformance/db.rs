@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use signet::domain::stop::{Code, Fault, FaultKind, Refusal, Stop};
+use signet::domain::outcome::{Code, Failure, Fault, FaultKind, Refusal};
 use signet::store::db::{self, Db, Link as _, Tx};
 use signet::store::fault::is_deadlock;
 use signet::store::{meta, migrate};
@@ -54,11 +54,13 @@ async fn a_refusal_commits_what_it_recorded_and_a_fault_rolls_back() {
         assert!(is_there(&db, "done").await);
 
         let refused = db::settle(wrote(&db, "refused").await, refused()).await;
-        assert!(matches!(refused, Err(Stop::Refused(refusal)) if refusal.code == Code::Conflict));
+        assert!(
+            matches!(refused, Err(Failure::Refused(refusal)) if refusal.code == Code::Conflict)
+        );
         assert!(is_there(&db, "refused").await);
 
         let failed = db::settle(wrote(&db, "failed").await, failed()).await;
-        assert!(matches!(failed, Err(Stop::Failed(fault)) if fault.doing == FAULT));
+        assert!(matches!(failed, Err(Failure::Failed(fault)) if fault.doing == FAULT));
         assert!(!is_there(&db, "failed").await);
     })
     .await;
@@ -72,11 +74,13 @@ async fn work_that_is_whole_or_nothing_is_taken_back_by_a_refusal_too() {
         assert!(is_there(&db, "done").await);
 
         let refused = db::settle_whole(wrote(&db, "refused").await, refused()).await;
-        assert!(matches!(refused, Err(Stop::Refused(refusal)) if refusal.code == Code::Conflict));
+        assert!(
+            matches!(refused, Err(Failure::Refused(refusal)) if refusal.code == Code::Conflict)
+        );
         assert!(!is_there(&db, "refused").await);
 
         let failed = db::settle_whole(wrote(&db, "failed").await, failed()).await;
-        assert!(matches!(failed, Err(Stop::Failed(fault)) if fault.doing == FAULT));
+        assert!(matches!(failed, Err(Failure::Failed(fault)) if fault.doing == FAULT));
         assert!(!is_there(&db, "failed").await);
     })
     .await;
@@ -84,11 +88,11 @@ async fn work_that_is_whole_or_nothing_is_taken_back_by_a_refusal_too() {
 
 const FAULT: &str = "a fault of the test";
 
-fn refused() -> Result<(), Stop> {
+fn refused() -> Result<(), Failure> {
     Err(Refusal::new(Code::Conflict, "").into())
 }
 
-fn failed() -> Result<(), Stop> {
+fn failed() -> Result<(), Failure> {
     Err(Fault::internal(FAULT).into())
 }
 

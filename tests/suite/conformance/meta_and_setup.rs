@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use signet::base::token::TokenHash;
 use signet::base::{Span, Timestamp};
-use signet::domain::stop::{Fault, FaultKind};
+use signet::domain::outcome::{Fault, FaultKind};
 use signet::store::db::WRITE_WAIT;
 use signet::store::{Db, Tx, meta, setup};
 

@@ -5,7 +5,7 @@ use signet::base::Timestamp;
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{Event, EventKind, Origin};
 use signet::domain::client::{Client, ClientType, Settings};
-use signet::domain::stop::FaultKind;
+use signet::domain::outcome::FaultKind;
 use signet::execute;
 use signet::store::clients::StoredClient;
 use signet::store::{Db, audit, clients, meta, migrate};

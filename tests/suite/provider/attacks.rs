@@ -385,7 +385,7 @@ async fn strangers_fill_no_table() {
     let web = App::register(&server, &root, web).await;
     let here = Some("127.0.0.1".parse().unwrap());
     let drain = |purpose, bucket: Bucket| {
-        let take = || server.app.addresses.take(purpose, bucket, here, server.now());
+        let take = || server.app.address_limiter.take(purpose, bucket, here, server.now());
         while take().is_ok() {}
     };
     let push = async |app: &App| {
@@ -427,7 +427,7 @@ async fn strangers_fill_no_table() {
         server.send(request.header("content-type", FORM).body(form(fields))).await.status
     };
     for _ in 1..ADDRESS_PROOFS.burst {
-        server.app.addresses.take("proof", ADDRESS_PROOFS, here, server.now()).unwrap();
+        server.app.address_limiter.take("proof", ADDRESS_PROOFS, here, server.now()).unwrap();
     }
     assert_eq!([refresh(&spa, "a").await, refresh(&spa, "b").await], [400, 429]);
     assert_eq!(refresh(&web, "c").await, 400);

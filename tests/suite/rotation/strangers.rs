@@ -159,7 +159,7 @@ async fn three_rotations_hurt_no_stranger() {
 async fn name_the_absent(server: &Server, table: &mut BTreeMap<String, Line>) {
     let now = server.now();
     let app = server.app.clone();
-    let keys = server.app.run(signet::admin::keys::list(app, now)).await.unwrap();
+    let keys = server.app.run_to_completion(signet::admin::keys::list(app, now)).await.unwrap();
     for key in keys.iter().filter(|key| now - key.since > Span::from_mins(60)) {
         for missing in key.verifiers.iter().flat_map(|held| &held.missing) {
             table.entry(missing.name.clone()).or_default().named = true;

@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use signet::app::{self, App, Purpose};
+use signet::app::App;
+use signet::app::startup::{OpenPurpose, Startup};
 use signet::base::{Clock, Span, SystemClock, Timestamp};
 use signet::config::{Config, Source};
 use signet::crypto::random::SystemEntropy;
@@ -244,7 +245,15 @@ fn serve(
         config.issuer = base.clone();
     }
     let opened = runtime
-        .block_on(app::open(config, clock, Arc::new(SystemEntropy), Purpose::Serve))
+        .block_on(
+            Startup {
+                config,
+                clock,
+                entropy: Arc::new(SystemEntropy),
+                purpose: OpenPurpose::Serve,
+            }
+            .open(),
+        )
         .unwrap_or_else(|error| panic!("{error}"));
     let app = opened.app.clone();
     {
@@ -359,7 +368,7 @@ impl Server {
         let app = self.app.clone();
         let now = self.now();
         self.app
-            .run(admin::users::create(app, create, Origin::cli(), now))
+            .run_to_completion(admin::users::create(app, create, Origin::cli(), now))
             .await
             .unwrap_or_else(|stop| panic!("{stop:?}"));
         let body = json!({"login": login, "password": PASSWORD, "scope": "signet:admin"});

@@ -355,14 +355,15 @@ fn every_mistake_has_its_own_advice() {
         ImportError::Name,
         ImportError::Inconsistent,
     ];
-    let hints: std::collections::HashSet<String> = errors.iter().map(ImportError::hint).collect();
+    let hints: std::collections::HashSet<String> =
+        errors.iter().map(ImportError::message).collect();
     assert_eq!(hints.len(), errors.len());
-    for (error, hint) in errors.iter().map(|error| (error, error.hint())) {
-        assert_eq!(error.to_string(), hint);
-        assert!(!hint.contains("  ") && hint.len() < 250, "{hint}");
+    for (error, message) in errors.iter().map(|error| (error, error.message())) {
+        assert_eq!(error.to_string(), message);
+        assert!(!message.contains("  ") && message.len() < 250, "{message}");
         for detail in ["a thing", "ES256", "1024", "dq"] {
             if format!("{error:?}").contains(detail) {
-                assert!(hint.contains(detail), "{hint}");
+                assert!(message.contains(detail), "{message}");
             }
         }
     }

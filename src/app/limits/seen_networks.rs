@@ -35,9 +35,9 @@ impl Seen {
 
 /// What is remembered, by network.
 #[derive(Default)]
-pub struct FamiliarNetworks(Mutex<HashMap<Option<IpAddr>, Seen>>);
+pub struct SeenNetworks(Mutex<HashMap<Option<IpAddr>, Seen>>);
 
-impl FamiliarNetworks {
+impl SeenNetworks {
     /// Whether somebody has logged in from this address's network; none when that is not known here.
     #[must_use]
     pub fn get(&self, address: Option<IpAddr>, now: Timestamp) -> Option<bool> {
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_network_is_familiar_for_ninety_days_and_strange_for_a_minute() {
-        let networks = FamiliarNetworks::default();
+        let networks = SeenNetworks::default();
         let (home, away) = ("192.0.2.1".parse().ok(), "2001:db8::1".parse().ok());
         let now = Timestamp::from_secs(1_000);
         assert_eq!(networks.get(home, now), None);

@@ -1,13 +1,13 @@
 //! Whether this process may act on its wall clock.
 //!
 //! Owns what is remembered of the time between processes, and what is said when the clock is not
-//! believed. The judgement is `domain::steady`.
+//! believed. The judgement is `domain::clock_skew`.
 
 use std::sync::PoisonError;
 
 use crate::base::{Span, Timestamp};
-use crate::domain::steady::{Reading, Verdict};
-use crate::domain::stop::Fault;
+use crate::domain::clock_skew::{Reading, Verdict};
+use crate::domain::outcome::Fault;
 use crate::store::meta;
 
 use super::App;

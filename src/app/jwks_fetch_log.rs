@@ -19,7 +19,7 @@ const MAX_NAME: usize = 96;
 
 /// What came since it was last taken.
 #[derive(Default)]
-pub struct VerifierLog {
+pub struct JwksFetchLog {
     seen: Mutex<HashMap<u64, SeenVerifier>>,
     hasher: RandomState,
 }
@@ -35,7 +35,7 @@ pub struct Fetcher<'a> {
     pub address: Option<IpAddr>,
 }
 
-impl VerifierLog {
+impl JwksFetchLog {
     /// Counts one fetch.
     pub fn count(&self, fetcher: Fetcher<'_>, now: Timestamp) {
         let hash = match fetcher.name {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_name_counts_once_whatever_it_looks_like() {
-        let log = VerifierLog::default();
+        let log = JwksFetchLog::default();
         for second in 0..3 {
             let now = Timestamp::from_secs(second);
             log.count(fetcher(Some("orders"), "jose/6", "192.0.2.1"), now);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn whoever_invents_names_is_bounded_and_cannot_steer_a_terminal() {
-        let log = VerifierLog::default();
+        let log = JwksFetchLog::default();
         log.count(fetcher(Some("\u{1b}[2Jé\norders"), "", ""), Timestamp::from_secs(1));
         for number in 0..5_000 {
             let name = format!("{number}{}", "x".repeat(10_000));

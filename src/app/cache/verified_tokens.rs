@@ -18,7 +18,7 @@ const KEEP: usize = 8 * 1024;
 
 /// A token of ours. Nothing is known of its session yet.
 #[derive(Clone)]
-pub struct Genuine {
+pub struct VerifiedToken {
     /// What it says.
     pub claims: Arc<VerifiedClaims>,
     /// Whom it is for.
@@ -27,19 +27,19 @@ pub struct Genuine {
 
 /// The memory. Full, it drops what has not come for longest, half of it at once.
 #[derive(Default)]
-pub struct Believed(Mutex<Generations>);
+pub struct VerifiedTokenCache(Mutex<Generations>);
 
 #[derive(Default)]
 struct Generations {
     version: i64,
-    young: HashMap<[u8; 32], Genuine>,
-    old: HashMap<[u8; 32], Genuine>,
+    young: HashMap<[u8; 32], VerifiedToken>,
+    old: HashMap<[u8; 32], VerifiedToken>,
 }
 
-impl Believed {
+impl VerifiedTokenCache {
     /// What is known of a token, as concluded from this version of keys, APIs and clients.
     #[must_use]
-    pub fn get(&self, token: &TokenHash, version: i64) -> Option<Genuine> {
+    pub fn get(&self, token: &TokenHash, version: i64) -> Option<VerifiedToken> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.version != version {
             return None;
@@ -53,7 +53,7 @@ impl Believed {
     }
 
     /// Remembers a token that was found good by this version, which was read before it was checked.
-    pub fn keep(&self, token: &TokenHash, version: i64, genuine: Genuine) {
+    pub fn keep(&self, token: &TokenHash, version: i64, genuine: VerifiedToken) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if version < kept.version {
             return;
@@ -66,7 +66,7 @@ impl Believed {
 }
 
 impl Generations {
-    fn keep(&mut self, token: &TokenHash, genuine: Genuine) {
+    fn keep(&mut self, token: &TokenHash, genuine: VerifiedToken) {
         if self.young.len() >= KEEP {
             self.old = std::mem::take(&mut self.young);
         }
@@ -85,19 +85,22 @@ mod tests {
         TokenHash::from_digest(digest)
     }
 
-    fn genuine(sub: &str) -> Genuine {
+    fn genuine(sub: &str) -> VerifiedToken {
         let claims = serde_json::json!({"sub": sub, "scope": "", "exp": 2, "iat": 1});
         let claims = Arc::new(serde_json::from_value(claims).unwrap());
-        Genuine { claims, audience: Arc::new(Audience { target: Target::Issuer, secret: None }) }
+        VerifiedToken {
+            claims,
+            audience: Arc::new(Audience { target: Target::Issuer, secret: None }),
+        }
     }
 
-    fn sub(known: Option<Genuine>) -> Option<String> {
+    fn sub(known: Option<VerifiedToken>) -> Option<String> {
         known.map(|known| known.claims.sub.clone())
     }
 
     #[test]
     fn a_token_is_believed_by_the_version_it_was_checked_by_only() {
-        let believed = Believed::default();
+        let believed = VerifiedTokenCache::default();
         believed.keep(&hash(1), 3, genuine("ada"));
         assert_eq!(sub(believed.get(&hash(1), 3)), Some("ada".to_owned()));
         assert_eq!(sub(believed.get(&hash(2), 3)), None);
@@ -116,7 +119,7 @@ mod tests {
 
     #[test]
     fn whatever_comes_it_does_not_grow_and_keeps_what_comes_again() {
-        let believed = Believed::default();
+        let believed = VerifiedTokenCache::default();
         believed.keep(&hash(0), 1, genuine("regular"));
         for number in 1..100_000 {
             believed.keep(&hash(number), 1, genuine("passer-by"));

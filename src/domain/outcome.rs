@@ -78,7 +78,7 @@ pub struct FieldError {
     /// A stable code: `missing`, `wrong_type`, `too_long` and the like.
     pub code: &'static str,
     /// A sentence for people.
-    pub hint: &'static str,
+    pub message: &'static str,
 }
 
 /// The caller's doing. Holds nothing the caller sent: every text is ours.
@@ -87,7 +87,7 @@ pub struct Refusal {
     /// The stable code.
     pub code: Code,
     /// A sentence for people.
-    pub hint: &'static str,
+    pub message: &'static str,
     /// The fields at fault.
     pub fields: Vec<FieldError>,
     /// When it makes sense to try again.
@@ -99,27 +99,27 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with a code and a sentence.
     #[must_use]
-    pub const fn new(code: Code, hint: &'static str) -> Self {
-        Self { code, hint, fields: Vec::new(), retry_after: None, oauth: None }
+    pub const fn new(code: Code, message: &'static str) -> Self {
+        Self { code, message, fields: Vec::new(), retry_after: None, oauth: None }
     }
 
     /// A refusal that names one field.
     #[must_use]
-    pub fn field(field: &'static str, code: &'static str, hint: &'static str) -> Self {
-        Self::fields(vec![FieldError { field, code, hint }])
+    pub fn field(field: &'static str, code: &'static str, message: &'static str) -> Self {
+        Self::fields(vec![FieldError { field, code, message }])
     }
 
     /// A refusal that names several fields.
     #[must_use]
     pub fn fields(fields: Vec<FieldError>) -> Self {
-        let hint = "Check the fields named in errors.";
-        Self { fields, ..Self::new(Code::ValidationFailed, hint) }
+        let message = "Check the fields named in errors.";
+        Self { fields, ..Self::new(Code::ValidationFailed, message) }
     }
 
     /// A refusal in the words of OAuth.
     #[must_use]
-    pub const fn oauth(error: OAuthError, hint: &'static str) -> Self {
-        let mut refusal = Self::new(Code::MalformedRequest, hint);
+    pub const fn oauth(error: OAuthError, message: &'static str) -> Self {
+        let mut refusal = Self::new(Code::MalformedRequest, message);
         refusal.oauth = Some(error);
         refusal
     }
@@ -174,7 +174,7 @@ impl Fault {
 
     /// Adds the cause.
     #[must_use]
-    pub fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn with_source(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
     }
@@ -185,7 +185,7 @@ impl Fault {
         let copy = Self { kind: self.kind, doing: self.doing, cause: None };
         match &self.cause {
             None => copy,
-            Some(cause) => copy.because(cause.to_string()),
+            Some(cause) => copy.with_source(cause.to_string()),
         }
     }
 }
@@ -207,20 +207,20 @@ impl Error for Fault {}
 
 /// How a use case ends when it does not succeed.
 #[derive(Debug)]
-pub enum Stop {
+pub enum Failure {
     /// The caller's doing.
     Refused(Refusal),
     /// Ours.
     Failed(Fault),
 }
 
-impl From<Refusal> for Stop {
+impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<Fault> for Stop {
+impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self::Failed(fault)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 
 /// Why it could not be opened.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ pub enum Clash {
 impl Clash {
     /// A sentence for people.
     #[must_use]
-    pub const fn hint(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::Issuer => "The issuer's own address names nothing else.",
             Self::Taken => "A name is a client's or an API's, never both.",

@@ -6,11 +6,11 @@
 use std::path::Path;
 
 use crate::config::{Config, Database};
-use crate::domain::stop::Fault;
+use crate::domain::outcome::Fault;
 use crate::store::Db;
 
 use super::data_dir;
-use super::open_error::OpenError;
+use super::error::OpenError;
 
 /// Connects to a database that is there.
 ///
@@ -42,7 +42,7 @@ pub async fn connect(config: &Config) -> Result<Db, OpenError> {
 ///
 /// # Errors
 /// As [`connect`].
-pub(super) async fn connect_or_create(config: &Config) -> Result<(Db, bool), OpenError> {
+pub(in crate::app) async fn connect_or_create(config: &Config) -> Result<(Db, bool), OpenError> {
     let made = match &config.database {
         Database::Postgres(_) => false,
         Database::Sqlite(path) => {
@@ -88,7 +88,7 @@ fn refuse_remains(path: &Path, config: &Config) -> Result<(), OpenError> {
 }
 
 /// Why a SQLite file cannot be used.
-pub(super) fn unusable(path: &Path, fault: &Fault) -> OpenError {
+pub(in crate::app) fn unusable(path: &Path, fault: &Fault) -> OpenError {
     let text = fault.to_string();
     if text.contains("locked") || text.contains("busy") {
         return OpenError::TryAgain(format!(

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use crate::base::Span;
 use crate::domain::client::Client;
+use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::stop::Fault;
 use crate::store::{Link, clients};
 
 /// Every registered client.
 #[derive(Default)]
-pub(super) struct Clients {
+pub(in crate::app) struct Clients {
     by_id: HashMap<String, Arc<Client>>,
     origins: HashSet<String>,
     to_tell: bool,
@@ -22,7 +22,7 @@ pub(super) struct Clients {
 
 impl Clients {
     /// Reads them.
-    pub(super) async fn load(link: &mut impl Link) -> Result<Self, Fault> {
+    pub(in crate::app) async fn load(link: &mut impl Link) -> Result<Self, Fault> {
         let mut loaded = Self::default();
         for stored in clients::all(link).await? {
             let client = stored.client;
@@ -36,28 +36,28 @@ impl Clients {
     }
 
     /// The client of this name, also a disabled one.
-    pub(super) fn get(&self, client_id: &str) -> Option<Arc<Client>> {
+    pub(in crate::app) fn get(&self, client_id: &str) -> Option<Arc<Client>> {
         self.by_id.get(client_id).cloned()
     }
 
     /// What their ID tokens are signed with. A disabled client counts: it may be enabled again.
-    pub(super) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
+    pub(in crate::app) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
         self.by_id.values().map(|client| client.settings.id_token_alg)
     }
 
     /// The longest life of anybody's access tokens, where the others say `others`.
-    pub(super) fn longest_access_ttl(&self, others: Span) -> Span {
+    pub(in crate::app) fn longest_access_ttl(&self, others: Span) -> Span {
         let chosen = self.by_id.values().filter_map(|client| client.settings.access_token_ttl);
         chosen.fold(others, Span::max)
     }
 
     /// Whether scripts of this origin may ask us.
-    pub(super) fn has_origin(&self, origin: &str) -> bool {
+    pub(in crate::app) fn has_origin(&self, origin: &str) -> bool {
         self.origins.contains(origin)
     }
 
     /// Whether any wants to be told that sessions have ended.
-    pub(super) const fn any_to_tell(&self) -> bool {
+    pub(in crate::app) const fn any_to_tell(&self) -> bool {
         self.to_tell
     }
 }

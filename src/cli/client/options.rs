@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::admin::clients::Change;
 use crate::base::Span;
 use crate::cli::api::OrDefault;
+use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::config::length_of_time;
 use crate::domain::client::AuthMethod;
 use crate::domain::signing_key::SigningAlg;
@@ -141,7 +141,7 @@ fn or_default(text: &str, least: Span, most: Span) -> Result<OrDefault<Span>, St
 
 impl Choices {
     /// What is to be changed. Reads the file of keys, if one is named.
-    pub fn change(&self) -> Result<Change, Failure> {
+    pub fn change(&self) -> Result<Change, CommandError> {
         let all = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
         Ok(Change {
             auth_method: self.auth_method.map(Some),
@@ -162,7 +162,7 @@ impl Choices {
         })
     }
 
-    fn jwks(&self) -> Result<Option<Value>, Failure> {
+    fn jwks(&self) -> Result<Option<Value>, CommandError> {
         let Some(path) = &self.jwks_file else { return Ok(None) };
         if path.as_os_str() == "-" {
             return read(io::stdin().lock(), "standard input").map(Some);
@@ -173,25 +173,25 @@ impl Choices {
     }
 }
 
-fn read(from: impl Read, name: &str) -> Result<Value, Failure> {
+fn read(from: impl Read, name: &str) -> Result<Value, CommandError> {
     let mut bytes = Vec::new();
     from.take(MAX_JWKS + 1).read_to_end(&mut bytes).map_err(|error| unreadable(name, &error))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_JWKS) {
-        return Err(Failure::usage(format!(
+        return Err(CommandError::usage(format!(
             "{name} is larger than 64 KiB: no set of public keys."
         )));
     }
     // What the library says about a mistake may quote the text, and people pick the wrong file.
     serde_json::from_slice(&bytes).map_err(|_| {
-        Failure::usage(format!(
+        CommandError::usage(format!(
             "{name} holds no JSON.\n  Public keys are given as a JWK set; PEM is turned into one by \
              any JOSE tool."
         ))
     })
 }
 
-fn unreadable(name: &str, error: &io::Error) -> Failure {
-    Failure::new(Exit::Failed, format!("the public keys cannot be read from {name}: {error}."))
+fn unreadable(name: &str, error: &io::Error) -> CommandError {
+    CommandError::new(Exit::Failed, format!("the public keys cannot be read from {name}: {error}."))
 }
 
 impl Cleared {
@@ -231,7 +231,10 @@ mod tests {
             assert_eq!(grant(name).as_deref(), Ok(name));
         }
         for wrong in ["password", "implicit", "", "token-exchange", "Refresh_Token"] {
-            assert!(grant(wrong).is_err_and(|hint| hint.contains("token_exchange")), "{wrong}");
+            assert!(
+                grant(wrong).is_err_and(|message| message.contains("token_exchange")),
+                "{wrong}"
+            );
         }
     }
 

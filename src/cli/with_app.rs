@@ -7,21 +7,25 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::app::{self, App, Purpose};
+use crate::app::App;
+use crate::app::startup::{OpenPurpose, Startup};
 use crate::base::SystemClock;
 use crate::config::{Config, LogFormat};
 use crate::crypto::random::SystemEntropy;
 use crate::telemetry;
 
+use super::error::CommandError;
 use super::exit::Exit;
-use super::failure::Failure;
 
 /// Opens what the settings name and does `work` with it. Makes no database.
-pub fn with_app(work: impl AsyncFnOnce(App) -> Result<(), Failure>) -> Result<(), Failure> {
+pub fn with_app(
+    work: impl AsyncFnOnce(App) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
     let config = Config::load()?.config;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     runtime()?.block_on(async {
-        let app = app::open(config, clock, entropy, Purpose::Administer).await?.app;
+        let app =
+            Startup { config, clock, entropy, purpose: OpenPurpose::Administer }.open().await?.app;
         let outcome = work(app.clone()).await;
         // Without a server nobody else folds the write-ahead log into the database, and a script
         // that makes users all day would let it grow. What stays is read at the next opening.
@@ -32,8 +36,8 @@ pub fn with_app(work: impl AsyncFnOnce(App) -> Result<(), Failure>) -> Result<()
 
 /// A small runtime, with warnings on stderr: the log settings are the server's, and a command that
 /// talks about itself at `info` would bury its answer.
-pub fn runtime() -> Result<Runtime, Failure> {
-    let failed = |text| Failure::new(Exit::Failed, text);
+pub fn runtime() -> Result<Runtime, CommandError> {
+    let failed = |text| CommandError::new(Exit::Failed, text);
     telemetry::init("warn", LogFormat::Pretty).map_err(failed)?;
     Builder::new_multi_thread()
         .worker_threads(2)

@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::app::{Created, Opened};
+use crate::app::startup::{Created, Opened};
 use crate::base::{Clock as _, Secret, SystemClock};
 use crate::config::{Config, Database};
 use crate::server::Bound;

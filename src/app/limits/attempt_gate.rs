@@ -14,7 +14,7 @@ type Accounts = HashMap<Vec<u8>, Arc<Account>>;
 
 /// The accounts that somebody is trying to log in to, by the pseudonym tries are counted under.
 #[derive(Clone, Default)]
-pub struct Turns(Arc<Mutex<Accounts>>);
+pub struct AttemptGate(Arc<Mutex<Accounts>>);
 
 #[derive(Default)]
 struct Account {
@@ -25,26 +25,26 @@ struct Account {
 
 /// A place at an account; given up when dropped.
 struct Place {
-    turns: Turns,
+    turns: AttemptGate,
     name: Vec<u8>,
     account: Arc<Account>,
 }
 
 /// The turn to be counted at an account. Those who come later wait until it is dropped or counted.
-pub struct Turn {
+pub struct AttemptTurn {
     held: OwnedMutexGuard<()>,
     place: Place,
 }
 
 /// A try that was counted and is not decided yet; decided when dropped.
-pub struct Undecided(Place);
+pub struct PendingAttempt(Place);
 
-impl Turns {
+impl AttemptGate {
     /// Waits for the turn to be counted at the account named `name`.
-    pub async fn take(&self, name: &[u8]) -> Turn {
+    pub async fn take(&self, name: &[u8]) -> AttemptTurn {
         let account = Arc::clone(self.accounts().entry(name.to_owned()).or_default());
         let place = Place { turns: self.clone(), name: name.to_owned(), account };
-        Turn { held: Arc::clone(&place.account.turn).lock_owned().await, place }
+        AttemptTurn { held: Arc::clone(&place.account.turn).lock_owned().await, place }
     }
 
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
@@ -52,7 +52,7 @@ impl Turns {
     }
 }
 
-impl Turn {
+impl AttemptTurn {
     /// Whether a try that was counted before is not decided yet: it may still be given back.
     #[must_use]
     pub fn may_change(&self) -> bool {
@@ -66,14 +66,14 @@ impl Turn {
 
     /// The try was counted: the next one's turn.
     #[must_use]
-    pub fn counted(self) -> Undecided {
+    pub fn counted(self) -> PendingAttempt {
         self.place.account.undecided.fetch_add(1, Ordering::AcqRel);
         drop(self.held);
-        Undecided(self.place)
+        PendingAttempt(self.place)
     }
 }
 
-impl Drop for Undecided {
+impl Drop for PendingAttempt {
     fn drop(&mut self) {
         self.0.account.undecided.fetch_sub(1, Ordering::AcqRel);
         // Kept for whoever has the turn and is not waiting yet.
@@ -97,7 +97,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_has_the_turn_waits_for_what_is_undecided() {
-        let turns = Turns::default();
+        let turns = AttemptGate::default();
         let first = turns.take(b"ada").await.counted();
         let second = turns.take(b"ada").await.counted();
         let turn = turns.take(b"ada").await;

@@ -2,6 +2,8 @@
 //!
 //! Owns which purpose each sealed value is bound to.
 
+mod operations;
+
 use std::sync::Arc;
 
 use crate::base::entropy::random;
@@ -13,8 +15,8 @@ use crate::crypto::refresh_token::{RefreshKey, RefreshKeys};
 use crate::crypto::seal::{SealKey, Seals};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::key_life::{self, KeyFacts, Policy};
+use crate::domain::outcome::Fault;
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::domain::stop::Fault;
 use crate::store::keys::{self, StoredKey};
 use crate::store::{Db, Link, Tx, audit, meta};
 

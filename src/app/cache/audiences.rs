@@ -12,8 +12,8 @@ use crate::base::{Entropy, Secret, Span};
 use crate::crypto::seal::{SealKey, Seals};
 use crate::crypto::shared_secret::{GeneratedSecret, SharedSecret};
 use crate::domain::api::Target;
+use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::stop::Fault;
 use crate::domain::token_rules::TokenAlg;
 use crate::store::apis::{self, SealedSecret};
 use crate::store::{Link, Tx};
@@ -27,14 +27,14 @@ pub struct Audience {
 }
 
 /// Everybody a token can be for.
-pub(super) struct Audiences {
+pub(in crate::app) struct Audiences {
     issuer: Arc<Audience>,
     apis: HashMap<String, Arc<Audience>>,
 }
 
 impl Audiences {
     /// Reads the APIs and unseals their secrets.
-    pub(super) async fn load(link: &mut impl Link, seals: &Seals) -> Result<Self, Fault> {
+    pub(in crate::app) async fn load(link: &mut impl Link, seals: &Seals) -> Result<Self, Fault> {
         let mut by_identifier = HashMap::new();
         for stored in apis::all(link).await? {
             let unreadable = || Fault::internal("the shared secret of an API cannot be unsealed");
@@ -55,7 +55,7 @@ impl Audiences {
     }
 
     /// The algorithms somebody chose.
-    pub(super) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
+    pub(in crate::app) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
         self.apis.values().filter_map(|api| match api.target.rules().signing_alg {
             Some(TokenAlg::Key(alg)) => Some(alg),
             Some(TokenAlg::SharedSecret) | None => None,
@@ -63,13 +63,13 @@ impl Audiences {
     }
 
     /// The longest life of anybody's access tokens, where `server` is what the server says.
-    pub(super) fn longest_access_ttl(&self, server: Span) -> Span {
+    pub(in crate::app) fn longest_access_ttl(&self, server: Span) -> Span {
         let chosen = self.apis.values().filter_map(|api| api.target.rules().access_ttl);
         chosen.fold(server, Span::max)
     }
 
     /// The API of this identifier; without one the issuer itself.
-    pub(super) fn get(&self, identifier: Option<&str>) -> Option<Arc<Audience>> {
+    pub(in crate::app) fn get(&self, identifier: Option<&str>) -> Option<Arc<Audience>> {
         match identifier {
             None => Some(Arc::clone(&self.issuer)),
             Some(identifier) => self.apis.get(identifier).cloned(),
@@ -78,7 +78,7 @@ impl Audiences {
 }
 
 /// A new secret for the API with this row id: sealed, and as it is handed over once.
-pub(super) fn new_secret(
+pub(in crate::app) fn new_secret(
     seal: &SealKey,
     entropy: &dyn Entropy,
     api: Uuid,
@@ -90,7 +90,7 @@ pub(super) fn new_secret(
 }
 
 /// Seals every secret under the newest key.
-pub(super) async fn rewrap(tx: &mut Tx, seals: &Seals) -> Result<(), Fault> {
+pub(in crate::app) async fn rewrap(tx: &mut Tx, seals: &Seals) -> Result<(), Fault> {
     for stored in apis::all(tx).await? {
         let Some(SealedSecret { sealed, .. }) = stored.secret else { continue };
         let purpose = purpose(stored.id);

@@ -6,22 +6,22 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::app::OpenError;
+use crate::app::startup::OpenError;
 use crate::config::Mistakes;
-use crate::domain::stop::{Code, Fault, FaultKind, Refusal, Stop};
+use crate::domain::outcome::{Code, Failure, Fault, FaultKind, Refusal};
 
 use super::exit::Exit;
-use super::report;
+use super::startup_report;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CommandError {
     exit: Exit,
     /// One for each thing that is wrong; none when there is nobody left to tell, or nothing.
     texts: Vec<String>,
 }
 
-impl Failure {
+impl CommandError {
     /// A failure with its exit code and its text (what is wrong, then indented lines of advice).
     pub fn new(exit: Exit, text: impl Into<String>) -> Self {
         Self { exit, texts: vec![text.into()] }
@@ -50,28 +50,28 @@ impl Failure {
     /// Says it and gives the exit code.
     pub fn say(self) -> ExitCode {
         let texts: Vec<String> = self.texts.iter().map(|text| format!("error: {text}\n")).collect();
-        report::say(&texts.join("\n"));
+        startup_report::say(&texts.join("\n"));
         self.exit.into()
     }
 
     /// A use case that stopped while working on something that was named on the command line.
-    fn about(stop: Stop, subject: Option<(&str, &str)>) -> Self {
+    fn about(stop: Failure, subject: Option<(&str, &str)>) -> Self {
         let refusal = match stop {
-            Stop::Refused(refusal) => refusal,
-            Stop::Failed(fault) => return fault.into(),
+            Failure::Refused(refusal) => refusal,
+            Failure::Failed(fault) => return fault.into(),
         };
-        let hint = match refusal.code {
-            // The hint of this one points into the body of an HTTP answer.
+        let message = match refusal.code {
+            // The message of this one points into the body of an HTTP answer.
             Code::ValidationFailed => "This is not acceptable.",
-            _ => refusal.hint,
+            _ => refusal.message,
         };
         // Quoted with escapes: what was typed must not be able to steer the terminal.
         let mut text = match subject {
-            Some((noun, name)) => format!("{noun} {name:?}: {hint}"),
-            None => hint.to_owned(),
+            Some((noun, name)) => format!("{noun} {name:?}: {message}"),
+            None => message.to_owned(),
         };
-        for field in refusal.fields.iter().filter(|field| field.hint != hint) {
-            text.push_str(&format!("\n  {}: {}", field.field, field.hint));
+        for field in refusal.fields.iter().filter(|field| field.message != message) {
+            text.push_str(&format!("\n  {}: {}", field.field, field.message));
         }
         if let Some(advice) = advice(&refusal, subject.map(|(noun, _)| noun)) {
             text.push_str(&format!("\n  {advice}"));
@@ -81,8 +81,8 @@ impl Failure {
 }
 
 /// Adds to whatever a use case stops with what it was about, as `("user", "ada")`.
-pub fn about<'a>(noun: &'a str, name: &'a str) -> impl FnOnce(Stop) -> Failure + use<'a> {
-    move |stop| Failure::about(stop, Some((noun, name)))
+pub fn about<'a>(noun: &'a str, name: &'a str) -> impl FnOnce(Failure) -> CommandError + use<'a> {
+    move |stop| CommandError::about(stop, Some((noun, name)))
 }
 
 /// What to type next, where that can be said.
@@ -106,13 +106,13 @@ fn advice(refusal: &Refusal, noun: Option<&str>) -> Option<String> {
     Some(fixed.to_owned())
 }
 
-impl From<Stop> for Failure {
-    fn from(stop: Stop) -> Self {
+impl From<Failure> for CommandError {
+    fn from(stop: Failure) -> Self {
         Self::about(stop, None)
     }
 }
 
-impl From<Fault> for Failure {
+impl From<Fault> for CommandError {
     fn from(fault: Fault) -> Self {
         match fault.kind {
             FaultKind::Unavailable => {
@@ -123,7 +123,7 @@ impl From<Fault> for Failure {
     }
 }
 
-impl From<OpenError> for Failure {
+impl From<OpenError> for CommandError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Configuration(text) => Self::new(Exit::Configuration, text),
@@ -133,14 +133,14 @@ impl From<OpenError> for Failure {
     }
 }
 
-impl From<Mistakes> for Failure {
+impl From<Mistakes> for CommandError {
     fn from(mistakes: Mistakes) -> Self {
         let texts = mistakes.iter().map(ToString::to_string).collect();
         Self { exit: Exit::Configuration, texts }
     }
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for CommandError {
     /// An output that cannot be written. A reader that has seen enough (`| head`) is no failure.
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
@@ -170,21 +170,21 @@ mod tests {
     #[test]
     fn every_field_at_fault_is_listed() {
         let refusal = Refusal::field("login", "empty", "A login is not empty.");
-        let failure = Failure::from(Stop::from(refusal));
+        let failure = CommandError::from(Failure::from(refusal));
         assert_eq!(failure.exit, Exit::Usage);
         assert!(failure.texts[0].ends_with("\n  login: A login is not empty."));
     }
 
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
-        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        let failure = CommandError::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!((failure.exit, failure.texts.len()), (Exit::Ok, 0));
-        assert_eq!(Failure::from(io::Error::other("full")).exit, Exit::Failed);
+        assert_eq!(CommandError::from(io::Error::other("full")).exit, Exit::Failed);
     }
 
     #[test]
     fn what_passes_is_seventy_five() {
-        assert_eq!(Failure::from(Fault::unavailable("waiting")).exit, Exit::TryAgain);
-        assert_eq!(Failure::from(Fault::internal("thinking")).exit, Exit::Failed);
+        assert_eq!(CommandError::from(Fault::unavailable("waiting")).exit, Exit::TryAgain);
+        assert_eq!(CommandError::from(Fault::internal("thinking")).exit, Exit::Failed);
     }
 }

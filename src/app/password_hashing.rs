@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use crate::base::Span;
 use crate::crypto::password::{Busy, Lane, Place, Refused, Unhashed, Verified};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::Password;
-use crate::domain::stop::{Code, Fault, Refusal, Stop};
 use crate::metrics::Metrics;
 
-use super::{App, network, presence};
+use super::limits::network;
+use super::{App, disconnect};
 
 /// Why a password was not hashed for somebody who had a place.
 #[derive(Debug)]
-pub enum NotHashed {
+pub enum HashError {
     /// His turn did not come in time.
     Late(Refusal),
     /// He went away before it came.
@@ -25,13 +26,13 @@ pub enum NotHashed {
     Failed(Fault),
 }
 
-impl From<NotHashed> for Stop {
-    fn from(why: NotHashed) -> Self {
+impl From<HashError> for Failure {
+    fn from(why: HashError) -> Self {
         match why {
-            NotHashed::Late(refusal) => refusal.into(),
+            HashError::Late(refusal) => refusal.into(),
             // Nobody reads it.
-            NotHashed::Gone => Fault::unavailable("the caller has gone away").into(),
-            NotHashed::Failed(fault) => fault.into(),
+            HashError::Gone => Fault::unavailable("the caller has gone away").into(),
+            HashError::Failed(fault) => fault.into(),
         }
     }
 }
@@ -58,13 +59,13 @@ impl App {
     /// been written that must be followed by something else: it ends here when the caller goes.
     ///
     /// # Errors
-    /// See [`NotHashed`].
+    /// See [`HashError`].
     pub async fn verify_password(
         &self,
         place: Place,
         password: Password,
         stored: Option<String>,
-    ) -> Result<Verified, NotHashed> {
+    ) -> Result<Verified, HashError> {
         self.while_present(self.hasher.verify(place, password, stored)).await
     }
 
@@ -72,25 +73,25 @@ impl App {
     /// by something else: it ends here when the caller goes.
     ///
     /// # Errors
-    /// See [`NotHashed`].
+    /// See [`HashError`].
     pub async fn hash_password(
         &self,
         place: Place,
         password: Password,
-    ) -> Result<String, NotHashed> {
+    ) -> Result<String, HashError> {
         self.while_present(self.hasher.hash(place, password)).await
     }
 
     async fn while_present<T>(
         &self,
         work: impl Future<Output = Result<T, Unhashed>>,
-    ) -> Result<T, NotHashed> {
+    ) -> Result<T, HashError> {
         let done = tokio::select! {
             biased;
             done = work => done,
-            () = presence::gone() => {
+            () = disconnect::gone() => {
                 Metrics::count(&self.metrics.hashes, "gone");
-                return Err(NotHashed::Gone);
+                return Err(HashError::Gone);
             }
         };
         match done {
@@ -100,9 +101,9 @@ impl App {
             }
             Err(Unhashed::Late) => {
                 let wait = self.config.hash_max_wait.std();
-                Err(NotHashed::Late(self.turned_away("late", wait)))
+                Err(HashError::Late(self.turned_away("late", wait)))
             }
-            Err(Unhashed::Failed(fault)) => Err(NotHashed::Failed(fault)),
+            Err(Unhashed::Failed(fault)) => Err(HashError::Failed(fault)),
         }
     }
 

@@ -1,0 +1,218 @@
+//! What this process keeps in memory of the database: keys, APIs and clients, behind one version row.
+//!
+//! Users, sessions and revocations are never cached.
+
+mod audiences;
+mod clients;
+mod verified_tokens;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::base::Span;
+use crate::config::Config;
+use crate::crypto::keyring::Keyring;
+use crate::crypto::refresh_token::RefreshKeys;
+use crate::crypto::seal::Seals;
+use crate::domain::client::Client;
+use crate::domain::key_life::{KEEP_AFTER, Policy, WAIT_AT_MOST};
+use crate::domain::outcome::Fault;
+use crate::domain::signing_key::SigningAlg;
+use crate::store::{Db, meta};
+
+use super::{App, keys};
+use audiences::Audiences;
+use clients::Clients;
+
+pub use audiences::Audience;
+pub(super) use audiences::{new_secret, rewrap};
+pub use verified_tokens::{VerifiedToken, VerifiedTokenCache};
+
+/// The readings in force.
+pub(super) struct Caches {
+    keyring: ArcSwap<Keyring>,
+    refresh_keys: ArcSwap<RefreshKeys>,
+    audiences: ArcSwap<Audiences>,
+    clients: ArcSwap<Clients>,
+    version: AtomicI64,
+    reloading: tokio::sync::Mutex<()>,
+}
+
+impl Caches {
+    /// The first reading.
+    pub(super) async fn load(
+        db: &Db,
+        seal: &Seals,
+        config: &Config,
+        longest_max_age: Span,
+    ) -> Result<Self, Fault> {
+        let mut reader = db.reader().await?;
+        // The version is read first: a change that comes in between is seen the next time.
+        let version = meta::cache_version(&mut reader).await?;
+        let audiences = Audiences::load(&mut reader, seal).await?;
+        let clients = Clients::load(&mut reader).await?;
+        let policy = policy(config, &audiences, &clients, longest_max_age);
+        let keyring = keys::keyring(&mut reader, seal, config.signing_alg, &policy, None).await?;
+        let refresh_keys = keys::refresh_keys(&mut reader, seal, None).await?;
+        Ok(Self {
+            keyring: ArcSwap::from_pointee(keyring),
+            refresh_keys: ArcSwap::from_pointee(refresh_keys),
+            audiences: ArcSwap::from_pointee(audiences),
+            clients: ArcSwap::from_pointee(clients),
+            version: AtomicI64::new(version),
+            reloading: tokio::sync::Mutex::new(()),
+        })
+    }
+}
+
+impl App {
+    /// The signing keys in force.
+    #[must_use]
+    pub fn keyring(&self) -> arc_swap::Guard<Arc<Keyring>> {
+        self.caches.keyring.load()
+    }
+
+    /// The keys that vouch for refresh tokens.
+    #[must_use]
+    pub fn refresh_keys(&self) -> arc_swap::Guard<Arc<RefreshKeys>> {
+        self.caches.refresh_keys.load()
+    }
+
+    /// Whom a token can be for: the registered API with this identifier, without one the issuer.
+    #[must_use]
+    pub fn audience(&self, identifier: Option<&str>) -> Option<Arc<Audience>> {
+        self.caches.audiences.load().get(identifier)
+    }
+
+    /// The same, asking the database once more before it says none: perhaps another process has
+    /// registered the API within the last second.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn audience_or_reload(
+        &self,
+        identifier: Option<&str>,
+    ) -> Result<Option<Arc<Audience>>, Fault> {
+        if let Some(known) = self.audience(identifier) {
+            return Ok(Some(known));
+        }
+        self.reload_if_changed().await?;
+        Ok(self.audience(identifier))
+    }
+
+    /// The registered client of this name, unless it is disabled.
+    #[must_use]
+    pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
+        self.caches.clients.load().get(client_id).filter(|client| client.disabled_at.is_none())
+    }
+
+    /// The same, asking the database once more before it says none: perhaps another process has
+    /// registered the client within the last second.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn client_or_reload(&self, client_id: &str) -> Result<Option<Arc<Client>>, Fault> {
+        if let Some(known) = self.client(client_id) {
+            return Ok(Some(known));
+        }
+        self.reload_if_changed().await?;
+        Ok(self.client(client_id))
+    }
+
+    /// Which reading of keys, APIs and clients is in force: what was concluded from another one has to
+    /// be concluded anew.
+    #[must_use]
+    pub fn cache_version(&self) -> i64 {
+        self.caches.version.load(Ordering::Acquire)
+    }
+
+    /// Whether scripts of this origin may ask us: it belongs to a registered client.
+    #[must_use]
+    pub fn is_client_origin(&self, origin: &str) -> bool {
+        self.caches.clients.load().has_origin(origin)
+    }
+
+    /// Whether any client wants to be told that sessions have ended.
+    #[must_use]
+    pub fn any_client_to_tell(&self) -> bool {
+        self.caches.clients.load().any_to_tell()
+    }
+
+    /// What the operator, the registered APIs and clients want of the signing keys.
+    #[must_use]
+    pub fn key_policy(&self) -> Policy {
+        policy(
+            &self.config,
+            &self.caches.audiences.load(),
+            &self.caches.clients.load(),
+            self.longest_max_age,
+        )
+    }
+
+    /// The longest life of any access token that is issued now.
+    #[must_use]
+    pub fn longest_access_ttl(&self) -> Span {
+        let longest = self.caches.audiences.load().longest_access_ttl(self.lifetimes.access);
+        self.caches.clients.load().longest_access_ttl(longest)
+    }
+
+    /// Reads APIs, clients and keys again if somebody changed them. Called every second.
+    ///
+    /// # Errors
+    /// When the database cannot be read; what is in memory stays in force.
+    pub async fn reload_if_changed(&self) -> Result<(), Fault> {
+        let mut reader = self.db.reader().await?;
+        let version = meta::cache_version(&mut reader).await?;
+        if version == self.caches.version.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        drop(reader);
+        // One at a time: an older reading must not take the place of a newer one.
+        let _turn = self.caches.reloading.lock().await;
+        let mut reader = self.db.reader().await?;
+        // The version is read first: a change that comes in between is seen the next time.
+        let version = meta::cache_version(&mut reader).await?;
+        if version == self.caches.version.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let audiences = Audiences::load(&mut reader, &self.seal).await?;
+        let clients = Clients::load(&mut reader).await?;
+        let policy = policy(&self.config, &audiences, &clients, self.longest_max_age);
+        let (alg, before) = (self.config.signing_alg, self.caches.keyring.load_full());
+        let keyring = keys::keyring(&mut reader, &self.seal, alg, &policy, Some(&before)).await?;
+        let before = self.caches.refresh_keys.load_full();
+        let refresh_keys = keys::refresh_keys(&mut reader, &self.seal, Some(&before)).await?;
+        // Keys before those who sign with them.
+        self.caches.keyring.store(Arc::new(keyring));
+        self.caches.refresh_keys.store(Arc::new(refresh_keys));
+        self.caches.audiences.store(Arc::new(audiences));
+        self.caches.clients.store(Arc::new(clients));
+        self.caches.version.store(version, Ordering::Release);
+        Ok(())
+    }
+}
+
+fn policy(
+    config: &Config,
+    audiences: &Audiences,
+    clients: &Clients,
+    longest_max_age: Span,
+) -> Policy {
+    // ES256 and RS256 are published from the first start: no verifier drops a set because of them.
+    let mut wanted = vec![SigningAlg::Es256, SigningAlg::Rs256];
+    for alg in audiences.algorithms().chain(clients.algorithms()).chain([config.signing_alg]) {
+        if !wanted.contains(&alg) {
+            wanted.push(alg);
+        }
+    }
+    Policy {
+        rotate_every: config.key_rotation,
+        publish_ahead: config.key_publish_ahead,
+        keep_after: KEEP_AFTER,
+        wait_at_most: WAIT_AT_MOST,
+        longest_max_age,
+        wanted,
+    }
+}

@@ -1,0 +1,73 @@
+//! What use cases do with keys: making, sealing and parsing them, and sealing everything anew.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::base::{Secret, Timestamp};
+use crate::crypto::jwt::SigningKey;
+use crate::domain::outcome::Fault;
+use crate::domain::signing_key::{KeyState, SigningAlg};
+use crate::store::Tx;
+use crate::store::apis::SealedSecret;
+use crate::store::keys::StoredKey;
+
+use super::{MadeKey, in_force, retired, rewrap};
+use crate::app::{App, cache};
+
+impl App {
+    /// A new secret for the API with this row id: sealed for storage in this transaction, and as it
+    /// is handed over once.
+    ///
+    /// # Errors
+    /// Unavailable when the master key was replaced and this process does not have the new one.
+    pub async fn new_shared_secret(
+        &self,
+        tx: &mut Tx,
+        api: Uuid,
+    ) -> Result<(SealedSecret, Secret<String>), Fault> {
+        let seal = in_force(tx, &self.seal).await?;
+        cache::new_secret(seal, &*self.entropy, api)
+    }
+
+    /// Makes a signing key, off the request's path: RSA takes a tenth of a second.
+    ///
+    /// # Errors
+    /// Only when the crypto library fails.
+    pub async fn make_signing_key(
+        &self,
+        alg: SigningAlg,
+        state: KeyState,
+        now: Timestamp,
+    ) -> Result<MadeKey, Fault> {
+        let made = self.runtime.spawn_blocking(move || MadeKey::new(alg, state, now));
+        made.await.map_err(|error| Fault::internal("making a signing key").with_source(error))?
+    }
+
+    /// The form in which a signing key is stored in this transaction.
+    ///
+    /// # Errors
+    /// Unavailable when the master key was replaced and this process does not have the new one.
+    pub async fn seal_key(&self, tx: &mut Tx, made: &MadeKey) -> Result<StoredKey, Fault> {
+        made.sealed(in_force(tx, &self.seal).await?)
+    }
+
+    /// The parsed form of a stored key, published or not; none when its seal does not open.
+    #[must_use]
+    pub fn parsed_key(&self, stored: &StoredKey) -> Option<Arc<SigningKey>> {
+        let published = self.keyring().parsed(&stored.facts.kid);
+        published.or_else(|| retired(&self.seal, stored).map(Arc::new))
+    }
+
+    /// Seals everything under the newest master key. True when there was anything to do.
+    ///
+    /// # Errors
+    /// When something opens with neither key; then nothing was changed.
+    pub async fn rewrap(&self, tx: &mut Tx) -> Result<bool, Fault> {
+        if !rewrap(tx, &self.seal).await? {
+            return Ok(false);
+        }
+        cache::rewrap(tx, &self.seal).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,97 @@
+//! The parts of a working application, put together.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use tokio::runtime::Handle;
+
+use crate::base::Entropy;
+use crate::config::Config;
+use crate::crypto::password::{Cost, PasswordHasher};
+use crate::crypto::seal::Seals;
+use crate::domain::outcome::{Fault, FaultKind};
+use crate::domain::session::Lifetimes;
+use crate::metrics::Metrics;
+use crate::outbound::Outbound;
+use crate::store::Db;
+use crate::store::lookup::Lookup;
+use crate::store::refresher::Refresher;
+
+use super::schema::longest_max_age;
+use super::{OpenError, Startup};
+use crate::app::cache::{Caches, VerifiedTokenCache};
+use crate::app::limits::{AddressLimiter, AttemptGate, SeenNetworks};
+use crate::app::{App, AppState, JwksFetchLog, keys};
+
+impl Startup {
+    /// The parts over an open database. Reads what is cached of it.
+    pub(super) async fn assemble(self, db: Db, seal: Seals) -> Result<App, OpenError> {
+        let pseudonyms = keys::pseudonyms(&db, &seal, self.serves()).await?;
+        let longest_max_age = longest_max_age(&db, self.purpose).await?;
+        let found = self.describe_database();
+        let Self { config, clock, entropy, purpose: _ } = self;
+        let lifetimes = Lifetimes {
+            access: config.access_token_ttl,
+            idle: config.refresh_idle_ttl,
+            max: config.refresh_max_ttl,
+            retry_window: config.refresh_retry_window,
+        };
+        let hasher = start_hasher(&config, &entropy)?;
+        let caches = Caches::load(&db, &seal, &config, longest_max_age).await;
+        let caches = caches.map_err(|fault| damaged(&found, fault))?;
+        let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
+        let lookup = Lookup::start(db.clone());
+        Ok(App(Arc::new(AppState {
+            config,
+            db,
+            clock,
+            entropy,
+            hasher,
+            seal,
+            pseudonyms,
+            refresher,
+            lookup,
+            verified_tokens: VerifiedTokenCache::default(),
+            address_limiter: AddressLimiter::default(),
+            seen_networks: SeenNetworks::default(),
+            attempt_gate: AttemptGate::default(),
+            jwks_fetches: JwksFetchLog::default(),
+            outbound: Outbound::default(),
+            watch: Mutex::default(),
+            longest_max_age,
+            metrics: Metrics::default(),
+            lifetimes,
+            caches,
+            draining: AtomicBool::new(false),
+            runtime: Handle::current(),
+        })))
+    }
+}
+
+fn start_hasher(config: &Config, entropy: &Arc<dyn Entropy>) -> Result<PasswordHasher, Fault> {
+    let cost = Cost {
+        memory_kib: config.argon2.memory_kib,
+        iterations: config.argon2.iterations,
+        parallelism: config.argon2.parallelism,
+    };
+    tracing::debug!(
+        cores = config.machine.cores,
+        memory_limit = config.machine.memory,
+        workers = config.hash_workers,
+        memory = (config.hash_workers as u64) * u64::from(cost.memory_kib) * 1024,
+        "password hashing"
+    );
+    let wait = config.hash_max_wait.std();
+    PasswordHasher::start(cost, config.hash_workers, wait, Arc::clone(entropy))
+}
+
+/// A row that cannot be read, though the master key is right: the database is damaged.
+fn damaged(found: &str, fault: Fault) -> OpenError {
+    if fault.kind != FaultKind::Internal {
+        return OpenError::Failed(fault);
+    }
+    OpenError::Configuration(format!(
+        "{found} cannot be served: {fault}.\n  If it is damaged, stop every signet and restore the \
+         newest backup."
+    ))
+}

@@ -1,0 +1,94 @@
+//! The master key of a start: found, made once, or refused.
+
+use crate::base::{Secret, Timestamp};
+use crate::crypto::seal::Seals;
+use crate::store::Db;
+
+use super::{Created, OpenError, Startup, data_dir};
+use crate::app::keys::{self, FirstKeys};
+
+impl Startup {
+    pub(super) async fn master_key(
+        &self,
+        db: &Db,
+        fresh: bool,
+        created: &mut Created,
+    ) -> Result<Secret<[u8; 32]>, OpenError> {
+        if let Some(key) = &self.config.master_key {
+            return Ok(key.clone());
+        }
+        let path = data_dir::master_key_path(&self.config.data_dir);
+        let found = data_dir::read_master_key(&self.config.data_dir).map_err(|error| {
+            OpenError::Configuration(format!(
+                "the master key {} cannot be read: {error}.\n  Restore it from your backup, or set \
+             SIGNET_MASTER_KEY_FILE.",
+                path.display()
+            ))
+        })?;
+        if let Some(key) = found {
+            return Ok(key);
+        }
+        let sealed = !fresh && keys::is_sealed(&mut db.reader().await?).await?;
+        if !sealed && !self.serves() {
+            return Err(self.never_served());
+        }
+        if sealed {
+            return Err(OpenError::Configuration(format!(
+                "{} exists, but its master key {} is missing.\n  Signet will not make a new one: \
+             nothing sealed in the database could be read again.\n  Restore the file from your \
+             backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE.\n  To throw the data \
+             away instead, remove the database.",
+                self.describe_database(),
+                path.display()
+            )));
+        }
+        let key = data_dir::create_master_key(&self.config.data_dir, &*self.entropy).map_err(
+            |error| {
+                OpenError::Configuration(format!(
+                    "the master key {} cannot be written: {error}.",
+                    path.display()
+                ))
+            },
+        )?;
+        created.master_key = Some(path);
+        Ok(key)
+    }
+
+    pub(super) async fn seal_database(
+        &self,
+        db: &Db,
+        seal: &Seals,
+        now: Timestamp,
+        created: &mut Created,
+    ) -> Result<(), OpenError> {
+        let first = FirstKeys::make(seal.newest(), &*self.entropy, now)?;
+        let mut tx = db.begin().await?;
+        // Two replicas may start on one empty database; the row decides whose keys it gets.
+        if first.store(&mut tx, now).await? {
+            created.signing_keys = first.names();
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    pub(super) fn never_served(&self) -> OpenError {
+        OpenError::Configuration(format!(
+            "{} has never been served, so there is nothing to work on.\n  Start `signet serve` on it \
+         first, or set SIGNET_DATA_DIR to the data directory of your server.",
+            self.describe_database()
+        ))
+    }
+
+    pub(super) fn wrong_master_key(&self) -> OpenError {
+        let found = match &self.config.master_key {
+            Some(_) => "SIGNET_MASTER_KEY".to_owned(),
+            None => data_dir::master_key_path(&self.config.data_dir).display().to_string(),
+        };
+        OpenError::Configuration(format!(
+            "the master key in {found} is not the one {} was sealed with.\n  Restore the right key \
+         from your backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE; while the key is \
+         being\n  replaced, the one before it in SIGNET_MASTER_KEY_OLD.\n  Nothing was changed.",
+            self.describe_database()
+        ))
+    }
+}

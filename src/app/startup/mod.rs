@@ -1,0 +1,196 @@
+//! From the settings to a working [`App`], on the first start and on every other.
+//!
+//! Owns the order in which things are made, so that a crash half way leaves a state the next start
+//! completes: directory, lock, empty database, master key (synced before anything is sealed),
+//! schema, keys. Each refusal says what is wrong, what was found and what to type.
+
+mod assemble;
+mod connect;
+mod data_dir;
+mod error;
+mod master_key;
+mod schema;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::base::{Clock, Entropy, Timestamp};
+use crate::config::{Config, Database};
+use crate::crypto::seal::{SealKey, Seals};
+use crate::domain::signing_key::SigningAlg;
+use crate::store::{Db, migrate};
+
+use super::App;
+use super::keys::{self, MasterKeyFit};
+use connect::connect_or_create;
+use data_dir::LockError;
+
+pub use connect::connect;
+pub use error::OpenError;
+
+/// What an [`App`] is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenPurpose {
+    /// To serve: makes what is missing, migrates, and keeps other servers off the directory.
+    Serve,
+    /// To work beside a server on what is there: makes nothing.
+    Administer,
+}
+
+/// What was made on the way.
+#[derive(Debug, Default, Clone)]
+pub struct Created {
+    /// The data directory.
+    pub data_dir: Option<PathBuf>,
+    /// The database file.
+    pub database: Option<PathBuf>,
+    /// The master key's file.
+    pub master_key: Option<PathBuf>,
+    /// The signing keys' algorithms and names.
+    pub signing_keys: Vec<(SigningAlg, String)>,
+}
+
+/// An opened application.
+pub struct Opened {
+    /// The application.
+    pub app: App,
+    /// What was made.
+    pub created: Created,
+    /// Keeps other servers off the data directory while it lives.
+    pub lock: Option<File>,
+}
+
+/// What a start begins with.
+pub struct Startup {
+    /// The settings.
+    pub config: Config,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The random source.
+    pub entropy: Arc<dyn Entropy>,
+    /// What the application is opened for.
+    pub purpose: OpenPurpose,
+}
+
+impl Startup {
+    /// Opens the application. Must be called on the runtime that storage shall work on.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(self) -> Result<Opened, OpenError> {
+        let mut created = Created::default();
+        let lock = self.prepare_data_dir(&mut created)?;
+        let (db, made) = match self.purpose {
+            OpenPurpose::Serve => connect_or_create(&self.config).await?,
+            OpenPurpose::Administer => (connect(&self.config).await?, false),
+        };
+        if let (Database::Sqlite(path), true) = (&self.config.database, made) {
+            created.database = Some(path.clone());
+        }
+        let opened = self.open_on(db.clone(), created).await;
+        let (app, created) = opened.inspect_err(|_| db.abandon())?;
+        Ok(Opened { app, created, lock })
+    }
+
+    async fn open_on(self, db: Db, mut created: Created) -> Result<(App, Created), OpenError> {
+        let now = self.clock.now();
+        let serves = self.serves();
+        let fresh = self.check_schema(&db).await?;
+        if let (Database::Sqlite(path), true) = (&self.config.database, fresh) {
+            created.database = Some(path.clone());
+        }
+
+        let master = self.master_key(&db, fresh, &mut created).await?;
+        let old = self.config.master_key_old.as_ref().map(SealKey::derive).transpose()?;
+        let seal = Seals::new(SealKey::derive(&master)?, old);
+        if serves {
+            migrate::up(&db).await?;
+        }
+        self.check_master_key(&db, &seal, now, &mut created).await?;
+        if serves {
+            let alg = self.config.signing_alg;
+            let made = keys::ensure_active(&db, &seal, alg, &*self.entropy, now).await?;
+            created.signing_keys.extend(made.map(|kid| (alg, kid)));
+        }
+        let app = self.assemble(db, seal).await?;
+        Ok((app, created))
+    }
+
+    /// Makes sure that the database is sealed under a master key at hand; a server seals a new one.
+    async fn check_master_key(
+        &self,
+        db: &Db,
+        seal: &Seals,
+        now: Timestamp,
+        created: &mut Created,
+    ) -> Result<(), OpenError> {
+        match fit_of(db, seal).await? {
+            MasterKeyFit::Fits | MasterKeyFit::FitsOld => {}
+            MasterKeyFit::Fresh if self.serves() => {
+                self.seal_database(db, seal, now, created).await?;
+                if fit_of(db, seal).await? == MasterKeyFit::Wrong {
+                    return Err(self.wrong_master_key());
+                }
+                // The first rows are moved into the database file before anything relies on them: in
+                // the write-ahead log alone, a damaged log would look like an unused database.
+                db.empty_log().await?;
+            }
+            MasterKeyFit::Fresh => return Err(self.never_served()),
+            MasterKeyFit::Wrong => return Err(self.wrong_master_key()),
+        }
+        Ok(())
+    }
+
+    fn serves(&self) -> bool {
+        self.purpose == OpenPurpose::Serve
+    }
+
+    /// The database as an operator knows it.
+    fn describe_database(&self) -> String {
+        match &self.config.database {
+            Database::Sqlite(path) => path.display().to_string(),
+            Database::Postgres(_) => "the PostgreSQL database in SIGNET_DATABASE_URL".to_owned(),
+        }
+    }
+
+    fn prepare_data_dir(&self, created: &mut Created) -> Result<Option<File>, OpenError> {
+        let dir = &self.config.data_dir;
+        let needs_dir =
+            matches!(self.config.database, Database::Sqlite(_)) || self.config.master_key.is_none();
+        if !self.serves() || !needs_dir {
+            return Ok(None);
+        }
+        let made = data_dir::create(dir).map_err(|error| {
+            OpenError::Configuration(format!(
+                "the data directory {} cannot be made: {error}.\n  Make it, or name another one in \
+             SIGNET_DATA_DIR.",
+                dir.display()
+            ))
+        })?;
+        if made {
+            created.data_dir = Some(dir.clone());
+        }
+        if !matches!(self.config.database, Database::Sqlite(_)) {
+            return Ok(None);
+        }
+        match data_dir::lock(dir) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(LockError::Held) => Err(OpenError::TryAgain(format!(
+                "another signet is serving {}.\n  One server works on a SQLite data directory at a \
+             time. Failure the other one, or give this one its own SIGNET_DATA_DIR;\n  several \
+             servers can share a PostgreSQL database (SIGNET_DATABASE_URL).",
+                dir.display()
+            ))),
+            Err(LockError::Io(error)) => Err(OpenError::Configuration(format!(
+                "the data directory {} cannot be written: {error}.\n  Give it to the user signet runs \
+             as: chown and chmod 700 it.",
+                dir.display()
+            ))),
+        }
+    }
+}
+
+async fn fit_of(db: &Db, seal: &Seals) -> Result<MasterKeyFit, OpenError> {
+    Ok(keys::fit(&mut db.reader().await?, seal).await?)
+}
