@@ -9,7 +9,7 @@ use signet::crypto::digest::token_hash;
 use signet::crypto::jwt::{GeneratedKey, Signer, SigningKey, UnverifiedHeader};
 use signet::crypto::refresh_token::RefreshKeys;
 use signet::domain::claims::TokenType;
-use signet::domain::oidc::AskedClaims;
+use signet::domain::oidc::RequestedClaims;
 use signet::domain::refresh::decide;
 use signet::domain::scope::Scopes;
 use signet::domain::session::{Chain, Session};
@@ -69,7 +69,7 @@ fn session() -> Session {
         grant_type: None,
         auth_time: earlier,
         browser: None,
-        asked_claims: AskedClaims::default(),
+        asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
     }
 }

@@ -16,7 +16,7 @@ use signet::base::id::SessionId;
 use signet::config::{Config, Source};
 use signet::crypto::password::Lane;
 use signet::crypto::random::SystemEntropy;
-use signet::domain::login::Login;
+use signet::domain::login_name::LoginName;
 use signet::domain::password::Password;
 use sqlx::{Connection as _, Executor as _};
 use uuid::Uuid;
@@ -157,7 +157,7 @@ impl Rows {
     async fn users(&mut self, span: Span, hash: &str) -> Result<(), Box<dyn Error>> {
         // What a login looks like is written down too; the two digits that look like letters count as
         // these.
-        assert_eq!(Login::parse("person10")?.skeleton(), "person1O".replace('1', "l"));
+        assert_eq!(LoginName::parse("person10")?.skeleton(), "person1O".replace('1', "l"));
         let Span { at, from, to } = span;
         match self {
             Self::Sqlite(conn) => {

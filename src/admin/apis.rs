@@ -8,14 +8,14 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client;
 use crate::domain::identifier_namespace;
 use crate::domain::outcome::{Code, Failure, Refusal};
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
-use crate::domain::verifiers::algorithms;
+use crate::domain::verifier_compat::algorithms;
 use crate::store::apis::{self, StoredApi};
 use crate::store::{Tx, audit, clients, settle, settle_whole};
 
-use super::key_life;
+use super::key_rotation;
 
 /// What an API shall be like; `None` leaves a thing as it is, in a new API as it is by default.
 #[derive(Debug, Clone, Default)]
@@ -107,7 +107,7 @@ impl Change {
     /// API it is there for.
     async fn missing_key(&self, app: &App, now: Timestamp) -> Result<Option<MadeKey>, Failure> {
         match self.signing_alg {
-            Some(Some(TokenAlg::Key(alg))) => Ok(key_life::missing(app, alg, now).await?),
+            Some(Some(TokenAlg::Key(alg))) => Ok(key_rotation::missing(app, alg, now).await?),
             _ => Ok(None),
         }
     }
@@ -203,7 +203,7 @@ pub async fn create(
         if !apis::insert(&mut tx, &stored).await? {
             return Err(taken().into());
         }
-        key_life::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
+        key_rotation::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
         let event = Event::new(EventKind::ApiCreated).detail(&*stored.api.identifier);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(shared_secret)
@@ -237,7 +237,7 @@ pub async fn update(
         stored.api = change.applied_to(stored.api, window)?;
         let shared_secret = change.settle_secret(&app, &mut tx, &mut stored).await?;
         apis::update(&mut tx, &stored).await?;
-        key_life::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
+        key_rotation::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
         let event = Event::new(EventKind::ApiUpdated).detail(&*stored.api.identifier);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok((stored, shared_secret))

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::base::id::UserId;
 use crate::domain::outcome::Failure;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::store::audit::{self, StoredEvent};
 
 /// A page of events, newest first; of one user if named.

@@ -9,16 +9,16 @@ use crate::base::{Secret, Timestamp, token};
 use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::{
-    BUILT_IN, Client, ClientType, MAX_SECRETS, SecretHash, Settings, is_client_id,
+    BUILT_IN, Client, ClientMetadata, ClientType, MAX_SECRETS, SecretHash, is_client_id,
 };
 use crate::domain::identifier_namespace::{self, Clash};
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::store::clients::{self, StoredClient};
 use crate::store::{Tx, apis, audit, settle_whole};
 
-pub use super::client_change::Change;
-use super::key_life;
+pub use super::client_patch::Change;
+use super::key_rotation;
 
 /// A client to be registered.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ pub async fn create(
     )
     .into_uuid();
     let client_id = new.client_id.unwrap_or_else(|| id.to_string());
-    let before = Settings::new(new.name, new.client_type);
+    let before = ClientMetadata::new(new.name, new.client_type);
     let (settings, mut wrong) = change.applied_to(before, app.lifetimes.retry_window);
     wrong.extend(unacceptable_name(&client_id, app.issuer()));
     refuse(wrong)?;
@@ -116,7 +116,7 @@ pub async fn create(
         if !clients::insert(&mut tx, &stored).await? {
             return Err(taken().into());
         }
-        key_life::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
+        key_rotation::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
         record(&app, &mut tx, EventKind::ClientCreated, &stored, &origin, now).await?;
         Ok(client_secret)
     }
@@ -140,17 +140,17 @@ pub async fn update(
     let window = app.lifetimes.retry_window;
     // A change that cannot be makes no key either; what it is applied to is read again below.
     let seen = show(app.clone(), client_id.clone()).await?;
-    refuse(change.applied_to(seen.client.settings, window).1)?;
+    refuse(change.applied_to(seen.client.metadata, window).1)?;
     let key = missing_key(&app, &change, now).await?;
     let work = async |tx: &mut Tx, stored: &mut StoredClient| {
-        let (settings, wrong) = change.applied_to(stored.client.settings.clone(), window);
+        let (settings, wrong) = change.applied_to(stored.client.metadata.clone(), window);
         refuse(wrong)?;
-        if change.audiences.is_some() || change.serves.is_some() {
+        if change.audiences.is_some() || change.resource_servers.is_some() {
             refuse(unknown_apis(&change, &api_names(tx).await?))?;
         }
-        stored.client.settings = settings;
+        stored.client.metadata = settings;
         let client_secret = settle_secrets(&app, &mut stored.client, now);
-        key_life::begin(&app, tx, key.as_ref(), &origin, now).await?;
+        key_rotation::begin(&app, tx, key.as_ref(), &origin, now).await?;
         let mut events = vec![EventKind::ClientUpdated];
         events.extend(client_secret.as_ref().map(|_| EventKind::ClientSecretRotated));
         Ok((events, client_secret))
@@ -210,7 +210,7 @@ pub async fn rotate_secret(
 ) -> Result<Changed, Failure> {
     let work = async |_: &mut Tx, stored: &mut StoredClient| {
         let client = &mut stored.client;
-        if !client.settings.auth_method.has_secret() {
+        if !client.metadata.auth_method.has_secret() {
             let message = "This client authenticates without a secret.";
             return Err(Refusal::new(Code::Conflict, message).into());
         }
@@ -295,14 +295,14 @@ async fn missing_key(
     now: Timestamp,
 ) -> Result<Option<MadeKey>, Failure> {
     match change.id_token_alg.flatten() {
-        Some(alg) => Ok(key_life::missing(app, alg, now).await?),
+        Some(alg) => Ok(key_rotation::missing(app, alg, now).await?),
         None => Ok(None),
     }
 }
 
 /// Makes the first secret of a client that authenticates with one; drops those of any other.
 fn settle_secrets(app: &App, client: &mut Client, now: Timestamp) -> Option<Secret<String>> {
-    if !client.settings.auth_method.has_secret() {
+    if !client.metadata.auth_method.has_secret() {
         client.secrets.clear();
         return None;
     }
@@ -345,7 +345,7 @@ async fn api_names(tx: &mut Tx) -> Result<Vec<String>, Failure> {
 fn unknown_apis(change: &Change, known: &[String]) -> Vec<FieldError> {
     let message = "This is no registered API: signet api create.";
     let unknown = |chosen: &Vec<String>| chosen.iter().any(|name| !known.contains(name));
-    [("audiences", &change.audiences), ("serves", &change.serves)]
+    [("audiences", &change.audiences), ("serves", &change.resource_servers)]
         .into_iter()
         .filter(|(_, chosen)| chosen.as_ref().is_some_and(unknown))
         .map(|(field, _)| FieldError { field, code: "unknown_api", message })

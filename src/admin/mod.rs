@@ -5,12 +5,13 @@
 
 pub mod apis;
 pub mod audit;
-mod client_change;
+mod client_patch;
 pub mod clients;
-pub mod custody;
-pub mod key_life;
+pub mod key_import;
+pub mod key_rotation;
 pub mod keys;
+pub mod master_key;
 pub mod sessions;
-pub mod token_why;
+pub mod token_diagnosis;
 pub mod tokens;
 pub mod users;

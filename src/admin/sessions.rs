@@ -5,7 +5,7 @@ use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::{Code, Failure, Refusal};
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::session::{EndReason, Listed};
 use crate::oauth::backchannel;
 use crate::store::sessions::EndedSession;

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
-use crate::domain::claims::Entitlement;
+use crate::domain::claims::AccessTokenGrant;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::EndReason;
-use crate::domain::token_check::{self, Presented, Signed, TokenCode};
+use crate::domain::token_diagnosis::{self, Presented, Signed, TokenCode};
 use crate::identity::login::{self, Asked};
 use crate::oauth::issue;
 
-use super::{token_why, users};
+use super::{token_diagnosis as diagnosis, users};
 
 /// Why an access token is not good. Told to administrators only: whoever calls the API learns no
 /// more than `invalid_token`.
@@ -86,8 +86,8 @@ pub async fn verify(
     audience: Option<String>,
     now: Timestamp,
 ) -> Result<Result<Value, Problem>, Failure> {
-    let facts = token_why::gather(&app, &token, audience).await?;
-    let report = token_check::judge(&facts, now);
+    let facts = diagnosis::gather(&app, &token, audience).await?;
+    let report = token_diagnosis::diagnose(&facts, now);
     let signed = match facts.presented {
         Presented::Opaque(_) => return Ok(Err(Problem::Opaque)),
         Presented::Signed(signed) => *signed,
@@ -132,7 +132,7 @@ fn problem(
             | TokenCode::SessionMismatch
             | TokenCode::SessionEnded,
         ) => {
-            let session = signed.standing.as_ref().and_then(|found| found.session.as_ref());
+            let session = signed.state.as_ref().and_then(|found| found.session.as_ref());
             let reason = session.and_then(|session| session.revoked).map(|(_, reason)| reason);
             Problem::SessionEnded { reason }
         }
@@ -162,7 +162,7 @@ pub async fn preview(
         return Err(Refusal::new(Code::Conflict, message).into());
     }
     let session = request.session(&app, &user, now)?;
-    let entitled = Entitlement::of(&session);
+    let entitled = AccessTokenGrant::of(&session);
     let subject = || Ok(user.subject());
     let mut draft = issue::draft(&app, &entitled, None, subject, NEW_EACH_TIME, now)?;
     draft.claims.sid = Some(NEW_EACH_TIME.to_owned());

@@ -6,9 +6,9 @@ use crate::base::id::UserId;
 use crate::crypto::password::Lane;
 use crate::domain::attributes::{Attributes, ClaimsPatch};
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::login::Login;
+use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::user::{Role, User};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
@@ -110,7 +110,7 @@ pub async fn show(app: App, id: UserId) -> Result<User, Failure> {
 /// `not_found`.
 pub async fn resolve(app: App, login_or_id: String) -> Result<User, Failure> {
     let mut reader = app.db.reader().await?;
-    if let Ok(login) = Login::parse(&login_or_id)
+    if let Ok(login) = LoginName::parse(&login_or_id)
         && let Some(found) = users::credential(&mut reader, login.key()).await?
     {
         return Ok(found.user);
@@ -261,8 +261,8 @@ pub async fn set_password(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let user = show(app.clone(), id).await?;
-    let login =
-        Login::parse(&user.login).map_err(|_| Fault::internal("a stored login that is none"))?;
+    let login = LoginName::parse(&user.login)
+        .map_err(|_| Fault::internal("a stored login that is none"))?;
     let password = parse_password("password", &password, &login)?;
     let place = app.hash_place(Lane::Known, origin.address)?;
     let hash = app.hash_password(place, password).await?;

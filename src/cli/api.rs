@@ -8,7 +8,7 @@ use crate::admin::apis::{self, Change, Changed};
 use crate::base::{Span, Timestamp};
 use crate::config::{length_of_time, spell};
 use crate::domain::audit::Origin;
-use crate::domain::page::Page;
+use crate::domain::pagination::Page;
 use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL, TokenAlg, TokenProfile};
 use crate::http::api::shapes;
 use crate::store::apis::StoredApi;

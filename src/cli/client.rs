@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::domain::audit::Origin;
 use crate::domain::client::ClientType;
 use crate::domain::outcome::Failure;
-use crate::domain::page::Page;
+use crate::domain::pagination::Page;
 use crate::store::clients::StoredClient;
 
 use super::error::{CommandError, about};
@@ -252,7 +252,7 @@ fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
     with_app(async |app| {
         let stored = args.named.find(&app).await?;
         let client_id = stored.client.client_id.clone();
-        let what = format!("Delete client {} ({client_id})?", stored.client.settings.name);
+        let what = format!("Delete client {} ({client_id})?", stored.client.metadata.name);
         prompt::confirm(&what, args.yes)?;
         let work = clients::delete(app.clone(), client_id, Origin::cli(), app.now());
         app.run_to_completion(work).await.map_err(args.named.about())?;
@@ -268,5 +268,5 @@ fn done(verb: &str, stored: &StoredClient, output: Output) -> Result<(), Command
 
 /// One line about what was done to whom.
 fn said(verb: &str, stored: &StoredClient) -> String {
-    format!("{verb} client {} ({})\n", stored.client.settings.name, stored.client.client_id)
+    format!("{verb} client {} ({})\n", stored.client.metadata.name, stored.client.client_id)
 }

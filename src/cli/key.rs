@@ -1,7 +1,8 @@
 //! `signet key`: the signing keys. Their private halves are never printed.
 
 mod alg;
-mod custody;
+mod import;
+mod rewrap;
 mod rotation;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -53,7 +54,7 @@ A key that was replaced goes by itself when the last token it signed has expired
 
 Takes PEM or DER (PKCS#8, PKCS#1, SEC 1) and JWK. Verifiers look a key up by its name: give it the
 kid it had (a JWK brings its own). Tokens of another issuer are good only under the same issuer URL.")]
-    Import(custody::ImportArgs),
+    Import(import::ImportArgs),
     /// Seal everything under a new master key
     #[command(after_help = "Examples:
   SIGNET_MASTER_KEY_OLD_FILE=old.key SIGNET_MASTER_KEY_FILE=new.key signet key rewrap
@@ -134,8 +135,8 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         }),
         Command::Rotate(args) => rotation::rotate(args, output),
         Command::Retire(args) => rotation::retire(args),
-        Command::Import(args) => custody::import(args, output),
-        Command::Rewrap => custody::rewrap(),
+        Command::Import(args) => import::import(args, output),
+        Command::Rewrap => rewrap::rewrap(),
         Command::Export(args) => export(args),
     }
 }

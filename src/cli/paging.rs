@@ -6,7 +6,7 @@
 use clap::Args;
 use uuid::Uuid;
 
-use crate::domain::page::{MAX_LIMIT, Page, PageRequest};
+use crate::domain::pagination::{MAX_LIMIT, Page, PageRequest};
 
 use super::error::CommandError;
 use super::output::{List, Row};

@@ -11,7 +11,7 @@ use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
 use crate::domain::audit::Origin;
 use crate::domain::outcome::{Code, Failure, Refusal};
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::session::Listed;
 use crate::http::api::shapes;
 

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::domain::attributes::Attributes;
 use crate::domain::audit::Origin;
-use crate::domain::page::Page;
+use crate::domain::pagination::Page;
 use crate::domain::user::{Role, User};
 use crate::http::api::shapes;
 

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::role::Role;
+use crate::text_enum;
 
 /// The most application roles, and the most groups, of one user.
 pub const MAX_LABELS: usize = 64;
@@ -72,6 +72,16 @@ pub fn is_reserved_claim(name: &str) -> bool {
 #[must_use]
 pub fn is_label(name: &str) -> bool {
     (1..=MAX_LABEL).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
+
+text_enum! {
+    /// What a user may do at Signet itself.
+    pub enum Role {
+        /// Log in and manage oneself.
+        User = "user",
+        /// Also ask for the scope `signet:admin`.
+        Admin = "admin",
+    }
 }
 
 /// Roles, groups and claims of one user.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::base::{Span, Timestamp};
 
-use super::interaction::{ResponseMode, Wishes};
-use super::oidc::AskedClaims;
+use super::interaction::{AuthnRequest, ResponseMode};
+use super::oidc::RequestedClaims;
 use super::scope::Scopes;
 use super::session::{Chain, Lifetimes, Session};
 
@@ -32,9 +32,9 @@ pub struct Request {
     /// The PKCE challenge.
     pub code_challenge: String,
     /// What the client wants of the person.
-    pub wishes: Wishes,
+    pub wishes: AuthnRequest,
     /// Single claims.
-    pub asked_claims: AskedClaims,
+    pub asked_claims: RequestedClaims,
     /// The key the code will be bound to (RFC 9449 §10).
     pub dpop_jkt: Option<String>,
     /// Who will probably log in.
@@ -64,8 +64,8 @@ pub struct Authorization {
     /// The API its access tokens will be for; none means the issuer itself.
     pub audience: Option<String>,
     /// Single claims.
-    #[serde(default, skip_serializing_if = "AskedClaims::is_empty")]
-    pub asked_claims: AskedClaims,
+    #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
+    pub asked_claims: RequestedClaims,
     /// What goes into the ID token unchanged (OpenID Connect Core §3.1.2.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,

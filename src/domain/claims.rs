@@ -16,7 +16,7 @@ use super::scope::Scopes;
 use super::session::Session;
 use super::token_rules::{GROUPS, ROLES, TokenProfile, TokenRules};
 
-pub use super::token_type::TokenType;
+pub use super::token_rules::TokenType;
 
 /// The header of a token: exactly these three members.
 #[derive(Debug, Serialize)]
@@ -31,7 +31,7 @@ pub struct Header<'a> {
 
 /// For whom an access token speaks, and to whom it is given.
 #[derive(Debug, Clone)]
-pub struct Entitlement<'a> {
+pub struct AccessTokenGrant<'a> {
     /// The user; the client itself where there is none (RFC 9068 §2.2).
     pub sub: String,
     /// The client.
@@ -41,7 +41,7 @@ pub struct Entitlement<'a> {
     /// What it may be used for, before what the audience no longer offers is left out.
     pub scopes: Scopes,
     /// The session that vouches for it, if there is one.
-    pub session: Option<Vouching>,
+    pub session: Option<SessionClaims>,
     /// When it expires in any case.
     pub not_after: Timestamp,
     /// Who acts in the subject's name (RFC 8693 §4.1).
@@ -54,14 +54,14 @@ pub struct Entitlement<'a> {
 
 /// The session behind a token.
 #[derive(Debug, Clone, Copy)]
-pub struct Vouching {
+pub struct SessionClaims {
     /// The session.
     pub sid: SessionId,
     /// When its user authenticated.
     pub auth_time: Timestamp,
 }
 
-impl<'a> Entitlement<'a> {
+impl<'a> AccessTokenGrant<'a> {
     /// What a session is entitled to.
     #[must_use]
     pub fn of(session: &'a Session) -> Self {
@@ -70,7 +70,7 @@ impl<'a> Entitlement<'a> {
             client_id: &session.client_id,
             audience: session.audience.as_deref(),
             scopes: session.scopes.clone(),
-            session: Some(Vouching { sid: session.id, auth_time: session.auth_time }),
+            session: Some(SessionClaims { sid: session.id, auth_time: session.auth_time }),
             not_after: session.expires_at,
             act: None,
             jkt: None,
@@ -81,7 +81,7 @@ impl<'a> Entitlement<'a> {
 
 /// When and by whom an access token is made.
 #[derive(Debug, Clone, Copy)]
-pub struct Occasion<'a> {
+pub struct IssueContext<'a> {
     /// The issuer.
     pub issuer: &'a str,
     /// A random id.
@@ -148,8 +148,8 @@ impl<'a> AccessClaims<'a> {
     /// The claims of a token for `target`, with `asked` from [`asked_by`].
     #[must_use]
     pub fn new(
-        on: &Occasion<'a>,
-        entitled: &Entitlement<'a>,
+        on: &IssueContext<'a>,
+        entitled: &AccessTokenGrant<'a>,
         target: &Target,
         asked: Map<String, Value>,
     ) -> Self {

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::oidc::{self, AskedClaims};
+use super::oidc::{self, RequestedClaims};
 
 /// The longest text that is looked at, in bytes.
 const MAX_TEXT: usize = 8 * 1024;
@@ -14,7 +14,7 @@ const MAX_TEXT: usize = 8 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClaimsRequest {
     /// The claims that are known, by where they are asked for.
-    pub asked: AskedClaims,
+    pub asked: RequestedClaims,
     /// The only user that will do.
     pub sub: Option<String>,
     /// A level of authentication was called essential; Signet knows none.

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::base::{Span, Timestamp};
-use crate::text_enum;
 
-pub use super::client_type::ClientType;
+pub use super::client_type::{AuthMethod, CLIENT_CREDENTIALS, CODE, ClientType, REFRESH};
 use super::outcome::FieldError;
 use super::redirect::{self, RegisteredRedirect, UriError};
 use super::scope::Scopes;
@@ -27,59 +26,9 @@ const MAX_CLIENT_ID: usize = 128;
 /// Live secrets of one client: the one in use and the one that takes its place.
 pub const MAX_SECRETS: usize = 2;
 
-text_enum! {
-    /// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
-    pub enum AuthMethod {
-        /// It does not: a public client, which proves with PKCE that it is the one that began.
-        None = "none",
-        /// Its id and secret in the `Authorization` header.
-        Basic = "client_secret_basic",
-        /// Its id and secret in the body.
-        Post = "client_secret_post",
-        /// A JWT signed with its own key (RFC 7523).
-        PrivateKeyJwt = "private_key_jwt",
-    }
-}
-
-impl AuthMethod {
-    /// Whether it is a secret that is presented.
-    #[must_use]
-    pub const fn has_secret(self) -> bool {
-        matches!(self, Self::Basic | Self::Post)
-    }
-}
-
-/// The grants of these names are known to the rules below; every other one is free to all clients
-/// that can authenticate.
-const CODE: &str = "authorization_code";
-/// The grant that gives a client its refresh tokens.
-pub const REFRESH: &str = "refresh_token";
-const CLIENT_CREDENTIALS: &str = "client_credentials";
-
-impl ClientType {
-    /// The grants a client of this type starts with.
-    #[must_use]
-    pub fn grants(self) -> Vec<String> {
-        let names: &[&str] = match self {
-            Self::Spa | Self::Web | Self::Native => &[CODE, REFRESH],
-            Self::Service => &[CLIENT_CREDENTIALS],
-        };
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    /// How a client of this type authenticates when nothing else is said.
-    #[must_use]
-    pub const fn auth_method(self) -> AuthMethod {
-        match self {
-            Self::Spa | Self::Native => AuthMethod::None,
-            Self::Web | Self::Service => AuthMethod::Basic,
-        }
-    }
-}
-
 /// What an administrator says about a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct ClientMetadata {
     /// The name people see when they are asked.
     pub name: String,
     /// What kind of application it is.
@@ -111,7 +60,8 @@ pub struct Settings {
     pub audiences: Vec<String>,
     /// The APIs this client is: it may look into their tokens and exchange them.
     #[serde(default)]
-    pub serves: Vec<String>,
+    #[serde(rename = "serves")]
+    pub resource_servers: Vec<String>,
     /// How long its access tokens live, where the API does not say.
     #[serde(default)]
     pub access_token_ttl: Option<Span>,
@@ -152,7 +102,7 @@ pub struct Client {
     /// Its name on the wire.
     pub client_id: String,
     /// What an administrator said about it.
-    pub settings: Settings,
+    pub metadata: ClientMetadata,
     /// Its live secrets, newest first, at most [`MAX_SECRETS`].
     pub secrets: Vec<SecretHash>,
     /// Since when it is disabled, if so.
@@ -168,64 +118,64 @@ pub struct Client {
 impl Client {
     /// A client with a name that nobody had before.
     #[must_use]
-    pub const fn new(client_id: String, settings: Settings, created_at: Timestamp) -> Self {
+    pub const fn new(client_id: String, metadata: ClientMetadata, created_at: Timestamp) -> Self {
         let name_since = Timestamp::from_millis(0);
-        Self { client_id, settings, secrets: Vec::new(), disabled_at: None, created_at, name_since }
+        Self { client_id, metadata, secrets: Vec::new(), disabled_at: None, created_at, name_since }
     }
 
     /// Whether anybody can claim to be it.
     #[must_use]
     pub fn is_public(&self) -> bool {
-        self.settings.auth_method == AuthMethod::None
+        self.metadata.auth_method == AuthMethod::None
     }
 
     /// Whether it may use this grant.
     #[must_use]
     pub fn may_use(&self, grant: &str) -> bool {
-        self.settings.grant_types.iter().any(|known| known == grant)
+        self.metadata.grant_types.iter().any(|known| known == grant)
     }
 
     /// The registered place that `asked` names.
     #[must_use]
     pub fn redirect(&self, asked: &str) -> Option<RegisteredRedirect> {
-        redirect::match_redirect(asked, &self.settings.redirect_uris, self.settings.client_type)
+        redirect::match_redirect(asked, &self.metadata.redirect_uris, self.metadata.client_type)
     }
 
     /// Whether people may be sent to `asked` after logging out.
     #[must_use]
     pub fn after_logout(&self, asked: &str) -> Option<RegisteredRedirect> {
-        let registered = &self.settings.post_logout_redirect_uris;
-        redirect::match_redirect(asked, registered, self.settings.client_type)
+        let registered = &self.metadata.post_logout_redirect_uris;
+        redirect::match_redirect(asked, registered, self.metadata.client_type)
     }
 
     /// Whether its tokens may be for this API.
     #[must_use]
-    pub fn may_ask_for(&self, audience: &str) -> bool {
-        self.settings.audiences.iter().any(|known| known == audience)
+    pub fn may_target_api(&self, audience: &str) -> bool {
+        self.metadata.audiences.iter().any(|known| known == audience)
     }
 
     /// The same of what a request names: none means the issuer itself, which is there for everybody.
     #[must_use]
-    pub fn may_ask(&self, audience: Option<&str>) -> bool {
-        audience.is_none_or(|audience| self.may_ask_for(audience))
+    pub fn may_target(&self, audience: Option<&str>) -> bool {
+        audience.is_none_or(|audience| self.may_target_api(audience))
     }
 
     /// Whether it may ask for this scope, as far as it is concerned.
     #[must_use]
-    pub fn may_have(&self, scope: &str) -> bool {
-        self.settings.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
+    pub fn may_request_scope(&self, scope: &str) -> bool {
+        self.metadata.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
     }
 
     /// Whether it is the API of this identifier.
     #[must_use]
     pub fn is_api(&self, audience: &str) -> bool {
-        self.settings.serves.iter().any(|known| known == audience)
+        self.metadata.resource_servers.iter().any(|known| known == audience)
     }
 
     /// Whether something that was given at `at` was given to this client, and not to one that had
     /// its name before.
     #[must_use]
-    pub fn was_there(&self, at: Timestamp) -> bool {
+    pub fn owned_name_at(&self, at: Timestamp) -> bool {
         self.name_since <= at
     }
 
@@ -233,12 +183,12 @@ impl Client {
     /// pretends to be it (RFC 8252 §8.6).
     #[must_use]
     pub fn is_unprovable(&self, redirect: &RegisteredRedirect) -> bool {
-        self.settings.client_type == ClientType::Native && !redirect.is_owned()
+        self.metadata.client_type == ClientType::Native && !redirect.is_owned()
     }
 
     /// The origins whose scripts may ask us in its name.
     pub fn origins(&self) -> impl Iterator<Item = String> + '_ {
-        let settings = &self.settings;
+        let settings = &self.metadata;
         let of_redirects = settings.redirect_uris.iter().filter_map(|uri| redirect::origin(uri));
         of_redirects.chain(settings.web_origins.iter().cloned())
     }
@@ -253,7 +203,7 @@ pub fn is_client_id(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/".contains(&b))
 }
 
-impl Settings {
+impl ClientMetadata {
     /// A client of this type with what it starts with.
     #[must_use]
     pub fn new(name: String, client_type: ClientType) -> Self {
@@ -268,7 +218,7 @@ impl Settings {
             grant_types: client_type.grants(),
             scopes: None,
             audiences: Vec::new(),
-            serves: Vec::new(),
+            resource_servers: Vec::new(),
             access_token_ttl: None,
             refresh_idle_ttl: None,
             refresh_max_ttl: None,
@@ -294,7 +244,7 @@ impl Settings {
             let message = "Scopes that begin with signet: belong to the issuer itself.";
             found.note("scopes", "reserved", message);
         }
-        for (field, list) in [("audiences", &self.audiences), ("serves", &self.serves)] {
+        for (field, list) in [("audiences", &self.audiences), ("serves", &self.resource_servers)] {
             if list.len() > MAX_LIST {
                 found.note(field, "too_many", TOO_MANY);
             }
@@ -413,93 +363,5 @@ impl Found {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GRANTS: &[&str] = &[CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE];
-
-    fn web() -> Settings {
-        let redirect_uris = vec!["https://app.example.com/cb".to_owned()];
-        Settings { redirect_uris, ..Settings::new("App".to_owned(), ClientType::Web) }
-    }
-
-    fn codes(settings: &Settings) -> Vec<(&'static str, &'static str)> {
-        settings.problems(GRANTS).iter().map(|problem| (problem.field, problem.code)).collect()
-    }
-
-    #[test]
-    fn what_a_type_starts_with_fits_together() {
-        assert_eq!(codes(&web()), []);
-        assert_eq!(codes(&Settings::new("Job".to_owned(), ClientType::Service)), []);
-        let native = Settings {
-            redirect_uris: vec!["com.example.app:/cb".to_owned()],
-            ..Settings::new("App".to_owned(), ClientType::Native)
-        };
-        assert_eq!(codes(&native), []);
-        let without = Settings::new("App".to_owned(), ClientType::Spa);
-        assert_eq!(codes(&without), [("redirect_uris", "missing")]);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_named() {
-        let method = "token_endpoint_auth_method";
-        for (settings, wanted) in [
-            (Settings { name: String::new(), ..web() }, ("name", "malformed")),
-            (Settings { auth_method: AuthMethod::None, ..web() }, (method, "not_for_this_type")),
-            (Settings { client_type: ClientType::Spa, ..web() }, (method, "not_for_this_type")),
-            (Settings { auth_method: AuthMethod::PrivateKeyJwt, ..web() }, ("jwks", "missing")),
-            (Settings { jwks: vec![Value::Null], ..web() }, ("jwks", "not_used")),
-            (
-                Settings { grant_types: vec!["password".to_owned()], ..web() },
-                ("grant_types", "unknown"),
-            ),
-            (
-                Settings { web_origins: vec!["https://a.example/".to_owned()], ..web() },
-                ("web_origins", "not_an_origin"),
-            ),
-            (
-                Settings { scopes: Some(Scopes::parse("signet:admin").unwrap()), ..web() },
-                ("scopes", "reserved"),
-            ),
-            (
-                Settings { access_token_ttl: Some(Span::from_days(2)), ..web() },
-                ("access_token_ttl", "out_of_range"),
-            ),
-            (
-                Settings { refresh_max_ttl: Some(Span::from_secs(1)), ..web() },
-                ("refresh_max_ttl", "out_of_range"),
-            ),
-            (
-                Settings { backchannel_logout_uri: Some("myapp:/x".to_owned()), ..web() },
-                ("backchannel_logout_uri", "not_for_this_type"),
-            ),
-        ] {
-            assert!(codes(&settings).contains(&wanted), "{wanted:?}: {:?}", codes(&settings));
-        }
-        let spa = Settings {
-            client_type: ClientType::Spa,
-            auth_method: AuthMethod::None,
-            grant_types: vec![CLIENT_CREDENTIALS.to_owned()],
-            ..web()
-        };
-        assert_eq!(codes(&spa), [("grant_types", "needs_authentication")]);
-    }
-
-    #[test]
-    fn settings_are_read_back_and_new_ones_have_a_default() {
-        let text = serde_json::to_string(&web()).unwrap();
-        assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), web());
-        let old = r#"{"name":"App","type":"web","token_endpoint_auth_method":"none"}"#;
-        assert!(serde_json::from_str::<Settings>(old).is_ok());
-    }
-
-    #[test]
-    fn a_client_id_means_the_same_everywhere() {
-        for good in ["a", "shop-web", "https://shop.example.com", &"x".repeat(128)] {
-            assert!(is_client_id(good), "{good}");
-        }
-        for bad in ["", ".", "..", "a b", "a%b", "a+b", "a\"b", "\u{e4}", &"x".repeat(129)] {
-            assert!(!is_client_id(bad), "{bad}");
-        }
-    }
-}
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,4 +1,6 @@
-//! The kinds of clients there are.
+//! The types of clients, and what a client of each type begins with: authentication and grants.
+//!
+//! Apart from `client` because the rules for redirect URIs depend on the type.
 
 use crate::text_enum;
 
@@ -13,5 +15,56 @@ text_enum! {
         Native = "native",
         /// Has no user: asks for tokens in its own name.
         Service = "service",
+    }
+}
+
+text_enum! {
+    /// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
+    pub enum AuthMethod {
+        /// It does not: a public client, which proves with PKCE that it is the one that began.
+        None = "none",
+        /// Its id and secret in the `Authorization` header.
+        Basic = "client_secret_basic",
+        /// Its id and secret in the body.
+        Post = "client_secret_post",
+        /// A JWT signed with its own key (RFC 7523).
+        PrivateKeyJwt = "private_key_jwt",
+    }
+}
+
+impl AuthMethod {
+    /// Whether it is a secret that is presented.
+    #[must_use]
+    pub const fn has_secret(self) -> bool {
+        matches!(self, Self::Basic | Self::Post)
+    }
+}
+
+/// The grants of these names are known to the rules below; every other one is free to all clients
+/// that can authenticate.
+pub const CODE: &str = "authorization_code";
+/// The grant that gives a client its refresh tokens.
+pub const REFRESH: &str = "refresh_token";
+/// The grant of a client without a user (RFC 6749 §4.4).
+pub const CLIENT_CREDENTIALS: &str = "client_credentials";
+
+impl ClientType {
+    /// The grants a client of this type starts with.
+    #[must_use]
+    pub fn grants(self) -> Vec<String> {
+        let names: &[&str] = match self {
+            Self::Spa | Self::Web | Self::Native => &[CODE, REFRESH],
+            Self::Service => &[CLIENT_CREDENTIALS],
+        };
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// How a client of this type authenticates when nothing else is said.
+    #[must_use]
+    pub const fn auth_method(self) -> AuthMethod {
+        match self {
+            Self::Spa | Self::Native => AuthMethod::None,
+            Self::Web | Self::Service => AuthMethod::Basic,
+        }
     }
 }

@@ -56,7 +56,7 @@ pub fn grant_client(
         if !exists {
             return Err(ScopeError::Unknown);
         }
-        if !client.may_have(scope) {
+        if !client.may_request_scope(scope) {
             return Err(ScopeError::NotAllowed);
         }
     }

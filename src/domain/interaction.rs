@@ -38,7 +38,7 @@ text_enum! {
 
 /// What a client wants of the person.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Wishes {
+pub struct AuthnRequest {
     /// What shall be asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prompt: Vec<Prompt>,
@@ -52,7 +52,7 @@ pub struct Wishes {
 
 /// Who is there.
 #[derive(Debug, Clone)]
-pub struct Present {
+pub struct CurrentLogin {
     /// The person.
     pub sub: String,
     /// When the person authenticated.
@@ -63,7 +63,7 @@ pub struct Present {
 
 /// How the client is to be treated.
 #[derive(Debug, Clone, Copy)]
-pub struct Manner {
+pub struct ConsentPolicy {
     /// People are not asked: it belongs to whoever runs the server.
     pub skip_consent: bool,
     /// People are asked every time: nobody can tell it from one that pretends to be it.
@@ -72,7 +72,7 @@ pub struct Manner {
 
 /// What happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum NextStep {
     /// The person authenticates.
     Login,
     /// The person is asked.
@@ -83,72 +83,72 @@ pub enum Step {
     Refuse(OAuthError),
 }
 
-impl Wishes {
+impl AuthnRequest {
     fn has(&self, prompt: Prompt) -> bool {
         self.prompt.contains(&prompt)
     }
 }
 
-/// Decides about a request that began at `begun`, with `present` logged in, if anybody is.
+/// Decides about a request that began at `begun`, with `current` logged in, if anybody is.
 ///
 /// Whoever has authenticated since the request began has done so for it: that is what keeps
 /// `prompt=login` and `max_age=0` from asking for ever, and a log-in from before from passing.
 #[must_use]
-pub fn next(
-    wishes: &Wishes,
-    present: Option<&Present>,
-    manner: Manner,
+pub fn next_step(
+    request: &AuthnRequest,
+    current: Option<&CurrentLogin>,
+    policy: ConsentPolicy,
     begun: Timestamp,
     now: Timestamp,
-) -> Step {
-    let silent = wishes.has(Prompt::None);
-    let login = |wishes: &Wishes, present: &Present| {
-        let since = present.auth_time >= begun;
-        let again = wishes.has(Prompt::Login) || wishes.has(Prompt::SelectAccount);
-        let age = now.secs() - present.auth_time.secs();
+) -> NextStep {
+    let silent = request.has(Prompt::None);
+    let login = |request: &AuthnRequest, current: &CurrentLogin| {
+        let since = current.auth_time >= begun;
+        let again = request.has(Prompt::Login) || request.has(Prompt::SelectAccount);
+        let age = now.secs() - current.auth_time.secs();
         // None is `prompt=login` by another name, also within the second of the log-in.
         let stale =
-            wishes.max_age.is_some_and(|max_age| max_age.secs() == 0 || age > max_age.secs());
-        let other = wishes.sub.as_ref().is_some_and(|sub| *sub != present.sub);
+            request.max_age.is_some_and(|max_age| max_age.secs() == 0 || age > max_age.secs());
+        let other = request.sub.as_ref().is_some_and(|sub| *sub != current.sub);
         other || ((again || stale) && !since)
     };
-    let Some(present) = present.filter(|present| !login(wishes, present)) else {
-        return if silent { Step::Refuse(OAuthError::LoginRequired) } else { Step::Login };
+    let Some(current) = current.filter(|current| !login(request, current)) else {
+        return if silent { NextStep::Refuse(OAuthError::LoginRequired) } else { NextStep::Login };
     };
-    let needs = !manner.skip_consent && (manner.always_ask || !present.consented);
-    if !needs && !wishes.has(Prompt::Consent) {
-        return Step::Issue;
+    let needs = !policy.skip_consent && (policy.always_ask || !current.consented);
+    if !needs && !request.has(Prompt::Consent) {
+        return NextStep::Issue;
     }
-    if silent { Step::Refuse(OAuthError::ConsentRequired) } else { Step::Consent }
+    if silent { NextStep::Refuse(OAuthError::ConsentRequired) } else { NextStep::Consent }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PLAIN: Manner = Manner { skip_consent: false, always_ask: false };
+    const PLAIN: ConsentPolicy = ConsentPolicy { skip_consent: false, always_ask: false };
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_secs(secs)
     }
 
-    fn wishes(prompt: &[Prompt], max_age: Option<i64>) -> Wishes {
+    fn request(prompt: &[Prompt], max_age: Option<i64>) -> AuthnRequest {
         let max_age = max_age.map(Span::from_secs);
-        Wishes { prompt: prompt.to_vec(), max_age, sub: None }
+        AuthnRequest { prompt: prompt.to_vec(), max_age, sub: None }
     }
 
-    fn present(auth_time: i64, consented: bool) -> Present {
-        Present { sub: "ada".to_owned(), auth_time: at(auth_time), consented }
+    fn current(auth_time: i64, consented: bool) -> CurrentLogin {
+        CurrentLogin { sub: "ada".to_owned(), auth_time: at(auth_time), consented }
     }
 
     #[test]
     fn the_table() {
         use OAuthError::{ConsentRequired, LoginRequired};
-        let always = Manner { always_ask: true, ..PLAIN };
-        let ours = Manner { skip_consent: true, ..PLAIN };
-        let ours_native = Manner { skip_consent: true, always_ask: true };
-        for (what, prompt, max_age, auth_time, consented, manner, wanted) in [
-            ("nobody", &[][..], None, None, false, PLAIN, Step::Login),
+        let always = ConsentPolicy { always_ask: true, ..PLAIN };
+        let ours = ConsentPolicy { skip_consent: true, ..PLAIN };
+        let ours_native = ConsentPolicy { skip_consent: true, always_ask: true };
+        for (what, prompt, max_age, auth_time, consented, policy, wanted) in [
+            ("nobody", &[][..], None, None, false, PLAIN, NextStep::Login),
             (
                 "nobody, silently",
                 &[Prompt::None],
@@ -156,9 +156,9 @@ mod tests {
                 None,
                 false,
                 PLAIN,
-                Step::Refuse(LoginRequired),
+                NextStep::Refuse(LoginRequired),
             ),
-            ("new", &[], None, Some(50), false, PLAIN, Step::Consent),
+            ("new", &[], None, Some(50), false, PLAIN, NextStep::Consent),
             (
                 "new, silently",
                 &[Prompt::None],
@@ -166,16 +166,16 @@ mod tests {
                 Some(50),
                 false,
                 PLAIN,
-                Step::Refuse(ConsentRequired),
+                NextStep::Refuse(ConsentRequired),
             ),
-            ("known", &[], None, Some(50), true, PLAIN, Step::Issue),
-            ("known, silently", &[Prompt::None], None, Some(50), true, PLAIN, Step::Issue),
-            ("asked again", &[Prompt::Consent], None, Some(50), true, PLAIN, Step::Consent),
-            ("login again", &[Prompt::Login], None, Some(50), true, PLAIN, Step::Login),
-            ("logged in for it", &[Prompt::Login], None, Some(100), true, PLAIN, Step::Issue),
-            ("choose", &[Prompt::SelectAccount], None, Some(50), true, PLAIN, Step::Login),
-            ("fresh", &[], Some(60), Some(50), true, PLAIN, Step::Issue),
-            ("stale", &[], Some(59), Some(50), true, PLAIN, Step::Login),
+            ("known", &[], None, Some(50), true, PLAIN, NextStep::Issue),
+            ("known, silently", &[Prompt::None], None, Some(50), true, PLAIN, NextStep::Issue),
+            ("asked again", &[Prompt::Consent], None, Some(50), true, PLAIN, NextStep::Consent),
+            ("login again", &[Prompt::Login], None, Some(50), true, PLAIN, NextStep::Login),
+            ("logged in for it", &[Prompt::Login], None, Some(100), true, PLAIN, NextStep::Issue),
+            ("choose", &[Prompt::SelectAccount], None, Some(50), true, PLAIN, NextStep::Login),
+            ("fresh", &[], Some(60), Some(50), true, PLAIN, NextStep::Issue),
+            ("stale", &[], Some(59), Some(50), true, PLAIN, NextStep::Login),
             (
                 "stale, silently",
                 &[Prompt::None],
@@ -183,11 +183,11 @@ mod tests {
                 Some(50),
                 true,
                 PLAIN,
-                Step::Refuse(LoginRequired),
+                NextStep::Refuse(LoginRequired),
             ),
-            ("max_age 0, before", &[], Some(0), Some(99), true, PLAIN, Step::Login),
-            ("max_age 0, for it", &[], Some(0), Some(100), true, PLAIN, Step::Issue),
-            ("unprovable", &[], None, Some(50), true, always, Step::Consent),
+            ("max_age 0, before", &[], Some(0), Some(99), true, PLAIN, NextStep::Login),
+            ("max_age 0, for it", &[], Some(0), Some(100), true, PLAIN, NextStep::Issue),
+            ("unprovable", &[], None, Some(50), true, always, NextStep::Consent),
             (
                 "unprovable, silently",
                 &[Prompt::None],
@@ -195,36 +195,38 @@ mod tests {
                 Some(50),
                 true,
                 always,
-                Step::Refuse(ConsentRequired),
+                NextStep::Refuse(ConsentRequired),
             ),
-            ("ours", &[], None, Some(50), false, ours, Step::Issue),
-            ("ours, native", &[], None, Some(50), false, ours_native, Step::Issue),
-            ("ours, asked", &[Prompt::Consent], None, Some(50), false, ours, Step::Consent),
+            ("ours", &[], None, Some(50), false, ours, NextStep::Issue),
+            ("ours, native", &[], None, Some(50), false, ours_native, NextStep::Issue),
+            ("ours, asked", &[Prompt::Consent], None, Some(50), false, ours, NextStep::Consent),
         ] {
-            let present = auth_time.map(|auth_time| present(auth_time, consented));
-            let step = next(&wishes(prompt, max_age), present.as_ref(), manner, at(100), at(110));
+            let current = auth_time.map(|auth_time| current(auth_time, consented));
+            let step =
+                next_step(&request(prompt, max_age), current.as_ref(), policy, at(100), at(110));
             assert_eq!(step, wanted, "{what}");
         }
     }
 
     #[test]
     fn no_age_is_no_log_in_from_before_even_of_this_second() {
-        let wishes = wishes(&[], Some(0));
+        let request = request(&[], Some(0));
         let [before, begun, after, now] =
             [100_100, 100_500, 100_600, 100_900].map(Timestamp::from_millis);
-        for (auth_time, wanted) in [(before, Step::Login), (after, Step::Issue)] {
-            let present = Present { auth_time, ..present(100, true) };
-            assert_eq!(next(&wishes, Some(&present), PLAIN, begun, now), wanted);
+        for (auth_time, wanted) in [(before, NextStep::Login), (after, NextStep::Issue)] {
+            let current = CurrentLogin { auth_time, ..current(100, true) };
+            assert_eq!(next_step(&request, Some(&current), PLAIN, begun, now), wanted);
         }
     }
 
     #[test]
     fn another_person_will_not_do() {
-        let wishes = Wishes { sub: Some("bob".to_owned()), ..Wishes::default() };
-        let step =
-            |wishes: &Wishes| next(wishes, Some(&present(105, true)), PLAIN, at(100), at(110));
-        assert_eq!(step(&wishes), Step::Login);
-        let silent = Wishes { prompt: vec![Prompt::None], ..wishes };
-        assert_eq!(step(&silent), Step::Refuse(OAuthError::LoginRequired));
+        let request = AuthnRequest { sub: Some("bob".to_owned()), ..AuthnRequest::default() };
+        let step = |request: &AuthnRequest| {
+            next_step(&request, Some(&current(105, true)), PLAIN, at(100), at(110))
+        };
+        assert_eq!(step(&request), NextStep::Login);
+        let silent = AuthnRequest { prompt: vec![Prompt::None], ..request };
+        assert_eq!(step(&silent), NextStep::Refuse(OAuthError::LoginRequired));
     }
 }

@@ -53,7 +53,7 @@ pub fn scope_of(name: &str) -> Option<&'static str> {
 
 /// Claims that a client asked for by name, beside those of its scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct AskedClaims {
+pub struct RequestedClaims {
     /// In the ID token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub id_token: Vec<String>,
@@ -62,7 +62,7 @@ pub struct AskedClaims {
     pub userinfo: Vec<String>,
 }
 
-impl AskedClaims {
+impl RequestedClaims {
     /// Whether nothing was asked for.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -72,8 +72,8 @@ impl AskedClaims {
     /// Those whose scope passes: a claim is a way to ask for a part of a scope, and no way around what
     /// a client may have.
     #[must_use]
-    pub fn only(&self, may_have: impl Fn(&str) -> bool) -> Self {
-        let passes = |name: &&String| scope_of(name).is_some_and(&may_have);
+    pub fn only(&self, may_request_scope: impl Fn(&str) -> bool) -> Self {
+        let passes = |name: &&String| scope_of(name).is_some_and(&may_request_scope);
         Self {
             id_token: self.id_token.iter().filter(passes).cloned().collect(),
             userinfo: self.userinfo.iter().filter(passes).cloned().collect(),
@@ -88,7 +88,7 @@ impl AskedClaims {
 
 /// What the userinfo endpoint says beside `sub`: the claims of the scopes and those asked for.
 #[must_use]
-pub fn userinfo(user: &User, scopes: &Scopes, asked: &AskedClaims) -> Map<String, Value> {
+pub fn userinfo(user: &User, scopes: &Scopes, asked: &RequestedClaims) -> Map<String, Value> {
     let granted = SCOPES.iter().filter(|known| scopes.contains(known.scope));
     let names = granted.flat_map(|known| known.claims).copied();
     claims(user, names.chain(asked.userinfo.iter().map(String::as_str)))
@@ -135,7 +135,7 @@ mod tests {
     fn a_scope_tells_its_claims_and_no_others() {
         let told = |scopes: &str, name| {
             let scopes = Scopes::parse(scopes).unwrap();
-            Value::Object(userinfo(&user(name), &scopes, &AskedClaims::default()))
+            Value::Object(userinfo(&user(name), &scopes, &RequestedClaims::default()))
         };
         assert_eq!(told("openid", Some("Ada")), json!({}));
         assert_eq!(
@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_claim_asked_for_by_name_is_told_where_it_was_asked_for() {
-        let asked = AskedClaims { userinfo: vec!["name".to_owned()], ..AskedClaims::default() };
+        let asked =
+            RequestedClaims { userinfo: vec!["name".to_owned()], ..RequestedClaims::default() };
         let scopes = Scopes::parse("openid").unwrap();
         let told = userinfo(&user(Some("Ada")), &scopes, &asked);
         assert_eq!(Value::Object(told), json!({"name": "Ada"}));

@@ -10,7 +10,7 @@ use passwords::analyzer::is_common_password;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::login::Login;
+use super::login_name::LoginName;
 use crate::base::Secret;
 use crate::text_enum;
 
@@ -94,7 +94,7 @@ impl Password {
     ///
     /// # Errors
     /// The first [`PasswordError`] that applies: length, then the login, then the common list.
-    pub fn for_storage(raw: &str, login: &Login) -> Result<Self, PasswordError> {
+    pub fn for_storage(raw: &str, login: &LoginName) -> Result<Self, PasswordError> {
         let password = Self::for_verification(raw)?;
         let text = password.0.expose();
         if raw.len() < MIN_BYTES || text.len() < MIN_BYTES {
@@ -134,12 +134,12 @@ fn lower_case(text: &str) -> Zeroizing<String> {
 
 /// Whether `lower`, a password in lower case, is `login` in some spelling, or the local part of
 /// its e-mail address.
-fn spells_login(lower: &str, login: &Login) -> bool {
+fn spells_login(lower: &str, login: &LoginName) -> bool {
     let names = [Some(login.key()), login.local_part()];
     let is_name = |text: &str| names.iter().flatten().any(|name| *name == text);
     is_name(lower)
         // Also wide letters, outer spaces, another form of the domain.
-        || Login::parse(lower).is_ok_and(|typed| is_name(typed.key()))
+        || LoginName::parse(lower).is_ok_and(|typed| is_name(typed.key()))
 }
 
 /// What is known about an account when somebody logs in to it.

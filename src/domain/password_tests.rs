@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn login(raw: &str) -> Login {
-    Login::parse(raw).unwrap()
+fn login(raw: &str) -> LoginName {
+    LoginName::parse(raw).unwrap()
 }
 
 fn stored(raw: &str) -> Result<Vec<u8>, PasswordError> {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::base::id::{SessionId, UserId};
-use crate::domain::oidc::AskedClaims;
+use crate::domain::oidc::RequestedClaims;
 use crate::domain::scope::Scopes;
 use crate::domain::session::EndReason;
 
@@ -31,7 +31,7 @@ fn session() -> Session {
         grant_type: None,
         auth_time: start(),
         browser: None,
-        asked_claims: AskedClaims::default(),
+        asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
     }
 }

@@ -6,9 +6,9 @@ use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::base::{Span, Timestamp};
 use crate::text_enum;
 
-use super::device::Device;
-use super::oidc::AskedClaims;
+use super::oidc::RequestedClaims;
 use super::scope::Scopes;
+use super::user_agent::Device;
 
 text_enum! {
     /// Why a session was ended before its time.
@@ -98,7 +98,7 @@ pub struct Session {
     /// The log-in at Signet's own pages it hangs on, if it does.
     pub browser: Option<BrowserId>,
     /// The claims its client asked for by name.
-    pub asked_claims: AskedClaims,
+    pub asked_claims: RequestedClaims,
     /// The thumbprint of the key its refresh tokens are bound to (RFC 9449 §5).
     pub dpop_jkt: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! Signing algorithms and the states of a signing key.
 //!
 //! Owns which algorithm names exist and which states a key passes through. When it passes from one
-//! to the next is `key_life`. Holds no key material and makes no signature; `crypto::keyring` does.
+//! to the next is `key_rotation`. Holds no key material and makes no signature; `crypto::keyring` does.
 
 use crate::text_enum;
 

@@ -12,7 +12,6 @@ use crate::text_enum;
 
 use super::attributes::{is_claim_name, is_reserved_claim};
 use super::signing_key::SigningAlg;
-use super::token_type::TokenType;
 
 /// The longest life an API may choose for its access tokens.
 pub const MAX_ACCESS_TTL: Span = Span::from_days(1);
@@ -25,6 +24,19 @@ const MAX_ASKED: usize = 34;
 pub const ROLES: &str = "roles";
 /// The claim that lists groups (RFC 9068 §2.2.3.1).
 pub const GROUPS: &str = "groups";
+
+text_enum! {
+    /// The `typ` of a token (RFC 7515 §4.1.9), which keeps one kind from passing for another
+    /// (RFC 8725 §3.11).
+    pub enum TokenType {
+        /// An access token that cannot be taken for anything else (RFC 9068 §2.1).
+        AtJwt = "at+jwt",
+        /// Any signed token (RFC 7519 §5.1).
+        Jwt = "JWT",
+        /// A notice to a client that a session has ended (OpenID Connect Back-Channel Logout §2.4).
+        LogoutJwt = "logout+jwt",
+    }
+}
 
 /// What an API's tokens are signed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@ use crate::base::id::UserId;
 
 use super::attributes::{Attributes, Subject};
 
-pub use super::role::Role;
+pub use super::attributes::Role;
 
 /// The longest display name, in characters.
 pub const MAX_NAME: usize = 128;

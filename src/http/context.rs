@@ -13,8 +13,8 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use crate::app::{App, Fetcher};
 use crate::base::Timestamp;
 use crate::domain::audit::{Origin, Via};
-use crate::domain::device::Device;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::user_agent::Device;
 use crate::identity::bearer::{self, Administrator, Caller};
 
 use super::error::Problem;

@@ -11,7 +11,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::base::Span;
 use crate::crypto::keyring::Document;
-use crate::domain::key_life;
+use crate::domain::key_rotation;
 use crate::domain::signing_key::SigningAlg;
 use crate::oauth::metadata;
 
@@ -31,7 +31,7 @@ pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
             .find_map(|(name, value)| (name == "rs" && !value.is_empty()).then_some(value));
         context.app.jwks_fetches.count(context.fetcher(name.as_deref()), context.now());
     }
-    answer(&request, &keyring.jwks, key_life::max_age(context.now(), keyring.next_change))
+    answer(&request, &keyring.jwks, key_rotation::max_age(context.now(), keyring.next_change))
 }
 
 /// The metadata, the same document at both paths (OpenID Connect Discovery §4, RFC 8414 §3).

@@ -10,11 +10,11 @@ use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
 use crate::crypto::digest::equal;
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::browser::BrowserSession;
-use crate::domain::device::Device;
+use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::{EndReason, Listed};
 use crate::domain::user::User;
+use crate::domain::user_agent::Device;
 use crate::oauth::flow::Visitor;
 use crate::oauth::{authorize, backchannel, end_session};
 use crate::store::consents::Consent;
@@ -74,7 +74,7 @@ pub async fn overview(app: App, here: Here, now: Timestamp) -> Result<Overview, 
     let mut consents = consents::of_user(&mut reader, user).await?;
     consents.retain(|consent| {
         let client = app.client(&consent.client_id);
-        client.is_some_and(|client| client.was_there(consent.updated_at))
+        client.is_some_and(|client| client.owned_name_at(consent.updated_at))
     });
     Ok(Overview {
         browsers: browsers::live_of(&mut reader, user, now).await?,

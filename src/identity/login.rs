@@ -9,15 +9,15 @@ use crate::base::id::SessionId;
 use crate::domain::api::Target;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client;
-use crate::domain::device::Device;
 use crate::domain::grant::{self, GrantedScopes};
-use crate::domain::oidc::AskedClaims;
+use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::password::Password;
 use crate::domain::scope::Scopes;
 use crate::domain::session::Chain;
 use crate::domain::session::Session;
 use crate::domain::user::User;
+use crate::domain::user_agent::Device;
 use crate::metrics::Metrics;
 use crate::oauth::issue::{self, Tokens};
 use crate::store::{Tx, audit, sessions, settle};
@@ -173,7 +173,7 @@ pub(super) fn new_session(
         grant_type: None,
         auth_time: now,
         browser: None,
-        asked_claims: AskedClaims::default(),
+        asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
     }
 }

@@ -5,7 +5,7 @@ use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
 use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::login::Login;
+use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault, FieldError, Refusal};
 use crate::domain::password::{Password, Verdict, decide};
 use crate::domain::user::User;
@@ -41,7 +41,7 @@ pub async fn change(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let unreadable = |_| Fault::internal("a stored login that is none");
-    let login = Login::parse(&user.login).map_err(unreadable)?;
+    let login = LoginName::parse(&user.login).map_err(unreadable)?;
     let new = parse_password("new_password", &new, &login)?;
     // Both places before anything is counted; he has proved who he is.
     let place = || app.hash_place(Lane::Known, origin.address);

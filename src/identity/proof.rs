@@ -7,7 +7,7 @@ use crate::app::{App, HashError};
 use crate::base::Timestamp;
 use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::login::Login;
+use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::{Account, Password, Verdict, decide};
 use crate::domain::user::User;
@@ -46,9 +46,9 @@ pub(super) async fn prove(
 ) -> Result<Proved, Failure> {
     // Before the try is counted: what is turned away costs neither a write nor a try.
     let place = app.hash_place(lane, origin.address)?;
-    let parsed = Login::parse(login).ok();
+    let parsed = LoginName::parse(login).ok();
     // What is no login at all goes the same way as one that nobody has.
-    let key = parsed.as_ref().map_or(login, Login::key);
+    let key = parsed.as_ref().map_or(login, LoginName::key);
     let counted = match throttle::count(app, key, origin.address, now).await {
         Ok(counted) => counted,
         Err(stop) => {

@@ -6,10 +6,10 @@ use crate::base::id::UserId;
 use crate::config::Registration;
 use crate::domain::attributes::Attributes;
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::limit::ADDRESS_REGISTRATIONS;
-use crate::domain::login::Login;
+use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::password::Password;
+use crate::domain::rate_limit::ADDRESS_REGISTRATIONS;
 use crate::domain::user::{Role, User};
 use crate::store::users::{self, NewUser};
 use crate::store::{audit, settle};
@@ -20,15 +20,19 @@ use super::throttle::{self, too_many};
 ///
 /// # Errors
 /// `validation_failed`, naming the field.
-pub fn parse_login(raw: &str) -> Result<Login, Refusal> {
-    Login::parse(raw).map_err(|error| Refusal::field("login", error.code(), error.message()))
+pub fn parse_login(raw: &str) -> Result<LoginName, Refusal> {
+    LoginName::parse(raw).map_err(|error| Refusal::field("login", error.code(), error.message()))
 }
 
 /// Parses a password for storage, naming the field it came in.
 ///
 /// # Errors
 /// `weak_password`, naming the field.
-pub fn parse_password(field: &'static str, raw: &str, login: &Login) -> Result<Password, Refusal> {
+pub fn parse_password(
+    field: &'static str,
+    raw: &str,
+    login: &LoginName,
+) -> Result<Password, Refusal> {
     Password::for_storage(raw, login).map_err(|error| {
         let message = "This password is not acceptable.";
         let fields = vec![FieldError { field, code: error.code(), message: error.message() }];

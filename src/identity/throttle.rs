@@ -10,10 +10,10 @@ use crate::app::App;
 use crate::app::limits::{PendingAttempt, network};
 use crate::base::{Span, Timestamp};
 use crate::crypto::password::Lane;
-use crate::domain::limit::{
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::rate_limit::{
     ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, ADDRESS_FAILURES, KNOWN_NETWORK, Limit,
 };
-use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::metrics::Metrics;
 use crate::store::{Tx, limits};
 

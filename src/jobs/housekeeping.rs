@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::base::id::SessionId;
 use crate::base::{Span, Timestamp};
-use crate::domain::limit::KNOWN_NETWORK;
 use crate::domain::outcome::Fault;
+use crate::domain::rate_limit::KNOWN_NETWORK;
 use crate::store::Tx;
 use crate::store::housekeeping as store;
 

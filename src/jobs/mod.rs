@@ -7,7 +7,7 @@ mod housekeeping;
 
 use std::time::Duration;
 
-use crate::admin::key_life;
+use crate::admin::key_rotation;
 use crate::app::App;
 use crate::domain::outcome::Fault;
 use crate::oauth::backchannel;
@@ -36,7 +36,7 @@ pub fn start(app: &App) {
         app.reload_if_changed().await
     }));
     tokio::spawn(every(app.clone(), KEYS, "the life of signing keys", async |app: &App| {
-        key_life::tick(app).await.map(drop)
+        key_rotation::tick(app).await.map(drop)
     }));
     tokio::spawn(every(app.clone(), NOTICES, "telling clients of log-outs", async |app: &App| {
         backchannel::deliver(app).await

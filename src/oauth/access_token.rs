@@ -116,14 +116,17 @@ pub async fn alive(
 
 /// Whether the token was made for this client, and not for one that had its name before.
 fn holds(client: &Client, claims: &VerifiedClaims) -> bool {
-    client.was_there(Timestamp::from_millis(claims.iat.saturating_mul(1000).saturating_add(999)))
+    client
+        .owned_name_at(Timestamp::from_millis(claims.iat.saturating_mul(1000).saturating_add(999)))
 }
 
 /// Whether the client a session was opened through is still there, and still the same one.
 #[must_use]
 pub fn is_clients(app: &App, session: &Session) -> bool {
     session.client_id == BUILT_IN
-        || app.client(&session.client_id).is_some_and(|known| known.was_there(session.created_at))
+        || app
+            .client(&session.client_id)
+            .is_some_and(|known| known.owned_name_at(session.created_at))
 }
 
 async fn is_revoked(app: &App, claims: &VerifiedClaims) -> Result<bool, Fault> {

@@ -65,7 +65,7 @@ pub async fn check(
     let Some(jwt) = ForeignJwt::read(&assertion.token) else { return Ok(None) };
     let Some((jti, expires)) = timely(&jwt, now) else { return Ok(None) };
     let kid = jwt.header.get("kid");
-    let signed = client.settings.jwks.iter().any(|key| {
+    let signed = client.metadata.jwks.iter().any(|key| {
         let fits = kid.is_none() || key.get("kid").is_none() || key.get("kid") == kid;
         fits && public_key(key).is_some_and(|key| jwt.is_by(&key))
     });

@@ -42,7 +42,7 @@ pub async fn tell(
 ) -> Result<(), Fault> {
     for session in ended {
         let client = app.client(&session.client_id);
-        if client.is_none_or(|client| client.settings.backchannel_logout_uri.is_none()) {
+        if client.is_none_or(|client| client.metadata.backchannel_logout_uri.is_none()) {
             continue;
         }
         let notice = Notice {
@@ -104,7 +104,7 @@ pub async fn deliver(app: &App) -> Result<(), Fault> {
 async fn post(app: &App, notice: &Notice, now: Timestamp) -> Result<(), String> {
     // A client that is gone, or does not want to be told any more, has been told.
     let Some(client) = app.client(&notice.client_id) else { return Ok(()) };
-    let Some(uri) = &client.settings.backchannel_logout_uri else { return Ok(()) };
+    let Some(uri) = &client.metadata.backchannel_logout_uri else { return Ok(()) };
     let token = logout_token(app, &client, notice, now).map_err(|fault| fault.to_string())?;
     app.outbound.post_form(uri, &[("logout_token", &token)]).await
 }
@@ -126,7 +126,7 @@ fn logout_token(
         events: json!({ EVENT: {} }),
     };
     let keyring = app.keyring();
-    let signer = keyring.signer(client.settings.id_token_alg);
+    let signer = keyring.signer(client.metadata.id_token_alg);
     let signer = signer.ok_or_else(|| Fault::internal("there is no key for logout tokens"))?;
     signer.sign(TokenType::LogoutJwt, &claims)
 }

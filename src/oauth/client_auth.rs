@@ -14,9 +14,9 @@ use crate::base::{Span, Timestamp};
 use crate::crypto::digest::{equal, token_hash};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::{AuthMethod, Client};
-use crate::domain::limit::ADDRESS_CLIENTS;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::rate_limit::ADDRESS_CLIENTS;
 use crate::metrics::Metrics;
 use crate::store::{audit, settle_whole};
 
@@ -202,7 +202,7 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
         }
         Presented::Assertion(assertion) => {
             let client = app.client_or_reload(&assertion.client_id).await?.ok_or_else(refused)?;
-            if client.settings.auth_method != AuthMethod::PrivateKeyJwt {
+            if client.metadata.auth_method != AuthMethod::PrivateKeyJwt {
                 return Err(refused().into());
             }
             assertion::check(app, &client, &assertion, now).await?.ok_or_else(refused)?;
@@ -219,7 +219,7 @@ fn right(client: Option<Arc<Client>>, secret: &str, method: AuthMethod) -> Optio
     // Every secret is compared, whichever fits.
     let fits = known.iter().fold(false, |fits, known| fits | equal(&known.hash, hash.digest()));
     let spelt = token::is_spelt(CLIENT_SECRET, secret);
-    client.filter(|client| fits && spelt && client.settings.auth_method == method)
+    client.filter(|client| fits && spelt && client.metadata.auth_method == method)
 }
 
 #[cfg(test)]

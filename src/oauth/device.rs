@@ -16,10 +16,10 @@ use crate::domain::device_code::{
     show_user_code,
 };
 use crate::domain::grant;
-use crate::domain::limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES};
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::oidc::AskedClaims;
+use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::rate_limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES};
 use crate::store::{devices, settle_whole};
 
 use super::authorize;
@@ -171,7 +171,7 @@ pub async fn decide(
         return go_on(app, user_code, flow, visitor, now).await;
     };
     let audience = app.audience_or_reload(device.asked.audience.as_deref()).await?;
-    let granted = audience.filter(|_| client.may_ask(device.asked.audience.as_deref()));
+    let granted = audience.filter(|_| client.may_target(device.asked.audience.as_deref()));
     let granted = granted.and_then(|audience| {
         grant::grant_client(&audience.target, &client, &device.asked.scopes).ok()
     });
@@ -185,7 +185,7 @@ pub async fn decide(
         auth_time: found.browser.auth_time,
         scopes: granted.scopes().clone(),
         audience: device.asked.audience.clone(),
-        asked_claims: AskedClaims::default(),
+        asked_claims: RequestedClaims::default(),
         nonce: None,
         redirect_uri: None,
         code_challenge: None,
@@ -221,7 +221,8 @@ async fn waiting(
         device.filter(|device| device.state == DeviceState::Pending && now < device.expires_at);
     let device = device.ok_or_else(unknown)?;
     let client = app.client_or_reload(&device.client_id).await?;
-    let client = client.filter(|client| client.was_there(device.begun_at())).ok_or_else(unknown)?;
+    let client =
+        client.filter(|client| client.owned_name_at(device.begun_at())).ok_or_else(unknown)?;
     Ok((device, client))
 }
 

@@ -83,7 +83,7 @@ async fn refresh_token(
     Ok(found.and_then(|(session, user)| {
         let good = session.client_id == client.client_id
             && session.grant_type.is_some()
-            && client.was_there(session.created_at)
+            && client.owned_name_at(session.created_at)
             && presented.counter == session.chain.current
             && session.live(user.session_epoch, now).is_ok();
         good.then(|| {

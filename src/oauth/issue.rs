@@ -15,7 +15,7 @@ use crate::base::{Span, Timestamp};
 use crate::crypto::digest::left_half_of_hash;
 use crate::domain::attributes::Subject;
 use crate::domain::claims::{
-    AMR, AccessClaims, Entitlement, Header, IdClaims, Occasion, TokenType, asked_by,
+    AMR, AccessClaims, AccessTokenGrant, Header, IdClaims, IssueContext, TokenType, asked_by,
 };
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
@@ -70,7 +70,7 @@ pub fn invalid_target() -> Refusal {
 /// `invalid_target` when the API is gone; else only faults.
 pub fn access_token(
     app: &App,
-    entitled: &Entitlement<'_>,
+    entitled: &AccessTokenGrant<'_>,
     life: Option<Span>,
     subject: impl FnOnce() -> Result<Subject, Fault>,
     now: Timestamp,
@@ -102,7 +102,7 @@ pub fn tokens(
     subject: impl FnOnce() -> Result<Subject, Fault>,
     now: Timestamp,
 ) -> Result<Tokens, Failure> {
-    access_token(app, &Entitlement::of(session), None, subject, now)?
+    access_token(app, &AccessTokenGrant::of(session), None, subject, now)?
         .with_refresh_token(app, session, now)
 }
 
@@ -113,7 +113,7 @@ pub fn tokens(
 /// `invalid_target` when the API is gone; else only faults.
 pub fn draft<'a>(
     app: &'a App,
-    entitled: &Entitlement<'a>,
+    entitled: &AccessTokenGrant<'a>,
     life: Option<Span>,
     subject: impl FnOnce() -> Result<Subject, Fault>,
     jti: &'a str,
@@ -124,7 +124,7 @@ pub fn draft<'a>(
     let life = rules.access_ttl.or(life).unwrap_or(app.lifetimes.access);
     let expires = (now + life).min(entitled.not_after);
     let asked = if rules.asks() { asked_by(rules, &subject()?) } else { Map::new() };
-    let occasion = Occasion { issuer: app.issuer(), jti, now, expires };
+    let occasion = IssueContext { issuer: app.issuer(), jti, now, expires };
     Ok(Draft {
         claims: AccessClaims::new(&occasion, entitled, &audience.target, asked),
         token_type: rules.token_type(),
@@ -184,7 +184,7 @@ impl Tokens {
         };
         let keyring = app.keyring();
         let signer =
-            keyring.signer(client.settings.id_token_alg).ok_or_else(nothing_to_sign_with)?;
+            keyring.signer(client.metadata.id_token_alg).ok_or_else(nothing_to_sign_with)?;
         self.id_token = Some(signer.sign(TokenType::Jwt, &claims)?);
         Ok(self)
     }

@@ -5,8 +5,8 @@ use crate::app::App;
 use crate::base::{Span, Timestamp};
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
-use crate::domain::limit::{ADDRESS_PROOFS, Bucket};
 use crate::domain::outcome::{Code, Refusal};
+use crate::domain::rate_limit::{ADDRESS_PROOFS, Bucket};
 use crate::metrics::Metrics;
 
 /// Takes one from the bucket of this address.

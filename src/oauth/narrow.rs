@@ -67,7 +67,7 @@ pub async fn narrow(
     let target = &known.target;
     let asked = match (speaker, params.get("scope"), target) {
         (Speaker::Client, None, Target::Api(api)) => {
-            api.scopes.only(|scope| client.may_have(scope))
+            api.scopes.only(|scope| client.may_request_scope(scope))
         }
         _ => asked,
     };
@@ -100,10 +100,10 @@ fn target(
         let message = "One token is for one API. Ask for each by itself.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message));
     }
-    let own = &client.settings.audiences;
+    let own = &client.metadata.audiences;
     match named {
         Some(named) if named == app.issuer() && speaker == Speaker::User => Ok(None),
-        Some(named) if client.may_ask_for(named) => Ok(Some(named.to_owned())),
+        Some(named) if client.may_target_api(named) => Ok(Some(named.to_owned())),
         Some(_) => Err(invalid_target()),
         None => {
             let of_api =

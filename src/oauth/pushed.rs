@@ -8,9 +8,9 @@ use crate::app::App;
 use crate::base::entropy::random;
 use crate::base::{Span, Timestamp};
 use crate::crypto::digest::token_hash;
-use crate::domain::limit::ADDRESS_REQUESTS;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::rate_limit::ADDRESS_REQUESTS;
 use crate::store::pushed;
 
 use super::authorize::request::address;

@@ -67,7 +67,7 @@ async fn session(
     let outcome = async {
         let found = sessions::with_user(&mut tx, id).await?;
         let own = found.is_some_and(|(session, _)| {
-            session.client_id == client.client_id && client.was_there(session.created_at)
+            session.client_id == client.client_id && client.owned_name_at(session.created_at)
         });
         if !own {
             return Ok(());

@@ -9,15 +9,15 @@ use crate::app::App;
 use crate::base::{Span, Timestamp};
 use crate::domain::attributes::Subject;
 use crate::domain::audit::Origin;
-use crate::domain::claims::Entitlement;
+use crate::domain::claims::AccessTokenGrant;
 use crate::domain::client::{self, Client};
-use crate::domain::device::Device;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::{self, OPENID};
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::session::{Lifetimes, Session};
 use crate::domain::user::User;
+use crate::domain::user_agent::Device;
 use crate::store::{Tx, settle};
 
 use super::client_auth::{self, AuthenticatedClient};
@@ -184,7 +184,7 @@ impl Exchange<'_> {
 /// How long the sessions of a client live.
 #[must_use]
 pub fn lifetimes(app: &App, client: &Client) -> Lifetimes {
-    let (server, settings) = (app.lifetimes, &client.settings);
+    let (server, settings) = (app.lifetimes, &client.metadata);
     let max = settings.refresh_max_ttl.unwrap_or(server.max);
     let idle = settings.refresh_idle_ttl.unwrap_or(server.idle).min(max);
     Lifetimes { idle, max, ..server }
@@ -236,11 +236,11 @@ pub async fn run<G: Grant>(
 
 fn issue(exchange: &Exchange<'_>, outcome: Outcome) -> Result<Tokens, Failure> {
     let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
-    let (jkt, life) = (exchange.jkt(), client.settings.access_token_ttl);
+    let (jkt, life) = (exchange.jkt(), client.metadata.access_token_ttl);
     match outcome {
         Outcome::Opened { session, user, nonce } => {
-            let scopes = session.scopes.only(|scope| client.may_have(scope));
-            let entitled = Entitlement { jkt, scopes, ..Entitlement::of(&session) };
+            let scopes = session.scopes.only(|scope| client.may_request_scope(scope));
+            let entitled = AccessTokenGrant { jkt, scopes, ..AccessTokenGrant::of(&session) };
             let subject = || user.as_deref().map(User::subject).ok_or_else(unknown_user);
             let tokens = issue::access_token(app, &entitled, life, subject, now)?;
             for_session(exchange, tokens, &session, user.as_deref(), nonce.as_deref())
@@ -248,13 +248,13 @@ fn issue(exchange: &Exchange<'_>, outcome: Outcome) -> Result<Tokens, Failure> {
         Outcome::Continued { session, subject, user, narrowed } => {
             // What an administrator took from the client since it was granted is not renewed.
             let scopes = narrowed.as_ref().unwrap_or(&session.scopes);
-            let scopes = scopes.only(|scope| client.may_have(scope));
-            let entitled = Entitlement { jkt, scopes, ..Entitlement::of(&session) };
+            let scopes = scopes.only(|scope| client.may_request_scope(scope));
+            let entitled = AccessTokenGrant { jkt, scopes, ..AccessTokenGrant::of(&session) };
             let tokens = issue::access_token(app, &entitled, life, || Ok(subject), now)?;
             for_session(exchange, tokens, &session, user.as_deref(), None)
         }
         Outcome::Client(Narrowed { audience, scopes }) => {
-            let entitled = Entitlement {
+            let entitled = AccessTokenGrant {
                 sub: client.client_id.clone(),
                 client_id: &client.client_id,
                 audience: audience.as_deref(),
@@ -287,8 +287,8 @@ fn for_session(
     if client.may_use(client::REFRESH) {
         tokens = tokens.with_refresh_token(app, session, now)?;
     }
-    if session.scopes.contains(OPENID) && client.may_have(OPENID) {
-        let asked = session.asked_claims.only(|scope| client.may_have(scope));
+    if session.scopes.contains(OPENID) && client.may_request_scope(OPENID) {
+        let asked = session.asked_claims.only(|scope| client.may_request_scope(scope));
         let names = asked.id_token.iter().map(String::as_str);
         let asked = user.map(|user| oidc::claims(user, names)).unwrap_or_default();
         tokens = tokens.with_id_token(app, client, session, nonce, asked, now)?;
@@ -299,18 +299,18 @@ fn for_session(
 fn delegated(exchange: &Exchange<'_>, delegation: Delegation) -> Result<Tokens, Failure> {
     let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
     let Delegation { session, sub, subject, narrowed, not_after, act, parent, issued } = delegation;
-    let entitled = Entitlement {
+    let entitled = AccessTokenGrant {
         sub,
         client_id: &client.client_id,
         audience: narrowed.audience.as_deref(),
         scopes: narrowed.scopes.scopes().clone(),
-        session: session.as_ref().and_then(|session| Entitlement::of(session).session),
+        session: session.as_ref().and_then(|session| AccessTokenGrant::of(session).session),
         not_after,
         act,
         jkt: exchange.jkt(),
         parent: Some(parent),
     };
     let subject = || Ok(subject.unwrap_or_else(Subject::nobody));
-    let life = client.settings.access_token_ttl;
+    let life = client.metadata.access_token_ttl;
     Ok(issue::access_token(app, &entitled, life, subject, now)?.of_type(issued))
 }

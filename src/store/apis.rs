@@ -6,7 +6,7 @@ use uuid::fmt::Hyphenated;
 use crate::base::{Span, Timestamp};
 use crate::domain::api::Api;
 use crate::domain::outcome::Fault;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::token_rules::TokenRules;
 use crate::{execute, fetch_all, fetch_optional};

@@ -6,7 +6,7 @@ use crate::base::id::{AuditId, SessionId, UserId};
 use crate::base::{Entropy, Timestamp};
 use crate::domain::audit::{Event, Origin};
 use crate::domain::outcome::Fault;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::{execute, fetch_all};
 
 use super::{Link, Tx};

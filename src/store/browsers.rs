@@ -4,11 +4,11 @@ use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
 use crate::base::token::TokenHash;
 use crate::domain::attributes::Subject;
-use crate::domain::browser::BrowserSession;
-use crate::domain::device::Device;
+use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::Fault;
 use crate::domain::scope::Scopes;
 use crate::domain::user::User;
+use crate::domain::user_agent::Device;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::StoredSubject;

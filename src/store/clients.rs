@@ -1,6 +1,6 @@
 //! Registered clients.
 //!
-//! Settings and hashes of secrets are one JSON text each: a client is only ever read whole, and what
+//! ClientMetadata and hashes of secrets are one JSON text each: a client is only ever read whole, and what
 //! it says is checked where it is changed.
 
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::base::Timestamp;
 use crate::domain::client::Client;
 use crate::domain::outcome::Fault;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::column;
@@ -43,7 +43,7 @@ impl TryFrom<ClientRow> for StoredClient {
         let unreadable = |error| Fault::internal("a client row that cannot be").with_source(error);
         let client = Client {
             client_id: row.client_id,
-            settings: serde_json::from_str(&row.settings).map_err(unreadable)?,
+            metadata: serde_json::from_str(&row.settings).map_err(unreadable)?,
             secrets: serde_json::from_str(&row.secrets).map_err(unreadable)?,
             disabled_at: row.disabled_at,
             created_at: row.created_at,
@@ -67,7 +67,7 @@ pub async fn insert(tx: &mut Tx, new: &StoredClient) -> Result<bool, Fault> {
          ON CONFLICT (client_id) DO NOTHING",
         new.id,
         &client.client_id,
-        column(&client.settings),
+        column(&client.metadata),
         column(&client.secrets),
         client.disabled_at,
         client.created_at,
@@ -97,7 +97,7 @@ pub async fn update(tx: &mut Tx, changed: &StoredClient) -> Result<bool, Fault> 
         tx,
         "UPDATE clients SET settings = $1, secrets = $2, disabled_at = $3, updated_at = $4 \
          WHERE id = $5",
-        column(&client.settings),
+        column(&client.metadata),
         column(&client.secrets),
         client.disabled_at,
         changed.updated_at,

@@ -1,7 +1,7 @@
 //! Signing keys and refresh keys, sealed.
 
 use crate::base::{Span, Timestamp};
-use crate::domain::key_life::KeyFacts;
+use crate::domain::key_rotation::KeyFacts;
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::KeyState;
 use crate::{execute, fetch_all};

@@ -3,8 +3,8 @@
 //! Rows are named by pseudonyms (keyed hashes), made elsewhere: the table tells nobody's login.
 
 use crate::base::Timestamp;
-use crate::domain::limit::Limit;
 use crate::domain::outcome::Fault;
+use crate::domain::rate_limit::Limit;
 use crate::{execute, fetch_optional};
 
 use super::{Link, Tx};

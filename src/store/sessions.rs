@@ -8,14 +8,14 @@ use uuid::Uuid;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::domain::attributes::Subject;
-use crate::domain::device::Device;
-use crate::domain::oidc::AskedClaims;
+use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::Fault;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::session::Chain;
 use crate::domain::session::{EndReason, Listed, Session};
 use crate::domain::user::User;
+use crate::domain::user_agent::Device;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::{StoredSubject, column};
@@ -106,7 +106,7 @@ impl TryFrom<SessionRow> for Session {
             auth_time: row.auth_time.unwrap_or(row.created_at),
             browser: row.browser_id,
             asked_claims: match row.asked_claims {
-                None => AskedClaims::default(),
+                None => RequestedClaims::default(),
                 Some(text) => serde_json::from_str(&text).map_err(|_| impossible())?,
             },
             dpop_jkt: row.dpop_jkt,

@@ -5,9 +5,9 @@ use uuid::Uuid;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::attributes::{Attributes, Subject};
-use crate::domain::login::Login;
+use crate::domain::login_name::LoginName;
 use crate::domain::outcome::Fault;
-use crate::domain::page::{Page, PageRequest};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::user::{Role, User};
 use crate::{execute, fetch_all, fetch_optional};
 
@@ -27,7 +27,7 @@ pub struct NewUser<'a> {
     /// The id.
     pub id: UserId,
     /// The login, parsed.
-    pub login: &'a Login,
+    pub login: &'a LoginName,
     /// The name to show.
     pub name: Option<&'a str>,
     /// The role.

@@ -205,7 +205,11 @@ async fn every_choice_can_be_made_left_and_taken_back() {
         assert_ne!(changed["updated_at"], made.json()["updated_at"]);
         assert!(place.is_live("shop", &made.string("client_secret")));
         let client = place.server.app.client("shop").unwrap();
-        assert!(client.may_ask_for(API) && client.may_have("openid") && !client.may_have("write"));
+        assert!(
+            client.may_target_api(API)
+                && client.may_request_scope("openid")
+                && !client.may_request_scope("write")
+        );
         assert!(place.server.app.is_client_origin("https://www.example.com"));
 
         // What is not spoken of stays.

@@ -36,15 +36,15 @@ use signet::base::{Span, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
 use signet::domain::authorization::Authorization;
-use signet::domain::browser::BrowserSession;
-use signet::domain::device::Device;
-use signet::domain::login::Login;
-use signet::domain::oidc::AskedClaims;
+use signet::domain::browser_session::BrowserSession;
+use signet::domain::login_name::LoginName;
+use signet::domain::oidc::RequestedClaims;
 use signet::domain::outcome::Fault;
-use signet::domain::page::{Page, PageRequest};
+use signet::domain::pagination::{Page, PageRequest};
 use signet::domain::scope::Scopes;
 use signet::domain::session::{Chain, Session};
 use signet::domain::user::Role;
+use signet::domain::user_agent::Device;
 use signet::store::db::Reader;
 use signet::store::{Db, Tx, browsers as store_browsers, migrate as schema};
 use signet::store::{sessions as store_sessions, users as store_users};
@@ -132,8 +132,8 @@ fn after(secs: i64) -> Timestamp {
     NOW + Span::from_secs(secs)
 }
 
-fn login(text: &str) -> Login {
-    Login::parse(text).unwrap()
+fn login(text: &str) -> LoginName {
+    LoginName::parse(text).unwrap()
 }
 
 fn scopes(text: &str) -> Scopes {
@@ -181,7 +181,7 @@ fn session(user: UserId) -> Session {
         grant_type: None,
         auth_time: NOW,
         browser: None,
-        asked_claims: AskedClaims::default(),
+        asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
     }
 }
@@ -219,7 +219,7 @@ fn authorization(user: UserId) -> Authorization {
         auth_time: NOW,
         scopes: scopes("openid"),
         audience: None,
-        asked_claims: AskedClaims::default(),
+        asked_claims: RequestedClaims::default(),
         nonce: None,
         redirect_uri: None,
         code_challenge: None,
@@ -248,8 +248,8 @@ fn full_authorization(user: UserId) -> Authorization {
     }
 }
 
-fn asked_claims() -> AskedClaims {
-    AskedClaims { id_token: vec!["name".to_owned()], userinfo: vec!["roles".to_owned()] }
+fn asked_claims() -> RequestedClaims {
+    RequestedClaims { id_token: vec!["name".to_owned()], userinfo: vec!["roles".to_owned()] }
 }
 
 /// The hash of a secret of which only the number matters.

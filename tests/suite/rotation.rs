@@ -5,10 +5,10 @@ mod strangers;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::admin::key_life::{self, Ticked};
+use signet::admin::key_rotation::{self, Ticked};
 use signet::app::Fetcher;
 use signet::base::{Span, Timestamp};
-use signet::domain::key_life::Change;
+use signet::domain::key_rotation::Change;
 use signet::store::verifiers;
 
 use crate::support::server::{PASSWORD, Tokens, pair};
@@ -18,7 +18,7 @@ const ES256: &str = "ES256";
 
 /// One tick, as the job does it; how many steps were taken.
 async fn tick(server: &Server) -> Vec<Change> {
-    match key_life::tick(&server.app).await.unwrap() {
+    match key_rotation::tick(&server.app).await.unwrap() {
         Ticked::Done(changes) => changes,
         Ticked::Paused => panic!("the clock was not believed"),
     }
@@ -222,7 +222,7 @@ async fn two_processes_write_the_same_verifiers_down() {
                 app.jwks_fetches.count(fetcher, one.now());
             }
         }
-        let written = [&one, &two].map(|server| key_life::write_verifiers(&server.app));
+        let written = [&one, &two].map(|server| key_rotation::write_verifiers(&server.app));
         for outcome in join_all(written).await {
             outcome.unwrap();
         }
@@ -247,7 +247,7 @@ async fn a_clock_that_jumps_destroys_nothing() {
             server.jump(jump);
             for _ in 0..5 {
                 server.advance(Span::from_mins(5));
-                assert_eq!(key_life::tick(&server.app).await.unwrap(), Ticked::Paused);
+                assert_eq!(key_rotation::tick(&server.app).await.unwrap(), Ticked::Paused);
                 signet::jobs::housekeep(&server.app, server.now()).await.unwrap();
             }
             assert_eq!(jwks(&server).await, before);
@@ -260,7 +260,7 @@ async fn a_clock_that_jumps_destroys_nothing() {
         }
         // A clock that stays where it jumped to is believed after an hour, and then one stage a tick.
         server.jump(Span::from_days(365));
-        assert_eq!(key_life::tick(&server.app).await.unwrap(), Ticked::Paused);
+        assert_eq!(key_rotation::tick(&server.app).await.unwrap(), Ticked::Paused);
         server.advance(Span::from_mins(60));
         let changes = tick(&server).await;
         assert!(changes.iter().all(|c| matches!(c, Change::Publish(_))), "{changes:?}");

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use signet::base::{Span, Timestamp};
 use signet::crypto::jwt::Signer;
 use signet::domain::claims::TokenType;
-use signet::domain::token_check::{Check, TokenCode};
+use signet::domain::token_diagnosis::{Check, TokenCode};
 use signet::store::housekeeping;
 
 use crate::support::server::{Answer, Options, PASSWORD, Tokens};

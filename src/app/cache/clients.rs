@@ -28,7 +28,7 @@ impl Clients {
             let client = stored.client;
             if client.disabled_at.is_none() {
                 loaded.origins.extend(client.origins());
-                loaded.to_tell |= client.settings.backchannel_logout_uri.is_some();
+                loaded.to_tell |= client.metadata.backchannel_logout_uri.is_some();
             }
             loaded.by_id.insert(client.client_id.clone(), Arc::new(client));
         }
@@ -42,12 +42,12 @@ impl Clients {
 
     /// What their ID tokens are signed with. A disabled client counts: it may be enabled again.
     pub(in crate::app) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
-        self.by_id.values().map(|client| client.settings.id_token_alg)
+        self.by_id.values().map(|client| client.metadata.id_token_alg)
     }
 
     /// The longest life of anybody's access tokens, where the others say `others`.
     pub(in crate::app) fn longest_access_ttl(&self, others: Span) -> Span {
-        let chosen = self.by_id.values().filter_map(|client| client.settings.access_token_ttl);
+        let chosen = self.by_id.values().filter_map(|client| client.metadata.access_token_ttl);
         chosen.fold(others, Span::max)
     }
 

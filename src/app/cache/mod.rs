@@ -17,7 +17,7 @@ use crate::crypto::keyring::Keyring;
 use crate::crypto::refresh_token::RefreshKeys;
 use crate::crypto::seal::Seals;
 use crate::domain::client::Client;
-use crate::domain::key_life::{KEEP_AFTER, Policy, WAIT_AT_MOST};
+use crate::domain::key_rotation::{KEEP_AFTER, Policy, WAIT_AT_MOST};
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
 use crate::store::{Db, meta};

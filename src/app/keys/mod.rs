@@ -14,7 +14,7 @@ use crate::crypto::keyring::{Keyring, StatedKey, public_json};
 use crate::crypto::refresh_token::{RefreshKey, RefreshKeys};
 use crate::crypto::seal::{SealKey, Seals};
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::key_life::{self, KeyFacts, Policy};
+use crate::domain::key_rotation::{self, KeyFacts, Policy};
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys::{self, StoredKey};
@@ -236,7 +236,7 @@ pub async fn keyring(
         stated.push(StatedKey { key, state: stored.facts.state });
         facts.push(stored.facts);
     }
-    Keyring::new(stated, default_alg, key_life::next_change(&facts, policy))
+    Keyring::new(stated, default_alg, key_rotation::next_change(&facts, policy))
 }
 
 /// A key that has left the published set, to look at what it signed. The public half in the

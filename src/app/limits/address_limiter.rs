@@ -1,6 +1,6 @@
 //! Limits by address, in the memory of this process.
 //!
-//! Owns the table of buckets and its bound. The arithmetic is `domain::limit`'s; what counts
+//! Owns the table of buckets and its bound. The arithmetic is `domain::rate_limit`'s; what counts
 //! against an address is decided where it is used.
 
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use crate::base::{Span, Timestamp};
-use crate::domain::limit::{Bucket, Level};
+use crate::domain::rate_limit::{Bucket, Level};
 
 /// The most networks remembered; beyond it the full ones are forgotten, then strangers share one.
 const MAX_NETWORKS: usize = 100_000;

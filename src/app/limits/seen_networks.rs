@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::base::{Span, Timestamp};
-use crate::domain::limit::KNOWN_NETWORK;
+use crate::domain::rate_limit::KNOWN_NETWORK;
 
 use super::network;
 

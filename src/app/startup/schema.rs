@@ -2,7 +2,7 @@
 
 use crate::base::Span;
 use crate::config::Database;
-use crate::domain::key_life;
+use crate::domain::key_rotation;
 use crate::domain::outcome::FaultKind;
 use crate::store::{Db, meta, migrate};
 
@@ -51,11 +51,11 @@ pub(super) async fn longest_max_age(db: &Db, purpose: OpenPurpose) -> Result<Spa
     let stored = meta::get(&mut db.reader().await?, LONGEST_MAX_AGE).await?;
     let stored = stored.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
     let stored = stored.map_or(Span::ZERO, Span::from_millis);
-    if stored < key_life::MAX_AGE && purpose == OpenPurpose::Serve {
+    if stored < key_rotation::MAX_AGE && purpose == OpenPurpose::Serve {
         let mut tx = db.begin().await?;
-        let longest = key_life::MAX_AGE.millis().to_string();
+        let longest = key_rotation::MAX_AGE.millis().to_string();
         meta::set(&mut tx, LONGEST_MAX_AGE, longest.as_bytes()).await?;
         tx.commit().await?;
     }
-    Ok(stored.max(key_life::MAX_AGE))
+    Ok(stored.max(key_rotation::MAX_AGE))
 }

@@ -152,7 +152,7 @@ impl Choices {
             grant_types: all(&self.grants).map(Some),
             scopes: all(&self.scopes).map(Some),
             audiences: all(&self.audiences),
-            serves: all(&self.serves),
+            resource_servers: all(&self.serves),
             access_token_ttl: self.access_token_ttl.map(|chosen| chosen.0),
             refresh_idle_ttl: self.refresh_idle_ttl.map(|chosen| chosen.0),
             refresh_max_ttl: self.refresh_max_ttl.map(|chosen| chosen.0),
@@ -208,7 +208,7 @@ impl Cleared {
             web_origins: none(self.no_web_origins).or(change.web_origins),
             scopes: scopes.or(change.scopes),
             audiences: none(self.no_audiences).or(change.audiences),
-            serves: none(self.no_serves).or(change.serves),
+            resource_servers: none(self.no_serves).or(change.resource_servers),
             ..change
         }
     }

@@ -27,9 +27,9 @@ impl Row for StoredClient {
         };
         vec![
             client.client_id.clone(),
-            client.settings.name.clone(),
-            client.settings.client_type.to_string(),
-            client.settings.auth_method.to_string(),
+            client.metadata.name.clone(),
+            client.metadata.client_type.to_string(),
+            client.metadata.auth_method.to_string(),
             status,
             ago(client.created_at, now),
         ]
@@ -94,7 +94,7 @@ pub fn registered(changed: &Changed, issuer: &str, output: Output) -> Result<(),
     let client = &changed.stored.client;
     startup_report::say(&format!(
         "Registered client {} ({})\n",
-        client.settings.name, client.client_id
+        client.metadata.name, client.client_id
     ));
     warn(changed);
     if changed.client_secret.is_some() {
@@ -125,14 +125,14 @@ fn sheet(changed: &Changed, issuer: &str) -> String {
 }
 
 fn next_step(client: &Client, issuer: &str) -> String {
-    let proof = match client.settings.auth_method {
+    let proof = match client.metadata.auth_method {
         AuthMethod::None => "Public client: no secret, PKCE with S256.",
         AuthMethod::Basic => "It sends client_id and client_secret in the Authorization header.",
         AuthMethod::Post => "It sends client_id and client_secret in the body.",
         AuthMethod::PrivateKeyJwt => "It signs its assertions with the private half of its key.",
     };
     let id = &client.client_id;
-    let mut text = match (client.settings.client_type, client.settings.auth_method) {
+    let mut text = match (client.metadata.client_type, client.metadata.auth_method) {
         (ClientType::Service, AuthMethod::Basic) => format!(
             "Next: let it ask for a token\n  curl -u {id}:CLIENT_SECRET {issuer}/oauth2/token \
              -d grant_type=client_credentials\n"
@@ -144,7 +144,7 @@ fn next_step(client: &Client, issuer: &str) -> String {
             "Next: give this to the OpenID Connect library of the application.\n  {proof}\n"
         ),
     };
-    if client.settings.audiences.is_empty() {
+    if client.metadata.audiences.is_empty() {
         text.push_str(&format!(
             "Its tokens are for no API yet:  signet client update {id} --audience IDENTIFIER\n"
         ));

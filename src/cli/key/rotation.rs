@@ -5,7 +5,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::admin::key_life::{self, Changed};
+use crate::admin::key_rotation::{self, Changed};
 use crate::base::Timestamp;
 use crate::cli::error::{CommandError, about};
 use crate::cli::output::{Output, Row};
@@ -13,7 +13,7 @@ use crate::cli::with_app::with_app;
 use crate::cli::{prompt, startup_report};
 use crate::domain::audit::Origin;
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::verifiers::caching;
+use crate::domain::verifier_compat::caching;
 
 use super::alg::alg_parser;
 
@@ -76,7 +76,7 @@ pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), CommandError> {
         if args.now {
             prompt::confirm("Sign with a key nobody has seen, at once?", args.yes)?;
         }
-        let work = key_life::rotate(app.clone(), args.alg, args.now, Origin::cli(), app.now());
+        let work = key_rotation::rotate(app.clone(), args.alg, args.now, Origin::cli(), app.now());
         let changed = app.run_to_completion(work).await?;
         for key in &changed {
             startup_report::say(&match &key.signs_at {
@@ -104,7 +104,7 @@ pub fn retire(args: &RetireArgs) -> Result<(), CommandError> {
             prompt::confirm(&format!("Retire key {} at once?", args.kid), args.yes)?;
         }
         let (kid, origin) = (args.kid.clone(), Origin::cli());
-        let work = key_life::retire(app.clone(), kid, args.now, origin, app.now());
+        let work = key_rotation::retire(app.clone(), kid, args.now, origin, app.now());
         app.run_to_completion(work).await.map_err(about("key", &args.kid))?;
         startup_report::say(&format!("Retired key {}\n", args.kid));
         Ok(())

@@ -5,9 +5,9 @@
 
 use clap::Args;
 
-use crate::admin::token_why;
+use crate::admin::token_diagnosis;
 use crate::base::Timestamp;
-use crate::domain::token_check::Report;
+use crate::domain::token_diagnosis::Report;
 use crate::http::api::shapes;
 
 use crate::cli::error::CommandError;
@@ -39,7 +39,7 @@ pub fn run(args: &WhyArgs, output: Output) -> Result<(), CommandError> {
     let token = args.token.read()?;
     with_app(async |app| {
         let at = args.at.unwrap_or_else(|| app.now());
-        let work = token_why::why(app.clone(), token, args.audience.clone(), at);
+        let work = token_diagnosis::why(app.clone(), token, args.audience.clone(), at);
         let report = app.run_to_completion(work).await?;
         match output.format() {
             Format::Table => output::write(&lines(&report))?,

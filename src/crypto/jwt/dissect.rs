@@ -7,24 +7,30 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use crate::domain::token_check::{Anatomy, Flaw};
+use crate::domain::token_diagnosis::{Flaw, TokenStructure};
 
 use super::verify::{MAX_TOKEN, UnverifiedHeader};
 
 /// What can be read of `token`. What is too large is not read at all.
 #[must_use]
-pub fn dissect(token: &str) -> Anatomy {
+pub fn dissect(token: &str) -> TokenStructure {
     if token.len() > MAX_TOKEN {
-        return Anatomy { flaw: Some(Flaw::TooLarge(MAX_TOKEN)), ..Anatomy::default() };
+        return TokenStructure {
+            flaw: Some(Flaw::TooLarge(MAX_TOKEN)),
+            ..TokenStructure::default()
+        };
     }
     let parts: Vec<&str> = token.split('.').collect();
     let [header, payload, signature] = parts.as_slice() else {
-        return Anatomy { flaw: Some(Flaw::Parts(parts.len())), ..Anatomy::default() };
+        return TokenStructure {
+            flaw: Some(Flaw::Parts(parts.len())),
+            ..TokenStructure::default()
+        };
     };
     let (header, claims) = (object("header", header), object("payload", payload));
     let signature = bytes("signature", signature);
     let first = |part: &Result<Map<String, Value>, Flaw>| part.as_ref().err().copied();
-    Anatomy {
+    TokenStructure {
         flaw: first(&header).or_else(|| first(&claims)).or(signature.err()),
         plain_header: UnverifiedHeader::read(token).is_some(),
         header: header.ok(),

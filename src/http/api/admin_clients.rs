@@ -105,7 +105,7 @@ fn change(body: &mut JsonFields) -> Change {
         grant_types: body.patch_list("grant_types"),
         scopes: body.patch_list("scopes"),
         audiences: body.patch_strings("audiences"),
-        serves: body.patch_strings("serves"),
+        resource_servers: body.patch_strings("serves"),
         access_token_ttl,
         refresh_idle_ttl,
         refresh_max_ttl,

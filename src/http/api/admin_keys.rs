@@ -4,9 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::web::Path;
 use serde_json::json;
 
-use crate::admin::{key_life, keys};
+use crate::admin::{key_rotation, keys};
 use crate::domain::signing_key::SigningAlg;
-use crate::domain::verifiers::caching;
+use crate::domain::verifier_compat::caching;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::fields::{JsonFields, OptionalJson};
@@ -38,7 +38,7 @@ pub async fn rotate(
         context.check(body.finish())?;
     }
     let origin = context.origin_of(caller.caller());
-    let work = key_life::rotate(context.app.clone(), alg, at_once, origin, context.now());
+    let work = key_rotation::rotate(context.app.clone(), alg, at_once, origin, context.now());
     let keys = context.run(work).await?;
     let warnings = if at_once { caching::of_a_sudden_key() } else { Vec::new() };
     Ok(HttpResponse::Ok().json(json!({ "data": keys, "warnings": warnings })))
@@ -60,7 +60,7 @@ pub async fn retire(
         context.check(body.finish())?;
     }
     let (kid, origin) = (kid.into_inner(), context.origin_of(caller.caller()));
-    let work = key_life::retire(context.app.clone(), kid, at_once, origin, context.now());
+    let work = key_rotation::retire(context.app.clone(), kid, at_once, origin, context.now());
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -4,7 +4,7 @@
 
 use actix_web::HttpResponse;
 
-use crate::admin::token_why;
+use crate::admin::token_diagnosis;
 use crate::base::Timestamp;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
@@ -26,7 +26,8 @@ pub async fn post(
     let audience = body.optional_string("audience");
     let at = at(&mut body).unwrap_or_else(|| context.now());
     context.check(body.finish())?;
-    let report = context.run(token_why::why(context.app.clone(), token, audience, at)).await?;
+    let report =
+        context.run(token_diagnosis::why(context.app.clone(), token, audience, at)).await?;
     Ok(HttpResponse::Ok().json(shapes::token_report(&report)))
 }
 

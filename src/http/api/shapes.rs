@@ -8,9 +8,9 @@ use crate::base::Span;
 use crate::base::id::SessionId;
 use crate::domain::client::SecretHash;
 use crate::domain::outcome::Refusal;
-use crate::domain::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
+use crate::domain::pagination::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
 use crate::domain::session::Listed;
-use crate::domain::token_check::{Checked, Report};
+use crate::domain::token_diagnosis::{Checked, Report};
 use crate::domain::user::User;
 use crate::http::fields::Params;
 use crate::store::apis::StoredApi;
@@ -105,7 +105,7 @@ pub fn changed_api(changed: &Changed) -> Value {
 /// A client. Of its secrets only when each was made.
 #[must_use]
 pub fn client(stored: &StoredClient) -> Value {
-    let (client, settings) = (&stored.client, &stored.client.settings);
+    let (client, settings) = (&stored.client, &stored.client.metadata);
     let jwks = (!settings.jwks.is_empty()).then(|| json!({ "keys": settings.jwks }));
     let made = |secret: &SecretHash| json!({ "created_at": secret.created_at.rfc3339() });
     json!({
@@ -120,7 +120,7 @@ pub fn client(stored: &StoredClient) -> Value {
         "grant_types": settings.grant_types,
         "scopes": settings.scopes.as_ref().map(|scopes| scopes.iter().collect::<Vec<_>>()),
         "audiences": settings.audiences,
-        "serves": settings.serves,
+        "serves": settings.resource_servers,
         "access_token_ttl": settings.access_token_ttl.map(Span::secs),
         "refresh_idle_ttl": settings.refresh_idle_ttl.map(Span::secs),
         "refresh_max_ttl": settings.refresh_max_ttl.map(Span::secs),

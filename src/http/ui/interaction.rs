@@ -29,7 +29,7 @@ pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
             let login = Login {
                 flow: &flow,
                 login: request.login_hint.as_deref().unwrap_or_default(),
-                client_name: Some(&client.settings.name),
+                client_name: Some(&client.metadata.name),
                 ui_locales: request.ui_locales.as_deref(),
                 destination: Some(&destination),
                 error: None,
@@ -88,7 +88,7 @@ fn consent(context: &Context, visit: &Visit, view: &ConsentView) -> HttpResponse
     let template = ConsentPage {
         frame,
         flow: &view.flow,
-        client_name: &view.client.settings.name,
+        client_name: &view.client.metadata.name,
         destination: shown(&view.destination),
         login: &view.login,
         items: view.scopes.iter().map(item).collect(),
@@ -187,7 +187,7 @@ pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpRespons
             let template = ConsentPage {
                 frame,
                 flow: &view.flow,
-                client_name: &view.client.settings.name,
+                client_name: &view.client.metadata.name,
                 destination: "",
                 login: &view.login,
                 items: view.asked.scopes.iter().map(item).collect(),
@@ -199,7 +199,7 @@ pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpRespons
             page(answer, &template)
         }
         DeviceStep::Done { allowed, client } => {
-            let client_name = &client.settings.name;
+            let client_name = &client.metadata.name;
             page(HttpResponse::Ok(), &DeviceDonePage { frame, allowed, client_name })
         }
     }
@@ -210,6 +210,6 @@ pub fn aim(context: &Context, flow: &Flow) -> (Option<String>, Option<String>, O
     let Aim::Authorize(request) = &flow.aim else { return (None, None, None) };
     let client = context.app.client(&request.client_id);
     let place = client.as_ref().and_then(|client| client.redirect(&request.redirect_uri));
-    let name = client.map(|client| client.settings.name.clone());
+    let name = client.map(|client| client.metadata.name.clone());
     (name, request.ui_locales.clone(), place.map(|place| place.source()))
 }

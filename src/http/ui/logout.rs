@@ -81,7 +81,7 @@ fn show(
                 frame,
                 flow: &flow,
                 login: Some(&login),
-                client_name: client.as_ref().map(|client| client.settings.name.as_str()),
+                client_name: client.as_ref().map(|client| client.metadata.name.as_str()),
             };
             let mut answer = HttpResponse::Ok();
             visit.keep(&context.app, &mut answer);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
-use crate::domain::login::LoginError;
+use crate::domain::login_name::LoginNameError;
 use crate::domain::password::PasswordError;
 
 fn chosen(ui: &str, cookie: &str, accept: &str) -> &'static str {
@@ -90,7 +90,7 @@ fn time_passes_in_whole_units() {
 /// Everything a form can complain about is said in every language, and in English by the message.
 #[test]
 fn what_is_wrong_with_a_field_is_said_in_every_language() {
-    let logins = LoginError::ALL.iter().map(|e| ("login", e.code(), e.message()));
+    let logins = LoginNameError::ALL.iter().map(|e| ("login", e.code(), e.message()));
     let passwords = PasswordError::ALL.iter().map(|e| ("new_password", e.code(), e.message()));
     for (field, code, message) in logins.chain(passwords) {
         let error = FieldError { field, code, message };
@@ -207,7 +207,7 @@ fn every_error_that_is_translated_exists() {
     let known = |rest: &str| {
         Code::ALL.iter().any(|code| code.as_str() == rest)
             || rest.strip_prefix("login.").is_some_and(|code| {
-                code == "taken" || LoginError::ALL.iter().any(|error| error.code() == code)
+                code == "taken" || LoginNameError::ALL.iter().any(|error| error.code() == code)
             })
             || rest
                 .strip_prefix("password.")

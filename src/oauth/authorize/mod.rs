@@ -17,7 +17,7 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
 use crate::domain::client::Client;
 use crate::domain::grant;
-use crate::domain::interaction::{self, Manner, Present, Step as Next};
+use crate::domain::interaction::{self, ConsentPolicy, CurrentLogin, NextStep as Next};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::scope::Scopes;
@@ -217,20 +217,22 @@ async fn go_on(
     let found = asked(&app, &visitor, &request, now).await?;
     let client = Arc::clone(&addressed.client);
     let allowed = wanted(&request);
-    let present = found.as_ref().map(|found| Present {
+    let present = found.as_ref().map(|found| CurrentLogin {
         sub: found.user.id.to_string(),
         auth_time: found.browser.auth_time,
         consented: found.consented.as_ref().is_some_and(|consented| {
-            allowed.is_within(&consented.scopes) && client.was_there(consented.at)
+            allowed.is_within(&consented.scopes) && client.owned_name_at(consented.at)
         }),
     });
-    let manner = Manner {
-        skip_consent: client.settings.skip_consent,
+    let manner = ConsentPolicy {
+        skip_consent: client.metadata.skip_consent,
         always_ask: client.is_unprovable(&addressed.redirect),
     };
     let destination = addressed.redirect.source();
-    match (interaction::next(&request.wishes, present.as_ref(), manner, flow.begun_at, now), found)
-    {
+    match (
+        interaction::next_step(&request.wishes, present.as_ref(), manner, flow.begun_at, now),
+        found,
+    ) {
         (Next::Refuse(error), _) => {
             let message = "The person would have to be asked, and prompt is none.";
             Ok(Step::Done(Box::new(Answer::refused(app.issuer(), &addressed, error, message))))
@@ -266,7 +268,7 @@ async fn remember(
     let (client, audience) = (app.client(client_id), request.audience.as_deref());
     let before = consents::find(tx, user, client_id, audience)
         .await?
-        .filter(|consent| client.is_some_and(|client| client.was_there(consent.updated_at)));
+        .filter(|consent| client.is_some_and(|client| client.owned_name_at(consent.updated_at)));
     let all = match &before {
         Some(before) => before.scopes.with(wanted(request).iter()),
         None => wanted(request),
@@ -298,7 +300,7 @@ async fn issue(
     now: Timestamp,
 ) -> Result<Answer, Failure> {
     let audience = app.audience(request.audience.as_deref());
-    let granted = audience.filter(|_| addressed.client.may_ask(request.audience.as_deref()));
+    let granted = audience.filter(|_| addressed.client.may_target(request.audience.as_deref()));
     let granted = granted.and_then(|audience| {
         grant::grant_client(&audience.target, &addressed.client, &request.scopes).ok()
     });
@@ -320,7 +322,7 @@ async fn issue(
         redirect_uri: Some(request.redirect_uri.clone()),
         code_challenge: Some(request.code_challenge.clone()),
         dpop_jkt: request.dpop_jkt.clone(),
-        by_consent: !addressed.client.settings.skip_consent
+        by_consent: !addressed.client.metadata.skip_consent
             && !addressed.client.is_unprovable(&addressed.redirect),
     };
     let new = NewCode {

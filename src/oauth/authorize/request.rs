@@ -11,9 +11,9 @@ use crate::base::{Span, Timestamp};
 use crate::domain::authorization::Request;
 use crate::domain::claims_request::ClaimsRequest;
 use crate::domain::client::Client;
-use crate::domain::interaction::{Prompt, ResponseMode, Wishes};
+use crate::domain::interaction::{AuthnRequest, Prompt, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::oidc::AskedClaims;
+use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pkce;
 use crate::domain::redirect::RegisteredRedirect;
@@ -85,7 +85,7 @@ impl Addressed {
     pub async fn again(app: &App, request: &Request, made: Timestamp) -> Result<Self, Failure> {
         let gone = || unanswerable("The application that sent you here is not known any more.");
         let client = app.client_or_reload(&request.client_id).await?;
-        let client = client.filter(|client| client.was_there(made)).ok_or_else(gone)?;
+        let client = client.filter(|client| client.owned_name_at(made)).ok_or_else(gone)?;
         let redirect = client.redirect(&request.redirect_uri).ok_or_else(gone)?;
         let (mode, state) = (request.mode, request.state.clone());
         Ok(Self { client, redirect, mode, state, params: Params::default() })
@@ -142,7 +142,7 @@ impl Addressed {
             nonce,
             code_challenge,
             wishes,
-            asked_claims: asked_claims.only(|scope| client.may_have(scope)),
+            asked_claims: asked_claims.only(|scope| client.may_request_scope(scope)),
             dpop_jkt,
             login_hint: params.text("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT),
             ui_locales: params.text("ui_locales").filter(|tags| tags.len() <= MAX_LOGIN_HINT),
@@ -181,7 +181,7 @@ fn challenge(params: &Params) -> Result<String, Refusal> {
     Ok(challenge.to_owned())
 }
 
-fn wishes(app: &App, params: &Params) -> Result<(Wishes, AskedClaims), Refusal> {
+fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims), Refusal> {
     let words = params.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
     let prompt = words.map(str::parse).collect::<Result<Vec<Prompt>, _>>();
     let mut prompt =
@@ -230,5 +230,5 @@ fn wishes(app: &App, params: &Params) -> Result<(Wishes, AskedClaims), Refusal> 
         }
         (one, other) => one.or(other),
     };
-    Ok((Wishes { prompt, max_age, sub }, claims.asked))
+    Ok((AuthnRequest { prompt, max_age, sub }, claims.asked))
 }

@@ -62,7 +62,7 @@ impl Grant for AuthorizationCode {
         let made = expires_at - CODE_LIFE;
         // What was taken back while the code was made had no code yet to use up.
         let stands = consented || !authorization.by_consent;
-        let good = now < expires_at && stands && exchange.client().was_there(made);
+        let good = now < expires_at && stands && exchange.client().owned_name_at(made);
         if !good || !self.fits(exchange, &authorization) {
             return Err(refused().into());
         }
@@ -95,7 +95,7 @@ impl AuthorizationCode {
         let jkt = exchange.jkt();
         proved
             && authorization.client_id == client.client_id
-            && client.may_ask(authorization.audience.as_deref())
+            && client.may_target(authorization.audience.as_deref())
             && authorization.redirect_uri == self.redirect_uri
             && (authorization.dpop_jkt.is_none() || authorization.dpop_jkt == jkt)
     }

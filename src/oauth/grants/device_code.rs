@@ -36,8 +36,8 @@ impl Grant for DeviceCode {
         let client = exchange.client();
         let device = device.filter(|device| {
             device.client_id == client.client_id
-                && client.was_there(device.begun_at())
-                && client.may_ask(device.asked.audience.as_deref())
+                && client.owned_name_at(device.begun_at())
+                && client.may_target(device.asked.audience.as_deref())
         });
         let device = device.ok_or_else(refused)?;
         let wait = |error, message| Failure::from(Refusal::oauth(error, message));

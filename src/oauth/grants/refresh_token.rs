@@ -34,7 +34,7 @@ impl Grant for RefreshToken {
                 client_id: client.client_id.clone(),
                 since: client.name_since,
                 jkt: exchange.jkt(),
-                audiences: client.settings.audiences.clone(),
+                audiences: client.metadata.audiences.clone(),
             },
             idle: exchange.lifetimes().idle,
             asked: self.asked.clone(),

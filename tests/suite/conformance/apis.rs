@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use signet::base::{Span, Timestamp};
 use signet::domain::api::Api;
-use signet::domain::page::PageRequest;
+use signet::domain::pagination::PageRequest;
 use signet::domain::signing_key::SigningAlg;
 use signet::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
 use signet::execute;

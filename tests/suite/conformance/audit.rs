@@ -4,7 +4,7 @@ use signet::base::Timestamp;
 use signet::base::id::UserId;
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{Event, EventKind, Origin, Via};
-use signet::domain::page::PageRequest;
+use signet::domain::pagination::PageRequest;
 use signet::store::Db;
 use signet::store::audit::{self, StoredEvent};
 

@@ -3,8 +3,8 @@
 use signet::base::Timestamp;
 use signet::base::id::{BrowserId, UserId};
 use signet::base::token::TokenHash;
-use signet::domain::browser::BrowserSession;
-use signet::domain::device::Device;
+use signet::domain::browser_session::BrowserSession;
+use signet::domain::user_agent::Device;
 use signet::execute;
 use signet::store::browsers::{self, Consented, Found};
 use signet::store::{Db, consents, users};

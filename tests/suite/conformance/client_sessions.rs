@@ -2,9 +2,9 @@
 
 use signet::base::Timestamp;
 use signet::base::id::{BrowserId, SessionId, UserId};
-use signet::domain::device::Device;
-use signet::domain::page::PageRequest;
+use signet::domain::pagination::PageRequest;
 use signet::domain::session::{EndReason, Session};
+use signet::domain::user_agent::Device;
 use signet::execute;
 use signet::store::sessions::EndedSession;
 use signet::store::{Db, browsers, rotation, sessions, users};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use signet::base::{Span, Timestamp};
-use signet::domain::client::{AuthMethod, Client, ClientType, SecretHash, Settings};
-use signet::domain::page::PageRequest;
+use signet::domain::client::{AuthMethod, Client, ClientMetadata, ClientType, SecretHash};
+use signet::domain::pagination::PageRequest;
 use signet::domain::signing_key::SigningAlg;
 use signet::execute;
 use signet::store::clients::StoredClient;
@@ -24,7 +24,7 @@ fn row_id(secs: i64) -> Uuid {
 
 /// A client of which only the name matters.
 fn bare(secs: i64, client_id: &str) -> StoredClient {
-    let settings = Settings::new("App".to_owned(), ClientType::Service);
+    let settings = ClientMetadata::new("App".to_owned(), ClientType::Service);
     let client = Client::new(client_id.to_owned(), settings, after(secs));
     StoredClient { id: row_id(secs), client, updated_at: after(secs) }
 }
@@ -32,7 +32,7 @@ fn bare(secs: i64, client_id: &str) -> StoredClient {
 /// A client that has chosen everything there is to choose.
 fn choosy(secs: i64, client_id: &str) -> StoredClient {
     let text = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    let settings = Settings {
+    let settings = ClientMetadata {
         name: "Größe \"x\" 'y'".to_owned(),
         client_type: ClientType::Web,
         auth_method: AuthMethod::PrivateKeyJwt,
@@ -43,7 +43,7 @@ fn choosy(secs: i64, client_id: &str) -> StoredClient {
         grant_types: text(&["authorization_code"]),
         scopes: Some(scopes("read write")),
         audiences: text(&["urn:a", "urn:b"]),
-        serves: text(&["urn:c"]),
+        resource_servers: text(&["urn:c"]),
         access_token_ttl: Some(Span::from_secs(90)),
         refresh_idle_ttl: Some(Span::from_days(3650)),
         refresh_max_ttl: Some(Span::from_secs(60)),
@@ -92,7 +92,7 @@ async fn every_choice_comes_back_and_can_be_taken_back() {
         same(&clients::all(&mut reader(&db).await).await.unwrap()[0], &stored);
 
         let plain = bare(0, "https://shop.example.com").client;
-        (stored.client.settings, stored.client.secrets) = (plain.settings, plain.secrets);
+        (stored.client.metadata, stored.client.secrets) = (plain.metadata, plain.secrets);
         (stored.client.disabled_at, stored.updated_at) = (None, after(8));
         let before = version(&db).await;
         assert!(commit(&db, async |tx| clients::update(tx, &stored).await).await);
@@ -138,7 +138,7 @@ async fn a_client_held_for_a_change_is_nobody_elses_until_the_end() {
             clients::hold(&mut tx, "shop").await
         };
         assert!(other.await.is_err_and(|fault| !is_internal(&fault)));
-        stored.client.settings.name = "Other".to_owned();
+        stored.client.metadata.name = "Other".to_owned();
         clients::update(&mut tx, &stored).await.unwrap();
         tx.commit().await.unwrap();
         let seen = commit(&db, async |tx| clients::hold(tx, "shop").await).await.unwrap();
@@ -255,12 +255,12 @@ async fn a_name_given_again_is_another_client() {
         let since = async || find(&db, "shop").await.unwrap().client.name_since;
         assert!(insert(&db, &choosy(0, "shop")).await);
         let first = find(&db, "shop").await.unwrap().client;
-        assert!(first.was_there(NOW) && first.was_there(Timestamp::from_millis(0)));
+        assert!(first.owned_name_at(NOW) && first.owned_name_at(Timestamp::from_millis(0)));
 
         delete(after(50)).await;
         assert!(insert(&db, &bare(60, "shop")).await);
         let second = find(&db, "shop").await.unwrap().client;
-        assert!(!second.was_there(after(59)) && second.was_there(after(60)));
+        assert!(!second.owned_name_at(after(59)) && second.owned_name_at(after(60)));
         // A change leaves it.
         let change = async |tx: &mut Tx| {
             let mut stored = clients::hold(tx, "shop").await?.unwrap();
@@ -276,7 +276,7 @@ async fn a_name_given_again_is_another_client() {
         assert_eq!(since().await, after(50));
         // Somebody else's name has nothing to do with it.
         assert!(insert(&db, &bare(70, "Shop")).await);
-        assert!(find(&db, "Shop").await.unwrap().client.was_there(NOW));
+        assert!(find(&db, "Shop").await.unwrap().client.owned_name_at(NOW));
     })
     .await;
 }

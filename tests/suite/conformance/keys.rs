@@ -1,7 +1,7 @@
 //! Keys: sealed bytes come back untouched, and every process is told of new ones.
 
 use signet::base::{Span, Timestamp};
-use signet::domain::key_life::KeyFacts;
+use signet::domain::key_rotation::KeyFacts;
 use signet::domain::signing_key::{KeyState, SigningAlg};
 use signet::execute;
 use signet::store::keys::{self, StoredKey};

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use signet::base::{Span, Timestamp};
-use signet::domain::limit::Limit;
+use signet::domain::rate_limit::Limit;
 use signet::store::{Db, limits};
 
 use super::{NOW, after, commit, count, on_both_stores, reader};

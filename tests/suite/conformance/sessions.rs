@@ -2,9 +2,9 @@
 
 use signet::base::id::{SessionId, UserId};
 use signet::base::{Span, Timestamp};
-use signet::domain::device::Device;
-use signet::domain::page::PageRequest;
+use signet::domain::pagination::PageRequest;
 use signet::domain::session::{EndReason, Listed, Session};
+use signet::domain::user_agent::Device;
 use signet::execute;
 use signet::store::{Db, sessions, users};
 

@@ -4,8 +4,8 @@ use serde_json::json;
 use signet::base::Timestamp;
 use signet::base::id::UserId;
 use signet::domain::attributes::{Attributes, Subject};
-use signet::domain::login::Login;
-use signet::domain::page::PageRequest;
+use signet::domain::login_name::LoginName;
+use signet::domain::pagination::PageRequest;
 use signet::domain::user::{MAX_NAME, Role, User};
 use signet::execute;
 use signet::store::users::{self, Credential, NewUser};
@@ -16,7 +16,7 @@ use super::{
 };
 use super::{user_id, walk};
 
-async fn insert(db: &Db, id: UserId, login: &Login) -> bool {
+async fn insert(db: &Db, id: UserId, login: &LoginName) -> bool {
     let attributes = &Attributes::default();
     let new = NewUser { id, login, name: None, role: Role::User, attributes, password_hash: None };
     commit(db, async |tx| users::insert(tx, &new, NOW).await).await

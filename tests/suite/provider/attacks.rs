@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use signet::base::Span;
 use signet::crypto::jwt::SigningKey;
-use signet::domain::limit::{
+use signet::domain::rate_limit::{
     ADDRESS_CLIENTS, ADDRESS_PROOFS, ADDRESS_REQUESTS, ADDRESS_USER_CODES, Bucket,
 };
 use signet::domain::signing_key::SigningAlg;

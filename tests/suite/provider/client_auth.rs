@@ -199,8 +199,7 @@ async fn an_assertion_is_signed_with_the_clients_own_key() {
     // A key of the server's own, which everybody can see the public half of.
     let ours = asserting.server.app.keyring();
     let ours = ours.signer(signet::domain::signing_key::SigningAlg::Es256).unwrap();
-    let ours =
-        ours.sign(signet::domain::token_type::TokenType::Jwt, &asserting.claims("o")).unwrap();
+    let ours = ours.sign(signet::domain::claims::TokenType::Jwt, &asserting.claims("o")).unwrap();
     for (what, assertion) in [
         ("the public key as a secret", hmac(public.to_string().as_bytes(), "h1")),
         ("its point as a secret", hmac(&point, "h2")),

@@ -9,7 +9,7 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation};
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::admin::key_life;
+use signet::admin::key_rotation;
 use signet::base::{Span, Timestamp};
 
 use crate::support::server::{Options, PASSWORD, Tokens};
@@ -106,7 +106,7 @@ async fn three_rotations_hurt_no_stranger() {
             || next.is_some_and(|at| at - server.now() < NEAR + quiet);
         server.advance(if near { DENSE } else { quiet });
         let before = server.app.keyring().jwks.etag.clone();
-        key_life::tick(&server.app).await.unwrap();
+        key_rotation::tick(&server.app).await.unwrap();
         if server.app.keyring().jwks.etag != before {
             last_change = server.now();
         }

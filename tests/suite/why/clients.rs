@@ -9,11 +9,11 @@ use signet::base::id::SessionId;
 use signet::base::{Span, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::claims::TokenType;
-use signet::domain::client::{Client, ClientType, Settings};
-use signet::domain::device::Device;
+use signet::domain::client::{Client, ClientMetadata, ClientType};
 use signet::domain::outcome::Fault;
 use signet::domain::session::{Chain, EndReason, Session};
-use signet::domain::token_check::TokenCode;
+use signet::domain::token_diagnosis::TokenCode;
+use signet::domain::user_agent::Device;
 use signet::oauth::access_token;
 use signet::oauth::once::Counted;
 use signet::store::clients::{self, StoredClient};
@@ -31,7 +31,7 @@ impl Bench {
     /// Registers a client.
     async fn client(&self, client_id: &str) {
         let now = self.server.now();
-        let settings = Settings::new("Shop".to_owned(), ClientType::Service);
+        let settings = ClientMetadata::new("Shop".to_owned(), ClientType::Service);
         let client = Client::new(client_id.to_owned(), settings, now);
         let new = StoredClient {
             id: SessionId::new(now, &SystemEntropy).uuid(),

@@ -1,6 +1,6 @@
 //! Why a token is good, or is not: the facts, gathered.
 //!
-//! Owns what is read for it and from where; `crypto` verifies, `domain::token_check` decides.
+//! Owns what is read for it and from where; `crypto` verifies, `domain::token_diagnosis` decides.
 //! Changes nothing, uses nothing up, and neither logs nor returns the token.
 
 use crate::app::App;
@@ -12,9 +12,9 @@ use crate::domain::audit::EventKind;
 use crate::domain::claims::{TokenType, VerifiedClaims};
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::session::Session;
-use crate::domain::token_check::{
-    self, Facts, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented, Raise, Registered,
-    Relied, Report, Signed, Standing,
+use crate::domain::token_diagnosis::{
+    self, EpochRaise, Evidence, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented,
+    Registered, ReliedRows, Report, Signed, StoredState,
 };
 use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
@@ -37,19 +37,19 @@ pub async fn why(
     at: Timestamp,
 ) -> Result<Report, Failure> {
     let facts = gather(&app, &token, audience).await?;
-    Ok(token_check::judge(&facts, at))
+    Ok(token_diagnosis::diagnose(&facts, at))
 }
 
 /// What is known of `token`, whatever it is.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn gather(app: &App, token: &str, audience: Option<String>) -> Result<Facts, Fault> {
+pub async fn gather(app: &App, token: &str, audience: Option<String>) -> Result<Evidence, Fault> {
     let presented = match OpaqueKind::of(token) {
         Some(kind) => Presented::Opaque(Box::new(opaque(app, kind, token).await?)),
         None => Presented::Signed(Box::new(signed(app, token).await?)),
     };
-    Ok(Facts { issuer: app.issuer().to_owned(), audience, presented })
+    Ok(Evidence { issuer: app.issuer().to_owned(), audience, presented })
 }
 
 async fn opaque(app: &App, kind: OpaqueKind, token: &str) -> Result<Opaque, Fault> {
@@ -59,8 +59,8 @@ async fn opaque(app: &App, kind: OpaqueKind, token: &str) -> Result<Opaque, Faul
     };
     let Some(presented) = presented else { return Ok(Opaque { kind, genuine: None }) };
     let mut reader = app.db.reader().await?;
-    let standing = standing(&mut reader, Some(presented.session), None).await?;
-    Ok(Opaque { kind, genuine: Some(Genuine { counter: presented.counter, standing }) })
+    let state = state(&mut reader, Some(presented.session), None).await?;
+    Ok(Opaque { kind, genuine: Some(Genuine { counter: presented.counter, state }) })
 }
 
 async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
@@ -72,7 +72,7 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
         signature: None,
         accepted: false,
         registered: false,
-        standing: None,
+        state: None,
         revoked: false,
     };
     let audience = signed.text("aud").and_then(|audience| app.audience(Some(audience)));
@@ -90,7 +90,7 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     }
     // Whose session a stranger names is nothing to look up.
     if signed.signature == Some(true) {
-        signed.standing = Some(standing_of(&mut reader, &signed).await?);
+        signed.state = Some(standing_of(&mut reader, &signed).await?);
         if let Some(jti) = signed.text("jti") {
             signed.revoked = once::is_revoked(&mut reader, jti).await?;
         }
@@ -99,28 +99,28 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
 }
 
 /// What the claims of a token name, as far as it is there.
-async fn standing_of(reader: &mut impl Link, signed: &Signed) -> Result<Standing, Fault> {
+async fn standing_of(reader: &mut impl Link, signed: &Signed) -> Result<StoredState, Fault> {
     let (subject, client) = (signed.text("sub"), signed.text("client_id"));
     let made = signed.time("iat");
-    let mut standing = if signed.is_of_client() {
-        Standing::default()
+    let mut state = if signed.is_of_client() {
+        StoredState::default()
     } else {
         let session = signed.text("sid").and_then(|id| id.parse().ok());
         let user = subject.and_then(|id| id.parse().ok());
         let named = user.map(|user| Named { user, made: made.unwrap_or_default() });
-        standing(reader, session, named).await?
+        state(reader, session, named).await?
     };
     // Who speaks or acts: of a session, only where it is not the client the session was opened through.
-    let opener = standing.session.as_ref().map(|session| session.client_id.as_str());
+    let opener = state.session.as_ref().map(|session| session.client_id.as_str());
     let speaks = signed.is_of_client() || (opener.is_some() && opener != client);
     if let Some(client) = client.filter(|_| speaks) {
-        standing.clients.push(relied(reader, client, made).await?);
+        state.clients.push(relied(reader, client, made).await?);
     }
     // A client acts for another one.
     if let Some(subject) = subject.filter(|_| signed.is_of_client() && subject != client) {
-        standing.clients.push(relied(reader, subject, made).await?);
+        state.clients.push(relied(reader, subject, made).await?);
     }
-    Ok(standing)
+    Ok(state)
 }
 
 /// The token before the signing key it names, published or not. A key signs with one algorithm:
@@ -180,11 +180,11 @@ struct Named {
 
 /// The session with its user and its client, or the user the token names while the session is not
 /// there.
-async fn standing(
+async fn state(
     reader: &mut impl Link,
     session: Option<SessionId>,
     named: Option<Named>,
-) -> Result<Standing, Fault> {
+) -> Result<StoredState, Fault> {
     let found = match session {
         Some(id) => sessions::with_user(reader, id).await?,
         None => None,
@@ -196,7 +196,7 @@ async fn standing(
             clients.push(relied(reader, &session.client_id, Some(session.created_at)).await?);
         }
         let user = Holder::Known(Box::new(user));
-        return Ok(Standing { session: Some(session), user, raises, clients });
+        return Ok(StoredState { session: Some(session), user, raises, clients });
     }
     let user = match named {
         None => Holder::Unnamed,
@@ -205,7 +205,7 @@ async fn standing(
             None => Holder::Gone(deleted_at(reader, &named).await?),
         },
     };
-    Ok(Standing { user, ..Standing::default() })
+    Ok(StoredState { user, ..StoredState::default() })
 }
 
 /// The client of this name as it is registered now, whatever this process remembers of it.
@@ -213,12 +213,12 @@ async fn relied(
     reader: &mut impl Link,
     client_id: &str,
     since: Option<Timestamp>,
-) -> Result<Relied, Fault> {
+) -> Result<ReliedRows, Fault> {
     let found = clients::find(reader, client_id).await?.map(|stored| Registered {
         name_since: stored.client.name_since,
         disabled_at: stored.client.disabled_at,
     });
-    Ok(Relied { client_id: client_id.to_owned(), since, found })
+    Ok(ReliedRows { client_id: client_id.to_owned(), since, found })
 }
 
 /// What ended the session's epoch, as far as the audit trail goes back.
@@ -226,7 +226,7 @@ async fn raises(
     reader: &mut impl Link,
     session: &Session,
     user: &User,
-) -> Result<Vec<Raise>, Fault> {
+) -> Result<Vec<EpochRaise>, Fault> {
     if session.user_epoch == user.session_epoch {
         return Ok(Vec::new());
     }
@@ -234,9 +234,9 @@ async fn raises(
     Ok(events.iter().filter_map(raise).collect())
 }
 
-fn raise(event: &StoredEvent) -> Option<Raise> {
+fn raise(event: &StoredEvent) -> Option<EpochRaise> {
     let why: EventKind = event.kind.parse().ok()?;
-    Some(Raise { at: event.at, why, certain: why != EventKind::UserUpdated })
+    Some(EpochRaise { at: event.at, why, certain: why != EventKind::UserUpdated })
 }
 
 async fn deleted_at(reader: &mut impl Link, named: &Named) -> Result<Option<Timestamp>, Fault> {

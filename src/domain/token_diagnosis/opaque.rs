@@ -6,11 +6,11 @@
 use crate::base::Timestamp;
 
 use super::code::{Check, TokenCode};
-use super::facts::{Genuine, Opaque, OpaqueKind};
+use super::evidence::{Genuine, Opaque, OpaqueKind};
 use super::report::{Checked, Report};
-use super::standing;
+use super::state;
 
-pub(super) fn judge(secret: &Opaque, at: Timestamp) -> Report {
+pub(super) fn diagnose(secret: &Opaque, at: Timestamp) -> Report {
     let (code, detail) = match secret.kind {
         OpaqueKind::RefreshToken => (
             TokenCode::RefreshToken,
@@ -40,7 +40,7 @@ pub(super) fn judge(secret: &Opaque, at: Timestamp) -> Report {
 }
 
 fn refresh_token(genuine: Option<&Genuine>, at: Timestamp) -> [Checked; 4] {
-    let Some(Genuine { counter, standing }) = genuine else {
+    let Some(Genuine { counter, state }) = genuine else {
         let detail = "It was not made by this server, or it was changed or cut.";
         return [
             Checked::failed(Check::Genuine, TokenCode::NotGenuine, detail),
@@ -49,7 +49,7 @@ fn refresh_token(genuine: Option<&Genuine>, at: Timestamp) -> [Checked; 4] {
             Checked::open(Check::Client),
         ];
     };
-    let newest = standing.session.as_ref().map(|session| session.chain.current.cmp(counter));
+    let newest = state.session.as_ref().map(|session| session.chain.current.cmp(counter));
     let note = newest.map(|order| match order {
         std::cmp::Ordering::Equal => "It is the newest of its session.",
         std::cmp::Ordering::Greater => {
@@ -63,7 +63,7 @@ fn refresh_token(genuine: Option<&Genuine>, at: Timestamp) -> [Checked; 4] {
     });
     let notes: Vec<String> = note.into_iter().map(str::to_owned).collect();
     let genuine = Checked::noted(Check::Genuine, &notes);
-    let [user, session, client] = standing::of_session(standing, at);
+    let [user, session, client] = state::of_session(state, at);
     [genuine, user, session, client]
 }
 

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn login(raw: &str) -> Login {
-    Login::parse(raw).unwrap_or_else(|e| panic!("{raw:?} refused: {e}"))
+fn login(raw: &str) -> LoginName {
+    LoginName::parse(raw).unwrap_or_else(|e| panic!("{raw:?} refused: {e}"))
 }
 
-fn refusal(raw: &str) -> LoginError {
-    match Login::parse(raw) {
+fn refusal(raw: &str) -> LoginNameError {
+    match LoginName::parse(raw) {
         Ok(login) => panic!("{raw:?} accepted as {:?}", login.key()),
         Err(error) => error,
     }
@@ -44,7 +44,7 @@ fn other_spellings_are_the_same_account() {
 
 #[test]
 fn what_could_be_two_readings_is_refused() {
-    use LoginError::*;
+    use LoginNameError::*;
     for (raw, error) in [
         ("", Empty),
         ("   ", Empty),
@@ -108,7 +108,7 @@ fn what_could_be_two_readings_is_refused() {
 
 #[test]
 fn domains_are_names_and_nothing_else() {
-    use LoginError::*;
+    use LoginNameError::*;
     for (raw, error) in [
         ("alice@", InvalidDomain),
         ("alice@ex.com.", InvalidDomain),
@@ -237,12 +237,12 @@ fn ordinary_logins_keep_what_was_typed() {
 fn lengths_are_exact() {
     let name = |n: usize| "ж".repeat(n);
     assert_eq!(login(&name(MAX_USERNAME_CHARS)).key().chars().count(), MAX_USERNAME_CHARS);
-    assert_eq!(refusal(&name(MAX_USERNAME_CHARS + 1)), LoginError::TooLong);
+    assert_eq!(refusal(&name(MAX_USERNAME_CHARS + 1)), LoginNameError::TooLong);
     assert_eq!(login("q").key(), "q");
 
     let address = |n: usize| format!("{}@ex.com", "a".repeat(n));
     assert!(login(&address(MAX_LOCAL_PART_BYTES)).is_email());
-    assert_eq!(refusal(&address(MAX_LOCAL_PART_BYTES + 1)), LoginError::TooLong);
+    assert_eq!(refusal(&address(MAX_LOCAL_PART_BYTES + 1)), LoginNameError::TooLong);
 
     // 64 + 1 + 189 = 254: the longest address there is.
     let label = "d".repeat(62);
@@ -250,22 +250,22 @@ fn lengths_are_exact() {
     assert_eq!(login(&format!("{}@{domain}", "a".repeat(65 - 1))).key().len(), 253);
     let longest = format!("{}@{domain}d", "a".repeat(64));
     assert_eq!(login(&longest).key().len(), MAX_LOGIN_BYTES);
-    assert_eq!(refusal(&format!("{}@{domain}dd", "a".repeat(64))), LoginError::TooLong);
+    assert_eq!(refusal(&format!("{}@{domain}dd", "a".repeat(64))), LoginNameError::TooLong);
     // Bytes as typed come first, whatever the text is: not even trimming is done.
-    assert_eq!(refusal(&" ".repeat(MAX_LOGIN_BYTES + 1)), LoginError::TooLong);
-    assert_eq!(refusal(&"\0".repeat(100_000_000)), LoginError::TooLong);
+    assert_eq!(refusal(&" ".repeat(MAX_LOGIN_BYTES + 1)), LoginNameError::TooLong);
+    assert_eq!(refusal(&"\0".repeat(100_000_000)), LoginNameError::TooLong);
     // Short as typed, too long as A-labels.
     let grows = format!("{}@{}", "a".repeat(64), ["ÿ"; 30].join("."));
     assert!(grows.len() <= MAX_LOGIN_BYTES);
-    assert_eq!(refusal(&grows), LoginError::TooLong);
+    assert_eq!(refusal(&grows), LoginNameError::TooLong);
     // A label of 64 bytes is no label (RFC 1035 §2.3.4).
-    assert_eq!(refusal(&format!("a@{}.com", "d".repeat(64))), LoginError::InvalidDomain);
+    assert_eq!(refusal(&format!("a@{}.com", "d".repeat(64))), LoginNameError::InvalidDomain);
 }
 
 #[test]
 fn nothing_echoes_the_login() {
-    assert_eq!(format!("{:?}", login("alice@ex.com")), "Login([..])");
-    for error in LoginError::ALL {
+    assert_eq!(format!("{:?}", login("alice@ex.com")), "LoginName([..])");
+    for error in LoginNameError::ALL {
         assert_eq!(error.code().parse(), Ok(*error));
         assert!(error.code().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
         assert!(error.message().is_ascii() && error.message().ends_with('.'));
@@ -354,8 +354,8 @@ fn anything() -> impl Strategy<Value = String> {
 }
 
 /// What must hold for whatever `parse` accepts.
-fn check_accepted(login: &Login) -> Result<(), TestCaseError> {
-    let again = Login::parse(login.key());
+fn check_accepted(login: &LoginName) -> Result<(), TestCaseError> {
+    let again = LoginName::parse(login.key());
     let Ok(again) = again else {
         return Err(TestCaseError::fail(format!("key {:?} is refused", login.key())));
     };
@@ -376,14 +376,14 @@ proptest! {
 
     #[test]
     fn a_key_is_its_own_key(raw in anything()) {
-        if let Ok(login) = Login::parse(&raw) {
+        if let Ok(login) = LoginName::parse(&raw) {
             check_accepted(&login)?;
         }
     }
 
     #[test]
     fn no_spelling_makes_a_second_account(raw in anything()) {
-        let Ok(login) = Login::parse(&raw) else { return Ok(()) };
+        let Ok(login) = LoginName::parse(&raw) else { return Ok(()) };
         let wide = |c: char| match c {
             '!'..='~' => char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c),
             _ => c,
@@ -407,7 +407,7 @@ proptest! {
             raw.chars().map(wide).collect(),
             format!(" {raw} "),
         ] {
-            if let Ok(other) = Login::parse(&other) {
+            if let Ok(other) = LoginName::parse(&other) {
                 prop_assert!(login.conflicts_with(&other), "{:?} {:?}", login.key(), other.key());
             }
         }
@@ -420,7 +420,7 @@ fn every_character_is_survived_and_stable() {
     for c in ('\0'..='\u{3ffff}').chain('\u{e0000}'..='\u{e0fff}') {
         for raw in [c.to_string(), format!("a{c}b"), format!("{c}@ex.com"), format!("a@x{c}y.com")]
         {
-            if let Ok(login) = Login::parse(&raw) {
+            if let Ok(login) = LoginName::parse(&raw) {
                 check_accepted(&login).unwrap_or_else(|e| panic!("{raw:?}: {e}"));
             }
         }

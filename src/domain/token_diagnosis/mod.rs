@@ -4,21 +4,21 @@
 //! signature, `admin` has read the rows. A check that an earlier failure makes impossible is left
 //! open, every other one is answered. Touches neither keys nor rows, and holds no token.
 
+mod claims;
 mod client;
 mod code;
-mod facts;
-mod inside;
+mod evidence;
+mod header;
 mod opaque;
-mod outside;
 mod report;
-mod standing;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use code::{Check, TokenCode};
-pub use facts::{
-    Anatomy, Facts, Flaw, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented, Raise,
-    Registered, Relied, Signed, Standing,
+pub use evidence::{
+    EpochRaise, Evidence, Flaw, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented,
+    Registered, ReliedRows, Signed, StoredState, TokenStructure,
 };
 pub use report::{Checked, Report};
 
@@ -28,13 +28,13 @@ use crate::base::Timestamp;
 ///
 /// What a row tells about another time is told: a session that was ended after `at` was alive then.
 #[must_use]
-pub fn judge(facts: &Facts, at: Timestamp) -> Report {
+pub fn diagnose(facts: &Evidence, at: Timestamp) -> Report {
     match &facts.presented {
-        Presented::Opaque(secret) => opaque::judge(secret, at),
+        Presented::Opaque(secret) => opaque::diagnose(secret, at),
         Presented::Signed(signed) => {
-            let mut checks = Vec::from(outside::checks(signed, at));
-            checks.extend(inside::checks(facts, signed, at));
-            checks.extend(standing::checks(facts, signed, at));
+            let mut checks = Vec::from(header::checks(signed, at));
+            checks.extend(claims::checks(facts, signed, at));
+            checks.extend(state::checks(facts, signed, at));
             Report::of(at, checks)
         }
     }

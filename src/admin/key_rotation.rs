@@ -1,12 +1,12 @@
 //! Carrying out the life of signing keys: what the plan says by itself, and changes by hand.
 //!
 //! Owns the transactions and the audit trail of every stage. When a stage is due is
-//! `domain::key_life`; which keys there are to look at is `admin::keys`.
+//! `domain::key_rotation`; which keys there are to look at is `admin::keys`.
 
 use crate::app::{App, MadeKey};
 use crate::base::{Span, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::key_life::{Change, Fetch, KeyFacts, Policy, VERIFIER_GONE, plan};
+use crate::domain::key_rotation::{Change, Fetch, KeyFacts, Policy, VERIFIER_GONE, plan};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys;

@@ -6,12 +6,12 @@
 use crate::base::Timestamp;
 
 use super::code::{Check, TokenCode};
-use super::facts::{Relied, Signed, Standing};
+use super::evidence::{ReliedRows, Signed, StoredState};
 use super::report::{Checked, quoted};
 
 /// Whether the token was revoked by its id (RFC 7009); nobody wrote down when.
 pub(super) fn revocation(signed: &Signed) -> Checked {
-    if signed.standing.is_none() {
+    if signed.state.is_none() {
         return Checked::open(Check::Revocation);
     }
     if !signed.revoked {
@@ -23,22 +23,22 @@ pub(super) fn revocation(signed: &Signed) -> Checked {
 
 /// Whether every client the token relies on is there. Without the session that may name one, nobody
 /// can say.
-pub(super) fn client(standing: &Standing, of_client: bool, at: Timestamp) -> Checked {
+pub(super) fn client(state: &StoredState, of_client: bool, at: Timestamp) -> Checked {
     let mut notes = Vec::new();
-    for relied in &standing.clients {
+    for relied in &state.clients {
         match one(relied, at) {
             Ok(note) => notes.extend(note),
             Err((code, detail)) => return Checked::failed(Check::Client, code, detail),
         }
     }
-    if standing.session.is_none() && !of_client {
+    if state.session.is_none() && !of_client {
         return Checked::open(Check::Client);
     }
     Checked::noted(Check::Client, &notes)
 }
 
 /// What is wrong with a client, or worth knowing of it.
-fn one(relied: &Relied, at: Timestamp) -> Result<Option<String>, (TokenCode, String)> {
+fn one(relied: &ReliedRows, at: Timestamp) -> Result<Option<String>, (TokenCode, String)> {
     let name = quoted(&relied.client_id);
     let Some(found) = relied.found else {
         let detail = format!("There is no client named {name} (any more).");

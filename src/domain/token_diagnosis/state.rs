@@ -11,7 +11,7 @@ use crate::domain::user::User;
 
 use super::client::{client, revocation};
 use super::code::{Check, TokenCode};
-use super::facts::{Facts, Holder, Raise, Signed, Standing};
+use super::evidence::{EpochRaise, Evidence, Holder, Signed, StoredState};
 use super::report::Checked;
 
 /// The claims a session is compared with.
@@ -23,18 +23,18 @@ struct Claimed<'a> {
     acts: bool,
 }
 
-pub(super) fn checks(facts: &Facts, signed: &Signed, at: Timestamp) -> Vec<Checked> {
+pub(super) fn checks(facts: &Evidence, signed: &Signed, at: Timestamp) -> Vec<Checked> {
     let of_client = signed.is_of_client();
     let mut checks = vec![revocation(signed)];
-    match &signed.standing {
+    match &signed.state {
         None if of_client => checks.push(Checked::open(Check::Client)),
         None => checks.extend([Check::User, Check::Session, Check::Client].map(Checked::open)),
-        Some(standing) => {
+        Some(state) => {
             if !of_client {
                 let claimed = Claimed::by(signed);
-                checks.extend([user(standing, at), session(standing, Some(&claimed), at)]);
+                checks.extend([user(state, at), session(state, Some(&claimed), at)]);
             }
-            checks.push(client(standing, of_client, at));
+            checks.push(client(state, of_client, at));
         }
     }
     checks.push(api(facts, signed));
@@ -42,13 +42,13 @@ pub(super) fn checks(facts: &Facts, signed: &Signed, at: Timestamp) -> Vec<Check
 }
 
 /// The same for what names nothing but its session.
-pub(super) fn of_session(standing: &Standing, at: Timestamp) -> [Checked; 3] {
-    [user(standing, at), session(standing, None, at), client(standing, false, at)]
+pub(super) fn of_session(state: &StoredState, at: Timestamp) -> [Checked; 3] {
+    [user(state, at), session(state, None, at), client(state, false, at)]
 }
 
-fn user(standing: &Standing, at: Timestamp) -> Checked {
+fn user(state: &StoredState, at: Timestamp) -> Checked {
     let failed = |code, detail: String| Checked::failed(Check::User, code, detail);
-    let user = match &standing.user {
+    let user = match &state.user {
         Holder::Known(user) => user,
         Holder::Unnamed => return Checked::open(Check::User),
         Holder::Gone(Some(gone)) if at < *gone => {
@@ -75,9 +75,8 @@ fn user(standing: &Standing, at: Timestamp) -> Checked {
         Some(since) => notes.push(format!("The user was disabled since, on {since}.")),
         None => {}
     }
-    if let Some(session) = standing.session.as_ref().filter(|s| s.user_epoch != user.session_epoch)
-    {
-        match superseded(session, user, &standing.raises) {
+    if let Some(session) = state.session.as_ref().filter(|s| s.user_epoch != user.session_epoch) {
+        match superseded(session, user, &state.raises) {
             Some(raise) if at >= raise.at => {
                 let detail = format!(
                     "{} on {}, which ended the sessions there were.",
@@ -106,7 +105,7 @@ fn user(standing: &Standing, at: Timestamp) -> Checked {
 
 /// What ended a session of an older epoch, if that can be told: of the events that raised the
 /// epoch, the one that left the session's behind.
-fn superseded(session: &Session, user: &User, raises: &[Raise]) -> Option<Raise> {
+fn superseded(session: &Session, user: &User, raises: &[EpochRaise]) -> Option<EpochRaise> {
     let behind = usize::try_from(user.session_epoch.checked_sub(session.user_epoch)?).ok()?;
     let newest = raises.get(..behind)?;
     // An event that may not have raised it leaves the count in doubt, unless there were no more
@@ -128,10 +127,10 @@ const fn happened(why: EventKind) -> &'static str {
     }
 }
 
-fn session(standing: &Standing, claimed: Option<&Claimed<'_>>, at: Timestamp) -> Checked {
+fn session(state: &StoredState, claimed: Option<&Claimed<'_>>, at: Timestamp) -> Checked {
     let failed = |code, detail: String| Checked::failed(Check::Session, code, detail);
-    let Some(session) = &standing.session else {
-        let detail = match &standing.user {
+    let Some(session) = &state.session else {
+        let detail = match &state.user {
             Holder::Gone(Some(gone)) if at < *gone => {
                 "The session went with its user: whether it was alive then cannot be said any more."
             }
@@ -223,7 +222,7 @@ const fn reason_in_words(reason: EndReason) -> &'static str {
     }
 }
 
-fn api(facts: &Facts, signed: &Signed) -> Checked {
+fn api(facts: &Evidence, signed: &Signed) -> Checked {
     let Some(found) = signed.text("aud") else { return Checked::open(Check::Api) };
     if found == facts.issuer || signed.registered {
         return Checked::passed(Check::Api);

@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::base::Span;
 use crate::crypto::client_keys;
-use crate::domain::client::{AuthMethod, ClientType, Settings};
+use crate::domain::client::{AuthMethod, ClientMetadata, ClientType};
 use crate::domain::outcome::FieldError;
 use crate::domain::redirect;
 use crate::domain::scope::{Scopes, is_scope};
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::token_rules::{RuleError, TokenAlg};
-use crate::domain::verifiers::algorithms;
+use crate::domain::verifier_compat::algorithms;
 use crate::oauth::grants;
 
 /// What a client shall be like; `None` leaves a thing as it is, in a new client as it is by default.
@@ -41,7 +41,7 @@ pub struct Change {
     /// All the APIs its tokens may be for.
     pub audiences: Option<Vec<String>>,
     /// All the APIs it is.
-    pub serves: Option<Vec<String>>,
+    pub resource_servers: Option<Vec<String>>,
     /// How long its access tokens live.
     pub access_token_ttl: Option<Option<Span>>,
     /// When its sessions end unless refreshed.
@@ -70,7 +70,7 @@ impl Change {
             && self.grant_types.is_none()
             && self.scopes.is_none()
             && self.audiences.is_none()
-            && self.serves.is_none()
+            && self.resource_servers.is_none()
             && self.access_token_ttl.is_none()
             && self.refresh_idle_ttl.is_none()
             && self.refresh_max_ttl.is_none()
@@ -82,9 +82,9 @@ impl Change {
     /// `before` with the change, and everything about it that cannot be.
     pub(super) fn applied_to(
         &self,
-        before: Settings,
+        before: ClientMetadata,
         retry_window: Span,
-    ) -> (Settings, Vec<FieldError>) {
+    ) -> (ClientMetadata, Vec<FieldError>) {
         let mut wrong = Vec::new();
         let client_type = self.client_type.unwrap_or(before.client_type);
         let auth_method = match self.auth_method {
@@ -95,7 +95,7 @@ impl Change {
             None => before,
             Some(chosen) => once_each(chosen),
         };
-        let after = Settings {
+        let after = ClientMetadata {
             name: self.name.clone().unwrap_or(before.name),
             client_type,
             auth_method,
@@ -120,7 +120,7 @@ impl Change {
                 Some(Some(chosen)) => parse_scopes(chosen, &mut wrong),
             },
             audiences: list(&self.audiences, before.audiences),
-            serves: list(&self.serves, before.serves),
+            resource_servers: list(&self.resource_servers, before.resource_servers),
             access_token_ttl: self.access_token_ttl.unwrap_or(before.access_token_ttl),
             refresh_idle_ttl: self.refresh_idle_ttl.unwrap_or(before.refresh_idle_ttl),
             refresh_max_ttl: self.refresh_max_ttl.unwrap_or(before.refresh_max_ttl),

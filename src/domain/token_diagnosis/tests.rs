@@ -10,8 +10,8 @@ use crate::base::id::{SessionId, UserId};
 use crate::domain::attributes::Attributes;
 use crate::domain::audit::EventKind;
 use crate::domain::claims::TokenType;
-use crate::domain::key_life::KeyFacts;
-use crate::domain::oidc::AskedClaims;
+use crate::domain::key_rotation::KeyFacts;
+use crate::domain::oidc::RequestedClaims;
 use crate::domain::scope::Scopes;
 use crate::domain::session::{Chain, EndReason, Session};
 use crate::domain::signing_key::{KeyState, SigningAlg};
@@ -36,7 +36,7 @@ fn map(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
 }
 
-fn standing() -> Standing {
+fn state() -> StoredState {
     let session = Session {
         id: session_id(),
         user_id: user_id(),
@@ -52,7 +52,7 @@ fn standing() -> Standing {
         grant_type: None,
         auth_time: BEGAN,
         browser: None,
-        asked_claims: AskedClaims::default(),
+        asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
     };
     let user = User {
@@ -67,17 +67,17 @@ fn standing() -> Standing {
         session_epoch: 4,
     };
     let user = Holder::Known(Box::new(user));
-    Standing { session: Some(session), user, ..Standing::default() }
+    StoredState { session: Some(session), user, ..StoredState::default() }
 }
 
-/// Facts of a token that is good for an API.
-fn good() -> Facts {
+/// Evidence of a token that is good for an API.
+fn good() -> Evidence {
     let claims = json!({
         "iss": ISSUER, "sub": user_id(), "aud": API, "exp": LATER.secs(), "iat": BEGAN.secs(),
         "jti": "j", "client_id": "signet", "scope": "", "sid": session_id(),
     });
     let signed = Signed {
-        anatomy: Anatomy {
+        anatomy: TokenStructure {
             flaw: None,
             header: Some(map(json!({"alg": "ES256", "kid": "k", "typ": "at+jwt"}))),
             plain_header: true,
@@ -97,10 +97,10 @@ fn good() -> Facts {
         signature: Some(true),
         accepted: true,
         registered: true,
-        standing: Some(standing()),
+        state: Some(state()),
         revoked: false,
     };
-    Facts {
+    Evidence {
         issuer: ISSUER.to_owned(),
         audience: None,
         presented: Presented::Signed(Box::new(signed)),
@@ -114,7 +114,7 @@ fn changed(at: Timestamp, change: impl FnOnce(&mut Signed)) -> Report {
         Presented::Signed(signed) => change(signed),
         Presented::Opaque(_) => unreachable!(),
     }
-    judge(&facts, at)
+    diagnose(&facts, at)
 }
 
 fn claim(signed: &mut Signed, name: &str, value: Value) {
@@ -126,7 +126,7 @@ fn head(signed: &mut Signed, name: &str, value: Value) {
 }
 
 fn session(signed: &mut Signed) -> &mut Session {
-    signed.standing.as_mut().unwrap().session.as_mut().unwrap()
+    signed.state.as_mut().unwrap().session.as_mut().unwrap()
 }
 
 fn key(signed: &mut Signed) -> &mut KeyFacts {
@@ -137,7 +137,7 @@ fn key(signed: &mut Signed) -> &mut KeyFacts {
 }
 
 fn user(signed: &mut Signed) -> &mut User {
-    match &mut signed.standing.as_mut().unwrap().user {
+    match &mut signed.state.as_mut().unwrap().user {
         Holder::Known(user) => user,
         _ => unreachable!(),
     }
@@ -160,7 +160,7 @@ fn is_good(report: &Report) {
 
 #[test]
 fn what_is_right_passes_every_check_in_order() {
-    let report = judge(&good(), NOW);
+    let report = diagnose(&good(), NOW);
     is_good(&report);
     let order: Vec<Check> = report.checks.iter().map(|checked| checked.check).collect();
     let (last, signed) = Check::ALL.split_last().unwrap();
@@ -196,15 +196,15 @@ fn one_thing_that_is_wrong_is_named_and_nothing_else() {
         (Check::User, TokenCode::UserDisabled, |s| user(s).disabled_at = Some(NOW)),
         (Check::User, TokenCode::UserChanged, |s| user(s).session_epoch = 5),
         (Check::User, TokenCode::UserDeleted, |s| {
-            let standing = s.standing.as_mut().unwrap();
-            (standing.session, standing.user) = (None, Holder::Gone(Some(NOW)));
+            let state = s.state.as_mut().unwrap();
+            (state.session, state.user) = (None, Holder::Gone(Some(NOW)));
         }),
         (Check::User, TokenCode::UserDeleted, |s| {
-            let standing = s.standing.as_mut().unwrap();
-            (standing.session, standing.user) = (None, Holder::Gone(None));
+            let state = s.state.as_mut().unwrap();
+            (state.session, state.user) = (None, Holder::Gone(None));
         }),
         (Check::Session, TokenCode::SessionUnknown, |s| {
-            s.standing.as_mut().unwrap().session = None;
+            s.state.as_mut().unwrap().session = None;
         }),
         (Check::Session, TokenCode::SessionMismatch, |s| session(s).audience = None),
         (Check::Session, TokenCode::SessionMismatch, |s| {
@@ -245,9 +245,9 @@ fn every_claim_is_missed() {
 fn whom_it_is_for_is_asked_or_registered() {
     let mut facts = good();
     facts.audience = Some(API.to_owned());
-    is_good(&judge(&facts, NOW));
+    is_good(&diagnose(&facts, NOW));
     facts.audience = Some(ISSUER.to_owned());
-    fails_with(&judge(&facts, NOW), Check::Audience, TokenCode::WrongAudience);
+    fails_with(&diagnose(&facts, NOW), Check::Audience, TokenCode::WrongAudience);
     let gone = changed(NOW, |signed| signed.registered = false);
     fails_with(&gone, Check::Audience, TokenCode::UnregisteredAudience);
     assert_eq!(gone.of_check(Check::Api).unwrap().ok, None);
@@ -256,7 +256,7 @@ fn whom_it_is_for_is_asked_or_registered() {
     if let Presented::Signed(signed) = &mut facts.presented {
         signed.registered = false;
     }
-    let report = judge(&facts, NOW);
+    let report = diagnose(&facts, NOW);
     is_good(&report);
     assert!(report.of_check(Check::Api).unwrap().detail.is_some());
     // Of a token for the issuer itself the session names no audience.
@@ -304,7 +304,7 @@ fn what_nobody_vouches_for_is_read_but_not_looked_up() {
     let report = changed(NOW, |signed| {
         claim(signed, "iss", json!("https://other"));
         (signed.key, signed.signature) = (None, None);
-        (signed.accepted, signed.standing) = (false, None);
+        (signed.accepted, signed.state) = (false, None);
     });
     assert_eq!(report.code, Some(TokenCode::UnknownKey));
     let ok = |check| report.of_check(check).unwrap().ok;
@@ -315,17 +315,17 @@ fn what_nobody_vouches_for_is_read_but_not_looked_up() {
     }
     let wrong = changed(NOW, |signed| {
         head(signed, "alg", json!("RS256"));
-        (signed.signature, signed.accepted, signed.standing) = (None, false, None);
+        (signed.signature, signed.accepted, signed.state) = (None, false, None);
     });
     fails_with(&wrong, Check::Algorithm, TokenCode::WrongAlgorithm);
     let altered = changed(NOW, |signed| {
-        (signed.signature, signed.accepted, signed.standing) = (Some(false), false, None);
+        (signed.signature, signed.accepted, signed.state) = (Some(false), false, None);
     });
     fails_with(&altered, Check::Signature, TokenCode::BadSignature);
     let rubbish = changed(NOW, |signed| {
         *signed =
-            Signed { key: None, signature: None, accepted: false, standing: None, ..take(signed) };
-        signed.anatomy = Anatomy { flaw: Some(Flaw::Parts(1)), ..Anatomy::default() };
+            Signed { key: None, signature: None, accepted: false, state: None, ..take(signed) };
+        signed.anatomy = TokenStructure { flaw: Some(Flaw::Parts(1)), ..TokenStructure::default() };
     });
     fails_with(&rubbish, Check::Form, TokenCode::Malformed);
     assert!(rubbish.checks[1..].iter().all(|checked| checked.ok.is_none()), "{rubbish:#?}");
@@ -333,7 +333,7 @@ fn what_nobody_vouches_for_is_read_but_not_looked_up() {
 
 /// The facts, for another to take the place of.
 fn take(signed: &mut Signed) -> Signed {
-    let Facts { presented: Presented::Signed(fresh), .. } = good() else { unreachable!() };
+    let Evidence { presented: Presented::Signed(fresh), .. } = good() else { unreachable!() };
     std::mem::replace(signed, *fresh)
 }
 
@@ -353,14 +353,14 @@ fn what_happened_later_was_not_so_before() {
     note(&changed(NOW, retired), Check::Key, "retired");
     let disabled = |signed: &mut Signed| {
         (user(signed).disabled_at, user(signed).session_epoch) = (Some(LATER), 5);
-        signed.standing.as_mut().unwrap().raises =
-            vec![Raise { at: LATER, why: EventKind::UserDisabled, certain: true }];
+        signed.state.as_mut().unwrap().raises =
+            vec![EpochRaise { at: LATER, why: EventKind::UserDisabled, certain: true }];
     };
     note(&changed(NOW, disabled), Check::User, "disabled");
     let password = |signed: &mut Signed| {
         user(signed).session_epoch = 5;
-        signed.standing.as_mut().unwrap().raises =
-            vec![Raise { at: LATER, why: EventKind::PasswordChanged, certain: true }];
+        signed.state.as_mut().unwrap().raises =
+            vec![EpochRaise { at: LATER, why: EventKind::PasswordChanged, certain: true }];
     };
     note(&changed(NOW, password), Check::User, "password");
     // The token lives as long again, so that nothing but the event decides.
@@ -376,8 +376,8 @@ fn what_happened_later_was_not_so_before() {
     fails_with(&longer(password), Check::User, TokenCode::UserChanged);
     // A deleted user took the session along: what it was then nobody knows.
     let deleted = changed(NOW, |signed| {
-        let standing = signed.standing.as_mut().unwrap();
-        (standing.session, standing.user) = (None, Holder::Gone(Some(LATER)));
+        let state = signed.state.as_mut().unwrap();
+        (state.session, state.user) = (None, Holder::Gone(Some(LATER)));
     });
     fails_with(&deleted, Check::Session, TokenCode::SessionUnknown);
     let early = changed(BEGAN - Span::from_secs(1), |_| {});
@@ -388,17 +388,17 @@ fn what_happened_later_was_not_so_before() {
 /// Which event ended the session, when several may have.
 #[test]
 fn the_event_that_left_the_session_behind_is_found() {
-    let raise = |secs, why| Raise {
+    let raise = |secs, why| EpochRaise {
         at: BEGAN + Span::from_secs(secs),
         why,
         certain: why != EventKind::UserUpdated,
     };
     let (password, all, profile) =
         (EventKind::PasswordChanged, EventKind::SessionsEnded, EventKind::UserUpdated);
-    let told = |behind: i64, raises: Vec<Raise>| {
+    let told = |behind: i64, raises: Vec<EpochRaise>| {
         let report = changed(NOW, |signed| {
             user(signed).session_epoch = 4 + behind;
-            signed.standing.as_mut().unwrap().raises = raises;
+            signed.state.as_mut().unwrap().raises = raises;
         });
         assert_eq!(report.code, Some(TokenCode::UserChanged), "{report:#?}");
         report.message
@@ -423,7 +423,7 @@ fn an_opaque_secret_is_named_for_what_it_is() {
     let judged = |text: &str, genuine| {
         let kind = OpaqueKind::of(text).unwrap();
         let presented = Presented::Opaque(Box::new(Opaque { kind, genuine }));
-        judge(&Facts { issuer: ISSUER.to_owned(), audience: None, presented }, NOW)
+        diagnose(&Evidence { issuer: ISSUER.to_owned(), audience: None, presented }, NOW)
     };
     for (text, code) in [
         ("sac_x", TokenCode::AuthorizationCode),
@@ -439,22 +439,22 @@ fn an_opaque_secret_is_named_for_what_it_is() {
     assert_eq!(forged.code, Some(TokenCode::RefreshToken));
     assert_eq!(forged.of_check(Check::Genuine).unwrap().code, Some(TokenCode::NotGenuine));
     for (counter, word) in [(3, "newest"), (2, "has been used"), (4, "newer")] {
-        let report = judged("srt_x", Some(Genuine { counter, standing: standing() }));
+        let report = judged("srt_x", Some(Genuine { counter, state: state() }));
         assert_eq!((report.good, report.code), (false, Some(TokenCode::RefreshToken)));
         let detail = report.of_check(Check::Genuine).unwrap().detail.clone().unwrap();
         assert!(detail.contains(word), "{detail}");
         assert!(report.message.contains("genuine, and its session is alive"), "{report:#?}");
     }
-    let mut over = standing();
+    let mut over = state();
     over.session.as_mut().unwrap().revoked = Some((NOW, EndReason::ReuseDetected));
-    let report = judged("srt_x", Some(Genuine { counter: 3, standing: over }));
+    let report = judged("srt_x", Some(Genuine { counter: 3, state: over }));
     assert!(report.message.contains("its session is over"), "{}", report.message);
     assert_eq!(report.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionEnded));
-    let report = judged("srt_x", Some(Genuine { counter: 3, standing: clients::through(None) }));
+    let report = judged("srt_x", Some(Genuine { counter: 3, state: clients::through(None) }));
     assert_eq!(report.of_check(Check::Client).unwrap().code, Some(TokenCode::ClientUnknown));
     assert!(report.message.contains("of no use to its client"), "{}", report.message);
-    let lost = Standing::default();
-    let report = judged("srt_x", Some(Genuine { counter: 3, standing: lost }));
+    let lost = StoredState::default();
+    let report = judged("srt_x", Some(Genuine { counter: 3, state: lost }));
     for open in [Check::User, Check::Client] {
         assert_eq!(report.of_check(open).unwrap().ok, None, "{open}");
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::base::Timestamp;
 
 use super::code::{Check, TokenCode};
-use super::facts::{Facts, Signed, seconds};
+use super::evidence::{Evidence, Signed, seconds};
 use super::report::{Checked, quoted};
 
 /// What a claim must be.
@@ -34,7 +34,7 @@ const CLAIMS: [(&str, Form); 9] = [
     ("sid", Form::Text),
 ];
 
-pub(super) fn checks(facts: &Facts, signed: &Signed, at: Timestamp) -> [Checked; 5] {
+pub(super) fn checks(facts: &Evidence, signed: &Signed, at: Timestamp) -> [Checked; 5] {
     [
         issuer(facts, signed),
         audience(facts, signed),
@@ -44,7 +44,7 @@ pub(super) fn checks(facts: &Facts, signed: &Signed, at: Timestamp) -> [Checked;
     ]
 }
 
-fn issuer(facts: &Facts, signed: &Signed) -> Checked {
+fn issuer(facts: &Evidence, signed: &Signed) -> Checked {
     let Some(found) = signed.text("iss") else { return Checked::open(Check::Issuer) };
     if found == facts.issuer {
         return Checked::passed(Check::Issuer);
@@ -57,7 +57,7 @@ fn issuer(facts: &Facts, signed: &Signed) -> Checked {
     Checked::failed(Check::Issuer, TokenCode::WrongIssuer, detail)
 }
 
-fn audience(facts: &Facts, signed: &Signed) -> Checked {
+fn audience(facts: &Evidence, signed: &Signed) -> Checked {
     let Some(found) = signed.text("aud") else { return Checked::open(Check::Audience) };
     match &facts.audience {
         Some(asked) if asked == found => Checked::passed(Check::Audience),

@@ -7,7 +7,7 @@ use crate::domain::signing_key::KeyState;
 use crate::domain::token_rules::TokenAlg;
 
 use super::code::{Check, TokenCode};
-use super::facts::{Flaw, NamedKey, Signed};
+use super::evidence::{Flaw, NamedKey, Signed};
 use super::report::{Checked, quoted};
 
 /// What a header of ours has.

@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 use crate::base::Timestamp;
 use crate::domain::audit::EventKind;
 use crate::domain::claims::TokenType;
-use crate::domain::key_life::KeyFacts;
+use crate::domain::key_rotation::KeyFacts;
 use crate::domain::session::Session;
 use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
 
 /// Everything a decision is made on.
 #[derive(Debug)]
-pub struct Facts {
+pub struct Evidence {
     /// The issuer in force.
     pub issuer: String,
     /// The audience that was asked for; none when the issuer or any registered API will do.
@@ -34,7 +34,7 @@ pub enum Presented {
 
 /// What can be read of a text that should be a signed token, without a key.
 #[derive(Debug, Default)]
-pub struct Anatomy {
+pub struct TokenStructure {
     /// The first thing that is wrong with its form.
     pub flaw: Option<Flaw>,
     /// The header, where it can be read.
@@ -64,7 +64,7 @@ pub enum Flaw {
 #[derive(Debug)]
 pub struct Signed {
     /// What can be read of it.
-    pub anatomy: Anatomy,
+    pub anatomy: TokenStructure,
     /// The `typ` of the tokens that are made for its audience now.
     pub expected_type: TokenType,
     /// Whether the other `typ` passes as well: an API may have chosen otherwise since. The
@@ -81,7 +81,7 @@ pub struct Signed {
     pub registered: bool,
     /// What its session, user and clients say; none while nobody vouches for the claims that name
     /// them.
-    pub standing: Option<Standing>,
+    pub state: Option<StoredState>,
     /// Whether the token itself was revoked, which is asked only where its claims are vouched for.
     pub revoked: bool,
 }
@@ -160,20 +160,20 @@ pub(super) fn seconds(value: &Value) -> Option<Timestamp> {
 
 /// The session, the user and the clients a token names, as stored now.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct StoredState {
     /// The session, if its row is still there.
     pub session: Option<Session>,
     /// The user.
     pub user: Holder,
     /// What ended everything the user had, or may have; the newest first.
-    pub raises: Vec<Raise>,
+    pub raises: Vec<EpochRaise>,
     /// The registered clients it relies on.
-    pub clients: Vec<Relied>,
+    pub clients: Vec<ReliedRows>,
 }
 
 /// A client that a token relies on: it speaks for itself, acts, or has opened the session.
 #[derive(Debug)]
-pub struct Relied {
+pub struct ReliedRows {
     /// Its name.
     pub client_id: String,
     /// When it did so: a client that was registered later is another one. Unknown where the token
@@ -206,7 +206,7 @@ pub enum Holder {
 
 /// Something that raises a user's epoch, which ends every session of an older one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Raise {
+pub struct EpochRaise {
     /// When.
     pub at: Timestamp,
     /// What it was.
@@ -262,5 +262,5 @@ pub struct Genuine {
     /// Which of its session's tokens it is.
     pub counter: u32,
     /// Its session and user.
-    pub standing: Standing,
+    pub state: StoredState,
 }

@@ -219,5 +219,5 @@ pub fn next_change(keys: &[KeyFacts], policy: &Policy) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-#[path = "key_life_tests.rs"]
+#[path = "key_rotation_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! `signet key import` and `signet key rewrap`: private keys from elsewhere, and the master key.
+//! `signet key import`: takes over a private key of another issuer.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use zeroize::Zeroizing;
 
-use crate::admin::custody::{self, Rewrapped, Use};
-use crate::admin::key_life::Changed;
+use crate::admin::key_import::{self, Use};
+use crate::admin::key_rotation::Changed;
 use crate::base::Span;
 use crate::cli::error::{CommandError, about};
 use crate::cli::exit::Exit;
@@ -58,25 +58,6 @@ fn parse_kid(text: &str) -> Result<String, String> {
     }
 }
 
-/// Seals everything under the new master key.
-pub fn rewrap() -> Result<(), CommandError> {
-    with_app(async |app| {
-        let done =
-            app.run_to_completion(custody::rewrap(app.clone(), Origin::cli(), app.now())).await;
-        let done = done.map_err(|stop| {
-            CommandError::from(stop).and(
-                "To replace it:  the new one in SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE,\n\
-                     the present one in SIGNET_MASTER_KEY_OLD or SIGNET_MASTER_KEY_OLD_FILE",
-            )
-        })?;
-        startup_report::say(match done {
-            Rewrapped::Done => "Everything is sealed under the new master key\n",
-            Rewrapped::Already => "Everything was sealed under the new master key already\n",
-        });
-        Ok(())
-    })
-}
-
 /// Takes a key over.
 pub fn import(args: &ImportArgs, output: Output) -> Result<(), CommandError> {
     let bytes = read(&args.file)?;
@@ -88,7 +69,7 @@ pub fn import(args: &ImportArgs, output: Output) -> Result<(), CommandError> {
     }
     let wanted = if args.sign { Use::Sign } else { Use::Verify(args.verify_for) };
     with_app(async |app| {
-        let work = custody::import(app.clone(), imported, wanted, Origin::cli(), app.now());
+        let work = key_import::import(app.clone(), imported, wanted, Origin::cli(), app.now());
         let taken = app
             .run_to_completion(work)
             .await

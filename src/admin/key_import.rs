@@ -1,7 +1,6 @@
-//! Private keys that come from elsewhere, and the master key all of them are sealed under.
+//! Import of private keys from another issuer.
 //!
-//! Owns these use cases and their audit events. How sealing works is `crypto::seal`, which values
-//! there are is `app::keys`.
+//! Owns the use case and its audit event. The accepted key formats are in `crypto::import`.
 
 use crate::app::{App, MadeKey};
 use crate::base::{Span, Timestamp};
@@ -84,39 +83,4 @@ pub async fn import(
     settle_whole(tx, outcome).await?;
     app.reload_if_changed().await?;
     Ok(taken)
-}
-
-/// What rewrapping did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rewrapped {
-    /// Everything is sealed under the new master key now.
-    Done,
-    /// It was already.
-    Already,
-}
-
-/// Seals everything under the new master key, in one transaction: whatever interrupts it, the
-/// database is sealed under one key or under the other. Changes no key and ends no session.
-///
-/// # Errors
-/// `conflict` when there is no old master key to come from.
-pub async fn rewrap(app: App, origin: Origin, now: Timestamp) -> Result<Rewrapped, Failure> {
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        if !app.rewrap(&mut tx).await? {
-            return match app.seal.old() {
-                Some(_) => Ok(Rewrapped::Already),
-                None => Err(no_old_key().into()),
-            };
-        }
-        let event = Event::new(EventKind::MasterKeyReplaced);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
-        Ok(Rewrapped::Done)
-    }
-    .await;
-    settle_whole(tx, outcome).await
-}
-
-fn no_old_key() -> Refusal {
-    Refusal::new(Code::Conflict, "The database is sealed under this master key already.")
 }

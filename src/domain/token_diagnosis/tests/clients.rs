@@ -2,15 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::{BEGAN, LATER, NOW, changed, claim, fails_with, is_good, session, standing};
+use super::{BEGAN, LATER, NOW, changed, claim, fails_with, is_good, session, state};
 use crate::base::Span;
 use crate::base::id::UserId;
 use crate::domain::session::EndReason;
-use crate::domain::token_check::{Check, Registered, Relied, Signed, Standing, TokenCode};
+use crate::domain::token_diagnosis::{
+    Check, Registered, ReliedRows, Signed, StoredState, TokenCode,
+};
 
 /// The client of the token, registered when its session began.
-fn shop(found: Option<Registered>) -> Relied {
-    Relied { client_id: "shop".to_owned(), since: Some(BEGAN), found }
+fn shop(found: Option<Registered>) -> ReliedRows {
+    ReliedRows { client_id: "shop".to_owned(), since: Some(BEGAN), found }
 }
 
 fn registered() -> Registered {
@@ -18,13 +20,13 @@ fn registered() -> Registered {
 }
 
 /// A session that a client has opened.
-pub(super) fn through(found: Option<Registered>) -> Standing {
-    let mut standing = standing();
-    let session = standing.session.as_mut().unwrap();
+pub(super) fn through(found: Option<Registered>) -> StoredState {
+    let mut state = state();
+    let session = state.session.as_mut().unwrap();
     session.client_id = "shop".to_owned();
     session.grant_type = Some("authorization_code".to_owned());
-    standing.clients = vec![shop(found)];
-    standing
+    state.clients = vec![shop(found)];
+    state
 }
 
 /// The facts of a token that a client has in its own name.
@@ -33,7 +35,7 @@ fn own(signed: &mut Signed, found: Option<Registered>) {
     for name in ["sub", "client_id"] {
         claim(signed, name, json!("shop"));
     }
-    signed.standing = Some(Standing { clients: vec![shop(found)], ..Standing::default() });
+    signed.state = Some(StoredState { clients: vec![shop(found)], ..StoredState::default() });
 }
 
 #[test]
@@ -62,7 +64,7 @@ fn a_client_in_its_own_name_has_no_session_and_no_user() {
     assert_eq!(null.code, Some(TokenCode::IncompleteClaims), "{null:#?}");
     let altered = changed(NOW, |signed| {
         own(signed, Some(registered()));
-        (signed.signature, signed.accepted, signed.standing) = (Some(false), false, None);
+        (signed.signature, signed.accepted, signed.state) = (Some(false), false, None);
     });
     fails_with(&altered, Check::Signature, TokenCode::BadSignature);
     for open in [Check::Revocation, Check::Client] {
@@ -80,12 +82,12 @@ fn a_client_that_is_gone_or_disabled_has_no_good_tokens() {
         own,
         |signed, found| {
             claim(signed, "client_id", json!("shop"));
-            signed.standing = Some(through(found));
+            signed.state = Some(through(found));
         },
         |signed, found| {
             claim(signed, "client_id", json!("shop"));
             claim(signed, "act", json!({"sub": "shop"}));
-            signed.standing.as_mut().unwrap().clients = vec![shop(found)];
+            signed.state.as_mut().unwrap().clients = vec![shop(found)];
         },
     ];
     for kind in kinds {
@@ -130,7 +132,7 @@ fn an_exchanged_token_is_of_its_user_whatever_it_is_for() {
     let own = |client: &'static str| {
         changed(NOW, |signed| {
             claim(signed, "client_id", json!(client));
-            signed.standing = Some(through(Some(registered())));
+            signed.state = Some(through(Some(registered())));
             session(signed).audience = None;
         })
     };
@@ -150,6 +152,6 @@ fn own_for(signed: &mut Signed, found: Option<Registered>) {
     own(signed, Some(registered()));
     claim(signed, "client_id", json!("blog"));
     claim(signed, "act", json!({"sub": "blog"}));
-    let blog = Relied { client_id: "blog".to_owned(), ..shop(Some(registered())) };
-    signed.standing.as_mut().unwrap().clients = vec![blog, shop(found)];
+    let blog = ReliedRows { client_id: "blog".to_owned(), ..shop(Some(registered())) };
+    signed.state.as_mut().unwrap().clients = vec![blog, shop(found)];
 }

@@ -1,4 +1,4 @@
-//! Login names: what somebody types to say who they are.
+//! LoginName names: what somebody types to say who they are.
 //!
 //! Owns which texts are logins, the one normal form two spellings of a login share, and which two
 //! logins look too much alike to live side by side. Must not know how logins are stored or what an
@@ -34,7 +34,7 @@ const FORBIDDEN: &[char] = &[',', ';', '\\', '"', '<', '>', '(', ')', '[', ']', 
 
 text_enum! {
     /// Why a text is no login.
-    pub enum LoginError {
+    pub enum LoginNameError {
         /// Nothing is left once outer spaces are gone.
         Empty = "empty",
         /// More than [`MAX_LOGIN_BYTES`], or a part of it over its own limit.
@@ -58,7 +58,7 @@ text_enum! {
     }
 }
 
-impl LoginError {
+impl LoginNameError {
     /// The stable code of this refusal, for answers and tests.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -93,11 +93,11 @@ impl LoginError {
     }
 }
 
-impl std::error::Error for LoginError {}
+impl std::error::Error for LoginNameError {}
 
 /// A login that was found acceptable: a username, or an e-mail address.
 #[derive(Clone)]
-pub struct Login {
+pub struct LoginName {
     raw: String,
     key: String,
     skeleton: String,
@@ -106,7 +106,7 @@ pub struct Login {
     is_ascii: bool,
 }
 
-impl Login {
+impl LoginName {
     /// Reads what somebody typed.
     ///
     /// A text with an `@` is an e-mail address, everything else a username; there is no way to
@@ -115,17 +115,17 @@ impl Login {
     /// folding, domains through UTS #46 into lower-case A-labels.
     ///
     /// # Errors
-    /// A [`LoginError`] that says what is wrong without repeating the text.
-    pub fn parse(raw: &str) -> Result<Self, LoginError> {
+    /// A [`LoginNameError`] that says what is wrong without repeating the text.
+    pub fn parse(raw: &str) -> Result<Self, LoginNameError> {
         // First of all, so that nobody makes us normalise a megabyte.
         if raw.len() > MAX_LOGIN_BYTES {
-            return Err(LoginError::TooLong);
+            return Err(LoginNameError::TooLong);
         }
         // Only U+0020 is a slip of the keyboard. Other white space at the edges comes from header
         // injection or pasting, and stripping it would hide that.
         let raw = raw.trim_matches(' ');
         if raw.is_empty() {
-            return Err(LoginError::Empty);
+            return Err(LoginNameError::Empty);
         }
         refuse_hidden(raw)?;
 
@@ -134,11 +134,11 @@ impl Login {
             UsernameCaseMapped::new().width_mapping_rule(raw).map_err(|e| precis_error(&e))?;
         let parts = match mapped.split_once('@') {
             None => Parts::username(&mapped)?,
-            Some((_, domain)) if domain.contains('@') => return Err(LoginError::SeveralAts),
+            Some((_, domain)) if domain.contains('@') => return Err(LoginNameError::SeveralAts),
             Some((local, domain)) => Parts::email(local, domain)?,
         };
         if parts.key.len() > MAX_LOGIN_BYTES {
-            return Err(LoginError::TooLong);
+            return Err(LoginNameError::TooLong);
         }
         Ok(Self {
             raw: raw.to_owned(),
@@ -201,10 +201,10 @@ impl Login {
     }
 }
 
-impl fmt::Debug for Login {
+impl fmt::Debug for LoginName {
     // A login may be an e-mail address, and debug output ends up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Login([..])")
+        f.write_str("LoginName([..])")
     }
 }
 
@@ -216,29 +216,29 @@ struct Parts {
 }
 
 impl Parts {
-    fn username(text: &str) -> Result<Self, LoginError> {
+    fn username(text: &str) -> Result<Self, LoginNameError> {
         let key = normal_form(text)?;
         // Usernames stand in paths (`/v1/admin/users/…`); in an address a slash is ordinary.
         if key.contains('/') {
-            return Err(LoginError::ForbiddenCharacter);
+            return Err(LoginNameError::ForbiddenCharacter);
         }
         if key.chars().count() > MAX_USERNAME_CHARS {
-            return Err(LoginError::TooLong);
+            return Err(LoginNameError::TooLong);
         }
         Ok(Self { visible: key.clone(), key, at: None })
     }
 
-    fn email(local: &str, domain: &str) -> Result<Self, LoginError> {
+    fn email(local: &str, domain: &str) -> Result<Self, LoginNameError> {
         if local.is_empty() {
-            return Err(LoginError::EmptyLocalPart);
+            return Err(LoginNameError::EmptyLocalPart);
         }
         let local = normal_form(local)?;
         if local.len() > MAX_LOCAL_PART_BYTES {
-            return Err(LoginError::TooLong);
+            return Err(LoginNameError::TooLong);
         }
         // RFC 5322 §3.2.3 (dot-atom); some providers deliver `a..b@` to the mailbox of `a.b@`.
         if local.contains("..") {
-            return Err(LoginError::MisplacedDot);
+            return Err(LoginNameError::MisplacedDot);
         }
         let (ascii, unicode) = domain_forms(domain)?;
         Ok(Self {
@@ -253,18 +253,18 @@ impl Parts {
 ///
 /// RFC 8265 lets joiners stand where a script needs them, and UTS #46 silently drops others. Both
 /// leave two texts on the screen that nobody can tell apart, so all of them are refused alike.
-fn refuse_hidden(text: &str) -> Result<(), LoginError> {
+fn refuse_hidden(text: &str) -> Result<(), LoginNameError> {
     let hidden = |c: char| {
         // A skeleton leaves out exactly the default ignorable characters (UTS #39 §4), so asking
         // it keeps their table in the crate that follows Unicode, instead of a copy here.
         let ignorable = |c: char| skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
         c.is_control() || c.is_whitespace() || (!c.is_ascii() && ignorable(c))
     };
-    if text.chars().any(hidden) { Err(LoginError::HiddenCharacter) } else { Ok(()) }
+    if text.chars().any(hidden) { Err(LoginNameError::HiddenCharacter) } else { Ok(()) }
 }
 
 /// The normal form of a username or a local part that is not empty.
-fn normal_form(text: &str) -> Result<String, LoginError> {
+fn normal_form(text: &str) -> Result<String, LoginNameError> {
     let profile = UsernameCaseMapped::new();
     // Until nothing changes any more (RFC 8264 §7), so that a key is its own key.
     let key = stabilize(text, |s| {
@@ -274,10 +274,10 @@ fn normal_form(text: &str) -> Result<String, LoginError> {
     .map_err(|e| precis_error(&e))?;
     // After the mapping: `，` has become `,` only there.
     if key.contains(FORBIDDEN) {
-        return Err(LoginError::ForbiddenCharacter);
+        return Err(LoginNameError::ForbiddenCharacter);
     }
     if key.starts_with('.') || key.ends_with('.') {
-        return Err(LoginError::MisplacedDot);
+        return Err(LoginNameError::MisplacedDot);
     }
     Ok(key.into_owned())
 }
@@ -301,9 +301,9 @@ fn folded(lower: &str) -> String {
 }
 
 /// A domain as lower-case A-labels, and the same in Unicode.
-fn domain_forms(domain: &str) -> Result<(String, String), LoginError> {
+fn domain_forms(domain: &str) -> Result<(String, String), LoginNameError> {
     if domain.starts_with('[') {
-        return Err(LoginError::AddressLiteral);
+        return Err(LoginNameError::AddressLiteral);
     }
     // UTS #46 maps before it normalises, so that two canonically equivalent spellings can come out
     // as two names (`ᾳ` with another mark on it): give it one spelling.
@@ -313,19 +313,19 @@ fn domain_forms(domain: &str) -> Result<(String, String), LoginError> {
     let hyphens = Hyphens::CheckFirstLast;
     let ascii = uts46
         .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, hyphens, DnsLength::Verify)
-        .map_err(|_| LoginError::InvalidDomain)?;
+        .map_err(|_| LoginNameError::InvalidDomain)?;
     if ends_in_number(&ascii) {
-        return Err(LoginError::AddressLiteral);
+        return Err(LoginNameError::AddressLiteral);
     }
     let (unicode, valid) = uts46.to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, hyphens);
-    valid.map_err(|_| LoginError::InvalidDomain)?;
+    valid.map_err(|_| LoginNameError::InvalidDomain)?;
     // UTS #46 still lets symbols through that IDNA 2008, and with it internationalised mail
     // (RFC 6531 §3.2), does not know: emoji, and blanks such as U+2800. An A-label may also hide
     // a joiner that was not there when the typed text was looked at.
     refuse_hidden(&unicode)?;
     let class = IdentifierClass::default();
     if unicode.split('.').any(|label| class.allows(label).is_err()) {
-        return Err(LoginError::InvalidDomain);
+        return Err(LoginNameError::InvalidDomain);
     }
     let unicode = unicode.into_owned();
     Ok((ascii.into_owned(), unicode))
@@ -362,15 +362,17 @@ fn undotted(skeleton: impl Iterator<Item = char>) -> String {
 }
 
 /// Says which rule of the profile a text broke.
-fn precis_error(error: &PrecisError) -> LoginError {
+fn precis_error(error: &PrecisError) -> LoginNameError {
     match error {
         // A character, or one that is allowed only in another context (RFC 8264 §4.2).
-        PrecisError::BadCodepoint(_) | PrecisError::Unexpected(_) => LoginError::ForbiddenCharacter,
+        PrecisError::BadCodepoint(_) | PrecisError::Unexpected(_) => {
+            LoginNameError::ForbiddenCharacter
+        }
         // The texts here are never empty, so this is the bidi rule or an unstable form.
-        PrecisError::Invalid => LoginError::MixedDirection,
+        PrecisError::Invalid => LoginNameError::MixedDirection,
     }
 }
 
 #[cfg(test)]
-#[path = "login_tests.rs"]
+#[path = "login_name_tests.rs"]
 mod tests;

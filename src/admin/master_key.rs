@@ -1,0 +1,45 @@
+//! Replacing the master key that everything in the database is sealed under.
+//!
+//! Owns the use case and its audit event. Sealing itself is `crypto::seal`; which values are sealed is
+//! known to `app::keys`.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::store::{audit, settle_whole};
+
+/// What rewrapping did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewrapped {
+    /// Everything is sealed under the new master key now.
+    Done,
+    /// It was already.
+    Already,
+}
+
+/// Seals everything under the new master key, in one transaction: whatever interrupts it, the
+/// database is sealed under one key or under the other. Changes no key and ends no session.
+///
+/// # Errors
+/// `conflict` when there is no old master key to come from.
+pub async fn rewrap(app: App, origin: Origin, now: Timestamp) -> Result<Rewrapped, Failure> {
+    let mut tx = app.db.begin().await?;
+    let outcome = async {
+        if !app.rewrap(&mut tx).await? {
+            return match app.seal.old() {
+                Some(_) => Ok(Rewrapped::Already),
+                None => Err(no_old_key().into()),
+            };
+        }
+        let event = Event::new(EventKind::MasterKeyReplaced);
+        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        Ok(Rewrapped::Done)
+    }
+    .await;
+    settle_whole(tx, outcome).await
+}
+
+fn no_old_key() -> Refusal {
+    Refusal::new(Code::Conflict, "The database is sealed under this master key already.")
+}

@@ -1,0 +1,26 @@
+//! `signet key rewrap`: seals everything in the database under a new master key.
+
+use crate::admin::master_key::{self, Rewrapped};
+use crate::cli::error::CommandError;
+use crate::cli::startup_report;
+use crate::cli::with_app::with_app;
+use crate::domain::audit::Origin;
+
+/// Seals everything under the new master key.
+pub fn rewrap() -> Result<(), CommandError> {
+    with_app(async |app| {
+        let done =
+            app.run_to_completion(master_key::rewrap(app.clone(), Origin::cli(), app.now())).await;
+        let done = done.map_err(|stop| {
+            CommandError::from(stop).and(
+                "To replace it:  the new one in SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE,\n\
+                     the present one in SIGNET_MASTER_KEY_OLD or SIGNET_MASTER_KEY_OLD_FILE",
+            )
+        })?;
+        startup_report::say(match done {
+            Rewrapped::Done => "Everything is sealed under the new master key\n",
+            Rewrapped::Already => "Everything was sealed under the new master key already\n",
+        });
+        Ok(())
+    })
+}

@@ -1,0 +1,90 @@
+//! Registered clients: what a type begins with, what is refused, and what stored ones say.
+
+use super::*;
+
+const GRANTS: &[&str] = &[CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE];
+
+fn web() -> ClientMetadata {
+    let redirect_uris = vec!["https://app.example.com/cb".to_owned()];
+    ClientMetadata { redirect_uris, ..ClientMetadata::new("App".to_owned(), ClientType::Web) }
+}
+
+fn codes(settings: &ClientMetadata) -> Vec<(&'static str, &'static str)> {
+    settings.problems(GRANTS).iter().map(|problem| (problem.field, problem.code)).collect()
+}
+
+#[test]
+fn what_a_type_starts_with_fits_together() {
+    assert_eq!(codes(&web()), []);
+    assert_eq!(codes(&ClientMetadata::new("Job".to_owned(), ClientType::Service)), []);
+    let native = ClientMetadata {
+        redirect_uris: vec!["com.example.app:/cb".to_owned()],
+        ..ClientMetadata::new("App".to_owned(), ClientType::Native)
+    };
+    assert_eq!(codes(&native), []);
+    let without = ClientMetadata::new("App".to_owned(), ClientType::Spa);
+    assert_eq!(codes(&without), [("redirect_uris", "missing")]);
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let method = "token_endpoint_auth_method";
+    for (settings, wanted) in [
+        (ClientMetadata { name: String::new(), ..web() }, ("name", "malformed")),
+        (ClientMetadata { auth_method: AuthMethod::None, ..web() }, (method, "not_for_this_type")),
+        (ClientMetadata { client_type: ClientType::Spa, ..web() }, (method, "not_for_this_type")),
+        (ClientMetadata { auth_method: AuthMethod::PrivateKeyJwt, ..web() }, ("jwks", "missing")),
+        (ClientMetadata { jwks: vec![Value::Null], ..web() }, ("jwks", "not_used")),
+        (
+            ClientMetadata { grant_types: vec!["password".to_owned()], ..web() },
+            ("grant_types", "unknown"),
+        ),
+        (
+            ClientMetadata { web_origins: vec!["https://a.example/".to_owned()], ..web() },
+            ("web_origins", "not_an_origin"),
+        ),
+        (
+            ClientMetadata { scopes: Some(Scopes::parse("signet:admin").unwrap()), ..web() },
+            ("scopes", "reserved"),
+        ),
+        (
+            ClientMetadata { access_token_ttl: Some(Span::from_days(2)), ..web() },
+            ("access_token_ttl", "out_of_range"),
+        ),
+        (
+            ClientMetadata { refresh_max_ttl: Some(Span::from_secs(1)), ..web() },
+            ("refresh_max_ttl", "out_of_range"),
+        ),
+        (
+            ClientMetadata { backchannel_logout_uri: Some("myapp:/x".to_owned()), ..web() },
+            ("backchannel_logout_uri", "not_for_this_type"),
+        ),
+    ] {
+        assert!(codes(&settings).contains(&wanted), "{wanted:?}: {:?}", codes(&settings));
+    }
+    let spa = ClientMetadata {
+        client_type: ClientType::Spa,
+        auth_method: AuthMethod::None,
+        grant_types: vec![CLIENT_CREDENTIALS.to_owned()],
+        ..web()
+    };
+    assert_eq!(codes(&spa), [("grant_types", "needs_authentication")]);
+}
+
+#[test]
+fn settings_are_read_back_and_new_ones_have_a_default() {
+    let text = serde_json::to_string(&web()).unwrap();
+    assert_eq!(serde_json::from_str::<ClientMetadata>(&text).unwrap(), web());
+    let old = r#"{"name":"App","type":"web","token_endpoint_auth_method":"none"}"#;
+    assert!(serde_json::from_str::<ClientMetadata>(old).is_ok());
+}
+
+#[test]
+fn a_client_id_means_the_same_everywhere() {
+    for good in ["a", "shop-web", "https://shop.example.com", &"x".repeat(128)] {
+        assert!(is_client_id(good), "{good}");
+    }
+    for bad in ["", ".", "..", "a b", "a%b", "a+b", "a\"b", "\u{e4}", &"x".repeat(129)] {
+        assert!(!is_client_id(bad), "{bad}");
+    }
+}
