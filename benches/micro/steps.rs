@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::Criterion;
 use signet::base::id::{SessionId, UserId};
-use signet::base::{Span, Timestamp};
+use signet::base::{TimeSpan, Timestamp};
 use signet::crypto::digest::token_hash;
 use signet::crypto::jwt::{GeneratedKey, Signer, SigningKey, UnverifiedHeader};
 use signet::crypto::refresh_token::RefreshKeys;
@@ -28,7 +28,7 @@ pub fn measure(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("refresh");
     group.bench_function("mint", |b| b.iter(|| keys.mint(black_box(session.id), 41)));
     group.bench_function("authenticate", |b| b.iter(|| keys.authenticate(black_box(&token))));
-    let window = Span::from_secs(30);
+    let window = TimeSpan::from_secs(30);
     for (name, presented) in [("rotate", 41), ("resend", 40), ("alarm", 3)] {
         let decision = |b: &mut criterion::Bencher<'_>| {
             b.iter(|| decide(black_box(&session), 0, presented, NOW, window));
@@ -53,7 +53,7 @@ pub fn measure(criterion: &mut Criterion) {
 }
 
 fn session() -> Session {
-    let earlier = NOW - Span::from_secs(600);
+    let earlier = NOW - TimeSpan::from_secs(600);
     Session {
         id: SessionId::from_uuid(Uuid::from_u128(2)),
         user_id: UserId::from_uuid(Uuid::from_u128(1)),
@@ -62,8 +62,8 @@ fn session() -> Session {
         scopes: Scopes::parse("openid orders:read orders:write").unwrap(),
         chain: Chain { current: 41, parent: Some(40), answered_at: earlier, supersedes: 0 },
         created_at: earlier,
-        idle_expires_at: NOW + Span::from_days(7),
-        expires_at: NOW + Span::from_days(30),
+        idle_expires_at: NOW + TimeSpan::from_days(7),
+        expires_at: NOW + TimeSpan::from_days(30),
         revoked: None,
         user_epoch: 0,
         grant_type: None,

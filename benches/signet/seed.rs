@@ -95,7 +95,7 @@ pub async fn seed(site: &Site, size: Size) -> Result<Seeded, Box<dyn Error>> {
     let opened = Startup { config, clock, entropy, purpose: OpenPurpose::Administer }.open().await;
     let app = opened.map_err(|error| error.to_string())?.app;
     let password = Password::for_verification(PASSWORD).map_err(|error| error.message())?;
-    let place = app.hash_place(Lane::Known, None).map_err(|refusal| refusal.message)?;
+    let place = app.reserve_hash_slot(Lane::Known, None).map_err(|refusal| refusal.message)?;
     let hash =
         app.hash_password(place, password).await.map_err(|_| "the password was not hashed")?;
     // The newest session is from just now.
@@ -105,14 +105,14 @@ pub async fn seed(site: &Site, size: Size) -> Result<Seeded, Box<dyn Error>> {
     let mut progress = Progress::new(total);
     for from in (0..size.users).step_by(STEP as usize) {
         let to = (from + STEP).min(size.users);
-        rows.users(Span::of(at, from, to), &hash).await?;
+        rows.users(TimeSpan::of(at, from, to), &hash).await?;
         progress.add(to - from);
     }
-    rows.sessions(Span::of(at, 0, FOR_API), Some(API), size.users).await?;
+    rows.sessions(TimeSpan::of(at, 0, FOR_API), Some(API), size.users).await?;
     progress.add(FOR_API);
     for from in (0..size.sessions).step_by(STEP as usize) {
         let to = (from + STEP).min(size.sessions);
-        rows.sessions(Span::of(at, FOR_API + from, FOR_API + to), None, size.users).await?;
+        rows.sessions(TimeSpan::of(at, FOR_API + from, FOR_API + to), None, size.users).await?;
         progress.add(to - from);
     }
     rows.settle().await?;
@@ -120,13 +120,13 @@ pub async fn seed(site: &Site, size: Size) -> Result<Seeded, Box<dyn Error>> {
 }
 
 /// Rows with the numbers from `from` up to `to`, the first made `at` this time.
-struct Span {
+struct TimeSpan {
     at: i64,
     from: i64,
     to: i64,
 }
 
-impl Span {
+impl TimeSpan {
     fn of(at: i64, from: u64, to: u64) -> Self {
         Self { at, from: from.cast_signed(), to: to.cast_signed() }
     }
@@ -154,11 +154,11 @@ impl Rows {
         })
     }
 
-    async fn users(&mut self, span: Span, hash: &str) -> Result<(), Box<dyn Error>> {
+    async fn users(&mut self, span: TimeSpan, hash: &str) -> Result<(), Box<dyn Error>> {
         // What a login looks like is written down too; the two digits that look like letters count as
         // these.
         assert_eq!(LoginName::parse("person10")?.skeleton(), "person1O".replace('1', "l"));
-        let Span { at, from, to } = span;
+        let TimeSpan { at, from, to } = span;
         match self {
             Self::Sqlite(conn) => {
                 let mut tx = conn.begin().await?;
@@ -180,11 +180,11 @@ impl Rows {
 
     async fn sessions(
         &mut self,
-        span: Span,
+        span: TimeSpan,
         audience: Option<&str>,
         users: u64,
     ) -> Result<(), Box<dyn Error>> {
-        let Span { at, from, to } = span;
+        let TimeSpan { at, from, to } = span;
         let (users, scope) = (users.cast_signed(), audience.map_or("", |_| "read"));
         macro_rules! write {
             ($conn:expr, $sessions:expr, $devices:expr) => {{

@@ -2,7 +2,7 @@
 
 use crate::app::{App, MadeKey};
 use crate::base::entropy::random;
-use crate::base::{Secret, Span, Timestamp};
+use crate::base::{Secret, TimeSpan, Timestamp};
 use crate::domain::api::{Api, ApiError, is_api_scope};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client;
@@ -13,7 +13,7 @@ use crate::domain::scope::Scopes;
 use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
 use crate::domain::verifier_compat::algorithms;
 use crate::store::apis::{self, StoredApi};
-use crate::store::{Tx, audit, clients, settle, settle_whole};
+use crate::store::{Tx, audit, clients, commit_or_rollback, commit_unless_failed};
 
 use super::key_rotation;
 
@@ -27,7 +27,7 @@ pub struct Change {
     /// Which conventions its tokens follow.
     pub token_profile: Option<TokenProfile>,
     /// How long its access tokens live, or as long as the server says.
-    pub access_token_ttl: Option<Option<Span>>,
+    pub access_token_ttl: Option<Option<TimeSpan>>,
     /// All the claims about users that go into its tokens.
     pub claims: Option<Vec<String>>,
     /// Replace the shared secret by a new one; the old one stops at once.
@@ -58,7 +58,7 @@ impl Change {
     }
 
     /// `api` with the change.
-    fn applied_to(&self, api: Api, retry_window: Span) -> Result<Api, Refusal> {
+    fn applied_to(&self, api: Api, retry_window: TimeSpan) -> Result<Api, Refusal> {
         let before = api.rules.clone();
         let api = match &self.scopes {
             None => api,
@@ -74,7 +74,7 @@ impl Change {
         // A life that was good when it was chosen is no reason to refuse another change, although
         // the server's window may have grown since.
         let rules = rules
-            .checked(if life_is_new { retry_window } else { Span::ZERO })
+            .checked(if life_is_new { retry_window } else { TimeSpan::ZERO })
             .map_err(|error| Refusal::field(error.field(), error.code(), error.message()))?;
         if self.new_secret && !rules.is_shared_secret() {
             let message = "Only an API with HS256 has a shared secret.";
@@ -209,7 +209,7 @@ pub async fn create(
         Ok(shared_secret)
     }
     .await;
-    let shared_secret = settle_whole(tx, outcome).await?;
+    let shared_secret = commit_or_rollback(tx, outcome).await?;
     app.reload_if_changed().await?;
     Ok(Changed { stored, shared_secret, warnings: change.warnings() })
 }
@@ -243,7 +243,7 @@ pub async fn update(
         Ok((stored, shared_secret))
     }
     .await;
-    let (stored, shared_secret) = settle_whole(tx, outcome).await?;
+    let (stored, shared_secret) = commit_or_rollback(tx, outcome).await?;
     app.reload_if_changed().await?;
     Ok(Changed { stored, shared_secret, warnings: change.warnings() })
 }
@@ -262,7 +262,7 @@ pub async fn delete(app: App, name: String, origin: Origin, now: Timestamp) -> R
         Ok(())
     }
     .await;
-    settle(tx, outcome).await?;
+    commit_unless_failed(tx, outcome).await?;
     app.reload_if_changed().await?;
     Ok(())
 }

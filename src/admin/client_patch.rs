@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::crypto::client_keys;
 use crate::domain::client::{AuthMethod, ClientMetadata, ClientType};
 use crate::domain::outcome::FieldError;
@@ -43,11 +43,11 @@ pub struct Change {
     /// All the APIs it is.
     pub resource_servers: Option<Vec<String>>,
     /// How long its access tokens live.
-    pub access_token_ttl: Option<Option<Span>>,
+    pub access_token_ttl: Option<Option<TimeSpan>>,
     /// When its sessions end unless refreshed.
-    pub refresh_idle_ttl: Option<Option<Span>>,
+    pub refresh_idle_ttl: Option<Option<TimeSpan>>,
     /// When its sessions end in any case.
-    pub refresh_max_ttl: Option<Option<Span>>,
+    pub refresh_max_ttl: Option<Option<TimeSpan>>,
     /// What its ID tokens are signed with, or RS256.
     pub id_token_alg: Option<Option<SigningAlg>>,
     /// Whether people are not asked.
@@ -83,7 +83,7 @@ impl Change {
     pub(super) fn applied_to(
         &self,
         before: ClientMetadata,
-        retry_window: Span,
+        retry_window: TimeSpan,
     ) -> (ClientMetadata, Vec<FieldError>) {
         let mut wrong = Vec::new();
         let client_type = self.client_type.unwrap_or(before.client_type);
@@ -160,7 +160,7 @@ impl Change {
     }
 
     /// The same demand as on the lives APIs choose, when it is chosen: the window may grow later.
-    fn check_window(&self, retry_window: Span, wrong: &mut Vec<FieldError>) {
+    fn check_window(&self, retry_window: TimeSpan, wrong: &mut Vec<FieldError>) {
         let least = retry_window.millis().saturating_mul(2);
         if self.access_token_ttl.flatten().is_some_and(|ttl| ttl.millis() < least) {
             let error = RuleError::AccessTtlInWindow;

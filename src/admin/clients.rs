@@ -5,7 +5,7 @@
 
 use crate::app::{App, MadeKey};
 use crate::base::entropy::random;
-use crate::base::{Secret, Timestamp, token};
+use crate::base::{Secret, Timestamp, opaque_token};
 use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::{
@@ -15,7 +15,7 @@ use crate::domain::identifier_namespace::{self, Clash};
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::store::clients::{self, StoredClient};
-use crate::store::{Tx, apis, audit, settle_whole};
+use crate::store::{Tx, apis, audit, commit_or_rollback};
 
 pub use super::client_patch::Change;
 use super::key_rotation;
@@ -121,7 +121,7 @@ pub async fn create(
         Ok(client_secret)
     }
     .await;
-    let client_secret = settle_whole(tx, outcome).await?;
+    let client_secret = commit_or_rollback(tx, outcome).await?;
     app.reload_if_changed().await?;
     Ok(Changed { stored, client_secret, warnings: change.warnings() })
 }
@@ -241,7 +241,7 @@ pub async fn delete(
         record(&app, &mut tx, EventKind::ClientDeleted, &stored, &origin, now).await
     }
     .await;
-    settle_whole(tx, outcome).await?;
+    commit_or_rollback(tx, outcome).await?;
     app.reload_if_changed().await?;
     Ok(())
 }
@@ -270,7 +270,7 @@ async fn changed<T>(
         Ok((stored, told))
     }
     .await;
-    let changed = settle_whole(tx, outcome).await?;
+    let changed = commit_or_rollback(tx, outcome).await?;
     app.reload_if_changed().await?;
     Ok(changed)
 }
@@ -315,7 +315,7 @@ fn settle_secrets(app: &App, client: &mut Client, now: Timestamp) -> Option<Secr
 }
 
 fn new_secret(app: &App, now: Timestamp) -> (SecretHash, Secret<String>) {
-    let secret = token::make(token::CLIENT_SECRET, &*app.entropy);
+    let secret = opaque_token::generate(opaque_token::CLIENT_SECRET, &*app.entropy);
     let hash = SecretHash { hash: *token_hash(&secret).digest(), created_at: now };
     (hash, Secret::new(secret))
 }

@@ -3,19 +3,19 @@
 //! Owns the use case and its audit event. The accepted key formats are in `crypto::import`.
 
 use crate::app::{App, MadeKey};
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::import::Imported;
 use crate::crypto::jwt::{GeneratedKey, SigningKey};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::store::{audit, keys, settle_whole};
+use crate::store::{audit, commit_or_rollback, keys};
 
 /// What an imported key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
     /// Tokens another issuer signed with it stay good for so long; nothing new is signed.
-    Verify(Span),
+    Verify(TimeSpan),
     /// New tokens are signed with it from now on: its verifiers have it already.
     Sign,
 }
@@ -80,7 +80,7 @@ pub async fn import(
         Ok(())
     }
     .await;
-    settle_whole(tx, outcome).await?;
+    commit_or_rollback(tx, outcome).await?;
     app.reload_if_changed().await?;
     Ok(taken)
 }

@@ -4,14 +4,14 @@
 //! `domain::key_rotation`; which keys there are to look at is `admin::keys`.
 
 use crate::app::{App, MadeKey};
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::key_rotation::{Change, Fetch, KeyFacts, Policy, VERIFIER_GONE, plan};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys;
 use crate::store::verifiers::{self, SeenVerifier};
-use crate::store::{Tx, audit, settle_whole};
+use crate::store::{Tx, audit, commit_or_rollback};
 
 /// The most verifiers that are kept, and looked at.
 pub const MAX_VERIFIERS: i64 = 10_000;
@@ -62,7 +62,7 @@ async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
     Ok(stored.into_iter().map(|key| key.facts).collect())
 }
 
-async fn note_ttl(app: &App, ttl: Span) -> Result<(), Fault> {
+async fn note_ttl(app: &App, ttl: TimeSpan) -> Result<(), Fault> {
     let mut tx = app.db.begin().await?;
     keys::note_ttl(&mut tx, ttl).await?;
     tx.commit().await
@@ -359,7 +359,7 @@ pub async fn retire(
         Ok(())
     }
     .await;
-    settle_whole(tx, outcome).await?;
+    commit_or_rollback(tx, outcome).await?;
     app.reload_if_changed().await?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::{Code, Failure, Refusal};
-use crate::store::{audit, settle_whole};
+use crate::store::{audit, commit_or_rollback};
 
 /// What rewrapping did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub async fn rewrap(app: App, origin: Origin, now: Timestamp) -> Result<Rewrappe
         Ok(Rewrapped::Done)
     }
     .await;
-    settle_whole(tx, outcome).await
+    commit_or_rollback(tx, outcome).await
 }
 
 fn no_old_key() -> Refusal {

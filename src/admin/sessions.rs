@@ -9,7 +9,7 @@ use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::session::{EndReason, Listed};
 use crate::oauth::backchannel;
 use crate::store::sessions::EndedSession;
-use crate::store::{audit, sessions, settle, users};
+use crate::store::{audit, commit_unless_failed, sessions, users};
 
 /// A page of live sessions, oldest first; of one user if named.
 ///
@@ -50,7 +50,7 @@ pub async fn revoke(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await
+    commit_unless_failed(tx, outcome).await
 }
 
 /// Ends everything a user has.
@@ -75,5 +75,5 @@ pub async fn revoke_all(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await
+    commit_unless_failed(tx, outcome).await
 }

@@ -6,8 +6,8 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
-use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, dissect};
-use crate::crypto::shared_secret::SharedSecret;
+use crate::crypto::hs256::SharedSecret;
+use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, decode_unverified};
 use crate::domain::audit::EventKind;
 use crate::domain::claims::{TokenType, VerifiedClaims};
 use crate::domain::outcome::{Failure, Fault};
@@ -65,7 +65,7 @@ async fn opaque(app: &App, kind: OpaqueKind, token: &str) -> Result<Opaque, Faul
 
 async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     let mut signed = Signed {
-        anatomy: dissect(token),
+        anatomy: decode_unverified(token),
         expected_type: TokenType::AtJwt,
         either_type: false,
         key: None,

@@ -14,7 +14,7 @@ use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::oauth::backchannel;
 use crate::store::users::{self, NewUser};
-use crate::store::{Tx, audit, settle, settle_whole, setup};
+use crate::store::{Tx, audit, commit_or_rollback, commit_unless_failed, setup_links};
 
 /// A user to be made.
 pub struct Create {
@@ -136,7 +136,7 @@ pub async fn create(
         None => None,
         Some(raw) => {
             let password = parse_password("password", raw, &login)?;
-            let place = app.hash_place(Lane::Known, origin.address)?;
+            let place = app.reserve_hash_slot(Lane::Known, origin.address)?;
             Some(app.hash_password(place, password).await?)
         }
     };
@@ -153,7 +153,7 @@ pub async fn create(
     let outcome = async {
         // First, as in set-up itself, so that the two cannot wait for each other.
         if create.role == Role::Admin {
-            setup::close(&mut tx).await?;
+            setup_links::close(&mut tx).await?;
         }
         if !users::insert(&mut tx, &new, now).await? {
             return Err(login_taken().into());
@@ -163,7 +163,7 @@ pub async fn create(
         Ok(())
     }
     .await;
-    settle_whole(tx, outcome).await?;
+    commit_or_rollback(tx, outcome).await?;
     show(app, id).await
 }
 
@@ -192,7 +192,7 @@ pub async fn update(
         }
         users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
         if user.role == Role::Admin {
-            setup::close(tx).await?;
+            setup_links::close(tx).await?;
         }
         Ok(Some((EventKind::UserUpdated, user.role.as_str())))
     })
@@ -264,7 +264,7 @@ pub async fn set_password(
     let login = LoginName::parse(&user.login)
         .map_err(|_| Fault::internal("a stored login that is none"))?;
     let password = parse_password("password", &password, &login)?;
-    let place = app.hash_place(Lane::Known, origin.address)?;
+    let place = app.reserve_hash_slot(Lane::Known, origin.address)?;
     let hash = app.hash_password(place, password).await?;
     change(&app, id, &origin, now, async |tx, _| {
         users::set_password(tx, id, &hash, now).await?;
@@ -283,7 +283,7 @@ async fn change(
 ) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        setup::hold_administrators(&mut tx).await?;
+        setup_links::hold_administrators(&mut tx).await?;
         let user = users::find(&mut tx, id).await?.ok_or_else(not_found)?;
         let epoch = user.session_epoch;
         let ended = backchannel::everything_of(app, &mut tx, id, now).await?;
@@ -299,7 +299,7 @@ async fn change(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await
+    commit_unless_failed(tx, outcome).await
 }
 
 /// Refuses to leave nobody who could administer.

@@ -5,7 +5,7 @@
 
 use std::sync::PoisonError;
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::clock_skew::{Reading, Verdict};
 use crate::domain::outcome::Fault;
 use crate::store::meta;
@@ -15,7 +15,7 @@ use super::App;
 /// The name of the last time a process on this database wrote down, in milliseconds.
 const LAST_TICK: &str = "last_tick";
 /// How often it is written: seldom enough to cost nothing.
-const WRITE_EVERY: Span = Span::from_mins(1);
+const WRITE_EVERY: TimeSpan = TimeSpan::from_mins(1);
 
 impl App {
     /// Whether the wall clock is where it should be. What destroys by time asks first.

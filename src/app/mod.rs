@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Handle;
 
-use crate::base::{Clock, Entropy, Span, Timestamp};
+use crate::base::{Clock, Entropy, TimeSpan, Timestamp};
 use crate::config::Config;
 use crate::crypto::digest::PseudonymKey;
 use crate::crypto::password::PasswordHasher;
@@ -28,8 +28,8 @@ use crate::domain::outcome::Fault;
 use crate::domain::session::Lifetimes;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
-use crate::store::lookup::Lookup;
-use crate::store::refresher::Refresher;
+use crate::store::refresh_batch::Refresher;
+use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
 
 use cache::{Caches, VerifiedTokenCache};
@@ -37,7 +37,7 @@ use limits::{AddressLimiter, AttemptGate, SeenNetworks};
 
 pub use jwks_fetch_log::{Fetcher, JwksFetchLog};
 pub use keys::MadeKey;
-pub use password_hashing::HashError;
+pub use password_hashing::PasswordNotHashed;
 
 /// Everything a use case needs, cheap to clone.
 #[derive(Clone)]
@@ -62,7 +62,7 @@ pub struct AppState {
     /// The group commit of refreshes.
     pub refresher: Refresher,
     /// The shared reading of sessions.
-    pub lookup: Lookup,
+    pub session_loader: SessionLoader,
     /// Access tokens whose signature was verified recently.
     pub verified_tokens: VerifiedTokenCache,
     /// Rate limits by network, in memory.
@@ -78,7 +78,7 @@ pub struct AppState {
     /// Whether the wall clock can be trusted.
     pub watch: Mutex<Watch>,
     /// The longest the public keys were ever allowed to be cached, by any version.
-    pub longest_max_age: Span,
+    pub longest_max_age: TimeSpan,
     /// Counters for the operator.
     pub metrics: Metrics,
     /// How long tokens and sessions live.

@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::base::Span;
-use crate::crypto::password::{Busy, Lane, Place, Refused, Unhashed, Verified};
+use crate::base::TimeSpan;
+use crate::crypto::password::{HashError, Lane, Overloaded, Refused, Slot, Verified};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::Password;
 use crate::metrics::Metrics;
@@ -17,7 +17,7 @@ use super::{App, disconnect};
 
 /// Why a password was not hashed for somebody who had a place.
 #[derive(Debug)]
-pub enum HashError {
+pub enum PasswordNotHashed {
     /// His turn did not come in time.
     Late(Refusal),
     /// He went away before it came.
@@ -26,13 +26,13 @@ pub enum HashError {
     Failed(Fault),
 }
 
-impl From<HashError> for Failure {
-    fn from(why: HashError) -> Self {
+impl From<PasswordNotHashed> for Failure {
+    fn from(why: PasswordNotHashed) -> Self {
         match why {
-            HashError::Late(refusal) => refusal.into(),
+            PasswordNotHashed::Late(refusal) => refusal.into(),
             // Nobody reads it.
-            HashError::Gone => Fault::unavailable("the caller has gone away").into(),
-            HashError::Failed(fault) => fault.into(),
+            PasswordNotHashed::Gone => Fault::unavailable("the caller has gone away").into(),
+            PasswordNotHashed::Failed(fault) => fault.into(),
         }
     }
 }
@@ -43,11 +43,11 @@ impl App {
     ///
     /// # Errors
     /// `unavailable` at once, with the time it would have taken, when that is too long.
-    pub fn hash_place(&self, lane: Lane, address: Option<IpAddr>) -> Result<Place, Refusal> {
-        self.hasher.place(lane, address.map(network)).map_err(|Busy { why, wait }| {
+    pub fn reserve_hash_slot(&self, lane: Lane, address: Option<IpAddr>) -> Result<Slot, Refusal> {
+        self.hasher.reserve(lane, address.map(network)).map_err(|Overloaded { why, wait }| {
             let why = match why {
                 Refused::Full => "queue_full",
-                Refused::Share => "network_share",
+                Refused::NetworkQuota => "network_share",
                 Refused::TooLong => "too_long",
             };
             self.turned_away(why, wait)
@@ -59,13 +59,13 @@ impl App {
     /// been written that must be followed by something else: it ends here when the caller goes.
     ///
     /// # Errors
-    /// See [`HashError`].
+    /// See [`PasswordNotHashed`].
     pub async fn verify_password(
         &self,
-        place: Place,
+        place: Slot,
         password: Password,
         stored: Option<String>,
-    ) -> Result<Verified, HashError> {
+    ) -> Result<Verified, PasswordNotHashed> {
         self.while_present(self.hasher.verify(place, password, stored)).await
     }
 
@@ -73,25 +73,25 @@ impl App {
     /// by something else: it ends here when the caller goes.
     ///
     /// # Errors
-    /// See [`HashError`].
+    /// See [`PasswordNotHashed`].
     pub async fn hash_password(
         &self,
-        place: Place,
+        place: Slot,
         password: Password,
-    ) -> Result<String, HashError> {
+    ) -> Result<String, PasswordNotHashed> {
         self.while_present(self.hasher.hash(place, password)).await
     }
 
     async fn while_present<T>(
         &self,
-        work: impl Future<Output = Result<T, Unhashed>>,
-    ) -> Result<T, HashError> {
+        work: impl Future<Output = Result<T, HashError>>,
+    ) -> Result<T, PasswordNotHashed> {
         let done = tokio::select! {
             biased;
             done = work => done,
             () = disconnect::gone() => {
                 Metrics::count(&self.metrics.hashes, "gone");
-                return Err(HashError::Gone);
+                return Err(PasswordNotHashed::Gone);
             }
         };
         match done {
@@ -99,11 +99,11 @@ impl App {
                 Metrics::count(&self.metrics.hashes, "ok");
                 Ok(value)
             }
-            Err(Unhashed::Late) => {
+            Err(HashError::Late) => {
                 let wait = self.config.hash_max_wait.std();
-                Err(HashError::Late(self.turned_away("late", wait)))
+                Err(PasswordNotHashed::Late(self.turned_away("late", wait)))
             }
-            Err(Unhashed::Failed(fault)) => Err(HashError::Failed(fault)),
+            Err(HashError::Failed(fault)) => Err(PasswordNotHashed::Failed(fault)),
         }
     }
 
@@ -115,6 +115,6 @@ impl App {
             Code::Unavailable,
             "Too many passwords are checked just now. Try again shortly.",
         )
-        .retry_after(Span::from_millis(wait))
+        .retry_after(TimeSpan::from_millis(wait))
     }
 }

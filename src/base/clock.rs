@@ -21,7 +21,7 @@ pub struct Timestamp(i64);
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct Span(i64);
+pub struct TimeSpan(i64);
 
 impl Timestamp {
     /// The point `millis` milliseconds after the epoch.
@@ -83,7 +83,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-impl Span {
+impl TimeSpan {
     /// No time at all.
     pub const ZERO: Self = Self(0);
 
@@ -137,28 +137,28 @@ impl Span {
     }
 }
 
-impl Add<Span> for Timestamp {
+impl Add<TimeSpan> for Timestamp {
     type Output = Self;
-    fn add(self, span: Span) -> Self {
+    fn add(self, span: TimeSpan) -> Self {
         Self(self.0.saturating_add(span.0))
     }
 }
 
-impl Sub<Span> for Timestamp {
+impl Sub<TimeSpan> for Timestamp {
     type Output = Self;
-    fn sub(self, span: Span) -> Self {
+    fn sub(self, span: TimeSpan) -> Self {
         Self(self.0.saturating_sub(span.0))
     }
 }
 
-impl Add for Span {
+impl Add for TimeSpan {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 }
 
-impl Sub for Span {
+impl Sub for TimeSpan {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
@@ -166,9 +166,9 @@ impl Sub for Span {
 }
 
 impl Sub for Timestamp {
-    type Output = Span;
-    fn sub(self, other: Self) -> Span {
-        Span(self.0.saturating_sub(other.0))
+    type Output = TimeSpan;
+    fn sub(self, other: Self) -> TimeSpan {
+        TimeSpan(self.0.saturating_sub(other.0))
     }
 }
 
@@ -178,7 +178,7 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 
     /// How long a clock that nobody can set has counted, from an origin that means nothing.
-    fn counted(&self) -> Span;
+    fn counted(&self) -> TimeSpan;
 }
 
 /// The machine's wall clock.
@@ -192,10 +192,10 @@ impl Clock for SystemClock {
         Timestamp(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    fn counted(&self) -> Span {
+    fn counted(&self) -> TimeSpan {
         static ORIGIN: OnceLock<Instant> = OnceLock::new();
         let since = ORIGIN.get_or_init(Instant::now).elapsed();
-        Span(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        TimeSpan(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_never_zero() {
-        assert_eq!(Span::ZERO.retry_after(), 1);
-        assert_eq!(Span::from_millis(1001).retry_after(), 2);
+        assert_eq!(TimeSpan::ZERO.retry_after(), 1);
+        assert_eq!(TimeSpan::from_millis(1001).retry_after(), 2);
     }
 }

@@ -6,11 +6,11 @@
 pub mod clock;
 pub mod entropy;
 pub mod id;
+pub mod opaque_token;
 pub mod secret;
 pub mod text_enum;
-pub mod token;
 
-pub use clock::{Clock, Span, SystemClock, Timestamp};
+pub use clock::{Clock, SystemClock, TimeSpan, Timestamp};
 pub use entropy::Entropy;
 pub use id::Id;
 pub use secret::Secret;

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::admin::apis::{self, Change, Changed};
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::config::{length_of_time, spell};
 use crate::domain::audit::Origin;
 use crate::domain::pagination::Page;
@@ -111,7 +111,7 @@ pub struct Choices {
     token_profile: Option<TokenProfile>,
     /// How long its access tokens live, such as 5m; default follows SIGNET_ACCESS_TOKEN_TTL
     #[arg(long, value_name = "TIME", value_parser = ttl_parser)]
-    access_token_ttl: Option<OrDefault<Span>>,
+    access_token_ttl: Option<OrDefault<TimeSpan>>,
     /// A claim about the user its tokens carry: roles, groups or a custom one; may be repeated
     #[arg(long = "claim", value_name = "NAME")]
     claims: Vec<String>,
@@ -134,7 +134,7 @@ fn profile_parser() -> impl clap::builder::TypedValueParser<Value = TokenProfile
         .try_map(|text| text.parse::<TokenProfile>())
 }
 
-fn ttl_parser(text: &str) -> Result<OrDefault<Span>, String> {
+fn ttl_parser(text: &str) -> Result<OrDefault<TimeSpan>, String> {
     if text == "default" {
         return Ok(OrDefault(None));
     }

@@ -23,7 +23,7 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Span;
+    use crate::base::TimeSpan;
 
     #[test]
     fn the_largest_unit_that_fits() {
@@ -40,6 +40,6 @@ mod tests {
         ] {
             assert_eq!(ago(Timestamp::from_secs(100_000_000 - secs), now), said);
         }
-        assert_eq!(ago(now + Span::from_millis(900), now), "now");
+        assert_eq!(ago(now + TimeSpan::from_millis(900), now), "now");
     }
 }

@@ -9,20 +9,20 @@ use super::mistakes::Wrong;
 use super::reader::Reader;
 use super::values::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, TlsFiles};
 use super::{Config, LogFormat, Registration, brand, database, issuer, parse, settings as s};
-use crate::base::{Secret, Span};
+use crate::base::{Secret, TimeSpan};
 use crate::domain::signing_key::SigningAlg;
 
 /// Shortest life of a token, a session or an audit event.
-const LEAST: Span = Span::from_secs(1);
+const LEAST: TimeSpan = TimeSpan::from_secs(1);
 /// Longest time anything may be asked to last: ten years.
-const LONGEST: Span = Span::from_days(3650);
+const LONGEST: TimeSpan = TimeSpan::from_days(3650);
 /// The retry window at its widest, and the longest wait for a password hash.
-const FIVE_MINUTES: Span = Span::from_mins(5);
+const FIVE_MINUTES: TimeSpan = TimeSpan::from_mins(5);
 /// The least time a key is published before it signs: caches may hold the set without it for five
 /// minutes, and are not always exact.
-const TEN_MINUTES: Span = Span::from_mins(10);
+const TEN_MINUTES: TimeSpan = TimeSpan::from_mins(10);
 /// The least time a key signs.
-const HOUR: Span = Span::from_mins(60);
+const HOUR: TimeSpan = TimeSpan::from_mins(60);
 /// Most memory one hash may take: 4 GiB.
 const MOST_MEMORY_KIB: u32 = 4 * 1024 * 1024;
 
@@ -51,24 +51,24 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         master_key_old: Some(read.typed(&s::MASTER_KEY_OLD, parse::master_key)),
         data_dir: dir,
         registration: read.fixed(&s::REGISTRATION, parse::word(Registration::ALL)),
-        access_token_ttl: read.fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=Span::from_days(1))),
+        access_token_ttl: read
+            .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),
         refresh_idle_ttl: read.fixed(&s::REFRESH_IDLE_TTL, parse::span(LEAST..=LONGEST)),
         refresh_max_ttl: read.fixed(&s::REFRESH_MAX_TTL, parse::span(LEAST..=LONGEST)),
         refresh_retry_window: read
-            .fixed(&s::REFRESH_RETRY_WINDOW, parse::span(Span::ZERO..=FIVE_MINUTES)),
-        browser_session_ttl:
-            read.fixed(
-                &s::BROWSER_SESSION_TTL,
-                parse::span(Span::from_mins(1)..=Span::from_days(365)),
-            ),
+            .fixed(&s::REFRESH_RETRY_WINDOW, parse::span(TimeSpan::ZERO..=FIVE_MINUTES)),
+        browser_session_ttl: read.fixed(
+            &s::BROWSER_SESSION_TTL,
+            parse::span(TimeSpan::from_mins(1)..=TimeSpan::from_days(365)),
+        ),
         signing_alg: read.fixed(&s::SIGNING_ALG, parse::word(SigningAlg::ALL)),
         key_rotation: read.fixed(&s::KEY_ROTATION, parse::span_or_off(HOUR..=LONGEST)),
         key_publish_ahead: read
-            .fixed(&s::KEY_PUBLISH_AHEAD, parse::span(TEN_MINUTES..=Span::from_days(30))),
+            .fixed(&s::KEY_PUBLISH_AHEAD, parse::span(TEN_MINUTES..=TimeSpan::from_days(30))),
         hash_workers: Some(hash_workers(read, cost)),
         argon2: cost,
         machine: Some(source.machine),
-        hash_max_wait: read.fixed(&s::HASH_MAX_WAIT, parse::span(Span::ZERO..=FIVE_MINUTES)),
+        hash_max_wait: read.fixed(&s::HASH_MAX_WAIT, parse::span(TimeSpan::ZERO..=FIVE_MINUTES)),
         rate_limits: read.fixed(&s::RATE_LIMITS, parse::switch("on", "off")),
         trusted_proxies: Some(read.typed(&s::TRUSTED_PROXIES, parse::networks).unwrap_or_default()),
         brand: brand::read(read),

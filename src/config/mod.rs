@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use crate::base::{Secret, Span};
+use crate::base::{Secret, TimeSpan};
 use crate::domain::signing_key::SigningAlg;
 
 pub use brand::{Accent, Brand, Logo, LogoType};
@@ -61,21 +61,21 @@ pub struct Config {
     /// Whether strangers may create accounts.
     pub registration: Registration,
     /// Life of an access token: 1 s to 24 h, at least twice the retry window.
-    pub access_token_ttl: Span,
+    pub access_token_ttl: TimeSpan,
     /// A session unused for this long ends; never longer than `refresh_max_ttl`.
-    pub refresh_idle_ttl: Span,
+    pub refresh_idle_ttl: TimeSpan,
     /// A session ends this long after log-in however busy it is.
-    pub refresh_max_ttl: Span,
+    pub refresh_max_ttl: TimeSpan,
     /// How long a lost answer to a refresh may be asked for again: 0 s to 5 min.
-    pub refresh_retry_window: Span,
+    pub refresh_retry_window: TimeSpan,
     /// How long somebody stays logged in at the pages.
-    pub browser_session_ttl: Span,
+    pub browser_session_ttl: TimeSpan,
     /// Signature algorithm of access tokens for APIs that did not choose their own.
     pub signing_alg: SigningAlg,
     /// How long a signing key signs before its successor takes over; none to rotate by hand only.
-    pub key_rotation: Option<Span>,
+    pub key_rotation: Option<TimeSpan>,
     /// How long a new signing key is published before it signs: 10 min to 30 d.
-    pub key_publish_ahead: Span,
+    pub key_publish_ahead: TimeSpan,
     /// What one password hash costs.
     pub argon2: Argon2Cost,
     /// Password hashes computed at the same time; at least 1.
@@ -83,7 +83,7 @@ pub struct Config {
     /// The machine `hash_workers` was chosen for; no setting.
     pub machine: Machine,
     /// How long a log-in may queue for a hash worker before it is answered 503.
-    pub hash_max_wait: Span,
+    pub hash_max_wait: TimeSpan,
     /// Whether limits on attempts are enforced; `false` is for benchmarks only.
     pub rate_limits: bool,
     /// Peers whose `Forwarded` and `X-Forwarded-*` headers are believed.
@@ -97,7 +97,7 @@ pub struct Config {
     /// How log lines look.
     pub log_format: LogFormat,
     /// How long audit events are kept.
-    pub audit_retention: Span,
+    pub audit_retention: TimeSpan,
     /// The first administrator, when the environment provides one.
     pub bootstrap_admin: Option<BootstrapAdmin>,
     /// Certificate and key, when TLS is served directly.

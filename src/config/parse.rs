@@ -12,20 +12,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 
 use super::mistakes::{Wrong, quoted};
-use crate::base::{Secret, Span};
+use crate::base::{Secret, TimeSpan};
 
 /// Units of time with their milliseconds, longest first.
 const UNITS: [(&str, i64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// A length of time such as `500ms`, `30s`, `15m`, `2h` or `30d`, within `range`.
-pub(super) fn span(range: RangeInclusive<Span>) -> impl Fn(&str) -> Result<Span, Wrong> {
+pub(super) fn span(range: RangeInclusive<TimeSpan>) -> impl Fn(&str) -> Result<TimeSpan, Wrong> {
     move |text| {
         let (least, most) = (spell(*range.start()), spell(*range.end()));
         let wrong = |because: &str| {
             let advice = format!(
                 "Type a whole number with ms, s, m, h or d, from {least} to {most}, such as {}",
-                if range.contains(&Span::from_mins(10)) { "10m" } else { &most }
+                if range.contains(&TimeSpan::from_mins(10)) { "10m" } else { &most }
             );
             Wrong::new(because, advice)
         };
@@ -40,7 +40,7 @@ pub(super) fn span(range: RangeInclusive<Span>) -> impl Fn(&str) -> Result<Span,
             return Err(wrong("has an unknown unit"));
         };
         let length = digits.parse::<i64>().ok().and_then(|count| count.checked_mul(*millis));
-        match length.map(Span::from_millis) {
+        match length.map(TimeSpan::from_millis) {
             Some(span) if range.contains(&span) => Ok(span),
             Some(span) if span < *range.start() => Err(wrong("is too short")),
             _ => Err(wrong("is too long")),
@@ -50,8 +50,8 @@ pub(super) fn span(range: RangeInclusive<Span>) -> impl Fn(&str) -> Result<Span,
 
 /// The same, or `off`.
 pub(super) fn span_or_off(
-    range: RangeInclusive<Span>,
-) -> impl Fn(&str) -> Result<Option<Span>, Wrong> {
+    range: RangeInclusive<TimeSpan>,
+) -> impl Fn(&str) -> Result<Option<TimeSpan>, Wrong> {
     let span = span(range);
     move |text| if text == "off" { Ok(None) } else { span(text).map(Some) }
 }
@@ -60,13 +60,13 @@ pub(super) fn span_or_off(
 ///
 /// # Errors
 /// When it is none, or out of range.
-pub fn length_of_time(text: &str, range: RangeInclusive<Span>) -> Result<Span, String> {
+pub fn length_of_time(text: &str, range: RangeInclusive<TimeSpan>) -> Result<TimeSpan, String> {
     span(range)(text).map_err(|wrong| format!("{}. {}", wrong.because, wrong.advice))
 }
 
 /// `span` in the longest unit that divides it, as one would type it.
 #[must_use]
-pub fn spell(span: Span) -> String {
+pub fn spell(span: TimeSpan) -> String {
     let millis = span.millis();
     if millis == 0 {
         return "0s".to_owned();

@@ -4,11 +4,11 @@
 
 use super::reader::Reader;
 use super::{Config, Machine, issuer, parse, settings as s};
-use crate::base::Span;
+use crate::base::TimeSpan;
 
 /// Reports every disagreement in `config` to `read`.
 pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
-    let twice = Span::from_millis(config.refresh_retry_window.millis().saturating_mul(2));
+    let twice = TimeSpan::from_millis(config.refresh_retry_window.millis().saturating_mul(2));
     read.require(
         &[&s::ACCESS_TOKEN_TTL, &s::REFRESH_RETRY_WINDOW],
         config.access_token_ttl >= twice,

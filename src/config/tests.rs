@@ -60,14 +60,14 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     );
     assert!(config.master_key.is_none());
     assert_eq!(config.registration, Registration::Closed);
-    assert_eq!(config.access_token_ttl, Span::from_mins(10));
-    assert_eq!(config.refresh_idle_ttl, Span::from_days(30));
-    assert_eq!(config.refresh_max_ttl, Span::from_days(180));
-    assert_eq!(config.refresh_retry_window, Span::from_secs(30));
+    assert_eq!(config.access_token_ttl, TimeSpan::from_mins(10));
+    assert_eq!(config.refresh_idle_ttl, TimeSpan::from_days(30));
+    assert_eq!(config.refresh_max_ttl, TimeSpan::from_days(180));
+    assert_eq!(config.refresh_retry_window, TimeSpan::from_secs(30));
     assert_eq!(config.signing_alg, SigningAlg::Es256);
     assert_eq!(config.argon2, Argon2Cost { memory_kib: 19456, iterations: 2, parallelism: 1 });
     assert_eq!(config.hash_workers, 4);
-    assert_eq!(config.hash_max_wait, Span::from_secs(2));
+    assert_eq!(config.hash_max_wait, TimeSpan::from_secs(2));
     assert!(config.rate_limits);
     assert!(config.trusted_proxies.is_empty());
     assert_eq!(config.brand.name, "Signet");
@@ -77,7 +77,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.metrics_listen, MetricsListen::Default("127.0.0.1:9484".parse().unwrap()));
     assert_eq!(config.log, "info");
     assert_eq!(config.log_format, LogFormat::Auto);
-    assert_eq!(config.audit_retention, Span::from_days(400));
+    assert_eq!(config.audit_retention, TimeSpan::from_days(400));
     assert!(config.bootstrap_admin.is_none());
     assert!(config.tls.is_none());
     assert!(!config.insecure_http);
@@ -131,21 +131,21 @@ fn every_setting_can_be_changed() {
         if url.expose() == "postgresql://u:p%40w@db/signet?sslmode=require"));
     assert_eq!(config.master_key.unwrap().expose(), &[7; 32]);
     assert_eq!(config.registration, Registration::Open);
-    assert_eq!(config.access_token_ttl, Span::from_mins(60));
-    assert_eq!(config.refresh_idle_ttl, Span::from_mins(720));
-    assert_eq!(config.refresh_max_ttl, Span::from_days(2));
-    assert_eq!(config.refresh_retry_window, Span::from_millis(500));
+    assert_eq!(config.access_token_ttl, TimeSpan::from_mins(60));
+    assert_eq!(config.refresh_idle_ttl, TimeSpan::from_mins(720));
+    assert_eq!(config.refresh_max_ttl, TimeSpan::from_days(2));
+    assert_eq!(config.refresh_retry_window, TimeSpan::from_millis(500));
     assert_eq!(config.signing_alg, SigningAlg::Rs256);
     assert_eq!(config.argon2, Argon2Cost { memory_kib: 8, iterations: 3, parallelism: 1 });
     assert_eq!(config.hash_workers, 7);
-    assert_eq!(config.hash_max_wait, Span::ZERO);
+    assert_eq!(config.hash_max_wait, TimeSpan::ZERO);
     assert!(!config.rate_limits);
     let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
     assert_eq!(config.metrics_listen, MetricsListen::Set("127.0.0.1:9484".parse().unwrap()));
     assert_eq!(config.log, "info,sqlx=WARN");
     assert_eq!(config.log_format, LogFormat::Json);
-    assert_eq!(config.audit_retention, Span::from_days(90));
+    assert_eq!(config.audit_retention, TimeSpan::from_days(90));
     let admin = config.bootstrap_admin.unwrap();
     assert_eq!((admin.login.as_str(), admin.password.expose().as_str()), ("root", " with blanks "));
     let tls = config.tls.unwrap();
@@ -304,13 +304,16 @@ fn lengths_of_time_have_units_and_ranges() {
     ] {
         one(&[("SIGNET_ACCESS_TOKEN_TTL", text)], "SIGNET_ACCESS_TOKEN_TTL", part);
     }
-    assert_eq!(load(&[("SIGNET_ACCESS_TOKEN_TTL", "24h")]).access_token_ttl, Span::from_days(1));
+    assert_eq!(
+        load(&[("SIGNET_ACCESS_TOKEN_TTL", "24h")]).access_token_ttl,
+        TimeSpan::from_days(1)
+    );
     for (span, text) in [
-        (Span::ZERO, "0s"),
-        (Span::from_millis(1500), "1500ms"),
-        (Span::from_secs(90), "90s"),
-        (Span::from_mins(120), "2h"),
-        (Span::from_days(30), "30d"),
+        (TimeSpan::ZERO, "0s"),
+        (TimeSpan::from_millis(1500), "1500ms"),
+        (TimeSpan::from_secs(90), "90s"),
+        (TimeSpan::from_mins(120), "2h"),
+        (TimeSpan::from_days(30), "30d"),
     ] {
         assert_eq!(parse::spell(span), text);
     }
@@ -683,9 +686,9 @@ proptest! {
 
     /// What is spelt is read back as the same length of time.
     #[test]
-    fn spelt_spans_read_back(millis in 0..=Span::from_days(3650).millis()) {
-        let span = Span::from_millis(millis);
-        let read = parse::span(Span::ZERO..=Span::from_days(3650));
+    fn spelt_spans_read_back(millis in 0..=TimeSpan::from_days(3650).millis()) {
+        let span = TimeSpan::from_millis(millis);
+        let read = parse::span(TimeSpan::ZERO..=TimeSpan::from_days(3650));
         prop_assert_eq!(read(&parse::spell(span)), Ok(span));
     }
 }

@@ -6,7 +6,7 @@ use aws_lc_rs::{constant_time, digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::base::token::TokenHash;
+use crate::base::opaque_token::TokenHash;
 
 /// SHA-256 of a high-entropy secret: the form in which it may be stored and looked up.
 ///
@@ -27,14 +27,14 @@ pub fn sha256_base64url(bytes: &[u8]) -> String {
 /// The left half of the SHA-256 hash of a token in base64url, as an ID token names the access token
 /// beside it (OpenID Connect Core §3.1.3.6).
 #[must_use]
-pub fn left_half_of_hash(token: &str) -> String {
+pub fn at_hash(token: &str) -> String {
     let hash = digest::digest(&digest::SHA256, token.as_bytes());
     URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
 }
 
-/// Whether two byte strings are equal, in a time that depends on their lengths only.
+/// Whether two byte strings are constant_time_eq, in a time that depends on their lengths only.
 #[must_use]
-pub fn equal(a: &[u8], b: &[u8]) -> bool {
+pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 

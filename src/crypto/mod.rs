@@ -4,18 +4,18 @@
 //! password is good enough is the domain's business.
 
 pub mod client_keys;
-mod compact;
 pub mod digest;
-pub mod foreign_jwt;
+pub mod external_jwt;
+pub mod hs256;
 pub mod import;
 pub mod jwk;
+mod jws;
 pub mod jwt;
 pub mod keyring;
 pub mod password;
 pub mod random;
 pub mod refresh_token;
 pub mod seal;
-pub mod shared_secret;
 pub mod spki;
 #[cfg(test)]
 mod vectors;

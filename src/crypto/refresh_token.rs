@@ -10,7 +10,7 @@ use aws_lc_rs::hmac;
 use uuid::Uuid;
 
 use crate::base::id::SessionId;
-use crate::base::token;
+use crate::base::opaque_token;
 
 /// The prefix people and secret scanners recognise.
 pub const PREFIX: &str = "srt_";
@@ -74,22 +74,24 @@ impl RefreshKeys {
         write_claim(&mut body, self.current, session, counter);
         let mac = mac(key, &body[..BODY - 16]);
         body[BODY - 16..].copy_from_slice(&mac.as_ref()[..16]);
-        Some(token::spell(PREFIX, &body))
+        Some(opaque_token::encode(PREFIX, &body))
     }
 
     /// What `text` says, if it is a genuine refresh token.
     #[must_use]
     pub fn authenticate(&self, text: &str) -> Option<Presented> {
-        let body: [u8; BODY] = token::parse(PREFIX, text)?;
+        let body: [u8; BODY] = opaque_token::parse(PREFIX, text)?;
         let (claim, presented_mac) = body.split_last_chunk::<16>()?;
         let (version, rest) = claim.split_first_chunk::<2>()?;
         let (session, rest) = rest.split_first_chunk::<16>()?;
         let counter = rest.first_chunk::<4>()?;
         let key = self.keys.get(&u16::from_be_bytes(*version))?;
         let expected = mac(key, claim);
-        super::digest::equal(&expected.as_ref()[..16], presented_mac).then(|| Presented {
-            session: SessionId::from_uuid(Uuid::from_bytes(*session)),
-            counter: u32::from_be_bytes(*counter),
+        super::digest::constant_time_eq(&expected.as_ref()[..16], presented_mac).then(|| {
+            Presented {
+                session: SessionId::from_uuid(Uuid::from_bytes(*session)),
+                counter: u32::from_be_bytes(*counter),
+            }
         })
     }
 }
@@ -133,11 +135,15 @@ mod tests {
     fn a_forged_body_with_a_right_checksum_is_refused() {
         let keys = RefreshKeys::new(&[(1, [7; 32])]).unwrap();
         let text = keys.mint(session(), 41).unwrap();
-        let body: [u8; BODY] = token::parse(PREFIX, &text).unwrap();
+        let body: [u8; BODY] = opaque_token::parse(PREFIX, &text).unwrap();
         for bit in 0..BODY * 8 {
             let mut forged = body;
             forged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(keys.authenticate(&token::spell(PREFIX, &forged)), None, "bit {bit}");
+            assert_eq!(
+                keys.authenticate(&opaque_token::encode(PREFIX, &forged)),
+                None,
+                "bit {bit}"
+            );
         }
     }
 

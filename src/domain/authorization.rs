@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::id::{BrowserId, SessionId, UserId};
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 
 use super::interaction::{AuthnRequest, ResponseMode};
 use super::oidc::RequestedClaims;
@@ -44,7 +44,7 @@ pub struct Request {
 }
 
 /// How long a code is good: long enough for a redirect, too short to be found in a log.
-pub const CODE_LIFE: Span = Span::from_secs(60);
+pub const CODE_LIFE: TimeSpan = TimeSpan::from_secs(60);
 
 /// What a person allowed a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

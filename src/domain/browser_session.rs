@@ -3,7 +3,7 @@
 //! Owns when it still counts, and whether it is fresh enough for what a client asks.
 
 use crate::base::id::{BrowserId, UserId};
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 
 use super::user::User;
 
@@ -37,7 +37,7 @@ impl BrowserSession {
     /// Whether the person authenticated no longer than `max_age` ago (OpenID Connect Core §3.1.2.1).
     /// Counted in whole seconds, as `auth_time` is.
     #[must_use]
-    pub fn is_fresh(&self, max_age: Span, now: Timestamp) -> bool {
+    pub fn is_fresh(&self, max_age: TimeSpan, now: Timestamp) -> bool {
         now.secs() - self.auth_time.secs() <= max_age.secs()
     }
 }
@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn freshness_is_counted_in_seconds() {
-        let fresh = |age, at| session().is_fresh(Span::from_secs(age), Timestamp::from_millis(at));
+        let fresh =
+            |age, at| session().is_fresh(TimeSpan::from_secs(age), Timestamp::from_millis(at));
         assert!(fresh(0, 100_999));
         assert!(!fresh(0, 101_000));
         assert!(fresh(10, 110_000));

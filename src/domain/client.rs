@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 
 pub use super::client_type::{AuthMethod, CLIENT_CREDENTIALS, CODE, ClientType, REFRESH};
 use super::outcome::FieldError;
@@ -64,13 +64,13 @@ pub struct ClientMetadata {
     pub resource_servers: Vec<String>,
     /// How long its access tokens live, where the API does not say.
     #[serde(default)]
-    pub access_token_ttl: Option<Span>,
+    pub access_token_ttl: Option<TimeSpan>,
     /// When its sessions end unless refreshed.
     #[serde(default)]
-    pub refresh_idle_ttl: Option<Span>,
+    pub refresh_idle_ttl: Option<TimeSpan>,
     /// When its sessions end in any case.
     #[serde(default)]
-    pub refresh_max_ttl: Option<Span>,
+    pub refresh_max_ttl: Option<TimeSpan>,
     /// What its ID tokens are signed with.
     #[serde(rename = "id_token_signed_response_alg", default = "id_token_alg")]
     pub id_token_alg: SigningAlg,
@@ -318,13 +318,23 @@ impl ClientMetadata {
     }
 
     fn check_lives(&self, found: &mut Found) {
-        let day = Span::from_days(1).millis();
+        let day = TimeSpan::from_days(1).millis();
         for (field, life, least, most) in [
             ("access_token_ttl", self.access_token_ttl, MIN_ACCESS_TTL, MAX_ACCESS_TTL),
-            ("refresh_idle_ttl", self.refresh_idle_ttl, Span::from_secs(60), Span::from_days(3650)),
-            ("refresh_max_ttl", self.refresh_max_ttl, Span::from_secs(60), Span::from_days(3650)),
+            (
+                "refresh_idle_ttl",
+                self.refresh_idle_ttl,
+                TimeSpan::from_secs(60),
+                TimeSpan::from_days(3650),
+            ),
+            (
+                "refresh_max_ttl",
+                self.refresh_max_ttl,
+                TimeSpan::from_secs(60),
+                TimeSpan::from_days(3650),
+            ),
         ] {
-            let whole = |life: Span| life.millis() % 1000 == 0;
+            let whole = |life: TimeSpan| life.millis() % 1000 == 0;
             if life.is_some_and(|life| life < least || life > most || !whole(life)) {
                 let message = if most.millis() > day {
                     "A session's life is 1 minute to 10 years in whole seconds, or null."

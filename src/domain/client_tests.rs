@@ -48,11 +48,11 @@ fn what_does_not_fit_is_named() {
             ("scopes", "reserved"),
         ),
         (
-            ClientMetadata { access_token_ttl: Some(Span::from_days(2)), ..web() },
+            ClientMetadata { access_token_ttl: Some(TimeSpan::from_days(2)), ..web() },
             ("access_token_ttl", "out_of_range"),
         ),
         (
-            ClientMetadata { refresh_max_ttl: Some(Span::from_secs(1)), ..web() },
+            ClientMetadata { refresh_max_ttl: Some(TimeSpan::from_secs(1)), ..web() },
             ("refresh_max_ttl", "out_of_range"),
         ),
         (

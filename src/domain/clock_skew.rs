@@ -4,12 +4,12 @@
 //! anybody wrote down. What must not happen on a bad clock (keys that go, rows that are removed) asks
 //! here first. Reads neither clock.
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 
 /// How far the wall clock may be from where it should be.
-const TOLERANCE: Span = Span::from_mins(60);
+const TOLERANCE: TimeSpan = TimeSpan::from_mins(60);
 /// How long it must run evenly after a jump to be believed again.
-const SETTLING: Span = Span::from_mins(60);
+const SETTLING: TimeSpan = TimeSpan::from_mins(60);
 
 /// Both clocks at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Reading {
     /// What the wall clock shows.
     pub wall: Timestamp,
     /// How long the counting clock has counted; means nothing between processes.
-    pub counted: Span,
+    pub counted: TimeSpan,
 }
 
 /// What the comparison says.
@@ -27,7 +27,7 @@ pub enum Verdict {
     Steady,
     /// It is elsewhere for the first time: by so much, and not believed until it has run evenly
     /// for an hour or is back.
-    Jumped(Span),
+    Jumped(TimeSpan),
     /// It jumped before, and is not believed yet.
     Unsettled,
 }
@@ -55,7 +55,7 @@ impl Watch {
         let off = match (self.believed, written) {
             (Some(believed), _) => distance(believed, reading),
             (None, Some(written)) => reading.wall - written,
-            (None, None) => Span::ZERO,
+            (None, None) => TimeSpan::ZERO,
         };
         if is_small(off) {
             *self = Self { believed: Some(reading), jumped: None };
@@ -78,11 +78,11 @@ impl Watch {
 }
 
 /// How far the wall clock is from where `from` says it should be.
-fn distance(from: Reading, reading: Reading) -> Span {
+fn distance(from: Reading, reading: Reading) -> TimeSpan {
     (reading.wall - from.wall) - (reading.counted - from.counted)
 }
 
-fn is_small(span: Span) -> bool {
+fn is_small(span: TimeSpan) -> bool {
     span.millis().unsigned_abs() <= TOLERANCE.millis().unsigned_abs()
 }
 
@@ -93,7 +93,7 @@ mod tests {
     const HOUR: i64 = 3600;
 
     fn at(wall: i64, counted: i64) -> Reading {
-        Reading { wall: Timestamp::from_secs(wall), counted: Span::from_secs(counted) }
+        Reading { wall: Timestamp::from_secs(wall), counted: TimeSpan::from_secs(counted) }
     }
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
         for jump in [2 * HOUR, -2 * HOUR, 20 * 365 * 24 * HOUR, -10 * 365 * 24 * HOUR] {
             let mut watch = Watch::default();
             assert_eq!(watch.judge(at(0, 0), None), Verdict::Steady);
-            let by = Span::from_secs(jump);
+            let by = TimeSpan::from_secs(jump);
             assert_eq!(watch.judge(at(10 + jump, 10), None), Verdict::Jumped(by));
             assert_eq!(watch.judge(at(20 + jump, 20), None), Verdict::Unsettled);
             assert_eq!(watch.judge(at(9 + HOUR + jump, 9 + HOUR), None), Verdict::Unsettled);
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(watch.judge(at(0, 0), None), Verdict::Steady);
         assert_eq!(
             watch.judge(at(9 * HOUR, 10), None),
-            Verdict::Jumped(Span::from_secs(9 * HOUR - 10))
+            Verdict::Jumped(TimeSpan::from_secs(9 * HOUR - 10))
         );
         assert_eq!(watch.judge(at(20, 20), None), Verdict::Steady);
         assert!(matches!(watch.judge(at(9 * HOUR, 30), None), Verdict::Jumped(_)));

@@ -4,21 +4,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Entropy, Span, Timestamp};
+use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::text_enum;
 
 use super::scope::Scopes;
 
 /// How long a device waits.
-pub const LIFE: Span = Span::from_mins(10);
+pub const LIFE: TimeSpan = TimeSpan::from_mins(10);
 /// The pause between two polls when nobody was impatient (RFC 8628 §3.2).
-pub const PAUSE: Span = Span::from_secs(5);
+pub const PAUSE: TimeSpan = TimeSpan::from_secs(5);
 /// What each impatient poll adds to it (RFC 8628 §3.5).
-const PENALTY: Span = Span::from_secs(5);
+const PENALTY: TimeSpan = TimeSpan::from_secs(5);
 /// Networks jitter: a poll that is this early is not impatient.
-const LEEWAY: Span = Span::from_secs(1);
+const LEEWAY: TimeSpan = TimeSpan::from_secs(1);
 /// The longest pause: beyond the life of a code it would mean nothing.
-const MAX_PAUSE: Span = Span::from_mins(2);
+const MAX_PAUSE: TimeSpan = TimeSpan::from_mins(2);
 
 /// Letters that cannot spell a word or be taken for one another (RFC 8628 §6.1).
 const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
@@ -57,7 +57,7 @@ pub struct DeviceCode {
     /// Where it stands.
     pub state: DeviceState,
     /// The pause it has to keep.
-    pub pause: Span,
+    pub pause: TimeSpan,
     /// When it last came.
     pub polled_at: Option<Timestamp>,
     /// Until when it waits.
@@ -102,7 +102,7 @@ impl DeviceCode {
 
     /// The pause it has to keep after having come at `now`.
     #[must_use]
-    pub fn next_pause(&self, now: Timestamp) -> Span {
+    pub fn next_pause(&self, now: Timestamp) -> TimeSpan {
         if self.is_early(now) { (self.pause + PENALTY).min(MAX_PAUSE) } else { self.pause }
     }
 
@@ -171,7 +171,7 @@ mod tests {
             client_id: "tv".to_owned(),
             asked: DeviceAsk { scopes: Scopes::default(), audience: None },
             state: DeviceState::Pending,
-            pause: Span::from_secs(pause),
+            pause: TimeSpan::from_secs(pause),
             polled_at: polled_at.map(Timestamp::from_secs),
             expires_at: Timestamp::from_secs(600),
         }
@@ -183,8 +183,8 @@ mod tests {
         assert_eq!(device(None, 5).poll(at(10)), Poll::Pending);
         assert_eq!(device(Some(10), 5).poll(at(14)), Poll::Pending, "a second of jitter");
         assert_eq!(device(Some(10), 5).poll(at(13)), Poll::SlowDown);
-        assert_eq!(device(Some(10), 5).next_pause(at(13)), Span::from_secs(10));
-        assert_eq!(device(Some(10), 5).next_pause(at(15)), Span::from_secs(5));
+        assert_eq!(device(Some(10), 5).next_pause(at(13)), TimeSpan::from_secs(10));
+        assert_eq!(device(Some(10), 5).next_pause(at(15)), TimeSpan::from_secs(5));
         assert_eq!(device(Some(10), 119).next_pause(at(11)), MAX_PAUSE);
         assert_eq!(device(None, 5).poll(at(600)), Poll::Expired);
         let denied = DeviceCode { state: DeviceState::Denied, ..device(None, 5) };

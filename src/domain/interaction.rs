@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
 use super::oauth_error::OAuthError;
@@ -44,7 +44,7 @@ pub struct AuthnRequest {
     pub prompt: Vec<Prompt>,
     /// How long ago the person may have authenticated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_age: Option<Span>,
+    pub max_age: Option<TimeSpan>,
     /// The only person that will do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn request(prompt: &[Prompt], max_age: Option<i64>) -> AuthnRequest {
-        let max_age = max_age.map(Span::from_secs);
+        let max_age = max_age.map(TimeSpan::from_secs);
         AuthnRequest { prompt: prompt.to_vec(), max_age, sub: None }
     }
 

@@ -3,25 +3,25 @@
 //! Owns when a key goes from one stage to the next, as one pure function over what is known, and
 //! with it how long verifiers may cache the set. Makes no key and stores nothing.
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 
 use super::signing_key::{KeyState, SigningAlg};
 
 /// How long other processes may go on signing with a key after it was told to stop: they look for
 /// changes every second.
-const STOPPING: Span = Span::from_secs(5);
+const STOPPING: TimeSpan = TimeSpan::from_secs(5);
 /// What a cache may add to the age it was allowed: a request under way, a coarse clock.
-const CACHE_MARGIN: Span = Span::from_mins(5);
+const CACHE_MARGIN: TimeSpan = TimeSpan::from_mins(5);
 /// A verifier that has not come for so long is gone, and nobody waits for it.
-pub const VERIFIER_GONE: Span = Span::from_days(7);
+pub const VERIFIER_GONE: TimeSpan = TimeSpan::from_days(7);
 /// The longest the JWKS may be cached when no change is near.
-pub const MAX_AGE: Span = Span::from_mins(5);
+pub const MAX_AGE: TimeSpan = TimeSpan::from_mins(5);
 /// How long a key is published after the last token it signed has expired.
-pub const KEEP_AFTER: Span = Span::from_mins(60);
+pub const KEEP_AFTER: TimeSpan = TimeSpan::from_mins(60);
 /// How long to wait for known verifiers that have not fetched a key which could sign.
-pub const WAIT_AT_MOST: Span = Span::from_days(1);
+pub const WAIT_AT_MOST: TimeSpan = TimeSpan::from_days(1);
 /// The shortest: a change that is due already is a matter of seconds.
-const MIN_AGE: Span = Span::from_secs(5);
+const MIN_AGE: TimeSpan = TimeSpan::from_secs(5);
 
 /// What is known of a key; its halves are elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,22 +39,22 @@ pub struct KeyFacts {
     /// When it began to sign, if it has.
     pub activated_at: Option<Timestamp>,
     /// The longest life of any token it may have signed.
-    pub longest_ttl: Span,
+    pub longest_ttl: TimeSpan,
 }
 
 /// What the operator wants.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// How long a key signs; none to change keys by hand only.
-    pub rotate_every: Option<Span>,
+    pub rotate_every: Option<TimeSpan>,
     /// How long a key is published before it signs.
-    pub publish_ahead: Span,
+    pub publish_ahead: TimeSpan,
     /// How long a key is published after the last token it signed has expired.
-    pub keep_after: Span,
+    pub keep_after: TimeSpan,
     /// How long to wait for known verifiers that have not fetched the new key yet.
-    pub wait_at_most: Span,
+    pub wait_at_most: TimeSpan,
     /// The longest the set was ever allowed to be cached.
-    pub longest_max_age: Span,
+    pub longest_max_age: TimeSpan,
     /// The algorithms somebody uses.
     pub wanted: Vec<SigningAlg>,
 }
@@ -95,9 +95,10 @@ impl Policy {
     /// How long a key is published before it signs: never less than a cache may hold the set
     /// without it.
     #[must_use]
-    pub fn lead(&self) -> Span {
-        let least =
-            Span::from_millis(self.longest_max_age.millis().saturating_add(CACHE_MARGIN.millis()));
+    pub fn lead(&self) -> TimeSpan {
+        let least = TimeSpan::from_millis(
+            self.longest_max_age.millis().saturating_add(CACHE_MARGIN.millis()),
+        );
         self.publish_ahead.max(least)
     }
 }
@@ -201,7 +202,7 @@ fn step(
 /// How long the set may be cached from `now` on: until the next change of what is in it, see
 /// [`next_change`], and never longer than [`MAX_AGE`]. A verifier that keeps to it sees every key before it signs.
 #[must_use]
-pub fn max_age(now: Timestamp, next_change: Option<Timestamp>) -> Span {
+pub fn max_age(now: Timestamp, next_change: Option<Timestamp>) -> TimeSpan {
     next_change.map_or(MAX_AGE, |at| (at - now).clamp(MIN_AGE, MAX_AGE))
 }
 

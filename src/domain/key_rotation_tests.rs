@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-const HOUR: Span = Span::from_mins(60);
-const DAY: Span = Span::from_days(1);
-const TTL: Span = Span::from_mins(10);
+const HOUR: TimeSpan = TimeSpan::from_mins(60);
+const DAY: TimeSpan = TimeSpan::from_days(1);
+const TTL: TimeSpan = TimeSpan::from_mins(10);
 
 fn at(hours: i64) -> Timestamp {
     Timestamp::from_secs(1_800_000_000 + hours * 3600)
@@ -14,7 +14,7 @@ fn at(hours: i64) -> Timestamp {
 
 fn policy() -> Policy {
     Policy {
-        rotate_every: Some(Span::from_days(90)),
+        rotate_every: Some(TimeSpan::from_days(90)),
         publish_ahead: DAY,
         keep_after: HOUR,
         wait_at_most: DAY,
@@ -51,7 +51,7 @@ fn the_first_key_signs_at_once_because_nothing_else_could() {
 fn a_successor_is_published_a_day_before_its_predecessor_is_ninety_days_old() {
     let keys = [key("a", KeyState::Active, at(0))];
     let due = 89 * 24;
-    let just_before = at(due) - Span::from_millis(1);
+    let just_before = at(due) - TimeSpan::from_millis(1);
     assert_eq!(plan(just_before, &keys, &policy(), &[]), []);
     assert_eq!(plan(at(due), &keys, &policy(), &[]), [Change::Publish(SigningAlg::Es256)]);
     let by_hand = Policy { rotate_every: None, ..policy() };
@@ -61,16 +61,16 @@ fn a_successor_is_published_a_day_before_its_predecessor_is_ninety_days_old() {
 #[test]
 fn it_signs_when_the_day_is_over_and_never_before_caches_can_have_it() {
     let keys = [key("a", KeyState::Active, at(0)), key("b", KeyState::Published, at(100))];
-    let just_before = at(124) - Span::from_millis(1);
+    let just_before = at(124) - TimeSpan::from_millis(1);
     assert_eq!(plan(just_before, &keys, &policy(), &[]), []);
     assert_eq!(plan(at(124), &keys, &policy(), &[]), activate("b", Some("a"), 0));
     // However short the operator wants it.
-    let hasty = Policy { publish_ahead: Span::ZERO, ..policy() };
+    let hasty = Policy { publish_ahead: TimeSpan::ZERO, ..policy() };
     let soonest = at(100) + MAX_AGE + CACHE_MARGIN;
-    assert_eq!(plan(soonest - Span::from_millis(1), &keys, &hasty, &[]), []);
+    assert_eq!(plan(soonest - TimeSpan::from_millis(1), &keys, &hasty, &[]), []);
     assert_eq!(plan(soonest, &keys, &hasty, &[]), activate("b", Some("a"), 0));
     // An older version let the set be cached for longer.
-    let cached = Policy { longest_max_age: Span::from_days(2), ..policy() };
+    let cached = Policy { longest_max_age: TimeSpan::from_days(2), ..policy() };
     assert_eq!(plan(at(124), &keys, &cached, &[]), []);
     assert_eq!(plan(at(149), &keys, &cached, &[]), activate("b", Some("a"), 0));
 }
@@ -86,13 +86,13 @@ fn known_verifiers_are_waited_for_but_not_for_ever() {
     // It comes: nothing to wait for any longer.
     assert_eq!(plan(at(130), &[fresh, Fetch(at(129))]), activate("b", Some("a"), 0));
     // It does not: a day, then without it.
-    assert_eq!(plan(at(148) - Span::from_millis(1), &[fresh, stale]), []);
+    assert_eq!(plan(at(148) - TimeSpan::from_millis(1), &[fresh, stale]), []);
     assert_eq!(plan(at(148), &[fresh, stale]), activate("b", Some("a"), 1));
     // Whoever has not come for a week is not waited for at all.
     let gone = Fetch(at(124) - VERIFIER_GONE);
     assert_eq!(plan(at(124), &[gone]), activate("b", Some("a"), 0));
     // A fetch in the second of publication may have met a process that did not know yet.
-    let early = Fetch(at(100) + Span::from_secs(1));
+    let early = Fetch(at(100) + TimeSpan::from_secs(1));
     assert_eq!(plan(at(124), &[early]), []);
 }
 
@@ -100,7 +100,7 @@ fn known_verifiers_are_waited_for_but_not_for_ever() {
 fn a_key_that_stopped_stays_until_its_last_token_and_an_hour_are_over() {
     let keys = [key("a", KeyState::Retiring, at(100)), key("b", KeyState::Active, at(100))];
     let goes = at(101) + TTL + STOPPING;
-    assert_eq!(plan(goes - Span::from_millis(1), &keys, &policy(), &[]), []);
+    assert_eq!(plan(goes - TimeSpan::from_millis(1), &keys, &policy(), &[]), []);
     assert_eq!(plan(goes, &keys, &policy(), &[]), [Change::Retire { kid: "a".to_owned() }]);
 }
 
@@ -137,20 +137,27 @@ fn one_step_for_each_algorithm_and_none_waits_for_another() {
 fn caches_are_told_when_the_set_changes() {
     let keys = [key("a", KeyState::Active, at(0))];
     let due = at(89 * 24);
-    for (before, expected) in [(HOUR, 300), (Span::from_secs(299), 299), (Span::from_secs(42), 42)]
+    for (before, expected) in
+        [(HOUR, 300), (TimeSpan::from_secs(299), 299), (TimeSpan::from_secs(42), 42)]
     {
-        assert_eq!(max_age(due - before, next_change(&keys, &policy())), Span::from_secs(expected));
+        assert_eq!(
+            max_age(due - before, next_change(&keys, &policy())),
+            TimeSpan::from_secs(expected)
+        );
     }
     // Due and not done yet: a few seconds, never zero.
     assert_eq!(max_age(due + HOUR, next_change(&keys, &policy())), MIN_AGE);
     // Once it is there nothing comes for a long time; which of the two signs is no change.
     let keys = [key("a", KeyState::Active, at(0)), key("b", KeyState::Published, due)];
-    assert_eq!(max_age(due + DAY - Span::from_secs(10), next_change(&keys, &policy())), MAX_AGE);
+    assert_eq!(
+        max_age(due + DAY - TimeSpan::from_secs(10), next_change(&keys, &policy())),
+        MAX_AGE
+    );
     let keys = [key("a", KeyState::Retiring, due), key("b", KeyState::Active, due)];
     let goes = keys[0].goes_at(&policy());
     assert_eq!(
-        max_age(goes - Span::from_secs(7), next_change(&keys, &policy())),
-        Span::from_secs(7)
+        max_age(goes - TimeSpan::from_secs(7), next_change(&keys, &policy())),
+        TimeSpan::from_secs(7)
     );
     assert_eq!(max_age(goes, next_change(&[], &policy())), MAX_AGE);
 }
@@ -162,7 +169,7 @@ struct World {
 }
 
 impl World {
-    fn make(&mut self, alg: SigningAlg, state: KeyState, now: Timestamp, ttl: Span) {
+    fn make(&mut self, alg: SigningAlg, state: KeyState, now: Timestamp, ttl: TimeSpan) {
         self.made += 1;
         let kid = self.made.to_string();
         self.keys.push(KeyFacts { alg, longest_ttl: ttl, ..key(&kid, state, now) });
@@ -176,7 +183,7 @@ impl World {
         }
     }
 
-    fn apply(&mut self, change: Change, now: Timestamp, ttl: Span) {
+    fn apply(&mut self, change: Change, now: Timestamp, ttl: TimeSpan) {
         match change {
             Change::Publish(alg) => self.make(alg, KeyState::Published, now, ttl),
             Change::Begin(alg) => self.make(alg, KeyState::Active, now, ttl),
@@ -221,10 +228,10 @@ proptest! {
         steps in prop::collection::vec(1_i64..1200, 200..600),
         lazy in 1_i64..400,
     ) {
-        let ttl = Span::from_mins(ttl_minutes);
+        let ttl = TimeSpan::from_mins(ttl_minutes);
         let policy = Policy {
-            rotate_every: Some(Span::from_mins(rotate_hours * 60)),
-            publish_ahead: Span::from_mins(ahead_minutes),
+            rotate_every: Some(TimeSpan::from_mins(rotate_hours * 60)),
+            publish_ahead: TimeSpan::from_mins(ahead_minutes),
             ..policy()
         };
         let mut world = World { keys: Vec::new(), made: 0 };
@@ -234,9 +241,9 @@ proptest! {
         let mut tokens: Vec<(String, Timestamp)> = Vec::new();
         let mut lazy_fetch = now;
         for step in steps {
-            now = now + Span::from_secs(step);
+            now = now + TimeSpan::from_secs(step);
             // One that fetches when it pleases; its only right is to be waited for.
-            if now - lazy_fetch > Span::from_mins(lazy) {
+            if now - lazy_fetch > TimeSpan::from_mins(lazy) {
                 lazy_fetch = now;
             }
             let fetches: Vec<Fetch> =

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::oauth_error::OAuthError;
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::text_enum;
 
 text_enum! {
@@ -91,7 +91,7 @@ pub struct Refusal {
     /// The fields at fault.
     pub fields: Vec<FieldError>,
     /// When it makes sense to try again.
-    pub retry_after: Option<Span>,
+    pub retry_after: Option<TimeSpan>,
     /// What it is called where OAuth is spoken.
     pub oauth: Option<OAuthError>,
 }
@@ -133,7 +133,7 @@ impl Refusal {
 
     /// Says when to try again.
     #[must_use]
-    pub const fn retry_after(mut self, span: Span) -> Self {
+    pub const fn retry_after(mut self, span: TimeSpan) -> Self {
         self.retry_after = Some(span);
         self
     }

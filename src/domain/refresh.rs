@@ -3,7 +3,7 @@
 //! Owns the whole rule as one pure function over one session's counters. Does not know what a
 //! token looks like, whether it is genuine, or how a session is stored.
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 
 use super::session::{Chain, Ended, Session};
 
@@ -99,7 +99,7 @@ pub fn decide(
     user_epoch: i64,
     presented: u32,
     now: Timestamp,
-    window: Span,
+    window: TimeSpan,
 ) -> Decision {
     if let Err(ended) = session.live(user_epoch, now) {
         return Decision::Dead(ended);
@@ -109,7 +109,7 @@ pub fn decide(
         // Four thousand million refreshes: let the session run out rather than wrap around.
         return Decision::Dead(Ended::Expired);
     };
-    let elapsed = (now - chain.answered_at).max(Span::ZERO);
+    let elapsed = (now - chain.answered_at).max(TimeSpan::ZERO);
 
     if presented == chain.current {
         let next = Chain {

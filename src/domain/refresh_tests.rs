@@ -9,7 +9,7 @@ use crate::domain::oidc::RequestedClaims;
 use crate::domain::scope::Scopes;
 use crate::domain::session::EndReason;
 
-const WINDOW: Span = Span::from_secs(30);
+const WINDOW: TimeSpan = TimeSpan::from_secs(30);
 
 fn start() -> Timestamp {
     Timestamp::from_secs(1_800_000_000)
@@ -24,8 +24,8 @@ fn session() -> Session {
         scopes: Scopes::default(),
         chain: Chain::opened(start()),
         created_at: start(),
-        idle_expires_at: start() + Span::from_days(3650),
-        expires_at: start() + Span::from_days(3650),
+        idle_expires_at: start() + TimeSpan::from_days(3650),
+        expires_at: start() + TimeSpan::from_days(3650),
         revoked: None,
         user_epoch: 4,
         grant_type: None,
@@ -54,12 +54,12 @@ fn present(session: &mut Session, counter: u32, now: Timestamp) -> Result<u32, D
 
 #[test]
 fn every_row_of_the_table() {
-    let now = start() + Span::from_secs(100);
+    let now = start() + TimeSpan::from_secs(100);
     let at = |current, parent, answered_ago: i64, supersedes| Session {
         chain: Chain {
             current,
             parent,
-            answered_at: now - Span::from_secs(answered_ago),
+            answered_at: now - TimeSpan::from_secs(answered_ago),
             supersedes,
         },
         ..session()
@@ -99,7 +99,7 @@ fn every_row_of_the_table() {
 
 #[test]
 fn a_session_that_is_over_decides_nothing() {
-    let now = start() + Span::from_secs(1);
+    let now = start() + TimeSpan::from_secs(1);
     let expired = Session { expires_at: now, ..session() };
     assert_eq!(decide(&expired, 4, 0, now, WINDOW), Decision::Dead(Ended::Expired));
     let idle = Session { idle_expires_at: now, ..session() };
@@ -155,7 +155,7 @@ proptest! {
                 }
             }
             lost_in_a_row = if heard == 0 { lost_in_a_row + 1 } else { 0 };
-            now = now + Span::from_secs(go.pause);
+            now = now + TimeSpan::from_secs(go.pause);
         }
     }
 
@@ -172,7 +172,7 @@ proptest! {
         let mut now = start();
         let mut owner = 0;
         for _ in 0..rotations {
-            now = now + Span::from_secs(60);
+            now = now + TimeSpan::from_secs(60);
             owner = present(&mut session, owner, now).unwrap();
         }
         let mut thief = owner.saturating_sub(stolen_back.min(rotations));
@@ -180,7 +180,7 @@ proptest! {
         let mut handovers = 0;
         let mut alarmed = false;
         for turn in turns {
-            now = now + Span::from_secs(31);
+            now = now + TimeSpan::from_secs(31);
             let mine = match turn { Holder::Owner => &mut owner, Holder::Thief => &mut thief };
             match present(&mut session, *mine, now) {
                 Ok(next) => {
@@ -207,9 +207,9 @@ proptest! {
         let mut stored = 0;
         for go in before {
             stored = present(&mut session, stored, now).unwrap();
-            now = now + Span::from_secs(go.pause);
+            now = now + TimeSpan::from_secs(go.pause);
         }
-        now = now + Span::from_secs(pause);
+        now = now + TimeSpan::from_secs(pause);
         for presented in [session.chain.parent.unwrap_or(0), session.chain.current] {
             let mut session = session.clone();
             let successors: Vec<_> =
@@ -238,7 +238,7 @@ proptest! {
                 prop_assert!(parent < session.chain.current);
             }
             prop_assert!(session.chain.supersedes <= MAX_SUPERSEDES);
-            now = now + Span::from_secs(pause);
+            now = now + TimeSpan::from_secs(pause);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Owns what a session is and when it counts as live. Does not know how it is stored.
 
 use crate::base::id::{BrowserId, SessionId, UserId};
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
 use super::oidc::RequestedClaims;
@@ -107,13 +107,13 @@ pub struct Session {
 #[derive(Debug, Clone, Copy)]
 pub struct Lifetimes {
     /// Of an access token.
-    pub access: Span,
+    pub access: TimeSpan,
     /// Of a session that is not refreshed.
-    pub idle: Span,
+    pub idle: TimeSpan,
     /// Of any session.
-    pub max: Span,
+    pub max: TimeSpan,
     /// In which the previous refresh token still gets the same answer.
-    pub retry_window: Span,
+    pub retry_window: TimeSpan,
 }
 
 impl Session {
@@ -134,7 +134,7 @@ impl Session {
 
     /// The new idle expiry of a session that was just used.
     #[must_use]
-    pub fn extended(&self, now: Timestamp, idle: Span) -> Timestamp {
+    pub fn extended(&self, now: Timestamp, idle: TimeSpan) -> Timestamp {
         (now + idle).min(self.expires_at)
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::base::text_enum::UnknownText;
 use crate::text_enum;
 
@@ -14,9 +14,9 @@ use super::attributes::{is_claim_name, is_reserved_claim};
 use super::signing_key::SigningAlg;
 
 /// The longest life an API may choose for its access tokens.
-pub const MAX_ACCESS_TTL: Span = Span::from_days(1);
+pub const MAX_ACCESS_TTL: TimeSpan = TimeSpan::from_days(1);
 /// The shortest.
-pub const MIN_ACCESS_TTL: Span = Span::from_secs(1);
+pub const MIN_ACCESS_TTL: TimeSpan = TimeSpan::from_secs(1);
 /// The most claims an API may ask for: as many as a user can have, `roles` and `groups`.
 const MAX_ASKED: usize = 34;
 
@@ -100,7 +100,7 @@ pub struct TokenRules {
     /// Which conventions they follow.
     pub profile: TokenProfile,
     /// How long they live; none means as long as the server says.
-    pub access_ttl: Option<Span>,
+    pub access_ttl: Option<TimeSpan>,
     /// The claims about the user that they carry: `roles`, `groups` and names of custom ones.
     pub claims: Vec<String>,
 }
@@ -169,7 +169,7 @@ impl TokenRules {
     ///
     /// # Errors
     /// The first rule that cannot be.
-    pub fn checked(mut self, retry_window: Span) -> Result<Self, RuleError> {
+    pub fn checked(mut self, retry_window: TimeSpan) -> Result<Self, RuleError> {
         if let Some(ttl) = self.access_ttl {
             let whole = ttl.millis() % 1000 == 0;
             if !whole || !(MIN_ACCESS_TTL..=MAX_ACCESS_TTL).contains(&ttl) {
@@ -239,10 +239,10 @@ impl Default for TokenRules {
 mod tests {
     use super::*;
 
-    const WINDOW: Span = Span::from_secs(30);
+    const WINDOW: TimeSpan = TimeSpan::from_secs(30);
 
     fn with_ttl(secs: i64) -> TokenRules {
-        TokenRules { access_ttl: Some(Span::from_secs(secs)), ..TokenRules::DEFAULT }
+        TokenRules { access_ttl: Some(TimeSpan::from_secs(secs)), ..TokenRules::DEFAULT }
     }
 
     fn with_claims(names: &[&str]) -> TokenRules {
@@ -254,12 +254,13 @@ mod tests {
     fn a_life_is_in_range_and_outlasts_the_retry_window() {
         assert!(with_ttl(60).checked(WINDOW).is_ok());
         assert!(with_ttl(86_400).checked(WINDOW).is_ok());
-        assert!(with_ttl(1).checked(Span::ZERO).is_ok());
+        assert!(with_ttl(1).checked(TimeSpan::ZERO).is_ok());
         assert_eq!(with_ttl(59).checked(WINDOW), Err(RuleError::AccessTtlInWindow));
-        let odd = TokenRules { access_ttl: Some(Span::from_millis(1_500)), ..TokenRules::DEFAULT };
-        assert_eq!(odd.checked(Span::ZERO), Err(RuleError::AccessTtl));
+        let odd =
+            TokenRules { access_ttl: Some(TimeSpan::from_millis(1_500)), ..TokenRules::DEFAULT };
+        assert_eq!(odd.checked(TimeSpan::ZERO), Err(RuleError::AccessTtl));
         for secs in [i64::MIN, -1, 0, 86_401, i64::MAX] {
-            assert_eq!(with_ttl(secs).checked(Span::ZERO), Err(RuleError::AccessTtl), "{secs}");
+            assert_eq!(with_ttl(secs).checked(TimeSpan::ZERO), Err(RuleError::AccessTtl), "{secs}");
         }
     }
 

@@ -8,7 +8,7 @@ use actix_web::HttpResponseBuilder;
 use actix_web::http::header;
 
 use crate::app::App;
-use crate::base::token;
+use crate::base::opaque_token;
 use crate::oauth::flow::Visitor;
 
 use super::context::Context;
@@ -31,9 +31,11 @@ impl Visit {
     pub fn of(context: &Context) -> Self {
         let app = &context.app;
         let known = |name| context.cookie(&named(app, name)).map(str::to_owned);
-        let browser = known(BROWSER).filter(|value| token::is_spelt(BROWSER_PREFIX, value));
+        let browser =
+            known(BROWSER).filter(|value| opaque_token::is_well_formed(BROWSER_PREFIX, value));
         let is_new = browser.is_none();
-        let browser = browser.unwrap_or_else(|| token::make(BROWSER_PREFIX, &*app.entropy));
+        let browser =
+            browser.unwrap_or_else(|| opaque_token::generate(BROWSER_PREFIX, &*app.entropy));
         Self { visitor: Visitor { browser, session: known(SESSION) }, is_new }
     }
 

@@ -10,11 +10,11 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::domain::outcome::{Code, Failure, FaultKind, FieldError, Refusal};
 
 /// When to try again after a 503.
-const RETRY_UNAVAILABLE: Span = Span::from_secs(2);
+const RETRY_UNAVAILABLE: TimeSpan = TimeSpan::from_secs(2);
 
 /// An answer that is not the one hoped for.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Problem {
     code: Code,
     message: &'static str,
     fields: Vec<FieldError>,
-    retry_after: Option<Span>,
+    retry_after: Option<TimeSpan>,
     request_id: String,
     /// A challenge without `error`: no token was sent (RFC 6750 §3.1).
     bare_challenge: bool,

@@ -9,7 +9,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use arc_swap::ArcSwapOption;
 
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::crypto::keyring::Document;
 use crate::domain::key_rotation;
 use crate::domain::signing_key::SigningAlg;
@@ -20,7 +20,7 @@ use super::etag::is_known;
 use super::ui::Words;
 
 /// The metadata and the description change with a new version only.
-const METADATA_AGE: Span = Span::from_mins(5);
+const METADATA_AGE: TimeSpan = TimeSpan::from_mins(5);
 
 /// The public keys (RFC 7517 §5). Whoever fetches them is counted, under the name it gives itself as
 /// `?rs=NAME`; every other parameter is ignored.
@@ -87,7 +87,7 @@ pub async fn preflight() -> HttpResponse {
 
 /// Never `no-store`: verifiers would come every second. The last good answer serves for a day when we
 /// are down.
-fn answer(request: &HttpRequest, document: &Document, age: Span) -> HttpResponse {
+fn answer(request: &HttpRequest, document: &Document, age: TimeSpan) -> HttpResponse {
     let caching =
         format!("public, max-age={}, stale-while-revalidate=60, stale-if-error=86400", age.secs());
     let known = is_known(request, &document.etag);

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
-use crate::crypto::digest::equal;
+use crate::crypto::digest::constant_time_eq;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -19,7 +19,10 @@ use crate::oauth::flow::Visitor;
 use crate::oauth::{authorize, backchannel, end_session};
 use crate::store::consents::Consent;
 use crate::store::sessions::EndedSession;
-use crate::store::{audit, browsers, codes, consents, devices, sessions, settle, users};
+use crate::store::{
+    audit, authorization_codes, browser_sessions, commit_unless_failed, consents, device_codes,
+    sessions, users,
+};
 
 /// Somebody who is logged in in this browser.
 ///
@@ -62,7 +65,7 @@ pub fn token(app: &App, visitor: &Visitor) -> String {
 /// Whether `text` is that token.
 #[must_use]
 pub fn is_token(app: &App, visitor: &Visitor, text: &str) -> bool {
-    visitor.session.is_some() && equal(token(app, visitor).as_bytes(), text.as_bytes())
+    visitor.session.is_some() && constant_time_eq(token(app, visitor).as_bytes(), text.as_bytes())
 }
 
 /// What hangs on the account.
@@ -77,7 +80,7 @@ pub async fn overview(app: App, here: Here, now: Timestamp) -> Result<Overview, 
         client.is_some_and(|client| client.owned_name_at(consent.updated_at))
     });
     Ok(Overview {
-        browsers: browsers::live_of(&mut reader, user, now).await?,
+        browsers: browser_sessions::live_of(&mut reader, user, now).await?,
         sessions: sessions::live_of(&mut reader, user, now).await?,
         consents,
     })
@@ -100,7 +103,7 @@ pub async fn end_one(
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let browser = BrowserId::from_uuid(id.uuid());
-        if browsers::is_of(&mut tx, browser, user).await? {
+        if browser_sessions::is_of(&mut tx, browser, user).await? {
             end_session::end_browser(&app, &mut tx, browser, &origin, now).await?;
             return Ok(());
         }
@@ -118,7 +121,7 @@ pub async fn end_one(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await
+    commit_unless_failed(tx, outcome).await
 }
 
 /// Ends everything of the account but this browser's log-in.
@@ -137,7 +140,7 @@ pub async fn end_others(
     let outcome = async {
         let ended = backchannel::everything_of(&app, &mut tx, user, now).await?;
         let epoch = users::raise_epoch(&mut tx, user, now).await?.ok_or_else(gone)?;
-        if !browsers::carry_over(&mut tx, here.browser.id, epoch - 1, epoch).await? {
+        if !browser_sessions::carry_over(&mut tx, here.browser.id, epoch - 1, epoch).await? {
             return Err(gone().into());
         }
         backchannel::tell(&app, &mut tx, &ended, now).await?;
@@ -146,7 +149,7 @@ pub async fn end_others(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await
+    commit_unless_failed(tx, outcome).await
 }
 
 /// Takes back what a client was allowed, and ends its sessions.
@@ -164,8 +167,8 @@ pub async fn remove_app(
     let mut tx = app.db.begin().await?;
     let outcome = async {
         // What is on its way comes first: a code that is being redeemed right now.
-        codes::void(&mut tx, user, now).await?;
-        devices::void(&mut tx, user, &client_id).await?;
+        authorization_codes::void(&mut tx, user, now).await?;
+        device_codes::void(&mut tx, user, &client_id).await?;
         let forgot = consents::forget(&mut tx, user, &client_id).await?;
         let reason = EndReason::ConsentRevoked;
         let ended = sessions::revoke_of_client(&mut tx, user, &client_id, reason, now).await?;
@@ -179,5 +182,5 @@ pub async fn remove_app(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await
+    commit_unless_failed(tx, outcome).await
 }

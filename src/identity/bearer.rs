@@ -55,7 +55,7 @@ pub fn invalid_token() -> Refusal {
 pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Caller, Failure> {
     let claims = verified(&app, &token, now)?;
     let session = session_of(&claims).ok_or_else(invalid_token)?;
-    let (session, user) = app.lookup.session(session).await?.ok_or_else(invalid_token)?;
+    let (session, user) = app.session_loader.session(session).await?.ok_or_else(invalid_token)?;
     let good = session.live(user.session_epoch, now).is_ok()
         && user.disabled_at.is_none()
         && session.audience.is_none()

@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::base::id::BrowserId;
-use crate::base::token::{self, BROWSER_SESSION};
+use crate::base::opaque_token::{self, BROWSER_SESSION};
 use crate::base::{Secret, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
@@ -17,7 +17,7 @@ use crate::domain::user_agent::Device;
 use crate::metrics::Metrics;
 use crate::oauth::flow::Visitor;
 use crate::oauth::{authorize, end_session};
-use crate::store::{Tx, audit, browsers, settle};
+use crate::store::{Tx, audit, browser_sessions, commit_unless_failed};
 
 use super::proof::{Proved, invalid_credentials, prove};
 use super::throttle;
@@ -44,10 +44,10 @@ pub async fn sign_in(
 ) -> Result<Secret<String>, Failure> {
     let lane = lane(&app, &visitor, &origin, now).await?;
     let proved = prove(&app, lane, &typed.login, typed.password, &origin, now).await?;
-    let cookie = token::make(BROWSER_SESSION, &*app.entropy);
+    let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
     let mut tx = app.db.begin().await?;
     let outcome = accept(&app, &mut tx, &proved, &visitor, &cookie, &origin, &device, now).await;
-    settle(tx, outcome).await?;
+    commit_unless_failed(tx, outcome).await?;
     proved.forgive_address(&app, now);
     Metrics::count(&app.metrics.logins, "ok");
     Ok(Secret::new(cookie))
@@ -81,7 +81,7 @@ async fn accept(
     proved.forgive(app, tx, now).await?;
     let user = &proved.user;
     let before = match &visitor.session {
-        Some(before) => browsers::find(tx, &token_hash(before), "", None).await?,
+        Some(before) => browser_sessions::find(tx, &token_hash(before), "", None).await?,
         None => None,
     };
     let before = before.filter(|found| found.browser.is_live(&found.user, now));
@@ -98,13 +98,13 @@ async fn accept(
         // The same person again: what clients got hangs on the log-in and goes on.
         Some(found) if found.user.id == user.id => {
             browser.id = found.browser.id;
-            browsers::renew(tx, &browser, &hash).await?
+            browser_sessions::renew(tx, &browser, &hash).await?
         }
         other => {
             if let Some(found) = other {
                 end_session::end_browser(app, tx, found.browser.id, origin, now).await?;
             }
-            browsers::begin(tx, &browser, &hash, device).await?
+            browser_sessions::begin(tx, &browser, &hash, device).await?
         }
     };
     if !begun {
@@ -133,5 +133,5 @@ pub async fn sign_out(
     let origin = Origin { actor: Some(found.user.id), ..origin };
     let mut tx = app.db.begin().await?;
     let ended = end_session::end_browser(&app, &mut tx, found.browser.id, &origin, now).await;
-    settle(tx, ended.map(drop).map_err(Failure::from)).await
+    commit_unless_failed(tx, ended.map(drop).map_err(Failure::from)).await
 }

@@ -20,7 +20,7 @@ use crate::domain::user::User;
 use crate::domain::user_agent::Device;
 use crate::metrics::Metrics;
 use crate::oauth::issue::{self, Tokens};
-use crate::store::{Tx, audit, sessions, settle};
+use crate::store::{Tx, audit, commit_unless_failed, sessions};
 
 use super::proof::{Proved, invalid_credentials, prove};
 use super::throttle;
@@ -71,7 +71,7 @@ pub async fn login(
     let proved = prove(&app, lane, &attempt.login, attempt.password, &origin, now).await?;
     let mut tx = app.db.begin().await?;
     let outcome = accept(&app, &mut tx, &proved, request, &device, &origin, now).await;
-    let session = settle(tx, outcome).await?;
+    let session = commit_unless_failed(tx, outcome).await?;
     proved.forgive_address(&app, now);
     Metrics::count(&app.metrics.logins, "ok");
     issue::tokens(&app, &session, || Ok(proved.user.subject()), now)

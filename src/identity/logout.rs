@@ -7,7 +7,7 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::session::EndReason;
-use crate::store::{audit, sessions, settle_whole};
+use crate::store::{audit, commit_or_rollback, sessions};
 
 use super::bearer::{invalid_token, session_of};
 
@@ -56,7 +56,7 @@ pub async fn logout(
         Ok(())
     }
     .await;
-    settle_whole(tx, outcome).await
+    commit_or_rollback(tx, outcome).await
 }
 
 fn of_access_token(app: &App, token: &str, now: Timestamp) -> Result<VerifiedClaims, Refusal> {

@@ -10,7 +10,7 @@ use crate::domain::outcome::{Failure, Fault, FieldError, Refusal};
 use crate::domain::password::{Password, Verdict, decide};
 use crate::domain::user::User;
 use crate::oauth::backchannel;
-use crate::store::{audit, browsers, sessions, settle, users};
+use crate::store::{audit, browser_sessions, commit_unless_failed, sessions, users};
 
 use super::bearer::invalid_token;
 use super::proof::{account, invalid_credentials, unhashed};
@@ -44,7 +44,7 @@ pub async fn change(
     let login = LoginName::parse(&user.login).map_err(unreadable)?;
     let new = parse_password("new_password", &new, &login)?;
     // Both places before anything is counted; he has proved who he is.
-    let place = || app.hash_place(Lane::Known, origin.address);
+    let place = || app.reserve_hash_slot(Lane::Known, origin.address);
     let (first, second) = (place()?, place()?);
     // Whoever found an access token must not be able to guess the password with it.
     let counted = throttle::count(&app, login.key(), origin.address, now).await?;
@@ -80,7 +80,7 @@ pub async fn change(
                 sessions::carry_over(&mut tx, id, user, epoch, new_epoch).await?;
             }
             Keep::Browser(id) => {
-                browsers::carry_over(&mut tx, id, epoch, new_epoch).await?;
+                browser_sessions::carry_over(&mut tx, id, epoch, new_epoch).await?;
             }
         }
         backchannel::tell(&app, &mut tx, &ended, now).await?;
@@ -89,7 +89,7 @@ pub async fn change(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await?;
+    commit_unless_failed(tx, outcome).await?;
     counted.forgive_address(&app, now);
     Ok(())
 }

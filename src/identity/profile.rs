@@ -6,7 +6,7 @@ use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::user::{User, is_display_name};
-use crate::store::{audit, settle, users};
+use crate::store::{audit, commit_unless_failed, users};
 
 use super::bearer::invalid_token;
 
@@ -43,5 +43,5 @@ pub async fn update(
         Ok(User { name, updated_at: now, ..user })
     }
     .await;
-    settle(tx, outcome).await
+    commit_unless_failed(tx, outcome).await
 }

@@ -3,7 +3,7 @@
 //! Owns the order: a place to hash, counted, read, hashed, decided. A wrong login and a wrong password take the same
 //! way and the same time, and leave the same trace.
 
-use crate::app::{App, HashError};
+use crate::app::{App, PasswordNotHashed};
 use crate::base::Timestamp;
 use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind, Origin};
@@ -13,7 +13,7 @@ use crate::domain::password::{Account, Password, Verdict, decide};
 use crate::domain::user::User;
 use crate::metrics::Metrics;
 use crate::store::users::{self, Credential};
-use crate::store::{Tx, audit, settle};
+use crate::store::{Tx, audit, commit_unless_failed};
 
 use super::throttle::{self, Counted};
 
@@ -45,7 +45,7 @@ pub(super) async fn prove(
     now: Timestamp,
 ) -> Result<Proved, Failure> {
     // Before the try is counted: what is turned away costs neither a write nor a try.
-    let place = app.hash_place(lane, origin.address)?;
+    let place = app.reserve_hash_slot(lane, origin.address)?;
     let parsed = LoginName::parse(login).ok();
     // What is no login at all goes the same way as one that nobody has.
     let key = parsed.as_ref().map_or(login, LoginName::key);
@@ -102,14 +102,14 @@ async fn rehashed(app: &App, password: Password, origin: &Origin) -> Option<Stri
     if app.hasher.queue_depth() > 0 {
         return None;
     }
-    let place = app.hash_place(Lane::Known, origin.address).ok()?;
+    let place = app.reserve_hash_slot(Lane::Known, origin.address).ok()?;
     app.hash_password(place, password).await.ok()
 }
 
 /// A password that was not looked at is no try, unless it was the caller who did not wait: hanging
 /// up must not be a way to guess.
-pub(super) async fn unhashed(app: &App, counted: Counted, why: HashError) -> Failure {
-    if matches!(why, HashError::Late(_))
+pub(super) async fn unhashed(app: &App, counted: Counted, why: PasswordNotHashed) -> Failure {
+    if matches!(why, PasswordNotHashed::Late(_))
         && let Err(fault) = counted.take_back(app).await
     {
         tracing::debug!(%fault, "a try that was not looked at stays counted");
@@ -140,5 +140,5 @@ async fn refuse<T>(app: &App, key: &str, origin: &Origin, now: Timestamp) -> Res
         Ok(()) => Err(invalid_credentials().into()),
         Err(fault) => Err(fault.into()),
     };
-    settle(tx, outcome).await
+    commit_unless_failed(tx, outcome).await
 }

@@ -12,7 +12,7 @@ use crate::domain::password::Password;
 use crate::domain::rate_limit::ADDRESS_REGISTRATIONS;
 use crate::domain::user::{Role, User};
 use crate::store::users::{self, NewUser};
-use crate::store::{audit, settle};
+use crate::store::{audit, commit_unless_failed};
 
 use super::throttle::{self, too_many};
 
@@ -71,7 +71,7 @@ pub async fn register(
     let login = parse_login(&login)?;
     let password = parse_password("password", &password, &login)?;
     let lane = throttle::lane(&app, origin.address, now).await?;
-    let place = app.hash_place(lane, origin.address)?;
+    let place = app.reserve_hash_slot(lane, origin.address)?;
     let hash = app.hash_password(place, password).await?;
     let id = UserId::new(now, &*app.entropy);
     let new = NewUser {
@@ -92,7 +92,7 @@ pub async fn register(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await?;
+    commit_unless_failed(tx, outcome).await?;
     Ok(User {
         id,
         login: login.raw().to_owned(),

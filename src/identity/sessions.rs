@@ -8,7 +8,7 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::{EndReason, Listed};
 use crate::oauth::backchannel;
 use crate::store::sessions::EndedSession;
-use crate::store::{audit, sessions, settle, users};
+use crate::store::{audit, commit_unless_failed, sessions, users};
 
 use super::bearer::{Caller, invalid_token};
 
@@ -59,7 +59,7 @@ pub async fn end_one(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await
+    commit_unless_failed(tx, outcome).await
 }
 
 /// Ends all of the caller's sessions, or all others: one write of the user's epoch.
@@ -92,5 +92,5 @@ pub async fn end_many(
         Ok(())
     }
     .await;
-    settle(tx, outcome).await
+    commit_unless_failed(tx, outcome).await
 }

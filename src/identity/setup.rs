@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::app::App;
 use crate::base::entropy::random;
 use crate::base::id::UserId;
-use crate::base::{Secret, Span, Timestamp};
+use crate::base::{Secret, TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
 use crate::domain::api::Target;
@@ -21,14 +21,14 @@ use crate::domain::user::{Role, User};
 use crate::domain::user_agent::Device;
 use crate::oauth::issue::{self, Tokens};
 use crate::store::users::{self, NewUser};
-use crate::store::{audit, sessions, settle, settle_whole, setup};
+use crate::store::{audit, commit_or_rollback, commit_unless_failed, sessions, setup_links};
 
 use super::login::new_session;
 use super::register::{login_taken, parse_login, parse_password};
 use super::throttle::too_many;
 
 /// How long a link is good.
-pub const LINK_LIFE: Span = Span::from_mins(30);
+pub const LINK_LIFE: TimeSpan = TimeSpan::from_mins(30);
 
 /// A fresh link, the only secret that is ever printed.
 ///
@@ -38,14 +38,14 @@ pub async fn make_link(app: &App, now: Timestamp) -> Result<Secret<String>, Fail
     let token = URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy));
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        if setup::is_closed(&mut tx).await? {
+        if setup_links::is_closed(&mut tx).await? {
             return Err(closed().into());
         }
-        setup::insert_link(&mut tx, &token_hash(&token), now + LINK_LIFE).await?;
+        setup_links::insert_link(&mut tx, &token_hash(&token), now + LINK_LIFE).await?;
         Ok(())
     }
     .await;
-    settle(tx, outcome).await?;
+    commit_unless_failed(tx, outcome).await?;
     Ok(Secret::new(format!("{}/setup/{token}", app.issuer())))
 }
 
@@ -54,7 +54,7 @@ pub async fn make_link(app: &App, now: Timestamp) -> Result<Secret<String>, Fail
 /// # Errors
 /// Only faults.
 pub async fn is_open(app: &App) -> Result<bool, Fault> {
-    Ok(!setup::is_closed(&mut app.db.reader().await?).await?)
+    Ok(!setup_links::is_closed(&mut app.db.reader().await?).await?)
 }
 
 /// Whether a link would be accepted. Looking consumes nothing.
@@ -69,7 +69,7 @@ pub async fn check_link(
 ) -> Result<(), Failure> {
     throttle_link(&app, &origin, now)?;
     let mut reader = app.db.reader().await?;
-    if setup::is_open_link(&mut reader, &token_hash(&token), now).await? {
+    if setup_links::is_open_link(&mut reader, &token_hash(&token), now).await? {
         return Ok(());
     }
     Err(invalid_link().into())
@@ -91,7 +91,7 @@ pub async fn complete(
     check_link(app.clone(), token.clone(), origin.clone(), now).await?;
     let login = parse_login(&login)?;
     let password = parse_password("password", &password, &login)?;
-    let place = app.hash_place(Lane::Known, origin.address)?;
+    let place = app.reserve_hash_slot(Lane::Known, origin.address)?;
     let hash = app.hash_password(place, password).await?;
     let id = UserId::new(now, &*app.entropy);
     let new = NewUser {
@@ -121,10 +121,10 @@ pub async fn complete(
     let outcome = async {
         // The link alone is no gate, there may be several; closing is, and whoever comes second
         // waits there, before he holds anything the first might want.
-        if !setup::is_open_link(&mut tx, &token_hash(&token), now).await? {
+        if !setup_links::is_open_link(&mut tx, &token_hash(&token), now).await? {
             return Err(invalid_link().into());
         }
-        if !setup::close(&mut tx).await? {
+        if !setup_links::close(&mut tx).await? {
             return Err(closed().into());
         }
         if !users::insert(&mut tx, &new, now).await? {
@@ -137,7 +137,7 @@ pub async fn complete(
     }
     .await;
     // A login that is taken must not use up the link, let alone close set-up.
-    settle_whole(tx, outcome).await?;
+    commit_or_rollback(tx, outcome).await?;
     let tokens = issue::tokens(&app, &session, || Ok(user.subject()), now)?;
     Ok((user, tokens))
 }

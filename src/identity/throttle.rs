@@ -8,14 +8,14 @@ use std::net::IpAddr;
 
 use crate::app::App;
 use crate::app::limits::{PendingAttempt, network};
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::password::Lane;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::{
     ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, ADDRESS_FAILURES, KNOWN_NETWORK, Limit,
 };
 use crate::metrics::Metrics;
-use crate::store::{Tx, limits};
+use crate::store::{Tx, login_limits};
 
 const LOGIN: &str = "login";
 
@@ -33,7 +33,7 @@ pub struct Counted {
 }
 
 /// The refusal of somebody who tried too often.
-pub fn too_many(app: &App, wait: Span, which: &'static str) -> Refusal {
+pub fn too_many(app: &App, wait: TimeSpan, which: &'static str) -> Refusal {
     Metrics::count(&app.metrics.limited, which);
     Refusal::new(Code::TooManyAttempts, "Too many attempts. Wait, then try again.")
         .retry_after(wait)
@@ -96,7 +96,7 @@ async fn count_account(
         }
         Ok(Err(Uncounted::Full(wait))) => Err(too_many(app, wait, "login_account").into()),
         Ok(Err(Uncounted::Failed(fault))) => Err(fault.into()),
-        Err(_) => Err(too_many(app, Span::from_secs(1), "login_account").into()),
+        Err(_) => Err(too_many(app, TimeSpan::from_secs(1), "login_account").into()),
     }
 }
 
@@ -120,7 +120,7 @@ async fn count_in_turn(
 /// Why a try could not be counted.
 enum Uncounted {
     /// The limit is used up for so long.
-    Full(Span),
+    Full(TimeSpan),
     Failed(Fault),
 }
 
@@ -134,13 +134,14 @@ impl From<Fault> for Uncounted {
 async fn try_to_count(app: &App, counted: &Counted, now: Timestamp) -> Result<bool, Uncounted> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        let known = limits::is_known_network(&mut tx, &counted.known, now - KNOWN_NETWORK).await?;
+        let known =
+            login_limits::is_known_network(&mut tx, &counted.known, now - KNOWN_NETWORK).await?;
         let mut tries: Vec<(&[u8], Limit)> = vec![(&counted.from_network, ACCOUNT_FROM_NETWORK)];
         if !known {
             tries.push((&counted.from_strangers, ACCOUNT_FROM_STRANGERS));
         }
         for (pseudonym, limit) in tries {
-            if let Err(ends_at) = limits::count_try(&mut tx, pseudonym, limit, now).await? {
+            if let Err(ends_at) = login_limits::count_try(&mut tx, pseudonym, limit, now).await? {
                 return Err(Uncounted::Full(ends_at - now));
             }
         }
@@ -169,7 +170,7 @@ pub async fn lane(app: &App, address: Option<IpAddr>, now: Timestamp) -> Result<
         None => {
             let mut reader = app.db.reader().await?;
             let (name, since) = (seen(app, address), now - KNOWN_NETWORK);
-            let known = limits::is_known_network(&mut reader, &name, since).await?;
+            let known = login_limits::is_known_network(&mut reader, &name, since).await?;
             app.seen_networks.learn(address, known, now);
             known
         }
@@ -194,9 +195,9 @@ impl Counted {
         }
         app.address_limiter.give_back(LOGIN, ADDRESS_FAILURES, self.address);
         let mut tx = app.db.begin().await?;
-        limits::give_back(&mut tx, &self.from_network).await?;
+        login_limits::give_back(&mut tx, &self.from_network).await?;
         if !self.is_known {
-            limits::give_back(&mut tx, &self.from_strangers).await?;
+            login_limits::give_back(&mut tx, &self.from_strangers).await?;
         }
         tx.commit().await
     }
@@ -207,16 +208,16 @@ impl Counted {
         if !self.active {
             return Ok(());
         }
-        limits::forgive(tx, &self.from_network).await?;
+        login_limits::forgive(tx, &self.from_network).await?;
         if !self.is_known {
-            limits::give_back(tx, &self.from_strangers).await?;
+            login_limits::give_back(tx, &self.from_strangers).await?;
         }
-        let yesterday = now - Span::from_days(1);
-        limits::remember_network(tx, &self.known, now, yesterday).await?;
+        let yesterday = now - TimeSpan::from_days(1);
+        login_limits::remember_network(tx, &self.known, now, yesterday).await?;
         if app.seen_networks.is_noted(self.address, now) {
             return Ok(());
         }
-        limits::remember_network(tx, &self.seen, now, yesterday).await
+        login_limits::remember_network(tx, &self.seen, now, yesterday).await
     }
 
     /// The same for the address, once that transaction is committed.

@@ -8,24 +8,24 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::base::id::SessionId;
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
 use crate::domain::rate_limit::KNOWN_NETWORK;
 use crate::store::Tx;
 use crate::store::housekeeping as store;
 
 /// How long a verifier that does not come any more is remembered.
-const KEEP_VERIFIERS: Span = Span::from_days(30);
+const KEEP_VERIFIERS: TimeSpan = TimeSpan::from_days(30);
 /// How long one that came once or twice is.
-const KEEP_PASSERS_BY: Span = Span::from_days(2);
+const KEEP_PASSERS_BY: TimeSpan = TimeSpan::from_days(2);
 /// How long an ended session is kept for whoever asks why.
-const KEEP_SESSIONS: Span = Span::from_days(1);
+const KEEP_SESSIONS: TimeSpan = TimeSpan::from_days(1);
 /// How long codes and the like are kept when their time is over: a code that comes a second time
 /// within it is noticed.
-const KEEP_PROVIDER: Span = Span::from_mins(60);
+const KEEP_PROVIDER: TimeSpan = TimeSpan::from_mins(60);
 /// How long pushed requests and ids that count once are: strangers can have them written down, so there
 /// are to be few. Not at once, because clocks are set back a little at times.
-const KEEP_RUBBISH: Span = Span::from_mins(5);
+const KEEP_RUBBISH: TimeSpan = TimeSpan::from_mins(5);
 
 /// The most rows one step removes, or walks through.
 pub const MOST_ROWS: i64 = 500;

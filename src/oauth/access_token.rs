@@ -10,7 +10,7 @@ use crate::app::cache::Audience;
 pub use crate::app::cache::VerifiedToken;
 use crate::base::Timestamp;
 use crate::crypto::digest::token_hash;
-use crate::crypto::jwt::{Expected, dissect};
+use crate::crypto::jwt::{Expected, decode_unverified};
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::client::{BUILT_IN, Client};
 use crate::domain::outcome::Fault;
@@ -49,7 +49,7 @@ pub fn genuine(app: &App, token: &str, now: Timestamp) -> Option<VerifiedToken> 
 
 fn verified(app: &App, token: &str) -> Option<VerifiedToken> {
     // Read before it is verified, only to know by which rules it has to be verified.
-    let anatomy = dissect(token);
+    let anatomy = decode_unverified(token);
     let aud = anatomy.claims.as_ref()?.get("aud")?.as_str()?;
     let audience = app.audience((aud != app.issuer()).then_some(aud))?;
     let typ = audience.target.rules().token_type();
@@ -94,7 +94,7 @@ pub async fn alive(
         return Ok(Some(Live { claims, audience, client: Some(client), user: None }));
     };
     let Ok(sid) = sid.parse() else { return Ok(None) };
-    let Some((session, user)) = app.lookup.session(sid).await? else { return Ok(None) };
+    let Some((session, user)) = app.session_loader.session(sid).await? else { return Ok(None) };
     let good = session.live(user.session_epoch, now).is_ok()
         && user.disabled_at.is_none()
         && user.id.to_string() == claims.sub

@@ -4,8 +4,8 @@
 //! have been given is worth nothing here.
 
 use crate::app::App;
-use crate::base::{Span, Timestamp};
-use crate::crypto::foreign_jwt::{ForeignJwt, public_key};
+use crate::base::{TimeSpan, Timestamp};
+use crate::crypto::external_jwt::{ExternalJwt, public_key};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
@@ -16,9 +16,9 @@ use super::params::{Params, invalid};
 /// The only `client_assertion_type`.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// How far ahead the end of an assertion may lie.
-const LONGEST: Span = Span::from_mins(60);
+const LONGEST: TimeSpan = TimeSpan::from_mins(60);
 /// How far a client's clock may be off.
-const LEEWAY: Span = Span::from_secs(30);
+const LEEWAY: TimeSpan = TimeSpan::from_secs(30);
 
 /// An assertion whose claims fit; its signature is still to be checked.
 pub struct Assertion {
@@ -42,7 +42,7 @@ pub fn read(params: &Params, issuer: &str) -> Result<Assertion, Refusal> {
             "The client assertion is not good: iss and sub are the client_id, aud is the issuer.";
         Refusal::oauth(OAuthError::InvalidClient, message)
     };
-    let jwt = ForeignJwt::read(token).ok_or_else(refused)?;
+    let jwt = ExternalJwt::read(token).ok_or_else(refused)?;
     let client_id =
         jwt.text("sub").filter(|sub| jwt.text("iss") == Some(sub)).ok_or_else(refused)?;
     let named = params.get("client_id").is_none_or(|named| named == client_id);
@@ -62,7 +62,7 @@ pub async fn check(
     assertion: &Assertion,
     now: Timestamp,
 ) -> Result<Option<()>, Failure> {
-    let Some(jwt) = ForeignJwt::read(&assertion.token) else { return Ok(None) };
+    let Some(jwt) = ExternalJwt::read(&assertion.token) else { return Ok(None) };
     let Some((jti, expires)) = timely(&jwt, now) else { return Ok(None) };
     let kid = jwt.header.get("kid");
     let signed = client.metadata.jwks.iter().any(|key| {
@@ -78,7 +78,7 @@ pub async fn check(
 }
 
 /// The id of an assertion whose time is now, and until when it counts.
-fn timely<'a>(jwt: &'a ForeignJwt<'_>, now: Timestamp) -> Option<(&'a str, Timestamp)> {
+fn timely<'a>(jwt: &'a ExternalJwt<'_>, now: Timestamp) -> Option<(&'a str, Timestamp)> {
     let typ = jwt.header.get("typ");
     let typed = typ.is_none_or(|typ| {
         typ.as_str().is_some_and(|typ| {

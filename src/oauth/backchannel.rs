@@ -10,12 +10,12 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::base::id::{NoticeId, UserId};
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::claims::{LogoutClaims, TokenType};
 use crate::domain::client::Client;
 use crate::domain::outcome::Fault;
-use crate::store::notices::{self, Notice};
+use crate::store::logout_notices::{self, Notice};
 use crate::store::sessions::EndedSession;
 use crate::store::{Tx, audit, sessions};
 
@@ -24,9 +24,9 @@ const BATCH: i64 = 16;
 /// How often one is tried: with the pauses below that is about a day.
 const MAX_TRIES: i64 = 9;
 /// How long whoever takes a notice has for it before somebody else may.
-const TURN: Span = Span::from_secs(60);
+const TURN: TimeSpan = TimeSpan::from_secs(60);
 /// How long a logout token is good (Back-Channel Logout §2.4: keep it short).
-const LIFE: Span = Span::from_mins(2);
+const LIFE: TimeSpan = TimeSpan::from_mins(2);
 /// The event of a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -52,7 +52,7 @@ pub async fn tell(
             session_id: session.id,
             tries: 0,
         };
-        notices::insert(tx, &notice, now).await?;
+        logout_notices::insert(tx, &notice, now).await?;
     }
     Ok(())
 }
@@ -81,11 +81,11 @@ pub async fn everything_of(
 pub async fn deliver(app: &App) -> Result<(), Fault> {
     loop {
         let now = app.now();
-        if !notices::any_due(&mut app.db.reader().await?, now).await? {
+        if !logout_notices::any_due(&mut app.db.reader().await?, now).await? {
             return Ok(());
         }
         let mut tx = app.db.begin().await?;
-        let taken = notices::take(&mut tx, now, now + TURN, BATCH).await?;
+        let taken = logout_notices::take(&mut tx, now, now + TURN, BATCH).await?;
         tx.commit().await?;
         if taken.is_empty() {
             return Ok(());
@@ -95,7 +95,7 @@ pub async fn deliver(app: &App) -> Result<(), Fault> {
             .map(|notice| async move { (notice, post(app, notice, now).await) })
             .collect();
         while let Some((notice, delivered)) = under_way.next().await {
-            settle(app, notice, delivered, now).await?;
+            commit_unless_failed(app, notice, delivered, now).await?;
         }
     }
 }
@@ -131,7 +131,7 @@ fn logout_token(
     signer.sign(TokenType::LogoutJwt, &claims)
 }
 
-async fn settle(
+async fn commit_unless_failed(
     app: &App,
     notice: &Notice,
     delivered: Result<(), String>,
@@ -139,10 +139,10 @@ async fn settle(
 ) -> Result<(), Fault> {
     let mut tx = app.db.begin().await?;
     match delivered {
-        Ok(()) => drop(notices::remove(&mut tx, notice.id).await?),
+        Ok(()) => drop(logout_notices::remove(&mut tx, notice.id).await?),
         Err(why) if notice.tries >= MAX_TRIES => {
             tracing::warn!(client_id = notice.client_id, why, "a client was not told of a log-out");
-            notices::remove(&mut tx, notice.id).await?;
+            logout_notices::remove(&mut tx, notice.id).await?;
             let event = Event::new(EventKind::LogoutNoticeFailed)
                 .about(notice.user_id)
                 .in_session(notice.session_id)
@@ -151,16 +151,16 @@ async fn settle(
         }
         Err(why) => {
             tracing::info!(client_id = notice.client_id, why, "telling of a log-out failed");
-            notices::put_off(&mut tx, notice.id, now + pause(notice.tries)).await?;
+            logout_notices::put_off(&mut tx, notice.id, now + pause(notice.tries)).await?;
         }
     }
     tx.commit().await
 }
 
 /// The pause after the try of this number: five seconds, then four times as long each time.
-fn pause(tries: i64) -> Span {
+fn pause(tries: i64) -> TimeSpan {
     let exponent = u32::try_from(tries.clamp(1, 8) - 1).unwrap_or(0);
-    Span::from_secs(5 * 4_i64.pow(exponent))
+    TimeSpan::from_secs(5 * 4_i64.pow(exponent))
 }
 
 #[cfg(test)]
@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_about_a_day_in_all() {
-        assert_eq!(pause(1), Span::from_secs(5));
-        assert_eq!(pause(2), Span::from_secs(20));
+        assert_eq!(pause(1), TimeSpan::from_secs(5));
+        assert_eq!(pause(2), TimeSpan::from_secs(20));
         assert_eq!(pause(100), pause(8));
         let all: i64 = (1..MAX_TRIES).map(|tries| pause(tries).secs()).sum();
         assert!((20 * 3600..40 * 3600).contains(&all), "{all}");

@@ -9,16 +9,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::app::App;
-use crate::base::token::{self, CLIENT_SECRET};
-use crate::base::{Span, Timestamp};
-use crate::crypto::digest::{equal, token_hash};
+use crate::base::opaque_token::{self, CLIENT_SECRET};
+use crate::base::{TimeSpan, Timestamp};
+use crate::crypto::digest::{constant_time_eq, token_hash};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::{AuthMethod, Client};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::ADDRESS_CLIENTS;
 use crate::metrics::Metrics;
-use crate::store::{audit, settle_whole};
+use crate::store::{audit, commit_or_rollback};
 
 use super::assertion::{self, Assertion};
 use super::params::{Params, invalid};
@@ -116,12 +116,12 @@ async fn record(
     let mut tx = app.db.begin().await?;
     let entropy = &*app.entropy;
     let recorded = audit::record_folded(&mut tx, &event, origin, now, entropy, &fold).await;
-    settle_whole(tx, recorded.map_err(Failure::from)).await
+    commit_or_rollback(tx, recorded.map_err(Failure::from)).await
 }
 
 const PURPOSE: &str = "client";
 
-fn too_many(app: &App, wait: Span) -> Refusal {
+fn too_many(app: &App, wait: TimeSpan) -> Refusal {
     Metrics::count(&app.metrics.limited, "client_address");
     let message = "Too many failed attempts. Wait, then try again.";
     Refusal::new(Code::TooManyAttempts, message).retry_after(wait)
@@ -217,8 +217,9 @@ fn right(client: Option<Arc<Client>>, secret: &str, method: AuthMethod) -> Optio
     let hash = token_hash(secret);
     let known = client.as_deref().map_or(&[][..], |client| &client.secrets);
     // Every secret is compared, whichever fits.
-    let fits = known.iter().fold(false, |fits, known| fits | equal(&known.hash, hash.digest()));
-    let spelt = token::is_spelt(CLIENT_SECRET, secret);
+    let fits =
+        known.iter().fold(false, |fits, known| fits | constant_time_eq(&known.hash, hash.digest()));
+    let spelt = opaque_token::is_well_formed(CLIENT_SECRET, secret);
     client.filter(|client| fits && spelt && client.metadata.auth_method == method)
 }
 

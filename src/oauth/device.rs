@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::base::token::{self, DEVICE_CODE};
+use crate::base::opaque_token::{self, DEVICE_CODE};
 use crate::crypto::digest::token_hash;
 use crate::domain::audit::Origin;
 use crate::domain::authorization::Authorization;
@@ -20,7 +20,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES};
-use crate::store::{devices, settle_whole};
+use crate::store::{commit_or_rollback, device_codes};
 
 use super::authorize;
 use super::client_auth;
@@ -81,7 +81,7 @@ pub async fn authorize(app: App, request: TokenRequest, now: Timestamp) -> Resul
         return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
     }
     let narrowed = narrow(&app, client, &params, Speaker::User).await?;
-    let device_code = token::make(DEVICE_CODE, &*app.entropy);
+    let device_code = opaque_token::generate(DEVICE_CODE, &*app.entropy);
     let asked = DeviceAsk { scopes: narrowed.scopes.scopes().clone(), audience: narrowed.audience };
     for _ in 0..MAX_TRIES {
         let device = DeviceCode {
@@ -94,7 +94,7 @@ pub async fn authorize(app: App, request: TokenRequest, now: Timestamp) -> Resul
             expires_at: now + LIFE,
         };
         let mut tx = app.db.begin().await?;
-        if devices::insert(&mut tx, &token_hash(&device_code), &device).await? {
+        if device_codes::insert(&mut tx, &token_hash(&device_code), &device).await? {
             tx.commit().await?;
             let shown = show_user_code(&device.user_code);
             let page = format!("{}/device", app.issuer());
@@ -195,7 +195,7 @@ pub async fn decide(
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let given = allow.then_some(&authorization);
-        if devices::decide(&mut tx, &user_code, found.user.id, given, now).await? {
+        if device_codes::decide(&mut tx, &user_code, found.user.id, given, now).await? {
             if allow {
                 let (user, client_id) = (found.user.id, &*client.client_id);
                 authorize::allowed(&app, &mut tx, user, client_id, &origin, now).await?;
@@ -206,7 +206,7 @@ pub async fn decide(
         Err(Refusal::new(Code::Conflict, message).into())
     }
     .await;
-    settle_whole(tx, outcome).await?;
+    commit_or_rollback(tx, outcome).await?;
     Ok(DeviceStep::Done { allowed: allow, client })
 }
 
@@ -216,7 +216,7 @@ async fn waiting(
     user_code: &str,
     now: Timestamp,
 ) -> Result<(DeviceCode, Arc<Client>), Failure> {
-    let device = devices::by_user_code(&mut app.db.reader().await?, user_code).await?;
+    let device = device_codes::by_user_code(&mut app.db.reader().await?, user_code).await?;
     let device =
         device.filter(|device| device.state == DeviceState::Pending && now < device.expires_at);
     let device = device.ok_or_else(unknown)?;

@@ -4,16 +4,16 @@
 //! minute and is remembered as long, in all processes.
 
 use crate::app::App;
-use crate::base::{Span, Timestamp};
-use crate::crypto::digest::{equal, sha256_base64url};
-use crate::crypto::foreign_jwt::{ForeignJwt, public_key};
+use crate::base::{TimeSpan, Timestamp};
+use crate::crypto::digest::{constant_time_eq, sha256_base64url};
+use crate::crypto::external_jwt::{ExternalJwt, public_key};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 
 use super::once::{self, Counted};
 
 /// How old a proof may be, and how far its maker's clock may be ahead.
-const WINDOW: Span = Span::from_secs(60);
+const WINDOW: TimeSpan = TimeSpan::from_secs(60);
 
 /// What a proof is for.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,7 @@ pub async fn prove(
     purpose: Purpose<'_>,
     now: Timestamp,
 ) -> Result<Thumbprint, Failure> {
-    let jwt = ForeignJwt::read(proof).ok_or_else(refused)?;
+    let jwt = ExternalJwt::read(proof).ok_or_else(refused)?;
     let (jkt, jti, until) = check(&jwt, app.issuer(), purpose, now).ok_or_else(refused)?;
     if !once::spend(app, Counted::Proof { jkt: &jkt, jti }, until).await? {
         return Err(refused().into());
@@ -64,7 +64,7 @@ pub async fn prove(
 
 /// The key's thumbprint, the proof's id and until when it would count.
 fn check<'a>(
-    jwt: &'a ForeignJwt<'_>,
+    jwt: &'a ExternalJwt<'_>,
     issuer: &str,
     purpose: Purpose<'_>,
     now: Timestamp,
@@ -91,7 +91,7 @@ fn check<'a>(
         None => true,
         Some(token) => {
             let hash = sha256_base64url(token.as_bytes());
-            equal(jwt.text("ath")?.as_bytes(), hash.as_bytes())
+            constant_time_eq(jwt.text("ath")?.as_bytes(), hash.as_bytes())
         }
     };
     let proved = good && for_token && jwt.is_by(&key);

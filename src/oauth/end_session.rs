@@ -15,7 +15,7 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::redirect::RegisteredRedirect;
 use crate::domain::session::EndReason;
 use crate::store::sessions::EndedSession;
-use crate::store::{Tx, audit, browsers, sessions, settle_whole};
+use crate::store::{Tx, audit, browser_sessions, commit_or_rollback, sessions};
 
 use super::authorize;
 use super::backchannel;
@@ -195,7 +195,7 @@ async fn end(
         Ok(())
     }
     .await;
-    settle_whole(tx, outcome).await
+    commit_or_rollback(tx, outcome).await
 }
 
 /// Ends a log-in at our pages and the sessions that hang on it. False when it had ended before.
@@ -209,7 +209,7 @@ pub async fn end_browser(
     origin: &Origin,
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    let Some(user) = browsers::end(tx, browser, now).await? else { return Ok(false) };
+    let Some(user) = browser_sessions::end(tx, browser, now).await? else { return Ok(false) };
     let ended = sessions::revoke_of_browser(tx, browser, EndReason::Logout, now).await?;
     backchannel::tell(app, tx, &ended, now).await?;
     let event = Event::new(EventKind::SessionEnded).about(user).detail("browser");

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::app::App;
 use crate::base::entropy::random;
 use crate::base::id::UserId;
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::sha256_base64url;
 use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Fault, Refusal};
 
 /// How long a person may take.
-const LIFE: Span = Span::from_mins(60);
+const LIFE: TimeSpan = TimeSpan::from_mins(60);
 
 /// The cookies of a browser.
 #[derive(Debug, Clone, Default)]

@@ -79,7 +79,7 @@ async fn refresh_token(
     presented: Presented,
     now: Timestamp,
 ) -> Result<Option<Value>, Fault> {
-    let found = app.lookup.session(presented.session).await?;
+    let found = app.session_loader.session(presented.session).await?;
     Ok(found.and_then(|(session, user)| {
         let good = session.client_id == client.client_id
             && session.grant_type.is_some()

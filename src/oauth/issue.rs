@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::app::cache::Audience;
 use crate::base::entropy::random;
-use crate::base::{Span, Timestamp};
-use crate::crypto::digest::left_half_of_hash;
+use crate::base::{TimeSpan, Timestamp};
+use crate::crypto::digest::at_hash;
 use crate::domain::attributes::Subject;
 use crate::domain::claims::{
     AMR, AccessClaims, AccessTokenGrant, Header, IdClaims, IssueContext, TokenType, asked_by,
@@ -71,7 +71,7 @@ pub fn invalid_target() -> Refusal {
 pub fn access_token(
     app: &App,
     entitled: &AccessTokenGrant<'_>,
-    life: Option<Span>,
+    life: Option<TimeSpan>,
     subject: impl FnOnce() -> Result<Subject, Fault>,
     now: Timestamp,
 ) -> Result<Tokens, Failure> {
@@ -114,7 +114,7 @@ pub fn tokens(
 pub fn draft<'a>(
     app: &'a App,
     entitled: &AccessTokenGrant<'a>,
-    life: Option<Span>,
+    life: Option<TimeSpan>,
     subject: impl FnOnce() -> Result<Subject, Fault>,
     jti: &'a str,
     now: Timestamp,
@@ -173,13 +173,13 @@ impl Tokens {
             iss: app.issuer(),
             sub: session.user_id.to_string(),
             aud: &client.client_id,
-            exp: (now + Span::from_secs(self.expires_in.max(1))).secs(),
+            exp: (now + TimeSpan::from_secs(self.expires_in.max(1))).secs(),
             iat: now.secs(),
             auth_time: session.auth_time.secs(),
             amr: AMR,
             sid: session.id.to_string(),
             nonce,
-            at_hash: left_half_of_hash(&self.access_token),
+            at_hash: at_hash(&self.access_token),
             asked,
         };
         let keyring = app.keyring();

@@ -2,7 +2,7 @@
 //! authenticate are not held up: their own users are behind them, all at one address.
 
 use crate::app::App;
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Refusal};
@@ -62,7 +62,7 @@ pub(super) fn proved_for_nothing(app: &App, origin: &Origin, now: Timestamp) {
     let _ = app.address_limiter.take(PROOFS, ADDRESS_PROOFS, origin.address, now);
 }
 
-fn too_many(app: &App, purpose: &'static str, wait: Span) -> Refusal {
+fn too_many(app: &App, purpose: &'static str, wait: TimeSpan) -> Refusal {
     Metrics::count(&app.metrics.limited, purpose);
     let message = "Too many attempts. Wait, then try again.";
     Refusal::new(Code::TooManyAttempts, message).retry_after(wait)

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::crypto::foreign_jwt::ED25519;
+use crate::crypto::external_jwt::ED25519;
 use crate::domain::client::AuthMethod;
 use crate::domain::interaction::{Prompt, ResponseMode};
 use crate::domain::oidc;

@@ -6,11 +6,11 @@
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::base::token::TokenHash;
-use crate::base::{Span, Timestamp};
+use crate::base::opaque_token::TokenHash;
+use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::domain::outcome::{Failure, Fault};
-use crate::store::{Link, spent};
+use crate::store::{Link, spent_ids};
 
 /// The longest id, in bytes.
 pub const MAX_ID: usize = 512;
@@ -84,7 +84,7 @@ pub async fn is_revoked(link: &mut impl Link, jti: &str) -> Result<bool, Fault> 
     }
     let ends = jti.match_indices(LINE).map(|(at, _)| at).chain([jti.len()]);
     for end in ends {
-        if spent::is_spent(link, &Counted::Revoked { jti: &jti[..end] }.hash()).await? {
+        if spent_ids::is_spent(link, &Counted::Revoked { jti: &jti[..end] }.hash()).await? {
             return Ok(true);
         }
     }
@@ -92,7 +92,7 @@ pub async fn is_revoked(link: &mut impl Link, jti: &str) -> Result<bool, Fault> 
 }
 
 /// How much longer than needed an id is kept: clocks of two processes differ.
-const MARGIN: Span = Span::from_secs(60);
+const MARGIN: TimeSpan = TimeSpan::from_secs(60);
 
 /// Counts it. False when it was counted before. Durable before it is answered, so that it holds
 /// across restarts and in every process. Safe to cancel: a write that has begun goes on.
@@ -103,7 +103,7 @@ pub async fn spend(app: &App, what: Counted<'_>, until: Timestamp) -> Result<boo
     let (db, hash) = (app.db.clone(), what.hash());
     app.run_to_completion(async move {
         let mut tx = db.begin().await?;
-        let first = spent::spend(&mut tx, &hash, until + MARGIN).await?;
+        let first = spent_ids::spend(&mut tx, &hash, until + MARGIN).await?;
         if first {
             tx.commit().await?;
         } else {

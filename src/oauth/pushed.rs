@@ -6,12 +6,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::app::App;
 use crate::base::entropy::random;
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::ADDRESS_REQUESTS;
-use crate::store::pushed;
+use crate::store::pushed_requests;
 
 use super::authorize::request::address;
 use super::client_auth;
@@ -21,7 +21,7 @@ use super::params::{Params, invalid};
 use super::token::TokenRequest;
 
 /// How long a pushed request waits for its person.
-pub const LIFE: Span = Span::from_secs(90);
+pub const LIFE: TimeSpan = TimeSpan::from_secs(90);
 
 /// The longest request that is kept, in bytes: as long as an address may be.
 const MAX_REQUEST: usize = 16 * 1024;
@@ -69,7 +69,7 @@ pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<Str
     let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
     let mut tx = app.db.begin().await?;
     let expires_at = now + LIFE;
-    pushed::insert(&mut tx, &token_hash(&name), &client_id, &encoded, expires_at).await?;
+    pushed_requests::insert(&mut tx, &token_hash(&name), &client_id, &encoded, expires_at).await?;
     tx.commit().await?;
     Ok(name)
 }
@@ -104,7 +104,7 @@ pub(super) async fn resolve(
     };
     let client_id = params.get("client_id").ok_or_else(refused)?;
     let hash = token_hash(name);
-    let stored = pushed::find(&mut app.db.reader().await?, &hash, client_id, now).await?;
+    let stored = pushed_requests::find(&mut app.db.reader().await?, &hash, client_id, now).await?;
     let params = Params::parse(stored.ok_or_else(refused)?.as_bytes())?;
     let mut id = [0; 16];
     id.copy_from_slice(&hash.digest()[..16]);

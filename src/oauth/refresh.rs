@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -12,8 +12,8 @@ use crate::domain::scope::Scopes;
 use crate::domain::session::{EndReason, Ended, Session};
 use crate::metrics::Metrics;
 use crate::store::attributes::StoredSubject;
-use crate::store::refresher::{Presentation, Refreshed};
-use crate::store::{audit, sessions, settle};
+use crate::store::refresh_batch::{Presentation, Refreshed};
+use crate::store::{audit, commit_unless_failed, sessions};
 
 /// A refresh token and who presents it.
 pub struct Presented<'a> {
@@ -22,7 +22,7 @@ pub struct Presented<'a> {
     /// Who presents it.
     pub holder: Holder,
     /// How long the session lives from now on unless it is refreshed again.
-    pub idle: Span,
+    pub idle: TimeSpan,
     /// The scopes wanted, where fewer than were granted will do.
     pub asked: Option<Scopes>,
 }
@@ -73,12 +73,12 @@ pub async fn present(
             });
             Ok(Continued { session, subject })
         }
-        Refreshed::Widened => {
+        Refreshed::ScopeExceeded => {
             count("widened");
             let message = "The scope has something that was not granted.";
             Err(Refusal::oauth(OAuthError::InvalidScope, message).into())
         }
-        Refreshed::Alarmed(Alarm::Ahead) => {
+        Refreshed::Compromised(Alarm::Ahead) => {
             count("rollback_detected");
             Err(Refusal::new(
                 Code::RefreshTokenInvalid,
@@ -86,7 +86,7 @@ pub async fn present(
             )
             .into())
         }
-        Refreshed::Alarmed(_) => {
+        Refreshed::Compromised(_) => {
             count("reuse_detected");
             Err(Refusal::new(
                 Code::RefreshTokenReused,
@@ -94,11 +94,11 @@ pub async fn present(
             )
             .into())
         }
-        Refreshed::Dead(Ended::Expired) => {
+        Refreshed::Ended(Ended::Expired) => {
             count("expired");
             Err(Refusal::new(Code::SessionExpired, "The session has expired. Log in again.").into())
         }
-        Refreshed::Dead(Ended::Revoked) | Refreshed::Unknown | Refreshed::Foreign => {
+        Refreshed::Ended(Ended::Revoked) | Refreshed::Unknown | Refreshed::NotHolder => {
             count("ended");
             Err(invalid().into())
         }
@@ -135,7 +135,7 @@ async fn without_api(
         }
         .await;
         Metrics::count(&own.metrics.refreshes, "ended");
-        settle(tx, outcome).await
+        commit_unless_failed(tx, outcome).await
     })
     .await
 }

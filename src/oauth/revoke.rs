@@ -10,7 +10,7 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::Client;
 use crate::domain::outcome::Failure;
 use crate::domain::session::EndReason;
-use crate::store::{audit, sessions, settle_whole, spent};
+use crate::store::{audit, commit_or_rollback, sessions, spent_ids};
 
 use super::access_token::{self, VerifiedToken};
 use super::client_auth;
@@ -44,14 +44,14 @@ pub async fn revoke(app: App, request: TokenRequest, now: Timestamp) -> Result<(
             let id = Counted::Revoked { jti: &claims.jti };
             let mut tx = app.db.begin().await?;
             let outcome = async {
-                if spent::spend(&mut tx, &id.hash(), Timestamp::from_secs(claims.exp)).await? {
+                if spent_ids::spend(&mut tx, &id.hash(), Timestamp::from_secs(claims.exp)).await? {
                     let event = Event::new(EventKind::TokenRevoked).detail(&*client.client_id);
                     audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
                 }
                 Ok(())
             }
             .await;
-            settle_whole(tx, outcome).await
+            commit_or_rollback(tx, outcome).await
         }
     }
 }
@@ -83,5 +83,5 @@ async fn session(
         Ok(())
     }
     .await;
-    settle_whole(tx, outcome).await
+    commit_or_rollback(tx, outcome).await
 }

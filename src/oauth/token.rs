@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::app::App;
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::attributes::Subject;
 use crate::domain::audit::Origin;
 use crate::domain::claims::AccessTokenGrant;
@@ -18,7 +18,7 @@ use crate::domain::scope::Scopes;
 use crate::domain::session::{Lifetimes, Session};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
-use crate::store::{Tx, settle};
+use crate::store::{Tx, commit_unless_failed};
 
 use super::client_auth::{self, AuthenticatedClient};
 use super::dpop::{self, Purpose, Thumbprint};
@@ -228,7 +228,7 @@ pub async fn run<G: Grant>(
         limits::proved_for_nothing(app, &exchange.origin, now);
     }
     let outcome = match exchange.tx.take() {
-        Some(tx) => settle(tx, outcome).await?,
+        Some(tx) => commit_unless_failed(tx, outcome).await?,
         None => outcome?,
     };
     issue(&exchange, outcome)
@@ -260,7 +260,7 @@ fn issue(exchange: &Exchange<'_>, outcome: Outcome) -> Result<Tokens, Failure> {
                 audience: audience.as_deref(),
                 scopes: scopes.scopes().clone(),
                 session: None,
-                not_after: now + Span::from_days(1),
+                not_after: now + TimeSpan::from_days(1),
                 act: None,
                 jkt,
                 parent: None,

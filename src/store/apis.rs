@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::api::Api;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
@@ -60,7 +60,7 @@ impl TryFrom<ApiRow> for StoredApi {
                 Some(alg) => Some(alg.parse().map_err(|_| impossible())?),
             },
             profile: row.token_profile.parse().map_err(|_| impossible())?,
-            access_ttl: row.access_token_ttl.map(Span::from_millis),
+            access_ttl: row.access_token_ttl.map(TimeSpan::from_millis),
             claims: serde_json::from_str(&row.claims).map_err(|_| impossible())?,
         };
         let secret = match (row.secret_kid, row.secret_sealed) {
@@ -95,7 +95,7 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
         api.scopes.to_string(),
         rules.signing_alg.map(|alg| alg.as_str()),
         rules.profile.as_str(),
-        rules.access_ttl.map(Span::millis),
+        rules.access_ttl.map(TimeSpan::millis),
         column(&rules.claims),
         new.secret.as_ref().map(|secret| &*secret.kid),
         new.secret.as_ref().map(|secret| &*secret.sealed),
@@ -130,7 +130,7 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
         api.scopes.to_string(),
         rules.signing_alg.map(|alg| alg.as_str()),
         rules.profile.as_str(),
-        rules.access_ttl.map(Span::millis),
+        rules.access_ttl.map(TimeSpan::millis),
         column(&rules.claims),
         changed.secret.as_ref().map(|secret| &*secret.kid),
         changed.secret.as_ref().map(|secret| &*secret.sealed),

@@ -1,6 +1,6 @@
 //! Signing keys and refresh keys, sealed.
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::key_rotation::KeyFacts;
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::KeyState;
@@ -57,7 +57,7 @@ pub async fn signing_keys(link: &mut impl Link) -> Result<Vec<StoredKey>, Fault>
                     since: row.state_at,
                     published_at: row.published_at,
                     activated_at: row.activated_at,
-                    longest_ttl: Span::from_millis(row.longest_ttl),
+                    longest_ttl: TimeSpan::from_millis(row.longest_ttl),
                 },
                 public_jwk: row.public_jwk,
                 sealed: row.sealed,
@@ -130,7 +130,7 @@ pub async fn advance(
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn note_ttl(tx: &mut Tx, ttl: Span) -> Result<(), Fault> {
+pub async fn note_ttl(tx: &mut Tx, ttl: TimeSpan) -> Result<(), Fault> {
     execute!(
         tx,
         "UPDATE signing_keys SET longest_ttl = $1 \

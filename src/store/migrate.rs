@@ -8,7 +8,7 @@ use sqlx::{Executor as _, PgPool, SqlitePool};
 use crate::domain::outcome::Fault;
 
 use super::db::{Db, Pools};
-use super::fault::failed;
+use super::error::failed;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");

@@ -19,8 +19,8 @@ use crate::domain::user_agent::Device;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::{StoredSubject, column};
-use super::set::{self, Reading, lines_of_sessions};
-use super::{Link, Tx, browsers};
+use super::batch_read::{self, Reading, lines_of_sessions};
+use super::{Link, Tx, browser_sessions};
 
 /// The columns of a [`SessionRow`].
 macro_rules! session_columns {
@@ -124,7 +124,7 @@ pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<boo
     // Only looked at, the log-in could end before this is committed, and whoever ends it would not
     // see this session.
     if let Some(browser) = session.browser
-        && !browsers::hold(tx, browser, session.user_id).await?
+        && !browser_sessions::hold(tx, browser, session.user_id).await?
     {
         return Ok(false);
     }
@@ -211,7 +211,7 @@ pub async fn with_users(
     link: &mut impl Link,
     ids: &[SessionId],
 ) -> Result<HashMap<SessionId, Result<(Session, User), Fault>>, Fault> {
-    let rows = set::read(link, &WITH_USERS, ids).await?;
+    let rows = batch_read::read(link, &WITH_USERS, ids).await?;
     Ok(rows.into_iter().map(|(id, row)| (id, row.and_then(BearerRow::read))).collect())
 }
 

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
+use signet::base::TimeSpan;
 
 use crate::support::server::{Answer, Options, PASSWORD, Tokens, on_both};
 use crate::support::{Backend, Server};
@@ -223,7 +223,7 @@ async fn a_session_whose_api_is_deleted_ends_at_its_next_refresh() {
         server.refresh(&tokens.refresh).await.is_problem(401, "refresh_token_invalid");
         // The same API made again does not bring the session back, and nobody is called a thief.
         create(&server, &root, json!({})).await.is(201);
-        server.advance(Span::from_mins(2));
+        server.advance(TimeSpan::from_mins(2));
         server.refresh(&tokens.refresh).await.is_problem(401, "refresh_token_invalid");
         let ended = server.events(&root, "session.ended").await;
         assert_eq!(ended[0]["detail"], "api_deleted");

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
-use signet::base::token::{CLIENT_SECRET, is_spelt};
+use signet::base::TimeSpan;
+use signet::base::opaque_token::{CLIENT_SECRET, is_well_formed};
 use signet::crypto::digest::token_hash;
 
 use crate::support::server::{Answer, Tokens, on_both};
@@ -158,7 +158,7 @@ async fn each_type_starts_with_what_it_needs() {
             assert_eq!(secret.is_some(), method != "none", "{kind}");
             assert_eq!(client["secrets"].as_array().unwrap().len(), usize::from(secret.is_some()));
             if let Some(secret) = secret {
-                assert!(is_spelt(CLIENT_SECRET, secret), "{secret}");
+                assert!(is_well_formed(CLIENT_SECRET, secret), "{secret}");
                 assert!(place.is_live(&id, secret));
                 assert_eq!(made.header("cache-control"), "no-store");
             }
@@ -196,7 +196,7 @@ async fn every_choice_can_be_made_left_and_taken_back() {
             "access_token_ttl": 90, "refresh_idle_ttl": 3600, "refresh_max_ttl": 86400,
             "id_token_signed_response_alg": "ES256", "skip_consent": true,
         });
-        place.server.advance(Span::from_secs(5));
+        place.server.advance(TimeSpan::from_secs(5));
         let changed = place.patch("shop", choices.clone()).await.is(200).json();
         for (member, value) in choices.as_object().unwrap() {
             assert_eq!(&changed[member], value, "{member}");
@@ -478,7 +478,7 @@ async fn two_secrets_are_good_at_a_time() {
     on_both("client secrets", async |backend| {
         let place = Place::on(backend).await;
         let first = place.shop().await.string("client_secret");
-        place.server.advance(Span::from_secs(10));
+        place.server.advance(TimeSpan::from_secs(10));
         // The body may be absent.
         let rotated = place.rotate("shop", Value::Null).await;
         let second = rotated.is(200).string("client_secret");
@@ -622,7 +622,7 @@ async fn a_disabled_client_is_nobody_until_it_is_enabled() {
         };
         let disabled = post("disable").await;
         assert_eq!(disabled["disabled"], true);
-        place.server.advance(Span::from_secs(10));
+        place.server.advance(TimeSpan::from_secs(10));
         assert_eq!(post("disable").await, disabled, "the second time changes nothing");
         assert!(place.server.app.client("shop").is_none());
         assert!(!place.server.app.is_client_origin("https://shop.example.com"));
@@ -663,7 +663,7 @@ async fn a_deleted_client_is_gone_and_its_name_another_ones() {
                 place.call(method, &path, body).await.is_problem(404, "not_found");
             }
         }
-        place.server.advance(Span::from_secs(1));
+        place.server.advance(TimeSpan::from_secs(1));
         let second = place.shop().await;
         assert_ne!(second.json()["created_at"], first.json()["created_at"]);
         assert!(!place.is_live("shop", &first.string("client_secret")));
@@ -683,7 +683,7 @@ async fn a_name_with_slashes_is_found_and_lists_come_in_pages() {
             let there = location.strip_prefix(&place.server.base).unwrap().to_owned();
             let patched = place.call(Method::PATCH, &there, json!({"name": id})).await;
             assert_eq!(patched.is(200).string("client_id"), id);
-            place.server.advance(Span::from_secs(1));
+            place.server.advance(TimeSpan::from_secs(1));
         }
         let mut found = Vec::new();
         let mut next = String::new();
@@ -754,9 +754,9 @@ async fn id_tokens_can_be_signed_with_what_was_chosen() {
 
         // And no key leaves the set before the longest token it may have signed has expired.
         let server_says = place.server.app.longest_access_ttl();
-        assert!(server_says < Span::from_secs(80_000));
+        assert!(server_says < TimeSpan::from_secs(80_000));
         place.patch("shop", json!({"access_token_ttl": 80_000})).await.is(200);
-        assert_eq!(place.server.app.longest_access_ttl(), Span::from_secs(80_000));
+        assert_eq!(place.server.app.longest_access_ttl(), TimeSpan::from_secs(80_000));
     })
     .await;
 }

@@ -31,8 +31,8 @@ mod verifiers;
 
 use futures_util::future::join_all;
 use signet::base::id::{BrowserId, SessionId, UserId};
-use signet::base::token::TokenHash;
-use signet::base::{Span, Timestamp};
+use signet::base::opaque_token::TokenHash;
+use signet::base::{TimeSpan, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
 use signet::domain::authorization::Authorization;
@@ -46,7 +46,7 @@ use signet::domain::session::{Chain, Session};
 use signet::domain::user::Role;
 use signet::domain::user_agent::Device;
 use signet::store::db::Reader;
-use signet::store::{Db, Tx, browsers as store_browsers, migrate as schema};
+use signet::store::{Db, Tx, browser_sessions as store_browsers, migrate as schema};
 use signet::store::{sessions as store_sessions, users as store_users};
 use tempfile::TempDir;
 
@@ -129,7 +129,7 @@ macro_rules! count {
 use count;
 
 fn after(secs: i64) -> Timestamp {
-    NOW + Span::from_secs(secs)
+    NOW + TimeSpan::from_secs(secs)
 }
 
 fn login(text: &str) -> LoginName {

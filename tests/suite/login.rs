@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use signet::base::Span;
+use signet::base::TimeSpan;
 
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, on_both};
@@ -41,9 +41,9 @@ async fn a_login_gives_tokens_as_the_contract_says() {
 
         let me = server.get_as("/v1/me", &tokens.access).await;
         assert_eq!(me.is(200).json()["id"], id);
-        server.advance(Span::from_secs(599));
+        server.advance(TimeSpan::from_secs(599));
         server.get_as("/v1/me", &tokens.access).await.is(200);
-        server.advance(Span::from_secs(1));
+        server.advance(TimeSpan::from_secs(1));
         let expired = server.get_as("/v1/me", &tokens.access).await;
         expired.is_problem(401, "invalid_token");
         assert!(expired.header("www-authenticate").contains(r#"error="invalid_token""#));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
-use signet::crypto::password::{Lane, Place};
+use signet::crypto::password::{Lane, Slot};
 use signet::metrics::ResultLabel;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -35,11 +35,11 @@ async fn login_from(server: &Server, address: &str, login: &str, password: &str)
 
 /// Promises strangers every place there is, so that nothing moves and nobody else fits: more of them
 /// from networks of their own, each time it is called.
-fn fill(server: &Server, crowd: &mut Vec<Place>) {
+fn fill(server: &Server, crowd: &mut Vec<Slot>) {
     loop {
         let number = u32::try_from(crowd.len()).unwrap();
         let address = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
-        match server.app.hash_place(Lane::Stranger, Some(address)) {
+        match server.app.reserve_hash_slot(Lane::Stranger, Some(address)) {
             Ok(place) => crowd.push(place),
             Err(_) => return,
         }
@@ -114,11 +114,11 @@ async fn a_network_somebody_logged_in_from_goes_first_whatever_the_account() {
     // Another process, or this one after a restart, knows it from the database.
     server.app.seen_networks.learn("192.0.2.1".parse().ok(), false, server.now());
     is_busy(&login_from(&server, "192.0.2.1", "nobody", PASSWORD).await);
-    server.advance(signet::base::Span::from_mins(1));
+    server.advance(signet::base::TimeSpan::from_mins(1));
     login_from(&server, "192.0.2.1", "nobody", PASSWORD).await.is(401);
     // For as long as a network stays known.
     fill(&server, &mut crowd);
-    server.advance(signet::base::Span::from_days(90));
+    server.advance(signet::base::TimeSpan::from_days(90));
     is_busy(&login_from(&server, "192.0.2.1", "nobody", PASSWORD).await);
     drop(crowd);
 }

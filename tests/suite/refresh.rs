@@ -1,12 +1,12 @@
 //! Refreshing, as contract §4 says, on both databases.
 
 use futures_util::future::join_all;
-use signet::base::Span;
+use signet::base::TimeSpan;
 
 use crate::support::server::{Answer, Tokens};
 use crate::support::{Backend, Server, on_both};
 
-const OUTSIDE: Span = Span::from_secs(31);
+const OUTSIDE: TimeSpan = TimeSpan::from_secs(31);
 
 async fn logged_in(backend: Backend) -> (Server, Tokens, Tokens) {
     let server = Server::start(backend).await;
@@ -26,10 +26,10 @@ async fn the_live_token_rotates_and_its_parent_gets_the_same_successor() {
         let (server, _, tokens) = logged_in(backend).await;
         let second = refresh_of(&server.refresh(&tokens.refresh).await);
         assert_ne!(second, tokens.refresh);
-        server.advance(Span::from_secs(30));
+        server.advance(TimeSpan::from_secs(30));
         assert_eq!(refresh_of(&server.refresh(&tokens.refresh).await), second);
         // The window runs from the last answer, so whoever only retries is never logged out.
-        server.advance(Span::from_secs(30));
+        server.advance(TimeSpan::from_secs(30));
         assert_eq!(refresh_of(&server.refresh(&tokens.refresh).await), second);
         let third = refresh_of(&server.refresh(&second).await);
         assert_ne!(third, second);
@@ -133,12 +133,12 @@ async fn a_token_from_the_future_ends_the_session() {
 async fn sessions_end_when_idle_and_in_any_case() {
     on_both("lifetimes", async |backend| {
         let (server, _, tokens) = logged_in(backend).await;
-        server.advance(Span::from_days(30));
+        server.advance(TimeSpan::from_days(30));
         server.refresh(&tokens.refresh).await.is_problem(401, "session_expired");
 
         let mut token = server.login("ada").await.refresh;
         for _ in 0..6 {
-            server.advance(Span::from_days(29));
+            server.advance(TimeSpan::from_days(29));
             let answer = server.refresh(&token).await;
             token = refresh_of(&answer);
         }
@@ -146,7 +146,7 @@ async fn sessions_end_when_idle_and_in_any_case() {
         let answer = server.refresh(&token).await;
         assert_eq!(answer.is(200).json()["refresh_expires_in"], 6 * 86_400);
         token = refresh_of(&answer);
-        server.advance(Span::from_days(6));
+        server.advance(TimeSpan::from_days(6));
         server.refresh(&token).await.is_problem(401, "session_expired");
     })
     .await;

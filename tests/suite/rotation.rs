@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use signet::admin::key_rotation::{self, Ticked};
 use signet::app::Fetcher;
-use signet::base::{Span, Timestamp};
+use signet::base::{TimeSpan, Timestamp};
 use signet::domain::key_rotation::Change;
 use signet::store::verifiers;
 
@@ -25,10 +25,10 @@ async fn tick(server: &Server) -> Vec<Change> {
 }
 
 /// Lets time pass the way it does: a tick now and then.
-async fn pass(server: &Server, span: Span) {
-    let step = Span::from_mins(30);
+async fn pass(server: &Server, span: TimeSpan) {
+    let step = TimeSpan::from_mins(30);
     let mut left = span;
-    while left > Span::ZERO {
+    while left > TimeSpan::ZERO {
         server.advance(step.min(left));
         left = left - step.min(left);
         tick(server).await;
@@ -78,10 +78,10 @@ async fn a_key_goes_through_its_life_and_nobody_is_hurt() {
         assert_eq!(max_age(&server).await, 300);
 
         // Just before the successor comes, caches are told to come back in time.
-        pass(&server, Span::from_days(89) - Span::from_secs(100)).await;
+        pass(&server, TimeSpan::from_days(89) - TimeSpan::from_secs(100)).await;
         assert_eq!(max_age(&server).await, 100);
         assert_eq!(kids(&jwks(&server).await, ES256), first);
-        pass(&server, Span::from_secs(100)).await;
+        pass(&server, TimeSpan::from_secs(100)).await;
         let both = kids(&jwks(&server).await, ES256);
         assert_eq!((both.len(), &both[0]), (2, &first[0]), "the one that signs stands first");
         let second = both[1].clone();
@@ -89,11 +89,11 @@ async fn a_key_goes_through_its_life_and_nobody_is_hurt() {
         assert_eq!(max_age(&server).await, 300);
 
         // A day later it signs; what the old one signed is still good.
-        pass(&server, Span::from_days(1) - Span::from_secs(60)).await;
+        pass(&server, TimeSpan::from_days(1) - TimeSpan::from_secs(60)).await;
         let old = server.login("ada").await;
         assert_eq!(kid_of(&old), first[0]);
         jwks(&server).await;
-        pass(&server, Span::from_secs(60)).await;
+        pass(&server, TimeSpan::from_secs(60)).await;
         let new = server.login("ada").await;
         assert_eq!(kid_of(&new), second);
         assert_eq!(kids(&jwks(&server).await, ES256), [second.clone(), first[0].clone()]);
@@ -102,9 +102,9 @@ async fn a_key_goes_through_its_life_and_nobody_is_hurt() {
         }
 
         // An hour after the last token expired the old key goes.
-        pass(&server, Span::from_mins(65)).await;
+        pass(&server, TimeSpan::from_mins(65)).await;
         assert_eq!(kids(&jwks(&server).await, ES256).len(), 2);
-        pass(&server, Span::from_mins(30)).await;
+        pass(&server, TimeSpan::from_mins(30)).await;
         assert_eq!(kids(&jwks(&server).await, ES256), std::slice::from_ref(&second));
         let admin = server.administrator("root").await;
         assert!(audited(&server, &admin, "key.published").await.contains(&second));
@@ -130,7 +130,7 @@ async fn known_verifiers_are_waited_for_and_named() {
         let rotate =
             server.call_as(Method::POST, "/v1/admin/keys/rotate", &admin.access, json!(null));
         assert_eq!(rotate.await.is(200).json()["data"].as_array().unwrap().len(), 2);
-        server.advance(Span::from_mins(10));
+        server.advance(TimeSpan::from_mins(10));
         for rs in ["orders", "shipping"] {
             fetch(rs).await;
         }
@@ -149,7 +149,7 @@ async fn known_verifiers_are_waited_for_and_named() {
         assert_eq!(next["next"]["waits_for_verifiers"], false);
 
         // The day is over, billing still has not come: it is waited for.
-        pass(&server, Span::from_days(1)).await;
+        pass(&server, TimeSpan::from_days(1)).await;
         let waiting = key("published").await;
         assert_eq!(waiting["kid"], next["kid"]);
         assert_eq!(waiting["next"]["waits_for_verifiers"], true);
@@ -169,9 +169,9 @@ async fn a_verifier_that_never_comes_is_not_waited_for_for_ever() {
     let body = json!({"alg": ES256});
     let rotate = server.call_as(Method::POST, "/v1/admin/keys/rotate", &admin.access, body);
     let next = rotate.await.is(200).json()["data"][0]["kid"].as_str().unwrap().to_owned();
-    pass(&server, Span::from_days(2) - Span::from_mins(60)).await;
+    pass(&server, TimeSpan::from_days(2) - TimeSpan::from_mins(60)).await;
     assert_ne!(kids(&jwks(&server).await, ES256)[0], next);
-    pass(&server, Span::from_mins(120)).await;
+    pass(&server, TimeSpan::from_mins(120)).await;
     assert_eq!(kids(&jwks(&server).await, ES256)[0], next);
 }
 
@@ -184,7 +184,7 @@ async fn two_processes_never_rotate_twice() {
     for _ in 0..4 {
         for hours in [89 * 24, 24, 2] {
             for server in [&one, &two] {
-                server.advance(Span::from_mins(hours * 60));
+                server.advance(TimeSpan::from_mins(hours * 60));
             }
             let ticks = (0..4).map(|number| tick(if number % 2 == 0 { &one } else { &two }));
             changes.extend(join_all(ticks).await.into_iter().flatten());
@@ -243,25 +243,25 @@ async fn a_clock_that_jumps_destroys_nothing() {
         let session = server.login("ada").await;
         let before = jwks(&server).await;
         for years in [20, -10] {
-            let jump = Span::from_days(365 * years);
+            let jump = TimeSpan::from_days(365 * years);
             server.jump(jump);
             for _ in 0..5 {
-                server.advance(Span::from_mins(5));
+                server.advance(TimeSpan::from_mins(5));
                 assert_eq!(key_rotation::tick(&server.app).await.unwrap(), Ticked::Paused);
                 signet::jobs::housekeep(&server.app, server.now()).await.unwrap();
             }
             assert_eq!(jwks(&server).await, before);
-            server.jump(Span::ZERO - jump);
-            server.advance(Span::from_mins(1));
+            server.jump(TimeSpan::ZERO - jump);
+            server.advance(TimeSpan::from_mins(1));
             assert_eq!(tick(&server).await, []);
             // The session, long expired by the wrong clock, was not removed.
             server.refresh(&session.refresh).await.is(200);
-            server.advance(Span::from_secs(40));
+            server.advance(TimeSpan::from_secs(40));
         }
         // A clock that stays where it jumped to is believed after an hour, and then one stage a tick.
-        server.jump(Span::from_days(365));
+        server.jump(TimeSpan::from_days(365));
         assert_eq!(key_rotation::tick(&server.app).await.unwrap(), Ticked::Paused);
-        server.advance(Span::from_mins(60));
+        server.advance(TimeSpan::from_mins(60));
         let changes = tick(&server).await;
         assert!(changes.iter().all(|c| matches!(c, Change::Publish(_))), "{changes:?}");
         assert_eq!(kids(&jwks(&server).await, ES256)[0], kids(&before, ES256)[0]);

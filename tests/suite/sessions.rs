@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
-use signet::base::Span;
+use signet::base::TimeSpan;
 
 use crate::support::server::{PASSWORD, Tokens};
 use crate::support::{Server, on_both};
@@ -16,10 +16,10 @@ async fn the_list_tells_devices_apart() {
         server.register("bob").await;
         server.login("bob").await;
         let phone = server.login("ada").await;
-        server.advance(Span::from_secs(60));
+        server.advance(TimeSpan::from_secs(60));
         let laptop = server.login("ada").await;
         server.refresh(&phone.refresh).await.is(200);
-        server.advance(Span::from_secs(31));
+        server.advance(TimeSpan::from_secs(31));
         server.refresh(&phone.refresh).await.is(200);
 
         let list = server.get_as("/v1/sessions", &laptop.access).await.is(200).json();
@@ -101,7 +101,7 @@ async fn logging_out_by_either_token_twice_and_late() {
         out("srt_nonsense").await.is(204);
 
         let expired = server.login("ada").await;
-        server.advance(Span::from_mins(20));
+        server.advance(TimeSpan::from_mins(20));
         let bearer = async |token: &str| {
             server.send(server.request(Method::POST, "/v1/logout").bearer_auth(token)).await
         };
@@ -214,9 +214,9 @@ async fn administrators_see_and_end_anybodys_sessions() {
         let root = server.administrator("root").await;
         let ada = server.register("ada").await;
         // Ids are ordered by the millisecond.
-        server.advance(Span::from_secs(1));
+        server.advance(TimeSpan::from_secs(1));
         let one = server.login("ada").await;
-        server.advance(Span::from_secs(1));
+        server.advance(TimeSpan::from_secs(1));
         let two = server.login("ada").await;
         let mut seen = Vec::new();
         let mut after = String::new();

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use signet::store::{Db, migrate, rotation, sessions};
+use signet::store::refresh_batch::sql as refresh_batch;
+use signet::store::{Db, migrate, sessions};
 use sqlx::{Column as _, Executor as _, Statement as _};
 use syn::visit::Visit;
 
@@ -152,7 +153,9 @@ async fn every_statement_is_one_on_sqlite() {
         let bound = statement.parameters().map(|p| p.map_right(|count| count).right().unwrap());
         assert_eq!(bound, Some(arguments), "{place}: {sql}");
     }
-    for sql in [rotation::READ.sqlite, rotation::WRITE_SQLITE, sessions::WITH_USERS.sqlite] {
+    for sql in
+        [refresh_batch::READ.sqlite, refresh_batch::WRITE_SQLITE, sessions::WITH_USERS.sqlite]
+    {
         conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
         assert_eq!(parameters(sql), [1]);
     }
@@ -181,7 +184,9 @@ async fn every_statement_is_one_on_postgresql() {
         names.dedup();
         assert!(names.len() == count || !sql.contains(" s."), "{place}: {sql}");
     }
-    for sql in [rotation::READ.postgres, rotation::WRITE_POSTGRES, sessions::WITH_USERS.postgres] {
+    for sql in
+        [refresh_batch::READ.postgres, refresh_batch::WRITE_POSTGRES, sessions::WITH_USERS.postgres]
+    {
         conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
     }
     assert_eq!(ONE_DIALECT.len(), 2);

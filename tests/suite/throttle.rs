@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
-use signet::base::Span;
+use signet::base::TimeSpan;
 
 use crate::support::server::{Answer, Options, PASSWORD};
 use crate::support::{Backend, Server, on_both};
@@ -35,7 +35,7 @@ async fn a_burst_of_guesses_does_not_slip_through() {
             let answer = login_from(&server, "192.0.2.7", typed, PASSWORD).await;
             answer.is_problem(429, "too_many_attempts");
         }
-        server.advance(Span::from_mins(15));
+        server.advance(TimeSpan::from_mins(15));
         server.try_login("alice", PASSWORD).await.is(200);
     })
     .await;
@@ -74,7 +74,7 @@ async fn an_attacker_elsewhere_cannot_lock_the_owner_out() {
         stranger.is_problem(429, "too_many_attempts");
         login_from(&server, "198.51.100.1", "alice", PASSWORD).await.is(200);
         // And after the documented hour from anywhere.
-        server.advance(Span::from_mins(60));
+        server.advance(TimeSpan::from_mins(60));
         login_from(&server, "192.0.2.99", "alice", PASSWORD).await.is(200);
     })
     .await;

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::{Span, Timestamp};
+use signet::base::{TimeSpan, Timestamp};
 use signet::crypto::jwt::Signer;
 use signet::domain::claims::TokenType;
 use signet::domain::token_diagnosis::{Check, TokenCode};
@@ -236,13 +236,13 @@ async fn inside(bench: &mut Bench, ada: &Tokens, began: Timestamp) {
     let report = bench.ask(&sign(&stranger, bench), json!({})).await;
     Bench::is(&report, TokenCode::SessionMismatch);
     assert_eq!(check(&report, "client")["code"], "client_unknown", "{report:#}");
-    let before = at(began - Span::from_secs(60));
+    let before = at(began - TimeSpan::from_secs(60));
     Bench::is(&bench.ask(&ada.access, before).await, TokenCode::IssuedInFuture);
-    let seconds = json!({ "at": (began + Span::from_mins(10)).secs().to_string() });
+    let seconds = json!({ "at": (began + TimeSpan::from_mins(10)).secs().to_string() });
     let report = bench.ask(&ada.access, seconds).await;
     Bench::is(&report, TokenCode::Expired);
-    assert_eq!(report["at"], (began + Span::from_mins(10)).rfc3339());
-    is_good(&bench.ask(&ada.access, at(began + Span::from_secs(599))).await);
+    assert_eq!(report["at"], (began + TimeSpan::from_mins(10)).rfc3339());
+    is_good(&bench.ask(&ada.access, at(began + TimeSpan::from_secs(599))).await);
     for (name, value) in [
         ("jti", json!(7)),
         ("sub", json!("")),
@@ -296,7 +296,7 @@ async fn opaque(bench: &mut Bench, ada: &Tokens) {
 async fn rows_of_sessions(bench: &mut Bench) {
     let tokens = bench.server.login("ada").await;
     let made = bench.server.now();
-    bench.server.advance(Span::from_secs(5));
+    bench.server.advance(TimeSpan::from_secs(5));
     let ended = bench.server.now();
     let body = json!({"refresh_token": tokens.refresh});
     bench.server.post("/v1/logout", body).await.is(204);
@@ -304,7 +304,7 @@ async fn rows_of_sessions(bench: &mut Bench) {
     Bench::is(&report, TokenCode::SessionEnded);
     let message = report["message"].as_str().unwrap();
     assert!(message.contains(&ended.rfc3339()) && message.contains("logout"), "{message}");
-    let report = bench.ask(&tokens.access, at(ended - Span::from_secs(1))).await;
+    let report = bench.ask(&tokens.access, at(ended - TimeSpan::from_secs(1))).await;
     is_good(&report);
     let note = check(&report, "session")["detail"].as_str().unwrap().to_owned();
     assert!(note.contains("alive then") && note.contains(&ended.rfc3339()), "{note}");
@@ -314,15 +314,15 @@ async fn rows_of_sessions(bench: &mut Bench) {
 
     let lasting = bench.server.login("ada").await;
     let (kid, claims) = (kid_of(&lasting.access), lasting.claims());
-    let long = with(&claims, "exp", json!((made + Span::from_days(400)).secs()));
+    let long = with(&claims, "exp", json!((made + TimeSpan::from_days(400)).secs()));
     let long = bench.sign(&kid, TokenType::AtJwt, &long);
-    is_good(&bench.ask(&long, at(made + Span::from_days(29))).await);
+    is_good(&bench.ask(&long, at(made + TimeSpan::from_days(29))).await);
     for days in [31, 200] {
-        let report = bench.ask(&long, at(made + Span::from_days(days))).await;
+        let report = bench.ask(&long, at(made + TimeSpan::from_days(days))).await;
         Bench::is(&report, TokenCode::SessionExpired);
     }
     // What housekeeping does in half a year.
-    let before = made + Span::from_days(181);
+    let before = made + TimeSpan::from_days(181);
     let mut tx = bench.server.app.db.begin().await.unwrap();
     assert!(housekeeping::sessions(&mut tx, before, 100).await.unwrap() > 0);
     tx.commit().await.unwrap();
@@ -339,7 +339,7 @@ async fn rows_of_sessions(bench: &mut Bench) {
 async fn rows_of_users(bench: &mut Bench) {
     let (old, here) = (bench.server.login("ada").await, bench.server.login("ada").await);
     let made = bench.server.now();
-    bench.server.advance(Span::from_secs(5));
+    bench.server.advance(TimeSpan::from_secs(5));
     let ended = bench.server.now();
     let body = json!({"current_password": PASSWORD, "new_password": PASSWORD});
     bench.server.call_as(Method::POST, "/v1/password", &here.access, body).await.is(204);
@@ -355,7 +355,7 @@ async fn rows_of_users(bench: &mut Bench) {
     assert!(note.contains(&ended.rfc3339()), "{note}");
 
     // Of two events in one millisecond nobody knows which was first.
-    bench.server.advance(Span::from_secs(1));
+    bench.server.advance(TimeSpan::from_secs(1));
     let all =
         bench.server.call_as(Method::DELETE, "/v1/sessions?scope=all", &here.access, Value::Null);
     all.await.is(204);
@@ -366,13 +366,13 @@ async fn rows_of_users(bench: &mut Bench) {
     let tokens = bench.server.login("ada").await;
     let id = tokens.claims()["sub"].as_str().unwrap().to_owned();
     let user = format!("/v1/admin/users/{id}");
-    bench.server.advance(Span::from_secs(5));
+    bench.server.advance(TimeSpan::from_secs(5));
     let disabled = bench.server.now();
     bench.admin(Method::POST, &format!("{user}/disable"), Value::Null).await.is(200);
     let report = bench.ask(&tokens.access, json!({})).await;
     Bench::is(&report, TokenCode::UserDisabled);
     assert!(report["message"].as_str().unwrap().contains(&disabled.rfc3339()), "{report}");
-    is_good(&bench.ask(&tokens.access, at(disabled - Span::from_secs(1))).await);
+    is_good(&bench.ask(&tokens.access, at(disabled - TimeSpan::from_secs(1))).await);
     bench.admin(Method::POST, &format!("{user}/enable"), Value::Null).await.is(200);
     let report = bench.ask(&tokens.access, json!({})).await;
     Bench::is(&report, TokenCode::UserChanged);
@@ -385,14 +385,14 @@ async fn rows_of_users(bench: &mut Bench) {
     Bench::is(&report, TokenCode::UserChanged);
     assert!(report["message"].as_str().unwrap().contains("role was taken away"), "{report}");
 
-    bench.server.advance(Span::from_secs(5));
+    bench.server.advance(TimeSpan::from_secs(5));
     let deleted = bench.server.now();
     bench.admin(Method::DELETE, &user, Value::Null).await.is(204);
     let report = bench.ask(&tokens.access, json!({})).await;
     Bench::is(&report, TokenCode::UserDeleted);
     assert!(report["message"].as_str().unwrap().contains(&deleted.rfc3339()), "{report}");
     assert_eq!(check(&report, "session")["ok"], Value::Null, "{report:#}");
-    let report = bench.ask(&tokens.access, at(deleted - Span::from_secs(1))).await;
+    let report = bench.ask(&tokens.access, at(deleted - TimeSpan::from_secs(1))).await;
     Bench::is(&report, TokenCode::SessionUnknown);
     let report = bench.ask(&tokens.refresh, json!({})).await;
     assert_eq!(check(&report, "session")["code"], "session_unknown", "{report:#}");
@@ -410,7 +410,7 @@ async fn keys(bench: &mut Bench) {
     Bench::is(&report, TokenCode::KeyNotSigning);
     assert_eq!(check(&report, "signature")["ok"], true, "{report:#}");
 
-    bench.server.advance(Span::from_secs(5));
+    bench.server.advance(TimeSpan::from_secs(5));
     let gone = bench.server.now();
     let path = format!("/v1/admin/keys/{}/retire", kid_of(&ada.access));
     bench.admin(Method::POST, &path, json!({"now": true})).await.is(204);
@@ -424,7 +424,7 @@ async fn keys(bench: &mut Bench) {
     let altered = with_part(&ada.access, 1, &with(&ada.claims(), "scope", json!("x")));
     let report = bench.ask(&altered, json!({})).await;
     assert_eq!(check(&report, "signature")["code"], "bad_signature", "{report:#}");
-    is_good(&bench.ask(&ada.access, at(gone - Span::from_secs(1))).await);
+    is_good(&bench.ask(&ada.access, at(gone - TimeSpan::from_secs(1))).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

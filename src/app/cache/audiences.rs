@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::base::{Entropy, Secret, Span};
+use crate::base::{Entropy, Secret, TimeSpan};
+use crate::crypto::hs256::{GeneratedSecret, SharedSecret};
 use crate::crypto::seal::{SealKey, Seals};
-use crate::crypto::shared_secret::{GeneratedSecret, SharedSecret};
 use crate::domain::api::Target;
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
@@ -63,9 +63,9 @@ impl Audiences {
     }
 
     /// The longest life of anybody's access tokens, where `server` is what the server says.
-    pub(in crate::app) fn longest_access_ttl(&self, server: Span) -> Span {
+    pub(in crate::app) fn longest_access_ttl(&self, server: TimeSpan) -> TimeSpan {
         let chosen = self.apis.values().filter_map(|api| api.target.rules().access_ttl);
-        chosen.fold(server, Span::max)
+        chosen.fold(server, TimeSpan::max)
     }
 
     /// The API of this identifier; without one the issuer itself.

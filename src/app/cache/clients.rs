@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::domain::client::Client;
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
@@ -46,9 +46,9 @@ impl Clients {
     }
 
     /// The longest life of anybody's access tokens, where the others say `others`.
-    pub(in crate::app) fn longest_access_ttl(&self, others: Span) -> Span {
+    pub(in crate::app) fn longest_access_ttl(&self, others: TimeSpan) -> TimeSpan {
         let chosen = self.by_id.values().filter_map(|client| client.metadata.access_token_ttl);
-        chosen.fold(others, Span::max)
+        chosen.fold(others, TimeSpan::max)
     }
 
     /// Whether scripts of this origin may ask us.

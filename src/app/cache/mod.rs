@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::config::Config;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::refresh_token::RefreshKeys;
@@ -46,7 +46,7 @@ impl Caches {
         db: &Db,
         seal: &Seals,
         config: &Config,
-        longest_max_age: Span,
+        longest_max_age: TimeSpan,
     ) -> Result<Self, Fault> {
         let mut reader = db.reader().await?;
         // The version is read first: a change that comes in between is seen the next time.
@@ -153,7 +153,7 @@ impl App {
 
     /// The longest life of any access token that is issued now.
     #[must_use]
-    pub fn longest_access_ttl(&self) -> Span {
+    pub fn longest_access_ttl(&self) -> TimeSpan {
         let longest = self.caches.audiences.load().longest_access_ttl(self.lifetimes.access);
         self.caches.clients.load().longest_access_ttl(longest)
     }
@@ -198,7 +198,7 @@ fn policy(
     config: &Config,
     audiences: &Audiences,
     clients: &Clients,
-    longest_max_age: Span,
+    longest_max_age: TimeSpan,
 ) -> Policy {
     // ES256 and RS256 are published from the first start: no verifier drops a set because of them.
     let mut wanted = vec![SigningAlg::Es256, SigningAlg::Rs256];

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::base::token::TokenHash;
+use crate::base::opaque_token::TokenHash;
 use crate::domain::claims::VerifiedClaims;
 
 use super::Audience;

@@ -7,7 +7,7 @@ mod operations;
 use std::sync::Arc;
 
 use crate::base::entropy::random;
-use crate::base::{Entropy, Span, Timestamp};
+use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::crypto::digest::PseudonymKey;
 use crate::crypto::jwt::{GeneratedKey, SigningKey};
 use crate::crypto::keyring::{Keyring, StatedKey, public_json};
@@ -183,7 +183,7 @@ impl MadeKey {
                 since: self.at,
                 published_at: self.at,
                 activated_at: (self.state == KeyState::Active).then_some(self.at),
-                longest_ttl: Span::ZERO,
+                longest_ttl: TimeSpan::ZERO,
             },
             sealed: seal.seal(&signing_purpose(&key.kid, key.alg), pkcs8)?,
             created_at: self.at,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::rate_limit::{Bucket, Level};
 
 /// The most networks remembered; beyond it the full ones are forgotten, then strangers share one.
@@ -43,7 +43,7 @@ impl AddressLimiter {
         bucket: Bucket,
         address: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<(), Span> {
+    ) -> Result<(), TimeSpan> {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         if levels.len() >= MAX_NETWORKS {
             levels.retain(|_, level| !bucket.is_full(*level, now));
@@ -67,7 +67,7 @@ impl AddressLimiter {
         bucket: Bucket,
         address: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<(), Span> {
+    ) -> Result<(), TimeSpan> {
         let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let level = levels.get(&(address.map(network), purpose));
         level.map_or(Ok(()), |level| bucket.take(*level, now).map(drop))
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn addresses_of_one_ipv6_network_share_a_bucket() {
         let limiter = AddressLimiter::default();
-        let bucket = Bucket { burst: 2, every: Span::from_secs(1) };
+        let bucket = Bucket { burst: 2, every: TimeSpan::from_secs(1) };
         let now = Timestamp::from_secs(100);
         let take = |text: &str| limiter.take("x", bucket, text.parse().ok(), now);
         assert!(take("2001:db8::1").is_ok());

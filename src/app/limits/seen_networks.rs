@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::rate_limit::KNOWN_NETWORK;
 
 use super::network;
@@ -16,9 +16,9 @@ use super::network;
 /// The most networks remembered; beyond it what is out of date is forgotten, then nothing new learnt.
 const MAX_NETWORKS: usize = 100_000;
 /// How long it is believed that nobody has logged in from a network: another process may know better.
-const BELIEVE_STRANGE: Span = Span::from_mins(1);
+const BELIEVE_STRANGE: TimeSpan = TimeSpan::from_mins(1);
 /// How often a log-in is written down for others.
-const NOTE: Span = Span::from_days(1);
+const NOTE: TimeSpan = TimeSpan::from_days(1);
 
 #[derive(Debug, Clone, Copy)]
 struct Seen {
@@ -93,14 +93,14 @@ mod tests {
         let now = Timestamp::from_secs(1_000);
         assert_eq!(networks.get(home, now), None);
         networks.learn(home, false, now);
-        assert_eq!(networks.get(home, now + Span::from_secs(59)), Some(false));
-        assert_eq!(networks.get(home, now + Span::from_secs(60)), None);
+        assert_eq!(networks.get(home, now + TimeSpan::from_secs(59)), Some(false));
+        assert_eq!(networks.get(home, now + TimeSpan::from_secs(60)), None);
         networks.learn(away, true, now);
         assert!(!networks.is_noted(away, now));
         networks.log_in("2001:db8::2".parse().ok(), now);
         assert!(networks.is_noted(away, now));
-        assert!(!networks.is_noted(away, now + Span::from_days(1)));
-        assert_eq!(networks.get(away, now + Span::from_days(89)), Some(true));
-        assert_eq!(networks.get(away, now + Span::from_days(90)), None);
+        assert!(!networks.is_noted(away, now + TimeSpan::from_days(1)));
+        assert_eq!(networks.get(away, now + TimeSpan::from_days(89)), Some(true));
+        assert_eq!(networks.get(away, now + TimeSpan::from_days(90)), None);
     }
 }

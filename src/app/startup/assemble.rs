@@ -14,8 +14,8 @@ use crate::domain::session::Lifetimes;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::store::Db;
-use crate::store::lookup::Lookup;
-use crate::store::refresher::Refresher;
+use crate::store::refresh_batch::Refresher;
+use crate::store::session_loader::SessionLoader;
 
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
@@ -40,7 +40,7 @@ impl Startup {
         let caches = Caches::load(&db, &seal, &config, longest_max_age).await;
         let caches = caches.map_err(|fault| damaged(&found, fault))?;
         let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
-        let lookup = Lookup::start(db.clone());
+        let session_loader = SessionLoader::start(db.clone());
         Ok(App(Arc::new(AppState {
             config,
             db,
@@ -50,7 +50,7 @@ impl Startup {
             seal,
             pseudonyms,
             refresher,
-            lookup,
+            session_loader,
             verified_tokens: VerifiedTokenCache::default(),
             address_limiter: AddressLimiter::default(),
             seen_networks: SeenNetworks::default(),

@@ -1,6 +1,6 @@
 //! Whether the schema of a database is one that this binary works on.
 
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::config::Database;
 use crate::domain::key_rotation;
 use crate::domain::outcome::FaultKind;
@@ -47,10 +47,10 @@ const LONGEST_MAX_AGE: &str = "jwks_max_age";
 
 /// What caches may still hold: an older version may have allowed them more than this one does. A
 /// server writes its own allowance down for later ones.
-pub(super) async fn longest_max_age(db: &Db, purpose: OpenPurpose) -> Result<Span, OpenError> {
+pub(super) async fn longest_max_age(db: &Db, purpose: OpenPurpose) -> Result<TimeSpan, OpenError> {
     let stored = meta::get(&mut db.reader().await?, LONGEST_MAX_AGE).await?;
     let stored = stored.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
-    let stored = stored.map_or(Span::ZERO, Span::from_millis);
+    let stored = stored.map_or(TimeSpan::ZERO, TimeSpan::from_millis);
     if stored < key_rotation::MAX_AGE && purpose == OpenPurpose::Serve {
         let mut tx = db.begin().await?;
         let longest = key_rotation::MAX_AGE.millis().to_string();

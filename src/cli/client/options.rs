@@ -11,7 +11,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::Value;
 
 use crate::admin::clients::Change;
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::cli::api::OrDefault;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -57,13 +57,13 @@ pub struct Choices {
     serves: Vec<String>,
     /// How long its access tokens live, where the API does not say, such as 5m; or default
     #[arg(long, value_name = "TIME", value_parser = access_ttl)]
-    access_token_ttl: Option<OrDefault<Span>>,
+    access_token_ttl: Option<OrDefault<TimeSpan>>,
     /// When its sessions end unless refreshed, such as 7d; or default
     #[arg(long, value_name = "TIME", value_parser = session_ttl)]
-    refresh_idle_ttl: Option<OrDefault<Span>>,
+    refresh_idle_ttl: Option<OrDefault<TimeSpan>>,
     /// When its sessions end in any case, such as 30d; or default
     #[arg(long, value_name = "TIME", value_parser = session_ttl)]
-    refresh_max_ttl: Option<OrDefault<Span>>,
+    refresh_max_ttl: Option<OrDefault<TimeSpan>>,
     /// What its ID tokens are signed with (default: RS256)
     #[arg(long, value_name = "ALG", value_parser = alg_parser())]
     id_token_alg: Option<SigningAlg>,
@@ -124,15 +124,15 @@ fn grant(text: &str) -> Result<String, String> {
     })
 }
 
-fn access_ttl(text: &str) -> Result<OrDefault<Span>, String> {
+fn access_ttl(text: &str) -> Result<OrDefault<TimeSpan>, String> {
     or_default(text, MIN_ACCESS_TTL, MAX_ACCESS_TTL)
 }
 
-fn session_ttl(text: &str) -> Result<OrDefault<Span>, String> {
-    or_default(text, Span::from_mins(1), Span::from_days(3650))
+fn session_ttl(text: &str) -> Result<OrDefault<TimeSpan>, String> {
+    or_default(text, TimeSpan::from_mins(1), TimeSpan::from_days(3650))
 }
 
-fn or_default(text: &str, least: Span, most: Span) -> Result<OrDefault<Span>, String> {
+fn or_default(text: &str, least: TimeSpan, most: TimeSpan) -> Result<OrDefault<TimeSpan>, String> {
     if text == "default" {
         return Ok(OrDefault(None));
     }

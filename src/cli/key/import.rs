@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::admin::key_import::{self, Use};
 use crate::admin::key_rotation::Changed;
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::cli::error::{CommandError, about};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
@@ -37,7 +37,7 @@ pub struct ImportArgs {
     /// How long tokens it signed may still be around
     #[arg(long = "for", value_name = "TIME", default_value = "24h", conflicts_with = "sign",
         value_parser = parse_span)]
-    verify_for: Span,
+    verify_for: TimeSpan,
     /// Sign new tokens with it
     #[arg(long)]
     sign: bool,
@@ -46,8 +46,8 @@ pub struct ImportArgs {
 /// The longest key file that is read.
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
-fn parse_span(text: &str) -> Result<Span, String> {
-    config::length_of_time(text, Span::from_secs(1)..=Span::from_days(3650))
+fn parse_span(text: &str) -> Result<TimeSpan, String> {
+    config::length_of_time(text, TimeSpan::from_secs(1)..=TimeSpan::from_days(3650))
 }
 
 fn parse_kid(text: &str) -> Result<String, String> {

@@ -2,10 +2,10 @@
 //!
 //! We assemble tokens ourselves because `jsonwebtoken::encode` parses the private key at every
 //! call (docs/decisions/0006). Owns the jobs' one name: `signing_key` holds private keys, `signer`
-//! writes tokens, `verify` reads them and is the only caller of `jsonwebtoken::decode`, `dissect`
+//! writes tokens, `verify` reads them and is the only caller of `jsonwebtoken::decode`, `decode_unverified`
 //! takes apart what may be none.
 
-mod dissect;
+mod decode_unverified;
 pub(super) mod pkcs8;
 mod signer;
 mod signing_key;
@@ -13,7 +13,7 @@ mod verify;
 #[cfg(test)]
 mod verify_tests;
 
-pub use dissect::dissect;
+pub use decode_unverified::decode_unverified;
 pub use signer::Signer;
 pub use signing_key::{GeneratedKey, SigningKey};
 pub use verify::{Expected, MAX_TOKEN, UnverifiedHeader, VerifyingKey};

@@ -11,7 +11,7 @@ use crate::domain::claims::TokenType;
 use crate::domain::outcome::Fault;
 
 use super::signing_key::SigningKey;
-use crate::crypto::compact::Headers;
+use crate::crypto::jws::Headers;
 
 /// Signs tokens with one key.
 pub struct Signer {

@@ -9,7 +9,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use crate::crypto::digest::equal;
+use crate::crypto::digest::constant_time_eq;
 use crate::domain::password::{Check, Password};
 
 use super::{Cost, Verified};
@@ -60,7 +60,8 @@ impl<'a> Engine<'a> {
         }
         let mut output = vec![0; expected.len()];
         self.compute(cost, password, &salt, &mut output)?;
-        let check = if equal(&output, &expected) { Check::Matches } else { Check::Differs };
+        let check =
+            if constant_time_eq(&output, &expected) { Check::Matches } else { Check::Differs };
         let outdated = cost != self.cost || expected.len() != OUTPUT;
         Some(Verified { check, outdated })
     }

@@ -52,7 +52,7 @@ pub struct Verified {
 
 /// Why there is no place in the queue, and how long the wait would have been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Busy {
+pub struct Overloaded {
     /// Why.
     pub why: Refused,
     /// The estimate, by what hashes have taken lately.
@@ -61,7 +61,7 @@ pub struct Busy {
 
 /// Why nothing was hashed for somebody who had a place.
 #[derive(Debug)]
-pub enum Unhashed {
+pub enum HashError {
     /// His turn did not come in time: hashes have become slower, or others went first.
     Late,
     /// It failed.
@@ -139,17 +139,17 @@ impl PasswordHasher {
     ///
     /// # Errors
     /// At once, when the wait would be too long.
-    pub fn place(&self, lane: Lane, network: Network) -> Result<Place, Busy> {
-        let promised = self.shared.lock().queue.promise(lane, network);
-        promised.map_err(|(why, wait)| Busy { why, wait })?;
-        Ok(Place { shared: Arc::clone(&self.shared), lane, network, ticket: None })
+    pub fn reserve(&self, lane: Lane, network: Network) -> Result<Slot, Overloaded> {
+        let reserved = self.shared.lock().queue.reserve(lane, network);
+        reserved.map_err(|(why, wait)| Overloaded { why, wait })?;
+        Ok(Slot { shared: Arc::clone(&self.shared), lane, network, ticket: None })
     }
 
     /// The PHC string to store for `password`. Whoever does not wait for it any more is not served.
     ///
     /// # Errors
-    /// See [`Unhashed`].
-    pub async fn hash(&self, place: Place, password: Password) -> Result<String, Unhashed> {
+    /// See [`HashError`].
+    pub async fn hash(&self, place: Slot, password: Password) -> Result<String, HashError> {
         let (reply, answer) = oneshot::channel();
         let salt = random(&*self.entropy);
         place.wait(Work::Hash { password, salt, reply }, answer).await
@@ -160,13 +160,13 @@ impl PasswordHasher {
     /// served.
     ///
     /// # Errors
-    /// See [`Unhashed`].
+    /// See [`HashError`].
     pub async fn verify(
         &self,
-        place: Place,
+        place: Slot,
         password: Password,
         stored: Option<String>,
-    ) -> Result<Verified, Unhashed> {
+    ) -> Result<Verified, HashError> {
         let (reply, answer) = oneshot::channel();
         place.wait(Work::Verify { password, stored, reply }, answer).await
     }
@@ -192,7 +192,7 @@ impl Drop for PasswordHasher {
 }
 
 /// A place in the queue; given up when dropped.
-pub struct Place {
+pub struct Slot {
     shared: Arc<Shared>,
     lane: Lane,
     network: Network,
@@ -200,12 +200,12 @@ pub struct Place {
     ticket: Option<u64>,
 }
 
-impl Place {
+impl Slot {
     async fn wait<T>(
         mut self,
         work: Work,
         mut answer: oneshot::Receiver<Option<T>>,
-    ) -> Result<T, Unhashed> {
+    ) -> Result<T, HashError> {
         let until = Instant::now() + self.shared.patience;
         let waiting = Waiting { work, until };
         let ticket = self.shared.lock().queue.push(self.lane, self.network, waiting);
@@ -213,16 +213,16 @@ impl Place {
         self.shared.ready.notify_one();
         let answered = match timeout_at(until, &mut answer).await {
             Ok(answered) => answered,
-            Err(_) if self.leave(ticket) => return Err(Unhashed::Late),
+            Err(_) if self.leave(ticket) => return Err(HashError::Late),
             // It is being hashed: it will not take long.
             Err(_) => answer.await,
         };
         match answered {
             Ok(Some(value)) => Ok(value),
-            Ok(None) => Err(Unhashed::Failed(Fault::internal("argon2 failed"))),
+            Ok(None) => Err(HashError::Failed(Fault::internal("argon2 failed"))),
             // Too late by the clock of the thread that came to it.
-            Err(_) if Instant::now() >= until => Err(Unhashed::Late),
-            Err(_) => Err(Unhashed::Failed(Fault::internal("a hash thread ended"))),
+            Err(_) if Instant::now() >= until => Err(HashError::Late),
+            Err(_) => Err(HashError::Failed(Fault::internal("a hash thread ended"))),
         }
     }
 
@@ -234,7 +234,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         match self.ticket {
             Some(ticket) => drop(self.leave(ticket)),

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// The most places there are, taken or promised: a bound for memory, not for the wait.
+/// The most places there are, taken or reserved: a bound for memory, not for the wait.
 const PLACES: usize = 1024;
 /// The most places of one network in one lane.
 const SHARE: usize = PLACES / 4;
@@ -35,7 +35,7 @@ pub enum Refused {
     /// Every place is taken.
     Full,
     /// The network has its share of them.
-    Share,
+    NetworkQuota,
     /// The wait would be longer than anybody is to wait.
     TooLong,
 }
@@ -45,7 +45,7 @@ pub enum Refused {
 pub struct Queue<T> {
     workers: usize,
     max_wait: Duration,
-    lanes: [Line<T>; 2],
+    lanes: [LaneQueue<T>; 2],
     /// Turns of the known lane since the strangers' last one.
     in_a_row: usize,
     busy: usize,
@@ -54,8 +54,8 @@ pub struct Queue<T> {
 }
 
 #[derive(Debug)]
-struct Line<T> {
-    networks: HashMap<Network, Own<T>>,
+struct LaneQueue<T> {
+    networks: HashMap<Network, NetworkQueue<T>>,
     /// The networks that wait, in the order of their turns.
     turns: VecDeque<Network>,
     places: usize,
@@ -63,21 +63,21 @@ struct Line<T> {
 
 /// What one network has.
 #[derive(Debug)]
-struct Own<T> {
+struct NetworkQueue<T> {
     waiting: VecDeque<(u64, T)>,
-    /// Places that were promised and not taken yet.
-    promised: usize,
+    /// Places that were reserved and not taken yet.
+    reserved: usize,
 }
 
-impl<T> Default for Line<T> {
+impl<T> Default for LaneQueue<T> {
     fn default() -> Self {
         Self { networks: HashMap::new(), turns: VecDeque::new(), places: 0 }
     }
 }
 
-impl<T> Own<T> {
+impl<T> NetworkQueue<T> {
     fn places(&self) -> usize {
-        self.waiting.len() + self.promised
+        self.waiting.len() + self.reserved
     }
 }
 
@@ -88,7 +88,7 @@ impl<T> Queue<T> {
         Self {
             workers: workers.max(1),
             max_wait,
-            lanes: [Line::default(), Line::default()],
+            lanes: [LaneQueue::default(), LaneQueue::default()],
             in_a_row: 0,
             busy: 0,
             average: guess,
@@ -97,41 +97,41 @@ impl<T> Queue<T> {
     }
 
     /// Promises a place, or says why there is none and how long the wait would be.
-    pub fn promise(&mut self, lane: Lane, network: Network) -> Result<(), (Refused, Duration)> {
+    pub fn reserve(&mut self, lane: Lane, network: Network) -> Result<(), (Refused, Duration)> {
         let wait = self.wait(lane, network);
-        let own = self.lanes[lane as usize].networks.get(&network).map_or(0, Own::places);
+        let own = self.lanes[lane as usize].networks.get(&network).map_or(0, NetworkQueue::places);
         let why = if self.lanes.iter().map(|line| line.places).sum::<usize>() >= PLACES {
             Refused::Full
         } else if own >= SHARE {
-            Refused::Share
+            Refused::NetworkQuota
         } else if wait > self.max_wait {
             Refused::TooLong
         } else {
-            self.lanes[lane as usize].own(network).promised += 1;
+            self.lanes[lane as usize].own(network).reserved += 1;
             self.lanes[lane as usize].places += 1;
             return Ok(());
         };
         Err((why, wait))
     }
 
-    /// Gives a promised place up.
+    /// Gives a reserved place up.
     pub fn release(&mut self, lane: Lane, network: Network) {
         let line = &mut self.lanes[lane as usize];
         if let Some(own) = line.networks.get_mut(&network)
-            && own.promised > 0
+            && own.reserved > 0
         {
-            own.promised -= 1;
+            own.reserved -= 1;
             line.places -= 1;
             line.forget_if_empty(network);
         }
     }
 
-    /// Takes a promised place; the ticket to leave it with.
+    /// Takes a reserved place; the ticket to leave it with.
     pub fn push(&mut self, lane: Lane, network: Network, job: T) -> u64 {
         self.next_ticket += 1;
         let line = &mut self.lanes[lane as usize];
         let own = line.own(network);
-        own.promised = own.promised.saturating_sub(1);
+        own.reserved = own.reserved.saturating_sub(1);
         own.waiting.push_back((self.next_ticket, job));
         if own.waiting.len() == 1 {
             line.turns.push_back(network);
@@ -178,10 +178,11 @@ impl<T> Queue<T> {
         }
     }
 
-    /// How many wait; places that are only promised are not counted.
+    /// How many wait; places that are only reserved are not counted.
     pub fn waiting(&self) -> usize {
-        let of =
-            |line: &Line<T>| line.networks.values().map(|own| own.waiting.len()).sum::<usize>();
+        let of = |line: &LaneQueue<T>| {
+            line.networks.values().map(|own| own.waiting.len()).sum::<usize>()
+        };
         self.lanes.iter().map(of).sum()
     }
 
@@ -200,7 +201,7 @@ impl<T> Queue<T> {
             Lane::Known => (&self.lanes[0], &self.lanes[1]),
             Lane::Stranger => (&self.lanes[1], &self.lanes[0]),
         };
-        let own = line.networks.get(&network).map_or(0, Own::places);
+        let own = line.networks.get(&network).map_or(0, NetworkQueue::places);
         // In turn: of every other network as many as there are of this one, and one more.
         let others = line.networks.iter().filter(|(known, _)| **known != network);
         let beside = others.map(|(_, other)| other.places().min(own + 1)).sum::<usize>() + own;
@@ -212,9 +213,9 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> Line<T> {
-    fn own(&mut self, network: Network) -> &mut Own<T> {
-        let empty = || Own { waiting: VecDeque::new(), promised: 0 };
+impl<T> LaneQueue<T> {
+    fn own(&mut self, network: Network) -> &mut NetworkQueue<T> {
+        let empty = || NetworkQueue { waiting: VecDeque::new(), reserved: 0 };
         self.networks.entry(network).or_insert_with(empty)
     }
 

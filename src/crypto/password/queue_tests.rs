@@ -15,7 +15,7 @@ fn from(number: u8) -> Network {
 
 /// Comes, if there is a place.
 fn come(queue: &mut Queue<(u8, u32)>, lane: Lane, number: u8, which: u32) -> Option<u64> {
-    queue.promise(lane, from(number)).ok()?;
+    queue.reserve(lane, from(number)).ok()?;
     Some(queue.push(lane, from(number), (number, which)))
 }
 
@@ -86,13 +86,13 @@ fn nobody_waits_while_a_worker_is_free() {
     assert_eq!(queue.wait(Lane::Stranger, from(1)), Duration::ZERO);
     come(&mut queue, Lane::Stranger, 1, 0).unwrap();
     come(&mut queue, Lane::Stranger, 1, 1).unwrap();
-    let refused = queue.promise(Lane::Stranger, from(1)).unwrap_err();
+    let refused = queue.reserve(Lane::Stranger, from(1)).unwrap_err();
     assert_eq!(refused, (Refused::TooLong, HASH / 2));
     assert_eq!(queue.pop(), Some((1, 0)));
     // The worker that took it is busy: still nobody to spare.
-    assert!(queue.promise(Lane::Stranger, from(1)).is_err());
+    assert!(queue.reserve(Lane::Stranger, from(1)).is_err());
     queue.done(Some(HASH));
-    assert!(queue.promise(Lane::Stranger, from(1)).is_ok());
+    assert!(queue.reserve(Lane::Stranger, from(1)).is_ok());
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn whoever_would_wait_too_long_is_told_so_at_once() {
         (0..1000).filter(|n| come(&mut queue, Lane::Stranger, (n % 200) as u8, *n).is_some());
     // 500 ms of two workers at 10 ms each, and the two that go at once.
     assert_eq!(admitted.count(), 101 + 1);
-    let (why, wait) = queue.promise(Lane::Stranger, from(201)).unwrap_err();
+    let (why, wait) = queue.reserve(Lane::Stranger, from(201)).unwrap_err();
     assert_eq!(why, Refused::TooLong);
     assert!(wait > Duration::from_millis(500) && wait < Duration::from_millis(520), "{wait:?}");
     // Slower hashes: fewer are let in from now on.
@@ -168,12 +168,12 @@ fn one_network_cannot_fill_the_queue() {
     let mut queue = queue(1, Duration::from_secs(3600));
     let mut admitted = 0;
     let refused = loop {
-        match queue.promise(Lane::Stranger, from(1)) {
+        match queue.reserve(Lane::Stranger, from(1)) {
             Ok(()) => admitted += 1,
             Err((why, _)) => break why,
         }
     };
-    assert_eq!((admitted, refused), (SHARE, Refused::Share));
+    assert_eq!((admitted, refused), (SHARE, Refused::NetworkQuota));
     // Whoever else comes is next but one.
     assert_eq!(queue.wait(Lane::Stranger, from(2)), HASH);
     for network in 2..=4 {
@@ -181,22 +181,22 @@ fn one_network_cannot_fill_the_queue() {
             come(&mut queue, Lane::Stranger, network, u32::try_from(which).unwrap()).unwrap();
         }
     }
-    let (why, _) = queue.promise(Lane::Known, from(9)).unwrap_err();
+    let (why, _) = queue.reserve(Lane::Known, from(9)).unwrap_err();
     assert_eq!(why, Refused::Full);
     queue.release(Lane::Stranger, from(1));
-    assert!(queue.promise(Lane::Known, from(9)).is_ok());
+    assert!(queue.reserve(Lane::Known, from(9)).is_ok());
 }
 
 #[test]
 fn promises_count_until_they_are_taken_or_given_up() {
     let mut queue = queue(1, HASH);
-    queue.promise(Lane::Known, from(1)).unwrap();
-    queue.promise(Lane::Known, from(2)).unwrap();
-    assert!(queue.promise(Lane::Known, from(3)).is_err());
+    queue.reserve(Lane::Known, from(1)).unwrap();
+    queue.reserve(Lane::Known, from(2)).unwrap();
+    assert!(queue.reserve(Lane::Known, from(3)).is_err());
     assert_eq!((queue.waiting(), queue.pop()), (0, None));
     queue.release(Lane::Known, from(2));
     queue.release(Lane::Known, from(2));
-    queue.promise(Lane::Known, from(3)).unwrap();
+    queue.reserve(Lane::Known, from(3)).unwrap();
     queue.push(Lane::Known, from(3), (3, 0));
     queue.push(Lane::Known, from(1), (1, 0));
     assert_eq!(served(&mut queue), [(3, 0), (1, 0)]);

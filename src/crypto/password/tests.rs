@@ -16,8 +16,8 @@ fn hasher(memory_kib: u32, max_wait: Duration) -> PasswordHasher {
     PasswordHasher::start(cost, 1, max_wait, Arc::new(Counting(1.into()))).unwrap()
 }
 
-fn stranger(hasher: &PasswordHasher) -> Place {
-    hasher.place(Lane::Stranger, None).unwrap()
+fn stranger(hasher: &PasswordHasher) -> Slot {
+    hasher.reserve(Lane::Stranger, None).unwrap()
 }
 
 fn password(text: &str) -> Password {
@@ -121,7 +121,7 @@ async fn patience_ends_by_itself() {
     let place = stranger(&hasher);
     while_occupied(&hasher, async || {
         let late = hasher.verify(place, password("x"), None).await;
-        assert!(matches!(late, Err(Unhashed::Late)), "{late:?}");
+        assert!(matches!(late, Err(HashError::Late)), "{late:?}");
         assert_eq!(hasher.queue_depth(), 0);
     })
     .await;
@@ -133,14 +133,14 @@ async fn patience_ends_by_itself() {
 async fn whoever_would_wait_is_turned_away_at_once_where_nobody_may() {
     let hasher = hasher(64, Duration::ZERO);
     let place = stranger(&hasher);
-    let busy = hasher.place(Lane::Stranger, None).err().unwrap();
+    let busy = hasher.reserve(Lane::Stranger, None).err().unwrap();
     assert_eq!(busy.why, Refused::TooLong);
     assert!(busy.wait > Duration::ZERO);
     // The promise alone kept the other away; given up, it does not.
     drop(place);
     let place = stranger(&hasher);
     assert!(hasher.verify(place, password("x"), None).await.is_ok());
-    assert!(hasher.place(Lane::Stranger, None).is_ok());
+    assert!(hasher.reserve(Lane::Stranger, None).is_ok());
 }
 
 /// The vector of RFC 9106 §5.3 needs a secret and associated data, which we do not use; this

@@ -5,7 +5,7 @@ mod clients;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::base::id::{SessionId, UserId};
 use crate::domain::attributes::Attributes;
 use crate::domain::audit::EventKind;
@@ -45,8 +45,8 @@ fn state() -> StoredState {
         scopes: Scopes::default(),
         chain: Chain { current: 3, ..Chain::opened(BEGAN) },
         created_at: BEGAN,
-        idle_expires_at: BEGAN + Span::from_days(1),
-        expires_at: BEGAN + Span::from_days(2),
+        idle_expires_at: BEGAN + TimeSpan::from_days(1),
+        expires_at: BEGAN + TimeSpan::from_days(2),
         revoked: None,
         user_epoch: 4,
         grant_type: None,
@@ -92,7 +92,7 @@ fn good() -> Evidence {
             since: BEGAN,
             published_at: BEGAN,
             activated_at: Some(BEGAN),
-            longest_ttl: Span::ZERO,
+            longest_ttl: TimeSpan::ZERO,
         }))),
         signature: Some(true),
         accepted: true,
@@ -380,7 +380,7 @@ fn what_happened_later_was_not_so_before() {
         (state.session, state.user) = (None, Holder::Gone(Some(LATER)));
     });
     fails_with(&deleted, Check::Session, TokenCode::SessionUnknown);
-    let early = changed(BEGAN - Span::from_secs(1), |_| {});
+    let early = changed(BEGAN - TimeSpan::from_secs(1), |_| {});
     assert_eq!(early.code, Some(TokenCode::IssuedInFuture));
     assert_eq!(early.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionUnknown));
 }
@@ -389,7 +389,7 @@ fn what_happened_later_was_not_so_before() {
 #[test]
 fn the_event_that_left_the_session_behind_is_found() {
     let raise = |secs, why| EpochRaise {
-        at: BEGAN + Span::from_secs(secs),
+        at: BEGAN + TimeSpan::from_secs(secs),
         why,
         certain: why != EventKind::UserUpdated,
     };
@@ -403,7 +403,7 @@ fn the_event_that_left_the_session_behind_is_found() {
         assert_eq!(report.code, Some(TokenCode::UserChanged), "{report:#?}");
         report.message
     };
-    let at = |secs| (BEGAN + Span::from_secs(secs)).rfc3339();
+    let at = |secs| (BEGAN + TimeSpan::from_secs(secs)).rfc3339();
     let one = told(1, vec![raise(20, all), raise(10, password)]);
     assert!(one.starts_with("All of") && one.contains(&at(20)), "{one}");
     let two = told(2, vec![raise(20, all), raise(10, password), raise(-5, password)]);

@@ -3,16 +3,16 @@
 //! Owns facts about other people's software, as of November 2026, and the sentences made of them.
 //! Knows nothing of the verifiers that really come; those are counted.
 
-use crate::base::Span;
+use crate::base::TimeSpan;
 
 /// How a verifier gets to know a key it has not seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Learns {
     /// It fetches the set again when it meets an unknown `kid`, but not within so long of the last
     /// time.
-    OnSight(Span),
+    OnSight(TimeSpan),
     /// It fetches the set when its cache is over and at no other time.
-    AfterCache(Span),
+    AfterCache(TimeSpan),
     /// Somebody has to put the key there.
     ByHand,
 }
@@ -25,27 +25,35 @@ pub struct Habit {
     /// How it learns of a new key.
     pub learns: Learns,
     /// How long it goes on accepting a key that has left the set.
-    pub keeps: Span,
+    pub keeps: TimeSpan,
 }
 
-const fn habit(name: &'static str, learns: Learns, keeps: Span) -> Habit {
+const fn habit(name: &'static str, learns: Learns, keeps: TimeSpan) -> Habit {
     Habit { name, learns, keeps }
 }
 
 /// Popular verifiers.
 pub const HABITS: &[Habit] = &[
-    habit("jose (Node.js)", Learns::OnSight(Span::from_secs(30)), Span::from_mins(10)),
-    habit("express-oauth2-jwt-bearer", Learns::OnSight(Span::from_secs(30)), Span::from_mins(10)),
-    habit("jwks-rsa (Node.js)", Learns::OnSight(Span::ZERO), Span::from_mins(10)),
-    habit("PyJWT", Learns::OnSight(Span::ZERO), Span::from_mins(5)),
-    habit("Spring Security", Learns::OnSight(Span::ZERO), Span::from_mins(5)),
-    habit("go-oidc, Kubernetes", Learns::OnSight(Span::ZERO), Span::from_days(365)),
-    habit("ASP.NET Core", Learns::OnSight(Span::from_mins(5)), Span::from_mins(720)),
-    habit("mod_auth_openidc", Learns::OnSight(Span::ZERO), Span::from_mins(60)),
-    habit("Envoy", Learns::AfterCache(Span::from_mins(10)), Span::from_mins(10)),
-    habit("Istio", Learns::AfterCache(Span::from_mins(20)), Span::from_mins(20)),
-    habit("AWS API Gateway", Learns::AfterCache(Span::from_mins(120)), Span::from_mins(120)),
-    habit("Kong jwt, HAProxy, nginx with a PEM", Learns::ByHand, Span::from_days(365)),
+    habit("jose (Node.js)", Learns::OnSight(TimeSpan::from_secs(30)), TimeSpan::from_mins(10)),
+    habit(
+        "express-oauth2-jwt-bearer",
+        Learns::OnSight(TimeSpan::from_secs(30)),
+        TimeSpan::from_mins(10),
+    ),
+    habit("jwks-rsa (Node.js)", Learns::OnSight(TimeSpan::ZERO), TimeSpan::from_mins(10)),
+    habit("PyJWT", Learns::OnSight(TimeSpan::ZERO), TimeSpan::from_mins(5)),
+    habit("Spring Security", Learns::OnSight(TimeSpan::ZERO), TimeSpan::from_mins(5)),
+    habit("go-oidc, Kubernetes", Learns::OnSight(TimeSpan::ZERO), TimeSpan::from_days(365)),
+    habit("ASP.NET Core", Learns::OnSight(TimeSpan::from_mins(5)), TimeSpan::from_mins(720)),
+    habit("mod_auth_openidc", Learns::OnSight(TimeSpan::ZERO), TimeSpan::from_mins(60)),
+    habit("Envoy", Learns::AfterCache(TimeSpan::from_mins(10)), TimeSpan::from_mins(10)),
+    habit("Istio", Learns::AfterCache(TimeSpan::from_mins(20)), TimeSpan::from_mins(20)),
+    habit(
+        "AWS API Gateway",
+        Learns::AfterCache(TimeSpan::from_mins(120)),
+        TimeSpan::from_mins(120),
+    ),
+    habit("Kong jwt, HAProxy, nginx with a PEM", Learns::ByHand, TimeSpan::from_days(365)),
 ];
 
 /// What a key that signs without having been published before does to them, a sentence each; those
@@ -54,7 +62,7 @@ pub const HABITS: &[Habit] = &[
 pub fn of_a_sudden_key() -> Vec<String> {
     let sentence = |habit: &Habit| {
         let text = match habit.learns {
-            Learns::OnSight(Span::ZERO) => return None,
+            Learns::OnSight(TimeSpan::ZERO) => return None,
             Learns::OnSight(pause) => {
                 format!("refuses its tokens for up to {}", minutes(pause))
             }
@@ -72,7 +80,7 @@ pub fn of_a_sudden_key() -> Vec<String> {
 #[must_use]
 pub fn of_a_missing_key() -> Vec<String> {
     let sentence = |habit: &Habit| {
-        let text = if habit.keeps >= Span::from_days(365) {
+        let text = if habit.keeps >= TimeSpan::from_days(365) {
             "accepts its tokens until it is restarted or told".to_owned()
         } else {
             format!("accepts its tokens for up to {}", minutes(habit.keeps))
@@ -82,7 +90,7 @@ pub fn of_a_missing_key() -> Vec<String> {
     HABITS.iter().map(sentence).collect()
 }
 
-fn minutes(span: Span) -> String {
+fn minutes(span: TimeSpan) -> String {
     match span.secs() {
         secs if secs < 120 => format!("{secs} s"),
         secs if secs < 7200 => format!("{} min", secs / 60),

@@ -6,7 +6,7 @@ use actix_web::web::Path;
 use serde_json::{Value, json};
 
 use crate::admin::apis::{self, Change, Changed};
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::domain::token_rules::TokenRules;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
@@ -73,7 +73,7 @@ fn change(body: &mut JsonFields) -> Change {
         token_profile: profile.map(|chosen| chosen.unwrap_or(TokenRules::DEFAULT.profile)),
         access_token_ttl: body
             .patch_integer("access_token_ttl")
-            .map(|chosen| chosen.map(Span::from_secs)),
+            .map(|chosen| chosen.map(TimeSpan::from_secs)),
         claims: body.patch_strings("claims"),
         new_secret: false,
     }

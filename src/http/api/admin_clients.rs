@@ -6,7 +6,7 @@ use actix_web::web::Path;
 use serde_json::{Value, json};
 
 use crate::admin::clients::{self, Change, Changed, New};
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::domain::client::ClientType;
 use crate::domain::outcome::Refusal;
 use crate::http::context::Authenticated;
@@ -90,7 +90,8 @@ fn client_type(body: &mut JsonFields) -> Option<ClientType> {
 
 /// What both say about a client; null takes a choice back.
 fn change(body: &mut JsonFields) -> Change {
-    let mut seconds = |field| body.patch_integer(field).map(|chosen| chosen.map(Span::from_secs));
+    let mut seconds =
+        |field| body.patch_integer(field).map(|chosen| chosen.map(TimeSpan::from_secs));
     let access_token_ttl = seconds("access_token_ttl");
     let refresh_idle_ttl = seconds("refresh_idle_ttl");
     let refresh_max_ttl = seconds("refresh_max_ttl");

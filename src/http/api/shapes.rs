@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::admin::apis::Changed;
 use crate::admin::clients;
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::base::id::SessionId;
 use crate::domain::client::SecretHash;
 use crate::domain::outcome::Refusal;
@@ -85,7 +85,7 @@ pub fn api(stored: &StoredApi) -> Value {
         "scopes": stored.api.scopes.iter().collect::<Vec<_>>(),
         "signing_alg": rules.signing_alg,
         "token_profile": rules.profile,
-        "access_token_ttl": rules.access_ttl.map(Span::secs),
+        "access_token_ttl": rules.access_ttl.map(TimeSpan::secs),
         "claims": rules.claims,
         "shared_secret_kid": stored.secret.as_ref().map(|secret| &secret.kid),
         "created_at": stored.created_at.rfc3339(),
@@ -121,9 +121,9 @@ pub fn client(stored: &StoredClient) -> Value {
         "scopes": settings.scopes.as_ref().map(|scopes| scopes.iter().collect::<Vec<_>>()),
         "audiences": settings.audiences,
         "serves": settings.resource_servers,
-        "access_token_ttl": settings.access_token_ttl.map(Span::secs),
-        "refresh_idle_ttl": settings.refresh_idle_ttl.map(Span::secs),
-        "refresh_max_ttl": settings.refresh_max_ttl.map(Span::secs),
+        "access_token_ttl": settings.access_token_ttl.map(TimeSpan::secs),
+        "refresh_idle_ttl": settings.refresh_idle_ttl.map(TimeSpan::secs),
+        "refresh_max_ttl": settings.refresh_max_ttl.map(TimeSpan::secs),
         "id_token_signed_response_alg": settings.id_token_alg,
         "skip_consent": settings.skip_consent,
         "jwks": jwks,

@@ -12,7 +12,7 @@ use super::pages::{
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy};
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, FieldError};
 
 /// A rendered page.
@@ -122,14 +122,14 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String
 fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
     let now = Timestamp::from_secs(1_800_000_000);
     let ago =
-        |span: Span| frame.words.ago(Timestamp::from_millis(now.millis() - span.millis()), now);
-    let session = |id: &str, title: &str, device: &str, current, seen: Span| SessionRow {
+        |span: TimeSpan| frame.words.ago(Timestamp::from_millis(now.millis() - span.millis()), now);
+    let session = |id: &str, title: &str, device: &str, current, seen: TimeSpan| SessionRow {
         id: id.to_owned(),
         title: title.to_owned(),
         device: device.to_owned(),
         address: "192.0.2.7".to_owned(),
         last_seen: ago(seen),
-        created: ago(Span::from_days(12)),
+        created: ago(TimeSpan::from_days(12)),
         current,
     };
     let browser = frame.t("account.browser");
@@ -137,7 +137,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
         client_id: world.typed.to_owned(),
         name: world.client.to_owned(),
         scopes: vec![frame.t("scope.profile").to_owned(), "albums:read".to_owned()],
-        since: ago(Span::from_days(12)),
+        since: ago(TimeSpan::from_days(12)),
     };
     let wrong = |field, code| frame.words.field(&FieldError { field, code, message: "" });
     let page = |name_error, password_error| AccountPage {
@@ -148,16 +148,16 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
         notice: None,
         name_error,
         password_error,
-        sessions: vec![session("1", browser, world.device, true, Span::ZERO)],
+        sessions: vec![session("1", browser, world.device, true, TimeSpan::ZERO)],
         apps: vec![],
     };
     let full = AccountPage {
         name: Some(world.name),
         notice: Some(Done::Session.text(frame.words)),
         sessions: vec![
-            session("1", browser, "Firefox · Linux", true, Span::ZERO),
-            session("2", world.client, "iPhone", false, Span::from_mins(3)),
-            session("3", browser, world.device, false, Span::from_days(3)),
+            session("1", browser, "Firefox · Linux", true, TimeSpan::ZERO),
+            session("2", world.client, "iPhone", false, TimeSpan::from_mins(3)),
+            session("3", browser, world.device, false, TimeSpan::from_days(3)),
         ],
         apps: vec![app],
         ..page(None, None)

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, FieldError};
 use crate::http::error::Problem;
 
@@ -144,7 +144,7 @@ impl Words {
     /// How long ago something was, in the largest whole unit. The future is now: clocks differ.
     #[must_use]
     pub fn ago(self, then: Timestamp, now: Timestamp) -> String {
-        let passed = Span::from_millis(now.millis().saturating_sub(then.millis()));
+        let passed = TimeSpan::from_millis(now.millis().saturating_sub(then.millis()));
         let minutes = passed.secs() / 60;
         let (key, one, n) = match minutes {
             i64::MIN..=0 => return self.t("time.now").to_owned(),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
-use crate::base::token::{self, AUTHORIZATION_CODE};
+use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
 use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
@@ -21,9 +21,9 @@ use crate::domain::interaction::{self, ConsentPolicy, CurrentLogin, NextStep as 
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::scope::Scopes;
-use crate::store::browsers::{self, Found};
-use crate::store::codes::{self, NewCode};
-use crate::store::{Tx, audit, consents, settle_whole};
+use crate::store::authorization_codes::{self, NewCode};
+use crate::store::browser_sessions::{self, Found};
+use crate::store::{Tx, audit, commit_or_rollback, consents};
 
 use super::flow::{Aim, Flow, Visitor};
 use super::params::Params;
@@ -82,11 +82,12 @@ pub async fn visitor(
     now: Timestamp,
 ) -> Result<Option<Found>, Fault> {
     let Some(cookie) = &visitor.session else { return Ok(None) };
-    if !token::is_spelt(token::BROWSER_SESSION, cookie) {
+    if !opaque_token::is_well_formed(opaque_token::BROWSER_SESSION, cookie) {
         return Ok(None);
     }
     let mut reader = app.db.reader().await?;
-    let found = browsers::find(&mut reader, &token_hash(cookie), client_id, audience).await?;
+    let found =
+        browser_sessions::find(&mut reader, &token_hash(cookie), client_id, audience).await?;
     Ok(found.filter(|found| found.browser.is_live(&found.user, now)))
 }
 
@@ -167,7 +168,7 @@ pub async fn decide(
         issue(&app, &mut tx, &addressed, &request, &flow, &found, now).await
     }
     .await;
-    let answer = settle_whole(tx, outcome).await?;
+    let answer = commit_or_rollback(tx, outcome).await?;
     Ok(Step::Done(Box::new(answer)))
 }
 
@@ -240,7 +241,7 @@ async fn go_on(
         (Next::Issue, Some(found)) => {
             let mut tx = app.db.begin().await?;
             let issued = issue(&app, &mut tx, &addressed, &request, &flow, &found, now).await;
-            Ok(Step::Done(Box::new(settle_whole(tx, issued).await?)))
+            Ok(Step::Done(Box::new(commit_or_rollback(tx, issued).await?)))
         }
         (Next::Consent, Some(found)) => {
             flow.asked = Some(found.user.id);
@@ -308,7 +309,7 @@ async fn issue(
         let message = "The API or a scope is not offered any more.";
         return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, message));
     };
-    let code = token::make(AUTHORIZATION_CODE, &*app.entropy);
+    let code = opaque_token::generate(AUTHORIZATION_CODE, &*app.entropy);
     let authorization = Authorization {
         client_id: request.client_id.clone(),
         user_id: found.user.id,
@@ -331,7 +332,7 @@ async fn issue(
         authorization: &authorization,
         expires_at: now + CODE_LIFE,
     };
-    if !codes::insert(tx, &new).await? {
+    if !authorization_codes::insert(tx, &new).await? {
         let message = "This request was answered already. Go back to the application.";
         return Err(Refusal::new(Code::Conflict, message).into());
     }

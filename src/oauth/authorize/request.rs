@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::base::{Span, Timestamp};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::authorization::Request;
 use crate::domain::claims_request::ClaimsRequest;
 use crate::domain::client::Client;
@@ -194,7 +194,7 @@ fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims),
         Some(text) => {
             let age =
                 text.parse::<u32>().map_err(|_| invalid("max_age is a number of seconds."))?;
-            Some(Span::from_secs(i64::from(age)))
+            Some(TimeSpan::from_secs(i64::from(age)))
         }
     };
     let claims = match params.get("claims") {

@@ -5,8 +5,8 @@
 
 use crate::app::App;
 use crate::base::id::{SessionId, UserId};
-use crate::base::token::{self, AUTHORIZATION_CODE};
-use crate::crypto::digest::{equal, sha256_base64url, token_hash};
+use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
+use crate::crypto::digest::{constant_time_eq, sha256_base64url, token_hash};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authorization::{Authorization, CODE_LIFE};
 use crate::domain::oauth_error::OAuthError;
@@ -16,7 +16,7 @@ use crate::domain::session::EndReason;
 use crate::domain::user::User;
 use crate::oauth::params::Params;
 use crate::oauth::token::{Exchange, Grant, Outcome};
-use crate::store::codes::{self, Redeemed};
+use crate::store::authorization_codes::{self, Redeemed};
 use crate::store::{Tx, audit, sessions, users};
 
 /// A code, and the proof that its presenter asked for it.
@@ -44,16 +44,17 @@ impl Grant for AuthorizationCode {
     }
 
     async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
-        if !token::is_spelt(AUTHORIZATION_CODE, &self.code) {
+        if !opaque_token::is_well_formed(AUTHORIZATION_CODE, &self.code) {
             return Err(refused().into());
         }
         let hash = token_hash(&self.code);
         let id = SessionId::new(exchange.now, &*exchange.app.entropy);
         let now = exchange.now;
         let client_id = exchange.client().client_id.clone();
-        let redeemed = codes::redeem(exchange.tx().await?, &hash, id, &client_id, now).await?;
+        let redeemed =
+            authorization_codes::redeem(exchange.tx().await?, &hash, id, &client_id, now).await?;
         let Some(Redeemed { authorization, expires_at, consented }) = redeemed else {
-            let gave = codes::gave(exchange.tx().await?, &hash).await?;
+            let gave = authorization_codes::gave(exchange.tx().await?, &hash).await?;
             if let Some((user, session)) = gave {
                 reused(exchange, user, session).await?;
             }
@@ -87,7 +88,7 @@ impl AuthorizationCode {
         let proved = match (&authorization.code_challenge, &self.code_verifier) {
             (Some(challenge), Some(verifier)) if pkce::is_verifier(verifier) => {
                 let hash = sha256_base64url(verifier.as_bytes());
-                equal(hash.as_bytes(), challenge.as_bytes())
+                constant_time_eq(hash.as_bytes(), challenge.as_bytes())
             }
             // A verifier without a challenge means that somebody took the challenge away.
             _ => false,

@@ -2,14 +2,14 @@
 //! (RFC 8628 §3.4).
 
 use crate::base::id::SessionId;
-use crate::base::token::{self, DEVICE_CODE};
+use crate::base::opaque_token::{self, DEVICE_CODE};
 use crate::crypto::digest::token_hash;
 use crate::domain::device_code::Poll;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::oauth::params::Params;
 use crate::oauth::token::{Exchange, Grant, Outcome};
-use crate::store::{devices, sessions};
+use crate::store::{device_codes, sessions};
 
 use super::authorization_code::user_of;
 
@@ -27,12 +27,12 @@ impl Grant for DeviceCode {
     }
 
     async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
-        if !token::is_spelt(DEVICE_CODE, &self.device_code) {
+        if !opaque_token::is_well_formed(DEVICE_CODE, &self.device_code) {
             return Err(refused().into());
         }
         let (hash, now) = (token_hash(&self.device_code), exchange.now);
         let tx = exchange.tx().await?;
-        let device = devices::poll(tx, &hash, |device| device.next_pause(now), now).await?;
+        let device = device_codes::poll(tx, &hash, |device| device.next_pause(now), now).await?;
         let client = exchange.client();
         let device = device.filter(|device| {
             device.client_id == client.client_id
@@ -63,7 +63,7 @@ impl Grant for DeviceCode {
         let (app, device, jkt) = (exchange.app, exchange.device.clone(), exchange.refresh_jkt());
         let lifetimes = exchange.lifetimes();
         let tx = exchange.tx().await?;
-        let authorization = devices::redeem(tx, &hash).await?.ok_or_else(refused)?;
+        let authorization = device_codes::redeem(tx, &hash).await?.ok_or_else(refused)?;
         let id = SessionId::new(now, &*app.entropy);
         let session = authorization.session(id, Self::NAME, jkt, &lifetimes, now);
         if !sessions::open(tx, &session, &device).await? {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use signet::base::{Span, Timestamp};
+use signet::base::{TimeSpan, Timestamp};
 use signet::domain::api::Api;
 use signet::domain::pagination::PageRequest;
 use signet::domain::signing_key::SigningAlg;
@@ -169,7 +169,7 @@ fn choosy(id: Uuid) -> StoredApi {
     let rules = TokenRules {
         signing_alg: Some(TokenAlg::SharedSecret),
         profile: TokenProfile::Jwt,
-        access_ttl: Some(Span::from_days(1)),
+        access_ttl: Some(TimeSpan::from_days(1)),
         claims: vec!["roles".to_owned(), "https://example.com/a-b_c".to_owned()],
     };
     let api = Api { rules, ..api("urn:choosy", "read write") };

@@ -2,11 +2,11 @@
 
 use signet::base::Timestamp;
 use signet::base::id::{BrowserId, UserId};
-use signet::base::token::TokenHash;
+use signet::base::opaque_token::TokenHash;
 use signet::domain::browser_session::BrowserSession;
 use signet::domain::user_agent::Device;
 use signet::execute;
-use signet::store::browsers::{self, Consented, Found};
+use signet::store::browser_sessions::{self, Consented, Found};
 use signet::store::{Db, consents, users};
 
 use super::{
@@ -15,19 +15,20 @@ use super::{
 use super::{scopes, user, user_id, winners};
 
 async fn begin(db: &Db, browser: &BrowserSession, cookie: &TokenHash) -> bool {
-    commit(db, async |tx| browsers::begin(tx, browser, cookie, &Device::default()).await).await
+    commit(db, async |tx| browser_sessions::begin(tx, browser, cookie, &Device::default()).await)
+        .await
 }
 
 async fn renew(db: &Db, browser: &BrowserSession, cookie: &TokenHash) -> bool {
-    commit(db, async |tx| browsers::renew(tx, browser, cookie).await).await
+    commit(db, async |tx| browser_sessions::renew(tx, browser, cookie).await).await
 }
 
 async fn end(db: &Db, id: BrowserId, at: Timestamp) -> Option<UserId> {
-    commit(db, async |tx| browsers::end(tx, id, at).await).await
+    commit(db, async |tx| browser_sessions::end(tx, id, at).await).await
 }
 
 async fn find(db: &Db, cookie: &TokenHash, client_id: &str) -> Option<Found> {
-    browsers::find(&mut reader(db).await, cookie, client_id, None).await.unwrap()
+    browser_sessions::find(&mut reader(db).await, cookie, client_id, None).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +63,8 @@ async fn a_log_in_is_found_by_its_cookie_with_its_user_and_what_was_allowed() {
             [(Some("https://a.example"), true), (Some("https://b.example"), false), (None, false)]
         {
             let link = &mut reader(&db).await;
-            let found = browsers::find(link, &hash(1), "api", audience).await.unwrap().unwrap();
+            let found =
+                browser_sessions::find(link, &hash(1), "api", audience).await.unwrap().unwrap();
             assert_eq!(found.consented.is_some(), there, "{audience:?}");
         }
     })
@@ -93,7 +95,8 @@ async fn a_cookie_stands_for_one_log_in() {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         assert!(begin(&db, &log_in(ada), &hash(1)).await);
         let mut tx = db.begin().await.unwrap();
-        let taken = browsers::begin(&mut tx, &log_in(bob), &hash(1), &Device::default()).await;
+        let taken =
+            browser_sessions::begin(&mut tx, &log_in(bob), &hash(1), &Device::default()).await;
         assert!(taken.is_err_and(|fault| is_internal(&fault)), "a cookie is 256 random bits");
         tx.rollback().await;
         assert_eq!(find(&db, &hash(1), "shop").await.unwrap().user.id, ada);
@@ -146,7 +149,7 @@ async fn a_log_in_is_carried_over_from_its_own_epoch_only() {
         }
         assert_eq!(end(&db, over.id, NOW).await, Some(ada));
         let carry = async |id, old, new| {
-            commit(&db, async |tx| browsers::carry_over(tx, id, old, new).await).await
+            commit(&db, async |tx| browser_sessions::carry_over(tx, id, old, new).await).await
         };
         assert!(!carry(kept.id, 1, 2).await, "another epoch's");
         assert!(!carry(over.id, 0, 1).await, "it has ended");
@@ -202,13 +205,13 @@ async fn rows_that_cannot_be_read_are_faults() {
             execute!(tx, "UPDATE consents SET scope = 'a\"b'")
         };
         assert_eq!(commit(&db, allow).await, 1);
-        let found = browsers::find(&mut reader(&db).await, &hash(1), "shop", None).await;
+        let found = browser_sessions::find(&mut reader(&db).await, &hash(1), "shop", None).await;
         assert!(found.is_err_and(|fault| is_internal(&fault)));
         // Whoever does not ask about that client does not care.
         assert!(find(&db, &hash(1), "other").await.is_some());
         let crown = async |tx: &mut _| execute!(tx, "UPDATE users SET role = 'king'");
         assert_eq!(commit(&db, crown).await, 1);
-        let found = browsers::find(&mut reader(&db).await, &hash(1), "other", None).await;
+        let found = browser_sessions::find(&mut reader(&db).await, &hash(1), "other", None).await;
         assert!(found.is_err_and(|fault| is_internal(&fault)));
     })
     .await;
@@ -222,21 +225,24 @@ async fn a_users_log_ins_are_listed_while_they_live_and_belong_to_nobody_else() 
         let one = BrowserSession { id: BrowserId::earliest(after(1)), ..log_in(ada) };
         let two = BrowserSession { id: BrowserId::earliest(after(2)), ..log_in(ada) };
         for (browser, cookie) in [(&one, hash(1)), (&two, hash(2))] {
-            let begun =
-                commit(&db, async |tx| browsers::begin(tx, browser, &cookie, &device).await);
+            let begun = commit(&db, async |tx| {
+                browser_sessions::begin(tx, browser, &cookie, &device).await
+            });
             assert!(begun.await);
         }
-        let live =
-            async |user, at| browsers::live_of(&mut reader(&db).await, user, at).await.unwrap();
+        let live = async |user, at| {
+            browser_sessions::live_of(&mut reader(&db).await, user, at).await.unwrap()
+        };
         let listed = live(ada, after(0)).await;
         assert_eq!(listed.len(), 2);
         assert!(listed.contains(&(one.clone(), device.clone())));
         assert!(live(bob, after(0)).await.is_empty());
         assert!(live(ada, one.expires_at).await.is_empty());
-        let is_of =
-            async |id, user| browsers::is_of(&mut reader(&db).await, id, user).await.unwrap();
+        let is_of = async |id, user| {
+            browser_sessions::is_of(&mut reader(&db).await, id, user).await.unwrap()
+        };
         assert!(is_of(one.id, ada).await && !is_of(one.id, bob).await);
-        commit(&db, async |tx| browsers::end(tx, one.id, after(1)).await).await;
+        commit(&db, async |tx| browser_sessions::end(tx, one.id, after(1)).await).await;
         assert_eq!(live(ada, after(1)).await, [(two.clone(), device)]);
         commit(&db, async |tx| users::raise_epoch(tx, ada, after(2)).await).await;
         assert!(live(ada, after(2)).await.is_empty());

@@ -6,8 +6,9 @@ use signet::domain::pagination::PageRequest;
 use signet::domain::session::{EndReason, Session};
 use signet::domain::user_agent::Device;
 use signet::execute;
+use signet::store::refresh_batch::sql;
 use signet::store::sessions::EndedSession;
-use signet::store::{Db, browsers, rotation, sessions, users};
+use signet::store::{Db, browser_sessions, sessions, users};
 
 use super::sessions::{all_kinds, open, revoke};
 use super::{NOW, after, asked_claims, at_once, begun, commit, count, log_in, on_both_stores};
@@ -57,7 +58,7 @@ async fn the_lists_and_the_refresh_path_know_how_a_session_was_opened() {
         assert_eq!(listed[0].session, full);
         let page = sessions::page(link, None, PageRequest::default(), NOW).await.unwrap();
         assert_eq!(page.data[0].session, full);
-        let read = commit(&db, async |tx| rotation::read(tx, &[full.id]).await).await;
+        let read = commit(&db, async |tx| sql::read(tx, &[full.id]).await).await;
         assert_eq!(read[&full.id].as_ref().unwrap().session, full);
         // Of a session that is older than the column.
         let forget = async |tx: &mut _| execute!(tx, "UPDATE sessions SET auth_time = NULL");
@@ -75,7 +76,7 @@ async fn no_session_opens_in_a_log_in_that_has_ended_or_is_anothers() {
         let unknown = log_in(ada).id;
         let device = Device::default();
         assert!(open(&db, &in_browser(ada, of_ada, ""), &device).await);
-        let end = async |tx: &mut _| browsers::end(tx, of_ada, after(1)).await;
+        let end = async |tx: &mut _| browser_sessions::end(tx, of_ada, after(1)).await;
         assert_eq!(commit(&db, end).await, Some(ada));
         for (browser, scope) in
             [(of_ada, ""), (of_ada, "offline_access"), (of_bob, ""), (unknown, "")]
@@ -154,7 +155,7 @@ async fn no_session_slips_through_the_end_of_its_log_in() {
                     return open(&db, session, &Device::default()).await;
                 }
                 commit(&db, async |tx| {
-                    let ended = browsers::end(tx, browser, NOW).await?;
+                    let ended = browser_sessions::end(tx, browser, NOW).await?;
                     sessions::revoke_of_browser(tx, browser, EndReason::Logout, NOW).await?;
                     Ok(ended.is_some())
                 })

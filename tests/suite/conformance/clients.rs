@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use signet::base::{Span, Timestamp};
+use signet::base::{TimeSpan, Timestamp};
 use signet::domain::client::{AuthMethod, Client, ClientMetadata, ClientType, SecretHash};
 use signet::domain::pagination::PageRequest;
 use signet::domain::signing_key::SigningAlg;
@@ -44,9 +44,9 @@ fn choosy(secs: i64, client_id: &str) -> StoredClient {
         scopes: Some(scopes("read write")),
         audiences: text(&["urn:a", "urn:b"]),
         resource_servers: text(&["urn:c"]),
-        access_token_ttl: Some(Span::from_secs(90)),
-        refresh_idle_ttl: Some(Span::from_days(3650)),
-        refresh_max_ttl: Some(Span::from_secs(60)),
+        access_token_ttl: Some(TimeSpan::from_secs(90)),
+        refresh_idle_ttl: Some(TimeSpan::from_days(3650)),
+        refresh_max_ttl: Some(TimeSpan::from_secs(60)),
         id_token_alg: SigningAlg::EdDsa,
         skip_consent: true,
         jwks: vec![json!({"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "1"})],

@@ -2,10 +2,10 @@
 
 use signet::base::Timestamp;
 use signet::base::id::{SessionId, UserId};
-use signet::base::token::TokenHash;
+use signet::base::opaque_token::TokenHash;
 use signet::domain::authorization::Authorization;
 use signet::execute;
-use signet::store::codes::{self, NewCode};
+use signet::store::authorization_codes::{self, NewCode};
 use signet::store::{Db, consents, users};
 
 use super::{NOW, after, at_once, authorization, commit, count, full_authorization, hash};
@@ -13,7 +13,7 @@ use super::{is_internal, on_both_stores, reader, scopes, session_id, user, user_
 
 async fn insert(db: &Db, number: u8, flow: &[u8], authorization: &Authorization) -> bool {
     let new = NewCode { hash: &hash(number), flow, authorization, expires_at: after(60) };
-    commit(db, async |tx| codes::insert(tx, &new).await).await
+    commit(db, async |tx| authorization_codes::insert(tx, &new).await).await
 }
 
 async fn redeem(
@@ -22,12 +22,12 @@ async fn redeem(
     session: SessionId,
     at: Timestamp,
 ) -> Option<(Authorization, Timestamp)> {
-    let work = async |tx: &mut _| codes::redeem(tx, code, session, "shop", at).await;
+    let work = async |tx: &mut _| authorization_codes::redeem(tx, code, session, "shop", at).await;
     commit(db, work).await.map(|redeemed| (redeemed.authorization, redeemed.expires_at))
 }
 
 async fn gave(db: &Db, code: &TokenHash) -> Option<(UserId, SessionId)> {
-    codes::gave(&mut reader(db).await, code).await.unwrap()
+    authorization_codes::gave(&mut reader(db).await, code).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,7 +113,11 @@ async fn codes_are_of_users_and_go_with_them() {
         let (hash, expires_at) = (hash(4), after(60));
         let new = NewCode { hash: &hash, flow: b"4", authorization: &nobody, expires_at };
         let mut tx = db.begin().await.unwrap();
-        assert!(codes::insert(&mut tx, &new).await.is_err_and(|fault| is_internal(&fault)));
+        assert!(
+            authorization_codes::insert(&mut tx, &new)
+                .await
+                .is_err_and(|fault| is_internal(&fault))
+        );
         tx.rollback().await;
     })
     .await;
@@ -132,7 +136,7 @@ async fn whether_its_user_still_allows_the_client_comes_with_the_code() {
             assert!(insert(&db, number, &[number], &authorization(user)).await);
             let hash = hash(number);
             let work = async |tx: &mut _| {
-                codes::redeem(tx, &hash, session_id(number.into()), client, NOW).await
+                authorization_codes::redeem(tx, &hash, session_id(number.into()), client, NOW).await
             };
             assert_eq!(commit(&db, work).await.unwrap().consented, wanted, "{number}");
         }
@@ -150,7 +154,7 @@ async fn a_code_that_cannot_be_read_is_a_fault_and_stays() {
                     assert!(insert(&db, 1, b"flow", &full_authorization(ada)).await);
                     assert_eq!(commit(&db, async |tx| execute!(tx, $sql)).await, 1);
                     let mut tx = db.begin().await.unwrap();
-                    let redeemed = codes::redeem(&mut tx, &hash(1), session_id(0), "shop", NOW).await;
+                    let redeemed = authorization_codes::redeem(&mut tx, &hash(1), session_id(0), "shop", NOW).await;
                     assert!(redeemed.is_err_and(|fault| is_internal(&fault)), "{}", $sql);
                     tx.rollback().await;
                     assert_eq!(gave(&db, &hash(1)).await, None);
@@ -179,7 +183,8 @@ async fn the_codes_of_one_user_that_are_under_way_can_be_voided() {
         }
         let first = session_id(1);
         assert!(redeem(&db, &hash(1), first, after(1)).await.is_some());
-        let voided = commit(&db, async |tx| codes::void(tx, ada, after(2)).await).await;
+        let voided =
+            commit(&db, async |tx| authorization_codes::void(tx, ada, after(2)).await).await;
         assert_eq!(voided, 1, "the one that was redeemed keeps its session");
         assert_eq!(redeem(&db, &hash(2), session_id(2), after(3)).await, None);
         assert_eq!(gave(&db, &hash(2)).await, None);

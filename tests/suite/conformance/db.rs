@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use signet::domain::outcome::{Code, Failure, Fault, FaultKind, Refusal};
 use signet::store::db::{self, Db, Link as _, Tx};
-use signet::store::fault::is_deadlock;
+use signet::store::error::is_deadlock;
 use signet::store::{meta, migrate};
 use tokio::time::Instant;
 
@@ -48,18 +48,18 @@ async fn work_that_is_rolled_back_or_dropped_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_commits_what_it_recorded_and_a_fault_rolls_back() {
-    on_both_stores("db: settle", async |db| {
-        let done = db::settle(wrote(&db, "done").await, Ok(7)).await;
+    on_both_stores("db: commit_unless_failed", async |db| {
+        let done = db::commit_unless_failed(wrote(&db, "done").await, Ok(7)).await;
         assert!(matches!(done, Ok(7)));
         assert!(is_there(&db, "done").await);
 
-        let refused = db::settle(wrote(&db, "refused").await, refused()).await;
+        let refused = db::commit_unless_failed(wrote(&db, "refused").await, refused()).await;
         assert!(
             matches!(refused, Err(Failure::Refused(refusal)) if refusal.code == Code::Conflict)
         );
         assert!(is_there(&db, "refused").await);
 
-        let failed = db::settle(wrote(&db, "failed").await, failed()).await;
+        let failed = db::commit_unless_failed(wrote(&db, "failed").await, failed()).await;
         assert!(matches!(failed, Err(Failure::Failed(fault)) if fault.doing == FAULT));
         assert!(!is_there(&db, "failed").await);
     })
@@ -68,18 +68,18 @@ async fn a_refusal_commits_what_it_recorded_and_a_fault_rolls_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_that_is_whole_or_nothing_is_taken_back_by_a_refusal_too() {
-    on_both_stores("db: settle whole", async |db| {
-        let done = db::settle_whole(wrote(&db, "done").await, Ok(7)).await;
+    on_both_stores("db: commit_unless_failed whole", async |db| {
+        let done = db::commit_or_rollback(wrote(&db, "done").await, Ok(7)).await;
         assert!(matches!(done, Ok(7)));
         assert!(is_there(&db, "done").await);
 
-        let refused = db::settle_whole(wrote(&db, "refused").await, refused()).await;
+        let refused = db::commit_or_rollback(wrote(&db, "refused").await, refused()).await;
         assert!(
             matches!(refused, Err(Failure::Refused(refusal)) if refusal.code == Code::Conflict)
         );
         assert!(!is_there(&db, "refused").await);
 
-        let failed = db::settle_whole(wrote(&db, "failed").await, failed()).await;
+        let failed = db::commit_or_rollback(wrote(&db, "failed").await, failed()).await;
         assert!(matches!(failed, Err(Failure::Failed(fault)) if fault.doing == FAULT));
         assert!(!is_there(&db, "failed").await);
     })
@@ -99,11 +99,12 @@ fn failed() -> Result<(), Failure> {
 #[tokio::test]
 async fn a_database_that_says_nothing_is_given_up_at_the_deadline() {
     let at_once = Instant::now();
-    let silent = db::within::<()>(at_once, "asking", std::future::pending()).await.unwrap_err();
+    let silent =
+        db::with_deadline::<()>(at_once, "asking", std::future::pending()).await.unwrap_err();
     assert_eq!(silent.kind, FaultKind::Unavailable);
     assert!(silent.to_string().ends_with(": asking"), "{silent}");
     let later = at_once + db::WRITE_WAIT;
-    let answer = async |outcome| db::within(later, "asking", async { outcome }).await;
+    let answer = async |outcome| db::with_deadline(later, "asking", async { outcome }).await;
     assert!(matches!(answer(Ok(7)).await, Ok(7)));
     let closed = answer(Err(sqlx::Error::PoolClosed)).await.unwrap_err();
     assert_eq!((closed.kind, closed.doing), (FaultKind::Unavailable, "asking"));
@@ -117,7 +118,7 @@ async fn work_that_outlasts_its_patience_is_not_committed() {
         let mut tx = db.begin_within(Duration::from_millis(300)).await.unwrap();
         assert!(meta::put_once(&mut tx, "late", b"1").await.unwrap());
         let deadline = tx.deadline();
-        let waited = db::within::<()>(deadline, "waiting", std::future::pending()).await;
+        let waited = db::with_deadline::<()>(deadline, "waiting", std::future::pending()).await;
         assert!(waited.is_err());
         let refused = tx.commit().await.unwrap_err();
         assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");

@@ -1,11 +1,11 @@
 //! Devices that wait: decided once, redeemed once, and no poll lost.
 
 use signet::base::id::UserId;
-use signet::base::{Span, Timestamp};
+use signet::base::{TimeSpan, Timestamp};
 use signet::domain::authorization::Authorization;
 use signet::domain::device_code::{self, DeviceAsk, DeviceCode, DeviceState};
 use signet::execute;
-use signet::store::{Db, devices, users};
+use signet::store::{Db, device_codes, users};
 
 use super::{NOW, after, at_once, authorization, commit, count, full_authorization, hash};
 use super::{is_internal, on_both_stores, reader, scopes, user, user_id, winners};
@@ -24,27 +24,27 @@ fn device(user_code: &str) -> DeviceCode {
 
 async fn insert(db: &Db, number: u8, device: &DeviceCode) -> bool {
     let hash = hash(number);
-    commit(db, async |tx| devices::insert(tx, &hash, device).await).await
+    commit(db, async |tx| device_codes::insert(tx, &hash, device).await).await
 }
 
 async fn by_user_code(db: &Db, user_code: &str) -> Option<DeviceCode> {
-    devices::by_user_code(&mut reader(db).await, user_code).await.unwrap()
+    device_codes::by_user_code(&mut reader(db).await, user_code).await.unwrap()
 }
 
 async fn decide(db: &Db, code: &str, user: UserId, allowed: Option<&Authorization>) -> bool {
-    commit(db, async |tx| devices::decide(tx, code, user, allowed, NOW).await).await
+    commit(db, async |tx| device_codes::decide(tx, code, user, allowed, NOW).await).await
 }
 
 async fn redeem(db: &Db, number: u8) -> Option<Authorization> {
     let hash = hash(number);
-    commit(db, async |tx| devices::redeem(tx, &hash).await).await
+    commit(db, async |tx| device_codes::redeem(tx, &hash).await).await
 }
 
 /// A poll after which the pause is a second longer.
 async fn poll(db: &Db, number: u8, at: Timestamp) -> Option<DeviceCode> {
     let hash = hash(number);
-    let longer = |device: &DeviceCode| device.pause + Span::from_secs(1);
-    commit(db, async |tx| devices::poll(tx, &hash, longer, at).await).await
+    let longer = |device: &DeviceCode| device.pause + TimeSpan::from_secs(1);
+    commit(db, async |tx| device_codes::poll(tx, &hash, longer, at).await).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn a_device_is_found_by_the_code_it_shows() {
             scopes: scopes("openid b a"),
             audience: Some(format!("https://api.example/{}", "x".repeat(200))),
         };
-        full.pause = Span::from_millis(i64::MAX);
+        full.pause = TimeSpan::from_millis(i64::MAX);
         full.expires_at = Timestamp::from_millis(i64::MAX);
         assert!(insert(&db, 1, &full).await);
         assert!(insert(&db, 2, &device("LMNPQRST")).await);
@@ -150,7 +150,7 @@ async fn a_poll_tells_what_was_before_it_and_is_written_down() {
         assert!(insert(&db, 2, &device("LMNPQRST")).await);
         assert_eq!(poll(&db, 1, after(5)).await, Some(waiting.clone()));
         let once = DeviceCode {
-            pause: waiting.pause + Span::from_secs(1),
+            pause: waiting.pause + TimeSpan::from_secs(1),
             polled_at: Some(after(5)),
             ..waiting
         };
@@ -190,7 +190,7 @@ async fn a_decided_device_goes_with_the_user_who_decided() {
         assert_eq!(redeem(&db, 2).await, Some(authorization(bob)));
         assert!(by_user_code(&db, "NOBODY").await.is_some());
         let mut tx = db.begin().await.unwrap();
-        let decided = devices::decide(&mut tx, "NOBODY", user_id(0), None, NOW).await;
+        let decided = device_codes::decide(&mut tx, "NOBODY", user_id(0), None, NOW).await;
         assert!(decided.is_err_and(|fault| is_internal(&fault)));
         tx.rollback().await;
     })
@@ -207,10 +207,10 @@ async fn a_device_that_cannot_be_read_is_a_fault() {
                 $({
                     assert!(insert(&db, 1, &device("BCDFGHJK")).await);
                     assert_eq!(commit(&db, async |tx| execute!(tx, $sql)).await, 1);
-                    let found = devices::by_user_code(&mut reader(&db).await, "BCDFGHJK").await;
+                    let found = device_codes::by_user_code(&mut reader(&db).await, "BCDFGHJK").await;
                     assert!(found.is_err_and(|fault| is_internal(&fault)), "{}", $sql);
                     let mut tx = db.begin().await.unwrap();
-                    let polled = devices::poll(&mut tx, &hash(1), |d| d.pause, NOW).await;
+                    let polled = device_codes::poll(&mut tx, &hash(1), |d| d.pause, NOW).await;
                     assert!(polled.is_err_and(|fault| is_internal(&fault)), "{}", $sql);
                     tx.rollback().await;
                     assert_eq!(clean().await, 1);
@@ -231,7 +231,7 @@ async fn a_device_that_cannot_be_read_is_a_fault() {
                     assert!(decide(&db, "BCDFGHJK", ada, Some(&authorization(ada))).await);
                     assert_eq!(commit(&db, async |tx| execute!(tx, $sql)).await, 1);
                     let mut tx = db.begin().await.unwrap();
-                    let redeemed = devices::redeem(&mut tx, &hash(1)).await;
+                    let redeemed = device_codes::redeem(&mut tx, &hash(1)).await;
                     assert!(redeemed.is_err_and(|fault| is_internal(&fault)), "{}", $sql);
                     tx.rollback().await;
                     assert_eq!(clean().await, 1);
@@ -257,7 +257,7 @@ async fn what_a_user_allowed_devices_of_a_client_can_be_voided() {
         }
         let client_id = device("BCDFGHJK").client_id;
         let void = async |user, client_id: &str| {
-            commit(&db, async |tx| devices::void(tx, user, client_id).await).await
+            commit(&db, async |tx| device_codes::void(tx, user, client_id).await).await
         };
         assert_eq!(void(ada, "another").await, 0);
         assert_eq!(void(ada, &client_id).await, 1);

@@ -1,8 +1,8 @@
 //! Housekeeping: removes what is old enough, the oldest first, a step at a time.
 
 use signet::base::id::UserId;
-use signet::base::token::TokenHash;
-use signet::base::{Span, Timestamp};
+use signet::base::opaque_token::TokenHash;
+use signet::base::{TimeSpan, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{Event, EventKind, Origin};
 use signet::domain::browser_session::BrowserSession;
@@ -11,9 +11,12 @@ use signet::domain::pagination::PageRequest;
 use signet::domain::rate_limit::Limit;
 use signet::domain::session::Session;
 use signet::domain::user_agent::Device;
-use signet::store::codes::NewCode;
-use signet::store::{Db, audit, browsers, codes, devices, housekeeping, limits, pushed, sessions};
-use signet::store::{setup, spent};
+use signet::store::authorization_codes::NewCode;
+use signet::store::{
+    Db, audit, authorization_codes, browser_sessions, device_codes, housekeeping, login_limits,
+    pushed_requests, sessions,
+};
+use signet::store::{setup_links, spent_ids};
 
 use super::{NOW, after, authorization, commit, count, hash, log_in, on_both_stores, opened};
 use super::{reader, scopes, session, session_id, user};
@@ -144,12 +147,12 @@ async fn counters_networks_and_links_go_when_their_time_is_over() {
 
 /// A counter and a link that end a minute after `at`, and a network seen then.
 async fn counters_of(db: &Db, number: u8, at: Timestamp) {
-    let limit = Limit { tries: 1, window: Span::from_mins(1) };
+    let limit = Limit { tries: 1, window: TimeSpan::from_mins(1) };
     let hash = TokenHash::from_digest([number; 32]);
     commit(db, async |tx| {
-        assert_eq!(limits::count_try(tx, &[number], limit, at).await?, Ok(()));
-        limits::remember_network(tx, &[number], at, NOW).await?;
-        setup::insert_link(tx, &hash, at + limit.window).await
+        assert_eq!(login_limits::count_try(tx, &[number], limit, at).await?, Ok(()));
+        login_limits::remember_network(tx, &[number], at, NOW).await?;
+        setup_links::insert_link(tx, &hash, at + limit.window).await
     })
     .await;
 }
@@ -164,9 +167,13 @@ async fn what_is_under_way_goes_when_its_time_is_over() {
         // A log-in and an id more than of the others; a code that was redeemed goes like any other.
         let long_ago = BrowserSession { expires_at: after(-1), ..log_in(ada) };
         commit(&db, async |tx| {
-            assert!(browsers::begin(tx, &long_ago, &hash(100), &Device::default()).await?);
-            assert!(spent::spend(tx, &hash(100), after(-1)).await?);
-            assert!(codes::redeem(tx, &hash(1), session_id(0), "shop", NOW).await?.is_some());
+            assert!(browser_sessions::begin(tx, &long_ago, &hash(100), &Device::default()).await?);
+            assert!(spent_ids::spend(tx, &hash(100), after(-1)).await?);
+            assert!(
+                authorization_codes::redeem(tx, &hash(1), session_id(0), "shop", NOW)
+                    .await?
+                    .is_some()
+            );
             Ok(())
         })
         .await;
@@ -223,11 +230,11 @@ async fn provider_of(db: &Db, ada: UserId, secs: u8) {
     };
     let browser = BrowserSession { expires_at, ..log_in(ada) };
     commit(db, async |tx| {
-        assert!(codes::insert(tx, &code).await?);
-        assert!(devices::insert(tx, &hash, &device).await?);
-        pushed::insert(tx, &hash, "shop", "", expires_at).await?;
-        assert!(browsers::begin(tx, &browser, &hash, &Device::default()).await?);
-        assert!(spent::spend(tx, &hash, expires_at).await?);
+        assert!(authorization_codes::insert(tx, &code).await?);
+        assert!(device_codes::insert(tx, &hash, &device).await?);
+        pushed_requests::insert(tx, &hash, "shop", "", expires_at).await?;
+        assert!(browser_sessions::begin(tx, &browser, &hash, &Device::default()).await?);
+        assert!(spent_ids::spend(tx, &hash, expires_at).await?);
         Ok(())
     })
     .await;

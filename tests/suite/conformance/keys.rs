@@ -1,6 +1,6 @@
 //! Keys: sealed bytes come back untouched, and every process is told of new ones.
 
-use signet::base::{Span, Timestamp};
+use signet::base::{TimeSpan, Timestamp};
 use signet::domain::key_rotation::KeyFacts;
 use signet::domain::signing_key::{KeyState, SigningAlg};
 use signet::execute;
@@ -19,10 +19,11 @@ fn in_state(kid: &str, alg: SigningAlg, state: KeyState, created_at: Timestamp) 
             kid: kid.to_owned(),
             alg,
             state,
-            since: created_at + Span::from_secs(3),
-            published_at: created_at + Span::from_secs(1),
-            activated_at: (state != KeyState::Published).then(|| created_at + Span::from_secs(2)),
-            longest_ttl: Span::from_mins(10),
+            since: created_at + TimeSpan::from_secs(3),
+            published_at: created_at + TimeSpan::from_secs(1),
+            activated_at: (state != KeyState::Published)
+                .then(|| created_at + TimeSpan::from_secs(2)),
+            longest_ttl: TimeSpan::from_mins(10),
         },
         public_jwk: r#"{"kty":"EC"}"#.to_owned(),
         sealed: (0..=255).collect(),
@@ -166,7 +167,7 @@ async fn the_longest_life_only_grows_and_only_where_tokens_may_still_be_signed()
             insert(&db, &in_state(state.as_str(), SigningAlg::Es256, *state, NOW)).await;
         }
         let note = async |minutes| {
-            commit(&db, async |tx| keys::note_ttl(tx, Span::from_mins(minutes)).await).await;
+            commit(&db, async |tx| keys::note_ttl(tx, TimeSpan::from_mins(minutes)).await).await;
             let all = keys::signing_keys(&mut reader(&db).await).await.unwrap();
             let ttl = |state| {
                 let key = all.iter().find(|key| key.facts.state == state).unwrap();

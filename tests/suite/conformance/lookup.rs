@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use signet::domain::session::EndReason;
 use signet::execute;
-use signet::store::lookup::Lookup;
+use signet::store::session_loader::SessionLoader;
 use signet::store::{sessions, users};
 
 use super::{NOW, commit, is_internal, on_both_stores, opened, reader, session, session_id, user};
@@ -48,7 +48,7 @@ async fn everybody_who_asks_gets_his_own_answer() {
             execute!(tx, "UPDATE sessions SET current = -1 WHERE id = $1", broken.id)
         })
         .await;
-        let lookup = Lookup::start(db.clone());
+        let lookup = SessionLoader::start(db.clone());
         // Ten times as many callers as sessions, and strangers among them.
         let asked = (0..400).map(|n| all.get(n % 41).map_or(session_id(n as i64), |s| s.id));
         let asked: Vec<_> = asked.collect();
@@ -66,7 +66,7 @@ async fn everybody_who_asks_gets_his_own_answer() {
 async fn nobody_is_told_what_was_true_before_he_asked() {
     on_both_stores("lookup: freshness", async |db| {
         let ada = user(&db, "ada").await;
-        let lookup = std::sync::Arc::new(Lookup::start(db.clone()));
+        let lookup = std::sync::Arc::new(SessionLoader::start(db.clone()));
         let others = opened(&db, session(ada)).await.id;
         // Somebody is always asking, so that a reading is under way whenever the next one asks.
         let busy = std::sync::Arc::clone(&lookup);

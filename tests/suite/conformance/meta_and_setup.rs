@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use signet::base::token::TokenHash;
-use signet::base::{Span, Timestamp};
+use signet::base::opaque_token::TokenHash;
+use signet::base::{TimeSpan, Timestamp};
 use signet::domain::outcome::{Fault, FaultKind};
 use signet::store::db::WRITE_WAIT;
-use signet::store::{Db, Tx, meta, setup};
+use signet::store::{Db, Tx, meta, setup_links};
 
 use super::{NOW, after, commit, on_both_stores, reader};
 
@@ -24,11 +24,11 @@ async fn get(db: &Db, name: &str) -> Option<Vec<u8>> {
 }
 
 async fn is_open(db: &Db, hash: &TokenHash, at: Timestamp) -> bool {
-    setup::is_open_link(&mut reader(db).await, hash, at).await.unwrap()
+    setup_links::is_open_link(&mut reader(db).await, hash, at).await.unwrap()
 }
 
 async fn make_link(db: &Db, hash: &TokenHash) {
-    commit(db, async |tx| setup::insert_link(tx, hash, after(60)).await).await;
+    commit(db, async |tx| setup_links::insert_link(tx, hash, after(60)).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,9 +82,10 @@ async fn what_is_held_keeps_others_waiting_and_stays_as_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn administrators_are_held_by_one_at_a_time() {
     on_both_stores("setup: hold", async |db| {
-        commit(&db, async |tx| setup::close(tx).await).await;
-        only_one_at_a_time(&db, async |tx: &mut Tx| setup::hold_administrators(tx).await).await;
-        assert!(setup::is_closed(&mut reader(&db).await).await.unwrap());
+        commit(&db, async |tx| setup_links::close(tx).await).await;
+        only_one_at_a_time(&db, async |tx: &mut Tx| setup_links::hold_administrators(tx).await)
+            .await;
+        assert!(setup_links::is_closed(&mut reader(&db).await).await.unwrap());
     })
     .await;
 }
@@ -111,7 +112,7 @@ async fn a_link_is_good_until_it_expires() {
         for _ in 0..2 {
             assert!(is_open(&db, &link, NOW).await, "looking consumes nothing");
         }
-        assert!(is_open(&db, &link, after(60) - Span::from_millis(1)).await);
+        assert!(is_open(&db, &link, after(60) - TimeSpan::from_millis(1)).await);
         assert!(!is_open(&db, &link, after(60)).await);
         assert!(!is_open(&db, &hash(2), NOW).await);
     })
@@ -121,8 +122,8 @@ async fn a_link_is_good_until_it_expires() {
 #[tokio::test(flavor = "multi_thread")]
 async fn set_up_closes_once_and_for_every_link() {
     on_both_stores("setup: close", async |db| {
-        let is_closed = async || setup::is_closed(&mut reader(&db).await).await.unwrap();
-        let close = async || commit(&db, async |tx| setup::close(tx).await).await;
+        let is_closed = async || setup_links::is_closed(&mut reader(&db).await).await.unwrap();
+        let close = async || commit(&db, async |tx| setup_links::close(tx).await).await;
         make_link(&db, &hash(1)).await;
         make_link(&db, &hash(2)).await;
         assert!(!is_closed().await);

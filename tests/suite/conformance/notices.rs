@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use signet::base::Timestamp;
 use signet::base::id::{NoticeId, UserId};
 use signet::crypto::random::SystemEntropy;
-use signet::store::notices::{self, Notice};
+use signet::store::logout_notices::{self, Notice};
 use signet::store::{Db, users};
 
 use super::{NOW, after, at_once, commit, count, is_internal, on_both_stores, reader};
@@ -22,16 +22,16 @@ fn notice(user: UserId, client_id: &str) -> Notice {
 }
 
 async fn insert(db: &Db, notice: &Notice, at: Timestamp) {
-    commit(db, async |tx| notices::insert(tx, notice, at).await).await;
+    commit(db, async |tx| logout_notices::insert(tx, notice, at).await).await;
 }
 
 async fn any_due(db: &Db, at: Timestamp) -> bool {
-    notices::any_due(&mut reader(db).await, at).await.unwrap()
+    logout_notices::any_due(&mut reader(db).await, at).await.unwrap()
 }
 
 /// What is taken, in the order of the clients' names: in which order it comes is not said.
 async fn take(db: &Db, now: Timestamp, again: Timestamp, limit: i64) -> Vec<Notice> {
-    let taken = async |tx: &mut _| notices::take(tx, now, again, limit).await;
+    let taken = async |tx: &mut _| logout_notices::take(tx, now, again, limit).await;
     let mut taken = commit(db, taken).await;
     taken.sort_by(|a, b| a.client_id.cmp(&b.client_id));
     taken
@@ -84,9 +84,9 @@ async fn a_notice_is_put_off_or_removed() {
         insert(&db, &two, NOW).await;
         assert_eq!(take(&db, NOW, after(10), 10).await.len(), 2);
         let put_off = async |id, until| {
-            commit(&db, async |tx| notices::put_off(tx, id, until).await).await;
+            commit(&db, async |tx| logout_notices::put_off(tx, id, until).await).await;
         };
-        let remove = async |id| commit(&db, async |tx| notices::remove(tx, id).await).await;
+        let remove = async |id| commit(&db, async |tx| logout_notices::remove(tx, id).await).await;
         put_off(one.id, after(600)).await;
         // One that was delivered meanwhile is nothing to fail on.
         put_off(notice(user_id(0), "x").id, after(600)).await;
@@ -112,7 +112,7 @@ async fn notices_outlive_their_user_and_are_written_once() {
         insert(&db, &told, NOW).await;
         assert!(commit(&db, async |tx| users::delete(tx, ada).await).await);
         let mut tx = db.begin().await.unwrap();
-        let again = notices::insert(&mut tx, &told, NOW).await;
+        let again = logout_notices::insert(&mut tx, &told, NOW).await;
         assert!(again.is_err_and(|fault| is_internal(&fault)));
         tx.rollback().await;
         assert_eq!(take(&db, NOW, after(1), 10).await, [Notice { tries: 1, ..told }]);

@@ -1,17 +1,18 @@
 //! Pushed requests: for whoever pushed them, while they are good.
 
 use signet::base::Timestamp;
-use signet::store::{Db, pushed};
+use signet::store::{Db, pushed_requests};
 
 use super::{NOW, after, commit, hash, is_internal, on_both_stores, reader};
 
 async fn insert(db: &Db, number: u8, client: &str, params: &str, expires_at: Timestamp) {
     let hash = hash(number);
-    commit(db, async |tx| pushed::insert(tx, &hash, client, params, expires_at).await).await;
+    commit(db, async |tx| pushed_requests::insert(tx, &hash, client, params, expires_at).await)
+        .await;
 }
 
 async fn find(db: &Db, number: u8, client: &str, at: Timestamp) -> Option<String> {
-    pushed::find(&mut reader(db).await, &hash(number), client, at).await.unwrap()
+    pushed_requests::find(&mut reader(db).await, &hash(number), client, at).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,7 +21,7 @@ async fn a_request_is_found_by_its_own_client_until_its_time_is_over() {
         let long = format!("scope=openid&state=\"🗝\"&x={}", "y".repeat(60_000));
         insert(&db, 1, "shop", &long, after(60)).await;
         insert(&db, 2, "", "", Timestamp::from_millis(i64::MAX)).await;
-        let last = after(60) - signet::base::Span::from_millis(1);
+        let last = after(60) - signet::base::TimeSpan::from_millis(1);
         // As often as it is asked for: a reload must not lose it.
         for at in [NOW, NOW, last] {
             assert_eq!(find(&db, 1, "shop", at).await.as_deref(), Some(&*long));
@@ -39,7 +40,7 @@ async fn a_name_is_given_once() {
     on_both_stores("pushed: one name", async |db| {
         insert(&db, 1, "shop", "first", after(60)).await;
         let mut tx = db.begin().await.unwrap();
-        let again = pushed::insert(&mut tx, &hash(1), "blog", "second", after(60)).await;
+        let again = pushed_requests::insert(&mut tx, &hash(1), "blog", "second", after(60)).await;
         assert!(again.is_err_and(|fault| is_internal(&fault)), "a name is 256 random bits");
         tx.rollback().await;
         assert_eq!(find(&db, 1, "shop", NOW).await.as_deref(), Some("first"));

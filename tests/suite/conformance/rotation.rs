@@ -10,18 +10,18 @@ use signet::domain::session::{Chain, EndReason, Session};
 use signet::domain::user::Role;
 use signet::execute;
 use signet::store::db::WRITE_WAIT;
-use signet::store::rotation::{self, Change};
+use signet::store::refresh_batch::sql::{self, Change};
 use signet::store::{Db, sessions, users};
 
 use super::{NOW, after, commit, is_internal, on_both_stores, opened, session, session_id};
 use super::{stored, user};
 
 async fn write(db: &Db, changes: &[Change]) -> usize {
-    commit(db, async |tx| rotation::write(tx, changes).await).await
+    commit(db, async |tx| sql::write(tx, changes).await).await
 }
 
-async fn read(db: &Db, ids: &[SessionId]) -> rotation::FoundRows {
-    commit(db, async |tx| rotation::read(tx, ids).await).await
+async fn read(db: &Db, ids: &[SessionId]) -> sql::FoundRows {
+    commit(db, async |tx| sql::read(tx, ids).await).await
 }
 
 /// An ordinary rotation.
@@ -188,10 +188,10 @@ async fn rows_read_are_held_until_the_end_of_the_work() {
         let ada = user(&db, "ada").await;
         let one = opened(&db, session(ada)).await;
         let mut tx = db.begin().await.unwrap();
-        rotation::read(&mut tx, &[one.id]).await.unwrap();
+        sql::read(&mut tx, &[one.id]).await.unwrap();
         let refused = revoke(&db, one.id, Duration::from_millis(100)).await.unwrap_err();
         assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
-        assert_eq!(rotation::write(&mut tx, &[rotated(&one)]).await.unwrap(), 1);
+        assert_eq!(sql::write(&mut tx, &[rotated(&one)]).await.unwrap(), 1);
         tx.commit().await.unwrap();
         revoke(&db, one.id, WRITE_WAIT).await.unwrap();
         let now = stored(&db, one.id).await;

@@ -1,7 +1,7 @@
 //! Sessions: opened in the right epoch only, listed while live, ended once.
 
 use signet::base::id::{SessionId, UserId};
-use signet::base::{Span, Timestamp};
+use signet::base::{TimeSpan, Timestamp};
 use signet::domain::pagination::PageRequest;
 use signet::domain::session::{EndReason, Listed, Session};
 use signet::domain::user_agent::Device;
@@ -138,7 +138,7 @@ async fn only_live_sessions_of_the_user_are_listed_oldest_first() {
         let live = all_kinds(&db, session(ada)).await;
         let listed = async |at| sessions::live_of(&mut reader(&db).await, ada, at).await.unwrap();
         assert_eq!(ids(&listed(NOW).await), live);
-        assert_eq!(listed(after(3_600) - Span::from_millis(1)).await.len(), 2);
+        assert_eq!(listed(after(3_600) - TimeSpan::from_millis(1)).await.len(), 2);
         assert!(listed(after(3_600)).await.is_empty(), "over at the very moment");
         let found = &listed(NOW).await[0].session;
         assert_eq!(*found, stored(&db, live[0]).await);

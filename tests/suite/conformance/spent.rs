@@ -1,17 +1,17 @@
 //! Ids that count once: whoever is second is told so, for as long as the row is there.
 
 use signet::base::Timestamp;
-use signet::base::token::TokenHash;
-use signet::store::{Db, spent};
+use signet::base::opaque_token::TokenHash;
+use signet::store::{Db, spent_ids};
 
 use super::{after, at_once, commit, count, hash, on_both_stores, reader, winners};
 
 async fn spend(db: &Db, id: &TokenHash, expires_at: Timestamp) -> bool {
-    commit(db, async |tx| spent::spend(tx, id, expires_at).await).await
+    commit(db, async |tx| spent_ids::spend(tx, id, expires_at).await).await
 }
 
 async fn is_spent(db: &Db, id: &TokenHash) -> bool {
-    spent::is_spent(&mut reader(db).await, id).await.unwrap()
+    spent_ids::is_spent(&mut reader(db).await, id).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,8 +37,8 @@ async fn an_id_is_spent_once() {
 async fn what_is_taken_back_was_not_spent() {
     on_both_stores("spent: rollback", async |db| {
         let mut tx = db.begin().await.unwrap();
-        assert!(spent::spend(&mut tx, &hash(1), after(60)).await.unwrap());
-        assert!(spent::is_spent(&mut tx, &hash(1)).await.unwrap(), "within the same work");
+        assert!(spent_ids::spend(&mut tx, &hash(1), after(60)).await.unwrap());
+        assert!(spent_ids::is_spent(&mut tx, &hash(1)).await.unwrap(), "within the same work");
         tx.rollback().await;
         assert!(!is_spent(&db, &hash(1)).await);
         assert!(spend(&db, &hash(1), after(60)).await);

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
+use signet::base::TimeSpan;
 use signet::crypto::jwt::SigningKey;
 use signet::domain::rate_limit::{
     ADDRESS_CLIENTS, ADDRESS_PROOFS, ADDRESS_REQUESTS, ADDRESS_USER_CODES, Bucket,
@@ -173,7 +173,7 @@ async fn an_api_that_was_taken_from_a_client_gets_no_new_tokens() {
     let answer = ada.decide(&page, "allow").await;
     assert_eq!(ada.go_on(answer).await.said("error"), "invalid_scope");
     for _ in 0..6 {
-        server.advance(Span::from_mins(10));
+        server.advance(TimeSpan::from_mins(10));
         assert_eq!(error_of(&app.refresh(&server, refresh).await, 400), "invalid_grant");
     }
     // A client that asks again and again is not taken for a thief.
@@ -298,7 +298,7 @@ async fn a_client_inherits_nothing_from_one_that_had_its_name() {
     let page = ada.get(&app.url(&[("prompt", "consent")])).await;
     let asked = app.call(&server, "/oauth2/device_authorization", &[("scope", "openid")]).await;
     let (waiting, typed) = (asked.is(200).string("device_code"), asked.string("user_code"));
-    server.advance(Span::from_secs(1));
+    server.advance(TimeSpan::from_secs(1));
     let path = format!("/v1/admin/clients/{}", app.id);
     server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
     App::register(&server, &root, new).await;
@@ -402,7 +402,7 @@ async fn strangers_fill_no_table() {
     drain("device_request", ADDRESS_REQUESTS);
     assert_eq!([push(&spa).await, push(&web).await], [429, 201]);
     assert_eq!([wait(&spa).await, wait(&web).await], [429, 200]);
-    server.advance(Span::from_secs(1));
+    server.advance(TimeSpan::from_secs(1));
     assert_eq!([push(&spa).await, wait(&spa).await], [201, 200]);
 
     // A request that is longer than any address.

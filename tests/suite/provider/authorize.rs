@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use reqwest::Method;
 use serde_json::json;
-use signet::base::Span;
+use signet::base::TimeSpan;
 
 use crate::support::relying_party::{App, FORM, Landing, Person, REDIRECT_URI, field, form, param};
 use crate::support::server::{Answer, Options, PASSWORD, Tokens};
@@ -298,7 +298,7 @@ async fn a_form_works_in_the_browser_it_was_made_for_and_once() {
     // Sent twice: one code for one request.
     ada.post("/consent", &altered).await.is(409);
     // Log in again: the value of the cookie changes, and the one before is dead.
-    server.advance(Span::from_secs(1));
+    server.advance(TimeSpan::from_secs(1));
     let page = ada.get(&app.url(&[("prompt", "login")])).await;
     ada.go_on(page).await.said("code");
     let second = ada.cookie("signet_session").unwrap();
@@ -309,7 +309,7 @@ async fn a_form_works_in_the_browser_it_was_made_for_and_once() {
     // Too late is too late.
     let page = Person::new(&server, "ada");
     let old = page.get(&app.url(&[])).await;
-    server.advance(Span::from_mins(61));
+    server.advance(TimeSpan::from_mins(61));
     page.log_in(&old, PASSWORD).await.is(403);
 }
 
@@ -388,7 +388,7 @@ async fn a_request_can_be_posted_or_pushed() {
     stays(&server.get(&at(&app, &name)).await, "another client's");
     stays(&server.get(&at(&web, "urn:ietf:params:oauth:request_uri:x")).await, "unknown");
     let second = web.call(&server, "/oauth2/par", &fields).await.string("request_uri");
-    server.advance(Span::from_secs(91));
+    server.advance(TimeSpan::from_secs(91));
     stays(&server.get(&at(&web, &second)).await, "over");
     // What would be refused later is refused at once, and nobody pushes for another.
     for (more, status) in [
@@ -411,9 +411,9 @@ async fn a_log_in_at_the_pages_ends_by_itself() {
     let (server, _, app) = set().await;
     let ada = Person::new(&server, "ada");
     app.code(&ada, &[]).await;
-    server.advance(Span::from_mins(12 * 60 - 1));
+    server.advance(TimeSpan::from_mins(12 * 60 - 1));
     ada.visit(&app.url(&[("prompt", "none")])).await.said("code");
-    server.advance(Span::from_mins(1));
+    server.advance(TimeSpan::from_mins(1));
     assert_eq!(ada.visit(&app.url(&[("prompt", "none")])).await.said("error"), "login_required");
     assert!(ada.get("/account").await.is(303).header("location").ends_with("/login"));
     let change = server.get("/.well-known/change-password").await;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
-use signet::base::token::AUTHORIZATION_CODE;
+use signet::base::TimeSpan;
+use signet::base::opaque_token::AUTHORIZATION_CODE;
 
 use crate::support::relying_party::{App, Person, REDIRECT_URI, VERIFIER, error_of, id_token};
 use crate::support::server::{Answer, Tokens};
@@ -248,11 +248,11 @@ async fn what_an_administrator_does_reaches_the_next_refresh() {
                     // Used often or not, its session ends when the client's limit says so.
                     let mut token = refresh.clone();
                     for _ in 0..5 {
-                        server.advance(Span::from_mins(10));
+                        server.advance(TimeSpan::from_mins(10));
                         let next = client.refresh(&server, &token).await;
                         token = next.is(200).string("refresh_token");
                     }
-                    server.advance(Span::from_mins(10));
+                    server.advance(TimeSpan::from_mins(10));
                     let over = client.refresh(&server, &token).await;
                     assert_eq!(error_of(&over, 400), "invalid_grant");
                     continue;

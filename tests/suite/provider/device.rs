@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
+use signet::base::TimeSpan;
 
 use crate::support::relying_party::{App, Person, error_of, field};
 use crate::support::server::{Answer, Options, Tokens};
@@ -103,7 +103,7 @@ async fn guessing_what_others_see_is_held_up() {
     let held = enter(&Person::new(&server, "ada"), &user_code).await;
     assert_eq!(held.status, 429, "{}", held.text);
     assert!(!held.header("retry-after").is_empty());
-    server.advance(Span::from_mins(5));
+    server.advance(TimeSpan::from_mins(5));
     assert!(enter(&thief, &user_code).await.is(200).text.contains(r#"action="/login""#));
 }
 
@@ -139,7 +139,7 @@ async fn a_decision_is_one_persons_and_counts_once() {
             let (one, two) = tokio::join!(ada.decide(&hers, "allow"), bob.decide(&his, "allow"));
             let counted = [one.status, two.status].iter().filter(|s| **s == 200).count();
             assert_eq!(counted, 1, "{} {}", one.status, two.status);
-            server.advance(Span::from_secs(30));
+            server.advance(TimeSpan::from_secs(30));
             poll(&server, &app, &code).await.is(200);
         }
         // Forms without their word, or with another form's, decide nothing.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
+use signet::base::TimeSpan;
 use signet::crypto::jwt::SigningKey;
 use signet::domain::signing_key::SigningAlg;
 
@@ -82,7 +82,7 @@ async fn what_the_authorization_endpoint_is_said_to_know() {
     }
     let prompts = list(&document, "prompt_values_supported");
     for prompt in &prompts {
-        server.advance(Span::from_secs(1));
+        server.advance(TimeSpan::from_secs(1));
         ada.visit(&app.url(&[("prompt", "none")])).await.said("code");
         let page = ada.get(&app.url(&[("prompt", prompt)])).await;
         let asks = |action: &str| page.text.contains(&format!(r#"action="{action}""#));

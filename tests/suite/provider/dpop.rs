@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
+use signet::base::TimeSpan;
 use signet::crypto::jwt::SigningKey;
 
 use crate::support::relying_party::{App, FORM, Person, error_of, form, param};
@@ -216,7 +216,7 @@ async fn a_proof_is_remembered_and_a_key_is_told() {
     fresh.claims["htu"] = json!(format!("{base}/oauth2/token"));
     speak(&again, &service, Some(&fresh.sign())).await.is(200);
     // Nor is it good again when its time is over.
-    again.advance(Span::from_mins(3));
+    again.advance(TimeSpan::from_mins(3));
     assert_eq!(error_of(&speak(&again, &service, Some(&proof)).await, 400), "invalid_dpop_proof");
 }
 

@@ -3,7 +3,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
+use signet::base::TimeSpan;
 
 use crate::support::relying_party::{App, FORM, Person, REDIRECT_URI, VERIFIER, error_of, form};
 use crate::support::server::{Answer, Tokens};
@@ -154,10 +154,10 @@ async fn what_has_ended_is_worth_nothing_here_either() {
     let access = user_token(&server, &app, None).await;
     let said = Tokens { access: access.clone(), refresh: String::new() }.claims();
     let left = said["exp"].as_i64().unwrap() - server.now().secs();
-    server.advance(Span::from_secs(left - 1));
+    server.advance(TimeSpan::from_secs(left - 1));
     let last = exchange(&server, &app, &access, &[("scope", "read")]).await;
     assert_eq!(claims(&last)["exp"], said["exp"], "what is left is a second");
-    server.advance(Span::from_secs(1));
+    server.advance(TimeSpan::from_secs(1));
     let over = exchange(&server, &app, &access, &[]).await;
     assert_eq!(error_of(&over, 400), "invalid_grant");
     // A user who is disabled, and a subject that never was.

@@ -1,7 +1,7 @@
 //! The profile Form Post Basic: the modules of Basic once more, with the answer in a form.
 
 use serde_json::{Value, json};
-use signet::base::Span;
+use signet::base::TimeSpan;
 
 use crate::support::relying_party::{
     App, Landing, Person, REDIRECT_URI, error_of, field, id_token,
@@ -90,7 +90,7 @@ async fn asking_again_and_codes_used_twice() {
     assert!(!nobody.text.contains(r#"name="code""#));
 
     let first = whole(&server, &app, &person, &[("max_age", "15000")]).await;
-    server.advance(Span::from_secs(5));
+    server.advance(TimeSpan::from_secs(5));
     let hint = first["tokens"]["id_token"].as_str().unwrap();
     for more in [
         &[("prompt", "none")][..],
@@ -103,7 +103,7 @@ async fn asking_again_and_codes_used_twice() {
         }
     }
     for more in [("prompt", "login"), ("max_age", "1"), ("max_age", "0")] {
-        server.advance(Span::from_secs(5));
+        server.advance(TimeSpan::from_secs(5));
         let url = app.url(&[("response_mode", "form_post"), more]);
         let page = person.get(&url).await;
         assert!(page.is(200).text.contains(r#"action="/login""#), "{more:?}");
@@ -115,7 +115,7 @@ async fn asking_again_and_codes_used_twice() {
     let code = field(&page.text, "code");
     let tokens = app.redeem(&server, &code).await.is(200).json();
     app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).await.is(200);
-    server.advance(Span::from_secs(30));
+    server.advance(TimeSpan::from_secs(30));
     assert_eq!(error_of(&app.redeem(&server, &code).await, 400), "invalid_grant");
 }
 

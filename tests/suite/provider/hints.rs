@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
+use signet::base::TimeSpan;
 use signet::domain::claims::TokenType;
 use signet::domain::signing_key::SigningAlg;
 
@@ -42,7 +42,7 @@ async fn a_hint_names_somebody_and_opens_nothing() {
     let page = stranger.get(&app.url(&[("id_token_hint", hint)])).await;
     assert!(page.is(200).text.contains(r#"action="/login""#));
     // Long over it still names her.
-    server.advance(Span::from_mins(90));
+    server.advance(TimeSpan::from_mins(90));
     let late = claims_of(hint)["exp"].as_i64().unwrap();
     assert!(late < server.now().secs());
     ada.visit(&silent(hint)).await.said("code");

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
+use signet::base::TimeSpan;
 use url::Url;
 
 use crate::support::relying_party::{
@@ -172,7 +172,7 @@ async fn asking_again_and_not_asking_at_all() {
 
     let first = whole(&server, &app, &person, &[("max_age", "15000")]).await;
     let (sub, auth_time) = (&first["claims"]["sub"], &first["claims"]["auth_time"]);
-    server.advance(Span::from_secs(5));
+    server.advance(TimeSpan::from_secs(5));
     for more in [&[("prompt", "none")][..], &[("max_age", "10000")]] {
         let again = whole(&server, &app, &person, more).await;
         assert_eq!((&again["claims"]["sub"], &again["claims"]["auth_time"]), (sub, auth_time));
@@ -183,7 +183,7 @@ async fn asking_again_and_not_asking_at_all() {
     assert_eq!(&hinted["claims"]["sub"], sub);
 
     for more in [&[("prompt", "login")][..], &[("max_age", "1")], &[("max_age", "0")]] {
-        server.advance(Span::from_secs(5));
+        server.advance(TimeSpan::from_secs(5));
         let page = person.get(&app.url(more)).await;
         assert!(page.is(200).text.contains(r#"action="/login""#), "{more:?}");
         // The log-in from before does not count: without the password there is no way on.
@@ -219,7 +219,7 @@ async fn a_hint_may_outlive_its_key() {
     call("/v1/admin/keys/rotate", json!({"alg": "RS256", "now": true})).await.is(200);
     let path = format!("/v1/admin/keys/{kid}/retire");
     call(&path, json!({"now": true})).await.is(204);
-    server.advance(Span::from_secs(5));
+    server.advance(TimeSpan::from_secs(5));
     let silent = [("prompt", "none"), ("id_token_hint", hint)];
     assert_eq!(person.visit(&app.url(&silent)).await.said("error"), "login_required");
     let page = person.get(&app.url(&[("id_token_hint", hint)])).await;
@@ -244,7 +244,7 @@ async fn codes_and_refresh_tokens_are_for_one_client_once() {
     for wait in [0, 30] {
         let code = app.code(&person, &[]).await;
         let tokens = app.redeem(&server, &code).await.is(200).json();
-        server.advance(Span::from_secs(wait));
+        server.advance(TimeSpan::from_secs(wait));
         assert_eq!(error_of(&app.redeem(&server, &code).await, 400), "invalid_grant");
         let access = tokens["access_token"].as_str().unwrap();
         server.get_as("/oauth2/userinfo", access).await.is(401);
@@ -255,7 +255,7 @@ async fn codes_and_refresh_tokens_are_for_one_client_once() {
     let before = id_token(&server, &app, &tokens, Some("the nonce")).await;
     let refresh = tokens["refresh_token"].as_str().unwrap();
     assert_eq!(error_of(&other.refresh(&server, refresh).await, 400), "invalid_grant");
-    server.advance(Span::from_secs(5));
+    server.advance(TimeSpan::from_secs(5));
     let again = app.refresh(&server, refresh).await.is(200).json();
     let after = id_token(&server, &app, &again, None).await;
     for same in ["iss", "sub", "aud", "auth_time", "sid"] {
@@ -404,7 +404,7 @@ async fn logging_out_where_one_logged_in() {
     assert_eq!(person.visit(&silent).await.said("error"), "login_required");
     // A hint whose time is over still says who it is.
     let tokens = app.tokens(&server, &person).await;
-    server.advance(Span::from_mins(60));
+    server.advance(TimeSpan::from_mins(60));
     let late = [("id_token_hint", tokens["id_token"].as_str().unwrap())];
     person.get(&out(&late)).await.is(200);
     assert_eq!(person.visit(&silent).await.said("error"), "login_required");

@@ -3,9 +3,9 @@
 
 use reqwest::Method;
 use serde_json::json;
-use signet::base::Span;
+use signet::base::TimeSpan;
 use signet::base::id::BrowserId;
-use signet::base::token::{BROWSER_SESSION, make};
+use signet::base::opaque_token::{BROWSER_SESSION, generate};
 use signet::crypto::digest::token_hash;
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::Origin;
@@ -19,7 +19,7 @@ use signet::oauth::params::Params;
 use signet::oauth::token::TokenRequest;
 use signet::oauth::{access_token, userinfo};
 use signet::store::db::counted;
-use signet::store::{browsers, consents, users};
+use signet::store::{browser_sessions, consents, users};
 
 use crate::support::Backend;
 use crate::support::server::{Server, on_both};
@@ -47,19 +47,19 @@ async fn a_warm_flow_asks_once_for_each_step() {
         app.reload_if_changed().await.unwrap();
 
         // Somebody who is logged in and has allowed it before.
-        let cookie = make(BROWSER_SESSION, &SystemEntropy);
+        let cookie = generate(BROWSER_SESSION, &SystemEntropy);
         let user = users::find(&mut app.db.reader().await.unwrap(), ada).await.unwrap().unwrap();
         let browser = BrowserSession {
             id: BrowserId::new(now, &SystemEntropy),
             user_id: ada,
             user_epoch: user.session_epoch,
             auth_time: now,
-            expires_at: now + Span::from_mins(60),
+            expires_at: now + TimeSpan::from_mins(60),
             ended_at: None,
         };
         let mut tx = app.db.begin().await.unwrap();
         let device = Device::default();
-        assert!(browsers::begin(&mut tx, &browser, &token_hash(&cookie), &device).await.unwrap());
+        assert!(browser_sessions::begin(&mut tx, &browser, &token_hash(&cookie), &device).await.unwrap());
         let scopes = Scopes::parse("openid profile").unwrap();
         consents::remember(&mut tx, ada, &client_id, None, &scopes, now).await.unwrap();
         tx.commit().await.unwrap();

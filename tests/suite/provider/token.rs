@@ -2,8 +2,8 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
-use signet::base::token::{AUTHORIZATION_CODE, make};
+use signet::base::TimeSpan;
+use signet::base::opaque_token::{AUTHORIZATION_CODE, generate};
 use signet::crypto::random::SystemEntropy;
 
 use crate::support::relying_party::{
@@ -85,7 +85,7 @@ async fn a_code_is_good_once_for_whoever_asked_for_it() {
         redeem(&server, app, &[], &code).await.is(200);
 
         let code = app.code(&ada, &[]).await;
-        server.advance(Span::from_secs(60));
+        server.advance(TimeSpan::from_secs(60));
         assert_eq!(error_of(&redeem(&server, app, &[], &code).await, 400), "invalid_grant");
         assert!(code.starts_with(AUTHORIZATION_CODE));
     }
@@ -203,7 +203,7 @@ async fn clients_prove_who_they_are_in_their_own_way() {
     send(None, &of_post).await.is(200);
     let unknown = send(Some(basic("nobody", &secret)), &[]).await;
     for (what, header, fields) in [
-        ("a wrong secret", Some(basic(&web.id, &make("scs_", &SystemEntropy))), &[][..]),
+        ("a wrong secret", Some(basic(&web.id, &generate("scs_", &SystemEntropy))), &[][..]),
         ("no secret", Some(raw(&format!("{}:", web.id))), &[]),
         ("no colon", Some(raw("nothing")), &[]),
         ("no base64", Some("Basic !!!".to_owned()), &[]),
@@ -243,7 +243,7 @@ async fn clients_prove_who_they_are_in_their_own_way() {
     let limited = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on").start().await;
     let root = limited.administrator("root").await;
     let app = App::register(&limited, &root, json!({"type": "web"})).await;
-    let wrong = App { secret: Some(make("scs_", &SystemEntropy)), ..app.clone() };
+    let wrong = App { secret: Some(generate("scs_", &SystemEntropy)), ..app.clone() };
     let mut statuses = Vec::new();
     for _ in 0..70 {
         statuses.push(wrong.call(&limited, "/oauth2/introspect", &[("token", "x")]).await.status);
@@ -252,7 +252,7 @@ async fn clients_prove_who_they_are_in_their_own_way() {
     let held = wrong.call(&limited, "/oauth2/introspect", &[("token", "x")]).await;
     assert_eq!(error_of(&held, 429), "temporarily_unavailable");
     assert!(!held.header("retry-after").is_empty());
-    limited.advance(Span::from_mins(3));
+    limited.advance(TimeSpan::from_mins(3));
     app.call(&limited, "/oauth2/introspect", &[("token", "x")]).await.is(200);
 }
 

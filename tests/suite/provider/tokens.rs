@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::Span;
+use signet::base::TimeSpan;
 use signet::crypto::digest::sha256_base64url;
 use signet::crypto::jwt::SigningKey;
 use signet::domain::signing_key::SigningAlg;
@@ -428,7 +428,7 @@ async fn a_token_is_exchanged_for_less_or_for_the_next_api() {
     );
 
     // The API that was called calls the next one: the user is the subject, the API acts.
-    server.advance(Span::from_mins(5));
+    server.advance(TimeSpan::from_mins(5));
     let next = exchange(&api, access, &[("resource", stock), ("scope", "count")]).await;
     let said = claims(next.is(200));
     assert_eq!(said["sub"], claims(&less)["sub"]);
@@ -519,7 +519,7 @@ async fn a_device_waits_until_somebody_decides() {
         stranger.post("/consent", &[("flow", &sealed), ("decision", decision)]).await.is(403);
         ada.decide(&page, decision).await.is(200);
         ada.decide(&page, "allow").await;
-        server.advance(Span::from_secs(30));
+        server.advance(TimeSpan::from_secs(30));
         if decision == "deny" {
             assert_eq!(error_of(&poll(&device, &code).await, 400), "access_denied");
             continue;
@@ -534,7 +534,7 @@ async fn a_device_waits_until_somebody_decides() {
         assert_eq!(error_of(&poll(&device, &code).await, 400), "invalid_grant");
     }
     let (code, user_code) = begin().await;
-    server.advance(Span::from_mins(10));
+    server.advance(TimeSpan::from_mins(10));
     assert_eq!(error_of(&poll(&device, &code).await, 400), "expired_token");
     let page = ada.get("/device").await;
     for typed in [&*user_code, "XXXX-XXXX", "<svg/onload=x>", ""] {
@@ -627,7 +627,7 @@ async fn clients_are_told_that_a_session_has_ended() {
     server.call_as(Method::POST, &path, &root.access, Value::Null).await.is(200);
     let mut failed = Vec::new();
     for _ in 0..60 {
-        server.advance(Span::from_mins(60));
+        server.advance(TimeSpan::from_mins(60));
         backchannel::deliver(&server.app).await.unwrap();
         let root = Tokens::of(
             &server

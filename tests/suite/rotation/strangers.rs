@@ -10,27 +10,27 @@ use jsonwebtoken::{DecodingKey, Validation};
 use reqwest::Method;
 use serde_json::{Value, json};
 use signet::admin::key_rotation;
-use signet::base::{Span, Timestamp};
+use signet::base::{TimeSpan, Timestamp};
 
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::stranger::{AUDIENCE, Stranger};
 use crate::support::{Backend, Server, require};
 
-const DENSE: Span = Span::from_secs(5);
+const DENSE: TimeSpan = TimeSpan::from_secs(5);
 /// How near to a change tokens come every few seconds.
-const NEAR: Span = Span::from_mins(3);
+const NEAR: TimeSpan = TimeSpan::from_mins(3);
 
 /// A Rust service that keeps the set for as long as the header says, or for ten minutes whatever it
 /// says, and never asks because of an unknown key (as Envoy does).
 struct Rust {
     name: &'static str,
-    keeps: Option<Span>,
+    keeps: Option<TimeSpan>,
     keys: JwkSet,
     until: Timestamp,
 }
 
 impl Rust {
-    fn new(name: &'static str, keeps: Option<Span>) -> Self {
+    fn new(name: &'static str, keeps: Option<TimeSpan>) -> Self {
         Self { name, keeps, keys: JwkSet { keys: Vec::new() }, until: Timestamp::from_secs(0) }
     }
 
@@ -42,7 +42,7 @@ impl Rust {
             let age = header.split_once("max-age=").unwrap().1;
             let age: i64 = age.split(',').next().unwrap().parse().unwrap();
             self.keys = serde_json::from_str(&answer.is(200).text).unwrap();
-            self.until = now + self.keeps.unwrap_or(Span::from_secs(age));
+            self.until = now + self.keeps.unwrap_or(TimeSpan::from_secs(age));
         }
         let refused = |token: &String| self.check(server, token, now).err();
         tokens.iter().filter_map(refused).collect()
@@ -86,7 +86,7 @@ async fn three_rotations_hurt_no_stranger() {
     let mut strangers: Vec<Stranger> =
         node.into_iter().chain(Stranger::python("verify.py", &server.base)).collect();
     let mut rust =
-        [Rust::new("rust-header", None), Rust::new("rust-10min", Some(Span::from_mins(10)))];
+        [Rust::new("rust-header", None), Rust::new("rust-10min", Some(TimeSpan::from_mins(10)))];
 
     let root = server.administrator("root").await;
     let api = json!({"identifier": AUDIENCE});
@@ -94,13 +94,14 @@ async fn three_rotations_hurt_no_stranger() {
     let login = json!({"login": "root", "password": PASSWORD, "audience": AUDIENCE});
     let mut tokens = Tokens::of(&server.post("/v1/login", login).await);
 
-    let quiet = Span::from_secs(require::number("SIGNET_TEST_STEP").map_or(600, u64::cast_signed));
+    let quiet =
+        TimeSpan::from_secs(require::number("SIGNET_TEST_STEP").map_or(600, u64::cast_signed));
     let mut table: BTreeMap<String, Line> = BTreeMap::new();
     let mut young: Vec<(Timestamp, String)> = Vec::new();
     let mut kids = std::collections::BTreeSet::new();
     let mut last_change = server.now();
     // Almost three days each; the fourth key begins to sign, and the third leaves.
-    while kids.len() < 4 || server.now() - last_change < Span::from_mins(120) {
+    while kids.len() < 4 || server.now() - last_change < TimeSpan::from_mins(120) {
         let next = server.app.keyring().next_change;
         let near = server.now() - last_change < NEAR
             || next.is_some_and(|at| at - server.now() < NEAR + quiet);
@@ -115,7 +116,7 @@ async fn three_rotations_hurt_no_stranger() {
         kids.insert(header.kid.unwrap());
         // The newest, and the oldest that is still good.
         let now = server.now();
-        young.retain(|(made, _)| now - *made < Span::from_mins(10));
+        young.retain(|(made, _)| now - *made < TimeSpan::from_mins(10));
         let mut asked = vec![tokens.access.clone()];
         asked.extend(young.first().map(|(_, token)| token.clone()));
         young.push((now, tokens.access.clone()));
@@ -160,7 +161,7 @@ async fn name_the_absent(server: &Server, table: &mut BTreeMap<String, Line>) {
     let now = server.now();
     let app = server.app.clone();
     let keys = server.app.run_to_completion(signet::admin::keys::list(app, now)).await.unwrap();
-    for key in keys.iter().filter(|key| now - key.since > Span::from_mins(60)) {
+    for key in keys.iter().filter(|key| now - key.since > TimeSpan::from_mins(60)) {
         for missing in key.verifiers.iter().flat_map(|held| &held.missing) {
             table.entry(missing.name.clone()).or_default().named = true;
         }

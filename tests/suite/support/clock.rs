@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use signet::base::{Clock, Span, Timestamp};
+use signet::base::{Clock, TimeSpan, Timestamp};
 
 /// A clock that only moves when told.
 pub struct ManualClock {
@@ -16,13 +16,13 @@ impl ManualClock {
     }
 
     /// Lets time pass.
-    pub fn advance(&self, span: Span) {
+    pub fn advance(&self, span: TimeSpan) {
         self.counted.fetch_add(span.millis(), Ordering::SeqCst);
         self.wall.fetch_add(span.millis(), Ordering::SeqCst);
     }
 
     /// Sets the wall clock on or back, as somebody does who gets it wrong.
-    pub fn jump(&self, span: Span) {
+    pub fn jump(&self, span: TimeSpan) {
         self.wall.fetch_add(span.millis(), Ordering::SeqCst);
     }
 }
@@ -32,7 +32,7 @@ impl Clock for ManualClock {
         Timestamp::from_millis(self.wall.load(Ordering::SeqCst))
     }
 
-    fn counted(&self) -> Span {
-        Span::from_millis(self.counted.load(Ordering::SeqCst))
+    fn counted(&self) -> TimeSpan {
+        TimeSpan::from_millis(self.counted.load(Ordering::SeqCst))
     }
 }

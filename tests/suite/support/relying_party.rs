@@ -319,7 +319,7 @@ pub async fn id_token(server: &Server, app: &App, tokens: &Value, nonce: Option<
     assert_eq!(claims["nonce"].as_str(), nonce, "{claims}");
     assert!(claims["auth_time"].is_i64() && claims["sid"].is_string(), "{claims}");
     let access = tokens["access_token"].as_str().unwrap();
-    assert_eq!(claims["at_hash"], signet::crypto::digest::left_half_of_hash(access));
+    assert_eq!(claims["at_hash"], signet::crypto::digest::at_hash(access));
     claims
 }
 

@@ -9,7 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use signet::app::App;
 use signet::app::startup::{OpenPurpose, Startup};
-use signet::base::{Clock, Span, SystemClock, Timestamp};
+use signet::base::{Clock, SystemClock, TimeSpan, Timestamp};
 use signet::config::{Config, Source};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
@@ -291,12 +291,12 @@ impl Server {
         Options::on(backend).start().await
     }
 
-    pub fn advance(&self, span: Span) {
+    pub fn advance(&self, span: TimeSpan) {
         self.clock.advance(span);
     }
 
     /// Sets the wall clock wrong.
-    pub fn jump(&self, span: Span) {
+    pub fn jump(&self, span: TimeSpan) {
         self.clock.jump(span);
     }
 

@@ -6,7 +6,7 @@ use crate::support::{Backend, on_both};
 use serde_json::{Value, json};
 use signet::admin::tokens::{self, Problem};
 use signet::base::id::SessionId;
-use signet::base::{Span, Timestamp};
+use signet::base::{TimeSpan, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::claims::TokenType;
 use signet::domain::client::{Client, ClientMetadata, ClientType};
@@ -17,7 +17,7 @@ use signet::domain::user_agent::Device;
 use signet::oauth::access_token;
 use signet::oauth::once::Counted;
 use signet::store::clients::{self, StoredClient};
-use signet::store::{Tx, sessions, spent};
+use signet::store::{Tx, sessions, spent_ids};
 
 impl Bench {
     async fn commit<T>(&self, work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>) -> T {
@@ -58,7 +58,7 @@ impl Bench {
 
     async fn revoke(&self, jti: &str) {
         let (id, until) = (Counted::Revoked { jti }.hash(), self.server.now());
-        assert!(self.commit(async |tx| spent::spend(tx, &id, until).await).await);
+        assert!(self.commit(async |tx| spent_ids::spend(tx, &id, until).await).await);
     }
 
     /// A session of the root user that the client `shop` has opened.
@@ -72,8 +72,8 @@ impl Bench {
             scopes: Default::default(),
             chain: Chain::opened(now),
             created_at: now,
-            idle_expires_at: now + Span::from_days(1),
-            expires_at: now + Span::from_days(1),
+            idle_expires_at: now + TimeSpan::from_days(1),
+            expires_at: now + TimeSpan::from_days(1),
             revoked: None,
             user_epoch: 0,
             grant_type: Some("authorization_code".to_owned()),
@@ -92,7 +92,7 @@ impl Bench {
         let now = self.server.now();
         let mut claims = json!({
             "iss": self.server.base, "aud": API, "jti": jti, "scope": "", "client_id": "shop",
-            "iat": now.secs(), "exp": (now + Span::from_mins(10)).secs(),
+            "iat": now.secs(), "exp": (now + TimeSpan::from_mins(10)).secs(),
         });
         claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.sign(&kid_of(&self.root.access), TokenType::AtJwt, &claims)
@@ -140,7 +140,7 @@ pub(super) async fn every_code(bench: &mut Bench) {
     let report = bench.ask(&refresh, json!({})).await;
     assert_eq!(check(&report, "client")["ok"], true, "{report:#}");
 
-    bench.server.advance(Span::from_secs(5));
+    bench.server.advance(TimeSpan::from_secs(5));
     let disabled = bench.server.now();
     bench.set_disabled("shop", Some(disabled)).await;
     for token in [&token, &of_session] {
@@ -166,7 +166,7 @@ pub(super) async fn every_code(bench: &mut Bench) {
         assert_eq!(bench.problem(token).await, Problem::ClientUnknown);
     }
     // The same name, another client.
-    bench.server.advance(Span::from_secs(5));
+    bench.server.advance(TimeSpan::from_secs(5));
     bench.client("shop").await;
     for token in [&fresh, &of_session] {
         let report = bench.agreed(token).await;

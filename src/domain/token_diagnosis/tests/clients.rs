@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{BEGAN, LATER, NOW, changed, claim, fails_with, is_good, session, state};
-use crate::base::Span;
+use crate::base::TimeSpan;
 use crate::base::id::UserId;
 use crate::domain::session::EndReason;
 use crate::domain::token_diagnosis::{
@@ -76,7 +76,7 @@ fn a_client_in_its_own_name_has_no_session_and_no_user() {
 fn a_client_that_is_gone_or_disabled_has_no_good_tokens() {
     let disabled = |at| Some(Registered { disabled_at: Some(at), ..registered() });
     let later =
-        |secs| Some(Registered { name_since: BEGAN + Span::from_secs(secs), ..registered() });
+        |secs| Some(Registered { name_since: BEGAN + TimeSpan::from_secs(secs), ..registered() });
     // The one in its own name, one of a session it opened, one it got by exchange.
     let kinds: [fn(&mut Signed, Option<Registered>); 3] = [
         own,
@@ -102,7 +102,7 @@ fn a_client_that_is_gone_or_disabled_has_no_good_tokens() {
         // Whoever has the name now is another one, if it came later than the token.
         is_good(&judged(
             NOW,
-            Some(Registered { name_since: BEGAN + Span::from_millis(999), ..registered() }),
+            Some(Registered { name_since: BEGAN + TimeSpan::from_millis(999), ..registered() }),
         ));
         let other = judged(NOW, later(1));
         fails_with(&other, Check::Client, TokenCode::ClientUnknown);

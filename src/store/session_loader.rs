@@ -30,11 +30,11 @@ struct Job {
 }
 
 /// The queue in front of the reading.
-pub struct Lookup {
+pub struct SessionLoader {
     queue: mpsc::Sender<Job>,
 }
 
-impl Lookup {
+impl SessionLoader {
     /// Starts the worker on the current runtime. It ends when the lookup is dropped.
     #[must_use]
     pub fn start(db: Db) -> Self {

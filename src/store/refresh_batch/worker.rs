@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::base::id::SessionId;
-use crate::base::{Entropy, Span, Timestamp};
+use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::refresh::{Alarm, Answer, Decision, Holder, decide};
 use crate::domain::scope::Scopes;
 use crate::domain::session::{EndReason, Ended, Lifetimes, Session};
 
-use super::attributes::StoredSubject;
-use super::db::{Db, WRITE_WAIT};
-use super::rotation::{self, Change, Found};
-use super::{Tx, audit};
+use super::sql::{self, Change, Found};
+use crate::store::attributes::StoredSubject;
+use crate::store::db::{Db, WRITE_WAIT};
+use crate::store::{Tx, audit};
 
 /// The most refreshes in one transaction.
 const MAX_BATCH: usize = 512;
@@ -48,7 +48,7 @@ pub struct Presentation {
     /// Who presents it. A session of somebody else is left as it is.
     pub holder: Holder,
     /// How long the session lives from now on unless it is refreshed again.
-    pub idle: Span,
+    pub idle: TimeSpan,
     /// The scopes wanted, where fewer than were granted will do.
     pub asked: Option<Scopes>,
 }
@@ -59,15 +59,15 @@ pub enum Refreshed {
     /// Answer with tokens of this session; its chain names the live token.
     Answered(Box<Session>, Answer, Arc<StoredSubject>),
     /// The session was ended because of this token.
-    Alarmed(Alarm),
+    Compromised(Alarm),
     /// The session was over already.
-    Dead(Ended),
+    Ended(Ended),
     /// There is no such session (any more).
     Unknown,
     /// It is somebody else's; nothing changed.
-    Foreign,
+    NotHolder,
     /// Something was asked for that was not granted; nothing changed.
-    Widened,
+    ScopeExceeded,
 }
 
 struct Job {
@@ -201,7 +201,7 @@ impl Worker {
                 }
             };
             match outcome {
-                Err(fault) if super::fault::is_deadlock(&fault) && tries < MAX_DEADLOCKS => {
+                Err(fault) if crate::store::error::is_deadlock(&fault) && tries < MAX_DEADLOCKS => {
                     tries += 1;
                     let jitter: [u8; 1] = crate::base::entropy::random(&*self.entropy);
                     tokio::time::sleep(Duration::from_millis(u64::from(jitter[0] % 16) + 1)).await;
@@ -219,7 +219,7 @@ impl Worker {
         let mut ids: Vec<SessionId> = presentations.iter().map(|p| p.session).collect();
         ids.sort_unstable();
         ids.dedup();
-        let mut rows = rotation::read(tx, &ids).await?;
+        let mut rows = sql::read(tx, &ids).await?;
         let mut changes: HashMap<SessionId, Change> = HashMap::new();
         let mut events: Vec<(usize, Event)> = Vec::new();
         let mut outcomes = Vec::with_capacity(presentations.len());
@@ -241,7 +241,7 @@ impl Worker {
 
         if !changes.is_empty() {
             let changes: Vec<Change> = changes.into_values().collect();
-            if rotation::write(tx, &changes).await? != changes.len() {
+            if sql::write(tx, &changes).await? != changes.len() {
                 return Ok(None);
             }
         }
@@ -262,11 +262,11 @@ impl Worker {
         changes: &mut HashMap<SessionId, Change>,
     ) -> (Refreshed, Option<Event>) {
         if !presentation.holder.holds(&found.session) {
-            return (Refreshed::Foreign, None);
+            return (Refreshed::NotHolder, None);
         }
         let granted = &found.session.scopes;
         if presentation.asked.as_ref().is_some_and(|asked| !asked.is_within(granted)) {
-            return (Refreshed::Widened, None);
+            return (Refreshed::ScopeExceeded, None);
         }
         let now = presentation.now;
         let was = found.session.chain.current;
@@ -275,7 +275,7 @@ impl Worker {
         let session = &mut found.session;
         let about = |kind| Event::new(kind).about(session.user_id).in_session(session.id);
         let (refreshed, event) = match decision {
-            Decision::Dead(ended) => return (Refreshed::Dead(ended), None),
+            Decision::Dead(ended) => return (Refreshed::Ended(ended), None),
             Decision::Answered { answer, next } => {
                 let event =
                     (answer == Answer::Supersede).then(|| about(EventKind::RefreshSuperseded));
@@ -311,7 +311,7 @@ impl Worker {
                 };
                 let event = about(kind).detail(detail);
                 session.revoked = Some((now, reason));
-                (Refreshed::Alarmed(alarm), Some(event))
+                (Refreshed::Compromised(alarm), Some(event))
             }
         };
         let change = changes.entry(session.id).or_insert_with(|| Change {

@@ -2,7 +2,7 @@
 
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
-use crate::base::token::TokenHash;
+use crate::base::opaque_token::TokenHash;
 use crate::domain::attributes::Subject;
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::Fault;

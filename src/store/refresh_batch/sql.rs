@@ -16,11 +16,11 @@ use crate::domain::outcome::Fault;
 use crate::domain::session::Chain;
 use crate::domain::session::{EndReason, Session};
 
-use super::attributes::StoredSubject;
-use super::db::{Conn, within};
-use super::sessions::{SessionRow, session_as_json, session_columns};
-use super::set::{self, Reading, lines_of_sessions};
-use super::{Link as _, Tx};
+use crate::store::attributes::StoredSubject;
+use crate::store::batch_read::{self, Reading, lines_of_sessions};
+use crate::store::db::{Conn, with_deadline};
+use crate::store::sessions::{SessionRow, session_as_json, session_columns};
+use crate::store::{Link as _, Tx};
 
 /// A session and what its user is now.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ pub type FoundRows = HashMap<SessionId, Result<Found, Fault>>;
 /// # Errors
 /// When the database cannot be read at all.
 pub async fn read(tx: &mut Tx, ids: &[SessionId]) -> Result<FoundRows, Fault> {
-    let rows = set::read::<FoundRow>(tx, &READ, ids).await?;
+    let rows = batch_read::read::<FoundRow>(tx, &READ, ids).await?;
     Ok(rows.into_iter().map(|(id, row)| (id, row.and_then(Found::try_from))).collect())
 }
 
@@ -90,7 +90,7 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<usize, Fault> {
     let written = match tx.conn() {
         Conn::Sqlite(conn) => {
             let query = sqlx::query::<sqlx::Sqlite>(WRITE_SQLITE).bind(sqlite_changes(changes));
-            within(deadline, doing, query.execute(conn)).await?.rows_affected()
+            with_deadline(deadline, doing, query.execute(conn)).await?.rows_affected()
         }
         Conn::Postgres(conn) => {
             let counter = |n: u32| i64::from(n);
@@ -105,7 +105,7 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<usize, Fault> {
                 .bind(each(&|c| c.idle_expires_at.millis()))
                 .bind(changes.iter().map(|c| c.revoked.map(|r| r.0.millis())).collect::<Vec<_>>())
                 .bind(changes.iter().map(|c| c.revoked.map(|r| r.1.as_str())).collect::<Vec<_>>());
-            within(deadline, doing, query.execute(conn)).await?.rows_affected()
+            with_deadline(deadline, doing, query.execute(conn)).await?.rows_affected()
         }
     };
     Ok(usize::try_from(written).unwrap_or(usize::MAX))

@@ -20,7 +20,7 @@ pub const BROWSER_SESSION: &str = "sbs_";
 
 /// Appends the CRC-32 of prefix and body to `body` and spells all of it as `prefix` + base64url.
 #[must_use]
-pub fn spell(prefix: &str, body: &[u8]) -> String {
+pub fn encode(prefix: &str, body: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(body.len() + 4);
     bytes.extend_from_slice(body);
     bytes.extend_from_slice(&checksum(prefix, body).to_be_bytes());
@@ -32,17 +32,17 @@ pub fn spell(prefix: &str, body: &[u8]) -> String {
 
 /// A new token of this kind: 256 random bits.
 #[must_use]
-pub fn make(prefix: &str, entropy: &dyn Entropy) -> String {
-    spell(prefix, &random::<32>(entropy))
+pub fn generate(prefix: &str, entropy: &dyn Entropy) -> String {
+    encode(prefix, &random::<32>(entropy))
 }
 
-/// Whether `text` is spelt like a token [`make`] has made with this prefix.
+/// Whether `text` is spelt like a token [`generate`] has made with this prefix.
 #[must_use]
-pub fn is_spelt(prefix: &str, text: &str) -> bool {
+pub fn is_well_formed(prefix: &str, text: &str) -> bool {
     parse::<32>(prefix, text).is_some()
 }
 
-/// The body of a token spelt by [`spell`], if prefix, alphabet, length and checksum are right.
+/// The body of a token spelt by [`encode`], if prefix, alphabet, length and checksum are right.
 ///
 /// `N` is the length of the body in bytes. Exactly one text is accepted for each body: base64
 /// with stray trailing bits or padding is refused, so a token cannot be altered and stay valid.
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn every_single_character_change_is_refused() {
-        let text = spell("srt_", &[7; 38]);
+        let text = encode("srt_", &[7; 38]);
         assert_eq!(text.len(), 4 + 56);
         assert_eq!(parse::<38>("srt_", &text), Some([7; 38]));
         for at in 0..text.len() {
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn shorter_longer_and_padded_are_refused() {
-        let text = spell("srt_", &[1; 38]);
+        let text = encode("srt_", &[1; 38]);
         assert_eq!(parse::<38>("srt_", &text[..text.len() - 1]), None);
         assert_eq!(parse::<38>("srt_", &format!("{text}A")), None);
         assert_eq!(parse::<38>("srt_", &format!("{text}=")), None);

@@ -20,7 +20,7 @@ pub const ED25519: &str = "Ed25519";
 const PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A token as its maker wrote it; nothing of it is believed yet.
-pub struct ForeignJwt<'a> {
+pub struct ExternalJwt<'a> {
     token: &'a str,
     /// The algorithm, one of those we verify.
     pub alg: SigningAlg,
@@ -30,7 +30,7 @@ pub struct ForeignJwt<'a> {
     pub claims: Map<String, Value>,
 }
 
-impl<'a> ForeignJwt<'a> {
+impl<'a> ExternalJwt<'a> {
     /// Reads a signed token (RFC 7515 §7.1). None when it is not one, is longer than 8 KiB, names an
     /// algorithm we do not verify, or has an extension that must be understood (`crit`).
     #[must_use]
@@ -122,18 +122,18 @@ mod tests {
             (json!({"alg": "ES256"}), "[]", "x"),
             (json!({"alg": "ES256"}), "{}", ""),
         ] {
-            assert!(ForeignJwt::read(&token(&header, claims, signature)).is_none(), "{header}");
+            assert!(ExternalJwt::read(&token(&header, claims, signature)).is_none(), "{header}");
         }
         assert!(
-            ForeignJwt::read("a.b").is_none() && ForeignJwt::read(&"a.".repeat(9_000)).is_none()
+            ExternalJwt::read("a.b").is_none() && ExternalJwt::read(&"a.".repeat(9_000)).is_none()
         );
         let good = token(&json!({"alg": "ES256"}), r#"{"exp":"5","iat":1.5,"nbf":1e400}"#, "x");
         assert!(
-            ForeignJwt::read(&good).is_none(),
+            ExternalJwt::read(&good).is_none(),
             "a number beyond all numbers is no JSON of ours"
         );
         let good = token(&json!({"alg": "ES256"}), r#"{"exp":"5","iat":1.5,"nbf":-1}"#, "x");
-        let read = ForeignJwt::read(&good).unwrap();
+        let read = ExternalJwt::read(&good).unwrap();
         assert_eq!(read.time("exp"), Some(None));
         assert_eq!((read.time("iat"), read.time("nbf")), (Some(Some(1)), Some(None)));
         assert_eq!(read.time("aud"), None);
@@ -145,7 +145,7 @@ mod tests {
             let key = SigningKey::generate(alg).unwrap().key;
             let public = key.public.clone();
             let token = Signer::new(key).sign(TokenType::Jwt, &json!({"iss": "me"})).unwrap();
-            let read = ForeignJwt::read(&token).unwrap();
+            let read = ExternalJwt::read(&token).unwrap();
             assert!(read.is_by(&public) && read.text("iss") == Some("me"));
             let other = SigningKey::generate(alg).unwrap().key.public;
             assert!(!read.is_by(&other), "{alg}");
@@ -156,7 +156,7 @@ mod tests {
     fn the_newer_name_of_one_algorithm_is_known() {
         let read = |alg: &str| {
             let token = token(&json!({ "alg": alg }), "{}", "x");
-            ForeignJwt::read(&token).map(|jwt| jwt.alg)
+            ExternalJwt::read(&token).map(|jwt| jwt.alg)
         };
         assert_eq!(read("Ed25519"), Some(SigningAlg::EdDsa));
         assert_eq!(read("EdDSA"), Some(SigningAlg::EdDsa));

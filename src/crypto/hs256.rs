@@ -15,7 +15,7 @@ use crate::base::{Entropy, Secret};
 use crate::domain::claims::{TokenType, VerifiedClaims};
 use crate::domain::outcome::Fault;
 
-use super::compact::Headers;
+use super::jws::Headers;
 use super::jwt::{Expected, UnverifiedHeader};
 
 /// The name of the algorithm.

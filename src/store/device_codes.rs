@@ -1,8 +1,8 @@
 //! Devices that wait until somebody has typed their code (RFC 8628).
 
 use crate::base::id::UserId;
-use crate::base::token::TokenHash;
-use crate::base::{Span, Timestamp};
+use crate::base::opaque_token::TokenHash;
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::authorization::Authorization;
 use crate::domain::device_code::{DeviceCode, DeviceState};
 use crate::domain::outcome::Fault;
@@ -31,7 +31,7 @@ impl TryFrom<DeviceRow> for DeviceCode {
             client_id: row.client_id,
             asked: serde_json::from_str(&row.asked).map_err(|_| impossible())?,
             state: row.state.parse().map_err(|_| impossible())?,
-            pause: Span::from_millis(row.pause),
+            pause: TimeSpan::from_millis(row.pause),
             polled_at: row.polled_at,
             expires_at: row.expires_at,
         })
@@ -110,7 +110,7 @@ pub async fn decide(
 pub async fn poll(
     tx: &mut Tx,
     hash: &TokenHash,
-    next_pause: impl FnOnce(&DeviceCode) -> Span + Send,
+    next_pause: impl FnOnce(&DeviceCode) -> TimeSpan + Send,
     now: Timestamp,
 ) -> Result<Option<DeviceCode>, Fault> {
     // Takes the row first: two polls at once are one after the other.

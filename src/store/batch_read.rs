@@ -15,8 +15,8 @@ use crate::base::id::SessionId;
 use crate::domain::outcome::Fault;
 
 use super::Link;
-use super::db::{Conn, within};
-use super::fault::failed;
+use super::db::{Conn, with_deadline};
+use super::error::failed;
 
 /// One statement in its two texts, in which `$1` is the set of ids.
 pub struct Reading {
@@ -70,7 +70,7 @@ where
             // Bytes: one text that is none would make a text of all of them unreadable.
             let query =
                 sqlx::query_scalar::<Sqlite, Option<Vec<u8>>>(reading.sqlite).bind(set(ids));
-            let cell = within(deadline, reading.doing, query.fetch_one(conn)).await?;
+            let cell = with_deadline(deadline, reading.doing, query.fetch_one(conn)).await?;
             for line in cell.iter().flat_map(|cell| cell.split(|byte| *byte == b'\n')) {
                 let row =
                     serde_json::from_slice(line).map_err(|error| unreadable().with_source(error));
@@ -81,7 +81,7 @@ where
             let mut set: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
             set.sort_unstable();
             let query = sqlx::query::<Postgres>(reading.postgres).bind(set);
-            for row in within(deadline, reading.doing, query.fetch_all(conn)).await? {
+            for row in with_deadline(deadline, reading.doing, query.fetch_all(conn)).await? {
                 let read = T::from_row(&row).map_err(failed("decoding a session row"));
                 found.extend(row.try_get(0).ok().map(|id| (id, read)));
             }

@@ -1,7 +1,7 @@
 //! Ids that count once: of assertions and proofs that came, of tokens that were revoked.
 
 use crate::base::Timestamp;
-use crate::base::token::TokenHash;
+use crate::base::opaque_token::TokenHash;
 use crate::domain::outcome::Fault;
 use crate::{execute, fetch_optional};
 

@@ -13,7 +13,7 @@ use super::verify::{MAX_TOKEN, UnverifiedHeader};
 
 /// What can be read of `token`. What is too large is not read at all.
 #[must_use]
-pub fn dissect(token: &str) -> TokenStructure {
+pub fn decode_unverified(token: &str) -> TokenStructure {
     if token.len() > MAX_TOKEN {
         return TokenStructure {
             flaw: Some(Flaw::TooLarge(MAX_TOKEN)),
@@ -74,11 +74,11 @@ mod tests {
             (format!("{head}.{}.AA", part(&"[".repeat(4_000))), Flaw::NotAnObject("payload")),
             ("é.".repeat(MAX_TOKEN), Flaw::TooLarge(MAX_TOKEN)),
         ] {
-            assert_eq!(dissect(&token).flaw, Some(flaw), "{token:.40}");
+            assert_eq!(decode_unverified(&token).flaw, Some(flaw), "{token:.40}");
         }
-        let unsigned = dissect(&format!("{head}.{body}."));
+        let unsigned = decode_unverified(&format!("{head}.{body}."));
         assert_eq!(unsigned.claims.unwrap()["sub"], "x");
-        let whole = dissect(&format!("{head}.{body}.AA"));
+        let whole = decode_unverified(&format!("{head}.{body}.AA"));
         assert!(whole.flaw.is_none() && whole.plain_header && whole.header.is_some());
     }
 
@@ -91,7 +91,7 @@ mod tests {
             r#"{"alg":"a","kid":"k","typ":"t","crit":["b64"]}"#,
             r#"{"alg":"a","kid":"k","typ":"t","kid":"k"}"#,
         ] {
-            let seen = dissect(&format!("{}.{body}.AA", part(wrong)));
+            let seen = decode_unverified(&format!("{}.{body}.AA", part(wrong)));
             assert!(seen.header.is_some() && !seen.plain_header, "{wrong}");
         }
     }

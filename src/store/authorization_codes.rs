@@ -2,7 +2,7 @@
 
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
-use crate::base::token::TokenHash;
+use crate::base::opaque_token::TokenHash;
 use crate::domain::authorization::Authorization;
 use crate::domain::outcome::Fault;
 use crate::{execute, fetch_optional};

@@ -1,7 +1,7 @@
 //! One-time links for the first administrator.
 
 use crate::base::Timestamp;
-use crate::base::token::TokenHash;
+use crate::base::opaque_token::TokenHash;
 use crate::domain::outcome::Fault;
 use crate::{execute, fetch_optional};
 

@@ -1,0 +1,89 @@
+//! The macros that run a statement on either database, and the counter of statements.
+//!
+//! A statement is written once, with `$n`; only the macros know that there are two drivers.
+
+use std::future::Future;
+
+tokio::task_local! {
+    /// Statements run so far by the unit of work that counts them.
+    static STATEMENTS: std::cell::Cell<u32>;
+}
+
+/// Runs `work` and counts the statements it asks the database for; beginning and committing are not
+/// among them. What `work` hands to another task is not seen.
+pub async fn counted<T>(work: impl Future<Output = T>) -> (T, u32) {
+    STATEMENTS
+        .scope(std::cell::Cell::new(0), async {
+            let done = work.await;
+            (done, STATEMENTS.with(std::cell::Cell::get))
+        })
+        .await
+}
+
+/// Counts one statement, where anybody counts.
+pub fn count_statement() {
+    let _ = STATEMENTS.try_with(|count| count.set(count.get() + 1));
+}
+
+/// Runs a statement that returns at most one row, as `Result<Option<Row>, Fault>`.
+#[macro_export]
+macro_rules! fetch_optional {
+    ($link:expr, $row:ty, $sql:literal $(, $arg:expr)* $(,)?) => {
+        $crate::run_statement!($link, $row, fetch_optional, $sql $(, $arg)*)
+    };
+}
+
+/// Runs a statement that returns any number of rows, as `Result<Vec<Row>, Fault>`.
+#[macro_export]
+macro_rules! fetch_all {
+    ($link:expr, $row:ty, $sql:literal $(, $arg:expr)* $(,)?) => {
+        $crate::run_statement!($link, $row, fetch_all, $sql $(, $arg)*)
+    };
+}
+
+/// What the two above share.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! run_statement {
+    ($link:expr, $row:ty, $fetch:ident, $sql:literal $(, $arg:expr)*) => {{
+        let link = &mut *$link;
+        let deadline = $crate::store::db::Link::deadline(link);
+        let doing = concat!(file!(), ":", line!());
+        $crate::store::db::count_statement();
+        match $crate::store::db::Link::conn(link) {
+            $crate::store::db::Conn::Sqlite(conn) => {
+                let query = sqlx::query_as::<sqlx::Sqlite, $row>($sql)$(.bind($arg))*;
+                $crate::store::db::with_deadline(deadline, doing, query.$fetch(conn)).await
+            }
+            $crate::store::db::Conn::Postgres(conn) => {
+                let query = sqlx::query_as::<sqlx::Postgres, $row>($sql)$(.bind($arg))*;
+                $crate::store::db::with_deadline(deadline, doing, query.$fetch(conn)).await
+            }
+        }
+    }};
+}
+
+/// Runs a statement for its effect, as `Result<u64, Fault>`: how many rows it touched.
+#[macro_export]
+macro_rules! execute {
+    ($link:expr, $sql:literal $(, $arg:expr)* $(,)?) => {{
+        let link = &mut *$link;
+        let deadline = $crate::store::db::Link::deadline(link);
+        let doing = concat!(file!(), ":", line!());
+        $crate::store::db::count_statement();
+        match $crate::store::db::Link::conn(link) {
+            $crate::store::db::Conn::Sqlite(conn) => {
+                let query = sqlx::query::<sqlx::Sqlite>($sql)$(.bind($arg))*;
+                $crate::store::db::with_deadline(deadline, doing, query.execute(conn))
+                    .await
+                    .map(|done| done.rows_affected())
+            }
+            $crate::store::db::Conn::Postgres(conn) => {
+                let query = sqlx::query::<sqlx::Postgres>($sql)$(.bind($arg))*;
+                $crate::store::db::with_deadline(deadline, doing, query.execute(conn))
+                    .await
+                    .map(|done| done.rows_affected())
+            }
+        }
+    }};
+}

@@ -1,0 +1,191 @@
+//! The seam between the two databases: pools, transactions, and the macros that run a statement.
+//!
+//! Owns connections and how long a caller waits for one. Only this folder knows that there are two
+//! drivers.
+
+mod macros;
+mod postgres;
+mod sqlite;
+mod transaction;
+
+use std::future::Future;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::{Postgres, Sqlite};
+use tokio::time::Instant;
+
+use crate::domain::outcome::Fault;
+
+use super::error::failed;
+use postgres::begin_postgres;
+use transaction::Begun;
+
+pub use macros::{count_statement, counted};
+pub use sqlite::SqliteDb;
+pub use transaction::{Tx, commit_or_rollback, commit_unless_failed};
+
+/// How long a write waits in all, for the queue and for the database, before it is a 503.
+pub const WRITE_WAIT: Duration = Duration::from_secs(2);
+
+/// How long saying goodbye to a PostgreSQL server may take.
+const GOODBYE_WAIT: Duration = Duration::from_secs(2);
+
+/// A database.
+#[derive(Clone)]
+pub enum Db {
+    /// One file.
+    Sqlite(SqliteDb),
+    /// A server.
+    Postgres(PgPool),
+}
+
+/// A connection for statements that stand alone.
+pub enum Reader {
+    /// To SQLite, read only.
+    Sqlite(PoolConnection<Sqlite>),
+    /// To PostgreSQL.
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// A borrowed connection of either driver; what the statement macros match on.
+pub enum Conn<'c> {
+    /// SQLite's.
+    Sqlite(&'c mut SqliteConnection),
+    /// PostgreSQL's.
+    Postgres(&'c mut PgConnection),
+}
+
+/// Anything a statement can be run on.
+pub trait Link: Send {
+    /// The connection.
+    fn conn(&mut self) -> Conn<'_>;
+    /// When a statement that begins now must have ended.
+    fn deadline(&self) -> Instant;
+}
+
+impl Link for Reader {
+    fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(conn) => Conn::Sqlite(&mut *conn),
+            Self::Postgres(conn) => Conn::Postgres(&mut *conn),
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + WRITE_WAIT
+    }
+}
+
+/// Waits for `work` until `deadline`. A database that is frozen, or a network that swallows, says
+/// nothing at all: without this its callers would wait for as long as it likes.
+///
+/// # Errors
+/// What the database says; unavailable when it says nothing in time.
+pub async fn with_deadline<T>(
+    deadline: Instant,
+    doing: &'static str,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout_at(deadline, work).await {
+        Ok(done) => done.map_err(failed(doing)),
+        Err(_) => Err(Fault::unavailable("the database did not answer in time").with_source(doing)),
+    }
+}
+
+impl Db {
+    /// Begins a unit of work. On SQLite it waits for the one writer.
+    ///
+    /// # Errors
+    /// Unavailable when that takes longer than [`WRITE_WAIT`].
+    pub async fn begin(&self) -> Result<Tx, Fault> {
+        self.begin_within(WRITE_WAIT).await
+    }
+
+    /// The same with another patience, for work that has waited elsewhere already.
+    ///
+    /// # Errors
+    /// Unavailable when it takes longer than `patience`.
+    pub async fn begin_within(&self, patience: Duration) -> Result<Tx, Fault> {
+        let deadline = Instant::now() + patience;
+        // Boxed: the pool's states are thousands of bytes, which every future that holds this one would
+        // have as well, and each move of such a future would copy.
+        let begun = Box::pin(async {
+            match self {
+                Self::Sqlite(db) => db.write.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
+                Self::Postgres(pool) => begin_postgres(pool).await.map(Begun::Postgres),
+            }
+        });
+        let begun = with_deadline(deadline, "beginning a transaction", begun).await?;
+        Ok(Tx { begun, deadline })
+    }
+
+    /// A connection for statements that stand alone.
+    ///
+    /// # Errors
+    /// Unavailable when there is none within [`WRITE_WAIT`].
+    pub async fn reader(&self) -> Result<Reader, Fault> {
+        let doing = "taking a database connection";
+        // Boxed for the same reason as above.
+        match self {
+            Self::Sqlite(db) => match db.read.try_acquire() {
+                Some(free) => Ok(Reader::Sqlite(free)),
+                None => Box::pin(db.read.acquire()).await.map(Reader::Sqlite),
+            },
+            Self::Postgres(pool) => Box::pin(pool.acquire()).await.map(Reader::Postgres),
+        }
+        .map_err(failed(doing))
+    }
+
+    /// Whether this is SQLite.
+    #[must_use]
+    pub const fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
+    /// Closes all connections; on SQLite after folding the write-ahead log into the file. A server
+    /// that says nothing is left after two seconds: it would keep the process from ending, and what
+    /// it was told in time is committed without a goodbye.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(db) => {
+                if let Err(error) = self.empty_log().await {
+                    tracing::warn!(%error, "the write-ahead log stays; the next start reads it");
+                }
+                db.read.close().await;
+                db.write.close().await;
+            }
+            Self::Postgres(pool) => {
+                if tokio::time::timeout(GOODBYE_WAIT, pool.close()).await.is_err() {
+                    tracing::warn!("the database does not answer; its connections are just left");
+                }
+            }
+        }
+    }
+
+    /// Lets go of a database that was refused without closing it. SQLite would fold the write-ahead log
+    /// into the file on the way out, and what was refused may be the log of another database.
+    pub fn abandon(&self) {
+        if self.is_sqlite() {
+            std::mem::forget(self.clone());
+        }
+    }
+
+    /// The pools, for migrations.
+    pub(super) const fn pools(&self) -> Pools<'_> {
+        match self {
+            Self::Sqlite(db) => Pools::Sqlite(&db.write),
+            Self::Postgres(pool) => Pools::Postgres(pool),
+        }
+    }
+}
+
+/// The pool that may change the schema.
+pub(super) enum Pools<'a> {
+    /// SQLite's writer.
+    Sqlite(&'a SqlitePool),
+    /// PostgreSQL's only pool.
+    Postgres(&'a PgPool),
+}

@@ -1,0 +1,166 @@
+//! SQLite: one connection that writes, a few that read, and the write-ahead log.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::pool::PoolOptions;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+
+use super::{Db, WRITE_WAIT};
+use crate::domain::outcome::Fault;
+use crate::store::error::failed;
+
+/// How long SQLite itself waits for another process's lock: less than [`WRITE_WAIT`], so that the
+/// connection is free again when the caller has been told.
+const BUSY_WAIT: Duration = Duration::from_millis(1_500);
+
+/// The oldest SQLite that is safe: earlier ones can corrupt a database when the WAL is reset.
+const MIN_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+/// Connections for reading a SQLite database; each is a thread.
+const SQLITE_READERS: u32 = 4;
+
+/// The connections to a SQLite file: one writes, the others read.
+#[derive(Clone)]
+pub struct SqliteDb {
+    pub(super) write: SqlitePool,
+    pub(super) read: SqlitePool,
+    path: PathBuf,
+}
+
+impl SqliteDb {
+    /// Whether there is nothing in the write-ahead log that is not in the file.
+    fn has_empty_log(&self) -> bool {
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        std::fs::metadata(wal).map_or(0, |facts| facts.len()) == 0
+    }
+}
+
+/// Moves what can be moved without waiting for anybody: how many pages the log had at the beginning, and
+/// how many of them are in the file now.
+async fn passive(conn: &mut SqliteConnection) -> Result<(i64, i64), sqlx::Error> {
+    let (_busy, pages, moved): (i64, i64, i64) =
+        sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn).await?;
+    Ok((pages, moved))
+}
+
+impl Db {
+    /// Opens the SQLite file at `path`. It must exist unless `create`.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or the library is too old to be trusted with it.
+    pub async fn sqlite(path: &Path, create: bool) -> Result<Self, Fault> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_WAIT)
+            .foreign_keys(true)
+            .pragma("trusted_schema", "OFF")
+            .pragma("temp_store", "MEMORY")
+            // A checkpoint inside a commit is the tail of the latency; `checkpoint` does it aside.
+            .pragma("wal_autocheckpoint", "0")
+            // What a long reader made of the log is given back when the log begins anew.
+            .pragma("journal_size_limit", "67108864")
+            // A whole list fits: else the thread of the connection waits for whoever takes its rows.
+            .row_buffer_size(1024)
+            .disable_statement_logging();
+        let write = PoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(WRITE_WAIT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            // A COMMIT that fails (full disk, I/O error) has rolled back by itself; sqlx still
+            // counts the transaction as open and would refuse every later one on this connection.
+            .after_release(|conn: &mut SqliteConnection, _| {
+                let sound = !conn.is_in_transaction();
+                Box::pin(async move { Ok(sound) })
+            })
+            .connect_with(options.clone())
+            .await
+            .map_err(failed("opening the database"))?;
+        let read = PoolOptions::new()
+            .max_connections(SQLITE_READERS)
+            .acquire_timeout(WRITE_WAIT)
+            .idle_timeout(Duration::from_secs(60))
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.pragma("query_only", "ON"));
+        let db = Self::Sqlite(SqliteDb { write, read, path: path.to_owned() });
+        db.assert_sqlite_version().await?;
+        Ok(db)
+    }
+
+    /// Moves the write-ahead log into the database file, on a connection that commits nothing, and
+    /// nobody waits for it.
+    ///
+    /// What was committed meanwhile is left, so under a steady load the log would grow for ever. Once it
+    /// is long, the writer's connection moves that rest between two transactions: few pages, and the
+    /// next transaction begins the log anew, in the space it has. The alternatives, RESTART and TRUNCATE
+    /// from another connection, make the writer poll for its lock, up to 50 ms at a time, and a shorter
+    /// file is a change of the file system's own records with each commit that makes it longer again.
+    ///
+    /// # Errors
+    /// When the database cannot be reached. A log that is busy is no error.
+    pub async fn checkpoint(&self) -> Result<(), Fault> {
+        /// In pages; 16 MiB. Longer only makes a start after a crash slower.
+        const LONG: i64 = 4096;
+        let Self::Sqlite(db) = self else { return Ok(()) };
+        if db.has_empty_log() {
+            return Ok(());
+        }
+        let mut conn = db.read.acquire().await.map_err(failed("checkpointing"))?;
+        // `query_only` would forbid it; nothing else runs on this connection meanwhile.
+        let outcome = async {
+            conn.execute("PRAGMA query_only = OFF").await?;
+            let pages = passive(&mut conn).await;
+            conn.execute("PRAGMA query_only = ON").await?;
+            pages
+        };
+        let (pages, moved) = outcome.await.map_err(failed("checkpointing"))?;
+        drop(conn);
+        // Pages that somebody still reads stay: the log cannot begin anew, and the writer must not be the
+        // one who moves all of them the moment that reader is gone.
+        if pages > LONG && moved == pages {
+            let mut conn = db.write.acquire().await.map_err(failed("checkpointing"))?;
+            passive(&mut conn).await.map_err(failed("checkpointing"))?;
+        }
+        Ok(())
+    }
+
+    /// Moves all of the write-ahead log into the database file and empties it. Waits for everybody who
+    /// reads or writes: for the beginning and the end.
+    ///
+    /// # Errors
+    /// When the database cannot be reached. A log that is busy is no error.
+    pub async fn empty_log(&self) -> Result<(), Fault> {
+        let Self::Sqlite(db) = self else { return Ok(()) };
+        if db.has_empty_log() {
+            return Ok(());
+        }
+        let mut conn = db.write.acquire().await.map_err(failed("checkpointing"))?;
+        let outcome = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        outcome.map(drop).map_err(failed("checkpointing"))
+    }
+
+    async fn assert_sqlite_version(&self) -> Result<(), Fault> {
+        let Self::Sqlite(db) = self else { return Ok(()) };
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(&db.write)
+            .await
+            .map_err(failed("reading the SQLite version"))?;
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let found =
+            (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        if found < MIN_SQLITE {
+            return Err(Fault::internal("this SQLite is too old to be safe").with_source(version));
+        }
+        Ok(())
+    }
+}

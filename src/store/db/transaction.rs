@@ -1,0 +1,110 @@
+//! Units of work on either database: beginning, committing and rolling back within a deadline.
+
+use std::time::Duration;
+
+use sqlx::{Postgres, Sqlite, Transaction};
+use tokio::time::Instant;
+
+use super::{Conn, Link, with_deadline};
+use crate::domain::outcome::{Failure, Fault};
+
+/// How long taking work back may take once its time is up.
+const ROLLBACK_WAIT: Duration = Duration::from_millis(200);
+
+/// A unit of work on either database. All of it, with the wait for its beginning and the commit, has
+/// to fit into the patience it was begun with; what does not is a fault, and rolled back.
+pub struct Tx {
+    pub(super) begun: Begun,
+    pub(super) deadline: Instant,
+}
+
+pub(super) enum Begun {
+    /// On SQLite; holds the only write connection.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Link for Tx {
+    fn conn(&mut self) -> Conn<'_> {
+        match &mut self.begun {
+            Begun::Sqlite(tx) => Conn::Sqlite(&mut *tx),
+            Begun::Postgres(tx) => Conn::Postgres(&mut *tx),
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
+
+impl Tx {
+    /// Makes the work durable.
+    ///
+    /// # Errors
+    /// When it may not be; then nothing may be acknowledged.
+    pub async fn commit(self) -> Result<(), Fault> {
+        let deadline = self.deadline;
+        // A COMMIT is sent before anybody looks at the clock, and cannot be called back: work that
+        // is already late would be reported as undone and stay.
+        if Instant::now() >= deadline {
+            self.rollback().await;
+            return Err(Fault::unavailable("the work was not done in time to be committed"));
+        }
+        let committed = async {
+            match self.begun {
+                Begun::Sqlite(tx) => tx.commit().await,
+                Begun::Postgres(tx) => tx.commit().await,
+            }
+        };
+        with_deadline(deadline, "committing", committed).await
+    }
+
+    /// Takes the work back. One that cannot be taken back in time is left to the database, which
+    /// does so itself when the connection ends.
+    pub async fn rollback(self) {
+        let deadline = self.deadline.max(Instant::now() + ROLLBACK_WAIT);
+        let done = async {
+            match self.begun {
+                Begun::Sqlite(tx) => tx.rollback().await,
+                Begun::Postgres(tx) => tx.rollback().await,
+            }
+        };
+        if let Err(fault) = with_deadline(deadline, "rolling back", done).await {
+            tracing::debug!(%fault, "a transaction was left to the database");
+        }
+    }
+}
+
+/// Ends a unit of work the one way there is: a refusal commits what it recorded (a revocation, a
+/// counter), a fault rolls back. The price is to decide first and write last.
+///
+/// # Errors
+/// What `outcome` holds, or the fault of the commit.
+pub async fn commit_unless_failed<T>(tx: Tx, outcome: Result<T, Failure>) -> Result<T, Failure> {
+    match outcome {
+        Err(Failure::Failed(fault)) => {
+            tx.rollback().await;
+            Err(Failure::Failed(fault))
+        }
+        settled => {
+            tx.commit().await?;
+            settled
+        }
+    }
+}
+
+/// Ends a unit of work that is whole or not at all: a refusal takes everything back too. For work
+/// whose first steps must not survive the refusal of a later one.
+///
+/// # Errors
+/// What `outcome` holds, or the fault of the commit.
+pub async fn commit_or_rollback<T>(tx: Tx, outcome: Result<T, Failure>) -> Result<T, Failure> {
+    match outcome {
+        Ok(done) => tx.commit().await.map(|()| done).map_err(Failure::from),
+        Err(stop) => {
+            tx.rollback().await;
+            Err(stop)
+        }
+    }
+}
