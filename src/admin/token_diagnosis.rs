@@ -18,7 +18,7 @@ use crate::domain::token_diagnosis::{
 };
 use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
-use crate::oauth::once;
+use crate::oauth::replay;
 use crate::store::audit::StoredEvent;
 use crate::store::{Link, audit, clients, keys, sessions, users};
 
@@ -92,7 +92,7 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     if signed.signature == Some(true) {
         signed.state = Some(standing_of(&mut reader, &signed).await?);
         if let Some(jti) = signed.text("jti") {
-            signed.revoked = once::is_revoked(&mut reader, jti).await?;
+            signed.revoked = replay::is_revoked(&mut reader, jti).await?;
         }
     }
     Ok(signed)

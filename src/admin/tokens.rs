@@ -9,7 +9,7 @@ use crate::domain::claims::AccessTokenGrant;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::EndReason;
 use crate::domain::token_diagnosis::{self, Presented, Signed, TokenCode};
-use crate::identity::login::{self, Asked};
+use crate::identity::login::{self, RequestedAccess};
 use crate::oauth::issue;
 
 use super::{token_diagnosis as diagnosis, users};
@@ -151,7 +151,7 @@ const NEW_EACH_TIME: &str = "(new each time)";
 pub async fn preview(
     app: App,
     user: UserId,
-    asked: Asked,
+    asked: RequestedAccess,
     now: Timestamp,
 ) -> Result<Value, Failure> {
     let request = login::request(&app, &asked).await?;

@@ -26,8 +26,8 @@ use crate::crypto::seal::Seals;
 use crate::domain::clock_skew::Watch;
 use crate::domain::outcome::Fault;
 use crate::domain::session::Lifetimes;
+use crate::http_client::HttpClient;
 use crate::metrics::Metrics;
-use crate::outbound::Outbound;
 use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
@@ -74,7 +74,7 @@ pub struct AppState {
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.
-    pub outbound: Outbound,
+    pub http_client: HttpClient,
     /// Whether the wall clock can be trusted.
     pub watch: Mutex<Watch>,
     /// The longest the public keys were ever allowed to be cached, by any version.

@@ -10,8 +10,8 @@ use crate::config::{length_of_time, spell};
 use crate::domain::audit::Origin;
 use crate::domain::pagination::Page;
 use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL, TokenAlg, TokenProfile};
-use crate::http::api::shapes;
 use crate::store::apis::StoredApi;
+use crate::view;
 
 use super::error::{CommandError, about};
 use super::output::{Output, Row};
@@ -195,7 +195,7 @@ impl Row for StoredApi {
     }
 
     fn json(&self) -> Value {
-        shapes::api(self)
+        view::api(self)
     }
 }
 
@@ -216,7 +216,7 @@ impl Row for WithSecret<'_> {
     }
 
     fn json(&self) -> Value {
-        shapes::changed_api(self.0)
+        view::changed_api(self.0)
     }
 }
 

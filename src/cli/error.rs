@@ -7,7 +7,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::app::startup::OpenError;
-use crate::config::Mistakes;
+use crate::config::ConfigErrors;
 use crate::domain::outcome::{Code, Failure, Fault, FaultKind, Refusal};
 
 use super::exit::Exit;
@@ -133,8 +133,8 @@ impl From<OpenError> for CommandError {
     }
 }
 
-impl From<Mistakes> for CommandError {
-    fn from(mistakes: Mistakes) -> Self {
+impl From<ConfigErrors> for CommandError {
+    fn from(mistakes: ConfigErrors) -> Self {
         let texts = mistakes.iter().map(ToString::to_string).collect();
         Self { exit: Exit::Configuration, texts }
     }

@@ -12,7 +12,7 @@ use crate::admin::users::{self, Create};
 use crate::app::App;
 use crate::app::startup::{OpenError, OpenPurpose, Opened, Startup};
 use crate::base::{Clock as _, SystemClock};
-use crate::config::{Config, Machine, Mistakes};
+use crate::config::{Config, ConfigErrors, Machine};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
 use crate::domain::audit::Origin;
@@ -41,8 +41,8 @@ impl Refused {
     }
 }
 
-impl From<Mistakes> for Refused {
-    fn from(mistakes: Mistakes) -> Self {
+impl From<ConfigErrors> for Refused {
+    fn from(mistakes: ConfigErrors) -> Self {
         Self::new(78, mistakes.to_string())
     }
 }
@@ -148,13 +148,13 @@ pub(super) fn serve_until_stopped(
         jobs::start(&app);
     }
     let stop = async move || interrupts.next().await;
-    let aside = telemetry::aside();
+    let log_writer = telemetry::start_log_writer();
     let served = server::in_system(server::run(app.clone(), bound, stop));
     runtime.block_on(app.db.close());
     drop(app);
     runtime.shutdown_timeout(Duration::from_secs(2));
     drop(lock);
-    drop(aside);
+    drop(log_writer);
     served.map_err(|error| Refused::new(1, format!("the server failed: {error}")))
 }
 

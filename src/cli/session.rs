@@ -13,7 +13,7 @@ use crate::domain::audit::Origin;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::session::Listed;
-use crate::http::api::shapes;
+use crate::view;
 
 use super::error::{CommandError, about};
 use super::output::{Format, Output, Row};
@@ -89,7 +89,7 @@ impl Row for Shown {
     }
 
     fn json(&self) -> Value {
-        shapes::session_of_anybody(&self.listed)
+        view::session_of_anybody(&self.listed)
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::admin::tokens::{self, Problem};
 use crate::base::Timestamp;
-use crate::identity::login::Asked;
+use crate::identity::login::RequestedAccess;
 
 use super::error::{CommandError, about};
 use super::exit::Exit;
@@ -108,8 +108,11 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
 }
 
 fn preview(args: &PreviewArgs, output: Output) -> Result<(), CommandError> {
-    let asked =
-        Asked { audience: args.audience.clone(), scope: args.scope.clone(), client_id: None };
+    let asked = RequestedAccess {
+        audience: args.audience.clone(),
+        scope: args.scope.clone(),
+        client_id: None,
+    };
     with_app(async |app| {
         let user = user::find(&app, &args.user).await?;
         let work = tokens::preview(app.clone(), user.id, asked, app.now());

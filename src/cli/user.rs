@@ -10,7 +10,7 @@ use crate::domain::attributes::Attributes;
 use crate::domain::audit::Origin;
 use crate::domain::pagination::Page;
 use crate::domain::user::{Role, User};
-use crate::http::api::shapes;
+use crate::view;
 
 use super::attributes::{Given, Removed};
 use super::error::{CommandError, about};
@@ -158,7 +158,7 @@ impl Row for User {
     }
 
     fn json(&self) -> Value {
-        shapes::user(self)
+        view::user(self)
     }
 }
 

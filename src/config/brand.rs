@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::mistakes::Wrong;
+use super::errors::Wrong;
 use super::reader::Reader;
 use super::settings as s;
 use crate::domain::color::{Color, READABLE};

@@ -1,9 +1,9 @@
 //! Tests of the brand: every limit, the wording of its mistakes, and the logo's file.
 
 use super::*;
-use crate::config::{Config, Loaded, Mistakes, Source};
+use crate::config::{Config, ConfigErrors, Loaded, Source};
 
-fn load(pairs: &[(&str, &str)]) -> Result<Loaded, Mistakes> {
+fn load(pairs: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
     Config::from_source(&Source::from_pairs("/srv", pairs))
 }
 

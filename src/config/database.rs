@@ -7,9 +7,9 @@ use std::path::Path;
 
 use url::Url;
 
-use super::mistakes::Wrong;
+use super::errors::Wrong;
 use super::source::Source;
-use super::values::Database;
+use super::types::Database;
 use crate::base::Secret;
 
 const FORMS: &str = "Type sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME";

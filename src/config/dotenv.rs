@@ -11,7 +11,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::mistakes::Mistake;
+use super::errors::Mistake;
 use crate::base::Secret;
 
 /// Longest `.env` read, in bytes: far beyond any real one, short enough to hold in memory.

@@ -5,7 +5,7 @@
 
 use url::{Host, Url};
 
-use super::mistakes::Wrong;
+use super::errors::Wrong;
 
 /// The issuer, exactly as typed: an absolute http or https URL without user, query, fragment or
 /// trailing slash.

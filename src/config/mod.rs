@@ -4,20 +4,20 @@
 //! `source` reads the process environment; nothing here creates, opens or connects to what a
 //! setting names, except the files that hold secrets (`NAME_FILE`) and the logo.
 
+mod assemble;
 mod brand;
-mod build;
+mod cross_checks;
 mod database;
 mod dotenv;
+mod errors;
 mod example;
+mod host_limits;
 mod issuer;
-mod machine;
-mod mistakes;
 mod parse;
 mod reader;
-mod relations;
 mod settings;
 mod source;
-mod values;
+mod types;
 
 #[cfg(test)]
 mod tests;
@@ -31,13 +31,13 @@ use crate::base::{Secret, TimeSpan};
 use crate::domain::signing_key::SigningAlg;
 
 pub use brand::{Accent, Brand, Logo, LogoType};
+pub use errors::{ConfigErrors, Mistake};
 pub use example::example;
-pub use machine::Machine;
-pub use mistakes::{Mistake, Mistakes};
+pub use host_limits::Machine;
 pub use parse::{length_of_time, spell};
 pub use settings::{Fallback, SETTINGS, Setting};
 pub use source::{Origin, Source};
-pub use values::{
+pub use types::{
     Argon2Cost, BootstrapAdmin, Database, LogFormat, MetricsListen, Registration, TlsFiles,
 };
 
@@ -131,7 +131,7 @@ impl Config {
     ///
     /// # Errors
     /// All mistakes at once, in words for the person who made them (exit code 78).
-    pub fn load() -> Result<Loaded, Mistakes> {
+    pub fn load() -> Result<Loaded, ConfigErrors> {
         Self::from_source(&Source::from_process())
     }
 
@@ -139,16 +139,16 @@ impl Config {
     ///
     /// # Errors
     /// All mistakes at once, those met while gathering the source included.
-    pub fn from_source(source: &Source) -> Result<Loaded, Mistakes> {
+    pub fn from_source(source: &Source) -> Result<Loaded, ConfigErrors> {
         let mut reader = reader::Reader::new(source);
-        let config = build::config(&mut reader);
+        let config = assemble::config(&mut reader);
         if let Some(config) = &config {
-            relations::check(config, &mut reader);
+            cross_checks::check(config, &mut reader);
         }
         let (shown, mistakes) = reader.finish();
         match config {
             Some(config) if mistakes.is_empty() => Ok(Loaded { config, shown }),
-            _ => Err(Mistakes::new(mistakes)),
+            _ => Err(ConfigErrors::new(mistakes)),
         }
     }
 }

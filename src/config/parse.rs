@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 
-use super::mistakes::{Wrong, quoted};
+use super::errors::{Wrong, quoted};
 use crate::base::{Secret, TimeSpan};
 
 /// Units of time with their milliseconds, longest first.

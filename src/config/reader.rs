@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::Shown;
-use super::mistakes::{Mistake, Wrong, nearest, quoted};
+use super::errors::{Mistake, Wrong, nearest, quoted};
 use super::settings::{Fallback, SETTINGS, Setting};
 use super::source::{Origin, Source, Typed};
 use crate::base::Secret;

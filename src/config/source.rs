@@ -9,8 +9,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::dotenv;
-use super::machine::Machine;
-use super::mistakes::Mistake;
+use super::errors::Mistake;
+use super::host_limits::Machine;
 use crate::base::Secret;
 
 /// Where a value in force came from.

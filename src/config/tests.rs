@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::mistakes::{distance, nearest, quoted};
+use super::errors::{distance, nearest, quoted};
 use super::*;
 
 /// 43 characters of base64url: 32 bytes of 7.
@@ -531,7 +531,7 @@ fn with_dotenv(text: &[u8]) -> tempfile::TempDir {
 }
 
 /// Loads as a process in `dir` with the environment `pairs` would.
-fn load_in(dir: &Path, pairs: &[(&str, &str)]) -> Result<Loaded, Mistakes> {
+fn load_in(dir: &Path, pairs: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
     let environment = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()));
     Config::from_source(&Source::assemble(dir.to_owned(), environment, MACHINE))
 }

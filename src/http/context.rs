@@ -189,7 +189,7 @@ impl FromRequest for Authenticated<Caller> {
                 return Err(Problem::no_token(&context.facts.request_id));
             };
             // Only reads, and may be cut off.
-            let caller = bearer::authenticate(context.app.clone(), token, context.now()).await;
+            let caller = bearer::require_caller(context.app.clone(), token, context.now()).await;
             let caller = caller.map_err(|stop| context.problem(stop))?;
             Ok(Self { context, caller })
         })

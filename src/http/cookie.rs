@@ -9,7 +9,7 @@ use actix_web::http::header;
 
 use crate::app::App;
 use crate::base::opaque_token;
-use crate::oauth::flow::Visitor;
+use crate::oauth::pending_request::BrowserCookies;
 
 use super::context::Context;
 
@@ -21,7 +21,7 @@ const BROWSER_PREFIX: &str = "sbr_";
 /// The cookies a request came with, and whether the browser needs one.
 pub struct Visit {
     /// The cookies.
-    pub visitor: Visitor,
+    pub visitor: BrowserCookies,
     is_new: bool,
 }
 
@@ -36,7 +36,7 @@ impl Visit {
         let is_new = browser.is_none();
         let browser =
             browser.unwrap_or_else(|| opaque_token::generate(BROWSER_PREFIX, &*app.entropy));
-        Self { visitor: Visitor { browser, session: known(SESSION) }, is_new }
+        Self { visitor: BrowserCookies { browser, session: known(SESSION) }, is_new }
     }
 
     /// Gives the browser its cookie, if it has none.

@@ -5,21 +5,21 @@
 
 pub mod api;
 mod body;
+mod client_ip;
 mod context;
 mod cookie;
 mod cors;
-mod edge;
 mod error;
 mod etag;
+mod extract;
 mod fallback;
-mod fields;
+mod health;
+mod middleware;
 mod oauth;
-mod ops;
-mod peer;
 pub mod routes;
 pub mod ui;
 mod well_known;
 
-pub use edge::edge;
-pub use ops::metrics_text;
+pub use health::metrics_text;
+pub use middleware::handle;
 pub use routes::{configure, limits};

@@ -8,7 +8,7 @@ use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
 use crate::metrics::RouteMetrics;
 
-use super::{api, fallback, oauth, ops, ui, well_known};
+use super::{api, fallback, health, oauth, ui, well_known};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +92,8 @@ routes! {
     "/oauth2/logout" { GET Anyone ui::logout::get, POST Anyone ui::logout::post }
 
     // What operators and load balancers ask.
-    "/health" { GET Anyone ops::health }
-    "/ready" { GET Anyone ops::ready }
+    "/health" { GET Anyone health::health }
+    "/ready" { GET Anyone health::ready }
 
     // Pages.
     "/" { GET Anyone ui::home::get }

@@ -17,7 +17,7 @@ use crate::oauth::metadata;
 
 use super::context::Context;
 use super::etag::is_known;
-use super::ui::Words;
+use super::ui::Locale;
 
 /// The metadata and the description change with a new version only.
 const METADATA_AGE: TimeSpan = TimeSpan::from_mins(5);
@@ -45,7 +45,7 @@ pub async fn discovery(
     if let Some(known) = known.as_ref().filter(|known| known.0 == in_use) {
         return answer(&request, &known.1, METADATA_AGE);
     }
-    let languages: Vec<&str> = Words::all().map(Words::lang).collect();
+    let languages: Vec<&str> = Locale::all().map(Locale::lang).collect();
     let document = metadata::document(context.app.issuer(), &in_use, &languages);
     let document = Document::new(document.to_string().into_bytes());
     let response = answer(&request, &document, METADATA_AGE);

@@ -15,8 +15,8 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::{EndReason, Listed};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
-use crate::oauth::flow::Visitor;
-use crate::oauth::{authorize, backchannel, end_session};
+use crate::oauth::pending_request::BrowserCookies;
+use crate::oauth::{authorize, backchannel_logout, end_session};
 use crate::store::consents::Consent;
 use crate::store::sessions::EndedSession;
 use crate::store::{
@@ -49,7 +49,11 @@ pub struct Overview {
 ///
 /// # Errors
 /// Only faults.
-pub async fn here(app: &App, visitor: &Visitor, now: Timestamp) -> Result<Option<Here>, Failure> {
+pub async fn here(
+    app: &App,
+    visitor: &BrowserCookies,
+    now: Timestamp,
+) -> Result<Option<Here>, Failure> {
     let found = authorize::visitor(app, visitor, "", None, now).await?;
     Ok(found.map(|found| Here { user: found.user, browser: found.browser }))
 }
@@ -57,14 +61,14 @@ pub async fn here(app: &App, visitor: &Visitor, now: Timestamp) -> Result<Option
 /// The token a form of the account page brings back: bound to the log-in, so that no other page can
 /// make one, and of no use when it has ended.
 #[must_use]
-pub fn token(app: &App, visitor: &Visitor) -> String {
+pub fn token(app: &App, visitor: &BrowserCookies) -> String {
     let session = visitor.session.as_deref().unwrap_or_default();
     URL_SAFE_NO_PAD.encode(app.pseudonyms.of("account/form", &[session.as_bytes()]))
 }
 
 /// Whether `text` is that token.
 #[must_use]
-pub fn is_token(app: &App, visitor: &Visitor, text: &str) -> bool {
+pub fn is_token(app: &App, visitor: &BrowserCookies, text: &str) -> bool {
     visitor.session.is_some() && constant_time_eq(token(app, visitor).as_bytes(), text.as_bytes())
 }
 
@@ -111,7 +115,7 @@ pub async fn end_one(
         let (session, _) = found.filter(|(_, owner)| owner.id == user).ok_or_else(not_found)?;
         let reason = EndReason::EndedByUser;
         if sessions::revoke(&mut tx, id, reason, now).await?.is_some() {
-            backchannel::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
+            backchannel_logout::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
             let event = Event::new(EventKind::SessionEnded)
                 .about(user)
                 .in_session(id)
@@ -138,12 +142,12 @@ pub async fn end_others(
     let user = here.user.id;
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        let ended = backchannel::everything_of(&app, &mut tx, user, now).await?;
+        let ended = backchannel_logout::everything_of(&app, &mut tx, user, now).await?;
         let epoch = users::raise_epoch(&mut tx, user, now).await?.ok_or_else(gone)?;
         if !browser_sessions::carry_over(&mut tx, here.browser.id, epoch - 1, epoch).await? {
             return Err(gone().into());
         }
-        backchannel::tell(&app, &mut tx, &ended, now).await?;
+        backchannel_logout::tell(&app, &mut tx, &ended, now).await?;
         let event = Event::new(EventKind::SessionsEnded).about(user).detail("others");
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())
@@ -176,7 +180,7 @@ pub async fn remove_app(
             let message = "This application was not allowed anything.";
             return Err(Refusal::new(Code::NotFound, message).into());
         }
-        backchannel::tell(&app, &mut tx, &ended, now).await?;
+        backchannel_logout::tell(&app, &mut tx, &ended, now).await?;
         let event = Event::new(EventKind::ConsentRevoked).about(user).detail(&*client_id);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())

@@ -17,7 +17,7 @@ use crate::oauth::access_token;
 
 /// A caller whose token, session and user were all good a moment ago.
 ///
-/// Only [`authenticate`] makes one.
+/// Only [`require_caller`] makes one.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The user as stored now.
@@ -52,7 +52,7 @@ pub fn invalid_token() -> Refusal {
 ///
 /// # Errors
 /// Refused when anything is wrong, with one text for all of it but expiry.
-pub async fn authenticate(app: App, token: String, now: Timestamp) -> Result<Caller, Failure> {
+pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<Caller, Failure> {
     let claims = verified(&app, &token, now)?;
     let session = session_of(&claims).ok_or_else(invalid_token)?;
     let (session, user) = app.session_loader.session(session).await?.ok_or_else(invalid_token)?;

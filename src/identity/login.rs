@@ -22,22 +22,22 @@ use crate::metrics::Metrics;
 use crate::oauth::issue::{self, Tokens};
 use crate::store::{Tx, audit, commit_unless_failed, sessions};
 
-use super::proof::{Proved, invalid_credentials, prove};
-use super::throttle;
+use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
+use super::lockout;
 
 /// What somebody who wants to log in says.
-pub struct Attempt {
+pub struct LoginRequest {
     /// The login as typed.
     pub login: String,
     /// The password.
     pub password: Password,
     /// The tokens wanted.
-    pub asked: Asked,
+    pub asked: RequestedAccess,
 }
 
 /// What tokens somebody asks for.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct RequestedAccess {
     /// The API they shall be for.
     pub audience: Option<String>,
     /// The scopes.
@@ -49,7 +49,7 @@ pub struct Asked {
 /// What was asked for, checked as far as it can be before anybody has authenticated.
 ///
 /// Only [`request`] makes one, for log-ins and for previews of them.
-pub struct Request {
+pub struct CheckedLoginRequest {
     client_id: String,
     audience: Arc<Audience>,
     scopes: Scopes,
@@ -61,14 +61,15 @@ pub struct Request {
 /// Refused as the contract says; unavailable when hashing or storage cannot keep up.
 pub async fn login(
     app: App,
-    attempt: Attempt,
+    attempt: LoginRequest,
     origin: Origin,
     device: Device,
     now: Timestamp,
 ) -> Result<Tokens, Failure> {
     let request = request(&app, &attempt.asked).await?;
-    let lane = throttle::lane(&app, origin.address, now).await?;
-    let proved = prove(&app, lane, &attempt.login, attempt.password, &origin, now).await?;
+    let lane = lockout::lane(&app, origin.address, now).await?;
+    let proved =
+        authenticate_user(&app, lane, &attempt.login, attempt.password, &origin, now).await?;
     let mut tx = app.db.begin().await?;
     let outcome = accept(&app, &mut tx, &proved, request, &device, &origin, now).await;
     let session = commit_unless_failed(tx, outcome).await?;
@@ -81,7 +82,7 @@ pub async fn login(
 ///
 /// # Errors
 /// `invalid_client`, `invalid_target`, `invalid_scope`; faults when it has to be looked up.
-pub async fn request(app: &App, asked: &Asked) -> Result<Request, Failure> {
+pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginRequest, Failure> {
     let client_id = first_party(app, asked.client_id.as_deref()).await?;
     let audience = app
         .audience_or_reload(asked.audience.as_deref())
@@ -92,10 +93,10 @@ pub async fn request(app: &App, asked: &Asked) -> Result<Request, Failure> {
     if !grant::offered(&audience.target, &scopes) {
         return Err(invalid_scope().into());
     }
-    Ok(Request { client_id, audience, scopes })
+    Ok(CheckedLoginRequest { client_id, audience, scopes })
 }
 
-impl Request {
+impl CheckedLoginRequest {
     /// The session `user` gets for it, bound to the epoch that was read with the password hash.
     ///
     /// # Errors
@@ -129,8 +130,8 @@ fn invalid_scope() -> Refusal {
 async fn accept(
     app: &App,
     tx: &mut Tx,
-    proved: &Proved,
-    request: Request,
+    proved: &AuthenticatedUser,
+    request: CheckedLoginRequest,
     device: &Device,
     origin: &Origin,
     now: Timestamp,

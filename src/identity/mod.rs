@@ -4,15 +4,15 @@
 //! HTTP; must not decide what a rule says.
 
 pub mod account;
+mod authenticate;
 pub mod bearer;
-pub mod browser;
+pub mod browser_login;
+mod lockout;
 pub mod login;
 pub mod logout;
 pub mod password;
 pub mod profile;
-mod proof;
 pub mod refresh;
 pub mod register;
 pub mod sessions;
 pub mod setup;
-mod throttle;

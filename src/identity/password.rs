@@ -9,13 +9,13 @@ use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault, FieldError, Refusal};
 use crate::domain::password::{Password, Verdict, decide};
 use crate::domain::user::User;
-use crate::oauth::backchannel;
+use crate::oauth::backchannel_logout;
 use crate::store::{audit, browser_sessions, commit_unless_failed, sessions, users};
 
+use super::authenticate::{account, invalid_credentials, unhashed};
 use super::bearer::invalid_token;
-use super::proof::{account, invalid_credentials, unhashed};
+use super::lockout;
 use super::register::parse_password;
-use super::throttle;
 
 /// What goes on when everything else of a user ends.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ pub async fn change(
     let place = || app.reserve_hash_slot(Lane::Known, origin.address);
     let (first, second) = (place()?, place()?);
     // Whoever found an access token must not be able to guess the password with it.
-    let counted = throttle::count(&app, login.key(), origin.address, now).await?;
+    let counted = lockout::count(&app, login.key(), origin.address, now).await?;
     let credential = {
         let mut reader = app.db.reader().await?;
         users::credential_of(&mut reader, user.id).await?.ok_or_else(invalid_token)?
@@ -70,7 +70,7 @@ pub async fn change(
         counted.forgive(&app, &mut tx, now).await?;
         // Guarded by the epoch that was read with the old hash: of two changes at once one wins.
         let user = user.id;
-        let ended = backchannel::everything_of(&app, &mut tx, user, now).await?;
+        let ended = backchannel_logout::everything_of(&app, &mut tx, user, now).await?;
         let Some(new_epoch) = users::change_password(&mut tx, user, epoch, &hash, now).await?
         else {
             return Err(invalid_token().into());
@@ -83,7 +83,7 @@ pub async fn change(
                 browser_sessions::carry_over(&mut tx, id, epoch, new_epoch).await?;
             }
         }
-        backchannel::tell(&app, &mut tx, &ended, now).await?;
+        backchannel_logout::tell(&app, &mut tx, &ended, now).await?;
         let event = Event::new(EventKind::PasswordChanged).about(user);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())

@@ -14,7 +14,7 @@ use crate::domain::user::{Role, User};
 use crate::store::users::{self, NewUser};
 use crate::store::{audit, commit_unless_failed};
 
-use super::throttle::{self, too_many};
+use super::lockout::{self, too_many};
 
 /// Parses a login for a new account.
 ///
@@ -70,7 +70,7 @@ pub async fn register(
     }
     let login = parse_login(&login)?;
     let password = parse_password("password", &password, &login)?;
-    let lane = throttle::lane(&app, origin.address, now).await?;
+    let lane = lockout::lane(&app, origin.address, now).await?;
     let place = app.reserve_hash_slot(lane, origin.address)?;
     let hash = app.hash_password(place, password).await?;
     let id = UserId::new(now, &*app.entropy);

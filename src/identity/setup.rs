@@ -23,9 +23,9 @@ use crate::oauth::issue::{self, Tokens};
 use crate::store::users::{self, NewUser};
 use crate::store::{audit, commit_or_rollback, commit_unless_failed, sessions, setup_links};
 
+use super::lockout::too_many;
 use super::login::new_session;
 use super::register::{login_taken, parse_login, parse_password};
-use super::throttle::too_many;
 
 /// How long a link is good.
 pub const LINK_LIFE: TimeSpan = TimeSpan::from_mins(30);

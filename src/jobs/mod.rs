@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::admin::key_rotation;
 use crate::app::App;
 use crate::domain::outcome::Fault;
-use crate::oauth::backchannel;
+use crate::oauth::backchannel_logout;
 
 pub use housekeeping::{MOST_ROWS, Removed, housekeep, sweep};
 
@@ -39,7 +39,7 @@ pub fn start(app: &App) {
         key_rotation::tick(app).await.map(drop)
     }));
     tokio::spawn(every(app.clone(), NOTICES, "telling clients of log-outs", async |app: &App| {
-        backchannel::deliver(app).await
+        backchannel_logout::deliver(app).await
     }));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await.map(drop)

@@ -20,7 +20,7 @@ use crate::domain::rate_limit::ADDRESS_CLIENTS;
 use crate::metrics::Metrics;
 use crate::store::{audit, commit_or_rollback};
 
-use super::assertion::{self, Assertion};
+use super::client_assertion::{self, Assertion};
 use super::params::{Params, invalid};
 
 /// The longest `Authorization` header that is looked at, in bytes.
@@ -67,7 +67,7 @@ fn refused() -> Refusal {
 /// # Errors
 /// `invalid_client`, the same for an unknown client and a wrong secret; `invalid_request` when it is
 /// said twice how; too many attempts from one address.
-pub async fn authenticate(
+pub async fn authenticate_client(
     app: &App,
     authorization: Option<&str>,
     params: &Params,
@@ -148,7 +148,7 @@ fn present(
         return Ok(Presented::Secret { client_id, secret, method: AuthMethod::Basic });
     }
     if asserted {
-        return assertion::read(params, issuer).map(Presented::Assertion);
+        return client_assertion::read(params, issuer).map(Presented::Assertion);
     }
     // A client that says nothing about itself is one that did not authenticate (RFC 6749 §5.2).
     let client_id = params.text("client_id").ok_or_else(refused)?;
@@ -205,7 +205,7 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
             if client.metadata.auth_method != AuthMethod::PrivateKeyJwt {
                 return Err(refused().into());
             }
-            assertion::check(app, &client, &assertion, now).await?.ok_or_else(refused)?;
+            client_assertion::check(app, &client, &assertion, now).await?.ok_or_else(refused)?;
             Ok(client)
         }
     }

@@ -24,11 +24,11 @@ use crate::store::{commit_or_rollback, device_codes};
 
 use super::authorize;
 use super::client_auth;
-use super::flow::{Aim, Flow, Visitor};
 use super::grants;
-use super::limits::{throttle, throttle_public};
-use super::narrow::{Speaker, narrow};
-use super::token::TokenRequest;
+use super::pending_request::{BrowserCookies, Destination, PendingRequest};
+use super::rate_limits::{throttle, throttle_public};
+use super::scope_narrowing::{Speaker, narrow};
+use super::token::ClientRequest;
 
 /// How often a user code is made anew when it is in use already.
 const MAX_TRIES: u32 = 5;
@@ -69,11 +69,12 @@ pub enum DeviceStep {
 ///
 /// # Errors
 /// `invalid_client`, `unauthorized_client`, `invalid_scope`, `invalid_target`; too many requests.
-pub async fn authorize(app: App, request: TokenRequest, now: Timestamp) -> Result<Value, Failure> {
-    let TokenRequest { params, authorization, origin, .. } = request;
+pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Result<Value, Failure> {
+    let ClientRequest { params, authorization, origin, .. } = request;
     params.once()?;
     let client =
-        client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
+        client_auth::authenticate_client(&app, authorization.as_deref(), &params, &origin, now)
+            .await?;
     let client = client.client();
     throttle_public(&app, client, "device_request", ADDRESS_REQUESTS, &origin, now)?;
     if !client.may_use(grants::DEVICE_CODE) {
@@ -126,13 +127,13 @@ fn unknown() -> Refusal {
 pub async fn typed(
     app: App,
     user_code: String,
-    visitor: Visitor,
+    visitor: BrowserCookies,
     origin: Origin,
     now: Timestamp,
 ) -> Result<DeviceStep, Failure> {
     throttle(&app, "user_code", ADDRESS_USER_CODES, &origin, now)?;
     let user_code = parse_user_code(&user_code).ok_or_else(unknown)?;
-    let flow = Flow::begin(&app, Aim::Device(Some(user_code.clone())), now);
+    let flow = PendingRequest::begin(&app, Destination::Device(Some(user_code.clone())), now);
     go_on(app, user_code, flow, visitor, now).await
 }
 
@@ -143,11 +144,13 @@ pub async fn typed(
 pub async fn resume(
     app: App,
     sealed: String,
-    visitor: Visitor,
+    visitor: BrowserCookies,
     now: Timestamp,
 ) -> Result<DeviceStep, Failure> {
-    let flow = Flow::open(&app, &sealed, &visitor, now)?;
-    let Aim::Device(Some(user_code)) = flow.aim.clone() else { return Err(unknown().into()) };
+    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
+    let Destination::Device(Some(user_code)) = flow.aim.clone() else {
+        return Err(unknown().into());
+    };
     go_on(app, user_code, flow, visitor, now).await
 }
 
@@ -159,12 +162,14 @@ pub async fn decide(
     app: App,
     sealed: String,
     allow: bool,
-    visitor: Visitor,
+    visitor: BrowserCookies,
     origin: Origin,
     now: Timestamp,
 ) -> Result<DeviceStep, Failure> {
-    let flow = Flow::open(&app, &sealed, &visitor, now)?;
-    let Aim::Device(Some(user_code)) = flow.aim.clone() else { return Err(unknown().into()) };
+    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
+    let Destination::Device(Some(user_code)) = flow.aim.clone() else {
+        return Err(unknown().into());
+    };
     let (device, client) = waiting(&app, &user_code, now).await?;
     let found = authorize::visitor(&app, &visitor, "", None, now).await?;
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
@@ -229,8 +234,8 @@ async fn waiting(
 async fn go_on(
     app: App,
     user_code: String,
-    mut flow: Flow,
-    visitor: Visitor,
+    mut flow: PendingRequest,
+    visitor: BrowserCookies,
     now: Timestamp,
 ) -> Result<DeviceStep, Failure> {
     let (device, client) = waiting(&app, &user_code, now).await?;

@@ -10,7 +10,7 @@ use crate::crypto::external_jwt::{ExternalJwt, public_key};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 
-use super::once::{self, Counted};
+use super::replay::{self, Counted};
 
 /// How old a proof may be, and how far its maker's clock may be ahead.
 const WINDOW: TimeSpan = TimeSpan::from_secs(60);
@@ -56,7 +56,7 @@ pub async fn prove(
 ) -> Result<Thumbprint, Failure> {
     let jwt = ExternalJwt::read(proof).ok_or_else(refused)?;
     let (jkt, jti, until) = check(&jwt, app.issuer(), purpose, now).ok_or_else(refused)?;
-    if !once::spend(app, Counted::Proof { jkt: &jkt, jti }, until).await? {
+    if !replay::spend(app, Counted::Proof { jkt: &jkt, jti }, until).await? {
         return Err(refused().into());
     }
     Ok(Thumbprint(jkt))
@@ -71,7 +71,7 @@ fn check<'a>(
 ) -> Option<(String, &'a str, Timestamp)> {
     let typ = jwt.header.get("typ")?.as_str()?;
     let key = public_key(jwt.header.get("jwk")?)?;
-    let jti = jwt.text("jti").filter(|jti| (1..=once::MAX_ID).contains(&jti.len()))?;
+    let jti = jwt.text("jti").filter(|jti| (1..=replay::MAX_ID).contains(&jti.len()))?;
     let iat = Timestamp::from_secs(jwt.time("iat")??);
     // Query and fragment are not part of what is proved (RFC 9449 §4.3).
     let htu = jwt.text("htu")?.split(['?', '#']).next()?;

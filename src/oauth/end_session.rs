@@ -18,10 +18,10 @@ use crate::store::sessions::EndedSession;
 use crate::store::{Tx, audit, browser_sessions, commit_or_rollback, sessions};
 
 use super::authorize;
-use super::backchannel;
-use super::flow::{Aim, Flow, LogoutAim, Visitor};
-use super::hint;
+use super::backchannel_logout;
+use super::id_token_hint;
 use super::params::Params;
+use super::pending_request::{BrowserCookies, Destination, LogoutDestination, PendingRequest};
 
 /// The longest `state`, in bytes.
 const MAX_STATE: usize = 3 * 1024;
@@ -68,7 +68,7 @@ fn unanswerable(message: &'static str) -> Refusal {
 pub async fn begin(
     app: App,
     params: Params,
-    visitor: Visitor,
+    visitor: BrowserCookies,
     origin: Origin,
     now: Timestamp,
 ) -> Result<LogoutStep, Failure> {
@@ -77,7 +77,7 @@ pub async fn begin(
     // One that we did not sign, or whose key has left the published set, proves nothing; nor does one
     // of somebody else than the person who is here, which anybody with an account has (§2). Then the
     // person is asked, as where there is none.
-    let hint = params.get("id_token_hint").and_then(|token| hint::read(&app, token));
+    let hint = params.get("id_token_hint").and_then(|token| id_token_hint::read(&app, token));
     let hint = hint.filter(|hint| {
         here.as_ref().is_none_or(|found| found.user.id.to_string() == hint.claims.sub)
     });
@@ -111,11 +111,12 @@ pub async fn begin(
         Some(named) => app.client_or_reload(named).await?,
         None => None,
     };
-    let aim = LogoutAim {
+    let aim = LogoutDestination {
         client_id: client.as_ref().map(|client| client.client_id.clone()),
         ui_locales: params.text("ui_locales"),
     };
-    let flow = Flow::begin(&app, Aim::Logout(Box::new(aim)), now).seal(&app, &visitor)?;
+    let flow = PendingRequest::begin(&app, Destination::Logout(Box::new(aim)), now)
+        .seal(&app, &visitor)?;
     Ok(LogoutStep::Ask { flow, login: found.user.login, client })
 }
 
@@ -127,12 +128,12 @@ pub async fn decide(
     app: App,
     sealed: String,
     leave: bool,
-    visitor: Visitor,
+    visitor: BrowserCookies,
     origin: Origin,
     now: Timestamp,
 ) -> Result<LogoutStep, Failure> {
-    let flow = Flow::open(&app, &sealed, &visitor, now)?;
-    if !matches!(flow.aim, Aim::Logout(_)) {
+    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
+    if !matches!(flow.aim, Destination::Logout(_)) {
         let message = "This page belongs to something else that was begun.";
         return Err(Refusal::new(Code::Forbidden, message).into());
     }
@@ -181,7 +182,7 @@ async fn end(
             let reason = EndReason::Logout;
             if sessions::revoke(&mut tx, id, reason, now).await?.is_some() {
                 let ended = EndedSession::of(&session);
-                backchannel::tell(&app, &mut tx, &[ended], now).await?;
+                backchannel_logout::tell(&app, &mut tx, &[ended], now).await?;
                 let event = Event::new(EventKind::SessionEnded)
                     .about(user.id)
                     .in_session(id)
@@ -211,7 +212,7 @@ pub async fn end_browser(
 ) -> Result<bool, Fault> {
     let Some(user) = browser_sessions::end(tx, browser, now).await? else { return Ok(false) };
     let ended = sessions::revoke_of_browser(tx, browser, EndReason::Logout, now).await?;
-    backchannel::tell(app, tx, &ended, now).await?;
+    backchannel_logout::tell(app, tx, &ended, now).await?;
     let event = Event::new(EventKind::SessionEnded).about(user).detail("browser");
     audit::record(tx, &event, origin, now, &*app.entropy).await?;
     Ok(true)

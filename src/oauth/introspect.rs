@@ -14,17 +14,22 @@ use crate::domain::outcome::{Failure, Fault, Refusal};
 
 use super::access_token::{self, Live};
 use super::client_auth;
-use super::token::TokenRequest;
+use super::token::ClientRequest;
 
 /// What can be said of the token.
 ///
 /// # Errors
 /// `invalid_client`, also for a public client: nobody knows who that is.
-pub async fn introspect(app: App, request: TokenRequest, now: Timestamp) -> Result<Value, Failure> {
-    let TokenRequest { params, authorization, origin, .. } = request;
+pub async fn introspect(
+    app: App,
+    request: ClientRequest,
+    now: Timestamp,
+) -> Result<Value, Failure> {
+    let ClientRequest { params, authorization, origin, .. } = request;
     params.once()?;
     let client =
-        client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
+        client_auth::authenticate_client(&app, authorization.as_deref(), &params, &origin, now)
+            .await?;
     let client = client.client();
     if client.is_public() {
         let message = "Only a client that authenticates may ask about tokens.";

@@ -1,6 +1,6 @@
 //! Issuing: from a live session to the tokens a client gets.
 //!
-//! The only place that makes access tokens. What one will look like is decided in a [`Draft`], which
+//! The only place that makes access tokens. What one will look like is decided in a [`UnsignedToken`], which
 //! a preview shows and a log-in signs: there is no second assembly.
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::session::Session;
 use crate::domain::token_rules::TokenAlg;
 
-use super::once;
+use super::replay;
 
 /// What a client gets (RFC 6749 §5.1): what was not given is not there.
 #[derive(Serialize)]
@@ -47,7 +47,7 @@ struct RefreshToken {
 }
 
 /// An access token but for its signature.
-pub struct Draft<'a> {
+pub struct UnsignedToken<'a> {
     /// The claims.
     pub claims: AccessClaims<'a>,
     token_type: TokenType,
@@ -77,7 +77,7 @@ pub fn access_token(
 ) -> Result<Tokens, Failure> {
     let own = uuid::Builder::from_random_bytes(random(&*app.entropy)).into_uuid();
     let jti = match &entitled.parent {
-        Some(parent) => once::child(parent, own),
+        Some(parent) => replay::child(parent, own),
         None => own.to_string(),
     };
     let draft = draft(app, entitled, life, subject, &jti, now)?;
@@ -118,14 +118,14 @@ pub fn draft<'a>(
     subject: impl FnOnce() -> Result<Subject, Fault>,
     jti: &'a str,
     now: Timestamp,
-) -> Result<Draft<'a>, Failure> {
+) -> Result<UnsignedToken<'a>, Failure> {
     let audience = app.audience(entitled.audience).ok_or_else(invalid_target)?;
     let rules = audience.target.rules();
     let life = rules.access_ttl.or(life).unwrap_or(app.lifetimes.access);
     let expires = (now + life).min(entitled.not_after);
     let asked = if rules.asks() { asked_by(rules, &subject()?) } else { Map::new() };
     let occasion = IssueContext { issuer: app.issuer(), jti, now, expires };
-    Ok(Draft {
+    Ok(UnsignedToken {
         claims: AccessClaims::new(&occasion, entitled, &audience.target, asked),
         token_type: rules.token_type(),
         alg: rules.alg(app.config.signing_alg),
@@ -203,7 +203,7 @@ impl Tokens {
     }
 }
 
-impl Draft<'_> {
+impl UnsignedToken<'_> {
     /// The header it would have.
     ///
     /// # Errors

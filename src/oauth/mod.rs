@@ -4,25 +4,25 @@
 //! revocation, logout and metadata. Must not know HTTP, and shows no page.
 
 pub mod access_token;
-mod assertion;
 pub mod authorize;
-pub mod backchannel;
+pub mod backchannel_logout;
+mod client_assertion;
 pub mod client_auth;
 pub mod device;
 pub mod dpop;
 pub mod end_session;
-pub mod flow;
 pub mod grants;
-pub mod hint;
+pub mod id_token_hint;
 pub mod introspect;
 pub mod issue;
-mod limits;
 pub mod metadata;
-pub mod narrow;
-pub mod once;
+pub mod par;
 pub mod params;
-pub mod pushed;
+pub mod pending_request;
+mod rate_limits;
 pub mod refresh;
+pub mod replay;
 pub mod revoke;
+pub mod scope_narrowing;
 pub mod token;
 pub mod userinfo;

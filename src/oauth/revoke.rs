@@ -14,18 +14,19 @@ use crate::store::{audit, commit_or_rollback, sessions, spent_ids};
 
 use super::access_token::{self, VerifiedToken};
 use super::client_auth;
-use super::once::Counted;
-use super::token::TokenRequest;
+use super::replay::Counted;
+use super::token::ClientRequest;
 
 /// Revokes the token, if it is this client's.
 ///
 /// # Errors
 /// `invalid_client`, `invalid_request`; unavailable when it cannot be made durable.
-pub async fn revoke(app: App, request: TokenRequest, now: Timestamp) -> Result<(), Failure> {
-    let TokenRequest { params, authorization, origin, .. } = request;
+pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<(), Failure> {
+    let ClientRequest { params, authorization, origin, .. } = request;
     params.once()?;
     let client =
-        client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
+        client_auth::authenticate_client(&app, authorization.as_deref(), &params, &origin, now)
+            .await?;
     let client = client.client();
     let token = params.required("token", "token is missing.")?;
     let presented = app.refresh_keys().authenticate(token);

@@ -1,7 +1,7 @@
 //! The token endpoint's pipeline: every shared phase in one place, a grant fills in its own.
 //!
 //! Owns client authentication, DPoP, which client may use which grant, issuing and settling. A grant
-//! gets an [`Exchange`] and gives back an [`Outcome`]: it cannot skip a phase, sign, or commit.
+//! gets an [`GrantContext`] and gives back an [`GrantOutcome`]: it cannot skip a phase, sign, or commit.
 
 use serde_json::Value;
 
@@ -23,12 +23,12 @@ use crate::store::{Tx, commit_unless_failed};
 use super::client_auth::{self, AuthenticatedClient};
 use super::dpop::{self, Purpose, Thumbprint};
 use super::issue::{self, Tokens};
-use super::limits;
-use super::narrow::Narrowed;
 use super::params::Params;
+use super::rate_limits;
+use super::scope_narrowing::Narrowed;
 
 /// A request to the token endpoint, as it came.
-pub struct TokenRequest {
+pub struct ClientRequest {
     /// The parameters of the body.
     pub params: Params,
     /// The `Authorization` header.
@@ -58,12 +58,12 @@ pub trait Grant: Sized + Send {
     /// When it is given nothing.
     fn authorize(
         self,
-        exchange: &mut Exchange<'_>,
-    ) -> impl Future<Output = Result<Outcome, Failure>> + Send;
+        context: &mut GrantContext<'_>,
+    ) -> impl Future<Output = Result<GrantOutcome, Failure>> + Send;
 }
 
 /// What a grant works with.
-pub struct Exchange<'a> {
+pub struct GrantContext<'a> {
     /// The application.
     pub app: &'a App,
     /// The parameters, for the grants that narrow what they give.
@@ -80,7 +80,7 @@ pub struct Exchange<'a> {
 }
 
 /// What a client is given.
-pub enum Outcome {
+pub enum GrantOutcome {
     /// A new session.
     Opened {
         /// The session, stored.
@@ -107,7 +107,7 @@ pub enum Outcome {
     Delegated(Box<Delegation>),
 }
 
-/// What comes of a token exchange (RFC 8693).
+/// What comes of a token context (RFC 8693).
 pub struct Delegation {
     /// The session that vouches for the subject, if one does.
     pub session: Option<Session>,
@@ -127,7 +127,7 @@ pub struct Delegation {
     pub issued: &'static str,
 }
 
-impl Exchange<'_> {
+impl GrantContext<'_> {
     /// The client, which has authenticated and may use the grant.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -159,7 +159,7 @@ impl Exchange<'_> {
     ///
     /// # Errors
     /// `invalid_target`.
-    pub fn only_for(&self, given: Option<&str>) -> Result<(), Refusal> {
+    pub fn require_same_target(&self, given: Option<&str>) -> Result<(), Refusal> {
         if self.params.targets().all(|asked| Some(asked) == given) {
             return Ok(());
         }
@@ -194,15 +194,16 @@ pub fn lifetimes(app: &App, client: &Client) -> Lifetimes {
 ///
 /// # Errors
 /// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
-pub async fn run<G: Grant>(
+pub async fn handle<G: Grant>(
     app: &App,
-    request: TokenRequest,
+    request: ClientRequest,
     now: Timestamp,
 ) -> Result<Tokens, Failure> {
-    let TokenRequest { params, authorization, proof, origin, device } = request;
+    let ClientRequest { params, authorization, proof, origin, device } = request;
     let grant = G::parse(&params)?;
     let client =
-        client_auth::authenticate(app, authorization.as_deref(), &params, &origin, now).await?;
+        client_auth::authenticate_client(app, authorization.as_deref(), &params, &origin, now)
+            .await?;
     if !client.client().may_use(G::NAME) {
         let message = "The client may not use this grant.";
         return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
@@ -211,49 +212,49 @@ pub async fn run<G: Grant>(
     // Anybody can name a client that does not authenticate and have proofs written down.
     let stranger = proof.is_some() && client.client().is_public();
     if stranger {
-        limits::may_prove(app, &origin, now)?;
+        rate_limits::may_prove(app, &origin, now)?;
     }
     let proved = match &proof {
         Some(proof) => Some(dpop::prove(app, proof, purpose, now).await?),
         None => None,
     };
-    let mut exchange =
-        Exchange { app, params: &params, origin, device, now, client, proved, tx: None };
-    let outcome = grant.authorize(&mut exchange).await;
+    let mut context =
+        GrantContext { app, params: &params, origin, device, now, client, proved, tx: None };
+    let outcome = grant.authorize(&mut context).await;
     let refused = |stop: &Failure| match stop {
         Failure::Refused(refusal) => refusal.oauth == Some(OAuthError::InvalidGrant),
         Failure::Failed(_) => false,
     };
     if stranger && outcome.as_ref().is_err_and(refused) {
-        limits::proved_for_nothing(app, &exchange.origin, now);
+        rate_limits::proved_for_nothing(app, &context.origin, now);
     }
-    let outcome = match exchange.tx.take() {
+    let outcome = match context.tx.take() {
         Some(tx) => commit_unless_failed(tx, outcome).await?,
         None => outcome?,
     };
-    issue(&exchange, outcome)
+    issue(&context, outcome)
 }
 
-fn issue(exchange: &Exchange<'_>, outcome: Outcome) -> Result<Tokens, Failure> {
-    let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
-    let (jkt, life) = (exchange.jkt(), client.metadata.access_token_ttl);
+fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result<Tokens, Failure> {
+    let (app, client, now) = (context.app, context.client(), context.now);
+    let (jkt, life) = (context.jkt(), client.metadata.access_token_ttl);
     match outcome {
-        Outcome::Opened { session, user, nonce } => {
+        GrantOutcome::Opened { session, user, nonce } => {
             let scopes = session.scopes.only(|scope| client.may_request_scope(scope));
             let entitled = AccessTokenGrant { jkt, scopes, ..AccessTokenGrant::of(&session) };
             let subject = || user.as_deref().map(User::subject).ok_or_else(unknown_user);
             let tokens = issue::access_token(app, &entitled, life, subject, now)?;
-            for_session(exchange, tokens, &session, user.as_deref(), nonce.as_deref())
+            for_session(context, tokens, &session, user.as_deref(), nonce.as_deref())
         }
-        Outcome::Continued { session, subject, user, narrowed } => {
+        GrantOutcome::Continued { session, subject, user, narrowed } => {
             // What an administrator took from the client since it was granted is not renewed.
             let scopes = narrowed.as_ref().unwrap_or(&session.scopes);
             let scopes = scopes.only(|scope| client.may_request_scope(scope));
             let entitled = AccessTokenGrant { jkt, scopes, ..AccessTokenGrant::of(&session) };
             let tokens = issue::access_token(app, &entitled, life, || Ok(subject), now)?;
-            for_session(exchange, tokens, &session, user.as_deref(), None)
+            for_session(context, tokens, &session, user.as_deref(), None)
         }
-        Outcome::Client(Narrowed { audience, scopes }) => {
+        GrantOutcome::Client(Narrowed { audience, scopes }) => {
             let entitled = AccessTokenGrant {
                 sub: client.client_id.clone(),
                 client_id: &client.client_id,
@@ -267,7 +268,7 @@ fn issue(exchange: &Exchange<'_>, outcome: Outcome) -> Result<Tokens, Failure> {
             };
             issue::access_token(app, &entitled, life, || Ok(Subject::nobody()), now)
         }
-        Outcome::Delegated(delegation) => delegated(exchange, *delegation),
+        GrantOutcome::Delegated(delegation) => delegated(context, *delegation),
     }
 }
 
@@ -277,13 +278,13 @@ fn unknown_user() -> Fault {
 
 /// What goes beside the access token of a session.
 fn for_session(
-    exchange: &Exchange<'_>,
+    context: &GrantContext<'_>,
     mut tokens: Tokens,
     session: &Session,
     user: Option<&User>,
     nonce: Option<&str>,
 ) -> Result<Tokens, Failure> {
-    let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
+    let (app, client, now) = (context.app, context.client(), context.now);
     if client.may_use(client::REFRESH) {
         tokens = tokens.with_refresh_token(app, session, now)?;
     }
@@ -296,8 +297,8 @@ fn for_session(
     Ok(tokens)
 }
 
-fn delegated(exchange: &Exchange<'_>, delegation: Delegation) -> Result<Tokens, Failure> {
-    let (app, client, now) = (exchange.app, exchange.client(), exchange.now);
+fn delegated(context: &GrantContext<'_>, delegation: Delegation) -> Result<Tokens, Failure> {
+    let (app, client, now) = (context.app, context.client(), context.now);
     let Delegation { session, sub, subject, narrowed, not_after, act, parent, issued } = delegation;
     let entitled = AccessTokenGrant {
         sub,
@@ -307,7 +308,7 @@ fn delegated(exchange: &Exchange<'_>, delegation: Delegation) -> Result<Tokens, 
         session: session.as_ref().and_then(|session| AccessTokenGrant::of(session).session),
         not_after,
         act,
-        jkt: exchange.jkt(),
+        jkt: context.jkt(),
         parent: Some(parent),
     };
     let subject = || Ok(subject.unwrap_or_else(Subject::nobody));

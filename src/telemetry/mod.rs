@@ -1,9 +1,9 @@
 //! Log output.
 //!
-//! Owns the format; how lines get out is `aside`. What is never logged (passwords, tokens, logins, query
+//! Owns the format; how lines get out is `log_writer`. What is never logged (passwords, tokens, logins, query
 //! strings) is kept out where it would arise; a test drives everything at debug level and looks.
 
-mod aside;
+mod log_writer;
 
 use std::io::IsTerminal as _;
 
@@ -13,8 +13,8 @@ use tracing_subscriber::prelude::*;
 
 use crate::config::LogFormat;
 
-pub use aside::Aside;
-use aside::{Lines, Stderr};
+pub use log_writer::LogWriter;
+use log_writer::{Lines, Stderr};
 
 static LINES: Lines = Lines::new();
 
@@ -39,13 +39,13 @@ pub enum Voice {
 /// requests are served: what is said before and after may be read between lines that are not of the log.
 /// A panic is a line like any other: what Rust prints by itself would wait for a reader that stopped.
 #[must_use]
-pub fn aside() -> Aside {
+pub fn start_log_writer() -> LogWriter {
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(tracing::field::display);
         let what = panic.payload_as_str().unwrap_or("no text");
         tracing::error!(at, what, "a thread panicked");
     }));
-    Aside::start(&LINES, std::io::stderr())
+    LogWriter::start(&LINES, std::io::stderr())
 }
 
 /// Starts logging to stderr. Returns the voice that fits it.

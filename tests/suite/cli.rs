@@ -819,7 +819,7 @@ async fn keys_are_rotated_and_retired() {
     let next = published.one();
     assert_eq!((text(&next, "alg"), text(&next, "state")), ("ES256", "published"));
     assert!(published.err.contains(text(&next, "signs_at")), "{}", published.err);
-    // Asked again it says the same: there is one successor.
+    // RequestedAccess again it says the same: there is one successor.
     assert_eq!(place.run(&["key", "rotate", "--alg", "ES256"]).ok().one(), next);
     place.run(&["key", "retire", text(&next, "kid")]).ok();
     place.run(&["key", "retire", text(&next, "kid")]).refused(5, &["retired already"]);

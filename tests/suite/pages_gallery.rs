@@ -6,7 +6,7 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use signet::http::ui::{Frame, Words, gallery};
+use signet::http::ui::{Frame, Locale, gallery};
 
 use crate::support::packages::{copy_of, have, npm_ci};
 use crate::support::server::Options;
@@ -50,8 +50,8 @@ async fn inspect(server: &Server, name: &str, wanted: impl Fn(&str) -> bool) {
         return require::missing("node", "the packages of tests/browser cannot be installed");
     }
     let mut pages = Vec::new();
-    for words in Words::all() {
-        let frame = Frame { words, brand: &server.app.config.brand };
+    for words in Locale::all() {
+        let frame = Frame { locale: words, brand: &server.app.config.brand };
         for page in gallery(frame).unwrap().into_iter().filter(|page| wanted(page.name)) {
             let (html, policy) = (page.html, page.policy);
             let lang = words.lang();

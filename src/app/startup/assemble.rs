@@ -11,8 +11,8 @@ use crate::crypto::password::{Cost, PasswordHasher};
 use crate::crypto::seal::Seals;
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::session::Lifetimes;
+use crate::http_client::HttpClient;
 use crate::metrics::Metrics;
-use crate::outbound::Outbound;
 use crate::store::Db;
 use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
@@ -56,7 +56,7 @@ impl Startup {
             seen_networks: SeenNetworks::default(),
             attempt_gate: AttemptGate::default(),
             jwks_fetches: JwksFetchLog::default(),
-            outbound: Outbound::default(),
+            http_client: HttpClient::default(),
             watch: Mutex::default(),
             longest_max_age,
             metrics: Metrics::default(),

@@ -10,8 +10,8 @@ use crate::cli::relative_time::ago;
 use crate::cli::startup_report;
 use crate::cli::table::Table;
 use crate::domain::client::{AuthMethod, Client, ClientType};
-use crate::http::api::shapes;
 use crate::store::clients::StoredClient;
+use crate::view;
 
 const KEEP_IT: &str = "Keep the secret now: it cannot be read again.\n";
 
@@ -36,7 +36,7 @@ impl Row for StoredClient {
     }
 
     fn json(&self) -> Value {
-        shapes::client(self)
+        view::client(self)
     }
 }
 
@@ -52,7 +52,7 @@ impl Row for WithSecret<'_> {
     }
 
     fn json(&self) -> Value {
-        shapes::changed_client(self.0)
+        view::changed_client(self.0)
     }
 }
 
@@ -61,7 +61,7 @@ pub fn show(stored: &StoredClient, output: Output) -> Result<(), CommandError> {
     if output.format() != Format::Table {
         return Ok(output.one(stored)?);
     }
-    let shape = shapes::client(stored);
+    let shape = view::client(stored);
     let settings = shape.as_object().into_iter().flatten();
     let rows: Vec<Vec<String>> =
         settings.map(|(name, value)| vec![name.clone(), cell(value)]).collect();

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::admin::token_diagnosis;
 use crate::base::Timestamp;
 use crate::domain::token_diagnosis::Report;
-use crate::http::api::shapes;
+use crate::view;
 
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -43,7 +43,7 @@ pub fn run(args: &WhyArgs, output: Output) -> Result<(), CommandError> {
         let report = app.run_to_completion(work).await?;
         match output.format() {
             Format::Table => output::write(&lines(&report))?,
-            _ => output.object(&shapes::token_report(&report))?,
+            _ => output.object(&view::token_report(&report))?,
         }
         if report.good { Ok(()) } else { Err(CommandError::told(Exit::CheckFailed)) }
     })

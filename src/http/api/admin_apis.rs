@@ -10,10 +10,10 @@ use crate::base::TimeSpan;
 use crate::domain::token_rules::TokenRules;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::{JsonFields, Params};
+use crate::http::extract::{JsonFields, Params};
 use crate::identity::bearer::Administrator;
 
-use super::shapes;
+use crate::view;
 
 type Admin = Authenticated<Administrator>;
 
@@ -22,9 +22,9 @@ type Admin = Authenticated<Administrator>;
 /// # Errors
 /// See `docs/errors.md`.
 pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
-    let request = admin.context.check(shapes::page_request(&params))?;
+    let request = admin.context.check(super::page_request(&params))?;
     let page = admin.context.run(apis::list(admin.context.app.clone(), request)).await?;
-    Ok(HttpResponse::Ok().json(shapes::page(&page, shapes::api)))
+    Ok(HttpResponse::Ok().json(view::page(&page, view::api)))
 }
 
 /// Registers an API.
@@ -80,7 +80,7 @@ fn change(body: &mut JsonFields) -> Change {
 }
 
 fn shape(changed: &Changed) -> Value {
-    let mut value = shapes::changed_api(changed);
+    let mut value = view::changed_api(changed);
     value["warnings"] = json!(changed.warnings);
     value
 }
@@ -92,7 +92,7 @@ fn shape(changed: &Changed) -> Value {
 pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let work = apis::show(admin.context.app.clone(), id.into_inner());
     let stored = admin.context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::api(&stored)))
+    Ok(HttpResponse::Ok().json(view::api(&stored)))
 }
 
 /// Removes an API, by its id or its percent-encoded identifier.

@@ -5,11 +5,11 @@ use actix_web::HttpResponse;
 use crate::admin::audit;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::Params;
+use crate::http::extract::Params;
 use crate::identity::bearer::Administrator;
 
 use super::admin_sessions::user_param;
-use super::shapes;
+use crate::view;
 
 /// A page of events, newest first, of one user if named.
 ///
@@ -20,8 +20,8 @@ pub async fn list(
     params: Params,
 ) -> Result<HttpResponse, Problem> {
     let context = admin.context;
-    let request = context.check(shapes::page_request(&params))?;
+    let request = context.check(super::page_request(&params))?;
     let user = context.check(user_param(&params))?;
     let page = context.run(audit::list(context.app.clone(), user, request)).await?;
-    Ok(HttpResponse::Ok().json(shapes::page(&page, shapes::event)))
+    Ok(HttpResponse::Ok().json(view::page(&page, view::event)))
 }

@@ -11,10 +11,10 @@ use crate::domain::client::ClientType;
 use crate::domain::outcome::Refusal;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::{JsonFields, OptionalJson, Params};
+use crate::http::extract::{JsonFields, OptionalJson, Params};
 use crate::identity::bearer::Administrator;
 
-use super::shapes;
+use crate::view;
 
 type Admin = Authenticated<Administrator>;
 
@@ -28,9 +28,9 @@ const ALGS: &str = "An algorithm is ES256, RS256, PS256, ES384 or EdDSA, or null
 /// # Errors
 /// See `docs/errors.md`.
 pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
-    let request = admin.context.check(shapes::page_request(&params))?;
+    let request = admin.context.check(super::page_request(&params))?;
     let page = admin.context.run(clients::list(admin.context.app.clone(), request)).await?;
-    Ok(HttpResponse::Ok().json(shapes::page(&page, shapes::client)))
+    Ok(HttpResponse::Ok().json(view::page(&page, view::client)))
 }
 
 /// Registers a client.
@@ -117,7 +117,7 @@ fn change(body: &mut JsonFields) -> Change {
 }
 
 fn shape(changed: &Changed) -> Value {
-    let mut value = shapes::changed_client(changed);
+    let mut value = view::changed_client(changed);
     value["warnings"] = json!(changed.warnings);
     value
 }
@@ -129,7 +129,7 @@ fn shape(changed: &Changed) -> Value {
 pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let work = clients::show(admin.context.app.clone(), id.into_inner());
     let stored = admin.context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::client(&stored)))
+    Ok(HttpResponse::Ok().json(view::client(&stored)))
 }
 
 /// Disables a client.
@@ -141,7 +141,7 @@ pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Pro
     let origin = context.origin_of(caller.caller());
     let work = clients::disable(context.app.clone(), id.into_inner(), origin, context.now());
     let stored = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::client(&stored)))
+    Ok(HttpResponse::Ok().json(view::client(&stored)))
 }
 
 /// Enables a client again.
@@ -153,7 +153,7 @@ pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
     let origin = context.origin_of(caller.caller());
     let work = clients::enable(context.app.clone(), id.into_inner(), origin, context.now());
     let stored = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::client(&stored)))
+    Ok(HttpResponse::Ok().json(view::client(&stored)))
 }
 
 /// Makes a new secret; says it this once.
@@ -175,7 +175,7 @@ pub async fn rotate_secret(
     let id = id.into_inner();
     let work = clients::rotate_secret(app, id, revoke_old, origin, context.now());
     let changed = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::changed_client(&changed)))
+    Ok(HttpResponse::Ok().json(view::changed_client(&changed)))
 }
 
 /// Removes a client, by its percent-encoded `client_id`.

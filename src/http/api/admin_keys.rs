@@ -9,7 +9,7 @@ use crate::domain::signing_key::SigningAlg;
 use crate::domain::verifier_compat::caching;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::{JsonFields, OptionalJson};
+use crate::http::extract::{JsonFields, OptionalJson};
 use crate::identity::bearer::Administrator;
 
 /// Every signing key, without private members.

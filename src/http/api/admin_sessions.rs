@@ -8,10 +8,10 @@ use crate::base::id::UserId;
 use crate::domain::outcome::{Code, Refusal};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::Params;
+use crate::http::extract::Params;
 use crate::identity::bearer::Administrator;
 
-use super::shapes;
+use crate::view;
 
 type Admin = Authenticated<Administrator>;
 
@@ -33,11 +33,11 @@ pub fn user_param(params: &Params) -> Result<Option<UserId>, Refusal> {
 /// See `docs/errors.md`.
 pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
     let context = admin.context;
-    let request = context.check(shapes::page_request(&params))?;
+    let request = context.check(super::page_request(&params))?;
     let user = context.check(user_param(&params))?;
     let work = sessions::list(context.app.clone(), user, request, context.now());
     let page = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::page(&page, shapes::session_of_anybody)))
+    Ok(HttpResponse::Ok().json(view::page(&page, view::session_of_anybody)))
 }
 
 /// Ends one session.

@@ -8,10 +8,10 @@ use crate::admin::token_diagnosis;
 use crate::base::Timestamp;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::JsonFields;
+use crate::http::extract::JsonFields;
 use crate::identity::bearer::Administrator;
 
-use super::shapes;
+use crate::view;
 
 /// Says of any token whether it is good, and if not why. That it is not is an answer: 200.
 ///
@@ -28,7 +28,7 @@ pub async fn post(
     context.check(body.finish())?;
     let report =
         context.run(token_diagnosis::why(context.app.clone(), token, audience, at)).await?;
-    Ok(HttpResponse::Ok().json(shapes::token_report(&report)))
+    Ok(HttpResponse::Ok().json(view::token_report(&report)))
 }
 
 fn at(body: &mut JsonFields) -> Option<Timestamp> {

@@ -12,11 +12,11 @@ use crate::domain::outcome::{Code, Refusal};
 use crate::domain::user::Role;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::{JsonFields, Params};
+use crate::http::extract::{JsonFields, Params};
 use crate::identity::bearer::Administrator;
-use crate::identity::login::Asked;
+use crate::identity::login::RequestedAccess;
 
-use super::shapes;
+use crate::view;
 
 type Admin = Authenticated<Administrator>;
 
@@ -41,9 +41,9 @@ fn role(body: &mut JsonFields) -> Option<Role> {
 /// # Errors
 /// See `docs/errors.md`.
 pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
-    let request = admin.context.check(shapes::page_request(&params))?;
+    let request = admin.context.check(super::page_request(&params))?;
     let page = admin.context.run(users::list(admin.context.app.clone(), request)).await?;
-    Ok(HttpResponse::Ok().json(shapes::page(&page, shapes::user)))
+    Ok(HttpResponse::Ok().json(view::page(&page, view::user)))
 }
 
 /// Makes a user.
@@ -68,9 +68,7 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
     let work = users::create(context.app.clone(), create, origin, context.now());
     let user = context.run(work).await?;
     let location = format!("{}/v1/admin/users/{}", context.app.issuer(), user.id);
-    Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, location))
-        .json(shapes::user(&user)))
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(view::user(&user)))
 }
 
 /// One user.
@@ -80,7 +78,7 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
 pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let id = admin.context.check(user_id(&id))?;
     let user = admin.context.run(users::show(admin.context.app.clone(), id)).await?;
-    Ok(HttpResponse::Ok().json(shapes::user(&user)))
+    Ok(HttpResponse::Ok().json(view::user(&user)))
 }
 
 /// Changes name, role or attributes (JSON merge patch, RFC 7396).
@@ -107,7 +105,7 @@ pub async fn update(
     let origin = context.origin_of(caller.caller());
     let work = users::update(context.app.clone(), id, update, origin, context.now());
     let user = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::user(&user)))
+    Ok(HttpResponse::Ok().json(view::user(&user)))
 }
 
 /// What a log-in of this user would get: header and claims of the access token, unsigned.
@@ -121,7 +119,8 @@ pub async fn token_preview(
 ) -> Result<HttpResponse, Problem> {
     let id = admin.context.check(user_id(&id))?;
     let param = |name: &str| params.get(name).map(str::to_owned);
-    let asked = Asked { audience: param("audience"), scope: param("scope"), client_id: None };
+    let asked =
+        RequestedAccess { audience: param("audience"), scope: param("scope"), client_id: None };
     let work = tokens::preview(admin.context.app.clone(), id, asked, admin.context.now());
     Ok(HttpResponse::Ok().json(admin.context.run(work).await?))
 }
@@ -136,7 +135,7 @@ pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Pro
     let origin = context.origin_of(caller.caller());
     let work = users::disable(context.app.clone(), id, origin, context.now());
     let user = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::user(&user)))
+    Ok(HttpResponse::Ok().json(view::user(&user)))
 }
 
 /// Enables a user again.
@@ -149,7 +148,7 @@ pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
     let origin = context.origin_of(caller.caller());
     let work = users::enable(context.app.clone(), id, origin, context.now());
     let user = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::user(&user)))
+    Ok(HttpResponse::Ok().json(view::user(&user)))
 }
 
 /// Deletes a user with everything it has.

@@ -6,8 +6,8 @@ use crate::domain::outcome::Refusal;
 use crate::domain::password::Password;
 use crate::http::context::Context;
 use crate::http::error::Problem;
-use crate::http::fields::JsonFields;
-use crate::identity::login::{self, Asked, Attempt};
+use crate::http::extract::JsonFields;
+use crate::identity::login::{self, LoginRequest, RequestedAccess};
 
 /// Login and password for tokens.
 ///
@@ -21,16 +21,16 @@ pub async fn post(context: Context, body: JsonFields) -> Result<HttpResponse, Pr
     Ok(HttpResponse::Ok().json(tokens))
 }
 
-fn attempt(mut body: JsonFields) -> Result<Attempt, Refusal> {
+fn attempt(mut body: JsonFields) -> Result<LoginRequest, Refusal> {
     let login = body.string("login");
     let raw = body.string("password");
-    let asked = Asked {
+    let asked = RequestedAccess {
         audience: body.optional_string("audience"),
         scope: body.optional_string("scope"),
         client_id: body.optional_string("client_id"),
     };
     body.finish()?;
-    Ok(Attempt { login, password: password("password", &raw)?, asked })
+    Ok(LoginRequest { login, password: password("password", &raw)?, asked })
 }
 
 /// A password to compare: only its size can be wrong, and that is said before anything is hashed.

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::http::context::{Context, bearer_token};
 use crate::http::error::Problem;
-use crate::http::fields::OptionalJson;
+use crate::http::extract::OptionalJson;
 use crate::identity::logout::{self, Evidence};
 
 /// Ends the session a refresh token or an access token belongs to.

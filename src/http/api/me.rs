@@ -4,15 +4,15 @@ use actix_web::HttpResponse;
 
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::JsonFields;
+use crate::http::extract::JsonFields;
 use crate::identity::bearer::Caller;
 use crate::identity::profile;
 
-use super::shapes;
+use crate::view;
 
 /// The caller.
 pub async fn get(Authenticated { caller, .. }: Authenticated<Caller>) -> HttpResponse {
-    HttpResponse::Ok().json(shapes::myself(&caller.user))
+    HttpResponse::Ok().json(view::myself(&caller.user))
 }
 
 /// Changes the caller's own profile (JSON merge patch, RFC 7396).
@@ -26,10 +26,10 @@ pub async fn patch(
     let name = body.patch_string("name");
     context.check(body.finish())?;
     let Some(name) = name else {
-        return Ok(HttpResponse::Ok().json(shapes::myself(&caller.user)));
+        return Ok(HttpResponse::Ok().json(view::myself(&caller.user)));
     };
     let origin = context.origin_of(&caller);
     let work = profile::update(context.app.clone(), caller.user.id, name, origin, context.now());
     let user = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(shapes::myself(&user)))
+    Ok(HttpResponse::Ok().json(view::myself(&user)))
 }

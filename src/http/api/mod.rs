@@ -1,6 +1,6 @@
 //! The JSON API under `/v1`, one file for each resource.
 //!
-//! A handler parses, calls one use case and renders. Shapes shared by several stand here.
+//! A handler parses, calls one use case and renders. Parsing that several share stands here.
 
 pub mod admin_apis;
 pub mod admin_audit;
@@ -16,4 +16,29 @@ pub mod password;
 pub mod refresh;
 pub mod register;
 pub mod sessions;
-pub mod shapes;
+
+use crate::domain::outcome::Refusal;
+use crate::domain::pagination::{DEFAULT_LIMIT, MAX_LIMIT, PageRequest};
+use crate::http::extract::Params;
+
+/// Which page is asked for: `limit` 1 to 200, `after` a cursor from `next`.
+///
+/// # Errors
+/// `validation_failed`, naming the parameter.
+fn page_request(params: &Params) -> Result<PageRequest, Refusal> {
+    let limit = match params.get("limit") {
+        None => DEFAULT_LIMIT,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+            .ok_or_else(|| Refusal::field("limit", "out_of_range", "limit is 1 to 200."))?,
+    };
+    let after = match params.get("after") {
+        None => None,
+        Some(text) => Some(PageRequest::cursor(text).ok_or_else(|| {
+            Refusal::field("after", "not_a_cursor", "after is the next of a page before.")
+        })?),
+    };
+    Ok(PageRequest { after, limit })
+}

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::JsonFields;
+use crate::http::extract::JsonFields;
 use crate::identity::bearer::Caller;
 use crate::identity::password::{self, Keep};
 

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 
 use crate::http::context::Context;
 use crate::http::error::Problem;
-use crate::http::fields::JsonFields;
+use crate::http::extract::JsonFields;
 use crate::identity::refresh;
 
 /// A refresh token for new tokens.

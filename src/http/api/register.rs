@@ -4,10 +4,10 @@ use actix_web::HttpResponse;
 
 use crate::http::context::Context;
 use crate::http::error::Problem;
-use crate::http::fields::JsonFields;
+use crate::http::extract::JsonFields;
 use crate::identity::register;
 
-use super::shapes;
+use crate::view;
 
 /// Makes an account, where registration is open.
 ///
@@ -20,5 +20,5 @@ pub async fn post(context: Context, mut body: JsonFields) -> Result<HttpResponse
     let work =
         register::register(context.app.clone(), login, password, context.origin(), context.now());
     let user = context.run(work).await?;
-    Ok(HttpResponse::Created().json(shapes::myself(&user)))
+    Ok(HttpResponse::Created().json(view::myself(&user)))
 }

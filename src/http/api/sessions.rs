@@ -7,11 +7,11 @@ use serde_json::json;
 use crate::domain::outcome::{Code, Refusal};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::http::fields::Params;
+use crate::http::extract::Params;
 use crate::identity::bearer::Caller;
 use crate::identity::sessions::{self, Which};
 
-use super::shapes;
+use crate::view;
 
 /// The caller's live sessions.
 ///
@@ -22,7 +22,7 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let current = caller.session.id;
     let listed = context.run(sessions::list(context.app.clone(), caller, context.now())).await?;
-    let data: Vec<_> = listed.iter().map(|l| shapes::session(l, Some(current))).collect();
+    let data: Vec<_> = listed.iter().map(|l| view::session(l, Some(current))).collect();
     Ok(HttpResponse::Ok().json(json!({ "data": data, "next": null })))
 }
 

@@ -8,10 +8,10 @@ use futures_util::future::LocalBoxFuture;
 use crate::domain::outcome::Refusal;
 use crate::http::body;
 use crate::http::context::Context;
-use crate::http::fields::is_form;
+use crate::http::extract::is_form;
 use crate::oauth::dpop;
 use crate::oauth::params::{Params, invalid};
-use crate::oauth::token::TokenRequest;
+use crate::oauth::token::ClientRequest;
 
 use super::error::{OAuthProblem, render};
 
@@ -19,14 +19,14 @@ use super::error::{OAuthProblem, render};
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// A request of a client.
-pub struct ClientRequest {
+pub struct EndpointRequest {
     /// The request's context.
     pub context: Context,
     /// What it says.
-    pub request: TokenRequest,
+    pub request: ClientRequest,
 }
 
-impl FromRequest for ClientRequest {
+impl FromRequest for EndpointRequest {
     type Error = OAuthProblem;
     type Future = LocalBoxFuture<'static, Result<Self, OAuthProblem>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
@@ -50,7 +50,7 @@ impl FromRequest for ClientRequest {
             match read.await {
                 Ok((params, authorization, proof)) => {
                     let (origin, device) = (context.origin(), context.device());
-                    let request = TokenRequest { params, authorization, proof, origin, device };
+                    let request = ClientRequest { params, authorization, proof, origin, device };
                     Ok(Self { context, request })
                 }
                 Err(refusal) => Err(render(&context, refusal.into())),

@@ -12,9 +12,9 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::oauth::{device, grants, introspect, pushed, revoke};
+use crate::oauth::{device, grants, introspect, par, revoke};
 
-pub use body::ClientRequest;
+pub use body::EndpointRequest;
 pub use error::{OAuthProblem, render};
 pub use userinfo::userinfo;
 
@@ -30,7 +30,7 @@ fn answer(mut head: HttpResponseBuilder, body: &impl Serialize) -> HttpResponse 
 /// # Errors
 /// RFC 6749 §5.2.
 pub async fn token(
-    ClientRequest { context, request }: ClientRequest,
+    EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
     let work = grants::token(context.app.clone(), request, context.now());
     let tokens =
@@ -43,7 +43,7 @@ pub async fn token(
 /// # Errors
 /// RFC 6749 §5.2.
 pub async fn introspect(
-    ClientRequest { context, request }: ClientRequest,
+    EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
     let work = introspect::introspect(context.app.clone(), request, context.now());
     let said = work.await.map_err(|stop| render(&context, stop))?;
@@ -55,7 +55,7 @@ pub async fn introspect(
 /// # Errors
 /// RFC 7009 §2.2.1.
 pub async fn revoke(
-    ClientRequest { context, request }: ClientRequest,
+    EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
     let work = revoke::revoke(context.app.clone(), request, context.now());
     context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;
@@ -67,11 +67,11 @@ pub async fn revoke(
 /// # Errors
 /// RFC 9126 §2.3.
 pub async fn par(
-    ClientRequest { context, request }: ClientRequest,
+    EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
-    let work = pushed::push(context.app.clone(), request, context.now());
+    let work = par::push(context.app.clone(), request, context.now());
     let name = context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;
-    let body = json!({ "request_uri": name, "expires_in": pushed::LIFE.secs() });
+    let body = json!({ "request_uri": name, "expires_in": par::LIFE.secs() });
     Ok(answer(HttpResponse::Created(), &body))
 }
 
@@ -80,7 +80,7 @@ pub async fn par(
 /// # Errors
 /// RFC 8628 §3.2.
 pub async fn device_authorization(
-    ClientRequest { context, request }: ClientRequest,
+    EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
     let work = device::authorize(context.app.clone(), request, context.now());
     let said = context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;

@@ -7,7 +7,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::Refusal;
 use crate::http::body::Body;
 use crate::http::context::Context;
-use crate::http::fields::is_form;
+use crate::http::extract::is_form;
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::userinfo::{self, Presented};
 

@@ -14,14 +14,14 @@ use crate::http::api::login::password as parse_password;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
-use crate::http::fields::{FormFields, Params};
+use crate::http::extract::{FormFields, Params};
 use crate::identity::account::{self, Here, Overview};
 use crate::identity::password::{self, Keep};
 use crate::identity::profile;
 
-use super::interaction::go_here;
 use super::pages::{AccountPage, AppRow, ConsentItem, Done, SessionRow};
-use super::{Words, error_page, page};
+use super::render::go_here;
+use super::{Locale, error_page, page};
 
 /// Somebody in front of their own account.
 struct Visited {
@@ -177,38 +177,38 @@ impl Visited {
             Err(problem) => return error_page(&self.context, &problem),
         };
         let frame = self.context.frame(None);
-        let words = frame.words;
+        let locale = frame.locale;
         let error = problem.and_then(|problem| problem.fields().first());
-        let name_error = error.filter(|error| error.field == "name").map(|e| words.field(e));
+        let name_error = error.filter(|error| error.field == "name").map(|e| locale.field(e));
         let password_error =
-            error.filter(|error| error.field != "name").map(|e| (e.field, words.field(e)));
+            error.filter(|error| error.field != "name").map(|e| (e.field, locale.field(e)));
         let csrf = account::token(&self.context.app, &self.visit.visitor);
         let template = AccountPage {
             frame,
             csrf: &csrf,
             login: &self.here.user.login,
             name: self.here.user.name.as_deref(),
-            notice: done.map(|done| done.text(words)),
+            notice: done.map(|done| done.text(locale)),
             name_error,
             password_error,
-            sessions: self.sessions(&overview, words),
-            apps: self.apps(&overview, words),
+            sessions: self.sessions(&overview, locale),
+            apps: self.apps(&overview, locale),
         };
         page(answer, &template)
     }
 
-    fn sessions(&self, overview: &Overview, words: Words) -> Vec<SessionRow> {
+    fn sessions(&self, overview: &Overview, locale: Locale) -> Vec<SessionRow> {
         let now = self.context.now();
         let address = |address: Option<std::net::IpAddr>| {
             address.map(|address| address.to_string()).unwrap_or_default()
         };
         let browsers = overview.browsers.iter().map(|(browser, device)| SessionRow {
             id: browser.id.to_string(),
-            title: words.t("account.browser").to_owned(),
+            title: locale.t("account.browser").to_owned(),
             device: device.describe(),
             address: address(device.address),
-            last_seen: words.ago(browser.auth_time, now),
-            created: words.ago(browser.auth_time, now),
+            last_seen: locale.ago(browser.auth_time, now),
+            created: locale.ago(browser.auth_time, now),
             current: browser.id == self.here.browser.id,
         });
         let of_client = |Listed { session, device, .. }: &Listed| SessionRow {
@@ -216,21 +216,21 @@ impl Visited {
             title: self.client_name(&session.client_id),
             device: device.describe(),
             address: address(device.address),
-            last_seen: words.ago(session.chain.answered_at, now),
-            created: words.ago(session.created_at, now),
+            last_seen: locale.ago(session.chain.answered_at, now),
+            created: locale.ago(session.created_at, now),
             current: false,
         };
         browsers.chain(overview.sessions.iter().map(of_client)).collect()
     }
 
     /// One row for each application, whatever the APIs it has access to.
-    fn apps(&self, overview: &Overview, words: Words) -> Vec<AppRow> {
+    fn apps(&self, overview: &Overview, locale: Locale) -> Vec<AppRow> {
         let now = self.context.now();
         let mut rows: Vec<AppRow> = Vec::new();
         for consent in &overview.consents {
             let titles = consent.scopes.iter().map(|scope| {
                 let api = consent.audience.as_deref().filter(|_| !oidc::is_scope(scope));
-                ConsentItem::of_scope(words, scope, api).title
+                ConsentItem::of_scope(locale, scope, api).title
             });
             match rows.iter_mut().find(|row| row.client_id == consent.client_id) {
                 Some(row) => row.scopes.extend(titles),
@@ -238,7 +238,7 @@ impl Visited {
                     client_id: consent.client_id.clone(),
                     name: self.client_name(&consent.client_id),
                     scopes: titles.collect(),
-                    since: words.ago(consent.created_at, now),
+                    since: locale.ago(consent.created_at, now),
                 }),
             }
         }

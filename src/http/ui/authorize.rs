@@ -7,12 +7,12 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
-use crate::http::fields::is_form;
+use crate::http::extract::is_form;
 use crate::oauth::authorize;
 use crate::oauth::params::{Params, invalid};
 
 use super::error_page;
-use super::interaction::{once_more, step};
+use super::render::{once_more, step};
 
 /// A request in the address, or the way back from the log-in page.
 pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {

@@ -6,12 +6,12 @@ use crate::domain::outcome::Refusal;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
-use crate::http::fields::FormFields;
-use crate::oauth::flow::{Aim, Flow};
+use crate::http::extract::FormFields;
+use crate::oauth::pending_request::{Destination, PendingRequest};
 use crate::oauth::{authorize, device};
 
 use super::error_page;
-use super::interaction;
+use super::render;
 
 /// What was decided.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
@@ -22,24 +22,24 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let visit = Visit::of(&context);
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
     let sealed = form.take("flow");
-    let aim = Flow::open(&app, &sealed, &visitor, now).map(|flow| flow.aim);
+    let aim = PendingRequest::open(&app, &sealed, &visitor, now).map(|flow| flow.aim);
     let allow = match decision(&mut form) {
         Ok(allow) => allow,
         Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
     };
     match aim {
         Err(refusal) => error_page(&context, &context.problem(refusal.into())),
-        Ok(Aim::Device(_)) => {
+        Ok(Destination::Device(_)) => {
             let work = device::decide(app, sealed, allow, visitor, context.origin(), now);
             match context.run(work).await {
-                Ok(step) => interaction::device(&context, &visit, step),
+                Ok(step) => render::device(&context, &visit, step),
                 Err(problem) => error_page(&context, &problem),
             }
         }
         Ok(_) => {
             let work = authorize::decide(app, sealed, allow, visitor, context.origin(), now);
             match context.run(work).await {
-                Ok(step) => interaction::step(&context, &visit, step),
+                Ok(step) => render::step(&context, &visit, step),
                 Err(problem) => error_page(&context, &problem),
             }
         }

@@ -6,12 +6,12 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
-use crate::http::fields::{FormFields, Params};
+use crate::http::extract::{FormFields, Params};
 use crate::oauth::device;
-use crate::oauth::flow::{Aim, Flow};
+use crate::oauth::pending_request::{Destination, PendingRequest};
 
 use super::pages::DevicePage;
-use super::{error_page, interaction, page};
+use super::{error_page, page, render};
 
 /// The page, with the code in it if the address brought one; or the way back from the log-in page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -24,7 +24,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         let (app, visitor) = (context.app.clone(), visit.visitor.clone());
         let work = device::resume(app, flow.to_owned(), visitor, context.now());
         return match context.run(work).await {
-            Ok(step) => interaction::device(&context, &visit, step),
+            Ok(step) => render::device(&context, &visit, step),
             Err(problem) => failed(&context, &visit, "", &problem),
         };
     }
@@ -40,9 +40,9 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     };
     let visit = Visit::of(&context);
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
-    let opened = Flow::open(&app, &form.take("flow"), &visitor, now);
+    let opened = PendingRequest::open(&app, &form.take("flow"), &visitor, now);
     if let Err(refusal) = opened.and_then(|flow| match flow.aim {
-        Aim::Device(_) => Ok(()),
+        Destination::Device(_) => Ok(()),
         _ => Err(Refusal::new(
             Code::Forbidden,
             "This page belongs to something else that was begun.",
@@ -53,16 +53,16 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let code = form.take("user_code");
     let work = device::typed(app, code.clone(), visitor, context.origin(), now);
     match context.run(work).await {
-        Ok(step) => interaction::device(&context, &visit, step),
+        Ok(step) => render::device(&context, &visit, step),
         Err(problem) => failed(&context, &visit, &code, &problem),
     }
 }
 
 fn failed(context: &Context, visit: &Visit, code: &str, problem: &Problem) -> HttpResponse {
-    let words = context.frame(None).words;
+    let locale = context.frame(None).locale;
     let error = match (problem.code(), problem.fields().first()) {
-        (_, Some(field)) => words.field(field),
-        (Code::TooManyAttempts, None) => words.problem(problem),
+        (_, Some(field)) => locale.field(field),
+        (Code::TooManyAttempts, None) => locale.error(problem.code(), problem.message()),
         _ => return error_page(context, problem),
     };
     let shown: String = code.chars().take(16).collect();
@@ -76,7 +76,7 @@ fn ask(
     error: Option<&str>,
     mut answer: actix_web::HttpResponseBuilder,
 ) -> HttpResponse {
-    let flow = Flow::begin(&context.app, Aim::Device(None), context.now());
+    let flow = PendingRequest::begin(&context.app, Destination::Device(None), context.now());
     match flow.seal(&context.app, &visit.visitor) {
         Ok(flow) => {
             visit.keep(&context.app, &mut answer);

@@ -79,7 +79,7 @@ fn sample(name: &'static str, template: &impl Template, policy: String) -> Resul
 
 fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
     let policy = || policy(&[world.origin], true);
-    let error = frame.words.error(Code::InvalidCredentials, "");
+    let error = frame.locale.error(Code::InvalidCredentials, "");
     let first = LoginPage {
         frame,
         flow: world.typed,
@@ -98,7 +98,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String
 }
 
 fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String> {
-    let own = |scope| ConsentItem::of_scope(frame.words, scope, None);
+    let own = |scope| ConsentItem::of_scope(frame.locale, scope, None);
     let page = |items, code: Option<_>| ConsentPage {
         frame,
         flow: world.typed,
@@ -109,7 +109,7 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String
         is_device: code.is_some(),
         user_code: code,
     };
-    let api = ConsentItem::of_scope(frame.words, "albums:read", Some("https://api.example.com"));
+    let api = ConsentItem::of_scope(frame.locale, "albums:read", Some("https://api.example.com"));
     let many = page(vec![own("openid"), own("profile"), own("offline_access"), api], None);
     let device = page(vec![own("openid"), own("profile")], Some(world.typed));
     Ok([
@@ -121,8 +121,9 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String
 
 fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
     let now = Timestamp::from_secs(1_800_000_000);
-    let ago =
-        |span: TimeSpan| frame.words.ago(Timestamp::from_millis(now.millis() - span.millis()), now);
+    let ago = |span: TimeSpan| {
+        frame.locale.ago(Timestamp::from_millis(now.millis() - span.millis()), now)
+    };
     let session = |id: &str, title: &str, device: &str, current, seen: TimeSpan| SessionRow {
         id: id.to_owned(),
         title: title.to_owned(),
@@ -139,7 +140,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
         scopes: vec![frame.t("scope.profile").to_owned(), "albums:read".to_owned()],
         since: ago(TimeSpan::from_days(12)),
     };
-    let wrong = |field, code| frame.words.field(&FieldError { field, code, message: "" });
+    let wrong = |field, code| frame.locale.field(&FieldError { field, code, message: "" });
     let page = |name_error, password_error| AccountPage {
         frame,
         csrf: world.typed,
@@ -153,7 +154,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
     };
     let full = AccountPage {
         name: Some(world.name),
-        notice: Some(Done::Session.text(frame.words)),
+        notice: Some(Done::Session.text(frame.locale)),
         sessions: vec![
             session("1", browser, "Firefox · Linux", true, TimeSpan::ZERO),
             session("2", world.client, "iPhone", false, TimeSpan::from_mins(3)),
@@ -177,7 +178,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
 fn devices(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
     let page = |user_code, error| DevicePage { frame, flow: world.typed, user_code, error };
     let done = |allowed| DeviceDonePage { frame, allowed, client_name: world.client };
-    let error = Some(frame.words.error(Code::TooManyAttempts, ""));
+    let error = Some(frame.locale.error(Code::TooManyAttempts, ""));
     let policy = || policy(&[], false);
     Ok([
         sample("device", &page("", None), policy())?,
@@ -223,7 +224,7 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 6], String> {
         login_error,
         password_error,
     };
-    let wrong = |field, code| frame.words.field(&FieldError { field, code, message: "" });
+    let wrong = |field, code| frame.locale.field(&FieldError { field, code, message: "" });
     let login_error = Some(wrong("login", "taken"));
     let password_error = Some(wrong("password", "common_password"));
     let token = FirstTokenPage {
@@ -233,7 +234,7 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 6], String> {
         login_json: quoted(world.login),
         access_token: &"eyJhbGciOiJFUzI1NiJ9.".repeat(16),
     };
-    let text = frame.words.error(Code::NotFound, "");
+    let text = frame.locale.error(Code::NotFound, "");
     let error = ErrorPage { frame, text, request_id: "4be1f9d2c07d4a6f8f5e0d3b2a190817" };
     Ok([
         sample("home", &home(false), policy())?,

@@ -7,17 +7,17 @@ use crate::http::api::login::password;
 use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
-use crate::http::fields::FormFields;
-use crate::identity::browser::{self, Typed};
-use crate::oauth::flow::{Aim, Flow};
+use crate::http::extract::FormFields;
+use crate::identity::browser_login::{self, Typed};
+use crate::oauth::pending_request::{Destination, PendingRequest};
 
 use super::error_page;
-use super::interaction::{Login, aim, go_here};
+use super::render::{Login, aim, go_here};
 
 /// The page, for whoever comes on their own account.
 pub async fn get(context: Context) -> HttpResponse {
     let visit = Visit::of(&context);
-    let flow = Flow::begin(&context.app, Aim::Account, context.now());
+    let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
     match flow.seal(&context.app, &visit.visitor) {
         Ok(flow) => plain(&flow).show(&context, &visit, HttpResponse::Ok()),
         Err(fault) => error_page(&context, &context.problem(fault.into())),
@@ -38,7 +38,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let visit = Visit::of(&context);
     let sealed = form.take("flow");
     // Before anything else: whoever cannot show that this browser was given the page logs nobody in.
-    let flow = match Flow::open(&context.app, &sealed, &visit.visitor, context.now()) {
+    let flow = match PendingRequest::open(&context.app, &sealed, &visit.visitor, context.now()) {
         Ok(flow) => flow,
         Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
     };
@@ -49,7 +49,9 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
             let typed = Typed { login: login.clone(), password };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
             let (origin, device) = (context.origin(), context.device());
-            context.run(browser::sign_in(app, typed, visitor, origin, device, context.now())).await
+            context
+                .run(browser_login::sign_in(app, typed, visitor, origin, device, context.now()))
+                .await
         }
     };
     match signed_in {
@@ -63,11 +65,11 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
 }
 
 /// Where somebody goes who has proved who they are.
-fn onwards(flow: &Flow, sealed: &str) -> String {
+fn onwards(flow: &PendingRequest, sealed: &str) -> String {
     match flow.aim {
-        Aim::Authorize(_) => format!("/oauth2/authorize?flow={sealed}"),
-        Aim::Device(_) => format!("/device?flow={sealed}"),
-        Aim::Account | Aim::Logout(_) => "/account".to_owned(),
+        Destination::Authorize(_) => format!("/oauth2/authorize?flow={sealed}"),
+        Destination::Device(_) => format!("/device?flow={sealed}"),
+        Destination::Account | Destination::Logout(_) => "/account".to_owned(),
     }
 }
 
@@ -75,7 +77,7 @@ fn onwards(flow: &Flow, sealed: &str) -> String {
 fn again(
     context: &Context,
     visit: &Visit,
-    flow: &Flow,
+    flow: &PendingRequest,
     sealed: &str,
     login: &str,
     problem: &Problem,
@@ -91,10 +93,10 @@ fn again(
         return error_page(context, problem);
     }
     let (client_name, ui_locales, destination) = aim(context, flow);
-    let words = context.frame(ui_locales.as_deref()).words;
+    let locale = context.frame(ui_locales.as_deref()).locale;
     let error = match problem.fields().first() {
-        Some(field) => words.field(field),
-        None => words.problem(problem),
+        Some(field) => locale.field(field),
+        None => locale.error(problem.code(), problem.message()),
     };
     let login = Login {
         flow: sealed,
@@ -115,10 +117,10 @@ pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> Http
     };
     let visit = Visit::of(&context);
     let sealed = form.take("flow");
-    let flow = Flow::open(&context.app, &sealed, &visit.visitor, context.now());
+    let flow = PendingRequest::open(&context.app, &sealed, &visit.visitor, context.now());
     let flow = flow.and_then(|flow| match flow.aim {
-        Aim::Authorize(_) | Aim::Device(_) => Ok(flow),
-        Aim::Account | Aim::Logout(_) => Err(Refusal::new(
+        Destination::Authorize(_) | Destination::Device(_) => Ok(flow),
+        Destination::Account | Destination::Logout(_) => Err(Refusal::new(
             Code::Forbidden,
             "This page belongs to something else that was begun.",
         )),

@@ -8,13 +8,13 @@ use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
-use crate::http::fields::{FormFields, is_form};
-use crate::identity::{account, browser};
+use crate::http::extract::{FormFields, is_form};
+use crate::identity::{account, browser_login};
 use crate::oauth::end_session::{self, LogoutStep};
 use crate::oauth::params::{Params, invalid};
 
-use super::interaction::{go, go_here, once_more};
 use super::pages::{LoggedOutPage, LogoutConfirmPage};
+use super::render::{go, go_here, once_more};
 use super::{error_page, page};
 
 /// A client, or anybody, sends a browser.
@@ -116,7 +116,7 @@ pub async fn own(context: Context, form: Result<FormFields, Problem>) -> HttpRes
         return error_page(&context, &context.problem(stop));
     }
     let (app, visitor, origin) = (context.app.clone(), visit.visitor.clone(), context.origin());
-    match context.run(browser::sign_out(app, visitor, origin, context.now())).await {
+    match context.run(browser_login::sign_out(app, visitor, origin, context.now())).await {
         Ok(()) => out(&context, &visit, None),
         Err(problem) => error_page(&context, &problem),
     }

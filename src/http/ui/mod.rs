@@ -7,17 +7,16 @@ pub mod account;
 pub mod assets;
 pub mod authorize;
 pub mod consent;
+mod csp;
 pub mod device;
-mod frame;
 mod gallery;
 pub mod home;
-mod interaction;
+mod layout;
 pub mod login;
 pub mod logout;
 pub mod pages;
-mod policy;
+mod render;
 pub mod setup;
-pub mod words;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -26,10 +25,10 @@ use askama::Template;
 use super::context::Context;
 use super::error::Problem;
 
-pub use frame::Frame;
+pub use crate::i18n::Locale;
+pub use csp::policy;
 pub use gallery::{Sample, gallery};
-pub use policy::policy;
-pub use words::Words;
+pub use layout::Frame;
 
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -65,6 +64,6 @@ pub fn page_with(
 /// A problem as a page, in the language of whoever met it. Holds nothing that anybody sent.
 pub fn error_page(context: &Context, problem: &Problem) -> HttpResponse {
     let frame = context.frame(None);
-    let text = frame.words.problem(problem);
+    let text = frame.locale.error(problem.code(), problem.message());
     page(problem.head(), &ErrorPage { frame, text, request_id: problem.request_id() })
 }

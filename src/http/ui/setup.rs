@@ -7,7 +7,7 @@ use askama::Template;
 use crate::domain::outcome::Code;
 use crate::http::context::Context;
 use crate::http::error::Problem;
-use crate::http::fields::FormFields;
+use crate::http::extract::FormFields;
 use crate::identity::setup;
 
 use super::{Frame, error_page, page};
@@ -98,7 +98,7 @@ fn again(context: &Context, token: &str, login: &str, problem: &Problem) -> Http
     }
     let frame = context.frame(None);
     let of = |field| problem.fields().iter().find(|e| e.field == field);
-    let error_of = |field| of(field).map(|error| frame.words.field(error));
+    let error_of = |field| of(field).map(|error| frame.locale.field(error));
     let template = SetupPage {
         frame,
         token,

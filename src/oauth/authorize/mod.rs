@@ -3,8 +3,8 @@
 //! Owns the way through: what the client asks (`request`), what has to happen first
 //! (`domain::interaction`), and the answer (`answer`). Shows no page itself.
 
-pub mod answer;
 pub mod request;
+pub mod response;
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ use crate::store::authorization_codes::{self, NewCode};
 use crate::store::browser_sessions::{self, Found};
 use crate::store::{Tx, audit, commit_or_rollback, consents};
 
-use super::flow::{Aim, Flow, Visitor};
+use super::par;
 use super::params::Params;
-use super::pushed;
+use super::pending_request::{BrowserCookies, Destination, PendingRequest};
 
-use answer::Answer;
 use request::{Addressed, address};
+use response::Answer;
 
 /// What happens next.
 pub enum Step {
@@ -76,7 +76,7 @@ pub struct ConsentView {
 /// When the database cannot be read.
 pub async fn visitor(
     app: &App,
-    visitor: &Visitor,
+    visitor: &BrowserCookies,
     client_id: &str,
     audience: Option<&str>,
     now: Timestamp,
@@ -98,10 +98,10 @@ pub async fn visitor(
 pub async fn begin(
     app: App,
     params: Params,
-    visitor: Visitor,
+    visitor: BrowserCookies,
     now: Timestamp,
 ) -> Result<Step, Failure> {
-    let (params, id) = match pushed::resolve(&app, &params, now).await? {
+    let (params, id) = match par::resolve(&app, &params, now).await? {
         Some(pushed) => (pushed.params, Some(pushed.id)),
         None => (params, None),
     };
@@ -110,7 +110,8 @@ pub async fn begin(
         Ok(request) => request,
         Err(stop) => return refuse(&app, &addressed, stop),
     };
-    let mut flow = Flow::begin(&app, Aim::Authorize(Box::new(request.clone())), now);
+    let mut flow =
+        PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
     // A pushed request gives one code, however often its page is loaded.
     flow.id = id.unwrap_or(flow.id);
     go_on(app, addressed, request, flow, visitor, now).await
@@ -123,11 +124,11 @@ pub async fn begin(
 pub async fn resume(
     app: App,
     sealed: String,
-    visitor: Visitor,
+    visitor: BrowserCookies,
     now: Timestamp,
 ) -> Result<Step, Failure> {
-    let flow = Flow::open(&app, &sealed, &visitor, now)?;
-    let Aim::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
+    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
+    let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     go_on(app, addressed, *request, flow, visitor, now).await
 }
@@ -141,12 +142,12 @@ pub async fn decide(
     app: App,
     sealed: String,
     allow: bool,
-    visitor: Visitor,
+    visitor: BrowserCookies,
     origin: Origin,
     now: Timestamp,
 ) -> Result<Step, Failure> {
-    let flow = Flow::open(&app, &sealed, &visitor, now)?;
-    let Aim::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
+    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
+    let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     let found = asked(&app, &visitor, &request, now).await?;
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
@@ -195,7 +196,7 @@ fn refuse(app: &App, addressed: &Addressed, stop: Failure) -> Result<Step, Failu
 /// Who is there, and what they have allowed of what `request` asks for.
 async fn asked(
     app: &App,
-    visitor: &Visitor,
+    visitor: &BrowserCookies,
     request: &Request,
     now: Timestamp,
 ) -> Result<Option<Found>, Fault> {
@@ -211,8 +212,8 @@ async fn go_on(
     app: App,
     addressed: Addressed,
     request: Request,
-    mut flow: Flow,
-    visitor: Visitor,
+    mut flow: PendingRequest,
+    visitor: BrowserCookies,
     now: Timestamp,
 ) -> Result<Step, Failure> {
     let found = asked(&app, &visitor, &request, now).await?;
@@ -296,7 +297,7 @@ async fn issue(
     tx: &mut Tx,
     addressed: &Addressed,
     request: &Request,
-    flow: &Flow,
+    flow: &PendingRequest,
     found: &Found,
     now: Timestamp,
 ) -> Result<Answer, Failure> {

@@ -18,9 +18,9 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pkce;
 use crate::domain::redirect::RegisteredRedirect;
 use crate::oauth::grants::AUTHORIZATION_CODE;
-use crate::oauth::hint;
-use crate::oauth::narrow::{Speaker, narrow};
+use crate::oauth::id_token_hint;
 use crate::oauth::params::{Params, invalid};
+use crate::oauth::scope_narrowing::{Speaker, narrow};
 
 /// The longest `state`, in bytes: it travels in addresses, twice.
 const MAX_STATE: usize = 3 * 1024;
@@ -208,9 +208,9 @@ fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims),
     }
     let hinted = match params.get("id_token_hint") {
         None => None,
-        Some(token) => match hint::read(app, token) {
+        Some(token) => match id_token_hint::read(app, token) {
             Some(hint) => Some(hint),
-            None if !hint::is_outlived(app, token) => {
+            None if !id_token_hint::is_outlived(app, token) => {
                 return Err(invalid("id_token_hint is not an ID token of this issuer."));
             }
             None if prompt.contains(&Prompt::None) => {

@@ -15,7 +15,7 @@ use crate::domain::pkce;
 use crate::domain::session::EndReason;
 use crate::domain::user::User;
 use crate::oauth::params::Params;
-use crate::oauth::token::{Exchange, Grant, Outcome};
+use crate::oauth::token::{Grant, GrantContext, GrantOutcome};
 use crate::store::authorization_codes::{self, Redeemed};
 use crate::store::{Tx, audit, sessions, users};
 
@@ -43,48 +43,48 @@ impl Grant for AuthorizationCode {
         })
     }
 
-    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
+    async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
         if !opaque_token::is_well_formed(AUTHORIZATION_CODE, &self.code) {
             return Err(refused().into());
         }
         let hash = token_hash(&self.code);
-        let id = SessionId::new(exchange.now, &*exchange.app.entropy);
-        let now = exchange.now;
-        let client_id = exchange.client().client_id.clone();
+        let id = SessionId::new(context.now, &*context.app.entropy);
+        let now = context.now;
+        let client_id = context.client().client_id.clone();
         let redeemed =
-            authorization_codes::redeem(exchange.tx().await?, &hash, id, &client_id, now).await?;
+            authorization_codes::redeem(context.tx().await?, &hash, id, &client_id, now).await?;
         let Some(Redeemed { authorization, expires_at, consented }) = redeemed else {
-            let gave = authorization_codes::gave(exchange.tx().await?, &hash).await?;
+            let gave = authorization_codes::gave(context.tx().await?, &hash).await?;
             if let Some((user, session)) = gave {
-                reused(exchange, user, session).await?;
+                reused(context, user, session).await?;
             }
             return Err(refused().into());
         };
         let made = expires_at - CODE_LIFE;
         // What was taken back while the code was made had no code yet to use up.
         let stands = consented || !authorization.by_consent;
-        let good = now < expires_at && stands && exchange.client().owned_name_at(made);
-        if !good || !self.fits(exchange, &authorization) {
+        let good = now < expires_at && stands && context.client().owned_name_at(made);
+        if !good || !self.fits(context, &authorization) {
             return Err(refused().into());
         }
-        exchange.only_for(authorization.audience.as_deref())?;
-        let jkt = exchange.refresh_jkt();
-        let session = authorization.session(id, Self::NAME, jkt, &exchange.lifetimes(), now);
-        let (app, device) = (exchange.app, exchange.device.clone());
-        let tx = exchange.tx().await?;
+        context.require_same_target(authorization.audience.as_deref())?;
+        let jkt = context.refresh_jkt();
+        let session = authorization.session(id, Self::NAME, jkt, &context.lifetimes(), now);
+        let (app, device) = (context.app, context.device.clone());
+        let tx = context.tx().await?;
         if !sessions::open(tx, &session, &device).await? {
             // Logged out, disabled or given a new password since it was allowed.
             return Err(refused().into());
         }
         let user = user_of(app, tx, &authorization).await?;
-        Ok(Outcome::Opened { session: Box::new(session), user, nonce: authorization.nonce })
+        Ok(GrantOutcome::Opened { session: Box::new(session), user, nonce: authorization.nonce })
     }
 }
 
 impl AuthorizationCode {
     /// Whether the code was given to this client, for this place, to whoever knows this verifier.
-    fn fits(&self, exchange: &Exchange<'_>, authorization: &Authorization) -> bool {
-        let client = exchange.client();
+    fn fits(&self, context: &GrantContext<'_>, authorization: &Authorization) -> bool {
+        let client = context.client();
         let proved = match (&authorization.code_challenge, &self.code_verifier) {
             (Some(challenge), Some(verifier)) if pkce::is_verifier(verifier) => {
                 let hash = sha256_base64url(verifier.as_bytes());
@@ -93,7 +93,7 @@ impl AuthorizationCode {
             // A verifier without a challenge means that somebody took the challenge away.
             _ => false,
         };
-        let jkt = exchange.jkt();
+        let jkt = context.jkt();
         proved
             && authorization.client_id == client.client_id
             && client.may_target(authorization.audience.as_deref())
@@ -104,12 +104,12 @@ impl AuthorizationCode {
 
 /// The code was presented before: ends what it gave.
 async fn reused(
-    exchange: &mut Exchange<'_>,
+    context: &mut GrantContext<'_>,
     user: UserId,
     session: SessionId,
 ) -> Result<(), Fault> {
-    let (app, now, origin) = (exchange.app, exchange.now, exchange.origin.clone());
-    let tx = exchange.tx().await?;
+    let (app, now, origin) = (context.app, context.now, context.origin.clone());
+    let tx = context.tx().await?;
     if sessions::revoke(tx, session, EndReason::CodeReused, now).await?.is_some() {
         let event = Event::new(EventKind::CodeReuseDetected).about(user).in_session(session);
         audit::record(tx, &event, &origin, now, &*app.entropy).await?;

@@ -4,9 +4,9 @@
 //! session, no refresh token and no ID token.
 
 use crate::domain::outcome::{Failure, Refusal};
-use crate::oauth::narrow::{Speaker, narrow};
 use crate::oauth::params::Params;
-use crate::oauth::token::{Exchange, Grant, Outcome};
+use crate::oauth::scope_narrowing::{Speaker, narrow};
+use crate::oauth::token::{Grant, GrantContext, GrantOutcome};
 
 /// Nothing but the client itself.
 pub struct ClientCredentials;
@@ -18,9 +18,9 @@ impl Grant for ClientCredentials {
         Ok(Self)
     }
 
-    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
+    async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
         let narrowed =
-            narrow(exchange.app, exchange.client(), exchange.params, Speaker::Client).await?;
-        Ok(Outcome::Client(narrowed))
+            narrow(context.app, context.client(), context.params, Speaker::Client).await?;
+        Ok(GrantOutcome::Client(narrowed))
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::device_code::Poll;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::oauth::params::Params;
-use crate::oauth::token::{Exchange, Grant, Outcome};
+use crate::oauth::token::{Grant, GrantContext, GrantOutcome};
 use crate::store::{device_codes, sessions};
 
 use super::authorization_code::user_of;
@@ -26,14 +26,14 @@ impl Grant for DeviceCode {
         Ok(Self { device_code })
     }
 
-    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
+    async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
         if !opaque_token::is_well_formed(DEVICE_CODE, &self.device_code) {
             return Err(refused().into());
         }
-        let (hash, now) = (token_hash(&self.device_code), exchange.now);
-        let tx = exchange.tx().await?;
+        let (hash, now) = (token_hash(&self.device_code), context.now);
+        let tx = context.tx().await?;
         let device = device_codes::poll(tx, &hash, |device| device.next_pause(now), now).await?;
-        let client = exchange.client();
+        let client = context.client();
         let device = device.filter(|device| {
             device.client_id == client.client_id
                 && client.owned_name_at(device.begun_at())
@@ -59,10 +59,10 @@ impl Grant for DeviceCode {
                 return Err(wait(OAuthError::AccessDenied, "The request was denied."));
             }
         }
-        exchange.only_for(device.asked.audience.as_deref())?;
-        let (app, device, jkt) = (exchange.app, exchange.device.clone(), exchange.refresh_jkt());
-        let lifetimes = exchange.lifetimes();
-        let tx = exchange.tx().await?;
+        context.require_same_target(device.asked.audience.as_deref())?;
+        let (app, device, jkt) = (context.app, context.device.clone(), context.refresh_jkt());
+        let lifetimes = context.lifetimes();
+        let tx = context.tx().await?;
         let authorization = device_codes::redeem(tx, &hash).await?.ok_or_else(refused)?;
         let id = SessionId::new(now, &*app.entropy);
         let session = authorization.session(id, Self::NAME, jkt, &lifetimes, now);
@@ -70,7 +70,7 @@ impl Grant for DeviceCode {
             return Err(refused().into());
         }
         let user = user_of(app, tx, &authorization).await?;
-        Ok(Outcome::Opened { session: Box::new(session), user, nonce: None })
+        Ok(GrantOutcome::Opened { session: Box::new(session), user, nonce: None })
     }
 }
 

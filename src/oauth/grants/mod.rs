@@ -15,7 +15,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 
 use super::issue::Tokens;
-use super::token::{Grant, TokenRequest, run};
+use super::token::{ClientRequest, Grant, handle};
 
 macro_rules! grants {
     ($($grant:ty),+ $(,)?) => {
@@ -26,11 +26,11 @@ macro_rules! grants {
         async fn dispatch(
             name: &str,
             app: &App,
-            request: TokenRequest,
+            request: ClientRequest,
             now: Timestamp,
         ) -> Result<Tokens, Failure> {
             $(if name == <$grant as Grant>::NAME {
-                return run::<$grant>(app, request, now).await;
+                return handle::<$grant>(app, request, now).await;
             })+
             let message = "There is no such grant here; discovery lists those there are.";
             Err(Refusal::oauth(OAuthError::UnsupportedGrantType, message).into())
@@ -50,7 +50,7 @@ grants! {
 ///
 /// # Errors
 /// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
-pub async fn token(app: App, request: TokenRequest, now: Timestamp) -> Result<Tokens, Failure> {
+pub async fn token(app: App, request: ClientRequest, now: Timestamp) -> Result<Tokens, Failure> {
     request.params.once()?;
     let message = "grant_type is missing.";
     let name = request.params.required("grant_type", message)?.to_owned();

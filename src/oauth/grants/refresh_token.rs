@@ -5,10 +5,10 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refresh::Holder;
 use crate::domain::scope::Scopes;
-use crate::oauth::narrow;
 use crate::oauth::params::Params;
 use crate::oauth::refresh::{self, Presented};
-use crate::oauth::token::{Exchange, Grant, Outcome};
+use crate::oauth::scope_narrowing;
+use crate::oauth::token::{Grant, GrantContext, GrantOutcome};
 use crate::store::users;
 
 /// A refresh token, and the scopes wanted where fewer will do.
@@ -22,38 +22,39 @@ impl Grant for RefreshToken {
 
     fn parse(params: &Params) -> Result<Self, Refusal> {
         let refresh_token = params.required(Self::NAME, "refresh_token is missing.")?.to_owned();
-        let asked = params.get("scope").map(|scope| narrow::scopes(Some(scope))).transpose()?;
+        let asked =
+            params.get("scope").map(|scope| scope_narrowing::scopes(Some(scope))).transpose()?;
         Ok(Self { refresh_token, asked })
     }
 
-    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
-        let client = exchange.client();
+    async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
+        let client = context.client();
         let presented = Presented {
             refresh_token: &self.refresh_token,
             holder: Holder::Client {
                 client_id: client.client_id.clone(),
                 since: client.name_since,
-                jkt: exchange.jkt(),
+                jkt: context.jkt(),
                 audiences: client.metadata.audiences.clone(),
             },
-            idle: exchange.lifetimes().idle,
+            idle: context.lifetimes().idle,
             asked: self.asked.clone(),
         };
-        let origin = exchange.origin.clone();
-        let continued = refresh::present(exchange.app, presented, origin, exchange.now)
+        let origin = context.origin.clone();
+        let continued = refresh::present(context.app, presented, origin, context.now)
             .await
             .map_err(in_our_words)?;
         let session = continued.session;
         // The session was opened for one API; it stays with it.
-        exchange.only_for(session.audience.as_deref())?;
+        context.require_same_target(session.audience.as_deref())?;
         let user = if session.asked_claims.id_token.is_empty() {
             None
         } else {
-            let mut reader = exchange.app.db.reader().await?;
+            let mut reader = context.app.db.reader().await?;
             users::find(&mut reader, session.user_id).await?.map(Box::new)
         };
         let subject = continued.subject.read()?;
-        Ok(Outcome::Continued { session, subject, user, narrowed: self.asked })
+        Ok(GrantOutcome::Continued { session, subject, user, narrowed: self.asked })
     }
 }
 

@@ -1,4 +1,4 @@
-//! `urn:ietf:params:oauth:grant-type:token-exchange`: a token for another (RFC 8693).
+//! `urn:ietf:params:oauth:grant-type:token-context`: a token for another (RFC 8693).
 //!
 //! Two uses: a client makes its own token smaller, or an API that was called asks for a token with
 //! which to call the next one. Then the new token says who acts (`act`). Nothing lives longer than
@@ -13,10 +13,10 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
 use crate::oauth::access_token::{self, Live};
-use crate::oauth::narrow::{self, Narrowed, Speaker};
-use crate::oauth::once;
 use crate::oauth::params::{Params, invalid};
-use crate::oauth::token::{Delegation, Exchange, Grant, Outcome};
+use crate::oauth::replay;
+use crate::oauth::scope_narrowing::{self, Narrowed, Speaker};
+use crate::oauth::token::{Delegation, Grant, GrantContext, GrantOutcome};
 use crate::store::audit;
 
 /// The only kind of token that comes and goes.
@@ -32,7 +32,7 @@ pub struct TokenExchange {
 }
 
 impl Grant for TokenExchange {
-    const NAME: &'static str = "urn:ietf:params:oauth:grant-type:token-exchange";
+    const NAME: &'static str = "urn:ietf:params:oauth:grant-type:token-context";
 
     fn parse(params: &Params) -> Result<Self, Refusal> {
         let is_access = |name: &str| matches!(params.get(name), Some(ACCESS_TOKEN | JWT));
@@ -55,18 +55,18 @@ impl Grant for TokenExchange {
         Ok(Self { subject_token, actor_token })
     }
 
-    async fn authorize(self, exchange: &mut Exchange<'_>) -> Result<Outcome, Failure> {
-        let (app, now) = (exchange.app, exchange.now);
+    async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
+        let (app, now) = (context.app, context.now);
         let subject = access_token::live(app, &self.subject_token, now).await?;
         let subject = subject.ok_or_else(|| refused("The subject token is not good."))?;
-        let client = exchange.client();
+        let client = context.client();
         let own = subject.claims.client_id == client.client_id;
         if !own && !client.is_api(&subject.claims.aud) {
             return Err(refused("The subject token is neither this client's nor for it.").into());
         }
         // Bound to a key: whoever passes it on must hold that key too.
         let bound = subject.claims.cnf.as_ref().map(|cnf| cnf.jkt.clone());
-        if own && bound.is_some() && bound != exchange.jkt() {
+        if own && bound.is_some() && bound != context.jkt() {
             return Err(refused("The subject token is bound to another key.").into());
         }
         let actor = match &self.actor_token {
@@ -81,16 +81,16 @@ impl Grant for TokenExchange {
                 Some(actor.claims.sub.clone())
             }
         };
-        if once::generations(&subject.claims.jti) >= once::MAX_LINE {
+        if replay::generations(&subject.claims.jti) >= replay::MAX_LINE {
             return Err(refused("The subject token was exchanged too often already.").into());
         }
-        let narrowed = narrowed(exchange, &subject).await?;
+        let narrowed = narrowed(context, &subject).await?;
         let act = act(&subject, actor, &client.client_id)?;
         let delegation = delegation(subject, narrowed, act);
         if delegation.act.is_some() {
-            record(exchange, &delegation).await?;
+            record(context, &delegation).await?;
         }
-        Ok(Outcome::Delegated(Box::new(delegation)))
+        Ok(GrantOutcome::Delegated(Box::new(delegation)))
     }
 }
 
@@ -101,13 +101,13 @@ fn refused(message: &'static str) -> Refusal {
 /// For the API the token was for: nothing but what it had. For the next one that an API calls: what it
 /// may have there, which an administrator said when he allowed it that API. An application does not
 /// get from one API to another this way: it would allow itself what its user was not asked about.
-async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, Failure> {
-    let (app, client, params) = (exchange.app, exchange.client(), exchange.params);
+async fn narrowed(context: &GrantContext<'_>, subject: &Live) -> Result<Narrowed, Failure> {
+    let (app, client, params) = (context.app, context.client(), context.params);
     let had = Scopes::parse(&subject.claims.scope).unwrap_or_default();
     let same_target = params.targets().all(|target| target == subject.claims.aud);
     if same_target {
         let asked = match params.get("scope") {
-            Some(scope) => narrow::scopes(Some(scope))?,
+            Some(scope) => scope_narrowing::scopes(Some(scope))?,
             None => had.clone(),
         };
         if !asked.is_within(&had) {
@@ -129,7 +129,7 @@ async fn narrowed(exchange: &Exchange<'_>, subject: &Live) -> Result<Narrowed, F
         let message = "The token is for another API. Ask its user at the authorization endpoint.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
     }
-    narrow::narrow(app, client, params, Speaker::Client).await
+    scope_narrowing::narrow(app, client, params, Speaker::Client).await
 }
 
 /// Who acts: the actor named, else the client where it is not its own token; those who acted before
@@ -169,12 +169,12 @@ fn delegation(subject: Live, narrowed: Narrowed, act: Option<Value>) -> Delegati
     Delegation { session, sub, subject: about, narrowed, not_after, act, parent, issued }
 }
 
-async fn record(exchange: &mut Exchange<'_>, delegation: &Delegation) -> Result<(), Failure> {
-    let (app, now, origin) = (exchange.app, exchange.now, exchange.origin.clone());
-    let mut event = Event::new(EventKind::TokenExchanged).detail(&*exchange.client().client_id);
+async fn record(context: &mut GrantContext<'_>, delegation: &Delegation) -> Result<(), Failure> {
+    let (app, now, origin) = (context.app, context.now, context.origin.clone());
+    let mut event = Event::new(EventKind::TokenExchanged).detail(&*context.client().client_id);
     if let Some(session) = &delegation.session {
         event = event.about(session.user_id).in_session(session.id);
     }
-    let tx = exchange.tx().await?;
+    let tx = context.tx().await?;
     Ok(audit::record(tx, &event, &origin, now, &*app.entropy).await?)
 }

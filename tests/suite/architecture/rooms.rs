@@ -47,7 +47,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         library: "reqwest",
-        places: &["src/outbound.rs"],
+        places: &["src/http_client.rs"],
         why: "every request that leaves the server is bounded and goes to a registered address",
     },
     Room {
@@ -134,8 +134,8 @@ mod tests {
             ("src/crypto/password.rs", "use argon2::Argon2;"),
             ("src/cli/mod.rs", "fn f() { std::env::args() } #[derive(clap::Parser)] struct A;"),
             ("src/config/source.rs", "fn f() { std::env::vars_os() }"),
-            ("src/app/open.rs", "fn f(config: C) { config.argon2.x; let argon2 = 1; }"),
-            ("src/app/open.rs", "/// Uses sqlx::query.\nconst Q: &str = \"sqlx::query\";"),
+            ("src/app/startup/mod.rs", "fn f(config: C) { config.argon2.x; let argon2 = 1; }"),
+            ("src/app/startup/mod.rs", "/// Uses sqlx::query.\nconst Q: &str = \"sqlx::query\";"),
         ] {
             assert_eq!(judge(path, text), [""; 0], "{path}");
         }

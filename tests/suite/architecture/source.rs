@@ -144,7 +144,7 @@ impl File {
     }
 }
 
-/// Words that can stand in front of `::` without being part of a path.
+/// Locale that can stand in front of `::` without being part of a path.
 const KEYWORDS: &[&str] =
     &["as", "break", "dyn", "else", "impl", "in", "match", "move", "mut", "return", "where"];
 

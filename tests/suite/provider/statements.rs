@@ -13,10 +13,10 @@ use signet::domain::browser_session::BrowserSession;
 use signet::domain::scope::Scopes;
 use signet::domain::user_agent::Device;
 use signet::oauth::authorize::{self, Step};
-use signet::oauth::flow::Visitor;
 use signet::oauth::grants::token;
 use signet::oauth::params::Params;
-use signet::oauth::token::TokenRequest;
+use signet::oauth::pending_request::BrowserCookies;
+use signet::oauth::token::ClientRequest;
 use signet::oauth::{access_token, userinfo};
 use signet::store::db::counted;
 use signet::store::{browser_sessions, consents, users};
@@ -24,8 +24,8 @@ use signet::store::{browser_sessions, consents, users};
 use crate::support::Backend;
 use crate::support::server::{Server, on_both};
 
-fn request(form: &str) -> TokenRequest {
-    TokenRequest {
+fn request(form: &str) -> ClientRequest {
+    ClientRequest {
         params: Params::parse(form.as_bytes()).unwrap(),
         authorization: None,
         proof: None,
@@ -64,7 +64,7 @@ async fn a_warm_flow_asks_once_for_each_step() {
         consents::remember(&mut tx, ada, &client_id, None, &scopes, now).await.unwrap();
         tx.commit().await.unwrap();
 
-        let visitor = Visitor { browser: "sbr".to_owned(), session: Some(cookie) };
+        let visitor = BrowserCookies { browser: "sbr".to_owned(), session: Some(cookie) };
         let verifier = "a".repeat(43);
         let challenge = signet::crypto::digest::sha256_base64url(verifier.as_bytes());
         let asked = format!(

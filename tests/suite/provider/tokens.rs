@@ -9,7 +9,7 @@ use signet::base::TimeSpan;
 use signet::crypto::digest::sha256_base64url;
 use signet::crypto::jwt::SigningKey;
 use signet::domain::signing_key::SigningAlg;
-use signet::oauth::backchannel;
+use signet::oauth::backchannel_logout;
 
 use crate::support::relying_party::{
     App, FORM, Person, REDIRECT_URI, VERIFIER, error_of, field, form, signed,
@@ -628,7 +628,7 @@ async fn clients_are_told_that_a_session_has_ended() {
     let mut failed = Vec::new();
     for _ in 0..60 {
         server.advance(TimeSpan::from_mins(60));
-        backchannel::deliver(&server.app).await.unwrap();
+        backchannel_logout::deliver(&server.app).await.unwrap();
         let root = Tokens::of(
             &server
                 .post(

@@ -15,7 +15,7 @@ use signet::domain::session::{Chain, EndReason, Session};
 use signet::domain::token_diagnosis::TokenCode;
 use signet::domain::user_agent::Device;
 use signet::oauth::access_token;
-use signet::oauth::once::Counted;
+use signet::oauth::replay::Counted;
 use signet::store::clients::{self, StoredClient};
 use signet::store::{Tx, sessions, spent_ids};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::config::{Brand, Config, Source};
-use crate::http::ui::Words;
+use crate::http::ui::Locale;
 
 /// Would run, end an attribute, or end a tag, wherever it is not escaped.
 const HOSTILE: &str = "\"'><svg/onload=alert(1)>{{x}}&lt;";
@@ -17,7 +17,9 @@ fn brand(name: &str) -> Brand {
 /// Every page in every language with the same text wherever a text comes from outside.
 fn everything(world: &World<'_>, name: &str) -> Vec<Sample> {
     let brand = brand(name);
-    Words::all().flat_map(|words| samples(Frame { words, brand: &brand }, world).unwrap()).collect()
+    Locale::all()
+        .flat_map(|locale| samples(Frame { locale, brand: &brand }, world).unwrap())
+        .collect()
 }
 
 fn hostile() -> Vec<Sample> {

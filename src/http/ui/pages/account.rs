@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::http::ui::{Frame, Words};
+use crate::http::ui::{Frame, Locale};
 use crate::text_enum;
 
 /// The whole account on one page. Every form carries `csrf`.
@@ -29,7 +29,7 @@ pub struct AccountPage<'a> {
     pub apps: Vec<AppRow>,
 }
 
-/// A place where somebody is signed in. Points in time are texts, such as `Words::ago` makes.
+/// A place where somebody is signed in. Points in time are texts, such as `Locale::ago` makes.
 pub struct SessionRow {
     /// Its id, which comes back as the field `id`.
     pub id: String,
@@ -53,7 +53,7 @@ pub struct AppRow {
     pub client_id: String,
     /// Its name.
     pub name: String,
-    /// What it may have, in words.
+    /// What it may have, in locale.
     pub scopes: Vec<String>,
     /// When that was allowed.
     pub since: String,
@@ -77,15 +77,15 @@ text_enum! {
 }
 
 impl Done {
-    /// It in words.
+    /// It in locale.
     #[must_use]
-    pub fn text(self, words: Words) -> &'static str {
+    pub fn text(self, locale: Locale) -> &'static str {
         match self {
-            Self::Profile => words.t("account.done_profile"),
-            Self::Password => words.t("account.done_password"),
-            Self::Session => words.t("account.done_session"),
-            Self::Others => words.t("account.done_others"),
-            Self::Apps => words.t("account.done_apps"),
+            Self::Profile => locale.t("account.done_profile"),
+            Self::Password => locale.t("account.done_password"),
+            Self::Session => locale.t("account.done_session"),
+            Self::Others => locale.t("account.done_others"),
+            Self::Apps => locale.t("account.done_apps"),
         }
     }
 }

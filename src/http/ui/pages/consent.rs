@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::http::ui::{Frame, Words};
+use crate::http::ui::{Frame, Locale};
 
 /// The question. Its policy needs the origin that the answer is sent to.
 #[derive(Template)]
@@ -35,12 +35,12 @@ pub struct ConsentItem {
 }
 
 impl ConsentItem {
-    /// A scope in words. One that no language has a text for stands for itself, with the API that
+    /// A scope in locale. One that no language has a text for stands for itself, with the API that
     /// offers it, if it is one's.
     #[must_use]
-    pub fn of_scope(words: Words, scope: &str, api: Option<&str>) -> Self {
-        let detail = words.find(&format!("scope.{scope}.detail"));
-        match words.find(&format!("scope.{scope}")) {
+    pub fn of_scope(locale: Locale, scope: &str, api: Option<&str>) -> Self {
+        let detail = locale.find(&format!("scope.{scope}.detail"));
+        match locale.find(&format!("scope.{scope}")) {
             Some(title) if api.is_none() => {
                 Self { title: title.to_owned(), detail: detail.map(str::to_owned) }
             }
@@ -56,10 +56,10 @@ mod tests {
 
     #[test]
     fn scopes_of_our_own_are_said_in_words() {
-        for words in Words::all() {
+        for locale in Locale::all() {
             for known in SCOPES {
-                let item = ConsentItem::of_scope(words, known.scope, None);
-                assert_ne!(item.title, known.scope, "{}", words.lang());
+                let item = ConsentItem::of_scope(locale, known.scope, None);
+                assert_ne!(item.title, known.scope, "{}", locale.lang());
             }
         }
     }
@@ -68,10 +68,10 @@ mod tests {
     fn scopes_of_an_api_stand_for_themselves() {
         let api = Some("https://api.example.com");
         for scope in ["orders:read", "profile", "openid.detail", "<b>"] {
-            let item = ConsentItem::of_scope(Words::english(), scope, api);
+            let item = ConsentItem::of_scope(Locale::english(), scope, api);
             assert_eq!((&*item.title, item.detail.as_deref()), (scope, api));
         }
-        let item = ConsentItem::of_scope(Words::english(), "orders:read", None);
+        let item = ConsentItem::of_scope(Locale::english(), "orders:read", None);
         assert_eq!((&*item.title, item.detail), ("orders:read", None));
     }
 }

@@ -15,11 +15,11 @@ use crate::metrics::Metrics;
 use crate::store::users::{self, Credential};
 use crate::store::{Tx, audit, commit_unless_failed};
 
-use super::throttle::{self, Counted};
+use super::lockout::{self, Counted};
 
 /// Somebody whose password was right a moment ago. What they do with it is guarded by the epoch that
 /// was read with the hash.
-pub(super) struct Proved {
+pub(super) struct AuthenticatedUser {
     /// The user.
     pub user: User,
     counted: Counted,
@@ -36,20 +36,20 @@ pub fn invalid_credentials() -> Refusal {
 ///
 /// # Errors
 /// [`invalid_credentials`], too many attempts; unavailable when hashing or storage cannot keep up.
-pub(super) async fn prove(
+pub(super) async fn authenticate_user(
     app: &App,
     lane: Lane,
     login: &str,
     password: Password,
     origin: &Origin,
     now: Timestamp,
-) -> Result<Proved, Failure> {
+) -> Result<AuthenticatedUser, Failure> {
     // Before the try is counted: what is turned away costs neither a write nor a try.
     let place = app.reserve_hash_slot(lane, origin.address)?;
     let parsed = LoginName::parse(login).ok();
     // What is no login at all goes the same way as one that nobody has.
     let key = parsed.as_ref().map_or(login, LoginName::key);
-    let counted = match throttle::count(app, key, origin.address, now).await {
+    let counted = match lockout::count(app, key, origin.address, now).await {
         Ok(counted) => counted,
         Err(stop) => {
             Metrics::count(&app.metrics.logins, "throttled");
@@ -70,13 +70,13 @@ pub(super) async fn prove(
     match (verdict, credential) {
         (Verdict::Accept { rehash }, Some(found)) => {
             let new = if rehash { rehashed(app, password, origin).await } else { None };
-            Ok(Proved { user: found.user, counted, rehash: stored.zip(new) })
+            Ok(AuthenticatedUser { user: found.user, counted, rehash: stored.zip(new) })
         }
         _ => refuse(app, key, origin, now).await,
     }
 }
 
-impl Proved {
+impl AuthenticatedUser {
     /// Takes the try back, in the transaction that records what came of it.
     pub async fn forgive(&self, app: &App, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
         self.counted.forgive(app, tx, now).await

@@ -16,9 +16,9 @@ use crate::store::pushed_requests;
 use super::authorize::request::address;
 use super::client_auth;
 use super::dpop::{self, Purpose};
-use super::limits::throttle_public;
 use super::params::{Params, invalid};
-use super::token::TokenRequest;
+use super::rate_limits::throttle_public;
+use super::token::ClientRequest;
 
 /// How long a pushed request waits for its person.
 pub const LIFE: TimeSpan = TimeSpan::from_secs(90);
@@ -46,11 +46,12 @@ pub struct Pushed {
 ///
 /// # Errors
 /// As the authorization endpoint would refuse it; `invalid_client`; `invalid_dpop_proof`.
-pub async fn push(app: App, request: TokenRequest, now: Timestamp) -> Result<String, Failure> {
-    let TokenRequest { params, authorization, proof, origin, .. } = request;
+pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<String, Failure> {
+    let ClientRequest { params, authorization, proof, origin, .. } = request;
     params.once()?;
     let client =
-        client_auth::authenticate(&app, authorization.as_deref(), &params, &origin, now).await?;
+        client_auth::authenticate_client(&app, authorization.as_deref(), &params, &origin, now)
+            .await?;
     throttle_public(&app, client.client(), "pushed_request", ADDRESS_REQUESTS, &origin, now)?;
     if params.get("request_uri").is_some() {
         return Err(invalid("A pushed request has no request_uri.").into());

@@ -21,7 +21,7 @@ const LIFE: TimeSpan = TimeSpan::from_mins(60);
 
 /// The cookies of a browser.
 #[derive(Debug, Clone, Default)]
-pub struct Visitor {
+pub struct BrowserCookies {
     /// What tells this browser from every other, logged in or not.
     pub browser: String,
     /// The log-in, if there is one.
@@ -30,13 +30,13 @@ pub struct Visitor {
 
 /// What was begun.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Flow {
+pub struct PendingRequest {
     /// Tells it from every other.
     pub id: [u8; 16],
     /// When it was begun.
     pub begun_at: Timestamp,
     /// Where it leads.
-    pub aim: Aim,
+    pub aim: Destination,
     /// Who was asked, once somebody was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<UserId>,
@@ -44,7 +44,7 @@ pub struct Flow {
 
 /// Where it leads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Aim {
+pub enum Destination {
     /// Back to a client.
     Authorize(Box<Request>),
     /// To a device that shows this code; none while nobody has typed it.
@@ -52,22 +52,22 @@ pub enum Aim {
     /// To one's own account.
     Account,
     /// Out.
-    Logout(Box<LogoutAim>),
+    Logout(Box<LogoutDestination>),
 }
 
 /// Where a person goes after logging out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct LogoutAim {
+pub struct LogoutDestination {
     /// The client that sent the person here.
     pub client_id: Option<String>,
     /// The languages the client named.
     pub ui_locales: Option<String>,
 }
 
-impl Flow {
+impl PendingRequest {
     /// A new one.
     #[must_use]
-    pub fn begin(app: &App, aim: Aim, now: Timestamp) -> Self {
+    pub fn begin(app: &App, aim: Destination, now: Timestamp) -> Self {
         Self { id: random(&*app.entropy), begun_at: now, aim, asked: None }
     }
 
@@ -75,7 +75,7 @@ impl Flow {
     ///
     /// # Errors
     /// Only when the crypto library fails.
-    pub fn seal(&self, app: &App, visitor: &Visitor) -> Result<String, Fault> {
+    pub fn seal(&self, app: &App, visitor: &BrowserCookies) -> Result<String, Fault> {
         let plain = serde_json::to_vec(self)
             .map_err(|error| Fault::internal("writing a flow").with_source(error))?;
         let sealed = app.seal.newest().seal(&purpose(visitor), &plain)?;
@@ -89,7 +89,7 @@ impl Flow {
     pub fn open(
         app: &App,
         sealed: &str,
-        visitor: &Visitor,
+        visitor: &BrowserCookies,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
         let message = "This page is too old, or was opened in another browser. Go back to where you \
@@ -106,6 +106,6 @@ impl Flow {
     }
 }
 
-fn purpose(visitor: &Visitor) -> String {
+fn purpose(visitor: &BrowserCookies) -> String {
     format!("flow/v1/{}", sha256_base64url(visitor.browser.as_bytes()))
 }

@@ -106,7 +106,7 @@ async fn post(app: &App, notice: &Notice, now: Timestamp) -> Result<(), String> 
     let Some(client) = app.client(&notice.client_id) else { return Ok(()) };
     let Some(uri) = &client.metadata.backchannel_logout_uri else { return Ok(()) };
     let token = logout_token(app, &client, notice, now).map_err(|fault| fault.to_string())?;
-    app.outbound.post_form(uri, &[("logout_token", &token)]).await
+    app.http_client.post_form(uri, &[("logout_token", &token)]).await
 }
 
 fn logout_token(

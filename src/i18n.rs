@@ -1,4 +1,4 @@
-//! The words on the pages, in every language there is.
+//! Translations: the texts of the pages in every language.
 //!
 //! Owns which language a page is in and how a text gets its values. The texts are in `locales/`; a
 //! new language is a file there and a line in `OTHERS`. Nothing here escapes: templates do.
@@ -8,13 +8,12 @@ use std::sync::LazyLock;
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, FieldError};
-use crate::http::error::Problem;
 
 /// The language that has every text, and in which pages are when nobody asks for another one.
-const ENGLISH: (&str, &str) = ("en", include_str!("../../../locales/en.json"));
+const ENGLISH: (&str, &str) = ("en", include_str!("../locales/en.json"));
 
 /// The others: a tag of BCP 47 and the file.
-const OTHERS: &[(&str, &str)] = &[("de", include_str!("../../../locales/de.json"))];
+const OTHERS: &[(&str, &str)] = &[("de", include_str!("../locales/de.json"))];
 
 /// The cookie that holds the tag of the language somebody chose.
 pub const COOKIE: &str = "signet_lang";
@@ -46,9 +45,9 @@ impl Language {
 
 /// The texts of one language.
 #[derive(Clone, Copy)]
-pub struct Words(&'static Language);
+pub struct Locale(&'static Language);
 
-impl Words {
+impl Locale {
     /// English.
     #[must_use]
     pub fn english() -> Self {
@@ -57,7 +56,7 @@ impl Words {
 
     /// Every language, English first.
     pub fn all() -> impl Iterator<Item = Self> {
-        std::iter::once(Self::english()).chain(LANGUAGES.others.iter().map(Words))
+        std::iter::once(Self::english()).chain(LANGUAGES.others.iter().map(Locale))
     }
 
     /// The language of a page: what the application asks for (`ui_locales`, tags with spaces between
@@ -110,7 +109,7 @@ impl Words {
         self.0.texts.get(key).map(String::as_str)
     }
 
-    /// A code in words; where there are none, `message`, which is one of many and English, in this
+    /// A code in locale; where there are none, `message`, which is one of many and English, in this
     /// language if it is among the texts.
     #[must_use]
     pub fn error(self, code: Code, message: &'static str) -> &'static str {
@@ -124,13 +123,7 @@ impl Words {
         self.find(said.find(|(_, text)| *text == english)?.0)
     }
 
-    /// What went wrong, in words.
-    #[must_use]
-    pub fn problem(self, problem: &Problem) -> &'static str {
-        self.error(problem.code(), problem.message())
-    }
-
-    /// What is wrong with a field, in words. The rules of a password do not depend on which field it
+    /// What is wrong with a field, in locale. The rules of a password do not depend on which field it
     /// came in.
     #[must_use]
     pub fn field(self, error: &FieldError) -> &'static str {
@@ -167,34 +160,35 @@ fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// The language a tag names, with or without its script and region (RFC 4647 §3.4).
-fn lookup(tag: &str) -> Option<Words> {
+fn lookup(tag: &str) -> Option<Locale> {
     let mut range = tag;
     loop {
-        if let Some(words) = Words::all().find(|words| words.lang().eq_ignore_ascii_case(range)) {
-            return Some(words);
+        if let Some(locale) = Locale::all().find(|locale| locale.lang().eq_ignore_ascii_case(range))
+        {
+            return Some(locale);
         }
         range = range.rsplit_once('-')?.0;
     }
 }
 
 /// The best of the languages a browser accepts. Equals keep their order; `*` is English.
-fn preferred(accept_language: &str) -> Option<Words> {
+fn preferred(accept_language: &str) -> Option<Locale> {
     let weighed = |item: &'_ str| {
         let (tag, weight) = item.split_once(';').unwrap_or((item, "q=1"));
         let weight: f32 = weight.trim().strip_prefix("q=")?.parse().ok()?;
         let tag = tag.trim();
-        let words = if tag == "*" { Some(Words::english()) } else { lookup(tag) };
-        words.filter(|_| weight > 0.0 && weight <= 1.0).map(|words| (weight, words))
+        let locale = if tag == "*" { Some(Locale::english()) } else { lookup(tag) };
+        locale.filter(|_| weight > 0.0 && weight <= 1.0).map(|locale| (weight, locale))
     };
-    let mut best: Option<(f32, Words)> = None;
-    for (weight, words) in accept_language.split(',').filter_map(weighed) {
+    let mut best: Option<(f32, Locale)> = None;
+    for (weight, locale) in accept_language.split(',').filter_map(weighed) {
         if best.is_none_or(|(most, _)| weight > most) {
-            best = Some((weight, words));
+            best = Some((weight, locale));
         }
     }
-    best.map(|(_, words)| words)
+    best.map(|(_, locale)| locale)
 }
 
 #[cfg(test)]
-#[path = "words_tests.rs"]
+#[path = "i18n_tests.rs"]
 mod tests;

@@ -5,13 +5,13 @@
 use crate::config::Brand;
 use crate::http::context::Context;
 
-use super::words::{self, Words};
+use crate::i18n::{self, Locale};
 
 /// The language and the brand of a page.
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
     /// The texts.
-    pub words: Words,
+    pub locale: Locale,
     /// The name, the colours, the logo.
     pub brand: &'a Brand,
 }
@@ -20,13 +20,13 @@ impl Frame<'_> {
     /// A text without values.
     #[must_use]
     pub fn t(&self, key: &str) -> &'static str {
-        self.words.t(key)
+        self.locale.t(key)
     }
 
     /// A text with its one value, which the template escapes.
     #[must_use]
     pub fn with(&self, key: &str, name: &str, value: &str) -> String {
-        self.words.with(key, &[(name, value)])
+        self.locale.with(key, &[(name, value)])
     }
 }
 
@@ -35,8 +35,8 @@ impl Context {
     /// did; it goes before what the person chose and what the browser prefers.
     #[must_use]
     pub fn frame(&self, ui_locales: Option<&str>) -> Frame<'_> {
-        let chosen = self.cookie(words::COOKIE);
-        let words = Words::choose(ui_locales, chosen, self.accept_language());
-        Frame { words, brand: &self.app.config.brand }
+        let chosen = self.cookie(i18n::COOKIE);
+        let locale = Locale::choose(ui_locales, chosen, self.accept_language());
+        Frame { locale, brand: &self.app.config.brand }
     }
 }

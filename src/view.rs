@@ -1,4 +1,4 @@
-//! How things look on the wire, and how pages are asked for.
+//! The JSON of users, clients, APIs, sessions and audit events, as the HTTP API and the command line show them.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,10 @@ use crate::admin::clients;
 use crate::base::TimeSpan;
 use crate::base::id::SessionId;
 use crate::domain::client::SecretHash;
-use crate::domain::outcome::Refusal;
-use crate::domain::pagination::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
+use crate::domain::pagination::Page;
 use crate::domain::session::Listed;
 use crate::domain::token_diagnosis::{Checked, Report};
 use crate::domain::user::User;
-use crate::http::fields::Params;
 use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
 use crate::store::clients::StoredClient;
@@ -190,26 +188,4 @@ pub fn token_report(report: &Report) -> Value {
 #[must_use]
 pub fn page<T>(page: &Page<T>, shape: impl Fn(&T) -> Value) -> Value {
     json!({ "data": page.data.iter().map(shape).collect::<Vec<_>>(), "next": page.next })
-}
-
-/// Which page is asked for: `limit` 1 to 200, `after` a cursor from `next`.
-///
-/// # Errors
-/// `validation_failed`, naming the parameter.
-pub fn page_request(params: &Params) -> Result<PageRequest, Refusal> {
-    let limit = match params.get("limit") {
-        None => DEFAULT_LIMIT,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-            .ok_or_else(|| Refusal::field("limit", "out_of_range", "limit is 1 to 200."))?,
-    };
-    let after = match params.get("after") {
-        None => None,
-        Some(text) => Some(PageRequest::cursor(text).ok_or_else(|| {
-            Refusal::field("after", "not_a_cursor", "after is the next of a page before.")
-        })?),
-    };
-    Ok(PageRequest { after, limit })
 }

@@ -17,9 +17,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A client for HTTP, made when it is first needed: without certificates of the system there can be
 /// none, and most servers never need one.
 #[derive(Default)]
-pub struct Outbound(OnceLock<Option<reqwest::Client>>);
+pub struct HttpClient(OnceLock<Option<reqwest::Client>>);
 
-impl Outbound {
+impl HttpClient {
     /// Posts a form. Good is every status of success.
     ///
     /// # Errors

@@ -27,9 +27,9 @@ impl fmt::Display for Mistake {
 
 /// Everything wrong with the configuration; prints one paragraph each.
 #[derive(Debug, Clone)]
-pub struct Mistakes(Vec<Mistake>);
+pub struct ConfigErrors(Vec<Mistake>);
 
-impl Mistakes {
+impl ConfigErrors {
     pub(super) const fn new(mistakes: Vec<Mistake>) -> Self {
         Self(mistakes)
     }
@@ -40,7 +40,7 @@ impl Mistakes {
     }
 }
 
-impl fmt::Display for Mistakes {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, mistake) in self.0.iter().enumerate() {
             let gap = if at == 0 { "" } else { "\n\n" };
@@ -50,7 +50,7 @@ impl fmt::Display for Mistakes {
     }
 }
 
-impl std::error::Error for Mistakes {}
+impl std::error::Error for ConfigErrors {}
 
 /// Why a text is not a value: completes "found X, which …" and "Type …".
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -108,5 +108,5 @@ fn mem_total(meminfo: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[path = "machine_tests.rs"]
+#[path = "host_limits_tests.rs"]
 mod tests;

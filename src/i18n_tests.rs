@@ -1,4 +1,4 @@
-//! Tests of the words: which language is chosen, and that every file says all of it and no more.
+//! Tests of the locale: which language is chosen, and that every file says all of it and no more.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,11 +11,11 @@ fn chosen(ui: &str, cookie: &str, accept: &str) -> &'static str {
     fn some(text: &str) -> Option<&str> {
         Some(text).filter(|text| !text.is_empty())
     }
-    Words::choose(some(ui), some(cookie), some(accept)).lang()
+    Locale::choose(some(ui), some(cookie), some(accept)).lang()
 }
 
-fn german() -> Words {
-    Words::choose(Some("de"), None, None)
+fn german() -> Locale {
+    Locale::choose(Some("de"), None, None)
 }
 
 #[test]
@@ -64,14 +64,14 @@ fn what_a_browser_prefers_counts_by_its_weight() {
 fn values_are_put_in_and_not_searched() {
     let text = german().with("consent.title", &[("client", "{client} {n}")]);
     assert_eq!(text, "{client} {n} bittet um Zugriff auf Ihr Konto");
-    assert_eq!(Words::english().with("time.days", &[("n", "3")]), "3 days ago");
-    assert_eq!(Words::english().t("no.such.key"), "");
+    assert_eq!(Locale::english().with("time.days", &[("n", "3")]), "3 days ago");
+    assert_eq!(Locale::english().t("no.such.key"), "");
 }
 
 #[test]
 fn time_passes_in_whole_units() {
     let now = Timestamp::from_secs(1_800_000_000);
-    let ago = |secs: i64| Words::english().ago(Timestamp::from_secs(1_800_000_000 - secs), now);
+    let ago = |secs: i64| Locale::english().ago(Timestamp::from_secs(1_800_000_000 - secs), now);
     for (secs, text) in [
         (-5, "just now"),
         (59, "just now"),
@@ -94,7 +94,7 @@ fn what_is_wrong_with_a_field_is_said_in_every_language() {
     let passwords = PasswordError::ALL.iter().map(|e| ("new_password", e.code(), e.message()));
     for (field, code, message) in logins.chain(passwords) {
         let error = FieldError { field, code, message };
-        assert_eq!(Words::english().field(&error), message, "{field} {code}");
+        assert_eq!(Locale::english().field(&error), message, "{field} {code}");
         assert_ne!(german().field(&error), message, "{field} {code}");
     }
     let missing = FieldError { field: "any", code: "missing", message: "" };
@@ -123,19 +123,19 @@ fn placeholders(text: &str) -> BTreeSet<&str> {
 fn every_language_says_the_same() {
     let english = &LANGUAGES.english.texts;
     assert!(english.len() > 100, "{}", english.len());
-    for words in Words::all() {
-        let texts = &words.0.texts;
+    for locale in Locale::all() {
+        let texts = &locale.0.texts;
         let (keys, all): (BTreeSet<_>, BTreeSet<_>) =
             (texts.keys().collect(), english.keys().collect());
-        assert_eq!(keys, all, "{}", words.lang());
+        assert_eq!(keys, all, "{}", locale.lang());
         for (key, text) in texts {
-            assert_eq!(placeholders(text), placeholders(&english[key]), "{} {key}", words.lang());
-            assert!(!text.trim().is_empty(), "{} {key}", words.lang());
+            assert_eq!(placeholders(text), placeholders(&english[key]), "{} {key}", locale.lang());
+            assert!(!text.trim().is_empty(), "{} {key}", locale.lang());
         }
         let mut sources = std::iter::once(&ENGLISH).chain(OTHERS);
-        let source = sources.find(|(tag, _)| *tag == words.lang()).unwrap().1;
+        let source = sources.find(|(tag, _)| *tag == locale.lang()).unwrap().1;
         let written = source.matches("\": \"").count();
-        assert_eq!(written, texts.len(), "{}: a key is there twice", words.lang());
+        assert_eq!(written, texts.len(), "{}: a key is there twice", locale.lang());
     }
 }
 
@@ -145,7 +145,7 @@ fn collect(folder: &Path, text: &mut String) {
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() {
             collect(&path, text);
-        } else if !name.ends_with("_tests.rs") && name != "words.rs" {
+        } else if !name.ends_with("_tests.rs") && name != "locale.rs" {
             text.push_str(&std::fs::read_to_string(&path).unwrap());
         }
     }
@@ -180,7 +180,7 @@ fn every_text_is_used_and_every_text_used_is_there() {
     assert!(used > 80, "{used}");
 }
 
-/// What the layers below say is found by its words: they are still the ones that are said there.
+/// What the layers below say is found by its locale: they are still the ones that are said there.
 #[test]
 fn every_sentence_that_is_translated_is_said_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -15,12 +15,12 @@ use crate::domain::outcome::Failure;
 use crate::domain::password::Password;
 use crate::domain::user_agent::Device;
 use crate::metrics::Metrics;
-use crate::oauth::flow::Visitor;
+use crate::oauth::pending_request::BrowserCookies;
 use crate::oauth::{authorize, end_session};
 use crate::store::{Tx, audit, browser_sessions, commit_unless_failed};
 
-use super::proof::{Proved, invalid_credentials, prove};
-use super::throttle;
+use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
+use super::lockout;
 
 /// What somebody types into the page.
 pub struct Typed {
@@ -37,13 +37,13 @@ pub struct Typed {
 pub async fn sign_in(
     app: App,
     typed: Typed,
-    visitor: Visitor,
+    visitor: BrowserCookies,
     origin: Origin,
     device: Device,
     now: Timestamp,
 ) -> Result<Secret<String>, Failure> {
     let lane = lane(&app, &visitor, &origin, now).await?;
-    let proved = prove(&app, lane, &typed.login, typed.password, &origin, now).await?;
+    let proved = authenticate_user(&app, lane, &typed.login, typed.password, &origin, now).await?;
     let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
     let mut tx = app.db.begin().await?;
     let outcome = accept(&app, &mut tx, &proved, &visitor, &cookie, &origin, &device, now).await;
@@ -56,11 +56,11 @@ pub async fn sign_in(
 /// A browser in which somebody is logged in is known wherever it is.
 async fn lane(
     app: &App,
-    visitor: &Visitor,
+    visitor: &BrowserCookies,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<Lane, Failure> {
-    let lane = throttle::lane(app, origin.address, now).await?;
+    let lane = lockout::lane(app, origin.address, now).await?;
     if lane == Lane::Stranger && authorize::visitor(app, visitor, "", None, now).await?.is_some() {
         return Ok(Lane::Known);
     }
@@ -71,8 +71,8 @@ async fn lane(
 async fn accept(
     app: &App,
     tx: &mut Tx,
-    proved: &Proved,
-    visitor: &Visitor,
+    proved: &AuthenticatedUser,
+    visitor: &BrowserCookies,
     cookie: &str,
     origin: &Origin,
     device: &Device,
@@ -123,7 +123,7 @@ async fn accept(
 /// Unavailable when it cannot be made durable.
 pub async fn sign_out(
     app: App,
-    visitor: Visitor,
+    visitor: BrowserCookies,
     origin: Origin,
     now: Timestamp,
 ) -> Result<(), Failure> {

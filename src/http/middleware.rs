@@ -17,11 +17,11 @@ use crate::base::entropy::Entropy;
 use crate::metrics::RouteMetrics;
 
 use super::body::Kept;
+use super::client_ip;
 use super::context::{Context, Facts};
 use super::cors;
 use super::error::Problem;
 use super::fallback;
-use super::peer;
 use super::routes;
 
 /// The longest path and query, in bytes.
@@ -33,7 +33,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 ///
 /// # Errors
 /// None of its own; what inner services return is passed on.
-pub async fn edge(
+pub async fn handle(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -43,7 +43,11 @@ pub async fn edge(
     };
     let facts = Facts {
         request_id: request_id(request.headers(), &app),
-        address: peer::address(request.peer_addr(), request.headers(), &app.config.trusted_proxies),
+        address: client_ip::address(
+            request.peer_addr(),
+            request.headers(),
+            &app.config.trusted_proxies,
+        ),
         now: app.now(),
     };
     request.extensions_mut().insert(facts.clone());

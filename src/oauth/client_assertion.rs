@@ -10,8 +10,8 @@ use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 
-use super::once::{self, Counted};
 use super::params::{Params, invalid};
+use super::replay::{self, Counted};
 
 /// The only `client_assertion_type`.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -73,7 +73,7 @@ pub async fn check(
         return Ok(None);
     }
     let counted = Counted::Assertion { client_id: &client.client_id, jti };
-    let first = once::spend(app, counted, expires).await?;
+    let first = replay::spend(app, counted, expires).await?;
     Ok(first.then_some(()))
 }
 
@@ -85,7 +85,7 @@ fn timely<'a>(jwt: &'a ExternalJwt<'_>, now: Timestamp) -> Option<(&'a str, Time
             typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("client-authentication+jwt")
         })
     });
-    let jti = jwt.text("jti").filter(|jti| (1..=once::MAX_ID).contains(&jti.len()))?;
+    let jti = jwt.text("jti").filter(|jti| (1..=replay::MAX_ID).contains(&jti.len()))?;
     let expires = Timestamp::from_secs(jwt.time("exp")??);
     let not_later = |name| match jwt.time(name) {
         None => Some(true),

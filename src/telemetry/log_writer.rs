@@ -34,7 +34,7 @@ enum Way {
     /// Whoever has it writes it.
     Direct,
     /// A thread does.
-    Aside,
+    LogWriter,
     /// Not at all: the thread has not come back from its reader, and nobody else is to wait for him.
     Closed,
 }
@@ -55,7 +55,7 @@ impl Lines {
         match waiting.way {
             Way::Direct => return false,
             Way::Closed => return true,
-            Way::Aside => {}
+            Way::LogWriter => {}
         }
         let before = waiting.bytes.len();
         if before + line.len() > MAX_WAITING {
@@ -78,14 +78,15 @@ impl Lines {
             let mut waiting = self
                 .1
                 .wait_while(self.lock(), |waiting| {
-                    waiting.bytes.is_empty() && waiting.way == Way::Aside
+                    waiting.bytes.is_empty() && waiting.way == Way::LogWriter
                 })
                 .unwrap_or_else(PoisonError::into_inner);
             if waiting.bytes.is_empty() {
                 return;
             }
-            let few =
-                |waiting: &mut Waiting| waiting.bytes.len() < ENOUGH && waiting.way == Way::Aside;
+            let few = |waiting: &mut Waiting| {
+                waiting.bytes.len() < ENOUGH && waiting.way == Way::LogWriter
+            };
             waiting = self
                 .1
                 .wait_timeout_while(waiting, GATHER, few)
@@ -112,17 +113,17 @@ impl Lines {
     }
 }
 
-/// Lines go aside while this is there. Dropped, it waits for those that are left.
-pub struct Aside {
+/// Lines go log_writer while this is there. Dropped, it waits for those that are left.
+pub struct LogWriter {
     lines: &'static Lines,
     ended: Option<Receiver<()>>,
 }
 
-impl Aside {
+impl LogWriter {
     /// Starts the thread. Without one, lines are written where they arise, as before.
     pub(super) fn start(lines: &'static Lines, mut out: impl Write + Send + 'static) -> Self {
         let (end, ended) = mpsc::channel::<()>();
-        lines.turn(Way::Aside);
+        lines.turn(Way::LogWriter);
         let pump = move || {
             lines.pump(&mut out);
             drop(end);
@@ -136,7 +137,7 @@ impl Aside {
     }
 }
 
-impl Drop for Aside {
+impl Drop for LogWriter {
     fn drop(&mut self) {
         self.lines.turn(Way::Direct);
         if let Some(ended) = &self.ended
@@ -206,7 +207,7 @@ mod tests {
     #[test]
     fn every_line_arrives_whole_and_each_thread_s_in_its_order() {
         let (lines, sink) = (lines(), Sink::default());
-        let aside = Aside::start(lines, sink.clone());
+        let log_writer = LogWriter::start(lines, sink.clone());
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 scope.spawn(move || {
@@ -216,7 +217,7 @@ mod tests {
                 });
             }
         });
-        drop(aside);
+        drop(log_writer);
         let written = sink.lines();
         assert_eq!(written.len(), 4000);
         for thread in 0..4 {
@@ -232,7 +233,7 @@ mod tests {
         let (lines, sink) = (lines(), Sink::default());
         let stuck = sink.stuck.clone();
         let held = stuck.lock().unwrap();
-        let aside = Aside::start(lines, sink.clone());
+        let log_writer = LogWriter::start(lines, sink.clone());
         let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
         assert!(lines.take(&line));
         while !sink.entered.load(Ordering::SeqCst) {
@@ -244,7 +245,7 @@ mod tests {
         }
         assert_eq!(lines.lock().lost, 5000 - 1024);
         drop(held);
-        drop(aside);
+        drop(log_writer);
         assert_eq!(sink.lines().len(), 1 + 1024);
     }
 
@@ -253,9 +254,9 @@ mod tests {
         let (lines, sink) = (lines(), Sink::default());
         let stuck = sink.stuck.clone();
         let held = stuck.lock().unwrap();
-        let aside = Aside::start(lines, sink.clone());
+        let log_writer = LogWriter::start(lines, sink.clone());
         assert!(lines.take(b"before\n"));
-        drop(aside);
+        drop(log_writer);
         assert!(lines.take(b"after\n"), "written by nobody");
         drop(held);
     }

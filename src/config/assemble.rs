@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use super::mistakes::Wrong;
+use super::errors::Wrong;
 use super::reader::Reader;
-use super::values::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, TlsFiles};
+use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, TlsFiles};
 use super::{Config, LogFormat, Registration, brand, database, issuer, parse, settings as s};
 use crate::base::{Secret, TimeSpan};
 use crate::domain::signing_key::SigningAlg;

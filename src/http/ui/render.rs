@@ -10,11 +10,11 @@ use crate::domain::interaction::ResponseMode;
 use crate::domain::redirect::RegisteredRedirect;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
-use crate::oauth::authorize::answer::Answer;
+use crate::oauth::authorize::response::Answer;
 use crate::oauth::authorize::{ConsentView, LoginView, Step};
 use crate::oauth::device::DeviceStep;
-use crate::oauth::flow::{Aim, Flow};
 use crate::oauth::params::Params;
+use crate::oauth::pending_request::{Destination, PendingRequest};
 
 use super::pages::{
     ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
@@ -83,7 +83,7 @@ fn consent(context: &Context, visit: &Visit, view: &ConsentView) -> HttpResponse
     let frame = context.frame(request.ui_locales.as_deref());
     let item = |scope: &str| {
         let api = request.audience.as_deref().filter(|_| !crate::domain::oidc::is_scope(scope));
-        ConsentItem::of_scope(frame.words, scope, api)
+        ConsentItem::of_scope(frame.locale, scope, api)
     };
     let template = ConsentPage {
         frame,
@@ -182,7 +182,7 @@ pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpRespons
             let item = |scope: &str| {
                 let audience = view.asked.audience.as_deref();
                 let api = audience.filter(|_| !crate::domain::oidc::is_scope(scope));
-                ConsentItem::of_scope(frame.words, scope, api)
+                ConsentItem::of_scope(frame.locale, scope, api)
             };
             let template = ConsentPage {
                 frame,
@@ -206,8 +206,11 @@ pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpRespons
 }
 
 /// What the log-in page says about where a flow leads: the client, its languages, its place.
-pub fn aim(context: &Context, flow: &Flow) -> (Option<String>, Option<String>, Option<String>) {
-    let Aim::Authorize(request) = &flow.aim else { return (None, None, None) };
+pub fn aim(
+    context: &Context,
+    flow: &PendingRequest,
+) -> (Option<String>, Option<String>, Option<String>) {
+    let Destination::Authorize(request) = &flow.aim else { return (None, None, None) };
     let client = context.app.client(&request.client_id);
     let place = client.as_ref().and_then(|client| client.redirect(&request.redirect_uri));
     let name = client.map(|client| client.metadata.name.clone());
