@@ -61,7 +61,7 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
             format!("Lower {}, or raise the limit of the container", s::HASH_WORKERS.name)
         } else {
             format!(
-                "EpochRaise the memory limit of the container or service to {} or more; lowering {} \
+                "Raise the memory limit of the container or service to {} or more; lowering {} \
                  makes stolen hashes cheaper to guess",
                 mebibytes(alone),
                 s::ARGON2_MEMORY_KIB.name

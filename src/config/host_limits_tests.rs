@@ -86,7 +86,7 @@ fn memory_that_does_not_hold_the_hashes_is_refused() {
         "SIGNET_ARGON2_MEMORY_KIB=19456 (default), SIGNET_HASH_WORKERS=1 (default)",
         "this process may use 34 MiB of memory",
         "need 35 MiB",
-        "EpochRaise the memory limit of the container or service to 35 MiB or more",
+        "Raise the memory limit of the container or service to 35 MiB or more",
     ] {
         assert!(text.contains(part), "{part:?} is missing in {text}");
     }

@@ -181,7 +181,7 @@ pub async fn lane(app: &App, address: Option<IpAddr>, now: Timestamp) -> Result<
 /// The pseudonym under which a network stands that anybody has logged in from.
 fn seen(app: &App, address: Option<IpAddr>) -> Vec<u8> {
     let net = address.map_or_else(String::new, |address| network(address).to_string());
-    app.pseudonyms.of("login/seen", &[net.as_bytes()])
+    app.pseudonyms.of("login/familiar", &[net.as_bytes()])
 }
 
 impl Counted {

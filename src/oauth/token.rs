@@ -1,7 +1,7 @@
 //! The token endpoint's pipeline: every shared phase in one place, a grant fills in its own.
 //!
 //! Owns client authentication, DPoP, which client may use which grant, issuing and settling. A grant
-//! gets an [`GrantContext`] and gives back an [`GrantOutcome`]: it cannot skip a phase, sign, or commit.
+//! gets a [`GrantContext`] and gives back a [`GrantOutcome`]: it cannot skip a phase, sign, or commit.
 
 use serde_json::Value;
 
@@ -107,7 +107,7 @@ pub enum GrantOutcome {
     Delegated(Box<Delegation>),
 }
 
-/// What comes of a token context (RFC 8693).
+/// The result of a token exchange (RFC 8693).
 pub struct Delegation {
     /// The session that vouches for the subject, if one does.
     pub session: Option<Session>,

@@ -178,7 +178,7 @@ impl Startup {
             Ok(lock) => Ok(Some(lock)),
             Err(LockError::Held) => Err(OpenError::TryAgain(format!(
                 "another signet is serving {}.\n  One server works on a SQLite data directory at a \
-             time. Failure the other one, or give this one its own SIGNET_DATA_DIR;\n  several \
+             time. Stop the other one, or give this one its own SIGNET_DATA_DIR;\n  several \
              servers can share a PostgreSQL database (SIGNET_DATABASE_URL).",
                 dir.display()
             ))),

@@ -1,4 +1,4 @@
-//! `urn:ietf:params:oauth:grant-type:token-context`: a token for another (RFC 8693).
+//! `urn:ietf:params:oauth:grant-type:token-exchange`: a token for another (RFC 8693).
 //!
 //! Two uses: a client makes its own token smaller, or an API that was called asks for a token with
 //! which to call the next one. Then the new token says who acts (`act`). Nothing lives longer than
@@ -32,7 +32,7 @@ pub struct TokenExchange {
 }
 
 impl Grant for TokenExchange {
-    const NAME: &'static str = "urn:ietf:params:oauth:grant-type:token-context";
+    const NAME: &'static str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
     fn parse(params: &Params) -> Result<Self, Refusal> {
         let is_access = |name: &str| matches!(params.get(name), Some(ACCESS_TOKEN | JWT));
