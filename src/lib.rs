@@ -21,4 +21,5 @@ pub mod oauth;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod tokens;
 pub mod view;

@@ -7,7 +7,7 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::session::{EndReason, Listed};
-use crate::oauth::backchannel_logout;
+use crate::identity::logout_notices;
 use crate::store::sessions::EndedSession;
 use crate::store::{audit, commit_unless_failed, sessions, users};
 
@@ -40,7 +40,7 @@ pub async fn revoke(
             return Err(Refusal::new(Code::NotFound, "There is no such live session.").into());
         };
         if let Some((session, _)) = sessions::with_user(&mut tx, id).await? {
-            backchannel_logout::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
+            logout_notices::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
         }
         let event = Event::new(EventKind::SessionEnded)
             .about(user)
@@ -65,11 +65,11 @@ pub async fn revoke_all(
 ) -> Result<(), Failure> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        let ended = backchannel_logout::everything_of(&app, &mut tx, user, now).await?;
+        let ended = logout_notices::everything_of(&app, &mut tx, user, now).await?;
         if users::raise_epoch(&mut tx, user, now).await?.is_none() {
             return Err(Refusal::new(Code::NotFound, "There is no such user.").into());
         }
-        backchannel_logout::tell(&app, &mut tx, &ended, now).await?;
+        logout_notices::tell(&app, &mut tx, &ended, now).await?;
         let event = Event::new(EventKind::SessionsEnded).about(user).detail("by_admin");
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())

@@ -18,9 +18,9 @@ use crate::domain::token_diagnosis::{
 };
 use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
-use crate::oauth::replay;
 use crate::store::audit::StoredEvent;
 use crate::store::{Link, audit, clients, keys, sessions, users};
+use crate::tokens::lineage;
 
 /// The most events that are searched for what ended a session.
 const MAX_ENDINGS: i64 = 1000;
@@ -92,7 +92,7 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     if signed.signature == Some(true) {
         signed.state = Some(standing_of(&mut reader, &signed).await?);
         if let Some(jti) = signed.text("jti") {
-            signed.revoked = replay::is_revoked(&mut reader, jti).await?;
+            signed.revoked = lineage::is_revoked(&mut reader, jti).await?;
         }
     }
     Ok(signed)

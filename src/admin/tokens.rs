@@ -10,7 +10,7 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::EndReason;
 use crate::domain::token_diagnosis::{self, Presented, Signed, TokenCode};
 use crate::identity::login::{self, RequestedAccess};
-use crate::oauth::issue;
+use crate::tokens::issue;
 
 use super::{token_diagnosis as diagnosis, users};
 

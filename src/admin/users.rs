@@ -10,9 +10,9 @@ use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::user::{Role, User};
+use crate::identity::logout_notices;
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
-use crate::oauth::backchannel_logout;
 use crate::store::users::{self, NewUser};
 use crate::store::{Tx, audit, commit_or_rollback, commit_unless_failed, setup_links};
 
@@ -286,11 +286,11 @@ async fn change(
         setup_links::hold_administrators(&mut tx).await?;
         let user = users::find(&mut tx, id).await?.ok_or_else(not_found)?;
         let epoch = user.session_epoch;
-        let ended = backchannel_logout::everything_of(app, &mut tx, id, now).await?;
+        let ended = logout_notices::everything_of(app, &mut tx, id, now).await?;
         if let Some((kind, detail)) = work(&mut tx, user).await? {
             let after = users::find(&mut tx, id).await?;
             if after.is_none_or(|user| user.session_epoch != epoch) {
-                backchannel_logout::tell(app, &mut tx, &ended, now).await?;
+                logout_notices::tell(app, &mut tx, &ended, now).await?;
             }
             let mut event = Event::new(kind).about(id);
             event.detail = (!detail.is_empty()).then(|| detail.to_owned());

@@ -9,7 +9,7 @@ use actix_web::http::header;
 
 use crate::app::App;
 use crate::base::opaque_token;
-use crate::oauth::pending_request::BrowserCookies;
+use crate::identity::browser_login::BrowserCookies;
 
 use super::context::Context;
 

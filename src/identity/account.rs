@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::{browser_login, logout_notices};
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
@@ -15,8 +16,7 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::{EndReason, Listed};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
-use crate::oauth::pending_request::BrowserCookies;
-use crate::oauth::{authorize, backchannel_logout, end_session};
+use crate::identity::browser_login::BrowserCookies;
 use crate::store::consents::Consent;
 use crate::store::sessions::EndedSession;
 use crate::store::{
@@ -54,7 +54,7 @@ pub async fn here(
     visitor: &BrowserCookies,
     now: Timestamp,
 ) -> Result<Option<Here>, Failure> {
-    let found = authorize::visitor(app, visitor, "", None, now).await?;
+    let found = browser_login::current_login(app, visitor, "", None, now).await?;
     Ok(found.map(|found| Here { user: found.user, browser: found.browser }))
 }
 
@@ -108,14 +108,14 @@ pub async fn end_one(
     let outcome = async {
         let browser = BrowserId::from_uuid(id.uuid());
         if browser_sessions::is_of(&mut tx, browser, user).await? {
-            end_session::end_browser(&app, &mut tx, browser, &origin, now).await?;
+            browser_login::end_browser(&app, &mut tx, browser, &origin, now).await?;
             return Ok(());
         }
         let found = sessions::with_user(&mut tx, id).await?;
         let (session, _) = found.filter(|(_, owner)| owner.id == user).ok_or_else(not_found)?;
         let reason = EndReason::EndedByUser;
         if sessions::revoke(&mut tx, id, reason, now).await?.is_some() {
-            backchannel_logout::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
+            logout_notices::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
             let event = Event::new(EventKind::SessionEnded)
                 .about(user)
                 .in_session(id)
@@ -142,12 +142,12 @@ pub async fn end_others(
     let user = here.user.id;
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        let ended = backchannel_logout::everything_of(&app, &mut tx, user, now).await?;
+        let ended = logout_notices::everything_of(&app, &mut tx, user, now).await?;
         let epoch = users::raise_epoch(&mut tx, user, now).await?.ok_or_else(gone)?;
         if !browser_sessions::carry_over(&mut tx, here.browser.id, epoch - 1, epoch).await? {
             return Err(gone().into());
         }
-        backchannel_logout::tell(&app, &mut tx, &ended, now).await?;
+        logout_notices::tell(&app, &mut tx, &ended, now).await?;
         let event = Event::new(EventKind::SessionsEnded).about(user).detail("others");
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())
@@ -180,7 +180,7 @@ pub async fn remove_app(
             let message = "This application was not allowed anything.";
             return Err(Refusal::new(Code::NotFound, message).into());
         }
-        backchannel_logout::tell(&app, &mut tx, &ended, now).await?;
+        logout_notices::tell(&app, &mut tx, &ended, now).await?;
         let event = Event::new(EventKind::ConsentRevoked).about(user).detail(&*client_id);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())

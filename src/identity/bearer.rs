@@ -13,7 +13,7 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::scope::{self, Scopes};
 use crate::domain::session::Session;
 use crate::domain::user::{Role, User};
-use crate::oauth::access_token;
+use crate::tokens::validate;
 
 /// A caller whose token, session and user were all good a moment ago.
 ///
@@ -61,7 +61,7 @@ pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<C
         && session.audience.is_none()
         // What a client got at /oauth2 is for userinfo and APIs; it cannot act as its user here.
         && session.grant_type.is_none()
-        && access_token::is_clients(&app, &session)
+        && validate::is_clients(&app, &session)
         && user.id.to_string() == claims.sub;
     if !good {
         return Err(invalid_token().into());

@@ -11,16 +11,47 @@ use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::browser_session::BrowserSession;
-use crate::domain::outcome::Failure;
+use crate::domain::outcome::{Failure, Fault};
 use crate::domain::password::Password;
+use crate::domain::session::EndReason;
 use crate::domain::user_agent::Device;
 use crate::metrics::Metrics;
-use crate::oauth::pending_request::BrowserCookies;
-use crate::oauth::{authorize, end_session};
+use crate::store::browser_sessions::Found;
+use crate::store::sessions;
 use crate::store::{Tx, audit, browser_sessions, commit_unless_failed};
 
 use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
-use super::lockout;
+use super::{lockout, logout_notices};
+
+/// The cookies of a browser.
+#[derive(Debug, Clone, Default)]
+pub struct BrowserCookies {
+    /// What tells this browser from every other, logged in or not.
+    pub browser: String,
+    /// The log-in, if there is one.
+    pub session: Option<String>,
+}
+
+/// Who is logged in with this cookie, and what they have allowed `client_id` at `audience`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn current_login(
+    app: &App,
+    cookies: &BrowserCookies,
+    client_id: &str,
+    audience: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Found>, Fault> {
+    let Some(cookie) = &cookies.session else { return Ok(None) };
+    if !opaque_token::is_well_formed(opaque_token::BROWSER_SESSION, cookie) {
+        return Ok(None);
+    }
+    let mut reader = app.db.reader().await?;
+    let found =
+        browser_sessions::find(&mut reader, &token_hash(cookie), client_id, audience).await?;
+    Ok(found.filter(|found| found.browser.is_live(&found.user, now)))
+}
 
 /// What somebody types into the page.
 pub struct Typed {
@@ -61,7 +92,7 @@ async fn lane(
     now: Timestamp,
 ) -> Result<Lane, Failure> {
     let lane = lockout::lane(app, origin.address, now).await?;
-    if lane == Lane::Stranger && authorize::visitor(app, visitor, "", None, now).await?.is_some() {
+    if lane == Lane::Stranger && current_login(app, visitor, "", None, now).await?.is_some() {
         return Ok(Lane::Known);
     }
     Ok(lane)
@@ -102,7 +133,7 @@ async fn accept(
         }
         other => {
             if let Some(found) = other {
-                end_session::end_browser(app, tx, found.browser.id, origin, now).await?;
+                end_browser(app, tx, found.browser.id, origin, now).await?;
             }
             browser_sessions::begin(tx, &browser, &hash, device).await?
         }
@@ -127,11 +158,30 @@ pub async fn sign_out(
     origin: Origin,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let Some(found) = authorize::visitor(&app, &visitor, "", None, now).await? else {
+    let Some(found) = current_login(&app, &visitor, "", None, now).await? else {
         return Ok(());
     };
     let origin = Origin { actor: Some(found.user.id), ..origin };
     let mut tx = app.db.begin().await?;
-    let ended = end_session::end_browser(&app, &mut tx, found.browser.id, &origin, now).await;
+    let ended = end_browser(&app, &mut tx, found.browser.id, &origin, now).await;
     commit_unless_failed(tx, ended.map(drop).map_err(Failure::from)).await
+}
+
+/// Ends a log-in at our pages and the sessions that hang on it. False when it had ended before.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn end_browser(
+    app: &App,
+    tx: &mut Tx,
+    browser: BrowserId,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let Some(user) = browser_sessions::end(tx, browser, now).await? else { return Ok(false) };
+    let ended = sessions::revoke_of_browser(tx, browser, EndReason::Logout, now).await?;
+    logout_notices::tell(app, tx, &ended, now).await?;
+    let event = Event::new(EventKind::SessionEnded).about(user).detail("browser");
+    audit::record(tx, &event, origin, now, &*app.entropy).await?;
+    Ok(true)
 }

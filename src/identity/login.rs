@@ -19,8 +19,8 @@ use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
 use crate::metrics::Metrics;
-use crate::oauth::issue::{self, Tokens};
 use crate::store::{Tx, audit, commit_unless_failed, sessions};
+use crate::tokens::issue::{self, Tokens};
 
 use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
 use super::lockout;

@@ -10,6 +10,7 @@ pub mod browser_login;
 mod lockout;
 pub mod login;
 pub mod logout;
+pub mod logout_notices;
 pub mod password;
 pub mod profile;
 pub mod refresh;

@@ -1,5 +1,6 @@
 //! Changing one's own password.
 
+use super::logout_notices;
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
@@ -9,7 +10,6 @@ use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault, FieldError, Refusal};
 use crate::domain::password::{Password, Verdict, decide};
 use crate::domain::user::User;
-use crate::oauth::backchannel_logout;
 use crate::store::{audit, browser_sessions, commit_unless_failed, sessions, users};
 
 use super::authenticate::{account, invalid_credentials, unhashed};
@@ -70,7 +70,7 @@ pub async fn change(
         counted.forgive(&app, &mut tx, now).await?;
         // Guarded by the epoch that was read with the old hash: of two changes at once one wins.
         let user = user.id;
-        let ended = backchannel_logout::everything_of(&app, &mut tx, user, now).await?;
+        let ended = logout_notices::everything_of(&app, &mut tx, user, now).await?;
         let Some(new_epoch) = users::change_password(&mut tx, user, epoch, &hash, now).await?
         else {
             return Err(invalid_token().into());
@@ -83,7 +83,7 @@ pub async fn change(
                 browser_sessions::carry_over(&mut tx, id, epoch, new_epoch).await?;
             }
         }
-        backchannel_logout::tell(&app, &mut tx, &ended, now).await?;
+        logout_notices::tell(&app, &mut tx, &ended, now).await?;
         let event = Event::new(EventKind::PasswordChanged).about(user);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
         Ok(())

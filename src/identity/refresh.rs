@@ -5,9 +5,9 @@ use crate::base::Timestamp;
 use crate::domain::audit::Origin;
 use crate::domain::outcome::Failure;
 use crate::domain::refresh::Holder;
-use crate::oauth::access_token;
-use crate::oauth::issue::{self, Tokens};
-use crate::oauth::refresh::{self, Presented};
+use crate::tokens::issue::{self, Tokens};
+use crate::tokens::refresh::{self, Presented};
+use crate::tokens::validate;
 
 /// Answers a refresh token.
 ///
@@ -26,7 +26,7 @@ pub async fn refresh(
         asked: None,
     };
     let refreshed = refresh::present(app, presented, origin, now).await?;
-    if !access_token::is_clients(app, &refreshed.session) {
+    if !validate::is_clients(app, &refreshed.session) {
         return Err(refresh::invalid().into());
     }
     issue::tokens(app, &refreshed.session, || refreshed.subject.read(), now)

@@ -1,12 +1,12 @@
 //! One's own sessions.
 
+use super::logout_notices;
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::session::{EndReason, Listed};
-use crate::oauth::backchannel_logout;
 use crate::store::sessions::EndedSession;
 use crate::store::{audit, commit_unless_failed, sessions, users};
 
@@ -50,7 +50,7 @@ pub async fn end_one(
             return Err(not_found().into());
         }
         sessions::revoke(&mut tx, id, EndReason::EndedByUser, now).await?;
-        backchannel_logout::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
+        logout_notices::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
         let event = Event::new(EventKind::SessionEnded)
             .about(caller.user.id)
             .in_session(id)
@@ -76,7 +76,7 @@ pub async fn end_many(
     let user = caller.user.id;
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        let ended = backchannel_logout::everything_of(&app, &mut tx, user, now).await?;
+        let ended = logout_notices::everything_of(&app, &mut tx, user, now).await?;
         let epoch = users::raise_epoch(&mut tx, user, now).await?.ok_or_else(invalid_token)?;
         if which == Which::Others {
             // False means somebody else ended everything first; then this session is over too.
@@ -85,7 +85,7 @@ pub async fn end_many(
                 return Err(invalid_token().into());
             }
         }
-        backchannel_logout::tell(&app, &mut tx, &ended, now).await?;
+        logout_notices::tell(&app, &mut tx, &ended, now).await?;
         let detail = if which == Which::Others { "others" } else { "all" };
         let event = Event::new(EventKind::SessionsEnded).about(user).detail(detail);
         audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;

@@ -19,9 +19,9 @@ use crate::domain::rate_limit::ADDRESS_SETUP;
 use crate::domain::scope::Scopes;
 use crate::domain::user::{Role, User};
 use crate::domain::user_agent::Device;
-use crate::oauth::issue::{self, Tokens};
 use crate::store::users::{self, NewUser};
 use crate::store::{audit, commit_or_rollback, commit_unless_failed, sessions, setup_links};
+use crate::tokens::issue::{self, Tokens};
 
 use super::lockout::too_many;
 use super::login::new_session;

@@ -3,6 +3,7 @@
 //! Owns when; what is done is defined elsewhere. Each job is a loop on the storage runtime that
 //! survives its own failures.
 
+mod backchannel_logout;
 mod housekeeping;
 
 use std::time::Duration;
@@ -10,7 +11,6 @@ use std::time::Duration;
 use crate::admin::key_rotation;
 use crate::app::App;
 use crate::domain::outcome::Fault;
-use crate::oauth::backchannel_logout;
 
 pub use housekeeping::{MOST_ROWS, Removed, housekeep, sweep};
 

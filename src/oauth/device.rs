@@ -20,12 +20,13 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES};
+use crate::identity::browser_login::{self, BrowserCookies};
 use crate::store::{commit_or_rollback, device_codes};
 
 use super::authorize;
 use super::client_auth;
 use super::grants;
-use super::pending_request::{BrowserCookies, Destination, PendingRequest};
+use super::pending_request::{Destination, PendingRequest};
 use super::rate_limits::{throttle, throttle_public};
 use super::scope_narrowing::{Speaker, narrow};
 use super::token::ClientRequest;
@@ -171,7 +172,7 @@ pub async fn decide(
         return Err(unknown().into());
     };
     let (device, client) = waiting(&app, &user_code, now).await?;
-    let found = authorize::visitor(&app, &visitor, "", None, now).await?;
+    let found = browser_login::current_login(&app, &visitor, "", None, now).await?;
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
         return go_on(app, user_code, flow, visitor, now).await;
     };
@@ -239,7 +240,7 @@ async fn go_on(
     now: Timestamp,
 ) -> Result<DeviceStep, Failure> {
     let (device, client) = waiting(&app, &user_code, now).await?;
-    let Some(found) = authorize::visitor(&app, &visitor, "", None, now).await? else {
+    let Some(found) = browser_login::current_login(&app, &visitor, "", None, now).await? else {
         return Ok(DeviceStep::Login { flow: flow.seal(&app, &visitor)? });
     };
     flow.asked = Some(found.user.id);

@@ -11,17 +11,17 @@ use crate::base::id::{BrowserId, SessionId};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::redirect::RegisteredRedirect;
 use crate::domain::session::EndReason;
+use crate::identity::browser_login::{self, BrowserCookies};
 use crate::store::sessions::EndedSession;
-use crate::store::{Tx, audit, browser_sessions, commit_or_rollback, sessions};
+use crate::store::{audit, commit_or_rollback, sessions};
 
-use super::authorize;
-use super::backchannel_logout;
 use super::id_token_hint;
 use super::params::Params;
-use super::pending_request::{BrowserCookies, Destination, LogoutDestination, PendingRequest};
+use super::pending_request::{Destination, LogoutDestination, PendingRequest};
+use crate::identity::logout_notices;
 
 /// The longest `state`, in bytes.
 const MAX_STATE: usize = 3 * 1024;
@@ -73,7 +73,7 @@ pub async fn begin(
     now: Timestamp,
 ) -> Result<LogoutStep, Failure> {
     params.once().map_err(|_| unanswerable("A parameter was sent twice."))?;
-    let here = authorize::visitor(&app, &visitor, "", None, now).await?;
+    let here = browser_login::current_login(&app, &visitor, "", None, now).await?;
     // One that we did not sign, or whose key has left the published set, proves nothing; nor does one
     // of somebody else than the person who is here, which anybody with an account has (§2). Then the
     // person is asked, as where there is none.
@@ -140,7 +140,7 @@ pub async fn decide(
     if !leave {
         return Ok(LogoutStep::Stay);
     }
-    if let Some(found) = authorize::visitor(&app, &visitor, "", None, now).await? {
+    if let Some(found) = browser_login::current_login(&app, &visitor, "", None, now).await? {
         let sub = found.user.id.to_string();
         end(app, None, Some(found.browser.id), &sub, origin, now).await?;
     }
@@ -182,7 +182,7 @@ async fn end(
             let reason = EndReason::Logout;
             if sessions::revoke(&mut tx, id, reason, now).await?.is_some() {
                 let ended = EndedSession::of(&session);
-                backchannel_logout::tell(&app, &mut tx, &[ended], now).await?;
+                logout_notices::tell(&app, &mut tx, &[ended], now).await?;
                 let event = Event::new(EventKind::SessionEnded)
                     .about(user.id)
                     .in_session(id)
@@ -191,29 +191,10 @@ async fn end(
             }
         }
         for browser in browsers_to_end {
-            end_browser(&app, &mut tx, browser, &origin, now).await?;
+            browser_login::end_browser(&app, &mut tx, browser, &origin, now).await?;
         }
         Ok(())
     }
     .await;
     commit_or_rollback(tx, outcome).await
-}
-
-/// Ends a log-in at our pages and the sessions that hang on it. False when it had ended before.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn end_browser(
-    app: &App,
-    tx: &mut Tx,
-    browser: BrowserId,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<bool, Fault> {
-    let Some(user) = browser_sessions::end(tx, browser, now).await? else { return Ok(false) };
-    let ended = sessions::revoke_of_browser(tx, browser, EndReason::Logout, now).await?;
-    backchannel_logout::tell(app, tx, &ended, now).await?;
-    let event = Event::new(EventKind::SessionEnded).about(user).detail("browser");
-    audit::record(tx, &event, origin, now, &*app.entropy).await?;
-    Ok(true)
 }

@@ -12,9 +12,9 @@ use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 
-use super::access_token::{self, Live};
 use super::client_auth;
 use super::token::ClientRequest;
+use crate::tokens::validate::{self, Live};
 
 /// What can be said of the token.
 ///
@@ -40,7 +40,7 @@ pub async fn introspect(
     let found = match app.refresh_keys().authenticate(token) {
         Some(presented) => refresh_token(&app, client, presented, now).await?,
         None => {
-            let live = access_token::live(&app, token, now).await?;
+            let live = validate::live(&app, token, now).await?;
             live.filter(|live| concerns(client, live)).map(|live| described(app.issuer(), &live))
         }
     };

@@ -3,9 +3,7 @@
 //! Owns the token pipeline and its grants, the authorization endpoint, issuing, introspection,
 //! revocation, logout and metadata. Must not know HTTP, and shows no page.
 
-pub mod access_token;
 pub mod authorize;
-pub mod backchannel_logout;
 mod client_assertion;
 pub mod client_auth;
 pub mod device;
@@ -14,13 +12,11 @@ pub mod end_session;
 pub mod grants;
 pub mod id_token_hint;
 pub mod introspect;
-pub mod issue;
 pub mod metadata;
 pub mod par;
 pub mod params;
 pub mod pending_request;
 mod rate_limits;
-pub mod refresh;
 pub mod replay;
 pub mod revoke;
 pub mod scope_narrowing;

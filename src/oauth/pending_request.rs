@@ -15,18 +15,10 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::sha256_base64url;
 use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Fault, Refusal};
+use crate::identity::browser_login::BrowserCookies;
 
 /// How long a person may take.
 const LIFE: TimeSpan = TimeSpan::from_mins(60);
-
-/// The cookies of a browser.
-#[derive(Debug, Clone, Default)]
-pub struct BrowserCookies {
-    /// What tells this browser from every other, logged in or not.
-    pub browser: String,
-    /// The log-in, if there is one.
-    pub session: Option<String>,
-}
 
 /// What was begun.
 #[derive(Debug, Clone, Serialize, Deserialize)]

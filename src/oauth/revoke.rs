@@ -11,10 +11,10 @@ use crate::domain::client::Client;
 use crate::domain::outcome::Failure;
 use crate::domain::session::EndReason;
 use crate::store::{audit, commit_or_rollback, sessions, spent_ids};
+use crate::tokens::lineage;
+use crate::tokens::validate::{self, VerifiedToken};
 
-use super::access_token::{self, VerifiedToken};
 use super::client_auth;
-use super::replay::Counted;
 use super::token::ClientRequest;
 
 /// Revokes the token, if it is this client's.
@@ -33,7 +33,7 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
     if let Some(presented) = presented {
         return session(&app, client, presented.session, origin, now).await;
     }
-    let Some(VerifiedToken { claims, .. }) = access_token::genuine(&app, token, now) else {
+    let Some(VerifiedToken { claims, .. }) = validate::genuine(&app, token, now) else {
         return Ok(());
     };
     if claims.client_id != client.client_id {
@@ -42,10 +42,10 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
     match claims.sid.as_ref().and_then(|sid| sid.parse().ok()) {
         Some(sid) if claims.act.is_none() => session(&app, client, sid, origin, now).await,
         _ => {
-            let id = Counted::Revoked { jti: &claims.jti };
+            let id = lineage::revocation_hash(&claims.jti);
             let mut tx = app.db.begin().await?;
             let outcome = async {
-                if spent_ids::spend(&mut tx, &id.hash(), Timestamp::from_secs(claims.exp)).await? {
+                if spent_ids::spend(&mut tx, &id, Timestamp::from_secs(claims.exp)).await? {
                     let event = Event::new(EventKind::TokenRevoked).detail(&*client.client_id);
                     audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
                 }

@@ -22,10 +22,10 @@ use crate::store::{Tx, commit_unless_failed};
 
 use super::client_auth::{self, AuthenticatedClient};
 use super::dpop::{self, Purpose, Thumbprint};
-use super::issue::{self, Tokens};
 use super::params::Params;
 use super::rate_limits;
 use super::scope_narrowing::Narrowed;
+use crate::tokens::issue::{self, Tokens};
 
 /// A request to the token endpoint, as it came.
 pub struct ClientRequest {

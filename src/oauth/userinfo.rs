@@ -9,8 +9,8 @@ use crate::domain::oidc::{self, OPENID};
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
 
-use super::access_token;
 use super::dpop::{self, Purpose};
+use crate::tokens::validate;
 
 /// How an access token came.
 pub struct Presented {
@@ -34,7 +34,7 @@ fn invalid_token() -> Refusal {
 /// # Errors
 /// `invalid_token`; `insufficient_scope` when it was not made for OpenID Connect.
 pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<Value, Failure> {
-    let live = access_token::live(&app, &presented.token, now).await?.ok_or_else(invalid_token)?;
+    let live = validate::live(&app, &presented.token, now).await?.ok_or_else(invalid_token)?;
     prove(&app, &presented, live.claims.cnf.as_ref().map(|cnf| cnf.jkt.as_str()), now).await?;
     let (session, user) = *live.user.ok_or_else(invalid_token)?;
     // What an administrator took from the client since is not told any more.

@@ -21,13 +21,14 @@ use crate::domain::interaction::{self, ConsentPolicy, CurrentLogin, NextStep as 
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::scope::Scopes;
+use crate::identity::browser_login::{self, BrowserCookies};
 use crate::store::authorization_codes::{self, NewCode};
-use crate::store::browser_sessions::{self, Found};
+use crate::store::browser_sessions::Found;
 use crate::store::{Tx, audit, commit_or_rollback, consents};
 
 use super::par;
 use super::params::Params;
-use super::pending_request::{BrowserCookies, Destination, PendingRequest};
+use super::pending_request::{Destination, PendingRequest};
 
 use request::{Addressed, address};
 use response::Answer;
@@ -68,27 +69,6 @@ pub struct ConsentView {
     pub scopes: Scopes,
     /// Where the answer will go, for the page's policy.
     pub destination: String,
-}
-
-/// Who is logged in with this cookie, and what they have allowed `client_id` at `audience`.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn visitor(
-    app: &App,
-    visitor: &BrowserCookies,
-    client_id: &str,
-    audience: Option<&str>,
-    now: Timestamp,
-) -> Result<Option<Found>, Fault> {
-    let Some(cookie) = &visitor.session else { return Ok(None) };
-    if !opaque_token::is_well_formed(opaque_token::BROWSER_SESSION, cookie) {
-        return Ok(None);
-    }
-    let mut reader = app.db.reader().await?;
-    let found =
-        browser_sessions::find(&mut reader, &token_hash(cookie), client_id, audience).await?;
-    Ok(found.filter(|found| found.browser.is_live(&found.user, now)))
 }
 
 /// A client sends somebody.
@@ -200,7 +180,8 @@ async fn asked(
     request: &Request,
     now: Timestamp,
 ) -> Result<Option<Found>, Fault> {
-    self::visitor(app, visitor, &request.client_id, request.audience.as_deref(), now).await
+    browser_login::current_login(app, visitor, &request.client_id, request.audience.as_deref(), now)
+        .await
 }
 
 /// Everything that has to be allowed: the scopes, and those that cover single claims.

@@ -14,8 +14,8 @@ use crate::base::Timestamp;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 
-use super::issue::Tokens;
 use super::token::{ClientRequest, Grant, handle};
+use crate::tokens::issue::Tokens;
 
 macro_rules! grants {
     ($($grant:ty),+ $(,)?) => {

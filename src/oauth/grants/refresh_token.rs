@@ -6,10 +6,10 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refresh::Holder;
 use crate::domain::scope::Scopes;
 use crate::oauth::params::Params;
-use crate::oauth::refresh::{self, Presented};
 use crate::oauth::scope_narrowing;
 use crate::oauth::token::{Grant, GrantContext, GrantOutcome};
 use crate::store::users;
+use crate::tokens::refresh::{self, Presented};
 
 /// A refresh token, and the scopes wanted where fewer will do.
 pub struct RefreshToken {

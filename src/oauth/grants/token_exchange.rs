@@ -12,12 +12,12 @@ use crate::domain::grant;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
-use crate::oauth::access_token::{self, Live};
 use crate::oauth::params::{Params, invalid};
-use crate::oauth::replay;
 use crate::oauth::scope_narrowing::{self, Narrowed, Speaker};
 use crate::oauth::token::{Delegation, Grant, GrantContext, GrantOutcome};
 use crate::store::audit;
+use crate::tokens::lineage;
+use crate::tokens::validate::{self, Live};
 
 /// The only kind of token that comes and goes.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -57,7 +57,7 @@ impl Grant for TokenExchange {
 
     async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
         let (app, now) = (context.app, context.now);
-        let subject = access_token::live(app, &self.subject_token, now).await?;
+        let subject = validate::live(app, &self.subject_token, now).await?;
         let subject = subject.ok_or_else(|| refused("The subject token is not good."))?;
         let client = context.client();
         let own = subject.claims.client_id == client.client_id;
@@ -72,7 +72,7 @@ impl Grant for TokenExchange {
         let actor = match &self.actor_token {
             None => None,
             Some(token) => {
-                let actor = access_token::live(app, token, now).await?;
+                let actor = validate::live(app, token, now).await?;
                 // Of one under a shared secret nobody knows whether it is not the API's own work.
                 let actor = actor.filter(|actor| {
                     actor.claims.client_id == client.client_id && actor.audience.secret.is_none()
@@ -81,7 +81,7 @@ impl Grant for TokenExchange {
                 Some(actor.claims.sub.clone())
             }
         };
-        if replay::generations(&subject.claims.jti) >= replay::MAX_LINE {
+        if lineage::generations(&subject.claims.jti) >= lineage::MAX_LINE {
             return Err(refused("The subject token was exchanged too often already.").into());
         }
         let narrowed = narrowed(context, &subject).await?;

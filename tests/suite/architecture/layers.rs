@@ -35,7 +35,11 @@ const LAYERS: &[(&str, u8, &str)] = &[
 const BESIDE: &[(&str, &str, &str)] = &[
     ("store", "crypto", "storage holds sealed bytes and never opens them"),
     ("crypto", "store", "a mechanism that reads rows decides where keys come from"),
-    ("oauth", "identity", "log-in builds on tokens: the arrow runs identity -> oauth"),
+    (
+        "identity",
+        "oauth",
+        "the protocol builds on accounts and sign-in: the arrow runs oauth -> identity",
+    ),
     ("oauth", "admin", "administration builds on the protocol, not the other way round"),
     ("identity", "admin", "administration builds on identity: the arrow runs admin -> identity"),
 ];
@@ -166,7 +170,7 @@ mod tests {
                 "src/app/mod.rs",
                 "fn f() { crate::store::meta::get(); crate::crypto::seal::open(); }",
             ),
-            ("src/identity/login.rs", "use crate::oauth::issue; use crate::app::App;"),
+            ("src/identity/login.rs", "use crate::tokens::issue; use crate::app::App;"),
             ("src/admin/users.rs", "use crate::identity::register;"),
             ("src/jobs/mod.rs", "use crate::{app::App, store::housekeeping};"),
             ("src/http/api/me.rs", "use super::super::context; use crate::admin::users;"),
@@ -224,7 +228,7 @@ mod tests {
     fn circles_and_strangers_are_named() {
         let circle = remarks(&[
             File::read("src/jobs.rs", "use crate::identity::login;"),
-            File::read("src/identity/login.rs", "use crate::oauth::issue;"),
+            File::read("src/identity/login.rs", "use crate::tokens::issue;"),
             File::read("src/oauth/issue.rs", "use crate::jobs;"),
         ]);
         assert_eq!(circle.len(), 3, "{circle:#?}");

@@ -17,7 +17,7 @@ use crate::domain::outcome::Fault;
 use crate::domain::session::Session;
 use crate::domain::user::User;
 
-use super::replay;
+use super::lineage;
 
 /// A token that is good now.
 pub struct Live {
@@ -130,5 +130,5 @@ pub fn is_clients(app: &App, session: &Session) -> bool {
 }
 
 async fn is_revoked(app: &App, claims: &VerifiedClaims) -> Result<bool, Fault> {
-    replay::is_revoked(&mut app.db.reader().await?, &claims.jti).await
+    lineage::is_revoked(&mut app.db.reader().await?, &claims.jti).await
 }

@@ -1,23 +1,21 @@
 //! Back-channel logout: clients are told that a session of theirs has ended (OpenID Connect
 //! Back-Channel Logout 1.0).
 //!
-//! Owns the outbox. A notice is written with the change it tells of and delivered by a job, so that a
-//! client that is slow or dead keeps nobody waiting, and a crash loses nothing.
+//! Delivers the outbox that `identity::logout_notices` fills: a slow client delays only itself, and a
+//! crash loses no notice.
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde_json::json;
 
 use crate::app::App;
-use crate::base::id::{NoticeId, UserId};
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::claims::{LogoutClaims, TokenType};
 use crate::domain::client::Client;
 use crate::domain::outcome::Fault;
+use crate::store::audit;
 use crate::store::logout_notices::{self, Notice};
-use crate::store::sessions::EndedSession;
-use crate::store::{Tx, audit, sessions};
 
 /// How many are delivered at a time.
 const BATCH: i64 = 16;
@@ -29,50 +27,6 @@ const TURN: TimeSpan = TimeSpan::from_secs(60);
 const LIFE: TimeSpan = TimeSpan::from_mins(2);
 /// The event of a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-
-/// Writes down that the clients of these sessions are to be told.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn tell(
-    app: &App,
-    tx: &mut Tx,
-    ended: &[EndedSession],
-    now: Timestamp,
-) -> Result<(), Fault> {
-    for session in ended {
-        let client = app.client(&session.client_id);
-        if client.is_none_or(|client| client.metadata.backchannel_logout_uri.is_none()) {
-            continue;
-        }
-        let notice = Notice {
-            id: NoticeId::new(now, &*app.entropy),
-            client_id: session.client_id.clone(),
-            user_id: session.user_id,
-            session_id: session.id,
-            tries: 0,
-        };
-        logout_notices::insert(tx, &notice, now).await?;
-    }
-    Ok(())
-}
-
-/// The sessions whose clients are to be told when everything of `user` ends: read before it does.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn everything_of(
-    app: &App,
-    tx: &mut Tx,
-    user: UserId,
-    now: Timestamp,
-) -> Result<Vec<EndedSession>, Fault> {
-    if app.any_client_to_tell() {
-        sessions::of_clients(tx, user, now).await
-    } else {
-        Ok(Vec::new())
-    }
-}
 
 /// Delivers what is due.
 ///
@@ -95,7 +49,7 @@ pub async fn deliver(app: &App) -> Result<(), Fault> {
             .map(|notice| async move { (notice, post(app, notice, now).await) })
             .collect();
         while let Some((notice, delivered)) = under_way.next().await {
-            commit_unless_failed(app, notice, delivered, now).await?;
+            record_delivery(app, notice, delivered, now).await?;
         }
     }
 }
@@ -131,7 +85,7 @@ fn logout_token(
     signer.sign(TokenType::LogoutJwt, &claims)
 }
 
-async fn commit_unless_failed(
+async fn record_delivery(
     app: &App,
     notice: &Notice,
     delivered: Result<(), String>,

@@ -22,7 +22,7 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::session::Session;
 use crate::domain::token_rules::TokenAlg;
 
-use super::replay;
+use super::lineage;
 
 /// What a client gets (RFC 6749 §5.1): what was not given is not there.
 #[derive(Serialize)]
@@ -77,7 +77,7 @@ pub fn access_token(
 ) -> Result<Tokens, Failure> {
     let own = uuid::Builder::from_random_bytes(random(&*app.entropy)).into_uuid();
     let jti = match &entitled.parent {
-        Some(parent) => replay::child(parent, own),
+        Some(parent) => lineage::child(parent, own),
         None => own.to_string(),
     };
     let draft = draft(app, entitled, life, subject, &jti, now)?;

@@ -1,0 +1,52 @@
+//! The line of exchanged tokens: the `jti` of a token begins with that of the token it came from.
+//!
+//! Owns the form of such an id and whether one of its ancestors was revoked.
+
+use uuid::Uuid;
+
+use crate::base::opaque_token::TokenHash;
+use crate::crypto::digest::token_hash;
+use crate::domain::outcome::Fault;
+use crate::store::{Link, spent_ids};
+
+/// The form in which the revocation of an access token is stored.
+#[must_use]
+pub fn revocation_hash(jti: &str) -> TokenHash {
+    token_hash(&format!("revoked-token:{jti}"))
+}
+
+/// How often in a row a token may be exchanged.
+pub const MAX_LINE: usize = 8;
+/// What stands between the ids of a line; no id of ours has it.
+const LINE: char = '.';
+
+/// The id of a token that was exchanged for `parent`: it begins with that one's, so that the line is in
+/// the token and whoever revokes one revokes what came of it, without any table of who came from whom.
+#[must_use]
+pub fn child(parent: &str, own: Uuid) -> String {
+    format!("{parent}{LINE}{own}")
+}
+
+/// How often the token of this id was exchanged.
+#[must_use]
+pub fn generations(jti: &str) -> usize {
+    jti.matches(LINE).count()
+}
+
+/// Whether the token of this id was revoked, or one that it came from.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_revoked(link: &mut impl Link, jti: &str) -> Result<bool, Fault> {
+    // Longer than any that was issued: whoever holds the secret of an API can sign what he likes.
+    if generations(jti) > MAX_LINE {
+        return Ok(true);
+    }
+    let ends = jti.match_indices(LINE).map(|(at, _)| at).chain([jti.len()]);
+    for end in ends {
+        if spent_ids::is_spent(link, &revocation_hash(&jti[..end])).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,8 @@
+//! Tokens: issuing, validating and refreshing them, for every protocol and every way in.
+//!
+//! A layer below the use cases: knows no endpoint, no grant and no page.
+
+pub mod issue;
+pub mod lineage;
+pub mod refresh;
+pub mod validate;
