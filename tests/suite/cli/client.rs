@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::cli::{Place, members, text};
+use super::{Place, members, text};
 use crate::support::{postgres, require};
 
 const API: &str = "https://api.example.com";
@@ -379,7 +379,7 @@ fn clients_are_listed_page_by_page() {
 /// The page's commands, one after another, as they stand.
 #[test]
 fn the_documented_commands_work_when_pasted() {
-    const PAGE: &str = include_str!("../../docs/clients.md");
+    const PAGE: &str = include_str!("../../../docs/clients.md");
     if std::process::Command::new("openssl").arg("version").output().is_err() {
         return require::missing("openssl", "the commands of docs/clients.md");
     }

@@ -11,8 +11,8 @@ use crate::support::packages::{copy_of, have, venv};
 use crate::support::server::Tokens;
 use crate::support::{Backend, Server, require};
 
-const ERRORS: &str = include_str!("../../docs/errors.md");
-const DOCUMENT: &str = include_str!("../../assets/openapi.json");
+const ERRORS: &str = include_str!("../../../docs/errors.md");
+const DOCUMENT: &str = include_str!("../../../assets/openapi.json");
 
 #[test]
 fn every_route_is_described_and_nothing_else() {

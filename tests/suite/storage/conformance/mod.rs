@@ -121,7 +121,7 @@ async fn reader(db: &Db) -> Reader {
 /// A number that a statement of the test's own counts.
 macro_rules! count {
     ($db:expr, $sql:literal $(, $arg:expr)*) => {{
-        let mut link = crate::conformance::reader($db).await;
+        let mut link = crate::storage::conformance::reader($db).await;
         let row = signet::fetch_optional!(&mut link, (i64,), $sql $(, $arg)*);
         row.unwrap().unwrap().0
     }};

@@ -1,6 +1,6 @@
 //! Three rotations in simulated time, watched by other people's verifiers with the caches they have.
 //!
-//! `cargo test --test suite -- strangers --nocapture` prints the table. `SIGNET_TEST_STEP` is how
+//! `cargo test --test suite -- third_party_verifiers --nocapture` prints the table. `SIGNET_TEST_STEP` is how
 //! many seconds lie between two tokens where nothing happens; near every change it is five.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use signet::admin::key_rotation;
 use signet::base::{TimeSpan, Timestamp};
 
 use crate::support::server::{Options, PASSWORD, Tokens};
-use crate::support::stranger::{AUDIENCE, Stranger};
+use crate::support::third_party_verifier::{AUDIENCE, ThirdPartyVerifier};
 use crate::support::{Backend, Server, require};
 
 const DENSE: TimeSpan = TimeSpan::from_secs(5);
@@ -82,9 +82,9 @@ async fn three_rotations_hurt_no_stranger() {
         .with("SIGNET_REFRESH_IDLE_TTL", "180d")
         .start()
         .await;
-    let node = Stranger::node("verify.mjs", &server.base);
-    let mut strangers: Vec<Stranger> =
-        node.into_iter().chain(Stranger::python("verify.py", &server.base)).collect();
+    let node = ThirdPartyVerifier::node("verify.mjs", &server.base);
+    let mut strangers: Vec<ThirdPartyVerifier> =
+        node.into_iter().chain(ThirdPartyVerifier::python("verify.py", &server.base)).collect();
     let mut rust =
         [Rust::new("rust-header", None), Rust::new("rust-10min", Some(TimeSpan::from_mins(10)))];
 

@@ -9,17 +9,17 @@ use serde_json::Value;
 
 use super::packages::{copy_of, have, npm_ci, venv};
 
-/// The audience the strangers in `tests/verifiers` trust.
+/// The audience that the verifiers in `tests/verifiers` trust.
 pub const AUDIENCE: &str = "https://api.example.com";
 
 /// A running program; killed when dropped.
-pub struct Stranger {
+pub struct ThirdPartyVerifier {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
-impl Stranger {
+impl ThirdPartyVerifier {
     /// A script of `tests/verifiers/node`; nothing, said loudly, where there is no Node.js.
     pub fn node(script: &str, issuer: &str) -> Option<Self> {
         have("npm", "node")?;
@@ -60,7 +60,7 @@ impl Stranger {
     }
 }
 
-impl Drop for Stranger {
+impl Drop for ThirdPartyVerifier {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{ImplItem, Item, Type, Visibility};
 
-use crate::architecture::source::{self, File};
+use crate::project::architecture::source::{self, File};
 
 /// Functions this does not call, and why.
 const EXEMPT: &[(&str, &str)] = &[(
@@ -106,7 +106,7 @@ fn remarks(store: &[File], tests: &[File], exempt: &[(&str, &str)]) -> Vec<Strin
         let Function { path, name, .. } = function;
         match (calls(&tokens, function), excused) {
             (false, false) => remarks.push(format!(
-                "{path}: no test under tests/suite/conformance calls `{name}`. Call it there on \
+                "{path}: no test under tests/suite/storage/conformance calls `{name}`. Call it there on \
                  both databases, and assert what its documentation promises."
             )),
             (true, true) => {
@@ -127,7 +127,7 @@ fn remarks(store: &[File], tests: &[File], exempt: &[(&str, &str)]) -> Vec<Strin
 fn every_function_of_the_store_is_called_on_both_databases() {
     let store = source::files("src/store");
     assert!(store.iter().flat_map(functions).count() > 60, "the store was not read");
-    let remarks = remarks(&store, &source::files("tests/suite/conformance"), EXEMPT);
+    let remarks = remarks(&store, &source::files("tests/suite/storage/conformance"), EXEMPT);
     assert!(remarks.is_empty(), "\n{}\n", remarks.join("\n"));
 }
 
@@ -141,7 +141,7 @@ fn the_checker_sees_what_is_not_called() {
          impl Link for Thing { async fn conn(&mut self) {} }\n",
     );
     let test = File::read(
-        "tests/suite/conformance/things.rs",
+        "tests/suite/storage/conformance/things.rs",
         "fn test() { assert!(things::called(1)); thing.taken(); others::inner(); }\n\
          // things::forgotten()\n\
          const TEXT: &str = \"things::forgotten()\"; use things::forgotten;\n",

@@ -14,6 +14,8 @@ mod lock;
 mod log;
 mod lost_database;
 mod memory;
+mod overload;
 mod postgres;
+mod replicas;
 mod stop;
 mod syscalls;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use signet::store::{Db, migrate};
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
 
-use crate::statements::{Found, statements};
+use super::statements::{Found, statements};
 use crate::support::{postgres, require};
 
 /// Everything housekeeping runs, and what reads the audit trail.

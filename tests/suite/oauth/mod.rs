@@ -2,8 +2,8 @@
 
 mod attacks;
 mod authorize;
-mod browser;
 mod client_auth;
+mod client_libraries;
 mod codes;
 mod cors;
 mod device;
@@ -11,9 +11,8 @@ mod discovery;
 mod dpop;
 mod exchange;
 mod form_post;
-mod hints;
-mod languages;
+mod id_token_hint;
 mod oidc;
-mod statements;
+mod statement_budget;
 mod token;
 mod tokens;

@@ -1,5 +1,8 @@
 //! The command line: the binary, its output, its exit codes, beside a server and without one.
 
+mod client;
+mod first_run;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -1102,7 +1105,7 @@ fn health_is_an_exit_code() {
 fn what_is_generated_is_what_is_documented() {
     let place = Place::empty();
     let example = place.run(&["config", "example"]).ok();
-    assert_eq!(example.out, include_str!("../../.env.example"));
+    assert_eq!(example.out, include_str!("../../../.env.example"));
     std::fs::write(place.dir.path().join(".env"), "SIGNET_ISSUER=http://127.0.0.1:1\n").unwrap();
     let shown = place.run(&["config", "show"]).ok().rows();
     let issuer = shown.iter().find(|row| text(row, "name") == "SIGNET_ISSUER").unwrap();

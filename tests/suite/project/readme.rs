@@ -6,7 +6,7 @@ use signet::config;
 
 use crate::support::{Backend, Server};
 
-const README: &str = include_str!("../../README.md");
+const README: &str = include_str!("../../../README.md");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_five_minutes_work_when_pasted() {
@@ -29,6 +29,6 @@ async fn the_five_minutes_work_when_pasted() {
 
 #[test]
 fn the_example_settings_are_generated() {
-    let committed = include_str!("../../.env.example");
+    let committed = include_str!("../../../.env.example");
     assert_eq!(committed, config::example());
 }

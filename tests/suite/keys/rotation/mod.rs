@@ -1,6 +1,6 @@
 //! Keys that rotate by themselves, and by hand: what verifiers see of it, on both databases.
 
-mod strangers;
+mod third_party_verifiers;
 
 use futures_util::future::join_all;
 use reqwest::Method;

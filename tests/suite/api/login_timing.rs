@@ -1,5 +1,5 @@
 //! Whether the time of a refusal tells who exists. Run by hand on a quiet machine:
-//! `SIGNET_TEST_TIMING=1 cargo test --test suite -- timing --nocapture`
+//! `SIGNET_TEST_TIMING=1 cargo test --test suite -- login_timing --nocapture`
 //!
 //! Not part of the ordinary run: a machine that does other things would decide its outcome.
 

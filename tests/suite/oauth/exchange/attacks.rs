@@ -9,7 +9,7 @@ use crate::support::relying_party::{App, FORM, Person, REDIRECT_URI, VERIFIER, e
 use crate::support::server::{Answer, Tokens};
 use crate::support::{Backend, Server};
 
-use super::tokens::{Proof, key};
+use crate::oauth::tokens::{Proof, key};
 
 const API: &str = "https://api.example.com";
 const STOCK: &str = "https://stock.example.com";

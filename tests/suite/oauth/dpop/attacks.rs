@@ -12,7 +12,7 @@ use crate::support::relying_party::{App, FORM, Person, error_of, form, param};
 use crate::support::server::{Answer, Options, Tokens};
 use crate::support::{Backend, Server, on_both};
 
-use super::tokens::{Proof, key, redeem_with};
+use crate::oauth::tokens::{Proof, key, redeem_with};
 
 const API: &str = "https://api.example.com";
 

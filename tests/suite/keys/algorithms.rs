@@ -13,7 +13,7 @@ use signet::domain::token_rules::TokenAlg;
 
 use crate::support::process::until;
 use crate::support::server::{Options, PASSWORD, Tokens};
-use crate::support::stranger::{AUDIENCE, Stranger};
+use crate::support::third_party_verifier::{AUDIENCE, ThirdPartyVerifier};
 use crate::support::{Backend, Server, require};
 
 /// A token for the API as it is now, and the secret it shares if it does.
@@ -65,10 +65,11 @@ async fn every_algorithm_and_profile_is_good_where_it_should_be() {
     let (server, root, api) = server().await;
     for alg in TokenAlg::all() {
         // Started anew: no cache may know the keys of the algorithm before.
-        let mut strangers: Vec<Stranger> = Stranger::node("check.mjs", &server.base)
-            .into_iter()
-            .chain(Stranger::python("check.py", &server.base))
-            .collect();
+        let mut strangers: Vec<ThirdPartyVerifier> =
+            ThirdPartyVerifier::node("check.mjs", &server.base)
+                .into_iter()
+                .chain(ThirdPartyVerifier::python("check.py", &server.base))
+                .collect();
         for profile in ["rfc9068", "jwt"] {
             let rules = json!({"signing_alg": alg.as_str(), "token_profile": profile,
                 "new_secret": alg == TokenAlg::SharedSecret});
