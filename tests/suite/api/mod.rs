@@ -3,6 +3,7 @@
 mod apis;
 mod attributes;
 mod clients;
+mod forged_tokens;
 mod lockout;
 mod login;
 mod login_timing;

@@ -10,7 +10,7 @@ use crate::support::relying_party::{App, FORM, basic, error_of, form, signed};
 use crate::support::server::{Answer, Tokens};
 use crate::support::{Backend, Server};
 
-use super::tokens::key;
+use super::key;
 
 const PATH: &str = "/oauth2/introspect";
 const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

@@ -7,6 +7,8 @@ use crate::support::relying_party::App;
 use crate::support::server::Answer;
 use crate::support::{Backend, Server};
 
+use super::set;
+
 const OURS: &str = "https://app.example.com";
 
 async fn preflight(server: &Server, path: &str, origin: &str) -> Answer {
@@ -73,4 +75,30 @@ async fn scripts_ask_where_clients_ask_and_nowhere_else() {
     server.call_as(Method::DELETE, &path, &root.access, json!(null)).await.is(204);
     let gone = preflight(&server, "/oauth2/token", OURS).await;
     assert_eq!(gone.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_of_registered_clients_may_ask() {
+    let (server, root, _) = set().await;
+    let spa = json!({"type": "spa", "web_origins": ["https://extra.example.com"]});
+    App::register(&server, &root, spa).await;
+    for path in ["/oauth2/token", "/oauth2/revoke", "/oauth2/userinfo", "/v1/me", "/v1/refresh"] {
+        for (origin, allowed) in [
+            ("https://app.example.com", true),
+            ("https://extra.example.com", true),
+            ("https://evil.example.com", false),
+            ("https://app.example.com.evil.example", false),
+            ("null", false),
+        ] {
+            let wanted = if allowed { origin } else { "" };
+            let ask = server.request(Method::OPTIONS, path).header("origin", origin);
+            let ask = ask.header("access-control-request-method", "POST");
+            let preflight = server.send(ask).await;
+            assert_eq!(preflight.header("access-control-allow-origin"), wanted, "{path} {origin}");
+            let request = server.request(Method::GET, path).header("origin", origin);
+            let answer = server.send(request).await;
+            assert_eq!(answer.header("access-control-allow-origin"), wanted, "{path} {origin}");
+            assert_eq!(answer.header("access-control-allow-credentials"), "");
+        }
+    }
 }

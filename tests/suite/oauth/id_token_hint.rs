@@ -13,7 +13,7 @@ use crate::support::relying_party::{App, FORM, Landing, Person, field, form, par
 use crate::support::server::{Answer, Tokens};
 use crate::support::{Backend, Server};
 
-use super::tokens::key;
+use super::key;
 
 async fn set() -> (Server, Tokens, App) {
     let server = Server::start(Backend::Sqlite).await;

@@ -12,7 +12,8 @@ use crate::support::relying_party::{App, FORM, Person, error_of, form, param};
 use crate::support::server::{Answer, Options, Tokens};
 use crate::support::{Backend, Server, on_both};
 
-use crate::oauth::tokens::{Proof, key, redeem_with};
+use super::super::key;
+use super::{Proof, redeem_with};
 
 const API: &str = "https://api.example.com";
 

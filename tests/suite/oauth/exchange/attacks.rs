@@ -9,7 +9,8 @@ use crate::support::relying_party::{App, FORM, Person, REDIRECT_URI, VERIFIER, e
 use crate::support::server::{Answer, Tokens};
 use crate::support::{Backend, Server};
 
-use crate::oauth::tokens::{Proof, key};
+use super::super::dpop::Proof;
+use super::super::key;
 
 const API: &str = "https://api.example.com";
 const STOCK: &str = "https://stock.example.com";

@@ -13,6 +13,7 @@ mod clients;
 mod codes;
 mod complete;
 mod consents;
+mod credentials;
 mod db;
 mod devices;
 mod housekeeping;
