@@ -7,26 +7,26 @@
 
 mod apis;
 mod audit;
-mod browsers;
+mod authorization_codes;
+mod browser_sessions;
 mod client_sessions;
 mod clients;
-mod codes;
 mod complete;
 mod consents;
 mod credentials;
 mod db;
-mod devices;
+mod device_codes;
 mod housekeeping;
 mod keys;
-mod limits;
-mod lookup;
+mod login_limits;
+mod logout_notices;
 mod meta_and_setup;
 mod migrate;
-mod notices;
-mod pushed;
-mod rotation;
+mod pushed_requests;
+mod refresh_batch;
+mod session_loader;
 mod sessions;
-mod spent;
+mod spent_ids;
 mod users;
 mod verifiers;
 
