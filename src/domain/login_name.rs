@@ -1,4 +1,4 @@
-//! LoginName names: what somebody types to say who they are.
+//! Login names: the names people type to say who they are.
 //!
 //! Owns which texts are logins, the one normal form two spellings of a login share, and which two
 //! logins look too much alike to live side by side. Must not know how logins are stored or what an

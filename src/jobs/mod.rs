@@ -12,6 +12,7 @@ use crate::admin::key_rotation;
 use crate::app::App;
 use crate::domain::outcome::Fault;
 
+pub use backchannel_logout::deliver as deliver_logout_notices;
 pub use housekeeping::{MOST_ROWS, Removed, housekeep, sweep};
 
 /// How often the write-ahead log is folded into the database file.

@@ -1,6 +1,6 @@
 //! Registered clients.
 //!
-//! ClientMetadata and hashes of secrets are one JSON text each: a client is only ever read whole, and what
+//! Metadata and hashes of secrets are one JSON text each: a client is only ever read whole, and what
 //! it says is checked where it is changed.
 
 use uuid::Uuid;

@@ -9,6 +9,6 @@ pub mod process;
 pub mod relying_party;
 pub mod require;
 pub mod server;
-pub mod stranger;
+pub mod third_party_verifier;
 
 pub use server::{Backend, Server, on_both};

@@ -1,0 +1,15 @@
+//! The HTTP API under `/v1`: accounts, log-ins, sessions and administration.
+
+mod apis;
+mod attributes;
+mod clients;
+mod forged_tokens;
+mod lockout;
+mod login;
+mod login_timing;
+mod malformed_input;
+mod races;
+mod refresh;
+mod run_to_completion;
+mod sessions;
+mod token_diagnosis;

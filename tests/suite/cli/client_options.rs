@@ -1,0 +1,165 @@
+//! `signet client set`: what each option replaces, and keys from files and pipes.
+
+use serde_json::{Value, json};
+
+use super::{Place, text};
+
+use super::client::{API, public_key, shop};
+
+#[test]
+fn each_option_replaces_what_it_says() {
+    let place = Place::served();
+    place.run(&["api", "create", API]).ok();
+    place.run(&shop(&[])).ok();
+    let update =
+        |args: &[&str]| place.run(&[&["client", "update", "shop"], args].concat()).ok().one();
+    let all = update(&[
+        "--name",
+        "Other",
+        "--auth-method",
+        "client_secret_post",
+        "--redirect-uri",
+        "https://a.example/1",
+        "--redirect-uri",
+        "https://a.example/2",
+        "--post-logout-redirect-uri",
+        "https://a.example/",
+        "--backchannel-logout-uri",
+        "https://a.example/back",
+        "--web-origin",
+        "https://b.example",
+        "--grant",
+        "authorization_code",
+        "--grant",
+        "device_code",
+        "--grant",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "--scope",
+        "read",
+        "--audience",
+        API,
+        "--serves",
+        API,
+        "--access-token-ttl",
+        "5m",
+        "--refresh-idle-ttl",
+        "7d",
+        "--refresh-max-ttl",
+        "30d",
+        "--id-token-alg",
+        "ES256",
+        "--skip-consent",
+        "true",
+    ]);
+    for (member, value) in [
+        ("name", json!("Other")),
+        ("token_endpoint_auth_method", json!("client_secret_post")),
+        ("redirect_uris", json!(["https://a.example/1", "https://a.example/2"])),
+        ("post_logout_redirect_uris", json!(["https://a.example/"])),
+        ("backchannel_logout_uri", json!("https://a.example/back")),
+        ("web_origins", json!(["https://b.example"])),
+        (
+            "grant_types",
+            json!([
+                "authorization_code",
+                "urn:ietf:params:oauth:grant-type:device_code",
+                "urn:ietf:params:oauth:grant-type:token-exchange"
+            ]),
+        ),
+        ("scopes", json!(["read"])),
+        ("audiences", json!([API])),
+        ("serves", json!([API])),
+        ("access_token_ttl", json!(300)),
+        ("refresh_idle_ttl", json!(604_800)),
+        ("refresh_max_ttl", json!(2_592_000)),
+        ("id_token_signed_response_alg", json!("ES256")),
+        ("skip_consent", json!(true)),
+    ] {
+        assert_eq!(all[member], value, "{member}");
+    }
+    let some = update(&["--scope", "write"]);
+    assert_eq!((&some["scopes"], &some["name"]), (&json!(["write"]), &json!("Other")));
+    let less = update(&[
+        "--no-post-logout-redirect-uris",
+        "--no-backchannel-logout-uri",
+        "--no-web-origins",
+        "--all-scopes",
+        "--no-audiences",
+        "--no-serves",
+        "--access-token-ttl",
+        "default",
+        "--refresh-idle-ttl",
+        "default",
+        "--refresh-max-ttl",
+        "default",
+        "--skip-consent",
+        "false",
+    ]);
+    for member in ["post_logout_redirect_uris", "web_origins", "audiences", "serves"] {
+        assert_eq!(less[member], json!([]), "{member}");
+    }
+    for member in [
+        "backchannel_logout_uri",
+        "scopes",
+        "access_token_ttl",
+        "refresh_idle_ttl",
+        "refresh_max_ttl",
+    ] {
+        assert_eq!(less[member], Value::Null, "{member}");
+    }
+    assert_eq!(less["skip_consent"], false);
+    assert_eq!(update(&["--no-scopes"])["scopes"], json!([]));
+    let service =
+        update(&["--type", "service", "--grant", "client_credentials", "--no-redirect-uris"]);
+    assert_eq!((text(&service, "type"), &service["redirect_uris"]), ("service", &json!([])));
+
+    let refuse = |args: &[&str], words: &[&str]| {
+        place.run(&[&["client", "update", "shop"], args].concat()).refused(2, words);
+    };
+    refuse(&["--audience", "urn:nobody"], &["audiences: ", "signet api create"]);
+    refuse(&["--scope", "signet:admin"], &["scopes: "]);
+    refuse(&["--redirect-uri", "https://a.example/"], &["redirect_uris: "]);
+    refuse(&["--access-token-ttl", "10s"], &["access_token_ttl: ", "RETRY_WINDOW"]);
+    refuse(&["--type", "spa"], &["token_endpoint_auth_method: "]);
+    refuse(&["--name", ""], &["name: "]);
+}
+
+#[test]
+fn public_keys_come_from_files_and_pipes() {
+    let place = Place::served();
+    let key = public_key();
+    let write = |name: &str, value: &Value| {
+        std::fs::write(place.dir.path().join(name), value.to_string()).unwrap();
+    };
+    write("one.json", &key);
+    write("set.json", &json!({"keys": [key]}));
+    let mut private = key.clone();
+    private["d"] = json!("870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE");
+    write("private.json", &private);
+    let job = |file: &'static str| {
+        ["client", "create", "--name", "Job", "--type", "service", "--auth-method"]
+            .into_iter()
+            .chain(["private_key_jwt", "--jwks-file", file])
+            .collect::<Vec<_>>()
+    };
+    for file in ["one.json", "set.json"] {
+        let made = place.run(&job(file)).ok();
+        assert_eq!(made.one()["jwks"], json!({"keys": [key]}), "{file}");
+        assert!(made.one().get("client_secret").is_none());
+    }
+    let piped = place.run_with(&job("-"), json!([key]).to_string().as_bytes()).ok().one();
+    let refused = place.run(&job("private.json")).refused(2, &["jwks: ", "private key"]);
+    assert!(!refused.err.contains("870MB6"), "{}", refused.err);
+    place.run(&job("-")).refused(2, &["standard input", "no JSON"]);
+
+    let id = text(&piped, "client_id");
+    let back = ["client", "update", id, "--auth-method", "client_secret_basic"];
+    let back = place.run(&back).ok();
+    assert!(back.err.contains("cannot be read again"), "{}", back.err);
+    assert_eq!(back.one()["jwks"], Value::Null);
+    assert!(text(&back.one(), "client_secret").starts_with("scs_"));
+    let away = ["client", "update", id, "--auth-method", "private_key_jwt"];
+    place.run(&away).refused(2, &["jwks: "]);
+    place.run(&[&away[..], &["--jwks-file", "set.json"]].concat()).ok();
+    place.run(&["client", "rotate-secret", id]).refused(5, &["without a secret"]);
+}

@@ -1,0 +1,88 @@
+//! `signet key`, beside a running server.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use super::{Place, members, text};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_exported_as_they_are_published() {
+    let place = Place::empty();
+    let server = place.serve();
+    let (_, published) = server.get("/.well-known/jwks.json", "").await;
+    let jwks = place.run(&["key", "export"]).ok();
+    assert_eq!(jwks.out, format!("{published}\n"));
+    let published: Value = serde_json::from_str(&published).unwrap();
+    let [first, second] = published["keys"].as_array().unwrap().as_slice() else { panic!("two") };
+
+    let mut listed = place.run(&["key", "list"]).ok().rows();
+    listed.sort_by_key(|key| key["default"] != true);
+    let expected = ["alg", "created_at", "default", "kid", "next", "since", "state", "verifiers"];
+    assert_eq!(members(&listed[0]), expected);
+    let names = |key: &Value| (text(key, "kid").to_owned(), text(key, "alg").to_owned());
+    assert_eq!(listed.iter().map(names).collect::<Vec<_>>(), [names(first), names(second)]);
+
+    let pem = place.run(&["key", "export", "--format", "pem"]).ok();
+    let blocks: Vec<Vec<u8>> = pem
+        .out
+        .split_terminator("-----END PUBLIC KEY-----\n")
+        .map(|block| block.strip_prefix("-----BEGIN PUBLIC KEY-----\n").unwrap().replace('\n', ""))
+        .map(|body| STANDARD.decode(body).unwrap())
+        .collect();
+    let bytes = |key: &Value, member: &str| URL_SAFE_NO_PAD.decode(text(key, member)).unwrap();
+    let point = [bytes(first, "x"), bytes(first, "y")].concat();
+    assert!(blocks[0].ends_with(&point) && blocks[0].len() == 91);
+    let modulus = bytes(second, "n");
+    assert!(blocks[1].windows(modulus.len()).any(|window| window == modulus));
+    assert_eq!(blocks.len(), 2);
+    let rsa = place.run(&["key", "export", "--format", "pem", "--alg", "RS256"]).ok();
+    assert!(pem.out.ends_with(&rsa.out) && rsa.out.matches("BEGIN").count() == 1);
+    let ec = place.run(&["key", "export", "--alg", "ES256"]).ok().one();
+    assert_eq!(ec, json!({ "keys": [first] }));
+    assert!(!pem.out.contains("PRIVATE"));
+}
+
+/// Beside a running server: by and by, at once, and what it says before it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_rotated_and_retired() {
+    let place = Place::empty();
+    let server = place.serve();
+    place.administrator("ada");
+    let before = place.run(&["key", "list"]).ok().rows();
+    let published = place.run(&["key", "rotate", "--alg", "ES256"]).ok();
+    let next = published.one();
+    assert_eq!((text(&next, "alg"), text(&next, "state")), ("ES256", "published"));
+    assert!(published.err.contains(text(&next, "signs_at")), "{}", published.err);
+    // Asked again it says the same: there is one successor.
+    assert_eq!(place.run(&["key", "rotate", "--alg", "ES256"]).ok().one(), next);
+    place.run(&["key", "retire", text(&next, "kid")]).ok();
+    place.run(&["key", "retire", text(&next, "kid")]).refused(5, &["retired already"]);
+    place.run(&["key", "retire", "nobody"]).refused(3, &["\"nobody\"", "signet key list"]);
+
+    let active = before.iter().find(|key| text(key, "alg") == "ES256").unwrap();
+    place.run(&["key", "retire", text(active, "kid")]).refused(5, &["still good"]);
+    // What cannot be taken back needs a yes, and says first whom it hurts.
+    for args in
+        [vec!["key", "rotate", "--now"], vec!["key", "retire", text(active, "kid"), "--now"]]
+    {
+        let asked = place.run(&args);
+        asked.refused(2, &["--yes", "Envoy", "AWS API Gateway"]);
+    }
+    let rotated = place.run(&["key", "rotate", "--alg", "ES256", "--now", "--yes"]).ok().one();
+    assert_eq!(text(&rotated, "state"), "active");
+    place.run(&["key", "retire", text(active, "kid"), "--now", "--yes"]).ok();
+    // The running server signs with it within seconds, and publishes the other no longer.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    loop {
+        let (_, jwks) = server.get("/.well-known/jwks.json", "").await;
+        if jwks.contains(text(&rotated, "kid")) && !jwks.contains(text(active, "kid")) {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{jwks}");
+        tokio::task::yield_now().await;
+    }
+    let token = server.log_in("ada").await;
+    let inspected = place.run(&["token", "inspect", text(&token, "access_token")]).ok().one();
+    assert_eq!(inspected["header"]["kid"], rotated["kid"]);
+}

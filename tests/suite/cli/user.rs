@@ -1,0 +1,203 @@
+//! `signet user` and `signet admin`.
+
+use serde_json::{Value, json};
+
+use super::{PASSWORD, Place, members, text};
+
+#[test]
+fn a_users_life() {
+    let place = Place::served();
+    let ada = place.administrator("ada");
+    let id = text(&ada, "id").to_owned();
+
+    let created = place.run(&["user", "create", "bob", "--name", "Bob B", "--no-password"]).ok();
+    let bob = created.one();
+    assert_eq!(created.err, format!("Created user bob ({})\n", text(&bob, "id")));
+    let wire = [
+        "claims",
+        "created_at",
+        "disabled",
+        "disabled_at",
+        "groups",
+        "id",
+        "login",
+        "name",
+        "role",
+        "roles",
+        "updated_at",
+    ];
+    assert_eq!(members(&bob), wire);
+    assert_eq!((text(&bob, "name"), text(&bob, "role")), ("Bob B", "user"));
+
+    // Piped: one object a line, in the order of creation. By login in any case, or by id.
+    let logins: Vec<String> = place
+        .run(&["user", "list"])
+        .ok()
+        .rows()
+        .iter()
+        .map(|user| text(user, "login").to_owned())
+        .collect();
+    assert_eq!(logins, ["ada", "bob"]);
+    for name in ["ada", "ADA", id.as_str()] {
+        assert_eq!(place.run(&["user", "show", name]).ok().one(), ada, "{name}");
+    }
+
+    let json = place.run(&["user", "list", "-o", "json"]).ok();
+    assert!(json.out.starts_with("[\n  {\n"), "{}", json.out);
+    let array: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(array.as_array().map(Vec::len), Some(2));
+    let object = place.run(&["-o", "json", "user", "show", "ada"]).ok();
+    assert_eq!(serde_json::from_str::<Value>(&object.out).unwrap(), ada);
+    assert!(object.out.starts_with("{\n"), "{}", object.out);
+
+    let table = place.run(&["user", "list", "--output", "table"]).ok();
+    let lines: Vec<&str> = table.out.lines().collect();
+    assert!(lines[0].starts_with("LOGIN  ROLE "), "{}", table.out);
+    assert!(lines[1].starts_with("ada    admin  active  -"), "{}", table.out);
+    assert_eq!(lines[0].find("ID"), lines[2].find(text(&bob, "id")), "{}", table.out);
+
+    let args = ["user", "update", "bob", "--name", "Bobby", "--role", "admin"];
+    let changed = place.run(&args).ok().one();
+    assert_eq!((text(&changed, "name"), text(&changed, "role")), ("Bobby", "admin"));
+    let changed = place.run(&["user", "update", "bob", "--no-name"]).ok().one();
+    assert_eq!((&changed["name"], text(&changed, "role")), (&Value::Null, "admin"));
+    assert_eq!(place.run(&["user", "disable", "bob"]).ok().one()["disabled"], true);
+    assert_eq!(place.run(&["user", "disable", "bob"]).ok().one()["disabled"], true);
+    assert_eq!(place.run(&["user", "enable", "bob"]).ok().one()["disabled"], false);
+
+    place.run(&["user", "create", "BOB", "--no-password"]).refused(5, &["BOB", "exists"]);
+    place.run(&["user", "create", "b b", "--no-password"]).refused(2, &["b b", "login: "]);
+    place.run(&["user", "create", "eve", "--name", "\u{7}", "--no-password"]).refused(2, &["name"]);
+    let gone = place.run(&["user", "delete", "bob", "--yes"]).ok();
+    assert_eq!(gone.out, "");
+    for verb in ["show", "disable", "enable"] {
+        place.run(&["user", verb, "bob"]).refused(3, &["\"bob\"", "signet user list"]);
+    }
+    place.run(&["user", "delete", "bob", "--yes"]).refused(3, &["bob"]);
+    let args = ["user", "set-password", "bob", "--password-file", "-"];
+    place.run_with(&args, PASSWORD.as_bytes()).refused(3, &["bob"]);
+    place.run(&["session", "list", "--user", "bob"]).refused(3, &["bob"]);
+}
+
+#[test]
+fn the_last_administrator_stays_and_set_up_closes_for_good() {
+    let place = Place::served();
+    let link = place.run(&["admin", "setup-link"]).ok();
+    let token = link.out.strip_prefix("http://localhost:8484/setup/").unwrap();
+    assert_eq!(token.trim_end().len(), 43, "{}", link.out);
+    assert_eq!(link.out.lines().count(), 1);
+    let other = place.run(&["admin", "setup-link", "-o", "json"]).ok();
+    let other: Value = serde_json::from_str(&other.out).unwrap();
+    assert_ne!(text(&other, "setup_url"), link.out.trim_end());
+
+    place.administrator("ada");
+    place.run(&["admin", "setup-link"]).refused(5, &["closed", "signet user create"]);
+    let attempts: &[&[&str]] = &[
+        &["user", "disable", "ada"],
+        &["user", "delete", "ada", "--yes"],
+        &["user", "update", "ada", "--role", "user"],
+    ];
+    for args in attempts {
+        place.run(args).refused(5, &["last enabled administrator", "--role admin"]);
+    }
+    // While there is another one, each of these is allowed.
+    place.administrator("eve");
+    for args in attempts {
+        place.run(args).ok();
+        if args[1] == "delete" {
+            place.administrator("ada");
+        }
+        place.run(&["user", "enable", "ada"]).ok();
+        place.run(&["user", "update", "ada", "--role", "admin"]).ok();
+    }
+    place.run(&["admin", "setup-link"]).refused(5, &["closed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_come_from_files_and_pipes_and_are_told_to_nobody() {
+    let place = Place::empty();
+    let server = place.serve();
+    place.administrator("ada");
+    let file = |name: &str, bytes: &[u8]| std::fs::write(place.dir.path().join(name), bytes);
+
+    // One newline at the end is not meant; anything else is.
+    file("one", format!("{PASSWORD}\n").as_bytes()).unwrap();
+    file("two", format!("{PASSWORD}\n\n").as_bytes()).unwrap();
+    for (login, from, works) in [("one", "one", 200), ("two", "two", 401)] {
+        let args = ["user", "create", login, "--password-file", from];
+        let ran = place.run(&args).ok();
+        assert!(!ran.out.contains(PASSWORD) && !ran.err.contains(PASSWORD));
+        let body = json!({ "login": login, "password": PASSWORD });
+        assert_eq!(server.post("/v1/login", body).await.0, works, "{login}");
+    }
+
+    let args = ["user", "set-password", "two", "--password-file", "-"];
+    let old = server
+        .post("/v1/login", json!({ "login": "two", "password": format!("{PASSWORD}\n") }))
+        .await;
+    assert_eq!(old.0, 200, "{}", old.1);
+    place.run_with(&args, format!("{PASSWORD}\r\n").as_bytes()).ok();
+    let new = server.log_in("two").await;
+    // Setting a password ends what was begun with the one before, in the running server at once.
+    assert_eq!(server.get("/v1/me", text(&old.1, "access_token")).await.0, 401);
+    assert_eq!(server.get("/v1/me", text(&new, "access_token")).await.0, 200);
+
+    place.run_with(&args, b"short").refused(2, &["password: ", "8 bytes"]);
+    place.run_with(&args, b"").refused(2, &["password: "]);
+    place.run_with(&args, "x".repeat(5_000).as_bytes()).refused(2, &["1,024"]);
+    place.run_with(&args, b"\xff\xfe\xff\xfe\xff\xfe\xff\xfe").refused(2, &["UTF-8"]);
+    let args = ["user", "set-password", "two", "--password-file", "missing"];
+    place.run(&args).refused(1, &["missing"]);
+    server.log_in("two").await;
+}
+
+#[test]
+fn users_have_roles_groups_and_claims() {
+    let place = Place::served();
+    let ada = place.administrator("ada");
+    let args = [
+        "user",
+        "create",
+        "bob",
+        "--no-password",
+        "--role",
+        "support",
+        "--role",
+        "on call",
+        "--group",
+        "emea",
+        "--claim",
+        "department=string:sales",
+        "--claim",
+        "floor=integer:3",
+        "--claim",
+        "remote=boolean:true",
+        "--claim",
+        "tags=strings:a,b",
+    ];
+    let bob = place.run(&args).ok().one();
+    assert_eq!((text(&bob, "role"), &bob["roles"]), ("user", &json!(["support", "on call"])));
+    let claims = json!({"department": "sales", "floor": 3, "remote": true, "tags": ["a", "b"]});
+    assert_eq!((&bob["groups"], &bob["claims"]), (&json!(["emea"]), &claims));
+    let table = place.run(&["user", "show", "bob", "-o", "table"]).ok().out;
+    assert!(table.contains("user,support,on call  active"), "{table}");
+
+    let update = |args: &[&str]| place.run(&[&["user", "update", "bob"], args].concat()).ok().one();
+    let changed = update(&["--claim", "floor=integer:4", "--no-claim", "tags", "--group", "x"]);
+    assert_eq!(changed["claims"], json!({"department": "sales", "floor": 4, "remote": true}));
+    assert_eq!((&changed["groups"], &changed["roles"]), (&json!(["x"]), &bob["roles"]));
+    let both = update(&["--role", "admin", "--role", "support"]);
+    assert_eq!((text(&both, "role"), &both["roles"]), ("admin", &json!(["support"])));
+    let bare = update(&["--no-roles", "--no-groups"]);
+    assert_eq!((text(&bare, "role"), &bare["roles"]), ("admin", &json!([])));
+    assert_eq!(bare["groups"], json!([]));
+    // Roles without admin are those of an ordinary user, but somebody has to administer.
+    let demoted = place.run(&["user", "update", "bob", "--role", "support"]).ok();
+    assert!(demoted.err.contains("No longer an administrator"), "{}", demoted.err);
+    let demoted = demoted.one();
+    place.run(&["user", "update", "bob", "--role", "Admin"]).refused(2, &["roles: "]);
+    assert_eq!((text(&demoted, "role"), &demoted["roles"]), ("user", &json!(["support"])));
+    place.run(&["user", "update", "ada", "--role", "support"]).refused(5, &["administrator"]);
+    assert_eq!(place.run(&["user", "show", "ada"]).ok().one(), ada);
+    place.run(&["user", "update", "bob", "--claim", "sub=string:ada"]).refused(2, &["claims: "]);
+}

@@ -1,0 +1,136 @@
+//! Requests that another site has a browser make: forged log-outs, secrets in addresses, headers.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::relying_party::{App, FORM, Person, error_of, field, form};
+
+use super::{API, set};
+
+/// Any page can send a browser to the place where one logs out; none logs anybody out by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_logged_out_by_somebody_elses_page() {
+    let (server, root) = set().await;
+    let bye = "https://app.example.com/bye";
+    let app = json!({"type": "spa", "post_logout_redirect_uris": [bye]});
+    let app = App::register(&server, &root, app).await;
+    let mallory = Person::new(&server, "mallory");
+    let tokens = app.tokens(&server, &mallory).await;
+    let hint = tokens["id_token"].as_str().unwrap();
+    let ada = Person::new(&server, "ada");
+    app.code(&ada, &[]).await;
+    let silent = app.url(&[("prompt", "none")]);
+
+    // With an ID token of one's own: it is not of whoever is logged in here, so that one is asked.
+    let pairs = [("id_token_hint", hint), ("post_logout_redirect_uri", bye)];
+    let page = ada.get(&format!("/oauth2/logout?{}", form(pairs))).await;
+    assert!(page.is(200).text.contains(r#"value="allow""#), "{}", page.text);
+    assert_eq!((page.header("set-cookie"), page.header("location")), ("", ""));
+    ada.visit(&silent).await.said("code");
+    mallory.visit(&silent).await.said("code");
+
+    // A form from another site comes without cookies: what it did not show is not taken away.
+    let post = |pairs: &[(&str, &str)]| {
+        let request = server.request(Method::POST, "/oauth2/logout").header("content-type", FORM);
+        request.header("sec-fetch-site", "cross-site").body(form(pairs.iter().copied()))
+    };
+    let answer = server.send(post(&[("state", "x")])).await;
+    assert_eq!(answer.is(303).header("location"), "/oauth2/logout?state=x");
+    for answer in [answer, server.send(post(&pairs)).await, server.get("/oauth2/logout").await] {
+        assert!(!answer.header("set-cookie").contains("signet_session"), "{}", answer.text);
+    }
+    ada.visit(&silent).await.said("code");
+    // A client that sends its hint in a form has logged its own person out, cookie or not.
+    assert_eq!(mallory.visit(&silent).await.said("error"), "login_required");
+}
+
+/// A secret in an address ends up in logs; it is not looked at there.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_secret_is_taken_from_an_address() {
+    let (server, root) = set().await;
+    let post = json!({"type": "web", "token_endpoint_auth_method": "client_secret_post",
+        "grant_types": ["authorization_code", "client_credentials"], "audiences": [API]});
+    let post = App::register(&server, &root, post).await;
+    let secret = post.secret.as_deref().unwrap();
+    let proof = [("client_id", &*post.id), ("client_secret", secret)];
+    let asked = [("grant_type", "client_credentials"), ("scope", "read")];
+    let send = async |path: String, body: String| {
+        let request = server.request(Method::POST, &path).header("content-type", FORM);
+        server.send(request.body(body)).await
+    };
+    let in_address = |path: &str| format!("{path}?{}", form(proof));
+    let answer = send(in_address("/oauth2/token"), form(asked)).await;
+    assert_eq!(error_of(&answer, 401), "invalid_client");
+    let token = send("/oauth2/token".to_owned(), form([asked, proof].concat())).await;
+    let token = token.is(200).string("access_token");
+    for path in ["/oauth2/introspect", "/oauth2/revoke"] {
+        let answer = send(in_address(path), form([("token", &*token)])).await;
+        assert_eq!(error_of(&answer, 401), "invalid_client");
+        let answer = send(format!("{path}?token={token}"), form(proof)).await;
+        assert_eq!(error_of(&answer, 400), "invalid_request");
+    }
+    let answer = server.get(&format!("/oauth2/userinfo?access_token={token}")).await;
+    assert_eq!(answer.is(401).header("www-authenticate"), r#"Bearer realm="signet""#);
+}
+
+/// Every page people see, whatever it says: in no frame, in no cache, with no script but ours, and
+/// readable by no other site.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_has_its_headers() {
+    let (server, root) = set().await;
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let grants = ["authorization_code", device];
+    let app = App::register(&server, &root, json!({"type": "spa", "grant_types": grants})).await;
+    let native = json!({"type": "native", "redirect_uris": ["com.example.app:/cb"]});
+    let native = App::register(&server, &root, native).await;
+    let ada = Person::new(&server, "ada");
+    let mut pages = vec![("log-in", ada.get(&app.url(&[])).await)];
+    pages.push(("wrong password", ada.log_in(&pages[0].1, "not the password").await));
+    let answer = ada.log_in(&pages[0].1, crate::support::server::PASSWORD).await;
+    pages.push(("consent", ada.get(answer.header("location")).await));
+    pages.push(("switch", {
+        let flow = field(&pages[2].1.text, "flow");
+        ada.post("/login/switch", &[("flow", &flow)]).await
+    }));
+    let asks = ada.get(&app.url(&[("response_mode", "form_post")])).await;
+    pages.push(("form_post", ada.decide(&asks, "allow").await));
+    let asks = ada.get(&native.url(&[])).await;
+    pages.push(("continue", ada.decide(&asks, "allow").await));
+    pages.push(("device", ada.get("/device").await));
+    let asked = app.call(&server, "/oauth2/device_authorization", &[("scope", "openid")]).await;
+    let (flow, code) = (field(&pages[6].1.text, "flow"), asked.is(200).string("user_code"));
+    pages.push(("unknown code", ada.post("/device", &[("flow", &flow), ("user_code", "x")]).await));
+    pages
+        .push(("device asks", ada.post("/device", &[("flow", &flow), ("user_code", &code)]).await));
+    pages.push(("device done", ada.decide(&pages[8].1, "allow").await));
+    pages.push(("account", ada.get("/account").await));
+    pages.push(("foreign form", ada.post("/account/profile", &[("csrf", "x")]).await));
+    pages.push(("wrong client", ada.get("/oauth2/authorize").await));
+    pages.push(("nothing", ada.get("/nowhere").await));
+    pages.push(("method", ada.post("/account", &[]).await));
+    let asks = ada.get("/oauth2/logout").await;
+    let flow = field(&asks.text, "flow");
+    pages.push(("log-out", asks));
+    let leave = [("flow", &*flow), ("decision", "allow")];
+    pages.push(("logged out", ada.post("/oauth2/logout", &leave).await));
+    for (what, page) in &pages {
+        assert!(page.header("content-type").starts_with("text/html"), "{what}: {}", page.text);
+        let policy = page.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none';"), "{what}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
+        assert!(policy.contains("form-action 'self'"), "{what}: {policy}");
+        assert!(policy.contains("base-uri 'none'"), "{what}: {policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{what}: {policy}");
+        for (name, value) in [
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("access-control-allow-origin", ""),
+            ("cross-origin-opener-policy", "same-origin"),
+        ] {
+            assert_eq!(page.header(name), value, "{what}: {name}");
+        }
+        assert!(!page.text.contains("<script>") && !page.text.contains(" style="), "{what}");
+    }
+}

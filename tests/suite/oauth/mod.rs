@@ -1,0 +1,57 @@
+//! The provider from outside: OAuth 2.1 and OpenID Connect as clients and people meet them.
+
+mod attacks;
+mod authorize;
+mod backchannel_logout;
+mod client_assertion;
+mod client_auth;
+mod client_libraries;
+mod codes;
+mod cors;
+mod device;
+mod discovery;
+mod dpop;
+mod exchange;
+mod form_post;
+mod id_token_hint;
+mod interaction;
+mod introspection;
+mod logout;
+mod oidc;
+mod refresh_grant;
+mod statement_budget;
+mod token;
+
+use reqwest::Method;
+use serde_json::json;
+use signet::crypto::jwt::SigningKey;
+use signet::domain::signing_key::SigningAlg;
+
+use crate::support::relying_party::App;
+use crate::support::server::Tokens;
+use crate::support::{Backend, Server};
+
+const API: &str = "https://api.example.com";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// A server with two APIs, an administrator and a web client of the first API.
+async fn set() -> (Server, Tokens, App) {
+    let server = Server::start(Backend::Sqlite).await;
+    let root = server.administrator("root").await;
+    server.register("ada").await;
+    for (api, scopes) in
+        [(API, json!(["read", "write"])), ("https://stock.example.com", json!(["count"]))]
+    {
+        let api = json!({"identifier": api, "scopes": scopes});
+        server.call_as(Method::POST, "/v1/admin/apis", &root.access, api).await.is(201);
+    }
+    let app = App::register(&server, &root, json!({"type": "web", "audiences": [API]})).await;
+    (server, root, app)
+}
+
+/// A key of the test's own.
+fn key() -> SigningKey {
+    SigningKey::generate(SigningAlg::Es256).unwrap().key
+}

@@ -1,0 +1,6 @@
+//! The pages in a browser.
+
+mod browser;
+mod gallery;
+mod languages;
+mod served;

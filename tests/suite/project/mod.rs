@@ -1,0 +1,6 @@
+//! What the repository promises about itself: its structure, its documents and its secrets.
+
+pub mod architecture;
+mod openapi;
+mod readme;
+mod secrets;

@@ -1,0 +1,304 @@
+//! The store's contract: every function called by itself, on both databases, and held to what its
+//! documentation promises.
+//!
+//! Use cases ask the store for what they need today. This asks for the rest as well: the guard that
+//! does not hold, the last page, the largest number, so that a statement which means one thing on
+//! SQLite and another on PostgreSQL is found here, with its name.
+
+mod apis;
+mod audit;
+mod authorization_codes;
+mod browser_sessions;
+mod client_sessions;
+mod clients;
+mod complete;
+mod consents;
+mod credentials;
+mod db;
+mod device_codes;
+mod housekeeping;
+mod keys;
+mod login_limits;
+mod logout_notices;
+mod meta_and_setup;
+mod migrate;
+mod pushed_requests;
+mod refresh_batch;
+mod session_loader;
+mod sessions;
+mod spent_ids;
+mod users;
+mod verifiers;
+
+use futures_util::future::join_all;
+use signet::base::id::{BrowserId, SessionId, UserId};
+use signet::base::opaque_token::TokenHash;
+use signet::base::{TimeSpan, Timestamp};
+use signet::crypto::random::SystemEntropy;
+use signet::domain::attributes::Attributes;
+use signet::domain::authorization::Authorization;
+use signet::domain::browser_session::BrowserSession;
+use signet::domain::login_name::LoginName;
+use signet::domain::oidc::RequestedClaims;
+use signet::domain::outcome::Fault;
+use signet::domain::pagination::{Page, PageRequest};
+use signet::domain::scope::Scopes;
+use signet::domain::session::{Chain, Session};
+use signet::domain::user::Role;
+use signet::domain::user_agent::Device;
+use signet::store::db::Reader;
+use signet::store::{Db, Tx, browser_sessions as store_browsers, migrate as schema};
+use signet::store::{sessions as store_sessions, users as store_users};
+use tempfile::TempDir;
+
+use crate::support::{postgres, require};
+
+/// When every test begins.
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// A PostgreSQL database with the schema; migrating each one anew would be most of the running time.
+const TEMPLATE: &str = "conformance";
+
+/// Where a database is, so that a test can come to it more than once.
+enum Place {
+    Sqlite(TempDir),
+    Postgres(String),
+}
+
+impl Place {
+    async fn connect(&self) -> Db {
+        match self {
+            Self::Sqlite(dir) => Db::sqlite(&dir.path().join("store.db"), true).await.unwrap(),
+            Self::Postgres(url) => Db::postgres(url).await.unwrap(),
+        }
+    }
+}
+
+/// Runs `test` once on an empty database of each kind. Where there is no PostgreSQL it says so
+/// loudly.
+async fn on_both_places(name: &str, test: impl AsyncFn(&Place)) {
+    test(&Place::Sqlite(tempfile::tempdir().unwrap())).await;
+    match postgres::fresh_database().await {
+        Some(url) => test(&Place::Postgres(url)).await,
+        None => require::missing("postgres", name),
+    }
+}
+
+/// The same on databases that have the schema.
+async fn on_both_stores(name: &str, test: impl AsyncFn(Db)) {
+    let sqlite = Place::Sqlite(tempfile::tempdir().unwrap());
+    let db = sqlite.connect().await;
+    schema::up(&db).await.unwrap();
+    with(db, &test).await;
+    postgres::template_database(TEMPLATE, async |url| {
+        let db = Db::postgres(&url).await.unwrap();
+        schema::up(&db).await.unwrap();
+        db.close().await;
+    })
+    .await;
+    match postgres::database_from_template(TEMPLATE).await {
+        Some(url) => with(Db::postgres(&url).await.unwrap(), &test).await,
+        None => require::missing("postgres", name),
+    }
+}
+
+async fn with(db: Db, test: &impl AsyncFn(Db)) {
+    test(db.clone()).await;
+    db.close().await;
+}
+
+/// One unit of work, committed.
+async fn commit<T>(db: &Db, work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>) -> T {
+    let mut tx = db.begin().await.unwrap();
+    let value = work(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    value
+}
+
+async fn reader(db: &Db) -> Reader {
+    db.reader().await.unwrap()
+}
+
+/// A number that a statement of the test's own counts.
+macro_rules! count {
+    ($db:expr, $sql:literal $(, $arg:expr)*) => {{
+        let mut link = crate::storage::conformance::reader($db).await;
+        let row = signet::fetch_optional!(&mut link, (i64,), $sql $(, $arg)*);
+        row.unwrap().unwrap().0
+    }};
+}
+use count;
+
+fn after(secs: i64) -> Timestamp {
+    NOW + TimeSpan::from_secs(secs)
+}
+
+fn login(text: &str) -> LoginName {
+    LoginName::parse(text).unwrap()
+}
+
+fn scopes(text: &str) -> Scopes {
+    Scopes::parse(text).unwrap()
+}
+
+/// Ids of one millisecond are in no order; those of different seconds are.
+fn user_id(secs: i64) -> UserId {
+    UserId::new(after(secs), &SystemEntropy)
+}
+
+fn session_id(secs: i64) -> SessionId {
+    SessionId::new(after(secs), &SystemEntropy)
+}
+
+/// A user of whom only the login matters.
+async fn user(db: &Db, name: &str) -> UserId {
+    let (id, login) = (user_id(0), login(name));
+    let new = store_users::NewUser {
+        id,
+        login: &login,
+        name: None,
+        role: Role::User,
+        attributes: &Attributes::default(),
+        password_hash: Some("hash"),
+    };
+    assert!(commit(db, async |tx| store_users::insert(tx, &new, NOW).await).await);
+    id
+}
+
+/// A session that lives for an hour, as a log-in would open it.
+fn session(user: UserId) -> Session {
+    Session {
+        id: session_id(0),
+        user_id: user,
+        client_id: "signet".to_owned(),
+        audience: None,
+        scopes: Scopes::default(),
+        chain: Chain::opened(NOW),
+        created_at: NOW,
+        idle_expires_at: after(3_600),
+        expires_at: after(3_600),
+        revoked: None,
+        user_epoch: 0,
+        grant_type: None,
+        auth_time: NOW,
+        browser: None,
+        asked_claims: RequestedClaims::default(),
+        dpop_jkt: None,
+    }
+}
+
+/// A log-in at Signet's own pages that lives for an hour.
+fn log_in(user: UserId) -> BrowserSession {
+    BrowserSession {
+        id: BrowserId::new(NOW, &SystemEntropy),
+        user_id: user,
+        user_epoch: 0,
+        auth_time: NOW,
+        expires_at: after(3_600),
+        ended_at: None,
+    }
+}
+
+/// Begins a log-in at our pages and gives it back.
+async fn begun(db: &Db, number: u8, user: UserId) -> BrowserSession {
+    let (browser, cookie) = (log_in(user), hash(number));
+    assert!(
+        commit(db, async |tx| store_browsers::begin(tx, &browser, &cookie, &Device::default())
+            .await)
+        .await
+    );
+    browser
+}
+
+/// What a user allows a client, with nothing that need not be there.
+fn authorization(user: UserId) -> Authorization {
+    Authorization {
+        client_id: "shop".to_owned(),
+        user_id: user,
+        user_epoch: 0,
+        browser: None,
+        auth_time: NOW,
+        scopes: scopes("openid"),
+        audience: None,
+        asked_claims: RequestedClaims::default(),
+        nonce: None,
+        redirect_uri: None,
+        code_challenge: None,
+        dpop_jkt: None,
+        by_consent: false,
+    }
+}
+
+/// The same with everything that can be there.
+fn full_authorization(user: UserId) -> Authorization {
+    let text = |what: &str| Some(format!("{what} \" \\ \u{1} 🗝 {}", "x".repeat(2_000)));
+    Authorization {
+        client_id: "ein Klient 🗝".to_owned(),
+        user_epoch: i64::MAX,
+        browser: Some(BrowserId::new(NOW, &SystemEntropy)),
+        auth_time: Timestamp::from_millis(i64::MIN),
+        scopes: scopes("openid b a offline_access"),
+        audience: text("audience"),
+        asked_claims: asked_claims(),
+        nonce: text("nonce"),
+        redirect_uri: text("https://app.example.com/cb?"),
+        code_challenge: text("challenge"),
+        dpop_jkt: text("thumbprint"),
+        by_consent: true,
+        ..authorization(user)
+    }
+}
+
+fn asked_claims() -> RequestedClaims {
+    RequestedClaims { id_token: vec!["name".to_owned()], userinfo: vec!["roles".to_owned()] }
+}
+
+/// The hash of a secret of which only the number matters.
+fn hash(number: u8) -> TokenHash {
+    TokenHash::from_digest([number; 32])
+}
+
+/// What each of twenty gets who do the same at the same moment.
+async fn at_once<T>(work: impl AsyncFn(u8) -> T) -> Vec<T> {
+    join_all((0..20).map(|number| work(number))).await
+}
+
+/// Who won: where `all` is true.
+fn winners(all: impl IntoIterator<Item = bool>) -> Vec<usize> {
+    all.into_iter().enumerate().filter_map(|(number, won)| won.then_some(number)).collect()
+}
+
+/// Opens `session` and gives it back.
+async fn opened(db: &Db, session: Session) -> Session {
+    let device = Device::default();
+    let open = commit(db, async |tx| store_sessions::open(tx, &session, &device).await).await;
+    assert!(open, "the epoch is the user's");
+    session
+}
+
+/// What is stored of a session.
+async fn stored(db: &Db, id: SessionId) -> Session {
+    store_sessions::with_user(&mut reader(db).await, id).await.unwrap().unwrap().0
+}
+
+/// All rows of a list, read two at a time; asserts that only the last page has no successor.
+async fn walk<T>(mut page: impl AsyncFnMut(PageRequest) -> Result<Page<T>, Fault>) -> Vec<T> {
+    let mut rows = Vec::new();
+    let mut request = PageRequest { after: None, limit: 2 };
+    loop {
+        let part = page(request).await.unwrap();
+        assert!(part.data.len() <= 2);
+        let Some(cursor) = part.next else {
+            rows.extend(part.data);
+            return rows;
+        };
+        assert_eq!(part.data.len(), 2, "only the last page is short");
+        rows.extend(part.data);
+        request.after = Some(PageRequest::cursor(&cursor).unwrap());
+    }
+}
+
+/// Whether `fault` is a mistake of ours rather than a state of the world.
+fn is_internal(fault: &Fault) -> bool {
+    fault.kind == signet::domain::outcome::FaultKind::Internal
+}

@@ -1,0 +1,8 @@
+//! Statements, schema and housekeeping, on SQLite and on PostgreSQL.
+
+mod conformance;
+mod housekeeping;
+mod migrations;
+mod query_plans;
+mod refresh_batch;
+mod statements;

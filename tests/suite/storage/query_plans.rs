@@ -1,0 +1,124 @@
+//! How the databases find the rows of housekeeping and of the audit trail: by an index, always. Both
+//! are asked for their plans; one that reads a whole table, or sorts what it has read, fails.
+
+use serde_json::Value;
+use signet::store::{Db, migrate};
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
+
+use super::statements::{Found, statements};
+use crate::support::{postgres, require};
+
+/// Everything housekeeping runs, and what reads the audit trail.
+fn watched() -> Vec<Found> {
+    let all = statements();
+    let is_watched = |found: &Found| {
+        let (place, sql) = (&found.place, &found.sql);
+        place.starts_with("housekeeping.rs")
+            || (place.starts_with("audit.rs") && sql.starts_with("SELECT"))
+    };
+    let found: Vec<Found> = all.into_iter().filter(is_watched).collect();
+    assert!(found.len() >= 16, "only {} statements were found", found.len());
+    found
+}
+
+/// What SQLite says it would do, a line for each table it touches.
+async fn sqlite_plan(pool: &sqlx::SqlitePool, sql: &str) -> Vec<String> {
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")).into_sql_str();
+    let rows = sqlx::query(explain).fetch_all(pool).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>("detail")).collect()
+}
+
+/// What is wrong with it.
+fn sqlite_remarks(plan: &[String]) -> Vec<&String> {
+    plan.iter().filter(|line| line.starts_with("SCAN") || line.contains("TEMP B-TREE")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_scans_and_sorts_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plans.db");
+    let db = Db::sqlite(&path, true).await.unwrap();
+    migrate::up(&db).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    for Found { place, sql, .. } in watched() {
+        let plan = sqlite_plan(&pool, &sql).await;
+        assert!(plan.iter().any(|line| line.starts_with("SEARCH")), "{place}: {plan:?}");
+        assert_eq!(sqlite_remarks(&plan), [""; 0], "{place}: {plan:#?}");
+    }
+    // What the test is for.
+    for (sql, remark) in [
+        ("DELETE FROM sessions WHERE idle_expires_at < 1", "SCAN sessions"),
+        (
+            "SELECT at FROM audit_events WHERE user_id = x'00' ORDER BY at",
+            "USE TEMP B-TREE FOR ORDER BY",
+        ),
+    ] {
+        let plan = sqlite_plan(&pool, sql).await;
+        assert_eq!(sqlite_remarks(&plan), [remark], "{plan:#?}");
+    }
+}
+
+/// Every node of a plan.
+fn nodes<'a>(plan: &'a Value, into: &mut Vec<&'a Value>) {
+    into.push(plan);
+    for below in plan["Plans"].as_array().into_iter().flatten() {
+        nodes(below, into);
+    }
+}
+
+/// What PostgreSQL would do if it could avoid reading whole tables, and what is wrong with it: a
+/// table that is read whole all the same, an index that is, and a sort of everything.
+async fn postgres_remarks(pool: &sqlx::PgPool, sql: &str) -> (Value, Vec<String>) {
+    let mut conn = pool.acquire().await.unwrap();
+    let run = async |conn: &mut sqlx::PgConnection, sql: String| {
+        sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).fetch_all(conn).await.unwrap()
+    };
+    run(&mut conn, format!("PREPARE watched AS {sql}")).await;
+    // Tables of the test are empty, and reading an empty table whole costs nothing.
+    for switch in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"] {
+        run(&mut conn, format!("SET {switch} = off")).await;
+    }
+    run(&mut conn, "SET plan_cache_mode = force_generic_plan".to_owned()).await;
+    let parameters = "SELECT array_length(parameter_types, 1) FROM pg_prepared_statements \
+                      WHERE name = 'watched'";
+    let count: i32 = sqlx::query_scalar(parameters).fetch_one(&mut *conn).await.unwrap();
+    let nulls = vec!["NULL"; usize::try_from(count).unwrap()].join(", ");
+    let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE watched({nulls})");
+    let rows = run(&mut conn, explain).await;
+    let text: String = rows.iter().map(|row| row.get_unchecked::<String, _>(0)).collect();
+    let plan: Value = serde_json::from_str(&text).unwrap();
+    let mut all = Vec::new();
+    nodes(&plan[0]["Plan"], &mut all);
+    let mut remarks = Vec::new();
+    for node in all {
+        let kind = node["Node Type"].as_str().unwrap();
+        let whole = match kind {
+            "Seq Scan" | "Sort" => true,
+            "Index Scan" | "Index Only Scan" => node.get("Index Cond").is_none(),
+            _ => false,
+        };
+        if whole {
+            remarks.push(format!("{kind} {}", node["Relation Name"].as_str().unwrap_or_default()));
+        }
+    }
+    drop(conn.close().await);
+    (plan, remarks)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_scans_and_sorts_nothing() {
+    let Some(url) = postgres::fresh_database().await else {
+        return require::missing("postgres", "asking for the plans of housekeeping");
+    };
+    let db = Db::postgres(&url).await.unwrap();
+    migrate::up(&db).await.unwrap();
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    for Found { place, sql, .. } in watched() {
+        let (plan, remarks) = postgres_remarks(&pool, &sql).await;
+        assert_eq!(remarks, [""; 0], "{place}: {plan:#}");
+    }
+    let unindexed = "DELETE FROM sessions WHERE idle_expires_at < $1";
+    let (plan, remarks) = postgres_remarks(&pool, unindexed).await;
+    assert_eq!(remarks, ["Seq Scan sessions"], "{plan:#}");
+}

@@ -1,0 +1,115 @@
+//! A real PostgreSQL for the suite: finds or starts one, and hands out empty or cloned databases.
+//!
+//! It owns the server process, its directory and every database it names. It knows nothing of the
+//! schema (a template is filled by whoever asks for it) and keeps nothing that belongs to one async
+//! runtime: each test has a runtime of its own, so a pool shared here would die with the first one.
+
+mod adopted;
+mod cluster;
+mod keeper;
+mod private_cluster;
+mod programs;
+mod runner;
+mod tests;
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::OnceLock;
+
+use crate::support::require::{missing, variable};
+
+use adopted::adopt;
+pub use cluster::Cluster;
+use keeper::{Keeper, launch};
+
+/// Names the server to use instead of starting one: a `postgres://` URL of a role that may create
+/// databases.
+const SERVER: &str = "TEST_POSTGRES_URL";
+
+/// The name under which `SIGNET_TEST_REQUIRE` and the skip block know this.
+const WHAT: &str = "postgres";
+
+/// The connection URL of a new, empty database; `None` (said loudly) when there is no PostgreSQL.
+///
+/// # Panics
+///
+/// When PostgreSQL is demanded but missing, or the server refuses.
+pub async fn fresh_database() -> Option<String> {
+    match shared().await {
+        Some(cluster) => Some(cluster.fresh_database().await),
+        None => None,
+    }
+}
+
+/// Has `prepare` fill the template `name`, once per process: it gets the URL of an empty database.
+/// Later and concurrent calls with the name wait for the first and do nothing. Without PostgreSQL
+/// it returns without calling `prepare`.
+///
+/// # Panics
+///
+/// As [`fresh_database`]; a panic of `prepare` leaves the name free for the next caller.
+pub async fn template_database(name: &str, prepare: impl AsyncFnOnce(String)) {
+    if let Some(cluster) = shared().await {
+        cluster.template_database(name, prepare).await;
+    }
+}
+
+/// The connection URL of a new copy of the template `name`; `None` when there is no PostgreSQL.
+///
+/// # Panics
+///
+/// As [`fresh_database`], and when the template was never prepared.
+pub async fn database_from_template(name: &str) -> Option<String> {
+    match shared().await {
+        Some(cluster) => Some(cluster.database_from_template(name).await),
+        None => None,
+    }
+}
+
+/// The cluster this process shares, started or adopted at the first call (which blocks: about a
+/// second, more when PostgreSQL must be fetched); `None`, said loudly, when there is none.
+///
+/// # Panics
+///
+/// When PostgreSQL is demanded but missing, or `TEST_POSTGRES_URL` is set and does not work: who
+/// names a server does not want another one.
+pub fn cluster() -> Option<&'static Cluster> {
+    // The keeper is kept for the whole process: dropping it is what stops the server.
+    static SHARED: OnceLock<Result<(Cluster, Option<Keeper>), String>> = OnceLock::new();
+    let shared = SHARED.get_or_init(|| {
+        if let Some(server) = variable(SERVER) {
+            let cluster = adopt(&server);
+            return Ok((cluster.unwrap_or_else(|why| panic!("{SERVER}: {why}")), None));
+        }
+        let keeper = launch()?;
+        Ok((Cluster::new(keeper.url(), true), Some(keeper)))
+    });
+    match shared {
+        Ok((cluster, _)) => Some(cluster),
+        Err(why) => {
+            missing(WHAT, why);
+            None
+        }
+    }
+}
+
+/// [`cluster`] for async code: starting a server would block the caller's runtime.
+async fn shared() -> Option<&'static Cluster> {
+    blocking(cluster).await
+}
+
+/// Runs `work` where it may block, and passes its panic on.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => panic!("the runtime ended while PostgreSQL was worked on: {error}"),
+        },
+    }
+}
+
+/// Different in every process and at every call: names and ports must not meet those of a test run
+/// beside this one. Not a secret, so the standard library's hash keys are random enough.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
