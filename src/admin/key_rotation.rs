@@ -1,110 +1,31 @@
-//! Carrying out the life of signing keys: what the plan says by itself, and changes by hand.
+//! Changes of signing keys: the steps of the plan, each in one transaction, and changes by hand.
 //!
 //! Owns the transactions and the audit trail of every stage. When a stage is due is
-//! `domain::key_rotation`; which keys there are to look at is `admin::keys`.
+//! `domain::key_rotation`; the timer is `jobs::key_rotation`.
 
 use crate::app::{App, MadeKey};
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::Timestamp;
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::key_rotation::{Change, Fetch, KeyFacts, Policy, VERIFIER_GONE, plan};
+use crate::domain::key_rotation::{Change, KeyFacts, Policy};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys;
-use crate::store::verifiers::{self, SeenVerifier};
 use crate::store::{Tx, audit, commit_or_rollback};
 
-/// The most verifiers that are kept, and looked at.
-pub const MAX_VERIFIERS: i64 = 10_000;
-/// How many of them are written in one transaction: a flood of names keeps nobody waiting.
-const WRITTEN_AT_ONCE: usize = 100;
-
-/// What came of a tick.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ticked {
-    /// What the plan said was done.
-    Done(Vec<Change>),
-    /// The clock is not believed; nothing was done.
-    Paused,
-}
-
-/// Writes down who fetched the keys, then takes the steps that are due. Any number of processes may
-/// tick at once: each step is guarded, and whoever comes second does nothing.
+/// Every signing key there is.
 ///
 /// # Errors
-/// When the database cannot be read or written; the next tick goes on from what is there.
-pub async fn tick(app: &App) -> Result<Ticked, Fault> {
-    if !app.clock_is_steady().await? {
-        return Ok(Ticked::Paused);
-    }
-    let now = app.now();
-    // Keys matter more than who fetched them: what went wrong here is said when they are done.
-    let written = write_verifiers(app).await;
-    let keys = facts(app).await?;
-    let ttl = app.longest_access_ttl();
-    if keys.iter().any(|key| key.state != KeyState::Retired && key.longest_ttl < ttl) {
-        note_ttl(app, ttl).await?;
-    }
-    let fetches = fetches(app, now).await?;
-    let mut done = Vec::new();
-    for change in plan(now, &keys, &app.key_policy(), &fetches) {
-        let origin = Origin::system();
-        if carry_out(app, &change, &origin, now).await? {
-            announce(&change);
-            done.push(change);
-        }
-    }
-    app.reload_if_changed().await?;
-    written.map(|()| Ticked::Done(done))
-}
-
-async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
+/// When the database cannot be read.
+pub async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
     let stored = keys::signing_keys(&mut app.db.reader().await?).await?;
     Ok(stored.into_iter().map(|key| key.facts).collect())
 }
 
-async fn note_ttl(app: &App, ttl: TimeSpan) -> Result<(), Fault> {
-    let mut tx = app.db.begin().await?;
-    keys::note_ttl(&mut tx, ttl).await?;
-    tx.commit().await
-}
-
-/// When each known verifier last came.
-async fn fetches(app: &App, now: Timestamp) -> Result<Vec<Fetch>, Fault> {
-    let mut reader = app.db.reader().await?;
-    let seen = verifiers::since(&mut reader, now - VERIFIER_GONE, MAX_VERIFIERS).await?;
-    Ok(seen.into_iter().map(|verifier| Fetch(verifier.last_fetch_at)).collect())
-}
-
-/// Moves what this process has counted into the database.
+/// One step in a transaction of its own. False when another process was first.
 ///
 /// # Errors
-/// When the database cannot be written; the counts of this time are lost, which costs nothing but
-/// some waiting.
-pub async fn write_verifiers(app: &App) -> Result<(), Fault> {
-    let mut seen = app.jwks_fetches.take();
-    // Two processes write the same rows: in one order, or each waits for the other.
-    seen.sort_by(|a, b| a.name.cmp(&b.name));
-    for some in seen.chunks(WRITTEN_AT_ONCE) {
-        let mut tx = app.db.begin().await?;
-        let mut known = verifiers::count(&mut tx).await?;
-        for verifier in some {
-            known += i64::from(write_verifier(&mut tx, verifier, known).await?);
-        }
-        tx.commit().await?;
-    }
-    Ok(())
-}
-
-async fn write_verifier(tx: &mut Tx, seen: &SeenVerifier, known: i64) -> Result<bool, Fault> {
-    if verifiers::touch(tx, seen).await? || known >= MAX_VERIFIERS {
-        return Ok(false);
-    }
-    verifiers::add(tx, seen).await?;
-    Ok(true)
-}
-
-/// One step in a transaction of its own. False when another process was first.
-async fn carry_out(
+/// When a key cannot be made or the database cannot be written.
+pub async fn carry_out(
     app: &App,
     change: &Change,
     origin: &Origin,
@@ -114,7 +35,7 @@ async fn carry_out(
     let made = match change {
         Change::Publish(alg) => Some(app.make_signing_key(*alg, KeyState::Published, now).await?),
         Change::Begin(alg) => Some(app.make_signing_key(*alg, KeyState::Active, now).await?),
-        Change::Activate { .. } | Change::Failure { .. } | Change::Retire { .. } => None,
+        Change::Activate { .. } | Change::Stop { .. } | Change::Retire { .. } => None,
     };
     let mut tx = app.db.begin().await?;
     match write(app, &mut tx, change, made, origin, now).await {
@@ -160,7 +81,7 @@ async fn write(
             }
             (EventKind::KeyActivated, kid.clone())
         }
-        Change::Failure { kid } => {
+        Change::Stop { kid } => {
             if !keys::advance(tx, kid, KeyState::Active, KeyState::Retiring, now).await? {
                 return Ok(false);
             }
@@ -179,21 +100,6 @@ async fn write(
     };
     audit::record(tx, &Event::new(kind).detail(kid), origin, now, &*app.entropy).await?;
     Ok(true)
-}
-
-fn announce(change: &Change) {
-    match change {
-        Change::Publish(alg) => tracing::info!(%alg, "a new signing key is published"),
-        Change::Begin(alg) => tracing::info!(%alg, "a first key of this algorithm signs"),
-        Change::Activate { kid, missed: 0, .. } => tracing::info!(kid, "a new key signs"),
-        Change::Activate { kid, missed, .. } => tracing::warn!(
-            kid,
-            missed,
-            "a new key signs though known verifiers have not fetched it: see signet key list"
-        ),
-        Change::Failure { kid } => tracing::info!(kid, "a key signs no longer: nobody uses it"),
-        Change::Retire { kid } => tracing::info!(kid, "a key has left the published set"),
-    }
 }
 
 /// A key to sign with `alg`, if there is none yet; to be stored by [`begin`].

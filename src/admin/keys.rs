@@ -12,7 +12,7 @@ use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys::{self, StoredKey};
 use crate::store::verifiers::{self, SeenVerifier};
 
-use super::key_rotation;
+use super::verifiers::{MAX_VERIFIERS, write_verifiers};
 
 /// A signing key without its private half.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -82,10 +82,10 @@ fn as_rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::
 /// # Errors
 /// Only faults.
 pub async fn list(app: App, now: Timestamp) -> Result<Vec<PublicKey>, Failure> {
-    key_rotation::write_verifiers(&app).await?;
+    write_verifiers(&app).await?;
     let mut reader = app.db.reader().await?;
     let stored = keys::signing_keys(&mut reader).await?;
-    let limit = key_rotation::MAX_VERIFIERS;
+    let limit = MAX_VERIFIERS;
     let seen = verifiers::since(&mut reader, now - VERIFIER_GONE, limit).await?;
     let policy = app.key_policy();
     let all: Vec<KeyFacts> = stored.iter().map(|key| key.facts.clone()).collect();

@@ -15,3 +15,4 @@ pub mod sessions;
 pub mod token_diagnosis;
 pub mod tokens;
 pub mod users;
+pub mod verifiers;

@@ -80,7 +80,7 @@ pub enum Change {
         missed: usize,
     },
     /// Sign with this key no longer; nobody uses its algorithm.
-    Failure {
+    Stop {
         /// The key that stops.
         kid: String,
     },
@@ -189,7 +189,7 @@ fn step(
         (true, Some(active), None) => {
             active.succession_due(policy).filter(|due| now >= *due).map(|_| Change::Publish(alg))
         }
-        (false, Some(active), _) => Some(Change::Failure { kid: active.kid.clone() }),
+        (false, Some(active), _) => Some(Change::Stop { kid: active.kid.clone() }),
         (false, None, Some(next)) => Some(Change::Retire { kid: next.kid.clone() }),
         (false, None, None) => None,
     };

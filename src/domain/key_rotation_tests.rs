@@ -108,7 +108,7 @@ fn a_key_that_stopped_stays_until_its_last_token_and_an_hour_are_over() {
 fn an_algorithm_nobody_uses_leaves_the_set() {
     let policy = Policy { wanted: Vec::new(), ..policy() };
     let step = |key: KeyFacts, now| plan(now, &[key], &policy, &[]);
-    let stop = vec![Change::Failure { kid: "a".to_owned() }];
+    let stop = vec![Change::Stop { kid: "a".to_owned() }];
     assert_eq!(step(key("a", KeyState::Active, at(0)), at(0)), stop);
     let retire = vec![Change::Retire { kid: "a".to_owned() }];
     assert_eq!(step(key("a", KeyState::Published, at(0)), at(0)), retire);
@@ -193,7 +193,7 @@ impl World {
                 }
                 self.set(&kid, KeyState::Active, now);
             }
-            Change::Failure { kid } => self.set(&kid, KeyState::Retiring, now),
+            Change::Stop { kid } => self.set(&kid, KeyState::Retiring, now),
             Change::Retire { kid } => self.set(&kid, KeyState::Retired, now),
         }
     }

@@ -5,10 +5,10 @@
 
 mod backchannel_logout;
 mod housekeeping;
+pub mod key_rotation;
 
 use std::time::Duration;
 
-use crate::admin::key_rotation;
 use crate::app::App;
 use crate::domain::outcome::Fault;
 

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::admin::{key_rotation, keys};
+use signet::admin::keys;
 use signet::domain::token_rules::TokenAlg;
 
 use crate::support::process::until;
@@ -97,7 +97,7 @@ async fn every_algorithm_and_profile_is_good_where_it_should_be() {
     // What nobody uses any more signs no longer, and leaves the set in its time.
     let rules = json!({"signing_alg": "ES256"});
     server.call_as(Method::PATCH, &api, &root.access, rules).await.is(200);
-    key_rotation::tick(&server.app).await.unwrap();
+    signet::jobs::key_rotation::tick(&server.app).await.unwrap();
     let (app, now) = (server.app.clone(), server.now());
     for key in server.app.run_to_completion(keys::list(app, now)).await.unwrap() {
         let base = ["ES256", "RS256"].contains(&key.alg.as_str());

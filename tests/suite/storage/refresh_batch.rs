@@ -133,7 +133,7 @@ async fn refreshing_does_not_grow_the_database() {
         server.register("ada").await;
         let mut token = server.login("ada").await.refresh;
         // What the job of the keys writes down, once.
-        signet::admin::key_rotation::tick(&server.app).await.unwrap();
+        signet::jobs::key_rotation::tick(&server.app).await.unwrap();
         let before = size(&server).await;
         let rounds = require::number("SIGNET_TEST_REFRESHES").unwrap_or(2_000);
         for _ in 0..rounds {

@@ -5,10 +5,11 @@ mod third_party_verifiers;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::admin::key_rotation::{self, Ticked};
+use signet::admin::verifiers::write_verifiers;
 use signet::app::Fetcher;
 use signet::base::{TimeSpan, Timestamp};
 use signet::domain::key_rotation::Change;
+use signet::jobs::key_rotation::{self, Ticked};
 use signet::store::verifiers;
 
 use crate::support::server::{PASSWORD, Tokens, pair};
@@ -222,7 +223,7 @@ async fn two_processes_write_the_same_verifiers_down() {
                 app.jwks_fetches.count(fetcher, one.now());
             }
         }
-        let written = [&one, &two].map(|server| key_rotation::write_verifiers(&server.app));
+        let written = [&one, &two].map(|server| write_verifiers(&server.app));
         for outcome in join_all(written).await {
             outcome.unwrap();
         }

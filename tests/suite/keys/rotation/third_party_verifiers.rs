@@ -9,7 +9,6 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation};
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::admin::key_rotation;
 use signet::base::{TimeSpan, Timestamp};
 
 use crate::support::server::{Options, PASSWORD, Tokens};
@@ -107,7 +106,7 @@ async fn three_rotations_hurt_no_stranger() {
             || next.is_some_and(|at| at - server.now() < NEAR + quiet);
         server.advance(if near { DENSE } else { quiet });
         let before = server.app.keyring().jwks.etag.clone();
-        key_rotation::tick(&server.app).await.unwrap();
+        signet::jobs::key_rotation::tick(&server.app).await.unwrap();
         if server.app.keyring().jwks.etag != before {
             last_change = server.now();
         }

@@ -1,0 +1,81 @@
+//! Key rotation by itself: every few seconds the plan is compared with the keys there are.
+//!
+//! Owns when. What is due is `domain::key_rotation`; each step is `admin::key_rotation`.
+
+use crate::admin::verifiers::MAX_VERIFIERS;
+use crate::admin::{key_rotation, verifiers};
+use crate::app::App;
+use crate::base::{TimeSpan, Timestamp};
+use crate::domain::audit::Origin;
+use crate::domain::key_rotation::{Change, Fetch, VERIFIER_GONE, plan};
+use crate::domain::outcome::Fault;
+use crate::domain::signing_key::KeyState;
+use crate::store::keys;
+use crate::store::verifiers as stored;
+
+/// What came of a tick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ticked {
+    /// What the plan said was done.
+    Done(Vec<Change>),
+    /// The clock is not believed; nothing was done.
+    Paused,
+}
+
+/// Writes down who fetched the keys, then takes the steps that are due. Any number of processes may
+/// tick at once: each step is guarded, and whoever comes second does nothing.
+///
+/// # Errors
+/// When the database cannot be read or written; the next tick goes on from what is there.
+pub async fn tick(app: &App) -> Result<Ticked, Fault> {
+    if !app.clock_is_steady().await? {
+        return Ok(Ticked::Paused);
+    }
+    let now = app.now();
+    // Keys matter more than who fetched them: what went wrong here is said when they are done.
+    let written = verifiers::write_verifiers(app).await;
+    let keys = key_rotation::facts(app).await?;
+    let ttl = app.longest_access_ttl();
+    if keys.iter().any(|key| key.state != KeyState::Retired && key.longest_ttl < ttl) {
+        note_ttl(app, ttl).await?;
+    }
+    let fetches = fetches(app, now).await?;
+    let mut done = Vec::new();
+    for change in plan(now, &keys, &app.key_policy(), &fetches) {
+        let origin = Origin::system();
+        if key_rotation::carry_out(app, &change, &origin, now).await? {
+            announce(&change);
+            done.push(change);
+        }
+    }
+    app.reload_if_changed().await?;
+    written.map(|()| Ticked::Done(done))
+}
+
+async fn note_ttl(app: &App, ttl: TimeSpan) -> Result<(), Fault> {
+    let mut tx = app.db.begin().await?;
+    keys::note_ttl(&mut tx, ttl).await?;
+    tx.commit().await
+}
+
+/// When each known verifier last came.
+async fn fetches(app: &App, now: Timestamp) -> Result<Vec<Fetch>, Fault> {
+    let mut reader = app.db.reader().await?;
+    let seen = stored::since(&mut reader, now - VERIFIER_GONE, MAX_VERIFIERS).await?;
+    Ok(seen.into_iter().map(|verifier| Fetch(verifier.last_fetch_at)).collect())
+}
+
+fn announce(change: &Change) {
+    match change {
+        Change::Publish(alg) => tracing::info!(%alg, "a new signing key is published"),
+        Change::Begin(alg) => tracing::info!(%alg, "a first key of this algorithm signs"),
+        Change::Activate { kid, missed: 0, .. } => tracing::info!(kid, "a new key signs"),
+        Change::Activate { kid, missed, .. } => tracing::warn!(
+            kid,
+            missed,
+            "a new key signs though known verifiers have not fetched it: see signet key list"
+        ),
+        Change::Stop { kid } => tracing::info!(kid, "a key signs no longer: nobody uses it"),
+        Change::Retire { kid } => tracing::info!(kid, "a key has left the published set"),
+    }
+}
