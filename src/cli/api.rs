@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::admin::apis::{self, Change, Changed};
 use crate::base::{TimeSpan, Timestamp};
-use crate::config::{length_of_time, spell};
+use crate::config::spell;
 use crate::domain::audit::Origin;
 use crate::domain::pagination::Page;
 use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL, TokenAlg, TokenProfile};
@@ -19,6 +19,7 @@ use super::paging::Paging;
 use super::prompt;
 use super::relative_time::ago;
 use super::startup_report;
+use super::value_parsers::{OrDefault, time_or_default};
 use super::with_app::with_app;
 
 /// What to do with APIs.
@@ -117,10 +118,6 @@ pub struct Choices {
     claims: Vec<String>,
 }
 
-/// A choice, or the wish to have none.
-#[derive(Debug, Clone, Copy)]
-pub struct OrDefault<T>(pub Option<T>);
-
 fn alg_parser() -> impl clap::builder::TypedValueParser<Value = OrDefault<TokenAlg>> {
     let names = TokenAlg::all().map(|alg| alg.as_str()).chain(["default"]);
     PossibleValuesParser::new(names).try_map(|text| match &*text {
@@ -135,10 +132,7 @@ fn profile_parser() -> impl clap::builder::TypedValueParser<Value = TokenProfile
 }
 
 fn ttl_parser(text: &str) -> Result<OrDefault<TimeSpan>, String> {
-    if text == "default" {
-        return Ok(OrDefault(None));
-    }
-    length_of_time(text, MIN_ACCESS_TTL..=MAX_ACCESS_TTL).map(|span| OrDefault(Some(span)))
+    time_or_default(text, MIN_ACCESS_TTL, MAX_ACCESS_TTL)
 }
 
 impl Choices {

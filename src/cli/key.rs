@@ -1,6 +1,5 @@
 //! `signet key`: the signing keys. Their private halves are never printed.
 
-mod alg;
 mod import;
 mod rewrap;
 mod rotation;
@@ -19,7 +18,7 @@ use super::relative_time::ago;
 use super::startup_report;
 use super::with_app::with_app;
 
-use alg::alg_parser;
+use super::value_parsers::signing_alg;
 
 /// What to do with signing keys.
 #[derive(Debug, Subcommand)]
@@ -79,7 +78,7 @@ pub struct ExportArgs {
     #[arg(long, value_enum, default_value_t = ExportFormat::Jwks)]
     format: ExportFormat,
     /// Only keys of this algorithm
-    #[arg(long, value_parser = alg_parser())]
+    #[arg(long, value_parser = signing_alg())]
     alg: Option<SigningAlg>,
 }
 

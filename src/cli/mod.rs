@@ -25,6 +25,7 @@ mod table;
 mod tls;
 mod token;
 mod user;
+mod value_parsers;
 mod version;
 mod with_app;
 

@@ -29,7 +29,7 @@ pub struct Reading {
 }
 
 /// SQLite's text that reads sessions `s`, their users `u` and these further columns: a line for each, which
-/// begins with an array of the session, as `SessionRow` has it.
+/// begins with an array of the session, as `session_row` has it.
 macro_rules! lines_of_sessions {
     ($further:literal) => {
         concat!(

@@ -25,6 +25,7 @@ pub mod migrate;
 pub mod pushed_requests;
 pub mod refresh_batch;
 pub mod session_loader;
+mod session_row;
 pub mod sessions;
 pub mod setup_links;
 pub mod spent_ids;

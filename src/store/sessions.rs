@@ -1,4 +1,4 @@
-//! Sessions, but for the refresh path, which is `rotation`.
+//! Sessions, except for the refresh path, which is `refresh_batch`.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,8 @@ use uuid::Uuid;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::domain::attributes::Subject;
-use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
-use crate::domain::scope::Scopes;
-use crate::domain::session::Chain;
 use crate::domain::session::{EndReason, Listed, Session};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
@@ -20,99 +17,8 @@ use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::{StoredSubject, column};
 use super::batch_read::{self, Reading, lines_of_sessions};
+use super::session_row::{SessionRow, session_as_json, session_columns};
 use super::{Link, Tx, browser_sessions};
-
-/// The columns of a [`SessionRow`].
-macro_rules! session_columns {
-    () => {
-        "s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
-         s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, \
-         s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, \
-         s.dpop_jkt"
-    };
-}
-
-/// The same as one JSON array of SQLite, in the same order.
-macro_rules! session_as_json {
-    () => {
-        "json_array(hex(s.id), hex(s.user_id), s.client_id, s.audience, s.scope, s.current, \
-         s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
-         s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
-         nullif(hex(s.browser_id), ''), s.asked_claims, s.dpop_jkt)"
-    };
-}
-
-pub(super) use {session_as_json, session_columns};
-
-/// A session row as it comes; what it says may still be impossible.
-#[derive(sqlx::FromRow, Deserialize)]
-pub(super) struct SessionRow {
-    pub(super) id: SessionId,
-    pub(super) user_id: UserId,
-    client_id: String,
-    audience: Option<String>,
-    scope: String,
-    current: i64,
-    parent: Option<i64>,
-    answered_at: Timestamp,
-    supersedes: i64,
-    created_at: Timestamp,
-    idle_expires_at: Timestamp,
-    expires_at: Timestamp,
-    revoked_at: Option<Timestamp>,
-    revoked_reason: Option<String>,
-    user_epoch: i64,
-    grant_type: Option<String>,
-    auth_time: Option<Timestamp>,
-    browser_id: Option<BrowserId>,
-    asked_claims: Option<String>,
-    dpop_jkt: Option<String>,
-}
-
-impl TryFrom<SessionRow> for Session {
-    type Error = Fault;
-    fn try_from(row: SessionRow) -> Result<Self, Fault> {
-        // A row that cannot be is a fault, never a guess: a guess would be a way in.
-        let impossible = || Fault::internal("a session row that cannot be");
-        let counter = |n: i64| u32::try_from(n).map_err(|_| impossible());
-        let parent = row.parent.map(counter).transpose()?;
-        let current = counter(row.current)?;
-        if parent.is_some_and(|parent| parent >= current) {
-            return Err(impossible());
-        }
-        let revoked = match (row.revoked_at, row.revoked_reason) {
-            (None, None) => None,
-            (Some(at), Some(reason)) => Some((at, reason.parse().map_err(|_| impossible())?)),
-            _ => return Err(impossible()),
-        };
-        Ok(Self {
-            id: row.id,
-            user_id: row.user_id,
-            client_id: row.client_id,
-            audience: row.audience,
-            scopes: Scopes::parse(&row.scope).map_err(|_| impossible())?,
-            chain: Chain {
-                current,
-                parent,
-                answered_at: row.answered_at,
-                supersedes: u8::try_from(row.supersedes).map_err(|_| impossible())?,
-            },
-            created_at: row.created_at,
-            idle_expires_at: row.idle_expires_at,
-            expires_at: row.expires_at,
-            revoked,
-            user_epoch: row.user_epoch,
-            grant_type: row.grant_type,
-            auth_time: row.auth_time.unwrap_or(row.created_at),
-            browser: row.browser_id,
-            asked_claims: match row.asked_claims {
-                None => RequestedClaims::default(),
-                Some(text) => serde_json::from_str(&text).map_err(|_| impossible())?,
-            },
-            dpop_jkt: row.dpop_jkt,
-        })
-    }
-}
 
 /// Opens a session, if the user's epoch is still the one that was read with the password hash and
 /// the log-in it hangs on, if it does, has not ended. False when it may not be: somebody disabled the

@@ -12,10 +12,9 @@ use serde_json::Value;
 
 use crate::admin::clients::Change;
 use crate::base::TimeSpan;
-use crate::cli::api::OrDefault;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::config::length_of_time;
+use crate::cli::value_parsers::{OrDefault, signing_alg, time_or_default};
 use crate::domain::client::AuthMethod;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
@@ -65,7 +64,7 @@ pub struct Choices {
     #[arg(long, value_name = "TIME", value_parser = session_ttl)]
     refresh_max_ttl: Option<OrDefault<TimeSpan>>,
     /// What its ID tokens are signed with (default: RS256)
-    #[arg(long, value_name = "ALG", value_parser = alg_parser())]
+    #[arg(long, value_name = "ALG", value_parser = signing_alg())]
     id_token_alg: Option<SigningAlg>,
     /// Its public keys for private_key_jwt: a file with a JWK set or a JWK, or - for stdin
     #[arg(long, value_name = "FILE|-")]
@@ -106,11 +105,6 @@ fn method_parser() -> impl TypedValueParser<Value = AuthMethod> {
         .try_map(|text| text.parse::<AuthMethod>())
 }
 
-fn alg_parser() -> impl TypedValueParser<Value = SigningAlg> {
-    PossibleValuesParser::new(SigningAlg::ALL.iter().map(|alg| alg.as_str()))
-        .try_map(|text| text.parse::<SigningAlg>())
-}
-
 /// A grant's name without what stands in front of it and in the spelling of the others.
 fn short(grant: &str) -> String {
     grant.rsplit(':').next().unwrap_or_default().replace('-', "_")
@@ -125,18 +119,11 @@ fn grant(text: &str) -> Result<String, String> {
 }
 
 fn access_ttl(text: &str) -> Result<OrDefault<TimeSpan>, String> {
-    or_default(text, MIN_ACCESS_TTL, MAX_ACCESS_TTL)
+    time_or_default(text, MIN_ACCESS_TTL, MAX_ACCESS_TTL)
 }
 
 fn session_ttl(text: &str) -> Result<OrDefault<TimeSpan>, String> {
-    or_default(text, TimeSpan::from_mins(1), TimeSpan::from_days(3650))
-}
-
-fn or_default(text: &str, least: TimeSpan, most: TimeSpan) -> Result<OrDefault<TimeSpan>, String> {
-    if text == "default" {
-        return Ok(OrDefault(None));
-    }
-    length_of_time(text, least..=most).map(|span| OrDefault(Some(span)))
+    time_or_default(text, TimeSpan::from_mins(1), TimeSpan::from_days(3650))
 }
 
 impl Choices {

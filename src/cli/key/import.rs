@@ -20,7 +20,7 @@ use crate::crypto::import as crypto;
 use crate::domain::audit::Origin;
 use crate::domain::signing_key::SigningAlg;
 
-use super::alg::alg_parser;
+use crate::cli::value_parsers::signing_alg;
 
 /// `signet key import`.
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub struct ImportArgs {
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
     /// What an RSA key signs with (default: what its JWK says, else RS256)
-    #[arg(long, value_parser = alg_parser())]
+    #[arg(long, value_parser = signing_alg())]
     alg: Option<SigningAlg>,
     /// The name its verifiers know it by (default: its JWK's, else its RFC 7638 thumbprint)
     #[arg(long, value_parser = parse_kid)]

@@ -15,13 +15,13 @@ use crate::domain::audit::Origin;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::verifier_compat::caching;
 
-use super::alg::alg_parser;
+use crate::cli::value_parsers::signing_alg;
 
 /// `signet key rotate`.
 #[derive(Debug, Args)]
 pub struct RotateArgs {
     /// Only keys of this algorithm
-    #[arg(long, value_parser = alg_parser())]
+    #[arg(long, value_parser = signing_alg())]
     alg: Option<SigningAlg>,
     /// Sign with the new key at once instead of when verifiers have had time to fetch it
     #[arg(long)]

@@ -19,7 +19,7 @@ use crate::domain::session::{EndReason, Session};
 use crate::store::attributes::StoredSubject;
 use crate::store::batch_read::{self, Reading, lines_of_sessions};
 use crate::store::db::{Conn, with_deadline};
-use crate::store::sessions::{SessionRow, session_as_json, session_columns};
+use crate::store::session_row::{SessionRow, session_as_json, session_columns};
 use crate::store::{Link as _, Tx};
 
 /// A session and what its user is now.

@@ -1,0 +1,218 @@
+//! What each setting accepts, and how a wrong value is reported.
+
+use super::*;
+
+#[test]
+fn the_issuer_has_one_spelling() {
+    for good in [
+        "https://id.example.com",
+        "https://id.example.com:8443/a/b",
+        "http://127.3.2.1:1",
+        "http://[::1]:8484",
+        "http://a.localhost",
+    ] {
+        assert_eq!(load(&[("SIGNET_ISSUER", good)]).issuer, good);
+    }
+    for (bad, part) in [
+        ("id.example.com", "is not an absolute URL"),
+        ("localhost:8484", "is not an http or https URL"),
+        ("ftp://id.example.com", "is not an http or https URL"),
+        ("https://id.example.com/", "Type https://id.example.com"),
+        ("https://id.example.com/a//", "Type https://id.example.com/a"),
+        ("https://id.example.com?", "has a query"),
+        ("https://id.example.com/?a=1", "Type https://id.example.com"),
+        ("https://id.example.com#", "has a fragment"),
+        ("https://ID.example.com:443", "Type https://id.example.com"),
+        ("https://id.example.com/a/../b", "Type https://id.example.com/b"),
+        (" https://id.example.com", "Type https://id.example.com"),
+        ("https://bücher.example", "Type https://xn--bcher-kva.example"),
+    ] {
+        one(&[("SIGNET_ISSUER", bad)], "SIGNET_ISSUER", part);
+    }
+    one(&[("SIGNET_ISSUER", "https://me:hunter2@id.example.com")], "SIGNET_ISSUER", "user name");
+    let text = mistakes(&[("SIGNET_ISSUER", "https://me:hunter2@id.example.com")])[0].to_string();
+    assert!(!text.contains("hunter2") && text.contains("Type https://id.example.com"), "{text}");
+}
+
+#[test]
+fn plain_http_beyond_this_machine_must_be_wanted() {
+    for issuer in [
+        "http://id.example.com",
+        "http://10.0.0.1:8484",
+        "http://[::2]",
+        "http://localhost.example.com",
+        "http://notlocalhost",
+        "http://0.0.0.0:8484",
+    ] {
+        one(&[("SIGNET_ISSUER", issuer)], "SIGNET_ISSUER", "SIGNET_INSECURE_HTTP=true");
+        load(&[("SIGNET_ISSUER", issuer), ("SIGNET_INSECURE_HTTP", "true")]);
+    }
+    one(&[("SIGNET_INSECURE_HTTP", "1")], "SIGNET_INSECURE_HTTP", "Type true or false");
+}
+
+#[test]
+fn lengths_of_time_have_units_and_ranges() {
+    for (text, part) in [
+        ("10", "has no unit"),
+        ("m", "is not a length of time"),
+        ("-5m", "is not a length of time"),
+        ("1.5h", "has an unknown unit"),
+        ("10min", "has an unknown unit"),
+        ("10 m", "has an unknown unit"),
+        ("10M", "has an unknown unit"),
+        ("999ms", "is too short"),
+        ("25h", "is too long"),
+        ("99999999999999999999d", "is too long"),
+        ("9223372036854775807d", "is too long"),
+    ] {
+        one(&[("SIGNET_ACCESS_TOKEN_TTL", text)], "SIGNET_ACCESS_TOKEN_TTL", part);
+    }
+    assert_eq!(
+        load(&[("SIGNET_ACCESS_TOKEN_TTL", "24h")]).access_token_ttl,
+        TimeSpan::from_days(1)
+    );
+    for (span, text) in [
+        (TimeSpan::ZERO, "0s"),
+        (TimeSpan::from_millis(1500), "1500ms"),
+        (TimeSpan::from_secs(90), "90s"),
+        (TimeSpan::from_mins(120), "2h"),
+        (TimeSpan::from_days(30), "30d"),
+    ] {
+        assert_eq!(parse::spell(span), text);
+    }
+}
+
+#[test]
+fn settings_must_agree() {
+    let (ttl, window) = ("SIGNET_ACCESS_TOKEN_TTL", "SIGNET_REFRESH_RETRY_WINDOW");
+    load(&[(ttl, "10m"), (window, "5m")]);
+    load(&[(ttl, "1s"), (window, "0s")]);
+    one(&[(ttl, "599s"), (window, "5m")], ttl, "SIGNET_ACCESS_TOKEN_TTL=10m or longer");
+    one(&[(ttl, "30s")], ttl, "SIGNET_REFRESH_RETRY_WINDOW=30s (default)");
+    one(&[(window, "301s")], window, "from 0s to 5m");
+
+    let (idle, max) = ("SIGNET_REFRESH_IDLE_TTL", "SIGNET_REFRESH_MAX_TTL");
+    load(&[(idle, "5d"), (max, "5d")]);
+    one(&[(max, "7d")], idle, "SIGNET_REFRESH_IDLE_TTL=7d or shorter");
+
+    let (memory, lanes) = ("SIGNET_ARGON2_MEMORY_KIB", "SIGNET_ARGON2_PARALLELISM");
+    load(&[(memory, "32"), (lanes, "4")]);
+    one(&[(memory, "31"), (lanes, "4")], memory, "SIGNET_ARGON2_MEMORY_KIB=32 or more");
+    one(&[(memory, "8"), (lanes, "17")], lanes, "from 1 to 16");
+    // The default stands in for the wrong one; complaining about that would only confuse.
+    one(&[(idle, "200d"), (max, "1y")], max, "unknown unit");
+}
+
+#[test]
+fn hash_costs_have_ranges_and_memory_takes_sizes() {
+    let memory = "SIGNET_ARGON2_MEMORY_KIB";
+    assert_eq!(load(&[(memory, "64MiB")]).argon2.memory_kib, 65536);
+    assert_eq!(load(&[(memory, "8KiB")]).argon2.memory_kib, 8);
+    let large = Machine { cores: 4, memory: None };
+    let loaded = Config::from_source(&source(&[(memory, "4GiB")]).on(large)).unwrap();
+    assert_eq!(loaded.config.argon2.memory_kib, 4 * 1024 * 1024);
+    for bad in ["7", "4097MiB", "5GiB", "18446744073709551615GiB", "64MB", "MiB", "-1", "+8"] {
+        one(&[(memory, bad)], memory, "a size such as 64MiB");
+    }
+    for bad in ["0", "65", "two", "+2", "2.0"] {
+        one(&[("SIGNET_ARGON2_ITERATIONS", bad)], "SIGNET_ARGON2_ITERATIONS", "from 1 to 64");
+    }
+    one(&[("SIGNET_HASH_WORKERS", "0")], "SIGNET_HASH_WORKERS", "from 1 to 1024");
+}
+
+#[test]
+fn hash_workers_fit_cores_and_a_quarter_of_the_memory() {
+    let on = |cores, memory| Machine { cores, memory };
+    assert_eq!(on(4, Some(1 << 30)).hash_workers(19456), 4);
+    assert_eq!(on(64, Some(1 << 30)).hash_workers(19456), 13);
+    assert_eq!(on(8, Some(128 << 20)).hash_workers(19456), 1);
+    assert_eq!(on(8, Some(1 << 20)).hash_workers(19456), 1);
+    assert_eq!(on(8, None).hash_workers(19456), 8);
+    let loaded = Config::from_source(
+        &source(&[("SIGNET_ARGON2_MEMORY_KIB", "128MiB")]).on(on(64, Some(1 << 30))),
+    )
+    .unwrap();
+    assert_eq!(loaded.config.hash_workers, 2);
+    assert_eq!(shown(&loaded, "SIGNET_HASH_WORKERS"), ("2".to_owned(), "default".to_owned()));
+}
+
+#[test]
+fn lists_of_addresses_and_networks_are_checked() {
+    for bad in ["8484", ":8484", "localhost:8484", "127.0.0.1", "127.0.0.1:1,", "[::1]:1,[::1]:1"] {
+        one(&[("SIGNET_LISTEN", bad)], "SIGNET_LISTEN", "such as 0.0.0.0:8484");
+    }
+    assert_eq!(load(&[("SIGNET_LISTEN", "127.0.0.1:0,127.0.0.1:0")]).listen.len(), 2);
+    for bad in ["10.0.0.0/33", "proxy.example", "10.0.0.1,", "10.0.0.0-10.0.0.9"] {
+        one(&[("SIGNET_TRUSTED_PROXIES", bad)], "SIGNET_TRUSTED_PROXIES", "not a network");
+    }
+    one(&[("SIGNET_METRICS_LISTEN", "no")], "SIGNET_METRICS_LISTEN", "or off");
+}
+
+#[test]
+fn words_and_log_directives_are_checked() {
+    one(
+        &[("SIGNET_SIGNING_ALG", "es256")],
+        "SIGNET_SIGNING_ALG",
+        "Type ES256 or RS256 or PS256 or",
+    );
+    one(&[("SIGNET_REGISTRATION", "true")], "SIGNET_REGISTRATION", "Type closed or open");
+    one(&[("SIGNET_LOG_FORMAT", "text")], "SIGNET_LOG_FORMAT", "auto or pretty or json");
+    one(&[("SIGNET_LOG", "inof")], "SIGNET_LOG", "names no level");
+    one(&[("SIGNET_LOG", "info,sqlx")], "SIGNET_LOG", "\"sqlx\", which names no level");
+    for good in ["off", "WARN", "info,signet::http=debug", "[login{user=a,b}]=trace"] {
+        assert_eq!(load(&[("SIGNET_LOG", good)]).log, good);
+    }
+}
+
+#[test]
+fn the_database_is_a_file_or_a_postgresql_url() {
+    let sqlite = |url: &str| match load(&[("SIGNET_DATABASE_URL", url)]).database {
+        Database::Sqlite(path) => path,
+        Database::Postgres(_) => PathBuf::new(),
+    };
+    assert_eq!(sqlite("sqlite:///srv/a b.db"), Path::new("/srv/a b.db"));
+    assert_eq!(sqlite("sqlite://data/a.db"), Path::new("/srv/data/a.db"));
+    assert_eq!(sqlite("sqlite://./a%20b.db"), Path::new("/srv/a%20b.db"));
+    for (bad, part) in [
+        ("sqlite://", "names no file"),
+        ("sqlite:///srv/", "names no file"),
+        ("sqlite://..", "names no file"),
+        ("sqlite://:memory:", "in memory"),
+        ("sqlite://a.db?mode=memory", "parameters"),
+        ("sqlite:a.db", "neither sqlite:// nor postgres://"),
+        ("mysql://u:p@h/d", "neither sqlite:// nor postgres://"),
+        ("postgres://u:p#w@h/d", "%23"),
+        ("postgres://u:12#w@h/d", "%23"),
+        ("postgres://u:12/w@h/d", "%2F"),
+    ] {
+        one(&[("SIGNET_DATABASE_URL", bad)], "SIGNET_DATABASE_URL", part);
+    }
+    assert!(matches!(
+        load(&[("SIGNET_DATABASE_URL", "postgres:///signet?host=/run/postgresql")]).database,
+        Database::Postgres(_)
+    ));
+    let loaded = Config::from_source(&source(&[("SIGNET_DATA_DIR", "../d")])).unwrap();
+    assert_eq!(shown(&loaded, "SIGNET_DATABASE_URL").0, "sqlite:///srv/../d/signet.db");
+}
+
+#[test]
+fn the_master_key_is_exactly_32_bytes() {
+    let padded = format!("{KEY}=");
+    for bad in [&KEY[..42], padded.as_str(), &KEY.replace('B', "+"), &KEY.replace("wc", "wd"), "A"]
+    {
+        one(&[("SIGNET_MASTER_KEY", bad)], "SIGNET_MASTER_KEY", "43 characters");
+    }
+    one(&[("SIGNET_MASTER_KEY", &padded)], "SIGNET_MASTER_KEY", "of 44 characters (not shown)");
+}
+
+#[test]
+fn pairs_are_set_together() {
+    for (set, missing) in [
+        ("SIGNET_TLS_CERT", "SIGNET_TLS_KEY"),
+        ("SIGNET_TLS_KEY", "SIGNET_TLS_CERT"),
+        ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "SIGNET_BOOTSTRAP_ADMIN_PASSWORD"),
+        ("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", "SIGNET_BOOTSTRAP_ADMIN_LOGIN"),
+    ] {
+        one(&[(set, "x")], missing, &format!("although {set} is set"));
+    }
+}
