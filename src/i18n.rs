@@ -190,5 +190,4 @@ fn preferred(accept_language: &str) -> Option<Locale> {
 }
 
 #[cfg(test)]
-#[path = "i18n_tests.rs"]
 mod tests;

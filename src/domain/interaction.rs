@@ -223,7 +223,7 @@ mod tests {
     fn another_person_will_not_do() {
         let request = AuthnRequest { sub: Some("bob".to_owned()), ..AuthnRequest::default() };
         let step = |request: &AuthnRequest| {
-            next_step(&request, Some(&current(105, true)), PLAIN, at(100), at(110))
+            next_step(request, Some(&current(105, true)), PLAIN, at(100), at(110))
         };
         assert_eq!(step(&request), NextStep::Login);
         let silent = AuthnRequest { prompt: vec![Prompt::None], ..request };

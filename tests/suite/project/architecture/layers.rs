@@ -203,7 +203,7 @@ mod tests {
                 "from store across to crypto",
             ),
             ("src/crypto/jwt.rs", "use super::super::store;", "from crypto across to store"),
-            ("src/oauth/issue.rs", "use crate::identity::login;", "from oauth across to identity"),
+            ("src/identity/login.rs", "use crate::oauth::par;", "from identity across to oauth"),
             ("src/identity/login.rs", "use crate::admin::users;", "from identity across to admin"),
             ("src/identity/login.rs", "use crate::http::error;", "from identity up to http"),
             (
@@ -227,9 +227,9 @@ mod tests {
     #[test]
     fn circles_and_strangers_are_named() {
         let circle = remarks(&[
-            File::read("src/jobs.rs", "use crate::identity::login;"),
-            File::read("src/identity/login.rs", "use crate::tokens::issue;"),
-            File::read("src/oauth/issue.rs", "use crate::jobs;"),
+            File::read("src/jobs.rs", "use crate::oauth::par;"),
+            File::read("src/oauth/par.rs", "use crate::identity::login;"),
+            File::read("src/identity/login.rs", "use crate::jobs;"),
         ]);
         assert_eq!(circle.len(), 3, "{circle:#?}");
         assert!(circle[0].contains("closes a circle"), "{circle:#?}");

@@ -23,7 +23,11 @@ struct Function {
 
 /// Every async function of `file` that others may call.
 fn functions(file: &File) -> Vec<Function> {
-    let module = file.module().pop().unwrap_or_default();
+    // The folder `db` is one module to its users: it re-exports what its files define.
+    let module = match file.module().as_slice() {
+        [_, folder, _] if folder == "db" => folder.clone(),
+        path => path.last().cloned().unwrap_or_default(),
+    };
     let mut found = Vec::new();
     for item in syn::parse_file(&file.text).unwrap().items {
         match item {
