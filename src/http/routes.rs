@@ -1,13 +1,15 @@
 //! Every route, grouped by who uses it.
 //!
-//! Owns the table: the router, the answers to a wrong method, the metrics' labels and the tests that
-//! walk all routes read the same list. A new route is one line here and one function.
+//! Owns the table: the router, the answers to a wrong method, the metrics' labels, the description
+//! of the API and the tests that walk all routes read the same list. A new route is one line here,
+//! one function and one description.
 
 use actix_web::guard::{self, Guard};
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
 use crate::metrics::RouteMetrics;
 
+use super::openapi::{Operation, operations};
 use super::{api, fallback, health, oauth, ui, well_known};
 
 /// Who may call a route.
@@ -30,21 +32,39 @@ pub struct Route {
     pub path: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// What it takes and answers; pages have none.
+    pub operation: Option<&'static Operation>,
 }
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
+/// The description behind the arrow of a route. A page describes itself.
+macro_rules! described {
+    (page) => {
+        None
+    };
+    ($area:ident :: $operation:ident) => {
+        Some(&operations::$area::$operation)
+    };
+}
+
 macro_rules! routes {
-    ($($path:literal { $($method:ident $access:ident $handler:path),+ $(,)? })+) => {
+    ($($path:literal {
+        $($method:ident $access:ident $handler:path => $area:ident $(:: $operation:ident)?),+ $(,)?
+    })+) => {
         /// Every route there is.
         pub const TABLE: &[Route] = &[$($(
-            Route { method: stringify!($method), path: $path, access: Access::$access }
+            Route {
+                method: stringify!($method),
+                path: $path,
+                access: Access::$access,
+                operation: described!($area $(:: $operation)?),
+            }
         ),+),+];
 
         /// Registers every route.
         pub fn configure(config: &mut ServiceConfig) {
-            config.app_data(web::Data::new(well_known::Rendered::default()));
             $(config.service(
                 web::resource($path)
                     .app_data(web::Data::new(RouteMetrics::new($path)))
@@ -62,106 +82,139 @@ macro_rules! routes {
 // what is asked for most stands first.
 routes! {
     // What verifiers and client libraries fetch.
-    "/v1/openapi.json" { GET Anyone well_known::openapi }
-    "/.well-known/jwks.json" { GET Anyone well_known::jwks, OPTIONS Anyone well_known::preflight }
+    "/v1/openapi.json" { GET Anyone well_known::openapi => metadata::OPENAPI }
+    "/.well-known/jwks.json" {
+        GET Anyone well_known::jwks => metadata::JWKS,
+        OPTIONS Anyone well_known::preflight => metadata::JWKS_PREFLIGHT,
+    }
     "/.well-known/openid-configuration" {
-        GET Anyone well_known::discovery,
-        OPTIONS Anyone well_known::preflight,
+        GET Anyone well_known::discovery => metadata::DISCOVERY,
+        OPTIONS Anyone well_known::preflight => metadata::DISCOVERY_PREFLIGHT,
     }
     "/.well-known/oauth-authorization-server" {
-        GET Anyone well_known::discovery,
-        OPTIONS Anyone well_known::preflight,
+        GET Anyone well_known::discovery => metadata::OAUTH_METADATA,
+        OPTIONS Anyone well_known::preflight => metadata::OAUTH_METADATA_PREFLIGHT,
     }
 
     // What clients call.
-    "/oauth2/token" { POST Anyone oauth::token }
-    "/oauth2/introspect" { POST Anyone oauth::introspect }
-    "/oauth2/revoke" { POST Anyone oauth::revoke }
-    "/oauth2/userinfo" { GET Anyone oauth::userinfo, POST Anyone oauth::userinfo }
-    "/oauth2/par" { POST Anyone oauth::par }
-    "/oauth2/device_authorization" { POST Anyone oauth::device_authorization }
+    "/oauth2/token" { POST Anyone oauth::token => oauth::TOKEN }
+    "/oauth2/introspect" { POST Anyone oauth::introspect => oauth::INTROSPECT }
+    "/oauth2/revoke" { POST Anyone oauth::revoke => oauth::REVOKE }
+    "/oauth2/userinfo" {
+        GET Anyone oauth::userinfo => oauth::USERINFO_GET,
+        POST Anyone oauth::userinfo => oauth::USERINFO_POST,
+    }
+    "/oauth2/par" { POST Anyone oauth::par => oauth::PAR }
+    "/oauth2/device_authorization" {
+        POST Anyone oauth::device_authorization => oauth::DEVICE_AUTHORIZATION,
+    }
 
     // Log in and stay logged in.
-    "/v1/register" { POST Anyone api::register::post }
-    "/v1/login" { POST Anyone api::login::post }
-    "/v1/refresh" { POST Anyone api::refresh::post }
-    "/v1/logout" { POST Anyone api::logout::post }
+    "/v1/register" { POST Anyone api::register::post => authentication::REGISTER }
+    "/v1/login" { POST Anyone api::login::post => authentication::LOGIN }
+    "/v1/refresh" { POST Anyone api::refresh::post => authentication::REFRESH }
+    "/v1/logout" { POST Anyone api::logout::post => authentication::LOGOUT }
 
     // Where clients send people.
-    "/oauth2/authorize" { GET Anyone ui::authorize::get, POST Anyone ui::authorize::post }
-    "/oauth2/logout" { GET Anyone ui::logout::get, POST Anyone ui::logout::post }
+    "/oauth2/authorize" {
+        GET Anyone ui::authorize::get => page,
+        POST Anyone ui::authorize::post => page,
+    }
+    "/oauth2/logout" { GET Anyone ui::logout::get => page, POST Anyone ui::logout::post => page }
 
     // What operators and load balancers ask.
-    "/health" { GET Anyone health::health }
-    "/ready" { GET Anyone health::ready }
+    "/health" { GET Anyone health::health => metadata::HEALTH }
+    "/ready" { GET Anyone health::ready => metadata::READY }
 
     // Pages.
-    "/" { GET Anyone ui::home::get }
-    "/login" { GET Anyone ui::login::get, POST Anyone ui::login::post }
-    "/login/switch" { POST Anyone ui::login::switch }
-    "/consent" { POST Anyone ui::consent::post }
-    "/device" { GET Anyone ui::device::get, POST Anyone ui::device::post }
-    "/logout" { POST Anyone ui::logout::own }
-    "/.well-known/change-password" { GET Anyone ui::account::change_password }
-    "/account" { GET Anyone ui::account::get }
-    "/account/profile" { POST Anyone ui::account::post_profile }
-    "/account/password" { POST Anyone ui::account::post_password }
-    "/account/sessions/end" { POST Anyone ui::account::post_end }
-    "/account/sessions/end-others" { POST Anyone ui::account::post_end_others }
-    "/account/apps/remove" { POST Anyone ui::account::post_remove }
-    "/setup/{token}" { GET Anyone ui::setup::get, POST Anyone ui::setup::post }
-    "/assets/signet.css" { GET Anyone ui::assets::css }
-    "/assets/brand.css" { GET Anyone ui::assets::brand_css }
-    "/assets/logo" { GET Anyone ui::assets::logo }
-    "/favicon.ico" { GET Anyone ui::assets::favicon }
-    "/assets/login.js" { GET Anyone ui::assets::login_js }
-    "/assets/submit.js" { GET Anyone ui::assets::submit_js }
+    "/" { GET Anyone ui::home::get => page }
+    "/login" { GET Anyone ui::login::get => page, POST Anyone ui::login::post => page }
+    "/login/switch" { POST Anyone ui::login::switch => page }
+    "/consent" { POST Anyone ui::consent::post => page }
+    "/device" { GET Anyone ui::device::get => page, POST Anyone ui::device::post => page }
+    "/logout" { POST Anyone ui::logout::own => page }
+    "/.well-known/change-password" { GET Anyone ui::account::change_password => page }
+    "/account" { GET Anyone ui::account::get => page }
+    "/account/profile" { POST Anyone ui::account::post_profile => page }
+    "/account/password" { POST Anyone ui::account::post_password => page }
+    "/account/sessions/end" { POST Anyone ui::account::post_end => page }
+    "/account/sessions/end-others" { POST Anyone ui::account::post_end_others => page }
+    "/account/apps/remove" { POST Anyone ui::account::post_remove => page }
+    "/setup/{token}" { GET Anyone ui::setup::get => page, POST Anyone ui::setup::post => page }
+    "/assets/signet.css" { GET Anyone ui::assets::css => page }
+    "/assets/brand.css" { GET Anyone ui::assets::brand_css => page }
+    "/assets/logo" { GET Anyone ui::assets::logo => page }
+    "/favicon.ico" { GET Anyone ui::assets::favicon => page }
+    "/assets/login.js" { GET Anyone ui::assets::login_js => page }
+    "/assets/submit.js" { GET Anyone ui::assets::submit_js => page }
 
     // One's own account.
-    "/v1/me" { GET Bearer api::me::get, PATCH Bearer api::me::patch }
-    "/v1/password" { POST Bearer api::password::post }
-    "/v1/sessions" { GET Bearer api::sessions::list, DELETE Bearer api::sessions::delete_many }
-    "/v1/sessions/{id}" { DELETE Bearer api::sessions::delete_one }
+    "/v1/me" {
+        GET Bearer api::me::get => account::SHOW,
+        PATCH Bearer api::me::patch => account::UPDATE,
+    }
+    "/v1/password" { POST Bearer api::password::post => account::CHANGE_PASSWORD }
+    "/v1/sessions" {
+        GET Bearer api::sessions::list => account::LIST_SESSIONS,
+        DELETE Bearer api::sessions::delete_many => account::END_SESSIONS,
+    }
+    "/v1/sessions/{id}" { DELETE Bearer api::sessions::delete_one => account::END_SESSION }
 
     // Administration.
-    "/v1/admin/users" { GET Admin api::admin_users::list, POST Admin api::admin_users::create }
-    "/v1/admin/users/{id}" {
-        GET Admin api::admin_users::show,
-        PATCH Admin api::admin_users::update,
-        DELETE Admin api::admin_users::delete,
+    "/v1/admin/users" {
+        GET Admin api::admin_users::list => users::LIST,
+        POST Admin api::admin_users::create => users::CREATE,
     }
-    "/v1/admin/users/{id}/disable" { POST Admin api::admin_users::disable }
-    "/v1/admin/users/{id}/enable" { POST Admin api::admin_users::enable }
-    "/v1/admin/users/{id}/password" { POST Admin api::admin_users::set_password }
-    "/v1/admin/users/{id}/token-preview" { GET Admin api::admin_users::token_preview }
-    "/v1/admin/apis" { GET Admin api::admin_apis::list, POST Admin api::admin_apis::create }
+    "/v1/admin/users/{id}" {
+        GET Admin api::admin_users::show => users::SHOW,
+        PATCH Admin api::admin_users::update => users::UPDATE,
+        DELETE Admin api::admin_users::delete => users::DELETE,
+    }
+    "/v1/admin/users/{id}/disable" { POST Admin api::admin_users::disable => users::DISABLE }
+    "/v1/admin/users/{id}/enable" { POST Admin api::admin_users::enable => users::ENABLE }
+    "/v1/admin/users/{id}/password" {
+        POST Admin api::admin_users::set_password => users::SET_PASSWORD,
+    }
+    "/v1/admin/users/{id}/token-preview" {
+        GET Admin api::admin_users::token_preview => users::PREVIEW_TOKEN,
+    }
+    "/v1/admin/apis" {
+        GET Admin api::admin_apis::list => apis::LIST,
+        POST Admin api::admin_apis::create => apis::CREATE,
+    }
     "/v1/admin/apis/{id}" {
-        GET Admin api::admin_apis::show,
-        PATCH Admin api::admin_apis::update,
-        DELETE Admin api::admin_apis::delete,
+        GET Admin api::admin_apis::show => apis::SHOW,
+        PATCH Admin api::admin_apis::update => apis::UPDATE,
+        DELETE Admin api::admin_apis::delete => apis::DELETE,
     }
     "/v1/admin/clients" {
-        GET Admin api::admin_clients::list,
-        POST Admin api::admin_clients::create,
+        GET Admin api::admin_clients::list => clients::LIST,
+        POST Admin api::admin_clients::create => clients::CREATE,
     }
     "/v1/admin/clients/{client_id}" {
-        GET Admin api::admin_clients::show,
-        PATCH Admin api::admin_clients::update,
-        DELETE Admin api::admin_clients::delete,
+        GET Admin api::admin_clients::show => clients::SHOW,
+        PATCH Admin api::admin_clients::update => clients::UPDATE,
+        DELETE Admin api::admin_clients::delete => clients::DELETE,
     }
-    "/v1/admin/clients/{client_id}/disable" { POST Admin api::admin_clients::disable }
-    "/v1/admin/clients/{client_id}/enable" { POST Admin api::admin_clients::enable }
-    "/v1/admin/clients/{client_id}/rotate-secret" { POST Admin api::admin_clients::rotate_secret }
-    "/v1/admin/keys" { GET Admin api::admin_keys::list }
-    "/v1/admin/keys/rotate" { POST Admin api::admin_keys::rotate }
-    "/v1/admin/keys/{kid}/retire" { POST Admin api::admin_keys::retire }
+    "/v1/admin/clients/{client_id}/disable" {
+        POST Admin api::admin_clients::disable => clients::DISABLE,
+    }
+    "/v1/admin/clients/{client_id}/enable" {
+        POST Admin api::admin_clients::enable => clients::ENABLE,
+    }
+    "/v1/admin/clients/{client_id}/rotate-secret" {
+        POST Admin api::admin_clients::rotate_secret => clients::ROTATE_SECRET,
+    }
+    "/v1/admin/keys" { GET Admin api::admin_keys::list => keys::LIST }
+    "/v1/admin/keys/rotate" { POST Admin api::admin_keys::rotate => keys::ROTATE }
+    "/v1/admin/keys/{kid}/retire" { POST Admin api::admin_keys::retire => keys::RETIRE }
     "/v1/admin/sessions" {
-        GET Admin api::admin_sessions::list,
-        DELETE Admin api::admin_sessions::delete_of_user,
+        GET Admin api::admin_sessions::list => sessions::LIST,
+        DELETE Admin api::admin_sessions::delete_of_user => sessions::END_OF_USER,
     }
-    "/v1/admin/sessions/{id}" { DELETE Admin api::admin_sessions::delete }
-    "/v1/admin/tokens/why" { POST Admin api::admin_token_why::post }
-    "/v1/admin/audit" { GET Admin api::admin_audit::list }
+    "/v1/admin/sessions/{id}" { DELETE Admin api::admin_sessions::delete => sessions::END }
+    "/v1/admin/tokens/why" { POST Admin api::admin_token_why::post => tokens::EXPLAIN }
+    "/v1/admin/audit" { GET Admin api::admin_audit::list => sessions::AUDIT }
 }
 
 /// Whether a route gives everybody the same and changes nothing.

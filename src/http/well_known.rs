@@ -17,6 +17,7 @@ use crate::oauth::metadata;
 
 use super::context::Context;
 use super::etag::is_known;
+use super::openapi;
 use super::ui::Locale;
 
 /// The metadata and the description change with a new version only.
@@ -60,14 +61,12 @@ pub async fn openapi(
     request: HttpRequest,
 ) -> HttpResponse {
     let document = rendered.openapi.get_or_init(|| {
-        let text = include_str!("../../assets/openapi.json");
-        let text = text.replace("http://localhost:8484", context.app.issuer());
-        Document::new(text.into_bytes())
+        Document::new(openapi::document(context.app.issuer()).to_string().into_bytes())
     });
     answer(&request, document, METADATA_AGE)
 }
 
-/// Documents that hardly ever change, as they were rendered last; one for each worker.
+/// Documents that change rarely, as they were rendered last. All workers share one.
 #[derive(Default)]
 pub struct Rendered {
     /// With the algorithms it names.

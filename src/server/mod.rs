@@ -108,9 +108,11 @@ impl Bound {
 pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) -> io::Result<()> {
     let Bound { listeners, metrics, tls } = bound;
     let served = app.clone();
+    let rendered = web::Data::new(http::Rendered::default());
     let mut server = HttpServer::new(move || {
         Actix::new()
             .app_data(web::Data::new(served.clone()))
+            .app_data(rendered.clone())
             .app_data(http::limits())
             .wrap(from_fn(http::handle))
             .configure(http::configure)

@@ -1,47 +1,62 @@
 //! The description of the API and of its errors, held against the running server.
 
-use std::process::Command;
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use signet::domain::outcome::Code;
+use signet::http::openapi::document;
 use signet::http::routes::{Access, TABLE};
 
-use crate::support::packages::{copy_of, have, venv};
-use crate::support::server::Tokens;
+use crate::support::packages::{copy_of, have, npm_ci, venv};
+use crate::support::server::{Options, Tokens};
 use crate::support::{Backend, Server, require};
 
 const ERRORS: &str = include_str!("../../../docs/errors.md");
-const DOCUMENT: &str = include_str!("../../../assets/openapi.json");
+const ISSUER: &str = "https://login.example.org";
+
+/// The paths of pages. Every other route is described, which the route table enforces.
+const PAGES: &[&str] = &[
+    "/",
+    "/.well-known/change-password",
+    "/account",
+    "/assets",
+    "/consent",
+    "/device",
+    "/favicon.ico",
+    "/login",
+    "/logout",
+    "/oauth2/authorize",
+    "/oauth2/logout",
+    "/setup",
+];
+
+fn is_page(path: &str) -> bool {
+    PAGES.iter().any(|page| {
+        let rest = path.strip_prefix(page);
+        rest.is_some_and(|rest| rest.is_empty() || (*page != "/" && rest.starts_with('/')))
+    })
+}
 
 #[test]
-fn every_route_is_described_and_nothing_else() {
-    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+fn document_describes_every_route_except_pages() {
+    let document = document(ISSUER);
     let mut described = Vec::new();
+    let mut ids = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            let secured = operation["security"] == json!([{"bearer": []}]);
-            described.push((method.to_uppercase(), path.clone(), secured));
+            let protected = operation["security"] == json!([{"bearer": []}]);
+            let protected = protected && path.starts_with("/v1/");
+            described.push((method.to_uppercase(), path.clone(), protected));
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} is the id of two operations");
         }
     }
-    // What people see is described by itself.
-    let pages = [
-        "/setup",
-        "/assets",
-        "/favicon.ico",
-        "/login",
-        "/logout",
-        "/consent",
-        "/device",
-        "/account",
-        "/oauth2/authorize",
-        "/oauth2/logout",
-        "/.well-known/change-password",
-    ];
-    let page = |path: &str| path == "/" || pages.iter().any(|page| path.starts_with(page));
     let mut routes: Vec<_> = TABLE
         .iter()
-        .filter(|route| !page(route.path))
+        .filter(|route| !is_page(route.path))
         .map(|route| {
             (route.method.to_owned(), route.path.to_owned(), route.access != Access::Anyone)
         })
@@ -49,6 +64,114 @@ fn every_route_is_described_and_nothing_else() {
     described.sort();
     routes.sort();
     assert_eq!(described, routes);
+}
+
+#[test]
+fn document_declares_every_variable_of_a_path() {
+    let document = document(ISSUER);
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let variables: Vec<&str> =
+            path.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0).collect();
+        for (method, operation) in operations.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let declared: Vec<&str> = parameters
+                .iter()
+                .filter(|parameter| parameter["in"] == "path")
+                .map(|parameter| parameter["name"].as_str().unwrap())
+                .collect();
+            assert_eq!(declared, variables, "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn document_passes_redocly_lint() {
+    let Some(node) = have("node", "node") else { return };
+    let folder = copy_of("tests/openapi-lint");
+    if !npm_ci(&folder) {
+        return require::missing("node", "the packages of tests/openapi-lint cannot be installed");
+    }
+    let lint = |document: Value| {
+        let mut command = Command::new(&node);
+        command.arg("lint.mjs").current_dir(&folder);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(document.to_string().as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{complaint}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(lint(document(ISSUER)), "");
+    // The linter is really asked.
+    let mut broken = document(ISSUER);
+    broken["paths"]["/v1/login"]["post"].as_object_mut().unwrap().remove("security");
+    let said = lint(broken);
+    assert!(said.starts_with("error security-defined at #/paths/~1v1~1login/post"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_serves_the_document_with_an_entity_tag() {
+    let options = Options::on(Backend::Sqlite).with("SIGNET_ISSUER", ISSUER);
+    let server = options.start().await;
+    let answer = server.get("/v1/openapi.json").await;
+    assert_eq!(answer.is(200).header("content-type"), "application/json");
+    assert_eq!(
+        answer.header("cache-control"),
+        "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"
+    );
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(answer.json(), document(ISSUER));
+    let request = server.request(Method::GET, "/v1/openapi.json");
+    let again = server.send(request.header("if-none-match", answer.header("etag"))).await;
+    assert_eq!((again.status, again.text.as_str()), (304, ""));
+}
+
+/// A value that a member with this schema refuses, if there is one.
+fn value_of_wrong_type(schema: &Value) -> Option<Value> {
+    let types = match &schema["type"] {
+        Value::Array(types) => types.clone(),
+        only => vec![only.clone()],
+    };
+    match (types.contains(&json!("object")), types.contains(&json!("array"))) {
+        // Any JSON value is read here, and judged later.
+        (true, true) => None,
+        (true, false) => Some(json!(5)),
+        (false, _) => Some(json!({})),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_described_member_of_a_json_body_is_read() {
+    let server = Server::start(Backend::Sqlite).await;
+    let root = server.administrator("root").await;
+    let id = root.claims()["sub"].as_str().unwrap().to_owned();
+    let mut bodies = 0;
+    for (path, operations) in document(ISSUER)["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let Some(members) = body["properties"].as_object() else { continue };
+            let wrong: serde_json::Map<String, Value> = members
+                .iter()
+                .filter_map(|(name, schema)| Some((name.clone(), value_of_wrong_type(schema)?)))
+                .collect();
+            let sent: BTreeSet<String> = wrong.keys().cloned().collect();
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            // Any identifier will do where it has the form of one: the body is read first.
+            let path = path.replace("{id}", &id);
+            let answer = server.call_as(method, &path, &root.access, Value::Object(wrong)).await;
+            let problem = answer.is_problem(422, "validation_failed").json();
+            let named: BTreeSet<String> = problem["errors"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|error| error["field"].as_str().unwrap().to_owned())
+                .collect();
+            assert_eq!(named, sent, "{path}");
+            bodies += 1;
+        }
+    }
+    assert!(bodies >= 15, "{bodies}");
 }
 
 /// The sections of the errors' page: code and request, if one produces it on demand.

@@ -1,0 +1,210 @@
+//! The errors an operation answers with.
+//!
+//! Owns which errors follow from access, body and parameters, and what each of them means in
+//! general. Which status a code has is decided in `http::error`.
+
+use std::collections::BTreeMap;
+
+pub use crate::domain::outcome::Code;
+use crate::http::error::status;
+use crate::http::routes::Access;
+
+use super::operation::{ErrorFormat, Media, Operation, Security};
+use super::schema::{INTEGER, Named, TEXT, list, object, optional, required};
+
+/// The body of an error below `/v1`, and wherever no other form is prescribed.
+pub static PROBLEM: Named = Named {
+    name: "Problem",
+    schema: object(&[
+        required("type", TEXT.about("`urn:signet:error:` and the code.")),
+        required("title", TEXT),
+        required("status", INTEGER),
+        required("code", TEXT.about("Stable; `docs/errors.md` explains each.")),
+        required("detail", TEXT.about("A sentence for people. May change.")),
+        required("request_id", TEXT.about("As in `X-Request-Id` and in the log.")),
+        optional("retry_after", INTEGER.about("Seconds.")),
+        optional(
+            "errors",
+            list(&object(&[
+                required("field", TEXT.about("The name of the member or parameter.")),
+                required("code", TEXT),
+                required("detail", TEXT),
+            ])),
+        ),
+    ])
+    .about("An error (RFC 9457)."),
+};
+
+/// The body of an error below `/oauth2`.
+pub static OAUTH_ERROR: Named = Named {
+    name: "OAuthError",
+    schema: object(&[
+        required("error", TEXT.about("Stable (RFC 6749, section 5.2).")),
+        required("error_description", TEXT.about("A sentence for people. May change.")),
+    ])
+    .about("An error (RFC 6749, section 5.2)."),
+};
+
+/// One error answer of an operation.
+#[derive(Debug)]
+pub struct ErrorResponse {
+    /// Its status.
+    pub status: u16,
+    /// Its name under `components`, unless it is particular to the operation.
+    pub component: Option<String>,
+    /// When it is given.
+    pub description: String,
+    /// The codes it may have; empty where OAuth's are used.
+    pub codes: Vec<Code>,
+}
+
+/// How many codes an answer has at most that several operations share; longer lists are particular
+/// to one.
+const SHARED: usize = 2;
+
+/// What the endpoints below `/oauth2` may answer: status, name and meaning.
+const OAUTH: &[(u16, &str, &str)] = &[
+    (400, "BadRequest", "The request is invalid; `error` says why."),
+    (401, "Unauthorized", "Client authentication failed, or the access token is invalid."),
+    (413, "PayloadTooLarge", "The body is larger than 64 KiB."),
+    (414, "UriTooLong", "The URI is longer than 16 KiB."),
+    (429, "TooManyRequests", "Too many failed attempts."),
+    (500, "InternalServerError", "The server failed."),
+    (503, "ServiceUnavailable", "The server cannot answer at the moment. Try again."),
+];
+
+/// The errors of an operation, ordered by status.
+pub fn of(operation: &Operation, access: Access) -> Vec<ErrorResponse> {
+    match operation.error_format {
+        ErrorFormat::OAuth => of_oauth(operation),
+        ErrorFormat::Problem => of_problem(operation, access),
+    }
+}
+
+fn of_oauth(operation: &Operation) -> Vec<ErrorResponse> {
+    let response = |status, name: &str, description: &str| ErrorResponse {
+        status,
+        component: Some(format!("OAuth{name}")),
+        description: description.to_owned(),
+        codes: Vec::new(),
+    };
+    let mut responses: Vec<_> =
+        OAUTH.iter().map(|(status, name, meaning)| response(*status, name, meaning)).collect();
+    if operation.errors.contains(&Code::InsufficientScope) {
+        let meaning = "The access token lacks the scope `openid`.";
+        responses.push(response(403, "Forbidden", meaning));
+    }
+    responses.sort_by_key(|response| response.status);
+    responses
+}
+
+fn of_problem(operation: &Operation, access: Access) -> Vec<ErrorResponse> {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes(operation, access) {
+        by_status.entry(status(code).as_u16()).or_default().push(code);
+    }
+    let response = |(status, codes): (u16, Vec<Code>)| {
+        let own = operation.conflict.filter(|_| codes.contains(&Code::Conflict));
+        let meaning = |code: Code| match own {
+            Some(own) if code == Code::Conflict => own,
+            _ => meaning(code),
+        };
+        let description = match codes.as_slice() {
+            [only] => meaning(*only).to_owned(),
+            several => several
+                .iter()
+                .map(|code| format!("`{code}`: {}", meaning(*code)))
+                .collect::<Vec<_>>()
+                .join(" "),
+        };
+        let names: Vec<String> = codes.iter().map(|code| pascal_case(code.as_str())).collect();
+        ErrorResponse {
+            status,
+            component: (own.is_none() && names.len() <= SHARED).then(|| names.join("Or")),
+            description,
+            codes,
+        }
+    };
+    by_status.into_iter().map(response).collect()
+}
+
+/// Every code of an operation, in the order of their declaration.
+fn codes(operation: &Operation, access: Access) -> Vec<Code> {
+    let mut wanted = vec![Code::UriTooLong, Code::Internal, Code::Unavailable];
+    wanted.extend(operation.errors);
+    if access != Access::Anyone || operation.security == Security::OptionalBearer {
+        wanted.push(Code::InvalidToken);
+    }
+    if access == Access::Admin {
+        wanted.extend([Code::InsufficientScope, Code::Forbidden]);
+    }
+    if operation.body.is_some_and(|body| body.media == Media::Json) {
+        wanted.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType]);
+    }
+    if operation.body.is_some() || !operation.query.is_empty() {
+        wanted.extend([Code::MalformedRequest, Code::ValidationFailed]);
+    }
+    if !operation.path.is_empty() {
+        wanted.push(Code::NotFound);
+    }
+    if operation.conflict.is_some() {
+        wanted.push(Code::Conflict);
+    }
+    Code::ALL.iter().copied().filter(|code| wanted.contains(code)).collect()
+}
+
+/// What a code means in general.
+const fn meaning(code: Code) -> &'static str {
+    match code {
+        Code::MalformedRequest => {
+            "The body is not a JSON object in UTF-8, or a query parameter is repeated."
+        }
+        Code::ValidationFailed => {
+            "A member of the body or a query parameter is missing or invalid; `errors` names each."
+        }
+        Code::WeakPassword => "The password is too short, too long, too common or the login name.",
+        Code::InvalidCredentials => {
+            "The login name or the password is wrong, or the user is disabled."
+        }
+        Code::InvalidToken => "The access token is missing or invalid.",
+        Code::InsufficientScope => "The access token lacks the scope `signet:admin`.",
+        Code::Forbidden => "The user does not have the role `admin`.",
+        Code::RefreshTokenReused => "The refresh token was used before; the session has ended.",
+        Code::SessionExpired => "The session has expired.",
+        Code::RefreshTokenInvalid => "The refresh token does not belong to a live session.",
+        Code::InvalidTarget => "The audience is not a registered API.",
+        Code::InvalidScope => "A scope does not exist at the audience or may not be granted.",
+        Code::InvalidClient => "The client is not registered.",
+        Code::RegistrationClosed => "Registration is closed.",
+        Code::LoginTaken => "The login name exists, or looks like one that does.",
+        Code::NotFound => "There is no such resource.",
+        Code::Conflict => "The request conflicts with the current state.",
+        Code::LastAdministrator => "It would leave no enabled administrator.",
+        Code::SetupLinkInvalid => "The set-up link is invalid, used or expired.",
+        Code::SetupClosed => "An administrator exists already.",
+        Code::TooManyAttempts => "Too many attempts.",
+        Code::PayloadTooLarge => "The body is larger than 64 KiB.",
+        Code::UriTooLong => "The URI is longer than 16 KiB.",
+        Code::UnsupportedMediaType => "The body is not `application/json`.",
+        Code::MethodNotAllowed => "The path does not support the method.",
+        Code::Unavailable => "The server cannot answer at the moment. Try again.",
+        Code::Internal => "The server failed.",
+    }
+}
+
+/// `not_found` as `NotFound`.
+fn pascal_case(text: &str) -> String {
+    let mut name = String::with_capacity(text.len());
+    let mut start = true;
+    for letter in text.chars() {
+        match letter {
+            '_' => start = true,
+            _ if start => {
+                name.push(letter.to_ascii_uppercase());
+                start = false;
+            }
+            _ => name.push(letter),
+        }
+    }
+    name
+}

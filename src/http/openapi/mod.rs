@@ -1,0 +1,13 @@
+//! The description of the HTTP API (OpenAPI 3.1).
+//!
+//! Owns the one description of what each route takes and answers: constants in `operations`, named
+//! in the route table. The document is rendered from them, and a parser may consult them.
+
+mod errors;
+mod operation;
+pub(super) mod operations;
+mod render;
+mod schema;
+
+pub use operation::Operation;
+pub use render::document;

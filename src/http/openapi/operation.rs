@@ -1,0 +1,272 @@
+//! What one route takes and answers, as a constant beside the route table.
+//!
+//! Owns the shape of a description. It says only what is particular to the route: the errors that
+//! follow from its access, its body and its parameters are added by `errors`. Names are slices of
+//! `&'static str`, so that a parser can find out whether the route knows a member or a parameter.
+
+use serde_json::Value;
+
+use crate::text_enum;
+
+use super::errors::Code;
+use super::schema::{Member, Schema};
+
+text_enum! {
+    /// The groups of operations.
+    pub enum Tag {
+        /// Registration, log-in, refresh, log-out.
+        LogIn = "log in",
+        /// The caller's own account.
+        Account = "account",
+        /// Administration.
+        Admin = "admin",
+        /// Keys and metadata for verifiers and client libraries.
+        Metadata = "metadata",
+        /// OAuth 2.0 and OpenID Connect.
+        OAuth = "oauth",
+        /// Probes.
+        Operation = "operation",
+    }
+}
+
+/// How a caller authenticates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// As the access of the route says.
+    OfRoute,
+    /// With an access token, although the handler of the route reads it itself.
+    Bearer,
+    /// With an access token, or with a token in the body.
+    OptionalBearer,
+    /// As a client: in the `Authorization` header, or in the body.
+    Client,
+}
+
+/// In which form errors are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorFormat {
+    /// `application/problem+json` (RFC 9457).
+    Problem,
+    /// `error` and `error_description` (RFC 6749 §5.2).
+    OAuth,
+}
+
+/// The description of one route.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation {
+    /// Its `operationId`, unique in the document.
+    pub id: &'static str,
+    /// Its group.
+    pub tag: Tag,
+    /// What it does, in one line.
+    pub summary: &'static str,
+    /// What else a caller should know.
+    pub description: Option<&'static str>,
+    /// How a caller authenticates.
+    pub security: Security,
+    /// In which form errors are answered.
+    pub error_format: ErrorFormat,
+    /// The variables of the path.
+    pub path: &'static [Parameter],
+    /// The parameters of the query.
+    pub query: &'static [Parameter],
+    /// The body, if one is read.
+    pub body: Option<Body>,
+    /// The answers that are not errors.
+    pub responses: &'static [Response],
+    /// The errors that do not follow from the rest.
+    pub errors: &'static [Code],
+    /// When `conflict` is answered.
+    pub conflict: Option<&'static str>,
+}
+
+/// A variable of the path or a parameter of the query.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it must be present.
+    pub required: bool,
+    /// Its value.
+    pub schema: Schema,
+    /// What it means.
+    pub description: &'static str,
+    /// The name under `components`, for one that several operations share.
+    pub component: Option<&'static str>,
+}
+
+/// The media types of bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Media {
+    /// A JSON object.
+    Json,
+    /// An HTML form.
+    Form,
+}
+
+/// A request's body.
+#[derive(Debug, Clone, Copy)]
+pub struct Body {
+    /// Its media type.
+    pub media: Media,
+    /// Whether there must be one.
+    pub required: bool,
+    /// Its members, in groups that operations share.
+    pub members: &'static [&'static [Member]],
+    /// A body that is accepted.
+    pub example: Option<fn() -> Value>,
+}
+
+/// An answer that is not an error.
+#[derive(Debug, Clone, Copy)]
+pub struct Response {
+    /// Its status.
+    pub status: u16,
+    /// When it is given.
+    pub description: &'static str,
+    /// Its JSON body, if it has one.
+    pub schema: Option<Schema>,
+}
+
+impl Operation {
+    /// An operation without a body, parameters and answers.
+    pub const fn new(id: &'static str, tag: Tag, summary: &'static str) -> Self {
+        Self {
+            id,
+            tag,
+            summary,
+            description: None,
+            security: Security::OfRoute,
+            error_format: ErrorFormat::Problem,
+            path: &[],
+            query: &[],
+            body: None,
+            responses: &[],
+            errors: &[],
+            conflict: None,
+        }
+    }
+
+    /// What else a caller should know.
+    pub const fn about(mut self, description: &'static str) -> Self {
+        self.description = Some(description);
+        self
+    }
+
+    /// How a caller authenticates.
+    pub const fn security(mut self, security: Security) -> Self {
+        self.security = security;
+        self
+    }
+
+    /// Errors are answered as OAuth has them.
+    pub const fn oauth_errors(mut self) -> Self {
+        self.error_format = ErrorFormat::OAuth;
+        self
+    }
+
+    /// The variables of the path.
+    pub const fn path(mut self, parameters: &'static [Parameter]) -> Self {
+        self.path = parameters;
+        self
+    }
+
+    /// The parameters of the query.
+    pub const fn query(mut self, parameters: &'static [Parameter]) -> Self {
+        self.query = parameters;
+        self
+    }
+
+    /// The body.
+    pub const fn body(mut self, body: Body) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// The answers that are not errors.
+    pub const fn returns(mut self, responses: &'static [Response]) -> Self {
+        self.responses = responses;
+        self
+    }
+
+    /// The errors that do not follow from access, body and parameters.
+    pub const fn fails_with(mut self, errors: &'static [Code]) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// When `conflict` is answered.
+    pub const fn conflicts(mut self, when: &'static str) -> Self {
+        self.conflict = Some(when);
+        self
+    }
+}
+
+impl Parameter {
+    /// A variable of the path.
+    pub const fn path(name: &'static str, schema: Schema, description: &'static str) -> Self {
+        Self { name, required: true, schema, description, component: None }
+    }
+
+    /// A parameter of the query that may be absent.
+    pub const fn query(name: &'static str, schema: Schema, description: &'static str) -> Self {
+        Self { name, required: false, schema, description, component: None }
+    }
+
+    /// The same, which must be present.
+    pub const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The same, listed under `components`.
+    pub const fn shared(mut self, component: &'static str) -> Self {
+        self.component = Some(component);
+        self
+    }
+}
+
+impl Body {
+    /// A JSON object that must be there.
+    pub const fn json(members: &'static [&'static [Member]]) -> Self {
+        Self { media: Media::Json, required: true, members, example: None }
+    }
+
+    /// A form that must be there.
+    pub const fn form(members: &'static [&'static [Member]]) -> Self {
+        Self { media: Media::Form, required: true, members, example: None }
+    }
+
+    /// The same, which may be absent.
+    pub const fn optional(mut self) -> Self {
+        self.required = false;
+        self
+    }
+
+    /// A body that is accepted.
+    pub const fn example(mut self, example: fn() -> Value) -> Self {
+        self.example = Some(example);
+        self
+    }
+}
+
+/// 200 with a body.
+pub const fn ok(schema: Schema) -> Response {
+    Response { status: 200, description: "The request succeeded.", schema: Some(schema) }
+}
+
+/// 201 with what was created.
+pub const fn created(schema: Schema) -> Response {
+    Response { status: 201, description: "Created.", schema: Some(schema) }
+}
+
+/// 204.
+pub const NO_CONTENT: Response =
+    Response { status: 204, description: "The request succeeded; no body.", schema: None };
+
+/// 304, for documents with an entity tag.
+pub const NOT_MODIFIED: Response = Response {
+    status: 304,
+    description: "The entity tag in `If-None-Match` is the current one.",
+    schema: None,
+};

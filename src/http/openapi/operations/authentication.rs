@@ -1,0 +1,84 @@
+//! Registration, log-in, refresh and log-out without OAuth.
+
+use serde_json::json;
+
+use super::users::USER;
+use crate::http::openapi::errors::Code;
+use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Security, Tag, created, ok};
+use crate::http::openapi::schema::{
+    INTEGER, Keyword, Named, Schema, TEXT, named, object, one_of, optional, required,
+};
+
+/// A refresh token, as it is issued.
+const REFRESH_TOKEN: Schema = TEXT.with(&[Keyword::Pattern("^srt_[A-Za-z0-9_-]{56}$")]);
+
+/// Has the form of a refresh token, and was never issued.
+const EXAMPLE_TOKEN: &str = "srt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+static TOKENS: Named = Named {
+    name: "Tokens",
+    schema: object(&[
+        required("access_token", TEXT),
+        required("token_type", one_of(|| vec!["Bearer"])),
+        required("expires_in", INTEGER.about("Seconds.")),
+        required("refresh_token", REFRESH_TOKEN),
+        required("refresh_expires_in", INTEGER.about("Seconds.")),
+        required("scope", TEXT.about("The granted scopes, separated by spaces.")),
+    ]),
+};
+
+/// `POST /v1/register`.
+pub static REGISTER: Operation = Operation::new("register", Tag::LogIn, "Register a user")
+    .about("Only where registration is open.")
+    .body(
+        Body::json(&[&[required("login", TEXT), required("password", TEXT)]])
+            .example(|| json!({ "login": "ada@example.com", "password": "correct horse battery" })),
+    )
+    .returns(&[created(named(&USER))])
+    .fails_with(&[
+        Code::RegistrationClosed,
+        Code::LoginTaken,
+        Code::WeakPassword,
+        Code::TooManyAttempts,
+    ]);
+
+/// `POST /v1/login`.
+pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
+    .body(
+        Body::json(&[&[
+            required("login", TEXT),
+            required("password", TEXT),
+            optional(
+                "audience",
+                TEXT.nullable().about("The API the access token is for; null for Signet itself."),
+            ),
+            optional("scope", TEXT.nullable().about("Scopes, separated by spaces.")),
+            optional("client_id", TEXT.nullable()),
+        ]])
+        .example(|| json!({ "login": "ada@example.com", "password": "correct horse battery" })),
+    )
+    .returns(&[ok(named(&TOKENS))])
+    .fails_with(&[
+        Code::InvalidTarget,
+        Code::InvalidScope,
+        Code::InvalidClient,
+        Code::InvalidCredentials,
+        Code::TooManyAttempts,
+    ]);
+
+/// `POST /v1/refresh`.
+pub static REFRESH: Operation =
+    Operation::new("refresh", Tag::LogIn, "Exchange a refresh token for new tokens")
+        .body(
+            Body::json(&[&[required("refresh_token", TEXT)]])
+                .example(|| json!({ "refresh_token": EXAMPLE_TOKEN })),
+        )
+        .returns(&[ok(named(&TOKENS))])
+        .fails_with(&[Code::RefreshTokenInvalid, Code::RefreshTokenReused, Code::SessionExpired]);
+
+/// `POST /v1/logout`.
+pub static LOGOUT: Operation = Operation::new("logout", Tag::LogIn, "End the session")
+    .about("Names the session by its refresh token in the body, or else by its access token.")
+    .security(Security::OptionalBearer)
+    .body(Body::json(&[&[optional("refresh_token", TEXT)]]).optional())
+    .returns(&[NO_CONTENT]);

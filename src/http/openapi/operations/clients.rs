@@ -1,0 +1,226 @@
+//! Clients, for administrators.
+
+use serde_json::json;
+
+use super::PAGINATION;
+use crate::domain::client::AuthMethod;
+use crate::domain::client_type::ClientType;
+use crate::domain::signing_key::SigningAlg;
+use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, created, ok};
+use crate::http::openapi::schema::{
+    ANY_OBJECT, BOOLEAN, INTEGER, Keyword, Kind, Member, Named, Schema, TEXT, TEXTS, TIME, all_of,
+    list, named, object, optional, page, required, texts_of,
+};
+
+static CLIENT: Named = Named {
+    name: "Client",
+    schema: object(&[
+        required("client_id", TEXT),
+        required("name", TEXT),
+        required("type", TYPE.about("spa and native cannot keep a secret; service has no user.")),
+        required("token_endpoint_auth_method", texts_of!(AuthMethod)),
+        required("redirect_uris", TEXTS),
+        required("post_logout_redirect_uris", TEXTS),
+        required("backchannel_logout_uri", TEXT.nullable()),
+        required("web_origins", TEXTS),
+        required("grant_types", TEXTS),
+        required("scopes", TEXTS.nullable().about("Null: all that its audiences offer.")),
+        required("audiences", TEXTS),
+        required("serves", TEXTS),
+        required("access_token_ttl", INTEGER.nullable().about("Seconds.")),
+        required("refresh_idle_ttl", INTEGER.nullable().about("Seconds.")),
+        required("refresh_max_ttl", INTEGER.nullable().about("Seconds.")),
+        required("id_token_signed_response_alg", texts_of!(SigningAlg)),
+        required("skip_consent", BOOLEAN),
+        required("jwks", object(&[required("keys", list(&ANY_OBJECT))]).nullable()),
+        required(
+            "secrets",
+            list(&object(&[required("created_at", TIME)]))
+                .with(&[Keyword::MaxItems(2)])
+                .about("When each of its live secrets was created, newest first."),
+        ),
+        required("disabled", BOOLEAN),
+        required("disabled_at", TIME.nullable()),
+        required("created_at", TIME),
+        required("updated_at", TIME),
+    ]),
+};
+
+static CHANGED_CLIENT: Named = Named {
+    name: "ChangedClient",
+    schema: all_of(&[
+        named(&CLIENT),
+        object(&[
+            optional("client_secret", SECRET),
+            required("warnings", TEXTS.about("What to consider about the chosen settings.")),
+        ]),
+    ]),
+};
+
+static CLIENT_WITH_SECRET: Named = Named {
+    name: "ClientWithSecret",
+    schema: all_of(&[named(&CLIENT), object(&[required("client_secret", SECRET)])]),
+};
+
+const SECRET: Schema =
+    TEXT.about("scs_ and 48 characters. Only in the answer to the request that created it.");
+
+const TYPE: Schema = texts_of!(ClientType);
+
+/// Limits of the life of a session, in seconds.
+const SESSION_TTL: Schema =
+    INTEGER.nullable().with(&[Keyword::Minimum(60), Keyword::Maximum(315_360_000)]);
+
+const ID: &[Parameter] =
+    &[Parameter::path("client_id", TEXT, "The client's `client_id`, percent-encoded.")];
+
+/// What both registering and changing a client may set.
+const METADATA: &[Member] = &[
+    optional(
+        "token_endpoint_auth_method",
+        texts_of!(AuthMethod)
+            .nullable()
+            .about("Null: none for spa and native, client_secret_basic for web and service."),
+    ),
+    optional("redirect_uris", TEXTS.nullable()),
+    optional("post_logout_redirect_uris", TEXTS.nullable()),
+    optional("backchannel_logout_uri", TEXT.nullable()),
+    optional(
+        "web_origins",
+        TEXTS
+            .nullable()
+            .about("Origins whose scripts may call, besides those of the redirect URIs."),
+    ),
+    optional(
+        "grant_types",
+        TEXTS.nullable().about(
+            "Of authorization_code, refresh_token, client_credentials, \
+             urn:ietf:params:oauth:grant-type:device_code and \
+             urn:ietf:params:oauth:grant-type:token-exchange; null for those of the type.",
+        ),
+    ),
+    optional(
+        "scopes",
+        TEXTS.nullable().about("What it may request; null for all that its audiences offer."),
+    ),
+    optional("audiences", TEXTS.nullable().about("The APIs its access tokens may be for.")),
+    optional(
+        "serves",
+        TEXTS.nullable().about(
+            "The APIs it is the resource server of: it may introspect and exchange their tokens.",
+        ),
+    ),
+    optional(
+        "access_token_ttl",
+        INTEGER.nullable().with(&[Keyword::Minimum(1), Keyword::Maximum(86400)]).about(
+            "Seconds, at least twice the refresh retry window; null for the server's setting.",
+        ),
+    ),
+    optional(
+        "refresh_idle_ttl",
+        SESSION_TTL
+            .about("Seconds until a session ends unless refreshed; null for the server's setting."),
+    ),
+    optional(
+        "refresh_max_ttl",
+        SESSION_TTL
+            .about("Seconds until a session ends in any case; null for the server's setting."),
+    ),
+    optional(
+        "id_token_signed_response_alg",
+        texts_of!(SigningAlg).nullable().about("Null: RS256."),
+    ),
+    optional(
+        "skip_consent",
+        BOOLEAN.nullable().about("Do not ask users for consent: the client is the operator's own."),
+    ),
+    optional(
+        "jwks",
+        Schema::new(Kind::Types(&["object", "array"], None))
+            .nullable()
+            .about("Its public keys: a JWK set or a list of JWKs."),
+    ),
+];
+
+/// `GET /v1/admin/clients`.
+pub static LIST: Operation = Operation::new("listClients", Tag::Admin, "List clients")
+    .about("Oldest first.")
+    .query(PAGINATION)
+    .returns(&[ok(page(&named(&CLIENT)))]);
+
+/// `POST /v1/admin/clients`.
+pub static CREATE: Operation = Operation::new("createClient", Tag::Admin, "Register a client")
+    .about("Its secret is in this answer only.")
+    .body(
+        Body::json(&[
+            &[
+                optional(
+                    "client_id",
+                    TEXT.nullable().about(
+                        "1 to 128 letters, digits or - . _ ~ : /; null for a new UUID. Must not \
+                         be the identifier of an API.",
+                    ),
+                ),
+                required("name", TEXT),
+                required("type", TYPE),
+            ],
+            METADATA,
+        ])
+        .example(|| {
+            json!({
+                "name": "Shop",
+                "type": "web",
+                "redirect_uris": ["https://shop.example.com/callback"],
+            })
+        }),
+    )
+    .returns(&[created(named(&CHANGED_CLIENT))])
+    .conflicts("A client or an API has this name already.");
+
+/// `GET /v1/admin/clients/{client_id}`.
+pub static SHOW: Operation = Operation::new("showClient", Tag::Admin, "Show a client")
+    .path(ID)
+    .returns(&[ok(named(&CLIENT))]);
+
+/// `PATCH /v1/admin/clients/{client_id}`.
+pub static UPDATE: Operation = Operation::new("updateClient", Tag::Admin, "Change a client")
+    .about("A JSON merge patch (RFC 7396). Null restores the default.")
+    .path(ID)
+    .body(
+        Body::json(&[&[optional("name", TEXT), optional("type", TYPE)], METADATA])
+            .example(|| json!({ "redirect_uris": ["https://shop.example.com/callback"] })),
+    )
+    .returns(&[ok(named(&CHANGED_CLIENT))]);
+
+/// `DELETE /v1/admin/clients/{client_id}`.
+pub static DELETE: Operation = Operation::new("deleteClient", Tag::Admin, "Delete a client")
+    .about("With every consent users gave it.")
+    .path(ID)
+    .returns(&[NO_CONTENT]);
+
+/// `POST /v1/admin/clients/{client_id}/disable`.
+pub static DISABLE: Operation = Operation::new("disableClient", Tag::Admin, "Disable a client")
+    .about("It gets no tokens until it is enabled again.")
+    .path(ID)
+    .returns(&[ok(named(&CLIENT))]);
+
+/// `POST /v1/admin/clients/{client_id}/enable`.
+pub static ENABLE: Operation = Operation::new("enableClient", Tag::Admin, "Enable a client again")
+    .path(ID)
+    .returns(&[ok(named(&CLIENT))]);
+
+/// `POST /v1/admin/clients/{client_id}/rotate-secret`.
+pub static ROTATE_SECRET: Operation =
+    Operation::new("rotateClientSecret", Tag::Admin, "Create a new client secret")
+        .about("The previous secret stays valid until the next rotation.")
+        .path(ID)
+        .body(
+            Body::json(&[&[optional(
+                "revoke_old",
+                BOOLEAN.nullable().about("Revoke every other secret at once."),
+            )]])
+            .optional()
+            .example(|| json!({ "revoke_old": true })),
+        )
+        .returns(&[ok(named(&CLIENT_WITH_SECRET))])
+        .conflicts("The client authenticates without a secret.");

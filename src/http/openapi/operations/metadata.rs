@@ -1,0 +1,78 @@
+//! Public keys, metadata and probes: the same for every caller.
+
+use crate::http::openapi::operation::{NO_CONTENT, NOT_MODIFIED, Operation, Response, Tag, ok};
+use crate::http::openapi::schema::{ANY_OBJECT, Schema, TEXT, list, object, required};
+
+/// `GET /v1/openapi.json`.
+pub static OPENAPI: Operation = Operation::new("openapi", Tag::Metadata, "This document")
+    .returns(&[ok(ANY_OBJECT), NOT_MODIFIED]);
+
+/// `GET /.well-known/jwks.json`.
+pub static JWKS: Operation = Operation::new("jwks", Tag::Metadata, "The public keys (RFC 7517)")
+    .returns(&[
+        ok(object(&[required(
+            "keys",
+            list(&object(&[
+                required("kty", TEXT),
+                required("use", TEXT),
+                required("alg", TEXT),
+                required("kid", TEXT),
+            ])),
+        )])),
+        NOT_MODIFIED,
+    ]);
+
+/// The members that every caller of the metadata needs.
+const SERVER_METADATA: Schema = object(&[required("issuer", TEXT), required("jwks_uri", TEXT)]);
+
+/// `GET /.well-known/openid-configuration`.
+pub static DISCOVERY: Operation =
+    Operation::new("discovery", Tag::Metadata, "Metadata (OpenID Connect Discovery)")
+        .returns(&[ok(SERVER_METADATA), NOT_MODIFIED]);
+
+/// `GET /.well-known/oauth-authorization-server`.
+pub static OAUTH_METADATA: Operation =
+    Operation::new("serverMetadata", Tag::Metadata, "Metadata (RFC 8414)")
+        .returns(&[ok(SERVER_METADATA), NOT_MODIFIED]);
+
+/// `OPTIONS /.well-known/jwks.json`.
+pub static JWKS_PREFLIGHT: Operation = preflight("jwksPreflight");
+
+/// `OPTIONS /.well-known/openid-configuration`.
+pub static DISCOVERY_PREFLIGHT: Operation = preflight("discoveryPreflight");
+
+/// `OPTIONS /.well-known/oauth-authorization-server`.
+pub static OAUTH_METADATA_PREFLIGHT: Operation = preflight("serverMetadataPreflight");
+
+const fn preflight(id: &'static str) -> Operation {
+    Operation::new(id, Tag::Metadata, "CORS preflight").returns(&[NO_CONTENT])
+}
+
+/// `GET /health`.
+pub static HEALTH: Operation = Operation::new("health", Tag::Operation, "Is the process alive?")
+    .returns(&[ok(object(&[required("status", TEXT)]))]);
+
+const READINESS: Schema = object(&[
+    required("status", TEXT),
+    required(
+        "checks",
+        object(&[
+            required("database", TEXT),
+            required("signing_key", TEXT),
+            required("accepting", TEXT),
+        ]),
+    ),
+]);
+
+/// `GET /ready`.
+pub static READY: Operation =
+    Operation::new("ready", Tag::Operation, "Can the process serve requests?")
+        .about("Signs, verifies and reads from the database.")
+        .returns(&[
+            ok(READINESS),
+            Response {
+                status: 503,
+                description: "Not ready; `checks` names what fails.",
+                schema: Some(READINESS),
+            },
+        ]);

@@ -1,0 +1,45 @@
+//! The descriptions of the routes, by area.
+//!
+//! The compiler reports a description that no route names as unused. Schemas stand with the area
+//! that owns the resource.
+
+pub mod account;
+pub mod apis;
+pub mod authentication;
+pub mod clients;
+pub mod keys;
+pub mod metadata;
+pub mod oauth;
+pub mod sessions;
+pub mod tokens;
+pub mod users;
+
+use crate::domain::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::http::openapi::operation::Parameter;
+use crate::http::openapi::schema::{INTEGER, Keyword, TEXT, UUID};
+
+/// How many items a page has.
+const LIMIT: Parameter = Parameter::query(
+    "limit",
+    INTEGER.with(&[
+        Keyword::Minimum(1),
+        Keyword::Maximum(MAX_LIMIT),
+        Keyword::Default(DEFAULT_LIMIT),
+    ]),
+    "How many items the page has at most.",
+)
+.shared("Limit");
+
+/// Where a page begins.
+const AFTER: Parameter =
+    Parameter::query("after", TEXT, "The `next` of the previous page.").shared("After");
+
+/// One user's items only.
+const USER_ID: Parameter =
+    Parameter::query("user_id", UUID, "Only those of this user.").shared("UserId");
+
+/// The parameters of a list in pages.
+const PAGINATION: &[Parameter] = &[LIMIT, AFTER];
+
+/// The parameters of such a list that can be narrowed to one user.
+const PAGINATION_BY_USER: &[Parameter] = &[LIMIT, AFTER, USER_ID];

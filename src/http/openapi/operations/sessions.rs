@@ -1,0 +1,75 @@
+//! Sessions and the audit trail, for administrators.
+
+use super::{PAGINATION_BY_USER, USER_ID};
+use crate::domain::audit::Via;
+use crate::http::openapi::errors::Code;
+use crate::http::openapi::operation::{NO_CONTENT, Operation, Parameter, Tag, ok};
+use crate::http::openapi::schema::{
+    BOOLEAN, INTEGER, Named, TEXT, TIME, UUID, named, object, optional, page, required, texts_of,
+};
+
+/// A session.
+pub static SESSION: Named = Named {
+    name: "Session",
+    schema: object(&[
+        required("id", UUID),
+        optional("user_id", UUID.about("In lists for administrators.")),
+        required("client_id", TEXT),
+        required("audience", TEXT.nullable()),
+        required("scope", TEXT),
+        required("user_agent", TEXT),
+        required("address", TEXT.nullable()),
+        required("created_at", TIME),
+        required("last_seen_at", TIME),
+        required("expires_at", TIME),
+        required(
+            "superseded",
+            BOOLEAN.about(
+                "Whether a refresh was repeated because its answer was lost, since the last \
+                 ordinary refresh.",
+            ),
+        ),
+        optional("current", BOOLEAN.about("Whether it is the session of this request.")),
+    ]),
+};
+
+static EVENT: Named = Named {
+    name: "Event",
+    schema: object(&[
+        required("id", UUID),
+        required("at", TIME),
+        required("kind", TEXT),
+        required("via", texts_of!(Via)),
+        required("actor_id", TEXT.nullable()),
+        required("user_id", TEXT.nullable()),
+        required("session_id", TEXT.nullable()),
+        required("address", TEXT.nullable()),
+        required("request_id", TEXT),
+        required("detail", TEXT.nullable()),
+        required("times", INTEGER.about("How many equal events the entry stands for.")),
+    ]),
+};
+
+/// `GET /v1/admin/sessions`.
+pub static LIST: Operation = Operation::new("listSessions", Tag::Admin, "List live sessions")
+    .about("Of all users or of one.")
+    .query(PAGINATION_BY_USER)
+    .returns(&[ok(page(&named(&SESSION)))]);
+
+/// `DELETE /v1/admin/sessions`.
+pub static END_OF_USER: Operation =
+    Operation::new("endSessionsOfUser", Tag::Admin, "End all sessions of a user")
+        .query(&[Parameter { description: "The user.", component: None, ..USER_ID }.required()])
+        .returns(&[NO_CONTENT])
+        .fails_with(&[Code::NotFound]);
+
+/// `DELETE /v1/admin/sessions/{id}`.
+pub static END: Operation = Operation::new("revokeSession", Tag::Admin, "End a session")
+    .path(&[Parameter::path("id", TEXT, "The session's `id`.")])
+    .returns(&[NO_CONTENT]);
+
+/// `GET /v1/admin/audit`.
+pub static AUDIT: Operation = Operation::new("audit", Tag::Admin, "List audit events")
+    .about("Newest first.")
+    .query(PAGINATION_BY_USER)
+    .returns(&[ok(page(&named(&EVENT)))]);

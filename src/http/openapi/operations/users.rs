@@ -1,0 +1,157 @@
+//! Users, for administrators.
+
+use serde_json::json;
+
+use super::PAGINATION;
+use crate::domain::user::Role;
+use crate::http::openapi::errors::Code;
+use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, created, ok};
+use crate::http::openapi::schema::{
+    ANY_OBJECT, BOOLEAN, Kind, Member, Named, Schema, TEXT, TEXTS, TIME, UUID, named, object,
+    optional, page, required, texts_of,
+};
+
+/// A user.
+pub static USER: Named = Named {
+    name: "User",
+    schema: object(&[
+        required("id", UUID),
+        required("login", TEXT),
+        required("name", TEXT.nullable()),
+        required("role", ROLE),
+        required(
+            "roles",
+            TEXTS.about("Application roles, for the tokens of APIs that request them."),
+        ),
+        required("groups", TEXTS.about("Groups, for the tokens of APIs that request them.")),
+        optional(
+            "claims",
+            ANY_OBJECT.about(
+                "Custom claims, for the tokens of APIs that request them. Only administrators \
+                 see them.",
+            ),
+        ),
+        required("disabled", BOOLEAN),
+        required("disabled_at", TIME.nullable()),
+        required("created_at", TIME),
+        required("updated_at", TIME),
+    ]),
+};
+
+const ROLE: Schema = texts_of!(Role);
+
+const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The user's `id`.")];
+
+/// What both creating and changing a user may set.
+const ATTRIBUTES: &[Member] = &[
+    optional("name", TEXT.nullable()),
+    optional("role", ROLE.nullable()),
+    optional("roles", TEXTS.nullable().about("All application roles.")),
+    optional("groups", TEXTS.nullable().about("All groups.")),
+    optional(
+        "claims",
+        Schema::new(Kind::Map(&CLAIM)).nullable().about(
+            "Custom claims to set, by name. A claim that is null is removed; null for the whole \
+             member removes all.",
+        ),
+    ),
+];
+
+const CLAIM: Schema =
+    Schema::new(Kind::Types(&["string", "integer", "boolean", "array"], Some(&TEXT))).nullable();
+
+/// `GET /v1/admin/users`.
+pub static LIST: Operation = Operation::new("listUsers", Tag::Admin, "List users")
+    .query(PAGINATION)
+    .returns(&[ok(page(&named(&USER)))]);
+
+/// `POST /v1/admin/users`.
+pub static CREATE: Operation = Operation::new("createUser", Tag::Admin, "Create a user")
+    .body(
+        Body::json(&[
+            &[
+                required("login", TEXT),
+                optional(
+                    "password",
+                    TEXT.nullable().about("Without one, the user cannot log in yet."),
+                ),
+            ],
+            ATTRIBUTES,
+        ])
+        .example(|| json!({ "login": "bob", "password": "correct horse battery" })),
+    )
+    .returns(&[created(named(&USER))])
+    .fails_with(&[Code::LoginTaken, Code::WeakPassword]);
+
+/// `GET /v1/admin/users/{id}`.
+pub static SHOW: Operation =
+    Operation::new("showUser", Tag::Admin, "Show a user").path(ID).returns(&[ok(named(&USER))]);
+
+/// `PATCH /v1/admin/users/{id}`.
+pub static UPDATE: Operation = Operation::new("updateUser", Tag::Admin, "Change a user")
+    .about("A JSON merge patch (RFC 7396) of name, role, roles, groups and claims.")
+    .path(ID)
+    .body(Body::json(&[ATTRIBUTES]).example(|| json!({ "role": "admin" })))
+    .returns(&[ok(named(&USER))])
+    .fails_with(&[Code::LastAdministrator]);
+
+/// `DELETE /v1/admin/users/{id}`.
+pub static DELETE: Operation = Operation::new("deleteUser", Tag::Admin, "Delete a user")
+    .about("With all their sessions and grants.")
+    .path(ID)
+    .returns(&[NO_CONTENT])
+    .fails_with(&[Code::LastAdministrator]);
+
+/// `POST /v1/admin/users/{id}/disable`.
+pub static DISABLE: Operation = Operation::new("disableUser", Tag::Admin, "Disable a user")
+    .about("All their sessions end.")
+    .path(ID)
+    .returns(&[ok(named(&USER))])
+    .fails_with(&[Code::LastAdministrator]);
+
+/// `POST /v1/admin/users/{id}/enable`.
+pub static ENABLE: Operation = Operation::new("enableUser", Tag::Admin, "Enable a user again")
+    .path(ID)
+    .returns(&[ok(named(&USER))]);
+
+/// `POST /v1/admin/users/{id}/password`.
+pub static SET_PASSWORD: Operation =
+    Operation::new("setPassword", Tag::Admin, "Set a user's password")
+        .about("All their sessions end.")
+        .path(ID)
+        .body(
+            Body::json(&[&[required("password", TEXT)]])
+                .example(|| json!({ "password": "another good one" })),
+        )
+        .returns(&[NO_CONTENT])
+        .fails_with(&[Code::WeakPassword]);
+
+/// `GET /v1/admin/users/{id}/token-preview`.
+pub static PREVIEW_TOKEN: Operation =
+    Operation::new("previewToken", Tag::Admin, "Preview a user's access token")
+        .about("Header and claims of the token a log-in of this user would get. It is not signed.")
+        .path(ID)
+        .query(&[
+            Parameter::query(
+                "audience",
+                TEXT,
+                "The API the token would be for; without it, Signet itself.",
+            ),
+            Parameter::query(
+                "scope",
+                TEXT,
+                "The scopes the log-in would request, separated by spaces.",
+            ),
+        ])
+        .returns(&[ok(object(&[
+            required(
+                "header",
+                object(&[required("alg", TEXT), required("kid", TEXT), required("typ", TEXT)]),
+            ),
+            required(
+                "claims",
+                ANY_OBJECT.about("With placeholders for `jti` and `sid`, which differ each time."),
+            ),
+        ]))])
+        .fails_with(&[Code::InvalidTarget, Code::InvalidScope])
+        .conflicts("The user is disabled and cannot log in.");
