@@ -24,10 +24,8 @@ macro_rules! text_enum {
         impl std::str::FromStr for $name {
             type Err = $crate::base::text_enum::UnknownText;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text {
-                    $($text => Ok(Self::$variant),)+
-                    _ => Err($crate::base::text_enum::UnknownText),
-                }
+                let mut all = Self::ALL.iter().copied();
+                all.find(|known| known.as_str() == text).ok_or($crate::base::text_enum::UnknownText)
             }
         }
 

@@ -30,11 +30,16 @@ use ipnet::IpNet;
 use crate::base::{Secret, TimeSpan};
 use crate::domain::signing_key::SigningAlg;
 
-pub use brand::{Accent, Brand, Logo, LogoType};
-pub use errors::{ConfigErrors, Mistake};
+#[cfg(feature = "test-support")]
+pub use brand::Logo;
+pub use brand::{Accent, Brand, LogoType};
+pub use errors::ConfigErrors;
+#[cfg(feature = "test-support")]
+pub use errors::Mistake;
 pub use example::example;
 pub use host_limits::Machine;
 pub use parse::{length_of_time, spell};
+#[cfg(feature = "test-support")]
 pub use settings::{Fallback, SETTINGS, Setting};
 pub use source::{Origin, Source};
 pub use types::{

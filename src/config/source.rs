@@ -74,7 +74,8 @@ impl Source {
     }
 
     /// Exactly `pairs`, as if they were the environment, with relative paths starting at
-    /// `working_dir` (itself absolute); no `.env` is read. For tests and for embedding.
+    /// `working_dir` (itself absolute); no `.env` is read. For tests.
+    #[cfg(feature = "test-support")]
     #[must_use]
     pub fn from_pairs(working_dir: impl Into<PathBuf>, pairs: &[(&str, &str)]) -> Self {
         let mut source = Self::empty(working_dir.into(), Machine::measure());
@@ -85,6 +86,7 @@ impl Source {
     }
 
     /// The same source on another machine, for the defaults that depend on cores and memory.
+    #[cfg(feature = "test-support")]
     #[must_use]
     pub const fn on(mut self, machine: Machine) -> Self {
         self.machine = machine;

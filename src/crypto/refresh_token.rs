@@ -46,6 +46,7 @@ pub struct RefreshKeys {
 
 impl RefreshKeys {
     /// Takes the unsealed keys; the highest version signs new tokens. None when there are none.
+    #[cfg(feature = "test-support")]
     #[must_use]
     pub fn new(keys: &[(u16, [u8; 32])]) -> Option<Self> {
         Self::with(keys.iter().map(|(version, key)| (*version, RefreshKey::new(key))))

@@ -284,8 +284,6 @@ impl VerifiedClaims {
 pub struct HintClaims {
     /// The user.
     pub sub: String,
-    /// The client it was issued to.
-    pub aud: String,
     /// The session.
     pub sid: String,
 }

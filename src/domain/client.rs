@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::base::{TimeSpan, Timestamp};
 
-pub use super::client_type::{AuthMethod, CLIENT_CREDENTIALS, CODE, ClientType, REFRESH};
+pub use super::client_type::{AuthMethod, CODE, ClientType, REFRESH};
 use super::outcome::FieldError;
 use super::redirect::{self, RegisteredRedirect, UriError};
 use super::scope::Scopes;

@@ -1,6 +1,7 @@
 //! Registered clients: what a type begins with, what is refused, and what stored ones say.
 
 use super::*;
+use crate::domain::client_type::CLIENT_CREDENTIALS;
 
 const GRANTS: &[&str] = &[CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE];
 

@@ -178,6 +178,7 @@ impl LoginName {
     }
 
     /// Whether this is an e-mail address; otherwise it is a username.
+    #[cfg(test)]
     #[must_use]
     pub const fn is_email(&self) -> bool {
         self.at.is_some()
@@ -194,6 +195,7 @@ impl LoginName {
     ///
     /// Two ASCII logins are compared by normal form only. Their look-alikes (`user10`, `userlO`)
     /// are ordinary names that people already have, and anybody can type them apart.
+    #[cfg(test)]
     #[must_use]
     pub fn conflicts_with(&self, other: &Self) -> bool {
         self.key == other.key

@@ -124,13 +124,6 @@ impl Refusal {
         refusal
     }
 
-    /// The same, under another code.
-    #[must_use]
-    pub const fn with_code(mut self, code: Code) -> Self {
-        self.code = code;
-        self
-    }
-
     /// Says when to try again.
     #[must_use]
     pub const fn retry_after(mut self, span: TimeSpan) -> Self {

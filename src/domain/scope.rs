@@ -54,12 +54,6 @@ impl Scopes {
         self.0.iter().all(|scope| other.contains(scope))
     }
 
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Both sets as one.
     #[must_use]
     pub fn with<'a>(&self, others: impl IntoIterator<Item = &'a str>) -> Self {

@@ -12,8 +12,11 @@ use std::time::Duration;
 use crate::app::App;
 use crate::domain::outcome::Fault;
 
+#[cfg(feature = "test-support")]
 pub use backchannel_logout::deliver as deliver_logout_notices;
-pub use housekeeping::{MOST_ROWS, Removed, housekeep, sweep};
+#[cfg(feature = "test-support")]
+pub use housekeeping::{MOST_ROWS, Removed};
+pub use housekeeping::{housekeep, sweep};
 
 /// How often the write-ahead log is folded into the database file.
 const CHECKPOINT: Duration = Duration::from_millis(250);

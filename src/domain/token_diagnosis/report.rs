@@ -75,6 +75,7 @@ impl Report {
     }
 
     /// The answer of one check, if it was made.
+    #[cfg(test)]
     #[must_use]
     pub fn of_check(&self, check: Check) -> Option<&Checked> {
         self.checks.iter().find(|checked| checked.check == check)

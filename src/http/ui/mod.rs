@@ -9,6 +9,7 @@ pub mod authorize;
 pub mod consent;
 mod csp;
 pub mod device;
+#[cfg(feature = "test-support")]
 mod gallery;
 pub mod home;
 mod layout;
@@ -27,6 +28,7 @@ use super::error::Problem;
 
 pub use crate::i18n::Locale;
 pub use csp::policy;
+#[cfg(feature = "test-support")]
 pub use gallery::{Sample, gallery};
 pub use layout::Frame;
 

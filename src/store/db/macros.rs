@@ -2,8 +2,10 @@
 //!
 //! A statement is written once, with `$n`; only the macros know that there are two drivers.
 
+#[cfg(feature = "test-support")]
 use std::future::Future;
 
+#[cfg(feature = "test-support")]
 tokio::task_local! {
     /// Statements run so far by the unit of work that counts them.
     static STATEMENTS: std::cell::Cell<u32>;
@@ -11,6 +13,7 @@ tokio::task_local! {
 
 /// Runs `work` and counts the statements it asks the database for; beginning and committing are not
 /// among them. What `work` hands to another task is not seen.
+#[cfg(feature = "test-support")]
 pub async fn counted<T>(work: impl Future<Output = T>) -> (T, u32) {
     STATEMENTS
         .scope(std::cell::Cell::new(0), async {
@@ -20,10 +23,15 @@ pub async fn counted<T>(work: impl Future<Output = T>) -> (T, u32) {
         .await
 }
 
-/// Counts one statement, where anybody counts.
+/// Counts one statement, where a test counts.
+#[cfg(feature = "test-support")]
 pub fn count_statement() {
     let _ = STATEMENTS.try_with(|count| count.set(count.get() + 1));
 }
+
+/// Counts nothing: only tests count.
+#[cfg(not(feature = "test-support"))]
+pub const fn count_statement() {}
 
 /// Runs a statement that returns at most one row, as `Result<Option<Row>, Fault>`.
 #[macro_export]

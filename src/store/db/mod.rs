@@ -23,7 +23,9 @@ use super::error::failed;
 use postgres::begin_postgres;
 use transaction::Begun;
 
-pub use macros::{count_statement, counted};
+pub use macros::count_statement;
+#[cfg(feature = "test-support")]
+pub use macros::counted;
 pub use sqlite::SqliteDb;
 pub use transaction::{Tx, commit_or_rollback, commit_unless_failed};
 

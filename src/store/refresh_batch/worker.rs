@@ -114,12 +114,6 @@ impl Refresher {
     pub fn queue_depth(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }
-
-    /// Whether the worker is gone.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.queue.is_closed()
-    }
 }
 
 impl Worker {
