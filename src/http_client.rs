@@ -4,28 +4,32 @@
 //! answer is looked at no further than its status, and nothing takes longer than five seconds.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 
-/// How long one delivery may take in all.
-const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the connection may take of it.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::base::Deadlines;
 
 /// A client for HTTP, made when it is first needed: without certificates of the system there can be
 /// none, and most servers never need one.
-#[derive(Default)]
-pub struct HttpClient(OnceLock<Option<reqwest::Client>>);
+pub struct HttpClient {
+    client: OnceLock<Option<reqwest::Client>>,
+    deadlines: Deadlines,
+}
 
 impl HttpClient {
+    /// A client that waits as long as `deadlines` say.
+    #[must_use]
+    pub const fn new(deadlines: Deadlines) -> Self {
+        Self { client: OnceLock::new(), deadlines }
+    }
+
     /// Posts a form. Good is every status of success.
     ///
     /// # Errors
     /// In words for the log, which hold nothing of the form.
     pub async fn post_form(&self, uri: &str, fields: &[(&str, &str)]) -> Result<(), String> {
-        let client = self.0.get_or_init(make).as_ref();
+        let client = self.client.get_or_init(|| make(self.deadlines)).as_ref();
         let client = client.ok_or("there are no certificates to trust on this system")?;
         let body =
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
@@ -45,12 +49,12 @@ impl HttpClient {
     }
 }
 
-fn make() -> Option<reqwest::Client> {
+fn make(deadlines: Deadlines) -> Option<reqwest::Client> {
     let client = reqwest::Client::builder()
         .redirect(Policy::none())
         .no_proxy()
-        .timeout(TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(deadlines.delivery())
+        .connect_timeout(deadlines.delivery_connection())
         .pool_max_idle_per_host(1)
         .user_agent(concat!("signet/", env!("CARGO_PKG_VERSION")))
         .build();

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -12,14 +11,11 @@ use crate::domain::outcome::{Failure, Fault};
 
 use super::{App, disconnect};
 
-/// How long any unit of work may take before its caller is told to try again. The work itself goes
-/// on: it is never cut off in the middle.
-const WORK_LIMIT: Duration = Duration::from_secs(10);
-
 impl App {
     /// Runs a unit of work to its end, whatever becomes of the caller: a client that hangs up, or a
     /// time-out, must not leave a transaction half way. Only a wait that comes before every write may
-    /// end with the caller, see `disconnect`.
+    /// end with the caller, see `disconnect`. A caller who has waited too long is told to try again; the
+    /// work itself goes on: it is never cut off in the middle.
     ///
     /// It begins on the caller's thread: what needs nobody else is done without a hop to another. As
     /// soon as it has to wait it moves to the storage runtime, before the caller can be cut off.
@@ -39,6 +35,7 @@ impl App {
         let (present, presence) = disconnect::begin();
         let work = Box::pin(disconnect::scope(presence, work));
         let runtime = self.runtime.clone();
+        let limit = self.config.deadlines.work();
         async move {
             // Held until there is an answer; gone with this future when the caller goes first.
             let _present = present;
@@ -46,7 +43,7 @@ impl App {
                 Begun::Done(outcome) => return outcome,
                 Begun::Waits(work) => runtime.spawn(work),
             };
-            match tokio::time::timeout(WORK_LIMIT, task).await {
+            match tokio::time::timeout(limit, task).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(error)) => {
                     Err(Fault::internal("a unit of work panicked").with_source(error).into())

@@ -4,6 +4,7 @@
 //! any database, any protocol or any crypto library.
 
 pub mod clock;
+pub mod deadlines;
 pub mod entropy;
 pub mod id;
 pub mod opaque_token;
@@ -11,6 +12,7 @@ pub mod secret;
 pub mod text_enum;
 
 pub use clock::{Clock, SystemClock, TimeSpan, Timestamp};
+pub use deadlines::Deadlines;
 pub use entropy::Entropy;
 pub use id::Id;
 pub use secret::Secret;

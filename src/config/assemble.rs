@@ -68,6 +68,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         hash_workers: Some(hash_workers(read, cost)),
         argon2: cost,
         machine: Some(source.machine),
+        deadlines: Some(source.deadlines),
         hash_max_wait: read.fixed(&s::HASH_MAX_WAIT, parse::span(TimeSpan::ZERO..=FIVE_MINUTES)),
         rate_limits: read.fixed(&s::RATE_LIMITS, parse::switch("on", "off")),
         trusted_proxies: Some(read.typed(&s::TRUSTED_PROXIES, parse::networks).unwrap_or_default()),

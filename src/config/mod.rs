@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use crate::base::{Secret, TimeSpan};
+use crate::base::{Deadlines, Secret, TimeSpan};
 use crate::domain::signing_key::SigningAlg;
 
 #[cfg(feature = "test-support")]
@@ -87,6 +87,8 @@ pub struct Config {
     pub hash_workers: usize,
     /// The machine `hash_workers` was chosen for; no setting.
     pub machine: Machine,
+    /// How long work waits for others; no setting.
+    pub deadlines: Deadlines,
     /// How long a log-in may queue for a hash worker before it is answered 503.
     pub hash_max_wait: TimeSpan,
     /// Whether limits on attempts are enforced; `false` is for benchmarks only.

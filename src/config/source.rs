@@ -11,7 +11,11 @@ use std::path::{Path, PathBuf};
 use super::dotenv;
 use super::errors::Mistake;
 use super::host_limits::Machine;
-use crate::base::Secret;
+use crate::base::{Deadlines, Secret};
+
+/// How many times as long as in service a build for tests waits: a busy machine is slow, not wrong. A
+/// release does not know it.
+const STRETCH: &str = "SIGNET_TEST_DEADLINES";
 
 /// Where a value in force came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +55,7 @@ pub struct Source {
     pub(super) mistakes: Vec<Mistake>,
     pub(super) working_dir: PathBuf,
     pub(super) machine: Machine,
+    pub(super) deadlines: Deadlines,
 }
 
 impl Source {
@@ -114,12 +119,22 @@ impl Source {
     }
 
     const fn empty(working_dir: PathBuf, machine: Machine) -> Self {
-        Self { typed: BTreeMap::new(), mistakes: Vec::new(), working_dir, machine }
+        Self {
+            typed: BTreeMap::new(),
+            mistakes: Vec::new(),
+            working_dir,
+            machine,
+            deadlines: Deadlines::IN_SERVICE,
+        }
     }
 
     /// Takes over one environment variable, if it is ours and not empty.
     fn add(&mut self, name: &OsStr, value: &OsStr) {
         let name = name.to_string_lossy();
+        if cfg!(feature = "test-support") && name == STRETCH {
+            let factor = value.to_str().and_then(|factor| factor.parse().ok());
+            self.deadlines = factor.map_or(self.deadlines, Deadlines::stretched);
+        }
         if !is_ours(&name) || value.is_empty() {
             return;
         }

@@ -13,16 +13,14 @@ use std::time::Duration;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::error::PayloadError;
 use actix_web::http::header::TRANSFER_ENCODING;
-use actix_web::web::Bytes;
+use actix_web::web::{self, Bytes};
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest};
 use futures_util::Stream;
 use futures_util::future::LocalBoxFuture;
 
+use crate::app::App;
+use crate::base::Deadlines;
 use crate::domain::outcome::{Code, Refusal};
-
-/// How long a body may take from the end of the head on: enough for 64 KiB over a poor line, and less
-/// than the half minute after which proxies give up.
-const IN_TIME: Duration = Duration::from_secs(15);
 
 /// How long after its answer a body in chunks is kept; the answer is sent at once.
 const ANSWERED: Duration = Duration::from_secs(1);
@@ -65,8 +63,10 @@ pub fn read(
     payload: &mut Payload,
 ) -> impl Future<Output = Result<Bytes, Refusal>> + 'static {
     let body = Bytes::from_request(request, payload);
+    let app = request.app_data::<web::Data<App>>();
+    let deadlines = app.map_or(Deadlines::IN_SERVICE, |app| app.config.deadlines);
     async move {
-        match tokio::time::timeout(IN_TIME, body).await {
+        match tokio::time::timeout(deadlines.request_body(), body).await {
             Ok(body) => body.map_err(unreadable),
             Err(_) => {
                 let message = "The body did not arrive within 15 seconds.";

@@ -18,12 +18,10 @@ use crate::app::App;
 use crate::config::{Config, MetricsListen};
 use crate::http;
 
-/// How long a request's head may take to arrive, and a connection to close.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may take to close.
+const DISCONNECT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long requests in flight may take to finish once the end is announced, in seconds.
-const DRAIN: u64 = 10;
 
 /// Sockets that listen already.
 pub struct Bound {
@@ -109,6 +107,7 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
     let Bound { listeners, metrics, tls } = bound;
     let served = app.clone();
     let rendered = web::Data::new(http::Rendered::default());
+    let deadlines = app.config.deadlines;
     let mut server = HttpServer::new(move || {
         Actix::new()
             .app_data(web::Data::new(served.clone()))
@@ -118,13 +117,13 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
             .configure(http::configure)
     })
     .disable_signals()
-    .client_request_timeout(REQUEST_TIMEOUT)
-    .client_disconnect_timeout(REQUEST_TIMEOUT)
+    .client_request_timeout(deadlines.request_head())
+    .client_disconnect_timeout(DISCONNECT)
     .keep_alive(KEEP_ALIVE)
     // Whoever closes his side has gone: nobody sees the difference between a client that hung up
     // and one that only has nothing more to say, and the former are the many.
     .h1_allow_half_closed(false)
-    .shutdown_timeout(DRAIN);
+    .shutdown_timeout(deadlines.drain().as_secs());
     for listener in listeners {
         server = match &tls {
             Some(tls) => server.listen_rustls_0_23(listener, tls.config())?,

@@ -34,7 +34,10 @@ const server = createServer((request, response) => {
 });
 await new Promise((ready) => server.listen(port, "localhost", ready));
 
+// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
+const patience = 120_000;
 const browser = await chromium.launch({
+  timeout: patience,
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -44,6 +47,7 @@ const browser = await chromium.launch({
 
 async function open(options) {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(patience);
   await context.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => {
       console.error(`blocked: ${event.violatedDirective} ${event.blockedURI}`);
@@ -93,7 +97,7 @@ const signIn = async (page) => {
 };
 const last = () => got.at(-1);
 const arrived = (page) =>
-  page.waitForSelector("h1:has-text('arrived')", { timeout: 10_000 }).catch(async () => {
+  page.waitForSelector("h1:has-text('arrived')").catch(async () => {
     const text = await page.locator("body").innerText();
     throw new Error(`${at}: not arrived but at ${page.url()}:\n${text}`);
   });

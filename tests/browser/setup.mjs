@@ -6,7 +6,10 @@ import { chromium } from "playwright-core";
 
 const [url, login, password, folder] = process.argv.slice(2);
 const origin = new URL(url).origin;
+// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
+const patience = 120_000;
 const browser = await chromium.launch({
+  timeout: patience,
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -20,6 +23,7 @@ async function open({ javaScriptEnabled, colorScheme, width }) {
   const context = await browser.newContext({
     javaScriptEnabled, colorScheme, viewport: { width, height: 800 },
   });
+  context.setDefaultTimeout(patience);
   const page = await context.newPage();
   page.on("console", (message) => {
     // A refused form is a 4xx, which Chromium reports as an error too.

@@ -41,6 +41,7 @@ impl Startup {
         let caches = caches.map_err(|fault| damaged(&found, fault))?;
         let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
         let session_loader = SessionLoader::start(db.clone());
+        let http_client = HttpClient::new(config.deadlines);
         Ok(App(Arc::new(AppState {
             config,
             db,
@@ -56,7 +57,7 @@ impl Startup {
             seen_networks: SeenNetworks::default(),
             attempt_gate: AttemptGate::default(),
             jwks_fetches: JwksFetchLog::default(),
-            http_client: HttpClient::default(),
+            http_client,
             watch: Mutex::default(),
             longest_max_age,
             metrics: Metrics::default(),

@@ -19,7 +19,7 @@ use super::error::OpenError;
 pub async fn connect(config: &Config) -> Result<Db, OpenError> {
     let path = match &config.database {
         Database::Postgres(url) => {
-            return Db::postgres(url.expose()).await.map_err(|fault| {
+            return Db::postgres(url.expose(), config.deadlines).await.map_err(|fault| {
                 OpenError::Configuration(format!(
                     "the PostgreSQL database in SIGNET_DATABASE_URL cannot be used: {fault}.\n  \
                      Check host, port, database name and password, and that the server is running."
@@ -35,7 +35,7 @@ pub async fn connect(config: &Config) -> Result<Db, OpenError> {
             path.display()
         )));
     }
-    Db::sqlite(path, false).await.map_err(|fault| unusable(path, &fault))
+    Db::sqlite(path, false, config.deadlines).await.map_err(|fault| unusable(path, &fault))
 }
 
 /// The same, making an empty SQLite file where there is none. True when it was made.

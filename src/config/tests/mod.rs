@@ -228,6 +228,15 @@ fn names_of_others_are_ignored() {
 }
 
 #[test]
+fn a_build_for_tests_stretches_its_deadlines() {
+    assert_eq!(load(&[]).deadlines, Deadlines::IN_SERVICE);
+    for (typed, factor) in [("30", 30), ("1", 1), ("0", 1), ("often", 1)] {
+        let deadlines = load(&[("SIGNET_TEST_DEADLINES", typed)]).deadlines;
+        assert_eq!(deadlines, Deadlines::stretched(factor), "{typed}");
+    }
+}
+
+#[test]
 fn distances_count_typing_errors() {
     for (a, b, expected) in [
         ("", "", 0),

@@ -20,13 +20,28 @@ fn stranger(hasher: &PasswordHasher) -> Slot {
     hasher.reserve(Lane::Stranger, None).unwrap()
 }
 
+/// Longer than a thread that is free needs to wake on any machine.
+const PATIENT: Duration = Duration::from_secs(300);
+
+/// Asks until the thread has woken in time; a busy machine is slow, not wrong.
+async fn served(hasher: &PasswordHasher, slot: Slot) {
+    let mut verified = hasher.verify(slot, password("x"), None).await;
+    while matches!(verified, Err(HashError::Late)) {
+        if let Ok(slot) = hasher.reserve(Lane::Stranger, None) {
+            verified = hasher.verify(slot, password("x"), None).await;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(verified.unwrap().check, Check::Differs);
+}
+
 fn password(text: &str) -> Password {
     Password::for_verification(text).unwrap()
 }
 
 #[tokio::test]
 async fn verifies_what_it_hashed_and_nothing_else() {
-    let hasher = hasher(64, Duration::from_secs(5));
+    let hasher = hasher(64, PATIENT);
     let stored = hasher.hash(stranger(&hasher), password("correct horse")).await.unwrap();
     assert!(stored.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
     let right = hasher
@@ -43,9 +58,9 @@ async fn verifies_what_it_hashed_and_nothing_else() {
 
 #[tokio::test]
 async fn a_hash_of_another_cost_matches_and_is_outdated() {
-    let old = hasher(32, Duration::from_secs(5));
-    let dear = hasher(256, Duration::from_secs(5));
-    let new = hasher(64, Duration::from_secs(5));
+    let old = hasher(32, PATIENT);
+    let dear = hasher(256, PATIENT);
+    let new = hasher(64, PATIENT);
     for other in [&old, &dear] {
         let stored = other.hash(stranger(other), password("correct horse")).await.unwrap();
         let found =
@@ -56,7 +71,7 @@ async fn a_hash_of_another_cost_matches_and_is_outdated() {
 
 #[tokio::test]
 async fn absurd_and_unreadable_hashes_match_nothing() {
-    let hasher = hasher(64, Duration::from_secs(5));
+    let hasher = hasher(64, PATIENT);
     for stored in [
         "$argon2id$v=19$m=4194304,t=3,p=4$c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "$argon2i$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAA",
@@ -102,7 +117,7 @@ async fn while_occupied<T>(hasher: &PasswordHasher, test: impl AsyncFnOnce() -> 
 
 #[tokio::test]
 async fn whoever_goes_away_is_not_hashed() {
-    let hasher = hasher(64, Duration::from_secs(60));
+    let hasher = hasher(64, PATIENT);
     while_occupied(&hasher, async || {
         let mut gone = Box::pin(hasher.verify(stranger(&hasher), password("x"), None));
         assert!((&mut gone).now_or_never().is_none());
@@ -116,7 +131,7 @@ async fn whoever_goes_away_is_not_hashed() {
 /// Whoever was let in and is not served in time is told so then, while the thread is still at work.
 #[tokio::test]
 async fn patience_ends_by_itself() {
-    let hasher = hasher(64, Duration::from_millis(1));
+    let hasher = hasher(64, Duration::from_secs(2));
     // Let in by an estimate that turns out to be too good.
     let place = stranger(&hasher);
     while_occupied(&hasher, async || {
@@ -125,8 +140,8 @@ async fn patience_ends_by_itself() {
         assert_eq!(hasher.queue_depth(), 0);
     })
     .await;
-    // And the next one is served at once.
-    assert!(hasher.verify(stranger(&hasher), password("x"), None).await.is_ok());
+    // And the next one is served, if need be when it asks again.
+    served(&hasher, stranger(&hasher)).await;
 }
 
 #[tokio::test]
@@ -139,7 +154,7 @@ async fn whoever_would_wait_is_turned_away_at_once_where_nobody_may() {
     // The promise alone kept the other away; given up, it does not.
     drop(place);
     let place = stranger(&hasher);
-    assert!(hasher.verify(place, password("x"), None).await.is_ok());
+    served(&hasher, place).await;
     assert!(hasher.reserve(Lane::Stranger, None).is_ok());
 }
 
@@ -147,7 +162,7 @@ async fn whoever_would_wait_is_turned_away_at_once_where_nobody_may() {
 /// one is the reference implementation's, with the parameters in the string.
 #[tokio::test]
 async fn a_hash_made_by_the_reference_implementation_matches() {
-    let hasher = hasher(64, Duration::from_secs(5));
+    let hasher = hasher(64, PATIENT);
     let stored =
         "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
     let found = hasher

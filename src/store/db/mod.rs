@@ -17,6 +17,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Postgres, Sqlite};
 use tokio::time::Instant;
 
+use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
 
 use super::error::failed;
@@ -26,11 +27,9 @@ use transaction::Begun;
 pub use macros::count_statement;
 #[cfg(feature = "test-support")]
 pub use macros::counted;
+pub use postgres::PostgresDb;
 pub use sqlite::SqliteDb;
 pub use transaction::{Tx, commit_or_rollback, commit_unless_failed};
-
-/// How long a write waits in all, for the queue and for the database, before it is a 503.
-pub const WRITE_WAIT: Duration = Duration::from_secs(2);
 
 /// How long saying goodbye to a PostgreSQL server may take.
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
@@ -41,11 +40,16 @@ pub enum Db {
     /// One file.
     Sqlite(SqliteDb),
     /// A server.
-    Postgres(PgPool),
+    Postgres(PostgresDb),
 }
 
 /// A connection for statements that stand alone.
-pub enum Reader {
+pub struct Reader {
+    taken: Taken,
+    deadlines: Deadlines,
+}
+
+enum Taken {
     /// To SQLite, read only.
     Sqlite(PoolConnection<Sqlite>),
     /// To PostgreSQL.
@@ -70,14 +74,14 @@ pub trait Link: Send {
 
 impl Link for Reader {
     fn conn(&mut self) -> Conn<'_> {
-        match self {
-            Self::Sqlite(conn) => Conn::Sqlite(&mut *conn),
-            Self::Postgres(conn) => Conn::Postgres(&mut *conn),
+        match &mut self.taken {
+            Taken::Sqlite(conn) => Conn::Sqlite(&mut *conn),
+            Taken::Postgres(conn) => Conn::Postgres(&mut *conn),
         }
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + WRITE_WAIT
+        Instant::now() + self.deadlines.write()
     }
 }
 
@@ -101,9 +105,18 @@ impl Db {
     /// Begins a unit of work. On SQLite it waits for the one writer.
     ///
     /// # Errors
-    /// Unavailable when that takes longer than [`WRITE_WAIT`].
+    /// Unavailable when that takes longer than [`Deadlines::write`].
     pub async fn begin(&self) -> Result<Tx, Fault> {
-        self.begin_within(WRITE_WAIT).await
+        self.begin_within(self.deadlines().write()).await
+    }
+
+    /// How long work on it may wait.
+    #[must_use]
+    pub const fn deadlines(&self) -> Deadlines {
+        match self {
+            Self::Sqlite(db) => db.deadlines,
+            Self::Postgres(db) => db.deadlines,
+        }
     }
 
     /// The same with another patience, for work that has waited elsewhere already.
@@ -117,7 +130,7 @@ impl Db {
         let begun = Box::pin(async {
             match self {
                 Self::Sqlite(db) => db.write.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
-                Self::Postgres(pool) => begin_postgres(pool).await.map(Begun::Postgres),
+                Self::Postgres(db) => begin_postgres(&db.pool).await.map(Begun::Postgres),
             }
         });
         let begun = with_deadline(deadline, "beginning a transaction", begun).await?;
@@ -127,18 +140,18 @@ impl Db {
     /// A connection for statements that stand alone.
     ///
     /// # Errors
-    /// Unavailable when there is none within [`WRITE_WAIT`].
+    /// Unavailable when there is none within [`Deadlines::write`].
     pub async fn reader(&self) -> Result<Reader, Fault> {
         let doing = "taking a database connection";
         // Boxed for the same reason as above.
-        match self {
+        let taken = match self {
             Self::Sqlite(db) => match db.read.try_acquire() {
-                Some(free) => Ok(Reader::Sqlite(free)),
-                None => Box::pin(db.read.acquire()).await.map(Reader::Sqlite),
+                Some(free) => Ok(Taken::Sqlite(free)),
+                None => Box::pin(db.read.acquire()).await.map(Taken::Sqlite),
             },
-            Self::Postgres(pool) => Box::pin(pool.acquire()).await.map(Reader::Postgres),
-        }
-        .map_err(failed(doing))
+            Self::Postgres(db) => Box::pin(db.pool.acquire()).await.map(Taken::Postgres),
+        };
+        Ok(Reader { taken: taken.map_err(failed(doing))?, deadlines: self.deadlines() })
     }
 
     /// Whether this is SQLite.
@@ -159,8 +172,8 @@ impl Db {
                 db.read.close().await;
                 db.write.close().await;
             }
-            Self::Postgres(pool) => {
-                if tokio::time::timeout(GOODBYE_WAIT, pool.close()).await.is_err() {
+            Self::Postgres(db) => {
+                if tokio::time::timeout(GOODBYE_WAIT, db.pool.close()).await.is_err() {
                     tracing::warn!("the database does not answer; its connections are just left");
                 }
             }
@@ -179,7 +192,7 @@ impl Db {
     pub(super) const fn pools(&self) -> Pools<'_> {
         match self {
             Self::Sqlite(db) => Pools::Sqlite(&db.write),
-            Self::Postgres(pool) => Pools::Postgres(pool),
+            Self::Postgres(db) => Pools::Postgres(&db.pool),
         }
     }
 }

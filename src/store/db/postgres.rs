@@ -6,7 +6,8 @@ use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Postgres, Transaction};
 
-use super::{Db, WRITE_WAIT};
+use super::Db;
+use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
 use crate::store::error::{failed, is_cut};
 
@@ -15,27 +16,35 @@ const RESTED: Duration = Duration::from_secs(1);
 /// Connections to a PostgreSQL database; more brought nothing on two cores.
 const PG_CONNECTIONS: u32 = 16;
 
+/// The connections to a PostgreSQL server.
+#[derive(Clone)]
+pub struct PostgresDb {
+    pub(super) pool: PgPool,
+    pub(super) deadlines: Deadlines,
+}
+
 impl Db {
     /// Connects to a PostgreSQL server.
     ///
     /// # Errors
     /// When it cannot be reached or refuses us.
-    pub async fn postgres(url: &str) -> Result<Self, Fault> {
+    pub async fn postgres(url: &str, deadlines: Deadlines) -> Result<Self, Fault> {
+        let millis = |wait: Duration| wait.as_millis().to_string();
         let options = url
             .parse::<PgConnectOptions>()
             .map_err(failed("reading SIGNET_DATABASE_URL"))?
             .application_name("signet")
             .options([
-                ("lock_timeout", "1500"),
-                ("statement_timeout", "5000"),
-                ("idle_in_transaction_session_timeout", "10000"),
+                ("lock_timeout", millis(deadlines.lock())),
+                ("statement_timeout", millis(deadlines.statement())),
+                ("idle_in_transaction_session_timeout", millis(deadlines.idle_transaction())),
                 // The ROLLBACK below would draw a warning each time it has nothing to do.
-                ("client_min_messages", "error"),
+                ("client_min_messages", "error".to_owned()),
             ])
             .disable_statement_logging();
         let pool = PoolOptions::new()
             .max_connections(PG_CONNECTIONS)
-            .acquire_timeout(WRITE_WAIT)
+            .acquire_timeout(deadlines.write())
             .test_before_acquire(false)
             // Asking costs a round trip: only of a connection that has rested, which the server, a
             // failover or a firewall may have ended meanwhile. One that has not is tried; see
@@ -59,7 +68,7 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(failed("connecting to PostgreSQL"))?;
-        Ok(Self::Postgres(pool))
+        Ok(Self::Postgres(PostgresDb { pool, deadlines }))
     }
 }
 

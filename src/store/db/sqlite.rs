@@ -9,13 +9,10 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use super::{Db, WRITE_WAIT};
+use super::Db;
+use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
 use crate::store::error::failed;
-
-/// How long SQLite itself waits for another process's lock: less than [`WRITE_WAIT`], so that the
-/// connection is free again when the caller has been told.
-const BUSY_WAIT: Duration = Duration::from_millis(1_500);
 
 /// The oldest SQLite that is safe: earlier ones can corrupt a database when the WAL is reset.
 const MIN_SQLITE: (u32, u32, u32) = (3, 51, 3);
@@ -28,6 +25,7 @@ const SQLITE_READERS: u32 = 4;
 pub struct SqliteDb {
     pub(super) write: SqlitePool,
     pub(super) read: SqlitePool,
+    pub(super) deadlines: Deadlines,
     path: PathBuf,
 }
 
@@ -53,13 +51,13 @@ impl Db {
     ///
     /// # Errors
     /// When it cannot be opened, or the library is too old to be trusted with it.
-    pub async fn sqlite(path: &Path, create: bool) -> Result<Self, Fault> {
+    pub async fn sqlite(path: &Path, create: bool, deadlines: Deadlines) -> Result<Self, Fault> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_WAIT)
+            .busy_timeout(deadlines.lock())
             .foreign_keys(true)
             .pragma("trusted_schema", "OFF")
             .pragma("temp_store", "MEMORY")
@@ -72,7 +70,7 @@ impl Db {
             .disable_statement_logging();
         let write = PoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(WRITE_WAIT)
+            .acquire_timeout(deadlines.write())
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
@@ -87,12 +85,12 @@ impl Db {
             .map_err(failed("opening the database"))?;
         let read = PoolOptions::new()
             .max_connections(SQLITE_READERS)
-            .acquire_timeout(WRITE_WAIT)
+            .acquire_timeout(deadlines.write())
             .idle_timeout(Duration::from_secs(60))
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "ON"));
-        let db = Self::Sqlite(SqliteDb { write, read, path: path.to_owned() });
+        let db = Self::Sqlite(SqliteDb { write, read, deadlines, path: path.to_owned() });
         db.assert_sqlite_version().await?;
         Ok(db)
     }

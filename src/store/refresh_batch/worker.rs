@@ -21,7 +21,7 @@ use crate::domain::session::{EndReason, Ended, Lifetimes, Session};
 
 use super::sql::{self, Change, Found};
 use crate::store::attributes::StoredSubject;
-use crate::store::db::{Db, WRITE_WAIT};
+use crate::store::db::Db;
 use crate::store::{Tx, audit};
 
 /// The most refreshes in one transaction.
@@ -123,7 +123,7 @@ impl Worker {
             if jobs.recv_many(&mut batch, MAX_BATCH).await == 0 {
                 return;
             }
-            let admitted = admit(std::mem::take(&mut batch));
+            let admitted = self.admit(std::mem::take(&mut batch));
             if !admitted.is_empty() {
                 self.serve(admitted).await;
             }
@@ -135,7 +135,7 @@ impl Worker {
         for _ in 0..MAX_ROUNDS {
             let presentations: Vec<&Presentation> =
                 jobs.iter().map(|job| &job.presentation).collect();
-            let patience = patience(&jobs);
+            let patience = self.patience(&jobs);
             match self.attempt(&presentations, patience).await {
                 Ok(Some(outcomes)) => {
                     for (job, outcome) in jobs.into_iter().zip(outcomes) {
@@ -163,7 +163,7 @@ impl Worker {
     }
 
     async fn serve_alone(&self, job: Job) {
-        let patience = patience(std::slice::from_ref(&job));
+        let patience = self.patience(std::slice::from_ref(&job));
         let result = match self.attempt(&[&job.presentation], patience).await {
             Ok(outcomes) => outcomes
                 .and_then(|mut outcomes| outcomes.pop())
@@ -320,36 +320,36 @@ impl Worker {
         change.revoked = session.revoked;
         (refreshed, event)
     }
+
+    /// Turns away who has waited too long already or crowds the queue with one session.
+    fn admit(&self, batch: Vec<Job>) -> Vec<Job> {
+        let mut per_session: HashMap<SessionId, usize> = HashMap::new();
+        let mut admitted = Vec::with_capacity(batch.len());
+        for job in batch {
+            let waiting = per_session.entry(job.presentation.session).or_default();
+            *waiting += 1;
+            if job.since.elapsed() >= self.db.deadlines().write() {
+                let fault = Fault::unavailable("the database did not take a refresh in time");
+                drop(job.reply.send(Err(fault)));
+            } else if *waiting > MAX_PER_SESSION {
+                let fault = Fault::unavailable("too many refreshes of one session at once");
+                drop(job.reply.send(Err(fault)));
+            } else {
+                admitted.push(job);
+            }
+        }
+        admitted
+    }
+
+    /// What is left of the time of whoever waits longest.
+    fn patience(&self, jobs: &[Job]) -> Duration {
+        let oldest = jobs.iter().map(|job| job.since.elapsed()).max().unwrap_or_default();
+        self.db.deadlines().write().saturating_sub(oldest).max(Duration::from_millis(50))
+    }
 }
 
 /// What one caller is told.
 type Outcome = Result<Refreshed, Fault>;
-
-/// Turns away who has waited too long already or crowds the queue with one session.
-fn admit(batch: Vec<Job>) -> Vec<Job> {
-    let mut per_session: HashMap<SessionId, usize> = HashMap::new();
-    let mut admitted = Vec::with_capacity(batch.len());
-    for job in batch {
-        let waiting = per_session.entry(job.presentation.session).or_default();
-        *waiting += 1;
-        if job.since.elapsed() >= WRITE_WAIT {
-            let fault = Fault::unavailable("the database did not take a refresh in time");
-            drop(job.reply.send(Err(fault)));
-        } else if *waiting > MAX_PER_SESSION {
-            let fault = Fault::unavailable("too many refreshes of one session at once");
-            drop(job.reply.send(Err(fault)));
-        } else {
-            admitted.push(job);
-        }
-    }
-    admitted
-}
-
-/// What is left of the two seconds of whoever waits longest.
-fn patience(jobs: &[Job]) -> Duration {
-    let oldest = jobs.iter().map(|job| job.since.elapsed()).max().unwrap_or_default();
-    WRITE_WAIT.saturating_sub(oldest).max(Duration::from_millis(50))
-}
 
 fn refuse(jobs: Vec<Job>, fault: &Fault) {
     for job in jobs {

@@ -44,7 +44,10 @@ const app = createServer((request, response) => {
 });
 await new Promise((ready) => app.listen(port, "localhost", ready));
 
+// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
+const patience = 120_000;
 const browser = await chromium.launch({
+  timeout: patience,
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -52,6 +55,7 @@ const browser = await chromium.launch({
   ],
 });
 const context = await browser.newContext();
+context.setDefaultTimeout(patience);
 await context.addInitScript(() => {
   document.addEventListener("securitypolicyviolation", (event) => {
     console.error(`blocked: ${event.violatedDirective} ${event.blockedURI}`);

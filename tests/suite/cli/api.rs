@@ -1,13 +1,14 @@
 //! `signet api`, beside a running server.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::{API, PASSWORD, Place, members, text};
+use crate::support::process::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_is_known_to_the_running_server_within_seconds() {
+async fn an_api_is_known_to_the_running_server_without_a_restart() {
     let place = Place::empty();
     let server = place.serve();
     place.administrator("ada");
@@ -36,14 +37,14 @@ async fn an_api_is_known_to_the_running_server_within_seconds() {
     place.run(&["api", "create", "http://localhost:8484"]).refused(2, &["identifier: "]);
 
     let body = json!({ "login": "ada", "password": PASSWORD, "audience": API });
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + PATIENCE;
     let token = loop {
         let (status, tokens) = server.post("/v1/login", body.clone()).await;
         if status == 200 {
             break text(&tokens, "access_token").to_owned();
         }
         assert_eq!(text(&tokens, "code"), "invalid_target");
-        assert!(Instant::now() < deadline, "not known after 5 s");
+        assert!(Instant::now() < deadline, "not known after {PATIENCE:?}");
     };
     for args in
         [vec!["token", "verify", &token], vec!["token", "verify", &token, "--audience", API]]
@@ -91,13 +92,13 @@ async fn an_api_chooses_how_its_tokens_look() {
     assert!(table.contains("RS256  jwt      5m   roles floor"), "{table}");
 
     let body = json!({ "login": "ada", "password": PASSWORD, "audience": API });
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + PATIENCE;
     let token = loop {
         let (status, tokens) = server.post("/v1/login", body.clone()).await;
         if status == 200 {
             break text(&tokens, "access_token").to_owned();
         }
-        assert!(Instant::now() < deadline, "not known after 5 s");
+        assert!(Instant::now() < deadline, "not known after {PATIENCE:?}");
     };
     let claims = place.run(&["token", "verify", &token]).ok().one();
     assert_eq!((text(&claims, "azp"), &claims["roles"]), ("signet", &json!(["admin"])));
@@ -115,9 +116,9 @@ async fn an_api_chooses_how_its_tokens_look() {
     assert!(!place.run(&["api", "list"]).ok().out.contains(&secret));
     let again = place.run(&["api", "set", API, "--new-secret", "-o", "table"]).ok();
     assert!(again.out.contains("SHARED SECRET") && !again.out.contains(&secret), "{}", again.out);
-    // Within seconds the server signs with the new secret, and the command line can tell.
+    // The server looks again by itself and signs with the new secret, and the command line can tell.
     let kid = place.run(&["api", "show", API]).ok().one()["shared_secret_kid"].clone();
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + PATIENCE;
     let token = loop {
         let (_, tokens) = server.post("/v1/login", body.clone()).await;
         let token = text(&tokens, "access_token").to_owned();

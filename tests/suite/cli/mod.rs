@@ -17,15 +17,14 @@ mod user;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::PATIENT;
+
 const PASSWORD: &str = "plaid sofa under rain";
 const API: &str = "https://api.example.com";
-/// How long anything may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A directory commands are run in, and the settings they get there.
 pub struct Place {
@@ -51,7 +50,8 @@ impl Place {
             ("SIGNET_ARGON2_ITERATIONS", "1"),
             ("SIGNET_RATE_LIMITS", "off"),
         ];
-        let settings = settings.map(|(name, value)| (name, value.to_owned())).to_vec();
+        let settings = settings.into_iter().chain(PATIENT);
+        let settings = settings.map(|(name, value)| (name, value.to_owned())).collect();
         Self { dir: tempfile::tempdir().unwrap(), settings }
     }
 

@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{API, PATIENCE, Place, members, text};
+use super::{API, Place, members, text};
+use crate::support::process::PATIENCE;
 
 #[test]
 fn a_token_can_be_seen_before_anybody_logs_in() {

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::codes;
 use super::history::{administered, keys, prepare};
@@ -233,7 +235,14 @@ async fn a_jump_rotates_no_keys() {
     let admin = prepare(&caller).await;
     let all = caller.get_as("/v1/admin/keys", &admin).await.is(200).json();
     // Its first look at the clock, with the right time; it writes it down.
-    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+    let options = SqliteConnectOptions::new().filename(clock.launch.database());
+    let mut store: SqliteConnection = options.connect().await.unwrap();
+    until("it has looked at the clock", async || {
+        let written = sqlx::query_scalar("SELECT count(*) FROM meta WHERE name = 'last_tick'");
+        written.fetch_one(&mut store).await.is_ok_and(|count: i64| count == 1)
+    })
+    .await;
+    store.close().await.unwrap();
     let jumps = |log: &str| log.matches("clock_jumped").count();
     assert_eq!(jumps(&server.log()), 0, "{}", server.log());
     clock.shows(120 * DAY);

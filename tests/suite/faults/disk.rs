@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use rustix::process::{Resource, Rlimit, prlimit};
@@ -17,15 +16,11 @@ use crate::support::process::{Caller, Launch, Process, until};
 use crate::support::require;
 use crate::support::server::{Answer, PASSWORD};
 
-/// A write waits two seconds in all; the rest is for a machine that is busy with other tests.
-const TOLD_WITHIN: Duration = Duration::from_millis(3_500);
-
-/// A refusal that says when to try again and did not take longer than promised.
+/// A refusal that says when to try again.
 #[track_caller]
-fn is_unavailable(answer: &Answer, began: Instant) {
+fn is_unavailable(answer: &Answer) {
     answer.is_problem(503, "unavailable");
     assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds > 0));
-    assert!(began.elapsed() < TOLD_WITHIN, "{:?}", began.elapsed());
 }
 
 async fn reads_go_on(caller: &Caller, access: &str) {
@@ -36,10 +31,24 @@ async fn reads_go_on(caller: &Caller, access: &str) {
     caller.get_as("/v1/sessions", access).await.is(200);
 }
 
-/// Another process writes for three seconds and more, or insists on being alone.
+/// Asks until it is answered as usual; until then the answer is a refusal and nothing else.
+async fn works_again(caller: &Caller, path: &str, body: &Value) -> Answer {
+    let mut last = None;
+    until("writing works again", async || {
+        let answer = caller.post(path, body).await;
+        assert!([200, 503].contains(&answer.status), "{}", answer.text);
+        let works = answer.status == 200;
+        last = Some(answer);
+        works
+    })
+    .await;
+    last.unwrap()
+}
+
+/// Another process writes, or insists on being alone, for as long as it takes to tell everybody.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_somebody_else_holds_is_a_503_in_time() {
-    let launch = Launch::new();
+async fn a_database_somebody_else_holds_is_a_503_while_it_is_held() {
+    let launch = Launch::new().in_service();
     let server = launch.start().await;
     let caller = server.caller();
     let account = json!({"login": "ada", "password": PASSWORD});
@@ -55,24 +64,22 @@ async fn a_database_somebody_else_holds_is_a_503_in_time() {
         for _ in 0..2 {
             let token = json!({"refresh_token": refresh});
             let newcomer = json!({"login": "newcomer", "password": PASSWORD});
-            let began = Instant::now();
+            // The lock is held until all of them have been told.
             let (one, two, three) = tokio::join!(
                 caller.post("/v1/refresh", &token),
                 caller.post("/v1/login", &account),
                 caller.post("/v1/register", &newcomer),
             );
             for answer in [one, two, three] {
-                is_unavailable(&answer, began);
+                is_unavailable(&answer);
             }
             reads_go_on(&caller, &access).await;
         }
         other.execute("ROLLBACK").await.unwrap();
         other.close().await.unwrap();
-        let began = Instant::now();
-        let answer = caller.post("/v1/refresh", &json!({"refresh_token": refresh})).await;
-        refresh = answer.is(200).string("refresh_token");
-        caller.post("/v1/login", &account).await.is(200);
-        assert!(began.elapsed() < Duration::from_secs(2), "{lock}: {:?}", began.elapsed());
+        let token = json!({"refresh_token": refresh});
+        refresh = works_again(&caller, "/v1/refresh", &token).await.string("refresh_token");
+        works_again(&caller, "/v1/login", &account).await;
     }
     caller.post("/v1/login", &json!({"login": "newcomer", "password": PASSWORD})).await.is(401);
 }
@@ -133,22 +140,20 @@ async fn press(caller: &Caller, refresh: String) -> Told {
     let mut in_a_row = 0;
     for number in 0..4_000 {
         let login = format!("user{number}");
-        let began = Instant::now();
         let answer = caller.post("/v1/register", &account(&login)).await;
         if answer.status == 201 {
             told.made.push(login);
             in_a_row = 0;
         } else {
-            is_unavailable(&answer, began);
+            is_unavailable(&answer);
             told.refused.push(login);
             in_a_row += 1;
         }
-        let began = Instant::now();
         let answer = caller.post("/v1/refresh", &json!({"refresh_token": told.refresh})).await;
         if answer.status == 200 {
             told.refresh = answer.string("refresh_token");
         } else {
-            is_unavailable(&answer, began);
+            is_unavailable(&answer);
             refused_refreshes += 1;
         }
         if in_a_row >= 5 && refused_refreshes >= 2 {
@@ -196,12 +201,7 @@ async fn room_runs_out_and_comes_back(
     reads_go_on(&caller, &access).await;
 
     relieve(&server);
-    until("writing works again", async || {
-        let answer = caller.post("/v1/login", &account("ada")).await;
-        assert!([200, 503].contains(&answer.status), "{}", answer.text);
-        answer.status == 200
-    })
-    .await;
+    works_again(&caller, "/v1/login", &account("ada")).await;
     is_kept(&caller, &mut told).await;
     let patch = json!({"name": "Ada"});
     let answer = caller.try_call(Method::PATCH, "/v1/me", Some(&access), Some(&patch)).await;

@@ -1,11 +1,9 @@
 //! The process is killed (SIGKILL) at moments of its own choosing.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::history::{Account, Dice, administer, administered, is_sound, keys, prepare};
-use crate::support::process::{Caller, Launch, Process};
+use crate::support::process::{Caller, Launch, Process, until};
 use crate::support::require::number;
 use crate::support::server::PASSWORD;
 
@@ -27,7 +25,7 @@ async fn whatever_was_acknowledged_survives_kill_9() {
     let mut facts = 0;
     for round in 0..rounds {
         // Without a window a lost answer is made good by a sibling token, with one by the same.
-        let window = if dice.roll(2) == 0 { "0s" } else { "30s" };
+        let window = if dice.roll(2) == 0 { "0s" } else { "5m" };
         let mut server = launch.clone().with("SIGNET_REFRESH_RETRY_WINDOW", window).start().await;
         let caller = server.caller();
         let fresh = all.len().saturating_sub(CLIENTS);
@@ -48,8 +46,10 @@ async fn whatever_was_acknowledged_survives_kill_9() {
                 )
             })
             .collect();
-        // Not a synchronisation: the moment is the experiment.
-        tokio::time::sleep(Duration::from_millis(30 + dice.roll(170))).await;
+        // The moment is the experiment: after so many requests, however long the machine takes.
+        let served = |server: &Process| server.log().matches("request_id").count() as u64;
+        let moment = served(&server) + 1 + dice.roll(100);
+        until("so many requests are served", async || served(&server) >= moment).await;
         server.kill();
         let mut told = Vec::new();
         for client in clients {

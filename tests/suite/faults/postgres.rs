@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::history::{Account, Dice, administered, keys, prepare};
 use crate::support::postgres::Cluster;
-use crate::support::process::{Caller, until};
+use crate::support::process::{Caller, Process, until};
 use crate::support::require;
 
 const CLIENTS: u64 = 6;
@@ -32,6 +32,13 @@ async fn client(
     told
 }
 
+/// Waits until the server has answered so many requests more.
+async fn work_goes_on(server: &Process, more: usize) {
+    let answered = || server.log().matches("request_id").count();
+    let enough = answered() + more;
+    until("requests are answered", async || answered() >= enough).await;
+}
+
 /// What the database's server suffers.
 #[derive(Debug, Clone, Copy)]
 enum Blow {
@@ -49,7 +56,7 @@ async fn what_was_acknowledged_survives_whatever_happens_to_postgresql() {
         return require::missing("postgres", "a history on a database that goes away");
     };
     let url = cluster.fresh_database().await;
-    let launch = administered().with("SIGNET_DATABASE_URL", &url);
+    let launch = administered().with("SIGNET_DATABASE_URL", &url).in_service();
     let mut server = launch.start().await;
     let caller = server.caller();
     let public = keys(&caller).await;
@@ -66,14 +73,13 @@ async fn what_was_acknowledged_survives_whatever_happens_to_postgresql() {
                 tokio::spawn(client(caller, admin, name, Dice(number), stopped.clone()))
             })
             .collect();
-        // Not a synchronisation: some work is under way when it comes.
-        let under_way = Duration::from_millis(150);
-        tokio::time::sleep(under_way).await;
+        // Some work is done, and more of it under way, when it comes.
+        work_goes_on(&server, 60).await;
         match blow {
             Blow::Cut => {
                 for _ in 0..3 {
                     cluster.terminate_all_backends().await;
-                    tokio::time::sleep(under_way).await;
+                    work_goes_on(&server, 20).await;
                 }
             }
             Blow::Crash => {
@@ -82,8 +88,11 @@ async fn what_was_acknowledged_survives_whatever_happens_to_postgresql() {
                 cluster.start_again().await;
             }
             Blow::Freeze => {
+                let refused = |server: &Process| server.log().matches(r#""status":503"#).count();
+                let before = refused(&server);
                 let frozen = cluster.freeze().await;
                 tokio::time::sleep(frozen_for).await;
+                until("the clients are told", async || refused(&server) > before).await;
                 caller.get("/.well-known/jwks.json").await.is(200);
                 caller.get("/health").await.is(200);
                 drop(frozen);

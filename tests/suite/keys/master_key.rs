@@ -2,7 +2,7 @@
 
 use std::process::{Child, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -155,10 +155,9 @@ fn verify(set: Value, token: &str, audience: &str) -> jsonwebtoken::errors::Resu
     Ok(jsonwebtoken::decode::<Value>(token, &DecodingKey::from_jwk(jwk)?, &rules)?.claims)
 }
 
-/// A client that refreshes, and has its token checked at both ends, until told to stop; how many
-/// tokens were good.
-async fn work(caller: Caller, mut token: String, stop: Arc<AtomicBool>) -> usize {
-    let mut good = 0;
+/// A client that refreshes, and has its token checked at both ends, until told to stop; counts the
+/// tokens that were good.
+async fn work(caller: Caller, mut token: String, stop: Arc<AtomicBool>, good: Arc<AtomicUsize>) {
     while !stop.load(Ordering::Relaxed) {
         let body = json!({"refresh_token": token});
         let answer = caller.post("/v1/refresh", &body).await;
@@ -167,10 +166,9 @@ async fn work(caller: Caller, mut token: String, stop: Arc<AtomicBool>) -> usize
         let set = caller.get("/.well-known/jwks.json").await.is(200).json();
         verify(set, &access, "http://localhost:8484").unwrap();
         caller.get_as("/v1/me", &access).await.is(200);
-        good += 1;
+        good.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    good
 }
 
 const ROTATE: &[&str] = &["key", "rotate", "--now", "--yes"];
@@ -196,11 +194,16 @@ async fn rotating_and_rewrapping_under_load_fail_no_request() {
     let mut server = launch.start().await;
     let caller = server.caller();
     let login = json!({"login": "root", "password": PASSWORD});
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, good) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut clients = Vec::new();
     for _ in 0..8 {
         let tokens = caller.post("/v1/login", &login).await.is(200).string("refresh_token");
-        clients.push(tokio::spawn(work(caller.clone(), tokens, Arc::clone(&stop))));
+        clients.push(tokio::spawn(work(
+            caller.clone(),
+            tokens,
+            Arc::clone(&stop),
+            Arc::clone(&good),
+        )));
     }
     let run = async |args: &[&str], kill_after: Option<Duration>| {
         let mut child = quietly(&launch, args);
@@ -224,13 +227,12 @@ async fn rotating_and_rewrapping_under_load_fail_no_request() {
         assert_eq!(run(&["key", "list"], None).await, Some(0));
     }
     assert_eq!(run(&["key", "rewrap"], None).await, Some(0));
+    until("a hundred tokens", async || good.load(Ordering::Relaxed) > 100).await;
     stop.store(true, Ordering::Relaxed);
-    let mut good = 0;
     for client in clients {
-        good += client.await.unwrap();
+        client.await.unwrap();
     }
-    eprintln!("{good} tokens in {:.1} s", begun.elapsed().as_secs_f64());
-    assert!(good > 100, "{good} tokens");
+    eprintln!("{good:?} tokens in {:.1} s", begun.elapsed().as_secs_f64());
     server.signal(Signal::TERM);
     assert_eq!(server.ended().await, Some(0));
     // Sealed under the new key alone.

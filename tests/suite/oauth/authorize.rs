@@ -1,7 +1,6 @@
 //! The authorization endpoint under attack: redirect URIs, parameters, state, pushed requests.
 
 use std::net::TcpListener;
-use std::time::Instant;
 
 use reqwest::Method;
 use serde_json::json;
@@ -193,8 +192,7 @@ async fn what_is_wrong_is_said_by_its_name() {
     // No value is no parameter; an unknown one is nobody's business.
     let url = format!("{}&prompt=&max_age=&unknown=1", app.url(&[]));
     person.visit(&url).await.said("code");
-    // A megabyte of anything ends quickly.
-    let started = Instant::now();
+    // A megabyte of anything is not read.
     for name in ["scope", "claims", "state"] {
         let body = format!(
             "{}&{name}={}",
@@ -204,7 +202,6 @@ async fn what_is_wrong_is_said_by_its_name() {
         let request = server.request(Method::POST, "/oauth2/authorize");
         server.send(request.header("content-type", FORM).body(body)).await.is(413);
     }
-    assert!(started.elapsed().as_secs() < 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

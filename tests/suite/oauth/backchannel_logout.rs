@@ -63,7 +63,7 @@ async fn clients_are_told_that_a_session_has_ended() {
     let hint = [("id_token_hint", tokens["id_token"].as_str().unwrap())];
     // The answer does not wait for anybody who is told: the one that hangs is still asked after it.
     ada.get(&format!("/oauth2/logout?{}", form(hint))).await.is(200);
-    let wait = std::time::Duration::from_secs(20);
+    let wait = crate::support::process::PATIENCE;
     let sent = tokio::task::spawn_blocking(move || told.recv_timeout(wait).unwrap()).await.unwrap();
     assert!(sent.starts_with("POST /logout HTTP/1.1\r\n"), "{sent}");
     assert!(sent.contains("application/x-www-form-urlencoded"), "{sent}");
@@ -82,6 +82,10 @@ async fn clients_are_told_that_a_session_has_ended() {
     assert!(said["iat"].is_i64() && said["jti"].is_string() && said.get("nonce").is_none());
     assert_eq!(said["events"], json!({"http://schemas.openid.net/event/backchannel-logout": {}}));
     tokio::task::spawn_blocking(move || held.recv_timeout(wait).unwrap()).await.unwrap();
+    // It would be asked again, and waited for.
+    let path = format!("/v1/admin/clients/{}", hanging.id);
+    let silent = json!({"backchannel_logout_uri": null});
+    server.call_as(Method::PATCH, &path, &root.access, silent).await.is(200);
     assert_eq!(ada.visit(&app.url(&[("prompt", "none")])).await.said("error"), "login_required");
 
     // Nobody answers at all: tried again, with pauses, and given up with an event.

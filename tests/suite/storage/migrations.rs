@@ -5,7 +5,7 @@ use std::path::Path;
 
 use signet::store::{Db, migrate};
 
-use crate::support::{postgres, require};
+use crate::support::{LONG, postgres, require};
 
 fn names(folder: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
@@ -171,7 +171,7 @@ async fn postgres_schema(url: &str) -> Schema {
 async fn both_databases_have_the_same_schema() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("schema.db");
-    let db = Db::sqlite(&path, true).await.unwrap();
+    let db = Db::sqlite(&path, true, LONG).await.unwrap();
     assert_eq!(migrate::status(&db).await.unwrap().applied, 0);
     migrate::up(&db).await.unwrap();
     // Again changes nothing.
@@ -186,7 +186,7 @@ async fn both_databases_have_the_same_schema() {
     let Some(url) = postgres::fresh_database().await else {
         return require::missing("postgres", "comparing the two schemas");
     };
-    let db = Db::postgres(&url).await.unwrap();
+    let db = Db::postgres(&url, LONG).await.unwrap();
     migrate::up(&db).await.unwrap();
     migrate::up(&db).await.unwrap();
     db.close().await;
@@ -220,7 +220,7 @@ async fn a_step_may_take_its_time() {
     let refused = sqlx::raw_sql("SET statement_timeout = 5000; CREATE TABLE hurried (id int)");
     let refused = refused.execute(&mut *hurried).await.unwrap_err().to_string();
     assert!(refused.contains("a deadline"), "{refused}");
-    let db = Db::postgres(&url).await.unwrap();
+    let db = Db::postgres(&url, LONG).await.unwrap();
     migrate::up(&db).await.unwrap();
     let status = migrate::status(&db).await.unwrap();
     assert_eq!(status.applied, status.known);

@@ -6,7 +6,7 @@ use signet::store::{Db, migrate};
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
 
 use super::statements::{Found, statements};
-use crate::support::{postgres, require};
+use crate::support::{LONG, postgres, require};
 
 /// Everything housekeeping runs, and what reads the audit trail.
 fn watched() -> Vec<Found> {
@@ -37,7 +37,7 @@ fn sqlite_remarks(plan: &[String]) -> Vec<&String> {
 async fn sqlite_scans_and_sorts_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("plans.db");
-    let db = Db::sqlite(&path, true).await.unwrap();
+    let db = Db::sqlite(&path, true, LONG).await.unwrap();
     migrate::up(&db).await.unwrap();
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
@@ -111,7 +111,7 @@ async fn postgresql_scans_and_sorts_nothing() {
     let Some(url) = postgres::fresh_database().await else {
         return require::missing("postgres", "asking for the plans of housekeeping");
     };
-    let db = Db::postgres(&url).await.unwrap();
+    let db = Db::postgres(&url, LONG).await.unwrap();
     migrate::up(&db).await.unwrap();
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     for Found { place, sql, .. } in watched() {

@@ -8,7 +8,7 @@ use signet::store::{Db, migrate, sessions};
 use sqlx::{Column as _, Executor as _, Statement as _};
 use syn::visit::Visit;
 
-use crate::support::{postgres, require};
+use crate::support::{LONG, postgres, require};
 
 /// One statement of the source.
 pub struct Found {
@@ -138,7 +138,7 @@ fn every_statement_binds_what_it_names() {
 async fn every_statement_is_one_on_sqlite() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("statements.db");
-    let db = Db::sqlite(&path, true).await.unwrap();
+    let db = Db::sqlite(&path, true, LONG).await.unwrap();
     migrate::up(&db).await.unwrap();
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
@@ -166,7 +166,7 @@ async fn every_statement_is_one_on_postgresql() {
     let Some(url) = postgres::fresh_database().await else {
         return require::missing("postgres", "preparing every statement");
     };
-    let db = Db::postgres(&url).await.unwrap();
+    let db = Db::postgres(&url, LONG).await.unwrap();
     migrate::up(&db).await.unwrap();
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     let mut conn = pool.acquire().await.unwrap();

@@ -1,6 +1,9 @@
 //! What every test stands on: a real server on a real socket with a database of its own, a clock
 //! that only moves when told, and a client that knows nothing but the address.
 
+use signet::base::Deadlines;
+use tokio::net::{TcpListener, TcpStream};
+
 pub mod balancer;
 pub mod clock;
 pub mod packages;
@@ -12,3 +15,19 @@ pub mod server;
 pub mod third_party_verifier;
 
 pub use server::{Backend, Server, on_both};
+
+/// Whether nobody has connected to `canary`: connections are accepted in the order they were made, and
+/// the first is this one.
+pub async fn is_untouched(canary: &TcpListener) -> bool {
+    let own = TcpStream::connect(canary.local_addr().unwrap()).await.unwrap();
+    let (_, first) = canary.accept().await.unwrap();
+    first == own.local_addr().unwrap()
+}
+
+/// What the servers of the suite are started with: deadlines thirty times as long as in service, and a
+/// queue for passwords to match. A busy machine is slow, not wrong. Tests of a deadline set `1`.
+pub const PATIENT: [(&str, &str); 2] = [(DEADLINES, "30"), ("SIGNET_HASH_MAX_WAIT", "60s")];
+/// How many times as long as in service a server of the suite waits; no setting.
+pub const DEADLINES: &str = "SIGNET_TEST_DEADLINES";
+/// The same for a database that a test opens itself.
+pub const LONG: Deadlines = Deadlines::stretched(30);

@@ -17,9 +17,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::server::Answer;
+use super::{DEADLINES, PATIENT};
 
-/// How long anything may take before a test gives up; a busy machine is slow, not wrong.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test waits before it takes something for hung. Only a bound: no test succeeds or fails by
+/// how long a thing takes.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Polls `done` until it says yes.
 ///
@@ -58,7 +60,9 @@ impl Launch {
             settings: Vec::new(),
             through: Vec::new(),
         };
-        launch
+        PATIENT
+            .iter()
+            .fold(launch, |launch, (name, value)| launch.with(name, value))
             .with("SIGNET_LISTEN", "127.0.0.1:0")
             .with("SIGNET_METRICS_LISTEN", "off")
             .with("SIGNET_ARGON2_MEMORY_KIB", "64")
@@ -72,6 +76,11 @@ impl Launch {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With the deadlines of a server in service, for tests of one.
+    pub fn in_service(self) -> Self {
+        self.with(DEADLINES, "1")
     }
 
     /// Without a setting.
@@ -270,6 +279,15 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// The processor time it has used, of the user and of the system, in hundredths of a second
+    /// (proc(5), fields 14 and 15 of `stat`).
+    pub fn cpu_ticks(&self) -> u64 {
+        let stat = format!("/proc/{}/stat", self.pid().as_raw_nonzero());
+        let stat = std::fs::read_to_string(stat).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     /// The path of the newest set-up link it printed.

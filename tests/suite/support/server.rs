@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use signet::app::App;
-use signet::app::startup::{OpenPurpose, Startup};
+use signet::app::startup::{OpenError, OpenPurpose, Opened, Startup};
 use signet::base::{Clock, SystemClock, TimeSpan, Timestamp};
 use signet::config::{Config, Source};
 use signet::crypto::random::SystemEntropy;
@@ -20,7 +21,8 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::clock::ManualClock;
-use super::{postgres, require};
+use super::process::PATIENCE;
+use super::{DEADLINES, PATIENT, postgres, require};
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +156,11 @@ impl Options {
         self
     }
 
+    /// With the deadlines of a server in service, for tests of one.
+    pub fn in_service(self) -> Self {
+        self.with(DEADLINES, "1")
+    }
+
     pub fn real_clock(mut self) -> Self {
         self.real_clock = true;
         self
@@ -186,6 +193,7 @@ impl Options {
             ("SIGNET_RATE_LIMITS", "off"),
         ]
         .into_iter()
+        .chain(PATIENT)
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
         settings.extend(database_url.clone().map(|url| ("SIGNET_DATABASE_URL".to_owned(), url)));
@@ -231,6 +239,27 @@ pub fn config(dir: &Path, settings: &[(String, String)]) -> Config {
     }
 }
 
+/// Opens the application. The lock of a server that has ended is held on by a process that another test
+/// is just starting, until that one has become its program: then it is asked for again.
+async fn open(config: &Config, clock: &Arc<dyn Clock>) -> Opened {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let startup = Startup {
+            config: config.clone(),
+            clock: Arc::clone(clock),
+            entropy: Arc::new(SystemEntropy),
+            purpose: OpenPurpose::Serve,
+        };
+        match startup.open().await {
+            Ok(opened) => return opened,
+            Err(OpenError::TryAgain(_)) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 fn serve(
     mut config: Config,
     clock: Arc<dyn Clock>,
@@ -244,17 +273,7 @@ fn serve(
     if config.issuer == "http://localhost:8484" {
         config.issuer = base.clone();
     }
-    let opened = runtime
-        .block_on(
-            Startup {
-                config,
-                clock,
-                entropy: Arc::new(SystemEntropy),
-                purpose: OpenPurpose::Serve,
-            }
-            .open(),
-        )
-        .unwrap_or_else(|error| panic!("{error}"));
+    let opened = runtime.block_on(open(&config, &clock));
     let app = opened.app.clone();
     {
         let _inside = runtime.enter();
@@ -268,7 +287,7 @@ fn serve(
     };
     server::in_system(server::run(app.clone(), bound, stop)).unwrap();
     runtime.block_on(app.db.close());
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    runtime.shutdown_timeout(Duration::from_secs(2));
 }
 
 impl Drop for Server {

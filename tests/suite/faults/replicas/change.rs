@@ -1,33 +1,15 @@
 //! What is changed at one process, and when the other one knows.
 //!
-//! What is kept in memory (keys, clients, APIs) is in force everywhere within five seconds; users and
-//! sessions are kept nowhere and are asked for at once.
-
-use std::time::{Duration, Instant};
+//! What is kept in memory (keys, clients, APIs) is in force everywhere after the other process has looked
+//! again, which it does by itself; users and sessions are kept nowhere and are asked for at once.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Replicas, administer, call_as, register, try_login};
-use crate::support::process::{Caller, Launch};
+use crate::support::process::{Caller, Launch, until};
 use crate::support::relying_party::App;
 use crate::support::server::{PASSWORD, Tokens};
-
-/// Within how long a change is in force in every process.
-const SOON: Duration = Duration::from_secs(5);
-
-/// Polls until what was changed elsewhere is in force here.
-///
-/// # Panics
-///
-/// When it is not within five seconds.
-pub async fn soon(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
-    while !done().await {
-        assert!(Instant::now() < deadline, "not in force after {SOON:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
 
 /// The names of the published keys for ES256; the first one signs.
 async fn kids(caller: &Caller) -> Vec<String> {
@@ -57,7 +39,7 @@ async fn a_key_that_is_rotated_anywhere_is_published_everywhere() {
     call_as(&one, Method::POST, "/v1/admin/keys/rotate", &root, Some(&body)).await.is(200);
     let rotated = kids(&one).await;
     assert!(!before.contains(&rotated[0]), "{before:?} {rotated:?}");
-    soon("the key rotated at the other process", async || kids(&two).await == rotated).await;
+    until("the key rotated at the other process", async || kids(&two).await == rotated).await;
     // And it is not only shown: what either of them signs, the other takes.
     register(&one, "ada").await;
     for (signer, verifier) in [(&one, &two), (&two, &one)] {
@@ -68,7 +50,7 @@ async fn a_key_that_is_rotated_anywhere_is_published_everywhere() {
 
     run(&replicas.launch, &["key", "rotate", "--alg", "ES256", "--now", "--yes"]);
     for caller in [&one, &two] {
-        soon("the key rotated by hand", async || {
+        until("the key rotated by hand", async || {
             let now = kids(caller).await;
             now[0] != rotated[0] && now.contains(&rotated[0])
         })
@@ -88,7 +70,7 @@ async fn a_client_and_an_api_are_the_same_everywhere() {
     let app = App::register(&one, &root, json!({"type": "web"})).await;
     let asks =
         async |app: &App| app.call(&two, "/oauth2/introspect", &[("token", "x")]).await.status;
-    soon("a new client", async || asks(&app).await == 200).await;
+    until("a new client", async || asks(&app).await == 200).await;
     let path = format!("/v1/admin/clients/{}", app.id);
     let post = async |verb: &str, body: Option<Value>| {
         let path = format!("{path}/{verb}");
@@ -97,12 +79,12 @@ async fn a_client_and_an_api_are_the_same_everywhere() {
     let body = json!({"revoke_old": true});
     let secret = post("rotate-secret", Some(body)).await.is(200).string("client_secret");
     let newer = App { secret: Some(secret), ..app.clone() };
-    soon("a new secret", async || asks(&newer).await == 200).await;
+    until("a new secret", async || asks(&newer).await == 200).await;
     assert_eq!(asks(&app).await, 401, "the old secret");
     post("disable", None).await.is(200);
-    soon("a disabled client", async || asks(&newer).await == 401).await;
+    until("a disabled client", async || asks(&newer).await == 401).await;
     post("enable", None).await.is(200);
-    soon("an enabled client", async || asks(&newer).await == 200).await;
+    until("an enabled client", async || asks(&newer).await == 200).await;
 
     // An API: made, its tokens' life changed, by the command line as well.
     let api = json!({"identifier": "https://api.example.com", "scopes": ["read"],
@@ -115,12 +97,12 @@ async fn a_client_and_an_api_are_the_same_everywhere() {
         let answer = two.post("/v1/login", &login).await;
         if answer.status == 200 { answer.json()["expires_in"].as_i64() } else { None }
     };
-    soon("a new API", async || life().await == Some(600)).await;
+    until("a new API", async || life().await == Some(600)).await;
     let body = json!({"access_token_ttl": 120});
     call_as(&one, Method::PATCH, &path, &root, Some(&body)).await.is(200);
-    soon("an API's settings", async || life().await == Some(120)).await;
+    until("an API's settings", async || life().await == Some(120)).await;
     run(&replicas.launch, &["api", "set", "https://api.example.com", "--access-token-ttl", "5m"]);
-    soon("an API set by hand", async || life().await == Some(300)).await;
+    until("an API set by hand", async || life().await == Some(300)).await;
 }
 
 /// Not soon: with the next request.

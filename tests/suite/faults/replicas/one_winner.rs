@@ -14,7 +14,7 @@ use signet::domain::signing_key::SigningAlg;
 use sqlx::{Connection as _, PgConnection};
 
 use super::{Replicas, administer, count, register, spread, try_login};
-use crate::support::process::Caller;
+use crate::support::process::{Caller, until};
 use crate::support::relying_party::{
     App, FORM, Person, REDIRECT_URI, Site as _, VERIFIER, error_of, field, form, signed,
 };
@@ -43,10 +43,7 @@ pub async fn client(replicas: &Replicas, root: &Tokens, client: Value) -> App {
     let app = App::register(&replicas.at(0), root, client).await;
     for index in 0..replicas.all.len() {
         let caller = replicas.at(index);
-        super::change::soon("the client is known", async || {
-            caller.get(&app.url(&[])).await.status != 400
-        })
-        .await;
+        until("the client is known", async || caller.get(&app.url(&[])).await.status != 400).await;
     }
     app
 }

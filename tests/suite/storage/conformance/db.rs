@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use signet::base::Deadlines;
 use signet::domain::outcome::{Code, Failure, Fault, FaultKind, Refusal};
 use signet::store::db::{self, Db, Link as _, Tx};
 use signet::store::error::is_deadlock;
 use signet::store::{meta, migrate};
 use tokio::time::Instant;
+
+use crate::support::LONG;
+use crate::support::process::until;
 
 use super::{Place, commit, count, is_internal, on_both_places, on_both_stores, reader};
 
@@ -16,6 +20,19 @@ async fn wrote(db: &Db, name: &str) -> Tx {
     let mut tx = db.begin().await.unwrap();
     assert!(meta::put_once(&mut tx, name, b"1").await.unwrap());
     tx
+}
+
+/// The same with little patience: more of it until the machine is quick enough to begin and to store.
+async fn wrote_within(db: &Db, name: &str, mut patience: Duration) -> Tx {
+    loop {
+        if let Ok(mut tx) = db.begin_within(patience).await {
+            if meta::put_once(&mut tx, name, b"1").await.is_ok_and(|stored| stored) {
+                return tx;
+            }
+            tx.rollback().await;
+        }
+        patience *= 2;
+    }
 }
 
 async fn is_there(db: &Db, name: &str) -> bool {
@@ -103,7 +120,7 @@ async fn a_database_that_says_nothing_is_given_up_at_the_deadline() {
         db::with_deadline::<()>(at_once, "asking", std::future::pending()).await.unwrap_err();
     assert_eq!(silent.kind, FaultKind::Unavailable);
     assert!(silent.to_string().ends_with(": asking"), "{silent}");
-    let later = at_once + db::WRITE_WAIT;
+    let later = at_once + LONG.write();
     let answer = async |outcome| db::with_deadline(later, "asking", async { outcome }).await;
     assert!(matches!(answer(Ok(7)).await, Ok(7)));
     let closed = answer(Err(sqlx::Error::PoolClosed)).await.unwrap_err();
@@ -115,8 +132,7 @@ async fn a_database_that_says_nothing_is_given_up_at_the_deadline() {
 #[tokio::test(flavor = "multi_thread")]
 async fn work_that_outlasts_its_patience_is_not_committed() {
     on_both_stores("db: deadline", async |db| {
-        let mut tx = db.begin_within(Duration::from_millis(300)).await.unwrap();
-        assert!(meta::put_once(&mut tx, "late", b"1").await.unwrap());
+        let tx = wrote_within(&db, "late", Duration::from_millis(300)).await;
         let deadline = tx.deadline();
         let waited = db::with_deadline::<()>(deadline, "waiting", std::future::pending()).await;
         assert!(waited.is_err());
@@ -131,7 +147,11 @@ async fn work_that_outlasts_its_patience_is_not_committed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_longer_than_their_patience_for_a_turn() {
     on_both_stores("db: patience", async |db| {
-        let mut held = Vec::new();
+        // With all the time there is: what is refused below is refused because these are held.
+        let mut held = vec![db.begin().await.unwrap()];
+        if !db.is_sqlite() {
+            held.push(db.begin().await.unwrap());
+        }
         let refused = loop {
             assert!(held.len() < 1_000, "there is always room");
             match db.begin_within(Duration::from_millis(500)).await {
@@ -187,43 +207,46 @@ async fn a_checkpoint_empties_the_log_and_keeps_the_data() {
     .await;
 }
 
-/// Somebody writes all the time, so that there is always something the checkpoint has not seen.
+/// There is always something that the checkpoint has not seen: a transaction is open when it begins, and
+/// committed once it has moved what there was.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_is_always_written_to_begins_anew() {
-    const PIECE: usize = 32 * 1024;
-    const PIECES: usize = 3000;
+    /// It is long at 16 MiB: a round of these is longer.
+    const PIECE: usize = 4 << 20;
+    const PIECES: usize = 5;
+    const ROUND: u64 = (PIECE * PIECES) as u64;
     let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("store.db");
     let place = Place::Sqlite(dir);
     let db = place.connect().await;
     migrate::up(&db).await.unwrap();
-    let writer = {
-        let db = db.clone();
-        tokio::spawn(async move {
-            for number in 0..PIECES {
-                // Other bytes each time: SQLite leaves a page alone that stays the same.
-                let (name, value) =
-                    (format!("piece {}", number % 4), vec![(number % 251) as u8; PIECE]);
-                let mut tx = db.begin().await.unwrap();
-                signet::execute!(
-                    &mut tx,
-                    "INSERT INTO meta VALUES ($1, $2) \
-                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                    name,
-                    value
-                )
-                .unwrap();
-                tx.commit().await.unwrap();
-            }
-        })
+    let insert = async |tx: &mut Tx, name: String, size: usize| {
+        let sql = signet::execute!(tx, "INSERT INTO meta VALUES ($1, $2)", name, vec![7; size]);
+        assert_eq!(sql.unwrap(), 1);
     };
-    while !writer.is_finished() {
-        db.checkpoint().await.unwrap();
+    for round in 1..=4 {
+        for number in 0..PIECES {
+            let mut tx = db.begin().await.unwrap();
+            insert(&mut tx, format!("{round} {number}"), PIECE).await;
+            tx.commit().await.unwrap();
+        }
+        // The writer's connection is taken: the checkpoint comes as far as it can without it.
+        let mut tx = db.begin().await.unwrap();
+        insert(&mut tx, format!("{round} late"), 1).await;
+        let checkpoint = tokio::spawn({
+            let db = db.clone();
+            async move { db.checkpoint().await }
+        });
+        // Pages are moved in their order, the new ones last.
+        let moved = || std::fs::metadata(&file).unwrap().len() >= round * ROUND;
+        until("the log is moved", async || moved()).await;
+        tx.commit().await.unwrap();
+        checkpoint.await.unwrap().unwrap();
+        // Without the writer's turn each round would be appended to the ones before.
+        let size = log_size(&place).unwrap();
+        assert!((ROUND..ROUND * 3 / 2).contains(&size), "{size} in round {round}");
     }
-    writer.await.unwrap();
-    // It is long at 16 MiB. Without the writer's turn it comes to 40 and more of these 94.
-    let size = log_size(&place).unwrap();
-    assert!(size > 8 << 20 && size < 32 << 20, "{size}");
-    assert!(is_there(&db, "piece 3").await);
+    assert!(is_there(&db, "1 0").await && is_there(&db, "4 late").await);
     db.close().await;
 }
 
@@ -254,11 +277,11 @@ async fn a_closed_database_is_unavailable_and_whole() {
 async fn a_database_that_is_not_there_is_not_opened() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("absent.db");
-    assert!(Db::sqlite(&path, false).await.is_err());
+    assert!(Db::sqlite(&path, false, LONG).await.is_err());
     assert!(!path.exists(), "looking for a database must not make one");
-    assert!(Db::sqlite(Path::new("/"), true).await.is_err());
-    assert!(Db::postgres("no address").await.is_err_and(|fault| is_internal(&fault)));
-    let nobody = Db::postgres("postgres://nobody@127.0.0.1:1/nothing").await;
+    assert!(Db::sqlite(Path::new("/"), true, LONG).await.is_err());
+    assert!(Db::postgres("no address", LONG).await.is_err_and(|fault| is_internal(&fault)));
+    let nobody = Db::postgres("postgres://nobody@127.0.0.1:1/nothing", Deadlines::IN_SERVICE).await;
     assert_eq!(nobody.err().map(|fault| fault.kind), Some(FaultKind::Unavailable));
 }
 

@@ -6,7 +6,6 @@ use futures_util::future::join_all;
 use signet::base::opaque_token::TokenHash;
 use signet::base::{TimeSpan, Timestamp};
 use signet::domain::outcome::{Fault, FaultKind};
-use signet::store::db::WRITE_WAIT;
 use signet::store::{Db, Tx, meta, setup_links};
 
 use super::{NOW, after, commit, on_both_stores, reader};
@@ -101,7 +100,7 @@ async fn only_one_at_a_time(db: &Db, hold: impl AsyncFn(&mut Tx) -> Result<(), F
     let refused = try_hold(Duration::from_millis(100)).await.unwrap_err();
     assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
     tx.commit().await.unwrap();
-    try_hold(WRITE_WAIT).await.unwrap();
+    try_hold(db.deadlines().write()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! The schema's own history: what is applied, what is missing, and who may apply it.
 
 use futures_util::future::join_all;
-use signet::base::Timestamp;
+use signet::base::{Deadlines, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{Event, EventKind, Origin};
 use signet::domain::client::{Client, ClientMetadata, ClientType};
@@ -72,7 +72,8 @@ async fn processes_that_migrate_at_once_wait_for_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_somebody_works_on_is_migrated_another_time() {
     on_both_places("migrate: busy", async |place| {
-        let (one, two) = (place.connect().await, place.connect().await);
+        let one = place.connect().await;
+        let two = place.connect_for(Deadlines::IN_SERVICE).await;
         migrate::up(&one).await.unwrap();
         let mut tx = one.begin().await.unwrap();
         if !one.is_sqlite() {

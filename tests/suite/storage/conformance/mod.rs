@@ -33,7 +33,7 @@ mod verifiers;
 use futures_util::future::join_all;
 use signet::base::id::{BrowserId, SessionId, UserId};
 use signet::base::opaque_token::TokenHash;
-use signet::base::{TimeSpan, Timestamp};
+use signet::base::{Deadlines, TimeSpan, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
 use signet::domain::authorization::Authorization;
@@ -51,7 +51,7 @@ use signet::store::{Db, Tx, browser_sessions as store_browsers, migrate as schem
 use signet::store::{sessions as store_sessions, users as store_users};
 use tempfile::TempDir;
 
-use crate::support::{postgres, require};
+use crate::support::{LONG, postgres, require};
 
 /// When every test begins.
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -67,9 +67,15 @@ enum Place {
 
 impl Place {
     async fn connect(&self) -> Db {
+        self.connect_for(LONG).await
+    }
+
+    async fn connect_for(&self, deadlines: Deadlines) -> Db {
         match self {
-            Self::Sqlite(dir) => Db::sqlite(&dir.path().join("store.db"), true).await.unwrap(),
-            Self::Postgres(url) => Db::postgres(url).await.unwrap(),
+            Self::Sqlite(dir) => {
+                Db::sqlite(&dir.path().join("store.db"), true, deadlines).await.unwrap()
+            }
+            Self::Postgres(url) => Db::postgres(url, deadlines).await.unwrap(),
         }
     }
 }
@@ -91,13 +97,13 @@ async fn on_both_stores(name: &str, test: impl AsyncFn(Db)) {
     schema::up(&db).await.unwrap();
     with(db, &test).await;
     postgres::template_database(TEMPLATE, async |url| {
-        let db = Db::postgres(&url).await.unwrap();
+        let db = Db::postgres(&url, LONG).await.unwrap();
         schema::up(&db).await.unwrap();
         db.close().await;
     })
     .await;
     match postgres::database_from_template(TEMPLATE).await {
-        Some(url) => with(Db::postgres(&url).await.unwrap(), &test).await,
+        Some(url) => with(Db::postgres(&url, LONG).await.unwrap(), &test).await,
         None => require::missing("postgres", name),
     }
 }

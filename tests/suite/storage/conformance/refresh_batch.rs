@@ -9,7 +9,6 @@ use signet::domain::outcome::{Fault, FaultKind};
 use signet::domain::session::{Chain, EndReason, Session};
 use signet::domain::user::Role;
 use signet::execute;
-use signet::store::db::WRITE_WAIT;
 use signet::store::refresh_batch::sql::{self, Change};
 use signet::store::{Db, sessions, users};
 
@@ -193,7 +192,7 @@ async fn rows_read_are_held_until_the_end_of_the_work() {
         assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
         assert_eq!(sql::write(&mut tx, &[rotated(&one)]).await.unwrap(), 1);
         tx.commit().await.unwrap();
-        revoke(&db, one.id, WRITE_WAIT).await.unwrap();
+        revoke(&db, one.id, db.deadlines().write()).await.unwrap();
         let now = stored(&db, one.id).await;
         assert_eq!((now.chain.current, now.revoked.is_some()), (1, true), "neither is lost");
     })

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::OnceCell;
 use url::Url;
 
+use crate::support::process::PATIENCE;
 use crate::support::require::missing;
 
 use super::keeper::launch;
@@ -139,7 +140,7 @@ impl Cluster {
         } else {
             how.to_owned()
         };
-        let give_up = Instant::now() + Duration::from_secs(20);
+        let give_up = Instant::now() + PATIENCE;
         loop {
             match run(&mut connection, format!("CREATE DATABASE {name} {how}")).await {
                 Ok(()) => break,
@@ -155,7 +156,7 @@ impl Cluster {
 
     /// A connection to the maintenance database, for one errand.
     pub(super) async fn connect(&self) -> PgConnection {
-        let give_up = Instant::now() + Duration::from_secs(20);
+        let give_up = Instant::now() + PATIENCE;
         loop {
             match PgConnection::connect(self.server.as_str()).await {
                 Ok(connection) => return connection,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection as _, PgConnection};
 use url::Url;
 
+use crate::support::process::PATIENCE;
 use crate::support::require::variable;
 
 use super::adopted::run_in;
@@ -139,7 +140,7 @@ async fn a_killed_test_process_leaves_nothing_behind() {
     victim.kill().unwrap();
     victim.wait().unwrap();
     // Another process's end is awaited: there is nothing here to be told by.
-    let give_up = Instant::now() + Duration::from_secs(30);
+    let give_up = Instant::now() + PATIENCE;
     while root.exists() {
         assert!(Instant::now() < give_up, "{} is still there", root.display());
         thread::sleep(Duration::from_millis(10));

@@ -1,0 +1,120 @@
+//! How long the server waits for others before it gives up.
+
+use std::time::Duration;
+
+/// The deadlines of one process: those of a server in service, or the same ones stretched.
+///
+/// They are a value because a test must not fail on a machine that is merely busy: it stretches them.
+/// No setting does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    factor: u32,
+}
+
+impl Deadlines {
+    /// Those of a server in service.
+    pub const IN_SERVICE: Self = Self { factor: 1 };
+
+    /// All of them `factor` times as long; at least once.
+    #[must_use]
+    pub const fn stretched(factor: u32) -> Self {
+        Self { factor: if factor == 0 { 1 } else { factor } }
+    }
+
+    /// How long a write waits in all, for the queue and for the database, before it is a 503.
+    #[must_use]
+    pub const fn write(self) -> Duration {
+        self.millis(2_000)
+    }
+
+    /// How long a database waits for a lock: less than [`write`](Self::write), so that the connection is
+    /// free again when the caller has been told.
+    #[must_use]
+    pub const fn lock(self) -> Duration {
+        self.millis(1_500)
+    }
+
+    /// How long PostgreSQL works on one statement.
+    #[must_use]
+    pub const fn statement(self) -> Duration {
+        self.millis(5_000)
+    }
+
+    /// How long PostgreSQL keeps a transaction that does nothing.
+    #[must_use]
+    pub const fn idle_transaction(self) -> Duration {
+        self.millis(10_000)
+    }
+
+    /// How long any unit of work may take before its caller is told to come back.
+    #[must_use]
+    pub const fn work(self) -> Duration {
+        self.millis(10_000)
+    }
+
+    /// How long the head of a request may take to arrive.
+    #[must_use]
+    pub const fn request_head(self) -> Duration {
+        self.millis(5_000)
+    }
+
+    /// How long the body of a request may take from the end of the head on: enough for 64 KiB over a
+    /// poor line, and less than the half minute after which proxies give up.
+    #[must_use]
+    pub const fn request_body(self) -> Duration {
+        self.millis(15_000)
+    }
+
+    /// How long requests in flight may take to finish once the end is announced.
+    #[must_use]
+    pub const fn drain(self) -> Duration {
+        self.millis(10_000)
+    }
+
+    /// How long one delivery to a client may take in all.
+    #[must_use]
+    pub const fn delivery(self) -> Duration {
+        self.millis(5_000)
+    }
+
+    /// How long the connection to a client may take of it.
+    #[must_use]
+    pub const fn delivery_connection(self) -> Duration {
+        self.millis(2_000)
+    }
+
+    const fn millis(self, millis: u32) -> Duration {
+        Duration::from_millis(millis as u64 * self.factor as u64)
+    }
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self::IN_SERVICE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_in_service_refuses_a_write_after_two_seconds() {
+        let deadlines = Deadlines::default();
+        assert_eq!(deadlines, Deadlines::stretched(0));
+        assert_eq!(deadlines.write(), Duration::from_secs(2));
+        assert_eq!(deadlines.work(), Duration::from_secs(10));
+        assert_eq!(deadlines.request_head(), Duration::from_secs(5));
+        assert_eq!(deadlines.request_body(), Duration::from_secs(15));
+        assert_eq!(deadlines.delivery(), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn stretching_keeps_the_lock_shorter_than_the_write() {
+        for deadlines in [Deadlines::IN_SERVICE, Deadlines::stretched(30)] {
+            assert!(deadlines.lock() < deadlines.write());
+            assert!(deadlines.write() < deadlines.work());
+        }
+        assert_eq!(Deadlines::stretched(30).write(), Duration::from_secs(60));
+    }
+}
