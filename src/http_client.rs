@@ -1,9 +1,12 @@
-//! The way out: forms posted to addresses that an administrator has registered.
+//! The HTTP client: forms posted to addresses that an administrator has registered, and the health
+//! check.
 //!
 //! Owns what keeps that harmless: no redirect is followed, no proxy of the environment is used, an
 //! answer is looked at no further than its status, and nothing takes longer than five seconds.
 
+use std::error::Error;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::redirect::Policy;
@@ -49,14 +52,47 @@ impl HttpClient {
     }
 }
 
-fn make(deadlines: Deadlines) -> Option<reqwest::Client> {
-    let client = reqwest::Client::builder()
+/// How long [`probe`] waits in all.
+const PROBE: Duration = Duration::from_secs(3);
+
+/// The status a server answers a GET with, for the health check of this machine's own server.
+///
+/// Any certificate is taken: nothing secret is sent, and a certificate for the public name could never
+/// match the address the server is asked at.
+///
+/// # Errors
+/// In words for people: the innermost cause, or that no answer came within three seconds.
+pub async fn probe(url: &str) -> Result<u16, String> {
+    let client = builder().timeout(PROBE).tls_danger_accept_invalid_certs(true).build();
+    let answer = match client {
+        Ok(client) => client.get(url).send().await,
+        Err(error) => Err(error),
+    };
+    answer.map(|answer| answer.status().as_u16()).map_err(|error| {
+        if error.is_timeout() {
+            return format!("no answer within {} s", PROBE.as_secs());
+        }
+        let mut cause: &dyn Error = &error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        cause.to_string()
+    })
+}
+
+/// What every client has in common: no redirect is followed, no proxy of the environment is used.
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .redirect(Policy::none())
         .no_proxy()
+        .user_agent(concat!("signet/", env!("CARGO_PKG_VERSION")))
+}
+
+fn make(deadlines: Deadlines) -> Option<reqwest::Client> {
+    let client = builder()
         .timeout(deadlines.delivery())
         .connect_timeout(deadlines.delivery_connection())
         .pool_max_idle_per_host(1)
-        .user_agent(concat!("signet/", env!("CARGO_PKG_VERSION")))
         .build();
     client.inspect_err(|error| tracing::error!(%error, "no way out to clients")).ok()
 }

@@ -22,7 +22,6 @@ mod serve;
 mod session;
 mod startup_report;
 mod table;
-mod tls;
 mod token;
 mod user;
 mod value_parsers;
