@@ -6,8 +6,9 @@
 use serde_json::Value;
 
 use crate::base::TimeSpan;
-use crate::crypto::client_keys;
+use crate::crypto::client_key;
 use crate::domain::client::{AuthMethod, ClientMetadata, ClientType};
+use crate::domain::client_jwks;
 use crate::domain::outcome::FieldError;
 use crate::domain::redirect;
 use crate::domain::scope::{Scopes, is_scope};
@@ -147,13 +148,15 @@ impl Change {
         wrong: &mut Vec<FieldError>,
     ) -> Vec<Value> {
         match &self.jwks {
-            Some(given) => client_keys::accept(given).unwrap_or_else(|error| {
-                note(
-                    wrong,
-                    FieldError { field: "jwks", code: error.code(), message: error.message() },
-                );
-                Vec::new()
-            }),
+            Some(given) => {
+                client_jwks::accept(given, client_key::check_key).unwrap_or_else(|error| {
+                    note(
+                        wrong,
+                        FieldError { field: "jwks", code: error.code(), message: error.message() },
+                    );
+                    Vec::new()
+                })
+            }
             None if method == AuthMethod::PrivateKeyJwt => before,
             None => Vec::new(),
         }

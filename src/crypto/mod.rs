@@ -3,7 +3,7 @@
 //! Owns every use of the crypto libraries. Makes no decision: whether a token may be issued or a
 //! password is good enough is the domain's business.
 
-pub mod client_keys;
+pub mod client_key;
 pub mod digest;
 pub mod external_jwt;
 pub mod hs256;

@@ -11,6 +11,7 @@ pub mod browser_session;
 pub mod claims;
 pub mod claims_request;
 pub mod client;
+pub mod client_jwks;
 pub mod client_type;
 pub mod clock_skew;
 pub mod color;

@@ -43,3 +43,13 @@ impl KeyState {
         !matches!(self, Self::Retired)
     }
 }
+
+/// The longest name of a key we take, in characters.
+const LONGEST_KID: usize = 255;
+
+/// Whether a key from elsewhere can be published under this name: 1 to 255 printable ASCII
+/// characters, spaces among them. Ours are shorter; others' verifiers know theirs by what they have.
+#[must_use]
+pub fn is_kid(kid: &str) -> bool {
+    (1..=LONGEST_KID).contains(&kid.len()) && kid.bytes().all(|c| matches!(c, 0x20..0x7f))
+}

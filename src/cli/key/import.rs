@@ -18,7 +18,7 @@ use crate::cli::with_app::with_app;
 use crate::config;
 use crate::crypto::import as crypto;
 use crate::domain::audit::Origin;
-use crate::domain::signing_key::SigningAlg;
+use crate::domain::signing_key::{SigningAlg, is_kid};
 
 use crate::cli::value_parsers::signing_alg;
 
@@ -51,7 +51,7 @@ fn parse_span(text: &str) -> Result<TimeSpan, String> {
 }
 
 fn parse_kid(text: &str) -> Result<String, String> {
-    if crypto::is_kid(text) {
+    if is_kid(text) {
         Ok(text.to_owned())
     } else {
         Err("a kid has 1 to 255 printable ASCII characters".to_owned())

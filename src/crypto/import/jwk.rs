@@ -14,10 +14,10 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use crate::crypto::jwk::ED25519;
-use crate::domain::signing_key::SigningAlg;
+use crate::domain::signing_key::{SigningAlg, is_kid};
 
 use super::error::ImportError;
-use super::{Imported, der, ec, ed25519, is_kid, on_curve, rsa, sized};
+use super::{Imported, der, ec, ed25519, on_curve, rsa, sized};
 
 /// A key or a set of them; which of the two is known only afterwards. One type, because reading
 /// either through an untagged enum would keep copies of the private members.
