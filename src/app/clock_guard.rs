@@ -1,7 +1,7 @@
 //! Whether this process may act on its wall clock.
 //!
-//! Owns what is remembered of the time between processes, and what is said when the clock is not
-//! believed. The judgement is `domain::clock_skew`.
+//! Owns the time that processes on one database write down, and the message about a clock that
+//! jumped. The judgement is `domain::clock_skew`.
 
 use std::sync::PoisonError;
 

@@ -1,30 +1,33 @@
-//! Whether whoever asked for a unit of work is still there.
+//! Whether the caller of a unit of work has disconnected.
 //!
-//! Owns the one thing work can learn about its caller. Work goes on without him (see `App::run`);
-//! only a wait that comes before every write of its own asks here, and may end with him.
+//! Work continues without its caller (see `App::run_to_completion`). Only a wait that comes before every
+//! write of its own asks here, and may end with the caller.
 
 use std::future::Future;
 
 use tokio::sync::watch;
 
 tokio::task_local! {
-    static CALLER: Presence;
+    static CALLER: CallerPresence;
 }
 
 /// Ends when the sender of [`begin`] is dropped.
-type Presence = watch::Receiver<()>;
+type CallerPresence = watch::Receiver<()>;
 
-/// The caller's end, to be held while he is there, and the work's.
-pub(super) fn begin() -> (watch::Sender<()>, Presence) {
+/// The caller's end, to be held while it is connected, and the work's.
+pub(super) fn begin() -> (watch::Sender<()>, CallerPresence) {
     watch::channel(())
 }
 
-/// `work`, told of this caller.
-pub(super) fn scope<F: Future>(presence: Presence, work: F) -> impl Future<Output = F::Output> {
+/// `work` with this caller.
+pub(super) fn scope<F: Future>(
+    presence: CallerPresence,
+    work: F,
+) -> impl Future<Output = F::Output> {
     CALLER.scope(presence, work)
 }
 
-/// Completes when the caller of the present work has gone away; never where there is none.
+/// Completes when the caller of the present work has disconnected; never where there is none.
 pub(super) async fn gone() {
     match CALLER.try_with(Clone::clone) {
         Ok(mut caller) => while caller.changed().await.is_ok() {},

@@ -1,9 +1,8 @@
-//! Access tokens whose signature was checked a moment ago.
+//! Cache of access tokens whose signature has been verified.
 //!
-//! Owns a bounded memory of what a token says and that it is genuine. A verification costs more than
-//! everything else that is asked of a token that comes back, and the same token comes back for as long
-//! as it lives. Nothing else is believed: whether its session, user and client are still there is asked
-//! every time, and a change of keys, APIs or clients empties the memory.
+//! Verifying a signature costs more than everything else a request with a token needs, and clients
+//! present the same token until it expires. Only the signature is cached: whether session, user and
+//! client are active is read for every request, and a change of keys, APIs or clients empties the cache.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +12,10 @@ use crate::domain::claims::VerifiedClaims;
 
 use super::Audience;
 
-/// How many are kept at most, twice: those that came lately and those before them.
+/// The most entries of a generation; the cache holds two.
 const KEEP: usize = 8 * 1024;
 
-/// A token of ours. Nothing is known of its session yet.
+/// An access token with a valid signature. Whether its session is active is not known yet.
 #[derive(Clone)]
 pub struct VerifiedToken {
     /// What it says.
@@ -25,7 +24,7 @@ pub struct VerifiedToken {
     pub audience: Arc<Audience>,
 }
 
-/// The memory. Full, it drops what has not come for longest, half of it at once.
+/// Bounded; a full young generation replaces the old one.
 #[derive(Default)]
 pub struct VerifiedTokenCache(Mutex<Generations>);
 
@@ -37,7 +36,7 @@ struct Generations {
 }
 
 impl VerifiedTokenCache {
-    /// What is known of a token, as concluded from this version of keys, APIs and clients.
+    /// The token, if it was verified under this version of keys, APIs and clients.
     #[must_use]
     pub fn get(&self, token: &TokenHash, version: i64) -> Option<VerifiedToken> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,8 +51,8 @@ impl VerifiedTokenCache {
         Some(known)
     }
 
-    /// Remembers a token that was found good by this version, which was read before it was checked.
-    pub fn keep(&self, token: &TokenHash, version: i64, genuine: VerifiedToken) {
+    /// Stores a token that was verified under this version, which was read before it was verified.
+    pub fn keep(&self, token: &TokenHash, version: i64, token_data: VerifiedToken) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if version < kept.version {
             return;
@@ -61,16 +60,16 @@ impl VerifiedTokenCache {
         if version > kept.version {
             *kept = Generations { version, ..Generations::default() };
         }
-        kept.keep(token, genuine);
+        kept.keep(token, token_data);
     }
 }
 
 impl Generations {
-    fn keep(&mut self, token: &TokenHash, genuine: VerifiedToken) {
+    fn keep(&mut self, token: &TokenHash, token_data: VerifiedToken) {
         if self.young.len() >= KEEP {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(*token.digest(), genuine);
+        self.young.insert(*token.digest(), token_data);
     }
 }
 
@@ -85,7 +84,7 @@ mod tests {
         TokenHash::from_digest(digest)
     }
 
-    fn genuine(sub: &str) -> VerifiedToken {
+    fn verified(sub: &str) -> VerifiedToken {
         let claims = serde_json::json!({"sub": sub, "scope": "", "exp": 2, "iat": 1});
         let claims = Arc::new(serde_json::from_value(claims).unwrap());
         VerifiedToken {
@@ -99,35 +98,35 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_believed_by_the_version_it_was_checked_by_only() {
-        let believed = VerifiedTokenCache::default();
-        believed.keep(&hash(1), 3, genuine("ada"));
-        assert_eq!(sub(believed.get(&hash(1), 3)), Some("ada".to_owned()));
-        assert_eq!(sub(believed.get(&hash(2), 3)), None);
+    fn a_token_is_cached_for_the_version_it_was_verified_under() {
+        let cache = VerifiedTokenCache::default();
+        cache.keep(&hash(1), 3, verified("ada"));
+        assert_eq!(sub(cache.get(&hash(1), 3)), Some("ada".to_owned()));
+        assert_eq!(sub(cache.get(&hash(2), 3)), None);
         for other in [2, 4] {
-            assert_eq!(sub(believed.get(&hash(1), other)), None);
+            assert_eq!(sub(cache.get(&hash(1), other)), None);
         }
-        // Checked by keys that are no longer in force when it is written down.
-        believed.keep(&hash(2), 2, genuine("eve"));
-        assert_eq!(sub(believed.get(&hash(2), 2)), None);
-        assert_eq!(sub(believed.get(&hash(2), 3)), None);
-        believed.keep(&hash(3), 4, genuine("bob"));
-        assert_eq!(sub(believed.get(&hash(1), 3)), None);
-        assert_eq!(sub(believed.get(&hash(1), 4)), None);
-        assert_eq!(sub(believed.get(&hash(3), 4)), Some("bob".to_owned()));
+        // Verified by keys that have been replaced since.
+        cache.keep(&hash(2), 2, verified("eve"));
+        assert_eq!(sub(cache.get(&hash(2), 2)), None);
+        assert_eq!(sub(cache.get(&hash(2), 3)), None);
+        cache.keep(&hash(3), 4, verified("bob"));
+        assert_eq!(sub(cache.get(&hash(1), 3)), None);
+        assert_eq!(sub(cache.get(&hash(1), 4)), None);
+        assert_eq!(sub(cache.get(&hash(3), 4)), Some("bob".to_owned()));
     }
 
     #[test]
-    fn whatever_comes_it_does_not_grow_and_keeps_what_comes_again() {
-        let believed = VerifiedTokenCache::default();
-        believed.keep(&hash(0), 1, genuine("regular"));
+    fn the_cache_is_bounded_and_keeps_tokens_that_are_used_again() {
+        let cache = VerifiedTokenCache::default();
+        cache.keep(&hash(0), 1, verified("regular"));
         for number in 1..100_000 {
-            believed.keep(&hash(number), 1, genuine("passer-by"));
+            cache.keep(&hash(number), 1, verified("passer-by"));
             if number % 1000 == 0 {
-                assert!(believed.get(&hash(0), 1).is_some(), "{number}");
+                assert!(cache.get(&hash(0), 1).is_some(), "{number}");
             }
         }
-        let kept = believed.0.lock().unwrap();
+        let kept = cache.0.lock().unwrap();
         assert!(kept.young.len() <= KEEP && kept.old.len() <= KEEP);
     }
 }

@@ -1,8 +1,7 @@
-//! Tries at one account in this process: counted one after the other, decided in parallel.
+//! Log-in attempts at one account in this process: counted one after the other, decided in parallel.
 //!
-//! Owns who waits for whom. A try that finds its account's limit used up can wait while there are
-//! tries which are not decided yet: a right password gives its count back. Counts nothing itself;
-//! the database does.
+//! An attempt that finds the limit of its account used up waits while other attempts are pending: a right
+//! password gives its count back. The counts are in the database.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +11,7 @@ use tokio::sync::{Notify, OwnedMutexGuard};
 
 type Accounts = HashMap<Vec<u8>, Arc<Account>>;
 
-/// The accounts that somebody is trying to log in to, by the pseudonym tries are counted under.
+/// The accounts with attempts under way, by the pseudonym under which attempts are counted.
 #[derive(Clone, Default)]
 pub struct AttemptGate(Arc<Mutex<Accounts>>);
 
@@ -30,13 +29,13 @@ struct Place {
     account: Arc<Account>,
 }
 
-/// The turn to be counted at an account. Those who come later wait until it is dropped or counted.
+/// The turn to be counted at an account. Later attempts wait until it is dropped or counted.
 pub struct AttemptTurn {
     held: OwnedMutexGuard<()>,
     place: Place,
 }
 
-/// A try that was counted and is not decided yet; decided when dropped.
+/// An attempt that was counted and is not decided yet; decided when dropped.
 pub struct PendingAttempt(Place);
 
 impl AttemptGate {
@@ -53,7 +52,7 @@ impl AttemptGate {
 }
 
 impl AttemptTurn {
-    /// Whether a try that was counted before is not decided yet: it may still be given back.
+    /// Whether an attempt that was counted before is pending: its count may still be given back.
     #[must_use]
     pub fn may_change(&self) -> bool {
         self.place.account.undecided.load(Ordering::Acquire) > 0
@@ -64,7 +63,7 @@ impl AttemptTurn {
         self.place.account.decided.notified().await;
     }
 
-    /// The try was counted: the next one's turn.
+    /// The attempt was counted: the next one's turn.
     #[must_use]
     pub fn counted(self) -> PendingAttempt {
         self.place.account.undecided.fetch_add(1, Ordering::AcqRel);
@@ -76,7 +75,7 @@ impl AttemptTurn {
 impl Drop for PendingAttempt {
     fn drop(&mut self) {
         self.0.account.undecided.fetch_sub(1, Ordering::AcqRel);
-        // Kept for whoever has the turn and is not waiting yet.
+        // Stored for the holder of the turn that is not waiting yet.
         self.0.account.decided.notify_one();
     }
 }
@@ -84,7 +83,7 @@ impl Drop for PendingAttempt {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut accounts = self.turns.accounts();
-        // This one's and the map's: nobody else is here, and nobody can come while it is locked.
+        // This one's and the map's: no other attempt is here, and none can come while it is locked.
         if Arc::strong_count(&self.account) == 2 {
             accounts.remove(&self.name);
         }
@@ -96,7 +95,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_has_the_turn_waits_for_what_is_undecided() {
+    async fn the_holder_of_the_turn_waits_for_pending_attempts() {
         let turns = AttemptGate::default();
         let first = turns.take(b"ada").await.counted();
         let second = turns.take(b"ada").await.counted();

@@ -1,8 +1,7 @@
-//! Networks that somebody has logged in from, as far as this process has lately learnt.
+//! Networks from which any account has logged in, as far as this process knows.
 //!
-//! Owns the memory of it and its bound. It says nothing about who: a lane that depended on the
-//! account would tell strangers which accounts there are. The database keeps the same for other
-//! processes and later ones.
+//! Holds no account: a lane that depended on the account would tell an attacker which accounts exist.
+//! The database keeps the same for other processes.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,11 +12,11 @@ use crate::domain::rate_limit::KNOWN_NETWORK;
 
 use super::network;
 
-/// The most networks remembered; beyond it what is out of date is forgotten, then nothing new learnt.
+/// The most networks held; beyond it outdated ones are dropped, then new ones are not added.
 const MAX_NETWORKS: usize = 100_000;
-/// How long it is believed that nobody has logged in from a network: another process may know better.
+/// How long a network without a log-in is held: another process may have recorded one since.
 const BELIEVE_STRANGE: TimeSpan = TimeSpan::from_mins(1);
-/// How often a log-in is written down for others.
+/// How often a log-in from a network is written to the database.
 const NOTE: TimeSpan = TimeSpan::from_days(1);
 
 #[derive(Debug, Clone, Copy)]
@@ -33,12 +32,12 @@ impl Seen {
     }
 }
 
-/// What is remembered, by network.
+/// What is known, by network.
 #[derive(Default)]
 pub struct SeenNetworks(Mutex<HashMap<Option<IpAddr>, Seen>>);
 
 impl SeenNetworks {
-    /// Whether somebody has logged in from this address's network; none when that is not known here.
+    /// Whether any account has logged in from this address's network; none when that is not known here.
     #[must_use]
     pub fn get(&self, address: Option<IpAddr>, now: Timestamp) -> Option<bool> {
         let seen = self.seen().get(&address.map(network)).copied()?;
@@ -52,14 +51,14 @@ impl SeenNetworks {
         self.put(address, Seen { familiar, at }, now);
     }
 
-    /// Somebody has logged in from there.
+    /// Records a log-in from this address.
     pub fn log_in(&self, address: Option<IpAddr>, now: Timestamp) {
         if !self.is_noted(address, now) {
             self.put(address, Seen { familiar: true, at: now }, now);
         }
     }
 
-    /// Whether a log-in from there was written down within the last day.
+    /// Whether a log-in from there was written to the database within the last day.
     #[must_use]
     pub fn is_noted(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
         let seen = self.seen().get(&address.map(network)).copied();
