@@ -4,16 +4,17 @@ use crate::app::{App, MadeKey};
 use crate::base::entropy::random;
 use crate::base::{Secret, TimeSpan, Timestamp};
 use crate::domain::api::{Api, ApiError, is_api_scope};
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::client;
 use crate::domain::identifier_namespace;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
 use crate::domain::verifier_compat::algorithms;
 use crate::store::apis::{self, StoredApi};
-use crate::store::{Tx, audit, clients, commit_or_rollback, commit_unless_failed};
+use crate::store::{Tx, clients};
 
 use super::key_rotation;
 
@@ -167,9 +168,9 @@ pub async fn create(
     app: App,
     identifier: String,
     change: Change,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Changed, Failure> {
+    let now = info.now;
     let api = Api::new(&identifier, Scopes::default()).map_err(refused)?;
     let api = change.applied_to(api, app.lifetimes.retry_window)?;
     if let Some(clash) =
@@ -187,29 +188,30 @@ pub async fn create(
         &random(&*app.entropy),
     )
     .into_uuid();
-    let mut stored = StoredApi { id, api, secret: None, created_at: now };
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        // Held first: whoever registers a client of this name waits, or was first and is seen.
-        if apis::hold(&mut tx, &stored.api.identifier).await?.is_some() {
-            return Err(taken().into());
-        }
-        if clients::find(&mut tx, &stored.api.identifier).await?.is_some() {
-            return Err(
-                Refusal::new(Code::Conflict, identifier_namespace::Clash::Taken.message()).into()
-            );
-        }
-        let shared_secret = change.settle_secret(&app, &mut tx, &mut stored).await?;
-        if !apis::insert(&mut tx, &stored).await? {
-            return Err(taken().into());
-        }
-        key_rotation::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
-        let event = Event::new(EventKind::ApiCreated).detail(&*stored.api.identifier);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
-        Ok(shared_secret)
-    }
-    .await;
-    let shared_secret = commit_or_rollback(tx, outcome).await?;
+    let new = StoredApi { id, api, secret: None, created_at: now };
+    let (stored, shared_secret) = app
+        .transaction_or_nothing(&info, async |tx| {
+            let mut stored = new.clone();
+            // Held first: whoever registers a client of this name waits, or was first and is seen.
+            if apis::hold(tx, &stored.api.identifier).await?.is_some() {
+                return Err(taken().into());
+            }
+            if clients::find(tx, &stored.api.identifier).await?.is_some() {
+                return Err(Refusal::new(
+                    Code::Conflict,
+                    identifier_namespace::Clash::Taken.message(),
+                )
+                .into());
+            }
+            let shared_secret = change.settle_secret(&app, tx, &mut stored).await?;
+            if !apis::insert(tx, &stored).await? {
+                return Err(taken().into());
+            }
+            key_rotation::begin(tx, key.as_ref()).await?;
+            tx.record(&Event::new(EventKind::ApiCreated).detail(&*stored.api.identifier)).await?;
+            Ok((stored, shared_secret))
+        })
+        .await?;
     app.reload_if_changed().await?;
     Ok(Changed { stored, shared_secret, warnings: change.warnings() })
 }
@@ -223,27 +225,25 @@ pub async fn update(
     app: App,
     name: String,
     change: Change,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Changed, Failure> {
+    let now = info.now;
     let window = app.lifetimes.retry_window;
     // A change that cannot be makes no key either; what it is applied to is read again below.
     let seen = show(app.clone(), name.clone()).await?;
     change.applied_to(seen.api, window)?;
     let key = change.missing_key(&app, now).await?;
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let mut stored = apis::hold(&mut tx, &name).await?.ok_or_else(not_found)?;
-        stored.api = change.applied_to(stored.api, window)?;
-        let shared_secret = change.settle_secret(&app, &mut tx, &mut stored).await?;
-        apis::update(&mut tx, &stored).await?;
-        key_rotation::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
-        let event = Event::new(EventKind::ApiUpdated).detail(&*stored.api.identifier);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
-        Ok((stored, shared_secret))
-    }
-    .await;
-    let (stored, shared_secret) = commit_or_rollback(tx, outcome).await?;
+    let (stored, shared_secret) = app
+        .transaction_or_nothing(&info, async |tx| {
+            let mut stored = apis::hold(tx, &name).await?.ok_or_else(not_found)?;
+            stored.api = change.applied_to(stored.api, window)?;
+            let shared_secret = change.settle_secret(&app, tx, &mut stored).await?;
+            apis::update(tx, &stored).await?;
+            key_rotation::begin(tx, key.as_ref()).await?;
+            tx.record(&Event::new(EventKind::ApiUpdated).detail(&*stored.api.identifier)).await?;
+            Ok((stored, shared_secret))
+        })
+        .await?;
     app.reload_if_changed().await?;
     Ok(Changed { stored, shared_secret, warnings: change.warnings() })
 }
@@ -253,16 +253,13 @@ pub async fn update(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn delete(app: App, name: String, origin: Origin, now: Timestamp) -> Result<(), Failure> {
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let identifier = apis::delete(&mut tx, &name).await?.ok_or_else(not_found)?;
-        let event = Event::new(EventKind::ApiDeleted).detail(identifier);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+pub async fn delete(app: App, name: String, info: RequestInfo) -> Result<(), Failure> {
+    app.transaction(&info, async |tx| {
+        let identifier = apis::delete(tx, &name).await?.ok_or_else(not_found)?;
+        tx.record(&Event::new(EventKind::ApiDeleted).detail(identifier)).await?;
         Ok(())
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await?;
+    })
+    .await?;
     app.reload_if_changed().await?;
     Ok(())
 }

@@ -3,19 +3,20 @@
 //! Owns the names (one bearer each, also when two are registered at once) and the secrets, which are
 //! shown once and stored as hashes. Fetches nothing from any address a client has.
 
-use crate::app::{App, MadeKey};
+use crate::app::{App, AuditedTx, MadeKey};
 use crate::base::entropy::random;
 use crate::base::{Secret, Timestamp, opaque_token};
 use crate::crypto::digest::token_hash;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::{
     BUILT_IN, Client, ClientMetadata, ClientType, MAX_SECRETS, SecretHash, is_client_id,
 };
 use crate::domain::identifier_namespace::{self, Clash};
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::request_info::RequestInfo;
 use crate::store::clients::{self, StoredClient};
-use crate::store::{Tx, apis, audit, commit_or_rollback};
+use crate::store::{Tx, apis};
 
 pub use super::client_patch::Change;
 use super::key_rotation;
@@ -83,9 +84,9 @@ pub async fn create(
     app: App,
     new: New,
     change: Change,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Changed, Failure> {
+    let now = info.now;
     let id = uuid::Builder::from_unix_timestamp_millis(
         u64::try_from(now.millis()).unwrap_or(0),
         &random(&*app.entropy),
@@ -97,31 +98,31 @@ pub async fn create(
     wrong.extend(unacceptable_name(&client_id, app.issuer()));
     refuse(wrong)?;
     let client = Client::new(client_id, settings, now);
-    let mut stored = StoredClient { id, client, updated_at: now };
+    let new = StoredClient { id, client, updated_at: now };
     let key = missing_key(&app, &change, now).await?;
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let client = &mut stored.client;
-        // Held first: whoever registers the same name, also as an API, waits or was first.
-        if clients::hold(&mut tx, &client.client_id).await?.is_some() {
-            return Err(taken().into());
-        }
-        let apis = api_names(&mut tx).await?;
-        let names = apis.iter().map(String::as_str);
-        if identifier_namespace::clash(&client.client_id, app.issuer(), names).is_some() {
-            return Err(Refusal::new(Code::Conflict, Clash::Taken.message()).into());
-        }
-        refuse(unknown_apis(&change, &apis))?;
-        let client_secret = settle_secrets(&app, client, now);
-        if !clients::insert(&mut tx, &stored).await? {
-            return Err(taken().into());
-        }
-        key_rotation::begin(&app, &mut tx, key.as_ref(), &origin, now).await?;
-        record(&app, &mut tx, EventKind::ClientCreated, &stored, &origin, now).await?;
-        Ok(client_secret)
-    }
-    .await;
-    let client_secret = commit_or_rollback(tx, outcome).await?;
+    let (stored, client_secret) = app
+        .transaction_or_nothing(&info, async |tx| {
+            let mut stored = new.clone();
+            let client = &mut stored.client;
+            // Held first: whoever registers the same name, also as an API, waits or was first.
+            if clients::hold(tx, &client.client_id).await?.is_some() {
+                return Err(taken().into());
+            }
+            let apis = api_names(tx).await?;
+            let names = apis.iter().map(String::as_str);
+            if identifier_namespace::clash(&client.client_id, app.issuer(), names).is_some() {
+                return Err(Refusal::new(Code::Conflict, Clash::Taken.message()).into());
+            }
+            refuse(unknown_apis(&change, &apis))?;
+            let client_secret = settle_secrets(&app, client, now);
+            if !clients::insert(tx, &stored).await? {
+                return Err(taken().into());
+            }
+            key_rotation::begin(tx, key.as_ref()).await?;
+            record(tx, EventKind::ClientCreated, &stored).await?;
+            Ok((stored, client_secret))
+        })
+        .await?;
     app.reload_if_changed().await?;
     Ok(Changed { stored, client_secret, warnings: change.warnings() })
 }
@@ -134,15 +135,15 @@ pub async fn update(
     app: App,
     client_id: String,
     change: Change,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Changed, Failure> {
+    let now = info.now;
     let window = app.lifetimes.retry_window;
     // A change that cannot be makes no key either; what it is applied to is read again below.
     let seen = show(app.clone(), client_id.clone()).await?;
     refuse(change.applied_to(seen.client.metadata, window).1)?;
     let key = missing_key(&app, &change, now).await?;
-    let work = async |tx: &mut Tx, stored: &mut StoredClient| {
+    let work = async |tx: &mut AuditedTx, stored: &mut StoredClient| {
         let (settings, wrong) = change.applied_to(stored.client.metadata.clone(), window);
         refuse(wrong)?;
         if change.audiences.is_some() || change.resource_servers.is_some() {
@@ -150,12 +151,12 @@ pub async fn update(
         }
         stored.client.metadata = settings;
         let client_secret = settle_secrets(&app, &mut stored.client, now);
-        key_rotation::begin(&app, tx, key.as_ref(), &origin, now).await?;
+        key_rotation::begin(tx, key.as_ref()).await?;
         let mut events = vec![EventKind::ClientUpdated];
         events.extend(client_secret.as_ref().map(|_| EventKind::ClientSecretRotated));
         Ok((events, client_secret))
     };
-    let (stored, client_secret) = changed(&app, &client_id, &origin, now, work).await?;
+    let (stored, client_secret) = changed(&app, &client_id, &info, work).await?;
     Ok(Changed { stored, client_secret, warnings: change.warnings() })
 }
 
@@ -166,17 +167,17 @@ pub async fn update(
 pub async fn disable(
     app: App,
     client_id: String,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<StoredClient, Failure> {
-    let work = async |_: &mut Tx, stored: &mut StoredClient| {
+    let now = info.now;
+    let work = async |_: &mut AuditedTx, stored: &mut StoredClient| {
         if stored.client.disabled_at.is_some() {
             return Ok((Vec::new(), ()));
         }
         stored.client.disabled_at = Some(now);
         Ok((vec![EventKind::ClientDisabled], ()))
     };
-    Ok(changed(&app, &client_id, &origin, now, work).await?.0)
+    Ok(changed(&app, &client_id, &info, work).await?.0)
 }
 
 /// Enables a client again. Enabling twice is fine.
@@ -186,14 +187,13 @@ pub async fn disable(
 pub async fn enable(
     app: App,
     client_id: String,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<StoredClient, Failure> {
-    let work = async |_: &mut Tx, stored: &mut StoredClient| {
+    let work = async |_: &mut AuditedTx, stored: &mut StoredClient| {
         let was = stored.client.disabled_at.take();
         Ok((was.map(|_| EventKind::ClientEnabled).into_iter().collect(), ()))
     };
-    Ok(changed(&app, &client_id, &origin, now, work).await?.0)
+    Ok(changed(&app, &client_id, &info, work).await?.0)
 }
 
 /// Makes a new secret. The one before stays good until the next rotation, so that a client can be
@@ -205,10 +205,10 @@ pub async fn rotate_secret(
     app: App,
     client_id: String,
     revoke_old: bool,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Changed, Failure> {
-    let work = async |_: &mut Tx, stored: &mut StoredClient| {
+    let now = info.now;
+    let work = async |_: &mut AuditedTx, stored: &mut StoredClient| {
         let client = &mut stored.client;
         if !client.metadata.auth_method.has_secret() {
             let message = "This client authenticates without a secret.";
@@ -219,7 +219,7 @@ pub async fn rotate_secret(
         client.secrets.truncate(if revoke_old { 1 } else { MAX_SECRETS });
         Ok((vec![EventKind::ClientSecretRotated], Some(secret)))
     };
-    let (stored, client_secret) = changed(&app, &client_id, &origin, now, work).await?;
+    let (stored, client_secret) = changed(&app, &client_id, &info, work).await?;
     Ok(Changed { stored, client_secret, warnings: Vec::new() })
 }
 
@@ -227,21 +227,15 @@ pub async fn rotate_secret(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn delete(
-    app: App,
-    client_id: String,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<(), Failure> {
+pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<(), Failure> {
+    let now = info.now;
     check_name(&client_id)?;
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let stored = clients::hold(&mut tx, &client_id).await?.ok_or_else(not_found)?;
-        clients::delete(&mut tx, &client_id, now).await?;
-        record(&app, &mut tx, EventKind::ClientDeleted, &stored, &origin, now).await
-    }
-    .await;
-    commit_or_rollback(tx, outcome).await?;
+    app.transaction_or_nothing(&info, async |tx| {
+        let stored = clients::hold(tx, &client_id).await?.ok_or_else(not_found)?;
+        clients::delete(tx, &client_id, now).await?;
+        record(tx, EventKind::ClientDeleted, &stored).await
+    })
+    .await?;
     app.reload_if_changed().await?;
     Ok(())
 }
@@ -251,40 +245,32 @@ pub async fn delete(
 async fn changed<T>(
     app: &App,
     client_id: &str,
-    origin: &Origin,
-    now: Timestamp,
-    work: impl AsyncFnOnce(&mut Tx, &mut StoredClient) -> Result<(Vec<EventKind>, T), Failure>,
+    info: &RequestInfo,
+    work: impl AsyncFnOnce(&mut AuditedTx, &mut StoredClient) -> Result<(Vec<EventKind>, T), Failure>
+    + Clone,
 ) -> Result<(StoredClient, T), Failure> {
+    let now = info.now;
     check_name(client_id)?;
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let mut stored = clients::hold(&mut tx, client_id).await?.ok_or_else(not_found)?;
-        let (events, told) = work(&mut tx, &mut stored).await?;
-        if !events.is_empty() {
-            stored.updated_at = now;
-            clients::update(&mut tx, &stored).await?;
-        }
-        for kind in events {
-            record(app, &mut tx, kind, &stored, origin, now).await?;
-        }
-        Ok((stored, told))
-    }
-    .await;
-    let changed = commit_or_rollback(tx, outcome).await?;
+    let changed = app
+        .transaction_or_nothing(info, async |tx| {
+            let mut stored = clients::hold(tx, client_id).await?.ok_or_else(not_found)?;
+            let (events, told) = work.clone()(tx, &mut stored).await?;
+            if !events.is_empty() {
+                stored.updated_at = now;
+                clients::update(tx, &stored).await?;
+            }
+            for kind in events {
+                record(tx, kind, &stored).await?;
+            }
+            Ok((stored, told))
+        })
+        .await?;
     app.reload_if_changed().await?;
     Ok(changed)
 }
 
-async fn record(
-    app: &App,
-    tx: &mut Tx,
-    kind: EventKind,
-    stored: &StoredClient,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let event = Event::new(kind).detail(&*stored.client.client_id);
-    Ok(audit::record(tx, &event, origin, now, &*app.entropy).await?)
+async fn record(tx: &mut AuditedTx, kind: EventKind, stored: &StoredClient) -> Result<(), Failure> {
+    Ok(tx.record(&Event::new(kind).detail(&*stored.client.client_id)).await?)
 }
 
 /// The key its ID tokens will be signed with, if there is none of the algorithm yet. Made before

@@ -3,13 +3,14 @@
 //! Owns the use case and its audit event. The accepted key formats are in `crypto::import`.
 
 use crate::app::{App, MadeKey};
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::TimeSpan;
 use crate::crypto::import::Imported;
 use crate::crypto::jwt::{GeneratedKey, SigningKey};
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::store::{audit, commit_or_rollback, keys};
+use crate::store::keys;
 
 /// What an imported key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +41,9 @@ pub async fn import(
     app: App,
     imported: Imported,
     wanted: Use,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Taken, Failure> {
+    let now = info.now;
     let Imported { alg, kid, pkcs8 } = imported;
     if wanted == Use::Sign && !app.key_policy().wanted.contains(&alg) {
         let message = "Nobody uses this algorithm here: choose it for an API first, or take the key \
@@ -60,27 +61,24 @@ pub async fn import(
     };
     let taken = Taken { kid: key.kid.clone(), alg, state };
     let made = MadeKey { generated: GeneratedKey { key, pkcs8 }, state, at: now };
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let mut stored = app.seal_key(&mut tx, &made).await?;
+    app.transaction_or_nothing(&info, async |tx| {
+        let mut stored = app.seal_key(tx, &made).await?;
         stored.facts.longest_ttl = longest_ttl;
         if wanted == Use::Sign {
-            for key in keys::signing_keys(&mut tx).await? {
+            for key in keys::signing_keys(tx).await? {
                 if key.facts.alg == alg && key.facts.state == KeyState::Active {
                     let (from, to) = (KeyState::Active, KeyState::Retiring);
-                    keys::advance(&mut tx, &key.facts.kid, from, to, now).await?;
+                    keys::advance(tx, &key.facts.kid, from, to, now).await?;
                 }
             }
         }
-        if !keys::insert_signing_key(&mut tx, &stored).await? {
+        if !keys::insert_signing_key(tx, &stored).await? {
             return Err(Refusal::new(Code::Conflict, "A key of this name is there already.").into());
         }
-        let event = Event::new(EventKind::KeyImported).detail(&*stored.facts.kid);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        tx.record(&Event::new(EventKind::KeyImported).detail(&*stored.facts.kid)).await?;
         Ok(())
-    }
-    .await;
-    commit_or_rollback(tx, outcome).await?;
+    })
+    .await?;
     app.reload_if_changed().await?;
     Ok(taken)
 }

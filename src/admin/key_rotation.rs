@@ -3,14 +3,14 @@
 //! Owns the transactions and the audit trail of every stage. When a stage is due is
 //! `domain::key_rotation`; the timer is `jobs::key_rotation`.
 
-use crate::app::{App, MadeKey};
+use crate::app::{App, AuditedTx, MadeKey};
 use crate::base::Timestamp;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::key_rotation::{Change, KeyFacts, Policy};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys;
-use crate::store::{Tx, audit, commit_or_rollback};
 
 /// Every signing key there is.
 ///
@@ -25,46 +25,34 @@ pub async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
 ///
 /// # Errors
 /// When a key cannot be made or the database cannot be written.
-pub async fn carry_out(
-    app: &App,
-    change: &Change,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<bool, Fault> {
+pub async fn carry_out(app: &App, change: &Change, info: &RequestInfo) -> Result<bool, Fault> {
     // Made before the transaction begins: it takes its time.
     let made = match change {
-        Change::Publish(alg) => Some(app.make_signing_key(*alg, KeyState::Published, now).await?),
-        Change::Begin(alg) => Some(app.make_signing_key(*alg, KeyState::Active, now).await?),
+        Change::Publish(alg) => {
+            Some(app.make_signing_key(*alg, KeyState::Published, info.now).await?)
+        }
+        Change::Begin(alg) => Some(app.make_signing_key(*alg, KeyState::Active, info.now).await?),
         Change::Activate { .. } | Change::Stop { .. } | Change::Retire { .. } => None,
     };
-    let mut tx = app.db.begin().await?;
-    match write(app, &mut tx, change, made, origin, now).await {
-        Ok(true) => tx.commit().await.map(|()| true),
-        Ok(false) => {
-            tx.rollback().await;
-            Ok(false)
-        }
-        Err(fault) => {
-            tx.rollback().await;
-            Err(fault)
-        }
+    match app.transaction_or_nothing(info, async |tx| write(tx, change, made.as_ref()).await).await
+    {
+        Ok(()) => Ok(true),
+        Err(Failure::Refused(_)) => Ok(false),
+        Err(Failure::Failed(fault)) => Err(fault),
     }
 }
 
-async fn write(
-    app: &App,
-    tx: &mut Tx,
-    change: &Change,
-    made: Option<MadeKey>,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<bool, Fault> {
+/// Writes one step, or refuses because another process was first.
+async fn write(tx: &mut AuditedTx, change: &Change, made: Option<&MadeKey>) -> Result<(), Failure> {
+    let (app, now) = (tx.app(), tx.info().now);
     let (kind, kid) = match change {
         Change::Publish(_) | Change::Begin(_) => {
-            let Some(made) = made else { return Err(Fault::internal("there is no key to store")) };
-            let key = app.seal_key(tx, &made).await?;
+            let Some(made) = made else {
+                return Err(Fault::internal("there is no key to store").into());
+            };
+            let key = app.seal_key(tx, made).await?;
             if !keys::insert_signing_key(tx, &key).await? {
-                return Ok(false);
+                return Err(overtaken().into());
             }
             let begins = key.facts.state == KeyState::Active;
             let kind = if begins { EventKind::KeyActivated } else { EventKind::KeyPublished };
@@ -74,16 +62,16 @@ async fn write(
             if let Some(old) = predecessor
                 && !keys::advance(tx, old, KeyState::Active, KeyState::Retiring, now).await?
             {
-                return Ok(false);
+                return Err(overtaken().into());
             }
             if !keys::advance(tx, kid, KeyState::Published, KeyState::Active, now).await? {
-                return Ok(false);
+                return Err(overtaken().into());
             }
             (EventKind::KeyActivated, kid.clone())
         }
         Change::Stop { kid } => {
             if !keys::advance(tx, kid, KeyState::Active, KeyState::Retiring, now).await? {
-                return Ok(false);
+                return Err(overtaken().into());
             }
             (EventKind::KeyStopped, kid.clone())
         }
@@ -93,13 +81,13 @@ async fn write(
             if !from_retiring
                 && !keys::advance(tx, kid, KeyState::Published, KeyState::Retired, now).await?
             {
-                return Ok(false);
+                return Err(overtaken().into());
             }
             (EventKind::KeyRetired, kid.clone())
         }
     };
-    audit::record(tx, &Event::new(kind).detail(kid), origin, now, &*app.entropy).await?;
-    Ok(true)
+    tx.record(&Event::new(kind).detail(kid)).await?;
+    Ok(())
 }
 
 /// A key to sign with `alg`, if there is none yet; to be stored by [`begin`].
@@ -119,18 +107,11 @@ pub async fn missing(app: &App, alg: SigningAlg, now: Timestamp) -> Result<Optio
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn begin(
-    app: &App,
-    tx: &mut Tx,
-    made: Option<&MadeKey>,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<(), Fault> {
+pub async fn begin(tx: &mut AuditedTx, made: Option<&MadeKey>) -> Result<(), Fault> {
     let Some(made) = made else { return Ok(()) };
-    let key = app.seal_key(tx, made).await?;
+    let key = tx.app().seal_key(tx, made).await?;
     if keys::insert_signing_key(tx, &key).await? {
-        let event = Event::new(EventKind::KeyActivated).detail(&*key.facts.kid);
-        audit::record(tx, &event, origin, now, &*app.entropy).await?;
+        tx.record(&Event::new(EventKind::KeyActivated).detail(&*key.facts.kid)).await?;
     }
     Ok(())
 }
@@ -158,8 +139,7 @@ pub async fn rotate(
     app: App,
     alg: Option<SigningAlg>,
     at_once: bool,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Vec<Changed>, Failure> {
     let before = facts(&app).await?;
     let chosen: Vec<KeyFacts> = before
@@ -176,7 +156,7 @@ pub async fn rotate(
         let waiting = |key: &&KeyFacts| key.alg == active.alg && key.state == KeyState::Published;
         let mut successor = before.iter().find(waiting).cloned();
         if successor.is_none() {
-            carry_out(&app, &Change::Publish(active.alg), &origin, now).await?;
+            carry_out(&app, &Change::Publish(active.alg), &info).await?;
             successor = facts(&app).await?.iter().find(waiting).cloned();
         }
         let successor = successor.ok_or_else(overtaken)?;
@@ -186,7 +166,7 @@ pub async fn rotate(
                 predecessor: Some(active.kid),
                 missed: 0,
             };
-            if !carry_out(&app, &change, &origin, now).await? {
+            if !carry_out(&app, &change, &info).await? {
                 return Err(overtaken().into());
             }
             told(&KeyFacts { state: KeyState::Active, ..successor }, &policy)
@@ -217,9 +197,9 @@ pub async fn retire(
     app: App,
     kid: String,
     at_once: bool,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<(), Failure> {
+    let now = info.now;
     let all = facts(&app).await?;
     let key = all.iter().find(|key| key.kid == kid).ok_or_else(no_key)?;
     match key.state {
@@ -240,32 +220,29 @@ pub async fn retire(
         None if signs => Some(app.make_signing_key(key.alg, KeyState::Active, now).await?),
         _ => None,
     };
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let mut done = keys::advance(&mut tx, &kid, key.state, KeyState::Retired, now).await?;
-        let mut events = vec![(EventKind::KeyRetired, kid)];
+    app.transaction_or_nothing(&info, async |tx| {
+        let mut done = keys::advance(tx, &kid, key.state, KeyState::Retired, now).await?;
+        let mut events = vec![(EventKind::KeyRetired, kid.clone())];
         // Something has to sign: the key that waits, or one made for it.
         if let Some(next) = successor {
             let (from, to) = (KeyState::Published, KeyState::Active);
-            done &= keys::advance(&mut tx, &next.kid, from, to, now).await?;
+            done &= keys::advance(tx, &next.kid, from, to, now).await?;
             events.push((EventKind::KeyActivated, next.kid.clone()));
         }
         if let Some(made) = &made {
-            let made = app.seal_key(&mut tx, made).await?;
-            done &= keys::insert_signing_key(&mut tx, &made).await?;
+            let made = app.seal_key(tx, made).await?;
+            done &= keys::insert_signing_key(tx, &made).await?;
             events.push((EventKind::KeyActivated, made.facts.kid));
         }
         if !done {
             return Err(overtaken().into());
         }
         for (kind, kid) in events {
-            let event = Event::new(kind).detail(kid);
-            audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+            tx.record(&Event::new(kind).detail(kid)).await?;
         }
         Ok(())
-    }
-    .await;
-    commit_or_rollback(tx, outcome).await?;
+    })
+    .await?;
     app.reload_if_changed().await?;
     Ok(())
 }

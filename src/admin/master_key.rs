@@ -4,10 +4,9 @@
 //! known to `app::keys`.
 
 use crate::app::App;
-use crate::base::Timestamp;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::{Code, Failure, Refusal};
-use crate::store::{audit, commit_or_rollback};
+use crate::domain::request_info::RequestInfo;
 
 /// What rewrapping did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,21 +22,18 @@ pub enum Rewrapped {
 ///
 /// # Errors
 /// `conflict` when there is no old master key to come from.
-pub async fn rewrap(app: App, origin: Origin, now: Timestamp) -> Result<Rewrapped, Failure> {
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        if !app.rewrap(&mut tx).await? {
+pub async fn rewrap(app: App, info: RequestInfo) -> Result<Rewrapped, Failure> {
+    app.transaction_or_nothing(&info, async |tx| {
+        if !app.rewrap(tx).await? {
             return match app.seal.old() {
                 Some(_) => Ok(Rewrapped::Already),
                 None => Err(no_old_key().into()),
             };
         }
-        let event = Event::new(EventKind::MasterKeyReplaced);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        tx.record(&Event::new(EventKind::MasterKeyReplaced)).await?;
         Ok(Rewrapped::Done)
-    }
-    .await;
-    commit_or_rollback(tx, outcome).await
+    })
+    .await
 }
 
 fn no_old_key() -> Refusal {

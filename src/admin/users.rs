@@ -1,20 +1,20 @@
 //! Managing users.
 
 use crate::app::App;
-use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::crypto::password::Lane;
 use crate::domain::attributes::{Attributes, ClaimsPatch};
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::identity::logout_notices;
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
-use crate::store::{Tx, audit, commit_or_rollback, commit_unless_failed, setup_links};
+use crate::store::{Tx, setup_links};
 
 /// A user to be made.
 pub struct Create {
@@ -31,7 +31,7 @@ pub struct Create {
 }
 
 /// What is to be changed; `None` leaves a thing as it is.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Update {
     /// The name to show, or no name.
     pub name: Option<Option<String>>,
@@ -123,12 +123,8 @@ pub async fn resolve(app: App, login_or_id: String) -> Result<User, Failure> {
 ///
 /// # Errors
 /// Refused when the login is none or taken, the password weak, or an attribute unacceptable.
-pub async fn create(
-    app: App,
-    create: Create,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<User, Failure> {
+pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User, Failure> {
+    let now = info.now;
     check_name(create.name.as_deref())?;
     let attributes = check_attributes(create.attributes)?;
     let login = parse_login(&create.login)?;
@@ -136,7 +132,7 @@ pub async fn create(
         None => None,
         Some(raw) => {
             let password = parse_password("password", raw, &login)?;
-            let place = app.reserve_hash_slot(Lane::Known, origin.address)?;
+            let place = app.reserve_hash_slot(Lane::Known, info.address())?;
             Some(app.hash_password(place, password).await?)
         }
     };
@@ -149,21 +145,19 @@ pub async fn create(
         attributes: &attributes,
         password_hash: hash.as_deref(),
     };
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
+    app.transaction_or_nothing(&info, async |tx| {
         // First, as in set-up itself, so that the two cannot wait for each other.
         if create.role == Role::Admin {
-            setup_links::close(&mut tx).await?;
+            setup_links::close(tx).await?;
         }
-        if !users::insert(&mut tx, &new, now).await? {
+        if !users::insert(tx, &new, now).await? {
             return Err(login_taken().into());
         }
         let event = Event::new(EventKind::UserCreated).about(id).detail(create.role.as_str());
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        tx.record(&event).await?;
         Ok(())
-    }
-    .await;
-    commit_or_rollback(tx, outcome).await?;
+    })
+    .await?;
     show(app, id).await
 }
 
@@ -177,15 +171,15 @@ pub async fn update(
     app: App,
     id: UserId,
     update: Update,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<User, Failure> {
+    let now = info.now;
     if let Some(name) = &update.name {
         check_name(name.as_deref())?;
     }
-    change(&app, id, &origin, now, async |tx, user| {
+    change(&app, id, &info, async |tx, user| {
         let before = user.role;
-        let user = update.applied_to(user)?;
+        let user = update.clone().applied_to(user)?;
         if before == Role::Admin && user.role != Role::Admin {
             keep_an_administrator(tx, id).await?;
             users::raise_epoch(tx, id, now).await?;
@@ -204,13 +198,9 @@ pub async fn update(
 ///
 /// # Errors
 /// `not_found`; `last_administrator`.
-pub async fn disable(
-    app: App,
-    id: UserId,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<User, Failure> {
-    change(&app, id, &origin, now, async |tx, user| {
+pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Failure> {
+    let now = info.now;
+    change(&app, id, &info, async |tx, user| {
         if user.role == Role::Admin {
             keep_an_administrator(tx, id).await?;
         }
@@ -225,8 +215,9 @@ pub async fn disable(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn enable(app: App, id: UserId, origin: Origin, now: Timestamp) -> Result<User, Failure> {
-    change(&app, id, &origin, now, async |tx, _| {
+pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Failure> {
+    let now = info.now;
+    change(&app, id, &info, async |tx, _| {
         let changed = users::enable(tx, id, now).await?;
         Ok(changed.then_some((EventKind::UserEnabled, "")))
     })
@@ -238,8 +229,8 @@ pub async fn enable(app: App, id: UserId, origin: Origin, now: Timestamp) -> Res
 ///
 /// # Errors
 /// `not_found`; `last_administrator`.
-pub async fn delete(app: App, id: UserId, origin: Origin, now: Timestamp) -> Result<(), Failure> {
-    change(&app, id, &origin, now, async |tx, user| {
+pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
+    change(&app, id, &info, async |tx, user| {
         if user.role == Role::Admin {
             keep_an_administrator(tx, id).await?;
         }
@@ -257,16 +248,16 @@ pub async fn set_password(
     app: App,
     id: UserId,
     password: String,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<(), Failure> {
+    let now = info.now;
     let user = show(app.clone(), id).await?;
     let login = LoginName::parse(&user.login)
         .map_err(|_| Fault::internal("a stored login that is none"))?;
     let password = parse_password("password", &password, &login)?;
-    let place = app.reserve_hash_slot(Lane::Known, origin.address)?;
+    let place = app.reserve_hash_slot(Lane::Known, info.address())?;
     let hash = app.hash_password(place, password).await?;
-    change(&app, id, &origin, now, async |tx, _| {
+    change(&app, id, &info, async |tx, _| {
         users::set_password(tx, id, &hash, now).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
     })
@@ -277,29 +268,27 @@ pub async fn set_password(
 async fn change(
     app: &App,
     id: UserId,
-    origin: &Origin,
-    now: Timestamp,
-    work: impl AsyncFnOnce(&mut Tx, User) -> Result<Option<(EventKind, &'static str)>, Failure>,
+    info: &RequestInfo,
+    work: impl AsyncFnOnce(&mut Tx, User) -> Result<Option<(EventKind, &'static str)>, Failure> + Clone,
 ) -> Result<(), Failure> {
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        setup_links::hold_administrators(&mut tx).await?;
-        let user = users::find(&mut tx, id).await?.ok_or_else(not_found)?;
+    let now = info.now;
+    app.transaction(info, async |tx| {
+        setup_links::hold_administrators(tx).await?;
+        let user = users::find(tx, id).await?.ok_or_else(not_found)?;
         let epoch = user.session_epoch;
-        let ended = logout_notices::everything_of(app, &mut tx, id, now).await?;
-        if let Some((kind, detail)) = work(&mut tx, user).await? {
-            let after = users::find(&mut tx, id).await?;
+        let ended = logout_notices::everything_of(app, tx, id, now).await?;
+        if let Some((kind, detail)) = work.clone()(tx, user).await? {
+            let after = users::find(tx, id).await?;
             if after.is_none_or(|user| user.session_epoch != epoch) {
-                logout_notices::tell(app, &mut tx, &ended, now).await?;
+                logout_notices::tell(app, tx, &ended, now).await?;
             }
             let mut event = Event::new(kind).about(id);
             event.detail = (!detail.is_empty()).then(|| detail.to_owned());
-            audit::record(&mut tx, &event, origin, now, &*app.entropy).await?;
+            tx.record(&event).await?;
         }
         Ok(())
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await
+    })
+    .await
 }
 
 /// Refuses to leave nobody who could administer.

@@ -11,6 +11,7 @@ mod keys;
 pub mod limits;
 mod password_hashing;
 pub mod startup;
+mod transaction;
 mod unit_of_work;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +39,7 @@ use limits::{AddressLimiter, AttemptGate, SeenNetworks};
 pub use jwks_fetch_log::{Fetcher, JwksFetchLog};
 pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
+pub use transaction::AuditedTx;
 
 /// Everything a use case needs, cheap to clone.
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::domain::request_info::RequestInfo;
 use crate::identity::setup;
 
 use super::error::CommandError;
@@ -27,7 +28,7 @@ without a browser:  signet user create LOGIN --role admin")]
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::SetupLink => with_app(async |app| {
-            let url = setup::make_link(&app, app.now()).await?;
+            let url = setup::make_link(&app, &RequestInfo::cli(app.now())).await?;
             let url = url.expose();
             output.text_or(&format!("{url}\n"), &json!({ "setup_url": url }))?;
             let minutes = setup::LINK_LIFE.secs() / 60;

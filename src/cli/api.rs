@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::admin::apis::{self, Change, Changed};
 use crate::base::{TimeSpan, Timestamp};
 use crate::config::spell;
-use crate::domain::audit::Origin;
 use crate::domain::pagination::Page;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL, TokenAlg, TokenProfile};
 use crate::store::apis::StoredApi;
 use crate::view;
@@ -219,7 +219,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Create(args) => with_app(async |app| {
             let (identifier, change) = (args.identifier.clone(), args.choices.change());
-            let work = apis::create(app.clone(), identifier, change, Origin::cli(), app.now());
+            let work = apis::create(app.clone(), identifier, change, RequestInfo::cli(app.now()));
             let changed =
                 app.run_to_completion(work).await.map_err(about("api", &args.identifier))?;
             done("Registered", &changed, output)
@@ -252,7 +252,7 @@ fn set(args: &SetArgs, output: Output) -> Result<(), CommandError> {
     }
     let name = &args.named.identifier;
     with_app(async |app| {
-        let work = apis::update(app.clone(), name.clone(), change, Origin::cli(), app.now());
+        let work = apis::update(app.clone(), name.clone(), change, RequestInfo::cli(app.now()));
         let changed = app.run_to_completion(work).await.map_err(about("api", name))?;
         done("Changed", &changed, output)
     })
@@ -278,7 +278,7 @@ fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
         let identifier =
             app.run_to_completion(work).await.map_err(about("api", name))?.api.identifier;
         prompt::confirm(&format!("Delete API {identifier}?"), args.yes)?;
-        let work = apis::delete(app.clone(), identifier.clone(), Origin::cli(), app.now());
+        let work = apis::delete(app.clone(), identifier.clone(), RequestInfo::cli(app.now()));
         app.run_to_completion(work).await.map_err(about("api", name))?;
         startup_report::say(&format!("Deleted API {identifier}\n"));
         Ok(())

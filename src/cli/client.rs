@@ -8,10 +8,10 @@ use clap::{Args, Subcommand};
 
 use crate::admin::clients::{self, Change, New};
 use crate::app::App;
-use crate::domain::audit::Origin;
 use crate::domain::client::ClientType;
 use crate::domain::outcome::Failure;
 use crate::domain::pagination::Page;
+use crate::domain::request_info::RequestInfo;
 use crate::store::clients::StoredClient;
 
 use super::error::{CommandError, about};
@@ -169,13 +169,13 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Show(named) => with_app(async |app| rows::show(&named.find(&app).await?, output)),
         Command::Update(args) => update(args, output),
         Command::Disable(named) => with_app(async |app| {
-            let (name, origin) = (named.client_id.clone(), Origin::cli());
-            let work = clients::disable(app.clone(), name, origin, app.now());
+            let (name, info) = (named.client_id.clone(), RequestInfo::cli(app.now()));
+            let work = clients::disable(app.clone(), name, info);
             done("Disabled", &app.run_to_completion(work).await.map_err(named.about())?, output)
         }),
         Command::Enable(named) => with_app(async |app| {
-            let (name, origin) = (named.client_id.clone(), Origin::cli());
-            let work = clients::enable(app.clone(), name, origin, app.now());
+            let (name, info) = (named.client_id.clone(), RequestInfo::cli(app.now()));
+            let work = clients::enable(app.clone(), name, info);
             done("Enabled", &app.run_to_completion(work).await.map_err(named.about())?, output)
         }),
         Command::RotateSecret(args) => rotate_secret(args, output),
@@ -206,7 +206,7 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
             client_type: args.client_type,
         };
         let named = args.client_id.as_deref().unwrap_or(&args.name);
-        let work = clients::create(app.clone(), new, change, Origin::cli(), app.now());
+        let work = clients::create(app.clone(), new, change, RequestInfo::cli(app.now()));
         let changed = app.run_to_completion(work).await.map_err(about("client", named))?;
         rows::registered(&changed, app.issuer(), output)
     })
@@ -225,8 +225,8 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
         ));
     }
     with_app(async |app| {
-        let (name, origin) = (args.named.client_id.clone(), Origin::cli());
-        let work = clients::update(app.clone(), name, change, origin, app.now());
+        let (name, info) = (args.named.client_id.clone(), RequestInfo::cli(app.now()));
+        let work = clients::update(app.clone(), name, change, info);
         let changed = app.run_to_completion(work).await.map_err(args.named.about())?;
         startup_report::say(&said("Changed", &changed.stored));
         rows::changed(&changed, output)
@@ -236,7 +236,8 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
 fn rotate_secret(args: &RotateArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let (name, revoke_old) = (args.named.client_id.clone(), args.revoke_old);
-        let work = clients::rotate_secret(app.clone(), name, revoke_old, Origin::cli(), app.now());
+        let work =
+            clients::rotate_secret(app.clone(), name, revoke_old, RequestInfo::cli(app.now()));
         let changed = app.run_to_completion(work).await.map_err(args.named.about())?;
         startup_report::say(&said("New secret of", &changed.stored));
         startup_report::say(match changed.stored.client.secrets.len() {
@@ -254,7 +255,7 @@ fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
         let client_id = stored.client.client_id.clone();
         let what = format!("Delete client {} ({client_id})?", stored.client.metadata.name);
         prompt::confirm(&what, args.yes)?;
-        let work = clients::delete(app.clone(), client_id, Origin::cli(), app.now());
+        let work = clients::delete(app.clone(), client_id, RequestInfo::cli(app.now()));
         app.run_to_completion(work).await.map_err(args.named.about())?;
         startup_report::say(&said("Deleted", &stored));
         Ok(())

@@ -8,8 +8,8 @@ use crate::base::{Clock as _, SystemClock};
 use crate::config::{Config, Database, Registration};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
-use crate::domain::audit::Origin;
 use crate::domain::outcome::Failure;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user::Role;
 use crate::server;
 
@@ -63,10 +63,10 @@ fn demo(mut config: Config) -> Result<(), Refused> {
             role: Role::Admin,
             attributes: Attributes::default(),
         };
-        users::create(app.clone(), create, Origin::system(), now).await?;
+        users::create(app.clone(), create, RequestInfo::system(now)).await?;
         let scopes = vec!["orders:read".to_owned(), "orders:write".to_owned()];
         let change = apis::Change { scopes: Some(scopes), ..apis::Change::default() };
-        apis::create(app.clone(), API.to_owned(), change, Origin::system(), now).await
+        apis::create(app.clone(), API.to_owned(), change, RequestInfo::system(now)).await
     });
     if let Err(stop) = prepared {
         let why = match stop {

@@ -15,8 +15,8 @@ use crate::base::{Clock as _, SystemClock};
 use crate::config::{Config, ConfigErrors, Machine};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
-use crate::domain::audit::Origin;
 use crate::domain::outcome::{Failure, FaultKind};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user::Role;
 use crate::server::{self, BindError, Bound, Interrupts};
 use crate::telemetry::{self, Voice};
@@ -186,7 +186,7 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
             role: Role::Admin,
             attributes: Attributes::default(),
         };
-        return match users::create(app.clone(), create, Origin::system(), now).await {
+        return match users::create(app.clone(), create, RequestInfo::system(now)).await {
             Ok(_) => Ok(None),
             // Another process that starts at the same moment was first: the variables mean nothing
             // any more.
@@ -194,7 +194,7 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
             Err(stop) => Err(failed(stop)),
         };
     }
-    match identity::setup::make_link(app, now).await {
+    match identity::setup::make_link(app, &RequestInfo::system(now)).await {
         Ok(url) => Ok(Some(url)),
         // Another process was first.
         Err(Failure::Refused(_)) => Ok(None),

@@ -9,9 +9,9 @@ use crate::admin::{sessions, users};
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
-use crate::domain::audit::Origin;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::session::Listed;
 use crate::view;
 
@@ -156,7 +156,7 @@ fn revoke(args: &RevokeArgs) -> Result<(), CommandError> {
     with_app(async |app| {
         if let Some(name) = &args.user {
             let user = user::find(&app, name).await?;
-            let work = sessions::revoke_all(app.clone(), user.id, Origin::cli(), app.now());
+            let work = sessions::revoke_all(app.clone(), user.id, RequestInfo::cli(app.now()));
             app.run_to_completion(work).await.map_err(about("user", name))?;
             startup_report::say(&format!(
                 "Ended every session of user {} ({})\n",
@@ -167,7 +167,7 @@ fn revoke(args: &RevokeArgs) -> Result<(), CommandError> {
             let none = || Refusal::new(Code::NotFound, "There is no such live session.");
             let id =
                 name.parse::<SessionId>().map_err(|_| about("session", name)(none().into()))?;
-            let work = sessions::revoke(app.clone(), id, Origin::cli(), app.now());
+            let work = sessions::revoke(app.clone(), id, RequestInfo::cli(app.now()));
             app.run_to_completion(work).await.map_err(about("session", name))?;
             startup_report::say(&format!("Ended session {id}\n"));
         }

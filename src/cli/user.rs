@@ -7,8 +7,8 @@ use crate::admin::users::{self, Create, Update};
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::domain::attributes::Attributes;
-use crate::domain::audit::Origin;
 use crate::domain::pagination::Page;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::view;
 
@@ -191,13 +191,13 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Update(args) => update(args, output),
         Command::Disable(named) => with_app(async |app| {
             let user = named.find(&app).await?;
-            let work = users::disable(app.clone(), user.id, Origin::cli(), app.now());
+            let work = users::disable(app.clone(), user.id, RequestInfo::cli(app.now()));
             let user = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
             done("Disabled", &user, output)
         }),
         Command::Enable(named) => with_app(async |app| {
             let user = named.find(&app).await?;
-            let work = users::enable(app.clone(), user.id, Origin::cli(), app.now());
+            let work = users::enable(app.clone(), user.id, RequestInfo::cli(app.now()));
             let user = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
             done("Enabled", &user, output)
         }),
@@ -220,7 +220,7 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
             role,
             attributes,
         };
-        let work = users::create(app.clone(), create, Origin::cli(), app.now());
+        let work = users::create(app.clone(), create, RequestInfo::cli(app.now()));
         let user = app.run_to_completion(work).await.map_err(about("user", &args.login))?;
         done("Created", &user, output)
     })
@@ -244,7 +244,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     }
     with_app(async |app| {
         let before = args.named.find(&app).await?;
-        let work = users::update(app.clone(), before.id, update, Origin::cli(), app.now());
+        let work = users::update(app.clone(), before.id, update, RequestInfo::cli(app.now()));
         let user = app.run_to_completion(work).await.map_err(about("user", &before.login))?;
         if before.role == Role::Admin && user.role != Role::Admin {
             startup_report::say("No longer an administrator: all sessions were ended.\n");
@@ -258,7 +258,7 @@ fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
     with_app(async |app| {
         let user = args.named.find(&app).await?;
         prompt::confirm(&format!("Delete user {} ({}) for good?", user.login, user.id), args.yes)?;
-        let work = users::delete(app.clone(), user.id, Origin::cli(), app.now());
+        let work = users::delete(app.clone(), user.id, RequestInfo::cli(app.now()));
         app.run_to_completion(work).await.map_err(about("user", &user.login))?;
         startup_report::say(&format!("Deleted user {} ({})\n", user.login, user.id));
         Ok(())
@@ -270,7 +270,7 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), CommandError> {
     with_app(async |app| {
         let user = args.named.find(&app).await?;
         let password = source.read(&user.login)?;
-        let work = users::set_password(app.clone(), user.id, password, Origin::cli(), app.now());
+        let work = users::set_password(app.clone(), user.id, password, RequestInfo::cli(app.now()));
         app.run_to_completion(work).await.map_err(about("user", &user.login))?;
         startup_report::say(&format!(
             "Set the password of user {} ({}) and ended its sessions\n",

@@ -138,13 +138,15 @@ pub struct Event {
     pub session: Option<SessionId>,
     /// A stable word that tells variants of the kind apart, an API identifier or a `client_id`.
     pub detail: Option<String>,
+    /// Under which key it folds: one row for each, counting how often.
+    pub fold: Option<Vec<u8>>,
 }
 
 impl Event {
     /// An event that concerns nobody in particular.
     #[must_use]
     pub const fn new(kind: EventKind) -> Self {
-        Self { kind, subject: None, session: None, detail: None }
+        Self { kind, subject: None, session: None, detail: None, fold: None }
     }
 
     /// Names the user it concerns.
@@ -158,6 +160,13 @@ impl Event {
     #[must_use]
     pub const fn in_session(mut self, session: SessionId) -> Self {
         self.session = Some(session);
+        self
+    }
+
+    /// Folds it with the others of this key.
+    #[must_use]
+    pub fn folded(mut self, fold: impl Into<Vec<u8>>) -> Self {
+        self.fold = Some(fold.into());
         self
     }
 

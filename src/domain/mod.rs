@@ -30,6 +30,7 @@ pub mod pkce;
 pub mod rate_limit;
 pub mod redirect;
 pub mod refresh;
+pub mod request_info;
 pub mod scope;
 pub mod session;
 pub mod signing_key;

@@ -14,6 +14,7 @@ use crate::app::{App, Fetcher};
 use crate::base::Timestamp;
 use crate::domain::audit::{Origin, Via};
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
 use crate::identity::bearer::{self, Administrator, Caller};
 
@@ -60,10 +61,16 @@ impl Context {
         }
     }
 
+    /// The request as use cases know it, before anybody has authenticated.
+    #[must_use]
+    pub fn request_info(&self) -> RequestInfo {
+        RequestInfo { origin: self.origin(), device: self.device(), now: self.now() }
+    }
+
     /// The same with the acting user.
     #[must_use]
-    pub fn origin_of(&self, caller: &Caller) -> Origin {
-        Origin { actor: Some(caller.user.id), ..self.origin() }
+    pub fn request_info_of(&self, caller: &Caller) -> RequestInfo {
+        self.request_info().by(caller.user.id)
     }
 
     /// The device the request comes from.

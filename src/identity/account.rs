@@ -10,9 +10,10 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
 use crate::crypto::digest::constant_time_eq;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, Listed};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
@@ -20,8 +21,7 @@ use crate::identity::browser_login::BrowserCookies;
 use crate::store::consents::Consent;
 use crate::store::sessions::EndedSession;
 use crate::store::{
-    audit, authorization_codes, browser_sessions, commit_unless_failed, consents, device_codes,
-    sessions, users,
+    authorization_codes, browser_sessions, consents, device_codes, sessions, users,
 };
 
 /// Somebody who is logged in in this browser.
@@ -94,66 +94,52 @@ pub async fn overview(app: App, here: Here, now: Timestamp) -> Result<Overview, 
 ///
 /// # Errors
 /// `not_found`.
-pub async fn end_one(
-    app: App,
-    here: Here,
-    id: String,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<(), Failure> {
+pub async fn end_one(app: App, here: Here, id: String, info: RequestInfo) -> Result<(), Failure> {
+    let now = info.now;
     let not_found = || Refusal::new(Code::NotFound, "There is no such session.");
     let id: SessionId = id.parse().map_err(|_| not_found())?;
     let user = here.user.id;
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
+    app.transaction(&info, async |tx| {
         let browser = BrowserId::from_uuid(id.uuid());
-        if browser_sessions::is_of(&mut tx, browser, user).await? {
-            browser_login::end_browser(&app, &mut tx, browser, &origin, now).await?;
+        if browser_sessions::is_of(tx, browser, user).await? {
+            browser_login::end_browser(tx, browser).await?;
             return Ok(());
         }
-        let found = sessions::with_user(&mut tx, id).await?;
+        let found = sessions::with_user(tx, id).await?;
         let (session, _) = found.filter(|(_, owner)| owner.id == user).ok_or_else(not_found)?;
         let reason = EndReason::EndedByUser;
-        if sessions::revoke(&mut tx, id, reason, now).await?.is_some() {
-            logout_notices::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
+        if sessions::revoke(tx, id, reason, now).await?.is_some() {
+            logout_notices::tell(&app, tx, &[EndedSession::of(&session)], now).await?;
             let event = Event::new(EventKind::SessionEnded)
                 .about(user)
                 .in_session(id)
                 .detail(reason.as_str());
-            audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+            tx.record(&event).await?;
         }
         Ok(())
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await
+    })
+    .await
 }
 
 /// Ends everything of the account but this browser's log-in.
 ///
 /// # Errors
 /// `not_found` when this log-in has ended meanwhile.
-pub async fn end_others(
-    app: App,
-    here: Here,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<(), Failure> {
+pub async fn end_others(app: App, here: Here, info: RequestInfo) -> Result<(), Failure> {
+    let now = info.now;
     let gone = || Refusal::new(Code::NotFound, "You were logged out meanwhile.");
     let user = here.user.id;
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let ended = logout_notices::everything_of(&app, &mut tx, user, now).await?;
-        let epoch = users::raise_epoch(&mut tx, user, now).await?.ok_or_else(gone)?;
-        if !browser_sessions::carry_over(&mut tx, here.browser.id, epoch - 1, epoch).await? {
+    app.transaction(&info, async |tx| {
+        let ended = logout_notices::everything_of(&app, tx, user, now).await?;
+        let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(gone)?;
+        if !browser_sessions::carry_over(tx, here.browser.id, epoch - 1, epoch).await? {
             return Err(gone().into());
         }
-        logout_notices::tell(&app, &mut tx, &ended, now).await?;
-        let event = Event::new(EventKind::SessionsEnded).about(user).detail("others");
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        logout_notices::tell(&app, tx, &ended, now).await?;
+        tx.record(&Event::new(EventKind::SessionsEnded).about(user).detail("others")).await?;
         Ok(())
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await
+    })
+    .await
 }
 
 /// Takes back what a client was allowed, and ends its sessions.
@@ -164,27 +150,24 @@ pub async fn remove_app(
     app: App,
     here: Here,
     client_id: String,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<(), Failure> {
+    let now = info.now;
     let user = here.user.id;
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
+    app.transaction(&info, async |tx| {
         // What is on its way comes first: a code that is being redeemed right now.
-        authorization_codes::void(&mut tx, user, now).await?;
-        device_codes::void(&mut tx, user, &client_id).await?;
-        let forgot = consents::forget(&mut tx, user, &client_id).await?;
+        authorization_codes::void(tx, user, now).await?;
+        device_codes::void(tx, user, &client_id).await?;
+        let forgot = consents::forget(tx, user, &client_id).await?;
         let reason = EndReason::ConsentRevoked;
-        let ended = sessions::revoke_of_client(&mut tx, user, &client_id, reason, now).await?;
+        let ended = sessions::revoke_of_client(tx, user, &client_id, reason, now).await?;
         if !forgot && ended.is_empty() {
             let message = "This application was not allowed anything.";
             return Err(Refusal::new(Code::NotFound, message).into());
         }
-        logout_notices::tell(&app, &mut tx, &ended, now).await?;
-        let event = Event::new(EventKind::ConsentRevoked).about(user).detail(&*client_id);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        logout_notices::tell(&app, tx, &ended, now).await?;
+        tx.record(&Event::new(EventKind::ConsentRevoked).about(user).detail(&*client_id)).await?;
         Ok(())
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await
+    })
+    .await
 }

@@ -6,14 +6,15 @@
 use crate::app::{App, PasswordNotHashed};
 use crate::base::Timestamp;
 use crate::crypto::password::Lane;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::{Account, Password, Verdict, decide};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::metrics::Metrics;
+use crate::store::Tx;
 use crate::store::users::{self, Credential};
-use crate::store::{Tx, audit, commit_unless_failed};
 
 use super::lockout::{self, Counted};
 
@@ -41,15 +42,15 @@ pub(super) async fn authenticate_user(
     lane: Lane,
     login: &str,
     password: Password,
-    origin: &Origin,
-    now: Timestamp,
+    info: &RequestInfo,
 ) -> Result<AuthenticatedUser, Failure> {
+    let now = info.now;
     // Before the try is counted: what is turned away costs neither a write nor a try.
-    let place = app.reserve_hash_slot(lane, origin.address)?;
+    let place = app.reserve_hash_slot(lane, info.address())?;
     let parsed = LoginName::parse(login).ok();
     // What is no login at all goes the same way as one that nobody has.
     let key = parsed.as_ref().map_or(login, LoginName::key);
-    let counted = match lockout::count(app, key, origin.address, now).await {
+    let counted = match lockout::count(app, key, info.address(), now).await {
         Ok(counted) => counted,
         Err(stop) => {
             Metrics::count(&app.metrics.logins, "throttled");
@@ -69,10 +70,10 @@ pub(super) async fn authenticate_user(
     let verdict = decide(credential.as_ref().map(account), verified.check, verified.outdated);
     match (verdict, credential) {
         (Verdict::Accept { rehash }, Some(found)) => {
-            let new = if rehash { rehashed(app, password, origin).await } else { None };
+            let new = if rehash { rehashed(app, password, info).await } else { None };
             Ok(AuthenticatedUser { user: found.user, counted, rehash: stored.zip(new) })
         }
-        _ => refuse(app, key, origin, now).await,
+        _ => refuse(app, key, info).await,
     }
 }
 
@@ -98,11 +99,11 @@ impl AuthenticatedUser {
 
 /// The hash at the cost in force. A new cost is no reason to fail a log-in, nor to let others wait:
 /// the next log-in will try again.
-async fn rehashed(app: &App, password: Password, origin: &Origin) -> Option<String> {
+async fn rehashed(app: &App, password: Password, info: &RequestInfo) -> Option<String> {
     if app.hasher.queue_depth() > 0 {
         return None;
     }
-    let place = app.reserve_hash_slot(Lane::Known, origin.address).ok()?;
+    let place = app.reserve_hash_slot(Lane::Known, info.address()).ok()?;
     app.hash_password(place, password).await.ok()
 }
 
@@ -127,18 +128,16 @@ pub(super) fn account(found: &Credential) -> Account {
 
 /// Records a failure: one row a minute for each login and network, and the same one for a login
 /// that exists and one that does not, so that nobody can fill the disk or read the difference.
-async fn refuse<T>(app: &App, key: &str, origin: &Origin, now: Timestamp) -> Result<T, Failure> {
+async fn refuse<T>(app: &App, key: &str, info: &RequestInfo) -> Result<T, Failure> {
     Metrics::count(&app.metrics.logins, "failed");
-    let minute = now.secs().div_euclid(60).to_be_bytes();
-    let address = origin.address.map_or_else(String::new, |address| address.to_string());
+    let minute = info.now.secs().div_euclid(60).to_be_bytes();
+    let address = info.address().map_or_else(String::new, |address| address.to_string());
     let parts: [&[u8]; 3] = [key.as_bytes(), address.as_bytes(), &minute];
     let fold = app.pseudonyms.of("audit/login.failed", &parts);
-    let event = Event::new(EventKind::LoginFailed);
-    let mut tx = app.db.begin().await?;
-    let recorded = audit::record_folded(&mut tx, &event, origin, now, &*app.entropy, &fold).await;
-    let outcome = match recorded {
-        Ok(()) => Err(invalid_credentials().into()),
-        Err(fault) => Err(fault.into()),
-    };
-    commit_unless_failed(tx, outcome).await
+    let event = Event::new(EventKind::LoginFailed).folded(fold);
+    app.transaction(info, async |tx| {
+        tx.record(&event).await?;
+        Err(invalid_credentials().into())
+    })
+    .await
 }

@@ -3,22 +3,21 @@
 //! Owns the cookie's life: its value changes with every authentication, and the one before is dead on
 //! the server. What a client gets of it is the authorization endpoint's.
 
-use crate::app::App;
+use crate::app::{App, AuditedTx};
 use crate::base::id::BrowserId;
 use crate::base::opaque_token::{self, BROWSER_SESSION};
 use crate::base::{Secret, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::password::Password;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
-use crate::domain::user_agent::Device;
 use crate::metrics::Metrics;
 use crate::store::browser_sessions::Found;
-use crate::store::sessions;
-use crate::store::{Tx, audit, browser_sessions, commit_unless_failed};
+use crate::store::{browser_sessions, sessions};
 
 use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
 use super::{lockout, logout_notices};
@@ -69,47 +68,36 @@ pub async fn sign_in(
     app: App,
     typed: Typed,
     visitor: BrowserCookies,
-    origin: Origin,
-    device: Device,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Secret<String>, Failure> {
-    let lane = lane(&app, &visitor, &origin, now).await?;
-    let proved = authenticate_user(&app, lane, &typed.login, typed.password, &origin, now).await?;
+    let lane = lane(&app, &visitor, &info).await?;
+    let proved = authenticate_user(&app, lane, &typed.login, typed.password, &info).await?;
     let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
-    let mut tx = app.db.begin().await?;
-    let outcome = accept(&app, &mut tx, &proved, &visitor, &cookie, &origin, &device, now).await;
-    commit_unless_failed(tx, outcome).await?;
-    proved.forgive_address(&app, now);
+    app.transaction(&info, async |tx| accept(tx, &proved, &visitor, &cookie).await).await?;
+    proved.forgive_address(&app, info.now);
     Metrics::count(&app.metrics.logins, "ok");
     Ok(Secret::new(cookie))
 }
 
 /// A browser in which somebody is logged in is known wherever it is.
-async fn lane(
-    app: &App,
-    visitor: &BrowserCookies,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<Lane, Failure> {
-    let lane = lockout::lane(app, origin.address, now).await?;
+async fn lane(app: &App, visitor: &BrowserCookies, info: &RequestInfo) -> Result<Lane, Failure> {
+    let now = info.now;
+    let lane = lockout::lane(app, info.address(), now).await?;
     if lane == Lane::Stranger && current_login(app, visitor, "", None, now).await?.is_some() {
         return Ok(Lane::Known);
     }
     Ok(lane)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one transaction of one use case, called once")]
 async fn accept(
-    app: &App,
-    tx: &mut Tx,
+    tx: &mut AuditedTx,
     proved: &AuthenticatedUser,
     visitor: &BrowserCookies,
     cookie: &str,
-    origin: &Origin,
-    device: &Device,
-    now: Timestamp,
 ) -> Result<(), Failure> {
-    proved.forgive(app, tx, now).await?;
+    let (app, info) = (tx.app(), tx.info());
+    let now = info.now;
+    proved.forgive(&app, tx, now).await?;
     let user = &proved.user;
     let before = match &visitor.session {
         Some(before) => browser_sessions::find(tx, &token_hash(before), "", None).await?,
@@ -133,17 +121,16 @@ async fn accept(
         }
         other => {
             if let Some(found) = other {
-                end_browser(app, tx, found.browser.id, origin, now).await?;
+                end_browser(tx, found.browser.id).await?;
             }
-            browser_sessions::begin(tx, &browser, &hash, device).await?
+            browser_sessions::begin(tx, &browser, &hash, &info.device).await?
         }
     };
     if !begun {
         // Disabled, deleted or given a new password while the hash was computed.
         return Err(invalid_credentials().into());
     }
-    let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail("browser");
-    audit::record(tx, &event, origin, now, &*app.entropy).await?;
+    tx.record(&Event::new(EventKind::LoginSucceeded).about(user.id).detail("browser")).await?;
     proved.rehash(tx).await?;
     Ok(())
 }
@@ -152,36 +139,27 @@ async fn accept(
 ///
 /// # Errors
 /// Unavailable when it cannot be made durable.
-pub async fn sign_out(
-    app: App,
-    visitor: BrowserCookies,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    let Some(found) = current_login(&app, &visitor, "", None, now).await? else {
+pub async fn sign_out(app: App, visitor: BrowserCookies, info: RequestInfo) -> Result<(), Failure> {
+    let Some(found) = current_login(&app, &visitor, "", None, info.now).await? else {
         return Ok(());
     };
-    let origin = Origin { actor: Some(found.user.id), ..origin };
-    let mut tx = app.db.begin().await?;
-    let ended = end_browser(&app, &mut tx, found.browser.id, &origin, now).await;
-    commit_unless_failed(tx, ended.map(drop).map_err(Failure::from)).await
+    let info = info.by(found.user.id);
+    app.transaction(&info, async |tx| {
+        end_browser(tx, found.browser.id).await?;
+        Ok(())
+    })
+    .await
 }
 
 /// Ends a log-in at our pages and the sessions that hang on it. False when it had ended before.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn end_browser(
-    app: &App,
-    tx: &mut Tx,
-    browser: BrowserId,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<bool, Fault> {
+pub async fn end_browser(tx: &mut AuditedTx, browser: BrowserId) -> Result<bool, Fault> {
+    let (app, now) = (tx.app(), tx.info().now);
     let Some(user) = browser_sessions::end(tx, browser, now).await? else { return Ok(false) };
     let ended = sessions::revoke_of_browser(tx, browser, EndReason::Logout, now).await?;
-    logout_notices::tell(app, tx, &ended, now).await?;
-    let event = Event::new(EventKind::SessionEnded).about(user).detail("browser");
-    audit::record(tx, &event, origin, now, &*app.entropy).await?;
+    logout_notices::tell(&app, tx, &ended, now).await?;
+    tx.record(&Event::new(EventKind::SessionEnded).about(user).detail("browser")).await?;
     Ok(true)
 }

@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use crate::app::App;
 use crate::app::cache::Audience;
+use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::domain::api::Target;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::client;
 use crate::domain::grant::{self, GrantedScopes};
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::password::Password;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::session::Chain;
 use crate::domain::session::Session;
 use crate::domain::user::User;
-use crate::domain::user_agent::Device;
 use crate::metrics::Metrics;
-use crate::store::{Tx, audit, commit_unless_failed, sessions};
+use crate::store::sessions;
 use crate::tokens::issue::{self, Tokens};
 
 use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
@@ -59,20 +59,12 @@ pub struct CheckedLoginRequest {
 ///
 /// # Errors
 /// Refused as the contract says; unavailable when hashing or storage cannot keep up.
-pub async fn login(
-    app: App,
-    attempt: LoginRequest,
-    origin: Origin,
-    device: Device,
-    now: Timestamp,
-) -> Result<Tokens, Failure> {
+pub async fn login(app: App, attempt: LoginRequest, info: RequestInfo) -> Result<Tokens, Failure> {
+    let now = info.now;
     let request = request(&app, &attempt.asked).await?;
-    let lane = lockout::lane(&app, origin.address, now).await?;
-    let proved =
-        authenticate_user(&app, lane, &attempt.login, attempt.password, &origin, now).await?;
-    let mut tx = app.db.begin().await?;
-    let outcome = accept(&app, &mut tx, &proved, request, &device, &origin, now).await;
-    let session = commit_unless_failed(tx, outcome).await?;
+    let lane = lockout::lane(&app, info.address(), now).await?;
+    let proved = authenticate_user(&app, lane, &attempt.login, attempt.password, &info).await?;
+    let session = app.transaction(&info, async |tx| accept(tx, &proved, &request).await).await?;
     proved.forgive_address(&app, now);
     Metrics::count(&app.metrics.logins, "ok");
     issue::tokens(&app, &session, || Ok(proved.user.subject()), now)
@@ -101,10 +93,12 @@ impl CheckedLoginRequest {
     ///
     /// # Errors
     /// `invalid_scope` when the user may not have a scope.
-    pub fn session(self, app: &App, user: &User, now: Timestamp) -> Result<Session, Refusal> {
+    pub fn session(&self, app: &App, user: &User, now: Timestamp) -> Result<Session, Refusal> {
         let target = &self.audience.target;
-        let granted = grant::grant(target, self.scopes, user.role).ok_or_else(invalid_scope)?;
-        Ok(new_session(app, user, &self.client_id, target, &granted, now))
+        let granted =
+            grant::grant(target, self.scopes.clone(), user.role).ok_or_else(invalid_scope)?;
+        let access = GrantedAccess { client_id: &self.client_id, target, granted: &granted };
+        Ok(new_session(app, user, access, now))
     }
 }
 
@@ -128,36 +122,43 @@ fn invalid_scope() -> Refusal {
 }
 
 async fn accept(
-    app: &App,
-    tx: &mut Tx,
+    tx: &mut AuditedTx,
     proved: &AuthenticatedUser,
-    request: CheckedLoginRequest,
-    device: &Device,
-    origin: &Origin,
-    now: Timestamp,
+    request: &CheckedLoginRequest,
 ) -> Result<Session, Failure> {
+    let (app, info) = (tx.app(), tx.info());
+    let now = info.now;
     let user = &proved.user;
-    proved.forgive(app, tx, now).await?;
-    let session = request.session(app, user, now)?;
-    if !sessions::open(tx, &session, device).await? {
+    proved.forgive(&app, tx, now).await?;
+    let session = request.session(&app, user, now)?;
+    if !sessions::open(tx, &session, &info.device).await? {
         // Disabled, deleted or given a new password while the hash was computed.
         return Err(invalid_credentials().into());
     }
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
-    audit::record(tx, &event, origin, now, &*app.entropy).await?;
+    tx.record(&event).await?;
     proved.rehash(tx).await?;
     Ok(session)
+}
+
+/// What a user was granted at a log-in.
+pub(super) struct GrantedAccess<'a> {
+    /// The client that gets it.
+    pub client_id: &'a str,
+    /// The API it is for.
+    pub target: &'a Target,
+    /// The scopes.
+    pub granted: &'a GrantedScopes,
 }
 
 /// A session of `user`, bound to the epoch that was read with the password hash.
 pub(super) fn new_session(
     app: &App,
     user: &User,
-    client_id: &str,
-    target: &Target,
-    granted: &GrantedScopes,
+    access: GrantedAccess<'_>,
     now: Timestamp,
 ) -> Session {
+    let GrantedAccess { client_id, target, granted } = access;
     let expires_at = now + app.lifetimes.max;
     Session {
         id: SessionId::new(now, &*app.entropy),

@@ -3,11 +3,12 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::crypto::keyring::TokenProblem;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
-use crate::store::{audit, commit_or_rollback, sessions};
+use crate::store::sessions;
 
 use super::bearer::{invalid_token, session_of};
 
@@ -24,12 +25,8 @@ pub enum Evidence {
 ///
 /// # Errors
 /// Refused when an access token is not genuine; unavailable when it cannot be made durable.
-pub async fn logout(
-    app: App,
-    evidence: Evidence,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<(), Failure> {
+pub async fn logout(app: App, evidence: Evidence, info: RequestInfo) -> Result<(), Failure> {
+    let now = info.now;
     let (session, subject) = match evidence {
         Evidence::RefreshToken(token) => match app.refresh_keys().authenticate(&token) {
             Some(presented) => (presented.session, None),
@@ -40,9 +37,8 @@ pub async fn logout(
             (session_of(&claims).ok_or_else(invalid_token)?, Some(claims.sub))
         }
     };
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        if let Some(user) = sessions::revoke(&mut tx, session, EndReason::Logout, now).await? {
+    app.transaction_or_nothing(&info, async |tx| {
+        if let Some(user) = sessions::revoke(tx, session, EndReason::Logout, now).await? {
             // As everywhere else: a token that puts one user and another's session together is none.
             if subject.is_some_and(|subject| subject != user.to_string()) {
                 return Err(invalid_token().into());
@@ -51,12 +47,11 @@ pub async fn logout(
                 .about(user)
                 .in_session(session)
                 .detail(EndReason::Logout.as_str());
-            audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+            tx.record(&event).await?;
         }
         Ok(())
-    }
-    .await;
-    commit_or_rollback(tx, outcome).await
+    })
+    .await
 }
 
 fn of_access_token(app: &App, token: &str, now: Timestamp) -> Result<VerifiedClaims, Refusal> {

@@ -2,15 +2,15 @@
 
 use super::logout_notices;
 use crate::app::App;
-use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
 use crate::crypto::password::Lane;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault, FieldError, Refusal};
 use crate::domain::password::{Password, Verdict, decide};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
-use crate::store::{audit, browser_sessions, commit_unless_failed, sessions, users};
+use crate::store::{browser_sessions, sessions, users};
 
 use super::authenticate::{account, invalid_credentials, unhashed};
 use super::bearer::invalid_token;
@@ -26,6 +26,16 @@ pub enum Keep {
     Browser(BrowserId),
 }
 
+/// A change of password, as the user asks for it.
+pub struct PasswordChange {
+    /// The current password, typed again.
+    pub current: Password,
+    /// The new password as typed.
+    pub new: String,
+    /// What goes on.
+    pub keep: Keep,
+}
+
 /// Changes the password if the current one is right. Everything else of the user ends, what the
 /// change was made in goes on.
 ///
@@ -34,20 +44,19 @@ pub enum Keep {
 pub async fn change(
     app: App,
     user: User,
-    keep: Keep,
-    current: Password,
-    new: String,
-    origin: Origin,
-    now: Timestamp,
+    change: PasswordChange,
+    info: RequestInfo,
 ) -> Result<(), Failure> {
+    let PasswordChange { current, new, keep } = change;
+    let now = info.now;
     let unreadable = |_| Fault::internal("a stored login that is none");
     let login = LoginName::parse(&user.login).map_err(unreadable)?;
     let new = parse_password("new_password", &new, &login)?;
     // Both places before anything is counted; he has proved who he is.
-    let place = || app.reserve_hash_slot(Lane::Known, origin.address);
+    let place = || app.reserve_hash_slot(Lane::Known, info.address());
     let (first, second) = (place()?, place()?);
     // Whoever found an access token must not be able to guess the password with it.
-    let counted = lockout::count(&app, login.key(), origin.address, now).await?;
+    let counted = lockout::count(&app, login.key(), info.address(), now).await?;
     let credential = {
         let mut reader = app.db.reader().await?;
         users::credential_of(&mut reader, user.id).await?.ok_or_else(invalid_token)?
@@ -65,31 +74,27 @@ pub async fn change(
     }
     let hash = app.hash_password(second, new).await?;
 
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        counted.forgive(&app, &mut tx, now).await?;
+    app.transaction(&info, async |tx| {
+        counted.forgive(&app, tx, now).await?;
         // Guarded by the epoch that was read with the old hash: of two changes at once one wins.
         let user = user.id;
-        let ended = logout_notices::everything_of(&app, &mut tx, user, now).await?;
-        let Some(new_epoch) = users::change_password(&mut tx, user, epoch, &hash, now).await?
-        else {
+        let ended = logout_notices::everything_of(&app, tx, user, now).await?;
+        let Some(new_epoch) = users::change_password(tx, user, epoch, &hash, now).await? else {
             return Err(invalid_token().into());
         };
         match keep {
             Keep::Session(id) => {
-                sessions::carry_over(&mut tx, id, user, epoch, new_epoch).await?;
+                sessions::carry_over(tx, id, user, epoch, new_epoch).await?;
             }
             Keep::Browser(id) => {
-                browser_sessions::carry_over(&mut tx, id, epoch, new_epoch).await?;
+                browser_sessions::carry_over(tx, id, epoch, new_epoch).await?;
             }
         }
-        logout_notices::tell(&app, &mut tx, &ended, now).await?;
-        let event = Event::new(EventKind::PasswordChanged).about(user);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        logout_notices::tell(&app, tx, &ended, now).await?;
+        tx.record(&Event::new(EventKind::PasswordChanged).about(user)).await?;
         Ok(())
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await?;
+    })
+    .await?;
     counted.forgive_address(&app, now);
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! One's own profile.
 
 use crate::app::App;
-use crate::base::Timestamp;
 use crate::base::id::UserId;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{User, is_display_name};
-use crate::store::{audit, commit_unless_failed, users};
+use crate::store::users;
 
 use super::bearer::invalid_token;
 
@@ -30,18 +30,15 @@ pub async fn update(
     app: App,
     user: UserId,
     name: Option<String>,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<User, Failure> {
+    let now = info.now;
     check_name(name.as_deref())?;
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let user = users::find(&mut tx, user).await?.ok_or_else(invalid_token)?;
-        users::rename(&mut tx, user.id, name.as_deref(), now).await?;
-        let event = Event::new(EventKind::UserUpdated).about(user.id).detail("profile");
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+    app.transaction(&info, async |tx| {
+        let user = users::find(tx, user).await?.ok_or_else(invalid_token)?;
+        users::rename(tx, user.id, name.as_deref(), now).await?;
+        tx.record(&Event::new(EventKind::UserUpdated).about(user.id).detail("profile")).await?;
         Ok(User { name, updated_at: now, ..user })
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await
+    })
+    .await
 }

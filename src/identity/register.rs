@@ -1,18 +1,17 @@
 //! Registering, where it is open.
 
 use crate::app::App;
-use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::config::Registration;
 use crate::domain::attributes::Attributes;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::password::Password;
 use crate::domain::rate_limit::ADDRESS_REGISTRATIONS;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::store::users::{self, NewUser};
-use crate::store::{audit, commit_unless_failed};
 
 use super::lockout::{self, too_many};
 
@@ -56,22 +55,22 @@ pub async fn register(
     app: App,
     login: String,
     password: String,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<User, Failure> {
+    let now = info.now;
     if app.config.registration != Registration::Open {
         return Err(Refusal::new(Code::RegistrationClosed, "Registration is closed.").into());
     }
     if app.config.rate_limits {
         // The one answer that tells whether a login exists: few tries for each address.
         app.address_limiter
-            .take("register", ADDRESS_REGISTRATIONS, origin.address, now)
+            .take("register", ADDRESS_REGISTRATIONS, info.address(), now)
             .map_err(|wait| too_many(&app, wait, "register_address"))?;
     }
     let login = parse_login(&login)?;
     let password = parse_password("password", &password, &login)?;
-    let lane = lockout::lane(&app, origin.address, now).await?;
-    let place = app.reserve_hash_slot(lane, origin.address)?;
+    let lane = lockout::lane(&app, info.address(), now).await?;
+    let place = app.reserve_hash_slot(lane, info.address())?;
     let hash = app.hash_password(place, password).await?;
     let id = UserId::new(now, &*app.entropy);
     let new = NewUser {
@@ -82,17 +81,14 @@ pub async fn register(
         attributes: &Attributes::default(),
         password_hash: Some(&hash),
     };
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        if !users::insert(&mut tx, &new, now).await? {
+    app.transaction(&info, async |tx| {
+        if !users::insert(tx, &new, now).await? {
             return Err(login_taken().into());
         }
-        let event = Event::new(EventKind::UserCreated).about(id).detail("registered");
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        tx.record(&Event::new(EventKind::UserCreated).about(id).detail("registered")).await?;
         Ok(())
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await?;
+    })
+    .await?;
     Ok(User {
         id,
         login: login.raw().to_owned(),

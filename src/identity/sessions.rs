@@ -4,11 +4,12 @@ use super::logout_notices;
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, Listed};
 use crate::store::sessions::EndedSession;
-use crate::store::{audit, commit_unless_failed, sessions, users};
+use crate::store::{sessions, users};
 
 use super::bearer::{Caller, invalid_token};
 
@@ -38,28 +39,26 @@ pub async fn end_one(
     app: App,
     caller: Caller,
     id: SessionId,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<(), Failure> {
+    let now = info.now;
     let not_found = || Refusal::new(Code::NotFound, "There is no such session.");
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let found = sessions::with_user(&mut tx, id).await?;
+    app.transaction(&info, async |tx| {
+        let found = sessions::with_user(tx, id).await?;
         let (session, user) = found.ok_or_else(not_found)?;
         if session.user_id != caller.user.id || session.live(user.session_epoch, now).is_err() {
             return Err(not_found().into());
         }
-        sessions::revoke(&mut tx, id, EndReason::EndedByUser, now).await?;
-        logout_notices::tell(&app, &mut tx, &[EndedSession::of(&session)], now).await?;
+        sessions::revoke(tx, id, EndReason::EndedByUser, now).await?;
+        logout_notices::tell(&app, tx, &[EndedSession::of(&session)], now).await?;
         let event = Event::new(EventKind::SessionEnded)
             .about(caller.user.id)
             .in_session(id)
             .detail(EndReason::EndedByUser.as_str());
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        tx.record(&event).await?;
         Ok(())
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await
+    })
+    .await
 }
 
 /// Ends all of the caller's sessions, or all others: one write of the user's epoch.
@@ -70,27 +69,24 @@ pub async fn end_many(
     app: App,
     caller: Caller,
     which: Which,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<(), Failure> {
+    let now = info.now;
     let user = caller.user.id;
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let ended = logout_notices::everything_of(&app, &mut tx, user, now).await?;
-        let epoch = users::raise_epoch(&mut tx, user, now).await?.ok_or_else(invalid_token)?;
+    app.transaction(&info, async |tx| {
+        let ended = logout_notices::everything_of(&app, tx, user, now).await?;
+        let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;
         if which == Which::Others {
             // False means somebody else ended everything first; then this session is over too.
             let old = epoch - 1;
-            if !sessions::carry_over(&mut tx, caller.session.id, user, old, epoch).await? {
+            if !sessions::carry_over(tx, caller.session.id, user, old, epoch).await? {
                 return Err(invalid_token().into());
             }
         }
-        logout_notices::tell(&app, &mut tx, &ended, now).await?;
+        logout_notices::tell(&app, tx, &ended, now).await?;
         let detail = if which == Which::Others { "others" } else { "all" };
-        let event = Event::new(EventKind::SessionsEnded).about(user).detail(detail);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        tx.record(&Event::new(EventKind::SessionsEnded).about(user).detail(detail)).await?;
         Ok(())
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await
+    })
+    .await
 }

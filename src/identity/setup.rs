@@ -6,25 +6,25 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::app::App;
 use crate::base::entropy::random;
 use crate::base::id::UserId;
-use crate::base::{Secret, TimeSpan, Timestamp};
+use crate::base::{Secret, TimeSpan};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
 use crate::domain::api::Target;
 use crate::domain::attributes::Attributes;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::client;
 use crate::domain::grant;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::ADDRESS_SETUP;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::user::{Role, User};
-use crate::domain::user_agent::Device;
 use crate::store::users::{self, NewUser};
-use crate::store::{audit, commit_or_rollback, commit_unless_failed, sessions, setup_links};
+use crate::store::{sessions, setup_links};
 use crate::tokens::issue::{self, Tokens};
 
 use super::lockout::too_many;
-use super::login::new_session;
+use super::login::{GrantedAccess, new_session};
 use super::register::{login_taken, parse_login, parse_password};
 
 /// How long a link is good.
@@ -34,18 +34,16 @@ pub const LINK_LIFE: TimeSpan = TimeSpan::from_mins(30);
 ///
 /// # Errors
 /// `setup_closed` once an administrator has existed.
-pub async fn make_link(app: &App, now: Timestamp) -> Result<Secret<String>, Failure> {
+pub async fn make_link(app: &App, info: &RequestInfo) -> Result<Secret<String>, Failure> {
     let token = URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy));
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        if setup_links::is_closed(&mut tx).await? {
+    app.transaction(info, async |tx| {
+        if setup_links::is_closed(tx).await? {
             return Err(closed().into());
         }
-        setup_links::insert_link(&mut tx, &token_hash(&token), now + LINK_LIFE).await?;
+        setup_links::insert_link(tx, &token_hash(&token), info.now + LINK_LIFE).await?;
         Ok(())
-    }
-    .await;
-    commit_unless_failed(tx, outcome).await?;
+    })
+    .await?;
     Ok(Secret::new(format!("{}/setup/{token}", app.issuer())))
 }
 
@@ -61,13 +59,9 @@ pub async fn is_open(app: &App) -> Result<bool, Fault> {
 ///
 /// # Errors
 /// `setup_link_invalid` when it would not.
-pub async fn check_link(
-    app: App,
-    token: String,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<(), Failure> {
-    throttle_link(&app, &origin, now)?;
+pub async fn check_link(app: App, token: String, info: RequestInfo) -> Result<(), Failure> {
+    let now = info.now;
+    throttle_link(&app, &info)?;
     let mut reader = app.db.reader().await?;
     if setup_links::is_open_link(&mut reader, &token_hash(&token), now).await? {
         return Ok(());
@@ -84,14 +78,13 @@ pub async fn complete(
     token: String,
     login: String,
     password: String,
-    origin: Origin,
-    device: Device,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<(User, Tokens), Failure> {
-    check_link(app.clone(), token.clone(), origin.clone(), now).await?;
+    let now = info.now;
+    check_link(app.clone(), token.clone(), info.clone()).await?;
     let login = parse_login(&login)?;
     let password = parse_password("password", &password, &login)?;
-    let place = app.reserve_hash_slot(Lane::Known, origin.address)?;
+    let place = app.reserve_hash_slot(Lane::Known, info.address())?;
     let hash = app.hash_password(place, password).await?;
     let id = UserId::new(now, &*app.entropy);
     let new = NewUser {
@@ -115,39 +108,39 @@ pub async fn complete(
     };
     let granted = grant::grant(&Target::Issuer, Scopes::default(), Role::Admin)
         .ok_or_else(|| Fault::internal("granting no scope"))?;
-    let session = new_session(&app, &user, client::BUILT_IN, &Target::Issuer, &granted, now);
+    let access =
+        GrantedAccess { client_id: client::BUILT_IN, target: &Target::Issuer, granted: &granted };
+    let session = new_session(&app, &user, access, now);
 
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
+    // A login that is taken must not use up the link, let alone close set-up.
+    app.transaction_or_nothing(&info, async |tx| {
         // The link alone is no gate, there may be several; closing is, and whoever comes second
         // waits there, before he holds anything the first might want.
-        if !setup_links::is_open_link(&mut tx, &token_hash(&token), now).await? {
+        if !setup_links::is_open_link(tx, &token_hash(&token), now).await? {
             return Err(invalid_link().into());
         }
-        if !setup_links::close(&mut tx).await? {
+        if !setup_links::close(tx).await? {
             return Err(closed().into());
         }
-        if !users::insert(&mut tx, &new, now).await? {
+        if !users::insert(tx, &new, now).await? {
             return Err(login_taken().into());
         }
-        sessions::open(&mut tx, &session, &device).await?;
-        let event = Event::new(EventKind::SetupCompleted).about(id);
-        audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+        sessions::open(tx, &session, &info.device).await?;
+        tx.record(&Event::new(EventKind::SetupCompleted).about(id)).await?;
         Ok(())
-    }
-    .await;
-    // A login that is taken must not use up the link, let alone close set-up.
-    commit_or_rollback(tx, outcome).await?;
+    })
+    .await?;
     let tokens = issue::tokens(&app, &session, || Ok(user.subject()), now)?;
     Ok((user, tokens))
 }
 
-fn throttle_link(app: &App, origin: &Origin, now: Timestamp) -> Result<(), Refusal> {
+fn throttle_link(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
+    let now = info.now;
     if !app.config.rate_limits {
         return Ok(());
     }
     app.address_limiter
-        .take("setup", ADDRESS_SETUP, origin.address, now)
+        .take("setup", ADDRESS_SETUP, info.address(), now)
         .map_err(|wait| too_many(app, wait, "setup_address"))
 }
 

@@ -6,9 +6,9 @@ use crate::admin::verifiers::MAX_VERIFIERS;
 use crate::admin::{key_rotation, verifiers};
 use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
-use crate::domain::audit::Origin;
 use crate::domain::key_rotation::{Change, Fetch, VERIFIER_GONE, plan};
 use crate::domain::outcome::Fault;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::KeyState;
 use crate::store::keys;
 use crate::store::verifiers as stored;
@@ -39,11 +39,10 @@ pub async fn tick(app: &App) -> Result<Ticked, Fault> {
     if keys.iter().any(|key| key.state != KeyState::Retired && key.longest_ttl < ttl) {
         note_ttl(app, ttl).await?;
     }
-    let fetches = fetches(app, now).await?;
+    let (fetches, info) = (fetches(app, now).await?, RequestInfo::system(now));
     let mut done = Vec::new();
     for change in plan(now, &keys, &app.key_policy(), &fetches) {
-        let origin = Origin::system();
-        if key_rotation::carry_out(app, &change, &origin, now).await? {
+        if key_rotation::carry_out(app, &change, &info).await? {
             announce(&change);
             done.push(change);
         }

@@ -17,8 +17,8 @@ use crate::domain::client::{AuthMethod, Client};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::ADDRESS_CLIENTS;
+use crate::domain::request_info::RequestInfo;
 use crate::metrics::Metrics;
-use crate::store::{audit, commit_or_rollback};
 
 use super::client_assertion::{self, Assertion};
 use super::params::{Params, invalid};
@@ -111,12 +111,10 @@ async fn record(
     let address = origin.address.map_or_else(String::new, |address| address.to_string());
     let parts: [&[u8]; 3] = [client_id.as_bytes(), address.as_bytes(), &minute];
     let fold = app.pseudonyms.of("audit/client.auth_failed", &parts);
-    let mut event = Event::new(EventKind::ClientAuthFailed);
+    let mut event = Event::new(EventKind::ClientAuthFailed).folded(fold);
     event.detail = named.map(|client| client.client_id.clone());
-    let mut tx = app.db.begin().await?;
-    let entropy = &*app.entropy;
-    let recorded = audit::record_folded(&mut tx, &event, origin, now, entropy, &fold).await;
-    commit_or_rollback(tx, recorded.map_err(Failure::from)).await
+    let info = RequestInfo::without_device(origin.clone(), now);
+    app.transaction_or_nothing(&info, async |tx| Ok(tx.record(&event).await?)).await
 }
 
 const PURPOSE: &str = "client";

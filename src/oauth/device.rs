@@ -8,7 +8,6 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::opaque_token::{self, DEVICE_CODE};
 use crate::crypto::digest::token_hash;
-use crate::domain::audit::Origin;
 use crate::domain::authorization::Authorization;
 use crate::domain::client::Client;
 use crate::domain::device_code::{
@@ -20,8 +19,9 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES};
+use crate::domain::request_info::RequestInfo;
 use crate::identity::browser_login::{self, BrowserCookies};
-use crate::store::{commit_or_rollback, device_codes};
+use crate::store::device_codes;
 
 use super::authorize;
 use super::client_auth;
@@ -71,19 +71,26 @@ pub enum DeviceStep {
 /// # Errors
 /// `invalid_client`, `unauthorized_client`, `invalid_scope`, `invalid_target`; too many requests.
 pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Result<Value, Failure> {
-    let ClientRequest { params, authorization, origin, .. } = request;
+    let ClientRequest { params, authorization, origin, device, .. } = request;
+    let info = RequestInfo { origin, device, now };
     params.once()?;
-    let client =
-        client_auth::authenticate_client(&app, authorization.as_deref(), &params, &origin, now)
-            .await?;
+    let client = client_auth::authenticate_client(
+        &app,
+        authorization.as_deref(),
+        &params,
+        &info.origin,
+        now,
+    )
+    .await?;
     let client = client.client();
-    throttle_public(&app, client, "device_request", ADDRESS_REQUESTS, &origin, now)?;
+    throttle_public(&app, client, "device_request", ADDRESS_REQUESTS, &info)?;
     if !client.may_use(grants::DEVICE_CODE) {
         let message = "The client may not use this grant.";
         return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
     }
     let narrowed = narrow(&app, client, &params, Speaker::User).await?;
     let device_code = opaque_token::generate(DEVICE_CODE, &*app.entropy);
+    let hash = token_hash(&device_code);
     let asked = DeviceAsk { scopes: narrowed.scopes.scopes().clone(), audience: narrowed.audience };
     for _ in 0..MAX_TRIES {
         let device = DeviceCode {
@@ -95,9 +102,10 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
             polled_at: None,
             expires_at: now + LIFE,
         };
-        let mut tx = app.db.begin().await?;
-        if device_codes::insert(&mut tx, &token_hash(&device_code), &device).await? {
-            tx.commit().await?;
+        let inserted = app.transaction_or_nothing(&info, async |tx| {
+            Ok(device_codes::insert(tx, &hash, &device).await?)
+        });
+        if inserted.await? {
             let shown = show_user_code(&device.user_code);
             let page = format!("{}/device", app.issuer());
             return Ok(json!({
@@ -109,7 +117,6 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
                 "interval": PAUSE.secs(),
             }));
         }
-        tx.rollback().await;
     }
     Err(Fault::unavailable("no user code is free").into())
 }
@@ -129,10 +136,10 @@ pub async fn typed(
     app: App,
     user_code: String,
     visitor: BrowserCookies,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<DeviceStep, Failure> {
-    throttle(&app, "user_code", ADDRESS_USER_CODES, &origin, now)?;
+    let now = info.now;
+    throttle(&app, "user_code", ADDRESS_USER_CODES, &info)?;
     let user_code = parse_user_code(&user_code).ok_or_else(unknown)?;
     let flow = PendingRequest::begin(&app, Destination::Device(Some(user_code.clone())), now);
     go_on(app, user_code, flow, visitor, now).await
@@ -164,9 +171,9 @@ pub async fn decide(
     sealed: String,
     allow: bool,
     visitor: BrowserCookies,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<DeviceStep, Failure> {
+    let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
     let Destination::Device(Some(user_code)) = flow.aim.clone() else {
         return Err(unknown().into());
@@ -198,21 +205,19 @@ pub async fn decide(
         dpop_jkt: None,
         by_consent: false,
     };
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
+    let info = info.by(found.user.id);
+    app.transaction_or_nothing(&info, async |tx| {
         let given = allow.then_some(&authorization);
-        if device_codes::decide(&mut tx, &user_code, found.user.id, given, now).await? {
+        if device_codes::decide(tx, &user_code, found.user.id, given, now).await? {
             if allow {
-                let (user, client_id) = (found.user.id, &*client.client_id);
-                authorize::allowed(&app, &mut tx, user, client_id, &origin, now).await?;
+                authorize::allowed(tx, found.user.id, &client.client_id).await?;
             }
             return Ok(());
         }
         let message = "This was decided already. Look at the device.";
         Err(Refusal::new(Code::Conflict, message).into())
-    }
-    .await;
-    commit_or_rollback(tx, outcome).await?;
+    })
+    .await?;
     Ok(DeviceStep::Done { allowed: allow, client })
 }
 

@@ -6,17 +6,17 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::redirect::RegisteredRedirect;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
 use crate::identity::browser_login::{self, BrowserCookies};
+use crate::store::sessions;
 use crate::store::sessions::EndedSession;
-use crate::store::{audit, commit_or_rollback, sessions};
 
 use super::id_token_hint;
 use super::params::Params;
@@ -69,9 +69,9 @@ pub async fn begin(
     app: App,
     params: Params,
     visitor: BrowserCookies,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<LogoutStep, Failure> {
+    let now = info.now;
     params.once().map_err(|_| unanswerable("A parameter was sent twice."))?;
     let here = browser_login::current_login(&app, &visitor, "", None, now).await?;
     // One that we did not sign, or whose key has left the published set, proves nothing; nor does one
@@ -103,7 +103,7 @@ pub async fn begin(
     if let Some(hint) = hint {
         let sid = hint.claims.sid.parse().ok();
         let browser = here.map(|found| found.browser.id);
-        end(app, sid, browser, &hint.claims.sub, origin, now).await?;
+        end(app, sid, browser, &hint.claims.sub, info).await?;
         return Ok(LogoutStep::Out { back });
     }
     let Some(found) = here else { return Ok(LogoutStep::Out { back: None }) };
@@ -129,9 +129,9 @@ pub async fn decide(
     sealed: String,
     leave: bool,
     visitor: BrowserCookies,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<LogoutStep, Failure> {
+    let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
     if !matches!(flow.aim, Destination::Logout(_)) {
         let message = "This page belongs to something else that was begun.";
@@ -142,7 +142,7 @@ pub async fn decide(
     }
     if let Some(found) = browser_login::current_login(&app, &visitor, "", None, now).await? {
         let sub = found.user.id.to_string();
-        end(app, None, Some(found.browser.id), &sub, origin, now).await?;
+        end(app, None, Some(found.browser.id), &sub, info).await?;
     }
     Ok(LogoutStep::Out { back: None })
 }
@@ -168,33 +168,31 @@ async fn end(
     session: Option<SessionId>,
     here: Option<BrowserId>,
     sub: &str,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<(), Failure> {
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
+    let now = info.now;
+    app.transaction_or_nothing(&info, async |tx| {
         let mut browsers_to_end: Vec<BrowserId> = here.into_iter().collect();
         if let Some(id) = session
-            && let Some((session, user)) = sessions::with_user(&mut tx, id).await?
+            && let Some((session, user)) = sessions::with_user(tx, id).await?
             && user.id.to_string() == sub
         {
             browsers_to_end.extend(session.browser.filter(|other| Some(*other) != here));
             let reason = EndReason::Logout;
-            if sessions::revoke(&mut tx, id, reason, now).await?.is_some() {
+            if sessions::revoke(tx, id, reason, now).await?.is_some() {
                 let ended = EndedSession::of(&session);
-                logout_notices::tell(&app, &mut tx, &[ended], now).await?;
+                logout_notices::tell(&app, tx, &[ended], now).await?;
                 let event = Event::new(EventKind::SessionEnded)
                     .about(user.id)
                     .in_session(id)
                     .detail(reason.as_str());
-                audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+                tx.record(&event).await?;
             }
         }
         for browser in browsers_to_end {
-            browser_login::end_browser(&app, &mut tx, browser, &origin, now).await?;
+            browser_login::end_browser(tx, browser).await?;
         }
         Ok(())
-    }
-    .await;
-    commit_or_rollback(tx, outcome).await
+    })
+    .await
 }

@@ -11,6 +11,7 @@ use crate::crypto::digest::token_hash;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::ADDRESS_REQUESTS;
+use crate::domain::request_info::RequestInfo;
 use crate::store::pushed_requests;
 
 use super::authorize::request::address;
@@ -47,12 +48,18 @@ pub struct Pushed {
 /// # Errors
 /// As the authorization endpoint would refuse it; `invalid_client`; `invalid_dpop_proof`.
 pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<String, Failure> {
-    let ClientRequest { params, authorization, proof, origin, .. } = request;
+    let ClientRequest { params, authorization, proof, origin, device } = request;
+    let info = RequestInfo { origin, device, now };
     params.once()?;
-    let client =
-        client_auth::authenticate_client(&app, authorization.as_deref(), &params, &origin, now)
-            .await?;
-    throttle_public(&app, client.client(), "pushed_request", ADDRESS_REQUESTS, &origin, now)?;
+    let client = client_auth::authenticate_client(
+        &app,
+        authorization.as_deref(),
+        &params,
+        &info.origin,
+        now,
+    )
+    .await?;
+    throttle_public(&app, client.client(), "pushed_request", ADDRESS_REQUESTS, &info)?;
     if params.get("request_uri").is_some() {
         return Err(invalid("A pushed request has no request_uri.").into());
     }
@@ -68,10 +75,11 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     }
     address(&app, params).await?.check(&app).await?;
     let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
-    let mut tx = app.db.begin().await?;
-    let expires_at = now + LIFE;
-    pushed_requests::insert(&mut tx, &token_hash(&name), &client_id, &encoded, expires_at).await?;
-    tx.commit().await?;
+    let (hash, expires_at) = (token_hash(&name), now + LIFE);
+    app.transaction_or_nothing(&info, async |tx| {
+        Ok(pushed_requests::insert(tx, &hash, &client_id, &encoded, expires_at).await?)
+    })
+    .await?;
     Ok(name)
 }
 

@@ -7,6 +7,7 @@ use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Refusal};
 use crate::domain::rate_limit::{ADDRESS_PROOFS, Bucket};
+use crate::domain::request_info::RequestInfo;
 use crate::metrics::Metrics;
 
 /// Takes one from the bucket of this address.
@@ -17,13 +18,12 @@ pub(super) fn throttle(
     app: &App,
     purpose: &'static str,
     bucket: Bucket,
-    origin: &Origin,
-    now: Timestamp,
+    info: &RequestInfo,
 ) -> Result<(), Refusal> {
     if !app.config.rate_limits {
         return Ok(());
     }
-    let taken = app.address_limiter.take(purpose, bucket, origin.address, now);
+    let taken = app.address_limiter.take(purpose, bucket, info.address(), info.now);
     taken.map_err(|wait| too_many(app, purpose, wait))
 }
 
@@ -36,10 +36,9 @@ pub(super) fn throttle_public(
     client: &Client,
     purpose: &'static str,
     bucket: Bucket,
-    origin: &Origin,
-    now: Timestamp,
+    info: &RequestInfo,
 ) -> Result<(), Refusal> {
-    if client.is_public() { throttle(app, purpose, bucket, origin, now) } else { Ok(()) }
+    if client.is_public() { throttle(app, purpose, bucket, info) } else { Ok(()) }
 }
 
 const PROOFS: &str = "proof";

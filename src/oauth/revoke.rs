@@ -6,11 +6,12 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::Client;
 use crate::domain::outcome::Failure;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
-use crate::store::{audit, commit_or_rollback, sessions, spent_ids};
+use crate::store::{sessions, spent_ids};
 use crate::tokens::lineage;
 use crate::tokens::validate::{self, VerifiedToken};
 
@@ -22,16 +23,22 @@ use super::token::ClientRequest;
 /// # Errors
 /// `invalid_client`, `invalid_request`; unavailable when it cannot be made durable.
 pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<(), Failure> {
-    let ClientRequest { params, authorization, origin, .. } = request;
+    let ClientRequest { params, authorization, origin, device, .. } = request;
+    let info = RequestInfo { origin, device, now };
     params.once()?;
-    let client =
-        client_auth::authenticate_client(&app, authorization.as_deref(), &params, &origin, now)
-            .await?;
+    let client = client_auth::authenticate_client(
+        &app,
+        authorization.as_deref(),
+        &params,
+        &info.origin,
+        now,
+    )
+    .await?;
     let client = client.client();
     let token = params.required("token", "token is missing.")?;
     let presented = app.refresh_keys().authenticate(token);
     if let Some(presented) = presented {
-        return session(&app, client, presented.session, origin, now).await;
+        return session(&app, client, presented.session, &info).await;
     }
     let Some(VerifiedToken { claims, .. }) = validate::genuine(&app, token, now) else {
         return Ok(());
@@ -40,19 +47,17 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
         return Ok(());
     }
     match claims.sid.as_ref().and_then(|sid| sid.parse().ok()) {
-        Some(sid) if claims.act.is_none() => session(&app, client, sid, origin, now).await,
+        Some(sid) if claims.act.is_none() => session(&app, client, sid, &info).await,
         _ => {
             let id = lineage::revocation_hash(&claims.jti);
-            let mut tx = app.db.begin().await?;
-            let outcome = async {
-                if spent_ids::spend(&mut tx, &id, Timestamp::from_secs(claims.exp)).await? {
+            app.transaction_or_nothing(&info, async |tx| {
+                if spent_ids::spend(tx, &id, Timestamp::from_secs(claims.exp)).await? {
                     let event = Event::new(EventKind::TokenRevoked).detail(&*client.client_id);
-                    audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+                    tx.record(&event).await?;
                 }
                 Ok(())
-            }
-            .await;
-            commit_or_rollback(tx, outcome).await
+            })
+            .await
         }
     }
 }
@@ -61,12 +66,11 @@ async fn session(
     app: &App,
     client: &Client,
     id: SessionId,
-    origin: Origin,
-    now: Timestamp,
+    info: &RequestInfo,
 ) -> Result<(), Failure> {
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        let found = sessions::with_user(&mut tx, id).await?;
+    let now = info.now;
+    app.transaction_or_nothing(info, async |tx| {
+        let found = sessions::with_user(tx, id).await?;
         let own = found.is_some_and(|(session, _)| {
             session.client_id == client.client_id && client.owned_name_at(session.created_at)
         });
@@ -74,15 +78,14 @@ async fn session(
             return Ok(());
         }
         let reason = EndReason::TokenRevoked;
-        if let Some(user) = sessions::revoke(&mut tx, id, reason, now).await? {
+        if let Some(user) = sessions::revoke(tx, id, reason, now).await? {
             let event = Event::new(EventKind::SessionEnded)
                 .about(user)
                 .in_session(id)
                 .detail(reason.as_str());
-            audit::record(&mut tx, &event, &origin, now, &*app.entropy).await?;
+            tx.record(&event).await?;
         }
         Ok(())
-    }
-    .await;
-    commit_or_rollback(tx, outcome).await
+    })
+    .await
 }

@@ -38,7 +38,8 @@ pub struct StoredEvent {
     pub times: i64,
 }
 
-/// Records an event with the change it belongs to: both or neither.
+/// Records an event with the change it belongs to: both or neither. One that folds has one row for
+/// each key, which counts how often it happened.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -48,32 +49,6 @@ pub async fn record(
     origin: &Origin,
     now: Timestamp,
     entropy: &dyn Entropy,
-) -> Result<(), Fault> {
-    insert(tx, event, origin, now, entropy, None).await
-}
-
-/// Records an event that folds: one row for each `fold` key, counting how often.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn record_folded(
-    tx: &mut Tx,
-    event: &Event,
-    origin: &Origin,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-    fold: &[u8],
-) -> Result<(), Fault> {
-    insert(tx, event, origin, now, entropy, Some(fold)).await
-}
-
-async fn insert(
-    tx: &mut Tx,
-    event: &Event,
-    origin: &Origin,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-    fold: Option<&[u8]>,
 ) -> Result<(), Fault> {
     execute!(
         tx,
@@ -91,7 +66,7 @@ async fn insert(
         origin.address.map(|address| address.to_string()),
         &origin.request_id,
         event.detail.as_deref(),
-        fold
+        event.fold.as_deref()
     )?;
     tracing::info!(
         event = event.kind.as_str(),

@@ -8,12 +8,13 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refresh::{Alarm, Answer, Holder};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::session::{EndReason, Ended, Session};
 use crate::metrics::Metrics;
 use crate::store::attributes::StoredSubject;
 use crate::store::refresh_batch::{Presentation, Refreshed};
-use crate::store::{audit, commit_unless_failed, sessions};
+use crate::store::sessions;
 
 /// A refresh token and who presents it.
 pub struct Presented<'a> {
@@ -64,7 +65,7 @@ pub async fn present(
     match app.refresher.present(presentation).await? {
         Refreshed::Answered(session, answer, subject) => {
             if app.audience(session.audience.as_deref()).is_none() {
-                without_api(app, &session, by, now).await?;
+                without_api(app, &session, RequestInfo::without_device(by, now)).await?;
             }
             count(match answer {
                 Answer::Rotate => "rotated",
@@ -109,33 +110,27 @@ pub async fn present(
 /// all, the session ends: no new token is made for it, and to leave it open would make the client's
 /// next tries look like those of a thief. Done here and not where the API is deleted, because a
 /// deleted API may have millions of sessions.
-async fn without_api(
-    app: &App,
-    session: &Session,
-    origin: Origin,
-    now: Timestamp,
-) -> Result<(), Failure> {
+async fn without_api(app: &App, session: &Session, info: RequestInfo) -> Result<(), Failure> {
     let (audience, id, own) = (session.audience.clone(), session.id, app.clone());
     app.run_to_completion(async move {
         if own.audience_or_reload(audience.as_deref()).await?.is_some() {
             return Ok(());
         }
-        let mut tx = own.db.begin().await?;
-        let outcome = async {
+        let ended = own.transaction(&info, async |tx| {
             let reason = EndReason::ApiDeleted;
-            if let Some(user) = sessions::revoke(&mut tx, id, reason, now).await? {
+            if let Some(user) = sessions::revoke(tx, id, reason, info.now).await? {
                 let event = Event::new(EventKind::SessionEnded)
                     .about(user)
                     .in_session(id)
                     .detail(reason.as_str());
-                audit::record(&mut tx, &event, &origin, now, &*own.entropy).await?;
+                tx.record(&event).await?;
             }
             let message = "The API this session was for is gone; the session was ended.";
             Err(Refusal::new(Code::RefreshTokenInvalid, message).into())
-        }
-        .await;
+        });
+        let ended = ended.await;
         Metrics::count(&own.metrics.refreshes, "ended");
-        commit_unless_failed(tx, outcome).await
+        ended
     })
     .await
 }

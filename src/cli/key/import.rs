@@ -17,7 +17,7 @@ use crate::cli::startup_report;
 use crate::cli::with_app::with_app;
 use crate::config;
 use crate::crypto::import as crypto;
-use crate::domain::audit::Origin;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::{SigningAlg, is_kid};
 
 use crate::cli::value_parsers::signing_alg;
@@ -69,7 +69,7 @@ pub fn import(args: &ImportArgs, output: Output) -> Result<(), CommandError> {
     }
     let wanted = if args.sign { Use::Sign } else { Use::Verify(args.verify_for) };
     with_app(async |app| {
-        let work = key_import::import(app.clone(), imported, wanted, Origin::cli(), app.now());
+        let work = key_import::import(app.clone(), imported, wanted, RequestInfo::cli(app.now()));
         let taken = app
             .run_to_completion(work)
             .await

@@ -4,13 +4,13 @@ use crate::admin::master_key::{self, Rewrapped};
 use crate::cli::error::CommandError;
 use crate::cli::startup_report;
 use crate::cli::with_app::with_app;
-use crate::domain::audit::Origin;
+use crate::domain::request_info::RequestInfo;
 
 /// Seals everything under the new master key.
 pub fn rewrap() -> Result<(), CommandError> {
     with_app(async |app| {
-        let done =
-            app.run_to_completion(master_key::rewrap(app.clone(), Origin::cli(), app.now())).await;
+        let info = RequestInfo::cli(app.now());
+        let done = app.run_to_completion(master_key::rewrap(app.clone(), info)).await;
         let done = done.map_err(|stop| {
             CommandError::from(stop).and(
                 "To replace it:  the new one in SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE,\n\

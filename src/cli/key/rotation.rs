@@ -11,7 +11,7 @@ use crate::cli::error::{CommandError, about};
 use crate::cli::output::{Output, Row};
 use crate::cli::with_app::with_app;
 use crate::cli::{prompt, startup_report};
-use crate::domain::audit::Origin;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::verifier_compat::caching;
 
@@ -76,7 +76,8 @@ pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), CommandError> {
         if args.now {
             prompt::confirm("Sign with a key nobody has seen, at once?", args.yes)?;
         }
-        let work = key_rotation::rotate(app.clone(), args.alg, args.now, Origin::cli(), app.now());
+        let work =
+            key_rotation::rotate(app.clone(), args.alg, args.now, RequestInfo::cli(app.now()));
         let changed = app.run_to_completion(work).await?;
         for key in &changed {
             startup_report::say(&match &key.signs_at {
@@ -103,8 +104,8 @@ pub fn retire(args: &RetireArgs) -> Result<(), CommandError> {
         if args.now {
             prompt::confirm(&format!("Retire key {} at once?", args.kid), args.yes)?;
         }
-        let (kid, origin) = (args.kid.clone(), Origin::cli());
-        let work = key_rotation::retire(app.clone(), kid, args.now, origin, app.now());
+        let (kid, info) = (args.kid.clone(), RequestInfo::cli(app.now()));
+        let work = key_rotation::retire(app.clone(), kid, args.now, info);
         app.run_to_completion(work).await.map_err(about("key", &args.kid))?;
         startup_report::say(&format!("Retired key {}\n", args.kid));
         Ok(())

@@ -36,8 +36,8 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
     let identifier = body.string("identifier");
     let change = change(&mut body);
     context.check(body.finish())?;
-    let origin = context.origin_of(caller.caller());
-    let work = apis::create(context.app.clone(), identifier, change, origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = apis::create(context.app.clone(), identifier, change, info);
     let changed = context.run(work).await?;
     let location = format!("{}/v1/admin/apis/{}", context.app.issuer(), changed.stored.id);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(shape(&changed)))
@@ -56,10 +56,9 @@ pub async fn update(
     let new_secret = body.flag("new_secret");
     let change = Change { new_secret, ..change(&mut body) };
     context.check(body.finish())?;
-    let origin = context.origin_of(caller.caller());
+    let info = context.request_info_of(caller.caller());
     let app = context.app.clone();
-    let changed =
-        context.run(apis::update(app, id.into_inner(), change, origin, context.now())).await?;
+    let changed = context.run(apis::update(app, id.into_inner(), change, info)).await?;
     Ok(HttpResponse::Ok().json(shape(&changed)))
 }
 
@@ -101,8 +100,8 @@ pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Proble
 /// See `docs/errors.md`.
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let origin = context.origin_of(caller.caller());
-    let work = apis::delete(context.app.clone(), id.into_inner(), origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = apis::delete(context.app.clone(), id.into_inner(), info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

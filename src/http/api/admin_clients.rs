@@ -49,8 +49,8 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
     let missing = || Refusal::field("type", "missing", TYPES);
     let client_type = context.check(client_type.ok_or_else(missing))?;
     let new = New { client_id, name, client_type };
-    let origin = context.origin_of(caller.caller());
-    let work = clients::create(context.app.clone(), new, change, origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = clients::create(context.app.clone(), new, change, info);
     let changed = context.run(work).await?;
     let id = &changed.stored.client.client_id;
     let id: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
@@ -72,9 +72,9 @@ pub async fn update(
     let client_type = if body.has("type") { client_type(&mut body) } else { None };
     let change = Change { name, client_type, ..change(&mut body) };
     context.check(body.finish())?;
-    let origin = context.origin_of(caller.caller());
+    let info = context.request_info_of(caller.caller());
     let app = context.app.clone();
-    let work = clients::update(app, id.into_inner(), change, origin, context.now());
+    let work = clients::update(app, id.into_inner(), change, info);
     let changed = context.run(work).await?;
     Ok(HttpResponse::Ok().json(shape(&changed)))
 }
@@ -138,8 +138,8 @@ pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Proble
 /// See `docs/errors.md`.
 pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let origin = context.origin_of(caller.caller());
-    let work = clients::disable(context.app.clone(), id.into_inner(), origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = clients::disable(context.app.clone(), id.into_inner(), info);
     let stored = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::client(&stored)))
 }
@@ -150,8 +150,8 @@ pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Pro
 /// See `docs/errors.md`.
 pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let origin = context.origin_of(caller.caller());
-    let work = clients::enable(context.app.clone(), id.into_inner(), origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = clients::enable(context.app.clone(), id.into_inner(), info);
     let stored = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::client(&stored)))
 }
@@ -171,9 +171,9 @@ pub async fn rotate_secret(
         revoke_old = body.flag("revoke_old");
         context.check(body.finish())?;
     }
-    let (app, origin) = (context.app.clone(), context.origin_of(caller.caller()));
+    let (app, info) = (context.app.clone(), context.request_info_of(caller.caller()));
     let id = id.into_inner();
-    let work = clients::rotate_secret(app, id, revoke_old, origin, context.now());
+    let work = clients::rotate_secret(app, id, revoke_old, info);
     let changed = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::changed_client(&changed)))
 }
@@ -184,8 +184,8 @@ pub async fn rotate_secret(
 /// See `docs/errors.md`.
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let origin = context.origin_of(caller.caller());
-    let work = clients::delete(context.app.clone(), id.into_inner(), origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = clients::delete(context.app.clone(), id.into_inner(), info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

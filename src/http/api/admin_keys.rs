@@ -37,8 +37,8 @@ pub async fn rotate(
         at_once = body.optional_bool("now").unwrap_or(false);
         context.check(body.finish())?;
     }
-    let origin = context.origin_of(caller.caller());
-    let work = key_rotation::rotate(context.app.clone(), alg, at_once, origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = key_rotation::rotate(context.app.clone(), alg, at_once, info);
     let keys = context.run(work).await?;
     let warnings = if at_once { caching::of_a_sudden_key() } else { Vec::new() };
     Ok(HttpResponse::Ok().json(json!({ "data": keys, "warnings": warnings })))
@@ -59,8 +59,8 @@ pub async fn retire(
         at_once = body.optional_bool("now").unwrap_or(false);
         context.check(body.finish())?;
     }
-    let (kid, origin) = (kid.into_inner(), context.origin_of(caller.caller()));
-    let work = key_rotation::retire(context.app.clone(), kid, at_once, origin, context.now());
+    let (kid, info) = (kid.into_inner(), context.request_info_of(caller.caller()));
+    let work = key_rotation::retire(context.app.clone(), kid, at_once, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -48,8 +48,8 @@ pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
     let Authenticated { context, caller } = admin;
     let none = |_| Refusal::new(Code::NotFound, "There is no such live session.");
     let id = context.check(id.parse().map_err(none))?;
-    let origin = context.origin_of(caller.caller());
-    context.run(sessions::revoke(context.app.clone(), id, origin, context.now())).await?;
+    let info = context.request_info_of(caller.caller());
+    context.run(sessions::revoke(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -62,8 +62,8 @@ pub async fn delete_of_user(admin: Admin, params: Params) -> Result<HttpResponse
     let user = context.check(user_param(&params))?;
     let missing = || Refusal::field("user_id", "missing", "Say whose sessions to end.");
     let user = context.check(user.ok_or_else(missing))?;
-    let origin = context.origin_of(caller.caller());
-    let work = sessions::revoke_all(context.app.clone(), user, origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = sessions::revoke_all(context.app.clone(), user, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -64,8 +64,8 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
         },
     };
     context.check(body.finish())?;
-    let origin = context.origin_of(caller.caller());
-    let work = users::create(context.app.clone(), create, origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = users::create(context.app.clone(), create, info);
     let user = context.run(work).await?;
     let location = format!("{}/v1/admin/users/{}", context.app.issuer(), user.id);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(view::user(&user)))
@@ -102,8 +102,8 @@ pub async fn update(
             .map(|patch| patch.map_or(ClaimsPatch::Clear, ClaimsPatch::Merge)),
     };
     context.check(body.finish())?;
-    let origin = context.origin_of(caller.caller());
-    let work = users::update(context.app.clone(), id, update, origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = users::update(context.app.clone(), id, update, info);
     let user = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::user(&user)))
 }
@@ -132,8 +132,8 @@ pub async fn token_preview(
 pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let origin = context.origin_of(caller.caller());
-    let work = users::disable(context.app.clone(), id, origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = users::disable(context.app.clone(), id, info);
     let user = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::user(&user)))
 }
@@ -145,8 +145,8 @@ pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Pro
 pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let origin = context.origin_of(caller.caller());
-    let work = users::enable(context.app.clone(), id, origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = users::enable(context.app.clone(), id, info);
     let user = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::user(&user)))
 }
@@ -158,8 +158,8 @@ pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let origin = context.origin_of(caller.caller());
-    context.run(users::delete(context.app.clone(), id, origin, context.now())).await?;
+    let info = context.request_info_of(caller.caller());
+    context.run(users::delete(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -176,8 +176,8 @@ pub async fn set_password(
     let id = context.check(user_id(&id))?;
     let password = body.string("password");
     context.check(body.finish())?;
-    let origin = context.origin_of(caller.caller());
-    let work = users::set_password(context.app.clone(), id, password, origin, context.now());
+    let info = context.request_info_of(caller.caller());
+    let work = users::set_password(context.app.clone(), id, password, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

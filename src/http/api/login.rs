@@ -16,7 +16,7 @@ use crate::identity::login::{self, LoginRequest, RequestedAccess};
 pub async fn post(context: Context, body: JsonFields) -> Result<HttpResponse, Problem> {
     let attempt = context.check(attempt(body))?;
     let app = context.app.clone();
-    let work = login::login(app, attempt, context.origin(), context.device(), context.now());
+    let work = login::login(app, attempt, context.request_info());
     let tokens = context.run(work).await?;
     Ok(HttpResponse::Ok().json(tokens))
 }

@@ -27,7 +27,7 @@ pub async fn post(
             None => return Err(Problem::no_token(&context.facts.request_id)),
         },
     };
-    let work = logout::logout(context.app.clone(), evidence, context.origin(), context.now());
+    let work = logout::logout(context.app.clone(), evidence, context.request_info());
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -28,8 +28,8 @@ pub async fn patch(
     let Some(name) = name else {
         return Ok(HttpResponse::Ok().json(view::myself(&caller.user)));
     };
-    let origin = context.origin_of(&caller);
-    let work = profile::update(context.app.clone(), caller.user.id, name, origin, context.now());
+    let info = context.request_info_of(&caller);
+    let work = profile::update(context.app.clone(), caller.user.id, name, info);
     let user = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::myself(&user)))
 }

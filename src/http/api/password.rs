@@ -6,7 +6,7 @@ use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::JsonFields;
 use crate::identity::bearer::Caller;
-use crate::identity::password::{self, Keep};
+use crate::identity::password::{self, Keep, PasswordChange};
 
 use super::login;
 
@@ -22,9 +22,9 @@ pub async fn post(
     let new = body.string("new_password");
     context.check(body.finish())?;
     let current = context.check(login::password("current_password", &current))?;
-    let origin = context.origin_of(&caller);
-    let (app, keep) = (context.app.clone(), Keep::Session(caller.session.id));
-    let work = password::change(app, caller.user, keep, current, new, origin, context.now());
+    let info = context.request_info_of(&caller);
+    let change = PasswordChange { current, new, keep: Keep::Session(caller.session.id) };
+    let work = password::change(context.app.clone(), caller.user, change, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -17,8 +17,7 @@ pub async fn post(context: Context, mut body: JsonFields) -> Result<HttpResponse
     let login = body.string("login");
     let password = body.string("password");
     context.check(body.finish())?;
-    let work =
-        register::register(context.app.clone(), login, password, context.origin(), context.now());
+    let work = register::register(context.app.clone(), login, password, context.request_info());
     let user = context.run(work).await?;
     Ok(HttpResponse::Created().json(view::myself(&user)))
 }

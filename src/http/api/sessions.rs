@@ -36,8 +36,8 @@ pub async fn delete_one(
 ) -> Result<HttpResponse, Problem> {
     let none = |_| Refusal::new(Code::NotFound, "There is no such session.");
     let id = context.check(id.parse().map_err(none))?;
-    let origin = context.origin_of(&caller);
-    let work = sessions::end_one(context.app.clone(), caller, id, origin, context.now());
+    let info = context.request_info_of(&caller);
+    let work = sessions::end_one(context.app.clone(), caller, id, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -58,8 +58,8 @@ pub async fn delete_many(
         Some(_) => Err(Refusal::field("scope", "unknown", "Say scope=others or scope=all.")),
     };
     let which = context.check(which)?;
-    let origin = context.origin_of(&caller);
-    let work = sessions::end_many(context.app.clone(), caller, which, origin, context.now());
+    let info = context.request_info_of(&caller);
+    let work = sessions::end_many(context.app.clone(), caller, which, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -4,11 +4,11 @@ use actix_web::HttpResponse;
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header;
 
-use crate::base::Timestamp;
-use crate::domain::audit::Origin;
+use crate::app::App;
 use crate::domain::client;
 use crate::domain::oidc;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::session::Listed;
 use crate::http::api::login::password as parse_password;
 use crate::http::context::Context;
@@ -16,7 +16,7 @@ use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account::{self, Here, Overview};
-use crate::identity::password::{self, Keep};
+use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile;
 
 use super::pages::{AccountPage, AppRow, ConsentItem, Done, SessionRow};
@@ -51,8 +51,8 @@ pub async fn post_profile(context: Context, form: Result<FormFields, Problem>) -
         Err(answer) => return answer,
     };
     let name = Some(form.take("name")).filter(|name| !name.trim().is_empty());
-    let (app, user) = (visited.context.app.clone(), visited.here.user.id);
-    let work = profile::update(app, user, name, visited.origin(), visited.context.now());
+    let (app, here, info) = visited.parts();
+    let work = profile::update(app, here.user.id, name, info);
     let done = visited.context.run(work).await.map(drop);
     visited.after(Done::Profile, done).await
 }
@@ -73,8 +73,8 @@ pub async fn post_password(context: Context, form: Result<FormFields, Problem>) 
         }
     };
     let keep = Keep::Browser(visited.here.browser.id);
-    let (app, user) = (context.app.clone(), visited.here.user.clone());
-    let work = password::change(app, user, keep, current, new, visited.origin(), context.now());
+    let (app, here, info) = visited.parts();
+    let work = password::change(app, here.user, PasswordChange { current, new, keep }, info);
     let done = context.run(work).await;
     visited.after(Done::Password, done).await
 }
@@ -85,8 +85,8 @@ pub async fn post_end(context: Context, form: Result<FormFields, Problem>) -> Ht
         Ok(both) => both,
         Err(answer) => return answer,
     };
-    let (app, here, now) = visited.parts();
-    let work = account::end_one(app, here, form.take("id"), visited.origin(), now);
+    let (app, here, info) = visited.parts();
+    let work = account::end_one(app, here, form.take("id"), info);
     let done = visited.context.run(work).await;
     visited.after(Done::Session, done).await
 }
@@ -97,8 +97,8 @@ pub async fn post_end_others(context: Context, form: Result<FormFields, Problem>
         Ok(both) => both,
         Err(answer) => return answer,
     };
-    let (app, here, now) = visited.parts();
-    let done = visited.context.run(account::end_others(app, here, visited.origin(), now)).await;
+    let (app, here, info) = visited.parts();
+    let done = visited.context.run(account::end_others(app, here, info)).await;
     visited.after(Done::Others, done).await
 }
 
@@ -108,8 +108,8 @@ pub async fn post_remove(context: Context, form: Result<FormFields, Problem>) ->
         Ok(both) => both,
         Err(answer) => return answer,
     };
-    let (app, here, now) = visited.parts();
-    let work = account::remove_app(app, here, form.take("client_id"), visited.origin(), now);
+    let (app, here, info) = visited.parts();
+    let work = account::remove_app(app, here, form.take("client_id"), info);
     let done = visited.context.run(work).await;
     visited.after(Done::Apps, done).await
 }
@@ -141,12 +141,9 @@ async fn submitted(
 }
 
 impl Visited {
-    fn origin(&self) -> Origin {
-        Origin { actor: Some(self.here.user.id), ..self.context.origin() }
-    }
-
-    fn parts(&self) -> (crate::app::App, Here, Timestamp) {
-        (self.context.app.clone(), self.here.clone(), self.context.now())
+    fn parts(&self) -> (App, Here, RequestInfo) {
+        let info = self.context.request_info().by(self.here.user.id);
+        (self.context.app.clone(), self.here.clone(), info)
     }
 
     /// What comes after a form: the page anew, so that it can be loaded again; or the page with what
@@ -171,8 +168,8 @@ impl Visited {
         problem: Option<&Problem>,
         answer: HttpResponseBuilder,
     ) -> HttpResponse {
-        let (app, here, now) = self.parts();
-        let overview = match self.context.run(account::overview(app, here, now)).await {
+        let (app, here, info) = self.parts();
+        let overview = match self.context.run(account::overview(app, here, info.now)).await {
             Ok(overview) => overview,
             Err(problem) => return error_page(&self.context, &problem),
         };

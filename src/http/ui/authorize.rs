@@ -47,12 +47,12 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpRes
 
 async fn answer(context: Context, params: Result<Params, Failure>) -> HttpResponse {
     let visit = Visit::of(&context);
-    let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
+    let (app, visitor, info) = (context.app.clone(), visit.visitor.clone(), context.request_info());
     let done = match params {
         Err(stop) => Err(context.problem(stop)),
         Ok(params) => match params.text("flow") {
-            Some(flow) => context.run(authorize::resume(app, flow, visitor, now)).await,
-            None => context.run(authorize::begin(app, params, visitor, now)).await,
+            Some(flow) => context.run(authorize::resume(app, flow, visitor, info)).await,
+            None => context.run(authorize::begin(app, params, visitor, info)).await,
         },
     };
     match done {

@@ -30,14 +30,14 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     match aim {
         Err(refusal) => error_page(&context, &context.problem(refusal.into())),
         Ok(Destination::Device(_)) => {
-            let work = device::decide(app, sealed, allow, visitor, context.origin(), now);
+            let work = device::decide(app, sealed, allow, visitor, context.request_info());
             match context.run(work).await {
                 Ok(step) => render::device(&context, &visit, step),
                 Err(problem) => error_page(&context, &problem),
             }
         }
         Ok(_) => {
-            let work = authorize::decide(app, sealed, allow, visitor, context.origin(), now);
+            let work = authorize::decide(app, sealed, allow, visitor, context.request_info());
             match context.run(work).await {
                 Ok(step) => render::step(&context, &visit, step),
                 Err(problem) => error_page(&context, &problem),

@@ -51,7 +51,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
         return error_page(&context, &context.problem(refusal.into()));
     }
     let code = form.take("user_code");
-    let work = device::typed(app, code.clone(), visitor, context.origin(), now);
+    let work = device::typed(app, code.clone(), visitor, context.request_info());
     match context.run(work).await {
         Ok(step) => render::device(&context, &visit, step),
         Err(problem) => failed(&context, &visit, &code, &problem),

@@ -48,10 +48,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
         Ok(password) => {
             let typed = Typed { login: login.clone(), password };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-            let (origin, device) = (context.origin(), context.device());
-            context
-                .run(browser_login::sign_in(app, typed, visitor, origin, device, context.now()))
-                .await
+            context.run(browser_login::sign_in(app, typed, visitor, context.request_info())).await
         }
     };
     match signed_in {

@@ -48,8 +48,8 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpRes
         };
     };
     let leave = params.get("decision") == Some("allow");
-    let (app, visitor, origin) = (context.app.clone(), visit.visitor.clone(), context.origin());
-    let work = end_session::decide(app, flow, leave, visitor, origin, context.now());
+    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let work = end_session::decide(app, flow, leave, visitor, context.request_info());
     let step = context.run(work).await;
     show(&context, &visit, step, None)
 }
@@ -61,8 +61,8 @@ async fn begin(context: Context, params: Result<Params, Refusal>) -> HttpRespons
         Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
     };
     let ui_locales = params.text("ui_locales").filter(|tags| tags.len() <= 256);
-    let (app, visitor, origin) = (context.app.clone(), visit.visitor.clone(), context.origin());
-    let work = end_session::begin(app, params, visitor, origin, context.now());
+    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let work = end_session::begin(app, params, visitor, context.request_info());
     let step = context.run(work).await;
     show(&context, &visit, step, ui_locales.as_deref())
 }
@@ -115,8 +115,8 @@ pub async fn own(context: Context, form: Result<FormFields, Problem>) -> HttpRes
         let stop = Failure::from(Refusal::new(Code::Forbidden, message));
         return error_page(&context, &context.problem(stop));
     }
-    let (app, visitor, origin) = (context.app.clone(), visit.visitor.clone(), context.origin());
-    match context.run(browser_login::sign_out(app, visitor, origin, context.now())).await {
+    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    match context.run(browser_login::sign_out(app, visitor, context.request_info())).await {
         Ok(()) => out(&context, &visit, None),
         Err(problem) => error_page(&context, &problem),
     }

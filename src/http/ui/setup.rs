@@ -34,8 +34,7 @@ pub(super) struct FirstTokenPage<'a> {
 
 /// The form. Opening it consumes nothing: link previews and impatient browsers do no harm.
 pub async fn get(context: Context, token: Path<String>) -> HttpResponse {
-    let checked =
-        setup::check_link(context.app.clone(), token.to_string(), context.origin(), context.now());
+    let checked = setup::check_link(context.app.clone(), token.to_string(), context.request_info());
     match context.run(checked).await {
         Ok(()) => {
             let frame = context.frame(None);
@@ -64,9 +63,7 @@ pub async fn post(
         token.to_string(),
         login.clone(),
         form.take("password"),
-        context.origin(),
-        context.device(),
-        context.now(),
+        context.request_info(),
     );
     match context.run(work).await {
         Ok((user, tokens)) => {

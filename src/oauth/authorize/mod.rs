@@ -8,23 +8,24 @@ pub mod response;
 
 use std::sync::Arc;
 
-use crate::app::App;
+use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
 use crate::crypto::digest::token_hash;
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::{Event, EventKind};
 use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
 use crate::domain::client::Client;
 use crate::domain::grant;
 use crate::domain::interaction::{self, ConsentPolicy, CurrentLogin, NextStep as Next};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::identity::browser_login::{self, BrowserCookies};
 use crate::store::authorization_codes::{self, NewCode};
 use crate::store::browser_sessions::Found;
-use crate::store::{Tx, audit, commit_or_rollback, consents};
+use crate::store::consents;
 
 use super::par;
 use super::params::Params;
@@ -71,6 +72,13 @@ pub struct ConsentView {
     pub destination: String,
 }
 
+/// A request of which it is known where its answer goes and what it asks for.
+struct Checked {
+    addressed: Addressed,
+    request: Request,
+    flow: PendingRequest,
+}
+
 /// A client sends somebody.
 ///
 /// # Errors
@@ -79,8 +87,9 @@ pub async fn begin(
     app: App,
     params: Params,
     visitor: BrowserCookies,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Step, Failure> {
+    let now = info.now;
     let (params, id) = match par::resolve(&app, &params, now).await? {
         Some(pushed) => (pushed.params, Some(pushed.id)),
         None => (params, None),
@@ -94,7 +103,7 @@ pub async fn begin(
         PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
     // A pushed request gives one code, however often its page is loaded.
     flow.id = id.unwrap_or(flow.id);
-    go_on(app, addressed, request, flow, visitor, now).await
+    go_on(app, Checked { addressed, request, flow }, visitor, info).await
 }
 
 /// Somebody comes back from the log-in page.
@@ -105,12 +114,13 @@ pub async fn resume(
     app: App,
     sealed: String,
     visitor: BrowserCookies,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Step, Failure> {
+    let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
     let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
-    go_on(app, addressed, *request, flow, visitor, now).await
+    go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await
 }
 
 /// Somebody has decided.
@@ -123,33 +133,35 @@ pub async fn decide(
     sealed: String,
     allow: bool,
     visitor: BrowserCookies,
-    origin: Origin,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Step, Failure> {
+    let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
     let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     let found = asked(&app, &visitor, &request, now).await?;
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
         // Logged out, or as somebody else, since the page was shown: ask again.
-        return go_on(app, addressed, *request, flow, visitor, now).await;
+        return go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await;
     };
     if !allow {
         let message = "The person said no.";
         let answer = Answer::refused(app.issuer(), &addressed, OAuthError::AccessDenied, message);
         return Ok(Step::Done(Box::new(answer)));
     }
-    let mut tx = app.db.begin().await?;
-    let outcome = async {
-        if !addressed.client.is_unprovable(&addressed.redirect) {
-            remember(&app, &mut tx, &found, &request, now).await?;
-        }
-        // Also where nothing is remembered: it was allowed all the same.
-        allowed(&app, &mut tx, found.user.id, &request.client_id, &origin, now).await?;
-        issue(&app, &mut tx, &addressed, &request, &flow, &found, now).await
-    }
-    .await;
-    let answer = commit_or_rollback(tx, outcome).await?;
+    let info = info.by(found.user.id);
+    let checked = Checked { addressed, request: *request, flow };
+    let answer = app
+        .transaction_or_nothing(&info, async |tx| {
+            let Checked { addressed, request, .. } = &checked;
+            if !addressed.client.is_unprovable(&addressed.redirect) {
+                remember(tx, &found, request).await?;
+            }
+            // Also where nothing is remembered: it was allowed all the same.
+            allowed(tx, found.user.id, &request.client_id).await?;
+            issue(tx, &checked, &found).await
+        })
+        .await?;
     Ok(Step::Done(Box::new(answer)))
 }
 
@@ -191,15 +203,15 @@ fn wanted(request: &Request) -> Scopes {
 
 async fn go_on(
     app: App,
-    addressed: Addressed,
-    request: Request,
-    mut flow: PendingRequest,
+    checked: Checked,
     visitor: BrowserCookies,
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<Step, Failure> {
-    let found = asked(&app, &visitor, &request, now).await?;
+    let now = info.now;
+    let Checked { addressed, request, flow } = &checked;
+    let found = asked(&app, &visitor, request, now).await?;
     let client = Arc::clone(&addressed.client);
-    let allowed = wanted(&request);
+    let allowed = wanted(request);
     let present = found.as_ref().map(|found| CurrentLogin {
         sub: found.user.id.to_string(),
         auth_time: found.browser.auth_time,
@@ -218,14 +230,15 @@ async fn go_on(
     ) {
         (Next::Refuse(error), _) => {
             let message = "The person would have to be asked, and prompt is none.";
-            Ok(Step::Done(Box::new(Answer::refused(app.issuer(), &addressed, error, message))))
+            Ok(Step::Done(Box::new(Answer::refused(app.issuer(), addressed, error, message))))
         }
         (Next::Issue, Some(found)) => {
-            let mut tx = app.db.begin().await?;
-            let issued = issue(&app, &mut tx, &addressed, &request, &flow, &found, now).await;
-            Ok(Step::Done(Box::new(commit_or_rollback(tx, issued).await?)))
+            let issued =
+                app.transaction_or_nothing(&info, async |tx| issue(tx, &checked, &found).await);
+            Ok(Step::Done(Box::new(issued.await?)))
         }
         (Next::Consent, Some(found)) => {
+            let Checked { request, mut flow, .. } = checked;
             flow.asked = Some(found.user.id);
             let flow = flow.seal(&app, &visitor)?;
             let login = found.user.login;
@@ -233,6 +246,7 @@ async fn go_on(
             Ok(Step::Consent(Box::new(view)))
         }
         (Next::Login | Next::Issue | Next::Consent, _) => {
+            let Checked { request, flow, .. } = checked;
             let flow = flow.seal(&app, &visitor)?;
             Ok(Step::Login(Box::new(LoginView { flow, client, request, destination })))
         }
@@ -240,13 +254,8 @@ async fn go_on(
 }
 
 /// Remembers what was allowed, beside what was allowed before.
-async fn remember(
-    app: &App,
-    tx: &mut Tx,
-    found: &Found,
-    request: &Request,
-    now: Timestamp,
-) -> Result<(), Fault> {
+async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Result<(), Fault> {
+    let (app, now) = (tx.app(), tx.info().now);
     let (user, client_id) = (found.user.id, &*request.client_id);
     let (client, audience) = (app.client(client_id), request.audience.as_deref());
     let before = consents::find(tx, user, client_id, audience)
@@ -259,29 +268,18 @@ async fn remember(
     consents::remember(tx, user, client_id, audience, &all, now).await
 }
 
-/// Writes down that `user` has allowed a client something.
+/// Writes down that `user`, who acts in `tx`, has allowed a client something.
 pub(super) async fn allowed(
-    app: &App,
-    tx: &mut Tx,
+    tx: &mut AuditedTx,
     user: UserId,
     client_id: &str,
-    origin: &Origin,
-    now: Timestamp,
 ) -> Result<(), Fault> {
-    let origin = Origin { actor: Some(user), ..origin.clone() };
-    let event = Event::new(EventKind::ConsentGranted).about(user).detail(client_id);
-    audit::record(tx, &event, &origin, now, &*app.entropy).await
+    tx.record(&Event::new(EventKind::ConsentGranted).about(user).detail(client_id)).await
 }
 
-async fn issue(
-    app: &App,
-    tx: &mut Tx,
-    addressed: &Addressed,
-    request: &Request,
-    flow: &PendingRequest,
-    found: &Found,
-    now: Timestamp,
-) -> Result<Answer, Failure> {
+async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<Answer, Failure> {
+    let Checked { addressed, request, flow } = checked;
+    let (app, now) = (tx.app(), tx.info().now);
     let audience = app.audience(request.audience.as_deref());
     let granted = audience.filter(|_| addressed.client.may_target(request.audience.as_deref()));
     let granted = granted.and_then(|audience| {

@@ -124,7 +124,14 @@ impl Db {
     /// # Errors
     /// Unavailable when it takes longer than `patience`.
     pub async fn begin_within(&self, patience: Duration) -> Result<Tx, Fault> {
-        let deadline = Instant::now() + patience;
+        self.begin_until(Instant::now() + patience).await
+    }
+
+    /// The same with a deadline, for work that is tried again.
+    ///
+    /// # Errors
+    /// Unavailable when it cannot be begun by `deadline`.
+    pub async fn begin_until(&self, deadline: Instant) -> Result<Tx, Fault> {
         // Boxed: the pool's states are thousands of bytes, which every future that holds this one would
         // have as well, and each move of such a future would copy.
         let begun = Box::pin(async {

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use signet::domain::request_info::RequestInfo;
 use signet::identity::setup;
 
 use crate::support::server::{Answer, PASSWORD, Tokens};
@@ -153,7 +154,9 @@ async fn set_up_raced_by_many_makes_one_administrator() {
             let (app, now) = (server.app.clone(), server.now());
             let url = server
                 .app
-                .run_to_completion(async move { setup::make_link(&app, now).await })
+                .run_to_completion(
+                    async move { setup::make_link(&app, &RequestInfo::cli(now)).await },
+                )
                 .await;
             let url = url.unwrap_or_else(|stop| panic!("{stop:?}"));
             format!("/setup/{}", url.expose().rsplit('/').next().unwrap())

@@ -9,7 +9,7 @@ use signet::base::{Clock as _, SystemClock};
 use signet::config::{Config, Source};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
-use signet::domain::audit::Origin;
+use signet::domain::request_info::RequestInfo;
 use signet::domain::user::Role;
 
 use super::Place;
@@ -27,7 +27,7 @@ async fn long_lists_come_whole_or_page_by_page() {
         let login = format!("user{n:03}");
         let attributes = Attributes::default();
         let create = Create { login, password: None, name: None, role: Role::User, attributes };
-        users::create(app.clone(), create, Origin::cli(), SystemClock.now()).await.unwrap();
+        users::create(app.clone(), create, RequestInfo::cli(SystemClock.now())).await.unwrap();
     }
     app.db.close().await;
 

@@ -14,8 +14,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use signet::admin::master_key::{self, Rewrapped};
 use signet::crypto::jwt::{Signer, SigningKey};
-use signet::domain::audit::Origin;
 use signet::domain::claims::TokenType;
+use signet::domain::request_info::RequestInfo;
 use signet::domain::signing_key::SigningAlg;
 
 use crate::support::process::{Caller, Launch, until};
@@ -27,7 +27,7 @@ fn key(byte: u8) -> String {
 }
 
 async fn rewrap(server: &Server) -> Rewrapped {
-    let work = master_key::rewrap(server.app.clone(), Origin::cli(), server.now());
+    let work = master_key::rewrap(server.app.clone(), RequestInfo::cli(server.now()));
     server.app.run_to_completion(work).await.unwrap_or_else(|stop| panic!("{stop:?}"))
 }
 
@@ -90,7 +90,7 @@ async fn a_new_master_key_changes_nothing_for_anybody() {
         after.get_as("/v1/me", &tokens.access).await.is(200);
         after.refresh(&tokens.refresh).await.is(200);
         assert_eq!(after.events(&admin, "master_key.replaced").await.len(), 1);
-        let work = master_key::rewrap(after.app.clone(), Origin::cli(), after.now());
+        let work = master_key::rewrap(after.app.clone(), RequestInfo::cli(after.now()));
         assert!(after.app.run_to_completion(work).await.is_err());
     })
     .await;

@@ -10,6 +10,7 @@ use signet::crypto::digest::token_hash;
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::Origin;
 use signet::domain::browser_session::BrowserSession;
+use signet::domain::request_info::RequestInfo;
 use signet::domain::scope::Scopes;
 use signet::domain::user_agent::Device;
 use signet::identity::browser_login::BrowserCookies;
@@ -74,8 +75,9 @@ async fn a_warm_flow_asks_once_for_each_step() {
              code_challenge_method=S256"
         );
         let params = Params::parse(asked.as_bytes()).unwrap();
+        let info = RequestInfo::system(now);
         let (step, statements) =
-            counted(authorize::begin(app.clone(), params, visitor, now)).await;
+            counted(authorize::begin(app.clone(), params, visitor, info)).await;
         let Ok(Step::Done(answer)) = step else { panic!("not answered at once") };
         // Who is there and what they allowed; the code.
         assert_eq!(statements, 2);

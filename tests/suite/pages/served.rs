@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use reqwest::Method;
+use signet::domain::request_info::RequestInfo;
 use signet::identity::setup;
 use url::form_urlencoded;
 
@@ -28,7 +29,10 @@ async fn the_set_up_page_works_in_chromium() {
     let server = Server::start(Backend::Sqlite).await;
     let app = server.app.clone();
     let now = server.now();
-    let url = server.app.run_to_completion(async move { setup::make_link(&app, now).await }).await;
+    let url = server
+        .app
+        .run_to_completion(async move { setup::make_link(&app, &RequestInfo::cli(now)).await })
+        .await;
     let url = url.unwrap_or_else(|stop| panic!("{stop:?}"));
 
     let mut command = Command::new(node);
@@ -97,7 +101,7 @@ async fn the_set_up_form_explains_in_german_too() {
     let now = server.now();
     let url = server
         .app
-        .run_to_completion(async move { setup::make_link(&app, now).await })
+        .run_to_completion(async move { setup::make_link(&app, &RequestInfo::cli(now)).await })
         .await
         .unwrap();
     let path = url.expose().strip_prefix(&server.base).unwrap();

@@ -6,3 +6,4 @@ mod migrations;
 mod query_plans;
 mod refresh_batch;
 mod statements;
+mod transactions;

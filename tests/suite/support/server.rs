@@ -14,7 +14,7 @@ use signet::base::{Clock, SystemClock, TimeSpan, Timestamp};
 use signet::config::{Config, Source};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
-use signet::domain::audit::Origin;
+use signet::domain::request_info::RequestInfo;
 use signet::domain::user::Role;
 use signet::{admin, jobs, server};
 use tempfile::TempDir;
@@ -387,7 +387,7 @@ impl Server {
         let app = self.app.clone();
         let now = self.now();
         self.app
-            .run_to_completion(admin::users::create(app, create, Origin::cli(), now))
+            .run_to_completion(admin::users::create(app, create, RequestInfo::cli(now)))
             .await
             .unwrap_or_else(|stop| panic!("{stop:?}"));
         let body = json!({"login": login, "password": PASSWORD, "scope": "signet:admin"});

@@ -15,9 +15,7 @@ async fn record(db: &Db, event: &Event, origin: &Origin, at: Timestamp) {
 }
 
 async fn fold(db: &Db, event: &Event, at: Timestamp, fold: &[u8]) {
-    let origin = Origin::system();
-    commit(db, async |tx| audit::record_folded(tx, event, &origin, at, &SystemEntropy, fold).await)
-        .await;
+    record(db, &event.clone().folded(fold), &Origin::system(), at).await;
 }
 
 /// The trail, newest first.
@@ -101,7 +99,8 @@ async fn an_event_goes_with_the_work_it_belongs_to() {
         let (event, origin) = (Event::new(EventKind::UserCreated), Origin::cli());
         let mut tx = db.begin().await.unwrap();
         audit::record(&mut tx, &event, &origin, NOW, &SystemEntropy).await.unwrap();
-        audit::record_folded(&mut tx, &event, &origin, NOW, &SystemEntropy, b"x").await.unwrap();
+        let folded = event.folded(b"x");
+        audit::record(&mut tx, &folded, &origin, NOW, &SystemEntropy).await.unwrap();
         let page = audit::page(&mut tx, None, PageRequest::default()).await.unwrap();
         assert_eq!(page.data.len(), 2);
         tx.rollback().await;

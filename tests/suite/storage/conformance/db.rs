@@ -145,6 +145,23 @@ async fn work_that_outlasts_its_patience_is_not_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_begins_by_its_deadline_and_keeps_it() {
+    on_both_stores("db: begin by a deadline", async |db| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let tx = db.begin_until(deadline).await.unwrap();
+        assert_eq!(tx.deadline(), deadline);
+        tx.rollback().await;
+        // A deadline that is over: what was begun nevertheless is not committed.
+        let late = match db.begin_until(Instant::now() - Duration::from_secs(1)).await {
+            Ok(tx) => tx.commit().await.unwrap_err(),
+            Err(fault) => fault,
+        };
+        assert_eq!(late.kind, FaultKind::Unavailable, "{late}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_longer_than_their_patience_for_a_turn() {
     on_both_stores("db: patience", async |db| {
         // With all the time there is: what is refused below is refused because these are held.

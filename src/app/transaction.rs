@@ -1,0 +1,163 @@
+//! The two forms of transaction a use case is written in.
+//!
+//! Owns beginning, ending, the deadline, the audit context and running again after a serialization
+//! failure or a deadlock. The form decides what a refusal does: [`App::transaction`] commits what was
+//! recorded before the refusal, [`App::transaction_or_nothing`] takes it back. A fault rolls back in
+//! both.
+//!
+//! These places begin a plain `Tx` themselves; an architecture test holds the same list:
+//!
+//! * `store`: migrations, and the batched refresh, which begins within the time its callers have left.
+//! * `app/startup` and `app/keys`: run before there is an `App`.
+//! * `app/clock_guard.rs`: one statement that serves no request and audits nothing.
+//! * `oauth/token.rs`: a grant begins its transaction when it first needs one, so that a grant that
+//!   needs none costs the database nothing, and the pipeline ends it for every grant.
+//! * `oauth/replay.rs`: must not run again. After a commit whose result is unknown, the second run
+//!   would find the mark of the first and report a replay.
+//! * `identity/lockout.rs`: a counted attempt commits, an attempt over the limit rolls back, so that a
+//!   flood of them costs no disk. Audits nothing.
+//! * `admin/verifiers.rs`: counts gathered in memory, written in batches. Audits nothing.
+//! * `jobs`: serve no request; what fails is done by the next run.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::domain::audit::Event;
+use crate::domain::outcome::{Failure, Fault};
+use crate::domain::request_info::RequestInfo;
+use crate::store::db::Conn;
+use crate::store::error::is_deadlock;
+use crate::store::{Link, Tx, audit, commit_or_rollback, commit_unless_failed};
+
+use super::App;
+
+/// How often a transaction runs again after a serialization failure or a deadlock.
+const RETRIES: u32 = 2;
+
+/// A transaction that knows on whose behalf it runs: a [`Tx`] for statements, with the audit context.
+pub struct AuditedTx {
+    tx: Tx,
+    // Owned: with a lifetime here the compiler could not prove that the future of a use case is `Send`.
+    app: App,
+    info: Arc<RequestInfo>,
+}
+
+impl AuditedTx {
+    /// The application.
+    #[must_use]
+    pub fn app(&self) -> App {
+        self.app.clone()
+    }
+
+    /// The request that is served.
+    #[must_use]
+    pub fn info(&self) -> Arc<RequestInfo> {
+        Arc::clone(&self.info)
+    }
+
+    /// Records an event in the audit trail, with the change it belongs to.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn record(&mut self, event: &Event) -> Result<(), Fault> {
+        let RequestInfo { origin, now, .. } = &*self.info;
+        audit::record(&mut self.tx, event, origin, *now, &*self.app.entropy).await
+    }
+}
+
+impl Deref for AuditedTx {
+    type Target = Tx;
+    fn deref(&self) -> &Tx {
+        &self.tx
+    }
+}
+
+impl DerefMut for AuditedTx {
+    fn deref_mut(&mut self) -> &mut Tx {
+        &mut self.tx
+    }
+}
+
+impl Link for AuditedTx {
+    fn conn(&mut self) -> Conn<'_> {
+        self.tx.conn()
+    }
+
+    fn deadline(&self) -> Instant {
+        self.tx.deadline()
+    }
+}
+
+/// What a refusal does to the transaction it happens in.
+#[derive(Clone, Copy)]
+enum OnRefusal {
+    Commit,
+    Rollback,
+}
+
+impl App {
+    /// Runs `work` in a transaction that commits successes and refusals: what was recorded before a
+    /// refusal (a revocation, a counter, an audit event) stays. A fault rolls back. Decide first and
+    /// write last.
+    ///
+    /// `work` may run again, in a new transaction, after a serialization failure or a deadlock. It must
+    /// do nothing outside its transaction. `Clone` holds it to that as far as a type can: a closure
+    /// that consumes or changes what it captures is not `Clone`.
+    ///
+    /// # Errors
+    /// What `work` stopped with, or the fault of the commit.
+    pub async fn transaction<T>(
+        &self,
+        info: &RequestInfo,
+        work: impl AsyncFnOnce(&mut AuditedTx) -> Result<T, Failure> + Clone,
+    ) -> Result<T, Failure> {
+        self.attempt(info, OnRefusal::Commit, work).await
+    }
+
+    /// Runs `work` in a transaction that commits successes only: a refusal takes everything back, as a
+    /// fault does. For work whose first steps must not survive the refusal of a later one.
+    ///
+    /// `work` may run again, as in [`App::transaction`].
+    ///
+    /// # Errors
+    /// What `work` stopped with, or the fault of the commit.
+    pub async fn transaction_or_nothing<T>(
+        &self,
+        info: &RequestInfo,
+        work: impl AsyncFnOnce(&mut AuditedTx) -> Result<T, Failure> + Clone,
+    ) -> Result<T, Failure> {
+        self.attempt(info, OnRefusal::Rollback, work).await
+    }
+
+    async fn attempt<T>(
+        &self,
+        info: &RequestInfo,
+        on_refusal: OnRefusal,
+        work: impl AsyncFnOnce(&mut AuditedTx) -> Result<T, Failure> + Clone,
+    ) -> Result<T, Failure> {
+        // One deadline for all runs: a conflict does not make the caller wait longer.
+        let deadline = Instant::now() + self.db.deadlines().write();
+        let mut retries = RETRIES;
+        let info = Arc::new(info.clone());
+        loop {
+            let tx = self.db.begin_until(deadline).await?;
+            let mut tx = AuditedTx { tx, app: self.clone(), info: Arc::clone(&info) };
+            let outcome = work.clone()(&mut tx).await;
+            let ended = match on_refusal {
+                OnRefusal::Commit => commit_unless_failed(tx.tx, outcome).await,
+                OnRefusal::Rollback => commit_or_rollback(tx.tx, outcome).await,
+            };
+            match ended {
+                Err(Failure::Failed(fault))
+                    if retries > 0 && is_deadlock(&fault) && Instant::now() < deadline =>
+                {
+                    retries -= 1;
+                    tracing::debug!(%fault, "a transaction runs again");
+                }
+                ended => return ended,
+            }
+        }
+    }
+}

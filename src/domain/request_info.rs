@@ -1,0 +1,54 @@
+//! What a use case needs to know about the request it serves, whichever door the request came through.
+//!
+//! Built once, at the edge: from the HTTP request, by the command line, or by a job.
+
+use std::net::IpAddr;
+
+use super::audit::Origin;
+use super::user_agent::Device;
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+
+/// The origin of a request, its device and its time.
+#[derive(Debug, Clone)]
+pub struct RequestInfo {
+    /// The acting user, the door, the address and the request id, for the audit trail.
+    pub origin: Origin,
+    /// The device, for the sessions that are opened.
+    pub device: Device,
+    /// When the request came: the only "now" while it is served.
+    pub now: Timestamp,
+}
+
+impl RequestInfo {
+    /// A command on this machine.
+    #[must_use]
+    pub fn cli(now: Timestamp) -> Self {
+        Self::without_device(Origin::cli(), now)
+    }
+
+    /// Signet itself.
+    #[must_use]
+    pub fn system(now: Timestamp) -> Self {
+        Self::without_device(Origin::system(), now)
+    }
+
+    /// A request that opens no session, so that its device does not matter.
+    #[must_use]
+    pub fn without_device(origin: Origin, now: Timestamp) -> Self {
+        Self { origin, device: Device::default(), now }
+    }
+
+    /// The same request with `user` as the acting user.
+    #[must_use]
+    pub fn by(mut self, user: UserId) -> Self {
+        self.origin.actor = Some(user);
+        self
+    }
+
+    /// The address the request came from.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        self.origin.address
+    }
+}
