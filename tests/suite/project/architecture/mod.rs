@@ -6,6 +6,7 @@
 mod layers;
 mod rooms;
 pub mod source;
+mod transactions;
 
 use source::File;
 
@@ -81,6 +82,13 @@ fn arrows_point_down() {
 #[test]
 fn what_has_a_room_stays_in_it() {
     approve(&rooms::remarks(&source::files("src")));
+}
+
+#[test]
+fn transactions_are_begun_in_the_two_forms_or_in_a_listed_file() {
+    let files = source::files("src");
+    approve(&transactions::remarks(&files));
+    approve(&transactions::stale(&files));
 }
 
 #[test]
