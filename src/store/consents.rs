@@ -46,16 +46,24 @@ impl TryFrom<ConsentRow> for Consent {
     }
 }
 
-/// Remembers that `user` allowed `client_id` all of `scopes` at `audience`, in the place of what was
-/// remembered.
+/// Whose consent it is, and for what.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsentKey<'a> {
+    /// The user who gave it.
+    pub user: UserId,
+    /// The client it was given to.
+    pub client_id: &'a str,
+    /// The API it is for; none means the issuer itself.
+    pub audience: Option<&'a str>,
+}
+
+/// Stores that all of `scopes` are allowed, replacing what was stored.
 ///
 /// # Errors
 /// When the database cannot be written.
 pub async fn remember(
     tx: &mut Tx,
-    user: UserId,
-    client_id: &str,
-    audience: Option<&str>,
+    key: ConsentKey<'_>,
     scopes: &Scopes,
     now: Timestamp,
 ) -> Result<(), Fault> {
@@ -64,11 +72,11 @@ pub async fn remember(
         "INSERT INTO consents (user_id, client_id, scope, created_at, updated_at, audience) \
          VALUES ($1, $2, $3, $4, $4, $5) \
          ON CONFLICT (user_id, client_id, audience) DO UPDATE SET scope = $3, updated_at = $4",
-        user,
-        client_id,
+        key.user,
+        key.client_id,
         scopes.to_string(),
         now,
-        audience.unwrap_or_default()
+        key.audience.unwrap_or_default()
     )?;
     Ok(())
 }

@@ -57,7 +57,12 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
             cookie::log_in(&context.app, &mut answer, cookie.expose());
             go_here(answer, &onwards(&flow, &sealed))
         }
-        Err(problem) => again(&context, &visit, &flow, &sealed, &login, &problem),
+        Err(problem) => again(
+            &context,
+            &visit,
+            &FailedSignIn { flow: &flow, sealed: &sealed, login: &login },
+            &problem,
+        ),
     }
 }
 
@@ -70,15 +75,24 @@ fn onwards(flow: &PendingRequest, sealed: &str) -> String {
     }
 }
 
+/// A sign-in that was refused.
+struct FailedSignIn<'a> {
+    /// What the user was signing in for.
+    flow: &'a PendingRequest,
+    /// The same, as the form carried it.
+    sealed: &'a str,
+    /// The login name that was typed.
+    login: &'a str,
+}
+
 /// The page once more, with what was wrong and the login kept.
 fn again(
     context: &Context,
     visit: &Visit,
-    flow: &PendingRequest,
-    sealed: &str,
-    login: &str,
+    failed: &FailedSignIn<'_>,
     problem: &Problem,
 ) -> HttpResponse {
+    let FailedSignIn { flow, sealed, login } = *failed;
     let correctable = matches!(
         problem.code(),
         Code::InvalidCredentials

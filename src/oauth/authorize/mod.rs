@@ -265,7 +265,7 @@ async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Resul
         Some(before) => before.scopes.with(wanted(request).iter()),
         None => wanted(request),
     };
-    consents::remember(tx, user, client_id, audience, &all, now).await
+    consents::remember(tx, consents::ConsentKey { user, client_id, audience }, &all, now).await
 }
 
 /// Writes down that `user`, who acts in `tx`, has allowed a client something.

@@ -63,7 +63,7 @@ async fn a_warm_flow_asks_once_for_each_step() {
         let device = Device::default();
         assert!(browser_sessions::begin(&mut tx, &browser, &token_hash(&cookie), &device).await.unwrap());
         let scopes = Scopes::parse("openid profile").unwrap();
-        consents::remember(&mut tx, ada, &client_id, None, &scopes, now).await.unwrap();
+        consents::remember(&mut tx, consents::ConsentKey { user: ada, client_id: &client_id, audience: None }, &scopes, now).await.unwrap();
         tx.commit().await.unwrap();
 
         let visitor = BrowserCookies { browser: "sbr".to_owned(), session: Some(cookie) };

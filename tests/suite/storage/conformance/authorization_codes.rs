@@ -128,8 +128,16 @@ async fn whether_its_user_still_allows_the_client_comes_with_the_code() {
     on_both_stores("codes: consent", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         let api = Some("https://api.example.com");
-        commit(&db, async |tx| consents::remember(tx, ada, "shop", api, &scopes("x"), NOW).await)
-            .await;
+        commit(&db, async |tx| {
+            consents::remember(
+                tx,
+                consents::ConsentKey { user: ada, client_id: "shop", audience: api },
+                &scopes("x"),
+                NOW,
+            )
+            .await
+        })
+        .await;
         for (number, user, client, wanted) in
             [(1, ada, "shop", true), (2, ada, "other", false), (3, bob, "shop", false)]
         {

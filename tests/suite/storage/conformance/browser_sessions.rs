@@ -41,11 +41,38 @@ async fn a_log_in_is_found_by_its_cookie_with_its_user_and_what_was_allowed() {
         assert!(begin(&db, &browser, &hash(1)).await);
         assert!(begin(&db, &log_in(bob), &hash(2)).await);
         commit(&db, async |tx| {
-            consents::remember(tx, ada, "shop", None, &scopes("openid b a"), after(1)).await?;
-            consents::remember(tx, ada, "none", None, &scopes(""), after(2)).await?;
-            consents::remember(tx, ada, "api", Some("https://a.example"), &scopes("x"), NOW)
-                .await?;
-            consents::remember(tx, bob, "other", None, &scopes("c"), after(3)).await
+            consents::remember(
+                tx,
+                consents::ConsentKey { user: ada, client_id: "shop", audience: None },
+                &scopes("openid b a"),
+                after(1),
+            )
+            .await?;
+            consents::remember(
+                tx,
+                consents::ConsentKey { user: ada, client_id: "none", audience: None },
+                &scopes(""),
+                after(2),
+            )
+            .await?;
+            consents::remember(
+                tx,
+                consents::ConsentKey {
+                    user: ada,
+                    client_id: "api",
+                    audience: Some("https://a.example"),
+                },
+                &scopes("x"),
+                NOW,
+            )
+            .await?;
+            consents::remember(
+                tx,
+                consents::ConsentKey { user: bob, client_id: "other", audience: None },
+                &scopes("c"),
+                after(3),
+            )
+            .await
         })
         .await;
         let shop = Consented { scopes: scopes("openid b a"), at: after(1) };
@@ -201,7 +228,13 @@ async fn rows_that_cannot_be_read_are_faults() {
         let ada = user(&db, "ada").await;
         assert!(begin(&db, &log_in(ada), &hash(1)).await);
         let allow = async |tx: &mut _| {
-            consents::remember(tx, ada, "shop", None, &scopes("a"), NOW).await?;
+            consents::remember(
+                tx,
+                consents::ConsentKey { user: ada, client_id: "shop", audience: None },
+                &scopes("a"),
+                NOW,
+            )
+            .await?;
             execute!(tx, "UPDATE consents SET scope = 'a\"b'")
         };
         assert_eq!(commit(&db, allow).await, 1);

@@ -10,8 +10,16 @@ use super::{user, user_id};
 
 async fn remember(db: &Db, user: UserId, client: &str, scope: &str, secs: i64) {
     let scopes = scopes(scope);
-    commit(db, async |tx| consents::remember(tx, user, client, None, &scopes, after(secs)).await)
-        .await;
+    commit(db, async |tx| {
+        consents::remember(
+            tx,
+            consents::ConsentKey { user, client_id: client, audience: None },
+            &scopes,
+            after(secs),
+        )
+        .await
+    })
+    .await;
 }
 
 async fn find(db: &Db, user: UserId, client: &str) -> Option<Consent> {
@@ -122,7 +130,13 @@ async fn consents_are_of_users_and_go_with_them() {
         assert!(all(&db, ada).await.is_empty());
         assert_eq!(all(&db, bob).await.len(), 1);
         let mut tx = db.begin().await.unwrap();
-        let nobody = consents::remember(&mut tx, user_id(0), "shop", None, &scopes("x"), NOW).await;
+        let nobody = consents::remember(
+            &mut tx,
+            consents::ConsentKey { user: user_id(0), client_id: "shop", audience: None },
+            &scopes("x"),
+            NOW,
+        )
+        .await;
         assert!(nobody.is_err_and(|fault| is_internal(&fault)));
         tx.rollback().await;
     })
@@ -136,8 +150,15 @@ async fn what_is_allowed_at_one_api_is_allowed_nowhere_else() {
         let apis = [None, Some("https://a.example"), Some("https://A.example")];
         for (scope, api) in ["x", "y", "z"].iter().zip(apis) {
             let scopes = scopes(scope);
-            let work =
-                async |tx: &mut _| consents::remember(tx, ada, "shop", api, &scopes, NOW).await;
+            let work = async |tx: &mut _| {
+                consents::remember(
+                    tx,
+                    consents::ConsentKey { user: ada, client_id: "shop", audience: api },
+                    &scopes,
+                    NOW,
+                )
+                .await
+            };
             commit(&db, work).await;
         }
         for (scope, api) in ["x", "y", "z"].iter().zip(apis) {
