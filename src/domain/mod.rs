@@ -20,6 +20,7 @@ pub mod grant;
 pub mod identifier_namespace;
 pub mod interaction;
 pub mod key_rotation;
+pub mod liveness;
 pub mod login_name;
 pub mod oauth_error;
 pub mod oidc;

@@ -5,7 +5,8 @@
 
 use crate::base::{TimeSpan, Timestamp};
 
-use super::session::{Chain, Ended, Session};
+use super::liveness::{ActiveSession, Inactive, Limit};
+use super::session::{Chain, Session};
 
 /// How often in a row a lost answer may be made good by a sibling token before it looks like two
 /// holders taking turns.
@@ -85,29 +86,28 @@ pub enum Decision {
     /// Revoke the session.
     Alarmed(Alarm),
     /// The session was already over; nothing changes.
-    Dead(Ended),
+    Dead(Inactive),
 }
 
-/// Decides about the genuine token with counter `presented`.
+/// Decides about the genuine token with counter `presented` of the session that `standing` is about.
 ///
 /// The window runs from the last *answer*, not from the rotation: otherwise a single tab that only
 /// retries could log itself out at the window's edge. A clock that stepped back counts as no time
 /// passed.
 #[must_use]
 pub fn decide(
-    session: &Session,
-    user_epoch: i64,
+    standing: Result<ActiveSession<&Session>, Inactive>,
     presented: u32,
     now: Timestamp,
     window: TimeSpan,
 ) -> Decision {
-    if let Err(ended) = session.live(user_epoch, now) {
-        return Decision::Dead(ended);
-    }
-    let chain = session.chain;
+    let chain = match standing {
+        Ok(active) => active.session().chain,
+        Err(inactive) => return Decision::Dead(inactive),
+    };
     let Some(following) = chain.current.checked_add(1) else {
         // Four thousand million refreshes: let the session run out rather than wrap around.
-        return Decision::Dead(Ended::Expired);
+        return Decision::Dead(Inactive::Expired(Limit::Absolute));
     };
     let elapsed = (now - chain.answered_at).max(TimeSpan::ZERO);
 

@@ -92,7 +92,7 @@ async fn a_warm_flow_asks_once_for_each_step() {
         // The code used up; the log-in held; the session and its device written.
         assert!(statements <= 4, "{statements}");
 
-        let (live, statements) = counted(validate::live(app, tokens.access_token(), now)).await;
+        let (live, statements) = counted(validate::require_active(app, tokens.access_token(), now)).await;
         assert!(live.unwrap().is_some());
         assert_eq!(statements, 1, "a token that comes back");
         let presented = userinfo::Presented {

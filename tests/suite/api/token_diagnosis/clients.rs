@@ -107,7 +107,8 @@ impl Bench {
     /// What is said of a token now: neither more nor less than the provider says.
     async fn agreed(&mut self, token: &str) -> Value {
         let report = self.ask(token, json!({})).await;
-        let live = validate::live(&self.server.app, token, self.server.now()).await.unwrap();
+        let live =
+            validate::require_active(&self.server.app, token, self.server.now()).await.unwrap();
         assert_eq!(report["good"], json!(live.is_some()), "{report:#}");
         report
     }
