@@ -17,6 +17,7 @@ pub mod clock_skew;
 pub mod color;
 pub mod device_code;
 pub mod grant;
+pub mod grant_type;
 pub mod identifier_namespace;
 pub mod interaction;
 pub mod key_rotation;

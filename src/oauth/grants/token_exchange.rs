@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::base::Timestamp;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::grant;
+use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
@@ -32,7 +33,12 @@ pub struct TokenExchange {
 }
 
 impl Grant for TokenExchange {
-    const NAME: &'static str = "urn:ietf:params:oauth:grant-type:token-exchange";
+    const INFO: GrantInfo = GrantInfo {
+        name: "urn:ietf:params:oauth:grant-type:token-exchange",
+        public_clients: false,
+        redirects_user: false,
+        default_for: &[],
+    };
 
     fn parse(params: &Params) -> Result<Self, Refusal> {
         let is_access = |name: &str| matches!(params.get(name), Some(ACCESS_TOKEN | JWT));
