@@ -141,7 +141,7 @@ proptest! {
         if revoked.is_some() || user_disabled.is_some() {
             expected = false;
         }
-        if epoch < user_epoch || epoch > user_epoch {
+        if epoch - user_epoch != 0 {
             expected = false;
         }
         let remaining = std::cmp::min(idle - now, end - now);
