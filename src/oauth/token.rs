@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::base::Timestamp;
+use crate::base::id::SessionId;
 use crate::domain::attributes::Subject;
 use crate::domain::audit::Origin;
+use crate::domain::authorization::SessionTerms;
 use crate::domain::client::Client;
 use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
@@ -140,11 +142,13 @@ impl GrantContext<'_> {
         self.proved.as_ref().map(|proved| proved.as_str().to_owned())
     }
 
-    /// The key refresh tokens are bound to: only where nothing else proves who holds them. A client
-    /// that authenticates may change its key (RFC 9449 §5).
+    /// The terms of a new session of this client. Its refresh tokens are bound to the proved key only
+    /// where nothing else proves who holds them: a client that authenticates may change its key
+    /// (RFC 9449 §5).
     #[must_use]
-    pub fn refresh_jkt(&self) -> Option<String> {
-        self.jkt().filter(|_| self.client().is_public())
+    pub fn session_terms<'a>(&self, id: SessionId, grant_type: &'a str) -> SessionTerms<'a> {
+        let dpop_jkt = self.jkt().filter(|_| self.client().is_public());
+        SessionTerms { id, grant_type, dpop_jkt, lifetimes: self.lifetimes() }
     }
 
     /// How long this client's sessions live.

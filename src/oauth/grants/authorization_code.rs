@@ -75,8 +75,7 @@ impl Grant for AuthorizationCode {
             return Err(refused().into());
         }
         context.require_same_target(authorization.audience.as_deref())?;
-        let jkt = context.refresh_jkt();
-        let session = authorization.session(id, Self::INFO.name, jkt, &context.lifetimes(), now);
+        let session = authorization.session(context.session_terms(id, Self::INFO.name), now);
         let (app, device) = (context.app, context.device.clone());
         let tx = context.tx().await?;
         if !sessions::open(tx, &session, &device).await? {

@@ -66,12 +66,11 @@ impl Grant for DeviceCode {
             }
         }
         context.require_same_target(device.asked.audience.as_deref())?;
-        let (app, device, jkt) = (context.app, context.device.clone(), context.refresh_jkt());
-        let lifetimes = context.lifetimes();
+        let (app, device) = (context.app, context.device.clone());
+        let terms = context.session_terms(SessionId::new(now, &*app.entropy), Self::INFO.name);
         let tx = context.tx().await?;
         let authorization = device_codes::redeem(tx, &hash).await?.ok_or_else(refused)?;
-        let id = SessionId::new(now, &*app.entropy);
-        let session = authorization.session(id, Self::INFO.name, jkt, &lifetimes, now);
+        let session = authorization.session(terms, now);
         if !sessions::open(tx, &session, &device).await? {
             return Err(refused().into());
         }
