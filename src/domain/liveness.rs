@@ -40,9 +40,8 @@ pub enum ClientState {
     Registered(Registered),
     /// Nothing is registered under its name.
     Missing,
-    /// Not part of the question. A batch of refreshes cannot see registrations: a client has
-    /// authenticated before it, and `/v1` checks the client after it. A user may end the sessions of
-    /// any client.
+    /// Not part of the question. A batch of refreshes cannot look registrations up: of sessions at
+    /// `/v1` the client is checked after it. A user may end the sessions of any client.
     NotConsidered,
 }
 

@@ -5,7 +5,7 @@
 
 use crate::base::{TimeSpan, Timestamp};
 
-use super::liveness::{ActiveSession, Inactive, Limit};
+use super::liveness::{ActiveSession, ClientState, Inactive, Limit, Registered, inactive_client};
 use super::session::{Chain, Session};
 
 /// How often in a row a lost answer may be made good by a sibling token before it looks like two
@@ -22,8 +22,8 @@ pub enum Holder {
     Client {
         /// The client.
         client_id: String,
-        /// When it was registered: what is older belongs to one that had its name before.
-        since: Timestamp,
+        /// Its registration: what is older belongs to one that had its name before.
+        registered: Registered,
         /// The key's thumbprint.
         jkt: Option<String>,
         /// The APIs its tokens may be for now. A session for one that was taken from it is left as it
@@ -33,15 +33,25 @@ pub enum Holder {
 }
 
 impl Holder {
+    /// The client, as far as a batch of refreshes knows it.
+    #[must_use]
+    pub const fn client_state(&self) -> ClientState {
+        match self {
+            Self::FirstParty => ClientState::NotConsidered,
+            Self::Client { registered, .. } => ClientState::Registered(*registered),
+        }
+    }
+
     /// Whether `session` is this holder's.
     #[must_use]
     pub fn holds(&self, session: &Session) -> bool {
         match self {
             Self::FirstParty => session.grant_type.is_none(),
-            Self::Client { client_id, since, jkt, audiences } => {
+            Self::Client { client_id, registered, jkt, audiences } => {
                 session.grant_type.is_some()
                     && session.client_id == *client_id
-                    && session.created_at >= *since
+                    && inactive_client(ClientState::Registered(*registered), session.created_at)
+                        .is_none()
                     && (session.dpop_jkt.is_none() || session.dpop_jkt == *jkt)
                     && session.audience.as_ref().is_none_or(|asked| audiences.contains(asked))
             }

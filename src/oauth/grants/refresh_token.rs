@@ -40,7 +40,7 @@ impl Grant for RefreshToken {
             refresh_token: &self.refresh_token,
             holder: Holder::Client {
                 client_id: client.client_id.clone(),
-                since: client.name_since,
+                registered: client.into(),
                 jkt: context.jkt(),
                 audiences: client.metadata.audiences.clone(),
             },

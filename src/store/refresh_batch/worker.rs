@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::base::id::SessionId;
 use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::liveness::{ClientState, Inactive, active_session};
+use crate::domain::liveness::{Inactive, active_session};
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::refresh::{Alarm, Answer, Decision, Holder, decide};
 use crate::domain::scope::Scopes;
@@ -266,7 +266,8 @@ impl Worker {
         let now = presentation.now;
         let was = found.session.chain.current;
         let window = self.lifetimes.retry_window;
-        let standing = active_session(&found.session, found.user, ClientState::NotConsidered, now);
+        let client = presentation.holder.client_state();
+        let standing = active_session(&found.session, found.user, client, now);
         let decision = decide(standing, presentation.counter, now, window);
         let session = &mut found.session;
         let about = |kind| Event::new(kind).about(session.user_id).in_session(session.id);
