@@ -9,6 +9,7 @@ use signet::crypto::digest::token_hash;
 use signet::crypto::jwt::{GeneratedKey, Signer, SigningKey, UnverifiedHeader};
 use signet::crypto::refresh_token::RefreshKeys;
 use signet::domain::claims::TokenType;
+use signet::domain::liveness::{ClientState, UserState, active_session};
 use signet::domain::oidc::RequestedClaims;
 use signet::domain::refresh::decide;
 use signet::domain::scope::Scopes;
@@ -31,7 +32,12 @@ pub fn measure(criterion: &mut Criterion) {
     let window = TimeSpan::from_secs(30);
     for (name, presented) in [("rotate", 41), ("resend", 40), ("alarm", 3)] {
         let decision = |b: &mut criterion::Bencher<'_>| {
-            b.iter(|| decide(black_box(&session), 0, presented, NOW, window));
+            let user = UserState { session_epoch: 0, disabled_at: None };
+            b.iter(|| {
+                let session = black_box(&session);
+                let standing = active_session(session, user, ClientState::BuiltIn, NOW);
+                decide(standing, presented, NOW, window)
+            });
         };
         group.bench_function(format!("decide: {name}"), decision);
     }

@@ -9,6 +9,7 @@ use crate::base::TimeSpan;
 use crate::crypto::client_key;
 use crate::domain::client::{AuthMethod, ClientMetadata, ClientType};
 use crate::domain::client_jwks;
+use crate::domain::grant_type;
 use crate::domain::outcome::FieldError;
 use crate::domain::redirect;
 use crate::domain::scope::{Scopes, is_scope};
@@ -112,7 +113,7 @@ impl Change {
             web_origins: list(&self.web_origins, before.web_origins),
             grant_types: match &self.grant_types {
                 None => before.grant_types,
-                Some(None) => client_type.grants(),
+                Some(None) => grant_type::defaults(grants::ALL, client_type),
                 Some(Some(chosen)) => once_each(chosen),
             },
             scopes: match &self.scopes {
@@ -132,7 +133,7 @@ impl Change {
             skip_consent: self.skip_consent.unwrap_or(before.skip_consent),
             jwks: self.keys(before.jwks, auth_method, &mut wrong),
         };
-        for problem in after.problems(grants::NAMES) {
+        for problem in after.problems(grants::ALL) {
             note(&mut wrong, problem);
         }
         self.check_window(retry_window, &mut wrong);

@@ -15,6 +15,7 @@ use crate::domain::identifier_namespace::{self, Clash};
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
+use crate::oauth::grants;
 use crate::store::clients::{self, StoredClient};
 use crate::store::{Tx, apis};
 
@@ -93,7 +94,7 @@ pub async fn create(
     )
     .into_uuid();
     let client_id = new.client_id.unwrap_or_else(|| id.to_string());
-    let before = ClientMetadata::new(new.name, new.client_type);
+    let before = ClientMetadata::new(new.name, new.client_type, grants::ALL);
     let (settings, mut wrong) = change.applied_to(before, app.lifetimes.retry_window);
     wrong.extend(unacceptable_name(&client_id, app.issuer()));
     refuse(wrong)?;

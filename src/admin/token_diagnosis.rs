@@ -214,10 +214,8 @@ async fn relied(
     client_id: &str,
     since: Option<Timestamp>,
 ) -> Result<ReliedRows, Fault> {
-    let found = clients::find(reader, client_id).await?.map(|stored| Registered {
-        name_since: stored.client.name_since,
-        disabled_at: stored.client.disabled_at,
-    });
+    let found = clients::find(reader, client_id).await?;
+    let found = found.map(|stored| Registered::from(&stored.client));
     Ok(ReliedRows { client_id: client_id.to_owned(), since, found })
 }
 

@@ -164,7 +164,7 @@ pub async fn preview(
     let session = request.session(&app, &user, now)?;
     let entitled = AccessTokenGrant::of(&session);
     let subject = || Ok(user.subject());
-    let mut draft = issue::draft(&app, &entitled, None, subject, NEW_EACH_TIME, now)?;
+    let mut draft = issue::draft(&app, &entitled, subject, NEW_EACH_TIME, now)?;
     draft.claims.sid = Some(NEW_EACH_TIME.to_owned());
     Ok(json!({ "header": draft.header(&app)?, "claims": draft.claims }))
 }

@@ -83,18 +83,23 @@ pub struct Authorization {
     pub by_consent: bool,
 }
 
+/// What the grant adds to an authorization when it becomes a session.
+pub struct SessionTerms<'a> {
+    /// The session's id.
+    pub id: SessionId,
+    /// The grant that opens it.
+    pub grant_type: &'a str,
+    /// The key its refresh tokens are bound to, if there is one.
+    pub dpop_jkt: Option<String>,
+    /// How long it lives.
+    pub lifetimes: Lifetimes,
+}
+
 impl Authorization {
-    /// The session it becomes at `now`, opened by `grant_type`; its refresh tokens are bound to the
-    /// key `dpop_jkt` if there is one.
+    /// The session it becomes at `now`.
     #[must_use]
-    pub fn session(
-        &self,
-        id: SessionId,
-        grant_type: &str,
-        dpop_jkt: Option<String>,
-        lifetimes: &Lifetimes,
-        now: Timestamp,
-    ) -> Session {
+    pub fn session(&self, terms: SessionTerms<'_>, now: Timestamp) -> Session {
+        let SessionTerms { id, grant_type, dpop_jkt, lifetimes } = terms;
         let expires_at = now + lifetimes.max;
         Session {
             id,

@@ -5,6 +5,7 @@
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
 
+use super::liveness::inactive_user;
 use super::user::User;
 
 /// One person in one browser.
@@ -30,7 +31,6 @@ impl BrowserSession {
     pub fn is_live(&self, user: &User, now: Timestamp) -> bool {
         self.ended_at.is_none()
             && now < self.expires_at
-            && self.user_epoch == user.session_epoch
-            && user.disabled_at.is_none()
+            && inactive_user(user.into(), Some(self.user_epoch)).next().is_none()
     }
 }

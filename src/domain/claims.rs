@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::base::Timestamp;
 use crate::base::id::SessionId;
+use crate::base::{TimeSpan, Timestamp};
 
 use super::api::Target;
 use super::attributes::Subject;
@@ -42,6 +42,8 @@ pub struct AccessTokenGrant<'a> {
     pub scopes: Scopes,
     /// The session that vouches for it, if there is one.
     pub session: Option<SessionClaims>,
+    /// How long it lives where the audience does not say; none means the server's default.
+    pub life: Option<TimeSpan>,
     /// When it expires in any case.
     pub not_after: Timestamp,
     /// Who acts in the subject's name (RFC 8693 §4.1).
@@ -71,6 +73,7 @@ impl<'a> AccessTokenGrant<'a> {
             audience: session.audience.as_deref(),
             scopes: session.scopes.clone(),
             session: Some(SessionClaims { sid: session.id, auth_time: session.auth_time }),
+            life: None,
             not_after: session.expires_at,
             act: None,
             jkt: None,

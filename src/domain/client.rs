@@ -1,14 +1,15 @@
 //! Clients: the applications sessions are opened through.
 //!
 //! Owns what a client is, which settings fit together and what a client may ask for. Where answers
-//! may be sent is `redirect`; which grants exist is known to whoever implements them.
+//! may be sent is `redirect`; which grants exist, and for which clients, is said by the grants.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::base::{TimeSpan, Timestamp};
 
-pub use super::client_type::{AuthMethod, CODE, ClientType, REFRESH};
+pub use super::client_type::{AuthMethod, ClientType};
+use super::grant_type::{self, GrantInfo};
 use super::outcome::FieldError;
 use super::redirect::{self, RegisteredRedirect, UriError};
 use super::scope::Scopes;
@@ -204,9 +205,9 @@ pub fn is_client_id(text: &str) -> bool {
 }
 
 impl ClientMetadata {
-    /// A client of this type with what it starts with.
+    /// A client of this type with what it starts with. `grants` are those that exist.
     #[must_use]
-    pub fn new(name: String, client_type: ClientType) -> Self {
+    pub fn new(name: String, client_type: ClientType, grants: &[GrantInfo]) -> Self {
         Self {
             name,
             client_type,
@@ -215,7 +216,7 @@ impl ClientMetadata {
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
             web_origins: Vec::new(),
-            grant_types: client_type.grants(),
+            grant_types: grant_type::defaults(grants, client_type),
             scopes: None,
             audiences: Vec::new(),
             resource_servers: Vec::new(),
@@ -230,7 +231,7 @@ impl ClientMetadata {
 
     /// Everything that cannot be, field by field. `grants` are those that exist.
     #[must_use]
-    pub fn problems(&self, grants: &[&str]) -> Vec<FieldError> {
+    pub fn problems(&self, grants: &[GrantInfo]) -> Vec<FieldError> {
         let mut found = Found(Vec::new());
         if !is_display_name(&self.name) {
             found.note("name", "malformed", "A name is 1 to 128 printable characters.");
@@ -277,23 +278,22 @@ impl ClientMetadata {
         }
     }
 
-    fn check_grants(&self, grants: &[&str], found: &mut Found) {
+    fn check_grants(&self, grants: &[GrantInfo], found: &mut Found) {
         let field = "grant_types";
-        if self.grant_types.iter().any(|grant| !grants.contains(&&**grant)) {
+        let mut chosen = self.grant_types.iter().map(|name| grant_type::find(grants, name));
+        if chosen.clone().any(|grant| grant.is_none()) {
             found.note(field, "unknown", "A grant is one of those discovery lists.");
         }
-        let has = |name: &str| self.grant_types.iter().any(|grant| grant == name);
-        // Everything else needs no proof of who asks: a person is there, or a session.
-        let open = ["authorization_code", "refresh_token", DEVICE];
-        let closed = self.grant_types.iter().any(|grant| !open.contains(&&**grant));
+        let closed = chosen.clone().any(|grant| grant.is_none_or(|grant| !grant.public_clients));
         if self.auth_method == AuthMethod::None && closed {
             let message = "This grant is for clients that authenticate.";
             found.note(field, "needs_authentication", message);
         }
-        if self.client_type == ClientType::Service && has(CODE) {
+        let redirects = chosen.any(|grant| grant.is_some_and(|grant| grant.redirects_user));
+        if self.client_type == ClientType::Service && redirects {
             found.note(field, "not_for_this_type", "A service has no user who could log in.");
         }
-        if has(CODE) && self.redirect_uris.is_empty() {
+        if redirects && self.redirect_uris.is_empty() {
             let message = "A client that logs people in needs at least one redirect URI.";
             found.note("redirect_uris", "missing", message);
         }
@@ -347,8 +347,6 @@ impl ClientMetadata {
     }
 }
 
-/// The grant of RFC 8628, which public clients may use.
-const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const TOO_MANY: &str = "At most 64.";
 
 struct Found(Vec<FieldError>);

@@ -1,13 +1,29 @@
 //! Registered clients: what a type begins with, what is refused, and what stored ones say.
 
 use super::*;
-use crate::domain::client_type::CLIENT_CREDENTIALS;
 
-const GRANTS: &[&str] = &[CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE];
+const CODE: GrantInfo = GrantInfo {
+    name: "code",
+    public_clients: true,
+    redirects_user: true,
+    default_for: &[ClientType::Spa, ClientType::Web, ClientType::Native],
+};
+/// Only for clients that authenticate.
+const CLOSED: GrantInfo = GrantInfo {
+    name: "closed",
+    public_clients: false,
+    redirects_user: false,
+    default_for: &[ClientType::Service],
+};
+const GRANTS: &[GrantInfo] = &[CODE, CLOSED];
+
+fn of_type(client_type: ClientType) -> ClientMetadata {
+    ClientMetadata::new("App".to_owned(), client_type, GRANTS)
+}
 
 fn web() -> ClientMetadata {
     let redirect_uris = vec!["https://app.example.com/cb".to_owned()];
-    ClientMetadata { redirect_uris, ..ClientMetadata::new("App".to_owned(), ClientType::Web) }
+    ClientMetadata { redirect_uris, ..of_type(ClientType::Web) }
 }
 
 fn codes(settings: &ClientMetadata) -> Vec<(&'static str, &'static str)> {
@@ -17,13 +33,13 @@ fn codes(settings: &ClientMetadata) -> Vec<(&'static str, &'static str)> {
 #[test]
 fn what_a_type_starts_with_fits_together() {
     assert_eq!(codes(&web()), []);
-    assert_eq!(codes(&ClientMetadata::new("Job".to_owned(), ClientType::Service)), []);
+    assert_eq!(codes(&of_type(ClientType::Service)), []);
     let native = ClientMetadata {
         redirect_uris: vec!["com.example.app:/cb".to_owned()],
-        ..ClientMetadata::new("App".to_owned(), ClientType::Native)
+        ..of_type(ClientType::Native)
     };
     assert_eq!(codes(&native), []);
-    let without = ClientMetadata::new("App".to_owned(), ClientType::Spa);
+    let without = of_type(ClientType::Spa);
     assert_eq!(codes(&without), [("redirect_uris", "missing")]);
 }
 
@@ -66,10 +82,12 @@ fn what_does_not_fit_is_named() {
     let spa = ClientMetadata {
         client_type: ClientType::Spa,
         auth_method: AuthMethod::None,
-        grant_types: vec![CLIENT_CREDENTIALS.to_owned()],
+        grant_types: vec![CLOSED.name.to_owned()],
         ..web()
     };
     assert_eq!(codes(&spa), [("grant_types", "needs_authentication")]);
+    let service = ClientMetadata { client_type: ClientType::Service, ..web() };
+    assert!(codes(&service).contains(&("grant_types", "not_for_this_type")));
 }
 
 #[test]

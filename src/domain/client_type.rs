@@ -1,6 +1,7 @@
-//! The types of clients, and what a client of each type begins with: authentication and grants.
+//! The types of clients, and how a client of each type authenticates.
 //!
-//! Apart from `client` because the rules for redirect URIs depend on the type.
+//! Apart from `client` because the rules for redirect URIs and for grants depend on the type. The
+//! grants of a type are said by the grants (`grant_type`).
 
 use crate::text_enum;
 
@@ -40,25 +41,7 @@ impl AuthMethod {
     }
 }
 
-/// The grants of these names are known to the rules below; every other one is free to all clients
-/// that can authenticate.
-pub const CODE: &str = "authorization_code";
-/// The grant that gives a client its refresh tokens.
-pub const REFRESH: &str = "refresh_token";
-/// The grant of a client without a user (RFC 6749 §4.4).
-pub const CLIENT_CREDENTIALS: &str = "client_credentials";
-
 impl ClientType {
-    /// The grants a client of this type starts with.
-    #[must_use]
-    pub fn grants(self) -> Vec<String> {
-        let names: &[&str] = match self {
-            Self::Spa | Self::Web | Self::Native => &[CODE, REFRESH],
-            Self::Service => &[CLIENT_CREDENTIALS],
-        };
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
     /// How a client of this type authenticates when nothing else is said.
     #[must_use]
     pub const fn auth_method(self) -> AuthMethod {

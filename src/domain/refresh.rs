@@ -5,7 +5,8 @@
 
 use crate::base::{TimeSpan, Timestamp};
 
-use super::session::{Chain, Ended, Session};
+use super::liveness::{ActiveSession, ClientState, Inactive, Limit, Registered, inactive_client};
+use super::session::{Chain, Session};
 
 /// How often in a row a lost answer may be made good by a sibling token before it looks like two
 /// holders taking turns.
@@ -21,8 +22,8 @@ pub enum Holder {
     Client {
         /// The client.
         client_id: String,
-        /// When it was registered: what is older belongs to one that had its name before.
-        since: Timestamp,
+        /// Its registration: what is older belongs to one that had its name before.
+        registered: Registered,
         /// The key's thumbprint.
         jkt: Option<String>,
         /// The APIs its tokens may be for now. A session for one that was taken from it is left as it
@@ -32,15 +33,25 @@ pub enum Holder {
 }
 
 impl Holder {
+    /// The client, as far as a batch of refreshes knows it.
+    #[must_use]
+    pub const fn client_state(&self) -> ClientState {
+        match self {
+            Self::FirstParty => ClientState::NotConsidered,
+            Self::Client { registered, .. } => ClientState::Registered(*registered),
+        }
+    }
+
     /// Whether `session` is this holder's.
     #[must_use]
     pub fn holds(&self, session: &Session) -> bool {
         match self {
             Self::FirstParty => session.grant_type.is_none(),
-            Self::Client { client_id, since, jkt, audiences } => {
+            Self::Client { client_id, registered, jkt, audiences } => {
                 session.grant_type.is_some()
                     && session.client_id == *client_id
-                    && session.created_at >= *since
+                    && inactive_client(ClientState::Registered(*registered), session.created_at)
+                        .is_none()
                     && (session.dpop_jkt.is_none() || session.dpop_jkt == *jkt)
                     && session.audience.as_ref().is_none_or(|asked| audiences.contains(asked))
             }
@@ -85,29 +96,28 @@ pub enum Decision {
     /// Revoke the session.
     Alarmed(Alarm),
     /// The session was already over; nothing changes.
-    Dead(Ended),
+    Dead(Inactive),
 }
 
-/// Decides about the genuine token with counter `presented`.
+/// Decides about the genuine token with counter `presented` of the session that `standing` is about.
 ///
 /// The window runs from the last *answer*, not from the rotation: otherwise a single tab that only
 /// retries could log itself out at the window's edge. A clock that stepped back counts as no time
 /// passed.
 #[must_use]
 pub fn decide(
-    session: &Session,
-    user_epoch: i64,
+    standing: Result<ActiveSession<&Session>, Inactive>,
     presented: u32,
     now: Timestamp,
     window: TimeSpan,
 ) -> Decision {
-    if let Err(ended) = session.live(user_epoch, now) {
-        return Decision::Dead(ended);
-    }
-    let chain = session.chain;
+    let chain = match standing {
+        Ok(active) => active.session().chain,
+        Err(inactive) => return Decision::Dead(inactive),
+    };
     let Some(following) = chain.current.checked_add(1) else {
         // Four thousand million refreshes: let the session run out rather than wrap around.
-        return Decision::Dead(Ended::Expired);
+        return Decision::Dead(Inactive::Expired(Limit::Absolute));
     };
     let elapsed = (now - chain.answered_at).max(TimeSpan::ZERO);
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::base::id::{SessionId, UserId};
+use crate::domain::liveness::{ClientState, UserState, active_session};
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::scope::Scopes;
 use crate::domain::session::EndReason;
@@ -36,9 +37,15 @@ fn session() -> Session {
     }
 }
 
+/// The decision about a session of the built-in client, whose user is in `epoch`.
+fn decided(session: &Session, epoch: i64, counter: u32, now: Timestamp) -> Decision {
+    let user = UserState { session_epoch: epoch, disabled_at: None };
+    decide(active_session(session, user, ClientState::BuiltIn, now), counter, now, WINDOW)
+}
+
 /// Presents a token and stores what the decision says, as the server does. The new token, if any.
 fn present(session: &mut Session, counter: u32, now: Timestamp) -> Result<u32, Decision> {
-    match decide(session, 4, counter, now, WINDOW) {
+    match decided(session, 4, counter, now) {
         Decision::Answered { next, .. } => {
             session.chain = next;
             Ok(next.current)
@@ -64,7 +71,7 @@ fn every_row_of_the_table() {
         },
         ..session()
     };
-    let decided = |session: &Session, counter| decide(session, 4, counter, now, WINDOW);
+    let decided = |session: &Session, counter| decided(session, 4, counter, now);
     let answered = |answer, current, parent, supersedes| Decision::Answered {
         answer,
         next: Chain { current, parent: Some(parent), answered_at: now, supersedes },
@@ -101,15 +108,17 @@ fn every_row_of_the_table() {
 fn a_session_that_is_over_decides_nothing() {
     let now = start() + TimeSpan::from_secs(1);
     let expired = Session { expires_at: now, ..session() };
-    assert_eq!(decide(&expired, 4, 0, now, WINDOW), Decision::Dead(Ended::Expired));
+    let over = |limit| Decision::Dead(Inactive::Expired(limit));
+    assert_eq!(decided(&expired, 4, 0, now), over(Limit::Absolute));
     let idle = Session { idle_expires_at: now, ..session() };
-    assert_eq!(decide(&idle, 4, 0, now, WINDOW), Decision::Dead(Ended::Expired));
-    assert_eq!(decide(&session(), 5, 0, now, WINDOW), Decision::Dead(Ended::Revoked));
+    assert_eq!(decided(&idle, 4, 0, now), over(Limit::Idle));
+    let changed = Decision::Dead(Inactive::UserChanged { epochs: 1 });
+    assert_eq!(decided(&session(), 5, 0, now), changed);
     let worn_out = Session {
         chain: Chain { current: u32::MAX, parent: None, answered_at: now, supersedes: 0 },
         ..session()
     };
-    assert_eq!(decide(&worn_out, 4, u32::MAX, now, WINDOW), Decision::Dead(Ended::Expired));
+    assert_eq!(decided(&worn_out, 4, u32::MAX, now), over(Limit::Absolute));
 }
 
 /// One go of an honest client: some tabs read the same storage and ask at once; `heard` of them get
@@ -230,8 +239,9 @@ proptest! {
             let before = session.clone();
             let outcome = present(&mut session, counter, now);
             prop_assert!(session.chain.current >= before.chain.current);
-            if before.revoked.is_some() {
-                prop_assert_eq!(outcome, Err(Decision::Dead(Ended::Revoked)));
+            if let Some((at, reason)) = before.revoked {
+                let dead = Decision::Dead(Inactive::Revoked { at, reason });
+                prop_assert_eq!(outcome, Err(dead));
                 prop_assert_eq!(session.chain, before.chain);
             }
             if let Some(parent) = session.chain.parent {

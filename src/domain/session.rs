@@ -1,6 +1,6 @@
 //! A session: one log-in on one device, whatever number of tokens it has given out.
 //!
-//! Owns what a session is and when it counts as live. Does not know how it is stored.
+//! Owns what a session is. Whether it still counts is `liveness`. Does not know how it is stored.
 
 use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::base::{TimeSpan, Timestamp};
@@ -34,15 +34,6 @@ text_enum! {
         /// Its client revoked a token of it (RFC 7009).
         TokenRevoked = "token_revoked",
     }
-}
-
-/// Why a session is not live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// Its idle or absolute life is over.
-    Expired,
-    /// It was revoked, or its user was disabled, or everything of that user was ended.
-    Revoked,
 }
 
 /// The moving part of a session: which of its tokens is live and which came before.
@@ -117,21 +108,6 @@ pub struct Lifetimes {
 }
 
 impl Session {
-    /// Whether the session still vouches for anything at `now`, given its user's present epoch.
-    ///
-    /// # Errors
-    /// Says why it does not. The epoch of a disabled user differs from every session's, because
-    /// disabling raises it: one one-row write ends everything a user has.
-    pub fn live(&self, user_epoch: i64, now: Timestamp) -> Result<(), Ended> {
-        if self.revoked.is_some() || self.user_epoch != user_epoch {
-            return Err(Ended::Revoked);
-        }
-        if now >= self.expires_at || now >= self.idle_expires_at {
-            return Err(Ended::Expired);
-        }
-        Ok(())
-    }
-
     /// The new idle expiry of a session that was just used.
     #[must_use]
     pub fn extended(&self, now: Timestamp, idle: TimeSpan) -> Timestamp {

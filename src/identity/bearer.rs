@@ -1,19 +1,14 @@
 //! Who is calling: a Bearer token of the issuer's own, checked against the session as it is now.
 
-use std::sync::Arc;
-
 use crate::app::App;
-use crate::app::cache::VerifiedToken;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
-use crate::crypto::digest::token_hash;
-use crate::crypto::keyring::TokenProblem;
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::scope::{self, Scopes};
 use crate::domain::session::Session;
 use crate::domain::user::{Role, User};
-use crate::tokens::validate;
+use crate::tokens::validate::{self, NotActive};
 
 /// A caller whose token, session and user were all good a moment ago.
 ///
@@ -53,45 +48,21 @@ pub fn invalid_token() -> Refusal {
 /// # Errors
 /// Refused when anything is wrong, with one text for all of it but expiry.
 pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<Caller, Failure> {
-    let claims = verified(&app, &token, now)?;
-    let session = session_of(&claims).ok_or_else(invalid_token)?;
-    let (session, user) = app.session_loader.session(session).await?.ok_or_else(invalid_token)?;
-    let good = session.live(user.session_epoch, now).is_ok()
-        && user.disabled_at.is_none()
-        && session.audience.is_none()
-        // What a client got at /oauth2 is for userinfo and APIs; it cannot act as its user here.
-        && session.grant_type.is_none()
-        && validate::is_clients(&app, &session)
-        && user.id.to_string() == claims.sub;
-    if !good {
+    let active = validate::require_active_at_issuer(&app, &token, now).await;
+    let active = active.map_err(|problem| match problem {
+        NotActive::Failed(fault) => Failure::from(fault),
+        NotActive::Invalid => invalid_token().into(),
+        NotActive::Expired => {
+            Refusal::new(Code::InvalidToken, "The access token has expired.").into()
+        }
+    })?;
+    let scopes = Scopes::parse(&active.claims().scope).map_err(|_| invalid_token())?;
+    let (session, user) = active.into_session().ok_or_else(invalid_token)?;
+    // What a client got at /oauth2 is for userinfo and APIs; it cannot act as its user here.
+    if session.audience.is_some() || session.grant_type.is_some() {
         return Err(invalid_token().into());
     }
-    let scopes = Scopes::parse(&claims.scope).map_err(|_| invalid_token())?;
     Ok(Caller { user, session, scopes })
-}
-
-/// What a token of the issuer's own says, if it is one and in time.
-fn verified(app: &App, token: &str, now: Timestamp) -> Result<Arc<VerifiedClaims>, Refusal> {
-    let (issuer, version, hash) = (app.issuer(), app.cache_version(), token_hash(token));
-    let known = app.verified_tokens.get(&hash, version).map(|known| known.claims);
-    if let Some(claims) = known.filter(|claims| claims.aud == issuer && claims.exp > now.secs()) {
-        return Ok(claims);
-    }
-    let claims = app.keyring().verify_access(token, issuer, issuer, now);
-    let claims = Arc::new(claims.map_err(|problem| match problem {
-        TokenProblem::Invalid => invalid_token(),
-        TokenProblem::Expired(_) => {
-            Refusal::new(Code::InvalidToken, "The access token has expired.")
-        }
-    })?);
-    if let Some(audience) = app.audience(None).filter(|_| claims.is_access()) {
-        app.verified_tokens.keep(
-            &hash,
-            version,
-            VerifiedToken { claims: Arc::clone(&claims), audience },
-        );
-    }
-    Ok(claims)
 }
 
 /// The caller as an administrator.

@@ -26,7 +26,7 @@ pub async fn refresh(
         asked: None,
     };
     let refreshed = refresh::present(app, presented, origin, now).await?;
-    if !validate::is_clients(app, &refreshed.session) {
+    if !validate::has_active_client(app, &refreshed.session) {
         return Err(refresh::invalid().into());
     }
     issue::tokens(app, &refreshed.session, || refreshed.subject.read(), now)

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::domain::audit::{Event, EventKind};
+use crate::domain::liveness::{ClientState, active_session};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, Listed};
@@ -46,7 +47,9 @@ pub async fn end_one(
     app.transaction(&info, async |tx| {
         let found = sessions::with_user(tx, id).await?;
         let (session, user) = found.ok_or_else(not_found)?;
-        if session.user_id != caller.user.id || session.live(user.session_epoch, now).is_err() {
+        let active =
+            active_session(&session, (&user).into(), ClientState::NotConsidered, now).is_ok();
+        if session.user_id != caller.user.id || !active {
             return Err(not_found().into());
         }
         sessions::revoke(tx, id, EndReason::EndedByUser, now).await?;

@@ -9,12 +9,13 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::crypto::refresh_token::Presented;
 use crate::domain::client::Client;
+use crate::domain::liveness::active_session;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 
 use super::client_auth;
 use super::token::ClientRequest;
-use crate::tokens::validate::{self, Live};
+use crate::tokens::validate::{self, ActiveToken};
 
 /// What can be said of the token.
 ///
@@ -40,20 +41,22 @@ pub async fn introspect(
     let found = match app.refresh_keys().authenticate(token) {
         Some(presented) => refresh_token(&app, client, presented, now).await?,
         None => {
-            let live = validate::live(&app, token, now).await?;
-            live.filter(|live| concerns(client, live)).map(|live| described(app.issuer(), &live))
+            let active = validate::require_active(&app, token, now).await?;
+            active
+                .filter(|active| concerns(client, active))
+                .map(|active| described(app.issuer(), &active))
         }
     };
     Ok(found.unwrap_or_else(|| json!({ "active": false })))
 }
 
 /// Whether the token was issued to this client, or is for an API that it is.
-fn concerns(client: &Client, live: &Live) -> bool {
-    live.claims.client_id == client.client_id || client.is_api(&live.claims.aud)
+fn concerns(client: &Client, token: &ActiveToken) -> bool {
+    token.claims().client_id == client.client_id || client.is_api(&token.claims().aud)
 }
 
-fn described(issuer: &str, live: &Live) -> Value {
-    let claims = &live.claims;
+fn described(issuer: &str, token: &ActiveToken) -> Value {
+    let claims = token.claims();
     let mut said = json!({
         "active": true,
         "iss": issuer,
@@ -88,9 +91,8 @@ async fn refresh_token(
     Ok(found.and_then(|(session, user)| {
         let good = session.client_id == client.client_id
             && session.grant_type.is_some()
-            && client.owned_name_at(session.created_at)
             && presented.counter == session.chain.current
-            && session.live(user.session_epoch, now).is_ok();
+            && active_session(&session, (&user).into(), Some(client).into(), now).is_ok();
         good.then(|| {
             json!({
                 "active": true,

@@ -21,4 +21,5 @@ pub mod replay;
 pub mod revoke;
 pub mod scope_narrowing;
 pub mod token;
+mod token_response;
 pub mod userinfo;

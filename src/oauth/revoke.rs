@@ -40,7 +40,7 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
     if let Some(presented) = presented {
         return session(&app, client, presented.session, &info).await;
     }
-    let Some(VerifiedToken { claims, .. }) = validate::genuine(&app, token, now) else {
+    let Ok(VerifiedToken { claims, .. }) = validate::verify_signature(&app, token, now) else {
         return Ok(());
     };
     if claims.client_id != client.client_id {

@@ -1,18 +1,20 @@
 //! The token endpoint's pipeline: every shared phase in one place, a grant fills in its own.
 //!
-//! Owns client authentication, DPoP, which client may use which grant, issuing and settling. A grant
-//! gets a [`GrantContext`] and gives back a [`GrantOutcome`]: it cannot skip a phase, sign, or commit.
+//! Owns the entry and the order of the phases. A grant gets a [`GrantContext`] and gives back a
+//! [`GrantOutcome`]: it cannot skip a phase, sign, or commit. What becomes of the outcome is
+//! `token_response`.
 
 use serde_json::Value;
 
 use crate::app::App;
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::Timestamp;
+use crate::base::id::SessionId;
 use crate::domain::attributes::Subject;
 use crate::domain::audit::Origin;
-use crate::domain::claims::AccessTokenGrant;
-use crate::domain::client::{self, Client};
+use crate::domain::authorization::SessionTerms;
+use crate::domain::client::Client;
+use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::oidc::{self, OPENID};
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::scope::Scopes;
 use crate::domain::session::{Lifetimes, Session};
@@ -23,9 +25,9 @@ use crate::store::{Tx, commit_unless_failed};
 use super::client_auth::{self, AuthenticatedClient};
 use super::dpop::{self, Purpose, Thumbprint};
 use super::params::Params;
-use super::rate_limits;
 use super::scope_narrowing::Narrowed;
-use crate::tokens::issue::{self, Tokens};
+use super::{grants, rate_limits, token_response};
+use crate::tokens::issue::Tokens;
 
 /// A request to the token endpoint, as it came.
 pub struct ClientRequest {
@@ -43,8 +45,8 @@ pub struct ClientRequest {
 
 /// A grant: what a client presents, and what it is worth.
 pub trait Grant: Sized + Send {
-    /// Its name on the wire.
-    const NAME: &'static str;
+    /// Its name on the wire, and which clients may use it.
+    const INFO: GrantInfo;
 
     /// Reads its own parameters.
     ///
@@ -140,11 +142,13 @@ impl GrantContext<'_> {
         self.proved.as_ref().map(|proved| proved.as_str().to_owned())
     }
 
-    /// The key refresh tokens are bound to: only where nothing else proves who holds them. A client
-    /// that authenticates may change its key (RFC 9449 §5).
+    /// The terms of a new session of this client. Its refresh tokens are bound to the proved key only
+    /// where nothing else proves who holds them: a client that authenticates may change its key
+    /// (RFC 9449 §5).
     #[must_use]
-    pub fn refresh_jkt(&self) -> Option<String> {
-        self.jkt().filter(|_| self.client().is_public())
+    pub fn session_terms<'a>(&self, id: SessionId, grant_type: &'a str) -> SessionTerms<'a> {
+        let dpop_jkt = self.jkt().filter(|_| self.client().is_public());
+        SessionTerms { id, grant_type, dpop_jkt, lifetimes: self.lifetimes() }
     }
 
     /// How long this client's sessions live.
@@ -190,128 +194,83 @@ pub fn lifetimes(app: &App, client: &Client) -> Lifetimes {
     Lifetimes { idle, max, ..server }
 }
 
-/// One grant through every phase.
+/// Answers a token request.
 ///
 /// # Errors
 /// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
-pub async fn handle<G: Grant>(
+pub async fn token_endpoint(
+    app: App,
+    request: ClientRequest,
+    now: Timestamp,
+) -> Result<Tokens, Failure> {
+    request.params.once()?;
+    let name = request.params.required("grant_type", "grant_type is missing.")?.to_owned();
+    let outcome = grants::dispatch(&name, &app, request, now).await;
+    let result = if outcome.is_ok() { "ok" } else { "refused" };
+    app.metrics.count_token(grants::label(&name), result);
+    outcome
+}
+
+/// One grant through every phase.
+///
+/// # Errors
+/// As [`token_endpoint`].
+pub(super) async fn handle<G: Grant>(
     app: &App,
     request: ClientRequest,
     now: Timestamp,
 ) -> Result<Tokens, Failure> {
     let ClientRequest { params, authorization, proof, origin, device } = request;
+
+    // 1. Parse the grant's own parameters.
     let grant = G::parse(&params)?;
+
+    // 2. Authenticate the client.
     let client =
         client_auth::authenticate_client(app, authorization.as_deref(), &params, &origin, now)
             .await?;
-    if !client.client().may_use(G::NAME) {
+
+    // 3. Is the client registered for this grant?
+    if !client.client().may_use(G::INFO.name) {
         let message = "The client may not use this grant.";
         return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
     }
-    let purpose = Purpose { method: "POST", path: "/oauth2/token", access_token: None };
-    // Anybody can name a client that does not authenticate and have proofs written down.
-    let stranger = proof.is_some() && client.client().is_public();
-    if stranger {
+
+    // 4. Verify the DPoP proof. An attacker can name a public client and make the server store the
+    // ids of proofs, so addresses whose proofs led to nothing are limited.
+    let limited = proof.is_some() && client.client().is_public();
+    if limited {
         rate_limits::may_prove(app, &origin, now)?;
     }
     let proved = match &proof {
-        Some(proof) => Some(dpop::prove(app, proof, purpose, now).await?),
+        Some(proof) => Some(dpop::prove(app, proof, DPOP_PURPOSE, now).await?),
         None => None,
     };
+
+    // 5. Decide what the client is given.
     let mut context =
         GrantContext { app, params: &params, origin, device, now, client, proved, tx: None };
     let outcome = grant.authorize(&mut context).await;
-    let refused = |stop: &Failure| match stop {
-        Failure::Refused(refusal) => refusal.oauth == Some(OAuthError::InvalidGrant),
-        Failure::Failed(_) => false,
-    };
-    if stranger && outcome.as_ref().is_err_and(refused) {
+    if limited && outcome.as_ref().is_err_and(is_invalid_grant) {
         rate_limits::proved_for_nothing(app, &context.origin, now);
     }
+
+    // 6. Settle: a refusal commits what it recorded, a fault rolls back.
     let outcome = match context.tx.take() {
         Some(tx) => commit_unless_failed(tx, outcome).await?,
         None => outcome?,
     };
-    issue(&context, outcome)
+
+    // 7. Issue the tokens, after the commit.
+    token_response::issue(&context, outcome)
 }
 
-fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result<Tokens, Failure> {
-    let (app, client, now) = (context.app, context.client(), context.now);
-    let (jkt, life) = (context.jkt(), client.metadata.access_token_ttl);
-    match outcome {
-        GrantOutcome::Opened { session, user, nonce } => {
-            let scopes = session.scopes.only(|scope| client.may_request_scope(scope));
-            let entitled = AccessTokenGrant { jkt, scopes, ..AccessTokenGrant::of(&session) };
-            let subject = || user.as_deref().map(User::subject).ok_or_else(unknown_user);
-            let tokens = issue::access_token(app, &entitled, life, subject, now)?;
-            for_session(context, tokens, &session, user.as_deref(), nonce.as_deref())
-        }
-        GrantOutcome::Continued { session, subject, user, narrowed } => {
-            // What an administrator took from the client since it was granted is not renewed.
-            let scopes = narrowed.as_ref().unwrap_or(&session.scopes);
-            let scopes = scopes.only(|scope| client.may_request_scope(scope));
-            let entitled = AccessTokenGrant { jkt, scopes, ..AccessTokenGrant::of(&session) };
-            let tokens = issue::access_token(app, &entitled, life, || Ok(subject), now)?;
-            for_session(context, tokens, &session, user.as_deref(), None)
-        }
-        GrantOutcome::Client(Narrowed { audience, scopes }) => {
-            let entitled = AccessTokenGrant {
-                sub: client.client_id.clone(),
-                client_id: &client.client_id,
-                audience: audience.as_deref(),
-                scopes: scopes.scopes().clone(),
-                session: None,
-                not_after: now + TimeSpan::from_days(1),
-                act: None,
-                jkt,
-                parent: None,
-            };
-            issue::access_token(app, &entitled, life, || Ok(Subject::nobody()), now)
-        }
-        GrantOutcome::Delegated(delegation) => delegated(context, *delegation),
+const DPOP_PURPOSE: Purpose<'static> =
+    Purpose { method: "POST", path: "/oauth2/token", access_token: None };
+
+fn is_invalid_grant(failure: &Failure) -> bool {
+    match failure {
+        Failure::Refused(refusal) => refusal.oauth == Some(OAuthError::InvalidGrant),
+        Failure::Failed(_) => false,
     }
-}
-
-fn unknown_user() -> Fault {
-    Fault::internal("a grant opened a session without looking at its user")
-}
-
-/// What goes beside the access token of a session.
-fn for_session(
-    context: &GrantContext<'_>,
-    mut tokens: Tokens,
-    session: &Session,
-    user: Option<&User>,
-    nonce: Option<&str>,
-) -> Result<Tokens, Failure> {
-    let (app, client, now) = (context.app, context.client(), context.now);
-    if client.may_use(client::REFRESH) {
-        tokens = tokens.with_refresh_token(app, session, now)?;
-    }
-    if session.scopes.contains(OPENID) && client.may_request_scope(OPENID) {
-        let asked = session.asked_claims.only(|scope| client.may_request_scope(scope));
-        let names = asked.id_token.iter().map(String::as_str);
-        let asked = user.map(|user| oidc::claims(user, names)).unwrap_or_default();
-        tokens = tokens.with_id_token(app, client, session, nonce, asked, now)?;
-    }
-    Ok(tokens)
-}
-
-fn delegated(context: &GrantContext<'_>, delegation: Delegation) -> Result<Tokens, Failure> {
-    let (app, client, now) = (context.app, context.client(), context.now);
-    let Delegation { session, sub, subject, narrowed, not_after, act, parent, issued } = delegation;
-    let entitled = AccessTokenGrant {
-        sub,
-        client_id: &client.client_id,
-        audience: narrowed.audience.as_deref(),
-        scopes: narrowed.scopes.scopes().clone(),
-        session: session.as_ref().and_then(|session| AccessTokenGrant::of(session).session),
-        not_after,
-        act,
-        jkt: context.jkt(),
-        parent: Some(parent),
-    };
-    let subject = || Ok(subject.unwrap_or_else(Subject::nobody));
-    let life = client.metadata.access_token_ttl;
-    Ok(issue::access_token(app, &entitled, life, subject, now)?.of_type(issued))
 }

@@ -34,25 +34,22 @@ fn invalid_token() -> Refusal {
 /// # Errors
 /// `invalid_token`; `insufficient_scope` when it was not made for OpenID Connect.
 pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<Value, Failure> {
-    let live = validate::live(&app, &presented.token, now).await?.ok_or_else(invalid_token)?;
-    prove(&app, &presented, live.claims.cnf.as_ref().map(|cnf| cnf.jkt.as_str()), now).await?;
-    let (session, user) = *live.user.ok_or_else(invalid_token)?;
+    let token = validate::require_active(&app, &presented.token, now).await?;
+    let token = token.ok_or_else(invalid_token)?;
+    prove(&app, &presented, token.claims().cnf.as_ref().map(|cnf| cnf.jkt.as_str()), now).await?;
+    let (session, user) = token.session().ok_or_else(invalid_token)?;
     // What an administrator took from the client since is not told any more.
     let may_request_scope =
-        |scope: &str| live.client.as_ref().is_none_or(|client| client.may_request_scope(scope));
+        |scope: &str| token.client().is_none_or(|client| client.may_request_scope(scope));
     let scopes =
-        Scopes::parse(&live.claims.scope).map_err(|_| invalid_token())?.only(may_request_scope);
+        Scopes::parse(&token.claims().scope).map_err(|_| invalid_token())?.only(may_request_scope);
     if !scopes.contains(OPENID) {
         let message = "The access token was not made with the scope openid.";
         return Err(Refusal::oauth(OAuthError::InsufficientScope, message).into());
     }
     let mut said = json!({ "sub": user.id });
     if let Some(object) = said.as_object_mut() {
-        object.extend(oidc::userinfo(
-            &user,
-            &scopes,
-            &session.asked_claims.only(may_request_scope),
-        ));
+        object.extend(oidc::userinfo(user, &scopes, &session.asked_claims.only(may_request_scope)));
     }
     Ok(said)
 }

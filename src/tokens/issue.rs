@@ -1,7 +1,7 @@
 //! Issuing: from a live session to the tokens a client gets.
 //!
-//! The only place that makes access tokens. What one will look like is decided in a [`UnsignedToken`], which
-//! a preview shows and a log-in signs: there is no second assembly.
+//! The only place that makes access tokens. What one will look like is decided in an
+//! [`UnsignedToken`], which a preview shows and a log-in signs: there is no second assembly.
 
 use std::sync::Arc;
 
@@ -46,6 +46,18 @@ struct RefreshToken {
     refresh_expires_in: i64,
 }
 
+/// What an ID token says, and to whom.
+pub struct IdTokenContext<'a> {
+    /// The client it is for.
+    pub client: &'a Client,
+    /// The session whose user it names, with the time of their authentication.
+    pub session: &'a Session,
+    /// The `nonce` of the authorization request; none after a refresh.
+    pub nonce: Option<&'a str>,
+    /// The claims about the user.
+    pub asked: Map<String, Value>,
+}
+
 /// An access token but for its signature.
 pub struct UnsignedToken<'a> {
     /// The claims.
@@ -62,16 +74,14 @@ pub fn invalid_target() -> Refusal {
     Refusal::new(Code::InvalidTarget, "The audience is not a registered API.")
 }
 
-/// The access token somebody is entitled to, signed. `subject` is asked for only where the audience
-/// wants to know something about the user; `life` is what the client's tokens live where the
-/// audience does not say.
+/// The access token that `entitled` describes, signed. `subject` is read only where the audience asks
+/// for claims about the user.
 ///
 /// # Errors
 /// `invalid_target` when the API is gone; else only faults.
 pub fn access_token(
     app: &App,
     entitled: &AccessTokenGrant<'_>,
-    life: Option<TimeSpan>,
     subject: impl FnOnce() -> Result<Subject, Fault>,
     now: Timestamp,
 ) -> Result<Tokens, Failure> {
@@ -80,7 +90,7 @@ pub fn access_token(
         Some(parent) => lineage::child(parent, own),
         None => own.to_string(),
     };
-    let draft = draft(app, entitled, life, subject, &jti, now)?;
+    let draft = draft(app, entitled, subject, &jti, now)?;
     Ok(Tokens {
         access_token: draft.sign(app)?,
         token_type: if entitled.jkt.is_some() { "DPoP" } else { "Bearer" },
@@ -102,26 +112,25 @@ pub fn tokens(
     subject: impl FnOnce() -> Result<Subject, Fault>,
     now: Timestamp,
 ) -> Result<Tokens, Failure> {
-    access_token(app, &AccessTokenGrant::of(session), None, subject, now)?
+    access_token(app, &AccessTokenGrant::of(session), subject, now)?
         .with_refresh_token(app, session, now)
 }
 
-/// The access token somebody is entitled to at `now`, by the rules of its audience as they are in
-/// force at this moment.
+/// The access token that `entitled` describes, by the rules of its audience that are in force at
+/// `now`.
 ///
 /// # Errors
 /// `invalid_target` when the API is gone; else only faults.
 pub fn draft<'a>(
     app: &'a App,
     entitled: &AccessTokenGrant<'a>,
-    life: Option<TimeSpan>,
     subject: impl FnOnce() -> Result<Subject, Fault>,
     jti: &'a str,
     now: Timestamp,
 ) -> Result<UnsignedToken<'a>, Failure> {
     let audience = app.audience(entitled.audience).ok_or_else(invalid_target)?;
     let rules = audience.target.rules();
-    let life = rules.access_ttl.or(life).unwrap_or(app.lifetimes.access);
+    let life = rules.access_ttl.or(entitled.life).unwrap_or(app.lifetimes.access);
     let expires = (now + life).min(entitled.not_after);
     let asked = if rules.asks() { asked_by(rules, &subject()?) } else { Map::new() };
     let occasion = IssueContext { issuer: app.issuer(), jti, now, expires };
@@ -155,18 +164,14 @@ impl Tokens {
         Ok(self)
     }
 
-    /// The same with an ID token (OpenID Connect Core §3.1.3.3): it says to `client` who the user of
-    /// `session` is, and when that was proved. `nonce` is what the client sent with its request.
+    /// The same with an ID token (OpenID Connect Core §3.1.3.3).
     ///
     /// # Errors
     /// Only faults.
     pub fn with_id_token(
         mut self,
         app: &App,
-        client: &Client,
-        session: &Session,
-        nonce: Option<&str>,
-        asked: Map<String, Value>,
+        IdTokenContext { client, session, nonce, asked }: IdTokenContext<'_>,
         now: Timestamp,
     ) -> Result<Self, Fault> {
         let claims = IdClaims {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::liveness::Inactive;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refresh::{Alarm, Answer, Holder};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
-use crate::domain::session::{EndReason, Ended, Session};
+use crate::domain::session::{EndReason, Session};
 use crate::metrics::Metrics;
 use crate::store::attributes::StoredSubject;
 use crate::store::refresh_batch::{Presentation, Refreshed};
@@ -95,11 +96,11 @@ pub async fn present(
             )
             .into())
         }
-        Refreshed::Ended(Ended::Expired) => {
+        Refreshed::Ended(Inactive::Expired(_)) => {
             count("expired");
             Err(Refusal::new(Code::SessionExpired, "The session has expired. Log in again.").into())
         }
-        Refreshed::Ended(Ended::Revoked) | Refreshed::Unknown | Refreshed::NotHolder => {
+        Refreshed::Ended(_) | Refreshed::Unknown | Refreshed::NotHolder => {
             count("ended");
             Err(invalid().into())
         }

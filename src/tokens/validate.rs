@@ -1,7 +1,8 @@
-//! Access tokens that come back to us, whomever they are for.
+//! Access tokens that come back to us, for whatever audience.
 //!
-//! Owns whether one is good now: genuine, in time, its client enabled, and its session and user
-//! alive. A signature may be believed for a while; the rest is asked for every time.
+//! Owns whether one is active now (RFC 7662 §2.2): its signature, its time, its client, its session
+//! and its user. A verified signature is cached; the rest is asked every time, by the rule of
+//! `domain::liveness`.
 
 use std::sync::Arc;
 
@@ -13,41 +14,109 @@ use crate::crypto::digest::token_hash;
 use crate::crypto::jwt::{Expected, decode_unverified};
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::client::{BUILT_IN, Client};
+use crate::domain::liveness::{
+    ActiveSession, ClientState, active_session, inactive_client, made_at_the_latest,
+};
 use crate::domain::outcome::Fault;
 use crate::domain::session::Session;
 use crate::domain::user::User;
 
 use super::lineage;
 
-/// A token that is good now.
-pub struct Live {
-    /// What it says.
-    pub claims: Arc<VerifiedClaims>,
-    /// Whom it is for.
-    pub audience: Arc<Audience>,
-    /// The client it was issued to, where that is a registered one.
-    pub client: Option<Arc<Client>>,
-    /// The session that vouches for it and its user; none where a client speaks for itself.
-    pub user: Option<Box<(Session, User)>>,
+/// A token that is active now. Only [`require_active`] and [`require_active_at_issuer`] make one.
+pub struct ActiveToken {
+    claims: Arc<VerifiedClaims>,
+    audience: Arc<Audience>,
+    client: Option<Arc<Client>>,
+    holder: Option<Box<(ActiveSession, User)>>,
 }
 
-/// The token, if its signature is ours, for this issuer, and its time is now.
-#[must_use]
-pub fn genuine(app: &App, token: &str, now: Timestamp) -> Option<VerifiedToken> {
+impl ActiveToken {
+    /// What it says.
+    #[must_use]
+    pub fn claims(&self) -> &VerifiedClaims {
+        &self.claims
+    }
+
+    /// Whom it is for.
+    #[must_use]
+    pub fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
+    /// The client it was issued to, where that is a registered one.
+    #[must_use]
+    pub fn client(&self) -> Option<&Client> {
+        self.client.as_deref()
+    }
+
+    /// The session that vouches for it and its user; none where a client speaks for itself.
+    #[must_use]
+    pub fn session(&self) -> Option<(&Session, &User)> {
+        self.holder.as_deref().map(|(session, user)| (session.session(), user))
+    }
+
+    /// The same, given away.
+    #[must_use]
+    pub fn into_session(self) -> Option<(Session, User)> {
+        let (session, user) = *self.holder?;
+        Some((session.into_session(), user))
+    }
+}
+
+/// Why the signature of a token, or its time, does not pass.
+pub enum VerifyError {
+    /// Not an access token of this issuer.
+    Invalid,
+    /// An access token of this issuer whose time is over.
+    Expired(VerifiedToken),
+}
+
+/// Why a token is not active at the issuer's own endpoints.
+pub enum NotActive {
+    /// Anything but the others.
+    Invalid,
+    /// Its time is over.
+    Expired,
+    /// The database could not be read.
+    Failed(Fault),
+}
+
+impl From<Fault> for NotActive {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+/// The token, if its signature is ours, for this issuer, and its time is now. Says nothing of its
+/// session, user and client.
+///
+/// # Errors
+/// An expired token is told apart.
+pub fn verify_signature(
+    app: &App,
+    token: &str,
+    now: Timestamp,
+) -> Result<VerifiedToken, VerifyError> {
     // Read before anything is concluded from it.
     let (version, hash) = (app.cache_version(), token_hash(token));
-    let genuine = match app.verified_tokens.get(&hash, version) {
+    let verified = match app.verified_tokens.get(&hash, version) {
         Some(known) => known,
         None => {
-            let genuine = verified(app, token)?;
-            app.verified_tokens.keep(&hash, version, genuine.clone());
-            genuine
+            let verified = verify(app, token).ok_or(VerifyError::Invalid)?;
+            app.verified_tokens.keep(&hash, version, verified.clone());
+            verified
         }
     };
-    (genuine.claims.exp > now.secs()).then_some(genuine)
+    // Without leeway: the clock that checks the time is the clock that set it.
+    if verified.claims.exp > now.secs() {
+        Ok(verified)
+    } else {
+        Err(VerifyError::Expired(verified))
+    }
 }
 
-fn verified(app: &App, token: &str) -> Option<VerifiedToken> {
+fn verify(app: &App, token: &str) -> Option<VerifiedToken> {
     // Read before it is verified, only to know by which rules it has to be verified.
     let anatomy = decode_unverified(token);
     let aud = anatomy.claims.as_ref()?.get("aud")?.as_str()?;
@@ -61,72 +130,91 @@ fn verified(app: &App, token: &str) -> Option<VerifiedToken> {
     claims.is_access().then(|| VerifiedToken { claims: Arc::new(claims), audience })
 }
 
-/// The token, if everything about it is good now.
+/// The token, if everything about it is good now, whatever audience it is for.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn live(app: &App, token: &str, now: Timestamp) -> Result<Option<Live>, Fault> {
-    match genuine(app, token, now) {
-        Some(genuine) => alive(app, genuine, now).await,
-        None => Ok(None),
+pub async fn require_active(
+    app: &App,
+    token: &str,
+    now: Timestamp,
+) -> Result<Option<ActiveToken>, Fault> {
+    match verify_signature(app, token, now) {
+        Ok(verified) => active(app, verified, now).await,
+        Err(_) => Ok(None),
     }
 }
 
-/// Whether a genuine token is good now.
+/// The token, if everything about it is good now and it is for the issuer itself. One for an API is
+/// refused before the database is asked.
 ///
 /// # Errors
-/// When the database cannot be read.
-pub async fn alive(
+/// An expired token is told apart.
+pub async fn require_active_at_issuer(
+    app: &App,
+    token: &str,
+    now: Timestamp,
+) -> Result<ActiveToken, NotActive> {
+    let for_issuer = |verified: &VerifiedToken| verified.claims.aud == app.issuer();
+    match verify_signature(app, token, now) {
+        Ok(verified) if for_issuer(&verified) => {
+            active(app, verified, now).await?.ok_or(NotActive::Invalid)
+        }
+        Err(VerifyError::Expired(verified)) if for_issuer(&verified) => Err(NotActive::Expired),
+        _ => Err(NotActive::Invalid),
+    }
+}
+
+async fn active(
     app: &App,
     VerifiedToken { claims, audience }: VerifiedToken,
     now: Timestamp,
-) -> Result<Option<Live>, Fault> {
+) -> Result<Option<ActiveToken>, Fault> {
     let client = app.client(&claims.client_id);
     let Some(sid) = &claims.sid else {
-        let Some(client) = client else { return Ok(None) };
-        // Its own, or exchanged for the token of another client that is still there.
+        // The client's own, or exchanged for the token of another client that is still there.
         let speaks = claims.sub == claims.client_id
             || (claims.act.is_some() && app.client(&claims.sub).is_some());
-        let good = speaks && holds(&client, &claims);
-        if !good || is_revoked(app, &claims).await? {
+        if !speaks || !is_of(client.as_deref(), &claims) || is_revoked(app, &claims).await? {
             return Ok(None);
         }
-        return Ok(Some(Live { claims, audience, client: Some(client), user: None }));
+        return Ok(Some(ActiveToken { claims, audience, client, holder: None }));
     };
     let Ok(sid) = sid.parse() else { return Ok(None) };
     let Some((session, user)) = app.session_loader.session(sid).await? else { return Ok(None) };
-    let good = session.live(user.session_epoch, now).is_ok()
-        && user.disabled_at.is_none()
-        && user.id.to_string() == claims.sub
-        && is_clients(app, &session);
-    if !good {
+    let opener = client_state(app, &session.client_id);
+    let Ok(session) = active_session(session, (&user).into(), opener, now) else { return Ok(None) };
+    if user.id.to_string() != claims.sub {
         return Ok(None);
     }
-    // One that was exchanged for another's belongs to whoever acts, and is revoked by itself.
-    let exchanged = claims.client_id != session.client_id;
-    let acts = claims.act.is_some() && client.as_ref().is_some_and(|client| holds(client, &claims));
+    // A token that was exchanged for another belongs to the client that acts, and is revoked by itself.
+    let exchanged = claims.client_id != session.session().client_id;
+    let acts = claims.act.is_some() && is_of(client.as_deref(), &claims);
     if exchanged && !acts {
         return Ok(None);
     }
     if claims.act.is_some() && is_revoked(app, &claims).await? {
         return Ok(None);
     }
-    Ok(Some(Live { claims, audience, client, user: Some(Box::new((session, user))) }))
+    Ok(Some(ActiveToken { claims, audience, client, holder: Some(Box::new((session, user))) }))
 }
 
 /// Whether the token was made for this client, and not for one that had its name before.
-fn holds(client: &Client, claims: &VerifiedClaims) -> bool {
-    client
-        .owned_name_at(Timestamp::from_millis(claims.iat.saturating_mul(1000).saturating_add(999)))
+fn is_of(client: Option<&Client>, claims: &VerifiedClaims) -> bool {
+    inactive_client(client.into(), made_at_the_latest(claims.iat)).is_none()
 }
 
 /// Whether the client a session was opened through is still there, and still the same one.
 #[must_use]
-pub fn is_clients(app: &App, session: &Session) -> bool {
-    session.client_id == BUILT_IN
-        || app
-            .client(&session.client_id)
-            .is_some_and(|known| known.owned_name_at(session.created_at))
+pub fn has_active_client(app: &App, session: &Session) -> bool {
+    inactive_client(client_state(app, &session.client_id), session.created_at).is_none()
+}
+
+fn client_state(app: &App, client_id: &str) -> ClientState {
+    if client_id == BUILT_IN {
+        return ClientState::BuiltIn;
+    }
+    app.client(client_id).as_deref().into()
 }
 
 async fn is_revoked(app: &App, claims: &VerifiedClaims) -> Result<bool, Fault> {

@@ -41,8 +41,8 @@ pub struct Choices {
     /// An origin, besides those of the redirect URIs, whose scripts may call; may be repeated
     #[arg(long = "web-origin", value_name = "ORIGIN")]
     web_origins: Vec<String>,
-    /// A grant it may use: authorization_code, refresh_token, client_credentials, device_code,
-    /// token_exchange; may be given several times (default: those of its type)
+    /// A grant it may use, such as authorization_code or device_code; may be given several times
+    /// (default: those of its type)
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
     grants: Vec<String>,
     /// A scope it may ask for; may be given several times (default: all its audiences offer)

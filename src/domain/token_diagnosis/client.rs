@@ -4,6 +4,7 @@
 //! built-in client is never among them.
 
 use crate::base::Timestamp;
+use crate::domain::liveness::{ClientState, Inactive, inactive_client, made_at_the_latest};
 
 use super::code::{Check, TokenCode};
 use super::evidence::{ReliedRows, Signed, StoredState};
@@ -40,25 +41,28 @@ pub(super) fn client(state: &StoredState, of_client: bool, at: Timestamp) -> Che
 /// What is wrong with a client, or worth knowing of it.
 fn one(relied: &ReliedRows, at: Timestamp) -> Result<Option<String>, (TokenCode, String)> {
     let name = quoted(&relied.client_id);
-    let Some(found) = relied.found else {
-        let detail = format!("There is no client named {name} (any more).");
-        return Err((TokenCode::ClientUnknown, detail));
-    };
-    // Tokens tell the time in whole seconds.
-    if relied.since.is_some_and(|since| found.name_since.secs() > since.secs()) {
-        let detail = format!(
-            "The client named {name} was registered only on {}: the token is of another one that had \
-             the name before.",
-            found.name_since
-        );
-        return Err((TokenCode::ClientUnknown, detail));
-    }
-    match found.disabled_at {
-        Some(since) if at >= since => {
+    let client = relied.found.map_or(ClientState::Missing, ClientState::Registered);
+    // Where the token does not say when, every owner of the name will do.
+    let given = relied.since.map_or(i64::MAX, Timestamp::secs);
+    match inactive_client(client, made_at_the_latest(given)) {
+        None => Ok(None),
+        Some(Inactive::ClientReplaced { since }) => {
+            let detail = format!(
+                "The client named {name} was registered only on {since}: the token is of another one \
+                 that had the name before.",
+            );
+            Err((TokenCode::ClientUnknown, detail))
+        }
+        Some(Inactive::ClientDisabled { since }) if at >= since => {
             let detail = format!("The client {name} has been disabled since {since}.");
             Err((TokenCode::ClientDisabled, detail))
         }
-        Some(since) => Ok(Some(format!("The client {name} was disabled since, on {since}."))),
-        None => Ok(None),
+        Some(Inactive::ClientDisabled { since }) => {
+            Ok(Some(format!("The client {name} was disabled since, on {since}.")))
+        }
+        Some(_) => {
+            let detail = format!("There is no client named {name} (any more).");
+            Err((TokenCode::ClientUnknown, detail))
+        }
     }
 }

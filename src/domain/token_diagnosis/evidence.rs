@@ -8,6 +8,7 @@ use crate::base::Timestamp;
 use crate::domain::audit::EventKind;
 use crate::domain::claims::TokenType;
 use crate::domain::key_rotation::KeyFacts;
+use crate::domain::liveness::Registered;
 use crate::domain::session::Session;
 use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
@@ -181,15 +182,6 @@ pub struct ReliedRows {
     pub since: Option<Timestamp>,
     /// What is registered under the name now.
     pub found: Option<Registered>,
-}
-
-/// What a registration says about its client.
-#[derive(Debug, Clone, Copy)]
-pub struct Registered {
-    /// Since when the name is its own.
-    pub name_since: Timestamp,
-    /// Since when the client is disabled, if so.
-    pub disabled_at: Option<Timestamp>,
 }
 
 /// Whose a token is.

@@ -18,9 +18,11 @@ mod tests;
 pub use code::{Check, TokenCode};
 pub use evidence::{
     EpochRaise, Evidence, Flaw, Genuine, Holder, NamedKey, Opaque, OpaqueKind, Presented,
-    Registered, ReliedRows, Signed, StoredState, TokenStructure,
+    ReliedRows, Signed, StoredState, TokenStructure,
 };
 pub use report::{Checked, Report};
+
+pub use crate::domain::liveness::Registered;
 
 use crate::base::Timestamp;
 

@@ -6,8 +6,8 @@
 
 use crate::base::Timestamp;
 use crate::domain::audit::EventKind;
+use crate::domain::liveness::{Inactive, Limit, inactive_session, inactive_user};
 use crate::domain::session::{EndReason, Session};
-use crate::domain::user::User;
 
 use super::client::{client, revocation};
 use super::code::{Check, TokenCode};
@@ -67,50 +67,54 @@ fn user(state: &StoredState, at: Timestamp) -> Checked {
         }
     };
     let mut notes = Vec::new();
-    match user.disabled_at {
-        Some(since) if at >= since => {
-            let detail = format!("The user has been disabled since {since}.");
-            return failed(TokenCode::UserDisabled, detail);
-        }
-        Some(since) => notes.push(format!("The user was disabled since, on {since}.")),
-        None => {}
-    }
-    if let Some(session) = state.session.as_ref().filter(|s| s.user_epoch != user.session_epoch) {
-        match superseded(session, user, &state.raises) {
-            Some(raise) if at >= raise.at => {
-                let detail = format!(
-                    "{} on {}, which ended the sessions there were.",
+    let epoch = state.session.as_ref().map(|session| session.user_epoch);
+    for reason in inactive_user((&**user).into(), epoch) {
+        match reason {
+            Inactive::UserDisabled { since } if at >= since => {
+                let detail = format!("The user has been disabled since {since}.");
+                return failed(TokenCode::UserDisabled, detail);
+            }
+            Inactive::UserDisabled { since } => {
+                notes.push(format!("The user was disabled since, on {since}."));
+            }
+            Inactive::UserChanged { epochs } => match raised(state, epochs) {
+                Some(raise) if at >= raise.at => {
+                    let detail = format!(
+                        "{} on {}, which ended the sessions there were.",
+                        happened(raise.why),
+                        raise.at
+                    );
+                    return failed(TokenCode::UserChanged, detail);
+                }
+                // The note about disabling has said it already.
+                Some(raise) if raise.why == EventKind::UserDisabled && !notes.is_empty() => {}
+                Some(raise) => notes.push(format!(
+                    "{} since, on {}; the session was not ended by it yet.",
                     happened(raise.why),
                     raise.at
-                );
-                return failed(TokenCode::UserChanged, detail);
-            }
-            // The note about disabling has said it already.
-            Some(raise) if raise.why == EventKind::UserDisabled && !notes.is_empty() => {}
-            Some(raise) => notes.push(format!(
-                "{} since, on {}; the session was not ended by it yet.",
-                happened(raise.why),
-                raise.at
-            )),
-            None => {
-                let detail = "Everything the user had was ended after the session began: by a new \
-                              password, a log-out everywhere or the loss of a role. The audit trail \
-                              does not say when.";
-                return failed(TokenCode::UserChanged, detail.to_owned());
-            }
+                )),
+                None => return failed(TokenCode::UserChanged, NO_RAISE.to_owned()),
+            },
+            _ => {}
         }
     }
     Checked::noted(Check::User, &notes)
 }
 
-/// What ended a session of an older epoch, if that can be told: of the events that raised the
-/// epoch, the one that left the session's behind.
-fn superseded(session: &Session, user: &User, raises: &[EpochRaise]) -> Option<EpochRaise> {
-    let behind = usize::try_from(user.session_epoch.checked_sub(session.user_epoch)?).ok()?;
-    let newest = raises.get(..behind)?;
+/// What is said where no event can be found that ended a session of an older epoch.
+const NO_RAISE: &str = "Everything the user had was ended after the session began: by a new \
+                        password, a log-out everywhere or the loss of a role. The audit trail does \
+                        not say when.";
+
+/// What ended a session that is `epochs` behind its user, if that can be told: of the events that
+/// raised the epoch, the one that left the session's behind.
+fn raised(state: &StoredState, epochs: i64) -> Option<EpochRaise> {
+    let behind = usize::try_from(epochs).ok()?;
+    let began = state.session.as_ref()?.created_at;
+    let newest = state.raises.get(..behind)?;
     // An event that may not have raised it leaves the count in doubt, unless there were no more
     // events than there are epochs.
-    let since = raises.iter().filter(|raise| raise.at >= session.created_at).count();
+    let since = state.raises.iter().filter(|raise| raise.at >= began).count();
     if newest.iter().all(|raise| raise.certain) || since == behind {
         return newest.last().copied();
     }
@@ -152,30 +156,32 @@ fn session(state: &StoredState, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
         return failed(TokenCode::SessionUnknown, detail);
     }
     let mut notes = Vec::new();
-    match session.revoked {
-        Some((ended, reason)) if at >= ended => {
-            let why = reason_in_words(reason);
-            let detail = format!("The session was ended on {ended}: {why} ({reason}).");
-            return failed(TokenCode::SessionEnded, detail);
+    for reason in inactive_session(session, at) {
+        match reason {
+            Inactive::Revoked { at: ended, reason } => {
+                let why = reason_in_words(reason);
+                if at >= ended {
+                    let detail = format!("The session was ended on {ended}: {why} ({reason}).");
+                    return failed(TokenCode::SessionEnded, detail);
+                }
+                notes.push(format!(
+                    "The session was alive then; it was ended on {ended}: {why} ({reason})."
+                ));
+            }
+            Inactive::Expired(Limit::Absolute) => {
+                let detail =
+                    format!("The session reached its absolute end on {}.", session.expires_at);
+                return failed(TokenCode::SessionExpired, detail);
+            }
+            Inactive::Expired(Limit::Idle) => {
+                let detail = format!(
+                    "The session was not refreshed in time: it ended on {}.",
+                    session.idle_expires_at
+                );
+                return failed(TokenCode::SessionExpired, detail);
+            }
+            _ => {}
         }
-        Some((ended, reason)) => {
-            let why = reason_in_words(reason);
-            notes.push(format!(
-                "The session was alive then; it was ended on {ended}: {why} ({reason})."
-            ));
-        }
-        None => {}
-    }
-    if at >= session.expires_at {
-        let detail = format!("The session reached its absolute end on {}.", session.expires_at);
-        return failed(TokenCode::SessionExpired, detail);
-    }
-    if at >= session.idle_expires_at {
-        let detail = format!(
-            "The session was not refreshed in time: it ended on {}.",
-            session.idle_expires_at
-        );
-        return failed(TokenCode::SessionExpired, detail);
     }
     Checked::noted(Check::Session, &notes)
 }

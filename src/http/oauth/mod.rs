@@ -12,7 +12,8 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::oauth::{device, grants, introspect, par, revoke};
+use crate::oauth::token::token_endpoint;
+use crate::oauth::{device, introspect, par, revoke};
 
 pub use body::EndpointRequest;
 pub use error::{OAuthProblem, render};
@@ -32,7 +33,7 @@ fn answer(mut head: HttpResponseBuilder, body: &impl Serialize) -> HttpResponse 
 pub async fn token(
     EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
-    let work = grants::token(context.app.clone(), request, context.now());
+    let work = token_endpoint(context.app.clone(), request, context.now());
     let tokens =
         context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;
     Ok(answer(HttpResponse::Ok(), &tokens))

@@ -9,6 +9,8 @@ use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
 use crate::crypto::digest::{constant_time_eq, sha256_base64url, token_hash};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authorization::{Authorization, CODE_LIFE};
+use crate::domain::client::ClientType;
+use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::pkce;
@@ -33,7 +35,12 @@ pub(super) fn refused() -> Refusal {
 }
 
 impl Grant for AuthorizationCode {
-    const NAME: &'static str = "authorization_code";
+    const INFO: GrantInfo = GrantInfo {
+        name: "authorization_code",
+        public_clients: true,
+        redirects_user: true,
+        default_for: &[ClientType::Spa, ClientType::Web, ClientType::Native],
+    };
 
     fn parse(params: &Params) -> Result<Self, Refusal> {
         Ok(Self {
@@ -68,8 +75,7 @@ impl Grant for AuthorizationCode {
             return Err(refused().into());
         }
         context.require_same_target(authorization.audience.as_deref())?;
-        let jkt = context.refresh_jkt();
-        let session = authorization.session(id, Self::NAME, jkt, &context.lifetimes(), now);
+        let session = authorization.session(context.session_terms(id, Self::INFO.name), now);
         let (app, device) = (context.app, context.device.clone());
         let tx = context.tx().await?;
         if !sessions::open(tx, &session, &device).await? {

@@ -3,6 +3,8 @@
 //! Asks the database for nothing: whoever verifies the token needs its signature only. There is no
 //! session, no refresh token and no ID token.
 
+use crate::domain::client::ClientType;
+use crate::domain::grant_type::GrantInfo;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::oauth::params::Params;
 use crate::oauth::scope_narrowing::{Speaker, narrow};
@@ -12,7 +14,12 @@ use crate::oauth::token::{Grant, GrantContext, GrantOutcome};
 pub struct ClientCredentials;
 
 impl Grant for ClientCredentials {
-    const NAME: &'static str = "client_credentials";
+    const INFO: GrantInfo = GrantInfo {
+        name: "client_credentials",
+        public_clients: false,
+        redirects_user: false,
+        default_for: &[ClientType::Service],
+    };
 
     fn parse(_: &Params) -> Result<Self, Refusal> {
         Ok(Self)

@@ -5,6 +5,7 @@ use crate::base::id::SessionId;
 use crate::base::opaque_token::{self, DEVICE_CODE};
 use crate::crypto::digest::token_hash;
 use crate::domain::device_code::Poll;
+use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::oauth::params::Params;
@@ -19,7 +20,12 @@ pub struct DeviceCode {
 }
 
 impl Grant for DeviceCode {
-    const NAME: &'static str = "urn:ietf:params:oauth:grant-type:device_code";
+    const INFO: GrantInfo = GrantInfo {
+        name: "urn:ietf:params:oauth:grant-type:device_code",
+        public_clients: true,
+        redirects_user: false,
+        default_for: &[],
+    };
 
     fn parse(params: &Params) -> Result<Self, Refusal> {
         let device_code = params.required("device_code", "device_code is missing.")?.to_owned();
@@ -60,12 +66,11 @@ impl Grant for DeviceCode {
             }
         }
         context.require_same_target(device.asked.audience.as_deref())?;
-        let (app, device, jkt) = (context.app, context.device.clone(), context.refresh_jkt());
-        let lifetimes = context.lifetimes();
+        let (app, device) = (context.app, context.device.clone());
+        let terms = context.session_terms(SessionId::new(now, &*app.entropy), Self::INFO.name);
         let tx = context.tx().await?;
         let authorization = device_codes::redeem(tx, &hash).await?.ok_or_else(refused)?;
-        let id = SessionId::new(now, &*app.entropy);
-        let session = authorization.session(id, Self::NAME, jkt, &lifetimes, now);
+        let session = authorization.session(terms, now);
         if !sessions::open(tx, &session, &device).await? {
             return Err(refused().into());
         }

@@ -1,7 +1,7 @@
 //! The grants there are, one file each.
 //!
 //! Owns the list: the token endpoint, discovery, the settings of clients and the labels of metrics
-//! read it. A new grant is a file and a line here.
+//! read it. A new grant is a file and a line here; which clients may use it is said by its file.
 
 mod authorization_code;
 mod client_credentials;
@@ -11,25 +11,29 @@ mod token_exchange;
 
 use crate::app::App;
 use crate::base::Timestamp;
+use crate::domain::grant_type::{self, GrantInfo};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
+use crate::tokens::issue::Tokens;
 
 use super::token::{ClientRequest, Grant, handle};
-use crate::tokens::issue::Tokens;
 
 macro_rules! grants {
     ($($grant:ty),+ $(,)?) => {
+        /// What each says about the clients that may use it.
+        pub const ALL: &[GrantInfo] = &[$(<$grant as Grant>::INFO),+];
+
         /// Their names on the wire.
-        pub const NAMES: &[&str] = &[$(<$grant as Grant>::NAME),+];
+        pub const NAMES: &[&str] = &[$(<$grant as Grant>::INFO.name),+];
 
         /// Sends a request through the pipeline of the grant it names.
-        async fn dispatch(
+        pub(super) async fn dispatch(
             name: &str,
             app: &App,
             request: ClientRequest,
             now: Timestamp,
         ) -> Result<Tokens, Failure> {
-            $(if name == <$grant as Grant>::NAME {
+            $(if name == <$grant as Grant>::INFO.name {
                 return handle::<$grant>(app, request, now).await;
             })+
             let message = "There is no such grant here; discovery lists those there are.";
@@ -46,27 +50,37 @@ grants! {
     token_exchange::TokenExchange,
 }
 
-/// Answers a token request.
-///
-/// # Errors
-/// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
-pub async fn token(app: App, request: ClientRequest, now: Timestamp) -> Result<Tokens, Failure> {
-    request.params.once()?;
-    let message = "grant_type is missing.";
-    let name = request.params.required("grant_type", message)?.to_owned();
-    let outcome = dispatch(&name, &app, request, now).await;
-    let label = label(&name);
-    app.metrics.count_token(label, if outcome.is_ok() { "ok" } else { "refused" });
-    outcome
-}
-
-/// The grant people begin at the authorization endpoint.
-pub const AUTHORIZATION_CODE: &str = authorization_code::AuthorizationCode::NAME;
+/// The grant that users begin at the authorization endpoint.
+pub const AUTHORIZATION_CODE: &str = authorization_code::AuthorizationCode::INFO.name;
 /// The grant of devices without a keyboard.
-pub const DEVICE_CODE: &str = device_code::DeviceCode::NAME;
+pub const DEVICE_CODE: &str = device_code::DeviceCode::INFO.name;
+/// The grant whose clients get refresh tokens.
+pub const REFRESH_TOKEN: &str = refresh_token::RefreshToken::INFO.name;
 
-/// A grant's name as a label: never what a stranger typed.
+/// A grant's name as a label of metrics: never a text that a client sent.
 #[must_use]
 pub fn label(name: &str) -> &'static str {
-    NAMES.iter().copied().find(|known| *known == name).unwrap_or("unknown")
+    grant_type::find(ALL, name).map_or("unknown", |grant| grant.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::client::ClientType;
+
+    /// What registered clients depend on: a change here changes what they may do.
+    #[test]
+    fn each_grant_says_which_clients_may_use_it() {
+        let names = |which: fn(&&GrantInfo) -> bool| -> Vec<&str> {
+            ALL.iter().filter(which).map(|grant| grant.name).collect()
+        };
+        let open = [AUTHORIZATION_CODE, REFRESH_TOKEN, DEVICE_CODE];
+        assert_eq!(names(|grant| grant.public_clients), open);
+        assert_eq!(names(|grant| grant.redirects_user), [AUTHORIZATION_CODE]);
+        for client_type in [ClientType::Spa, ClientType::Web, ClientType::Native] {
+            let expected = [AUTHORIZATION_CODE, REFRESH_TOKEN];
+            assert_eq!(grant_type::defaults(ALL, client_type), expected);
+        }
+        assert_eq!(grant_type::defaults(ALL, ClientType::Service), ["client_credentials"]);
+    }
 }

@@ -1,6 +1,7 @@
 //! `refresh_token`: a session goes on (RFC 6749 §6), by the same forgiving rules as at `/v1`.
 
-use crate::domain::client;
+use crate::domain::client::ClientType;
+use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refresh::Holder;
@@ -18,10 +19,16 @@ pub struct RefreshToken {
 }
 
 impl Grant for RefreshToken {
-    const NAME: &'static str = client::REFRESH;
+    const INFO: GrantInfo = GrantInfo {
+        name: "refresh_token",
+        public_clients: true,
+        redirects_user: false,
+        default_for: &[ClientType::Spa, ClientType::Web, ClientType::Native],
+    };
 
     fn parse(params: &Params) -> Result<Self, Refusal> {
-        let refresh_token = params.required(Self::NAME, "refresh_token is missing.")?.to_owned();
+        let refresh_token =
+            params.required(Self::INFO.name, "refresh_token is missing.")?.to_owned();
         let asked =
             params.get("scope").map(|scope| scope_narrowing::scopes(Some(scope))).transpose()?;
         Ok(Self { refresh_token, asked })
@@ -33,7 +40,7 @@ impl Grant for RefreshToken {
             refresh_token: &self.refresh_token,
             holder: Holder::Client {
                 client_id: client.client_id.clone(),
-                since: client.name_since,
+                registered: client.into(),
                 jkt: context.jkt(),
                 audiences: client.metadata.audiences.clone(),
             },

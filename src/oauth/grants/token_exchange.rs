@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::base::Timestamp;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::grant;
+use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
@@ -17,7 +18,7 @@ use crate::oauth::scope_narrowing::{self, Narrowed, Speaker};
 use crate::oauth::token::{Delegation, Grant, GrantContext, GrantOutcome};
 use crate::store::audit;
 use crate::tokens::lineage;
-use crate::tokens::validate::{self, Live};
+use crate::tokens::validate::{self, ActiveToken};
 
 /// The only kind of token that comes and goes.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -32,7 +33,12 @@ pub struct TokenExchange {
 }
 
 impl Grant for TokenExchange {
-    const NAME: &'static str = "urn:ietf:params:oauth:grant-type:token-exchange";
+    const INFO: GrantInfo = GrantInfo {
+        name: "urn:ietf:params:oauth:grant-type:token-exchange",
+        public_clients: false,
+        redirects_user: false,
+        default_for: &[],
+    };
 
     fn parse(params: &Params) -> Result<Self, Refusal> {
         let is_access = |name: &str| matches!(params.get(name), Some(ACCESS_TOKEN | JWT));
@@ -57,31 +63,32 @@ impl Grant for TokenExchange {
 
     async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
         let (app, now) = (context.app, context.now);
-        let subject = validate::live(app, &self.subject_token, now).await?;
+        let subject = validate::require_active(app, &self.subject_token, now).await?;
         let subject = subject.ok_or_else(|| refused("The subject token is not good."))?;
         let client = context.client();
-        let own = subject.claims.client_id == client.client_id;
-        if !own && !client.is_api(&subject.claims.aud) {
+        let own = subject.claims().client_id == client.client_id;
+        if !own && !client.is_api(&subject.claims().aud) {
             return Err(refused("The subject token is neither this client's nor for it.").into());
         }
         // Bound to a key: whoever passes it on must hold that key too.
-        let bound = subject.claims.cnf.as_ref().map(|cnf| cnf.jkt.clone());
+        let bound = subject.claims().cnf.as_ref().map(|cnf| cnf.jkt.clone());
         if own && bound.is_some() && bound != context.jkt() {
             return Err(refused("The subject token is bound to another key.").into());
         }
         let actor = match &self.actor_token {
             None => None,
             Some(token) => {
-                let actor = validate::live(app, token, now).await?;
+                let actor = validate::require_active(app, token, now).await?;
                 // Of one under a shared secret nobody knows whether it is not the API's own work.
                 let actor = actor.filter(|actor| {
-                    actor.claims.client_id == client.client_id && actor.audience.secret.is_none()
+                    actor.claims().client_id == client.client_id
+                        && actor.audience().secret.is_none()
                 });
                 let actor = actor.ok_or_else(|| refused("The actor token is not good."))?;
-                Some(actor.claims.sub.clone())
+                Some(actor.claims().sub.clone())
             }
         };
-        if lineage::generations(&subject.claims.jti) >= lineage::MAX_LINE {
+        if lineage::generations(&subject.claims().jti) >= lineage::MAX_LINE {
             return Err(refused("The subject token was exchanged too often already.").into());
         }
         let narrowed = narrowed(context, &subject).await?;
@@ -101,10 +108,10 @@ fn refused(message: &'static str) -> Refusal {
 /// For the API the token was for: nothing but what it had. For the next one that an API calls: what it
 /// may have there, which an administrator said when he allowed it that API. An application does not
 /// get from one API to another this way: it would allow itself what its user was not asked about.
-async fn narrowed(context: &GrantContext<'_>, subject: &Live) -> Result<Narrowed, Failure> {
+async fn narrowed(context: &GrantContext<'_>, subject: &ActiveToken) -> Result<Narrowed, Failure> {
     let (app, client, params) = (context.app, context.client(), context.params);
-    let had = Scopes::parse(&subject.claims.scope).unwrap_or_default();
-    let same_target = params.targets().all(|target| target == subject.claims.aud);
+    let had = Scopes::parse(&subject.claims().scope).unwrap_or_default();
+    let same_target = params.targets().all(|target| target == subject.claims().aud);
     if same_target {
         let asked = match params.get("scope") {
             Some(scope) => scope_narrowing::scopes(Some(scope))?,
@@ -114,17 +121,17 @@ async fn narrowed(context: &GrantContext<'_>, subject: &Live) -> Result<Narrowed
             let message = "The scope has something that the subject token has not.";
             return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
         }
-        let audience = (subject.claims.aud != app.issuer()).then(|| subject.claims.aud.clone());
-        let target = &subject.audience.target;
+        let audience = (subject.claims().aud != app.issuer()).then(|| subject.claims().aud.clone());
+        let target = &subject.audience().target;
         return Ok(Narrowed { audience, scopes: grant::subset(target, asked) });
     }
-    if subject.audience.secret.is_some() {
+    if subject.audience().secret.is_some() {
         let message = "A token under a shared secret is good at its own API only: whoever can check it \
                     can make it.";
         return Err(refused(message).into());
     }
-    let own = subject.claims.client_id == client.client_id;
-    if own && subject.user.is_some() && !client.is_api(&subject.claims.aud) {
+    let own = subject.claims().client_id == client.client_id;
+    if own && subject.session().is_some() && !client.is_api(&subject.claims().aud) {
         // Its user was asked about the API the token is for. For another one it asks again.
         let message = "The token is for another API. Ask its user at the authorization endpoint.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
@@ -134,9 +141,13 @@ async fn narrowed(context: &GrantContext<'_>, subject: &Live) -> Result<Narrowed
 
 /// Who acts: the actor named, else the client where it is not its own token; those who acted before
 /// are kept inside (RFC 8693 §4.1).
-fn act(subject: &Live, actor: Option<String>, client_id: &str) -> Result<Option<Value>, Refusal> {
-    let before = subject.claims.act.clone();
-    let own = subject.claims.client_id == client_id;
+fn act(
+    subject: &ActiveToken,
+    actor: Option<String>,
+    client_id: &str,
+) -> Result<Option<Value>, Refusal> {
+    let before = subject.claims().act.clone();
+    let own = subject.claims().client_id == client_id;
     let who = match actor {
         Some(actor) => actor,
         None if own => return Ok(before),
@@ -158,13 +169,13 @@ fn act(subject: &Live, actor: Option<String>, client_id: &str) -> Result<Option<
     Ok(Some(act))
 }
 
-fn delegation(subject: Live, narrowed: Narrowed, act: Option<Value>) -> Delegation {
-    let not_after = Timestamp::from_secs(subject.claims.exp);
-    let (session, about) = match subject.user.map(|both| *both) {
+fn delegation(subject: ActiveToken, narrowed: Narrowed, act: Option<Value>) -> Delegation {
+    let not_after = Timestamp::from_secs(subject.claims().exp);
+    let (sub, parent) = (subject.claims().sub.clone(), subject.claims().jti.clone());
+    let (session, about) = match subject.into_session() {
         Some((session, user)) => (Some(session), Some(user.subject())),
         None => (None, None),
     };
-    let (sub, parent) = (subject.claims.sub.clone(), subject.claims.jti.clone());
     let issued = ACCESS_TOKEN;
     Delegation { session, sub, subject: about, narrowed, not_after, act, parent, issued }
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
+use crate::domain::liveness::UserState;
 use crate::domain::outcome::Fault;
 use crate::domain::session::Chain;
 use crate::domain::session::{EndReason, Session};
@@ -27,8 +28,8 @@ use crate::store::{Link as _, Tx};
 pub struct Found {
     /// The session.
     pub session: Session,
-    /// The epoch of its user.
-    pub user_epoch: i64,
+    /// Its user, as far as the session's life depends on them.
+    pub user: UserState,
     /// What tokens may say about its user; looked into only where an API asks.
     pub subject: Arc<StoredSubject>,
 }
@@ -55,13 +56,15 @@ struct FoundRow {
     #[sqlx(flatten)]
     subject: StoredSubject,
     session_epoch: i64,
+    disabled_at: Option<Timestamp>,
 }
 
 impl TryFrom<FoundRow> for Found {
     type Error = Fault;
     fn try_from(row: FoundRow) -> Result<Self, Fault> {
         let session = Session::try_from(row.session)?;
-        Ok(Self { session, user_epoch: row.session_epoch, subject: Arc::new(row.subject) })
+        let user = UserState { session_epoch: row.session_epoch, disabled_at: row.disabled_at };
+        Ok(Self { session, user, subject: Arc::new(row.subject) })
     }
 }
 
@@ -137,12 +140,12 @@ fn sqlite_changes(changes: &[Change]) -> String {
 pub const READ: Reading = Reading {
     doing: "reading sessions to refresh",
     sqlite: lines_of_sessions!(
-        ", json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch"
+        ", json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch, u.disabled_at"
     ),
     postgres: concat!(
         "SELECT ",
         session_columns!(),
-        ", u.role, u.roles, u.groups, u.claims, u.session_epoch \
+        ", u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at \
          FROM sessions s JOIN users u ON u.id = s.user_id \
          WHERE s.id = ANY($1) ORDER BY s.id FOR UPDATE OF s"
     ),

@@ -14,10 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 use crate::base::id::SessionId;
 use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::liveness::{Inactive, active_session};
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::refresh::{Alarm, Answer, Decision, Holder, decide};
 use crate::domain::scope::Scopes;
-use crate::domain::session::{EndReason, Ended, Lifetimes, Session};
+use crate::domain::session::{EndReason, Lifetimes, Session};
 
 use super::sql::{self, Change, Found};
 use crate::store::attributes::StoredSubject;
@@ -61,7 +62,7 @@ pub enum Refreshed {
     /// The session was ended because of this token.
     Compromised(Alarm),
     /// The session was over already.
-    Ended(Ended),
+    Ended(Inactive),
     /// There is no such session (any more).
     Unknown,
     /// It is somebody else's; nothing changed.
@@ -265,11 +266,13 @@ impl Worker {
         let now = presentation.now;
         let was = found.session.chain.current;
         let window = self.lifetimes.retry_window;
-        let decision = decide(&found.session, found.user_epoch, presentation.counter, now, window);
+        let client = presentation.holder.client_state();
+        let standing = active_session(&found.session, found.user, client, now);
+        let decision = decide(standing, presentation.counter, now, window);
         let session = &mut found.session;
         let about = |kind| Event::new(kind).about(session.user_id).in_session(session.id);
         let (refreshed, event) = match decision {
-            Decision::Dead(ended) => return (Refreshed::Ended(ended), None),
+            Decision::Dead(inactive) => return (Refreshed::Ended(inactive), None),
             Decision::Answered { answer, next } => {
                 let event =
                     (answer == Answer::Supersede).then(|| about(EventKind::RefreshSuperseded));

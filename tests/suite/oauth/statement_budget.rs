@@ -15,9 +15,8 @@ use signet::domain::scope::Scopes;
 use signet::domain::user_agent::Device;
 use signet::identity::browser_login::BrowserCookies;
 use signet::oauth::authorize::{self, Step};
-use signet::oauth::grants::token;
 use signet::oauth::params::Params;
-use signet::oauth::token::ClientRequest;
+use signet::oauth::token::{ClientRequest, token_endpoint};
 use signet::oauth::userinfo;
 use signet::store::db::counted;
 use signet::store::{browser_sessions, consents, users};
@@ -87,12 +86,12 @@ async fn a_warm_flow_asks_once_for_each_step() {
             "grant_type=authorization_code&client_id={client_id}&code={code}&\
              redirect_uri=https%3A%2F%2Fshop.example.com%2Fcb&code_verifier={verifier}"
         );
-        let (tokens, statements) = counted(token(app.clone(), request(&form), now)).await;
+        let (tokens, statements) = counted(token_endpoint(app.clone(), request(&form), now)).await;
         let tokens = tokens.unwrap();
         // The code used up; the log-in held; the session and its device written.
         assert!(statements <= 4, "{statements}");
 
-        let (live, statements) = counted(validate::live(app, tokens.access_token(), now)).await;
+        let (live, statements) = counted(validate::require_active(app, tokens.access_token(), now)).await;
         assert!(live.unwrap().is_some());
         assert_eq!(statements, 1, "a token that comes back");
         let presented = userinfo::Presented {
@@ -119,7 +118,7 @@ async fn a_client_that_speaks_for_itself_asks_for_nothing() {
     let (id, secret) = (made.is(201).string("client_id"), made.string("client_secret"));
     let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
     let (tokens, statements) =
-        counted(token(server.app.clone(), request(&form), server.now())).await;
+        counted(token_endpoint(server.app.clone(), request(&form), server.now())).await;
     assert!(tokens.is_ok());
     assert_eq!(statements, 0);
 }

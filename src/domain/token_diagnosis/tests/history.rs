@@ -1,6 +1,7 @@
 //! What rows of today say about another time, and opaque secrets.
 
 use super::*;
+use crate::domain::liveness::{ClientState, UserState, active_session};
 
 #[test]
 fn what_happened_later_was_not_so_before() {
@@ -138,7 +139,8 @@ fn now_is_judged_like_a_bearer() {
                     let session = session(signed);
                     session.revoked = revoked;
                     (session.idle_expires_at, session.expires_at) = (idle, end);
-                    lives = session.live(epoch, NOW).is_ok();
+                    let user = UserState { session_epoch: epoch, disabled_at: None };
+                    lives = active_session(&*session, user, ClientState::BuiltIn, NOW).is_ok();
                 });
                 assert_eq!(report.good, lives, "{report:#?}");
             }

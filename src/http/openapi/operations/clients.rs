@@ -94,9 +94,8 @@ const METADATA: &[Member] = &[
     optional(
         "grant_types",
         TEXTS.nullable().about(
-            "Of authorization_code, refresh_token, client_credentials, \
-             urn:ietf:params:oauth:grant-type:device_code and \
-             urn:ietf:params:oauth:grant-type:token-exchange; null for those of the type.",
+            "The grants it may use, of those that discovery lists as grant_types_supported; null \
+             for those of its type.",
         ),
     ),
     optional(

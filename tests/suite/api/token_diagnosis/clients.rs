@@ -14,6 +14,7 @@ use signet::domain::outcome::Fault;
 use signet::domain::session::{Chain, EndReason, Session};
 use signet::domain::token_diagnosis::TokenCode;
 use signet::domain::user_agent::Device;
+use signet::oauth::grants;
 use signet::store::clients::{self, StoredClient};
 use signet::store::{Tx, sessions, spent_ids};
 use signet::tokens::lineage::revocation_hash;
@@ -31,7 +32,7 @@ impl Bench {
     /// Registers a client.
     async fn client(&self, client_id: &str) {
         let now = self.server.now();
-        let settings = ClientMetadata::new("Shop".to_owned(), ClientType::Service);
+        let settings = ClientMetadata::new("Shop".to_owned(), ClientType::Service, grants::ALL);
         let client = Client::new(client_id.to_owned(), settings, now);
         let new = StoredClient {
             id: SessionId::new(now, &SystemEntropy).uuid(),
@@ -107,7 +108,8 @@ impl Bench {
     /// What is said of a token now: neither more nor less than the provider says.
     async fn agreed(&mut self, token: &str) -> Value {
         let report = self.ask(token, json!({})).await;
-        let live = validate::live(&self.server.app, token, self.server.now()).await.unwrap();
+        let live =
+            validate::require_active(&self.server.app, token, self.server.now()).await.unwrap();
         assert_eq!(report["good"], json!(live.is_some()), "{report:#}");
         report
     }

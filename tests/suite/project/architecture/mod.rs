@@ -1,9 +1,11 @@
-//! The map of the code, kept true: which folder may use which, and what lives in one room only.
+//! The map of the code, kept true: which folder may use which, what lives in one room only, and what
+//! is decided in one place.
 //!
 //! Owns the rules and their reasons; how sources are read is `source`. A rule speaks like a
 //! reviewer, with file, line, arrow and reason, because whoever breaks it reads nothing else.
 
 mod layers;
+mod liveness;
 mod rooms;
 pub mod source;
 mod transactions;
@@ -82,6 +84,13 @@ fn arrows_point_down() {
 #[test]
 fn what_has_a_room_stays_in_it() {
     approve(&rooms::remarks(&source::files("src")));
+}
+
+#[test]
+fn liveness_is_decided_in_one_place() {
+    let files = source::files("src");
+    approve(&liveness::remarks(&files));
+    assert_eq!(liveness::gone(&files), None, "is listed in ALLOWED and is gone");
 }
 
 #[test]

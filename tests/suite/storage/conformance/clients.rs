@@ -9,6 +9,7 @@ use signet::domain::client::{AuthMethod, Client, ClientMetadata, ClientType, Sec
 use signet::domain::pagination::PageRequest;
 use signet::domain::signing_key::SigningAlg;
 use signet::execute;
+use signet::oauth::grants;
 use signet::store::clients::StoredClient;
 use signet::store::{Db, Tx, clients, meta};
 use uuid::Uuid;
@@ -24,7 +25,7 @@ fn row_id(secs: i64) -> Uuid {
 
 /// A client of which only the name matters.
 fn bare(secs: i64, client_id: &str) -> StoredClient {
-    let settings = ClientMetadata::new("App".to_owned(), ClientType::Service);
+    let settings = ClientMetadata::new("App".to_owned(), ClientType::Service, grants::ALL);
     let client = Client::new(client_id.to_owned(), settings, after(secs));
     StoredClient { id: row_id(secs), client, updated_at: after(secs) }
 }

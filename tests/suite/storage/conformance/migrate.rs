@@ -7,6 +7,7 @@ use signet::domain::audit::{Event, EventKind, Origin};
 use signet::domain::client::{Client, ClientMetadata, ClientType};
 use signet::domain::outcome::FaultKind;
 use signet::execute;
+use signet::oauth::grants;
 use signet::store::clients::StoredClient;
 use signet::store::{Db, audit, clients, meta, migrate};
 
@@ -106,7 +107,7 @@ async fn a_migration_that_was_edited_after_the_fact_is_a_fault() {
 async fn names_that_were_had_before_the_step_are_remembered() {
     on_both_stores("migrate: names of clients", async |db| {
         let client = |client_id: &str, secs| {
-            let settings = ClientMetadata::new("App".to_owned(), ClientType::Service);
+            let settings = ClientMetadata::new("App".to_owned(), ClientType::Service, grants::ALL);
             let client = Client::new(client_id.to_owned(), settings, after(secs));
             StoredClient { id: user_id(secs).uuid(), client, updated_at: after(secs) }
         };

@@ -50,7 +50,7 @@ async fn several_rows_are_read_at_once_and_missing_ones_are_absent() {
         assert!(!found.contains_key(&unasked.id));
         for (session, epoch) in [(one, 0), (two, 1)] {
             let row = found[&session.id].as_ref().unwrap();
-            assert_eq!((&row.session, row.user_epoch), (&session, epoch));
+            assert_eq!((&row.session, row.user.session_epoch), (&session, epoch));
             let subject = row.subject.read().unwrap();
             assert_eq!((subject.role, subject.attributes), (Role::User, Attributes::default()));
         }

@@ -1,0 +1,207 @@
+//! Liveness: whether a session still counts, given its user and its client as stored now.
+//!
+//! Owns the only rule. Whatever comes back to the server (an access token, a refresh token, a
+//! browser's log-in) is judged by these functions, and [`ActiveSession`] proves that it was. The
+//! parts return their reasons with the time from which they hold, so that the diagnosis of a token
+//! can say what was true at another time. Reads nothing and knows no clock.
+
+use std::borrow::Borrow;
+
+use crate::base::Timestamp;
+
+use super::client::Client;
+use super::session::{EndReason, Session};
+use super::user::User;
+
+/// What liveness depends on of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserState {
+    /// The user's epoch now.
+    pub session_epoch: i64,
+    /// Since when the user is disabled, if so.
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// What liveness depends on of a client's registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registered {
+    /// Since when the name is its own.
+    pub name_since: Timestamp,
+    /// Since when the client is disabled, if so.
+    pub disabled_at: Option<Timestamp>,
+}
+
+/// The client that a session was opened through, or that a token speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientState {
+    /// The built-in client, which always exists.
+    BuiltIn,
+    /// What is registered under its name now.
+    Registered(Registered),
+    /// Nothing is registered under its name.
+    Missing,
+    /// Not part of the question. A batch of refreshes cannot look registrations up: of sessions at
+    /// `/v1` the client is checked after it. A user may end the sessions of any client.
+    NotConsidered,
+}
+
+/// The limit of a session's life that was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// It was not refreshed in time.
+    Idle,
+    /// Its absolute end.
+    Absolute,
+}
+
+/// Why something does not count any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inactive {
+    /// The session was ended.
+    Revoked {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: EndReason,
+    },
+    /// The session reached the end of its life.
+    Expired(Limit),
+    /// The user is disabled.
+    UserDisabled {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Everything of the user was ended after the session began.
+    UserChanged {
+        /// How often. Negative when the database is older than the session.
+        epochs: i64,
+    },
+    /// There is no client of the name.
+    ClientMissing,
+    /// The client is disabled.
+    ClientDisabled {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The name belongs to another client, which was registered later.
+    ClientReplaced {
+        /// When.
+        since: Timestamp,
+    },
+}
+
+/// A session that counts, and whose user and client do. Only [`active_session`] makes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActiveSession<S = Session> {
+    session: S,
+}
+
+impl<S: Borrow<Session>> ActiveSession<S> {
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        self.session.borrow()
+    }
+
+    /// The session, given back.
+    #[must_use]
+    pub fn into_session(self) -> S {
+        self.session
+    }
+}
+
+/// Whether `session` counts at `now`. Of several reasons against it, an expiry is named only where
+/// nobody ended the session earlier: the answer to a refresh depends on it.
+///
+/// What has an author is true as soon as it is stored, whatever the time says: the clock of another
+/// process may be ahead of this one.
+///
+/// # Errors
+/// Says why it does not count.
+pub fn active_session<S: Borrow<Session>>(
+    session: S,
+    user: UserState,
+    client: ClientState,
+    now: Timestamp,
+) -> Result<ActiveSession<S>, Inactive> {
+    let judged = session.borrow();
+    let reason = revoked(judged)
+        .or_else(|| inactive_user(user, Some(judged.user_epoch)).next())
+        .or_else(|| expired(judged, now))
+        .or_else(|| inactive_client(client, judged.created_at));
+    match reason {
+        Some(reason) => Err(reason),
+        None => Ok(ActiveSession { session }),
+    }
+}
+
+/// What the session itself has against it: that it was ended, that its life is over at `at`.
+pub fn inactive_session(session: &Session, at: Timestamp) -> impl Iterator<Item = Inactive> {
+    [revoked(session), expired(session, at)].into_iter().flatten()
+}
+
+/// What a user has against what was given to them in `epoch`, where that is known.
+///
+/// Disabling raises the epoch as well: one write of one row ends everything a user has.
+pub fn inactive_user(user: UserState, epoch: Option<i64>) -> impl Iterator<Item = Inactive> {
+    let disabled = user.disabled_at.map(|since| Inactive::UserDisabled { since });
+    let changed = epoch
+        .filter(|epoch| *epoch != user.session_epoch)
+        .map(|epoch| Inactive::UserChanged { epochs: user.session_epoch.saturating_sub(epoch) });
+    [disabled, changed].into_iter().flatten()
+}
+
+/// What a client has against what was given to the holder of its name at `given`.
+#[must_use]
+pub fn inactive_client(client: ClientState, given: Timestamp) -> Option<Inactive> {
+    match client {
+        ClientState::BuiltIn | ClientState::NotConsidered => None,
+        ClientState::Missing => Some(Inactive::ClientMissing),
+        ClientState::Registered(found) if found.name_since > given => {
+            Some(Inactive::ClientReplaced { since: found.name_since })
+        }
+        ClientState::Registered(found) => {
+            found.disabled_at.map(|since| Inactive::ClientDisabled { since })
+        }
+    }
+}
+
+/// The last instant of the second in which a token was made: tokens tell the time in whole seconds,
+/// and a client that was registered in the same second may be the one it was made for.
+#[must_use]
+pub const fn made_at_the_latest(iat: i64) -> Timestamp {
+    Timestamp::from_millis(iat.saturating_mul(1000).saturating_add(999))
+}
+
+fn revoked(session: &Session) -> Option<Inactive> {
+    session.revoked.map(|(at, reason)| Inactive::Revoked { at, reason })
+}
+
+fn expired(session: &Session, at: Timestamp) -> Option<Inactive> {
+    if at >= session.expires_at {
+        return Some(Inactive::Expired(Limit::Absolute));
+    }
+    (at >= session.idle_expires_at).then_some(Inactive::Expired(Limit::Idle))
+}
+
+impl From<&User> for UserState {
+    fn from(user: &User) -> Self {
+        Self { session_epoch: user.session_epoch, disabled_at: user.disabled_at }
+    }
+}
+
+impl From<&Client> for Registered {
+    fn from(client: &Client) -> Self {
+        Self { name_since: client.name_since, disabled_at: client.disabled_at }
+    }
+}
+
+impl From<Option<&Client>> for ClientState {
+    fn from(found: Option<&Client>) -> Self {
+        found.map_or(Self::Missing, |client| Self::Registered(client.into()))
+    }
+}
+
+#[cfg(test)]
+#[path = "liveness_tests.rs"]
+mod tests;

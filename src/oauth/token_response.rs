@@ -1,0 +1,104 @@
+//! What a client gets for a grant: from what was granted to the response of the token endpoint.
+//!
+//! Owns which tokens are issued (RFC 6749 §5.1), and that a client gets no scope that an administrator
+//! has taken from it. `tokens::issue` makes each of them.
+
+use crate::base::TimeSpan;
+use crate::domain::attributes::Subject;
+use crate::domain::claims::AccessTokenGrant;
+use crate::domain::oidc::{self, OPENID};
+use crate::domain::outcome::{Failure, Fault};
+use crate::domain::session::Session;
+use crate::domain::user::User;
+use crate::tokens::issue::{self, IdTokenContext, Tokens};
+
+use super::grants;
+use super::scope_narrowing::Narrowed;
+use super::token::{Delegation, GrantContext, GrantOutcome};
+
+/// The tokens for `outcome`.
+///
+/// # Errors
+/// `invalid_target` when the API is gone; else only faults.
+pub(super) fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result<Tokens, Failure> {
+    let (app, client, now) = (context.app, context.client(), context.now);
+    let (jkt, life) = (context.jkt(), client.metadata.access_token_ttl);
+    match outcome {
+        GrantOutcome::Opened { session, user, nonce } => {
+            let scopes = session.scopes.only(|scope| client.may_request_scope(scope));
+            let entitled = AccessTokenGrant { jkt, life, scopes, ..AccessTokenGrant::of(&session) };
+            let subject = || user.as_deref().map(User::subject).ok_or_else(unknown_user);
+            let tokens = issue::access_token(app, &entitled, subject, now)?;
+            for_session(context, tokens, &session, user.as_deref(), nonce.as_deref())
+        }
+        GrantOutcome::Continued { session, subject, user, narrowed } => {
+            // What an administrator took from the client since it was granted is not renewed.
+            let scopes = narrowed.as_ref().unwrap_or(&session.scopes);
+            let scopes = scopes.only(|scope| client.may_request_scope(scope));
+            let entitled = AccessTokenGrant { jkt, life, scopes, ..AccessTokenGrant::of(&session) };
+            let tokens = issue::access_token(app, &entitled, || Ok(subject), now)?;
+            for_session(context, tokens, &session, user.as_deref(), None)
+        }
+        GrantOutcome::Client(Narrowed { audience, scopes }) => {
+            let entitled = AccessTokenGrant {
+                sub: client.client_id.clone(),
+                client_id: &client.client_id,
+                audience: audience.as_deref(),
+                scopes: scopes.scopes().clone(),
+                session: None,
+                life,
+                not_after: now + TimeSpan::from_days(1),
+                act: None,
+                jkt,
+                parent: None,
+            };
+            issue::access_token(app, &entitled, || Ok(Subject::nobody()), now)
+        }
+        GrantOutcome::Delegated(delegation) => delegated(context, *delegation),
+    }
+}
+
+fn unknown_user() -> Fault {
+    Fault::internal("a grant opened a session without looking at its user")
+}
+
+/// What goes beside the access token of a session.
+fn for_session(
+    context: &GrantContext<'_>,
+    mut tokens: Tokens,
+    session: &Session,
+    user: Option<&User>,
+    nonce: Option<&str>,
+) -> Result<Tokens, Failure> {
+    let (app, client, now) = (context.app, context.client(), context.now);
+    if client.may_use(grants::REFRESH_TOKEN) {
+        tokens = tokens.with_refresh_token(app, session, now)?;
+    }
+    if session.scopes.contains(OPENID) && client.may_request_scope(OPENID) {
+        let asked = session.asked_claims.only(|scope| client.may_request_scope(scope));
+        let names = asked.id_token.iter().map(String::as_str);
+        let asked = user.map(|user| oidc::claims(user, names)).unwrap_or_default();
+        let about = IdTokenContext { client, session, nonce, asked };
+        tokens = tokens.with_id_token(app, about, now)?;
+    }
+    Ok(tokens)
+}
+
+fn delegated(context: &GrantContext<'_>, delegation: Delegation) -> Result<Tokens, Failure> {
+    let (app, client, now) = (context.app, context.client(), context.now);
+    let Delegation { session, sub, subject, narrowed, not_after, act, parent, issued } = delegation;
+    let entitled = AccessTokenGrant {
+        sub,
+        client_id: &client.client_id,
+        audience: narrowed.audience.as_deref(),
+        scopes: narrowed.scopes.scopes().clone(),
+        session: session.as_ref().and_then(|session| AccessTokenGrant::of(session).session),
+        life: client.metadata.access_token_ttl,
+        not_after,
+        act,
+        jkt: context.jkt(),
+        parent: Some(parent),
+    };
+    let subject = || Ok(subject.unwrap_or_else(Subject::nobody));
+    Ok(issue::access_token(app, &entitled, subject, now)?.of_type(issued))
+}

@@ -1,0 +1,155 @@
+//! One file decides whether a user, a session and a client still count.
+//!
+//! Owns the list of the other files that name what the decision is made of, each with its reason. A
+//! second place that compares these values would sooner or later compare fewer of them.
+
+use proc_macro2::{TokenStream, TokenTree};
+
+use super::source::File;
+
+/// What a session, a user or a client is judged by.
+const NAMES: &[&str] = &["session_epoch", "disabled_at", "owned_name_at", "name_since"];
+
+/// The rule, and the code that stores what it judges by.
+const HOME: &[&str] = &["src/domain/liveness.rs", "src/store/"];
+
+/// Every other file that may name one of them, and what for.
+const ALLOWED: &[(&str, &[&str], &str)] = &[
+    ("src/domain/user.rs", &["disabled_at", "session_epoch"], "defines them"),
+    ("src/domain/client.rs", &["disabled_at", "name_since", "owned_name_at"], "defines them"),
+    ("src/app/cache/mod.rs", &["disabled_at"], "hands out clients that are enabled"),
+    ("src/app/cache/clients.rs", &["disabled_at"], "counts origins and notices of enabled clients"),
+    ("src/view.rs", &["disabled_at"], "shows it"),
+    ("src/cli/user.rs", &["disabled_at"], "shows it"),
+    ("src/cli/client/rows.rs", &["disabled_at"], "shows it"),
+    ("src/admin/clients.rs", &["disabled_at"], "disables and enables clients"),
+    (
+        "src/admin/users.rs",
+        &["disabled_at", "session_epoch"],
+        "keeps an administrator; ends sessions",
+    ),
+    ("src/admin/tokens.rs", &["disabled_at"], "a preview is refused as the log-in would be"),
+    (
+        "src/admin/token_diagnosis.rs",
+        &["session_epoch"],
+        "looks for what raised the epoch only where it was raised",
+    ),
+    ("src/identity/authenticate.rs", &["disabled_at"], "a disabled user cannot log in"),
+    ("src/identity/register.rs", &["disabled_at", "session_epoch"], "makes a user"),
+    ("src/identity/setup.rs", &["disabled_at", "session_epoch"], "makes a user"),
+    (
+        "src/identity/password.rs",
+        &["session_epoch"],
+        "writes a password only over the one it checked",
+    ),
+    ("src/identity/account.rs", &["owned_name_at"], "shows consents given to this client"),
+    (
+        "src/oauth/authorize/mod.rs",
+        &["owned_name_at"],
+        "a consent counts for the client it was given to",
+    ),
+    ("src/oauth/authorize/request.rs", &["owned_name_at"], "a pushed request is its client's"),
+    ("src/oauth/device.rs", &["owned_name_at"], "a device code is its client's"),
+    ("src/oauth/revoke.rs", &["owned_name_at"], "a client ends its own sessions only"),
+    ("src/oauth/grants/authorization_code.rs", &["owned_name_at"], "a code is its client's"),
+    ("src/oauth/grants/device_code.rs", &["owned_name_at"], "a device code is its client's"),
+];
+
+/// Everything a reviewer would say about a second rule.
+pub fn remarks(files: &[File]) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for file in files.iter().filter(|file| !is_test(&file.path)) {
+        if HOME.iter().any(|home| file.path.starts_with(home)) {
+            continue;
+        }
+        let allowed = ALLOWED.iter().find(|(path, ..)| *path == file.path);
+        let allowed = allowed.map_or(&[][..], |(_, names, _)| names);
+        for (name, line) in named(file) {
+            if !allowed.contains(&&*name) {
+                remarks.push(format!(
+                    "{}:{line}: names `{name}`. Whether a user, a session or a client still counts is \
+                     decided by domain::liveness alone: ask `active_session` or one of its parts. If \
+                     this is no such decision, list the file in ALLOWED with the reason.",
+                    file.path
+                ));
+            }
+        }
+        for stale in allowed.iter().filter(|name| !named(file).any(|(found, _)| found == **name)) {
+            remarks.push(format!("{}:1: does not name `{stale}`. Take it off ALLOWED.", file.path));
+        }
+    }
+    remarks
+}
+
+fn is_test(path: &str) -> bool {
+    path.ends_with("tests.rs") || path.contains("/tests/")
+}
+
+/// Where the names are mentioned before the file's own tests. Copying the epoch of a user into what is
+/// opened for them compares nothing.
+fn named(file: &File) -> impl Iterator<Item = (String, usize)> {
+    let lines: Vec<&str> = file.text.lines().collect();
+    let tests = lines.iter().position(|line| *line == "mod tests {").unwrap_or(lines.len());
+    let mut found = Vec::new();
+    idents(&file.tokens, &mut found);
+    found.retain(|(name, line)| {
+        let text = lines.get(line - 1).map_or("", |line| line.trim());
+        NAMES.contains(&name.as_str()) && *line <= tests && !text.starts_with("user_epoch:")
+    });
+    found.into_iter()
+}
+
+fn idents(tokens: &TokenStream, found: &mut Vec<(String, usize)>) {
+    for token in tokens.clone() {
+        match token {
+            TokenTree::Group(group) => idents(&group.stream(), found),
+            TokenTree::Ident(ident) => found.push((ident.to_string(), ident.span().start().line)),
+            _ => {}
+        }
+    }
+}
+
+/// A file of the list that is gone.
+pub fn gone(files: &[File]) -> Option<&'static str> {
+    let mut listed = ALLOWED.iter().map(|(path, ..)| *path);
+    listed.find(|path| !files.iter().any(|file| file.path == *path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{File, remarks};
+
+    fn judge(path: &str, text: &str) -> Vec<String> {
+        remarks(&[File::read(path, text)])
+    }
+
+    #[test]
+    fn a_second_rule_is_named() {
+        for text in [
+            "fn f() { user.disabled_at.is_none() }",
+            "fn f() { session.user_epoch == user.session_epoch }",
+            "fn f() { let User { session_epoch, .. } = user; }",
+            "fn f() { m!(client.owned_name_at(x)) }",
+            "fn f() { client\n.name_since <= session.created_at }",
+        ] {
+            let said = judge("src/oauth/userinfo.rs", text);
+            assert!(said.len() == 1 && said[0].contains("domain::liveness"), "{text}: {said:#?}");
+        }
+    }
+
+    #[test]
+    fn the_rule_storage_copies_and_tests_are_no_second_rule() {
+        for (path, text) in [
+            ("src/domain/liveness.rs", "fn f() { user.disabled_at }"),
+            ("src/store/users.rs", "struct R { disabled_at: X }"),
+            ("src/oauth/userinfo.rs", "fn f() { B {\nuser_epoch: user.session_epoch,\n} }"),
+            ("src/oauth/userinfo.rs", "mod tests {\nfn f() { user.session_epoch }\n}"),
+            ("src/oauth/userinfo.rs", "/// disabled_at\nconst X: &str = \"session_epoch\";"),
+            ("src/domain/refresh_tests.rs", "fn f() { user.session_epoch }"),
+        ] {
+            assert_eq!(judge(path, text), [""; 0], "{path}: {text}");
+        }
+        let stale = judge("src/view.rs", "fn f() {}");
+        assert!(stale.len() == 1 && stale[0].contains("Take it off"), "{stale:#?}");
+    }
+}
