@@ -72,7 +72,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::crypto::vectors::{ED25519_X, RFC_7517_N};
+    use crate::crypto::test_vectors::{ED25519_X, RFC_7517_N};
     use crate::domain::client_jwks;
 
     fn accept(given: &Value) -> Result<Vec<Value>, KeyError> {

@@ -157,7 +157,7 @@ impl PublicJwk {
 mod tests {
     use serde_json::json;
 
-    use super::super::vectors::{ED25519_X, RFC_7517_N};
+    use super::super::test_vectors::{ED25519_X, RFC_7517_N};
     use super::*;
 
     #[test]

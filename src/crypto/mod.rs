@@ -18,7 +18,7 @@ pub mod refresh_token;
 pub mod seal;
 pub mod spki;
 #[cfg(test)]
-mod vectors;
+mod test_vectors;
 
 use crate::domain::outcome::Fault;
 

@@ -76,7 +76,7 @@ fn parsed(
 mod tests {
     use super::*;
     use crate::crypto::jwt::SigningKey;
-    use crate::crypto::vectors::ED25519_X;
+    use crate::crypto::test_vectors::ED25519_X;
 
     /// `SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING { point } }`.
     const P256: [u8; 26] = [

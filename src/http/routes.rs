@@ -9,19 +9,8 @@ use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
 use crate::metrics::RouteMetrics;
 
-use super::openapi::{Operation, operations};
+use super::openapi::{Access, Operation, operations};
 use super::{api, fallback, health, oauth, ui, well_known};
-
-/// Who may call a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Anybody.
-    Anyone,
-    /// Whoever holds an access token for the issuer.
-    Bearer,
-    /// Whoever holds one with the scope `signet:admin` and has the role `admin`.
-    Admin,
-}
 
 /// One route.
 #[derive(Debug, Clone, Copy)]

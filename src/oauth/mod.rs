@@ -9,6 +9,7 @@ pub mod client_auth;
 pub mod device;
 pub mod dpop;
 pub mod end_session;
+pub mod grant;
 pub mod grants;
 pub mod id_token_hint;
 pub mod introspect;

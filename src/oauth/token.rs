@@ -1,31 +1,20 @@
 //! The token endpoint's pipeline: every shared phase in one place, a grant fills in its own.
 //!
-//! Owns the entry and the order of the phases. A grant gets a [`GrantContext`] and gives back a
-//! [`GrantOutcome`]: it cannot skip a phase, sign, or commit. What becomes of the outcome is
-//! `token_response`.
-
-use serde_json::Value;
+//! Owns the entry and the order of the phases. What a grant is, and what it cannot do, is `grant`; what
+//! becomes of its outcome is `token_response`.
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::base::id::SessionId;
-use crate::domain::attributes::Subject;
 use crate::domain::audit::Origin;
-use crate::domain::authorization::SessionTerms;
-use crate::domain::client::Client;
-use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::{Failure, Fault, Refusal};
-use crate::domain::scope::Scopes;
-use crate::domain::session::{Lifetimes, Session};
-use crate::domain::user::User;
+use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::user_agent::Device;
-use crate::store::{Tx, commit_unless_failed};
+use crate::store::commit_unless_failed;
 
-use super::client_auth::{self, AuthenticatedClient};
-use super::dpop::{self, Purpose, Thumbprint};
+use super::client_auth;
+use super::dpop::{self, Purpose};
+use super::grant::{Grant, GrantContext, GrantVisitor};
 use super::params::Params;
-use super::scope_narrowing::Narrowed;
 use super::{grants, rate_limits, token_response};
 use crate::tokens::issue::Tokens;
 
@@ -43,157 +32,6 @@ pub struct ClientRequest {
     pub device: Device,
 }
 
-/// A grant: what a client presents, and what it is worth.
-pub trait Grant: Sized + Send {
-    /// Its name on the wire, and which clients may use it.
-    const INFO: GrantInfo;
-
-    /// Reads its own parameters.
-    ///
-    /// # Errors
-    /// `invalid_request` when one is missing.
-    fn parse(params: &Params) -> Result<Self, Refusal>;
-
-    /// Says what the client is given for it. Refusals commit what was recorded, faults take it back.
-    ///
-    /// # Errors
-    /// When it is given nothing.
-    fn authorize(
-        self,
-        context: &mut GrantContext<'_>,
-    ) -> impl Future<Output = Result<GrantOutcome, Failure>> + Send;
-}
-
-/// What a grant works with.
-pub struct GrantContext<'a> {
-    /// The application.
-    pub app: &'a App,
-    /// The parameters, for the grants that narrow what they give.
-    pub params: &'a Params,
-    /// Where the request came from.
-    pub origin: Origin,
-    /// The device it came from.
-    pub device: Device,
-    /// When it came.
-    pub now: Timestamp,
-    client: AuthenticatedClient,
-    proved: Option<Thumbprint>,
-    tx: Option<Tx>,
-}
-
-/// What a client is given.
-pub enum GrantOutcome {
-    /// A new session.
-    Opened {
-        /// The session, stored.
-        session: Box<Session>,
-        /// Its user, where tokens say anything about one.
-        user: Option<Box<User>>,
-        /// What the client sent with its request.
-        nonce: Option<String>,
-    },
-    /// A session that goes on.
-    Continued {
-        /// The session.
-        session: Box<Session>,
-        /// What tokens may say about its user.
-        subject: Subject,
-        /// Its user, where the ID token says anything about one.
-        user: Option<Box<User>>,
-        /// Fewer scopes than were granted, for this access token.
-        narrowed: Option<Scopes>,
-    },
-    /// A token in the client's own name.
-    Client(Narrowed),
-    /// A token for the user of a session, held by this client.
-    Delegated(Box<Delegation>),
-}
-
-/// The result of a token exchange (RFC 8693).
-pub struct Delegation {
-    /// The session that vouches for the subject, if one does.
-    pub session: Option<Session>,
-    /// Who the token is about.
-    pub sub: String,
-    /// What tokens may say about the user.
-    pub subject: Option<Subject>,
-    /// API and scopes.
-    pub narrowed: Narrowed,
-    /// When the token ends in any case: with the one it came from.
-    pub not_after: Timestamp,
-    /// Who acts in the subject's name.
-    pub act: Option<Value>,
-    /// The id of the token it came from.
-    pub parent: String,
-    /// The kind of token that was issued.
-    pub issued: &'static str,
-}
-
-impl GrantContext<'_> {
-    /// The client, which has authenticated and may use the grant.
-    #[must_use]
-    pub fn client(&self) -> &Client {
-        self.client.client()
-    }
-
-    /// The key the client proved to hold, if it did.
-    #[must_use]
-    pub fn jkt(&self) -> Option<String> {
-        self.proved.as_ref().map(|proved| proved.as_str().to_owned())
-    }
-
-    /// The terms of a new session of this client. Its refresh tokens are bound to the proved key only
-    /// where nothing else proves who holds them: a client that authenticates may change its key
-    /// (RFC 9449 §5).
-    #[must_use]
-    pub fn session_terms<'a>(&self, id: SessionId, grant_type: &'a str) -> SessionTerms<'a> {
-        let dpop_jkt = self.jkt().filter(|_| self.client().is_public());
-        SessionTerms { id, grant_type, dpop_jkt, lifetimes: self.lifetimes() }
-    }
-
-    /// How long this client's sessions live.
-    #[must_use]
-    pub fn lifetimes(&self) -> Lifetimes {
-        lifetimes(self.app, self.client())
-    }
-
-    /// Refuses a request that names another API than `given`, the one that was asked for when what
-    /// is presented now was given (RFC 8707 §2.2). To ignore it would give a token for an API the
-    /// client did not mean.
-    ///
-    /// # Errors
-    /// `invalid_target`.
-    pub fn require_same_target(&self, given: Option<&str>) -> Result<(), Refusal> {
-        if self.params.targets().all(|asked| Some(asked) == given) {
-            return Ok(());
-        }
-        let message = "What is presented was given for another API, or for none.";
-        Err(Refusal::oauth(OAuthError::InvalidTarget, message))
-    }
-
-    /// The unit of work; begun when it is first asked for, so that a grant that needs none costs the
-    /// database nothing.
-    ///
-    /// # Errors
-    /// When it cannot be begun.
-    pub async fn tx(&mut self) -> Result<&mut Tx, Fault> {
-        let begun = match self.tx.take() {
-            Some(tx) => tx,
-            None => self.app.db.begin().await?,
-        };
-        Ok(self.tx.insert(begun))
-    }
-}
-
-/// How long the sessions of a client live.
-#[must_use]
-pub fn lifetimes(app: &App, client: &Client) -> Lifetimes {
-    let (server, settings) = (app.lifetimes, &client.metadata);
-    let max = settings.refresh_max_ttl.unwrap_or(server.max);
-    let idle = settings.refresh_idle_ttl.unwrap_or(server.idle).min(max);
-    Lifetimes { idle, max, ..server }
-}
-
 /// Answers a token request.
 ///
 /// # Errors
@@ -205,17 +43,36 @@ pub async fn token_endpoint(
 ) -> Result<Tokens, Failure> {
     request.params.once()?;
     let name = request.params.required("grant_type", "grant_type is missing.")?.to_owned();
-    let outcome = grants::dispatch(&name, &app, request, now).await;
+    let pipeline = Pipeline { app: &app, request, now };
+    let outcome = grants::visit(&name, pipeline).await.unwrap_or_else(|| {
+        let message = "There is no such grant here; discovery lists those there are.";
+        Err(Refusal::oauth(OAuthError::UnsupportedGrantType, message).into())
+    });
     let result = if outcome.is_ok() { "ok" } else { "refused" };
     app.metrics.count_token(grants::label(&name), result);
     outcome
+}
+
+/// A request that waits for its grant.
+struct Pipeline<'a> {
+    app: &'a App,
+    request: ClientRequest,
+    now: Timestamp,
+}
+
+impl GrantVisitor for Pipeline<'_> {
+    type Output = Result<Tokens, Failure>;
+
+    fn visit<G: Grant>(self) -> impl Future<Output = Self::Output> + Send {
+        handle::<G>(self.app, self.request, self.now)
+    }
 }
 
 /// One grant through every phase.
 ///
 /// # Errors
 /// As [`token_endpoint`].
-pub(super) async fn handle<G: Grant>(
+async fn handle<G: Grant>(
     app: &App,
     request: ClientRequest,
     now: Timestamp,

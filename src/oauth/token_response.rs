@@ -12,9 +12,9 @@ use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::tokens::issue::{self, IdTokenContext, Tokens};
 
+use super::grant::{Delegation, GrantContext, GrantOutcome};
 use super::grants;
 use super::scope_narrowing::Narrowed;
-use super::token::{Delegation, GrantContext, GrantOutcome};
 
 /// The tokens for `outcome`.
 ///

@@ -156,7 +156,7 @@ mod tests {
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
     use super::*;
-    use crate::crypto::vectors::{ED25519_D, ED25519_X, RFC_8037_EDDSA, SHORT_RSA};
+    use crate::crypto::test_vectors::{ED25519_D, ED25519_X, RFC_8037_EDDSA, SHORT_RSA};
 
     #[test]
     fn what_is_made_can_be_parsed_and_by_its_own_algorithm_only() {

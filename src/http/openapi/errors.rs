@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-pub use crate::domain::outcome::Code;
+use crate::domain::outcome::Code;
 use crate::http::error::status;
-use crate::http::routes::Access;
 
-use super::operation::{ErrorFormat, Media, Operation, Security};
+use super::operation::{Access, ErrorFormat, Media, Operation, Security};
 use super::schema::{INTEGER, Named, TEXT, list, object, optional, required};
 
 /// The body of an error below `/v1`, and wherever no other form is prescribed.

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::text_enum;
 
-use super::errors::Code;
 use super::schema::{Member, Schema};
+use crate::domain::outcome::Code;
 
 text_enum! {
     /// The groups of operations.
@@ -27,6 +27,17 @@ text_enum! {
         /// Probes.
         Operation = "operation",
     }
+}
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Any caller.
+    Anyone,
+    /// A caller with an access token for the issuer.
+    Bearer,
+    /// A caller with such a token, the scope `signet:admin` and the role `admin`.
+    Admin,
 }
 
 /// How a caller authenticates.

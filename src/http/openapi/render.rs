@@ -5,10 +5,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::http::routes::{Access, Route, TABLE};
+use crate::http::routes::{Route, TABLE};
 
 use super::errors::{self, ErrorResponse, OAUTH_ERROR, PROBLEM};
-use super::operation::{Body, ErrorFormat, Media, Operation, Parameter, Response, Security, Tag};
+use super::operation::{
+    Access, Body, ErrorFormat, Media, Operation, Parameter, Response, Security, Tag,
+};
 use super::schema::{Keyword, Kind, Member, Named, Schema, TEXT, list};
 
 type Object = Map<String, Value>;

@@ -16,8 +16,8 @@ use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::pkce;
 use crate::domain::session::EndReason;
 use crate::domain::user::User;
+use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::Params;
-use crate::oauth::token::{Grant, GrantContext, GrantOutcome};
 use crate::store::authorization_codes::{self, Redeemed};
 use crate::store::{Tx, audit, sessions, users};
 

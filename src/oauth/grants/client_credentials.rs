@@ -6,9 +6,9 @@
 use crate::domain::client::ClientType;
 use crate::domain::grant_type::GrantInfo;
 use crate::domain::outcome::{Failure, Refusal};
+use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::Params;
 use crate::oauth::scope_narrowing::{Speaker, narrow};
-use crate::oauth::token::{Grant, GrantContext, GrantOutcome};
 
 /// Nothing but the client itself.
 pub struct ClientCredentials;

@@ -8,8 +8,8 @@ use crate::domain::device_code::Poll;
 use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
+use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::Params;
-use crate::oauth::token::{Grant, GrantContext, GrantOutcome};
 use crate::store::{device_codes, sessions};
 
 use super::authorization_code::user_of;

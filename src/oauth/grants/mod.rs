@@ -9,14 +9,9 @@ mod device_code;
 mod refresh_token;
 mod token_exchange;
 
-use crate::app::App;
-use crate::base::Timestamp;
 use crate::domain::grant_type::{self, GrantInfo};
-use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::{Failure, Refusal};
-use crate::tokens::issue::Tokens;
 
-use super::token::{ClientRequest, Grant, handle};
+use super::grant::{Grant, GrantVisitor};
 
 macro_rules! grants {
     ($($grant:ty),+ $(,)?) => {
@@ -26,18 +21,12 @@ macro_rules! grants {
         /// Their names on the wire.
         pub const NAMES: &[&str] = &[$(<$grant as Grant>::INFO.name),+];
 
-        /// Sends a request through the pipeline of the grant it names.
-        pub(super) async fn dispatch(
-            name: &str,
-            app: &App,
-            request: ClientRequest,
-            now: Timestamp,
-        ) -> Result<Tokens, Failure> {
+        /// Hands the type of the grant of this name to `visitor`; none when there is no such grant.
+        pub(super) async fn visit<V: GrantVisitor>(name: &str, visitor: V) -> Option<V::Output> {
             $(if name == <$grant as Grant>::INFO.name {
-                return handle::<$grant>(app, request, now).await;
+                return Some(visitor.visit::<$grant>().await);
             })+
-            let message = "There is no such grant here; discovery lists those there are.";
-            Err(Refusal::oauth(OAuthError::UnsupportedGrantType, message).into())
+            None
         }
     };
 }

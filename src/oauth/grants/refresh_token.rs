@@ -6,9 +6,9 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refresh::Holder;
 use crate::domain::scope::Scopes;
+use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::Params;
 use crate::oauth::scope_narrowing;
-use crate::oauth::token::{Grant, GrantContext, GrantOutcome};
 use crate::store::users;
 use crate::tokens::refresh::{self, Presented};
 

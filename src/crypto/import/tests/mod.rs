@@ -21,7 +21,7 @@ use super::*;
 use crate::crypto::jwk::PublicJwk;
 use crate::crypto::jwt::GeneratedKey;
 use crate::crypto::spki;
-use crate::crypto::vectors::{
+use crate::crypto::test_vectors::{
     ED25519_X, RFC_7515_EC, RFC_7515_RS256, RFC_7515_RSA, RFC_7517_EC, RFC_7517_RSA,
     RFC_8037_EDDSA, RFC_8037_OKP, SHORT_RSA,
 };

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::sessions::SESSION;
 use super::users::USER;
-use crate::http::openapi::errors::Code;
+use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, ok};
 use crate::http::openapi::schema::{Keyword, TEXT, named, one_of, optional, page, required};
 

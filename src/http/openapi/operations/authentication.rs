@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::users::USER;
-use crate::http::openapi::errors::Code;
+use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Security, Tag, created, ok};
 use crate::http::openapi::schema::{
     INTEGER, Keyword, Named, Schema, TEXT, named, object, one_of, optional, required,

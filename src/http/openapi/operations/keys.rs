@@ -1,7 +1,7 @@
 //! Signing keys, for administrators.
 
+use crate::domain::outcome::Code;
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::http::openapi::errors::Code;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, ok};
 use crate::http::openapi::schema::{
     BOOLEAN, INTEGER, Member, Named, Schema, TEXT, TEXTS, TIME, list, named, object, one_of,

@@ -1,6 +1,6 @@
 //! OAuth 2.0 and OpenID Connect, for clients. The endpoints that users see are pages.
 
-use crate::http::openapi::errors::Code;
+use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{Body, Operation, Response, Security, Tag, ok};
 use crate::http::openapi::schema::{
     BOOLEAN, INTEGER, Member, Named, Schema, TEXT, named, object, one_of, optional, required,

@@ -2,7 +2,7 @@
 
 use super::{PAGINATION_BY_USER, USER_ID};
 use crate::domain::audit::Via;
-use crate::http::openapi::errors::Code;
+use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{NO_CONTENT, Operation, Parameter, Tag, ok};
 use crate::http::openapi::schema::{
     BOOLEAN, INTEGER, Named, TEXT, TIME, UUID, named, object, optional, page, required, texts_of,

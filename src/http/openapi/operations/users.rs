@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::PAGINATION;
+use crate::domain::outcome::Code;
 use crate::domain::user::Role;
-use crate::http::openapi::errors::Code;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, created, ok};
 use crate::http::openapi::schema::{
     ANY_OBJECT, BOOLEAN, Kind, Member, Named, Schema, TEXT, TEXTS, TIME, UUID, named, object,

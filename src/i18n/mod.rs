@@ -10,10 +10,10 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, FieldError};
 
 /// The language that has every text, and in which pages are when nobody asks for another one.
-const ENGLISH: (&str, &str) = ("en", include_str!("../locales/en.json"));
+const ENGLISH: (&str, &str) = ("en", include_str!("../../locales/en.json"));
 
 /// The others: a tag of BCP 47 and the file.
-const OTHERS: &[(&str, &str)] = &[("de", include_str!("../locales/de.json"))];
+const OTHERS: &[(&str, &str)] = &[("de", include_str!("../../locales/de.json"))];
 
 /// The cookie that holds the tag of the language somebody chose.
 pub const COOKIE: &str = "signet_lang";
