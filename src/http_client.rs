@@ -5,11 +5,13 @@
 //! answer is looked at no further than its status, and nothing takes longer than five seconds.
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::redirect::Policy;
+use url::Url;
 
 use crate::base::Deadlines;
 
@@ -60,12 +62,19 @@ const PROBE: Duration = Duration::from_secs(3);
 /// Any certificate is taken: nothing secret is sent, and a certificate for the public name could never
 /// match the address the server is asked at.
 ///
+/// The host of `url` is connected to at `address`, where that is given: an address with a scope
+/// (`fe80::1%eth0`) cannot stand in a URL (RFC 3986 §3.2.2).
+///
 /// # Errors
 /// In words for people: the innermost cause, or that no answer came within three seconds.
-pub async fn probe(url: &str) -> Result<u16, String> {
-    let client = builder().timeout(PROBE).tls_danger_accept_invalid_certs(true).build();
+pub async fn probe(url: &Url, address: Option<SocketAddr>) -> Result<u16, String> {
+    let mut client = builder().timeout(PROBE).tls_danger_accept_invalid_certs(true);
+    if let (Some(host), Some(address)) = (url.host_str(), address) {
+        client = client.resolve(host, address);
+    }
+    let client = client.build();
     let answer = match client {
-        Ok(client) => client.get(url).send().await,
+        Ok(client) => client.get(url.clone()).send().await,
         Err(error) => Err(error),
     };
     answer.map(|answer| answer.status().as_u16()).map_err(|error| {

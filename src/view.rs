@@ -1,4 +1,5 @@
-//! The JSON of users, clients, APIs, sessions and audit events, as the HTTP API and the command line show them.
+//! The JSON of users, clients, APIs, sessions and audit events, as the HTTP API and the command line
+//! show them.
 
 use serde_json::{Value, json};
 

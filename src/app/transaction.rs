@@ -10,7 +10,7 @@
 //! * `store`: migrations, and the batched refresh, which begins within the time its callers have left.
 //! * `app/startup` and `app/keys`: run before there is an `App`.
 //! * `app/clock_guard.rs`: one statement that serves no request and audits nothing.
-//! * `oauth/token.rs`: a grant begins its transaction when it first needs one, so that a grant that
+//! * `oauth/grant.rs`: a grant begins its transaction when it first needs one, so that a grant that
 //!   needs none costs the database nothing, and the pipeline ends it for every grant.
 //! * `oauth/replay.rs`: must not run again. After a commit whose result is unknown, the second run
 //!   would find the mark of the first and report a replay.

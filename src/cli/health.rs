@@ -22,41 +22,52 @@ pub struct HealthArgs {
     url: Option<String>,
 }
 
+/// What is asked.
+#[derive(Debug)]
+struct Question {
+    /// The address as people see it.
+    shown: String,
+    url: Url,
+    /// What to connect to, where the URL cannot say it.
+    address: Option<SocketAddr>,
+}
+
 /// Asks. Opens no database.
 pub fn run(args: &HealthArgs) -> Result<(), CommandError> {
-    let url = match &args.url {
+    let question = match &args.url {
         Some(url) => at_url(url)?,
         None => at_own_address(&Config::load()?.config)?,
     };
+    let shown = &question.shown;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CommandError::new(Exit::Failed, error.to_string()))?;
-    match runtime.block_on(probe(&url)) {
+    match runtime.block_on(probe(&question.url, question.address)) {
         Ok(200) => {
-            startup_report::say(&format!("{url} is alive.\n"));
+            startup_report::say(&format!("{shown} is alive.\n"));
             Ok(())
         }
-        Ok(status) => Err(dead(&url, &format!("it answered {status} instead of 200"))),
-        Err(why) => Err(dead(&url, &why)),
+        Ok(status) => Err(dead(shown, &format!("it answered {status} instead of 200"))),
+        Err(why) => Err(dead(shown, &why)),
     }
 }
 
-fn dead(url: &str, why: &str) -> CommandError {
+fn dead(shown: &str, why: &str) -> CommandError {
     CommandError::new(
         Exit::Unreachable,
         format!(
-            "{url} is not alive: {why}.\n  Start it:  signet serve   or name another address:  \
+            "{shown} is not alive: {why}.\n  Start it:  signet serve   or name another address:  \
              --url http://127.0.0.1:8484"
         ),
     )
 }
 
-fn at_url(text: &str) -> Result<String, CommandError> {
+fn at_url(text: &str) -> Result<Question, CommandError> {
     let wrong = |why: &str| {
         CommandError::usage(format!(
             "--url {text:?} {why}.\n  Type an address such as http://127.0.0.1:8484"
         ))
     };
-    let url = Url::parse(text).map_err(|_| wrong("is no URL"))?;
+    let mut url = Url::parse(text).map_err(|_| wrong("is no URL"))?;
     if url.scheme() != "http" {
         return Err(wrong("does not begin with http://"));
     }
@@ -68,10 +79,15 @@ fn at_url(text: &str) -> Result<String, CommandError> {
         return Err(CommandError::new(Exit::Unreachable, format!("the host {host} is not known.")));
     }
     let path = if url.path() == "/" { "/health" } else { url.path() };
-    Ok(format!("http://{host}:{port}{path}"))
+    let shown = format!("http://{host}:{port}{path}");
+    let path = path.to_owned();
+    url.set_path(&path);
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(Question { shown, url, address: None })
 }
 
-fn at_own_address(config: &Config) -> Result<String, CommandError> {
+fn at_own_address(config: &Config) -> Result<Question, CommandError> {
     let address = config.listen.first().copied().filter(|address| address.port() != 0);
     let address = address.map(reachable).ok_or_else(|| {
         CommandError::usage(
@@ -80,7 +96,9 @@ fn at_own_address(config: &Config) -> Result<String, CommandError> {
         )
     })?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    Ok(format!("{scheme}://{address}/health"))
+    let url = Url::parse(&format!("{scheme}://localhost:{}/health", address.port()));
+    let url = url.map_err(|error| CommandError::new(Exit::Failed, error.to_string()))?;
+    Ok(Question { shown: format!("{scheme}://{address}/health"), url, address: Some(address) })
 }
 
 /// The address to connect to for one that is listened on: "every address" is reached at loopback.
@@ -107,8 +125,17 @@ mod tests {
 
     #[test]
     fn urls() {
-        assert_eq!(at_url("http://127.0.0.1:9000").unwrap(), "http://127.0.0.1:9000/health");
-        assert_eq!(at_url("http://[::1]/ready").unwrap(), "http://[::1]:80/ready");
+        for (typed, shown, url) in [
+            (
+                "http://127.0.0.1:9000",
+                "http://127.0.0.1:9000/health",
+                "http://127.0.0.1:9000/health",
+            ),
+            ("http://[::1]/ready?x#y", "http://[::1]:80/ready", "http://[::1]/ready"),
+        ] {
+            let question = at_url(typed).unwrap();
+            assert_eq!((question.shown.as_str(), question.url.as_str()), (shown, url));
+        }
         for wrong in ["127.0.0.1:9000", "https://127.0.0.1", "file:///x", "http://"] {
             assert!(at_url(wrong).is_err(), "{wrong}");
         }

@@ -56,7 +56,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
             Command::Status => status(&db, output).await,
             Command::Up => up(&db, output).await,
         };
-        // As after every other command; see `work`.
+        // As after every other command; see `with_app`.
         let _ = db.checkpoint().await;
         outcome
     })

@@ -1,6 +1,6 @@
 //! `signet serve`: the real server.
 //!
-//! Owns the order of a start and the exit code of every refusal. What is printed is `report`'s.
+//! Owns the order of a start and the exit code of every refusal. What is printed is in `startup_report`.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Which setting fills which field, and with which parser.
 //!
 //! Owns the ranges and the defaults that depend on other settings. What two settings must agree
-//! on is in `relations`.
+//! on is in `cross_checks`.
 
 use std::path::Path;
 

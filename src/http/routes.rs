@@ -9,7 +9,8 @@ use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
 use crate::metrics::RouteMetrics;
 
-use super::openapi::{Access, Operation, operations};
+pub use super::openapi::Access;
+use super::openapi::{Operation, operations};
 use super::{api, fallback, health, oauth, ui, well_known};
 
 /// One route.

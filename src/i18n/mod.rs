@@ -109,7 +109,7 @@ impl Locale {
         self.0.texts.get(key).map(String::as_str)
     }
 
-    /// A code in locale; where there are none, `message`, which is one of many and English, in this
+    /// The text of a code; without one `message`, which is English, in this
     /// language if it is among the texts.
     #[must_use]
     pub fn error(self, code: Code, message: &'static str) -> &'static str {
@@ -123,7 +123,7 @@ impl Locale {
         self.find(said.find(|(_, text)| *text == english)?.0)
     }
 
-    /// What is wrong with a field, in locale. The rules of a password do not depend on which field it
+    /// What is wrong with a field. The rules of a password do not depend on which field it
     /// came in.
     #[must_use]
     pub fn field(self, error: &FieldError) -> &'static str {

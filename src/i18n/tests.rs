@@ -1,4 +1,4 @@
-//! Tests of the locale: which language is chosen, and that every file says all of it and no more.
+//! Tests of the translations: which language is chosen, and that every file has the same keys.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -180,7 +180,7 @@ fn every_text_is_used_and_every_text_used_is_there() {
     assert!(used > 80, "{used}");
 }
 
-/// What the layers below say is found by its locale: they are still the ones that are said there.
+/// Messages of the layers below are found by their English text: each is still written there.
 #[test]
 fn every_sentence_that_is_translated_is_said_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -15,11 +15,12 @@ use crate::domain::client::Client;
 use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Fault, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::session::{Lifetimes, Session};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
-use crate::store::Tx;
+use crate::store::{Tx, commit_unless_failed};
 
 use super::client_auth::AuthenticatedClient;
 use super::dpop::Thumbprint;
@@ -59,9 +60,9 @@ pub struct GrantContext<'a> {
     pub device: Device,
     /// When it came.
     pub now: Timestamp,
-    pub(super) client: AuthenticatedClient,
-    pub(super) proved: Option<Thumbprint>,
-    pub(super) tx: Option<Tx>,
+    client: AuthenticatedClient,
+    proved: Option<Thumbprint>,
+    tx: Option<Tx>,
 }
 
 /// What a client is given.
@@ -110,6 +111,37 @@ pub struct Delegation {
     pub parent: String,
     /// The kind of token that was issued.
     pub issued: &'static str,
+}
+
+impl<'a> GrantContext<'a> {
+    /// The context of a client that has authenticated, with the key it proved to hold.
+    pub(super) fn new(
+        app: &'a App,
+        params: &'a Params,
+        info: RequestInfo,
+        client: AuthenticatedClient,
+        proved: Option<Thumbprint>,
+    ) -> Self {
+        let RequestInfo { origin, device, now } = info;
+        Self { app, params, origin, device, now, client, proved, tx: None }
+    }
+
+    /// Ends the transaction, if one was begun: a refusal commits what it recorded, a fault rolls back.
+    ///
+    /// By value, so that a grant, which borrows its context, cannot.
+    ///
+    /// # Errors
+    /// What `outcome` holds, or the fault of the commit.
+    pub(super) async fn settle(
+        mut self,
+        outcome: Result<GrantOutcome, Failure>,
+    ) -> Result<(Self, GrantOutcome), Failure> {
+        let outcome = match self.tx.take() {
+            Some(tx) => commit_unless_failed(tx, outcome).await?,
+            None => outcome?,
+        };
+        Ok((self, outcome))
+    }
 }
 
 impl GrantContext<'_> {

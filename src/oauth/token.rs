@@ -8,8 +8,8 @@ use crate::base::Timestamp;
 use crate::domain::audit::Origin;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
-use crate::store::commit_unless_failed;
 
 use super::client_auth;
 use super::dpop::{self, Purpose};
@@ -105,18 +105,15 @@ async fn handle<G: Grant>(
     };
 
     // 5. Decide what the client is given.
-    let mut context =
-        GrantContext { app, params: &params, origin, device, now, client, proved, tx: None };
+    let info = RequestInfo { origin, device, now };
+    let mut context = GrantContext::new(app, &params, info, client, proved);
     let outcome = grant.authorize(&mut context).await;
     if limited && outcome.as_ref().is_err_and(is_invalid_grant) {
         rate_limits::proved_for_nothing(app, &context.origin, now);
     }
 
     // 6. Settle: a refusal commits what it recorded, a fault rolls back.
-    let outcome = match context.tx.take() {
-        Some(tx) => commit_unless_failed(tx, outcome).await?,
-        None => outcome?,
-    };
+    let (context, outcome) = context.settle(outcome).await?;
 
     // 7. Issue the tokens, after the commit.
     token_response::issue(&context, outcome)

@@ -113,7 +113,7 @@ impl Lines {
     }
 }
 
-/// Lines go log_writer while this is there. Dropped, it waits for those that are left.
+/// Log lines are written by a thread of their own while this exists. Dropping it waits for the rest.
 pub struct LogWriter {
     lines: &'static Lines,
     ended: Option<Receiver<()>>,

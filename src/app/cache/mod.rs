@@ -20,7 +20,8 @@ use crate::domain::client::Client;
 use crate::domain::key_rotation::{KEEP_AFTER, Policy, WAIT_AT_MOST};
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
-use crate::store::{Db, meta};
+use crate::store::db::Reader;
+use crate::store::meta;
 
 use super::{App, keys};
 use audiences::Audiences;
@@ -41,21 +42,20 @@ pub(super) struct Caches {
 }
 
 impl Caches {
-    /// The first reading.
+    /// The first reading; `version` was read before it, so that a change in between is seen the next
+    /// time.
     pub(super) async fn load(
-        db: &Db,
+        reader: &mut Reader,
+        version: i64,
         seal: &Seals,
         config: &Config,
         longest_max_age: TimeSpan,
     ) -> Result<Self, Fault> {
-        let mut reader = db.reader().await?;
-        // The version is read first: a change that comes in between is seen the next time.
-        let version = meta::cache_version(&mut reader).await?;
-        let audiences = Audiences::load(&mut reader, seal).await?;
-        let clients = Clients::load(&mut reader).await?;
+        let audiences = Audiences::load(reader, seal).await?;
+        let clients = Clients::load(reader).await?;
         let policy = policy(config, &audiences, &clients, longest_max_age);
-        let keyring = keys::keyring(&mut reader, seal, config.signing_alg, &policy, None).await?;
-        let refresh_keys = keys::refresh_keys(&mut reader, seal, None).await?;
+        let keyring = keys::keyring(reader, seal, config.signing_alg, &policy, None).await?;
+        let refresh_keys = keys::refresh_keys(reader, seal, None).await?;
         Ok(Self {
             keyring: ArcSwap::from_pointee(keyring),
             refresh_keys: ArcSwap::from_pointee(refresh_keys),

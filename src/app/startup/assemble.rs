@@ -13,9 +13,9 @@ use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::session::Lifetimes;
 use crate::http_client::HttpClient;
 use crate::metrics::Metrics;
-use crate::store::Db;
 use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
+use crate::store::{Db, meta};
 
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
@@ -37,8 +37,11 @@ impl Startup {
             retry_window: config.refresh_retry_window,
         };
         let hasher = start_hasher(&config, &entropy)?;
-        let caches = Caches::load(&db, &seal, &config, longest_max_age).await;
+        let mut reader = db.reader().await?;
+        let version = meta::cache_version(&mut reader).await?;
+        let caches = Caches::load(&mut reader, version, &seal, &config, longest_max_age).await;
         let caches = caches.map_err(|fault| damaged(&found, fault))?;
+        drop(reader);
         let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
         let session_loader = SessionLoader::start(db.clone());
         let http_client = HttpClient::new(config.deadlines);

@@ -1,7 +1,7 @@
 //! Reaching the database the settings name, and saying what is wrong when it cannot be reached.
 //!
 //! Owns the difference between a database that somebody else holds just now and one that has to be
-//! put right first. What is in it is `open`'s to judge.
+//! put right first. What is in it is judged by `schema` and `master_key`.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! The authorization endpoint: a client sends a person, the person goes back with a code.
 //!
 //! Owns the way through: what the client asks (`request`), what has to happen first
-//! (`domain::interaction`), and the answer (`answer`). Shows no page itself.
+//! (`domain::interaction`), and the answer (`response`). Shows no page itself.
 
 pub mod request;
 pub mod response;

@@ -2,7 +2,7 @@
 //!
 //! Owns the two set-based statements, which have two texts: the dialects differ in how a set is
 //! passed (`json_each` with hexadecimal ids on SQLite, arrays on PostgreSQL) and comes back. Decides
-//! nothing; `domain::refresh` does, `store::refresher` brings the two together.
+//! nothing; `domain::refresh` does, `worker` brings the two together.
 
 use std::collections::HashMap;
 use std::sync::Arc;

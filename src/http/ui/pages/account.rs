@@ -53,7 +53,7 @@ pub struct AppRow {
     pub client_id: String,
     /// Its name.
     pub name: String,
-    /// What it may have, in locale.
+    /// What it may have, as texts.
     pub scopes: Vec<String>,
     /// When that was allowed.
     pub since: String,
@@ -77,7 +77,7 @@ text_enum! {
 }
 
 impl Done {
-    /// It in locale.
+    /// The text for it.
     #[must_use]
     pub fn text(self, locale: Locale) -> &'static str {
         match self {

@@ -35,7 +35,7 @@ pub struct ConsentItem {
 }
 
 impl ConsentItem {
-    /// A scope in locale. One that no language has a text for stands for itself, with the API that
+    /// The texts for a scope. One that no language has a text for stands for itself, with the API that
     /// offers it, if it is one's.
     #[must_use]
     pub fn of_scope(locale: Locale, scope: &str, api: Option<&str>) -> Self {

@@ -20,7 +20,7 @@ const BEGINS: &[(&str, &str)] = &[
     ("src/app/keys/", "the first keys are made before there is an `App`; the others are loaded"),
     ("src/app/clock_guard.rs", "one statement that serves no request and audits nothing"),
     (
-        "src/oauth/token.rs",
+        "src/oauth/grant.rs",
         "a grant begins when it first needs to, the pipeline ends for every grant",
     ),
     ("src/oauth/replay.rs", "must not run again: the second run would find the mark of the first"),
