@@ -10,7 +10,7 @@ use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 
 use super::api::Target;
-use super::attributes::Subject;
+use super::attributes::{Subject, is_reserved_claim};
 use super::grant;
 use super::scope::Scopes;
 use super::session::Session;
@@ -238,6 +238,9 @@ pub fn asked_by(rules: &TokenRules, subject: &Subject) -> Map<String, Value> {
     let value = |name: &str| match name {
         ROLES => Some(Value::from(subject.token_roles())),
         GROUPS => Some(Value::from(subject.attributes.groups.clone())),
+        // A name that was reserved after it was given away: the token's own claim counts, and a token
+        // must not have a claim twice (RFC 7519 §4).
+        name if is_reserved_claim(name) => None,
         name => subject.attributes.claims.get(name).cloned(),
     };
     rules.claims.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
@@ -314,5 +317,15 @@ mod tests {
             json!({"roles": ["support", "admin"], "groups": []})
         );
         assert_eq!(asked(&["floor", "no_such"]), json!({"floor": 3}));
+    }
+
+    #[test]
+    fn a_custom_claim_never_doubles_a_claim_of_the_token() {
+        let Value::Object(claims) = json!({"sub": "eve", "exp": 1, "floor": 3}) else { panic!() };
+        let attributes = Attributes { roles: vec![], groups: vec![], claims };
+        let subject = Subject { role: Role::User, attributes };
+        let claims = ["sub", "exp", "floor"].map(str::to_owned).to_vec();
+        let asked = asked_by(&TokenRules { claims, ..TokenRules::DEFAULT }, &subject);
+        assert_eq!(Value::Object(asked), json!({"floor": 3}));
     }
 }

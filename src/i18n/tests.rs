@@ -145,7 +145,7 @@ fn collect(folder: &Path, text: &mut String) {
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() {
             collect(&path, text);
-        } else if !name.ends_with("_tests.rs") && name != "locale.rs" {
+        } else if !name.ends_with("_tests.rs") {
             text.push_str(&std::fs::read_to_string(&path).unwrap());
         }
     }
