@@ -29,7 +29,7 @@ use crate::domain::outcome::{Failure, Fault};
 use crate::domain::request_info::RequestInfo;
 use crate::store::db::Conn;
 use crate::store::error::is_deadlock;
-use crate::store::{Link, Tx, audit, commit_or_rollback, commit_unless_failed};
+use crate::store::{Link, Tx, audit};
 
 use super::App;
 
@@ -65,6 +65,14 @@ impl AuditedTx {
         let RequestInfo { origin, now, .. } = &*self.info;
         audit::record(&mut self.tx, event, origin, *now, &*self.app.entropy).await
     }
+
+    async fn end(self, commits: bool) -> Result<(), Fault> {
+        if commits {
+            return self.tx.commit().await;
+        }
+        self.tx.rollback().await;
+        Ok(())
+    }
 }
 
 impl Deref for AuditedTx {
@@ -91,7 +99,7 @@ impl Link for AuditedTx {
 }
 
 /// What a refusal does to the transaction it happens in.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum OnRefusal {
     Commit,
     Rollback,
@@ -142,13 +150,15 @@ impl App {
         let mut retries = RETRIES;
         let info = Arc::new(info.clone());
         loop {
-            let tx = self.db.begin_until(deadline).await?;
-            let mut tx = AuditedTx { tx, app: self.clone(), info: Arc::clone(&info) };
-            let outcome = work.clone()(&mut tx).await;
-            let ended = match on_refusal {
-                OnRefusal::Commit => commit_unless_failed(tx.tx, outcome).await,
-                OnRefusal::Rollback => commit_or_rollback(tx.tx, outcome).await,
+            let mut tx = self.begin(&info, deadline).await?;
+            // Boxed: a use case has thousands of bytes of state, which each caller would hold and move.
+            let outcome = Box::pin(work.clone()(&mut tx)).await;
+            let commits = match &outcome {
+                Ok(_) => true,
+                Err(Failure::Refused(_)) => on_refusal == OnRefusal::Commit,
+                Err(Failure::Failed(_)) => false,
             };
+            let ended = tx.end(commits).await.map_err(Failure::from).and(outcome);
             match ended {
                 Err(Failure::Failed(fault))
                     if retries > 0 && is_deadlock(&fault) && Instant::now() < deadline =>
@@ -159,5 +169,11 @@ impl App {
                 ended => return ended,
             }
         }
+    }
+
+    // Not generic, as is `end`: the code of both is there once, not once for each use case.
+    async fn begin(&self, info: &Arc<RequestInfo>, deadline: Instant) -> Result<AuditedTx, Fault> {
+        let tx = self.db.begin_until(deadline).await?;
+        Ok(AuditedTx { tx, app: self.clone(), info: Arc::clone(info) })
     }
 }

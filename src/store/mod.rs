@@ -32,4 +32,4 @@ pub mod spent_ids;
 pub mod users;
 pub mod verifiers;
 
-pub use db::{Db, Link, Tx, commit_or_rollback, commit_unless_failed};
+pub use db::{Db, Link, Tx, commit_unless_failed};

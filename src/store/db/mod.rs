@@ -29,7 +29,7 @@ pub use macros::count_statement;
 pub use macros::counted;
 pub use postgres::PostgresDb;
 pub use sqlite::SqliteDb;
-pub use transaction::{Tx, commit_or_rollback, commit_unless_failed};
+pub use transaction::{Tx, commit_unless_failed};
 
 /// How long saying goodbye to a PostgreSQL server may take.
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);

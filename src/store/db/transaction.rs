@@ -93,18 +93,3 @@ pub async fn commit_unless_failed<T>(tx: Tx, outcome: Result<T, Failure>) -> Res
         }
     }
 }
-
-/// Ends a unit of work that is whole or not at all: a refusal takes everything back too. For work
-/// whose first steps must not survive the refusal of a later one.
-///
-/// # Errors
-/// What `outcome` holds, or the fault of the commit.
-pub async fn commit_or_rollback<T>(tx: Tx, outcome: Result<T, Failure>) -> Result<T, Failure> {
-    match outcome {
-        Ok(done) => tx.commit().await.map(|()| done).map_err(Failure::from),
-        Err(stop) => {
-            tx.rollback().await;
-            Err(stop)
-        }
-    }
-}

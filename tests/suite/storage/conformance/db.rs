@@ -83,26 +83,6 @@ async fn a_refusal_commits_what_it_recorded_and_a_fault_rolls_back() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn work_that_is_whole_or_nothing_is_taken_back_by_a_refusal_too() {
-    on_both_stores("db: commit_unless_failed whole", async |db| {
-        let done = db::commit_or_rollback(wrote(&db, "done").await, Ok(7)).await;
-        assert!(matches!(done, Ok(7)));
-        assert!(is_there(&db, "done").await);
-
-        let refused = db::commit_or_rollback(wrote(&db, "refused").await, refused()).await;
-        assert!(
-            matches!(refused, Err(Failure::Refused(refusal)) if refusal.code == Code::Conflict)
-        );
-        assert!(!is_there(&db, "refused").await);
-
-        let failed = db::commit_or_rollback(wrote(&db, "failed").await, failed()).await;
-        assert!(matches!(failed, Err(Failure::Failed(fault)) if fault.doing == FAULT));
-        assert!(!is_there(&db, "failed").await);
-    })
-    .await;
-}
-
 const FAULT: &str = "a fault of the test";
 
 fn refused() -> Result<(), Failure> {
