@@ -1,6 +1,6 @@
 //! Who a client is: authentication at the endpoints that clients call (RFC 6749 §2.3, RFC 7523).
 //!
-//! Owns the methods and the one answer to all that fail. Only [`authenticate`] makes an
+//! Owns the methods and the one answer to all that fail. Only [`authenticate_client`] makes an
 //! [`AuthenticatedClient`], so nothing behind it can be reached without.
 
 use std::sync::Arc;
