@@ -111,7 +111,7 @@ impl<S: Borrow<Session>> ActiveSession<S> {
 }
 
 /// Whether `session` counts at `now`. Of several reasons against it, an expiry is named only where
-/// nobody ended the session earlier: the answer to a refresh depends on it.
+/// the session was not ended earlier: the answer to a refresh depends on it.
 ///
 /// What has an author is true as soon as it is stored, whatever the time says: the clock of another
 /// process may be ahead of this one.
