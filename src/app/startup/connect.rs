@@ -3,6 +3,8 @@
 //! Owns the difference between a database that somebody else holds just now and one that has to be
 //! put right first. What is in it is judged by `schema` and `master_key`.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::config::{Config, Database};
@@ -35,7 +37,28 @@ pub async fn connect(config: &Config) -> Result<Db, OpenError> {
             path.display()
         )));
     }
+    refuse_damaged_header(path)?;
     Db::sqlite(path, false, config.deadlines).await.map_err(|fault| unusable(path, &fault))
+}
+
+/// Refuses a file that does not begin as every SQLite database does, before SQLite opens it: when the
+/// last connection to a database closes, SQLite moves the write-ahead log into the file, and a refused
+/// start must leave the files as they were.
+fn refuse_damaged_header(path: &Path) -> Result<(), OpenError> {
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let mut found = [0; 16];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut found));
+    match read {
+        // Shorter: an empty file is a new database, and SQLite itself refuses the rest. Unreadable:
+        // SQLite says why.
+        Err(_) => Ok(()),
+        Ok(()) if found == *MAGIC => Ok(()),
+        Ok(()) => Err(OpenError::Configuration(format!(
+            "the database {} is damaged or is no SQLite database: its first page is not SQLite's.\n  \
+             Stop every signet that uses it and restore the newest backup.",
+            path.display()
+        ))),
+    }
 }
 
 /// The same, making an empty SQLite file where there is none. True when it was made.

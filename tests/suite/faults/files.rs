@@ -72,7 +72,7 @@ impl Left {
                 assert!(refused.text.contains(data.to_str().unwrap()), "{}", refused.text);
                 // What can still be saved is still there.
                 let after = (size(&launch.database()), size(&wal(&launch)));
-                assert_eq!(after, database, "a refused start changed the files");
+                assert_eq!(after, database, "a refused start changed files: {}", refused.text);
                 None
             }
             Ok(mut server) => {
@@ -200,9 +200,9 @@ async fn an_empty_database_with_anything_beside_it_is_refused() {
         }
     };
     assert_eq!(left.with(folded).await, None);
-    // A first page that is in the log as well is read from there.
+    // The log may hold another copy of the first page, or none: the server must not depend on it.
     let zeroed = left.with(|launch| write(&launch.database(), 0, &[0; 4096])).await;
-    assert!(zeroed.is_none_or(|found| found == [200; USERS]));
+    assert_eq!(zeroed, None, "a database without a first page was served");
 }
 
 /// The log of another database holds whole pages of it, with checksums that are right.
