@@ -57,7 +57,7 @@ pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<C
         }
     })?;
     let scopes = Scopes::parse(&active.claims().scope).map_err(|_| invalid_token())?;
-    let (session, user) = active.into_session().ok_or_else(invalid_token)?;
+    let (session, user) = active.into_inner().into_session().ok_or_else(invalid_token)?;
     // What a client got at /oauth2 is for userinfo and APIs; it cannot act as its user here.
     if session.audience.is_some() || session.grant_type.is_some() {
         return Err(invalid_token().into());

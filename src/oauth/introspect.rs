@@ -13,9 +13,11 @@ use crate::domain::liveness::active_session;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 
+use crate::store::session_loader::Held;
+
 use super::client_auth;
 use super::token::ClientRequest;
-use crate::tokens::validate::{self, ActiveToken};
+use crate::tokens::validate::{self, ActiveToken, Source};
 
 /// What can be said of the token.
 ///
@@ -50,9 +52,11 @@ pub async fn introspect(
     Ok(found.unwrap_or_else(|| json!({ "active": false })))
 }
 
-/// Whether the token was issued to this client, or is for an API that it is.
-fn concerns(client: &Client, token: &ActiveToken) -> bool {
-    token.claims().client_id == client.client_id || client.is_api(&token.claims().aud)
+/// Whether the token was issued to this client, or is for an API that it is. A token that its API could
+/// have made is described to that API alone.
+fn concerns(client: &Client, token: &Source<ActiveToken>) -> bool {
+    let issued = matches!(token, Source::Issued(_));
+    (issued && token.claims().client_id == client.client_id) || client.is_api(&token.claims().aud)
 }
 
 fn described(issuer: &str, token: &ActiveToken) -> Value {
@@ -87,8 +91,8 @@ async fn refresh_token(
     presented: Presented,
     now: Timestamp,
 ) -> Result<Option<Value>, Fault> {
-    let found = app.session_loader.session(presented.session).await?;
-    Ok(found.and_then(|(session, user)| {
+    let found = app.session_loader.session(presented.session, Vec::new()).await?;
+    Ok(found.and_then(|Held { session, user, .. }| {
         let good = session.client_id == client.client_id
             && session.grant_type.is_some()
             && presented.counter == session.chain.current

@@ -1,19 +1,22 @@
 //! Revocation (RFC 7009): a client says that it will not use a token any more.
 //!
-//! Owns what ends with it: with a token of a session the session, with a token that no session vouches
-//! for that token alone. A token of somebody else, or none at all, is answered the same and left.
+//! Owns what ends with it: with a refresh token its session, with an access token that token and those it
+//! was exchanged for. A token of another client, and text that is no token, change nothing and get the
+//! same answer.
 
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::domain::audit::{Event, EventKind};
+use crate::domain::claims::VerifiedClaims;
 use crate::domain::client::Client;
 use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
+use crate::domain::token_rules::MAX_ACCESS_TTL;
 use crate::store::{sessions, spent_ids};
 use crate::tokens::lineage;
-use crate::tokens::validate::{self, VerifiedToken};
+use crate::tokens::validate::{self, Source};
 
 use super::client_auth;
 use super::token::ClientRequest;
@@ -40,26 +43,35 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
     if let Some(presented) = presented {
         return session(&app, client, presented.session, &info).await;
     }
-    let Ok(VerifiedToken { claims, .. }) = validate::verify_signature(&app, token, now) else {
-        return Ok(());
-    };
-    if claims.client_id != client.client_id {
-        return Ok(());
-    }
-    match claims.sid.as_ref().and_then(|sid| sid.parse().ok()) {
-        Some(sid) if claims.act.is_none() => session(&app, client, sid, &info).await,
-        _ => {
-            let id = lineage::revocation_hash(&claims.jti);
-            app.transaction_or_nothing(&info, async |tx| {
-                if spent_ids::spend(tx, &id, Timestamp::from_secs(claims.exp)).await? {
-                    let event = Event::new(EventKind::TokenRevoked).detail(&*client.client_id);
-                    tx.record(&event).await?;
-                }
-                Ok(())
-            })
-            .await
+    let verified = validate::verify_signature(&app, token, now).ok().and_then(Source::issued);
+    match verified {
+        Some(verified) if verified.claims.client_id == client.client_id => {
+            access_token(&app, client, &verified.claims, &info).await
         }
+        _ => Ok(()),
     }
+}
+
+/// Revokes one access token. A resource server holds the same token as the client, so ending more than
+/// the token would let it end a session in a public client's name.
+async fn access_token(
+    app: &App,
+    client: &Client,
+    claims: &VerifiedClaims,
+    info: &RequestInfo,
+) -> Result<(), Failure> {
+    let id = lineage::revocation_hash(&claims.jti);
+    // Never kept for longer than a token of ours can live.
+    let until = Timestamp::from_secs(claims.exp).min(info.now + MAX_ACCESS_TTL);
+    app.transaction_or_nothing(info, async |tx| {
+        if spent_ids::spend(tx, &id, until).await? {
+            let mut event = Event::new(EventKind::TokenRevoked).detail(&*client.client_id);
+            event.session = claims.sid.as_ref().and_then(|sid| sid.parse().ok());
+            tx.record(&event).await?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 async fn session(

@@ -4,7 +4,7 @@
 //! by value, from its thread to ours, and two threads that wake one another for every row cost more
 //! than the reading does. So there one cell comes back: rows as lines, each line a JSON array.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
@@ -12,11 +12,13 @@ use sqlx::{FromRow, Postgres, Row as _, Sqlite};
 use uuid::Uuid;
 
 use crate::base::id::SessionId;
+use crate::base::opaque_token::TokenHash;
 use crate::domain::outcome::Fault;
 
 use super::Link;
 use super::db::{Conn, with_deadline};
 use super::error::failed;
+use super::spent_ids::{as_array, as_json};
 
 /// One statement in its two texts, in which `$1` is the set of ids.
 pub struct Reading {
@@ -31,13 +33,14 @@ pub struct Reading {
 /// SQLite's text that reads sessions `s`, their users `u` and these further columns: a line for each, which
 /// begins with an array of the session, as `session_row` has it.
 macro_rules! lines_of_sessions {
-    ($further:literal) => {
+    ($further:literal $(, $column:literal)?) => {
         concat!(
             "SELECT CAST(group_concat(json_array(",
             session_as_json!(),
             $further,
-            "), char(10)) AS BLOB) \
-             FROM json_each($1) AS wanted \
+            "), char(10)) AS BLOB)",
+            $($column,)?
+            " FROM json_each($1) AS wanted \
              CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
              CROSS JOIN users u ON u.id = s.user_id"
         )
@@ -63,31 +66,82 @@ where
     T: DeserializeOwned + for<'r> FromRow<'r, PgRow>,
 {
     let deadline = link.deadline();
-    let mut found = HashMap::with_capacity(ids.len());
-    // A row whose very id cannot be read belongs to nobody who asked.
     match link.conn() {
         Conn::Sqlite(conn) => {
-            // Bytes: one text that is none would make a text of all of them unreadable.
             let query =
                 sqlx::query_scalar::<Sqlite, Option<Vec<u8>>>(reading.sqlite).bind(set(ids));
             let cell = with_deadline(deadline, reading.doing, query.fetch_one(conn)).await?;
-            for line in cell.iter().flat_map(|cell| cell.split(|byte| *byte == b'\n')) {
-                let row =
-                    serde_json::from_slice(line).map_err(|error| unreadable().with_source(error));
-                found.extend(id_of(line).map(|id| (id, row)));
-            }
+            Ok(of_lines(cell.as_deref()))
         }
         Conn::Postgres(conn) => {
-            let mut set: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-            set.sort_unstable();
-            let query = sqlx::query::<Postgres>(reading.postgres).bind(set);
-            for row in with_deadline(deadline, reading.doing, query.fetch_all(conn)).await? {
-                let read = T::from_row(&row).map_err(failed("decoding a session row"));
-                found.extend(row.try_get(0).ok().map(|id| (id, read)));
-            }
+            let query = sqlx::query::<Postgres>(reading.postgres).bind(sorted(ids));
+            let rows = with_deadline(deadline, reading.doing, query.fetch_all(conn)).await?;
+            Ok(rows.iter().filter_map(of_row).collect())
         }
     }
-    Ok(found)
+}
+
+/// The same with a second set in `$2`: hashes of ids of access tokens. Also says which of them were
+/// spent, by their places in `hashes`, as far as any session was found. They come as the column `spent`:
+/// an array that counts from 1 on PostgreSQL, a list that counts from 0 on SQLite.
+///
+/// # Errors
+/// As [`read`].
+pub(super) async fn read_with_spent<T>(
+    link: &mut impl Link,
+    reading: &Reading,
+    ids: &[SessionId],
+    hashes: &[TokenHash],
+) -> Result<(Rows<T>, HashSet<usize>), Fault>
+where
+    T: DeserializeOwned + for<'r> FromRow<'r, PgRow>,
+{
+    let deadline = link.deadline();
+    match link.conn() {
+        Conn::Sqlite(conn) => {
+            let query = sqlx::query_as::<Sqlite, (Option<Vec<u8>>, Option<String>)>(reading.sqlite)
+                .bind(set(ids))
+                .bind(as_json(hashes));
+            let (cell, spent) =
+                with_deadline(deadline, reading.doing, query.fetch_one(conn)).await?;
+            let places = spent.iter().flat_map(|spent| spent.split(','));
+            let places = places.map(str::parse).collect::<Result<_, _>>();
+            Ok((of_lines(cell.as_deref()), places.map_err(|_| unreadable())?))
+        }
+        Conn::Postgres(conn) => {
+            let query =
+                sqlx::query::<Postgres>(reading.postgres).bind(sorted(ids)).bind(as_array(hashes));
+            let rows = with_deadline(deadline, reading.doing, query.fetch_all(conn)).await?;
+            let spent = rows.first().map(|row| row.try_get::<Option<Vec<i64>>, _>("spent"));
+            let spent = spent.transpose().map_err(failed(reading.doing))?.flatten();
+            let places = spent.into_iter().flatten().map(|place| usize::try_from(place - 1));
+            let places = places.collect::<Result<_, _>>().map_err(|_| unreadable())?;
+            Ok((rows.iter().filter_map(of_row).collect(), places))
+        }
+    }
+}
+
+/// The rows of a cell of lines. A row whose very id cannot be read belongs to none of the callers. Bytes,
+/// because one text that is not UTF-8 would make all of them unreadable.
+fn of_lines<T: DeserializeOwned>(cell: Option<&[u8]>) -> Rows<T> {
+    let lines = cell.into_iter().flat_map(|cell| cell.split(|byte| *byte == b'\n'));
+    lines
+        .filter_map(|line| {
+            let row = serde_json::from_slice(line).map_err(|error| unreadable().with_source(error));
+            id_of(line).map(|id| (id, row))
+        })
+        .collect()
+}
+
+fn of_row<T: for<'r> FromRow<'r, PgRow>>(row: &PgRow) -> Option<(SessionId, Result<T, Fault>)> {
+    let read = T::from_row(row).map_err(failed("decoding a session row"));
+    row.try_get(0).ok().map(|id| (id, read))
+}
+
+fn sorted(ids: &[SessionId]) -> Vec<Uuid> {
+    let mut set: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    set.sort_unstable();
+    set
 }
 
 fn unreadable() -> Fault {

@@ -1,20 +1,19 @@
 //! Reading sessions for many callers in one statement.
 //!
-//! Owns the queue in front of it. Every token that comes back asks whether its session is alive, and
-//! nobody may be told what was true before he asked: nothing is remembered. But whoever asks while a
-//! reading is under way waits for the next one, and that one is for all of them.
-
-use std::collections::HashMap;
+//! Owns the queue in front of it. Every token that comes back asks whether its session is alive and
+//! whether the token was revoked. Nothing is remembered: a caller must not be answered from a reading that
+//! began before it asked. Callers that ask while a reading is under way share the next one.
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::base::id::SessionId;
+use crate::base::opaque_token::TokenHash;
 use crate::domain::outcome::Fault;
 use crate::domain::session::Session;
 use crate::domain::user::User;
 
 use super::db::{Db, count_statement};
-use super::sessions;
+use super::sessions::{self, FoundSessions};
 
 /// The most sessions in one statement.
 const MAX_BATCH: usize = 512;
@@ -22,10 +21,19 @@ const MAX_BATCH: usize = 512;
 const MAX_WAITING: usize = 16 * 1024;
 
 /// A session and its user, as both are now.
-pub type Held = (Session, User);
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The session.
+    pub session: Session,
+    /// Its user.
+    pub user: User,
+    /// Whether any of the tokens asked about was revoked.
+    pub revoked: bool,
+}
 
 struct Job {
     session: SessionId,
+    tokens: Vec<TokenHash>,
     reply: oneshot::Sender<Result<Option<Held>, Fault>>,
 }
 
@@ -35,7 +43,7 @@ pub struct SessionLoader {
 }
 
 impl SessionLoader {
-    /// Starts the worker on the current runtime. It ends when the lookup is dropped.
+    /// Starts the worker on the current runtime. It ends when the loader is dropped.
     #[must_use]
     pub fn start(db: Db) -> Self {
         let (queue, jobs) = mpsc::channel(MAX_WAITING);
@@ -43,15 +51,20 @@ impl SessionLoader {
         Self { queue }
     }
 
-    /// A session and its user, read after this was called. Safe to cancel.
+    /// A session and its user, read after this was called, and whether any of `tokens` was revoked: the
+    /// hashes of the id of an access token and of those it came from. Safe to cancel.
     ///
     /// # Errors
-    /// Unavailable when too many wait; what the database says.
-    pub async fn session(&self, session: SessionId) -> Result<Option<Held>, Fault> {
+    /// Unavailable when too many callers wait; what the database says.
+    pub async fn session(
+        &self,
+        session: SessionId,
+        tokens: Vec<TokenHash>,
+    ) -> Result<Option<Held>, Fault> {
         // One share of a statement.
         count_statement();
         let (reply, answer) = oneshot::channel();
-        let job = Job { session, reply };
+        let job = Job { session, tokens, reply };
         self.queue.try_send(job).map_err(|_| Fault::unavailable("the session queue is full"))?;
         answer.await.map_err(|_| Fault::internal("the session reader ended"))?
     }
@@ -60,13 +73,13 @@ impl SessionLoader {
 async fn run(db: Db, mut jobs: mpsc::Receiver<Job>) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while jobs.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        // Whoever hung up needs no answer.
+        // A caller that disconnected needs no answer.
         batch.retain(|job| !job.reply.is_closed());
-        let mut ids: Vec<SessionId> = batch.iter().map(|job| job.session).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        match read(&db, &ids).await {
-            Ok(mut found) => answer(batch.drain(..), &mut found),
+        if batch.is_empty() {
+            continue;
+        }
+        match read(&db, &batch).await {
+            Ok(found) => answer(batch.drain(..), &found),
             Err(fault) => batch.drain(..).for_each(|job| {
                 drop(job.reply.send(Err(fault.shared())));
             }),
@@ -74,21 +87,27 @@ async fn run(db: Db, mut jobs: mpsc::Receiver<Job>) {
     }
 }
 
-async fn read(
-    db: &Db,
-    ids: &[SessionId],
-) -> Result<HashMap<SessionId, Result<Held, Fault>>, Fault> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    sessions::with_users(&mut db.reader().await?, ids).await
+async fn read(db: &Db, batch: &[Job]) -> Result<FoundSessions, Fault> {
+    let mut ids: Vec<SessionId> = batch.iter().map(|job| job.session).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    // In the order of the jobs, which `answer` counts on.
+    let tokens: Vec<TokenHash> = batch.iter().flat_map(|job| job.tokens.iter().cloned()).collect();
+    sessions::with_users(&mut db.reader().await?, &ids, &tokens).await
 }
 
-fn answer(jobs: impl Iterator<Item = Job>, found: &mut HashMap<SessionId, Result<Held, Fault>>) {
+fn answer(jobs: impl Iterator<Item = Job>, found: &FoundSessions) {
+    let mut first = 0;
     for job in jobs {
-        let held = match found.get(&job.session) {
+        let places = first..first + job.tokens.len();
+        first = places.end;
+        let held = match found.sessions.get(&job.session) {
             None => Ok(None),
-            Some(Ok(held)) => Ok(Some(held.clone())),
+            Some(Ok((session, user))) => Ok(Some(Held {
+                session: session.clone(),
+                user: user.clone(),
+                revoked: places.into_iter().any(|place| found.spent.contains(&place)),
+            })),
             Some(Err(fault)) => Err(fault.shared()),
         };
         drop(job.reply.send(held));

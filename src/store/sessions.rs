@@ -1,12 +1,13 @@
 //! Sessions, except for the refresh path, which is `refresh_batch`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId, UserId};
+use crate::base::opaque_token::TokenHash;
 use crate::domain::attributes::Subject;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
@@ -108,17 +109,27 @@ pub async fn with_user(
     row.map(BearerRow::read).transpose()
 }
 
-/// The same of many at once; missing ones are absent. A row that does not decode is a fault of its own
-/// and spoils nobody else's.
+/// Sessions with their users, and which of the hashes asked about were spent.
+pub struct FoundSessions {
+    /// By session; missing ones are absent. A row that does not decode is a fault of its own and spoils
+    /// no other.
+    pub sessions: HashMap<SessionId, Result<(Session, User), Fault>>,
+    /// The places of the spent ones among the hashes.
+    pub spent: HashSet<usize>,
+}
+
+/// The same of many sessions at once, with the hashes of ids of access tokens of theirs.
 ///
 /// # Errors
 /// When the database cannot be read at all.
 pub async fn with_users(
     link: &mut impl Link,
     ids: &[SessionId],
-) -> Result<HashMap<SessionId, Result<(Session, User), Fault>>, Fault> {
-    let rows = batch_read::read(link, &WITH_USERS, ids).await?;
-    Ok(rows.into_iter().map(|(id, row)| (id, row.and_then(BearerRow::read))).collect())
+    hashes: &[TokenHash],
+) -> Result<FoundSessions, Fault> {
+    let (rows, spent) = batch_read::read_with_spent(link, &WITH_USERS, ids, hashes).await?;
+    let sessions = rows.into_iter().map(|(id, row)| (id, row.and_then(BearerRow::read))).collect();
+    Ok(FoundSessions { sessions, spent })
 }
 
 /// Reading sessions with their users.
@@ -126,13 +137,17 @@ pub const WITH_USERS: Reading = Reading {
     doing: "reading sessions",
     sqlite: lines_of_sessions!(
         ", u.login, u.name, json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch, \
-         u.disabled_at, u.created_at, u.updated_at"
+         u.disabled_at, u.created_at, u.updated_at",
+        ", (SELECT group_concat(hashes.key) FROM json_each($2) AS hashes \
+         CROSS JOIN spent_ids ON spent_ids.hash = unhex(hashes.value)) AS spent"
     ),
     postgres: concat!(
         "SELECT ",
         session_columns!(),
         ", u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
-         u.created_at AS user_created_at, u.updated_at \
+         u.created_at AS user_created_at, u.updated_at, \
+         (SELECT array_agg(hashes.place) FROM unnest($2::bytea[]) WITH ORDINALITY \
+         AS hashes (hash, place) JOIN spent_ids ON spent_ids.hash = hashes.hash) AS spent \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ANY($1)"
     ),
 };

@@ -3,7 +3,11 @@
 //! Owns whether one is active now (RFC 7662 §2.2): its signature, its time, its client, its session
 //! and its user. A verified signature is cached; the rest is asked every time, by the rule of
 //! `domain::liveness`.
+//!
+//! Also owns who could have made a token. A token under a secret that is shared with its API could have
+//! been made by that API, so only [`Issued`] tokens reveal, end or issue anything.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::app::App;
@@ -20,8 +24,72 @@ use crate::domain::liveness::{
 use crate::domain::outcome::Fault;
 use crate::domain::session::Session;
 use crate::domain::user::User;
+use crate::store::session_loader::Held;
 
 use super::lineage;
+
+/// A token that only this issuer can have made: it was signed with a key that no other party holds. Only
+/// [`Source::of`] makes one.
+#[derive(Debug, Clone)]
+pub struct Issued<T>(T);
+
+impl<T> Issued<T> {
+    /// The token.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Issued<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Who could have made a token whose signature is valid.
+pub enum Source<T> {
+    /// This issuer alone.
+    Issued(Issued<T>),
+    /// This issuer, or the API that the token is for: they share the secret.
+    SharedSecret(T),
+}
+
+impl<T> Source<T> {
+    fn of(token: T, audience: &Audience) -> Self {
+        match audience.secret {
+            None => Self::Issued(Issued(token)),
+            Some(_) => Self::SharedSecret(token),
+        }
+    }
+
+    /// The token, from either source.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Issued(Issued(token)) | Self::SharedSecret(token) => token,
+        }
+    }
+
+    /// The token, if this issuer alone can have made it.
+    #[must_use]
+    pub fn issued(self) -> Option<Issued<T>> {
+        match self {
+            Self::Issued(token) => Some(token),
+            Self::SharedSecret(_) => None,
+        }
+    }
+}
+
+impl<T> Deref for Source<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        match self {
+            Self::Issued(Issued(token)) | Self::SharedSecret(token) => token,
+        }
+    }
+}
 
 /// A token that is active now. Only [`require_active`] and [`require_active_at_issuer`] make one.
 pub struct ActiveToken {
@@ -97,7 +165,7 @@ pub fn verify_signature(
     app: &App,
     token: &str,
     now: Timestamp,
-) -> Result<VerifiedToken, VerifyError> {
+) -> Result<Source<VerifiedToken>, VerifyError> {
     // Read before anything is concluded from it.
     let (version, hash) = (app.cache_version(), token_hash(token));
     let verified = match app.verified_tokens.get(&hash, version) {
@@ -110,7 +178,8 @@ pub fn verify_signature(
     };
     // Without leeway: the clock that checks the time is the clock that set it.
     if verified.claims.exp > now.secs() {
-        Ok(verified)
+        let audience = Arc::clone(&verified.audience);
+        Ok(Source::of(verified, &audience))
     } else {
         Err(VerifyError::Expired(verified))
     }
@@ -138,11 +207,11 @@ pub async fn require_active(
     app: &App,
     token: &str,
     now: Timestamp,
-) -> Result<Option<ActiveToken>, Fault> {
-    match verify_signature(app, token, now) {
-        Ok(verified) => active(app, verified, now).await,
-        Err(_) => Ok(None),
-    }
+) -> Result<Option<Source<ActiveToken>>, Fault> {
+    let Ok(verified) = verify_signature(app, token, now) else { return Ok(None) };
+    let audience = Arc::clone(&verified.audience);
+    let active = active(app, (*verified).clone(), now).await?;
+    Ok(active.map(|active| Source::of(active, &audience)))
 }
 
 /// The token, if everything about it is good now and it is for the issuer itself. One for an API is
@@ -154,11 +223,11 @@ pub async fn require_active_at_issuer(
     app: &App,
     token: &str,
     now: Timestamp,
-) -> Result<ActiveToken, NotActive> {
+) -> Result<Issued<ActiveToken>, NotActive> {
     let for_issuer = |verified: &VerifiedToken| verified.claims.aud == app.issuer();
     match verify_signature(app, token, now) {
-        Ok(verified) if for_issuer(&verified) => {
-            active(app, verified, now).await?.ok_or(NotActive::Invalid)
+        Ok(Source::Issued(Issued(verified))) if for_issuer(&verified) => {
+            active(app, verified, now).await?.map(Issued).ok_or(NotActive::Invalid)
         }
         Err(VerifyError::Expired(verified)) if for_issuer(&verified) => Err(NotActive::Expired),
         _ => Err(NotActive::Invalid),
@@ -181,19 +250,18 @@ async fn active(
         return Ok(Some(ActiveToken { claims, audience, client, holder: None }));
     };
     let Ok(sid) = sid.parse() else { return Ok(None) };
-    let Some((session, user)) = app.session_loader.session(sid).await? else { return Ok(None) };
+    let Some(ids) = lineage::revocation_hashes(&claims.jti) else { return Ok(None) };
+    let held = app.session_loader.session(sid, ids).await?;
+    let Some(Held { session, user, revoked: false }) = held else { return Ok(None) };
     let opener = client_state(app, &session.client_id);
     let Ok(session) = active_session(session, (&user).into(), opener, now) else { return Ok(None) };
     if user.id.to_string() != claims.sub {
         return Ok(None);
     }
-    // A token that was exchanged for another belongs to the client that acts, and is revoked by itself.
+    // A token that was exchanged for another belongs to the client that acts.
     let exchanged = claims.client_id != session.session().client_id;
     let acts = claims.act.is_some() && is_of(client.as_deref(), &claims);
     if exchanged && !acts {
-        return Ok(None);
-    }
-    if claims.act.is_some() && is_revoked(app, &claims).await? {
         return Ok(None);
     }
     Ok(Some(ActiveToken { claims, audience, client, holder: Some(Box::new((session, user))) }))

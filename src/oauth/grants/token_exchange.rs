@@ -18,7 +18,7 @@ use crate::oauth::params::{Params, invalid};
 use crate::oauth::scope_narrowing::{self, Narrowed, Speaker};
 use crate::store::audit;
 use crate::tokens::lineage;
-use crate::tokens::validate::{self, ActiveToken};
+use crate::tokens::validate::{self, ActiveToken, Source};
 
 /// The only kind of token that comes and goes.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -79,11 +79,8 @@ impl Grant for TokenExchange {
             None => None,
             Some(token) => {
                 let actor = validate::require_active(app, token, now).await?;
-                // Of one under a shared secret nobody knows whether it is not the API's own work.
-                let actor = actor.filter(|actor| {
-                    actor.claims().client_id == client.client_id
-                        && actor.audience().secret.is_none()
-                });
+                let actor = actor.and_then(Source::issued);
+                let actor = actor.filter(|actor| actor.claims().client_id == client.client_id);
                 let actor = actor.ok_or_else(|| refused("The actor token is not good."))?;
                 Some(actor.claims().sub.clone())
             }
@@ -93,7 +90,7 @@ impl Grant for TokenExchange {
         }
         let narrowed = narrowed(context, &subject).await?;
         let act = act(&subject, actor, &client.client_id)?;
-        let delegation = delegation(subject, narrowed, act);
+        let delegation = delegation(subject.into_inner(), narrowed, act);
         if delegation.act.is_some() {
             record(context, &delegation).await?;
         }
@@ -108,7 +105,10 @@ fn refused(message: &'static str) -> Refusal {
 /// For the API the token was for: nothing but what it had. For the next one that an API calls: what it
 /// may have there, which an administrator said when he allowed it that API. An application does not
 /// get from one API to another this way: it would allow itself what its user was not asked about.
-async fn narrowed(context: &GrantContext<'_>, subject: &ActiveToken) -> Result<Narrowed, Failure> {
+async fn narrowed(
+    context: &GrantContext<'_>,
+    subject: &Source<ActiveToken>,
+) -> Result<Narrowed, Failure> {
     let (app, client, params) = (context.app, context.client(), context.params);
     let had = Scopes::parse(&subject.claims().scope).unwrap_or_default();
     let same_target = params.targets().all(|target| target == subject.claims().aud);
@@ -125,7 +125,7 @@ async fn narrowed(context: &GrantContext<'_>, subject: &ActiveToken) -> Result<N
         let target = &subject.audience().target;
         return Ok(Narrowed { audience, scopes: grant::subset(target, asked) });
     }
-    if subject.audience().secret.is_some() {
+    if matches!(subject, Source::SharedSecret(_)) {
         let message = "A token under a shared secret is good at its own API only: whoever can check it \
                     can make it.";
         return Err(refused(message).into());

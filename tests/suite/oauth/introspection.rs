@@ -1,11 +1,12 @@
 //! Introspection (RFC 7662) and revocation (RFC 7009).
 
+use reqwest::Method;
 use serde_json::json;
 
 use crate::support::relying_party::{App, Person, error_of};
-use crate::support::server::Tokens;
+use crate::support::server::{Server, Tokens, on_both};
 
-use super::{API, EXCHANGE, set};
+use super::{ACCESS_TOKEN, API, EXCHANGE, set};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_learns_what_concerns_it_and_nothing_else() {
@@ -45,7 +46,7 @@ async fn a_client_learns_what_concerns_it_and_nothing_else() {
     let own = Tokens::of(&server.post("/v1/login", login).await);
     assert_eq!(look(&api, &own.access).await.json()["active"], true);
 
-    // Revoked by somebody else: nothing happens. By its client: everything of it is over.
+    // Revoked by another client: nothing happens.
     stranger.call(&server, "/oauth2/revoke", &[("token", refresh)]).await.is(200);
     stranger.call(&server, "/oauth2/revoke", &[("token", access)]).await.is(200);
     app.call(&server, "/oauth2/revoke", &[("token", "rubbish")]).await.is(200);
@@ -58,4 +59,69 @@ async fn a_client_learns_what_concerns_it_and_nothing_else() {
         assert_eq!(look(&app, token).await.json(), inactive);
     }
     assert_eq!(error_of(&app.refresh(&server, refresh).await, 400), "invalid_grant");
+}
+
+/// A resource server holds the same access token as the client. What it can do with it must not end the
+/// client's session (RFC 7009 §2.1 leaves that to the server).
+#[tokio::test(flavor = "multi_thread")]
+async fn revoking_an_access_token_ends_that_token_and_nothing_else_on_both_databases() {
+    on_both("revocation of access tokens", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        server.register("ada").await;
+        let api = json!({"identifier": API, "scopes": ["read"]});
+        server.call_as(Method::POST, "/v1/admin/apis", &root.access, api).await.is(201);
+        let web = json!({"type": "web", "audiences": [API]});
+        let spa = json!({"type": "spa", "audiences": [API]});
+        let looker = json!({"type": "service", "serves": [API], "audiences": [API],
+            "grant_types": [EXCHANGE]});
+        let looker = App::register(&server, &root, looker).await;
+        for client in [web, spa] {
+            let app = App::register(&server, &root, client).await;
+            let ada = Person::new(&server, "ada");
+            let code = app.code(&ada, &[("scope", "openid read")]).await;
+            let first = app.redeem(&server, &code).await.is(200).json();
+            let (access, refresh) =
+                (first["access_token"].as_str().unwrap(), first["refresh_token"].as_str().unwrap());
+            let second = app.refresh(&server, refresh).await.is(200).json();
+            let other = second["access_token"].as_str().unwrap();
+            let fields = [
+                ("grant_type", EXCHANGE),
+                ("subject_token", access),
+                ("subject_token_type", ACCESS_TOKEN),
+            ];
+            let child = looker.call(&server, "/oauth2/token", &fields).await;
+            let child = child.is(200).string("access_token");
+            let active = async |token: &str| {
+                let answer = looker.call(&server, "/oauth2/introspect", &[("token", token)]).await;
+                answer.is(200).json()["active"] == true
+            };
+            let userinfo =
+                async |token: &str| server.get_as("/oauth2/userinfo", token).await.status;
+            assert!(active(access).await && active(&child).await && active(other).await);
+            // The resource server may look at the token; it cannot revoke it.
+            looker.call(&server, "/oauth2/revoke", &[("token", access)]).await.is(200);
+            assert!(active(access).await);
+            app.call(&server, "/oauth2/revoke", &[("token", access)]).await.is(200);
+            assert!(!active(access).await && !active(&child).await && active(other).await);
+            assert_eq!((userinfo(access).await, userinfo(other).await), (401, 200));
+            let again = looker.call(&server, "/oauth2/token", &fields).await;
+            assert_eq!(error_of(&again, 400), "invalid_grant");
+            // The row goes when the token would have expired.
+            let claims = Tokens { access: access.to_owned(), refresh: String::new() }.claims();
+            let mut link = server.app.db.reader().await.unwrap();
+            let kept =
+                signet::fetch_optional!(&mut link, (i64,), "SELECT max(expires_at) FROM spent_ids");
+            drop(link);
+            assert_eq!(kept.unwrap().unwrap().0, claims["exp"].as_i64().unwrap() * 1000);
+            // The session goes on; revoking its refresh token ends it.
+            let third = app.refresh(&server, second["refresh_token"].as_str().unwrap()).await;
+            let third = third.is(200).json();
+            let live = third["refresh_token"].as_str().unwrap();
+            app.call(&server, "/oauth2/revoke", &[("token", live)]).await.is(200);
+            assert!(!active(other).await && !active(third["access_token"].as_str().unwrap()).await);
+            assert_eq!(error_of(&app.refresh(&server, live).await, 400), "invalid_grant");
+        }
+    })
+    .await;
 }

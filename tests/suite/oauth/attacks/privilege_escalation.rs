@@ -160,6 +160,41 @@ async fn a_token_that_its_api_could_have_made_leads_nowhere() {
     assert!(!is_active(&server, &api, &long).await);
 }
 
+/// An API that shares its secret can sign a token about any user and any client. Such a token reveals and
+/// ends nothing, and leaves no row behind, whatever expiry it claims.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_its_api_could_have_made_reveals_and_ends_nothing() {
+    let (server, root) = set().await;
+    let path = format!("/v1/admin/apis/{}", API.replace(':', "%3A").replace('/', "%2F"));
+    let shared = json!({"signing_alg": "HS256"});
+    let secret = server.call_as(Method::PATCH, &path, &root.access, shared).await;
+    let secret = secret.is(200).json();
+    let app = App::register(&server, &root, json!({"type": "web", "audiences": [API]})).await;
+    let api = json!({"type": "service", "serves": [API], "grant_types": [EXCHANGE]});
+    let api = App::register(&server, &root, api).await;
+    let ada = Person::new(&server, "ada");
+    let code = app.code(&ada, &[("scope", "openid read")]).await;
+    let tokens = app.redeem(&server, &code).await.is(200).json();
+    let genuine = tokens["access_token"].as_str().unwrap();
+    let signed = forged(&secret, genuine, |claims| {
+        claims["scope"] = json!("openid profile email groups roles");
+        claims["exp"] = json!(4_000_000_000_i64);
+    });
+    for token in [genuine, &signed] {
+        server.get_as("/oauth2/userinfo", token).await.is(401);
+        // The API itself may ask; to the client that is named the token proves nothing.
+        assert!(is_active(&server, &api, token).await);
+        assert!(!is_active(&server, &app, token).await);
+        app.call(&server, "/oauth2/revoke", &[("token", token)]).await.is(200);
+        assert!(is_active(&server, &api, token).await);
+    }
+    let mut link = server.app.db.reader().await.unwrap();
+    let rows = signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM spent_ids");
+    drop(link);
+    assert_eq!(rows.unwrap().unwrap().0, 0, "a revocation was stored");
+    app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).await.is(200);
+}
+
 /// The same token with other claims, under the secret that the API has.
 fn forged(api: &Value, token: &str, change: impl FnOnce(&mut Value)) -> String {
     let parts: Vec<&str> = token.split('.').collect();

@@ -11,7 +11,7 @@ async fn spend(db: &Db, id: &TokenHash, expires_at: Timestamp) -> bool {
 }
 
 async fn is_spent(db: &Db, id: &TokenHash) -> bool {
-    spent_ids::is_spent(&mut reader(db).await, id).await.unwrap()
+    spent_ids::any_spent(&mut reader(db).await, std::slice::from_ref(id)).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,6 +29,16 @@ async fn an_id_is_spent_once() {
         // Whose time is over when it comes is spent all the same, until it is cleared away.
         assert!(spend(&db, &hash(2), Timestamp::from_millis(i64::MIN)).await);
         assert!(!spend(&db, &hash(2), after(60)).await && is_spent(&db, &hash(2)).await);
+        // One look at many finds any of them.
+        let any = async |ids: &[u8]| {
+            let ids: Vec<_> = ids.iter().map(|id| hash(*id)).collect();
+            spent_ids::any_spent(&mut reader(&db).await, &ids).await.unwrap()
+        };
+        for (ids, spent) in
+            [(&[][..], false), (&[3, 4, 5], false), (&[3, 4, 1], true), (&[2, 3], true)]
+        {
+            assert_eq!(any(ids).await, spent, "{ids:?}");
+        }
     })
     .await;
 }
@@ -38,7 +48,7 @@ async fn what_is_taken_back_was_not_spent() {
     on_both_stores("spent: rollback", async |db| {
         let mut tx = db.begin().await.unwrap();
         assert!(spent_ids::spend(&mut tx, &hash(1), after(60)).await.unwrap());
-        assert!(spent_ids::is_spent(&mut tx, &hash(1)).await.unwrap(), "within the same work");
+        assert!(spent_ids::any_spent(&mut tx, &[hash(1)]).await.unwrap(), "within the same work");
         tx.rollback().await;
         assert!(!is_spent(&db, &hash(1)).await);
         assert!(spend(&db, &hash(1), after(60)).await);
