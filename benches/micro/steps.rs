@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::Criterion;
-use signet::base::id::{SessionId, UserId};
+use signet::base::id::{BranchId, SessionId, UserId};
 use signet::base::{TimeSpan, Timestamp};
 use signet::crypto::digest::token_hash;
 use signet::crypto::jwt::{GeneratedKey, Signer, SigningKey, UnverifiedHeader};
@@ -25,9 +25,9 @@ const NOW: Timestamp = Timestamp::from_secs(1_784_246_400);
 pub fn measure(criterion: &mut Criterion) {
     let session = session();
     let keys = RefreshKeys::new(&[(1, [7; 32])]).unwrap();
-    let token = keys.mint(session.id, 41).unwrap();
+    let token = keys.mint(session.branch, 41).unwrap();
     let mut group = criterion.benchmark_group("refresh");
-    group.bench_function("mint", |b| b.iter(|| keys.mint(black_box(session.id), 41)));
+    group.bench_function("mint", |b| b.iter(|| keys.mint(black_box(session.branch), 41)));
     group.bench_function("authenticate", |b| b.iter(|| keys.authenticate(black_box(&token))));
     let window = TimeSpan::from_secs(30);
     for (name, presented) in [("rotate", 41), ("resend", 40), ("alarm", 3)] {
@@ -62,6 +62,7 @@ fn session() -> Session {
     let earlier = NOW - TimeSpan::from_secs(600);
     Session {
         id: SessionId::from_uuid(Uuid::from_u128(2)),
+        branch: BranchId::from_uuid(Uuid::from_u128(2)),
         user_id: UserId::from_uuid(Uuid::from_u128(1)),
         client_id: "spa".to_owned(),
         audience: None,

@@ -12,7 +12,7 @@ use signet::app::App;
 use signet::app::startup::{OpenPurpose, Startup};
 use signet::base::Clock as _;
 use signet::base::clock::SystemClock;
-use signet::base::id::SessionId;
+use signet::base::id::BranchId;
 use signet::config::{Config, Source};
 use signet::crypto::password::Lane;
 use signet::crypto::random::SystemEntropy;
@@ -61,13 +61,13 @@ impl Seeded {
     /// The refresh token of the session with this number, as it was opened. The highest numbers are
     /// the newest.
     pub fn token(&self, number: u64) -> String {
-        let id = SessionId::from_uuid(session_id(self.at, FOR_API + number));
+        let id = BranchId::from_uuid(session_id(self.at, FOR_API + number));
         self.app.refresh_keys().mint(id, 0).unwrap_or_default()
     }
 
     /// The same of a session for the API.
     pub fn api_token(&self, number: u64) -> String {
-        let id = SessionId::from_uuid(session_id(self.at, number % FOR_API));
+        let id = BranchId::from_uuid(session_id(self.at, number % FOR_API));
         self.app.refresh_keys().mint(id, 0).unwrap_or_default()
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::scope::Scopes;
 use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
 use crate::domain::verifier_compat::algorithms;
 use crate::store::apis::{self, StoredApi};
+use crate::store::revocations::Revoked;
 use crate::store::{Tx, clients};
 
 use super::key_rotation;
@@ -256,6 +257,7 @@ pub async fn update(
 pub async fn delete(app: App, name: String, info: RequestInfo) -> Result<(), Failure> {
     app.transaction(&info, async |tx| {
         let identifier = apis::delete(tx, &name).await?.ok_or_else(not_found)?;
+        tx.cut(Revoked::Api(&identifier)).await?;
         tx.record(&Event::new(EventKind::ApiDeleted).detail(identifier)).await?;
         Ok(())
     })

@@ -17,6 +17,7 @@ use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::oauth::grants;
 use crate::store::clients::{self, StoredClient};
+use crate::store::revocations::Revoked;
 use crate::store::{Tx, apis};
 
 pub use super::client_patch::Change;
@@ -171,11 +172,12 @@ pub async fn disable(
     info: RequestInfo,
 ) -> Result<StoredClient, Failure> {
     let now = info.now;
-    let work = async |_: &mut AuditedTx, stored: &mut StoredClient| {
+    let work = async |tx: &mut AuditedTx, stored: &mut StoredClient| {
         if stored.client.disabled_at.is_some() {
             return Ok((Vec::new(), ()));
         }
         stored.client.disabled_at = Some(now);
+        tx.cut(Revoked::Client(&stored.client.client_id)).await?;
         Ok((vec![EventKind::ClientDisabled], ()))
     };
     Ok(changed(&app, &client_id, &info, work).await?.0)
@@ -234,6 +236,7 @@ pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<()
     app.transaction_or_nothing(&info, async |tx| {
         let stored = clients::hold(tx, &client_id).await?.ok_or_else(not_found)?;
         clients::delete(tx, &client_id, now).await?;
+        tx.cut(Revoked::Client(&client_id)).await?;
         record(tx, EventKind::ClientDeleted, &stored).await
     })
     .await?;

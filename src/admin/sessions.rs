@@ -8,11 +8,11 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, Listed};
-use crate::identity::logout_notices;
-use crate::store::sessions::EndedSession;
+use crate::identity::logout_notices::{self, Fate, everything_of};
+use crate::store::sessions::end::Ending;
 use crate::store::{sessions, users};
 
-/// A page of live sessions, oldest first; of one user if named.
+/// A page of live sessions, newest first; of one user if named.
 ///
 /// # Errors
 /// Only faults.
@@ -22,7 +22,7 @@ pub async fn list(
     request: PageRequest,
     now: Timestamp,
 ) -> Result<Page<Listed>, Failure> {
-    Ok(sessions::page(&mut app.db.reader().await?, user, request, now).await?)
+    Ok(sessions::list::page(&mut app.db.reader().await?, user, request, now).await?)
 }
 
 /// Ends a session.
@@ -32,17 +32,11 @@ pub async fn list(
 pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     app.transaction(&info, async |tx| {
-        let Some(user) = sessions::revoke(tx, id, EndReason::EndedByAdmin, now).await? else {
+        let ended = tx.end_session(id, Ending::of(EndReason::EndedByAdmin)).await?;
+        if ended.is_none() {
             return Err(Refusal::new(Code::NotFound, "There is no such live session.").into());
-        };
-        if let Some((session, _)) = sessions::with_user(tx, id).await? {
-            logout_notices::tell(&app, tx, &[EndedSession::of(&session)], now).await?;
         }
-        let event = Event::new(EventKind::SessionEnded)
-            .about(user)
-            .in_session(id)
-            .detail(EndReason::EndedByAdmin.as_str());
-        tx.record(&event).await?;
+        logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
         Ok(())
     })
     .await
@@ -55,11 +49,10 @@ pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Fa
 pub async fn revoke_all(app: App, user: UserId, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     app.transaction(&info, async |tx| {
-        let ended = logout_notices::everything_of(&app, tx, user, now).await?;
-        if users::raise_epoch(tx, user, now).await?.is_none() {
-            return Err(Refusal::new(Code::NotFound, "There is no such user.").into());
-        }
-        logout_notices::tell(&app, tx, &ended, now).await?;
+        let not_found = || Refusal::new(Code::NotFound, "There is no such user.");
+        let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(not_found)?;
+        users::raise_epoch(tx, user, now).await?.ok_or_else(not_found)?;
+        everything.ended(tx, None).await?;
         tx.record(&Event::new(EventKind::SessionsEnded).about(user).detail("by_admin")).await?;
         Ok(())
     })

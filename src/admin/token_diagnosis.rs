@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::base::id::{SessionId, UserId};
+use crate::base::id::UserId;
 use crate::crypto::hs256::SharedSecret;
 use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, decode_unverified};
 use crate::domain::audit::EventKind;
@@ -59,7 +59,8 @@ async fn opaque(app: &App, kind: OpaqueKind, token: &str) -> Result<Opaque, Faul
     };
     let Some(presented) = presented else { return Ok(Opaque { kind, genuine: None }) };
     let mut reader = app.db.reader().await?;
-    let state = state(&mut reader, Some(presented.session), None).await?;
+    let found = sessions::of_branch(&mut reader, presented.branch).await?;
+    let state = state(&mut reader, found, None).await?;
     Ok(Opaque { kind, genuine: Some(Genuine { counter: presented.counter, state }) })
 }
 
@@ -105,10 +106,13 @@ async fn standing_of(reader: &mut impl Link, signed: &Signed) -> Result<StoredSt
     let mut state = if signed.is_of_client() {
         StoredState::default()
     } else {
-        let session = signed.text("sid").and_then(|id| id.parse().ok());
+        let found = match signed.text("sid").and_then(|id| id.parse().ok()) {
+            Some(id) => sessions::with_user(reader, id).await?,
+            None => None,
+        };
         let user = subject.and_then(|id| id.parse().ok());
         let named = user.map(|user| Named { user, made: made.unwrap_or_default() });
-        state(reader, session, named).await?
+        state(reader, found, named).await?
     };
     // Who speaks or acts: of a session, only where it is not the client the session was opened through.
     let opener = state.session.as_ref().map(|session| session.client_id.as_str());
@@ -182,13 +186,9 @@ struct Named {
 /// there.
 async fn state(
     reader: &mut impl Link,
-    session: Option<SessionId>,
+    found: Option<(Session, User)>,
     named: Option<Named>,
 ) -> Result<StoredState, Fault> {
-    let found = match session {
-        Some(id) => sessions::with_user(reader, id).await?,
-        None => None,
-    };
     if let Some((session, user)) = found {
         let raises = raises(reader, &session, &user).await?;
         let mut clients = Vec::new();

@@ -10,7 +10,7 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
-use crate::identity::logout_notices;
+use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
@@ -177,7 +177,7 @@ pub async fn update(
     if let Some(name) = &update.name {
         check_name(name.as_deref())?;
     }
-    change(&app, id, &info, async |tx, user| {
+    change(&app, id, &info, Fate::Stays, async |tx, user| {
         let before = user.role;
         let user = update.clone().applied_to(user)?;
         if before == Role::Admin && user.role != Role::Admin {
@@ -200,7 +200,7 @@ pub async fn update(
 /// `not_found`; `last_administrator`.
 pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
-    change(&app, id, &info, async |tx, user| {
+    change(&app, id, &info, Fate::Stays, async |tx, user| {
         if user.role == Role::Admin {
             keep_an_administrator(tx, id).await?;
         }
@@ -217,7 +217,7 @@ pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fa
 /// `not_found`.
 pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
-    change(&app, id, &info, async |tx, _| {
+    change(&app, id, &info, Fate::Stays, async |tx, _| {
         let changed = users::enable(tx, id, now).await?;
         Ok(changed.then_some((EventKind::UserEnabled, "")))
     })
@@ -230,7 +230,7 @@ pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fai
 /// # Errors
 /// `not_found`; `last_administrator`.
 pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
-    change(&app, id, &info, async |tx, user| {
+    change(&app, id, &info, Fate::MayBeDeleted, async |tx, user| {
         if user.role == Role::Admin {
             keep_an_administrator(tx, id).await?;
         }
@@ -257,7 +257,7 @@ pub async fn set_password(
     let password = parse_password("password", &password, &login)?;
     let place = app.reserve_hash_slot(Lane::Known, info.address())?;
     let hash = app.hash_password(place, password).await?;
-    change(&app, id, &info, async |tx, _| {
+    change(&app, id, &info, Fate::Stays, async |tx, _| {
         users::set_password(tx, id, &hash, now).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
     })
@@ -269,18 +269,18 @@ async fn change(
     app: &App,
     id: UserId,
     info: &RequestInfo,
+    fate: Fate,
     work: impl AsyncFnOnce(&mut Tx, User) -> Result<Option<(EventKind, &'static str)>, Failure> + Clone,
 ) -> Result<(), Failure> {
-    let now = info.now;
     app.transaction(info, async |tx| {
         setup_links::hold_administrators(tx).await?;
         let user = users::find(tx, id).await?.ok_or_else(not_found)?;
         let epoch = user.session_epoch;
-        let ended = logout_notices::everything_of(app, tx, id, now).await?;
+        let everything = everything_of(tx, id, fate).await?.ok_or_else(not_found)?;
         if let Some((kind, detail)) = work.clone()(tx, user).await? {
             let after = users::find(tx, id).await?;
             if after.is_none_or(|user| user.session_epoch != epoch) {
-                logout_notices::tell(app, tx, &ended, now).await?;
+                everything.ended(tx, None).await?;
             }
             let mut event = Event::new(kind).about(id);
             event.detail = (!detail.is_empty()).then(|| detail.to_owned());

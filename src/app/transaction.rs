@@ -24,11 +24,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::base::id::SessionId;
 use crate::domain::audit::Event;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::request_info::RequestInfo;
 use crate::store::db::Conn;
 use crate::store::error::is_deadlock;
+use crate::store::revocations::{self, Revoked};
+use crate::store::sessions::end::{EndContext, EndedSession, Ending, end_session};
 use crate::store::{Link, Tx, audit};
 
 use super::App;
@@ -64,6 +67,40 @@ impl AuditedTx {
     pub async fn record(&mut self, event: &Event) -> Result<(), Fault> {
         let RequestInfo { origin, now, .. } = &*self.info;
         audit::record(&mut self.tx, event, origin, *now, &*self.app.entropy).await
+    }
+
+    /// The transaction, and on whose behalf it ends sessions.
+    pub fn for_ending(&mut self) -> (&mut Tx, EndContext<'_>) {
+        let Self { tx, app, info } = self;
+        let context = EndContext {
+            origin: &info.origin,
+            now: info.now,
+            entropy: &*app.entropy,
+            longest_access_ttl: app.longest_access_ttl(),
+        };
+        (tx, context)
+    }
+
+    /// Ends a session with all its branches. None when there is none or it was ended before.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn end_session(
+        &mut self,
+        id: SessionId,
+        ending: Ending,
+    ) -> Result<Option<EndedSession>, Fault> {
+        let (tx, context) = self.for_ending();
+        end_session(tx, id, ending, &context).await
+    }
+
+    /// Writes that no token of a client, or for an API, that was issued until now is to be accepted any more.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn cut(&mut self, revoked: Revoked<'_>) -> Result<(), Fault> {
+        let (now, longest) = (self.info.now, self.app.longest_access_ttl());
+        revocations::insert(&mut self.tx, revoked, now, now + longest).await
     }
 
     async fn end(self, commits: bool) -> Result<(), Fault> {

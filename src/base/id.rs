@@ -20,6 +20,9 @@ pub enum User {}
 /// Marks the ids of sessions; the `sid` claim.
 #[derive(Debug)]
 pub enum Session {}
+/// Marks the ids of refresh branches.
+#[derive(Debug)]
+pub enum Branch {}
 /// Marks the ids of log-ins at Signet's own pages in one browser.
 #[derive(Debug)]
 pub enum Browser {}
@@ -34,6 +37,9 @@ pub enum AuditEvent {}
 pub type UserId = Id<User>;
 /// A session's id: the `sid` of every token it gave out.
 pub type SessionId = Id<Session>;
+/// The id of a refresh branch: one line of refresh tokens, of which a session has one or several. Never
+/// shown; refresh tokens hold it.
+pub type BranchId = Id<Branch>;
 /// The id of a log-in at Signet's own pages in one browser.
 pub type BrowserId = Id<Browser>;
 /// A notice's id, the `jti` of the logout token it is sent with.

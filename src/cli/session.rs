@@ -26,7 +26,7 @@ use super::with_app::with_app;
 /// What to do with sessions.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List live sessions, oldest first
+    /// List live sessions, newest first
     #[command(after_help = "Examples:
   signet session list
   signet session list --user ada@example.com

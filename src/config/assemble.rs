@@ -57,6 +57,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         refresh_max_ttl: read.fixed(&s::REFRESH_MAX_TTL, parse::span(LEAST..=LONGEST)),
         refresh_retry_window: read
             .fixed(&s::REFRESH_RETRY_WINDOW, parse::span(TimeSpan::ZERO..=FIVE_MINUTES)),
+        max_sessions_per_user: read.fixed(&s::MAX_SESSIONS_PER_USER, parse::whole(1..=100_000)),
         browser_session_ttl: read.fixed(
             &s::BROWSER_SESSION_TTL,
             parse::span(TimeSpan::from_mins(1)..=TimeSpan::from_days(365)),

@@ -75,6 +75,8 @@ pub struct Config {
     pub refresh_retry_window: TimeSpan,
     /// How long somebody stays logged in at the pages.
     pub browser_session_ttl: TimeSpan,
+    /// The most live sessions of one user.
+    pub max_sessions_per_user: i64,
     /// Signature algorithm of access tokens for APIs that did not choose their own.
     pub signing_alg: SigningAlg,
     /// How long a signing key signs before its successor takes over; none to rotate by hand only.

@@ -1,4 +1,4 @@
-//! Refresh tokens: `srt_` + base64url(key version ‖ session id ‖ counter ‖ MAC ‖ CRC-32).
+//! Refresh tokens: `srt_` + base64url(key version ‖ branch id ‖ counter ‖ MAC ‖ CRC-32).
 //!
 //! Owns the format and the MAC. A token is a claim about a session, vouched for by a random key
 //! that is sealed in the database: whoever steals the database can mint nothing, and rubbish is
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use aws_lc_rs::hmac;
 use uuid::Uuid;
 
-use crate::base::id::SessionId;
+use crate::base::id::BranchId;
 use crate::base::opaque_token;
 
 /// The prefix people and secret scanners recognise.
@@ -21,9 +21,9 @@ const DOMAIN: &[u8] = b"signet/refresh/v1";
 /// What a genuine refresh token says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Presented {
-    /// The session.
-    pub session: SessionId,
-    /// Which of the session's tokens it is.
+    /// The refresh branch.
+    pub branch: BranchId,
+    /// Which of the branch's tokens it is.
     pub counter: u32,
 }
 
@@ -67,12 +67,12 @@ impl RefreshKeys {
         self.keys.get(&version).cloned().map(RefreshKey)
     }
 
-    /// The token with this counter of this session. The same arguments give the same token.
+    /// The token with this counter of this branch. The same arguments give the same token.
     #[must_use]
-    pub fn mint(&self, session: SessionId, counter: u32) -> Option<String> {
+    pub fn mint(&self, branch: BranchId, counter: u32) -> Option<String> {
         let key = self.keys.get(&self.current)?;
         let mut body = [0; BODY];
-        write_claim(&mut body, self.current, session, counter);
+        write_claim(&mut body, self.current, branch, counter);
         let mac = mac(key, &body[..BODY - 16]);
         body[BODY - 16..].copy_from_slice(&mac.as_ref()[..16]);
         Some(opaque_token::encode(PREFIX, &body))
@@ -84,22 +84,22 @@ impl RefreshKeys {
         let body: [u8; BODY] = opaque_token::parse(PREFIX, text)?;
         let (claim, presented_mac) = body.split_last_chunk::<16>()?;
         let (version, rest) = claim.split_first_chunk::<2>()?;
-        let (session, rest) = rest.split_first_chunk::<16>()?;
+        let (branch, rest) = rest.split_first_chunk::<16>()?;
         let counter = rest.first_chunk::<4>()?;
         let key = self.keys.get(&u16::from_be_bytes(*version))?;
         let expected = mac(key, claim);
         super::digest::constant_time_eq(&expected.as_ref()[..16], presented_mac).then(|| {
             Presented {
-                session: SessionId::from_uuid(Uuid::from_bytes(*session)),
+                branch: BranchId::from_uuid(Uuid::from_bytes(*branch)),
                 counter: u32::from_be_bytes(*counter),
             }
         })
     }
 }
 
-fn write_claim(body: &mut [u8; BODY], version: u16, session: SessionId, counter: u32) {
+fn write_claim(body: &mut [u8; BODY], version: u16, branch: BranchId, counter: u32) {
     body[..2].copy_from_slice(&version.to_be_bytes());
-    body[2..18].copy_from_slice(session.uuid().as_bytes());
+    body[2..18].copy_from_slice(branch.uuid().as_bytes());
     body[18..22].copy_from_slice(&counter.to_be_bytes());
 }
 
@@ -114,17 +114,17 @@ fn mac(key: &hmac::Key, claim: &[u8]) -> hmac::Tag {
 mod tests {
     use super::*;
 
-    fn session() -> SessionId {
-        SessionId::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001))
+    fn branch() -> BranchId {
+        BranchId::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001))
     }
 
     #[test]
     fn a_token_says_what_was_minted_and_nothing_else_is_genuine() {
         let keys = RefreshKeys::new(&[(1, [7; 32])]).unwrap();
-        let text = keys.mint(session(), 41).unwrap();
+        let text = keys.mint(branch(), 41).unwrap();
         assert_eq!(text.len(), 4 + 56);
-        assert_eq!(keys.mint(session(), 41).unwrap(), text);
-        let presented = Presented { session: session(), counter: 41 };
+        assert_eq!(keys.mint(branch(), 41).unwrap(), text);
+        let presented = Presented { branch: branch(), counter: 41 };
         assert_eq!(keys.authenticate(&text), Some(presented));
         let other = RefreshKeys::new(&[(1, [8; 32])]).unwrap();
         assert_eq!(other.authenticate(&text), None);
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_forged_body_with_a_right_checksum_is_refused() {
         let keys = RefreshKeys::new(&[(1, [7; 32])]).unwrap();
-        let text = keys.mint(session(), 41).unwrap();
+        let text = keys.mint(branch(), 41).unwrap();
         let body: [u8; BODY] = opaque_token::parse(PREFIX, &text).unwrap();
         for bit in 0..BODY * 8 {
             let mut forged = body;
@@ -152,8 +152,8 @@ mod tests {
     fn an_old_version_still_verifies_after_a_new_one_signs() {
         let old = RefreshKeys::new(&[(1, [7; 32])]).unwrap();
         let both = RefreshKeys::new(&[(1, [7; 32]), (2, [9; 32])]).unwrap();
-        let text = old.mint(session(), 3).unwrap();
+        let text = old.mint(branch(), 3).unwrap();
         assert!(both.authenticate(&text).is_some());
-        assert!(old.authenticate(&both.mint(session(), 3).unwrap()).is_none());
+        assert!(old.authenticate(&both.mint(branch(), 3).unwrap()).is_none());
     }
 }

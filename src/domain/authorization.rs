@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::id::{BrowserId, SessionId, UserId};
+use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::base::{TimeSpan, Timestamp};
 
 use super::interaction::{AuthnRequest, ResponseMode};
@@ -85,7 +85,7 @@ pub struct Authorization {
 
 /// What the grant adds to an authorization when it becomes a session.
 pub struct SessionTerms<'a> {
-    /// The session's id.
+    /// The session's id, and its first branch's, unless the branch joins a session.
     pub id: SessionId,
     /// The grant that opens it.
     pub grant_type: &'a str,
@@ -103,6 +103,7 @@ impl Authorization {
         let expires_at = now + lifetimes.max;
         Session {
             id,
+            branch: BranchId::from_uuid(id.uuid()),
             user_id: self.user_id,
             client_id: self.client_id.clone(),
             audience: self.audience.clone(),

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::base::id::{SessionId, UserId};
+use crate::base::id::{BranchId, SessionId, UserId};
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::scope::Scopes;
 use crate::domain::session::Chain;
@@ -12,6 +12,7 @@ use crate::domain::session::Chain;
 fn session() -> Session {
     Session {
         id: SessionId::from_uuid(Uuid::from_u128(1)),
+        branch: BranchId::from_uuid(Uuid::from_u128(1)),
         user_id: UserId::from_uuid(Uuid::from_u128(2)),
         client_id: "shop".to_owned(),
         audience: None,

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::base::id::{SessionId, UserId};
+use crate::base::id::{BranchId, SessionId, UserId};
 use crate::domain::liveness::{ClientState, UserState, active_session};
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::scope::Scopes;
@@ -19,6 +19,7 @@ fn start() -> Timestamp {
 fn session() -> Session {
     Session {
         id: SessionId::from_uuid(Uuid::from_u128(1)),
+        branch: BranchId::from_uuid(Uuid::from_u128(1)),
         user_id: UserId::from_uuid(Uuid::from_u128(2)),
         client_id: "signet".to_owned(),
         audience: None,

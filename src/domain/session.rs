@@ -1,8 +1,8 @@
-//! A session: one log-in on one device, whatever number of tokens it has given out.
+//! A session: one client's access in one sign-in of a user, whatever number of tokens it has given out.
 //!
 //! Owns what a session is. Whether it still counts is `liveness`. Does not know how it is stored.
 
-use crate::base::id::{BrowserId, SessionId, UserId};
+use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
@@ -31,9 +31,46 @@ text_enum! {
         ConsentRevoked = "consent_revoked",
         /// The authorization code it came from was presented a second time.
         CodeReused = "code_reused",
-        /// Its client revoked a token of it (RFC 7009).
+        /// Its client revoked a refresh token of it (RFC 7009).
         TokenRevoked = "token_revoked",
+        /// Its user opened more sessions than one user may have; it was used longest ago.
+        SessionLimit = "session_limit",
     }
+}
+
+/// A live refresh branch, as far as it matters to the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveBranch {
+    /// Its session.
+    pub session: SessionId,
+    /// The branch.
+    pub branch: BranchId,
+    /// When it was last answered.
+    pub answered_at: Timestamp,
+}
+
+/// Where a new branch belongs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Placement {
+    /// The session it joins; none where it begins one.
+    pub joins: Option<SessionId>,
+    /// The branches of that session that have to go.
+    pub replaces: Vec<BranchId>,
+}
+
+/// Where a new branch belongs among the live ones that its client has in the same sign-in. There are
+/// several sessions among those when some were opened before branches shared one; it joins the newest.
+#[must_use]
+pub fn place(live: &[LiveBranch]) -> Placement {
+    let Some(newest) = live.iter().map(|branch| branch.session).max() else {
+        return Placement::default();
+    };
+    let mut branches: Vec<&LiveBranch> =
+        live.iter().filter(|branch| branch.session == newest).collect();
+    branches.sort_by_key(|branch| (branch.answered_at, branch.branch));
+    let surplus = (branches.len() + 1).saturating_sub(MAX_BRANCHES);
+    let replaces = branches.iter().take(surplus).map(|branch| branch.branch).collect();
+    Placement { joins: Some(newest), replaces }
 }
 
 /// The moving part of a session: which of its tokens is live and which came before.
@@ -57,11 +94,21 @@ impl Chain {
     }
 }
 
-/// One log-in on one device.
+/// The most live branches of one session. The ninth replaces the one that was answered longest ago.
+pub const MAX_BRANCHES: usize = 8;
+
+/// A session, seen through one of its refresh branches.
+///
+/// Every authorization code that a client redeems opens a branch: a line of refresh tokens with a counter,
+/// scopes and an audience of its own. The branches that one client has in one sign-in at Signet's pages
+/// are one session: they share [`id`](Self::id), and what ends one of them because of a theft or a log-out
+/// ends them all. A session of another origin has one branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The session's id, `sid` in its tokens.
     pub id: SessionId,
+    /// The refresh branch.
+    pub branch: BranchId,
     /// Whose session it is, `sub` in its tokens.
     pub user_id: UserId,
     /// The client it was opened through.
@@ -125,3 +172,7 @@ pub struct Listed {
     /// Whether a lost answer has been made good since the last ordinary refresh.
     pub superseded: bool,
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -5,7 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{browser_login, logout_notices};
+use uuid::Uuid;
+
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
@@ -13,18 +14,22 @@ use crate::crypto::digest::constant_time_eq;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, Listed};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
 use crate::identity::browser_login::BrowserCookies;
 use crate::store::consents::Consent;
-use crate::store::sessions::EndedSession;
+use crate::store::sessions::end::{self, Ending};
 use crate::store::{
     authorization_codes, browser_sessions, consents, device_codes, sessions, users,
 };
 
-/// Somebody who is logged in in this browser.
+use super::browser_login;
+use super::logout_notices::{self, Fate, everything_of};
+
+/// A user who is signed in in this browser.
 ///
 /// Only [`here`] makes one.
 #[derive(Debug, Clone)]
@@ -37,10 +42,10 @@ pub struct Here {
 
 /// Everything that hangs on an account.
 pub struct Overview {
-    /// Log-ins at the pages.
-    pub browsers: Vec<(BrowserSession, Device)>,
-    /// Sessions of clients, and of the built-in one.
-    pub sessions: Vec<Listed>,
+    /// Sign-ins at the pages, newest first.
+    pub browsers: Page<(BrowserSession, Device)>,
+    /// Sessions of clients, and of the built-in one, newest first.
+    pub sessions: Page<Listed>,
     /// What clients were allowed.
     pub consents: Vec<Consent>,
 }
@@ -72,11 +77,43 @@ pub fn is_token(app: &App, visitor: &BrowserCookies, text: &str) -> bool {
     visitor.session.is_some() && constant_time_eq(token(app, visitor).as_bytes(), text.as_bytes())
 }
 
+/// Which part of a list the account page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The rows after this one; none is the newest.
+    From(Option<Uuid>),
+    /// Nothing: all of it was on the pages before.
+    Seen,
+}
+
+/// Which parts of its lists the account page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// Of the sign-ins at Signet's pages.
+    pub browsers: Part,
+    /// Of the sessions of applications.
+    pub sessions: Part,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self { browsers: Part::From(None), sessions: Part::From(None) }
+    }
+}
+
+/// The most rows of each list on one account page.
+const ON_A_PAGE: i64 = 50;
+
 /// What hangs on the account.
 ///
 /// # Errors
 /// Only faults.
-pub async fn overview(app: App, here: Here, now: Timestamp) -> Result<Overview, Failure> {
+pub async fn overview(
+    app: App,
+    here: Here,
+    shown: Shown,
+    now: Timestamp,
+) -> Result<Overview, Failure> {
     let (user, mut reader) = (here.user.id, app.db.reader().await?);
     let mut consents = consents::of_user(&mut reader, user).await?;
     consents.retain(|consent| {
@@ -84,8 +121,20 @@ pub async fn overview(app: App, here: Here, now: Timestamp) -> Result<Overview, 
         client.is_some_and(|client| client.owned_name_at(consent.updated_at))
     });
     Ok(Overview {
-        browsers: browser_sessions::live_of(&mut reader, user, now).await?,
-        sessions: sessions::live_of(&mut reader, user, now).await?,
+        browsers: match shown.browsers {
+            Part::From(after) => {
+                let request = PageRequest { after, limit: ON_A_PAGE };
+                browser_sessions::page(&mut reader, user, request, now).await?
+            }
+            Part::Seen => Page { data: Vec::new(), next: None },
+        },
+        sessions: match shown.sessions {
+            Part::From(after) => {
+                let request = PageRequest { after, limit: ON_A_PAGE };
+                sessions::list::page(&mut reader, Some(user), request, now).await?
+            }
+            Part::Seen => Page { data: Vec::new(), next: None },
+        },
         consents,
     })
 }
@@ -107,15 +156,8 @@ pub async fn end_one(app: App, here: Here, id: String, info: RequestInfo) -> Res
         }
         let found = sessions::with_user(tx, id).await?;
         let (session, _) = found.filter(|(_, owner)| owner.id == user).ok_or_else(not_found)?;
-        let reason = EndReason::EndedByUser;
-        if sessions::revoke(tx, id, reason, now).await?.is_some() {
-            logout_notices::tell(&app, tx, &[EndedSession::of(&session)], now).await?;
-            let event = Event::new(EventKind::SessionEnded)
-                .about(user)
-                .in_session(id)
-                .detail(reason.as_str());
-            tx.record(&event).await?;
-        }
+        let ended = tx.end_session(session.id, Ending::of(EndReason::EndedByUser)).await?;
+        logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
         Ok(())
     })
     .await
@@ -130,12 +172,12 @@ pub async fn end_others(app: App, here: Here, info: RequestInfo) -> Result<(), F
     let gone = || Refusal::new(Code::NotFound, "You were logged out meanwhile.");
     let user = here.user.id;
     app.transaction(&info, async |tx| {
-        let ended = logout_notices::everything_of(&app, tx, user, now).await?;
+        let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(gone)?;
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(gone)?;
         if !browser_sessions::carry_over(tx, here.browser.id, epoch - 1, epoch).await? {
             return Err(gone().into());
         }
-        logout_notices::tell(&app, tx, &ended, now).await?;
+        everything.ended(tx, None).await?;
         tx.record(&Event::new(EventKind::SessionsEnded).about(user).detail("others")).await?;
         Ok(())
     })
@@ -160,7 +202,8 @@ pub async fn remove_app(
         device_codes::void(tx, user, &client_id).await?;
         let forgot = consents::forget(tx, user, &client_id).await?;
         let reason = EndReason::ConsentRevoked;
-        let ended = sessions::revoke_of_client(tx, user, &client_id, reason, now).await?;
+        let (inner, context) = tx.for_ending();
+        let ended = end::end_sessions_of_client(inner, user, &client_id, reason, &context).await?;
         if !forgot && ended.is_empty() {
             let message = "This application was not allowed anything.";
             return Err(Refusal::new(Code::NotFound, message).into());

@@ -16,8 +16,9 @@ use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
 use crate::metrics::Metrics;
+use crate::store::browser_sessions;
 use crate::store::browser_sessions::Found;
-use crate::store::{browser_sessions, sessions};
+use crate::store::sessions::end::{self, Ending, OfBrowser};
 
 use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
 use super::{lockout, logout_notices};
@@ -151,15 +152,21 @@ pub async fn sign_out(app: App, visitor: BrowserCookies, info: RequestInfo) -> R
     .await
 }
 
-/// Ends a log-in at our pages and the sessions that hang on it. False when it had ended before.
+/// Ends a sign-in at Signet's pages and the sessions that belong to it, except those that may go on
+/// without their user (`offline_access`). The clients of both are told (OpenID Connect Back-Channel Logout
+/// §2.7). False when it had ended before.
 ///
 /// # Errors
 /// When the database cannot be written.
 pub async fn end_browser(tx: &mut AuditedTx, browser: BrowserId) -> Result<bool, Fault> {
     let (app, now) = (tx.app(), tx.info().now);
     let Some(user) = browser_sessions::end(tx, browser, now).await? else { return Ok(false) };
-    let ended = sessions::revoke_of_browser(tx, browser, EndReason::Logout, now).await?;
-    logout_notices::tell(&app, tx, &ended, now).await?;
+    for OfBrowser { session, goes_on } in end::of_browser(tx, browser, now).await? {
+        if !goes_on {
+            tx.end_session(session.id, Ending::of(EndReason::Logout)).await?;
+        }
+        logout_notices::tell(&app, tx, &[session], now).await?;
+    }
     tx.record(&Event::new(EventKind::SessionEnded).about(user).detail("browser")).await?;
     Ok(true)
 }

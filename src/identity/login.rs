@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::app::cache::Audience;
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
-use crate::base::id::SessionId;
+use crate::base::id::{BranchId, SessionId};
 use crate::domain::api::Target;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::client;
@@ -19,11 +19,11 @@ use crate::domain::session::Chain;
 use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::metrics::Metrics;
-use crate::store::sessions;
 use crate::tokens::issue::{self, Tokens};
 
 use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
 use super::lockout;
+use super::open_session::{Opening, open_session};
 
 /// What somebody who wants to log in says.
 pub struct LoginRequest {
@@ -130,11 +130,14 @@ async fn accept(
     let now = info.now;
     let user = &proved.user;
     proved.forgive(&app, tx, now).await?;
-    let session = request.session(&app, user, now)?;
-    if !sessions::open(tx, &session, &info.device).await? {
-        // Disabled, deleted or given a new password while the hash was computed.
-        return Err(invalid_credentials().into());
-    }
+    let opening = Opening {
+        session: request.session(&app, user, now)?,
+        device: &info.device,
+        origin: &info.origin,
+        name_since: Timestamp::from_millis(0),
+    };
+    // None: disabled, deleted or given a new password while the hash was computed.
+    let session = open_session(&app, tx, opening).await?.ok_or_else(invalid_credentials)?;
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
     tx.record(&event).await?;
     proved.rehash(tx).await?;
@@ -160,8 +163,10 @@ pub(super) fn new_session(
 ) -> Session {
     let GrantedAccess { client_id, target, granted } = access;
     let expires_at = now + app.lifetimes.max;
+    let id = SessionId::new(now, &*app.entropy);
     Session {
-        id: SessionId::new(now, &*app.entropy),
+        id,
+        branch: BranchId::from_uuid(id.uuid()),
         user_id: user.id,
         client_id: client_id.to_owned(),
         audience: target.audience().map(str::to_owned),

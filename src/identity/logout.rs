@@ -3,14 +3,14 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::crypto::keyring::TokenProblem;
-use crate::domain::audit::{Event, EventKind};
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
-use crate::store::sessions;
+use crate::store::sessions::{self, end::Ending};
 
 use super::bearer::{invalid_token, session_of};
+use super::logout_notices;
 
 /// What names the session to end.
 pub enum Evidence {
@@ -28,27 +28,28 @@ pub enum Evidence {
 pub async fn logout(app: App, evidence: Evidence, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     let (session, subject) = match evidence {
-        Evidence::RefreshToken(token) => match app.refresh_keys().authenticate(&token) {
-            Some(presented) => (presented.session, None),
-            None => return Ok(()),
-        },
+        Evidence::RefreshToken(token) => {
+            let Some(presented) = app.refresh_keys().authenticate(&token) else { return Ok(()) };
+            let mut reader = app.db.reader().await?;
+            match sessions::id_of_branch(&mut reader, presented.branch).await? {
+                Some(session) => (session, None),
+                None => return Ok(()),
+            }
+        }
         Evidence::AccessToken(token) => {
             let claims = of_access_token(&app, &token, now)?;
             (session_of(&claims).ok_or_else(invalid_token)?, Some(claims.sub))
         }
     };
     app.transaction_or_nothing(&info, async |tx| {
-        if let Some(user) = sessions::revoke(tx, session, EndReason::Logout, now).await? {
-            // As everywhere else: a token that puts one user and another's session together is none.
-            if subject.is_some_and(|subject| subject != user.to_string()) {
-                return Err(invalid_token().into());
-            }
-            let event = Event::new(EventKind::SessionEnded)
-                .about(user)
-                .in_session(session)
-                .detail(EndReason::Logout.as_str());
-            tx.record(&event).await?;
+        let ended = tx.end_session(session, Ending::of(EndReason::Logout)).await?;
+        // As everywhere else: a token that names one user and another's session is none of ours.
+        if let (Some(ended), Some(subject)) = (&ended, subject)
+            && subject != ended.user_id.to_string()
+        {
+            return Err(invalid_token().into());
         }
+        logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
         Ok(())
     })
     .await

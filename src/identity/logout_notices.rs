@@ -1,14 +1,22 @@
 //! The outbox of back-channel log-out notices: written in the transaction that ends the sessions.
 //!
-//! `jobs::backchannel_logout` delivers them.
+//! Where everything of a user ends at once, that transaction writes one row, from which the clients are
+//! written into the outbox afterwards, [`BATCH`] at a time: a user may have thousands of sessions, and
+//! SQLite has one writer. `jobs::backchannel_logout` delivers the notices.
 
-use crate::app::App;
+use uuid::Uuid;
+
+use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
-use crate::base::id::{NoticeId, UserId};
+use crate::base::id::{NoticeId, SessionId, UserId};
 use crate::domain::outcome::Fault;
+use crate::store::logout_fanouts::{self, Fanout};
 use crate::store::logout_notices::{self, Notice};
-use crate::store::sessions::EndedSession;
-use crate::store::{Tx, sessions};
+use crate::store::sessions::end::{self, EndedSession, EpochPage};
+use crate::store::{Tx, revocations, users};
+
+/// The most clients that are written into the outbox in one transaction.
+pub const BATCH: i64 = 500;
 
 /// Writes down that the clients of these sessions are to be told.
 ///
@@ -37,19 +45,72 @@ pub async fn tell(
     Ok(())
 }
 
-/// The sessions whose clients are to be told when everything of `user` ends: read before it does.
+/// Everything that a user has, about to end: read under the user's row, before it does.
+pub struct Everything {
+    user: UserId,
+    epoch: i64,
+    with_valid_tokens: Vec<(SessionId, Timestamp)>,
+    of_clients: Option<Vec<EndedSession>>,
+}
+
+/// What becomes of the user whose sessions end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The user stays: the clients are written into the outbox afterwards, a few hundred at a time.
+    Stays,
+    /// The user's rows may be gone afterwards.
+    MayBeDeleted,
+}
+
+/// Holds the user's row and reads what has to be known of sessions that are about to end with the user's
+/// epoch. A log-in that is under way ends first, and what it opened is among them. None when there is no
+/// such user.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn everything_of(
-    app: &App,
-    tx: &mut Tx,
+    tx: &mut AuditedTx,
     user: UserId,
-    now: Timestamp,
-) -> Result<Vec<EndedSession>, Fault> {
-    if app.any_client_to_tell() {
-        sessions::of_clients(tx, user, now).await
-    } else {
-        Ok(Vec::new())
+    fate: Fate,
+) -> Result<Option<Everything>, Fault> {
+    let (app, now) = (tx.app(), tx.info().now);
+    let Some(epoch) = users::hold_any(tx, user).await? else { return Ok(None) };
+    let (inner, context) = tx.for_ending();
+    let with_valid_tokens = end::with_valid_tokens(inner, user, epoch, &context).await?;
+    let mut of_clients = None;
+    if fate == Fate::MayBeDeleted {
+        let mut all = Vec::new();
+        let mut page =
+            EpochPage { epoch, after: SessionId::from_uuid(Uuid::nil()), at: now, limit: BATCH };
+        while app.any_client_to_tell() {
+            let found = end::of_epoch(tx, user, page).await?;
+            let Some(last) = found.last() else { break };
+            page.after = last.id;
+            all.extend(found);
+        }
+        of_clients = Some(all);
+    }
+    Ok(Some(Everything { user, epoch, with_valid_tokens, of_clients }))
+}
+
+impl Everything {
+    /// Writes down that everything has ended but the session `kept`: after the epoch rose.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn ended(mut self, tx: &mut AuditedTx, kept: Option<SessionId>) -> Result<(), Fault> {
+        let (app, now) = (tx.app(), tx.info().now);
+        self.with_valid_tokens.retain(|(session, _)| Some(*session) != kept);
+        revocations::insert_sessions(tx, &self.with_valid_tokens, now).await?;
+        if let Some(ended) = self.of_clients {
+            return tell(&app, tx, &ended, now).await;
+        }
+        if app.any_client_to_tell() {
+            let id = NoticeId::new(now, &*app.entropy);
+            let (user_id, epoch) = (self.user, self.epoch);
+            let fanout = Fanout { id, user_id, epoch, after: None, ended_at: now };
+            logout_fanouts::insert(tx, &fanout).await?;
+        }
+        Ok(())
     }
 }

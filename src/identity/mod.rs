@@ -11,6 +11,7 @@ mod lockout;
 pub mod login;
 pub mod logout;
 pub mod logout_notices;
+pub mod open_session;
 pub mod password;
 pub mod profile;
 pub mod refresh;

@@ -1,6 +1,6 @@
 //! Changing one's own password.
 
-use super::logout_notices;
+use super::logout_notices::{Fate, everything_of};
 use crate::app::App;
 use crate::base::id::{BrowserId, SessionId};
 use crate::crypto::password::Lane;
@@ -78,19 +78,21 @@ pub async fn change(
         counted.forgive(&app, tx, now).await?;
         // Guarded by the epoch that was read with the old hash: of two changes at once one wins.
         let user = user.id;
-        let ended = logout_notices::everything_of(&app, tx, user, now).await?;
+        let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(invalid_token)?;
         let Some(new_epoch) = users::change_password(tx, user, epoch, &hash, now).await? else {
             return Err(invalid_token().into());
         };
+        let mut kept = None;
         match keep {
             Keep::Session(id) => {
                 sessions::carry_over(tx, id, user, epoch, new_epoch).await?;
+                kept = Some(id);
             }
             Keep::Browser(id) => {
                 browser_sessions::carry_over(tx, id, epoch, new_epoch).await?;
             }
         }
-        logout_notices::tell(&app, tx, &ended, now).await?;
+        everything.ended(tx, kept).await?;
         tx.record(&Event::new(EventKind::PasswordChanged).about(user)).await?;
         Ok(())
     })

@@ -1,15 +1,16 @@
 //! One's own sessions.
 
-use super::logout_notices;
+use super::logout_notices::{self, Fate, everything_of};
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::liveness::{ClientState, active_session};
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, Listed};
-use crate::store::sessions::EndedSession;
+use crate::store::sessions::end::Ending;
 use crate::store::{sessions, users};
 
 use super::bearer::{Caller, invalid_token};
@@ -23,19 +24,24 @@ pub enum Which {
     All,
 }
 
-/// The caller's live sessions, oldest first.
+/// A page of the caller's live sessions, newest first.
 ///
 /// # Errors
 /// Only faults.
-pub async fn list(app: App, caller: Caller, now: Timestamp) -> Result<Vec<Listed>, Failure> {
+pub async fn list(
+    app: App,
+    caller: Caller,
+    request: PageRequest,
+    now: Timestamp,
+) -> Result<Page<Listed>, Failure> {
     let mut reader = app.db.reader().await?;
-    Ok(sessions::live_of(&mut reader, caller.user.id, now).await?)
+    Ok(sessions::list::page(&mut reader, Some(caller.user.id), request, now).await?)
 }
 
 /// Ends one of the caller's sessions.
 ///
 /// # Errors
-/// `not_found` when it is not his or not live; somebody else's is not told apart from none.
+/// `not_found` when it is another user's or not live: the two are not told apart.
 pub async fn end_one(
     app: App,
     caller: Caller,
@@ -52,13 +58,8 @@ pub async fn end_one(
         if session.user_id != caller.user.id || !active {
             return Err(not_found().into());
         }
-        sessions::revoke(tx, id, EndReason::EndedByUser, now).await?;
-        logout_notices::tell(&app, tx, &[EndedSession::of(&session)], now).await?;
-        let event = Event::new(EventKind::SessionEnded)
-            .about(caller.user.id)
-            .in_session(id)
-            .detail(EndReason::EndedByUser.as_str());
-        tx.record(&event).await?;
+        let ended = tx.end_session(id, Ending::of(EndReason::EndedByUser)).await?;
+        logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
         Ok(())
     })
     .await
@@ -77,16 +78,18 @@ pub async fn end_many(
     let now = info.now;
     let user = caller.user.id;
     app.transaction(&info, async |tx| {
-        let ended = logout_notices::everything_of(&app, tx, user, now).await?;
+        let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(invalid_token)?;
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;
+        let mut kept = None;
         if which == Which::Others {
-            // False means somebody else ended everything first; then this session is over too.
+            // False: another request ended everything first; then this session is over too.
             let old = epoch - 1;
             if !sessions::carry_over(tx, caller.session.id, user, old, epoch).await? {
                 return Err(invalid_token().into());
             }
+            kept = Some(caller.session.id);
         }
-        logout_notices::tell(&app, tx, &ended, now).await?;
+        everything.ended(tx, kept).await?;
         let detail = if which == Which::Others { "others" } else { "all" };
         tx.record(&Event::new(EventKind::SessionsEnded).about(user).detail(detail)).await?;
         Ok(())

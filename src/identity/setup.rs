@@ -20,7 +20,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::user::{Role, User};
 use crate::store::users::{self, NewUser};
-use crate::store::{sessions, setup_links};
+use crate::store::{sessions::open, setup_links};
 use crate::tokens::issue::{self, Tokens};
 
 use super::lockout::too_many;
@@ -125,7 +125,7 @@ pub async fn complete(
         if !users::insert(tx, &new, now).await? {
             return Err(login_taken().into());
         }
-        sessions::open(tx, &session, &info.device).await?;
+        open::insert(tx, &session, &info.device).await?;
         tx.record(&Event::new(EventKind::SetupCompleted).about(id)).await?;
         Ok(())
     })

@@ -4,54 +4,174 @@
 //! Delivers the outbox that `identity::logout_notices` fills: a slow client delays only itself, and a
 //! crash loses no notice.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use serde_json::json;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::app::App;
+use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::claims::{LogoutClaims, TokenType};
 use crate::domain::client::Client;
 use crate::domain::outcome::Fault;
-use crate::store::audit;
+use crate::identity::logout_notices::{BATCH as CLIENTS, tell};
 use crate::store::logout_notices::{self, Notice};
+use crate::store::sessions::end::{self, EpochPage};
+use crate::store::{audit, logout_fanouts};
 
-/// How many are delivered at a time.
-const BATCH: i64 = 16;
-/// How often one is tried: with the pauses below that is about a day.
+/// How many notices of one client are delivered at a time.
+const BATCH: i64 = 4;
+/// How many clients are asked at a time.
+const MAX_QUEUES: i64 = 256;
+/// How long a client that did not take a notice is left alone, whatever else is due for it.
+const REST: TimeSpan = TimeSpan::from_secs(30);
+/// How often a notice is tried: with the pauses below that is about a day.
 const MAX_TRIES: i64 = 9;
-/// How long whoever takes a notice has for it before somebody else may.
+/// How long the process that takes a notice has for it before another may take it.
 const TURN: TimeSpan = TimeSpan::from_secs(60);
 /// How long a logout token is good (Back-Channel Logout §2.4: keep it short).
 const LIFE: TimeSpan = TimeSpan::from_mins(2);
 /// The event of a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-/// Delivers what is due.
+/// The queues of this process: which clients are being asked, and which are left alone for a while
+/// because they did not answer (a circuit breaker). Bounded by [`MAX_QUEUES`] and by the clients there
+/// are.
+#[derive(Clone, Default)]
+pub struct Queues(Arc<Mutex<HashMap<String, Queue>>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    Running,
+    Resting { until: Timestamp },
+}
+
+impl Queues {
+    /// Claims a client's queue. False while it runs or rests.
+    fn claim(&self, client_id: &str, now: Timestamp) -> bool {
+        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.retain(|_, queue| match queue {
+            Queue::Running => true,
+            Queue::Resting { until } => now < *until,
+        });
+        if queues.contains_key(client_id) {
+            return false;
+        }
+        queues.insert(client_id.to_owned(), Queue::Running);
+        true
+    }
+
+    /// Gives it back, to rest until `until` where the client did not answer.
+    fn give_back(&self, client_id: &str, until: Option<Timestamp>) {
+        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match until {
+            Some(until) => drop(queues.insert(client_id.to_owned(), Queue::Resting { until })),
+            None => drop(queues.remove(client_id)),
+        }
+    }
+}
+
+/// Begins to deliver what is due, each client by a task of its own: a client that does not answer delays
+/// only itself. The tasks, for callers that wait for them.
 ///
 /// # Errors
 /// When the database cannot be read or written; what was taken is tried again later.
+pub async fn begin(app: &App, queues: &Queues) -> Result<Vec<JoinHandle<()>>, Fault> {
+    while write_next(app, app.now()).await? {}
+    let now = app.now();
+    let due = logout_notices::clients_due(&mut app.db.reader().await?, now, MAX_QUEUES).await?;
+    let claimed = due.into_iter().filter(|client_id| queues.claim(client_id, now));
+    Ok(claimed.map(|client_id| tokio::spawn(run(app.clone(), queues.clone(), client_id))).collect())
+}
+
+/// Delivers what is due, and returns when every client was asked.
+///
+/// # Errors
+/// As [`begin`].
+#[cfg(feature = "test-support")]
 pub async fn deliver(app: &App) -> Result<(), Fault> {
+    for queue in begin(app, &Queues::default()).await? {
+        drop(queue.await);
+    }
+    Ok(())
+}
+
+/// Delivers what is due for one client until nothing is, or until it does not answer.
+async fn run(app: App, queues: Queues, client_id: String) {
+    let mut rest = None;
     loop {
-        let now = app.now();
-        if !logout_notices::any_due(&mut app.db.reader().await?, now).await? {
-            return Ok(());
-        }
-        let mut tx = app.db.begin().await?;
-        let taken = logout_notices::take(&mut tx, now, now + TURN, BATCH).await?;
-        tx.commit().await?;
-        if taken.is_empty() {
-            return Ok(());
-        }
-        let mut under_way: FuturesUnordered<_> = taken
-            .iter()
-            .map(|notice| async move { (notice, post(app, notice, now).await) })
-            .collect();
-        while let Some((notice, delivered)) = under_way.next().await {
-            record_delivery(app, notice, delivered, now).await?;
+        match deliver_some(&app, &client_id).await {
+            Ok(Some(true)) => {}
+            Ok(None) => break,
+            Ok(Some(false)) => {
+                rest = Some(app.now() + REST);
+                break;
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, client_id, "telling a client of log-outs failed; later again");
+                rest = Some(app.now() + REST);
+                break;
+            }
         }
     }
+    queues.give_back(&client_id, rest);
+}
+
+/// Delivers the next notices of a client. None when none is due; else whether the client took any.
+async fn deliver_some(app: &App, client_id: &str) -> Result<Option<bool>, Fault> {
+    let now = app.now();
+    let mut tx = app.db.begin().await?;
+    let turn = logout_notices::Turn { client_id, now, again: now + TURN, limit: BATCH };
+    let taken = logout_notices::take(&mut tx, turn).await?;
+    tx.commit().await?;
+    if taken.is_empty() {
+        return Ok(None);
+    }
+    let mut under_way: FuturesUnordered<_> =
+        taken.iter().map(|notice| async move { (notice, post(app, notice, now).await) }).collect();
+    let mut took_any = false;
+    while let Some((notice, delivered)) = under_way.next().await {
+        took_any |= delivered.is_ok();
+        record_delivery(app, notice, delivered, now).await?;
+    }
+    Ok(Some(took_any))
+}
+
+/// Writes the next clients of users whose sessions all ended into the outbox. Whether there may be more.
+///
+/// # Errors
+/// When the database cannot be read or written; what was written stays.
+pub async fn write_next(app: &App, now: Timestamp) -> Result<bool, Fault> {
+    if !logout_fanouts::any(&mut app.db.reader().await?).await? {
+        return Ok(false);
+    }
+    let mut tx = app.db.begin().await?;
+    let Some(fanout) = logout_fanouts::take(&mut tx).await? else {
+        tx.rollback().await;
+        return Ok(true);
+    };
+    let page = EpochPage {
+        epoch: fanout.epoch,
+        after: fanout.after.unwrap_or(SessionId::from_uuid(Uuid::nil())),
+        at: fanout.ended_at,
+        limit: CLIENTS,
+    };
+    let found = end::of_epoch(&mut tx, fanout.user_id, page).await?;
+    tell(app, &mut tx, &found, now).await?;
+    match found.last() {
+        Some(last) if found.len() as u64 == CLIENTS.unsigned_abs() => {
+            logout_fanouts::advance(&mut tx, fanout.id, last.id).await?;
+        }
+        _ => logout_fanouts::remove(&mut tx, fanout.id).await?,
+    }
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Sends one notice.
@@ -120,6 +240,18 @@ fn pause(tries: i64) -> TimeSpan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_is_asked_by_one_task_and_rests_after_it_did_not_answer() {
+        let (queues, now) = (Queues::default(), Timestamp::from_secs(1_000));
+        assert!(queues.claim("a", now) && queues.claim("b", now));
+        assert!(!queues.claim("a", now + REST + REST), "it runs, however long");
+        queues.give_back("a", None);
+        assert!(queues.claim("a", now));
+        queues.give_back("a", Some(now + REST));
+        assert!(!queues.claim("a", now + REST - TimeSpan::from_millis(1)));
+        assert!(queues.claim("a", now + REST));
+    }
 
     #[test]
     fn pauses_grow_to_about_a_day_in_all() {

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crate::app::App;
-use crate::base::id::SessionId;
+use crate::base::id::BranchId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
 use crate::domain::rate_limit::KNOWN_NETWORK;
@@ -72,10 +72,11 @@ enum Kind {
     PushedRequests,
     BrowserSessions,
     SpentIds,
+    Revocations,
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Sessions,
         Self::Audit,
         Self::Verifiers,
@@ -87,6 +88,7 @@ impl Kind {
         Self::PushedRequests,
         Self::BrowserSessions,
         Self::SpentIds,
+        Self::Revocations,
     ];
 
     async fn remove(self, app: &App, tx: &mut Tx, now: Timestamp, rows: i64) -> Result<u64, Fault> {
@@ -106,6 +108,7 @@ impl Kind {
             Self::PushedRequests => store::pushed_requests(tx, now - KEEP_RUBBISH, rows).await,
             Self::BrowserSessions => store::browser_sessions(tx, now - KEEP_PROVIDER, rows).await,
             Self::SpentIds => store::spent_ids(tx, now - KEEP_RUBBISH, rows).await,
+            Self::Revocations => store::revocations(tx, now - KEEP_RUBBISH, rows).await,
         }
     }
 }
@@ -176,15 +179,15 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     }
     let before = now - KEEP_SESSIONS;
     // A younger one cannot have been idle for so long.
-    let until = SessionId::earliest(before - app.lifetimes.idle);
-    let (mut at, mut pace) = (SessionId::from_uuid(uuid::Uuid::nil()), Pace::FIRST);
+    let until = BranchId::earliest(before - app.lifetimes.idle);
+    let (mut at, mut pace) = (BranchId::from_uuid(uuid::Uuid::nil()), Pace::FIRST);
     while !app.is_draining() {
         let began = Instant::now();
         let page = {
             let mut reader = app.db.reader().await?;
             store::walk_sessions(&mut reader, at, until, pace.0).await?
         };
-        let over: Vec<SessionId> =
+        let over: Vec<BranchId> =
             page.iter().filter(|(_, idle)| *idle < before).map(|(id, _)| *id).collect();
         if let (Some(&first), Some(&last)) = (over.first(), over.last()) {
             let mut tx = app.db.begin().await?;

@@ -13,7 +13,9 @@ use crate::app::App;
 use crate::domain::outcome::Fault;
 
 #[cfg(feature = "test-support")]
-pub use backchannel_logout::deliver as deliver_logout_notices;
+pub use backchannel_logout::{
+    deliver as deliver_logout_notices, write_next as write_logout_notices,
+};
 #[cfg(feature = "test-support")]
 pub use housekeeping::{MOST_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
@@ -42,9 +44,13 @@ pub fn start(app: &App) {
     tokio::spawn(every(app.clone(), KEYS, "the life of signing keys", async |app: &App| {
         key_rotation::tick(app).await.map(drop)
     }));
-    tokio::spawn(every(app.clone(), NOTICES, "telling clients of log-outs", async |app: &App| {
-        backchannel_logout::deliver(app).await
-    }));
+    let queues = backchannel_logout::Queues::default();
+    tokio::spawn(every(
+        app.clone(),
+        NOTICES,
+        "telling clients of log-outs",
+        async move |app: &App| backchannel_logout::begin(app, &queues).await.map(drop),
+    ));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await.map(drop)
     }));

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::base::id::{BrowserId, SessionId};
-use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -16,7 +15,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
 use crate::identity::browser_login::{self, BrowserCookies};
 use crate::store::sessions;
-use crate::store::sessions::EndedSession;
+use crate::store::sessions::end::Ending;
 
 use super::id_token_hint;
 use super::params::Params;
@@ -178,16 +177,8 @@ async fn end(
             && user.id.to_string() == sub
         {
             browsers_to_end.extend(session.browser.filter(|other| Some(*other) != here));
-            let reason = EndReason::Logout;
-            if sessions::revoke(tx, id, reason, now).await?.is_some() {
-                let ended = EndedSession::of(&session);
-                logout_notices::tell(&app, tx, &[ended], now).await?;
-                let event = Event::new(EventKind::SessionEnded)
-                    .about(user.id)
-                    .in_session(id)
-                    .detail(reason.as_str());
-                tx.record(&event).await?;
-            }
+            let ended = tx.end_session(id, Ending::of(EndReason::Logout)).await?;
+            logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
         }
         for browser in browsers_to_end {
             browser_login::end_browser(tx, browser).await?;

@@ -20,6 +20,8 @@ use crate::domain::scope::Scopes;
 use crate::domain::session::{Lifetimes, Session};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
+use crate::identity::open_session::{Opening, open_session};
+use crate::store::sessions::end::{EndContext, Ending, end_session};
 use crate::store::{Tx, commit_unless_failed};
 
 use super::client_auth::AuthenticatedClient;
@@ -184,6 +186,32 @@ impl GrantContext<'_> {
         }
         let message = "What is presented was given for another API, or for none.";
         Err(Refusal::oauth(OAuthError::InvalidTarget, message))
+    }
+
+    /// Opens a session of this client. None when its user or the sign-in it belongs to has ended since.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn open_session(&mut self, session: Session) -> Result<Option<Session>, Fault> {
+        let (app, device, origin) = (self.app, self.device.clone(), self.origin.clone());
+        let name_since = self.client().name_since;
+        let opening = Opening { session, device: &device, origin: &origin, name_since };
+        open_session(app, self.tx().await?, opening).await
+    }
+
+    /// Ends a session with all its branches, if it is not ended yet.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn end_session(&mut self, id: SessionId, ending: Ending) -> Result<(), Fault> {
+        let (app, now, origin) = (self.app, self.now, self.origin.clone());
+        let context = EndContext {
+            origin: &origin,
+            now,
+            entropy: &*app.entropy,
+            longest_access_ttl: app.longest_access_ttl(),
+        };
+        end_session(self.tx().await?, id, ending, &context).await.map(drop)
     }
 
     /// The unit of work; begun when it is first asked for, so that a grant that needs none costs the

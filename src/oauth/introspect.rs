@@ -13,7 +13,7 @@ use crate::domain::liveness::active_session;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 
-use crate::store::session_loader::Held;
+use crate::store::sessions;
 
 use super::client_auth;
 use super::token::ClientRequest;
@@ -91,8 +91,8 @@ async fn refresh_token(
     presented: Presented,
     now: Timestamp,
 ) -> Result<Option<Value>, Fault> {
-    let found = app.session_loader.session(presented.session, Vec::new()).await?;
-    Ok(found.and_then(|Held { session, user, .. }| {
+    let found = sessions::of_branch(&mut app.db.reader().await?, presented.branch).await?;
+    Ok(found.and_then(|(session, user)| {
         let good = session.client_id == client.client_id
             && session.grant_type.is_some()
             && presented.counter == session.chain.current

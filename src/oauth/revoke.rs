@@ -6,7 +6,7 @@
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::base::id::SessionId;
+use crate::base::id::BranchId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::client::Client;
@@ -14,7 +14,8 @@ use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
 use crate::domain::token_rules::MAX_ACCESS_TTL;
-use crate::store::{sessions, spent_ids};
+use crate::store::revocations::{self, Revoked};
+use crate::store::{sessions, sessions::end::Ending, spent_ids};
 use crate::tokens::lineage;
 use crate::tokens::validate::{self, Source};
 
@@ -41,7 +42,7 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
     let token = params.required("token", "token is missing.")?;
     let presented = app.refresh_keys().authenticate(token);
     if let Some(presented) = presented {
-        return session(&app, client, presented.session, &info).await;
+        return session(&app, client, presented.branch, &info).await;
     }
     let verified = validate::verify_signature(&app, token, now).ok().and_then(Source::issued);
     match verified {
@@ -65,6 +66,7 @@ async fn access_token(
     let until = Timestamp::from_secs(claims.exp).min(info.now + MAX_ACCESS_TTL);
     app.transaction_or_nothing(info, async |tx| {
         if spent_ids::spend(tx, &id, until).await? {
+            revocations::insert(tx, Revoked::Token(&claims.jti), info.now, until).await?;
             let mut event = Event::new(EventKind::TokenRevoked).detail(&*client.client_id);
             event.session = claims.sid.as_ref().and_then(|sid| sid.parse().ok());
             tx.record(&event).await?;
@@ -77,26 +79,16 @@ async fn access_token(
 async fn session(
     app: &App,
     client: &Client,
-    id: SessionId,
+    branch: BranchId,
     info: &RequestInfo,
 ) -> Result<(), Failure> {
-    let now = info.now;
     app.transaction_or_nothing(info, async |tx| {
-        let found = sessions::with_user(tx, id).await?;
-        let own = found.is_some_and(|(session, _)| {
+        let found = sessions::of_branch(tx, branch).await?;
+        let own = found.filter(|(session, _)| {
             session.client_id == client.client_id && client.owned_name_at(session.created_at)
         });
-        if !own {
-            return Ok(());
-        }
-        let reason = EndReason::TokenRevoked;
-        if let Some(user) = sessions::revoke(tx, id, reason, now).await? {
-            let event = Event::new(EventKind::SessionEnded)
-                .about(user)
-                .in_session(id)
-                .detail(reason.as_str());
-            tx.record(&event).await?;
-        }
+        let Some((session, _)) = own else { return Ok(()) };
+        tx.end_session(session.id, Ending::of(EndReason::TokenRevoked)).await?;
         Ok(())
     })
     .await

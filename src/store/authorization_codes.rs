@@ -97,19 +97,34 @@ pub async fn void(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<u64, Faul
     )
 }
 
-/// The user and the session a redeemed code gave, if there is such a code.
+/// Says that what a redeemed code gave is a branch of this session.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn gave_branch_of(
+    tx: &mut Tx,
+    hash: &TokenHash,
+    session: SessionId,
+) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "UPDATE authorization_codes SET session_id = $1 WHERE hash = $2",
+        session,
+        hash.bytes()
+    )?;
+    Ok(())
+}
+
+/// The session that a redeemed code gave, if there is such a code.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn gave(
-    link: &mut impl Link,
-    hash: &TokenHash,
-) -> Result<Option<(UserId, SessionId)>, Fault> {
-    fetch_optional!(
+pub async fn gave(link: &mut impl Link, hash: &TokenHash) -> Result<Option<SessionId>, Fault> {
+    let row = fetch_optional!(
         link,
-        (UserId, SessionId),
-        "SELECT user_id, session_id FROM authorization_codes \
-         WHERE hash = $1 AND session_id IS NOT NULL",
+        (SessionId,),
+        "SELECT session_id FROM authorization_codes WHERE hash = $1 AND session_id IS NOT NULL",
         hash.bytes()
-    )
+    )?;
+    Ok(row.map(|(session,)| session))
 }

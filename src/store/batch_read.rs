@@ -4,14 +4,15 @@
 //! by value, from its thread to ours, and two threads that wake one another for every row cost more
 //! than the reading does. So there one cell comes back: rows as lines, each line a JSON array.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Postgres, Row as _, Sqlite};
 use uuid::Uuid;
 
-use crate::base::id::SessionId;
+use crate::base::Id;
+use crate::base::id::{Branch, Session};
 use crate::base::opaque_token::TokenHash;
 use crate::domain::outcome::Fault;
 
@@ -26,14 +27,32 @@ pub struct Reading {
     pub doing: &'static str,
     /// SQLite's text: one cell, by `lines_of_sessions!`.
     pub sqlite: &'static str,
-    /// PostgreSQL's text: rows, the id of the session first.
+    /// PostgreSQL's text: rows that begin with the columns of `session_columns!`.
     pub postgres: &'static str,
 }
 
-/// SQLite's text that reads sessions `s`, their users `u` and these further columns: a line for each, which
-/// begins with an array of the session, as `session_row` has it.
+/// A kind of id that sessions are looked up by.
+pub(super) trait Key: Sized {
+    /// PostgreSQL's column.
+    const COLUMN: &'static str;
+    /// Where its 32 digits begin in a line of SQLite's: `[["sid","id",…`.
+    const OFFSET: usize;
+}
+
+impl Key for Session {
+    const COLUMN: &'static str = "sid";
+    const OFFSET: usize = 3;
+}
+
+impl Key for Branch {
+    const COLUMN: &'static str = "id";
+    const OFFSET: usize = Session::OFFSET + 32 + 3;
+}
+
+/// SQLite's text that reads sessions `s` by a key, their users `u` and these further columns: a line for
+/// each, which begins with an array of the session, as `session_row` has it.
 macro_rules! lines_of_sessions {
-    ($further:literal $(, $column:literal)?) => {
+    ($key:literal, $further:literal $(, $column:literal)?) => {
         concat!(
             "SELECT CAST(group_concat(json_array(",
             session_as_json!(),
@@ -41,7 +60,7 @@ macro_rules! lines_of_sessions {
             "), char(10)) AS BLOB)",
             $($column,)?
             " FROM json_each($1) AS wanted \
-             CROSS JOIN sessions s ON s.id = unhex(wanted.value) \
+             CROSS JOIN sessions s ON ", $key, " = unhex(wanted.value) \
              CROSS JOIN users u ON u.id = s.user_id"
         )
     };
@@ -49,19 +68,19 @@ macro_rules! lines_of_sessions {
 
 pub(super) use lines_of_sessions;
 
-/// What was found, by session: the row, or why it could not be understood.
-pub(super) type Rows<T> = HashMap<SessionId, Result<T, Fault>>;
+/// The rows that were found, each with its key, or why it could not be understood.
+pub(super) type Rows<K, T> = Vec<(Id<K>, Result<T, Fault>)>;
 
-/// Reads the rows of `ids`. Missing ones are absent; a row that does not decode is a fault of its own
-/// and spoils nobody else's.
+/// Reads the rows of `ids`. Missing ones are absent; a row that does not decode is a fault of its own and
+/// spoils no other.
 ///
 /// # Errors
 /// When the database cannot be read at all.
-pub(super) async fn read<T>(
+pub(super) async fn read<K: Key, T>(
     link: &mut impl Link,
     reading: &Reading,
-    ids: &[SessionId],
-) -> Result<Rows<T>, Fault>
+    ids: &[Id<K>],
+) -> Result<Rows<K, T>, Fault>
 where
     T: DeserializeOwned + for<'r> FromRow<'r, PgRow>,
 {
@@ -87,12 +106,12 @@ where
 ///
 /// # Errors
 /// As [`read`].
-pub(super) async fn read_with_spent<T>(
+pub(super) async fn read_with_spent<K: Key, T>(
     link: &mut impl Link,
     reading: &Reading,
-    ids: &[SessionId],
+    ids: &[Id<K>],
     hashes: &[TokenHash],
-) -> Result<(Rows<T>, HashSet<usize>), Fault>
+) -> Result<(Rows<K, T>, HashSet<usize>), Fault>
 where
     T: DeserializeOwned + for<'r> FromRow<'r, PgRow>,
 {
@@ -123,7 +142,7 @@ where
 
 /// The rows of a cell of lines. A row whose very id cannot be read belongs to none of the callers. Bytes,
 /// because one text that is not UTF-8 would make all of them unreadable.
-fn of_lines<T: DeserializeOwned>(cell: Option<&[u8]>) -> Rows<T> {
+fn of_lines<K: Key, T: DeserializeOwned>(cell: Option<&[u8]>) -> Rows<K, T> {
     let lines = cell.into_iter().flat_map(|cell| cell.split(|byte| *byte == b'\n'));
     lines
         .filter_map(|line| {
@@ -133,12 +152,12 @@ fn of_lines<T: DeserializeOwned>(cell: Option<&[u8]>) -> Rows<T> {
         .collect()
 }
 
-fn of_row<T: for<'r> FromRow<'r, PgRow>>(row: &PgRow) -> Option<(SessionId, Result<T, Fault>)> {
+fn of_row<K: Key, T: for<'r> FromRow<'r, PgRow>>(row: &PgRow) -> Option<(Id<K>, Result<T, Fault>)> {
     let read = T::from_row(row).map_err(failed("decoding a session row"));
-    row.try_get(0).ok().map(|id| (id, read))
+    row.try_get(K::COLUMN).ok().map(|id| (id, read))
 }
 
-fn sorted(ids: &[SessionId]) -> Vec<Uuid> {
+fn sorted<K>(ids: &[Id<K>]) -> Vec<Uuid> {
     let mut set: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     set.sort_unstable();
     set
@@ -148,14 +167,14 @@ fn unreadable() -> Fault {
     Fault::internal("decoding a session row")
 }
 
-/// The id a line begins with, whatever comes after it: `[["32 digits",…`.
-fn id_of(line: &[u8]) -> Option<SessionId> {
-    let digits = line.strip_prefix(b"[[\"")?.get(..32)?;
-    Uuid::try_parse_ascii(digits).ok().map(SessionId::from_uuid)
+/// The key in a line, whatever comes after it.
+fn id_of<K: Key>(line: &[u8]) -> Option<Id<K>> {
+    let digits = line.get(K::OFFSET..K::OFFSET + 32)?;
+    Uuid::try_parse_ascii(digits).ok().map(Id::from_uuid)
 }
 
 /// A set of ids as SQLite takes it: hexadecimal in a JSON array.
-fn set(ids: &[SessionId]) -> String {
+fn set<K>(ids: &[Id<K>]) -> String {
     let ids: Vec<_> = ids.iter().map(|id| id.uuid().simple()).collect();
     serde_json::to_string(&ids).unwrap_or_default()
 }

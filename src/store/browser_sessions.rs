@@ -1,11 +1,14 @@
 //! Log-ins at Signet's own pages, by the hash of the cookie that stands for them.
 
+use uuid::Uuid;
+
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
 use crate::base::opaque_token::TokenHash;
 use crate::domain::attributes::Subject;
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::Fault;
+use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
@@ -156,24 +159,27 @@ struct ListedRow {
     address: Option<String>,
 }
 
-/// A user's live log-ins and their devices, oldest first.
+/// A page of a user's live sign-ins and their devices, newest first.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn live_of(
+pub async fn page(
     link: &mut impl Link,
     user: UserId,
+    request: PageRequest,
     now: Timestamp,
-) -> Result<Vec<(BrowserSession, Device)>, Fault> {
+) -> Result<Page<(BrowserSession, Device)>, Fault> {
     let rows = fetch_all!(
         link,
         ListedRow,
         "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.expires_at, b.ended_at, \
          b.user_agent, b.address FROM browser_sessions b JOIN users u ON u.id = b.user_id \
-         WHERE b.user_id = $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
-         AND b.expires_at > $2 ORDER BY b.id LIMIT 1000",
+         WHERE b.user_id = $1 AND b.id < $2 AND b.ended_at IS NULL \
+         AND b.user_epoch = u.session_epoch AND b.expires_at > $3 ORDER BY b.id DESC LIMIT $4",
         user,
-        now
+        request.after.unwrap_or(Uuid::max()),
+        now,
+        request.limit + 1
     )?;
     let listed = rows.into_iter().map(|row| {
         let device = Device {
@@ -190,7 +196,7 @@ pub async fn live_of(
         };
         (browser, device)
     });
-    Ok(listed.collect())
+    Ok(Page::cut(listed.collect(), request.limit, |(browser, _)| browser.id.uuid()))
 }
 
 /// The same user has authenticated again: a new cookie, a new time, the same log-in. False when it

@@ -5,7 +5,7 @@
 //! may be is `jobs`' to say.
 
 use crate::base::Timestamp;
-use crate::base::id::{AuditId, SessionId};
+use crate::base::id::{AuditId, BranchId};
 use crate::domain::outcome::Fault;
 use crate::{execute, fetch_all};
 
@@ -33,13 +33,13 @@ pub async fn sessions(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, 
 /// When the database cannot be read.
 pub async fn walk_sessions(
     link: &mut impl Link,
-    after: SessionId,
-    until: SessionId,
+    after: BranchId,
+    until: BranchId,
     step: i64,
-) -> Result<Vec<(SessionId, Timestamp)>, Fault> {
+) -> Result<Vec<(BranchId, Timestamp)>, Fault> {
     fetch_all!(
         link,
-        (SessionId, Timestamp),
+        (BranchId, Timestamp),
         "SELECT id, idle_expires_at FROM sessions WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
         after,
         until,
@@ -54,8 +54,8 @@ pub async fn walk_sessions(
 /// When the database cannot be written.
 pub async fn idle_sessions(
     tx: &mut Tx,
-    first: SessionId,
-    last: SessionId,
+    first: BranchId,
+    last: BranchId,
     before: Timestamp,
 ) -> Result<u64, Fault> {
     execute!(
@@ -211,6 +211,20 @@ pub async fn spent_ids(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64,
         tx,
         "DELETE FROM spent_ids WHERE hash IN (SELECT hash FROM spent_ids \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
+        before,
+        step
+    )
+}
+
+/// Removes up to `step` revocations that no token can be valid under any more since `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn revocations(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM revocations WHERE (kind, value) IN (SELECT kind, value FROM revocations \
+         WHERE until < $1 ORDER BY until, kind, value LIMIT $2)",
         before,
         step
     )

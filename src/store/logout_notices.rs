@@ -3,7 +3,7 @@
 use crate::base::Timestamp;
 use crate::base::id::{NoticeId, SessionId, UserId};
 use crate::domain::outcome::Fault;
-use crate::{execute, fetch_all, fetch_optional};
+use crate::{execute, fetch_all};
 
 use super::{Link, Tx};
 
@@ -41,41 +41,57 @@ pub async fn insert(tx: &mut Tx, notice: &Notice, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// Whether any notice is due.
+/// The clients that have a notice that is due, the longest waiting first, at most `limit`.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn any_due(link: &mut impl Link, now: Timestamp) -> Result<bool, Fault> {
-    let row = fetch_optional!(
+pub async fn clients_due(
+    link: &mut impl Link,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<String>, Fault> {
+    let rows = fetch_all!(
         link,
-        (NoticeId,),
-        "SELECT id FROM logout_notices WHERE next_at <= $1 ORDER BY next_at, id LIMIT 1",
-        now
+        (String,),
+        "SELECT client_id FROM logout_notices WHERE next_at <= $1 \
+         GROUP BY client_id ORDER BY min(next_at), client_id LIMIT $2",
+        now,
+        limit
     )?;
-    Ok(row.is_some())
+    Ok(rows.into_iter().map(|(client_id,)| client_id).collect())
 }
 
-/// Takes up to `limit` notices that are due and puts each off until `again`: who takes one has until
-/// then to deliver it, and nobody else takes it meanwhile.
+/// Which notices of a client are taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    /// The client.
+    pub client_id: &'a str,
+    /// What is due by now.
+    pub now: Timestamp,
+    /// Until when each is put off.
+    pub again: Timestamp,
+    /// The most.
+    pub limit: i64,
+}
+
+/// Takes notices of a client that are due and puts each off: the process that takes one has until then to
+/// deliver it, and no other process takes it meanwhile.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn take(
-    tx: &mut Tx,
-    now: Timestamp,
-    again: Timestamp,
-    limit: i64,
-) -> Result<Vec<Notice>, Fault> {
+pub async fn take(tx: &mut Tx, turn: Turn<'_>) -> Result<Vec<Notice>, Fault> {
     // The outer guard is looked at again where another process was first.
     fetch_all!(
         tx,
         Notice,
         "UPDATE logout_notices SET tries = tries + 1, next_at = $1 \
-         WHERE next_at <= $2 AND id IN (SELECT id FROM logout_notices WHERE next_at <= $2 \
-         ORDER BY next_at, id LIMIT $3) RETURNING id, client_id, user_id, session_id, tries",
-        again,
-        now,
-        limit
+         WHERE next_at <= $2 AND id IN (SELECT id FROM logout_notices \
+         WHERE client_id = $3 AND next_at <= $2 ORDER BY next_at, id LIMIT $4) \
+         RETURNING id, client_id, user_id, session_id, tries",
+        turn.again,
+        turn.now,
+        turn.client_id,
+        turn.limit
     )
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::base::Timestamp;
-use crate::base::id::{BrowserId, SessionId, UserId};
+use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::Fault;
 use crate::domain::scope::Scopes;
@@ -12,7 +12,7 @@ use crate::domain::session::{Chain, Session};
 /// The columns of a [`SessionRow`].
 macro_rules! session_columns {
     () => {
-        "s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
+        "coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
          s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, \
          s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, \
          s.dpop_jkt"
@@ -22,7 +22,7 @@ macro_rules! session_columns {
 /// The same as one JSON array of SQLite, in the same order.
 macro_rules! session_as_json {
     () => {
-        "json_array(hex(s.id), hex(s.user_id), s.client_id, s.audience, s.scope, s.current, \
+        "json_array(hex(coalesce(s.sid, s.id)), hex(s.id), hex(s.user_id), s.client_id, s.audience, s.scope, s.current, \
          s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
          s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
          nullif(hex(s.browser_id), ''), s.asked_claims, s.dpop_jkt)"
@@ -34,7 +34,8 @@ pub(super) use {session_as_json, session_columns};
 /// A session row as it comes; what it says may still be impossible.
 #[derive(sqlx::FromRow, Deserialize)]
 pub(super) struct SessionRow {
-    pub(super) id: SessionId,
+    sid: SessionId,
+    id: BranchId,
     pub(super) user_id: UserId,
     client_id: String,
     audience: Option<String>,
@@ -73,7 +74,8 @@ impl TryFrom<SessionRow> for Session {
             _ => return Err(impossible()),
         };
         Ok(Self {
-            id: row.id,
+            id: row.sid,
+            branch: row.id,
             user_id: row.user_id,
             client_id: row.client_id,
             audience: row.audience,

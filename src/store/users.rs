@@ -259,6 +259,37 @@ pub async fn raise_epoch(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<Opti
     Ok(row.map(|(epoch,)| epoch))
 }
 
+/// Holds a user until the end of `tx`, in this epoch: what ends the epoch comes after all of `tx`, and finds
+/// what it opened. False when the epoch is over or the user is disabled.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn hold(tx: &mut Tx, id: UserId, epoch: i64) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE users SET session_epoch = session_epoch \
+         WHERE id = $1 AND session_epoch = $2 AND disabled_at IS NULL",
+        id,
+        epoch
+    )?;
+    Ok(rows == 1)
+}
+
+/// Holds a user, whatever their state, until the end of `tx`. The user's epoch; none when there is no such
+/// user.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn hold_any(tx: &mut Tx, id: UserId) -> Result<Option<i64>, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "UPDATE users SET session_epoch = session_epoch WHERE id = $1 RETURNING session_epoch",
+        id
+    )?;
+    Ok(row.map(|(epoch,)| epoch))
+}
+
 /// Disables a user and ends everything. False when there is none or it is disabled already.
 ///
 /// # Errors

@@ -157,7 +157,7 @@ impl Tokens {
         let expires = session.idle_expires_at.min(session.expires_at);
         let refresh_token = app
             .refresh_keys()
-            .mint(session.id, session.chain.current)
+            .mint(session.branch, session.chain.current)
             .ok_or_else(|| Fault::internal("minting a refresh token"))?;
         let refresh_expires_in = (expires - now).secs();
         self.refresh = Some(RefreshToken { refresh_token, refresh_expires_in });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
-use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::audit::Origin;
 use crate::domain::liveness::Inactive;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -15,7 +15,7 @@ use crate::domain::session::{EndReason, Session};
 use crate::metrics::Metrics;
 use crate::store::attributes::StoredSubject;
 use crate::store::refresh_batch::{Presentation, Refreshed};
-use crate::store::sessions;
+use crate::store::sessions::end::Ending;
 
 /// A refresh token and who presents it.
 pub struct Presented<'a> {
@@ -55,7 +55,7 @@ pub async fn present(
     };
     let by = origin.clone();
     let presentation = Presentation {
-        session: genuine.session,
+        branch: genuine.branch,
         counter: genuine.counter,
         now,
         origin,
@@ -118,14 +118,7 @@ async fn without_api(app: &App, session: &Session, info: RequestInfo) -> Result<
             return Ok(());
         }
         let ended = own.transaction(&info, async |tx| {
-            let reason = EndReason::ApiDeleted;
-            if let Some(user) = sessions::revoke(tx, id, reason, info.now).await? {
-                let event = Event::new(EventKind::SessionEnded)
-                    .about(user)
-                    .in_session(id)
-                    .detail(reason.as_str());
-                tx.record(&event).await?;
-            }
+            tx.end_session(id, Ending::of(EndReason::ApiDeleted)).await?;
             let message = "The API this session was for is gone; the session was ended.";
             Err(Refusal::new(Code::RefreshTokenInvalid, message).into())
         });

@@ -225,6 +225,9 @@ const fn reason_in_words(reason: EndReason) -> &'static str {
         EndReason::CodeReused => "the authorization code it came from was presented twice",
         EndReason::TokenRevoked => "its client revoked a token of it",
         EndReason::RollbackDetected => "a refresh token from the future was presented",
+        EndReason::SessionLimit => {
+            "its user opened more sessions than SIGNET_MAX_SESSIONS_PER_USER allows"
+        }
     }
 }
 

@@ -40,6 +40,7 @@ fn map(value: Value) -> Map<String, Value> {
 fn state() -> StoredState {
     let session = Session {
         id: session_id(),
+        branch: crate::base::id::BranchId::from_uuid(session_id().uuid()),
         user_id: user_id(),
         client_id: "signet".to_owned(),
         audience: Some(API.to_owned()),

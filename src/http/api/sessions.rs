@@ -2,7 +2,6 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Path;
-use serde_json::json;
 
 use crate::domain::outcome::{Code, Refusal};
 use crate::http::context::Authenticated;
@@ -13,17 +12,19 @@ use crate::identity::sessions::{self, Which};
 
 use crate::view;
 
-/// The caller's live sessions.
+/// A page of the caller's live sessions, newest first.
 ///
 /// # Errors
 /// See `docs/errors.md`.
 pub async fn list(
     Authenticated { context, caller }: Authenticated<Caller>,
+    params: Params,
 ) -> Result<HttpResponse, Problem> {
     let current = caller.session.id;
-    let listed = context.run(sessions::list(context.app.clone(), caller, context.now())).await?;
-    let data: Vec<_> = listed.iter().map(|l| view::session(l, Some(current))).collect();
-    Ok(HttpResponse::Ok().json(json!({ "data": data, "next": null })))
+    let request = context.check(super::page_request(&params))?;
+    let work = sessions::list(context.app.clone(), caller, request, context.now());
+    let page = context.run(work).await?;
+    Ok(HttpResponse::Ok().json(view::page(&page, |listed| view::session(listed, Some(current)))))
 }
 
 /// Ends one of the caller's sessions.

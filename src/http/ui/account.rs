@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::domain::client;
 use crate::domain::oidc;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::pagination::PageRequest;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::Listed;
 use crate::http::api::login::password as parse_password;
@@ -15,7 +16,7 @@ use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::account::{self, Here, Overview};
+use crate::identity::account::{self, Here, Overview, Part, Shown};
 use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile;
 
@@ -32,12 +33,26 @@ struct Visited {
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
+    let done = params.as_ref().ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
+    let shown = params.as_ref().map(shown).unwrap_or_default();
     match visited(context).await {
-        Ok(visited) => visited.show(done, None, HttpResponse::Ok()).await,
+        Ok(visited) => visited.show(done, None, shown, HttpResponse::Ok()).await,
         Err(answer) => answer,
     }
 }
+
+/// Which parts of its lists an address of the page names. A cursor that is none of ours is the beginning.
+fn shown(params: &Params) -> Shown {
+    let part = |name: &str| match params.get(name) {
+        Some(SEEN) => Part::Seen,
+        Some(cursor) => Part::From(PageRequest::cursor(cursor)),
+        None => Part::From(None),
+    };
+    Shown { browsers: part("browsers"), sessions: part("sessions") }
+}
+
+/// Stands in an address for the cursor of a list that was shown to its end.
+const SEEN: &str = "end";
 
 /// Where password managers look for the form (a Well-Known URL for Changing Passwords).
 pub async fn change_password() -> HttpResponse {
@@ -157,7 +172,7 @@ impl Visited {
             Err(problem) if problem.fields().is_empty() => error_page(&self.context, &problem),
             Err(problem) => {
                 let head = problem.head();
-                self.show(None, Some(&problem), head).await
+                self.show(None, Some(&problem), Shown::default(), head).await
             }
         }
     }
@@ -166,10 +181,12 @@ impl Visited {
         self,
         done: Option<Done>,
         problem: Option<&Problem>,
+        shown: Shown,
         answer: HttpResponseBuilder,
     ) -> HttpResponse {
         let (app, here, info) = self.parts();
-        let overview = match self.context.run(account::overview(app, here, info.now)).await {
+        let work = account::overview(app, here, shown, info.now);
+        let overview = match self.context.run(work).await {
             Ok(overview) => overview,
             Err(problem) => return error_page(&self.context, &problem),
         };
@@ -189,6 +206,8 @@ impl Visited {
             name_error,
             password_error,
             sessions: self.sessions(&overview, locale),
+            older: older(&overview),
+            newest: shown != Shown::default(),
             apps: self.apps(&overview, locale),
         };
         page(answer, &template)
@@ -199,7 +218,7 @@ impl Visited {
         let address = |address: Option<std::net::IpAddr>| {
             address.map(|address| address.to_string()).unwrap_or_default()
         };
-        let browsers = overview.browsers.iter().map(|(browser, device)| SessionRow {
+        let browsers = overview.browsers.data.iter().map(|(browser, device)| SessionRow {
             id: browser.id.to_string(),
             title: locale.t("account.browser").to_owned(),
             device: device.describe(),
@@ -217,7 +236,7 @@ impl Visited {
             created: locale.ago(session.created_at, now),
             current: false,
         };
-        browsers.chain(overview.sessions.iter().map(of_client)).collect()
+        browsers.chain(overview.sessions.data.iter().map(of_client)).collect()
     }
 
     /// One row for each application, whatever the APIs it has access to.
@@ -253,4 +272,15 @@ impl Visited {
         let client = self.context.app.client(client_id);
         client.map_or_else(|| client_id.to_owned(), |client| client.metadata.name.clone())
     }
+}
+
+/// The address of the page with what comes after `overview`, if there is more.
+fn older(overview: &Overview) -> Option<String> {
+    let (browsers, sessions) = (&overview.browsers.next, &overview.sessions.next);
+    if browsers.is_none() && sessions.is_none() {
+        return None;
+    }
+    let cursor = |next: &Option<String>| next.clone().unwrap_or_else(|| SEEN.to_owned());
+    // Cursors are base64url: nothing in them needs escaping.
+    Some(format!("/account?browsers={}&sessions={}", cursor(browsers), cursor(sessions)))
 }

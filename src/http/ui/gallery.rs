@@ -150,6 +150,8 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
         name_error,
         password_error,
         sessions: vec![session("1", browser, world.device, true, TimeSpan::ZERO)],
+        older: None,
+        newest: false,
         apps: vec![],
     };
     let full = AccountPage {
@@ -160,6 +162,8 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
             session("2", world.client, "iPhone", false, TimeSpan::from_mins(3)),
             session("3", browser, world.device, false, TimeSpan::from_days(3)),
         ],
+        older: Some("/account?browsers=end&sessions=AZQ".to_owned()),
+        newest: true,
         apps: vec![app],
         ..page(None, None)
     };

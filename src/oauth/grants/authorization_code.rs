@@ -4,10 +4,9 @@
 //! it from somewhere. A second presentation ends what the first one gave.
 
 use crate::app::App;
-use crate::base::id::{SessionId, UserId};
+use crate::base::id::SessionId;
 use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
 use crate::crypto::digest::{constant_time_eq, sha256_base64url, token_hash};
-use crate::domain::audit::{Event, EventKind};
 use crate::domain::authorization::{Authorization, CODE_LIFE};
 use crate::domain::client::ClientType;
 use crate::domain::grant_type::GrantInfo;
@@ -19,7 +18,8 @@ use crate::domain::user::User;
 use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::Params;
 use crate::store::authorization_codes::{self, Redeemed};
-use crate::store::{Tx, audit, sessions, users};
+use crate::store::sessions::end::Ending;
+use crate::store::{Tx, users};
 
 /// A code, and the proof that its presenter asked for it.
 pub struct AuthorizationCode {
@@ -62,8 +62,8 @@ impl Grant for AuthorizationCode {
             authorization_codes::redeem(context.tx().await?, &hash, id, &client_id, now).await?;
         let Some(Redeemed { authorization, expires_at, consented }) = redeemed else {
             let gave = authorization_codes::gave(context.tx().await?, &hash).await?;
-            if let Some((user, session)) = gave {
-                reused(context, user, session).await?;
+            if let Some(session) = gave {
+                context.end_session(session, Ending::of(EndReason::CodeReused)).await?;
             }
             return Err(refused().into());
         };
@@ -76,11 +76,12 @@ impl Grant for AuthorizationCode {
         }
         context.require_same_target(authorization.audience.as_deref())?;
         let session = authorization.session(context.session_terms(id, Self::INFO.name), now);
-        let (app, device) = (context.app, context.device.clone());
+        // None: logged out, disabled or given a new password since it was allowed.
+        let session = context.open_session(session).await?.ok_or_else(refused)?;
+        let app = context.app;
         let tx = context.tx().await?;
-        if !sessions::open(tx, &session, &device).await? {
-            // Logged out, disabled or given a new password since it was allowed.
-            return Err(refused().into());
+        if session.id != id {
+            authorization_codes::gave_branch_of(tx, &hash, session.id).await?;
         }
         let user = user_of(app, tx, &authorization).await?;
         Ok(GrantOutcome::Opened { session: Box::new(session), user, nonce: authorization.nonce })
@@ -106,21 +107,6 @@ impl AuthorizationCode {
             && authorization.redirect_uri == self.redirect_uri
             && (authorization.dpop_jkt.is_none() || authorization.dpop_jkt == jkt)
     }
-}
-
-/// The code was presented before: ends what it gave.
-async fn reused(
-    context: &mut GrantContext<'_>,
-    user: UserId,
-    session: SessionId,
-) -> Result<(), Fault> {
-    let (app, now, origin) = (context.app, context.now, context.origin.clone());
-    let tx = context.tx().await?;
-    if sessions::revoke(tx, session, EndReason::CodeReused, now).await?.is_some() {
-        let event = Event::new(EventKind::CodeReuseDetected).about(user).in_session(session);
-        audit::record(tx, &event, &origin, now, &*app.entropy).await?;
-    }
-    Ok(())
 }
 
 /// The user, where the API or the ID token says anything about one.

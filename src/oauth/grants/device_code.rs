@@ -10,7 +10,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::Params;
-use crate::store::{device_codes, sessions};
+use crate::store::device_codes;
 
 use super::authorization_code::user_of;
 
@@ -66,14 +66,13 @@ impl Grant for DeviceCode {
             }
         }
         context.require_same_target(device.asked.audience.as_deref())?;
-        let (app, device) = (context.app, context.device.clone());
+        let app = context.app;
         let terms = context.session_terms(SessionId::new(now, &*app.entropy), Self::INFO.name);
         let tx = context.tx().await?;
         let authorization = device_codes::redeem(tx, &hash).await?.ok_or_else(refused)?;
         let session = authorization.session(terms, now);
-        if !sessions::open(tx, &session, &device).await? {
-            return Err(refused().into());
-        }
+        let session = context.open_session(session).await?.ok_or_else(refused)?;
+        let tx = context.tx().await?;
         let user = user_of(app, tx, &authorization).await?;
         Ok(GrantOutcome::Opened { session: Box::new(session), user, nonce: None })
     }

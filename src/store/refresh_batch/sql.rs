@@ -11,11 +11,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::base::Timestamp;
-use crate::base::id::SessionId;
+use crate::base::id::BranchId;
 use crate::domain::liveness::UserState;
 use crate::domain::outcome::Fault;
-use crate::domain::session::Chain;
-use crate::domain::session::{EndReason, Session};
+use crate::domain::session::{Chain, Session};
 
 use crate::store::attributes::StoredSubject;
 use crate::store::batch_read::{self, Reading, lines_of_sessions};
@@ -37,16 +36,14 @@ pub struct Found {
 /// A change of one session's row, guarded by what it was when it was read.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Which.
-    pub id: SessionId,
+    /// Which branch.
+    pub id: BranchId,
     /// The counter it must still have.
     pub was: u32,
     /// The chain it gets.
     pub chain: Chain,
     /// The idle expiry it gets.
     pub idle_expires_at: Timestamp,
-    /// The revocation it gets.
-    pub revoked: Option<(Timestamp, EndReason)>,
 }
 
 #[derive(sqlx::FromRow, Deserialize)]
@@ -68,16 +65,16 @@ impl TryFrom<FoundRow> for Found {
     }
 }
 
-/// What reading found, by session: the row, or why it could not be understood.
-pub type FoundRows = HashMap<SessionId, Result<Found, Fault>>;
+/// What reading found, by branch: the row, or why it could not be understood.
+pub type FoundRows = HashMap<BranchId, Result<Found, Fault>>;
 
 /// Reads the rows of `ids` and holds them until the end of `tx`. Missing ones are absent; a row
 /// that does not decode is a fault of its own and spoils nobody else's.
 ///
 /// # Errors
 /// When the database cannot be read at all.
-pub async fn read(tx: &mut Tx, ids: &[SessionId]) -> Result<FoundRows, Fault> {
-    let rows = batch_read::read::<FoundRow>(tx, &READ, ids).await?;
+pub async fn read(tx: &mut Tx, ids: &[BranchId]) -> Result<FoundRows, Fault> {
+    let rows = batch_read::read::<_, FoundRow>(tx, &READ, ids).await?;
     Ok(rows.into_iter().map(|(id, row)| (id, row.and_then(Found::try_from))).collect())
 }
 
@@ -105,9 +102,7 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<usize, Fault> {
                 .bind(changes.iter().map(|c| c.chain.parent.map(counter)).collect::<Vec<_>>())
                 .bind(each(&|c| c.chain.answered_at.millis()))
                 .bind(each(&|c| i64::from(c.chain.supersedes)))
-                .bind(each(&|c| c.idle_expires_at.millis()))
-                .bind(changes.iter().map(|c| c.revoked.map(|r| r.0.millis())).collect::<Vec<_>>())
-                .bind(changes.iter().map(|c| c.revoked.map(|r| r.1.as_str())).collect::<Vec<_>>());
+                .bind(each(&|c| c.idle_expires_at.millis()));
             with_deadline(deadline, doing, query.execute(conn)).await?.rows_affected()
         }
     };
@@ -126,8 +121,6 @@ fn sqlite_changes(changes: &[Change]) -> String {
                 c.chain.answered_at.millis(),
                 c.chain.supersedes,
                 c.idle_expires_at.millis(),
-                c.revoked.map(|r| r.0.millis()),
-                c.revoked.map(|r| r.1.as_str()),
             ])
         })
         .collect();
@@ -140,6 +133,7 @@ fn sqlite_changes(changes: &[Change]) -> String {
 pub const READ: Reading = Reading {
     doing: "reading sessions to refresh",
     sqlite: lines_of_sessions!(
+        "s.id",
         ", json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch, u.disabled_at"
     ),
     postgres: concat!(
@@ -154,21 +148,16 @@ pub const READ: Reading = Reading {
 /// SQLite's text for writing.
 pub const WRITE_SQLITE: &str = "\
 UPDATE sessions SET current = c.current, parent = c.parent, answered_at = c.answered_at, \
-supersedes = c.supersedes, idle_expires_at = c.idle_expires_at, revoked_at = c.revoked_at, \
-revoked_reason = c.revoked_reason \
+supersedes = c.supersedes, idle_expires_at = c.idle_expires_at \
 FROM (SELECT unhex(value ->> 0) AS id, value ->> 1 AS was, value ->> 2 AS current, \
 value ->> 3 AS parent, value ->> 4 AS answered_at, value ->> 5 AS supersedes, \
-value ->> 6 AS idle_expires_at, value ->> 7 AS revoked_at, value ->> 8 AS revoked_reason \
-FROM json_each($1)) AS c \
+value ->> 6 AS idle_expires_at FROM json_each($1)) AS c \
 WHERE sessions.id = c.id AND sessions.current = c.was AND sessions.revoked_at IS NULL";
 
 /// PostgreSQL's text for writing.
 pub const WRITE_POSTGRES: &str = "\
 UPDATE sessions SET current = c.current, parent = c.parent, answered_at = c.answered_at, \
-supersedes = c.supersedes, idle_expires_at = c.idle_expires_at, revoked_at = c.revoked_at, \
-revoked_reason = c.revoked_reason \
+supersedes = c.supersedes, idle_expires_at = c.idle_expires_at \
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
-$7::bigint[], $8::bigint[], $9::text[]) \
-AS c (id, was, current, parent, answered_at, supersedes, idle_expires_at, revoked_at, \
-revoked_reason) \
+$7::bigint[]) AS c (id, was, current, parent, answered_at, supersedes, idle_expires_at) \
 WHERE sessions.id = c.id AND sessions.current = c.was AND sessions.revoked_at IS NULL";

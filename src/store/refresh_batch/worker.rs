@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::base::id::SessionId;
+use crate::base::id::{BranchId, SessionId};
 use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::liveness::{Inactive, active_session};
@@ -19,16 +19,18 @@ use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::refresh::{Alarm, Answer, Decision, Holder, decide};
 use crate::domain::scope::Scopes;
 use crate::domain::session::{EndReason, Lifetimes, Session};
+use crate::domain::token_rules::MAX_ACCESS_TTL;
 
 use super::sql::{self, Change, Found};
 use crate::store::attributes::StoredSubject;
 use crate::store::db::Db;
+use crate::store::sessions::end::{EndContext, Ending, end_session};
 use crate::store::{Tx, audit};
 
 /// The most refreshes in one transaction.
 const MAX_BATCH: usize = 512;
-/// The most refreshes of one session that may wait at a time.
-const MAX_PER_SESSION: usize = 64;
+/// The most refreshes of one branch that may wait at a time.
+const MAX_PER_BRANCH: usize = 64;
 /// The most refreshes that may wait in all.
 const MAX_WAITING: usize = 16 * 1024;
 /// How often a refresh is decided again because somebody else changed the row meanwhile.
@@ -38,8 +40,8 @@ const MAX_DEADLOCKS: u32 = 5;
 
 /// A genuine token was presented.
 pub struct Presentation {
-    /// The session it names.
-    pub session: SessionId,
+    /// The branch it names.
+    pub branch: BranchId,
     /// The counter it names.
     pub counter: u32,
     /// When.
@@ -211,16 +213,17 @@ impl Worker {
         tx: &mut Tx,
         presentations: &[&Presentation],
     ) -> Result<Option<Vec<Outcome>>, Fault> {
-        let mut ids: Vec<SessionId> = presentations.iter().map(|p| p.session).collect();
+        let mut ids: Vec<BranchId> = presentations.iter().map(|p| p.branch).collect();
         ids.sort_unstable();
         ids.dedup();
         let mut rows = sql::read(tx, &ids).await?;
-        let mut changes: HashMap<SessionId, Change> = HashMap::new();
+        let mut changes: HashMap<BranchId, Change> = HashMap::new();
         let mut events: Vec<(usize, Event)> = Vec::new();
+        let mut endings: Vec<(usize, SessionId, Ending)> = Vec::new();
         let mut outcomes = Vec::with_capacity(presentations.len());
 
         for (index, presentation) in presentations.iter().enumerate() {
-            let outcome = match rows.get_mut(&presentation.session) {
+            let outcome = match rows.get_mut(&presentation.branch) {
                 None => Ok(Refreshed::Unknown),
                 Some(Err(fault)) => {
                     Err(Fault::internal(fault.doing).with_source(fault.to_string()))
@@ -228,6 +231,17 @@ impl Worker {
                 Some(Ok(found)) => {
                     let (refreshed, event) = self.decide(found, presentation, &mut changes);
                     events.extend(event.map(|event| (index, event)));
+                    if let Refreshed::Compromised(alarm) = refreshed {
+                        let (session, ending) = (found.session.id, ending(alarm));
+                        endings.push((index, session, ending));
+                        // Every branch of the session, for the presentations that come after this one.
+                        let at = presentation.now;
+                        for found in rows.values_mut().flatten() {
+                            if found.session.id == session {
+                                found.session.revoked = Some((at, reason(alarm)));
+                            }
+                        }
+                    }
                     Ok(refreshed)
                 }
             };
@@ -245,16 +259,27 @@ impl Worker {
             let entropy = &*self.entropy;
             audit::record(tx, &event, &presentation.origin, presentation.now, entropy).await?;
         }
+        for (index, session, ending) in endings {
+            let presentation = presentations[index];
+            let context = EndContext {
+                origin: &presentation.origin,
+                now: presentation.now,
+                entropy: &*self.entropy,
+                // The longest there can be: which lives are configured is not known here.
+                longest_access_ttl: MAX_ACCESS_TTL,
+            };
+            end_session(tx, session, ending, &context).await?;
+        }
         Ok(Some(outcomes))
     }
 
-    /// Decides one presentation and applies it to the row in memory, where the next one of the
-    /// same session in this batch will find it.
+    /// Decides one presentation and applies it to the row in memory, where the next one of the same
+    /// branch in this batch will find it.
     fn decide(
         &self,
         found: &mut Found,
         presentation: &Presentation,
-        changes: &mut HashMap<SessionId, Change>,
+        changes: &mut HashMap<BranchId, Change>,
     ) -> (Refreshed, Option<Event>) {
         if !presentation.holder.holds(&found.session) {
             return (Refreshed::NotHolder, None);
@@ -283,58 +308,30 @@ impl Worker {
                 let subject = Arc::clone(&found.subject);
                 (Refreshed::Answered(Box::new(session.clone()), answer, subject), event)
             }
-            Decision::Alarmed(alarm) => {
-                let (kind, reason, detail) = match alarm {
-                    Alarm::SupersededUsed => (
-                        EventKind::RefreshReuseDetected,
-                        EndReason::ReuseDetected,
-                        "superseded_token_used",
-                    ),
-                    Alarm::OlderUsed => (
-                        EventKind::RefreshReuseDetected,
-                        EndReason::ReuseDetected,
-                        "older_token_used",
-                    ),
-                    Alarm::SupersededTooOften => (
-                        EventKind::RefreshReuseDetected,
-                        EndReason::ReuseDetected,
-                        "superseded_too_often",
-                    ),
-                    Alarm::Ahead => (
-                        EventKind::RefreshRollbackDetected,
-                        EndReason::RollbackDetected,
-                        "counter_ahead",
-                    ),
-                };
-                let event = about(kind).detail(detail);
-                session.revoked = Some((now, reason));
-                (Refreshed::Compromised(alarm), Some(event))
-            }
+            Decision::Alarmed(alarm) => return (Refreshed::Compromised(alarm), None),
         };
-        let change = changes.entry(session.id).or_insert_with(|| Change {
-            id: session.id,
+        let change = changes.entry(session.branch).or_insert_with(|| Change {
+            id: session.branch,
             was,
             chain: session.chain,
             idle_expires_at: session.idle_expires_at,
-            revoked: None,
         });
         change.chain = session.chain;
         change.idle_expires_at = session.idle_expires_at;
-        change.revoked = session.revoked;
         (refreshed, event)
     }
 
-    /// Turns away who has waited too long already or crowds the queue with one session.
+    /// Turns away jobs that have waited too long already or crowd the queue with one branch.
     fn admit(&self, batch: Vec<Job>) -> Vec<Job> {
-        let mut per_session: HashMap<SessionId, usize> = HashMap::new();
+        let mut per_branch: HashMap<BranchId, usize> = HashMap::new();
         let mut admitted = Vec::with_capacity(batch.len());
         for job in batch {
-            let waiting = per_session.entry(job.presentation.session).or_default();
+            let waiting = per_branch.entry(job.presentation.branch).or_default();
             *waiting += 1;
             if job.since.elapsed() >= self.db.deadlines().write() {
                 let fault = Fault::unavailable("the database did not take a refresh in time");
                 drop(job.reply.send(Err(fault)));
-            } else if *waiting > MAX_PER_SESSION {
+            } else if *waiting > MAX_PER_BRANCH {
                 let fault = Fault::unavailable("too many refreshes of one session at once");
                 drop(job.reply.send(Err(fault)));
             } else {
@@ -349,6 +346,25 @@ impl Worker {
         let oldest = jobs.iter().map(|job| job.since.elapsed()).max().unwrap_or_default();
         self.db.deadlines().write().saturating_sub(oldest).max(Duration::from_millis(50))
     }
+}
+
+/// Why a session ends when this alarm is raised.
+const fn reason(alarm: Alarm) -> EndReason {
+    match alarm {
+        Alarm::SupersededUsed | Alarm::OlderUsed | Alarm::SupersededTooOften => {
+            EndReason::ReuseDetected
+        }
+        Alarm::Ahead => EndReason::RollbackDetected,
+    }
+}
+
+const fn ending(alarm: Alarm) -> Ending {
+    Ending::of(reason(alarm)).detail(match alarm {
+        Alarm::SupersededUsed => "superseded_token_used",
+        Alarm::OlderUsed => "older_token_used",
+        Alarm::SupersededTooOften => "superseded_too_often",
+        Alarm::Ahead => "counter_ahead",
+    })
 }
 
 /// What one caller is told.

@@ -25,16 +25,16 @@ async fn the_list_tells_devices_apart() {
         let list = server.get_as("/v1/sessions", &laptop.access).await.is(200).json();
         let data = list["data"].as_array().unwrap();
         assert_eq!(data.len(), 2);
-        assert_eq!(data[0]["id"], phone.claims()["sid"]);
-        assert_eq!(data[0]["current"], false);
-        assert_eq!(data[0]["superseded"], true);
-        assert_eq!(data[0]["user_agent"], "suite/1");
-        assert_eq!(data[0]["address"], "127.0.0.1");
-        assert_eq!(data[0]["created_at"], "2027-01-15T08:00:00.000Z");
-        assert_eq!(data[0]["last_seen_at"], "2027-01-15T08:01:31.000Z");
-        assert_eq!(data[1]["id"], laptop.claims()["sid"]);
-        assert_eq!(data[1]["current"], true);
-        assert_eq!(data[1]["superseded"], false);
+        assert_eq!(data[1]["id"], phone.claims()["sid"]);
+        assert_eq!(data[1]["current"], false);
+        assert_eq!(data[1]["superseded"], true);
+        assert_eq!(data[1]["user_agent"], "suite/1");
+        assert_eq!(data[1]["address"], "127.0.0.1");
+        assert_eq!(data[1]["created_at"], "2027-01-15T08:00:00.000Z");
+        assert_eq!(data[1]["last_seen_at"], "2027-01-15T08:01:31.000Z");
+        assert_eq!(data[0]["id"], laptop.claims()["sid"]);
+        assert_eq!(data[0]["current"], true);
+        assert_eq!(data[0]["superseded"], false);
     })
     .await;
 }
@@ -229,7 +229,7 @@ async fn administrators_see_and_end_anybodys_sessions() {
                 None => break,
             }
         }
-        let sids = [&root, &one, &two].map(|tokens| tokens.claims()["sid"].clone());
+        let sids = [&two, &one, &root].map(|tokens| tokens.claims()["sid"].clone());
         assert_eq!(seen, sids);
         let delete = async |path: &str| {
             server.call_as(Method::DELETE, path, &root.access, json!(null)).await

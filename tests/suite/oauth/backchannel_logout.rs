@@ -4,11 +4,19 @@ use std::sync::mpsc;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use signet::base::TimeSpan;
-use signet::jobs;
+use signet::base::id::{BranchId, NoticeId, SessionId, UserId};
+use signet::base::{TimeSpan, Timestamp};
+use signet::crypto::random::SystemEntropy;
+use signet::domain::oidc::RequestedClaims;
+use signet::domain::scope::Scopes;
+use signet::domain::session::{Chain, Session};
+use signet::domain::user_agent::Device;
+use signet::store::logout_notices::{self, Notice};
+use signet::{fetch_all, jobs};
 
-use crate::support::relying_party::{App, Person, form};
-use crate::support::server::Tokens;
+use crate::support::relying_party::{App, Person, field, form};
+use crate::support::server::{Server, Tokens, on_both};
+use crate::support::sessions as test_sessions;
 
 use super::set;
 
@@ -115,4 +123,155 @@ async fn clients_are_told_that_a_session_has_ended() {
         }
     }
     assert!(failed.iter().any(|event| event["detail"] == app.id), "{failed:?}");
+}
+
+/// The `sid`s that a client was sent in logout tokens, `count` of them.
+async fn sids(told: mpsc::Receiver<String>, count: usize) -> Vec<Value> {
+    let wait = crate::support::process::PATIENCE;
+    let read = move || (0..count).map(|_| told.recv_timeout(wait).unwrap()).collect::<Vec<_>>();
+    let sent = tokio::task::spawn_blocking(read).await.unwrap();
+    let sid = |text: &String| {
+        let token = text.split_once("logout_token=").unwrap().1.trim().to_owned();
+        Tokens { access: token, refresh: String::new() }.claims()["sid"].clone()
+    };
+    sent.iter().map(sid).collect()
+}
+
+/// Back-Channel Logout 1.0 §2.7: the client is told, and its refresh token with `offline_access` goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_session_goes_on_offline_is_told_of_a_log_out_on_both_databases() {
+    on_both("notices: offline_access", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        server.register("ada").await;
+        let (uri, told) = listener(true);
+        let offline = json!({"type": "web", "backchannel_logout_uri": uri});
+        let offline = App::register(&server, &root, offline).await;
+        let (uri, told_online) = listener(true);
+        let online = json!({"type": "web", "backchannel_logout_uri": uri});
+        let online = App::register(&server, &root, online).await;
+        let ada = Person::new(&server, "ada");
+        let code = offline.code(&ada, &[("scope", "openid offline_access")]).await;
+        let kept = offline.redeem(&server, &code).await.is(200).json();
+        let ended = online.tokens(&server, &ada).await;
+        let csrf = field(&ada.get("/account").await.is(200).text, "csrf");
+        ada.post("/logout", &[("csrf", &csrf)]).await;
+        jobs::deliver_logout_notices(&server.app).await.unwrap();
+        let sid = |tokens: &Value| {
+            let access = tokens["access_token"].as_str().unwrap().to_owned();
+            Tokens { access, refresh: String::new() }.claims()["sid"].clone()
+        };
+        assert_eq!(sids(told, 1).await, [sid(&kept)]);
+        assert_eq!(sids(told_online, 1).await, [sid(&ended)]);
+        offline.refresh(&server, kept["refresh_token"].as_str().unwrap()).await.is(200);
+        online.refresh(&server, ended["refresh_token"].as_str().unwrap()).await.is(400);
+    })
+    .await;
+}
+
+/// Every client of every session, in transactions of 500, wherever the process stops in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_client_is_told_however_many_sessions_end_at_once_on_both_databases() {
+    on_both("notices: many", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let app = json!({"type": "web", "backchannel_logout_uri": "http://127.0.0.1:9/"});
+        let app = App::register(&server, &root, app).await;
+        let count = async |sql: &str| {
+            let mut link = server.app.db.reader().await.unwrap();
+            let row = match sql {
+                "notices" => fetch_all!(&mut link, (i64,), "SELECT count(*) FROM logout_notices"),
+                _ => fetch_all!(&mut link, (i64,), "SELECT count(*) FROM logout_fanouts"),
+            };
+            row.unwrap()[0].0
+        };
+        let mut expected = 0;
+        for (way, sessions) in [("disable", 1_203), ("delete", 1_203)] {
+            let ada: UserId = server.register(way).await.parse().unwrap();
+            let now = server.now();
+            let mut tx = server.app.db.begin().await.unwrap();
+            for _ in 0..sessions {
+                let id = SessionId::new(now, &SystemEntropy);
+                let session = opened_by(&app, ada, id, now);
+                assert!(test_sessions::open(&mut tx, &session, &Device::default()).await.unwrap());
+            }
+            tx.commit().await.unwrap();
+            let path = format!("/v1/admin/users/{ada}");
+            if way == "disable" {
+                let path = format!("{path}/disable");
+                server.call_as(Method::POST, &path, &root.access, Value::Null).await.is(200);
+            } else {
+                server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
+            }
+            // Written in steps; the job of the server itself may have begun already.
+            while jobs::write_logout_notices(&server.app, server.now()).await.unwrap() {}
+            expected += sessions;
+            assert_eq!(count("fanouts").await, 0);
+            assert_eq!(count("notices").await, expected, "{way}");
+        }
+    })
+    .await;
+}
+
+/// Each client has a queue of its own: one that never answers and has the most due, and longest, delays no
+/// other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_answer_delays_no_other_on_both_databases() {
+    on_both("notices: queues", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let ada: UserId = server.register("ada").await.parse().unwrap();
+        let (dead, held) = listener(false);
+        let (good, told) = listener(true);
+        let hanging = json!({"type": "web", "backchannel_logout_uri": dead});
+        let hanging = App::register(&server, &root, hanging).await;
+        let app = json!({"type": "web", "backchannel_logout_uri": good});
+        let app = App::register(&server, &root, app).await;
+        let now = server.now();
+        let mut tx = server.app.db.begin().await.unwrap();
+        for number in 0..400 {
+            let client_id = if number == 399 { app.id.clone() } else { hanging.id.clone() };
+            let notice = Notice {
+                id: NoticeId::new(now, &SystemEntropy),
+                client_id,
+                user_id: ada,
+                session_id: SessionId::new(now, &SystemEntropy),
+                tries: 0,
+            };
+            logout_notices::insert(&mut tx, &notice, now).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(sids(told, 1).await.len(), 1);
+        // Four at a time were sent to the other, and it holds them still.
+        let left = {
+            let mut link = server.app.db.reader().await.unwrap();
+            fetch_all!(&mut link, (i64,), "SELECT count(*) FROM logout_notices WHERE tries = 0")
+        };
+        assert_eq!(left.unwrap()[0].0, 395, "the rest of the other client waits its turn");
+        drop(held);
+    })
+    .await;
+}
+
+/// A session of the client, as a redeemed code opens it.
+fn opened_by(app: &App, user: UserId, id: SessionId, now: Timestamp) -> Session {
+    Session {
+        id,
+        branch: BranchId::from_uuid(id.uuid()),
+        user_id: user,
+        client_id: app.id.clone(),
+        audience: None,
+        scopes: Scopes::default(),
+        chain: Chain::opened(now),
+        created_at: now,
+        idle_expires_at: now + TimeSpan::from_days(1),
+        expires_at: now + TimeSpan::from_days(1),
+        revoked: None,
+        user_epoch: 0,
+        grant_type: Some("authorization_code".to_owned()),
+        auth_time: now,
+        browser: None,
+        asked_claims: RequestedClaims::default(),
+        dpop_jkt: None,
+    }
 }

@@ -3,6 +3,7 @@
 mod attacks;
 mod authorize;
 mod backchannel_logout;
+mod branches;
 mod client_assertion;
 mod client_auth;
 mod client_libraries;

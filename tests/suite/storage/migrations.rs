@@ -87,12 +87,14 @@ async fn sqlite_schema(path: &Path) -> Schema {
             if origin == "pk" {
                 continue;
             }
-            let columns: Vec<(String,)> =
-                sqlx::query_as("SELECT name FROM pragma_index_info($1) ORDER BY seqno")
-                    .bind(&index)
-                    .fetch_all(&pool)
-                    .await
-                    .unwrap();
+            let columns: Vec<(String,)> = sqlx::query_as(
+                "SELECT coalesce(name, 'expression') FROM pragma_index_info($1) \
+                     ORDER BY seqno",
+            )
+            .bind(&index)
+            .fetch_all(&pool)
+            .await
+            .unwrap();
             found.indexes.push((columns.into_iter().map(|(name,)| name).collect(), unique));
         }
         found.indexes.sort();
@@ -126,12 +128,13 @@ async fn postgres_schema(url: &str) -> Schema {
         table.columns.push((column, kind(&declared), nullable));
     }
     let indexes: Vec<(String, Vec<String>, bool, bool)> = sqlx::query_as(
-        "SELECT t.relname::text, array_agg(a.attname::text ORDER BY k.position), \
+        "SELECT t.relname::text, array_agg(coalesce(a.attname::text, 'expression') \
+         ORDER BY k.position), \
          i.indisunique, i.indisprimary FROM pg_index i \
          JOIN pg_class t ON t.oid = i.indrelid \
          JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname = current_schema() \
          CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, position) \
-         JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum \
+         LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum \
          WHERE t.relname NOT LIKE '\\_sqlx%' GROUP BY t.relname, i.indexrelid, i.indisunique, \
          i.indisprimary",
     )

@@ -5,5 +5,6 @@ mod housekeeping;
 mod migrations;
 mod query_plans;
 mod refresh_batch;
+mod revocations;
 mod statements;
 mod transactions;

@@ -12,6 +12,7 @@ pub mod process;
 pub mod relying_party;
 pub mod require;
 pub mod server;
+pub mod sessions;
 pub mod third_party_verifier;
 
 pub use server::{Backend, Server, on_both};

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::PAGINATION;
 use super::sessions::SESSION;
 use super::users::USER;
 use crate::domain::outcome::Code;
@@ -43,6 +44,8 @@ pub static CHANGE_PASSWORD: Operation =
 /// `GET /v1/sessions`.
 pub static LIST_SESSIONS: Operation =
     Operation::new("sessions", Tag::Account, "List the caller's live sessions")
+        .about("Newest first.")
+        .query(PAGINATION)
         .returns(&[ok(page(&named(&SESSION)))]);
 
 /// `DELETE /v1/sessions`.

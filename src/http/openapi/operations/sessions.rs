@@ -52,7 +52,7 @@ static EVENT: Named = Named {
 
 /// `GET /v1/admin/sessions`.
 pub static LIST: Operation = Operation::new("listSessions", Tag::Admin, "List live sessions")
-    .about("Of all users or of one.")
+    .about("Of all users or of one, newest first.")
     .query(PAGINATION_BY_USER)
     .returns(&[ok(page(&named(&SESSION)))]);
 

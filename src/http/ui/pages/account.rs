@@ -25,6 +25,10 @@ pub struct AccountPage<'a> {
     pub password_error: Option<(&'a str, &'a str)>,
     /// Where the person is signed in; the current one among them.
     pub sessions: Vec<SessionRow>,
+    /// Where the next older sessions are shown, if there are more.
+    pub older: Option<String>,
+    /// Whether newer ones than these were left out.
+    pub newest: bool,
     /// The applications that have access.
     pub apps: Vec<AppRow>,
 }
@@ -92,7 +96,7 @@ impl Done {
 
 impl AccountPage<'_> {
     fn has_other_sessions(&self) -> bool {
-        self.sessions.iter().any(|session| !session.current)
+        self.newest || self.older.is_some() || self.sessions.iter().any(|session| !session.current)
     }
 
     fn current_error(&self) -> Option<&str> {

@@ -2,10 +2,11 @@
 //! good which the provider refuses.
 
 use super::{API, Bench, at, check, is_good, kid_of, with};
+use crate::support::sessions as test_sessions;
 use crate::support::{Backend, on_both};
 use serde_json::{Value, json};
 use signet::admin::tokens::{self, Problem};
-use signet::base::id::SessionId;
+use signet::base::id::{BranchId, SessionId};
 use signet::base::{TimeSpan, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::claims::TokenType;
@@ -16,7 +17,7 @@ use signet::domain::token_diagnosis::TokenCode;
 use signet::domain::user_agent::Device;
 use signet::oauth::grants;
 use signet::store::clients::{self, StoredClient};
-use signet::store::{Tx, sessions, spent_ids};
+use signet::store::{Tx, spent_ids};
 use signet::tokens::lineage::revocation_hash;
 use signet::tokens::validate;
 
@@ -65,8 +66,10 @@ impl Bench {
     /// A session of the root user that the client `shop` has opened.
     async fn session(&self) -> Session {
         let now = self.server.now();
+        let id = SessionId::new(now, &SystemEntropy);
         let session = Session {
-            id: SessionId::new(now, &SystemEntropy),
+            id,
+            branch: BranchId::from_uuid(id.uuid()),
             user_id: self.root.claims()["sub"].as_str().unwrap().parse().unwrap(),
             client_id: "shop".to_owned(),
             audience: None,
@@ -84,7 +87,7 @@ impl Bench {
             dpop_jkt: None,
         };
         let device = Device::default();
-        assert!(self.commit(async |tx| sessions::open(tx, &session, &device).await).await);
+        assert!(self.commit(async |tx| test_sessions::open(tx, &session, &device).await).await);
         session
     }
 
@@ -138,7 +141,8 @@ pub(super) async fn every_code(bench: &mut Bench) {
     let session = bench.session().await;
     let of_session = bench.token("session", &of(&session));
     is_good(&bench.agreed(&of_session).await);
-    let refresh = bench.server.app.refresh_keys().mint(session.id, session.chain.current).unwrap();
+    let refresh =
+        bench.server.app.refresh_keys().mint(session.branch, session.chain.current).unwrap();
     let report = bench.ask(&refresh, json!({})).await;
     assert_eq!(check(&report, "client")["ok"], true, "{report:#}");
 
@@ -178,7 +182,7 @@ pub(super) async fn every_code(bench: &mut Bench) {
     is_good(&bench.agreed(&bench.token("anew", &own())).await);
     // This session's user outlives what follows; its end is told like any other.
     let ended = async |tx: &mut Tx| {
-        sessions::revoke(tx, session.id, EndReason::TokenRevoked, disabled).await
+        test_sessions::end(tx, session.id, EndReason::TokenRevoked, disabled).await
     };
     assert!(bench.commit(ended).await.is_some());
     let report = bench.agreed(&of_session).await;
@@ -228,7 +232,7 @@ async fn exchanged_tokens_are_judged_by_whom_they_rely_on() {
         }
         let user = bench.token("more", &acted);
         let end =
-            async |tx: &mut Tx| sessions::revoke(tx, session.id, EndReason::Logout, now).await;
+            async |tx: &mut Tx| test_sessions::end(tx, session.id, EndReason::Logout, now).await;
         assert!(bench.commit(end).await.is_some());
         Bench::is(&bench.agreed(&user).await, TokenCode::SessionEnded);
     })

@@ -4,6 +4,7 @@ use signet::base::Timestamp;
 use signet::base::id::{BrowserId, UserId};
 use signet::base::opaque_token::TokenHash;
 use signet::domain::browser_session::BrowserSession;
+use signet::domain::pagination::PageRequest;
 use signet::domain::user_agent::Device;
 use signet::execute;
 use signet::store::browser_sessions::{self, Consented, Found};
@@ -264,11 +265,19 @@ async fn a_users_log_ins_are_listed_while_they_live_and_belong_to_nobody_else() 
             assert!(begun.await);
         }
         let live = async |user, at| {
-            browser_sessions::live_of(&mut reader(&db).await, user, at).await.unwrap()
+            let request = PageRequest::default();
+            browser_sessions::page(&mut reader(&db).await, user, request, at).await.unwrap().data
         };
         let listed = live(ada, after(0)).await;
-        assert_eq!(listed.len(), 2);
-        assert!(listed.contains(&(one.clone(), device.clone())));
+        assert_eq!(listed, [(two.clone(), device.clone()), (one.clone(), device.clone())]);
+        let page = async |after| {
+            let request = PageRequest { after, limit: 1 };
+            browser_sessions::page(&mut reader(&db).await, ada, request, NOW).await.unwrap()
+        };
+        let first = page(None).await;
+        assert_eq!(first.data, [(two.clone(), device.clone())]);
+        let second = page(PageRequest::cursor(&first.next.unwrap())).await;
+        assert_eq!((second.data, second.next), (vec![(one.clone(), device.clone())], None));
         assert!(live(bob, after(0)).await.is_empty());
         assert!(live(ada, one.expires_at).await.is_empty());
         let is_of = async |id, user| {

@@ -2,15 +2,20 @@
 
 use signet::base::Timestamp;
 use signet::base::id::{BrowserId, SessionId, UserId};
+use signet::domain::audit::Origin;
+use signet::domain::outcome::Fault;
 use signet::domain::pagination::PageRequest;
 use signet::domain::session::{EndReason, Session};
 use signet::domain::user_agent::Device;
 use signet::execute;
 use signet::store::refresh_batch::sql;
-use signet::store::sessions::EndedSession;
-use signet::store::{Db, browser_sessions, sessions, users};
+use signet::store::sessions::end::{self, EndedSession, EpochPage};
+use signet::store::sessions::list;
+use signet::store::{Db, Tx, browser_sessions, sessions, users};
 
-use super::sessions::{all_kinds, open, revoke};
+use crate::support::sessions as test_sessions;
+
+use super::sessions::{all_kinds, live_of, open, revoke};
 use super::{NOW, after, asked_claims, at_once, begun, commit, count, log_in, on_both_stores};
 use super::{opened, reader, scopes, session, stored, user, user_id, winners};
 
@@ -25,9 +30,25 @@ fn in_browser(user: UserId, browser: BrowserId, scope: &str) -> Session {
     }
 }
 
+/// Ends a sign-in with the sessions that do not go on without it, as a log-out does.
+async fn end_of_browser(
+    tx: &mut Tx,
+    browser: BrowserId,
+    at: Timestamp,
+) -> Result<Vec<EndedSession>, Fault> {
+    browser_sessions::end(tx, browser, at).await?;
+    let mut ended = Vec::new();
+    for of_browser in end::of_browser(tx, browser, at).await? {
+        if !of_browser.goes_on {
+            test_sessions::end(tx, of_browser.session.id, EndReason::Logout, at).await?;
+            ended.push(of_browser.session);
+        }
+    }
+    Ok(ended)
+}
+
 async fn revoke_of_browser(db: &Db, browser: BrowserId, at: Timestamp) -> Vec<EndedSession> {
-    let reason = EndReason::Logout;
-    let ended = async |tx: &mut _| sessions::revoke_of_browser(tx, browser, reason, at).await;
+    let ended = async |tx: &mut _| end_of_browser(tx, browser, at).await;
     in_order(commit(db, ended).await)
 }
 
@@ -54,12 +75,11 @@ async fn the_lists_and_the_refresh_path_know_how_a_session_was_opened() {
         };
         let full = opened(&db, full).await;
         let link = &mut reader(&db).await;
-        let listed = sessions::live_of(link, ada, NOW).await.unwrap();
-        assert_eq!(listed[0].session, full);
-        let page = sessions::page(link, None, PageRequest::default(), NOW).await.unwrap();
+        assert_eq!(live_of(&db, ada, NOW).await[0].session, full);
+        let page = list::page(link, None, PageRequest::default(), NOW).await.unwrap();
         assert_eq!(page.data[0].session, full);
-        let read = commit(&db, async |tx| sql::read(tx, &[full.id]).await).await;
-        assert_eq!(read[&full.id].as_ref().unwrap().session, full);
+        let read = commit(&db, async |tx| sql::read(tx, &[full.branch]).await).await;
+        assert_eq!(read[&full.branch].as_ref().unwrap().session, full);
         // Of a session that is older than the column.
         let forget = async |tx: &mut _| execute!(tx, "UPDATE sessions SET auth_time = NULL");
         assert_eq!(commit(&db, forget).await, 1);
@@ -155,9 +175,8 @@ async fn no_session_slips_through_the_end_of_its_log_in() {
                     return open(&db, session, &Device::default()).await;
                 }
                 commit(&db, async |tx| {
-                    let ended = browser_sessions::end(tx, browser, NOW).await?;
-                    sessions::revoke_of_browser(tx, browser, EndReason::Logout, NOW).await?;
-                    Ok(ended.is_some())
+                    end_of_browser(tx, browser, NOW).await?;
+                    Ok(true)
                 })
                 .await
             })
@@ -187,9 +206,11 @@ async fn all_a_user_has_through_one_client_ends_at_once() {
         let before = opened(&db, of(ada, "shop")).await.id;
         assert_eq!(revoke(&db, before, EndReason::Logout, NOW).await, Some(ada));
         let end = async |at| {
-            let reason = EndReason::ConsentRevoked;
-            let ended =
-                async |tx: &mut _| sessions::revoke_of_client(tx, ada, "shop", reason, at).await;
+            let (reason, origin) = (EndReason::ConsentRevoked, Origin::system());
+            let context = test_sessions::context(&origin, at);
+            let ended = async |tx: &mut _| {
+                end::end_sessions_of_client(tx, ada, "shop", reason, &context).await
+            };
             in_order(commit(&db, ended).await)
         };
         let told = end(after(1)).await;
@@ -211,7 +232,7 @@ async fn all_a_user_has_through_one_client_ends_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_to_be_told_has_a_live_session_of_the_user() {
+async fn clients_are_told_of_the_live_sessions_of_an_epoch_a_page_at_a_time() {
     on_both_stores("sessions: of clients", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         let of = |user| Session {
@@ -220,16 +241,25 @@ async fn whoever_is_to_be_told_has_a_live_session_of_the_user() {
             ..session(user)
         };
         opened(&db, of(bob)).await;
-        let live = all_kinds(&db, of(ada)).await;
+        let mut live = all_kinds(&db, of(ada)).await;
+        live.reverse();
         opened(&db, Session { user_epoch: 1, ..session(ada) }).await;
-        let told =
-            async |user, at| sessions::of_clients(&mut reader(&db).await, user, at).await.unwrap();
-        let found = told(ada, NOW).await;
+        let told = async |user, epoch, at, after| {
+            let page = EpochPage { epoch, after, at, limit: 1 };
+            end::of_epoch(&mut reader(&db).await, user, page).await.unwrap()
+        };
+        let first = SessionId::from_uuid(uuid::Uuid::nil());
+        let mut found = Vec::new();
+        let mut after_this = first;
+        while let [next] = &*told(ada, 1, NOW, after_this).await {
+            after_this = next.id;
+            found.push(next.clone());
+        }
         assert_eq!(ended_ids(&found), live, "oldest first, and none of the built-in client");
         assert!(found.iter().all(|told| told.user_id == ada && told.client_id == "shop"));
-        assert!(told(ada, after(3_600)).await.is_empty(), "over at the very moment");
-        assert!(told(user_id(0), NOW).await.is_empty());
-        assert_eq!(told(bob, NOW).await.len(), 1);
+        assert!(told(ada, 1, after(3_600), first).await.is_empty(), "over at the very moment");
+        assert_eq!(told(ada, 0, NOW, first).await.len(), 1, "of the epoch before");
+        assert!(told(user_id(0), 1, NOW, first).await.is_empty());
     })
     .await;
 }

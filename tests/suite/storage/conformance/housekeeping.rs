@@ -1,5 +1,6 @@
 //! Housekeeping: removes what is old enough, the oldest first, a step at a time.
 
+use signet::base::id::BranchId;
 use signet::base::id::UserId;
 use signet::base::opaque_token::TokenHash;
 use signet::base::{TimeSpan, Timestamp};
@@ -17,6 +18,8 @@ use signet::store::{
     pushed_requests, sessions,
 };
 use signet::store::{setup_links, spent_ids};
+
+use crate::support::sessions::numbered;
 
 use super::{NOW, after, authorization, commit, count, hash, log_in, on_both_stores, opened};
 use super::{reader, scopes, session, session_id, user};
@@ -58,21 +61,25 @@ async fn sessions_go_with_their_devices_once_their_life_is_over() {
     .await;
 }
 
+fn branch_id(secs: i64) -> BranchId {
+    BranchId::from_uuid(session_id(secs).uuid())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_were_idle_for_too_long_are_found_by_walking() {
     on_both_stores("housekeeping: idle sessions", async |db| {
         let ada = user(&db, "ada").await;
         let mut made = Vec::new();
         for (number, idle) in [(1, 5), (2, 1), (3, 9), (4, 2), (5, 1)] {
-            let (id, idle_expires_at) = (session_id(number), after(idle));
-            made.push(opened(&db, Session { id, idle_expires_at, ..session(ada) }).await.id);
+            let idle = Session { idle_expires_at: after(idle), ..session(ada) };
+            made.push(opened(&db, numbered(session_id(number), idle)).await.branch);
         }
         let walk = async |after, until, step| {
             let link = &mut reader(&db).await;
             housekeeping::walk_sessions(link, after, until, step).await.unwrap()
         };
         let end = made[4];
-        assert_eq!(walk(session_id(0), end, 2).await, [(made[0], after(5)), (made[1], after(1))]);
+        assert_eq!(walk(branch_id(0), end, 2).await, [(made[0], after(5)), (made[1], after(1))]);
         assert_eq!(walk(made[1], end, 9).await, [(made[2], after(9)), (made[3], after(2))]);
         assert_eq!(walk(made[3], end, 9).await, [], "up to the end, without it");
         let remove = async |first, last, before| {
@@ -86,7 +93,7 @@ async fn sessions_that_were_idle_for_too_long_are_found_by_walking() {
             "only between the two, only before"
         );
         assert_eq!(remove(made[0], made[3], after(5)).await, 1);
-        let left = walk(session_id(0), session_id(60), 9).await;
+        let left = walk(branch_id(0), branch_id(60), 9).await;
         assert_eq!(left.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [made[0], made[2], made[4]]);
         assert_eq!(count!(&db, "SELECT count(*) FROM session_devices"), 3);
     })

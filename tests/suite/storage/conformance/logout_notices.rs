@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use signet::base::Timestamp;
 use signet::base::id::{NoticeId, UserId};
 use signet::crypto::random::SystemEntropy;
-use signet::store::logout_notices::{self, Notice};
+use signet::store::logout_notices::{self, Notice, Turn};
 use signet::store::{Db, users};
 
 use super::{NOW, after, at_once, commit, count, is_internal, on_both_stores, reader};
@@ -26,15 +26,24 @@ async fn insert(db: &Db, notice: &Notice, at: Timestamp) {
 }
 
 async fn any_due(db: &Db, at: Timestamp) -> bool {
-    logout_notices::any_due(&mut reader(db).await, at).await.unwrap()
+    !clients_due(db, at, 1).await.is_empty()
 }
 
-/// What is taken, in the order of the clients' names: in which order it comes is not said.
+async fn clients_due(db: &Db, at: Timestamp, limit: i64) -> Vec<String> {
+    logout_notices::clients_due(&mut reader(db).await, at, limit).await.unwrap()
+}
+
+/// What is taken of the clients that have something due, at most `limit` in all, in the order of the
+/// clients' names: in which order the rows of one come is not said.
 async fn take(db: &Db, now: Timestamp, again: Timestamp, limit: i64) -> Vec<Notice> {
-    let taken = async |tx: &mut _| logout_notices::take(tx, now, again, limit).await;
-    let mut taken = commit(db, taken).await;
-    taken.sort_by(|a, b| a.client_id.cmp(&b.client_id));
-    taken
+    let mut all = Vec::new();
+    for client_id in clients_due(db, now, limit).await {
+        let limit = limit - i64::try_from(all.len()).unwrap();
+        let turn = Turn { client_id: &client_id, now, again, limit };
+        all.extend(commit(db, async |tx| logout_notices::take(tx, turn).await).await);
+    }
+    all.sort_by(|a, b| a.client_id.cmp(&b.client_id));
+    all
 }
 
 fn clients(taken: &[Notice]) -> Vec<&str> {

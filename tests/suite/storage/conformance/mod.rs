@@ -8,6 +8,7 @@
 mod apis;
 mod audit;
 mod authorization_codes;
+mod branches;
 mod browser_sessions;
 mod client_sessions;
 mod clients;
@@ -31,7 +32,7 @@ mod users;
 mod verifiers;
 
 use futures_util::future::join_all;
-use signet::base::id::{BrowserId, SessionId, UserId};
+use signet::base::id::{BranchId, BrowserId, SessionId, UserId};
 use signet::base::opaque_token::TokenHash;
 use signet::base::{Deadlines, TimeSpan, Timestamp};
 use signet::crypto::random::SystemEntropy;
@@ -51,6 +52,7 @@ use signet::store::{Db, Tx, browser_sessions as store_browsers, migrate as schem
 use signet::store::{sessions as store_sessions, users as store_users};
 use tempfile::TempDir;
 
+use crate::support::sessions as test_sessions;
 use crate::support::{LONG, postgres, require};
 
 /// When every test begins.
@@ -173,8 +175,10 @@ async fn user(db: &Db, name: &str) -> UserId {
 
 /// A session that lives for an hour, as a log-in would open it.
 fn session(user: UserId) -> Session {
+    let id = session_id(0);
     Session {
-        id: session_id(0),
+        id,
+        branch: BranchId::from_uuid(id.uuid()),
         user_id: user,
         client_id: "signet".to_owned(),
         audience: None,
@@ -277,7 +281,7 @@ fn winners(all: impl IntoIterator<Item = bool>) -> Vec<usize> {
 /// Opens `session` and gives it back.
 async fn opened(db: &Db, session: Session) -> Session {
     let device = Device::default();
-    let open = commit(db, async |tx| store_sessions::open(tx, &session, &device).await).await;
+    let open = commit(db, async |tx| test_sessions::open(tx, &session, &device).await).await;
     assert!(open, "the epoch is the user's");
     session
 }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use signet::base::Timestamp;
-use signet::base::id::SessionId;
+use signet::base::id::{BranchId, SessionId};
 use signet::domain::attributes::{Attributes, Subject};
 use signet::domain::outcome::{Fault, FaultKind};
 use signet::domain::session::{Chain, EndReason, Session};
 use signet::domain::user::Role;
 use signet::execute;
 use signet::store::refresh_batch::sql::{self, Change};
-use signet::store::{Db, sessions, users};
+use signet::store::{Db, users};
+
+use crate::support::sessions::{self as test_sessions, numbered};
 
 use super::{NOW, after, commit, is_internal, on_both_stores, opened, session, session_id};
 use super::{stored, user};
@@ -19,7 +21,7 @@ async fn write(db: &Db, changes: &[Change]) -> usize {
     commit(db, async |tx| sql::write(tx, changes).await).await
 }
 
-async fn read(db: &Db, ids: &[SessionId]) -> sql::FoundRows {
+async fn read(db: &Db, ids: &[BranchId]) -> sql::FoundRows {
     commit(db, async |tx| sql::read(tx, ids).await).await
 }
 
@@ -28,13 +30,13 @@ fn rotated(session: &Session) -> Change {
     let was = session.chain.current;
     let chain = Chain { current: was + 1, parent: Some(was), ..session.chain };
     let idle_expires_at = session.idle_expires_at;
-    Change { id: session.id, was, chain, idle_expires_at, revoked: None }
+    Change { id: session.branch, was, chain, idle_expires_at }
 }
 
 /// What `session` is once `change` is written.
 fn changed(session: &Session, change: &Change) -> Session {
-    let Change { chain, idle_expires_at, revoked, .. } = *change;
-    Session { chain, idle_expires_at, revoked, ..session.clone() }
+    let Change { chain, idle_expires_at, .. } = *change;
+    Session { chain, idle_expires_at, ..session.clone() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,17 +47,17 @@ async fn several_rows_are_read_at_once_and_missing_ones_are_absent() {
         let two = opened(&db, session(bob)).await;
         let unasked = opened(&db, session(bob)).await;
         commit(&db, async |tx| users::raise_epoch(tx, bob, NOW).await).await;
-        let found = read(&db, &[two.id, session_id(0), one.id, one.id]).await;
+        let found = read(&db, &[two.branch, branch_id(0), one.branch, one.branch]).await;
         assert_eq!(found.len(), 2);
-        assert!(!found.contains_key(&unasked.id));
+        assert!(!found.contains_key(&unasked.branch));
         for (session, epoch) in [(one, 0), (two, 1)] {
-            let row = found[&session.id].as_ref().unwrap();
+            let row = found[&session.branch].as_ref().unwrap();
             assert_eq!((&row.session, row.user.session_epoch), (&session, epoch));
             let subject = row.subject.read().unwrap();
             assert_eq!((subject.role, subject.attributes), (Role::User, Attributes::default()));
         }
         assert!(read(&db, &[]).await.is_empty());
-        assert!(read(&db, &[session_id(0)]).await.is_empty());
+        assert!(read(&db, &[branch_id(0)]).await.is_empty());
     })
     .await;
 }
@@ -70,10 +72,10 @@ async fn what_a_user_is_comes_with_the_session_and_is_looked_into_on_demand() {
         commit(&db, async |tx| users::update(tx, ada, None, &subject, NOW).await).await;
         commit(&db, async |tx| execute!(tx, "UPDATE users SET claims = '[' WHERE id = $1", bob))
             .await;
-        let found = read(&db, &[one.id, two.id]).await;
-        assert_eq!(found[&one.id].as_ref().unwrap().subject.read().unwrap(), subject);
+        let found = read(&db, &[one.branch, two.branch]).await;
+        assert_eq!(found[&one.branch].as_ref().unwrap().subject.read().unwrap(), subject);
         // Read all the same: an API that does not ask does not care.
-        let broken = found[&two.id].as_ref().unwrap();
+        let broken = found[&two.branch].as_ref().unwrap();
         assert_eq!(broken.session, two);
         assert!(broken.subject.read().is_err_and(|fault| is_internal(&fault)));
     })
@@ -89,15 +91,15 @@ async fn a_row_that_does_not_decode_spoils_nobody_elses() {
             execute!(tx, "UPDATE sessions SET current = 9999999999 WHERE id = $1", bad.id)
         })
         .await;
-        let found = read(&db, &[bad.id, good.id]).await;
-        assert_eq!(found[&good.id].as_ref().unwrap().session, good);
-        assert!(found[&bad.id].as_ref().is_err_and(is_internal));
+        let found = read(&db, &[bad.branch, good.branch]).await;
+        assert_eq!(found[&good.branch].as_ref().unwrap().session, good);
+        assert!(found[&bad.branch].as_ref().is_err_and(is_internal));
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_writes_the_whole_chain_and_the_end() {
+async fn a_change_writes_the_whole_chain() {
     on_both_stores("rotation: write", async |db| {
         let ada = user(&db, "ada").await;
         let (mut one, mut two) = (opened(&db, session(ada)).await, opened(&db, session(ada)).await);
@@ -114,20 +116,12 @@ async fn a_change_writes_the_whole_chain_and_the_end() {
                 (one.clone(), two.clone())
             );
         }
-        for (session, reason) in
-            [(one, EndReason::ReuseDetected), (two, EndReason::RollbackDetected)]
-        {
-            let mut change = rotated_to(&session, session.chain, after(1));
-            change.revoked = Some((Timestamp::from_millis(i64::MAX), reason));
-            assert_eq!(write(&db, std::slice::from_ref(&change)).await, 1);
-            assert_eq!(stored(&db, session.id).await, changed(&session, &change));
-        }
     })
     .await;
 }
 
 fn rotated_to(session: &Session, chain: Chain, idle_expires_at: Timestamp) -> Change {
-    Change { id: session.id, was: session.chain.current, chain, idle_expires_at, revoked: None }
+    Change { id: session.branch, was: session.chain.current, chain, idle_expires_at }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,12 +131,12 @@ async fn a_guard_that_does_not_hold_costs_only_its_own_row() {
         let good = opened(&db, session(ada)).await;
         let stale = opened(&db, session(ada)).await;
         let revoked = opened(&db, session(ada)).await;
-        commit(&db, async |tx| sessions::revoke(tx, revoked.id, EndReason::Logout, after(1)).await)
-            .await;
+        let reason = EndReason::Logout;
+        commit(&db, async |tx| test_sessions::end(tx, revoked.id, reason, after(1)).await).await;
         let before = (stored(&db, stale.id).await, stored(&db, revoked.id).await);
         let mut late = rotated(&stale);
         late.was = 1;
-        let missing = Change { id: session_id(0), ..rotated(&good) };
+        let missing = Change { id: branch_id(0), ..rotated(&good) };
         let changes = [late, rotated(&revoked), missing, rotated(&good)];
         assert_eq!(write(&db, &changes).await, 1);
         assert_eq!(stored(&db, good.id).await, changed(&good, &rotated(&good)));
@@ -157,28 +151,29 @@ async fn a_guard_that_does_not_hold_costs_only_its_own_row() {
 async fn hundreds_of_rows_go_in_one_statement() {
     on_both_stores("rotation: many rows", async |db| {
         let ada = user(&db, "ada").await;
-        let all: Vec<Session> = (0..400).map(|secs| numbered(secs, session(ada))).collect();
+        let all: Vec<Session> =
+            (0..400).map(|secs| numbered(session_id(secs), session(ada))).collect();
         commit(&db, async |tx| {
             for session in &all {
-                assert!(sessions::open(tx, session, &Default::default()).await?);
+                assert!(test_sessions::open(tx, session, &Default::default()).await?);
             }
             Ok(())
         })
         .await;
         let changes: Vec<Change> = all.iter().map(rotated).collect();
-        let ids: Vec<SessionId> = all.iter().map(|session| session.id).collect();
+        let ids: Vec<BranchId> = all.iter().map(|session| session.branch).collect();
         assert_eq!(write(&db, &changes).await, ids.len());
         let found = read(&db, &ids).await;
         for (session, change) in all.iter().zip(&changes) {
-            let row = found[&session.id].as_ref().unwrap();
+            let row = found[&session.branch].as_ref().unwrap();
             assert_eq!(row.session, changed(session, change));
         }
     })
     .await;
 }
 
-fn numbered(secs: i64, session: Session) -> Session {
-    Session { id: session_id(secs), ..session }
+fn branch_id(secs: i64) -> BranchId {
+    BranchId::from_uuid(session_id(secs).uuid())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,7 +182,7 @@ async fn rows_read_are_held_until_the_end_of_the_work() {
         let ada = user(&db, "ada").await;
         let one = opened(&db, session(ada)).await;
         let mut tx = db.begin().await.unwrap();
-        sql::read(&mut tx, &[one.id]).await.unwrap();
+        sql::read(&mut tx, &[one.branch]).await.unwrap();
         let refused = revoke(&db, one.id, Duration::from_millis(100)).await.unwrap_err();
         assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
         assert_eq!(sql::write(&mut tx, &[rotated(&one)]).await.unwrap(), 1);
@@ -201,6 +196,6 @@ async fn rows_read_are_held_until_the_end_of_the_work() {
 
 async fn revoke(db: &Db, id: SessionId, patience: Duration) -> Result<(), Fault> {
     let mut tx = db.begin_within(patience).await?;
-    sessions::revoke(&mut tx, id, EndReason::Logout, NOW).await?;
+    test_sessions::end(&mut tx, id, EndReason::Logout, NOW).await?;
     tx.commit().await
 }

@@ -6,6 +6,8 @@ use signet::execute;
 use signet::store::session_loader::SessionLoader;
 use signet::store::{sessions, spent_ids, users};
 
+use crate::support::sessions as test_sessions;
+
 use super::{
     NOW, after, commit, hash, is_internal, on_both_stores, opened, reader, session, session_id,
     user,
@@ -86,7 +88,7 @@ async fn nobody_is_told_what_was_true_before_he_asked() {
                 lookup.session(id, Vec::new()).await.unwrap().is_some(),
                 "seen as soon as it is there"
             );
-            commit(&db, async |tx| sessions::revoke(tx, id, EndReason::Logout, NOW).await).await;
+            commit(&db, async |tx| test_sessions::end(tx, id, EndReason::Logout, NOW).await).await;
             let found = lookup.session(id, Vec::new()).await.unwrap().unwrap();
             assert!(found.session.revoked.is_some(), "and not alive once it was ended");
         }

@@ -6,13 +6,16 @@ use signet::domain::pagination::PageRequest;
 use signet::domain::session::{EndReason, Listed, Session};
 use signet::domain::user_agent::Device;
 use signet::execute;
+use signet::store::sessions::list;
 use signet::store::{Db, sessions, users};
+
+use crate::support::sessions::{self as test_sessions, numbered};
 
 use super::{NOW, after, asked_claims, begun, commit, count, is_internal, on_both_stores, opened};
 use super::{reader, scopes, session, session_id, stored, user, user_id, walk};
 
 pub(super) async fn open(db: &Db, session: &Session, device: &Device) -> bool {
-    commit(db, async |tx| sessions::open(tx, session, device).await).await
+    commit(db, async |tx| test_sessions::open(tx, session, device).await).await
 }
 
 pub(super) async fn revoke(
@@ -21,7 +24,13 @@ pub(super) async fn revoke(
     reason: EndReason,
     at: Timestamp,
 ) -> Option<UserId> {
-    commit(db, async |tx| sessions::revoke(tx, id, reason, at).await).await
+    commit(db, async |tx| test_sessions::end(tx, id, reason, at).await).await
+}
+
+/// The first page of a user's live sessions, newest first.
+pub(super) async fn live_of(db: &Db, user: UserId, at: Timestamp) -> Vec<Listed> {
+    let request = PageRequest { after: None, limit: 100 };
+    list::page(&mut reader(db).await, Some(user), request, at).await.unwrap().data
 }
 
 fn ids(listed: &[Listed]) -> Vec<SessionId> {
@@ -94,49 +103,48 @@ async fn devices_come_back_as_they_were_seen() {
             Device::default(),
         ];
         for (secs, device) in (0..).zip(&devices) {
-            let session = Session { id: session_id(secs), ..session(ada) };
+            let session = numbered(session_id(secs), session(ada));
             assert!(open(&db, &session, device).await);
         }
-        let listed = sessions::live_of(&mut reader(&db).await, ada, NOW).await.unwrap();
+        let listed = live_of(&db, ada, NOW).await;
         let seen: Vec<&Device> = listed.iter().map(|listed| &listed.device).collect();
-        assert_eq!(seen, devices.iter().collect::<Vec<_>>());
+        assert_eq!(seen, devices.iter().rev().collect::<Vec<_>>());
         assert!(listed.iter().all(|listed| !listed.superseded));
     })
     .await;
 }
 
 /// Opens sessions like `kind`, one of every sort that is not live, and two that are; the ids of those,
-/// in order.
+/// newest first.
 pub(super) async fn all_kinds(db: &Db, kind: Session) -> Vec<SessionId> {
     let owner = kind.user_id;
-    let numbered = |secs| Session { id: session_id(secs), ..kind.clone() };
-    let early = opened(db, numbered(1)).await;
+    let early = opened(db, numbered(session_id(1), kind.clone())).await;
     let mut bumped = early.clone();
     bumped.user_epoch = 1;
     commit(db, async |tx| users::raise_epoch(tx, owner, NOW).await).await;
-    bumped.id = session_id(5);
+    bumped = numbered(session_id(5), bumped);
     let late = opened(db, bumped.clone()).await;
-    bumped.id = session_id(2);
+    bumped = numbered(session_id(2), bumped);
     let live = opened(db, bumped.clone()).await;
-    bumped.id = session_id(3);
+    bumped = numbered(session_id(3), bumped);
     let revoked = opened(db, bumped.clone()).await;
     assert_eq!(revoke(db, revoked.id, EndReason::Logout, NOW).await, Some(owner));
-    bumped.id = session_id(4);
+    bumped = numbered(session_id(4), bumped);
     bumped.idle_expires_at = NOW;
     opened(db, bumped.clone()).await;
-    bumped.id = session_id(6);
+    bumped = numbered(session_id(6), bumped);
     (bumped.idle_expires_at, bumped.expires_at) = (after(3_600), NOW);
     opened(db, bumped).await;
-    vec![live.id, late.id]
+    vec![late.id, live.id]
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_live_sessions_of_the_user_are_listed_oldest_first() {
+async fn only_live_sessions_of_the_user_are_listed_newest_first() {
     on_both_stores("sessions: live ones", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         opened(&db, session(bob)).await;
         let live = all_kinds(&db, session(ada)).await;
-        let listed = async |at| sessions::live_of(&mut reader(&db).await, ada, at).await.unwrap();
+        let listed = async |at| live_of(&db, ada, at).await;
         assert_eq!(ids(&listed(NOW).await), live);
         assert_eq!(listed(after(3_600) - TimeSpan::from_millis(1)).await.len(), 2);
         assert!(listed(after(3_600)).await.is_empty(), "over at the very moment");
@@ -153,19 +161,18 @@ async fn only_live_sessions_of_the_user_are_listed_oldest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn live_sessions_of_one_or_of_everybody_are_paged_oldest_first() {
+async fn live_sessions_of_one_user_or_of_all_are_paged_newest_first() {
     on_both_stores("sessions: pages", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
-        let mut all = all_kinds(&db, session(ada)).await;
+        let of_ada = all_kinds(&db, session(ada)).await;
         let mut of_bob = Vec::new();
         for secs in [12, 11, 10] {
-            let session = Session { id: session_id(secs), ..session(bob) };
-            of_bob.insert(0, opened(&db, session).await.id);
+            of_bob.push(opened(&db, numbered(session_id(secs), session(bob))).await.id);
         }
-        all.extend(&of_bob);
+        let all = [of_bob.clone(), of_ada].concat();
         for (whose, expected) in [(None, &all), (Some(bob), &of_bob)] {
             let page =
-                async |request| sessions::page(&mut reader(&db).await, whose, request, NOW).await;
+                async |request| list::page(&mut reader(&db).await, whose, request, NOW).await;
             assert_eq!(ids(&walk(page).await), *expected);
             let limit = i64::try_from(expected.len()).unwrap();
             let exact = page(PageRequest { after: None, limit }).await.unwrap();
@@ -173,9 +180,9 @@ async fn live_sessions_of_one_or_of_everybody_are_paged_oldest_first() {
         }
         let link = &mut reader(&db).await;
         let nobody = Some(user_id(0));
-        let page = sessions::page(link, nobody, PageRequest::default(), NOW).await.unwrap();
+        let page = list::page(link, nobody, PageRequest::default(), NOW).await.unwrap();
         assert!(page.data.is_empty() && page.next.is_none());
-        let over = sessions::page(link, None, PageRequest::default(), after(3_600)).await.unwrap();
+        let over = list::page(link, None, PageRequest::default(), after(3_600)).await.unwrap();
         assert!(over.data.is_empty());
     })
     .await;
@@ -215,7 +222,7 @@ async fn a_session_is_carried_over_from_its_own_epoch_only() {
         assert!(!carry(session_id(0), ada, 0, 1).await);
         assert!(carry(kept.id, ada, 0, 1).await);
         assert!(!carry(kept.id, ada, 0, 1).await, "it is there already");
-        let live = sessions::live_of(&mut reader(&db).await, ada, NOW).await.unwrap();
+        let live = live_of(&db, ada, NOW).await;
         assert_eq!(ids(&live), [kept.id]);
         assert_eq!(stored(&db, left.id).await.user_epoch, 0);
         assert_eq!(stored(&db, kept.id).await, Session { user_epoch: 1, ..kept });

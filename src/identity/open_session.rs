@@ -1,0 +1,84 @@
+//! Opening sessions: for every log-in, code and device.
+//!
+//! Owns the order: what the session depends on is held first, the branch finds its session, and a session
+//! too many ends the one that was used longest ago.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::audit::Origin;
+use crate::domain::outcome::Fault;
+use crate::domain::session::{EndReason, Session, place};
+use crate::domain::user_agent::Device;
+use crate::store::Tx;
+use crate::store::sessions::end::{EndContext, Ending, end_session};
+use crate::store::sessions::open::{self, NewBranch};
+
+use super::logout_notices;
+
+/// What is opened, by whom.
+pub struct Opening<'a> {
+    /// The session with the first branch it would have.
+    pub session: Session,
+    /// The device it is opened on.
+    pub device: &'a Device,
+    /// Who opens it.
+    pub origin: &'a Origin,
+    /// Since when the name of the client is its own.
+    pub name_since: Timestamp,
+}
+
+/// Opens a session, or a branch of the one that the client has in the same sign-in already. None when the
+/// user was disabled, got a new password or logged out since the session was allowed.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn open_session(
+    app: &App,
+    tx: &mut Tx,
+    opening: Opening<'_>,
+) -> Result<Option<Session>, Fault> {
+    let Opening { mut session, device, origin, name_since } = opening;
+    if !open::hold(tx, &session).await? {
+        return Ok(None);
+    }
+    let mut joined = false;
+    if let Some(browser) = session.browser {
+        let of = NewBranch { session: &session, name_since };
+        let placement = place(&open::live_branches(tx, of, browser).await?);
+        for branch in placement.replaces {
+            open::remove_branch(tx, branch).await?;
+        }
+        if let Some(id) = placement.joins {
+            session.id = id;
+            joined = true;
+        }
+    }
+    if !joined {
+        end_surplus(app, tx, &session, origin).await?;
+    }
+    open::insert(tx, &session, device).await?;
+    Ok(Some(session))
+}
+
+/// Makes room for one more session of its user. Log-ins at the same moment may exceed the limit by their
+/// number: the next one ends what they left.
+async fn end_surplus(
+    app: &App,
+    tx: &mut Tx,
+    session: &Session,
+    origin: &Origin,
+) -> Result<(), Fault> {
+    let now = session.created_at;
+    let most = app.config.max_sessions_per_user - 1;
+    for id in open::over_limit(tx, session.user_id, most, now).await? {
+        let context = EndContext {
+            origin,
+            now,
+            entropy: &*app.entropy,
+            longest_access_ttl: app.longest_access_ttl(),
+        };
+        let ended = end_session(tx, id, Ending::of(EndReason::SessionLimit), &context).await?;
+        logout_notices::tell(app, tx, ended.as_slice(), now).await?;
+    }
+    Ok(())
+}

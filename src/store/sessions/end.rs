@@ -1,0 +1,246 @@
+//! Ending sessions: the only statements that do.
+//!
+//! An ending is the rows of every branch, one audit event, and a row of `revocations` for services that
+//! verify offline, in one transaction. Who is told of it is `logout_notices`' to write.
+
+use std::collections::BTreeMap;
+
+use crate::base::id::{BrowserId, SessionId, UserId};
+use crate::base::{Entropy, TimeSpan, Timestamp};
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::outcome::Fault;
+use crate::domain::session::{EndReason, Session};
+use crate::fetch_all;
+use crate::store::{Link, Tx, audit, revocations};
+
+/// On whose behalf sessions end, and what their ending depends on.
+#[derive(Clone, Copy)]
+pub struct EndContext<'a> {
+    /// Who ends them, for the audit trail.
+    pub origin: &'a Origin,
+    /// When.
+    pub now: Timestamp,
+    /// Where ids of events come from.
+    pub entropy: &'a dyn Entropy,
+    /// The longest life of an access token: a session that was answered before has none left.
+    pub longest_access_ttl: TimeSpan,
+}
+
+/// A session that has ended, as far as its client is told.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct EndedSession {
+    /// The session.
+    pub id: SessionId,
+    /// Its user.
+    pub user_id: UserId,
+    /// The client it was opened through.
+    pub client_id: String,
+}
+
+impl EndedSession {
+    /// What its client is told of a session.
+    #[must_use]
+    pub fn of(session: &Session) -> Self {
+        let (id, user_id) = (session.id, session.user_id);
+        Self { id, user_id, client_id: session.client_id.clone() }
+    }
+}
+
+/// Why a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    reason: EndReason,
+    detail: Option<&'static str>,
+}
+
+impl Ending {
+    /// For this reason.
+    #[must_use]
+    pub const fn of(reason: EndReason) -> Self {
+        Self { reason, detail: None }
+    }
+
+    /// The same with a stable word that tells variants of the reason apart.
+    #[must_use]
+    pub const fn detail(self, detail: &'static str) -> Self {
+        Self { detail: Some(detail), ..self }
+    }
+
+    fn event(self) -> Event {
+        let kind = match self.reason {
+            EndReason::ReuseDetected => EventKind::RefreshReuseDetected,
+            EndReason::RollbackDetected => EventKind::RefreshRollbackDetected,
+            EndReason::CodeReused => EventKind::CodeReuseDetected,
+            _ => return Event::new(EventKind::SessionEnded).detail(self.reason.as_str()),
+        };
+        Event { detail: self.detail.map(str::to_owned), ..Event::new(kind) }
+    }
+}
+
+/// Ends a session with all its branches. None when there is none or it was ended before.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn end_session(
+    tx: &mut Tx,
+    id: SessionId,
+    ending: Ending,
+    context: &EndContext<'_>,
+) -> Result<Option<EndedSession>, Fault> {
+    let EndContext { origin, now, entropy, longest_access_ttl } = *context;
+    let rows = fetch_all!(
+        tx,
+        (UserId, String, Timestamp),
+        "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 \
+         WHERE coalesce(sid, id) = $3 AND revoked_at IS NULL \
+         RETURNING user_id, client_id, answered_at",
+        now,
+        ending.reason.as_str(),
+        id
+    )?;
+    let Some(answered_at) = rows.iter().map(|(_, _, answered_at)| *answered_at).max() else {
+        return Ok(None);
+    };
+    let Some((user_id, client_id, _)) = rows.into_iter().next() else { return Ok(None) };
+    revocations::insert_sessions(tx, &[(id, answered_at + longest_access_ttl)], now).await?;
+    let event = ending.event().about(user_id).in_session(id);
+    audit::record(tx, &event, origin, now, entropy).await?;
+    Ok(Some(EndedSession { id, user_id, client_id }))
+}
+
+/// Ends every session that a user has through one client. The audit event is the caller's: it has one
+/// for what the user did.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn end_sessions_of_client(
+    tx: &mut Tx,
+    user: UserId,
+    client_id: &str,
+    reason: EndReason,
+    context: &EndContext<'_>,
+) -> Result<Vec<EndedSession>, Fault> {
+    let rows = fetch_all!(
+        tx,
+        (SessionId, Timestamp),
+        "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 \
+         WHERE user_id = $3 AND client_id = $4 AND revoked_at IS NULL \
+         RETURNING coalesce(sid, id), answered_at",
+        context.now,
+        reason.as_str(),
+        user,
+        client_id
+    )?;
+    let sessions = latest(rows, context.longest_access_ttl);
+    revocations::insert_sessions(tx, &sessions, context.now).await?;
+    let ended = |(id, _)| EndedSession { id, user_id: user, client_id: client_id.to_owned() };
+    Ok(sessions.into_iter().map(ended).collect())
+}
+
+/// The sessions of a user that may have access tokens that are still valid, each with the time at which
+/// its last one expires. Read under the user's row, before the epoch rises.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn with_valid_tokens(
+    tx: &mut Tx,
+    user: UserId,
+    epoch: i64,
+    context: &EndContext<'_>,
+) -> Result<Vec<(SessionId, Timestamp)>, Fault> {
+    let rows = fetch_all!(
+        tx,
+        (SessionId, Timestamp),
+        "SELECT coalesce(sid, id), answered_at FROM sessions \
+         WHERE user_id = $1 AND user_epoch = $2 AND revoked_at IS NULL AND answered_at > $3",
+        user,
+        epoch,
+        context.now - context.longest_access_ttl - revocations::LEEWAY
+    )?;
+    Ok(latest(rows, context.longest_access_ttl))
+}
+
+fn latest(rows: Vec<(SessionId, Timestamp)>, ttl: TimeSpan) -> Vec<(SessionId, Timestamp)> {
+    let mut latest = BTreeMap::new();
+    for (session, answered_at) in rows {
+        let until = latest.entry(session).or_insert(answered_at + ttl);
+        *until = (*until).max(answered_at + ttl);
+    }
+    latest.into_iter().collect()
+}
+
+/// A live session of a sign-in at Signet's pages.
+#[derive(Debug, Clone)]
+pub struct OfBrowser {
+    /// The session, as far as its client is told.
+    pub session: EndedSession,
+    /// Whether a branch of it was granted to go on without its user (`offline_access`).
+    pub goes_on: bool,
+}
+
+/// The live sessions that belong to a sign-in.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_browser(
+    link: &mut impl Link,
+    browser: BrowserId,
+    now: Timestamp,
+) -> Result<Vec<OfBrowser>, Fault> {
+    // Not LIKE: its _ is any character, and on SQLite it does not tell capitals apart.
+    let rows = fetch_all!(
+        link,
+        (SessionId, UserId, String, i64),
+        "SELECT coalesce(s.sid, s.id), s.user_id, s.client_id, \
+         CAST(max(CASE WHEN replace(' ' || s.scope || ' ', ' offline_access ', '') \
+         = ' ' || s.scope || ' ' THEN 0 ELSE 1 END) AS BIGINT) \
+         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.browser_id = $1 \
+         AND s.revoked_at IS NULL AND s.user_epoch = u.session_epoch AND s.expires_at > $2 \
+         AND s.idle_expires_at > $2 GROUP BY coalesce(s.sid, s.id), s.user_id, s.client_id",
+        browser,
+        now
+    )?;
+    let of = |(id, user_id, client_id, goes_on)| OfBrowser {
+        session: EndedSession { id, user_id, client_id },
+        goes_on: goes_on == 1,
+    };
+    Ok(rows.into_iter().map(of).collect())
+}
+
+/// The next live sessions, in the order of their ids, that a user had through registered clients in the
+/// epoch `epoch`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_epoch(
+    link: &mut impl Link,
+    user: UserId,
+    of: EpochPage,
+) -> Result<Vec<EndedSession>, Fault> {
+    fetch_all!(
+        link,
+        EndedSession,
+        "SELECT DISTINCT coalesce(sid, id) AS id, user_id, client_id FROM sessions \
+         WHERE user_id = $1 AND user_epoch = $2 AND coalesce(sid, id) > $3 \
+         AND grant_type IS NOT NULL AND revoked_at IS NULL AND expires_at > $4 \
+         AND idle_expires_at > $4 ORDER BY coalesce(sid, id) LIMIT $5",
+        user,
+        of.epoch,
+        of.after,
+        of.at,
+        of.limit
+    )
+}
+
+/// Which sessions of an epoch are read next.
+#[derive(Debug, Clone, Copy)]
+pub struct EpochPage {
+    /// The user's epoch in which they lived.
+    pub epoch: i64,
+    /// The session that was read last.
+    pub after: SessionId,
+    /// When they were live.
+    pub at: Timestamp,
+    /// How many.
+    pub limit: i64,
+}

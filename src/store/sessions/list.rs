@@ -1,0 +1,93 @@
+//! Listing live sessions: one row for each, seen through the branch that was answered last, newest first.
+
+use uuid::Uuid;
+
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::domain::outcome::Fault;
+use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::session::{Listed, Session};
+use crate::domain::user_agent::Device;
+use crate::fetch_all;
+use crate::store::Link;
+use crate::store::session_row::SessionRow;
+
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    user_agent: Option<String>,
+    address: Option<String>,
+}
+
+impl TryFrom<ListedRow> for Listed {
+    type Error = Fault;
+    fn try_from(row: ListedRow) -> Result<Self, Fault> {
+        let session = Session::try_from(row.session)?;
+        let device = Device {
+            user_agent: row.user_agent.unwrap_or_default(),
+            address: row.address.and_then(|text| text.parse().ok()),
+        };
+        Ok(Self { superseded: session.chain.supersedes > 0, session, device })
+    }
+}
+
+/// A page of live sessions, newest first; of one user if named.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn page(
+    link: &mut impl Link,
+    user: Option<UserId>,
+    request: PageRequest,
+    now: Timestamp,
+) -> Result<Page<Listed>, Fault> {
+    let before = request.after.unwrap_or(Uuid::max());
+    // Two statements: in one that means either, neither database sees that the sessions of a user are
+    // found by an index.
+    let rows = match user {
+        None => fetch_all!(
+            link,
+            ListedRow,
+            "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, \
+             s.scope, s.current, s.parent, s.answered_at, s.supersedes, s.created_at, \
+             s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, \
+             s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, d.user_agent, \
+             d.address FROM sessions s JOIN users u ON u.id = s.user_id \
+             LEFT JOIN session_devices d ON d.session_id = s.id \
+             WHERE coalesce(s.sid, s.id) < $1 AND s.revoked_at IS NULL \
+             AND s.user_epoch = u.session_epoch AND s.expires_at > $2 AND s.idle_expires_at > $2 \
+             AND NOT EXISTS (SELECT 1 FROM sessions o \
+             WHERE coalesce(o.sid, o.id) = coalesce(s.sid, s.id) AND o.revoked_at IS NULL \
+             AND o.expires_at > $2 AND o.idle_expires_at > $2 AND (o.answered_at > s.answered_at \
+             OR (o.answered_at = s.answered_at AND o.id > s.id))) \
+             ORDER BY coalesce(s.sid, s.id) DESC LIMIT $3",
+            before,
+            now,
+            request.limit + 1
+        )?,
+        Some(user) => fetch_all!(
+            link,
+            ListedRow,
+            "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, \
+             s.scope, s.current, s.parent, s.answered_at, s.supersedes, s.created_at, \
+             s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, \
+             s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, d.user_agent, \
+             d.address FROM sessions s JOIN users u ON u.id = s.user_id \
+             LEFT JOIN session_devices d ON d.session_id = s.id \
+             WHERE s.user_id = $1 AND coalesce(s.sid, s.id) < $2 AND s.revoked_at IS NULL \
+             AND s.user_epoch = u.session_epoch AND s.expires_at > $3 AND s.idle_expires_at > $3 \
+             AND NOT EXISTS (SELECT 1 FROM sessions o \
+             WHERE coalesce(o.sid, o.id) = coalesce(s.sid, s.id) AND o.revoked_at IS NULL \
+             AND o.expires_at > $3 AND o.idle_expires_at > $3 AND (o.answered_at > s.answered_at \
+             OR (o.answered_at = s.answered_at AND o.id > s.id))) \
+             ORDER BY coalesce(s.sid, s.id) DESC LIMIT $4",
+            user,
+            before,
+            now,
+            request.limit + 1
+        )?,
+    };
+    let rows = rows.into_iter().map(Listed::try_from).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::cut(rows, request.limit, |listed| listed.session.id.uuid()))
+}
