@@ -9,7 +9,7 @@ use crate::base::{TimeSpan, Timestamp};
 
 use super::interaction::{AuthnRequest, ResponseMode};
 use super::oidc::RequestedClaims;
-use super::scope::Scopes;
+use super::scope::{RequestedScopes, Scopes};
 use super::session::{Chain, Lifetimes, Session};
 
 /// A request that can be answered with a code, once its person agrees.
@@ -25,6 +25,9 @@ pub struct Request {
     pub state: Option<String>,
     /// The scopes.
     pub scopes: Scopes,
+    /// Requested scopes that the client does not get.
+    #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
+    pub dropped: RequestedScopes,
     /// The API; none means the issuer itself.
     pub audience: Option<String>,
     /// What goes into the ID token unchanged.
@@ -61,6 +64,9 @@ pub struct Authorization {
     pub auth_time: Timestamp,
     /// The scopes.
     pub scopes: Scopes,
+    /// Requested scopes that the client did not get.
+    #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
+    pub dropped: RequestedScopes,
     /// The API its access tokens will be for; none means the issuer itself.
     pub audience: Option<String>,
     /// Single claims.
@@ -101,6 +107,8 @@ impl Authorization {
     pub fn session(&self, terms: SessionTerms<'_>, now: Timestamp) -> Session {
         let SessionTerms { id, grant_type, dpop_jkt, lifetimes } = terms;
         let expires_at = now + lifetimes.max;
+        let requested_scopes = (!self.dropped.is_empty())
+            .then(|| RequestedScopes::from(&self.scopes).with(self.dropped.iter()));
         Session {
             id,
             user_id: self.user_id,
@@ -118,6 +126,7 @@ impl Authorization {
             browser: self.browser,
             asked_claims: self.asked_claims.clone(),
             dpop_jkt,
+            requested_scopes,
         }
     }
 }

@@ -177,5 +177,6 @@ pub(super) fn new_session(
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
+        requested_scopes: None,
     }
 }

@@ -11,6 +11,7 @@ use crate::base::opaque_token::TokenHash;
 use crate::domain::attributes::Subject;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::scope::RequestedScopes;
 use crate::domain::session::{EndReason, Listed, Session};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
@@ -39,9 +40,9 @@ pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<boo
         tx,
         "INSERT INTO sessions (id, user_id, client_id, audience, scope, current, parent, \
          answered_at, supersedes, created_at, idle_expires_at, expires_at, user_epoch, \
-         grant_type, auth_time, browser_id, asked_claims, dpop_jkt) \
+         grant_type, auth_time, browser_id, asked_claims, dpop_jkt, asked_scope) \
          SELECT $1, users.id, $2, $3, $4, $5, NULL, $6, 0, $6, $7, $8, users.session_epoch, \
-         $11, $12, $13, $14, $15 \
+         $11, $12, $13, $14, $15, $16 \
          FROM users WHERE users.id = $9 AND users.session_epoch = $10 \
          AND users.disabled_at IS NULL",
         session.id,
@@ -58,7 +59,8 @@ pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<boo
         session.auth_time,
         session.browser,
         (!session.asked_claims.is_empty()).then(|| column(&session.asked_claims)),
-        session.dpop_jkt.as_deref()
+        session.dpop_jkt.as_deref(),
+        session.requested_scopes.as_ref().map(RequestedScopes::as_str)
     )?;
     if rows == 0 {
         return Ok(false);
@@ -101,7 +103,7 @@ pub async fn with_user(
         "SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, \
          s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
          s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, \
-         s.asked_claims, s.dpop_jkt, u.login, u.name, u.role, \
+         s.asked_claims, s.dpop_jkt, s.asked_scope, u.login, u.name, u.role, \
          u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1",
         id
@@ -205,7 +207,7 @@ pub async fn live_of(
         "SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, \
          s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
          s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, \
-         s.asked_claims, s.dpop_jkt, d.user_agent, d.address \
+         s.asked_claims, s.dpop_jkt, s.asked_scope, d.user_agent, d.address \
          FROM sessions s JOIN users u ON u.id = s.user_id \
          LEFT JOIN session_devices d ON d.session_id = s.id \
          WHERE s.user_id = $1 AND s.revoked_at IS NULL AND s.user_epoch = u.session_epoch \
@@ -232,7 +234,7 @@ pub async fn page(
         "SELECT s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, \
          s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
          s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, \
-         s.asked_claims, s.dpop_jkt, d.user_agent, d.address \
+         s.asked_claims, s.dpop_jkt, s.asked_scope, d.user_agent, d.address \
          FROM sessions s JOIN users u ON u.id = s.user_id \
          LEFT JOIN session_devices d ON d.session_id = s.id \
          WHERE s.id > $1 AND s.revoked_at IS NULL AND s.user_epoch = u.session_epoch \

@@ -16,12 +16,12 @@ use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
 use crate::domain::client::Client;
-use crate::domain::grant;
+use crate::domain::grant::{self, AvailableScopes};
 use crate::domain::interaction::{self, ConsentPolicy, CurrentLogin, NextStep as Next};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{RequestedScopes, Scopes};
 use crate::identity::browser_login::{self, BrowserCookies};
 use crate::store::authorization_codes::{self, NewCode};
 use crate::store::browser_sessions::Found;
@@ -30,6 +30,7 @@ use crate::store::consents;
 use super::par;
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest};
+use super::scope_narrowing::count_dropped;
 
 use request::{Addressed, address};
 use response::Answer;
@@ -90,7 +91,7 @@ pub async fn begin(
     info: RequestInfo,
 ) -> Result<Step, Failure> {
     let now = info.now;
-    let (params, id) = match par::resolve(&app, &params, now).await? {
+    let (params, pushed) = match par::resolve(&app, &params, now).await? {
         Some(pushed) => (pushed.params, Some(pushed.id)),
         None => (params, None),
     };
@@ -99,10 +100,14 @@ pub async fn begin(
         Ok(request) => request,
         Err(stop) => return refuse(&app, &addressed, stop),
     };
+    // A pushed request was counted when it was pushed.
+    if pushed.is_none() {
+        count_dropped(&app, &addressed.client, &request.dropped);
+    }
     let mut flow =
         PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
     // A pushed request gives one code, however often its page is loaded.
-    flow.id = id.unwrap_or(flow.id);
+    flow.id = pushed.unwrap_or(flow.id);
     go_on(app, Checked { addressed, request, flow }, visitor, info).await
 }
 
@@ -282,11 +287,13 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
     let (app, now) = (tx.app(), tx.info().now);
     let audience = app.audience(request.audience.as_deref());
     let granted = audience.filter(|_| addressed.client.may_target(request.audience.as_deref()));
-    let granted = granted.and_then(|audience| {
-        grant::grant_client(&audience.target, &addressed.client, &request.scopes).ok()
+    // What an administrator has withdrawn since the request came is left out like what never existed.
+    let available = granted.and_then(|audience| {
+        let requested = RequestedScopes::from(&request.scopes);
+        grant::grant_available(&audience.target, &addressed.client, &requested).ok()
     });
-    let Some(granted) = granted else {
-        let message = "The API or a scope is not offered any more.";
+    let Some(AvailableScopes { granted, dropped }) = available else {
+        let message = "The API, or every scope that was requested, is not offered any more.";
         return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, message));
     };
     let code = opaque_token::generate(AUTHORIZATION_CODE, &*app.entropy);
@@ -297,6 +304,7 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
         browser: Some(found.browser.id),
         auth_time: found.browser.auth_time,
         scopes: granted.scopes().clone(),
+        dropped: request.dropped.with(dropped.iter()),
         audience: request.audience.clone(),
         asked_claims: request.asked_claims.clone(),
         nonce: request.nonce.clone(),

@@ -15,7 +15,7 @@ use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
 use crate::oauth::grant::{Delegation, Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::{Params, invalid};
-use crate::oauth::scope_narrowing::{self, Narrowed, Speaker};
+use crate::oauth::scope_narrowing::{self, Narrowed};
 use crate::store::audit;
 use crate::tokens::lineage;
 use crate::tokens::validate::{self, ActiveToken, Source};
@@ -136,7 +136,7 @@ async fn narrowed(
         let message = "The token is for another API. Ask its user at the authorization endpoint.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
     }
-    scope_narrowing::narrow(app, client, params, Speaker::Client).await
+    scope_narrowing::narrow_for_client(app, client, params).await
 }
 
 /// Who acts: the actor named, else the client where it is not its own token; those who acted before

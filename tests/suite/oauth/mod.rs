@@ -11,6 +11,7 @@ mod cors;
 mod device;
 mod discovery;
 mod dpop;
+mod dropped_scopes;
 mod exchange;
 mod form_post;
 mod id_token_hint;

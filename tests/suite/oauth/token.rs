@@ -278,6 +278,8 @@ async fn services_speak_for_themselves_and_for_nobody_else() {
     for (more, wanted) in [
         (("scope", "write"), "invalid_scope"),
         (("scope", "openid"), "invalid_scope"),
+        (("scope", "read email"), "invalid_scope"),
+        (("scope", "read nothing:like:it"), "invalid_scope"),
         (("scope", "signet:admin"), "invalid_scope"),
         (("resource", "https://other.example.com"), "invalid_target"),
         (("resource", "https://api.example.com/"), "invalid_target"),
