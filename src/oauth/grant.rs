@@ -198,6 +198,13 @@ impl GrantContext<'_> {
         };
         Ok(self.tx.insert(begun))
     }
+
+    /// Takes back what was written so far, for a refusal that must leave what was presented as it was.
+    pub async fn roll_back(&mut self) {
+        if let Some(tx) = self.tx.take() {
+            tx.rollback().await;
+        }
+    }
 }
 
 /// How long the sessions of a client live.

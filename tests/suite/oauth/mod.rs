@@ -19,6 +19,7 @@ mod interaction;
 mod introspection;
 mod logout;
 mod oidc;
+mod redemption;
 mod refresh_grant;
 mod statement_budget;
 mod token;
