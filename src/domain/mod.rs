@@ -18,6 +18,7 @@ pub mod color;
 pub mod device_code;
 pub mod grant;
 pub mod grant_type;
+pub mod http_uri;
 pub mod identifier_namespace;
 pub mod interaction;
 pub mod key_rotation;

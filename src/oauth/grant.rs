@@ -179,10 +179,14 @@ impl GrantContext<'_> {
     /// # Errors
     /// `invalid_target`.
     pub fn require_same_target(&self, given: Option<&str>) -> Result<(), Refusal> {
-        if self.params.targets().all(|asked| Some(asked) == given) {
+        let is_given = |named: &str| {
+            let known = || self.app.audience_named(named);
+            Some(named) == given || known().is_some_and(|known| known.target.audience() == given)
+        };
+        if self.params.targets().all(is_given) {
             return Ok(());
         }
-        let message = "What is presented was given for another API, or for none.";
+        let message = "The code or token was issued for another API, or for none.";
         Err(Refusal::oauth(OAuthError::InvalidTarget, message))
     }
 

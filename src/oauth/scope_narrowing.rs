@@ -3,7 +3,10 @@
 //! Owns the one way from parameters to granted access; every grant and the authorization endpoint go
 //! through it. The rules themselves are `domain::grant`'s and the client's.
 
+use std::sync::Arc;
+
 use crate::app::App;
+use crate::app::cache::Audience;
 use crate::domain::api::Target;
 use crate::domain::client::Client;
 use crate::domain::grant::{self, AvailableScopes, GrantedScopes, ScopeError};
@@ -68,9 +71,11 @@ pub async fn narrow_for_user(
     params: &Params,
 ) -> Result<NarrowedForUser, Failure> {
     let requested = requested_scopes(params.get("scope").unwrap_or_default())?;
-    let audience = match named_target(params)? {
-        Some(named) if named == app.issuer() => None,
-        Some(named) => Some(own_api(client, named)?),
+    let audience = match named_target(app, params).await? {
+        Some(named) => match named.target.audience() {
+            None => None,
+            Some(api) => Some(own_api(client, api)?),
+        },
         None => only_api(app, client, &requested).await?,
     };
     let known = app.audience_or_reload(audience.as_deref()).await?.ok_or_else(invalid_target)?;
@@ -90,8 +95,9 @@ pub async fn narrow_for_client(
     params: &Params,
 ) -> Result<Narrowed, Failure> {
     let requested = scopes(params.get("scope"))?;
-    let audience = match (named_target(params)?, client.metadata.audiences.as_slice()) {
-        (Some(named), _) => own_api(client, named)?,
+    let named = named_target(app, params).await?;
+    let audience = match (named, client.metadata.audiences.as_slice()) {
+        (Some(named), _) => own_api(client, named.target.audience().ok_or_else(invalid_target)?)?,
         (None, [only]) => only.clone(),
         (None, _) => {
             let message = "Say which API the token is for: resource=IDENTIFIER.";
@@ -124,20 +130,23 @@ pub(super) fn count_dropped(app: &App, client: &Client, dropped: &RequestedScope
 }
 
 /// The target a request names, if it names one.
-fn named_target(params: &Params) -> Result<Option<&str>, Refusal> {
-    let mut targets = params.targets();
-    let named = targets.next();
-    // One token is for one API: with two audiences either could play it against the other.
-    if targets.any(|other| Some(other) != named) {
-        let message = "One token is for one API. Ask for each by itself.";
-        return Err(Refusal::oauth(OAuthError::InvalidTarget, message));
+async fn named_target(app: &App, params: &Params) -> Result<Option<Arc<Audience>>, Failure> {
+    let mut named: Option<Arc<Audience>> = None;
+    for target in params.targets() {
+        let known = app.audience_named_or_reload(target).await?.ok_or_else(invalid_target)?;
+        // One token is for one API: with two audiences either could play it against the other.
+        if named.is_some_and(|named| named.target.audience() != known.target.audience()) {
+            let message = "One token is for one API. Ask for each by itself.";
+            return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
+        }
+        named = Some(known);
     }
     Ok(named)
 }
 
-/// The API of this name, if tokens of `client` may be for it.
-fn own_api(client: &Client, named: &str) -> Result<String, Refusal> {
-    if client.may_target_api(named) { Ok(named.to_owned()) } else { Err(invalid_target()) }
+/// The API of this identifier, if tokens of `client` may be for it.
+fn own_api(client: &Client, api: &str) -> Result<String, Refusal> {
+    if client.may_target_api(api) { Ok(api.to_owned()) } else { Err(invalid_target()) }
 }
 
 /// The only API of `client`, if it offers one of the scopes that are requested.

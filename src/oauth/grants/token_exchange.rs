@@ -111,7 +111,13 @@ async fn narrowed(
 ) -> Result<Narrowed, Failure> {
     let (app, client, params) = (context.app, context.client(), context.params);
     let had = Scopes::parse(&subject.claims().scope).unwrap_or_default();
-    let same_target = params.targets().all(|target| target == subject.claims().aud);
+    let is_own = |named: &str| {
+        let known = || app.audience_named(named);
+        let audience = subject.audience().target.audience();
+        named == subject.claims().aud
+            || known().is_some_and(|known| known.target.audience() == audience)
+    };
+    let same_target = params.targets().all(is_own);
     if same_target {
         let asked = match params.get("scope") {
             Some(scope) => scope_narrowing::scopes(Some(scope))?,

@@ -22,6 +22,7 @@ mod oidc;
 mod redemption;
 mod refresh_grant;
 mod statement_budget;
+mod target_spelling;
 mod token;
 
 use reqwest::Method;

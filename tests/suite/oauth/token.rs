@@ -281,7 +281,7 @@ async fn services_speak_for_themselves_and_for_nobody_else() {
         (("scope", "read nothing:like:it"), "invalid_scope"),
         (("scope", "signet:admin"), "invalid_scope"),
         (("resource", "https://other.example.com"), "invalid_target"),
-        (("resource", "https://api.example.com/"), "invalid_target"),
+        (("resource", "https://api.example.com/v1"), "invalid_target"),
         (("audience", &*server.base), "invalid_target"),
     ] {
         assert_eq!(error_of(&ask(&[more]).await, 400), wanted, "{more:?}");
