@@ -204,7 +204,7 @@ fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims),
             .map_err(|_| invalid("claims is not a JSON object of claims requests."))?,
     };
     if claims.needs_acr {
-        let message = "An acr was called essential; none is supported.";
+        let message = "claims requests an acr of certain values as essential; none is supported.";
         return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, message));
     }
     let hinted = match params.get("id_token_hint") {

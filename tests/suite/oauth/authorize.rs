@@ -150,9 +150,14 @@ async fn what_is_wrong_is_said_by_its_name() {
         (("claims", "[]"), "invalid_request"),
         (("claims", &deep), "invalid_request"),
         (
-            ("claims", r#"{"id_token":{"acr":{"essential":true}}}"#),
+            ("claims", r#"{"id_token":{"acr":{"essential":true,"value":"a"}}}"#),
             "unmet_authentication_requirements",
         ),
+        (
+            ("claims", r#"{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}"#),
+            "unmet_authentication_requirements",
+        ),
+        (("claims", r#"{"id_token":{"acr":{"values":"a"}}}"#), "invalid_request"),
         (("scope", "nothing:like:it"), "invalid_scope"),
         (("scope", "signet:admin"), "invalid_scope"),
         (("scope", "openid signet:admin"), "invalid_scope"),
