@@ -312,7 +312,7 @@ impl ClientMetadata {
         }
         if !self.web_origins.iter().all(|origin| redirect::is_origin(origin)) {
             let message = "An origin is scheme, host and port as browsers write them, such as \
-                        https://app.example.com.";
+                        https://app.example.com or capacitor://localhost; null is not one.";
             found.note("web_origins", "not_an_origin", message);
         }
     }
