@@ -1,6 +1,7 @@
-//! What a client asks a person for, and what the person allowed it, on their way to a session.
+//! The request of a client and the authorization by its user, on their way to a session.
 //!
-//! Owns what is remembered between the steps. How long, and that it counts once, is storage's.
+//! Owns the facts that are remembered between the steps. How long, and that each counts once, is for
+//! storage to guard.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use super::oidc::RequestedClaims;
 use super::scope::{RequestedScopes, Scopes};
 use super::session::{Chain, Lifetimes, Session};
 
-/// A request that can be answered with a code, once its person agrees.
+/// A request that can be answered with a code, once its user agrees.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Request {
     /// The client.
@@ -34,7 +35,7 @@ pub struct Request {
     pub nonce: Option<String>,
     /// The PKCE challenge.
     pub code_challenge: String,
-    /// What the client wants of the person.
+    /// How the client wants the user to authenticate.
     pub wishes: AuthnRequest,
     /// Single claims.
     pub asked_claims: RequestedClaims,
@@ -49,18 +50,18 @@ pub struct Request {
 /// How long a code is good: long enough for a redirect, too short to be found in a log.
 pub const CODE_LIFE: TimeSpan = TimeSpan::from_secs(60);
 
-/// What a person allowed a client.
+/// What a user allowed a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorization {
     /// The client.
     pub client_id: String,
-    /// The person.
+    /// The user.
     pub user_id: UserId,
-    /// The person's epoch when it was allowed: what ended everything since ends this as well.
+    /// The user's epoch when it was allowed: what ended all of the user's sessions since ends this too.
     pub user_epoch: i64,
     /// The log-in it was allowed in.
     pub browser: Option<BrowserId>,
-    /// When the person authenticated.
+    /// When the user authenticated.
     pub auth_time: Timestamp,
     /// The scopes.
     pub scopes: Scopes,
@@ -84,7 +85,7 @@ pub struct Authorization {
     /// The key the code is bound to (RFC 9449 §10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
-    /// Whether it rests on something the person allowed for good, and ends when that is taken back.
+    /// Whether it rests on a consent that is remembered, and ends when that is withdrawn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_consent: bool,
 }

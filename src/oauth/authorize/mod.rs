@@ -1,4 +1,4 @@
-//! The authorization endpoint: a client sends a person, the person goes back with a code.
+//! The authorization endpoint: a client sends a user, who returns with a code.
 //!
 //! Owns the way through: what the client asks (`request`), what has to happen first
 //! (`domain::interaction`), and the answer (`response`). Shows no page itself.
@@ -37,9 +37,9 @@ use response::Answer;
 
 /// What happens next.
 pub enum Step {
-    /// The person authenticates.
+    /// The user authenticates.
     Login(Box<LoginView>),
-    /// The person is asked.
+    /// The user is asked for consent.
     Consent(Box<ConsentView>),
     /// The client is answered.
     Done(Box<Answer>),
@@ -67,7 +67,7 @@ pub struct ConsentView {
     pub request: Request,
     /// Who is asked.
     pub login: String,
-    /// What is asked for, single claims included.
+    /// The scopes to be allowed, those of single claims included.
     pub scopes: Scopes,
     /// Where the answer will go, for the page's policy.
     pub destination: String,
@@ -80,10 +80,10 @@ struct Checked {
     flow: PendingRequest,
 }
 
-/// A client sends somebody.
+/// A client sends a user.
 ///
 /// # Errors
-/// Refused for the person to see when nobody can be answered; faults.
+/// Refused on a page for the user when the client cannot be answered; faults.
 pub async fn begin(
     app: App,
     params: Params,
@@ -111,7 +111,7 @@ pub async fn begin(
     go_on(app, Checked { addressed, request, flow }, visitor, info).await
 }
 
-/// Somebody comes back from the log-in page.
+/// The user comes back from the log-in page.
 ///
 /// # Errors
 /// As [`begin`]; `forbidden` when it was begun in another browser.
@@ -128,10 +128,10 @@ pub async fn resume(
     go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await
 }
 
-/// Somebody has decided.
+/// The user has decided.
 ///
 /// # Errors
-/// `forbidden` when it was begun in another browser or somebody else was asked; `conflict` when the
+/// `forbidden` when it was begun in another browser or another user was asked; `conflict` when the
 /// request was answered already.
 pub async fn decide(
     app: App,
@@ -146,11 +146,11 @@ pub async fn decide(
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     let found = asked(&app, &visitor, &request, now).await?;
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
-        // Logged out, or as somebody else, since the page was shown: ask again.
+        // Logged out, or logged in as another user, since the page was shown: ask again.
         return go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await;
     };
     if !allow {
-        let message = "The person said no.";
+        let message = "The user denied the request.";
         let answer = Answer::refused(app.issuer(), &addressed, OAuthError::AccessDenied, message);
         return Ok(Step::Done(Box::new(answer)));
     }
@@ -174,7 +174,7 @@ fn elsewhere() -> Refusal {
     Refusal::new(Code::Forbidden, "This page belongs to something else that was begun.")
 }
 
-/// What is wrong goes back to the client; what failed does not.
+/// A refusal goes back to the client; a fault does not.
 fn refuse(app: &App, addressed: &Addressed, stop: Failure) -> Result<Step, Failure> {
     match stop {
         Failure::Refused(refusal) => {
@@ -234,7 +234,7 @@ async fn go_on(
         found,
     ) {
         (Next::Refuse(error), _) => {
-            let message = "The person would have to be asked, and prompt is none.";
+            let message = "The user would have to be asked, and prompt is none.";
             Ok(Step::Done(Box::new(Answer::refused(app.issuer(), addressed, error, message))))
         }
         (Next::Issue, Some(found)) => {
