@@ -158,30 +158,6 @@ pub fn check_web(uri: &str) -> Result<(), UriError> {
     }
 }
 
-/// Whether `origin` is what browsers send as `Origin` (RFC 6454 §6.2): of a web page, or of an app or an
-/// extension whose pages have a scheme of their own, such as `capacitor://localhost` and
-/// `chrome-extension://…`. `null` is many origins at once and none of them.
-#[must_use]
-pub fn is_origin(origin: &str) -> bool {
-    let Ok(scheme) = well_formed(origin) else { return false };
-    match scheme {
-        "http" if !is_loopback(origin) => false,
-        "http" | "https" => self::origin(origin).is_some_and(|spelt| spelt == origin),
-        // No default port, no case and no path that could be spelled in two ways.
-        _ => origin.split_once("://").is_some_and(|(_, authority)| {
-            let (host, port) = split_port(authority);
-            is_host_name(host) && port.is_none_or(is_port)
-        }),
-    }
-}
-
-/// The origin of a URI a browser shows.
-#[must_use]
-pub fn origin(uri: &str) -> Option<String> {
-    let url = url::Url::parse(uri).ok()?;
-    matches!(url.scheme(), "http" | "https").then(|| url.origin().ascii_serialization())
-}
-
 /// Whether `uri` has a scheme of an app's own without a dot in it. Anybody's app can claim such a
 /// name; RFC 8252 §7.1 wants a domain of its maker's, turned round.
 #[must_use]
@@ -191,7 +167,7 @@ pub fn is_short_scheme(uri: &str) -> bool {
 }
 
 /// The scheme of an absolute URI without anything that two readers could understand differently.
-fn well_formed(uri: &str) -> Result<&str, UriError> {
+pub(super) fn well_formed(uri: &str) -> Result<&str, UriError> {
     if uri.len() > MAX_URI || !uri.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(UriError::Malformed);
     }
@@ -233,7 +209,7 @@ fn well_formed(uri: &str) -> Result<&str, UriError> {
 }
 
 /// A host, and what stands behind it from the colon on if there is one.
-fn split_port(authority: &str) -> (&str, Option<&str>) {
+pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rfind(':') {
         // A colon inside an IPv6 address is not the one before the port.
         Some(at) if !authority[at..].contains(']') => (&authority[..at], Some(&authority[at..])),
@@ -243,13 +219,13 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
 
 /// Whether `text` is a name as browsers spell hosts: labels of lower-case letters, digits, hyphens and
 /// underscores.
-fn is_host_name(text: &str) -> bool {
+pub(super) fn is_host_name(text: &str) -> bool {
     let is_letter =
         |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
     text.split('.').all(|label| !label.is_empty() && label.bytes().all(is_letter))
 }
 
-fn is_port(text: &str) -> bool {
+pub(super) fn is_port(text: &str) -> bool {
     let digits = text.strip_prefix(':').unwrap_or_default();
     (1..=5).contains(&digits.len())
         && digits.bytes().all(|b| b.is_ascii_digit())

@@ -26,6 +26,7 @@ use super::client_auth::AuthenticatedClient;
 use super::dpop::Thumbprint;
 use super::params::Params;
 use super::scope_narrowing::Narrowed;
+use super::target;
 
 /// A grant: what a client presents, and what it is worth.
 pub trait Grant: Sized + Send {
@@ -179,11 +180,7 @@ impl GrantContext<'_> {
     /// # Errors
     /// `invalid_target`.
     pub fn require_same_target(&self, given: Option<&str>) -> Result<(), Refusal> {
-        let is_given = |named: &str| {
-            let known = || self.app.audience_named(named);
-            Some(named) == given || known().is_some_and(|known| known.target.audience() == given)
-        };
-        if self.params.targets().all(is_given) {
+        if target::names_only(self.app, self.params, given) {
             return Ok(());
         }
         let message = "The code or token was issued for another API, or for none.";

@@ -1,21 +1,19 @@
 //! What a client gets of what it requests: which API, which scopes.
 //!
 //! Owns the one way from parameters to granted access; every grant and the authorization endpoint go
-//! through it. The rules themselves are `domain::grant`'s and the client's.
-
-use std::sync::Arc;
+//! through it. Which API is named is `target`; the rules are `domain::grant`'s and the client's.
 
 use crate::app::App;
-use crate::app::cache::Audience;
 use crate::domain::api::Target;
 use crate::domain::client::Client;
 use crate::domain::grant::{self, AvailableScopes, GrantedScopes, ScopeError};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc;
-use crate::domain::outcome::{Failure, Fault, Refusal};
+use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::{RequestedScopes, Scopes};
 
 use super::params::Params;
+use super::target::{invalid_target, named_target, only_api, own_api};
 
 /// The longest `scope` of a client that speaks for itself, in bytes.
 const MAX_SCOPE_TEXT: usize = 4 * 1024;
@@ -129,56 +127,10 @@ pub(super) fn count_dropped(app: &App, client: &Client, dropped: &RequestedScope
     tracing::debug!(client_id = %client.client_id, scopes, "requested scopes were left out");
 }
 
-/// The target a request names, if it names one.
-async fn named_target(app: &App, params: &Params) -> Result<Option<Arc<Audience>>, Failure> {
-    let mut named: Option<Arc<Audience>> = None;
-    for target in params.targets() {
-        let known = app.audience_named_or_reload(target).await?.ok_or_else(invalid_target)?;
-        // One token is for one API: with two audiences either could play it against the other.
-        if named.is_some_and(|named| named.target.audience() != known.target.audience()) {
-            let message = "One token is for one API. Ask for each by itself.";
-            return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
-        }
-        named = Some(known);
-    }
-    Ok(named)
-}
-
-/// The API of this identifier, if tokens of `client` may be for it.
-fn own_api(client: &Client, api: &str) -> Result<String, Refusal> {
-    if client.may_target_api(api) { Ok(api.to_owned()) } else { Err(invalid_target()) }
-}
-
-/// The only API of `client`, if it offers one of the scopes that are requested.
-async fn only_api(
-    app: &App,
-    client: &Client,
-    requested: &RequestedScopes,
-) -> Result<Option<String>, Fault> {
-    let [only] = client.metadata.audiences.as_slice() else { return Ok(None) };
-    let is_of_issuer = |scope: &str| oidc::is_scope(scope) || oidc::is_unsupported(scope);
-    if requested.iter().all(is_of_issuer) {
-        return Ok(None);
-    }
-    let known = app.audience_or_reload(Some(only)).await?;
-    let is_offered = known.is_some_and(|known| {
-        requested
-            .iter()
-            .filter(|scope| !oidc::is_scope(scope))
-            .any(|scope| grant::is_available(&known.target, client, scope))
-    });
-    Ok(is_offered.then(|| only.clone()))
-}
-
 fn refused(error: ScopeError) -> Refusal {
     invalid_scope(error.message())
 }
 
 fn invalid_scope(message: &'static str) -> Refusal {
     Refusal::oauth(OAuthError::InvalidScope, message)
-}
-
-fn invalid_target() -> Refusal {
-    let message = "The API is not registered, or not for this client.";
-    Refusal::oauth(OAuthError::InvalidTarget, message)
 }

@@ -16,6 +16,7 @@ use crate::domain::scope::Scopes;
 use crate::oauth::grant::{Delegation, Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::scope_narrowing::{self, Narrowed};
+use crate::oauth::target;
 use crate::store::audit;
 use crate::tokens::lineage;
 use crate::tokens::validate::{self, ActiveToken, Source};
@@ -111,13 +112,7 @@ async fn narrowed(
 ) -> Result<Narrowed, Failure> {
     let (app, client, params) = (context.app, context.client(), context.params);
     let had = Scopes::parse(&subject.claims().scope).unwrap_or_default();
-    let is_own = |named: &str| {
-        let known = || app.audience_named(named);
-        let audience = subject.audience().target.audience();
-        named == subject.claims().aud
-            || known().is_some_and(|known| known.target.audience() == audience)
-    };
-    let same_target = params.targets().all(is_own);
+    let same_target = target::names_only(app, params, subject.audience().target.audience());
     if same_target {
         let asked = match params.get("scope") {
             Some(scope) => scope_narrowing::scopes(Some(scope))?,
