@@ -92,8 +92,8 @@ impl Grant for AuthorizationCode {
     }
 
     async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
-        // All codes of public clients have a challenge. Said before the code is looked at: whether it
-        // exists is not for a client to know that proves nothing.
+        // All codes of public clients have a challenge. Refused before the code is looked up: the answer
+        // must not tell a client without a credential whether the code exists.
         if context.client().is_public() && self.code_verifier.is_none() {
             return Err(invalid(NO_VERIFIER).into());
         }
