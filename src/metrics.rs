@@ -45,6 +45,13 @@ pub struct GrantLabels {
     pub result: &'static str,
 }
 
+/// The label of something that concerns a client.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ClientLabel {
+    /// A registered client: as many values as an administrator makes.
+    pub client_id: String,
+}
+
 /// The metrics of one route as one worker holds them: what is the same as the last time is not looked
 /// up again.
 pub struct RouteMetrics {
@@ -99,6 +106,8 @@ pub struct Metrics {
     pub hashes: Family<ResultLabel, Counter>,
     /// Answers of the token endpoint by grant and result.
     pub tokens: Family<GrantLabels, Counter>,
+    /// Requested scopes that were left out, by client.
+    pub dropped_scopes: Family<ClientLabel, Counter>,
 }
 
 impl Default for Metrics {
@@ -124,7 +133,20 @@ impl Default for Metrics {
         let tokens = Family::default();
         let help = "Answers of the token endpoint by grant and result";
         registry.register("token_requests", help, tokens.clone());
-        Self { registry, requests, durations, logins, refreshes, limited, hashes, tokens }
+        let dropped_scopes = Family::default();
+        let help = "Requested scopes that were left out: unknown, or not for the client";
+        registry.register("dropped_scopes", help, dropped_scopes.clone());
+        Self {
+            registry,
+            requests,
+            durations,
+            logins,
+            refreshes,
+            limited,
+            hashes,
+            tokens,
+            dropped_scopes,
+        }
     }
 }
 
@@ -137,6 +159,13 @@ impl Metrics {
     /// Counts one answer of the token endpoint.
     pub fn count_token(&self, grant: &'static str, result: &'static str) {
         self.tokens.get_or_create(&GrantLabels { grant, result }).inc();
+    }
+
+    /// Counts requested scopes that were left out.
+    pub fn count_dropped_scopes(&self, client_id: &str, scopes: usize) {
+        let label = ClientLabel { client_id: client_id.to_owned() };
+        let scopes = u64::try_from(scopes).unwrap_or(u64::MAX);
+        self.dropped_scopes.get_or_create(&label).inc_by(scopes);
     }
 
     /// All metrics in the OpenMetrics text format, followed by the gauges of the moment.

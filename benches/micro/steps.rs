@@ -78,5 +78,6 @@ fn session() -> Session {
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
+        requested_scopes: None,
     }
 }

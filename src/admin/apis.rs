@@ -197,6 +197,11 @@ pub async fn create(
             if apis::hold(tx, &stored.api.identifier).await?.is_some() {
                 return Err(taken().into());
             }
+            let others = apis::all(tx).await?;
+            let others = others.iter().map(|other| &*other.api.identifier);
+            if let Some(clash) = identifier_namespace::look_alike(&stored.api.identifier, others) {
+                return Err(Refusal::new(Code::Conflict, clash.message()).into());
+            }
             if clients::find(tx, &stored.api.identifier).await?.is_some() {
                 return Err(Refusal::new(
                     Code::Conflict,

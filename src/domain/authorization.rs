@@ -1,6 +1,7 @@
-//! What a client asks a person for, and what the person allowed it, on their way to a session.
+//! The request of a client and the authorization by its user, on their way to a session.
 //!
-//! Owns what is remembered between the steps. How long, and that it counts once, is storage's.
+//! Owns the facts that are remembered between the steps. How long, and that each counts once, is for
+//! storage to guard.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,10 +10,10 @@ use crate::base::{TimeSpan, Timestamp};
 
 use super::interaction::{AuthnRequest, ResponseMode};
 use super::oidc::RequestedClaims;
-use super::scope::Scopes;
+use super::scope::{RequestedScopes, Scopes};
 use super::session::{Chain, Lifetimes, Session};
 
-/// A request that can be answered with a code, once its person agrees.
+/// A request that can be answered with a code, once its user agrees.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Request {
     /// The client.
@@ -25,13 +26,16 @@ pub struct Request {
     pub state: Option<String>,
     /// The scopes.
     pub scopes: Scopes,
+    /// Requested scopes that the client does not get.
+    #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
+    pub dropped: RequestedScopes,
     /// The API; none means the issuer itself.
     pub audience: Option<String>,
     /// What goes into the ID token unchanged.
     pub nonce: Option<String>,
     /// The PKCE challenge.
     pub code_challenge: String,
-    /// What the client wants of the person.
+    /// How the client wants the user to authenticate.
     pub wishes: AuthnRequest,
     /// Single claims.
     pub asked_claims: RequestedClaims,
@@ -46,21 +50,24 @@ pub struct Request {
 /// How long a code is good: long enough for a redirect, too short to be found in a log.
 pub const CODE_LIFE: TimeSpan = TimeSpan::from_secs(60);
 
-/// What a person allowed a client.
+/// What a user allowed a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorization {
     /// The client.
     pub client_id: String,
-    /// The person.
+    /// The user.
     pub user_id: UserId,
-    /// The person's epoch when it was allowed: what ended everything since ends this as well.
+    /// The user's epoch when it was allowed: what ended all of the user's sessions since ends this too.
     pub user_epoch: i64,
     /// The log-in it was allowed in.
     pub browser: Option<BrowserId>,
-    /// When the person authenticated.
+    /// When the user authenticated.
     pub auth_time: Timestamp,
     /// The scopes.
     pub scopes: Scopes,
+    /// Requested scopes that the client did not get.
+    #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
+    pub dropped: RequestedScopes,
     /// The API its access tokens will be for; none means the issuer itself.
     pub audience: Option<String>,
     /// Single claims.
@@ -78,7 +85,7 @@ pub struct Authorization {
     /// The key the code is bound to (RFC 9449 §10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
-    /// Whether it rests on something the person allowed for good, and ends when that is taken back.
+    /// Whether it rests on a consent that is remembered, and ends when that is withdrawn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_consent: bool,
 }
@@ -101,6 +108,8 @@ impl Authorization {
     pub fn session(&self, terms: SessionTerms<'_>, now: Timestamp) -> Session {
         let SessionTerms { id, grant_type, dpop_jkt, lifetimes } = terms;
         let expires_at = now + lifetimes.max;
+        let requested_scopes = (!self.dropped.is_empty())
+            .then(|| RequestedScopes::from(&self.scopes).with(self.dropped.iter()));
         Session {
             id,
             branch: BranchId::from_uuid(id.uuid()),
@@ -119,6 +128,7 @@ impl Authorization {
             browser: self.browser,
             asked_claims: self.asked_claims.clone(),
             dpop_jkt,
+            requested_scopes,
         }
     }
 }

@@ -209,6 +209,10 @@ pub struct IdClaims<'a> {
     pub asked: Map<String, Value>,
 }
 
+/// The claims that ID tokens may have beside those of scopes, by the fields of [`IdClaims`].
+pub const ID_TOKEN_CLAIMS: &[&str] =
+    &["iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "sid", "nonce", "at_hash"];
+
 /// The claims of a logout token (OpenID Connect Back-Channel Logout §2.4).
 #[derive(Debug, Serialize)]
 pub struct LogoutClaims<'a> {

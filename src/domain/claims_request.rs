@@ -1,7 +1,8 @@
 //! The `claims` parameter: single claims a client asks for (OpenID Connect Core §5.5).
 //!
-//! Owns its reading. Claims nobody knows are left out, as the standard wants; what cannot be met and
-//! was called essential is said, not passed over.
+//! Owns its reading. A claim that does not exist here is left out, also where it is essential (§5.5.1).
+//! An essential `acr` with a value is the exception the standard makes (§5.5.1.1): that login cannot be
+//! had, and the client is told.
 
 use serde_json::{Map, Value};
 
@@ -17,7 +18,7 @@ pub struct ClaimsRequest {
     pub asked: RequestedClaims,
     /// The only user that will do.
     pub sub: Option<String>,
-    /// A level of authentication was called essential; Signet knows none.
+    /// The ID token has to say a certain `acr`; Signet has none.
     pub needs_acr: bool,
 }
 
@@ -39,7 +40,10 @@ impl ClaimsRequest {
         for (place, asked) in &all {
             match place.as_str() {
                 "userinfo" => request.asked.userinfo = request.read(asked)?,
-                "id_token" => request.asked.id_token = request.read(asked)?,
+                "id_token" => {
+                    request.asked.id_token = request.read(asked)?;
+                    request.needs_acr = needs_acr(&asked["acr"])?;
+                }
                 _ => {}
             }
         }
@@ -60,13 +64,28 @@ impl ClaimsRequest {
             }
             match name.as_str() {
                 "sub" => self.sub = how["value"].as_str().map(str::to_owned).or(self.sub.take()),
-                "acr" => self.needs_acr |= how["essential"] == Value::Bool(true),
                 name if oidc::scope_of(name).is_some() => names.push(name.to_owned()),
                 _ => {}
             }
         }
         Ok(names)
     }
+}
+
+/// Whether a request for `acr` is essential and names the values that will do. Without values any
+/// would do, and so does none.
+fn needs_acr(how: &Value) -> Result<bool, Malformed> {
+    let names_value = match &how["value"] {
+        Value::Null => false,
+        Value::String(_) => true,
+        _ => return Err(Malformed),
+    };
+    let names_values = match &how["values"] {
+        Value::Null => false,
+        Value::Array(values) if values.iter().all(Value::is_string) => !values.is_empty(),
+        _ => return Err(Malformed),
+    };
+    Ok(how["essential"] == Value::Bool(true) && (names_value || names_values))
 }
 
 #[cfg(test)]
@@ -81,11 +100,35 @@ mod tests {
         assert_eq!(request.asked.userinfo, ["name"]);
         assert_eq!(request.asked.id_token, ["roles"]);
         assert_eq!((request.sub.as_deref(), request.needs_acr), (Some("x"), false));
-        let acr = r#"{"id_token":{"acr":{"essential":true,"values":["a"]}}}"#;
-        assert!(ClaimsRequest::parse(acr).unwrap().needs_acr);
-        assert!(!ClaimsRequest::parse(r#"{"id_token":{"acr":{"value":"a"}}}"#).unwrap().needs_acr);
         assert_eq!(ClaimsRequest::parse("{}"), Ok(ClaimsRequest::default()));
         assert!(ClaimsRequest::parse(r#"{"userinfo":null}"#).is_ok());
+    }
+
+    #[test]
+    fn an_acr_is_needed_only_where_it_is_essential_and_has_a_value() {
+        for (acr, needed) in [
+            (r#"{"essential":true,"value":"a"}"#, true),
+            (r#"{"essential":true,"values":["a","b"]}"#, true),
+            (r#"{"essential":true,"value":"a","values":[]}"#, true),
+            (r#"{"essential":true}"#, false),
+            (r#"{"essential":true,"values":[]}"#, false),
+            (r#"{"essential":true,"value":null,"values":null}"#, false),
+            (r#"{"essential":false,"values":["a"]}"#, false),
+            (r#"{"value":"a"}"#, false),
+            ("null", false),
+            ("{}", false),
+        ] {
+            let request = |place: &str| {
+                ClaimsRequest::parse(&format!(r#"{{"{place}":{{"acr":{acr}}}}}"#)).unwrap()
+            };
+            assert_eq!(request("id_token").needs_acr, needed, "{acr}");
+            // Userinfo says no acr (OpenID Connect Core §5.5.1.1 is about the ID token).
+            assert!(!request("userinfo").needs_acr, "{acr}");
+        }
+        for bad in [r#"{"values":"a"}"#, r#"{"values":[1]}"#, r#"{"value":1}"#, r#"{"value":[]}"#] {
+            let text = format!(r#"{{"id_token":{{"acr":{bad}}}}}"#);
+            assert_eq!(ClaimsRequest::parse(&text), Err(Malformed), "{bad}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::scope::Scopes;
 use super::signing_key::SigningAlg;
 use super::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
 use super::user::is_display_name;
+use super::web_origin;
 
 /// The built-in public first-party client, meant at `/v1` when no `client_id` is named.
 pub const BUILT_IN: &str = "signet";
@@ -190,7 +191,7 @@ impl Client {
     /// The origins whose scripts may ask us in its name.
     pub fn origins(&self) -> impl Iterator<Item = String> + '_ {
         let settings = &self.metadata;
-        let of_redirects = settings.redirect_uris.iter().filter_map(|uri| redirect::origin(uri));
+        let of_redirects = settings.redirect_uris.iter().filter_map(|uri| web_origin::origin(uri));
         of_redirects.chain(settings.web_origins.iter().cloned())
     }
 }
@@ -310,9 +311,9 @@ impl ClientMetadata {
         if self.web_origins.len() > MAX_LIST {
             found.note("web_origins", "too_many", TOO_MANY);
         }
-        if !self.web_origins.iter().all(|origin| redirect::is_origin(origin)) {
+        if !self.web_origins.iter().all(|origin| web_origin::is_origin(origin)) {
             let message = "An origin is scheme, host and port as browsers write them, such as \
-                        https://app.example.com.";
+                        https://app.example.com or capacitor://localhost; null is not one.";
             found.note("web_origins", "not_an_origin", message);
         }
     }

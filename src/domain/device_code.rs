@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::text_enum;
 
-use super::scope::Scopes;
+use super::scope::{RequestedScopes, Scopes};
 
 /// How long a device waits.
 pub const LIFE: TimeSpan = TimeSpan::from_mins(10);
@@ -41,6 +41,9 @@ text_enum! {
 pub struct DeviceAsk {
     /// The scopes.
     pub scopes: Scopes,
+    /// Requested scopes that the client does not get.
+    #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
+    pub dropped: RequestedScopes,
     /// The API its access tokens will be for.
     pub audience: Option<String>,
 }
@@ -169,7 +172,11 @@ mod tests {
         DeviceCode {
             user_code: "BCDFGHJK".to_owned(),
             client_id: "tv".to_owned(),
-            asked: DeviceAsk { scopes: Scopes::default(), audience: None },
+            asked: DeviceAsk {
+                scopes: Scopes::default(),
+                dropped: RequestedScopes::default(),
+                audience: None,
+            },
             state: DeviceState::Pending,
             pause: TimeSpan::from_secs(pause),
             polled_at: polled_at.map(Timestamp::from_secs),

@@ -6,12 +6,17 @@
 use super::api::Target;
 use super::client::Client;
 use super::oidc;
-use super::scope::{ADMIN, Scopes};
+use super::scope::{ADMIN, RequestedScopes, Scopes};
 use super::user::Role;
+
+/// The most scopes that are granted at once: as many as [`Scopes::parse`] reads back.
+const MAX_GRANTED: usize = 64;
+/// What the scopes of the issuer itself begin with.
+const ISSUER_PREFIX: &str = "signet:";
 
 /// Scopes that were checked against what the target offers and the user may have.
 ///
-/// Only [`grant`] makes one, so nothing can issue a token with scopes that were merely asked for.
+/// Only this module makes one, so nothing can issue a token with scopes that were merely requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantedScopes(Scopes);
 
@@ -29,38 +34,107 @@ pub fn offered(target: &Target, asked: &Scopes) -> bool {
     asked.iter().all(|scope| target.offers(scope))
 }
 
-/// Why a client gets nothing of what it asked for.
+/// Why a client gets nothing of what it requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScopeError {
-    /// A scope that neither the target nor OpenID Connect has.
+    /// A scope that does not exist at the target.
     Unknown,
     /// A scope that exists and that this client may not have.
     NotAllowed,
+    /// A scope of the issuer itself: no client acts as an administrator.
+    Reserved,
+    /// Scopes were requested and all of them were dropped.
+    NothingLeft,
+    /// More than can be granted at once.
+    TooMany,
 }
 
-/// Grants a client what it asks for at `target`: all of it, or nothing (RFC 6749 §5.2), but for the
-/// scopes of OpenID Connect that Signet has nothing to say about. Libraries ask for those unasked,
-/// so they are dropped, which the answer's `scope` tells (OpenID Connect Core §3.1.2.1).
+impl ScopeError {
+    /// A sentence for people.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Unknown => "A scope does not exist at this API.",
+            Self::NotAllowed => "The client may not request one of the scopes.",
+            Self::Reserved => "Scopes that begin with signet: are not for clients of /oauth2.",
+            Self::NothingLeft => {
+                "None of the requested scopes exists there and is allowed for this client."
+            }
+            Self::TooMany => "More than 64 scopes would be granted. Request fewer.",
+        }
+    }
+}
+
+/// What a client gets of the scopes it requested for a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AvailableScopes {
+    /// What it gets.
+    pub granted: GrantedScopes,
+    /// What it does not get: unknown scopes, and scopes that are not for this client.
+    pub dropped: RequestedScopes,
+}
+
+/// Whether a user can let `client` have this scope at `target`.
+///
+/// The standard scopes Signet has nothing to say about are never available, also where an API has a
+/// scope of that name: libraries request `email` without meaning an API.
+#[must_use]
+pub fn is_available(target: &Target, client: &Client, scope: &str) -> bool {
+    let exists = oidc::is_scope(scope)
+        || (!scope.starts_with(ISSUER_PREFIX)
+            && !oidc::is_unsupported(scope)
+            && target.offers(scope));
+    exists && client.may_request_scope(scope)
+}
+
+/// Grants a client what is available at `target` of the scopes it requests for a user, and drops the
+/// rest (OpenID Connect Core §3.1.2.1): libraries request standard scopes without being told to.
+///
+/// # Errors
+/// When a scope of the issuer is requested, nothing is left, or too much.
+pub fn grant_available(
+    target: &Target,
+    client: &Client,
+    requested: &RequestedScopes,
+) -> Result<AvailableScopes, ScopeError> {
+    if requested.iter().any(|scope| scope.starts_with(ISSUER_PREFIX)) {
+        return Err(ScopeError::Reserved);
+    }
+    let is_available = |scope: &str| is_available(target, client, scope);
+    let granted = requested.only(is_available);
+    if granted.is_empty() && !requested.is_empty() {
+        return Err(ScopeError::NothingLeft);
+    }
+    if granted.iter().count() > MAX_GRANTED {
+        return Err(ScopeError::TooMany);
+    }
+    let dropped = requested.only(|scope| !is_available(scope));
+    let granted = GrantedScopes(Scopes::default().with(granted.iter()));
+    Ok(AvailableScopes { granted, dropped })
+}
+
+/// Grants a client that speaks for itself what it requests at `target`: all of it, or nothing
+/// (RFC 6749 §5.2). A client without a user has no page that would say what was left out.
 ///
 /// # Errors
 /// Says whether a scope does not exist or is not for this client.
 pub fn grant_client(
     target: &Target,
     client: &Client,
-    asked: &Scopes,
+    requested: &Scopes,
 ) -> Result<GrantedScopes, ScopeError> {
-    let granted = asked.only(|scope| !oidc::is_unsupported(scope));
-    for scope in granted.iter() {
-        // Administration is for log-ins at /v1: no client acts as an administrator.
-        let exists = oidc::is_scope(scope) || (scope != ADMIN && target.offers(scope));
-        if !exists {
+    for scope in requested.iter() {
+        if scope.starts_with(ISSUER_PREFIX) {
+            return Err(ScopeError::Reserved);
+        }
+        if !target.offers(scope) {
             return Err(ScopeError::Unknown);
         }
         if !client.may_request_scope(scope) {
             return Err(ScopeError::NotAllowed);
         }
     }
-    Ok(GrantedScopes(granted))
+    Ok(GrantedScopes(requested.clone()))
 }
 
 /// Fewer of scopes that were granted before, or the same: `asked` is known to be within them.
@@ -92,7 +166,9 @@ pub fn grant(target: &Target, asked: Scopes, role: Role) -> Option<GrantedScopes
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Timestamp;
     use crate::domain::api::Api;
+    use crate::domain::client::{ClientMetadata, ClientType};
 
     fn scopes(text: &str) -> Scopes {
         Scopes::parse(text).unwrap()
@@ -107,6 +183,77 @@ mod tests {
         assert!(grant(&api, scopes("orders:read"), Role::User).is_some());
         assert!(grant(&api, scopes("orders:write"), Role::Admin).is_none());
         assert!(grant(&Target::Issuer, scopes("orders:read"), Role::Admin).is_none());
+    }
+
+    fn requested(text: &str) -> RequestedScopes {
+        RequestedScopes::parse(text).unwrap()
+    }
+
+    fn client(scopes_allowed: Option<&str>) -> Client {
+        let mut metadata = ClientMetadata::new("App".to_owned(), ClientType::Web, &[]);
+        metadata.scopes = scopes_allowed.map(scopes);
+        Client::new("app".to_owned(), metadata, Timestamp::from_secs(1))
+    }
+
+    #[test]
+    fn what_is_not_available_is_dropped_and_never_granted() {
+        let api = Api::new("https://api.example.com", scopes("read email")).unwrap();
+        let api = Target::Api(api);
+        let long = "x".repeat(200);
+        for (text, allowed, granted, dropped) in [
+            ("openid read", None, "openid read", ""),
+            ("openid read email nothing", None, "openid read", "email nothing"),
+            ("openid read", Some("openid"), "openid", "read"),
+            ("openid OPENID Read", None, "openid", "OPENID Read"),
+            (&*format!("openid {long}"), None, "openid", &*long),
+            ("", None, "", ""),
+        ] {
+            let available = grant_available(&api, &client(allowed), &requested(text)).unwrap();
+            assert_eq!(*available.granted.scopes(), scopes(granted), "{text}");
+            assert_eq!(available.dropped, requested(dropped), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_left_and_scopes_of_the_issuer_are_errors() {
+        let api = Target::Api(Api::new("https://api.example.com", scopes("read")).unwrap());
+        for target in [&api, &Target::Issuer] {
+            for (text, error) in [
+                ("signet:admin", ScopeError::Reserved),
+                ("openid signet:admin", ScopeError::Reserved),
+                ("openid signet:nothing", ScopeError::Reserved),
+                ("email", ScopeError::NothingLeft),
+                ("nothing:like:it", ScopeError::NothingLeft),
+            ] {
+                let outcome = grant_available(target, &client(None), &requested(text));
+                assert_eq!(outcome, Err(error), "{text}");
+            }
+            let barred = grant_available(target, &client(Some("read")), &requested("openid"));
+            assert_eq!(barred, Err(ScopeError::NothingLeft));
+        }
+        let names: Vec<String> = (0..64).map(|n| format!("s{n}")).collect();
+        let all = names.join(" ");
+        let large = Target::Api(Api::new("https://api.example.com", scopes(&all)).unwrap());
+        let outcome = |text: &str| grant_available(&large, &client(None), &requested(text));
+        assert!(outcome(&all).is_ok());
+        assert_eq!(outcome(&format!("openid {all}")), Err(ScopeError::TooMany));
+    }
+
+    #[test]
+    fn a_client_that_speaks_for_itself_gets_all_or_nothing() {
+        let api = Target::Api(Api::new("https://api.example.com", scopes("read write")).unwrap());
+        let outcome = |text, allowed| grant_client(&api, &client(allowed), &scopes(text));
+        assert_eq!(outcome("read", None), Ok(GrantedScopes(scopes("read"))));
+        for (text, allowed, error) in [
+            ("read nothing", None, ScopeError::Unknown),
+            ("read email", None, ScopeError::Unknown),
+            ("read write", Some("read"), ScopeError::NotAllowed),
+            ("read signet:admin", None, ScopeError::Reserved),
+        ] {
+            assert_eq!(outcome(text, allowed), Err(error), "{text}");
+        }
+        let issuer = grant_client(&Target::Issuer, &client(None), &scopes(ADMIN));
+        assert_eq!(issuer, Err(ScopeError::Reserved));
     }
 
     #[test]

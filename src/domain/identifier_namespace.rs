@@ -4,6 +4,8 @@
 //! Owns that one rule. The `aud` of an ID token is a client, that of an access token an API or the
 //! issuer: as long as no name is both, neither token passes for the other, whatever its `typ`.
 
+use super::http_uri;
+
 /// Whose name it is already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clash {
@@ -11,6 +13,8 @@ pub enum Clash {
     Issuer,
     /// A client's or an API's.
     Taken,
+    /// An API's, in another spelling.
+    LookAlike,
 }
 
 impl Clash {
@@ -20,6 +24,11 @@ impl Clash {
         match self {
             Self::Issuer => "The issuer's own address names nothing else.",
             Self::Taken => "A name is a client's or an API's, never both.",
+            Self::LookAlike => {
+                "An API exists whose identifier differs only in the case of scheme or host, the \
+                 default port or a slash at the end. Requests could not tell the two apart: use the \
+                 API that exists, or another identifier."
+            }
         }
     }
 }
@@ -32,11 +41,21 @@ pub fn clash<'a>(
     issuer: &str,
     others: impl IntoIterator<Item = &'a str>,
 ) -> Option<Clash> {
-    // Compared without the last slash: people add and drop it, and some verifiers do too.
-    if name.trim_end_matches('/') == issuer.trim_end_matches('/') {
+    // Compared without the last slash, and in every spelling that a request may have for it: people
+    // add and drop the slash, and some verifiers do too.
+    if name.trim_end_matches('/') == issuer.trim_end_matches('/')
+        || http_uri::may_mean(name, issuer)
+    {
         return Some(Clash::Issuer);
     }
     others.into_iter().any(|other| other == name).then_some(Clash::Taken)
+}
+
+/// Whether a request that names the new API `name` may mean one of `apis` instead.
+#[must_use]
+pub fn look_alike<'a>(name: &str, apis: impl IntoIterator<Item = &'a str>) -> Option<Clash> {
+    let found = apis.into_iter().any(|api| api != name && http_uri::may_mean(name, api));
+    found.then_some(Clash::LookAlike)
 }
 
 #[cfg(test)]
@@ -49,9 +68,22 @@ mod tests {
         let clash = |name| clash(name, issuer, ["signet", "https://app.example.com"]);
         assert_eq!(clash("https://auth.example.com"), Some(Clash::Issuer));
         assert_eq!(clash("https://auth.example.com/"), Some(Clash::Issuer));
+        assert_eq!(clash("HTTPS://Auth.example.com:443/"), Some(Clash::Issuer));
         assert_eq!(clash("signet"), Some(Clash::Taken));
         assert_eq!(clash("https://app.example.com"), Some(Clash::Taken));
         assert_eq!(clash("https://api.example.com"), None);
         assert_eq!(clash("https://auth.example.com/orders"), None);
+    }
+
+    #[test]
+    fn a_new_api_is_no_other_spelling_of_an_api() {
+        let apis = ["https://api.example.com", "urn:orders", "https://b.example/v1/"];
+        for name in ["https://api.example.com/", "https://API.example.com", "https://b.example/v1"]
+        {
+            assert_eq!(look_alike(name, apis), Some(Clash::LookAlike), "{name}");
+        }
+        for name in ["https://api.example.com", "URN:orders", "https://b.example/v2/"] {
+            assert_eq!(look_alike(name, apis), None, "{name}");
+        }
     }
 }

@@ -23,7 +23,7 @@ text_enum! {
         InvalidScope = "invalid_scope",
         /// The API is not registered or not for this client (RFC 8707 §2).
         InvalidTarget = "invalid_target",
-        /// The person said no.
+        /// The user denied the request.
         AccessDenied = "access_denied",
         /// Something failed on our side.
         ServerError = "server_error",

@@ -35,6 +35,7 @@ fn session() -> Session {
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
+        requested_scopes: None,
     }
 }
 

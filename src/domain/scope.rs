@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+pub use super::requested_scopes::RequestedScopes;
+
 /// The scope that opens `/v1/admin`, granted only when asked for and only to administrators.
 pub const ADMIN: &str = "signet:admin";
 
@@ -100,9 +102,12 @@ impl fmt::Display for Scopes {
 /// Whether `text` is one scope-token of RFC 6749 §3.3 of acceptable length.
 #[must_use]
 pub fn is_scope(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= MAX_SCOPE
-        && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    !text.is_empty() && text.len() <= MAX_SCOPE && text.bytes().all(is_scope_byte)
+}
+
+/// Whether RFC 6749 §3.3 allows `byte` in a scope.
+pub(super) const fn is_scope_byte(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
 
 #[cfg(test)]

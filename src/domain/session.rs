@@ -7,7 +7,7 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
 use super::oidc::RequestedClaims;
-use super::scope::Scopes;
+use super::scope::{RequestedScopes, Scopes};
 use super::user_agent::Device;
 
 text_enum! {
@@ -139,6 +139,8 @@ pub struct Session {
     pub asked_claims: RequestedClaims,
     /// The thumbprint of the key its refresh tokens are bound to (RFC 9449 §5).
     pub dpop_jkt: Option<String>,
+    /// The scopes its client requested, where they are more than were granted.
+    pub requested_scopes: Option<RequestedScopes>,
 }
 
 /// How long sessions and their access tokens live.
@@ -155,6 +157,16 @@ pub struct Lifetimes {
 }
 
 impl Session {
+    /// Whether a refresh may name `scopes`: they were requested when the session was opened. What of
+    /// them was not granted then is not granted now either; a client may repeat its own words.
+    #[must_use]
+    pub fn may_request(&self, scopes: &RequestedScopes) -> bool {
+        match &self.requested_scopes {
+            Some(requested) => scopes.is_within(requested),
+            None => scopes.is_within(&RequestedScopes::from(&self.scopes)),
+        }
+    }
+
     /// The new idle expiry of a session that was just used.
     #[must_use]
     pub fn extended(&self, now: Timestamp, idle: TimeSpan) -> Timestamp {

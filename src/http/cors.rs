@@ -1,8 +1,8 @@
 //! Scripts of other origins (Fetch, CORS protocol).
 //!
 //! Owns who may ask what: at the endpoints that clients and their users call, the origins of registered
-//! clients. Without credentials: no cookie counts there. What people see is for browsers alone, and
-//! what verifiers fetch is open to all, which `well_known` says itself.
+//! clients. Without credentials: no cookie counts there. Pages answer no script, and the metadata that
+//! verifiers fetch is open to all origins, which `well_known` says itself.
 
 use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
@@ -40,10 +40,11 @@ pub fn is_preflight(request: &ServiceRequest) -> bool {
 /// The answer to that.
 pub fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
-        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PATCH, DELETE"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE"))
         .insert_header((
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "Authorization, Content-Type, DPoP, X-Request-Id",
+            "Authorization, Content-Type, DPoP, X-Request-Id, X-Requested-With, traceparent, \
+             tracestate",
         ))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, "7200"))
         .finish()

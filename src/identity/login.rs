@@ -76,10 +76,15 @@ pub async fn login(app: App, attempt: LoginRequest, info: RequestInfo) -> Result
 /// `invalid_client`, `invalid_target`, `invalid_scope`; faults when it has to be looked up.
 pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginRequest, Failure> {
     let client_id = first_party(app, asked.client_id.as_deref()).await?;
-    let audience = app
-        .audience_or_reload(asked.audience.as_deref())
-        .await?
-        .ok_or_else(issue::invalid_target)?;
+    let audience = match &asked.audience {
+        None => app.audience_or_reload(None).await?,
+        // The issuer is meant by naming none.
+        Some(named) => app
+            .audience_named_or_reload(named)
+            .await?
+            .filter(|known| known.target != Target::Issuer),
+    };
+    let audience = audience.ok_or_else(issue::invalid_target)?;
     let scopes = Scopes::parse(asked.scope.as_deref().unwrap_or_default())
         .map_err(|_| Refusal::new(Code::InvalidScope, "The scope is not a list of scopes."))?;
     if !grant::offered(&audience.target, &scopes) {
@@ -182,5 +187,6 @@ pub(super) fn new_session(
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
+        requested_scopes: None,
     }
 }

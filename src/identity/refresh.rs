@@ -23,7 +23,7 @@ pub async fn refresh(
         refresh_token,
         holder: Holder::FirstParty,
         idle: app.lifetimes.idle,
-        asked: None,
+        requested: None,
     };
     let refreshed = refresh::present(app, presented, origin, now).await?;
     if !validate::has_active_client(app, &refreshed.session) {

@@ -14,12 +14,13 @@ use crate::domain::device_code::{
     DeviceAsk, DeviceCode, DeviceState, LIFE, PAUSE, make_user_code, parse_user_code,
     show_user_code,
 };
-use crate::domain::grant;
+use crate::domain::grant::{self, AvailableScopes};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES};
 use crate::domain::request_info::RequestInfo;
+use crate::domain::scope::RequestedScopes;
 use crate::identity::browser_login::{self, BrowserCookies};
 use crate::store::device_codes;
 
@@ -28,7 +29,7 @@ use super::client_auth;
 use super::grants;
 use super::pending_request::{Destination, PendingRequest};
 use super::rate_limits::{throttle, throttle_public};
-use super::scope_narrowing::{Speaker, narrow};
+use super::scope_narrowing::{NarrowedForUser, count_dropped, narrow_for_user};
 use super::token::ClientRequest;
 
 /// How often a user code is made anew when it is in use already.
@@ -88,10 +89,12 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
         let message = "The client may not use this grant.";
         return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
     }
-    let narrowed = narrow(&app, client, &params, Speaker::User).await?;
+    let NarrowedForUser { narrowed, dropped } = narrow_for_user(&app, client, &params).await?;
+    count_dropped(&app, client, &dropped);
     let device_code = opaque_token::generate(DEVICE_CODE, &*app.entropy);
     let hash = token_hash(&device_code);
-    let asked = DeviceAsk { scopes: narrowed.scopes.scopes().clone(), audience: narrowed.audience };
+    let scopes = narrowed.scopes.scopes().clone();
+    let asked = DeviceAsk { scopes, dropped, audience: narrowed.audience };
     for _ in 0..MAX_TRIES {
         let device = DeviceCode {
             user_code: make_user_code(&*app.entropy),
@@ -185,10 +188,11 @@ pub async fn decide(
     };
     let audience = app.audience_or_reload(device.asked.audience.as_deref()).await?;
     let granted = audience.filter(|_| client.may_target(device.asked.audience.as_deref()));
-    let granted = granted.and_then(|audience| {
-        grant::grant_client(&audience.target, &client, &device.asked.scopes).ok()
+    let available = granted.and_then(|audience| {
+        let requested = RequestedScopes::from(&device.asked.scopes);
+        grant::grant_available(&audience.target, &client, &requested).ok()
     });
-    let granted = granted.ok_or_else(unknown)?;
+    let AvailableScopes { granted, dropped } = available.ok_or_else(unknown)?;
     let authorization = Authorization {
         client_id: client.client_id.clone(),
         user_id: found.user.id,
@@ -197,6 +201,7 @@ pub async fn decide(
         browser: None,
         auth_time: found.browser.auth_time,
         scopes: granted.scopes().clone(),
+        dropped: device.asked.dropped.with(dropped.iter()),
         audience: device.asked.audience.clone(),
         asked_claims: RequestedClaims::default(),
         nonce: None,

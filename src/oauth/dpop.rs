@@ -1,4 +1,4 @@
-//! DPoP: a request proves that it comes from whoever holds a key (RFC 9449).
+//! DPoP: a request proves that its sender holds a key (RFC 9449).
 //!
 //! Owns what a proof must say and that it counts once. No nonce is asked for: a proof lives for a
 //! minute and is remembered as long, in all processes.
@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{constant_time_eq, sha256_base64url};
 use crate::crypto::external_jwt::{ExternalJwt, public_key};
+use crate::domain::http_uri;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 
@@ -73,15 +74,13 @@ fn check<'a>(
     let key = public_key(jwt.header.get("jwk")?)?;
     let jti = jwt.text("jti").filter(|jti| (1..=replay::MAX_ID).contains(&jti.len()))?;
     let iat = Timestamp::from_secs(jwt.time("iat")??);
-    // Query and fragment are not part of what is proved (RFC 9449 §4.3).
-    let htu = jwt.text("htu")?.split(['?', '#']).next()?;
-    let path = htu.strip_prefix(issuer)?;
+    let htu = jwt.text("htu")?;
     let in_time = |name, good: &dyn Fn(Timestamp) -> bool| match jwt.time(name) {
         None => true,
         Some(time) => time.is_some_and(|secs| good(Timestamp::from_secs(secs))),
     };
     let good = typ == "dpop+jwt"
-        && path == purpose.path
+        && http_uri::is_same_endpoint(htu, &format!("{issuer}{}", purpose.path))
         && jwt.text("htm") == Some(purpose.method)
         && iat >= now - WINDOW
         && iat <= now + WINDOW

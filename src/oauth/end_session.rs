@@ -1,15 +1,18 @@
-//! Logging out where one logged in (OpenID Connect RP-Initiated Logout 1.0).
+//! Logging out at a client's request (OpenID Connect RP-Initiated Logout 1.0).
 //!
-//! Owns who may end what without being asked: a client that shows an ID token of whoever is logged in.
-//! Whoever shows nothing, or another's, is asked, because any page can send a browser here.
+//! Owns which request ends a session without a question: one with an ID token of the user who is logged
+//! in. Any other request asks the user, because any page can send a browser here; so does one that only
+//! names its client. A browser is sent to an address registered for a client that is named or proved,
+//! and without a proof only after the user has confirmed.
 
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::redirect::RegisteredRedirect;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
@@ -27,25 +30,35 @@ const MAX_STATE: usize = 3 * 1024;
 
 /// What comes of it.
 pub enum LogoutStep {
-    /// The person is asked.
-    Ask {
-        /// The sealed flow.
-        flow: String,
-        /// Who is logged in.
-        login: String,
-        /// The client that sent the person.
-        client: Option<Arc<Client>>,
-    },
+    /// The user is asked.
+    Ask(Box<LogoutView>),
     /// It is done.
     Out {
-        /// Where the client wants the person.
+        /// Where the client wants the user.
         back: Option<Box<Back>>,
     },
-    /// The person stays.
+    /// No user was logged in, so there was nothing to confirm: the way back is a link.
+    NotLoggedIn {
+        /// Where the link leads, and the client it is named after.
+        link: Option<Box<(Back, Arc<Client>)>>,
+    },
+    /// The user stays.
     Stay,
 }
 
-/// Where a person goes after logging out.
+/// What the page that asks needs to know.
+pub struct LogoutView {
+    /// The sealed flow.
+    pub flow: String,
+    /// Who is logged in.
+    pub login: String,
+    /// The client that sent the user.
+    pub client: Option<Arc<Client>>,
+    /// Where the answer will go, for the page's policy.
+    pub destination: Option<String>,
+}
+
+/// Where a user goes after logging out.
 pub struct Back {
     /// The registered place.
     pub redirect: RegisteredRedirect,
@@ -60,10 +73,10 @@ fn unanswerable(message: &'static str) -> Refusal {
     }
 }
 
-/// A client, or anybody, sends a browser here.
+/// A client, or any page, sends a browser here.
 ///
 /// # Errors
-/// Refused for the person to see: nothing is sent to an address that is not registered.
+/// Refused on a page for the user: nothing is sent to an address that is not registered.
 pub async fn begin(
     app: App,
     params: Params,
@@ -73,9 +86,9 @@ pub async fn begin(
     let now = info.now;
     params.once().map_err(|_| unanswerable("A parameter was sent twice."))?;
     let here = browser_login::current_login(&app, &visitor, "", None, now).await?;
-    // One that we did not sign, or whose key has left the published set, proves nothing; nor does one
-    // of somebody else than the person who is here, which anybody with an account has (§2). Then the
-    // person is asked, as where there is none.
+    // A hint that we did not sign, or whose key has left the published set, proves nothing; nor does
+    // one of another user than the one who is logged in: every account has one (§2). Then the user is
+    // asked, as without a hint.
     let hint = params.get("id_token_hint").and_then(|token| id_token_hint::read(&app, token));
     let hint = hint.filter(|hint| {
         here.as_ref().is_none_or(|found| found.user.id.to_string() == hint.claims.sub)
@@ -87,7 +100,7 @@ pub async fn begin(
         return Err(unanswerable("client_id and id_token_hint name two applications.").into());
     }
     let back = match (params.get("post_logout_redirect_uri"), &hint) {
-        // Whoever proves nothing gets nobody sent anywhere.
+        // Without a proof a user is sent nowhere before they have confirmed.
         (None, _) | (Some(_), None) => None,
         (Some(asked), Some(hint)) => {
             let redirect = hint.client.after_logout(asked).ok_or_else(|| {
@@ -96,7 +109,7 @@ pub async fn begin(
                      (post_logout_redirect_uri). Nothing was sent there.",
                 )
             })?;
-            Some(Box::new(back(redirect, params.get("state"))))
+            Some(Box::new(to_client(redirect, params.get("state"))))
         }
     };
     if let Some(hint) = hint {
@@ -105,21 +118,32 @@ pub async fn begin(
         end(app, sid, browser, &hint.claims.sub, info).await?;
         return Ok(LogoutStep::Out { back });
     }
-    let Some(found) = here else { return Ok(LogoutStep::Out { back: None }) };
     let client = match named {
         Some(named) => app.client_or_reload(named).await?,
         None => None,
     };
+    // An address that is not registered keeps no user from logging out: there is no way back then.
+    let redirect = client.as_ref().zip(params.get("post_logout_redirect_uri"));
+    let redirect = redirect.and_then(|(client, asked)| client.after_logout(asked));
+    let state = params.text("state").filter(|state| state.len() <= MAX_STATE);
+    let Some(found) = here else {
+        let link = redirect.map(|redirect| to_client(redirect, state.as_deref()));
+        return Ok(LogoutStep::NotLoggedIn { link: link.zip(client).map(Box::new) });
+    };
+    let destination = redirect.as_ref().map(RegisteredRedirect::source);
     let aim = LogoutDestination {
         client_id: client.as_ref().map(|client| client.client_id.clone()),
         ui_locales: params.text("ui_locales"),
+        return_uri: redirect.map(|redirect| redirect.as_str().to_owned()),
+        state,
     };
     let flow = PendingRequest::begin(&app, Destination::Logout(Box::new(aim)), now)
         .seal(&app, &visitor)?;
-    Ok(LogoutStep::Ask { flow, login: found.user.login, client })
+    let login = found.user.login;
+    Ok(LogoutStep::Ask(Box::new(LogoutView { flow, login, client, destination })))
 }
 
-/// Somebody was asked and has decided.
+/// The user was asked and has decided.
 ///
 /// # Errors
 /// `forbidden` when it was begun in another browser.
@@ -132,21 +156,37 @@ pub async fn decide(
 ) -> Result<LogoutStep, Failure> {
     let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    if !matches!(flow.aim, Destination::Logout(_)) {
+    let Destination::Logout(aim) = &flow.aim else {
         let message = "This page belongs to something else that was begun.";
         return Err(Refusal::new(Code::Forbidden, message).into());
-    }
+    };
     if !leave {
         return Ok(LogoutStep::Stay);
     }
     if let Some(found) = browser_login::current_login(&app, &visitor, "", None, now).await? {
         let sub = found.user.id.to_string();
-        end(app, None, Some(found.browser.id), &sub, info).await?;
+        end(app.clone(), None, Some(found.browser.id), &sub, info).await?;
     }
-    Ok(LogoutStep::Out { back: None })
+    Ok(LogoutStep::Out { back: way_back(&app, aim, flow.begun_at).await?.map(Box::new) })
 }
 
-fn back(redirect: RegisteredRedirect, state: Option<&str>) -> Back {
+/// Where the user who has confirmed goes, if the client that asked for it is still the same and the
+/// address still registered.
+async fn way_back(
+    app: &App,
+    aim: &LogoutDestination,
+    made: Timestamp,
+) -> Result<Option<Back>, Fault> {
+    let Some((client_id, uri)) = aim.client_id.as_ref().zip(aim.return_uri.as_ref()) else {
+        return Ok(None);
+    };
+    let client = app.client_or_reload(client_id).await?;
+    let client = client.filter(|client| client.owned_name_at(made));
+    let redirect = client.and_then(|client| client.after_logout(uri));
+    Ok(redirect.map(|redirect| to_client(redirect, aim.state.as_deref())))
+}
+
+fn to_client(redirect: RegisteredRedirect, state: Option<&str>) -> Back {
     let uri = redirect.as_str();
     let location = match state.filter(|state| state.len() <= MAX_STATE) {
         None => uri.to_owned(),

@@ -28,6 +28,7 @@ use super::client_auth::AuthenticatedClient;
 use super::dpop::Thumbprint;
 use super::params::Params;
 use super::scope_narrowing::Narrowed;
+use super::target;
 
 /// A grant: what a client presents, and what it is worth.
 pub trait Grant: Sized + Send {
@@ -181,10 +182,10 @@ impl GrantContext<'_> {
     /// # Errors
     /// `invalid_target`.
     pub fn require_same_target(&self, given: Option<&str>) -> Result<(), Refusal> {
-        if self.params.targets().all(|asked| Some(asked) == given) {
+        if target::names_only(self.app, self.params, given) {
             return Ok(());
         }
-        let message = "What is presented was given for another API, or for none.";
+        let message = "The code or token was issued for another API, or for none.";
         Err(Refusal::oauth(OAuthError::InvalidTarget, message))
     }
 
@@ -225,6 +226,13 @@ impl GrantContext<'_> {
             None => self.app.db.begin().await?,
         };
         Ok(self.tx.insert(begun))
+    }
+
+    /// Takes back what was written so far, for a refusal that must leave what was presented as it was.
+    pub async fn roll_back(&mut self) {
+        if let Some(tx) = self.tx.take() {
+            tx.rollback().await;
+        }
     }
 }
 

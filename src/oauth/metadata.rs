@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::crypto::external_jwt::ED25519;
+use crate::domain::claims::ID_TOKEN_CLAIMS;
 use crate::domain::client::AuthMethod;
 use crate::domain::interaction::{Prompt, ResponseMode};
 use crate::domain::oidc;
@@ -52,11 +53,7 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], languages: &[&str]) -> Valu
         "revocation_endpoint_auth_signing_alg_values_supported": of_clients,
         "dpop_signing_alg_values_supported": of_clients,
         "id_token_signing_alg_values_supported": algs,
-        "claims_supported": [
-            "iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "sid", "auth_time",
-            "amr", "azp", "nonce", "at_hash", "act", "cnf", "name", "preferred_username",
-            "updated_at", "roles", "groups",
-        ],
+        "claims_supported": claims(),
         "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
@@ -66,4 +63,12 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], languages: &[&str]) -> Valu
         "backchannel_logout_session_supported": true,
         "ui_locales_supported": languages,
     })
+}
+
+/// The claims that ID tokens and userinfo can say (OpenID Connect Discovery §3). Those of access tokens
+/// are for APIs, which do not read this document for them.
+fn claims() -> Vec<&'static str> {
+    let of_scopes = oidc::SCOPES.iter().flat_map(|known| known.claims).copied();
+    let of_scopes = of_scopes.filter(|claim| !ID_TOKEN_CLAIMS.contains(claim));
+    ID_TOKEN_CLAIMS.iter().copied().chain(of_scopes).collect()
 }

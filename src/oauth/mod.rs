@@ -21,6 +21,7 @@ mod rate_limits;
 pub mod replay;
 pub mod revoke;
 pub mod scope_narrowing;
+mod target;
 pub mod token;
 mod token_response;
 pub mod userinfo;

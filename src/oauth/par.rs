@@ -19,6 +19,7 @@ use super::client_auth;
 use super::dpop::{self, Purpose};
 use super::params::{Params, invalid};
 use super::rate_limits::throttle_public;
+use super::scope_narrowing::count_dropped;
 use super::token::ClientRequest;
 
 /// How long a pushed request waits for its person.
@@ -73,7 +74,8 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     if encoded.len() > MAX_REQUEST {
         return Err(invalid("The request is longer than 16 KiB.").into());
     }
-    address(&app, params).await?.check(&app).await?;
+    let request = address(&app, params).await?.check(&app).await?;
+    count_dropped(&app, client.client(), &request.dropped);
     let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
     let (hash, expires_at) = (token_hash(&name), now + LIFE);
     app.transaction_or_nothing(&info, async |tx| {

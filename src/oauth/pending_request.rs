@@ -54,6 +54,12 @@ pub struct LogoutDestination {
     pub client_id: Option<String>,
     /// The languages the client named.
     pub ui_locales: Option<String>,
+    /// The registered address the client wants the user back at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_uri: Option<String>,
+    /// What the client gets back unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 impl PendingRequest {

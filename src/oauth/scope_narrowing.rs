@@ -1,20 +1,21 @@
-//! What a client gets of what it asks for: which API, which scopes.
+//! What a client gets of what it requests: which API, which scopes.
 //!
-//! Owns the one way from parameters to a granted request; every grant and the authorization endpoint
-//! go through it. The rules themselves are `domain::grant`'s and the client's.
+//! Owns the one way from parameters to granted access; every grant and the authorization endpoint go
+//! through it. Which API is named is `target`; the rules are `domain::grant`'s and the client's.
 
 use crate::app::App;
 use crate::domain::api::Target;
 use crate::domain::client::Client;
-use crate::domain::grant::{self, GrantedScopes, ScopeError};
+use crate::domain::grant::{self, AvailableScopes, GrantedScopes, ScopeError};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc;
 use crate::domain::outcome::{Failure, Refusal};
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{RequestedScopes, Scopes};
 
 use super::params::Params;
+use super::target::{invalid_target, named_target, only_api, own_api};
 
-/// The longest `scope`, in bytes.
+/// The longest `scope` of a client that speaks for itself, in bytes.
 const MAX_SCOPE_TEXT: usize = 4 * 1024;
 
 /// An API and scopes that a client may have.
@@ -26,101 +27,110 @@ pub struct Narrowed {
     pub scopes: GrantedScopes,
 }
 
-/// Who the tokens will speak for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speaker {
-    /// A user: a token for the issuer itself is good at userinfo.
-    User,
-    /// The client itself: it has business with APIs only.
-    Client,
+/// The same for tokens about a user, with the requested scopes that are left out.
+#[derive(Debug, Clone)]
+pub struct NarrowedForUser {
+    /// What the client may have.
+    pub narrowed: Narrowed,
+    /// What it requested in vain.
+    pub dropped: RequestedScopes,
 }
 
-/// Reads a `scope` parameter.
+/// Reads a `scope` parameter of which everything has to exist.
 ///
 /// # Errors
-/// `invalid_scope` when it is no list of scopes.
+/// `invalid_scope` when it is not a list of scopes.
 pub fn scopes(text: Option<&str>) -> Result<Scopes, Refusal> {
     let text = text.unwrap_or_default();
     let parsed = (text.len() <= MAX_SCOPE_TEXT).then(|| Scopes::parse(text).ok()).flatten();
-    parsed.ok_or_else(|| {
-        Refusal::oauth(OAuthError::InvalidScope, "The scope is too long or not a list of scopes.")
-    })
+    parsed.ok_or_else(|| invalid_scope("The scope is too long or not a list of scopes."))
 }
 
-/// What `client` gets of what `params` ask for (`scope`, and `resource` or `audience`).
+/// Reads a `scope` parameter that may name scopes which do not exist.
 ///
-/// Without a target the only API of the client is meant where it asks for scopes of an API: many
-/// libraries cannot send one. A client that speaks for itself and names no scope gets all it may
-/// have there (RFC 6749 §3.3 leaves the default to the server).
+/// # Errors
+/// `invalid_scope` when it is not a list of scopes.
+pub fn requested_scopes(text: &str) -> Result<RequestedScopes, Refusal> {
+    RequestedScopes::parse(text)
+        .map_err(|_| invalid_scope("The scope is longer than 4 KiB or not a list of scopes."))
+}
+
+/// What `client` gets for a user of what `params` request (`scope`, and `resource` or `audience`).
+///
+/// Scopes that are unknown or not for the client are as if they had not been requested. Without a
+/// target the client's only API is meant where it offers one of the scopes: many libraries cannot
+/// send a target.
+///
+/// # Errors
+/// `invalid_target`; `invalid_scope` when nothing is left; faults when an API has to be looked up.
+pub async fn narrow_for_user(
+    app: &App,
+    client: &Client,
+    params: &Params,
+) -> Result<NarrowedForUser, Failure> {
+    let requested = requested_scopes(params.get("scope").unwrap_or_default())?;
+    let audience = match named_target(app, params).await? {
+        Some(named) => match named.target.audience() {
+            None => None,
+            Some(api) => Some(own_api(client, api)?),
+        },
+        None => only_api(app, client, &requested).await?,
+    };
+    let known = app.audience_or_reload(audience.as_deref()).await?.ok_or_else(invalid_target)?;
+    let available = grant::grant_available(&known.target, client, &requested);
+    let AvailableScopes { granted, dropped } = available.map_err(refused)?;
+    Ok(NarrowedForUser { narrowed: Narrowed { audience, scopes: granted }, dropped })
+}
+
+/// What `client` gets in its own name of what `params` request: all of it, or nothing. One that
+/// names no scope gets all it may have there (RFC 6749 §3.3 leaves the default to the server).
 ///
 /// # Errors
 /// `invalid_target`, `invalid_scope`; faults when an API has to be looked up.
-pub async fn narrow(
+pub async fn narrow_for_client(
     app: &App,
     client: &Client,
     params: &Params,
-    speaker: Speaker,
 ) -> Result<Narrowed, Failure> {
-    let asked = scopes(params.get("scope"))?;
-    let audience = target(app, client, params, &asked, speaker)?;
-    let known = app.audience_or_reload(audience.as_deref()).await?.ok_or_else(invalid_target)?;
-    let target = &known.target;
-    let asked = match (speaker, params.get("scope"), target) {
-        (Speaker::Client, None, Target::Api(api)) => {
-            api.scopes.only(|scope| client.may_request_scope(scope))
+    let requested = scopes(params.get("scope"))?;
+    let named = named_target(app, params).await?;
+    let audience = match (named, client.metadata.audiences.as_slice()) {
+        (Some(named), _) => own_api(client, named.target.audience().ok_or_else(invalid_target)?)?,
+        (None, [only]) => only.clone(),
+        (None, _) => {
+            let message = "Say which API the token is for: resource=IDENTIFIER.";
+            return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
         }
-        _ => asked,
     };
-    if speaker == Speaker::Client && asked.iter().any(oidc::is_scope) {
+    let known = app.audience_or_reload(Some(&audience)).await?.ok_or_else(invalid_target)?;
+    let requested = match (params.get("scope"), &known.target) {
+        (None, Target::Api(api)) => api.scopes.only(|scope| client.may_request_scope(scope)),
+        _ => requested,
+    };
+    if requested.iter().any(oidc::is_scope) {
         let message = "A client that speaks for itself has no user to tell about.";
-        return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
+        return Err(invalid_scope(message).into());
     }
-    let scopes = grant::grant_client(target, client, &asked).map_err(|error| {
-        let message = match error {
-            ScopeError::Unknown => "A scope does not exist there.",
-            ScopeError::NotAllowed => "A scope is not for this client.",
-        };
-        Refusal::oauth(OAuthError::InvalidScope, message)
-    })?;
-    Ok(Narrowed { audience, scopes })
+    let scopes = grant::grant_client(&known.target, client, &requested).map_err(refused)?;
+    Ok(Narrowed { audience: Some(audience), scopes })
 }
 
-/// The API that is meant.
-fn target(
-    app: &App,
-    client: &Client,
-    params: &Params,
-    asked: &Scopes,
-    speaker: Speaker,
-) -> Result<Option<String>, Refusal> {
-    let mut targets = params.targets();
-    let named = targets.next();
-    // One token is for one API: with two audiences either could play it against the other.
-    if targets.any(|other| Some(other) != named) {
-        let message = "One token is for one API. Ask for each by itself.";
-        return Err(Refusal::oauth(OAuthError::InvalidTarget, message));
+/// Counts the scopes of an accepted request that were left out, so that an operator sees which
+/// client requests what it cannot have. The scopes themselves are for debugging only: a caller
+/// without credentials chooses them.
+pub(super) fn count_dropped(app: &App, client: &Client, dropped: &RequestedScopes) {
+    if dropped.is_empty() {
+        return;
     }
-    let own = &client.metadata.audiences;
-    match named {
-        Some(named) if named == app.issuer() && speaker == Speaker::User => Ok(None),
-        Some(named) if client.may_target_api(named) => Ok(Some(named.to_owned())),
-        Some(_) => Err(invalid_target()),
-        None => {
-            let of_api =
-                asked.iter().any(|scope| !oidc::is_scope(scope) && !oidc::is_unsupported(scope));
-            match own.as_slice() {
-                [only] if of_api || speaker == Speaker::Client => Ok(Some(only.clone())),
-                _ if speaker == Speaker::Client => {
-                    let message = "Say which API the token is for: resource=IDENTIFIER.";
-                    Err(Refusal::oauth(OAuthError::InvalidTarget, message))
-                }
-                _ => Ok(None),
-            }
-        }
-    }
+    let scopes = dropped.iter().count();
+    app.metrics.count_dropped_scopes(&client.client_id, scopes);
+    tracing::debug!(client_id = %client.client_id, scopes, "requested scopes were left out");
 }
 
-fn invalid_target() -> Refusal {
-    let message = "The API is not registered, or not for this client.";
-    Refusal::oauth(OAuthError::InvalidTarget, message)
+fn refused(error: ScopeError) -> Refusal {
+    invalid_scope(error.message())
+}
+
+fn invalid_scope(message: &'static str) -> Refusal {
+    Refusal::oauth(OAuthError::InvalidScope, message)
 }

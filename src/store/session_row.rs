@@ -6,7 +6,7 @@ use crate::base::Timestamp;
 use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::Fault;
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{RequestedScopes, Scopes};
 use crate::domain::session::{Chain, Session};
 
 /// The columns of a [`SessionRow`].
@@ -15,7 +15,7 @@ macro_rules! session_columns {
         "coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
          s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, \
          s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, \
-         s.dpop_jkt"
+         s.dpop_jkt, s.asked_scope"
     };
 }
 
@@ -25,7 +25,8 @@ macro_rules! session_as_json {
         "json_array(hex(coalesce(s.sid, s.id)), hex(s.id), hex(s.user_id), s.client_id, s.audience, s.scope, s.current, \
          s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
          s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
-         nullif(hex(s.browser_id), ''), s.asked_claims, s.dpop_jkt)"
+         nullif(hex(s.browser_id), ''), s.asked_claims, s.dpop_jkt, \
+         s.asked_scope)"
     };
 }
 
@@ -55,6 +56,7 @@ pub(super) struct SessionRow {
     browser_id: Option<BrowserId>,
     asked_claims: Option<String>,
     dpop_jkt: Option<String>,
+    asked_scope: Option<String>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -99,6 +101,10 @@ impl TryFrom<SessionRow> for Session {
                 Some(text) => serde_json::from_str(&text).map_err(|_| impossible())?,
             },
             dpop_jkt: row.dpop_jkt,
+            requested_scopes: match row.asked_scope {
+                None => None,
+                Some(text) => Some(RequestedScopes::parse(&text).map_err(|_| impossible())?),
+            },
         })
     }
 }

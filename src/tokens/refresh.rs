@@ -10,7 +10,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refresh::{Alarm, Answer, Holder};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::scope::Scopes;
+use crate::domain::scope::RequestedScopes;
 use crate::domain::session::{EndReason, Session};
 use crate::metrics::Metrics;
 use crate::store::attributes::StoredSubject;
@@ -25,8 +25,8 @@ pub struct Presented<'a> {
     pub holder: Holder,
     /// How long the session lives from now on unless it is refreshed again.
     pub idle: TimeSpan,
-    /// The scopes wanted, where fewer than were granted will do.
-    pub asked: Option<Scopes>,
+    /// The scopes requested, where fewer than were granted will do.
+    pub requested: Option<RequestedScopes>,
 }
 
 /// A session that goes on.
@@ -61,7 +61,7 @@ pub async fn present(
         origin,
         holder: presented.holder,
         idle: presented.idle,
-        asked: presented.asked,
+        requested: presented.requested,
     };
     match app.refresher.present(presentation).await? {
         Refreshed::Answered(session, answer, subject) => {
@@ -77,7 +77,7 @@ pub async fn present(
         }
         Refreshed::ScopeExceeded => {
             count("widened");
-            let message = "The scope has something that was not granted.";
+            let message = "The scope has something that was not requested when the session began.";
             Err(Refusal::oauth(OAuthError::InvalidScope, message).into())
         }
         Refreshed::Compromised(Alarm::Ahead) => {

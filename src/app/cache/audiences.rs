@@ -1,7 +1,7 @@
 //! Whom tokens can be for, as every process keeps them in memory.
 //!
-//! Owns the snapshot: an API and the secret it shares with the server are one value, so that nobody
-//! sees the one without the other. Also owns which purpose a sealed secret is bound to.
+//! Owns the snapshot: an API and the secret it shares with the server are one value, so that neither
+//! is seen without the other. Also owns which purpose a sealed secret is bound to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,13 +12,14 @@ use crate::base::{Entropy, Secret, TimeSpan};
 use crate::crypto::hs256::{GeneratedSecret, SharedSecret};
 use crate::crypto::seal::{SealKey, Seals};
 use crate::domain::api::Target;
+use crate::domain::http_uri;
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::token_rules::TokenAlg;
-use crate::store::apis::{self, SealedSecret};
-use crate::store::{Link, Tx};
+use crate::store::apis::SealedSecret;
+use crate::store::{self, Link, Tx};
 
-/// Somebody a token can be for.
+/// An API a token can be for, or the issuer itself.
 pub struct Audience {
     /// Who, and how its tokens look.
     pub target: Target,
@@ -26,17 +27,20 @@ pub struct Audience {
     pub secret: Option<SharedSecret>,
 }
 
-/// Everybody a token can be for.
+/// The issuer and all registered APIs.
 pub(in crate::app) struct Audiences {
     issuer: Arc<Audience>,
     apis: HashMap<String, Arc<Audience>>,
+    /// The APIs by the normal form of their identifiers, where they have one.
+    by_normal_form: HashMap<String, Vec<Arc<Audience>>>,
 }
 
 impl Audiences {
     /// Reads the APIs and unseals their secrets.
     pub(in crate::app) async fn load(link: &mut impl Link, seals: &Seals) -> Result<Self, Fault> {
-        let mut by_identifier = HashMap::new();
-        for stored in apis::all(link).await? {
+        let mut apis = HashMap::new();
+        let mut by_normal_form: HashMap<String, Vec<Arc<Audience>>> = HashMap::new();
+        for stored in store::apis::all(link).await? {
             let unreadable = || Fault::internal("the shared secret of an API cannot be unsealed");
             let secret = match stored.secret {
                 None => None,
@@ -48,13 +52,17 @@ impl Audiences {
             };
             let identifier = stored.api.identifier.clone();
             let target = Target::Api(stored.api);
-            by_identifier.insert(identifier, Arc::new(Audience { target, secret }));
+            let audience = Arc::new(Audience { target, secret });
+            if let Some(normal) = http_uri::normal_identifier(&identifier) {
+                by_normal_form.entry(normal).or_default().push(Arc::clone(&audience));
+            }
+            apis.insert(identifier, audience);
         }
         let issuer = Arc::new(Audience { target: Target::Issuer, secret: None });
-        Ok(Self { issuer, apis: by_identifier })
+        Ok(Self { issuer, apis, by_normal_form })
     }
 
-    /// The algorithms somebody chose.
+    /// The algorithms that were chosen for APIs.
     pub(in crate::app) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
         self.apis.values().filter_map(|api| match api.target.rules().signing_alg {
             Some(TokenAlg::Key(alg)) => Some(alg),
@@ -62,7 +70,7 @@ impl Audiences {
         })
     }
 
-    /// The longest life of anybody's access tokens, where `server` is what the server says.
+    /// The longest life of access tokens for any API, where `server` is what the server says.
     pub(in crate::app) fn longest_access_ttl(&self, server: TimeSpan) -> TimeSpan {
         let chosen = self.apis.values().filter_map(|api| api.target.rules().access_ttl);
         chosen.fold(server, TimeSpan::max)
@@ -73,6 +81,25 @@ impl Audiences {
         match identifier {
             None => Some(Arc::clone(&self.issuer)),
             Some(identifier) => self.apis.get(identifier).cloned(),
+        }
+    }
+
+    /// What a request means by `named`: the API of this identifier or the `issuer`, else the only one
+    /// of them whose identifier is another spelling of it.
+    pub(in crate::app) fn named(&self, named: &str, issuer: &str) -> Option<Arc<Audience>> {
+        if named == issuer {
+            return Some(Arc::clone(&self.issuer));
+        }
+        if let Some(exact) = self.apis.get(named) {
+            return Some(Arc::clone(exact));
+        }
+        let meant = http_uri::identifiers_meant(named);
+        let apis = meant.iter().filter_map(|normal| self.by_normal_form.get(normal)).flatten();
+        let own = http_uri::may_mean(named, issuer).then_some(&self.issuer);
+        let mut candidates = apis.chain(own);
+        match (candidates.next(), candidates.next()) {
+            (Some(only), None) => Some(Arc::clone(only)),
+            _ => None,
         }
     }
 }
@@ -91,14 +118,14 @@ pub(in crate::app) fn new_secret(
 
 /// Seals every secret under the newest key.
 pub(in crate::app) async fn rewrap(tx: &mut Tx, seals: &Seals) -> Result<(), Fault> {
-    for stored in apis::all(tx).await? {
+    for stored in store::apis::all(tx).await? {
         let Some(SealedSecret { sealed, .. }) = stored.secret else { continue };
         let purpose = purpose(stored.id);
         let plain = seals.open(&purpose, &sealed).map_err(|_| {
             Fault::internal("a shared secret opens with neither master key; nothing was changed")
         })?;
         let sealed = seals.newest().seal(&purpose, &plain)?;
-        apis::reseal_secret(tx, stored.id, &sealed).await?;
+        store::apis::reseal_secret(tx, stored.id, &sealed).await?;
     }
     Ok(())
 }

@@ -102,6 +102,28 @@ impl App {
         Ok(self.audience(identifier))
     }
 
+    /// What a request means by `named`: a registered API, or the issuer. Clients spell one identifier
+    /// in several ways; the `aud` of tokens is the registered spelling.
+    #[must_use]
+    pub fn audience_named(&self, named: &str) -> Option<Arc<Audience>> {
+        self.caches.audiences.load().named(named, self.issuer())
+    }
+
+    /// The same, asking the database once more before it says none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn audience_named_or_reload(
+        &self,
+        named: &str,
+    ) -> Result<Option<Arc<Audience>>, Fault> {
+        if let Some(known) = self.audience_named(named) {
+            return Ok(Some(known));
+        }
+        self.reload_if_changed().await?;
+        Ok(self.audience_named(named))
+    }
+
     /// The registered client of this name, unless it is disabled.
     #[must_use]
     pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {

@@ -56,6 +56,7 @@ fn state() -> StoredState {
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
+        requested_scopes: None,
     };
     let user = User {
         id: user_id(),

@@ -7,8 +7,8 @@ use askama::Template;
 
 use super::home::HomePage;
 use super::pages::{
-    AccountPage, AppRow, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, DevicePage, Done,
-    FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, SessionRow,
+    AccountPage, AppRow, BackLink, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage,
+    DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy};
@@ -199,7 +199,8 @@ fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], Strin
         login: Some(world.login),
         client_name: Some(world.client),
     };
-    let done = LoggedOutPage { frame, back: Some(world.callback) };
+    let back = BackLink { location: world.callback, client_name: world.client };
+    let done = LoggedOutPage { frame, back: Some(back) };
     Ok([
         sample("logout", &confirm, policy(&[world.origin], false))?,
         sample("logged-out", &done, policy(&[], false))?,

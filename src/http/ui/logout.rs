@@ -13,17 +13,17 @@ use crate::identity::{account, browser_login};
 use crate::oauth::end_session::{self, LogoutStep};
 use crate::oauth::params::{Params, invalid};
 
-use super::pages::{LoggedOutPage, LogoutConfirmPage};
+use super::pages::{BackLink, LoggedOutPage, LogoutConfirmPage};
 use super::render::{go, go_here, once_more};
-use super::{error_page, page};
+use super::{error_page, page, page_with, policy};
 
-/// A client, or anybody, sends a browser.
+/// A client, or any page, sends a browser.
 pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
     let params = Params::parse(request.query_string().as_bytes());
     begin(context, params).await
 }
 
-/// The same in a form, which from another site comes without cookies; or what somebody decided who was
+/// The same in a form, which from another site comes without cookies; or the decision of a user who was
 /// asked.
 pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
     if !is_form(&request) {
@@ -76,31 +76,45 @@ fn show(
     let frame = context.frame(ui_locales);
     match step {
         Err(problem) => error_page(context, &problem),
-        Ok(LogoutStep::Ask { flow, login, client }) => {
+        Ok(LogoutStep::Ask(view)) => {
+            let client = view.client.as_ref();
             let template = LogoutConfirmPage {
                 frame,
-                flow: &flow,
-                login: Some(&login),
-                client_name: client.as_ref().map(|client| client.metadata.name.as_str()),
+                flow: &view.flow,
+                login: Some(&view.login),
+                client_name: client.map(|client| client.metadata.name.as_str()),
             };
             let mut answer = HttpResponse::Ok();
             visit.keep(&context.app, &mut answer);
-            page(answer, &template)
+            let destination: Vec<&str> = view.destination.as_deref().into_iter().collect();
+            page_with(answer, &template, &policy(&destination, false))
         }
         Ok(LogoutStep::Out { back: Some(back) }) => {
             let mut answer = HttpResponse::SeeOther();
             cookie::log_out(&context.app, visit, &mut answer);
             go(context, answer, &back.redirect, &back.location)
         }
-        Ok(LogoutStep::Out { back: None }) => out(context, visit, ui_locales),
+        Ok(LogoutStep::Out { back: None }) => out(context, visit, ui_locales, None),
+        Ok(LogoutStep::NotLoggedIn { link }) => {
+            let link = link.as_ref().map(|link| BackLink {
+                location: &link.0.location,
+                client_name: &link.1.metadata.name,
+            });
+            out(context, visit, ui_locales, link)
+        }
         Ok(LogoutStep::Stay) => go_here(HttpResponse::SeeOther(), "/account"),
     }
 }
 
-fn out(context: &Context, visit: &Visit, ui_locales: Option<&str>) -> HttpResponse {
+fn out(
+    context: &Context,
+    visit: &Visit,
+    ui_locales: Option<&str>,
+    back: Option<BackLink<'_>>,
+) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
     cookie::log_out(&context.app, visit, &mut answer);
-    page(answer, &LoggedOutPage { frame: context.frame(ui_locales), back: None })
+    page(answer, &LoggedOutPage { frame: context.frame(ui_locales), back })
 }
 
 /// Out, from one's own account.
@@ -117,7 +131,7 @@ pub async fn own(context: Context, form: Result<FormFields, Problem>) -> HttpRes
     }
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     match context.run(browser_login::sign_out(app, visitor, context.request_info())).await {
-        Ok(()) => out(&context, &visit, None),
+        Ok(()) => out(&context, &visit, None, None),
         Err(problem) => error_page(&context, &problem),
     }
 }

@@ -1,4 +1,4 @@
-//! The authorization endpoint: a client sends a person, the person goes back with a code.
+//! The authorization endpoint: a client sends a user, who returns with a code.
 //!
 //! Owns the way through: what the client asks (`request`), what has to happen first
 //! (`domain::interaction`), and the answer (`response`). Shows no page itself.
@@ -16,12 +16,12 @@ use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
 use crate::domain::client::Client;
-use crate::domain::grant;
+use crate::domain::grant::{self, AvailableScopes};
 use crate::domain::interaction::{self, ConsentPolicy, CurrentLogin, NextStep as Next};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{RequestedScopes, Scopes};
 use crate::identity::browser_login::{self, BrowserCookies};
 use crate::store::authorization_codes::{self, NewCode};
 use crate::store::browser_sessions::Found;
@@ -30,15 +30,16 @@ use crate::store::consents;
 use super::par;
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest};
+use super::scope_narrowing::count_dropped;
 
 use request::{Addressed, address};
 use response::Answer;
 
 /// What happens next.
 pub enum Step {
-    /// The person authenticates.
+    /// The user authenticates.
     Login(Box<LoginView>),
-    /// The person is asked.
+    /// The user is asked for consent.
     Consent(Box<ConsentView>),
     /// The client is answered.
     Done(Box<Answer>),
@@ -66,7 +67,7 @@ pub struct ConsentView {
     pub request: Request,
     /// Who is asked.
     pub login: String,
-    /// What is asked for, single claims included.
+    /// The scopes to be allowed, those of single claims included.
     pub scopes: Scopes,
     /// Where the answer will go, for the page's policy.
     pub destination: String,
@@ -79,10 +80,10 @@ struct Checked {
     flow: PendingRequest,
 }
 
-/// A client sends somebody.
+/// A client sends a user.
 ///
 /// # Errors
-/// Refused for the person to see when nobody can be answered; faults.
+/// Refused on a page for the user when the client cannot be answered; faults.
 pub async fn begin(
     app: App,
     params: Params,
@@ -90,7 +91,7 @@ pub async fn begin(
     info: RequestInfo,
 ) -> Result<Step, Failure> {
     let now = info.now;
-    let (params, id) = match par::resolve(&app, &params, now).await? {
+    let (params, pushed) = match par::resolve(&app, &params, now).await? {
         Some(pushed) => (pushed.params, Some(pushed.id)),
         None => (params, None),
     };
@@ -99,14 +100,18 @@ pub async fn begin(
         Ok(request) => request,
         Err(stop) => return refuse(&app, &addressed, stop),
     };
+    // A pushed request was counted when it was pushed.
+    if pushed.is_none() {
+        count_dropped(&app, &addressed.client, &request.dropped);
+    }
     let mut flow =
         PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
     // A pushed request gives one code, however often its page is loaded.
-    flow.id = id.unwrap_or(flow.id);
+    flow.id = pushed.unwrap_or(flow.id);
     go_on(app, Checked { addressed, request, flow }, visitor, info).await
 }
 
-/// Somebody comes back from the log-in page.
+/// The user comes back from the log-in page.
 ///
 /// # Errors
 /// As [`begin`]; `forbidden` when it was begun in another browser.
@@ -123,10 +128,10 @@ pub async fn resume(
     go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await
 }
 
-/// Somebody has decided.
+/// The user has decided.
 ///
 /// # Errors
-/// `forbidden` when it was begun in another browser or somebody else was asked; `conflict` when the
+/// `forbidden` when it was begun in another browser or another user was asked; `conflict` when the
 /// request was answered already.
 pub async fn decide(
     app: App,
@@ -141,11 +146,11 @@ pub async fn decide(
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     let found = asked(&app, &visitor, &request, now).await?;
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
-        // Logged out, or as somebody else, since the page was shown: ask again.
+        // Logged out, or logged in as another user, since the page was shown: ask again.
         return go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await;
     };
     if !allow {
-        let message = "The person said no.";
+        let message = "The user denied the request.";
         let answer = Answer::refused(app.issuer(), &addressed, OAuthError::AccessDenied, message);
         return Ok(Step::Done(Box::new(answer)));
     }
@@ -169,7 +174,7 @@ fn elsewhere() -> Refusal {
     Refusal::new(Code::Forbidden, "This page belongs to something else that was begun.")
 }
 
-/// What is wrong goes back to the client; what failed does not.
+/// A refusal goes back to the client; a fault does not.
 fn refuse(app: &App, addressed: &Addressed, stop: Failure) -> Result<Step, Failure> {
     match stop {
         Failure::Refused(refusal) => {
@@ -229,7 +234,7 @@ async fn go_on(
         found,
     ) {
         (Next::Refuse(error), _) => {
-            let message = "The person would have to be asked, and prompt is none.";
+            let message = "The user would have to be asked, and prompt is none.";
             Ok(Step::Done(Box::new(Answer::refused(app.issuer(), addressed, error, message))))
         }
         (Next::Issue, Some(found)) => {
@@ -282,11 +287,13 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
     let (app, now) = (tx.app(), tx.info().now);
     let audience = app.audience(request.audience.as_deref());
     let granted = audience.filter(|_| addressed.client.may_target(request.audience.as_deref()));
-    let granted = granted.and_then(|audience| {
-        grant::grant_client(&audience.target, &addressed.client, &request.scopes).ok()
+    // What an administrator has withdrawn since the request came is left out like what never existed.
+    let available = granted.and_then(|audience| {
+        let requested = RequestedScopes::from(&request.scopes);
+        grant::grant_available(&audience.target, &addressed.client, &requested).ok()
     });
-    let Some(granted) = granted else {
-        let message = "The API or a scope is not offered any more.";
+    let Some(AvailableScopes { granted, dropped }) = available else {
+        let message = "The API, or every scope that was requested, is not offered any more.";
         return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, message));
     };
     let code = opaque_token::generate(AUTHORIZATION_CODE, &*app.entropy);
@@ -297,6 +304,7 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
         browser: Some(found.browser.id),
         auth_time: found.browser.auth_time,
         scopes: granted.scopes().clone(),
+        dropped: request.dropped.with(dropped.iter()),
         audience: request.audience.clone(),
         asked_claims: request.asked_claims.clone(),
         nonce: request.nonce.clone(),

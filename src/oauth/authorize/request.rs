@@ -20,7 +20,7 @@ use crate::domain::redirect::RegisteredRedirect;
 use crate::oauth::grants::AUTHORIZATION_CODE;
 use crate::oauth::id_token_hint;
 use crate::oauth::params::{Params, invalid};
-use crate::oauth::scope_narrowing::{Speaker, narrow};
+use crate::oauth::scope_narrowing::{NarrowedForUser, narrow_for_user};
 
 /// The longest `state`, in bytes: it travels in addresses, twice.
 const MAX_STATE: usize = 3 * 1024;
@@ -131,13 +131,14 @@ impl Addressed {
             return Err(invalid("dpop_jkt is not the thumbprint of a key.").into());
         }
         let (wishes, asked_claims) = wishes(app, params)?;
-        let narrowed = narrow(app, client, params, Speaker::User).await?;
+        let NarrowedForUser { narrowed, dropped } = narrow_for_user(app, client, params).await?;
         Ok(Request {
             client_id: client.client_id.clone(),
             redirect_uri: self.redirect.as_str().to_owned(),
             mode: self.mode,
             state: self.state.clone(),
             scopes: narrowed.scopes.scopes().clone(),
+            dropped,
             audience: narrowed.audience,
             nonce,
             code_challenge,
@@ -203,7 +204,7 @@ fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims),
             .map_err(|_| invalid("claims is not a JSON object of claims requests."))?,
     };
     if claims.needs_acr {
-        let message = "An acr was called essential; none is supported.";
+        let message = "claims requests an acr of certain values as essential; none is supported.";
         return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, message));
     }
     let hinted = match params.get("id_token_hint") {

@@ -1,14 +1,15 @@
-//! `authorization_code`: what a person allowed at our pages becomes a session (RFC 6749 §4.1.3).
+//! `authorization_code`: what a user allowed at our pages becomes a session (RFC 6749 §4.1.3).
 //!
-//! A code is used up by its first presentation, whatever comes of it: whoever presents it wrongly has
-//! it from somewhere. A second presentation ends what the first one gave.
+//! A presentation with a wrong value uses the code up: its presenter may have stolen it. A request that
+//! lacks a parameter leaves it as it was: that is a mistake of a client, and an attacker learns nothing
+//! from it. A second presentation ends the session of the first one.
 
 use crate::app::App;
 use crate::base::id::SessionId;
 use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
 use crate::crypto::digest::{constant_time_eq, sha256_base64url, token_hash};
 use crate::domain::authorization::{Authorization, CODE_LIFE};
-use crate::domain::client::ClientType;
+use crate::domain::client::{Client, ClientType};
 use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Fault, Refusal};
@@ -16,7 +17,7 @@ use crate::domain::pkce;
 use crate::domain::session::EndReason;
 use crate::domain::user::User;
 use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
-use crate::oauth::params::Params;
+use crate::oauth::params::{Params, invalid};
 use crate::store::authorization_codes::{self, Redeemed};
 use crate::store::sessions::end::Ending;
 use crate::store::{Tx, users};
@@ -28,10 +29,50 @@ pub struct AuthorizationCode {
     code_verifier: Option<String>,
 }
 
-/// The one refusal of a code: what is wrong with it helps nobody but a thief.
-pub(super) fn refused() -> Refusal {
-    let message = "The code is not good: unknown, used, over, or not for this client and request.";
-    Refusal::oauth(OAuthError::InvalidGrant, message)
+/// Why a code is not redeemed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    /// There is no such code (any more).
+    Spent,
+    /// It was issued to another client.
+    Client,
+    /// It was sent to another redirect URI.
+    RedirectUri,
+    /// The verifier does not fit, or there was no challenge.
+    Verifier,
+    /// The proof of possession was made with another key, or there is none.
+    Key,
+    /// An administrator has taken the API from the client.
+    Target,
+    /// The user has ended what it stands for.
+    Ended,
+}
+
+impl Wrong {
+    /// Says to a client that has proved who it is what was wrong with its request. A public client may
+    /// be a thief who tries, and learns nothing.
+    fn refusal(self, client: &Client) -> Refusal {
+        let message = match self {
+            _ if client.is_public() => {
+                "The authorization code is invalid, expired, already used, or was issued to another \
+                 client or for another request."
+            }
+            Self::Spent => "The authorization code is unknown, expired or already used.",
+            Self::Client => "The authorization code was issued to another client.",
+            Self::RedirectUri => {
+                "redirect_uri is not the one that the authorization request named."
+            }
+            Self::Verifier => {
+                "code_verifier does not match the code_challenge of the authorization request."
+            }
+            Self::Key => "The authorization code is bound to a DPoP key that was not proved.",
+            Self::Target => "The client may not have tokens for this API any more.",
+            Self::Ended => {
+                "The user has signed out, withdrawn the consent or changed the password meanwhile."
+            }
+        };
+        Refusal::oauth(OAuthError::InvalidGrant, message)
+    }
 }
 
 impl Grant for AuthorizationCode {
@@ -51,8 +92,13 @@ impl Grant for AuthorizationCode {
     }
 
     async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
+        // All codes of public clients have a challenge. Refused before the code is looked up: the answer
+        // must not tell a client without a credential whether the code exists.
+        if context.client().is_public() && self.code_verifier.is_none() {
+            return Err(invalid(NO_VERIFIER).into());
+        }
         if !opaque_token::is_well_formed(AUTHORIZATION_CODE, &self.code) {
-            return Err(refused().into());
+            return Err(Wrong::Spent.refusal(context.client()).into());
         }
         let hash = token_hash(&self.code);
         let id = SessionId::new(context.now, &*context.app.entropy);
@@ -60,24 +106,30 @@ impl Grant for AuthorizationCode {
         let client_id = context.client().client_id.clone();
         let redeemed =
             authorization_codes::redeem(context.tx().await?, &hash, id, &client_id, now).await?;
-        let Some(Redeemed { authorization, expires_at, consented }) = redeemed else {
+        let Some(redeemed) = redeemed else {
             let gave = authorization_codes::gave(context.tx().await?, &hash).await?;
             if let Some(session) = gave {
                 context.end_session(session, Ending::of(EndReason::CodeReused)).await?;
             }
-            return Err(refused().into());
+            return Err(Wrong::Spent.refusal(context.client()).into());
         };
-        let made = expires_at - CODE_LIFE;
-        // What was taken back while the code was made had no code yet to use up.
-        let stands = consented || !authorization.by_consent;
-        let good = now < expires_at && stands && context.client().owned_name_at(made);
-        if !good || !self.fits(context, &authorization) {
-            return Err(refused().into());
+        if let Err(wrong) = is_good(context, &redeemed) {
+            return Err(wrong.refusal(context.client()).into());
+        }
+        let Redeemed { authorization, .. } = redeemed;
+        if let Some(message) = self.lacks(context.client(), &authorization) {
+            context.roll_back().await;
+            return Err(invalid(message).into());
+        }
+        if let Err(wrong) = self.fits(context, &authorization) {
+            return Err(wrong.refusal(context.client()).into());
         }
         context.require_same_target(authorization.audience.as_deref())?;
         let session = authorization.session(context.session_terms(id, Self::INFO.name), now);
         // None: logged out, disabled or given a new password since it was allowed.
-        let session = context.open_session(session).await?.ok_or_else(refused)?;
+        let Some(session) = context.open_session(session).await? else {
+            return Err(Wrong::Ended.refusal(context.client()).into());
+        };
         let app = context.app;
         let tx = context.tx().await?;
         if session.id != id {
@@ -88,24 +140,64 @@ impl Grant for AuthorizationCode {
     }
 }
 
+const NO_VERIFIER: &str = "code_verifier is missing.";
+
+/// Whether the code is this client's and still counts, whatever else the request says.
+fn is_good(context: &GrantContext<'_>, redeemed: &Redeemed) -> Result<(), Wrong> {
+    let Redeemed { authorization, expires_at, consented } = redeemed;
+    let client = context.client();
+    let is_own = authorization.client_id == client.client_id
+        && client.owned_name_at(*expires_at - CODE_LIFE);
+    if !is_own {
+        return Err(Wrong::Client);
+    }
+    if context.now >= *expires_at {
+        return Err(Wrong::Spent);
+    }
+    // A consent that was withdrawn while the code was made had no code yet to use up.
+    if authorization.by_consent && !consented {
+        return Err(Wrong::Ended);
+    }
+    Ok(())
+}
+
 impl AuthorizationCode {
-    /// Whether the code was given to this client, for this place, to whoever knows this verifier.
-    fn fits(&self, context: &GrantContext<'_>, authorization: &Authorization) -> bool {
-        let client = context.client();
-        let proved = match (&authorization.code_challenge, &self.code_verifier) {
+    /// What the request lacks, if it lacks a parameter.
+    ///
+    /// `redirect_uri` says which of several places the code was sent to (RFC 6749 §4.1.3). A verifier
+    /// says more, and where there is only one place nothing has to be said.
+    fn lacks(&self, client: &Client, authorization: &Authorization) -> Option<&'static str> {
+        if authorization.code_challenge.is_some() {
+            return self.code_verifier.is_none().then_some(NO_VERIFIER);
+        }
+        let is_only = client.metadata.redirect_uris.len() == 1;
+        (self.redirect_uri.is_none() && !is_only).then_some("redirect_uri is missing.")
+    }
+
+    /// Whether what the request says is what the code was issued for.
+    fn fits(&self, context: &GrantContext<'_>, authorization: &Authorization) -> Result<(), Wrong> {
+        if self.redirect_uri.is_some() && self.redirect_uri != authorization.redirect_uri {
+            return Err(Wrong::RedirectUri);
+        }
+        let is_proved = match (&authorization.code_challenge, &self.code_verifier) {
             (Some(challenge), Some(verifier)) if pkce::is_verifier(verifier) => {
                 let hash = sha256_base64url(verifier.as_bytes());
                 constant_time_eq(hash.as_bytes(), challenge.as_bytes())
             }
-            // A verifier without a challenge means that somebody took the challenge away.
+            (None, None) => true,
+            // A verifier without a challenge: an attacker took the challenge away (RFC 9700 §4.8.2).
             _ => false,
         };
-        let jkt = context.jkt();
-        proved
-            && authorization.client_id == client.client_id
-            && client.may_target(authorization.audience.as_deref())
-            && authorization.redirect_uri == self.redirect_uri
-            && (authorization.dpop_jkt.is_none() || authorization.dpop_jkt == jkt)
+        if !is_proved {
+            return Err(Wrong::Verifier);
+        }
+        if authorization.dpop_jkt.is_some() && authorization.dpop_jkt != context.jkt() {
+            return Err(Wrong::Key);
+        }
+        if !context.client().may_target(authorization.audience.as_deref()) {
+            return Err(Wrong::Target);
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::domain::grant_type::GrantInfo;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::Params;
-use crate::oauth::scope_narrowing::{Speaker, narrow};
+use crate::oauth::scope_narrowing::narrow_for_client;
 
 /// Nothing but the client itself.
 pub struct ClientCredentials;
@@ -26,8 +26,7 @@ impl Grant for ClientCredentials {
     }
 
     async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
-        let narrowed =
-            narrow(context.app, context.client(), context.params, Speaker::Client).await?;
+        let narrowed = narrow_for_client(context.app, context.client(), context.params).await?;
         Ok(GrantOutcome::Client(narrowed))
     }
 }

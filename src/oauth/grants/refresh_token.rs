@@ -5,17 +5,17 @@ use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refresh::Holder;
-use crate::domain::scope::Scopes;
+use crate::domain::scope::RequestedScopes;
 use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::Params;
 use crate::oauth::scope_narrowing;
 use crate::store::users;
 use crate::tokens::refresh::{self, Presented};
 
-/// A refresh token, and the scopes wanted where fewer will do.
+/// A refresh token, and the scopes requested where fewer than were granted will do.
 pub struct RefreshToken {
     refresh_token: String,
-    asked: Option<Scopes>,
+    requested: Option<RequestedScopes>,
 }
 
 impl Grant for RefreshToken {
@@ -29,9 +29,8 @@ impl Grant for RefreshToken {
     fn parse(params: &Params) -> Result<Self, Refusal> {
         let refresh_token =
             params.required(Self::INFO.name, "refresh_token is missing.")?.to_owned();
-        let asked =
-            params.get("scope").map(|scope| scope_narrowing::scopes(Some(scope))).transpose()?;
-        Ok(Self { refresh_token, asked })
+        let requested = params.get("scope").map(scope_narrowing::requested_scopes).transpose()?;
+        Ok(Self { refresh_token, requested })
     }
 
     async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
@@ -45,7 +44,7 @@ impl Grant for RefreshToken {
                 audiences: client.metadata.audiences.clone(),
             },
             idle: context.lifetimes().idle,
-            asked: self.asked.clone(),
+            requested: self.requested.clone(),
         };
         let origin = context.origin.clone();
         let continued = refresh::present(context.app, presented, origin, context.now)
@@ -61,7 +60,9 @@ impl Grant for RefreshToken {
             users::find(&mut reader, session.user_id).await?.map(Box::new)
         };
         let subject = continued.subject.read()?;
-        Ok(GrantOutcome::Continued { session, subject, user, narrowed: self.asked })
+        // What was requested with the session and not granted is left out again.
+        let narrowed = self.requested.map(|requested| requested.among(&session.scopes));
+        Ok(GrantOutcome::Continued { session, subject, user, narrowed })
     }
 }
 

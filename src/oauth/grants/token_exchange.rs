@@ -15,7 +15,8 @@ use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
 use crate::oauth::grant::{Delegation, Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::{Params, invalid};
-use crate::oauth::scope_narrowing::{self, Narrowed, Speaker};
+use crate::oauth::scope_narrowing::{self, Narrowed};
+use crate::oauth::target;
 use crate::store::audit;
 use crate::tokens::lineage;
 use crate::tokens::validate::{self, ActiveToken, Source};
@@ -111,7 +112,7 @@ async fn narrowed(
 ) -> Result<Narrowed, Failure> {
     let (app, client, params) = (context.app, context.client(), context.params);
     let had = Scopes::parse(&subject.claims().scope).unwrap_or_default();
-    let same_target = params.targets().all(|target| target == subject.claims().aud);
+    let same_target = target::names_only(app, params, subject.audience().target.audience());
     if same_target {
         let asked = match params.get("scope") {
             Some(scope) => scope_narrowing::scopes(Some(scope))?,
@@ -136,7 +137,7 @@ async fn narrowed(
         let message = "The token is for another API. Ask its user at the authorization endpoint.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
     }
-    scope_narrowing::narrow(app, client, params, Speaker::Client).await
+    scope_narrowing::narrow_for_client(app, client, params).await
 }
 
 /// Who acts: the actor named, else the client where it is not its own token; those who acted before

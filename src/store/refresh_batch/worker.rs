@@ -17,7 +17,7 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::liveness::{Inactive, active_session};
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::refresh::{Alarm, Answer, Decision, Holder, decide};
-use crate::domain::scope::Scopes;
+use crate::domain::scope::RequestedScopes;
 use crate::domain::session::{EndReason, Lifetimes, Session};
 use crate::domain::token_rules::MAX_ACCESS_TTL;
 
@@ -52,8 +52,8 @@ pub struct Presentation {
     pub holder: Holder,
     /// How long the session lives from now on unless it is refreshed again.
     pub idle: TimeSpan,
-    /// The scopes wanted, where fewer than were granted will do.
-    pub asked: Option<Scopes>,
+    /// The scopes requested, where fewer than were granted will do.
+    pub requested: Option<RequestedScopes>,
 }
 
 /// What came of it.
@@ -69,7 +69,7 @@ pub enum Refreshed {
     Unknown,
     /// It is somebody else's; nothing changed.
     NotHolder,
-    /// Something was asked for that was not granted; nothing changed.
+    /// Something was requested that was not requested with the session; nothing changed.
     ScopeExceeded,
 }
 
@@ -284,8 +284,8 @@ impl Worker {
         if !presentation.holder.holds(&found.session) {
             return (Refreshed::NotHolder, None);
         }
-        let granted = &found.session.scopes;
-        if presentation.asked.as_ref().is_some_and(|asked| !asked.is_within(granted)) {
+        let requested = presentation.requested.as_ref();
+        if requested.is_some_and(|requested| !found.session.may_request(requested)) {
             return (Refreshed::ScopeExceeded, None);
         }
         let now = presentation.now;

@@ -161,12 +161,12 @@ await steps({
     const state = oauth.generateRandomState();
     for (const [name, value] of Object.entries({
       client_id: open.client.client_id, redirect_uri: callback, response_type: "code", state,
-      scope: "openid nonsense:everything", code_challenge_method: "S256",
+      scope: "nonsense:everything", code_challenge_method: "S256",
       code_challenge: await oauth.calculatePKCECodeChallenge(oauth.generateRandomCodeVerifier()),
     })) request.searchParams.set(name, value);
     const { url: arrived } = await person().visit(request);
     await refused((async () => oauth.validateAuthResponse(as, open.client, arrived, state))(),
-      "an unknown scope", (error) => error.error === "invalid_scope");
+      "nothing but an unknown scope", (error) => error.error === "invalid_scope");
   },
 
   "an access token for an API": async () => {

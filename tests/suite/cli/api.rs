@@ -32,6 +32,8 @@ async fn an_api_is_known_to_the_running_server_without_a_restart() {
         assert_eq!(place.run(&["api", "show", name]).ok().one(), api);
     }
     place.run(&args).refused(5, &[API, "exists"]);
+    let look_alike = place.run(&["api", "create", &format!("{API}/")]);
+    look_alike.refused(5, &["differs only in", "slash at the end"]);
     place.run(&["api", "create", "orders"]).refused(2, &["identifier: "]);
     place.run(&["api", "create", "urn:x", "--scope", "signet:admin"]).refused(2, &["scopes: "]);
     place.run(&["api", "create", "http://localhost:8484"]).refused(2, &["identifier: "]);

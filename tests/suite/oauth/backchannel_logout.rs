@@ -273,5 +273,6 @@ fn opened_by(app: &App, user: UserId, id: SessionId, now: Timestamp) -> Session 
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
+        requested_scopes: None,
     }
 }

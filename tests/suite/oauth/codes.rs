@@ -127,7 +127,7 @@ async fn a_code_is_for_the_api_it_was_asked_for() {
         app.call(&server, TOKEN, &fields).await
     };
     let tokens = redeem(STOCK).await.is(200).json();
-    for wrong in ["https://other.example.com", "https://stock.example.com/", "rubbish"] {
+    for wrong in ["https://other.example.com", "https://stock.example.com/v1", "rubbish"] {
         assert_eq!(error_of(&redeem(wrong).await, 400), "invalid_target", "{wrong}");
     }
     let refresh = text(&tokens, "refresh_token");

@@ -26,8 +26,20 @@ async fn scripts_ask_where_clients_ask_and_nowhere_else() {
         let answer = preflight(&server, path, OURS).await;
         assert_eq!(answer.is(204).header("access-control-allow-origin"), OURS, "{path}");
         let headers = answer.header("access-control-allow-headers").to_ascii_lowercase();
-        for needed in ["authorization", "content-type", "dpop"] {
-            assert!(headers.contains(needed), "{path}: {headers}");
+        for needed in [
+            "authorization",
+            "content-type",
+            "dpop",
+            "x-request-id",
+            "x-requested-with",
+            "traceparent",
+            "tracestate",
+        ] {
+            assert!(headers.split(", ").any(|known| known == needed), "{path}: {headers}");
+        }
+        let methods = answer.header("access-control-allow-methods");
+        for needed in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            assert!(methods.split(", ").any(|known| known == needed), "{path}: {methods}");
         }
         assert!(answer.header("vary").to_ascii_lowercase().contains("origin"), "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
@@ -80,12 +92,31 @@ async fn scripts_ask_where_clients_ask_and_nowhere_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_of_registered_clients_may_ask() {
     let (server, root, _) = set().await;
-    let spa = json!({"type": "spa", "web_origins": ["https://extra.example.com"]});
+    let spa = json!({"type": "spa", "redirect_uris": ["http://app.localhost:3000/cb"],
+        "web_origins": ["https://extra.example.com", "capacitor://localhost",
+            "ionic://localhost", "tauri://localhost", "http://tauri.localhost",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop"]});
     App::register(&server, &root, spa).await;
+    for wrong in ["null", "capacitor://localhost/", "file://", "*", "http://app.example.com"] {
+        let spa = json!({"type": "spa", "name": "App", "redirect_uris": [OURS],
+            "web_origins": [wrong]});
+        let answer = server.call_as(Method::POST, "/v1/admin/clients", &root.access, spa).await;
+        answer.is_problem(422, "validation_failed");
+        assert_eq!(answer.json()["errors"][0]["field"], "web_origins", "{wrong}");
+    }
     for path in ["/oauth2/token", "/oauth2/revoke", "/oauth2/userinfo", "/v1/me", "/v1/refresh"] {
         for (origin, allowed) in [
             ("https://app.example.com", true),
             ("https://extra.example.com", true),
+            ("http://app.localhost:3000", true),
+            ("capacitor://localhost", true),
+            ("ionic://localhost", true),
+            ("tauri://localhost", true),
+            ("http://tauri.localhost", true),
+            ("chrome-extension://abcdefghijklmnopabcdefghijklmnop", true),
+            ("chrome-extension://bbcdefghijklmnopabcdefghijklmnop", false),
+            ("capacitor://evil", false),
+            ("http://other.localhost:3000", false),
             ("https://evil.example.com", false),
             ("https://app.example.com.evil.example", false),
             ("null", false),

@@ -1,19 +1,32 @@
 //! RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0).
 
+use reqwest::Method;
+use serde_json::json;
 use signet::base::TimeSpan;
 
-use crate::support::relying_party::{Person, error_of, field};
+use crate::support::relying_party::{App, Landing, Person, error_of, field, form};
+use crate::support::server::Answer;
 
 use super::oidc::set;
+
+const BYE: &str = "https://app.example.com/bye";
+
+fn out(pairs: &[(&str, &str)]) -> String {
+    format!("/oauth2/logout?{}", form(pairs.iter().copied()))
+}
+
+/// The user confirms on the page that asks.
+async fn confirm(person: &Person<'_>, page: &Answer) -> Landing {
+    let flow = field(&page.is(200).text, "flow");
+    let answer = person.post("/oauth2/logout", &[("flow", &flow), ("decision", "allow")]).await;
+    person.go_on(answer).await
+}
 
 /// The profile RP-Initiated Logout: normal, without state, bad addresses, bad hints, no hint.
 #[tokio::test(flavor = "multi_thread")]
 async fn logging_out_where_one_logged_in() {
     let (server, _, app) = set().await;
-    let bye = "https://app.example.com/bye";
-    let out = |pairs: &[(&str, &str)]| {
-        format!("/oauth2/logout?{}", crate::support::relying_party::form(pairs.iter().copied()))
-    };
+    let bye = BYE;
     let silent = app.url(&[("prompt", "none")]);
 
     let state = "s".repeat(128);
@@ -94,4 +107,110 @@ async fn logging_out_where_one_logged_in() {
     let late = [("id_token_hint", tokens["id_token"].as_str().unwrap())];
     person.get(&out(&late)).await.is(200);
     assert_eq!(person.visit(&silent).await.said("error"), "login_required");
+}
+
+/// RP-Initiated Logout §2: `client_id` says whose registered address it is; the user says yes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_only_named_gets_its_user_back_after_a_confirmation() {
+    let (server, root, app) = set().await;
+    let other = App::register(&server, &root, json!({"type": "web"})).await;
+    let bob = server.register("bob").await;
+    assert!(!bob.is_empty());
+    let of_bob = app.tokens(&server, &Person::new(&server, "bob")).await;
+    let of_bob = of_bob["id_token"].as_str().unwrap();
+    let silent = app.url(&[("prompt", "none")]);
+    let id = &*app.id;
+    let named = [("client_id", id), ("post_logout_redirect_uri", BYE), ("state", "a&b")];
+    for more in [
+        &[][..],
+        &[("id_token_hint", "rubbish")],
+        // Somebody else's: anybody with an account has one.
+        &[("id_token_hint", of_bob)],
+    ] {
+        let person = Person::new(&server, "ada");
+        app.code(&person, &[]).await;
+        let page = person.get(&out(&[&named[..], more].concat())).await;
+        assert!(page.is(200).text.contains("App asks"), "{}", page.text);
+        person.visit(&silent).await.said("code");
+        let landed = confirm(&person, &page).await.callback();
+        assert_eq!(landed.as_str(), format!("{BYE}?state=a%26b"), "{more:?}");
+        assert_eq!(person.visit(&silent).await.said("error"), "login_required");
+        // Confirmed once more in another tab: nobody is there, and the user has said yes.
+        assert_eq!(confirm(&person, &page).await.callback().path(), "/bye");
+    }
+    for (pairs, what) in [
+        (vec![("client_id", id), ("post_logout_redirect_uri", "https://evil.example/")], "no"),
+        (vec![("client_id", id), ("post_logout_redirect_uri", "https://app.example.com/by")], "by"),
+        (vec![("client_id", id), ("post_logout_redirect_uri", &*format!("{BYE}?x=1"))], "x"),
+        (vec![("client_id", &*other.id), ("post_logout_redirect_uri", BYE)], "another's"),
+        (vec![("client_id", "nobody"), ("post_logout_redirect_uri", BYE)], "unknown"),
+        (vec![("post_logout_redirect_uri", BYE), ("state", "x")], "no client"),
+        (vec![("client_id", id)], "no address"),
+    ] {
+        // Logged in: out after a confirmation, and sent nowhere.
+        let person = Person::new(&server, "ada");
+        app.code(&person, &[]).await;
+        let page = person.get(&out(&pairs)).await;
+        let Landing::Page(done) = confirm(&person, &page).await else { panic!("{what}") };
+        assert!(!done.is(200).text.contains(r#"class="button""#), "{what}: {}", done.text);
+        assert_eq!(person.visit(&silent).await.said("error"), "login_required", "{what}");
+        // Nobody logged in: nothing to follow.
+        let done = person.get(&out(&pairs)).await;
+        assert!(!done.is(200).text.contains(r#"class="button""#), "{what}: {}", done.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_is_logged_in_the_way_back_is_a_link_and_no_redirect() {
+    let (server, root, app) = set().await;
+    let path = format!("/v1/admin/clients/{}", app.id);
+    let change = async |body| {
+        server.call_as(Method::PATCH, &path, &root.access, body).await.is(200);
+    };
+    change(json!({"name": "Caf\u{e9} <b>"})).await;
+    let named = [("client_id", &*app.id), ("post_logout_redirect_uri", BYE), ("state", "\"><svg>")];
+    let page = Person::new(&server, "ada").get(&out(&named)).await;
+    assert_eq!((page.is(200).header("location"), page.header("refresh")), ("", ""));
+    let link = format!(r#"href="{BYE}?state=%22%3E%3Csvg%3E""#);
+    assert!(page.text.contains(&link), "{}", page.text);
+    assert!(page.text.contains("Back to Caf\u{e9} &#60;b&#62;"), "{}", page.text);
+    assert!(!page.text.contains("http-equiv") && !page.text.contains("<svg"));
+    // Nor where the client is disabled.
+    let disable = format!("{path}/disable");
+    server.call_as(Method::POST, &disable, &root.access, json!(null)).await.is(200);
+    let page = Person::new(&server, "ada").get(&out(&named)).await;
+    assert!(!page.is(200).text.contains(BYE), "{}", page.text);
+}
+
+/// What was registered when the page was shown need not be when the user confirms.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_taken_from_the_client_meanwhile_is_not_gone_to() {
+    let (server, root, app) = set().await;
+    let person = Person::new(&server, "ada");
+    app.code(&person, &[]).await;
+    let named = [("client_id", &*app.id), ("post_logout_redirect_uri", BYE)];
+    let page = person.get(&out(&named)).await;
+    let path = format!("/v1/admin/clients/{}", app.id);
+    let none = json!({"post_logout_redirect_uris": []});
+    server.call_as(Method::PATCH, &path, &root.access, none).await.is(200);
+    let Landing::Page(done) = confirm(&person, &page).await else { panic!("sent on") };
+    assert!(!done.is(200).text.contains(BYE), "{}", done.text);
+    let silent = app.url(&[("prompt", "none")]);
+    assert_eq!(person.visit(&silent).await.said("error"), "login_required");
+}
+
+/// A scheme of an app's own is not redirected to without a page, as after a sign-in.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_with_a_scheme_of_its_own_gets_its_user_back_by_a_link() {
+    let (server, root, _) = set().await;
+    let uri = "com.example.desk:/out";
+    let native = json!({"type": "native", "redirect_uris": ["com.example.desk:/cb"],
+        "post_logout_redirect_uris": [uri]});
+    let native = App::register(&server, &root, native).await;
+    let person = Person::new(&server, "ada");
+    let Landing::Page(_) = person.visit(&native.url(&[])).await else { panic!("redirected") };
+    let named = [("client_id", &*native.id), ("post_logout_redirect_uri", uri)];
+    let page = person.get(&out(&named)).await;
+    let Landing::Page(done) = confirm(&person, &page).await else { panic!("redirected") };
+    assert!(done.is(200).text.contains(&format!(r#"href="{uri}""#)), "{}", done.text);
 }

@@ -12,6 +12,7 @@ mod cors;
 mod device;
 mod discovery;
 mod dpop;
+mod dropped_scopes;
 mod exchange;
 mod form_post;
 mod id_token_hint;
@@ -19,8 +20,10 @@ mod interaction;
 mod introspection;
 mod logout;
 mod oidc;
+mod redemption;
 mod refresh_grant;
 mod statement_budget;
+mod target_spelling;
 mod token;
 
 use reqwest::Method;

@@ -35,7 +35,7 @@ pub async fn set(backend: Backend) -> Set {
     Set { server, root, web, spa }
 }
 
-async fn redeem(server: &Server, app: &App, change: &[(&str, &str)], code: &str) -> Answer {
+pub async fn redeem(server: &Server, app: &App, change: &[(&str, &str)], code: &str) -> Answer {
     let mut fields = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -58,9 +58,8 @@ async fn a_code_is_good_once_for_whoever_asked_for_it() {
     let challenge = signet::crypto::digest::sha256_base64url(VERIFIER.as_bytes());
     for app in [&web, &spa] {
         for change in [
-            ("redirect_uri", ""),
             ("redirect_uri", "https://app.example.com/other"),
-            ("code_verifier", ""),
+            ("redirect_uri", "https://app.example.com/cb/"),
             ("code_verifier", &*challenge),
             ("code_verifier", &"a".repeat(42)),
             ("code_verifier", &"a".repeat(43)),
@@ -278,9 +277,11 @@ async fn services_speak_for_themselves_and_for_nobody_else() {
     for (more, wanted) in [
         (("scope", "write"), "invalid_scope"),
         (("scope", "openid"), "invalid_scope"),
+        (("scope", "read email"), "invalid_scope"),
+        (("scope", "read nothing:like:it"), "invalid_scope"),
         (("scope", "signet:admin"), "invalid_scope"),
         (("resource", "https://other.example.com"), "invalid_target"),
-        (("resource", "https://api.example.com/"), "invalid_target"),
+        (("resource", "https://api.example.com/v1"), "invalid_target"),
         (("audience", &*server.base), "invalid_target"),
     ] {
         assert_eq!(error_of(&ask(&[more]).await, 400), wanted, "{more:?}");

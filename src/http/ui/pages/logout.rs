@@ -25,6 +25,14 @@ pub struct LogoutConfirmPage<'a> {
 pub struct LoggedOutPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// A registered address of the application to go back to.
-    pub back: Option<&'a str>,
+    /// The way back to the application.
+    pub back: Option<BackLink<'a>>,
+}
+
+/// A link to an application.
+pub struct BackLink<'a> {
+    /// A registered address of it.
+    pub location: &'a str,
+    /// What it is called.
+    pub client_name: &'a str,
 }

@@ -15,4 +15,4 @@ pub use answer::{ContinuePage, FormPostPage};
 pub use consent::{ConsentItem, ConsentPage};
 pub use device::{DeviceDonePage, DevicePage};
 pub use login::LoginPage;
-pub use logout::{LoggedOutPage, LogoutConfirmPage};
+pub use logout::{BackLink, LoggedOutPage, LogoutConfirmPage};

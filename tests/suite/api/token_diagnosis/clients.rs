@@ -85,6 +85,7 @@ impl Bench {
             browser: None,
             asked_claims: Default::default(),
             dpop_jkt: None,
+            requested_scopes: None,
         };
         let device = Device::default();
         assert!(self.commit(async |tx| test_sessions::open(tx, &session, &device).await).await);

@@ -61,7 +61,8 @@ async fn who_may_begin_and_with_what() {
     let refused = nobody.call(&server, begin_path, &[]).await;
     assert_eq!(error_of(&refused, 401), "invalid_client");
     for (more, wanted) in [
-        (("scope", "openid nothing:like:it"), "invalid_scope"),
+        (("scope", "nothing:like:it"), "invalid_scope"),
+        (("scope", "openid signet:admin"), "invalid_scope"),
         (("scope", "signet:admin"), "invalid_scope"),
         (("resource", "https://nowhere.example"), "invalid_target"),
     ] {

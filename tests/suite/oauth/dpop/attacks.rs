@@ -111,11 +111,18 @@ async fn a_proof_is_one_header_for_one_address() {
         proof.sign()
     };
     let here = server.url("/oauth2/token");
-    // Query and fragment are not compared (RFC 9449 §4.3); all the rest is.
+    // Spellings of one address are the same, query and fragment are not compared (RFC 9449 §4.3).
     for (index, (htu, ok)) in [
         (here.clone(), true),
         (format!("{here}?x=1"), true),
         (format!("{here}#f"), true),
+        (here.replace("http://", "HTTP://"), true),
+        (here.replace("/oauth2/token", "/%6Fauth2/%74oken?x#f"), true),
+        (here.replace("/oauth2/token", "/./oauth2/x/../token"), true),
+        (here.replace("/oauth2/token", "/oauth2%2Ftoken"), false),
+        (here.replace("/oauth2/token", "/oauth2/token%"), false),
+        (here.replace("/oauth2/token", "/oauth2/par"), false),
+        (here.replace("127.0.0.1", "127.0.0.1.evil.example"), false),
         (format!("{here}/"), false),
         (format!("{}//oauth2/token", server.base), false),
         (here.replace("http://", "https://"), false),

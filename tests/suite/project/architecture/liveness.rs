@@ -52,6 +52,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "a consent counts for the client it was given to",
     ),
     ("src/oauth/authorize/request.rs", &["owned_name_at"], "a pushed request is its client's"),
+    (
+        "src/oauth/end_session.rs",
+        &["owned_name_at"],
+        "a user returns to the client that sent them to log out",
+    ),
     ("src/oauth/device.rs", &["owned_name_at"], "a device code is its client's"),
     ("src/oauth/revoke.rs", &["owned_name_at"], "a client ends its own sessions only"),
     ("src/oauth/grants/authorization_code.rs", &["owned_name_at"], "a code is its client's"),

@@ -16,7 +16,10 @@ use signet::store::{Db, Tx, browser_sessions, sessions, users};
 use crate::support::sessions as test_sessions;
 
 use super::sessions::{all_kinds, live_of, open, revoke};
-use super::{NOW, after, asked_claims, at_once, begun, commit, count, log_in, on_both_stores};
+use super::{
+    NOW, RequestedScopes, after, asked_claims, at_once, begun, commit, count, log_in,
+    on_both_stores,
+};
 use super::{opened, reader, scopes, session, stored, user, user_id, winners};
 
 /// A session that a client got in a log-in.
@@ -67,10 +70,12 @@ async fn the_lists_and_the_refresh_path_know_how_a_session_was_opened() {
     on_both_stores("sessions: how opened", async |db| {
         let ada = user(&db, "ada").await;
         let browser = begun(&db, 1, ada).await.id;
+        let requested = format!("openid offline_access {}", "x".repeat(4_000));
         let full = Session {
             auth_time: after(-60),
             asked_claims: asked_claims(),
             dpop_jkt: Some("thumbprint".to_owned()),
+            requested_scopes: Some(RequestedScopes::parse(&requested).unwrap()),
             ..in_browser(ada, browser, "openid offline_access")
         };
         let full = opened(&db, full).await;

@@ -7,14 +7,20 @@ use signet::domain::device_code::{self, DeviceAsk, DeviceCode, DeviceState};
 use signet::execute;
 use signet::store::{Db, device_codes, users};
 
-use super::{NOW, after, at_once, authorization, commit, count, full_authorization, hash};
+use super::{
+    NOW, RequestedScopes, after, at_once, authorization, commit, count, full_authorization, hash,
+};
 use super::{is_internal, on_both_stores, reader, scopes, user, user_id, winners};
 
 fn device(user_code: &str) -> DeviceCode {
     DeviceCode {
         user_code: user_code.to_owned(),
         client_id: "tv".to_owned(),
-        asked: DeviceAsk { scopes: scopes("openid"), audience: None },
+        asked: DeviceAsk {
+            scopes: scopes("openid"),
+            dropped: RequestedScopes::default(),
+            audience: None,
+        },
         state: DeviceState::Pending,
         pause: device_code::PAUSE,
         polled_at: None,
@@ -53,6 +59,7 @@ async fn a_device_is_found_by_the_code_it_shows() {
         let mut full = device("BCDFGHJK");
         full.client_id = "ein Fernseher 🗝".to_owned();
         full.asked = DeviceAsk {
+            dropped: RequestedScopes::parse("email nothing").unwrap(),
             scopes: scopes("openid b a"),
             audience: Some(format!("https://api.example/{}", "x".repeat(200))),
         };

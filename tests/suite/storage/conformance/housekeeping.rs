@@ -229,7 +229,7 @@ async fn provider_of(db: &Db, ada: UserId, secs: u8) {
     let device = DeviceCode {
         user_code: secs.to_string(),
         client_id: "tv".to_owned(),
-        asked: DeviceAsk { scopes: scopes(""), audience: None },
+        asked: DeviceAsk { scopes: scopes(""), dropped: Default::default(), audience: None },
         state: DeviceState::Pending,
         pause: device_code::PAUSE,
         polled_at: None,

@@ -43,7 +43,7 @@ use signet::domain::login_name::LoginName;
 use signet::domain::oidc::RequestedClaims;
 use signet::domain::outcome::Fault;
 use signet::domain::pagination::{Page, PageRequest};
-use signet::domain::scope::Scopes;
+use signet::domain::scope::{RequestedScopes, Scopes};
 use signet::domain::session::{Chain, Session};
 use signet::domain::user::Role;
 use signet::domain::user_agent::Device;
@@ -194,6 +194,7 @@ fn session(user: UserId) -> Session {
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,
+        requested_scopes: None,
     }
 }
 
@@ -229,6 +230,7 @@ fn authorization(user: UserId) -> Authorization {
         browser: None,
         auth_time: NOW,
         scopes: scopes("openid"),
+        dropped: RequestedScopes::default(),
         audience: None,
         asked_claims: RequestedClaims::default(),
         nonce: None,
@@ -248,6 +250,7 @@ fn full_authorization(user: UserId) -> Authorization {
         browser: Some(BrowserId::new(NOW, &SystemEntropy)),
         auth_time: Timestamp::from_millis(i64::MIN),
         scopes: scopes("openid b a offline_access"),
+        dropped: RequestedScopes::parse("email no:such:scope").unwrap(),
         audience: text("audience"),
         asked_claims: asked_claims(),
         nonce: text("nonce"),
