@@ -23,10 +23,12 @@ use super::cors;
 use super::error::Problem;
 use super::fallback;
 use super::routes;
+use super::ui::UnderWay;
 
 /// The longest path and query, in bytes.
 const MAX_URI: usize = 16 * 1024;
 
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps every request.
@@ -71,7 +73,11 @@ pub async fn handle(
     if let Some(origin) = origin {
         cors::allow(response.headers_mut(), origin);
     }
+    let under_way = response.response().extensions().contains::<UnderWay>();
     add_headers(response.headers_mut(), &facts.request_id, app.issuer());
+    if under_way {
+        response.headers_mut().remove(OPENER_POLICY);
+    }
     observe(&app, &response, &facts, started);
     if let Some(body) = body {
         body.answered();
@@ -136,7 +142,7 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str, issuer: &str) {
     default(header::REFERRER_POLICY, "no-referrer");
     default(header::X_FRAME_OPTIONS, "DENY");
     default(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-    default(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    default(OPENER_POLICY, "same-origin");
     default(header::PERMISSIONS_POLICY, "camera=(), microphone=(), geolocation=()");
     if issuer.starts_with("https://") {
         default(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");

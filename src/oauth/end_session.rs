@@ -54,8 +54,6 @@ pub struct LogoutView {
     pub login: String,
     /// The client that sent the user.
     pub client: Option<Arc<Client>>,
-    /// Where the answer will go, for the page's policy.
-    pub destination: Option<String>,
 }
 
 /// Where a user goes after logging out.
@@ -130,7 +128,6 @@ pub async fn begin(
         let link = redirect.map(|redirect| to_client(redirect, state.as_deref()));
         return Ok(LogoutStep::NotLoggedIn { link: link.zip(client).map(Box::new) });
     };
-    let destination = redirect.as_ref().map(RegisteredRedirect::source);
     let aim = LogoutDestination {
         client_id: client.as_ref().map(|client| client.client_id.clone()),
         ui_locales: params.text("ui_locales"),
@@ -140,7 +137,7 @@ pub async fn begin(
     let flow = PendingRequest::begin(&app, Destination::Logout(Box::new(aim)), now)
         .seal(&app, &visitor)?;
     let login = found.user.login;
-    Ok(LogoutStep::Ask(Box::new(LogoutView { flow, login, client, destination })))
+    Ok(LogoutStep::Ask(Box::new(LogoutView { flow, login, client })))
 }
 
 /// The user was asked and has decided.

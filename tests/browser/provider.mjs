@@ -18,8 +18,11 @@ const problems = [];
 let at = "";
 const expect = (condition, what) => condition || problems.push(`${at}: ${what}`);
 
-// The application: another origin, which only writes down what it gets.
+// The application: another origin, which writes down what it gets. Its callback may send the browser on:
+// to a page of another origin, which is the same server under another name, or to a scheme of its own.
 const got = [];
+let sendOn = null;
+const elsewhere = `http://127.0.0.1:${port}/home`;
 const server = createServer((request, response) => {
   const chunks = [];
   request.on("data", (chunk) => chunks.push(chunk));
@@ -27,12 +30,33 @@ const server = createServer((request, response) => {
     const body = Buffer.concat(chunks).toString();
     if (request.url.startsWith("/cb")) {
       got.push({ method: request.method, url: request.url, body, referer: request.headers.referer });
+      if (sendOn) {
+        response.writeHead(303, { location: sendOn }).end();
+        return;
+      }
+    }
+    if (request.url === "/opener") {
+      response.writeHead(200, { "content-type": "text/html" });
+      response.end("<!doctype html><html lang=en><title>opener</title><h1>opener</h1>");
+      return;
+    }
+    if (request.url.startsWith("/popup")) {
+      response.writeHead(200, { "content-type": "text/html" });
+      response.end("<!doctype html><html lang=en><title>popup</title><script>" +
+        "opener.postMessage(location.search, location.origin); close();</script>");
+      return;
     }
     response.writeHead(200, { "content-type": "text/html" });
     response.end("<!doctype html><html lang=en><title>app</title><h1>arrived</h1></html>");
   });
 });
 await new Promise((ready) => server.listen(port, "localhost", ready));
+// `localhost` may be one address of two.
+const also = createServer((request, response) => server.emit("request", request, response));
+await new Promise((ready) => {
+  also.once("error", ready);
+  also.listen(port, "127.0.0.1", ready);
+});
 
 // How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
 const patience = 120_000;
@@ -212,6 +236,64 @@ at = "an app with a scheme of its own";
   await page.context().close();
 }
 
+// A callback that redirects on, after each button, in the address and in a form, with and without script.
+for (const javaScriptEnabled of [true, false]) {
+  for (const mode of ["query", "form_post"]) {
+    at = `a callback that redirects on, ${mode}, ${javaScriptEnabled ? "with" : "without"} JavaScript`;
+    const page = await open({ javaScriptEnabled });
+    sendOn = elsewhere;
+    const client = mode === "query" ? web : post;
+    await page.goto(request(client, { response_mode: mode, prompt: "login consent" }));
+    await signIn(page);
+    await page.click("button[value=allow]");
+    if (mode === "form_post" && !javaScriptEnabled) {
+      await page.waitForSelector("form");
+      await page.click("button");
+    }
+    await page.waitForURL(elsewhere);
+    // The log-in button alone, where nothing is asked any more.
+    await page.goto(request(client, { response_mode: mode, prompt: "login" }));
+    await signIn(page);
+    if (mode === "form_post" && !javaScriptEnabled) {
+      await page.waitForSelector("form");
+      await page.click("button");
+    }
+    await page.waitForURL(elsewhere);
+    sendOn = "com.example.app://done";
+    const handed = new Promise((resolve) => {
+      page.on("request", (one) => one.url().startsWith("com.example.app:") && resolve());
+      page.on("requestfailed", (one) => one.url().startsWith("com.example.app:") && resolve());
+    });
+    const before = got.length;
+    await page.goto(request(web, { prompt: "login" }));
+    await signIn(page);
+    // Chromium hands the address to the system, which knows no such scheme, and stays where it is.
+    const end = Date.now() + patience;
+    while (got.length === before && Date.now() < end) await page.waitForTimeout(20);
+    expect(/\/cb\?code=sac_/.test(last().url), `the callback was not reached: ${last().url}`);
+    await Promise.race([handed, page.waitForTimeout(2_000)]);
+    sendOn = null;
+    await page.context().close();
+  }
+}
+
+at = "a pop-up";
+{
+  const page = await open({});
+  sendOn = `http://localhost:${port}/popup`;
+  await page.goto(`http://localhost:${port}/opener`);
+  const told = page.evaluate((url) => new Promise((resolve) => {
+    addEventListener("message", (event) => resolve(event.data));
+    window.open(url, "sign-in", "width=500,height=700");
+  }), request(web, { prompt: "login consent" }));
+  const popup = await page.waitForEvent("popup");
+  await signIn(popup);
+  await popup.click("button[value=allow]");
+  expect((await told) === "", "the opener was not told");
+  sendOn = null;
+  await page.context().close();
+}
+
 at = "sessions and signing out";
 {
   const one = await open({});
@@ -239,6 +321,7 @@ at = "sessions and signing out";
 }
 
 await browser.close();
+also.close();
 server.close();
 if (problems.length > 0) {
   console.error(problems.join("\n"));

@@ -1,4 +1,4 @@
-//! `/oauth2/authorize`: a client sends somebody (OpenID Connect Core §3.1.2).
+//! `/oauth2/authorize`: a client sends a user (OpenID Connect Core §3.1.2).
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
@@ -11,12 +11,16 @@ use crate::http::extract::is_form;
 use crate::oauth::authorize;
 use crate::oauth::params::{Params, invalid};
 
-use super::error_page;
 use super::render::{once_more, step};
+use super::{error_page, under_way};
 
 /// A request in the address, or the way back from the log-in page.
 pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
-    // Whoever only asks for the head must not be given a code.
+    under_way(asked(context, request).await)
+}
+
+async fn asked(context: Context, request: HttpRequest) -> HttpResponse {
+    // A request for the head alone must not use up a code.
     if request.method() == Method::HEAD {
         let refusal = Refusal::new(Code::MethodNotAllowed, "Ask with GET or POST.");
         let problem = context.problem(refusal.into()).allowing("GET, POST".to_owned());
@@ -27,6 +31,10 @@ pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
 
 /// A request in a form, which from another site comes without cookies.
 pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
+    under_way(posted(context, request, body).await)
+}
+
+async fn posted(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
     if !is_form(&request) {
         let refusal = invalid("The request is a form.");
         return error_page(&context, &context.problem(refusal.into()));

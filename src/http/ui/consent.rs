@@ -1,4 +1,4 @@
-//! `/consent`: somebody allows a client or a device something, or does not.
+//! `/consent`: a user allows a client or a device something, or does not.
 
 use actix_web::HttpResponse;
 
@@ -10,11 +10,15 @@ use crate::http::extract::FormFields;
 use crate::oauth::pending_request::{Destination, PendingRequest};
 use crate::oauth::{authorize, device};
 
-use super::error_page;
 use super::render;
+use super::{error_page, under_way};
 
 /// What was decided.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    under_way(decided(context, form).await)
+}
+
+async fn decided(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
         Err(problem) => return error_page(&context, &problem),

@@ -1,81 +1,61 @@
-//! The Content-Security-Policy of a page.
+//! The Content-Security-Policy of a page, and what differs while a request is under way.
 //!
 //! Owns the header's text: this origin alone, no inline style or script, never in a frame.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 
 /// What every page starts from.
 const BASE: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
                     base-uri 'none'";
+/// Where forms may be sent.
+const FORMS_STAY: &str = "; form-action 'self'";
 
-/// The policy of a page whose forms go to this origin and may then be sent on to `form_action`, and
-/// which runs one of our own script files if `script` says so.
-///
-/// Chromium and Safari hold `form-action` against every redirect that follows a submission: the page
-/// before an answer to a client has to name the origin of its validated redirect URI
-/// (`https://app.example.com`), or its scheme (`com.example.app:`). What is neither is left out.
+/// The policy of a page, which runs one of our own script files if `script` says so.
 #[must_use]
-pub fn policy(form_action: &[&str], script: bool) -> String {
-    let mut text = format!("{BASE}; form-action 'self'");
-    for source in form_action.iter().filter(|source| is_source(source)) {
-        text.push(' ');
-        text.push_str(source);
-    }
-    if script {
-        text.push_str("; script-src 'self'");
-    }
-    text
+pub fn policy(script: bool) -> String {
+    format!("{BASE}{}{FORMS_STAY}", if script { "; script-src 'self'" } else { "" })
 }
 
-/// Whether a text is an origin or a scheme, and nothing that could end the directive or widen it.
-fn is_source(text: &str) -> bool {
-    let scheme = |scheme: &str| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
-    };
-    let host = |host: &str| {
-        !host.is_empty()
-            && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b))
-    };
-    match text.split_once("://") {
-        Some((before, after)) => scheme(before) && host(after),
-        None => text.strip_suffix(':').is_some_and(scheme),
+/// The policy of such a page while a request of a client is under way.
+#[must_use]
+pub fn policy_under_way(script: bool) -> String {
+    policy(script).replace(FORMS_STAY, "")
+}
+
+/// Marks a response that belongs to an authorization, device or log-out request that is under way.
+pub struct UnderWay;
+
+/// A response of a request that is under way: a page, a redirect or an error. It carries neither
+/// `form-action` nor `Cross-Origin-Opener-Policy`.
+///
+/// Chromium applies `form-action` to every redirect that follows a submission, also to those that the
+/// application adds after its callback, which Signet cannot know. `Cross-Origin-Opener-Policy` would cut
+/// the connection between a pop-up and the application that opened it. What protects these pages instead
+/// is the rest of the policy: no markup of a user or a client is in them.
+#[must_use]
+pub fn under_way(mut response: HttpResponse) -> HttpResponse {
+    response.extensions_mut().insert(UnderWay);
+    let policy =
+        response.headers().get(CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
+    let without = policy.map(|policy| policy.replace(FORMS_STAY, ""));
+    if let Some(value) = without.and_then(|text| HeaderValue::try_from(text).ok()) {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, value);
     }
+    response
 }
 
 #[cfg(test)]
 mod tests {
-    use super::policy;
+    use super::{policy, policy_under_way};
 
     #[test]
     fn a_page_may_use_this_origin_and_nothing_else() {
-        assert_eq!(
-            policy(&[], false),
-            "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
-             base-uri 'none'; form-action 'self'"
-        );
-        let more = policy(&["https://app.example.com:8443", "com.example.app:"], true);
-        assert!(more.ends_with(
-            "; form-action 'self' https://app.example.com:8443 com.example.app:; script-src 'self'"
-        ));
-        assert!(policy(&["http://[::1]:3000"], false).ends_with("'self' http://[::1]:3000"));
-    }
-
-    #[test]
-    fn what_is_no_source_is_left_out() {
-        for bad in [
-            "",
-            "*",
-            ":",
-            "https:// ",
-            "https://*",
-            "https://a.example; script-src *",
-            "https://a.example,https://b.example",
-            "https://a.example/path",
-            "'unsafe-inline'",
-            "app: https:",
-            "1app:",
-            "app:\r\nX-Evil: 1",
-        ] {
-            assert_eq!(policy(&[bad], false), policy(&[], false), "{bad}");
-        }
+        let base = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
+                    base-uri 'none'";
+        assert_eq!(policy(false), format!("{base}; form-action 'self'"));
+        assert_eq!(policy(true), format!("{base}; script-src 'self'; form-action 'self'"));
+        assert_eq!(policy_under_way(false), base);
+        assert_eq!(policy_under_way(true), format!("{base}; script-src 'self'"));
     }
 }

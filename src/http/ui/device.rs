@@ -1,4 +1,4 @@
-//! `/device`: somebody types the code a device shows (RFC 8628 §3.3).
+//! `/device`: a user types the code that a device shows (RFC 8628 §3.3).
 
 use actix_web::HttpResponse;
 
@@ -11,10 +11,14 @@ use crate::oauth::device;
 use crate::oauth::pending_request::{Destination, PendingRequest};
 
 use super::pages::DevicePage;
-use super::{error_page, page, render};
+use super::{error_page, page, render, under_way};
 
 /// The page, with the code in it if the address brought one; or the way back from the log-in page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    under_way(begin(context, params).await)
+}
+
+async fn begin(context: Context, params: Result<Params, Problem>) -> HttpResponse {
     let params = match params {
         Ok(params) => params,
         Err(problem) => return error_page(&context, &problem),
@@ -34,6 +38,10 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
 
 /// What was typed.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    under_way(typed(context, form).await)
+}
+
+async fn typed(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
         Err(problem) => return error_page(&context, &problem),

@@ -11,7 +11,7 @@ use super::pages::{
     DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
-use super::{ErrorPage, Frame, policy};
+use super::{ErrorPage, Frame, policy, policy_under_way};
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, FieldError};
 
@@ -38,7 +38,6 @@ struct World<'a> {
     /// Where answers go.
     callback: &'a str,
     host: &'a str,
-    origin: &'a str,
 }
 
 const ORDINARY: World<'static> = World {
@@ -50,7 +49,6 @@ const ORDINARY: World<'static> = World {
     typed: "WDJB-MJHT",
     callback: "https://photos.example.com/callback",
     host: "photos.example.com",
-    origin: "https://photos.example.com",
 };
 
 /// Every page there is, in one language and one look.
@@ -78,7 +76,7 @@ fn sample(name: &'static str, template: &impl Template, policy: String) -> Resul
 }
 
 fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
-    let policy = || policy(&[world.origin], true);
+    let policy = || policy_under_way(true);
     let error = frame.locale.error(Code::InvalidCredentials, "");
     let first = LoginPage {
         frame,
@@ -113,9 +111,9 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String
     let many = page(vec![own("openid"), own("profile"), own("offline_access"), api], None);
     let device = page(vec![own("openid"), own("profile")], Some(world.typed));
     Ok([
-        sample("consent", &many, policy(&[world.origin], false))?,
-        sample("consent-identity", &page(vec![], None), policy(&[world.origin], false))?,
-        sample("consent-device", &device, policy(&[], false))?,
+        sample("consent", &many, policy_under_way(false))?,
+        sample("consent-identity", &page(vec![], None), policy_under_way(false))?,
+        sample("consent-device", &device, policy_under_way(false))?,
     ])
 }
 
@@ -170,7 +168,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
     let name = page(Some(wrong("name", "not_a_name")), None);
     let current = page(None, Some(("current_password", wrong("current_password", "wrong"))));
     let new = page(None, Some(("new_password", wrong("new_password", "too_short"))));
-    let policy = || policy(&[], false);
+    let policy = || policy(false);
     Ok([
         sample("account", &full, policy())?,
         sample("account-name-refused", &name, policy())?,
@@ -183,7 +181,7 @@ fn devices(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
     let page = |user_code, error| DevicePage { frame, flow: world.typed, user_code, error };
     let done = |allowed| DeviceDonePage { frame, allowed, client_name: world.client };
     let error = Some(frame.locale.error(Code::TooManyAttempts, ""));
-    let policy = || policy(&[], false);
+    let policy = || policy_under_way(false);
     Ok([
         sample("device", &page("", None), policy())?,
         sample("device-refused", &page(world.typed, error), policy())?,
@@ -202,8 +200,8 @@ fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], Strin
     let back = BackLink { location: world.callback, client_name: world.client };
     let done = LoggedOutPage { frame, back: Some(back) };
     Ok([
-        sample("logout", &confirm, policy(&[world.origin], false))?,
-        sample("logged-out", &done, policy(&[], false))?,
+        sample("logout", &confirm, policy_under_way(false))?,
+        sample("logged-out", &done, policy_under_way(false))?,
     ])
 }
 
@@ -214,13 +212,13 @@ fn answers(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
     let uri = "com.example.photos:/callback?code=x";
     let go_on = ContinuePage { frame, uri, destination: "com.example.photos" };
     Ok([
-        sample("form-post", &form, policy(&[world.origin], true))?,
-        sample("continue", &go_on, policy(&[], false))?,
+        sample("form-post", &form, policy_under_way(true))?,
+        sample("continue", &go_on, policy_under_way(false))?,
     ])
 }
 
 fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 6], String> {
-    let policy = || policy(&[], false);
+    let policy = || policy(false);
     let home = |needs_setup| HomePage { frame, issuer: world.issuer, needs_setup };
     let setup = |login, login_error, password_error| SetupPage {
         frame,

@@ -11,8 +11,8 @@ use crate::http::extract::FormFields;
 use crate::identity::browser_login::{self, Typed};
 use crate::oauth::pending_request::{Destination, PendingRequest};
 
-use super::error_page;
 use super::render::{Login, aim, go_here};
+use super::{error_page, under_way};
 
 /// The page, for whoever comes on their own account.
 pub async fn get(context: Context) -> HttpResponse {
@@ -25,8 +25,7 @@ pub async fn get(context: Context) -> HttpResponse {
 }
 
 fn plain(flow: &str) -> Login<'_> {
-    let (login, client_name, ui_locales, destination, error) = ("", None, None, None, None);
-    Login { flow, login, client_name, ui_locales, destination, error }
+    Login { flow, login: "", client_name: None, ui_locales: None, error: None }
 }
 
 /// What was typed.
@@ -37,11 +36,29 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     };
     let visit = Visit::of(&context);
     let sealed = form.take("flow");
-    // Before anything else: whoever cannot show that this browser was given the page logs nobody in.
+    // First of all: a form that this browser was not given logs no user in.
     let flow = match PendingRequest::open(&context.app, &sealed, &visit.visitor, context.now()) {
         Ok(flow) => flow,
-        Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
+        Err(refusal) => return under_way(error_page(&context, &context.problem(refusal.into()))),
     };
+    let own = matches!(flow.aim, Destination::Account);
+    let answer = signed_in(context, visit, flow, Filled { sealed, form }).await;
+    if own { answer } else { under_way(answer) }
+}
+
+/// A form that was filled in.
+struct Filled {
+    sealed: String,
+    form: FormFields,
+}
+
+async fn signed_in(
+    context: Context,
+    visit: Visit,
+    flow: PendingRequest,
+    filled: Filled,
+) -> HttpResponse {
+    let Filled { sealed, mut form } = filled;
     let (login, typed) = (form.take("login"), form.take("password"));
     let signed_in = match password("password", &typed) {
         Err(refusal) => Err(context.problem(refusal.into())),
@@ -103,7 +120,7 @@ fn again(
     if !correctable {
         return error_page(context, problem);
     }
-    let (client_name, ui_locales, destination) = aim(context, flow);
+    let (client_name, ui_locales) = aim(context, flow);
     let locale = context.frame(ui_locales.as_deref()).locale;
     let error = match problem.fields().first() {
         Some(field) => locale.field(field),
@@ -114,14 +131,17 @@ fn again(
         login,
         client_name: client_name.as_deref(),
         ui_locales: ui_locales.as_deref(),
-        destination: destination.as_deref(),
         error: Some(error),
     };
     login.show(context, visit, problem.head())
 }
 
-/// Somebody else wants to go on.
+/// Another user wants to go on.
 pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    under_way(switched(context, form).await)
+}
+
+async fn switched(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
         Err(problem) => return error_page(&context, &problem),
@@ -138,11 +158,10 @@ pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> Http
     });
     match flow {
         Ok(flow) => {
-            let (client_name, ui_locales, destination) = aim(&context, &flow);
+            let (client_name, ui_locales) = aim(&context, &flow);
             let login = Login {
                 client_name: client_name.as_deref(),
                 ui_locales: ui_locales.as_deref(),
-                destination: destination.as_deref(),
                 ..plain(&sealed)
             };
             login.show(&context, &visit, HttpResponse::Ok())

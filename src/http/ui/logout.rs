@@ -15,17 +15,21 @@ use crate::oauth::params::{Params, invalid};
 
 use super::pages::{BackLink, LoggedOutPage, LogoutConfirmPage};
 use super::render::{go, go_here, once_more};
-use super::{error_page, page, page_with, policy};
+use super::{error_page, page, under_way};
 
 /// A client, or any page, sends a browser.
 pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
     let params = Params::parse(request.query_string().as_bytes());
-    begin(context, params).await
+    under_way(begin(context, params).await)
 }
 
 /// The same in a form, which from another site comes without cookies; or the decision of a user who was
 /// asked.
 pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
+    under_way(posted(context, request, body).await)
+}
+
+async fn posted(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
     if !is_form(&request) {
         return begin(context, Err(invalid("The request is a form."))).await;
     }
@@ -86,8 +90,7 @@ fn show(
             };
             let mut answer = HttpResponse::Ok();
             visit.keep(&context.app, &mut answer);
-            let destination: Vec<&str> = view.destination.as_deref().into_iter().collect();
-            page_with(answer, &template, &policy(&destination, false))
+            page(answer, &template)
         }
         Ok(LogoutStep::Out { back: Some(back) }) => {
             let mut answer = HttpResponse::SeeOther();

@@ -27,7 +27,9 @@ use super::context::Context;
 use super::error::Problem;
 
 pub use crate::i18n::Locale;
-pub use csp::policy;
+#[cfg(feature = "test-support")]
+use csp::policy_under_way;
+pub use csp::{UnderWay, policy, under_way};
 #[cfg(feature = "test-support")]
 pub use gallery::{Sample, gallery};
 pub use layout::Frame;
@@ -42,7 +44,7 @@ struct ErrorPage<'a> {
 
 /// Renders a template into an answer whose forms stay at this origin and which runs no script.
 pub fn page(answer: HttpResponseBuilder, template: &impl Template) -> HttpResponse {
-    page_with(answer, template, &policy(&[], false))
+    page_with(answer, template, &policy(false))
 }
 
 /// The same under another policy, which [`policy`] makes.

@@ -25,13 +25,12 @@ use super::{page, page_with, policy};
 pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
     match step {
         Step::Login(view) => {
-            let LoginView { flow, client, request, destination } = *view;
+            let LoginView { flow, client, request } = *view;
             let login = Login {
                 flow: &flow,
                 login: request.login_hint.as_deref().unwrap_or_default(),
                 client_name: Some(&client.metadata.name),
                 ui_locales: request.ui_locales.as_deref(),
-                destination: Some(&destination),
                 error: None,
             };
             login.show(context, visit, HttpResponse::Ok())
@@ -51,8 +50,6 @@ pub struct Login<'a> {
     pub client_name: Option<&'a str>,
     /// The languages the client named.
     pub ui_locales: Option<&'a str>,
-    /// Where the answer will go.
-    pub destination: Option<&'a str>,
     /// Why the last try did not work.
     pub error: Option<&'a str>,
 }
@@ -73,8 +70,7 @@ impl Login<'_> {
             error: self.error,
         };
         visit.keep(&context.app, &mut answer);
-        let sources: Vec<&str> = self.destination.into_iter().collect();
-        page_with(answer, &template, &policy(&sources, true))
+        page_with(answer, &template, &policy(true))
     }
 }
 
@@ -97,7 +93,7 @@ fn consent(context: &Context, visit: &Visit, view: &ConsentView) -> HttpResponse
     };
     let mut answer = HttpResponse::Ok();
     visit.keep(&context.app, &mut answer);
-    page_with(answer, &template, &policy(&[&view.destination], false))
+    page(answer, &template)
 }
 
 /// A place as people read it: a host, or a scheme.
@@ -106,7 +102,6 @@ fn shown(source: &str) -> &str {
 }
 
 fn done(context: &Context, visit: &Visit, answer: &Answer) -> HttpResponse {
-    let source = answer.redirect.source();
     if answer.mode == ResponseMode::FormPost {
         let fields = answer.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let template = FormPostPage {
@@ -116,7 +111,7 @@ fn done(context: &Context, visit: &Visit, answer: &Answer) -> HttpResponse {
         };
         let mut head = HttpResponse::Ok();
         visit.keep(&context.app, &mut head);
-        return page_with(head, &template, &policy(&[&source], true));
+        return page_with(head, &template, &policy(true));
     }
     go(context, HttpResponse::SeeOther(), &answer.redirect, &answer.location())
 }
@@ -136,7 +131,7 @@ pub fn go(
     let template =
         ContinuePage { frame: context.frame(None), uri: location, destination: shown(&source) };
     answer.status(actix_web::http::StatusCode::OK);
-    page_with(answer, &template, &policy(&[&source], false))
+    page(answer, &template)
 }
 
 /// Sends the browser to one of our own pages.
@@ -168,14 +163,8 @@ pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpRespons
     let frame = context.frame(None);
     match step {
         DeviceStep::Login { flow } => {
-            let login = Login {
-                flow: &flow,
-                login: "",
-                client_name: None,
-                ui_locales: None,
-                destination: None,
-                error: None,
-            };
+            let login =
+                Login { flow: &flow, login: "", client_name: None, ui_locales: None, error: None };
             login.show(context, visit, HttpResponse::Ok())
         }
         DeviceStep::Consent(view) => {
@@ -205,14 +194,9 @@ pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpRespons
     }
 }
 
-/// What the log-in page says about where a flow leads: the client, its languages, its place.
-pub fn aim(
-    context: &Context,
-    flow: &PendingRequest,
-) -> (Option<String>, Option<String>, Option<String>) {
-    let Destination::Authorize(request) = &flow.aim else { return (None, None, None) };
+/// What the log-in page says about where a flow leads: the client and its languages.
+pub fn aim(context: &Context, flow: &PendingRequest) -> (Option<String>, Option<String>) {
+    let Destination::Authorize(request) = &flow.aim else { return (None, None) };
     let client = context.app.client(&request.client_id);
-    let place = client.as_ref().and_then(|client| client.redirect(&request.redirect_uri));
-    let name = client.map(|client| client.metadata.name.clone());
-    (name, request.ui_locales.clone(), place.map(|place| place.source()))
+    (client.map(|client| client.metadata.name.clone()), request.ui_locales.clone())
 }

@@ -53,8 +53,6 @@ pub struct LoginView {
     pub client: Arc<Client>,
     /// What the request says.
     pub request: Request,
-    /// Where the answer will go, for the page's policy.
-    pub destination: String,
 }
 
 /// What the page that asks needs to know.
@@ -253,7 +251,7 @@ async fn go_on(
         (Next::Login | Next::Issue | Next::Consent, _) => {
             let Checked { request, flow, .. } = checked;
             let flow = flow.seal(&app, &visitor)?;
-            Ok(Step::Login(Box::new(LoginView { flow, client, request, destination })))
+            Ok(Step::Login(Box::new(LoginView { flow, client, request })))
         }
     }
 }

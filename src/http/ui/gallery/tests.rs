@@ -32,7 +32,6 @@ fn hostile() -> Vec<Sample> {
         typed: HOSTILE,
         callback: HOSTILE,
         host: HOSTILE,
-        origin: HOSTILE,
     };
     everything(&world, HOSTILE)
 }
