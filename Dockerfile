@@ -4,6 +4,9 @@
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+# What `signet version` says: --build-arg BUILD_COMMIT=$(git rev-parse --short HEAD)
+#   --build-arg BUILD_COMMIT_DATE=$(git log -1 --format=%cs)
+ARG BUILD_COMMIT BUILD_COMMIT_DATE
 COPY . .
 RUN cargo build --locked --profile dist && install -d -m 0700 /data
 
@@ -13,7 +16,7 @@ COPY --from=build /src/target/dist/signet /signet
 COPY --from=build --chown=65532:65532 /data /data
 # Plain HTTP on every address of the container: what is published of it is for a TLS proxy, or set
 # SIGNET_TLS_CERT and SIGNET_TLS_KEY. SIGNET_ISSUER must be the public address.
-ENV SIGNET_DATA_DIR=/data SIGNET_LISTEN=0.0.0.0:8484
+ENV SIGNET_DATA_DIR=/data SIGNET_LISTEN=0.0.0.0:8484 SIGNET_LOG_FORMAT=json
 VOLUME /data
 EXPOSE 8484
 USER 65532:65532

@@ -3,6 +3,7 @@
 //! Owns the names and labels. Labels are few and never hold anything a caller chose.
 
 use std::cell::{OnceCell, RefCell};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,6 +11,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::base::Timestamp;
 
 /// The labels of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -89,9 +92,42 @@ impl RouteMetrics {
     }
 }
 
+/// Every result a log-in is counted under.
+const LOGINS: &[&str] = &["ok", "failed", "throttled"];
+/// Every result a refresh is counted under.
+const REFRESHES: &[&str] = &[
+    "rotated",
+    "resent",
+    "superseded",
+    "widened",
+    "not_genuine",
+    "expired",
+    "ended",
+    "reuse_detected",
+    "rollback_detected",
+];
+/// Every limit that turns requests away.
+const LIMITS: &[&str] = &[
+    "login_address",
+    "login_account",
+    "register_address",
+    "setup_address",
+    "client_address",
+    "device_request",
+    "user_code",
+    "pushed_request",
+    "proof",
+];
+/// Everything that may become of a password hash.
+const HASHES: &[&str] = &["ok", "too_long", "network_share", "queue_full", "late", "gone"];
+/// Every result a token request is counted under.
+const TOKENS: &[&str] = &["ok", "refused"];
+
 /// Every metric there is.
 pub struct Metrics {
     registry: Registry,
+    /// In milliseconds since the epoch; 0 for none.
+    certificate_end: AtomicI64,
     /// Requests answered.
     pub requests: Family<RequestLabels, Counter>,
     /// How long they took.
@@ -121,13 +157,13 @@ impl Default for Metrics {
         let help = "Time from the request's head to the answer's head";
         let name = "http_request_duration";
         registry.register_with_unit(name, help, Unit::Seconds, durations.clone());
-        let logins = Family::default();
+        let logins = from_zero(LOGINS);
         registry.register("logins", "Log-ins by result", logins.clone());
-        let refreshes = Family::default();
+        let refreshes = from_zero(REFRESHES);
         registry.register("refreshes", "Refreshes by result", refreshes.clone());
-        let limited = Family::default();
+        let limited = from_zero(LIMITS);
         registry.register("rate_limited", "Requests turned away by a limit", limited.clone());
-        let hashes = Family::default();
+        let hashes = from_zero(HASHES);
         let help = "Password hashes by what became of them";
         registry.register("argon2_hashes", help, hashes.clone());
         let tokens = Family::default();
@@ -136,8 +172,10 @@ impl Default for Metrics {
         let dropped_scopes = Family::default();
         let help = "Requested scopes that were left out: unknown, or not for the client";
         registry.register("dropped_scopes", help, dropped_scopes.clone());
+        let certificate_end = AtomicI64::new(0);
         Self {
             registry,
+            certificate_end,
             requests,
             durations,
             logins,
@@ -150,10 +188,46 @@ impl Default for Metrics {
     }
 }
 
+/// A family in which every known result begins at 0: Prometheus sees no increase in a series that begins
+/// with its first event.
+fn from_zero(results: &[&'static str]) -> Family<ResultLabel, Counter> {
+    let family = Family::<ResultLabel, Counter>::default();
+    for result in results {
+        drop(family.get_or_create(&ResultLabel { result }));
+    }
+    family
+}
+
 impl Metrics {
     /// Counts one outcome.
     pub fn count(family: &Family<ResultLabel, Counter>, result: &'static str) {
-        family.get_or_create(&ResultLabel { result }).inc();
+        let label = ResultLabel { result };
+        debug_assert!(
+            family.get(&label).is_some(),
+            "{result} does not begin at 0: it is missing from the lists in metrics.rs"
+        );
+        family.get_or_create(&label).inc();
+    }
+
+    /// Lets every result of these grants begin at 0.
+    pub fn know_grants(&self, grants: impl Iterator<Item = &'static str>) {
+        for grant in grants {
+            for result in TOKENS {
+                drop(self.tokens.get_or_create(&GrantLabels { grant, result }));
+            }
+        }
+    }
+
+    /// Notes when the TLS certificate ends.
+    pub fn certificate_ends_at(&self, at: Timestamp) {
+        self.certificate_end.store(at.millis(), Ordering::Relaxed);
+    }
+
+    /// When the TLS certificate ends, where there is one.
+    #[must_use]
+    pub fn certificate_end(&self) -> Option<Timestamp> {
+        let at = self.certificate_end.load(Ordering::Relaxed);
+        (at != 0).then(|| Timestamp::from_millis(at))
     }
 
     /// Counts one answer of the token endpoint.

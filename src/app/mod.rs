@@ -13,6 +13,7 @@ mod password_hashing;
 pub mod startup;
 mod transaction;
 mod unit_of_work;
+mod write_probe;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,6 +41,7 @@ pub use jwks_fetch_log::{Fetcher, JwksFetchLog};
 pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
 pub use transaction::AuditedTx;
+use write_probe::WriteProbe;
 
 /// Everything a use case needs, cheap to clone.
 #[derive(Clone)]
@@ -77,6 +79,8 @@ pub struct AppState {
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.
     pub http_client: HttpClient,
+    /// Whether the database can be written, as far as was tried.
+    pub write_probe: WriteProbe,
     /// Whether the wall clock can be trusted.
     pub watch: Mutex<Watch>,
     /// The longest the public keys were ever allowed to be cached, by any version.

@@ -10,6 +10,7 @@
 //! * `store`: migrations, and the batched refresh, which begins within the time its callers have left.
 //! * `app/startup` and `app/keys`: run before there is an `App`.
 //! * `app/clock_guard.rs`: one statement that serves no request and audits nothing.
+//! * `app/write_probe.rs`: one row that asks whether there is room, for no user and without an audit event.
 //! * `oauth/grant.rs`: a grant begins its transaction when it first needs one, so that a grant that
 //!   needs none costs the database nothing, and the pipeline ends it for every grant.
 //! * `oauth/replay.rs`: must not run again. After a commit whose result is unknown, the second run
@@ -132,6 +133,14 @@ impl Link for AuditedTx {
 
     fn deadline(&self) -> Instant {
         self.tx.deadline()
+    }
+
+    fn ended(&mut self, wrote: bool) {
+        self.tx.ended(wrote);
+    }
+
+    fn failed(&mut self, fault: &Fault) {
+        self.tx.failed(fault);
     }
 }
 

@@ -34,6 +34,19 @@ impl Deadlines {
         self.millis(1_500)
     }
 
+    /// How long opening a connection to PostgreSQL may take, with the handshake and the log-in.
+    #[must_use]
+    pub const fn connect(self) -> Duration {
+        self.millis(10_000)
+    }
+
+    /// How long a connection that has rested may take to say that it still works: a small part of
+    /// [`write`](Self::write), which must be enough for another one.
+    #[must_use]
+    pub const fn connection_check(self) -> Duration {
+        self.millis(500)
+    }
+
     /// How long PostgreSQL works on one statement.
     #[must_use]
     pub const fn statement(self) -> Duration {

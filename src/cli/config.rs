@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use crate::app::startup;
 use crate::base::Timestamp;
 use crate::config::{self, Config, Shown};
 
@@ -41,7 +42,7 @@ impl Row for Shown {
     }
 }
 
-/// Carries out a command. Opens no database.
+/// Carries out a command. Opens no database; `check` looks at the modes of files and changes none.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Show => {
@@ -50,7 +51,10 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
             Ok(list.end()?)
         }
         Command::Check => {
-            Config::load()?;
+            let config = Config::load()?.config;
+            for warning in startup::exposure(&config)?.warnings {
+                startup_report::say(&format!("warning: {warning}.\n"));
+            }
             startup_report::say("The settings are good.\n");
             Ok(())
         }

@@ -3,15 +3,15 @@
 use std::process::ExitCode;
 
 use crate::admin::{apis, users};
+use crate::app::startup::OpenPurpose;
 use crate::base::entropy::random;
 use crate::base::{Clock as _, SystemClock};
-use crate::config::{Config, Database, Registration};
+use crate::config::{Config, Database, NewDatabase, Registration};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
 use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::Role;
-use crate::server;
 
 use super::serve::{self, Refused};
 use super::startup_report;
@@ -48,10 +48,11 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     config.master_key_old = None;
     config.bootstrap_admin = None;
     config.registration = Registration::Open;
+    config.new_database = NewDatabase::Allowed;
 
     let (runtime, interrupts) = serve::storage_runtime(config.machine)?;
-    let bound = server::bind(&config)?;
-    let opened = serve::open(&runtime, config)?;
+    let bound = serve::bind(&mut config)?;
+    let opened = serve::open(&runtime, config, OpenPurpose::Serve)?;
     let password = readable_password();
     let app = opened.app.clone();
     let now = SystemClock.now();

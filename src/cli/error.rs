@@ -128,6 +128,7 @@ impl From<OpenError> for CommandError {
         match error {
             OpenError::Configuration(text) => Self::new(Exit::Configuration, text),
             OpenError::TryAgain(text) => Self::new(Exit::TryAgain, text),
+            OpenError::Conflict(text) => Self::new(Exit::Conflict, text),
             OpenError::Failed(fault) => fault.into(),
         }
     }

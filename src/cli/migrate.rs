@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::app::startup;
 use crate::base::Timestamp;
 use crate::config::Config;
+use crate::domain::outcome::Fault;
 use crate::store::Db;
 use crate::store::migrate::{self, Step};
 
@@ -51,10 +52,18 @@ impl Row for Step {
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     let config = Config::load()?.config;
     with_app::runtime()?.block_on(async {
+        // As before a server: what brings the schema up to date is started together with the database.
+        if matches!(command, Command::Up) {
+            startup::wait_for_database(&config).await?;
+        }
         let db = startup::connect(&config).await?;
         let outcome = match command {
-            Command::Status => status(&db, output).await,
-            Command::Up => up(&db, output).await,
+            Command::Status => migrate::steps(&db).await.map(|steps| (Vec::new(), steps)),
+            Command::Up => apply(&db).await,
+        };
+        let outcome = match outcome {
+            Ok((applied, steps)) => report(&db, &applied, &steps, command, output).await,
+            Err(fault) => Err(startup::explain(&config.database, &db, fault.into()).await.into()),
         };
         // As after every other command; see `with_app`.
         let _ = db.checkpoint().await;
@@ -62,44 +71,55 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     })
 }
 
-async fn status(db: &Db, output: Output) -> Result<(), CommandError> {
+/// Applies what is pending: the steps that were applied, and all there are.
+async fn apply(db: &Db) -> Result<(Vec<Step>, Vec<Step>), Fault> {
     let status = migrate::status(db).await?;
-    write(&migrate::steps(db).await?, output)?;
-    let pending = status.known - status.applied;
-    if pending < 0 {
-        startup_report::say(&format!(
-            "The database has schema {}, which this version does not know: a newer Signet has \
-             been at work.\n",
-            status.applied
-        ));
-    } else if pending > 0 {
+    let before = migrate::steps(db).await?;
+    if status.applied > status.known || status.foreign.is_some() {
+        return Ok((Vec::new(), before));
+    }
+    migrate::up(db).await?;
+    let pending = before.into_iter().filter(|step| !step.applied).collect();
+    Ok((pending, migrate::steps(db).await?))
+}
+
+async fn report(
+    db: &Db,
+    applied: &[Step],
+    steps: &[Step],
+    command: &Command,
+    output: Output,
+) -> Result<(), CommandError> {
+    let status = migrate::status(db).await?;
+    let up = matches!(command, Command::Up);
+    let newer = format!(
+        "the database was written by a newer Signet (schema {}, this binary knows {}).\n  Use that \
+         version or a newer one.",
+        status.applied, status.known
+    );
+    let foreign = status.foreign.map(|version| {
+        format!(
+            "migration {version:04} of the database is not the one that this binary knows: it was edited, \
+             interrupted, or comes from another build.\n  Use the binary that wrote the database, or \
+             restore the newest backup."
+        )
+    });
+    let wrong = if status.applied > status.known { Some(newer) } else { foreign };
+    if let (true, Some(wrong)) = (up, &wrong) {
+        return Err(CommandError::new(Exit::Configuration, wrong.clone()));
+    }
+    for step in applied {
+        startup_report::say(&format!("Applied {:04} {}\n", step.version, step.name));
+    }
+    write(steps, output)?;
+    if let Some(wrong) = wrong {
+        startup_report::say(&format!("Note: {wrong}\n"));
+    } else if up && applied.is_empty() {
+        startup_report::say("Nothing to apply.\n");
+    } else if status.pending > 0 {
         startup_report::say("Apply what is pending:  signet migrate up\n");
     }
     Ok(())
-}
-
-async fn up(db: &Db, output: Output) -> Result<(), CommandError> {
-    let before = migrate::status(db).await?;
-    if before.applied > before.known {
-        return Err(CommandError::new(
-            Exit::Configuration,
-            format!(
-                "the database was written by a newer Signet (schema {}, this binary knows {}).\n  \
-                 Use that version or a newer one.",
-                before.applied, before.known
-            ),
-        ));
-    }
-    let pending: Vec<Step> =
-        migrate::steps(db).await?.into_iter().filter(|step| !step.applied).collect();
-    migrate::up(db).await?;
-    for step in &pending {
-        startup_report::say(&format!("Applied {:04} {}\n", step.version, step.name));
-    }
-    if pending.is_empty() {
-        startup_report::say("Nothing to apply.\n");
-    }
-    write(&migrate::steps(db).await?, output)
 }
 
 fn write(steps: &[Step], output: Output) -> Result<(), CommandError> {

@@ -8,6 +8,7 @@ mod api;
 mod attributes;
 mod client;
 mod config;
+mod db;
 mod dev;
 mod error;
 mod exit;
@@ -39,7 +40,7 @@ use output::{Format, Output};
 #[derive(Debug, Parser)]
 #[command(
     name = "signet",
-    version,
+    version = version::long(),
     after_help = "Examples:
   signet                        start the server (the same as: signet serve)
   signet user create ada@example.com --role admin
@@ -69,8 +70,9 @@ enum Command {
   SIGNET_ISSUER=https://auth.example.com SIGNET_LISTEN=0.0.0.0:8484 signet serve
 
 The first start makes ./data with database, master key and signing keys, and prints a one-time link
-for the first administrator. Stop it with Ctrl+C or SIGTERM.")]
-    Serve,
+for the first administrator. Where a master key is there and no database, something was lost: the start
+is refused, unless --new-database is given once. Stop it with Ctrl+C or SIGTERM.")]
+    Serve(serve::ServeArgs),
     /// Start a throw-away demo on loopback, with a user and an API; all is gone when it stops
     #[command(after_help = "Examples:
   signet dev")]
@@ -106,6 +108,9 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
     /// Show and check the settings
     #[command(subcommand)]
     Config(config::Command),
+    /// Work on the database as a file, while no server does
+    #[command(subcommand)]
+    Db(db::Command),
     /// See and bring up to date the schema of the database
     #[command(subcommand)]
     Migrate(migrate::Command),
@@ -135,7 +140,8 @@ pub fn main() -> ExitCode {
     };
     let output = Output::new(cli.output);
     let done = match &cli.command {
-        None | Some(Command::Serve) => return serve::run(),
+        None => return serve::run(&serve::ServeArgs::default()),
+        Some(Command::Serve(args)) => return serve::run(args),
         Some(Command::Dev) => return dev::run(),
         Some(command) => run(command, output),
     };
@@ -145,7 +151,7 @@ pub fn main() -> ExitCode {
 fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         // `main` has taken these.
-        Command::Serve | Command::Dev => Ok(()),
+        Command::Serve(_) | Command::Dev => Ok(()),
         Command::Health(args) => health::run(args),
         Command::User(command) => user::run(command, output),
         Command::Api(command) => api::run(command, output),
@@ -155,6 +161,7 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Key(command) => key::run(command, output),
         Command::Token(command) => token::run(command, output),
         Command::Config(command) => config::run(command, output),
+        Command::Db(command) => db::run(command, output),
         Command::Migrate(command) => migrate::run(command, output),
         Command::Version => version::version(output),
         Command::Completions(args) => version::completions(args),

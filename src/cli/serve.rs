@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::admin::users::{self, Create};
 use crate::app::App;
-use crate::app::startup::{OpenError, OpenPurpose, Opened, Startup};
+use crate::app::startup::{self, OpenError, OpenPurpose, Opened, Startup};
 use crate::base::{Clock as _, SystemClock};
-use crate::config::{Config, ConfigErrors, Machine};
+use crate::config::{Config, ConfigErrors, Machine, default_issuer};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
 use crate::domain::outcome::{Failure, FaultKind};
@@ -23,6 +24,14 @@ use crate::telemetry::{self, Voice};
 use crate::{identity, jobs};
 
 use super::startup_report;
+
+/// `signet serve`.
+#[derive(Debug, Default, Args)]
+pub struct ServeArgs {
+    /// Begin with a new, empty database although a master key of an earlier start is there
+    #[arg(long)]
+    new_database: bool,
+}
 
 /// Why the server did not start, with its exit code.
 pub(super) struct Refused {
@@ -36,7 +45,7 @@ impl Refused {
     }
 
     pub(super) fn say(self) -> ExitCode {
-        startup_report::refusal(&self.text, self.code);
+        startup_report::refusal(&self.text, self.code, Config::logs_json());
         ExitCode::from(self.code)
     }
 }
@@ -52,6 +61,7 @@ impl From<OpenError> for Refused {
         let code = match &error {
             OpenError::Configuration(_) => 78,
             OpenError::TryAgain(_) => 75,
+            OpenError::Conflict(_) => 5,
             OpenError::Failed(fault) if fault.kind == FaultKind::Unavailable => 75,
             OpenError::Failed(_) => 1,
         };
@@ -62,21 +72,22 @@ impl From<OpenError> for Refused {
 impl From<BindError> for Refused {
     fn from(error: BindError) -> Self {
         match error {
-            BindError::Busy(address) => Self::new(
-                69,
-                format!(
-                    "port {} is already in use ({}).\n  Stop what listens there, or choose another \
-                     port: SIGNET_LISTEN=127.0.0.1:{}",
-                    address.port(),
-                    address.ip(),
-                    address.port().wrapping_add(1).max(1024)
-                ),
-            ),
-            BindError::Refused(address, error) => Self::new(
+            BindError::Busy(setting, mut address) => {
+                let (ip, port) = (address.ip(), address.port());
+                address.set_port(port.wrapping_add(1).max(1024));
+                Self::new(
+                    69,
+                    format!(
+                        "port {port} is already in use ({ip}).\n  Stop what listens there, or choose \
+                         another port: {setting}={address}"
+                    ),
+                )
+            }
+            BindError::Refused(setting, address, error) => Self::new(
                 78,
                 format!(
                     "{address} cannot be listened on: {error}.\n  Name an address of this machine \
-                     in SIGNET_LISTEN; ports below 1024 need the privilege to bind them."
+                     in {setting}; ports below 1024 need the privilege to bind them."
                 ),
             ),
             BindError::Tls(text) => {
@@ -87,22 +98,48 @@ impl From<BindError> for Refused {
 }
 
 /// Serves until asked to stop.
-pub fn run() -> ExitCode {
-    match Config::load().map_err(Refused::from).and_then(|loaded| serve(loaded.config)) {
+pub fn run(args: &ServeArgs) -> ExitCode {
+    let purpose =
+        if args.new_database { OpenPurpose::ServeNewDatabase } else { OpenPurpose::Serve };
+    match Config::load().map_err(Refused::from).and_then(|loaded| serve(loaded.config, purpose)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(refused) => refused.say(),
     }
 }
 
-fn serve(config: Config) -> Result<(), Refused> {
+fn serve(mut config: Config, purpose: OpenPurpose) -> Result<(), Refused> {
     let voice = start_logging(&config)?;
-    let (runtime, interrupts) = storage_runtime(config.machine)?;
-    let bound = server::bind(&config)?;
-    let opened = open(&runtime, config)?;
+    let (runtime, mut interrupts) = storage_runtime(config.machine)?;
+    let bound = bind(&mut config)?;
+    let waited = runtime.block_on(async {
+        tokio::select! {
+            reached = startup::wait_for_database(&config) => reached.map(|()| true),
+            () = interrupts.next() => Ok(false),
+        }
+    });
+    if !waited? {
+        return Ok(());
+    }
+    let opened = open(&runtime, config, purpose)?;
     warn(&opened.app);
     let setup_url = runtime.block_on(first_administrator(&opened.app))?;
     startup_report::started(voice, &opened, &bound, setup_url.as_ref());
     serve_until_stopped(runtime, interrupts, opened, bound)
+}
+
+/// Takes the sockets. An issuer that is not set follows the port, also one that the system has chosen.
+pub(super) fn bind(config: &mut Config) -> Result<Bound, Refused> {
+    let bound = server::bind(config)?;
+    let chosen = config.listen.first().is_some_and(|address| address.port() == 0);
+    if let (true, true, Some(port)) = (config.issuer_is_default, chosen, bound.first_port()) {
+        config.issuer = default_issuer(port, config.tls.is_some());
+        tracing::warn!(
+            issuer = config.issuer,
+            "the system chose the port, and the issuer follows it: at the next start it is another one, \
+             and tokens of this one are refused. Set SIGNET_ISSUER"
+        );
+    }
+    Ok(bound)
 }
 
 pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
@@ -117,6 +154,7 @@ pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
 /// cores with the HTTP threads wake each other for every batch.
 pub(super) fn storage_runtime(machine: Machine) -> Result<(Runtime, Interrupts), Refused> {
     let failed = |error| Refused::new(1, format!("threads cannot be started: {error}"));
+    server::require_descriptors(machine.cores).map_err(|text| Refused::new(78, text))?;
     let runtime = Builder::new_multi_thread()
         .worker_threads((machine.cores / 2).clamp(1, 2))
         .thread_name("storage")
@@ -130,9 +168,13 @@ pub(super) fn storage_runtime(machine: Machine) -> Result<(Runtime, Interrupts),
     Ok((runtime, interrupts.map_err(failed)?))
 }
 
-pub(super) fn open(runtime: &Runtime, config: Config) -> Result<Opened, Refused> {
+pub(super) fn open(
+    runtime: &Runtime,
+    config: Config,
+    purpose: OpenPurpose,
+) -> Result<Opened, Refused> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    Ok(runtime.block_on(Startup { config, clock, entropy, purpose: OpenPurpose::Serve }.open())?)
+    Ok(runtime.block_on(Startup { config, clock, entropy, purpose }.open())?)
 }
 
 /// Runs server and jobs to their end, closes the database, releases the lock.

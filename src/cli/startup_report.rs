@@ -145,9 +145,13 @@ fn created_facts(created: &Created) -> Value {
     })
 }
 
-/// Says why the server did not start.
-pub(super) fn refusal(text: &str, code: u8) {
-    say(&format!("error: {text}  (exit {code})\n"));
+/// Says why the server did not start; as an event where nothing but JSON is wanted.
+pub(super) fn refusal(text: &str, code: u8, json: bool) {
+    if json {
+        line("ERROR", "refused", &json!({ "message": text, "exit_code": code }));
+    } else {
+        say(&format!("error: {text}  (exit {code})\n"));
+    }
 }
 
 /// Writes to stderr; a closed stderr is nobody's business.
@@ -157,9 +161,13 @@ pub(super) fn say(text: &str) {
 
 /// Writes one event in the form of the JSON log lines.
 fn event(name: &str, facts: &Value) {
+    line("INFO", name, facts);
+}
+
+fn line(level: &str, name: &str, facts: &Value) {
     let mut line = json!({
         "timestamp": SystemClock.now().rfc3339(),
-        "level": "INFO",
+        "level": level,
         "event": name,
         "message": name,
         "target": "signet::start",

@@ -3,12 +3,15 @@
 //! Owns the ranges and the defaults that depend on other settings. What two settings must agree
 //! on is in `cross_checks`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::errors::Wrong;
 use super::reader::Reader;
 use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, TlsFiles};
-use super::{Config, LogFormat, Registration, brand, database, issuer, parse, settings as s};
+use super::{
+    Config, LogFormat, NewDatabase, Registration, brand, database, issuer, parse, settings as s,
+};
 use crate::base::{Secret, TimeSpan};
 use crate::domain::signing_key::SigningAlg;
 
@@ -42,11 +45,20 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         read.show(&s::DATA_DIR, dir.display().to_string());
     }
     let cost = argon2(read);
+    let addresses = read.fixed(&s::LISTEN, parse::addresses);
+    let tls = tls(read);
+    let port = addresses.as_ref().and_then(|addresses| addresses.first()).map(SocketAddr::port);
     gather!(Config {
-        issuer: read.fixed(&s::ISSUER, issuer::parse),
-        listen: read.fixed(&s::LISTEN, parse::addresses),
+        issuer: Some(issuer(read, port.unwrap_or_default(), tls.is_some())),
+        issuer_is_default: Some(!read.is_set(&s::ISSUER)),
+        listen: addresses,
         listen_is_default: Some(!read.is_set(&s::LISTEN)),
         database: database(read, dir.as_deref()),
+        database_connections: read.fixed(&s::DATABASE_CONNECTIONS, parse::whole(2..=1000)),
+        database_wait: read
+            .fixed(&s::DATABASE_WAIT, parse::span(TimeSpan::ZERO..=TimeSpan::from_mins(60))),
+        new_database: read.fixed(&s::NEW_DATABASE, parse::word(NewDatabase::ALL)),
+        shutdown_delay: read.fixed(&s::SHUTDOWN_DELAY, parse::span(TimeSpan::ZERO..=FIVE_MINUTES)),
         master_key: Some(master_key(read, dir.as_deref())),
         master_key_old: Some(read.typed(&s::MASTER_KEY_OLD, parse::master_key)),
         data_dir: dir,
@@ -79,8 +91,25 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         log_format: read.fixed(&s::LOG_FORMAT, parse::word(LogFormat::ALL)),
         audit_retention: read.fixed(&s::AUDIT_RETENTION, parse::span(LEAST..=LONGEST)),
         bootstrap_admin: Some(bootstrap_admin(read)),
-        tls: Some(tls(read)),
+        tls: Some(tls),
         insecure_http: read.fixed(&s::INSECURE_HTTP, parse::switch("true", "false")),
+        // Known when everything has been read.
+        secret_files: Some(Vec::new()),
+    })
+}
+
+/// The issuer that was set, or the one of the port that is served on.
+fn issuer(read: &mut Reader<'_>, port: u16, tls: bool) -> String {
+    read.typed(&s::ISSUER, issuer::parse).unwrap_or_else(|| {
+        let issuer = issuer::default_for(port, tls);
+        if !read.is_set(&s::ISSUER) {
+            let shown = match port {
+                0 => format!("{} and the port the system chooses", issuer.trim_end_matches('0')),
+                _ => issuer.clone(),
+            };
+            read.show(&s::ISSUER, shown);
+        }
+        issuer
     })
 }
 

@@ -34,6 +34,17 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
     Err(Wrong::new(because, format!("Type {wanted}")))
 }
 
+/// The issuer of a server that was given none: reachable on this machine at the port it serves on.
+#[must_use]
+pub fn default_for(port: u16, tls: bool) -> String {
+    match (port, tls) {
+        (443, true) => "https://localhost".to_owned(),
+        (80, false) => "http://localhost".to_owned(),
+        (_, true) => format!("https://localhost:{port}"),
+        (_, false) => format!("http://localhost:{port}"),
+    }
+}
+
 /// The accepted spelling of `url`.
 fn spelling(url: &Url) -> String {
     let mut bare = url.clone();

@@ -38,12 +38,14 @@ pub use errors::ConfigErrors;
 pub use errors::Mistake;
 pub use example::example;
 pub use host_limits::Machine;
+pub use issuer::default_for as default_issuer;
 pub use parse::{length_of_time, spell};
 #[cfg(feature = "test-support")]
 pub use settings::{Fallback, SETTINGS, Setting};
 pub use source::{Origin, Source};
 pub use types::{
-    Argon2Cost, BootstrapAdmin, Database, LogFormat, MetricsListen, Registration, TlsFiles,
+    Argon2Cost, BootstrapAdmin, Database, LogFormat, MetricsListen, NewDatabase, Registration,
+    TlsFiles,
 };
 
 /// Every setting, parsed and consistent with the others. Paths are absolute.
@@ -51,14 +53,24 @@ pub use types::{
 pub struct Config {
     /// The `iss` of every token and the base of every URL handed out; no trailing slash.
     pub issuer: String,
+    /// `issuer` was not set: it follows the first port of `listen`, also one the system chooses.
+    pub issuer_is_default: bool,
     /// Addresses to serve on; never empty, port 0 lets the system choose.
     pub listen: Vec<SocketAddr>,
     /// Nobody chose `listen`, so an address family this machine lacks may be skipped.
     pub listen_is_default: bool,
+    /// How long `/ready` says no before the sockets close.
+    pub shutdown_delay: TimeSpan,
     /// Where the master key file and the SQLite database live.
     pub data_dir: PathBuf,
     /// The database to use.
     pub database: Database,
+    /// The most connections to PostgreSQL.
+    pub database_connections: u32,
+    /// How long a start waits for a PostgreSQL server that cannot be reached yet.
+    pub database_wait: TimeSpan,
+    /// Whether a start may make a database.
+    pub new_database: NewDatabase,
     /// The key that seals all other keys; `None` means the key file in the data directory.
     pub master_key: Option<Secret<[u8; 32]>>,
     /// The master key before it, while it is being replaced.
@@ -113,6 +125,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// A plain-http issuer that is not loopback was accepted knowingly.
     pub insecure_http: bool,
+    /// Files with secrets that settings name, each with the setting that does.
+    pub secret_files: Vec<(String, PathBuf)>,
 }
 
 /// A usable configuration together with its provenance.
@@ -144,6 +158,16 @@ impl Config {
         Self::from_source(&Source::from_process())
     }
 
+    /// Whether `SIGNET_LOG_FORMAT` asks for nothing but JSON; for what is said before, or instead of, a
+    /// usable configuration.
+    #[must_use]
+    pub fn logs_json() -> bool {
+        let source = Source::from_process();
+        let mut reader = reader::Reader::new(&source);
+        let format = reader.typed(&settings::LOG_FORMAT, parse::word(LogFormat::ALL));
+        format == Some(LogFormat::Json)
+    }
+
     /// Parses and checks what `source` holds.
     ///
     /// # Errors
@@ -156,8 +180,20 @@ impl Config {
         }
         let (shown, mistakes) = reader.finish();
         match config {
-            Some(config) if mistakes.is_empty() => Ok(Loaded { config, shown }),
+            Some(mut config) if mistakes.is_empty() => {
+                config.secret_files = secret_files(&shown, config.tls.as_ref());
+                Ok(Loaded { config, shown })
+            }
             _ => Err(ConfigErrors::new(mistakes)),
         }
     }
+}
+
+/// The files that settings name and that hold secrets.
+fn secret_files(shown: &[Shown], tls: Option<&TlsFiles>) -> Vec<(String, PathBuf)> {
+    let by_name = shown.iter().filter_map(|shown| match &shown.origin {
+        Origin::File(path) => Some((format!("{}_FILE", shown.name), path.clone())),
+        _ => None,
+    });
+    by_name.chain(tls.map(|tls| (settings::TLS_KEY.name.to_owned(), tls.key.clone()))).collect()
 }

@@ -66,7 +66,8 @@ use Fallback::{Derived, Fixed};
 settings! {
     "Addresses" {
         ISSUER = "SIGNET_ISSUER", secret: false,
-            Fixed("http://localhost:8484"),
+            Derived { says: "http://localhost with the first port of SIGNET_LISTEN (https with TLS)",
+                      sample: "http://localhost:8484" },
             "Public URL of this server and `iss` of its tokens: no trailing slash.";
         LISTEN = "SIGNET_LISTEN", secret: false,
             Fixed("127.0.0.1:8484,[::1]:8484"),
@@ -80,6 +81,9 @@ settings! {
         TLS_KEY = "SIGNET_TLS_KEY", secret: false,
             Derived { says: "none, plain HTTP is served", sample: "/etc/signet/tls.key" },
             "Private key (PEM) of that certificate; both or neither.";
+        SHUTDOWN_DELAY = "SIGNET_SHUTDOWN_DELAY", secret: false,
+            Fixed("0s"),
+            "How long /ready is 503 before sockets close, so that balancers notice: up to 5m.";
         TRUSTED_PROXIES = "SIGNET_TRUSTED_PROXIES", secret: false,
             Derived { says: "empty, nobody is believed", sample: "10.0.0.0/8,192.0.2.7" },
             "Networks or addresses whose X-Forwarded-* and Forwarded headers are believed.";
@@ -91,6 +95,15 @@ settings! {
         DATABASE_URL = "SIGNET_DATABASE_URL", secret: true,
             Derived { says: "sqlite://<data dir>/signet.db", sample: "" },
             "sqlite://PATH (taken literally) or postgres://USER:PASSWORD@HOST/NAME.";
+        DATABASE_CONNECTIONS = "SIGNET_DATABASE_CONNECTIONS", secret: false,
+            Fixed("16"),
+            "Most connections to PostgreSQL: 2 to 1000; fewer are made do with.";
+        DATABASE_WAIT = "SIGNET_DATABASE_WAIT", secret: false,
+            Fixed("30s"),
+            "How long a start waits for a PostgreSQL that cannot be reached yet: 0s to 1h.";
+        NEW_DATABASE = "SIGNET_NEW_DATABASE", secret: false,
+            Fixed("allowed"),
+            "`never` refuses to make a database: set it once there is one.";
         MASTER_KEY = "SIGNET_MASTER_KEY", secret: true,
             Derived { says: "the file master.key in the data directory", sample: "" },
             "32 random bytes as base64url without padding; seals every other key.";

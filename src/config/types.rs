@@ -30,6 +30,16 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Whether a start may make a database.
+    pub enum NewDatabase {
+        /// A first start makes one.
+        Allowed = "allowed",
+        /// There must be one: a start that finds none has lost it.
+        Never = "never",
+    }
+}
+
 /// Which database holds the state.
 #[derive(Debug, Clone)]
 pub enum Database {

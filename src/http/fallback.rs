@@ -52,6 +52,7 @@ fn speak(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpRes
     let for_machines = path.starts_with("/v1")
         || path.starts_with("/.well-known")
         || path == "/health"
-        || path == "/ready";
+        || path == "/ready"
+        || path == "/ready/read";
     if for_machines { problem.error_response() } else { ui::error_page(context, problem) }
 }

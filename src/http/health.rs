@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::domain::outcome::Failure;
+use crate::oauth::grants;
 
 use super::context::Context;
 
@@ -13,26 +14,43 @@ pub async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-/// Ready: really signs, verifies and reads.
+/// Ready: really signs, verifies, reads and writes.
 pub async fn ready(context: Context) -> HttpResponse {
+    readiness(&context, true).await
+}
+
+/// Ready for what only reads: the same without writing. For routes of which the keys, the metadata and
+/// introspection are asked: a database that cannot be written must not take them away.
+pub async fn ready_read(context: Context) -> HttpResponse {
+    readiness(&context, false).await
+}
+
+async fn readiness(context: &Context, writes: bool) -> HttpResponse {
     let app = &context.app;
     let signing = app.keyring().works(app.issuer(), context.now());
-    let database = {
+    let probed = {
         let app = app.clone();
-        let read = async move { app.read_probe().await.map_err(Failure::from) };
-        context.app.run_to_completion(read).await.is_ok()
+        let probe = async move {
+            let read = app.read_probe().await.is_ok();
+            Ok::<_, Failure>((read, !writes || read && app.can_write().await))
+        };
+        context.app.run_to_completion(probe).await
     };
+    let (read, write) = probed.unwrap_or((false, !writes));
     let draining = app.is_draining();
     let word = |ok: bool| if ok { "ok" } else { "failing" };
-    let ok = signing && database && !draining;
-    let body = json!({
+    let ok = signing && read && write && !draining;
+    let mut body = json!({
         "status": word(ok),
         "checks": {
-            "database": word(database),
+            "database": word(read),
             "signing_key": word(signing),
             "accepting": word(!draining),
         },
     });
+    if writes {
+        body["checks"]["database_write"] = word(write).into();
+    }
     if ok {
         HttpResponse::Ok().json(body)
     } else {
@@ -40,11 +58,16 @@ pub async fn ready(context: Context) -> HttpResponse {
     }
 }
 
+/// Lets everything that is counted by grant begin at 0.
+pub fn begin_counting(app: &App) {
+    app.metrics.know_grants(grants::NAMES.iter().copied().chain([grants::label("")]));
+}
+
 /// The metrics of the moment in OpenMetrics text; served on a listener of its own.
 #[must_use]
 pub fn metrics_text(app: &App) -> String {
     let depth = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    app.metrics.render(&[
+    let mut gauges = vec![
         ("argon2_queue_depth", "Password hashes waiting", depth(app.hasher.queue_depth())),
         ("argon2_workers", "Password hashes at the same time", depth(app.hasher.workers())),
         (
@@ -53,5 +76,18 @@ pub fn metrics_text(app: &App) -> String {
             i64::from(app.clock_was_steady()),
         ),
         ("refresh_queue_depth", "Refreshes waiting", depth(app.refresher.queue_depth())),
-    ])
+    ];
+    if let Some((open, limit)) = app.db.connections() {
+        gauges.push(("database_connections", "Connections to PostgreSQL", depth(open)));
+        gauges.push((
+            "database_connections_limit",
+            "Connections to PostgreSQL that the settings and the server allow",
+            depth(limit),
+        ));
+    }
+    if let Some(ends) = app.metrics.certificate_end() {
+        let help = "When the first certificate of the TLS chain expires, in seconds since 1970";
+        gauges.push(("tls_certificate_expiry_timestamp_seconds", help, ends.secs()));
+    }
+    app.metrics.render(&gauges)
 }

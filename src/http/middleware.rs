@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
@@ -77,6 +78,10 @@ pub async fn handle(
     add_headers(response.headers_mut(), &facts.request_id, app.issuer());
     if under_way {
         response.headers_mut().remove(OPENER_POLICY);
+    }
+    if app.is_draining() {
+        // The next request goes to another process, not into a socket that is about to close.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     observe(&app, &response, &facts, started);
     if let Some(body) = body {

@@ -21,7 +21,7 @@ pub mod routes;
 pub mod ui;
 mod well_known;
 
-pub use health::metrics_text;
+pub use health::{begin_counting, metrics_text};
 pub use middleware::handle;
 pub use routes::{configure, limits};
 pub use well_known::Rendered;

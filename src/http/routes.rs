@@ -115,6 +115,7 @@ routes! {
     // What operators and load balancers ask.
     "/health" { GET Anyone health::health => metadata::HEALTH }
     "/ready" { GET Anyone health::ready => metadata::READY }
+    "/ready/read" { GET Anyone health::ready_read => metadata::READY_READ }
 
     // Pages.
     "/" { GET Anyone ui::home::get => page }
@@ -217,6 +218,7 @@ pub fn is_constant(route: &str) -> bool {
         "/v1/openapi.json",
         "/health",
         "/ready",
+        "/ready/read",
         "/favicon.ico",
     ];
     CONSTANT.contains(&route) || route.starts_with("/assets/")

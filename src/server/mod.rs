@@ -2,11 +2,13 @@
 //!
 //! Owns sockets, workers, signals and the drain. Knows no route; `http` configures them.
 
+mod certificate_watch;
+mod listen;
 mod tls;
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::middleware::from_fn;
@@ -15,8 +17,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::app::App;
-use crate::config::{Config, MetricsListen};
 use crate::http;
+
+use certificate_watch::{reload_on_hangup, watch_certificate};
+pub use listen::{BindError, bind, require_descriptors};
 
 /// How long a connection may take to close.
 const DISCONNECT: Duration = Duration::from_secs(5);
@@ -30,55 +34,14 @@ pub struct Bound {
     tls: Option<tls::Tls>,
 }
 
-/// Why nothing can be served.
-#[derive(Debug)]
-pub enum BindError {
-    /// Somebody else has the address (exit code 69).
-    Busy(SocketAddr),
-    /// The address is not ours or not allowed (exit code 78).
-    Refused(SocketAddr, io::Error),
-    /// Certificate or key cannot be used (exit code 78).
-    Tls(String),
-}
-
-/// Takes every address in the settings. `[::1]` of the default list is skipped where there is no
-/// IPv6; a busy default metrics address costs a warning and the metrics.
-///
-/// # Errors
-/// The first address that cannot be had.
-pub fn bind(config: &Config) -> Result<Bound, BindError> {
-    let mut listeners = Vec::new();
-    for &address in &config.listen {
-        match TcpListener::bind(address) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(BindError::Busy(address));
-            }
-            Err(_) if config.listen_is_default && address.is_ipv6() => {}
-            Err(error) => return Err(BindError::Refused(address, error)),
-        }
-    }
-    let metrics = match config.metrics_listen {
-        MetricsListen::Off => None,
-        MetricsListen::Set(address) => {
-            Some(TcpListener::bind(address).map_err(|error| match error.kind() {
-                io::ErrorKind::AddrInUse => BindError::Busy(address),
-                _ => BindError::Refused(address, error),
-            })?)
-        }
-        MetricsListen::Default(address) => match TcpListener::bind(address) {
-            Ok(listener) => Some(listener),
-            Err(error) => {
-                tracing::warn!(%address, %error, "no metrics; set SIGNET_METRICS_LISTEN");
-                None
-            }
-        },
-    };
-    let tls = config.tls.as_ref().map(tls::Tls::load).transpose().map_err(BindError::Tls)?;
-    Ok(Bound { listeners, metrics, tls })
-}
-
 impl Bound {
+    /// The port of the first address, which the system may have chosen.
+    #[must_use]
+    pub fn first_port(&self) -> Option<u16> {
+        let first = self.listeners.first()?.local_addr().ok()?;
+        Some(first.port())
+    }
+
     /// The addresses that are really listened on, as URLs.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
@@ -105,9 +68,11 @@ impl Bound {
 /// When a socket or a worker fails.
 pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) -> io::Result<()> {
     let Bound { listeners, metrics, tls } = bound;
+    http::begin_counting(&app);
     let served = app.clone();
     let rendered = web::Data::new(http::Rendered::default());
     let deadlines = app.config.deadlines;
+    let delay = app.config.shutdown_delay.std();
     let mut server = HttpServer::new(move || {
         Actix::new()
             .app_data(web::Data::new(served.clone()))
@@ -133,8 +98,9 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
     let metrics = metrics.map(|listener| metrics_server(app.clone(), listener)).transpose()?;
     let server = server.run();
     let handle = server.handle();
+    actix_web::rt::spawn(reload_on_hangup(app.clone(), tls.clone()));
     if let Some(tls) = tls {
-        actix_web::rt::spawn(reload_on_hangup(tls));
+        actix_web::rt::spawn(watch_certificate(app.clone(), tls));
     }
     let metrics_handle = metrics.map(|server| {
         let handle = server.handle();
@@ -145,6 +111,16 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
     actix_web::rt::spawn(async move {
         stop().await;
         app.drain();
+        if !delay.is_zero() {
+            tracing::info!(
+                ?delay,
+                "stopping: not ready any more, the sockets close after the delay"
+            );
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                () = stop() => {}
+            }
+        }
         tracing::info!("stopping: no new connections, requests in flight finish");
         tokio::select! {
             () = handle.stop(true) => {}
@@ -169,19 +145,25 @@ pub fn in_system<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> 
     actix_web::rt::System::new().block_on(work)
 }
 
-/// The signals that ask the process to end: SIGTERM and SIGINT.
+/// The signals that ask the process to end: SIGTERM and SIGINT. SIGHUP asks for nothing here, but would end
+/// the process while it has no handler.
 pub struct Interrupts {
     term: Signal,
     int: Signal,
+    _hangup: Signal,
 }
 
 impl Interrupts {
-    /// Listens from now on; before, either signal would end the process at once. Needs a runtime.
+    /// Listens from now on; before, each of these signals would end the process at once. Needs a runtime.
     ///
     /// # Errors
     /// When no handler can be installed.
     pub fn listen() -> io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            _hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     /// Completes at the next such signal.
@@ -222,14 +204,4 @@ fn metrics_server(app: App, listener: TcpListener) -> io::Result<actix_web::dev:
     .disable_signals()
     .listen(listener)?;
     Ok(server.run())
-}
-
-async fn reload_on_hangup(tls: tls::Tls) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-    while hangup.recv().await.is_some() {
-        match tls.reload() {
-            Ok(()) => tracing::info!("certificate and key were read again"),
-            Err(error) => tracing::error!(error, "the old certificate stays in use"),
-        }
-    }
 }

@@ -10,7 +10,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::base::Timestamp;
 use crate::config::TlsFiles;
+use crate::crypto::certificate;
 
 /// A TLS set-up whose certificate can be replaced.
 #[derive(Clone)]
@@ -39,6 +41,18 @@ impl Tls {
     pub fn reload(&self) -> Result<(), String> {
         self.current.0.store(Arc::new(read(&self.files)?));
         Ok(())
+    }
+
+    /// The first and the last moment at which every certificate of the chain is valid; nothing where one
+    /// cannot be read.
+    pub fn validity(&self) -> Option<(Timestamp, Timestamp)> {
+        let current = self.current.0.load();
+        let mut all = current.cert.iter().map(|der| certificate::validity(der));
+        let first = all.next()??;
+        all.try_fold(first, |(begins, ends), next| {
+            let (from, until) = next?;
+            Some((begins.max(from), ends.min(until)))
+        })
     }
 
     /// The configuration of a listener.

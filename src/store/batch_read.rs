@@ -90,11 +90,13 @@ where
             let query =
                 sqlx::query_scalar::<Sqlite, Option<Vec<u8>>>(reading.sqlite).bind(set(ids));
             let cell = with_deadline(deadline, reading.doing, query.fetch_one(conn)).await?;
+            link.ended(false);
             Ok(of_lines(cell.as_deref()))
         }
         Conn::Postgres(conn) => {
             let query = sqlx::query::<Postgres>(reading.postgres).bind(sorted(ids));
             let rows = with_deadline(deadline, reading.doing, query.fetch_all(conn)).await?;
+            link.ended(false);
             Ok(rows.iter().filter_map(of_row).collect())
         }
     }
@@ -123,6 +125,7 @@ where
                 .bind(as_json(hashes));
             let (cell, spent) =
                 with_deadline(deadline, reading.doing, query.fetch_one(conn)).await?;
+            link.ended(false);
             let places = spent.iter().flat_map(|spent| spent.split(','));
             let places = places.map(str::parse).collect::<Result<_, _>>();
             Ok((of_lines(cell.as_deref()), places.map_err(|_| unreadable())?))
@@ -131,6 +134,7 @@ where
             let query =
                 sqlx::query::<Postgres>(reading.postgres).bind(sorted(ids)).bind(as_array(hashes));
             let rows = with_deadline(deadline, reading.doing, query.fetch_all(conn)).await?;
+            link.ended(false);
             let spent = rows.first().map(|row| row.try_get::<Option<Vec<i64>>, _>("spent"));
             let spent = spent.transpose().map_err(failed(reading.doing))?.flatten();
             let places = spent.into_iter().flatten().map(|place| usize::try_from(place - 1));

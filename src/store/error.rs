@@ -1,4 +1,8 @@
-//! What a database error means: a state of the world that passes, or a mistake of ours.
+//! The meaning of a database error: a state of the world that passes, a mistake of ours, or a matter for
+//! the operator.
+
+use std::io;
+use std::sync::Arc;
 
 use crate::domain::outcome::{Fault, FaultKind};
 
@@ -22,22 +26,91 @@ fn classify(error: &sqlx::Error) -> FaultKind {
     }
 }
 
+/// What helps against an error that keeps a server from starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Waiting: it passes by itself, or somewhere else is worked on it.
+    Wait,
+    /// Changing settings, rights or files.
+    Configuration,
+    /// Not known.
+    Unknown,
+}
+
+/// What helps against an error of the driver.
+#[must_use]
+pub fn remedy_of(error: &sqlx::Error) -> Remedy {
+    match error {
+        sqlx::Error::Io(error) if is_certificate(error) => Remedy::Configuration,
+        sqlx::Error::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Remedy::Configuration
+        }
+        // Refused, reset, no answer, a name that is not known (yet).
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => Remedy::Wait,
+        sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Remedy::Configuration,
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            // Authentication, no such database, missing rights.
+            Some(code) if code.starts_with("28") || matches!(code, "3D000" | "42501" | "3F000") => {
+                Remedy::Configuration
+            }
+            Some(code) if passes(code) => Remedy::Wait,
+            _ => Remedy::Unknown,
+        },
+        _ => Remedy::Unknown,
+    }
+}
+
+/// Whether it is the certificate, the server's or ours, that ended a handshake.
+fn is_certificate(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(
+        inner,
+        Some(
+            rustls::Error::InvalidCertificate(_)
+                | rustls::Error::NoCertificatesPresented
+                | rustls::Error::UnsupportedNameType
+                | rustls::Error::AlertReceived(_)
+        )
+    )
+}
+
+/// Whether the server has no connection left for this role, this database or at all. PgBouncer says it
+/// under a code that means much else.
+#[must_use]
+pub fn is_full(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    error.code().as_deref() == Some("53300")
+        || error.message().contains("no more connections allowed")
+}
+
+/// The driver's error behind a fault.
+#[must_use]
+pub fn driver_error(fault: &Fault) -> Option<&sqlx::Error> {
+    let cause = fault.cause.as_deref()?;
+    cause
+        .downcast_ref::<sqlx::Error>()
+        .or_else(|| cause.downcast_ref::<Arc<sqlx::Error>>().map(AsRef::as_ref))
+}
+
+/// The code that the database gave an error: an SQLSTATE, or the number of SQLite's.
+#[must_use]
+pub fn code(fault: &Fault) -> Option<String> {
+    let code = driver_error(fault)?.as_database_error()?.code()?;
+    Some(code.into_owned())
+}
+
 /// Whether the database broke a deadlock or a serialization conflict at our expense: the same work
 /// may simply be tried again (PostgreSQL 40P01 and 40001).
 #[must_use]
 pub fn is_deadlock(fault: &Fault) -> bool {
-    let cause = fault.cause.as_deref().and_then(|cause| cause.downcast_ref::<sqlx::Error>());
-    let code = cause.and_then(|e| e.as_database_error()).and_then(|e| e.code());
-    matches!(code.as_deref(), Some("40P01" | "40001"))
+    matches!(code(fault).as_deref(), Some("40P01" | "40001"))
 }
 
 /// Whether a database error code means a state of the world rather than a mistake of ours.
 fn passes(code: &str) -> bool {
-    if let Ok(sqlite) = code.parse::<u32>()
-        && code.len() < 5
-    {
-        // Primary codes: BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
-        return matches!(sqlite & 0xff, 5 | 6 | 8 | 10 | 11 | 13 | 14 | 15 | 26);
+    if let Some(primary) = sqlite_primary(code) {
+        // BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
+        return matches!(primary, 5 | 6 | 8 | 10 | 11 | 13 | 14 | 15 | 26);
     }
     // Connection (08), resources (53), operator intervention (57), system error (58), deadlock and
     // serialization failure (40), lock not available (55P03), read-only transaction (25006).
@@ -45,7 +118,14 @@ fn passes(code: &str) -> bool {
         || matches!(code, "55P03" | "25006")
 }
 
-/// Whether the connection is no more, whoever ended it (PostgreSQL classes 08 and 57).
+/// The primary result code of SQLite in an extended one; nothing for an SQLSTATE.
+#[must_use]
+pub fn sqlite_primary(code: &str) -> Option<u32> {
+    let extended = (code.len() < 5).then(|| code.parse::<u32>().ok())?;
+    extended.map(|extended| extended & 0xff)
+}
+
+/// Whether the connection has ended, whichever side ended it (PostgreSQL classes 08 and 57).
 #[must_use]
 pub fn is_cut(error: &sqlx::Error) -> bool {
     match error {
@@ -54,5 +134,45 @@ pub fn is_cut(error: &sqlx::Error) -> bool {
             error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_cannot_be_reached_yet_is_waited_for() {
+        for kind in [
+            io::ErrorKind::ConnectionRefused,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::TimedOut,
+            io::ErrorKind::UnexpectedEof,
+            io::ErrorKind::NotFound,
+            // What a name that is not known is.
+            io::ErrorKind::Other,
+        ] {
+            assert_eq!(remedy_of(&io::Error::from(kind).into()), Remedy::Wait, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn certificates_and_permissions_are_not_waited_for() {
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let handshake = io::Error::new(io::ErrorKind::InvalidData, unknown);
+        assert_eq!(remedy_of(&handshake.into()), Remedy::Configuration);
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(remedy_of(&denied.into()), Remedy::Configuration);
+        let text = sqlx::Error::Tls("no certificate of an authority".into());
+        assert_eq!(remedy_of(&text), Remedy::Configuration);
+    }
+
+    #[test]
+    fn codes_of_the_two_databases_are_told_apart() {
+        assert_eq!(sqlite_primary("4874"), Some(10));
+        assert_eq!(sqlite_primary("13"), Some(13));
+        assert_eq!(sqlite_primary("53100"), None);
+        assert_eq!(sqlite_primary("3D000"), None);
+        assert!(passes("53100") && passes("13") && !passes("42501"));
     }
 }

@@ -2,16 +2,30 @@
 //!
 //! Owns the two folders under `migrations/`. Both hold files of the same names.
 
+use std::sync::LazyLock;
+
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{Executor as _, PgPool, SqlitePool};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqlitePool};
 
 use crate::domain::outcome::Fault;
 
-use super::db::{Db, Pools};
-use super::error::failed;
+use super::db::{Db, Pools, PostgresDb};
+use super::error::{code, failed};
+use super::pg_server::holders;
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| sqlx::migrate!("migrations/sqlite"));
+
+/// Without the migrator's own lock: that one belongs to the session, and behind a pooler the statement
+/// that releases it may reach another session.
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("migrations/postgres");
+    migrator.set_locking(false);
+    migrator
+});
+
+/// The advisory lock under which one process at a time migrates: the bytes of `signet` and a number.
+const LOCK: i64 = 0x7369_676e_6574_0001;
 
 const DOING: &str = "migrating the schema";
 
@@ -22,6 +36,10 @@ pub struct Status {
     pub applied: i64,
     /// The newest version known.
     pub known: i64,
+    /// How many of the known versions are not applied.
+    pub pending: usize,
+    /// The first applied version that is not the step this binary knows under its number.
+    pub foreign: Option<i64>,
 }
 
 /// One migration and whether it is applied.
@@ -39,13 +57,28 @@ fn migrator(db: &Db) -> &'static Migrator {
     if db.is_sqlite() { &SQLITE } else { &POSTGRES }
 }
 
-/// Compares the schemas.
+/// Compares the schemas. Changes nothing and needs no right to change anything.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn status(db: &Db) -> Result<Status, Fault> {
-    let known = migrator(db).iter().map(|m| m.version).max().unwrap_or(0);
-    Ok(Status { applied: applied(db).await?.into_iter().max().unwrap_or(0), known })
+    let applied = applied(db).await?;
+    let known = migrator(db);
+    let newest = known.iter().map(|step| step.version).max().unwrap_or(0);
+    let is_known = |row: &Applied| {
+        row.success && known.iter().any(|step| step.version == row.version && row.is(step))
+    };
+    let is_applied =
+        |step: &&sqlx::migrate::Migration| applied.iter().any(|row| row.version == step.version);
+    Ok(Status {
+        applied: applied.iter().map(|row| row.version).max().unwrap_or(0),
+        known: newest,
+        pending: known.iter().filter(|step| !is_applied(step)).count(),
+        foreign: applied
+            .iter()
+            .find(|row| row.version <= newest && !is_known(row))
+            .map(|row| row.version),
+    })
 }
 
 /// Every migration this binary knows.
@@ -57,53 +90,110 @@ pub async fn steps(db: &Db) -> Result<Vec<Step>, Fault> {
     let step = |m: &sqlx::migrate::Migration| Step {
         version: m.version,
         name: m.description.to_string(),
-        applied: applied.contains(&m.version),
+        applied: applied.iter().any(|row| row.version == m.version),
     };
     Ok(migrator(db).iter().map(step).collect())
 }
 
-/// Applies what is missing. Two processes may ask at once; one waits for the other.
+/// Applies what is missing; where nothing is, touches nothing and needs no right to. Two processes may
+/// ask at once; one waits for the other.
 ///
 /// # Errors
-/// When an applied migration differs from the one known, or a statement fails; unavailable when
-/// the other takes too long.
+/// When an applied migration differs from the one known, or a statement fails; unavailable when the
+/// other process, or a session that holds a table, takes too long.
 pub async fn up(db: &Db) -> Result<(), Fault> {
+    let status = status(db).await?;
+    if let Some(version) = status.foreign {
+        let fault = Fault::internal("a migration of the database is not the one that is known");
+        return Err(fault.with_source(format!("version {version}")));
+    }
+    if status.pending == 0 {
+        return Ok(());
+    }
     match db.pools() {
         Pools::Sqlite(pool) => up_sqlite(pool).await,
-        Pools::Postgres(pool) => up_postgres(pool).await,
+        Pools::Postgres(db) => up_postgres(db).await,
     }
 }
 
 /// The migrator locks nothing on SQLite: two would both find the same step missing. The write lock
-/// is taken before anybody looks, and every step is a savepoint inside. (`run_direct`, here and
-/// below, because the future of `run` on a borrowed connection cannot change threads.)
+/// is taken first, and every step is a savepoint inside. (`run_direct`, here and below, because the
+/// future of `run` on a borrowed connection cannot change threads.)
 async fn up_sqlite(pool: &SqlitePool) -> Result<(), Fault> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed(DOING))?;
     SQLITE.run_direct(None, &mut *tx, false).await.map_err(stopped)?;
     tx.commit().await.map_err(failed(DOING))
 }
 
-/// The migrator's lock belongs to the connection, and a step that fails leaves it taken: back in
-/// the pool, the connection would keep everybody out. A step may take as long as a large table
-/// needs; waiting for a lock stays bounded, because everybody queues behind it.
-async fn up_postgres(pool: &PgPool) -> Result<(), Fault> {
-    let mut conn = pool.acquire().await.map_err(failed(DOING))?;
-    conn.execute("SET statement_timeout = 0").await.map_err(failed(DOING))?;
-    let outcome = POSTGRES.run_direct(None, &mut *conn, false).await.map_err(stopped);
-    if let Err(error) = conn.close().await {
-        tracing::debug!(%error, "closing the connection that migrated");
-    }
+/// On a connection that is closed afterwards: what is prepared on it may be of the old schema.
+async fn up_postgres(db: &PostgresDb) -> Result<(), Fault> {
+    let mut lease = db.lend().await?;
+    let outcome = migrate(db, lease.connection()).await;
+    let outcome = match outcome {
+        Err(fault) if code(&fault).as_deref() == Some("55P03") => {
+            Err(locked(holders(lease.connection()).await))
+        }
+        outcome => outcome,
+    };
+    lease.give_up();
     outcome
+}
+
+/// All steps in one transaction, under a lock that ends with it. A step may take as long as a large table
+/// needs. Waiting for a lock stays bounded, because every other session queues behind it.
+async fn migrate(db: &PostgresDb, connection: &mut PgConnection) -> Result<(), Fault> {
+    let deadlines = db.deadlines();
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; \
+         SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = {}",
+        deadlines.work().as_millis()
+    );
+    let mut tx = connection.begin_with(AssertSqlSafe(begin)).await.map_err(failed(DOING))?;
+    // Another process that migrates is waited for longer than a session that holds a table: while this
+    // one waits for a table, all others wait behind it.
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed("waiting for another process that migrates the schema"))?;
+    let patience = format!("SET LOCAL lock_timeout = {}", deadlines.lock().as_millis());
+    tx.execute(sqlx::raw_sql(AssertSqlSafe(patience))).await.map_err(failed(DOING))?;
+    POSTGRES.run_direct(None, &mut *tx, false).await.map_err(stopped)?;
+    tx.commit().await.map_err(failed(DOING))
+}
+
+fn locked(holders: Vec<String>) -> Fault {
+    let fault = Fault::unavailable(
+        "a migration needs a lock that another session holds, such as a backup or a long transaction",
+    );
+    if holders.is_empty() { fault } else { fault.with_source(holders.join("; ")) }
 }
 
 fn stopped(error: MigrateError) -> Fault {
     match error {
-        MigrateError::Execute(error) => failed(DOING)(error),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            failed(DOING)(error)
+        }
         error => Fault::internal(DOING).with_source(error),
     }
 }
 
-async fn applied(db: &Db) -> Result<Vec<i64>, Fault> {
+/// A step that the database has.
+#[derive(sqlx::FromRow)]
+struct Applied {
+    version: i64,
+    success: bool,
+    checksum: Vec<u8>,
+}
+
+impl Applied {
+    /// Whether it is this one, letter by letter.
+    fn is(&self, step: &sqlx::migrate::Migration) -> bool {
+        self.checksum == *step.checksum
+    }
+}
+
+async fn applied(db: &Db) -> Result<Vec<Applied>, Fault> {
     let mut link = db.begin().await?;
     let exists: Option<(i64,)> = if db.is_sqlite() {
         crate::fetch_optional!(
@@ -118,15 +208,15 @@ async fn applied(db: &Db) -> Result<Vec<i64>, Fault> {
             "SELECT count(*) FROM pg_tables WHERE tablename = '_sqlx_migrations' AND schemaname = current_schema()"
         )?
     };
-    let rows: Vec<(i64,)> = if exists.is_some_and(|(count,)| count > 0) {
+    let rows = if exists.is_some_and(|(count,)| count > 0) {
         crate::fetch_all!(
             &mut link,
-            (i64,),
-            "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version"
+            Applied,
+            "SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version"
         )?
     } else {
         Vec::new()
     };
     link.rollback().await;
-    Ok(rows.into_iter().map(|(version,)| version).collect())
+    Ok(rows)
 }

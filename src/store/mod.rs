@@ -23,6 +23,7 @@ pub mod logout_fanouts;
 pub mod logout_notices;
 pub mod meta;
 pub mod migrate;
+pub mod pg_server;
 pub mod pushed_requests;
 pub mod refresh_batch;
 pub mod revocations;

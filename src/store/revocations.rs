@@ -90,6 +90,7 @@ pub async fn insert_sessions(
             with_deadline(deadline, doing, query.execute(conn)).await?;
         }
     }
+    tx.ended(true);
     Ok(())
 }
 

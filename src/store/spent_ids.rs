@@ -46,6 +46,7 @@ pub async fn any_spent(link: &mut impl Link, ids: &[TokenHash]) -> Result<bool, 
             with_deadline(deadline, doing, query.bind(as_array(ids)).fetch_optional(conn)).await?
         }
     };
+    link.ended(false);
     Ok(found.is_some())
 }
 

@@ -21,7 +21,7 @@ use super::schema::longest_max_age;
 use super::{OpenError, Startup};
 use crate::app::cache::{Caches, VerifiedTokenCache};
 use crate::app::limits::{AddressLimiter, AttemptGate, SeenNetworks};
-use crate::app::{App, AppState, JwksFetchLog, keys};
+use crate::app::{App, AppState, JwksFetchLog, keys, write_probe};
 
 impl Startup {
     /// The parts over an open database. Reads what is cached of it.
@@ -29,7 +29,10 @@ impl Startup {
         let pseudonyms = keys::pseudonyms(&db, &seal, self.serves()).await?;
         let longest_max_age = longest_max_age(&db, self.purpose).await?;
         let found = self.describe_database();
-        let Self { config, clock, entropy, purpose: _ } = self;
+        let issuer = self.issuer(&db).await?;
+        let Self { mut config, clock, entropy, purpose: _ } = self;
+        config.issuer = issuer;
+        db.last_write().tell_time(Arc::clone(&clock));
         let lifetimes = Lifetimes {
             access: config.access_token_ttl,
             idle: config.refresh_idle_ttl,
@@ -61,6 +64,7 @@ impl Startup {
             attempt_gate: AttemptGate::default(),
             jwks_fetches: JwksFetchLog::default(),
             http_client,
+            write_probe: write_probe::WriteProbe::default(),
             watch: Mutex::default(),
             longest_max_age,
             metrics: Metrics::default(),

@@ -1,18 +1,59 @@
 //! Reaching the database the settings name, and saying what is wrong when it cannot be reached.
 //!
-//! Owns the difference between a database that somebody else holds just now and one that has to be
-//! put right first. What is in it is judged by `schema` and `master_key`.
+//! Owns the difference between a database that cannot be had just now and one that has to be put right
+//! first. What is in it is judged by `schema`, `master_key` and `first_start`.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::config::{Config, Database};
-use crate::domain::outcome::Fault;
 use crate::store::Db;
 
 use super::data_dir;
 use super::error::OpenError;
+use super::explain::{unreachable, unusable};
+
+/// The pauses between two attempts to reach a server grow from the first to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+
+/// Waits for a PostgreSQL server that cannot be reached yet, for as long as the settings say, and says so
+/// in the log. Anything that waiting does not help against ends it at once. SQLite is not waited for.
+///
+/// # Errors
+/// What [`connect`] would refuse with.
+pub async fn wait_for_database(config: &Config) -> Result<(), OpenError> {
+    let Database::Postgres(url) = &config.database else { return Ok(()) };
+    let give_up = Instant::now() + config.database_wait.std();
+    let mut pause = PAUSES.0;
+    let mut told = false;
+    loop {
+        let Err(fault) = Db::try_postgres(url.expose(), config.deadlines).await else {
+            if told {
+                tracing::info!("PostgreSQL can be reached now");
+            }
+            return Ok(());
+        };
+        let error = unreachable(url.expose(), fault);
+        let left = give_up.saturating_duration_since(Instant::now());
+        if !matches!(error, OpenError::TryAgain(_)) || left.is_zero() {
+            return Err(error);
+        }
+        if !told {
+            told = true;
+            let seconds = left.as_secs();
+            tracing::warn!(
+                %error,
+                "waiting for PostgreSQL, {seconds} s at most (SIGNET_DATABASE_WAIT)"
+            );
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
 
 /// Connects to a database that is there.
 ///
@@ -21,12 +62,9 @@ use super::error::OpenError;
 pub async fn connect(config: &Config) -> Result<Db, OpenError> {
     let path = match &config.database {
         Database::Postgres(url) => {
-            return Db::postgres(url.expose(), config.deadlines).await.map_err(|fault| {
-                OpenError::Configuration(format!(
-                    "the PostgreSQL database in SIGNET_DATABASE_URL cannot be used: {fault}.\n  \
-                     Check host, port, database name and password, and that the server is running."
-                ))
-            });
+            return Db::postgres(url.expose(), config.database_connections, config.deadlines)
+                .await
+                .map_err(|fault| unreachable(url.expose(), fault));
         }
         Database::Sqlite(path) => path,
     };
@@ -68,67 +106,13 @@ fn refuse_damaged_header(path: &Path) -> Result<(), OpenError> {
 pub(in crate::app) async fn connect_or_create(config: &Config) -> Result<(Db, bool), OpenError> {
     let made = match &config.database {
         Database::Postgres(_) => false,
-        Database::Sqlite(path) => {
-            refuse_remains(path, config)?;
-            data_dir::create_database(path).map_err(|error| {
-                OpenError::Configuration(format!(
-                    "the database {} cannot be made: {error}.\n  Check the directory, or name \
-                     another file in SIGNET_DATABASE_URL.",
-                    path.display()
-                ))
-            })?
-        }
+        Database::Sqlite(path) => data_dir::create_database(path).map_err(|error| {
+            OpenError::of_file(
+                &format!("the database {} cannot be made", path.display()),
+                &error,
+                "Check the directory, or name another file in SIGNET_DATABASE_URL.",
+            )
+        })?,
     };
     Ok((connect(config).await?, made))
-}
-
-/// Refuses what is left of a database. SQLite takes a file without a byte for a new database and throws
-/// the write-ahead log beside it away; a server would go on with no users and other keys. A first start
-/// that was cut off leaves neither a log nor a master key beside an empty file: SQLite writes the first
-/// page before there is either.
-fn refuse_remains(path: &Path, config: &Config) -> Result<(), OpenError> {
-    let size = |path: &Path| path.metadata().map_or(0, |facts| facts.len());
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log = Path::new(&log);
-    let key = data_dir::master_key_path(&config.data_dir);
-    let beside = if size(path) > 0 {
-        return Ok(());
-    } else if size(log) > 0 {
-        log
-    } else if path.exists() && key.exists() {
-        &key
-    } else {
-        return Ok(());
-    };
-    Err(OpenError::Configuration(format!(
-        "the database {} is {}, but {} is there.\n  Restore the newest backup. To begin anew instead, \
-         remove the database's files.",
-        path.display(),
-        if path.exists() { "empty" } else { "missing" },
-        beside.display()
-    )))
-}
-
-/// Why a SQLite file cannot be used.
-pub(in crate::app) fn unusable(path: &Path, fault: &Fault) -> OpenError {
-    let text = fault.to_string();
-    if text.contains("locked") || text.contains("busy") {
-        return OpenError::TryAgain(format!(
-            "the database {} is locked by another process.\n  Try again when it is done.",
-            path.display()
-        ));
-    }
-    if text.contains("disk is full") {
-        return OpenError::Configuration(format!(
-            "the database {} cannot be written: its disk is full.\n  Make room and start again; \
-             nothing is lost.",
-            path.display()
-        ));
-    }
-    OpenError::Configuration(format!(
-        "the database {} cannot be opened: {text}.\n  If it is damaged, stop every signet and \
-         restore the newest backup.",
-        path.display()
-    ))
 }

@@ -5,17 +5,16 @@ use crate::crypto::seal::Seals;
 use crate::store::Db;
 
 use super::{Created, OpenError, Startup, data_dir};
-use crate::app::keys::{self, FirstKeys};
+use crate::app::keys::FirstKeys;
 
 impl Startup {
-    pub(super) async fn master_key(
+    /// The master key, if there is one; nothing where a server is to make it.
+    pub(super) fn find_master_key(
         &self,
-        db: &Db,
-        fresh: bool,
-        created: &mut Created,
-    ) -> Result<Secret<[u8; 32]>, OpenError> {
+        sealed: bool,
+    ) -> Result<Option<Secret<[u8; 32]>>, OpenError> {
         if let Some(key) = &self.config.master_key {
-            return Ok(key.clone());
+            return Ok(Some(key.clone()));
         }
         let path = data_dir::master_key_path(&self.config.data_dir);
         let found = data_dir::read_master_key(&self.config.data_dir).map_err(|error| {
@@ -25,10 +24,9 @@ impl Startup {
                 path.display()
             ))
         })?;
-        if let Some(key) = found {
-            return Ok(key);
+        if found.is_some() {
+            return Ok(found);
         }
-        let sealed = !fresh && keys::is_sealed(&mut db.reader().await?).await?;
         if !sealed && !self.serves() {
             return Err(self.never_served());
         }
@@ -42,12 +40,21 @@ impl Startup {
                 path.display()
             )));
         }
+        Ok(None)
+    }
+
+    pub(super) fn create_master_key(
+        &self,
+        created: &mut Created,
+    ) -> Result<Secret<[u8; 32]>, OpenError> {
+        let path = data_dir::master_key_path(&self.config.data_dir);
         let key = data_dir::create_master_key(&self.config.data_dir, &*self.entropy).map_err(
             |error| {
-                OpenError::Configuration(format!(
-                    "the master key {} cannot be written: {error}.",
-                    path.display()
-                ))
+                OpenError::of_file(
+                    &format!("the master key {} cannot be written", path.display()),
+                    &error,
+                    "Give the data directory to the user signet runs as: chown and chmod 700 it.",
+                )
             },
         )?;
         created.master_key = Some(path);

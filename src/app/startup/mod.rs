@@ -1,14 +1,20 @@
 //! From the settings to a working [`App`], on the first start and on every other.
 //!
 //! Owns the order in which things are made, so that a crash half way leaves a state the next start
-//! completes: directory, lock, empty database, master key (synced before anything is sealed),
-//! schema, keys. Each refusal says what is wrong, what was found and what to type.
+//! completes: directory, lock, empty database, schema, master key (synced before anything is sealed),
+//! keys. Each refusal says what is wrong, what was found and what to type.
 
 mod assemble;
+mod chosen_issuer;
+mod compact;
 mod connect;
 mod data_dir;
 mod error;
+mod explain;
+mod first_start;
 mod master_key;
+mod permissions;
+mod rights;
 mod schema;
 
 use std::fs::File;
@@ -26,14 +32,20 @@ use super::keys::{self, MasterKeyFit};
 use connect::connect_or_create;
 use data_dir::LockError;
 
-pub use connect::connect;
+pub use compact::{Compacted, compact};
+pub use connect::{connect, wait_for_database};
 pub use error::OpenError;
+pub use explain::explain;
+pub use permissions::exposure;
 
 /// What an [`App`] is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenPurpose {
     /// To serve: makes what is missing, migrates, and keeps other servers off the directory.
     Serve,
+    /// The same, to begin with a new database although a master key of an earlier start is there. Refused
+    /// where there is a database.
+    ServeNewDatabase,
     /// To work beside a server on what is there: makes nothing.
     Administer,
 }
@@ -80,41 +92,66 @@ impl Startup {
     /// See [`OpenError`].
     pub async fn open(self) -> Result<Opened, OpenError> {
         let mut created = Created::default();
+        self.check_files()?;
         let lock = self.prepare_data_dir(&mut created)?;
+        if self.serves() {
+            for warning in permissions::narrow(&self.config)?.warnings {
+                tracing::warn!("{warning}");
+            }
+        }
         let (db, made) = match self.purpose {
-            OpenPurpose::Serve => connect_or_create(&self.config).await?,
+            OpenPurpose::Serve | OpenPurpose::ServeNewDatabase => {
+                connect_or_create(&self.config).await?
+            }
             OpenPurpose::Administer => (connect(&self.config).await?, false),
         };
         if let (Database::Sqlite(path), true) = (&self.config.database, made) {
             created.database = Some(path.clone());
         }
-        let opened = self.open_on(db.clone(), created).await;
-        let (app, created) = opened.inspect_err(|_| db.abandon())?;
-        Ok(Opened { app, created, lock })
+        let database = self.config.database.clone();
+        match self.open_on(db.clone(), created).await {
+            Ok((app, created)) => Ok(Opened { app, created, lock }),
+            Err(error) => {
+                let error = explain(&database, &db, error).await;
+                db.abandon();
+                Err(error)
+            }
+        }
     }
 
     async fn open_on(self, db: Db, mut created: Created) -> Result<(App, Created), OpenError> {
+        let seal = self.prepare(&db, &mut created).await?;
+        Ok((self.assemble(db, seal).await?, created))
+    }
+
+    /// Brings the database to where it can be served: schema, master key, keys.
+    async fn prepare(&self, db: &Db, created: &mut Created) -> Result<Seals, OpenError> {
         let now = self.clock.now();
         let serves = self.serves();
-        let fresh = self.check_schema(&db).await?;
+        self.check_server(db).await?;
+        let fresh = self.check_schema(db).await?;
         if let (Database::Sqlite(path), true) = (&self.config.database, fresh) {
             created.database = Some(path.clone());
         }
-
-        let master = self.master_key(&db, fresh, &mut created).await?;
+        let sealed = self.check_sealed(db, fresh).await?;
+        let found = self.find_master_key(sealed)?;
+        if serves {
+            migrate::up(db).await?;
+        }
+        // Only now: a start that fails before has left no master key that looks like an earlier start.
+        let master = match found {
+            Some(key) => key,
+            None => self.create_master_key(created)?,
+        };
         let old = self.config.master_key_old.as_ref().map(SealKey::derive).transpose()?;
         let seal = Seals::new(SealKey::derive(&master)?, old);
-        if serves {
-            migrate::up(&db).await?;
-        }
-        self.check_master_key(&db, &seal, now, &mut created).await?;
+        self.check_master_key(db, &seal, now, created).await?;
         if serves {
             let alg = self.config.signing_alg;
-            let made = keys::ensure_active(&db, &seal, alg, &*self.entropy, now).await?;
+            let made = keys::ensure_active(db, &seal, alg, &*self.entropy, now).await?;
             created.signing_keys.extend(made.map(|kid| (alg, kid)));
         }
-        let app = self.assemble(db, seal).await?;
-        Ok((app, created))
+        Ok(seal)
     }
 
     /// Makes sure that the database is sealed under a master key at hand; a server seals a new one.
@@ -143,7 +180,7 @@ impl Startup {
     }
 
     fn serves(&self) -> bool {
-        self.purpose == OpenPurpose::Serve
+        self.purpose != OpenPurpose::Administer
     }
 
     /// The database as an operator knows it.
@@ -162,11 +199,11 @@ impl Startup {
             return Ok(None);
         }
         let made = data_dir::create(dir).map_err(|error| {
-            OpenError::Configuration(format!(
-                "the data directory {} cannot be made: {error}.\n  Make it, or name another one in \
-             SIGNET_DATA_DIR.",
-                dir.display()
-            ))
+            OpenError::of_file(
+                &format!("the data directory {} cannot be made", dir.display()),
+                &error,
+                "Make it, or name another one in SIGNET_DATA_DIR.",
+            )
         })?;
         if made {
             created.data_dir = Some(dir.clone());
@@ -182,11 +219,11 @@ impl Startup {
              servers can share a PostgreSQL database (SIGNET_DATABASE_URL).",
                 dir.display()
             ))),
-            Err(LockError::Io(error)) => Err(OpenError::Configuration(format!(
-                "the data directory {} cannot be written: {error}.\n  Give it to the user signet runs \
-             as: chown and chmod 700 it.",
-                dir.display()
-            ))),
+            Err(LockError::Io(error)) => Err(OpenError::of_file(
+                &format!("the data directory {} cannot be written", dir.display()),
+                &error,
+                "Give it to the user signet runs as: chown and chmod 700 it.",
+            )),
         }
     }
 }

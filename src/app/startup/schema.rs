@@ -1,26 +1,37 @@
 //! Whether the schema of a database is one that this binary works on.
 
 use crate::base::TimeSpan;
-use crate::config::Database;
 use crate::domain::key_rotation;
-use crate::domain::outcome::FaultKind;
 use crate::store::{Db, meta, migrate};
 
-use super::connect::unusable;
+use super::explain::POOLER;
 use super::{OpenError, OpenPurpose, Startup};
 
 impl Startup {
+    /// Whether the server, and what stands before it, can be worked with at all.
+    pub(super) async fn check_server(&self, db: &Db) -> Result<(), OpenError> {
+        if let Some(facts) = db.server_facts().await?
+            && facts.encoding != "UTF8"
+        {
+            return Err(OpenError::Configuration(format!(
+                "{} has the encoding {}, and Signet needs UTF8.\n  Make another one and name it in \
+                 SIGNET_DATABASE_URL:  CREATE DATABASE name OWNER role ENCODING 'UTF8' TEMPLATE \
+                 template0;",
+                self.describe_database(),
+                facts.encoding
+            )));
+        }
+        if self.serves() && !db.keeps_prepared_statements().await? {
+            return Err(OpenError::Configuration(format!(
+                "prepared statements do not outlive a transaction.\n  {POOLER}"
+            )));
+        }
+        Ok(())
+    }
+
     /// Compares schemas before anything is changed. True when the database is empty.
     pub(super) async fn check_schema(&self, db: &Db) -> Result<bool, OpenError> {
-        let status = match migrate::status(db).await {
-            Ok(status) => status,
-            Err(fault) => {
-                return Err(match (&self.config.database, fault.kind) {
-                    (Database::Sqlite(path), FaultKind::Unavailable) => unusable(path, &fault),
-                    _ => OpenError::Failed(fault),
-                });
-            }
-        };
+        let status = migrate::status(db).await?;
         if status.applied > status.known {
             return Err(OpenError::Configuration(format!(
                 "the database was written by a newer Signet (schema {}, this binary knows {}).\n  Use \
@@ -28,7 +39,15 @@ impl Startup {
                 status.applied, status.known
             )));
         }
-        if !self.serves() && status.applied < status.known {
+        if let Some(version) = status.foreign {
+            return Err(OpenError::Configuration(format!(
+                "migration {version:04} of {} is not the one that this binary knows: it was edited, \
+                 interrupted, or comes from another build.\n  Use the binary that wrote the database, or \
+                 restore the newest backup. Nothing was changed.",
+                self.describe_database()
+            )));
+        }
+        if !self.serves() && status.pending > 0 {
             if status.applied == 0 {
                 return Err(self.never_served());
             }
@@ -51,7 +70,7 @@ pub(super) async fn longest_max_age(db: &Db, purpose: OpenPurpose) -> Result<Tim
     let stored = meta::get(&mut db.reader().await?, LONGEST_MAX_AGE).await?;
     let stored = stored.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
     let stored = stored.map_or(TimeSpan::ZERO, TimeSpan::from_millis);
-    if stored < key_rotation::MAX_AGE && purpose == OpenPurpose::Serve {
+    if stored < key_rotation::MAX_AGE && purpose != OpenPurpose::Administer {
         let mut tx = db.begin().await?;
         let longest = key_rotation::MAX_AGE.millis().to_string();
         meta::set(&mut tx, LONGEST_MAX_AGE, longest.as_bytes()).await?;

@@ -60,6 +60,11 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert!(
         matches!(&config.database, Database::Sqlite(p) if p == Path::new("/srv/data/signet.db"))
     );
+    assert_eq!(config.database_connections, 16);
+    assert_eq!(config.database_wait, TimeSpan::from_secs(30));
+    assert_eq!(config.new_database, NewDatabase::Allowed);
+    assert_eq!(config.shutdown_delay, TimeSpan::ZERO);
+    assert!(config.issuer_is_default && config.secret_files.is_empty());
     assert!(config.master_key.is_none());
     assert_eq!(config.registration, Registration::Closed);
     assert_eq!(config.access_token_ttl, TimeSpan::from_mins(10));
@@ -102,6 +107,10 @@ fn every_setting_can_be_changed() {
         ("SIGNET_LISTEN", "0.0.0.0:0, [::]:443"),
         ("SIGNET_DATA_DIR", "/var/lib/signet"),
         ("SIGNET_DATABASE_URL", "postgresql://u:p%40w@db/signet?sslmode=require"),
+        ("SIGNET_DATABASE_CONNECTIONS", "2"),
+        ("SIGNET_DATABASE_WAIT", "1h"),
+        ("SIGNET_NEW_DATABASE", "never"),
+        ("SIGNET_SHUTDOWN_DELAY", "5m"),
         ("SIGNET_MASTER_KEY", KEY),
         ("SIGNET_REGISTRATION", "open"),
         ("SIGNET_ACCESS_TOKEN_TTL", "1h"),
@@ -125,6 +134,12 @@ fn every_setting_can_be_changed() {
         ("SIGNET_TLS_KEY", "/tls/a.key"),
         ("SIGNET_INSECURE_HTTP", "true"),
     ]);
+    assert_eq!(config.database_connections, 2);
+    assert_eq!(config.database_wait, TimeSpan::from_mins(60));
+    assert_eq!(config.new_database, NewDatabase::Never);
+    assert_eq!(config.shutdown_delay, TimeSpan::from_mins(5));
+    assert_eq!(config.secret_files, [("SIGNET_TLS_KEY".to_owned(), PathBuf::from("/tls/a.key"))]);
+    assert!(!config.issuer_is_default);
     assert_eq!(config.issuer, "https://id.example.com/auth");
     assert_eq!(config.listen, ["0.0.0.0:0".parse().unwrap(), "[::]:443".parse().unwrap()]);
     assert!(!config.listen_is_default);

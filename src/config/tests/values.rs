@@ -216,3 +216,19 @@ fn pairs_are_set_together() {
         one(&[(set, "x")], missing, &format!("although {set} is set"));
     }
 }
+
+#[test]
+fn the_default_issuer_is_reached_at_the_first_port() {
+    let issuer = |pairs: &[(&str, &str)]| load(pairs).issuer;
+    assert_eq!(
+        issuer(&[("SIGNET_LISTEN", "0.0.0.0:9000,127.0.0.1:9001")]),
+        "http://localhost:9000"
+    );
+    assert_eq!(issuer(&[("SIGNET_LISTEN", "[::1]:80")]), "http://localhost");
+    let tls = [("SIGNET_TLS_CERT", "a.crt"), ("SIGNET_TLS_KEY", "a.key")];
+    let with_tls = |listen: &'static str| issuer(&[tls[0], tls[1], ("SIGNET_LISTEN", listen)]);
+    assert_eq!(with_tls("127.0.0.1:8484"), "https://localhost:8484");
+    assert_eq!(with_tls("0.0.0.0:443"), "https://localhost");
+    let set = [("SIGNET_LISTEN", "127.0.0.1:9000"), ("SIGNET_ISSUER", "http://localhost:8484")];
+    assert_eq!(issuer(&set), "http://localhost:8484");
+}

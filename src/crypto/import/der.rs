@@ -5,12 +5,13 @@
 
 /// The tag of a SEQUENCE.
 pub const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
+/// The tag of an INTEGER.
+pub const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 const OID: u8 = 0x06;
 /// `[0]`, constructed.
-const CONTEXT_0: u8 = 0xa0;
+pub const CONTEXT_0: u8 = 0xa0;
 
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -171,11 +172,11 @@ fn numbers(members: &[u8]) -> Option<Numbers<'_>> {
 }
 
 /// Takes elements off the front.
-struct Reader<'a>(&'a [u8]);
+pub struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
     /// The next element's tag and content, in the shortest form of its length only (X.690 §10.1).
-    fn element(&mut self) -> Option<(u8, &'a [u8])> {
+    pub fn element(&mut self) -> Option<(u8, &'a [u8])> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = match first {
@@ -197,7 +198,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element's content, if it has this tag.
-    fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         self.element().filter(|(found, _)| *found == tag).map(|(_, content)| content)
     }
 }

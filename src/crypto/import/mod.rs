@@ -4,7 +4,7 @@
 //! PKCS#8 that [`SigningKey::parse`] takes comes out. Does not seal, store or name keys. No copy
 //! of anything secret outlives the call, but the one handed back.
 
-mod der;
+pub(super) mod der;
 mod error;
 mod jwk;
 mod pem;

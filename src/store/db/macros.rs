@@ -33,6 +33,21 @@ pub fn count_statement() {
 #[cfg(not(feature = "test-support"))]
 pub const fn count_statement() {}
 
+/// Whether a statement changes nothing, by its first word. One that begins with another word and changes
+/// nothing is only taken for a writing one.
+#[must_use]
+pub const fn only_reads(sql: &str) -> bool {
+    let mut rest = sql.as_bytes().trim_ascii_start();
+    let mut word: &[u8] = b"SELECT";
+    while let ([first, after @ ..], [wanted, more @ ..]) = (rest, word) {
+        if *first != *wanted {
+            return false;
+        }
+        (rest, word) = (after, more);
+    }
+    word.is_empty()
+}
+
 /// Runs a statement that returns at most one row, as `Result<Option<Row>, Fault>`.
 #[macro_export]
 macro_rules! fetch_optional {
@@ -58,7 +73,7 @@ macro_rules! run_statement {
         let deadline = $crate::store::db::Link::deadline(link);
         let doing = concat!(file!(), ":", line!());
         $crate::store::db::count_statement();
-        match $crate::store::db::Link::conn(link) {
+        let outcome = match $crate::store::db::Link::conn(link) {
             $crate::store::db::Conn::Sqlite(conn) => {
                 let query = sqlx::query_as::<sqlx::Sqlite, $row>($sql)$(.bind($arg))*;
                 $crate::store::db::with_deadline(deadline, doing, query.$fetch(conn)).await
@@ -67,7 +82,15 @@ macro_rules! run_statement {
                 let query = sqlx::query_as::<sqlx::Postgres, $row>($sql)$(.bind($arg))*;
                 $crate::store::db::with_deadline(deadline, doing, query.$fetch(conn)).await
             }
+        };
+        match &outcome {
+            Ok(rows) => {
+                const WRITES: bool = !$crate::store::db::only_reads($sql);
+                $crate::store::db::Link::ended(link, WRITES && rows.iter().next().is_some());
+            }
+            Err(fault) => $crate::store::db::Link::failed(link, fault),
         }
+        outcome
     }};
 }
 
@@ -79,7 +102,7 @@ macro_rules! execute {
         let deadline = $crate::store::db::Link::deadline(link);
         let doing = concat!(file!(), ":", line!());
         $crate::store::db::count_statement();
-        match $crate::store::db::Link::conn(link) {
+        let outcome = match $crate::store::db::Link::conn(link) {
             $crate::store::db::Conn::Sqlite(conn) => {
                 let query = sqlx::query::<sqlx::Sqlite>($sql)$(.bind($arg))*;
                 $crate::store::db::with_deadline(deadline, doing, query.execute(conn))
@@ -92,6 +115,11 @@ macro_rules! execute {
                     .await
                     .map(|done| done.rows_affected())
             }
+        };
+        match &outcome {
+            Ok(rows) => $crate::store::db::Link::ended(link, *rows > 0),
+            Err(fault) => $crate::store::db::Link::failed(link, fault),
         }
+        outcome
     }};
 }

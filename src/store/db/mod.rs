@@ -3,7 +3,11 @@
 //! Owns connections and how long a caller waits for one. Only this folder knows that there are two
 //! drivers.
 
+mod last_write;
 mod macros;
+mod pg_lease;
+mod pg_opening;
+mod pg_pool;
 mod postgres;
 mod sqlite;
 mod transaction;
@@ -11,22 +15,23 @@ mod transaction;
 use std::future::Future;
 use std::time::Duration;
 
+use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use sqlx::{Postgres, Sqlite};
 use tokio::time::Instant;
 
 use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
 
 use super::error::failed;
-use postgres::begin_postgres;
+use last_write::LastWrite;
+use pg_lease::Lease;
 use transaction::Begun;
 
-pub use macros::count_statement;
 #[cfg(feature = "test-support")]
 pub use macros::counted;
+pub use macros::{count_statement, only_reads};
 pub use postgres::PostgresDb;
 pub use sqlite::SqliteDb;
 pub use transaction::{Tx, commit_unless_failed};
@@ -53,7 +58,7 @@ enum Taken {
     /// To SQLite, read only.
     Sqlite(PoolConnection<Sqlite>),
     /// To PostgreSQL.
-    Postgres(PoolConnection<Postgres>),
+    Postgres(Lease),
 }
 
 /// A borrowed connection of either driver; what the statement macros match on.
@@ -70,19 +75,32 @@ pub trait Link: Send {
     fn conn(&mut self) -> Conn<'_>;
     /// When a statement that begins now must have ended.
     fn deadline(&self) -> Instant;
+    /// A statement has ended well; whether it changed something.
+    fn ended(&mut self, wrote: bool);
+    /// A statement has failed.
+    fn failed(&mut self, fault: &Fault);
 }
 
 impl Link for Reader {
     fn conn(&mut self) -> Conn<'_> {
         match &mut self.taken {
             Taken::Sqlite(conn) => Conn::Sqlite(&mut *conn),
-            Taken::Postgres(conn) => Conn::Postgres(&mut *conn),
+            Taken::Postgres(lease) => Conn::Postgres(lease.connection()),
         }
     }
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.deadlines.write()
     }
+
+    fn ended(&mut self, _: bool) {
+        if let Taken::Postgres(lease) = &mut self.taken {
+            lease.done();
+        }
+    }
+
+    /// The connection is not known to be idle, and is asked before it is lent again.
+    fn failed(&mut self, _: &Fault) {}
 }
 
 /// Waits for `work` until `deadline`. A database that is frozen, or a network that swallows, says
@@ -134,14 +152,26 @@ impl Db {
     pub async fn begin_until(&self, deadline: Instant) -> Result<Tx, Fault> {
         // Boxed: the pool's states are thousands of bytes, which every future that holds this one would
         // have as well, and each move of such a future would copy.
-        let begun = Box::pin(async {
-            match self {
-                Self::Sqlite(db) => db.write.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
-                Self::Postgres(db) => begin_postgres(&db.pool).await.map(Begun::Postgres),
+        let begun = match self {
+            Self::Sqlite(db) => {
+                let begun = Box::pin(db.write.begin_with("BEGIN IMMEDIATE"));
+                let begun = with_deadline(deadline, "beginning a transaction", begun).await;
+                begun.map(Begun::Sqlite)
             }
-        });
-        let begun = with_deadline(deadline, "beginning a transaction", begun).await?;
-        Ok(Tx { begun, deadline })
+            Self::Postgres(db) => Box::pin(db.begin(deadline)).await.map(Begun::Postgres),
+        };
+        let begun = begun.inspect_err(|_| self.last_write().has_failed())?;
+        let last_write = self.last_write().clone();
+        Ok(Tx { begun, deadline, wrote: false, last_write })
+    }
+
+    /// When a transaction that changed something was committed last, if the clock is known.
+    #[must_use]
+    pub fn last_write(&self) -> &LastWrite {
+        match self {
+            Self::Sqlite(db) => &db.last_write,
+            Self::Postgres(db) => &db.last_write,
+        }
     }
 
     /// A connection for statements that stand alone.
@@ -150,15 +180,28 @@ impl Db {
     /// Unavailable when there is none within [`Deadlines::write`].
     pub async fn reader(&self) -> Result<Reader, Fault> {
         let doing = "taking a database connection";
+        let deadlines = self.deadlines();
         // Boxed for the same reason as above.
         let taken = match self {
-            Self::Sqlite(db) => match db.read.try_acquire() {
-                Some(free) => Ok(Taken::Sqlite(free)),
-                None => Box::pin(db.read.acquire()).await.map(Taken::Sqlite),
-            },
-            Self::Postgres(db) => Box::pin(db.pool.acquire()).await.map(Taken::Postgres),
+            Self::Sqlite(db) => Taken::Sqlite(match db.read.try_acquire() {
+                Some(free) => free,
+                None => Box::pin(db.read.acquire()).await.map_err(failed(doing))?,
+            }),
+            Self::Postgres(db) => {
+                let deadline = Instant::now() + deadlines.write();
+                Taken::Postgres(Box::pin(db.pool.acquire(deadline)).await?)
+            }
         };
-        Ok(Reader { taken: taken.map_err(failed(doing))?, deadlines: self.deadlines() })
+        Ok(Reader { taken, deadlines })
+    }
+
+    /// How many connections to PostgreSQL are open and how many there may be; nothing on SQLite.
+    #[must_use]
+    pub fn connections(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(db) => Some(db.connections()),
+        }
     }
 
     /// Whether this is SQLite.
@@ -199,7 +242,7 @@ impl Db {
     pub(super) const fn pools(&self) -> Pools<'_> {
         match self {
             Self::Sqlite(db) => Pools::Sqlite(&db.write),
-            Self::Postgres(db) => Pools::Postgres(&db.pool),
+            Self::Postgres(db) => Pools::Postgres(db),
         }
     }
 }
@@ -209,5 +252,5 @@ pub(super) enum Pools<'a> {
     /// SQLite's writer.
     Sqlite(&'a SqlitePool),
     /// PostgreSQL's only pool.
-    Postgres(&'a PgPool),
+    Postgres(&'a PostgresDb),
 }

@@ -1,87 +1,131 @@
-//! PostgreSQL: one pool, and what a connection is asked before and after its use.
+//! PostgreSQL: connecting, and beginning a transaction.
+//!
+//! Nothing is set for a session: behind a pooler the next transaction has another one, and a pooler
+//! refuses start-up parameters that it does not know. Isolation and time-outs go with each transaction,
+//! in the message that begins it.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Postgres, Transaction};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use tokio::time::{Instant, timeout};
 
-use super::Db;
+use super::last_write::LastWrite;
+use super::pg_lease::Lease;
+use super::pg_opening::no_answer;
+use super::pg_pool::Pool;
+use super::{Db, with_deadline};
 use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
 use crate::store::error::{failed, is_cut};
 
-/// How long a connection may lie unused before it is asked whether it still works.
-const RESTED: Duration = Duration::from_secs(1);
-/// Connections to a PostgreSQL database; more brought nothing on two cores.
-const PG_CONNECTIONS: u32 = 16;
-
 /// The connections to a PostgreSQL server.
 #[derive(Clone)]
 pub struct PostgresDb {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) deadlines: Deadlines,
+    pub(super) last_write: LastWrite,
+    begin: Arc<str>,
 }
 
 impl Db {
-    /// Connects to a PostgreSQL server.
+    /// Connects to a PostgreSQL server; opens one connection now and at most `connections` in all.
     ///
     /// # Errors
     /// When it cannot be reached or refuses us.
-    pub async fn postgres(url: &str, deadlines: Deadlines) -> Result<Self, Fault> {
-        let millis = |wait: Duration| wait.as_millis().to_string();
-        let options = url
-            .parse::<PgConnectOptions>()
-            .map_err(failed("reading SIGNET_DATABASE_URL"))?
-            .application_name("signet")
-            .options([
-                ("lock_timeout", millis(deadlines.lock())),
-                ("statement_timeout", millis(deadlines.statement())),
-                ("idle_in_transaction_session_timeout", millis(deadlines.idle_transaction())),
-                // The ROLLBACK below would draw a warning each time it has nothing to do.
-                ("client_min_messages", "error".to_owned()),
-            ])
-            .disable_statement_logging();
-        let pool = PoolOptions::new()
-            .max_connections(PG_CONNECTIONS)
-            .acquire_timeout(deadlines.write())
-            .test_before_acquire(false)
-            // Asking costs a round trip: only of a connection that has rested, which the server, a
-            // failover or a firewall may have ended meanwhile. One that has not is tried; see
-            // `begin_postgres`.
-            .before_acquire(|conn: &mut PgConnection, facts| {
-                Box::pin(async move {
-                    if facts.idle_for >= RESTED {
-                        conn.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            // sqlx 0.9's begin() is not safe to cancel: a connection can come back inside a
-            // transaction. Units of work run detached (see `App::run_to_completion`); this is the belt.
-            .after_release(|conn: &mut PgConnection, _| {
-                Box::pin(async move {
-                    conn.execute("ROLLBACK").await?;
-                    Ok(true)
-                })
-            })
-            .connect_with(options)
-            .await
-            .map_err(failed("connecting to PostgreSQL"))?;
-        Ok(Self::Postgres(PostgresDb { pool, deadlines }))
+    pub async fn postgres(
+        url: &str,
+        connections: u32,
+        deadlines: Deadlines,
+    ) -> Result<Self, Fault> {
+        let options = options(url)?;
+        let first = connect(&options, deadlines).await?;
+        Ok(Self::Postgres(PostgresDb {
+            pool: Pool::new(options, connections, deadlines, first),
+            deadlines,
+            last_write: LastWrite::default(),
+            begin: begin_statement(deadlines).into(),
+        }))
+    }
+
+    /// Whether a PostgreSQL server can be reached and lets us in. Leaves no connection.
+    ///
+    /// # Errors
+    /// When it cannot be reached or refuses us.
+    pub async fn try_postgres(url: &str, deadlines: Deadlines) -> Result<(), Fault> {
+        let connection = connect(&options(url)?, deadlines).await?;
+        // What the server thinks of the farewell does not matter.
+        let _ = timeout(deadlines.write(), connection.close()).await;
+        Ok(())
     }
 }
 
-/// Begins on a connection that works: when the server has cut all of them at once, each is found out
-/// by the first who uses it, and he is not to blame. Nothing has been done yet, so he may try the next.
-pub(super) async fn begin_postgres(
-    pool: &PgPool,
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    let mut tries = 0;
-    loop {
-        match pool.begin().await {
-            Err(error) if is_cut(&error) && tries < PG_CONNECTIONS => tries += 1,
-            begun => return begun,
+impl PostgresDb {
+    /// Begins on a connection that works: when the server has cut all of them at once, each is found out
+    /// by its first use. Nothing has been done yet, so the next one may be tried.
+    pub(super) async fn begin(&self, deadline: Instant) -> Result<Lease, Fault> {
+        let begin = AssertSqlSafe(Arc::clone(&self.begin)).into_sql_str();
+        let mut tries = 0;
+        loop {
+            let mut lease = self.pool.acquire(deadline).await?;
+            let begun = async {
+                match lease.turn(begin.clone(), true).await {
+                    Err(error) if is_cut(&error) && tries < self.pool.most() => Ok(false),
+                    begun => begun.map(|()| true),
+                }
+            };
+            if with_deadline(deadline, "beginning a transaction", begun).await? {
+                return Ok(lease);
+            }
+            tries += 1;
         }
     }
+
+    pub(in crate::store) const fn deadlines(&self) -> Deadlines {
+        self.deadlines
+    }
+
+    /// How many connections are open and how many there may be.
+    #[must_use]
+    pub fn connections(&self) -> (usize, usize) {
+        self.pool.connections()
+    }
+
+    /// A connection of its own, beside the pool's.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(in crate::store) async fn another(&self) -> Result<PgConnection, Fault> {
+        connect(self.pool.options(), self.deadlines).await
+    }
+
+    /// A connection of the pool, for statements that stand alone.
+    pub(in crate::store) async fn lend(&self) -> Result<Lease, Fault> {
+        self.pool.acquire(Instant::now() + self.deadlines.write()).await
+    }
+}
+
+/// Read committed, whatever the role's default is: the statements rely on guarded writes that see what
+/// others have committed, and any stricter level would fail some of them. Whether it may write is left to
+/// the database: an operator or a provider forbids it where the disk is full.
+fn begin_statement(deadlines: Deadlines) -> String {
+    format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {}; \
+         SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
+        deadlines.lock().as_millis(),
+        deadlines.statement().as_millis(),
+        deadlines.idle_transaction().as_millis()
+    )
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, Fault> {
+    let options = url.parse::<PgConnectOptions>().map_err(failed("reading SIGNET_DATABASE_URL"))?;
+    // PgBouncer refuses this parameter. Since PostgreSQL 12 it changes nothing.
+    let options = options.application_name("signet").extra_float_digits(None);
+    Ok(options.disable_statement_logging())
+}
+
+async fn connect(options: &PgConnectOptions, deadlines: Deadlines) -> Result<PgConnection, Fault> {
+    let connected = timeout(deadlines.connect(), options.connect()).await;
+    connected.unwrap_or_else(|_| Err(no_answer())).map_err(failed("connecting to PostgreSQL"))
 }

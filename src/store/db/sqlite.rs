@@ -10,6 +10,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::Db;
+use super::last_write::LastWrite;
 use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
 use crate::store::error::failed;
@@ -26,6 +27,7 @@ pub struct SqliteDb {
     pub(super) write: SqlitePool,
     pub(super) read: SqlitePool,
     pub(super) deadlines: Deadlines,
+    pub(super) last_write: LastWrite,
     path: PathBuf,
 }
 
@@ -90,7 +92,9 @@ impl Db {
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "ON"));
-        let db = Self::Sqlite(SqliteDb { write, read, deadlines, path: path.to_owned() });
+        let last_write = LastWrite::default();
+        let path = path.to_owned();
+        let db = Self::Sqlite(SqliteDb { write, read, deadlines, last_write, path });
         db.assert_sqlite_version().await?;
         Ok(db)
     }
@@ -145,6 +149,21 @@ impl Db {
         let mut conn = db.write.acquire().await.map_err(failed("checkpointing"))?;
         let outcome = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
         outcome.map(drop).map_err(failed("checkpointing"))
+    }
+
+    /// Writes the file anew without the room of deleted rows. Nothing else may work on it meanwhile; takes
+    /// as long as it takes. Does nothing on PostgreSQL.
+    ///
+    /// # Errors
+    /// When another process works on it, or there is no room.
+    pub async fn compact(&self) -> Result<(), Fault> {
+        let Self::Sqlite(db) = self else { return Ok(()) };
+        let mut conn = db.write.acquire().await.map_err(failed("compacting"))?;
+        // The copy is made aside: in memory it would have to fit into that.
+        conn.execute("PRAGMA temp_store = FILE").await.map_err(failed("compacting"))?;
+        let outcome = conn.execute("VACUUM").await;
+        conn.execute("PRAGMA temp_store = MEMORY").await.map_err(failed("compacting"))?;
+        outcome.map(drop).map_err(failed("compacting"))
     }
 
     async fn assert_sqlite_version(&self) -> Result<(), Fault> {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{SqlSafeStr as _, Sqlite, Transaction};
 use tokio::time::Instant;
 
+use super::last_write::LastWrite;
+use super::pg_lease::Lease;
 use super::{Conn, Link, with_deadline};
-use crate::domain::outcome::{Failure, Fault};
+use crate::domain::outcome::{Failure, Fault, FaultKind};
 
 /// How long taking work back may take once its time is up.
 const ROLLBACK_WAIT: Duration = Duration::from_millis(200);
@@ -16,25 +18,41 @@ const ROLLBACK_WAIT: Duration = Duration::from_millis(200);
 pub struct Tx {
     pub(super) begun: Begun,
     pub(super) deadline: Instant,
+    /// Whether a statement has changed something.
+    pub(super) wrote: bool,
+    pub(super) last_write: LastWrite,
 }
 
 pub(super) enum Begun {
     /// On SQLite; holds the only write connection.
     Sqlite(Transaction<'static, Sqlite>),
-    /// On PostgreSQL.
-    Postgres(Transaction<'static, Postgres>),
+    /// On PostgreSQL; dropped without an end, it is rolled back before the connection is lent again.
+    Postgres(Lease),
 }
 
 impl Link for Tx {
     fn conn(&mut self) -> Conn<'_> {
         match &mut self.begun {
             Begun::Sqlite(tx) => Conn::Sqlite(&mut *tx),
-            Begun::Postgres(tx) => Conn::Postgres(&mut *tx),
+            Begun::Postgres(lease) => Conn::Postgres(lease.connection()),
         }
     }
 
     fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    fn ended(&mut self, wrote: bool) {
+        self.wrote |= wrote;
+        if let Begun::Postgres(lease) = &mut self.begun {
+            lease.done();
+        }
+    }
+
+    fn failed(&mut self, fault: &Fault) {
+        if fault.kind == FaultKind::Unavailable {
+            self.last_write.has_failed();
+        }
     }
 }
 
@@ -51,13 +69,20 @@ impl Tx {
             self.rollback().await;
             return Err(Fault::unavailable("the work was not done in time to be committed"));
         }
+        let (wrote, last_write) = (self.wrote, self.last_write);
         let committed = async {
             match self.begun {
                 Begun::Sqlite(tx) => tx.commit().await,
-                Begun::Postgres(tx) => tx.commit().await,
+                Begun::Postgres(mut lease) => lease.turn("COMMIT".into_sql_str(), false).await,
             }
         };
-        with_deadline(deadline, "committing", committed).await
+        let outcome = with_deadline(deadline, "committing", committed).await;
+        match &outcome {
+            Ok(()) if wrote => last_write.is_now(),
+            Ok(()) => {}
+            Err(_) => last_write.has_failed(),
+        }
+        outcome
     }
 
     /// Takes the work back. One that cannot be taken back in time is left to the database, which
@@ -67,7 +92,7 @@ impl Tx {
         let done = async {
             match self.begun {
                 Begun::Sqlite(tx) => tx.rollback().await,
-                Begun::Postgres(tx) => tx.rollback().await,
+                Begun::Postgres(mut lease) => lease.turn("ROLLBACK".into_sql_str(), false).await,
             }
         };
         if let Err(fault) = with_deadline(deadline, "rolling back", done).await {

@@ -90,7 +90,9 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<usize, Fault> {
     let written = match tx.conn() {
         Conn::Sqlite(conn) => {
             let query = sqlx::query::<sqlx::Sqlite>(WRITE_SQLITE).bind(sqlite_changes(changes));
-            with_deadline(deadline, doing, query.execute(conn)).await?.rows_affected()
+            with_deadline(deadline, doing, query.execute(conn))
+                .await
+                .map(|done| done.rows_affected())
         }
         Conn::Postgres(conn) => {
             let counter = |n: u32| i64::from(n);
@@ -103,9 +105,13 @@ pub async fn write(tx: &mut Tx, changes: &[Change]) -> Result<usize, Fault> {
                 .bind(each(&|c| c.chain.answered_at.millis()))
                 .bind(each(&|c| i64::from(c.chain.supersedes)))
                 .bind(each(&|c| c.idle_expires_at.millis()));
-            with_deadline(deadline, doing, query.execute(conn)).await?.rows_affected()
+            with_deadline(deadline, doing, query.execute(conn))
+                .await
+                .map(|done| done.rows_affected())
         }
     };
+    let written = written.inspect_err(|fault| tx.failed(fault))?;
+    tx.ended(written > 0);
     Ok(usize::try_from(written).unwrap_or(usize::MAX))
 }
 

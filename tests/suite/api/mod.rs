@@ -9,6 +9,7 @@ mod login;
 mod login_timing;
 mod malformed_input;
 mod races;
+mod readiness;
 mod refresh;
 mod run_to_completion;
 mod sessions;

@@ -4,6 +4,7 @@ mod api;
 mod client;
 mod client_options;
 mod config;
+mod db;
 mod first_run;
 mod key;
 mod migrate;
@@ -45,6 +46,7 @@ impl Place {
     pub fn empty() -> Self {
         let settings = [
             ("SIGNET_LISTEN", "127.0.0.1:0"),
+            ("SIGNET_ISSUER", "http://localhost:8484"),
             ("SIGNET_METRICS_LISTEN", "off"),
             ("SIGNET_ARGON2_MEMORY_KIB", "64"),
             ("SIGNET_ARGON2_ITERATIONS", "1"),

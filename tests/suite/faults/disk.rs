@@ -106,12 +106,13 @@ impl Small {
         self.0.path()
     }
 
-    fn filler(&self) -> PathBuf {
+    /// The file that takes all the room, once it was filled.
+    pub fn filler(&self) -> PathBuf {
         self.0.path().join("filler")
     }
 
     /// Takes every byte that is left.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let mut file = File::options().create(true).append(true).open(self.filler()).unwrap();
         for size in [64 * 1024, 4096, 1] {
             while file.write_all(&vec![0; size]).is_ok() {}

@@ -6,7 +6,7 @@
 mod clock;
 pub mod codes;
 mod crowd;
-mod disk;
+pub mod disk;
 mod files;
 pub mod history;
 mod kill;
@@ -17,5 +17,6 @@ mod memory;
 mod overload;
 mod postgres;
 mod replicas;
+mod start;
 mod stop;
 mod syscalls;

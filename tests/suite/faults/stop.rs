@@ -98,7 +98,7 @@ async fn a_frozen_database_does_not_keep_a_process_from_ending() {
 /// A file that others may write decides nothing; once it is ours alone it is believed.
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_that_others_may_write_are_refused() {
-    let launch = Launch::new();
+    let launch = Launch::new().without("SIGNET_ISSUER");
     let file = launch.dir.path().join(".env");
     std::fs::write(&file, "SIGNET_ISSUER=http://localhost:4711\n").unwrap();
     for mode in [0o666, 0o620, 0o602] {

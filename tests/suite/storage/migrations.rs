@@ -189,7 +189,7 @@ async fn both_databases_have_the_same_schema() {
     let Some(url) = postgres::fresh_database().await else {
         return require::missing("postgres", "comparing the two schemas");
     };
-    let db = Db::postgres(&url, LONG).await.unwrap();
+    let db = Db::postgres(&url, 16, LONG).await.unwrap();
     migrate::up(&db).await.unwrap();
     migrate::up(&db).await.unwrap();
     db.close().await;
@@ -223,7 +223,7 @@ async fn a_step_may_take_its_time() {
     let refused = sqlx::raw_sql("SET statement_timeout = 5000; CREATE TABLE hurried (id int)");
     let refused = refused.execute(&mut *hurried).await.unwrap_err().to_string();
     assert!(refused.contains("a deadline"), "{refused}");
-    let db = Db::postgres(&url, LONG).await.unwrap();
+    let db = Db::postgres(&url, 16, LONG).await.unwrap();
     migrate::up(&db).await.unwrap();
     let status = migrate::status(&db).await.unwrap();
     assert_eq!(status.applied, status.known);

@@ -111,7 +111,7 @@ async fn postgresql_scans_and_sorts_nothing() {
     let Some(url) = postgres::fresh_database().await else {
         return require::missing("postgres", "asking for the plans of housekeeping");
     };
-    let db = Db::postgres(&url, LONG).await.unwrap();
+    let db = Db::postgres(&url, 16, LONG).await.unwrap();
     migrate::up(&db).await.unwrap();
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     for Found { place, sql, .. } in watched() {

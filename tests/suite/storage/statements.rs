@@ -168,7 +168,7 @@ async fn every_statement_is_one_on_postgresql() {
     let Some(url) = postgres::fresh_database().await else {
         return require::missing("postgres", "preparing every statement");
     };
-    let db = Db::postgres(&url, LONG).await.unwrap();
+    let db = Db::postgres(&url, 16, LONG).await.unwrap();
     migrate::up(&db).await.unwrap();
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     let mut conn = pool.acquire().await.unwrap();

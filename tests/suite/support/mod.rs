@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub mod balancer;
 pub mod clock;
 pub mod packages;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod relying_party;

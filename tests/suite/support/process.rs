@@ -64,6 +64,8 @@ impl Launch {
             .iter()
             .fold(launch, |launch, (name, value)| launch.with(name, value))
             .with("SIGNET_LISTEN", "127.0.0.1:0")
+            // The same at every start of one directory, whichever port the system chooses.
+            .with("SIGNET_ISSUER", "http://localhost:8484")
             .with("SIGNET_METRICS_LISTEN", "off")
             .with("SIGNET_ARGON2_MEMORY_KIB", "64")
             .with("SIGNET_ARGON2_ITERATIONS", "1")
@@ -159,13 +161,13 @@ impl Launch {
         self.try_start_as(&[]).await
     }
 
-    async fn try_start_as(&self, arguments: &[&str]) -> Result<Process, Refused> {
-        let mut command = self.command();
-        let mut child =
-            command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Log::of(child.stderr.take().unwrap());
-        let dir = Arc::clone(&self.dir);
-        let mut process = Process { child, log, base: String::new(), _dir: dir };
+    /// The same with arguments.
+    ///
+    /// # Panics
+    ///
+    /// As [`try_start`](Self::try_start).
+    pub async fn try_start_as(&self, arguments: &[&str]) -> Result<Process, Refused> {
+        let mut process = self.spawn(arguments);
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(base) = listening(&process.log()) {
@@ -178,6 +180,15 @@ impl Launch {
             assert!(Instant::now() < deadline, "it does not listen: {}", process.log());
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    /// Starts a process and waits for nothing; it has no address yet.
+    pub fn spawn(&self, arguments: &[&str]) -> Process {
+        let mut command = self.command();
+        let mut child =
+            command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Log::of(child.stderr.take().unwrap());
+        Process { child, log, base: String::new(), _dir: Arc::clone(&self.dir) }
     }
 }
 

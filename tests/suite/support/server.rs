@@ -270,7 +270,7 @@ fn serve(
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let bound = server::bind(&config).unwrap();
     let base = bound.urls().remove(0);
-    if config.issuer == "http://localhost:8484" {
+    if config.issuer_is_default {
         config.issuer = base.clone();
     }
     let opened = runtime.block_on(open(&config, &clock));

@@ -60,19 +60,45 @@ const READINESS: Schema = object(&[
             required("database", TEXT),
             required("signing_key", TEXT),
             required("accepting", TEXT),
+            required("database_write", TEXT),
+        ]),
+    ),
+]);
+
+const READ_READINESS: Schema = object(&[
+    required("status", TEXT),
+    required(
+        "checks",
+        object(&[
+            required("database", TEXT),
+            required("signing_key", TEXT),
+            required("accepting", TEXT),
         ]),
     ),
 ]);
 
 /// `GET /ready`.
-pub static READY: Operation =
-    Operation::new("ready", Tag::Operation, "Can the process serve requests?")
-        .about("Signs, verifies and reads from the database.")
-        .returns(&[
-            ok(READINESS),
-            Response {
-                status: 503,
-                description: "Not ready; `checks` names what fails.",
-                schema: Some(READINESS),
-            },
-        ]);
+pub static READY: Operation = Operation::new(
+    "ready",
+    Tag::Operation,
+    "Can the process serve requests?",
+)
+.about(
+    "Signs, verifies, reads from the database and writes one row of it, at most once in five \
+             seconds and only where nothing else was committed meanwhile.",
+)
+.returns(&[ok(READINESS), not_ready(READINESS)]);
+
+/// `GET /ready/read`.
+pub static READY_READ: Operation =
+    Operation::new("readyToRead", Tag::Operation, "Can the process serve what only reads?")
+        .about("Signs, verifies and reads from the database. Writes nothing.")
+        .returns(&[ok(READ_READINESS), not_ready(READ_READINESS)]);
+
+const fn not_ready(schema: Schema) -> Response {
+    Response {
+        status: 503,
+        description: "Not ready; `checks` names what fails.",
+        schema: Some(schema),
+    }
+}

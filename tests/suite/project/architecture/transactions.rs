@@ -19,6 +19,7 @@ const BEGINS: &[(&str, &str)] = &[
     ("src/app/startup/", "runs before there is an `App`"),
     ("src/app/keys/", "the first keys are made before there is an `App`; the others are loaded"),
     ("src/app/clock_guard.rs", "one statement that serves no request and audits nothing"),
+    ("src/app/write_probe.rs", "one row that asks whether there is room, and audits nothing"),
     (
         "src/oauth/grant.rs",
         "a grant begins when it first needs to, the pipeline ends for every grant",

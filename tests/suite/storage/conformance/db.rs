@@ -277,8 +277,9 @@ async fn a_database_that_is_not_there_is_not_opened() {
     assert!(Db::sqlite(&path, false, LONG).await.is_err());
     assert!(!path.exists(), "looking for a database must not make one");
     assert!(Db::sqlite(Path::new("/"), true, LONG).await.is_err());
-    assert!(Db::postgres("no address", LONG).await.is_err_and(|fault| is_internal(&fault)));
-    let nobody = Db::postgres("postgres://nobody@127.0.0.1:1/nothing", Deadlines::IN_SERVICE).await;
+    assert!(Db::postgres("no address", 16, LONG).await.is_err_and(|fault| is_internal(&fault)));
+    let nobody =
+        Db::postgres("postgres://nobody@127.0.0.1:1/nothing", 16, Deadlines::IN_SERVICE).await;
     assert_eq!(nobody.err().map(|fault| fault.kind), Some(FaultKind::Unavailable));
 }
 
@@ -320,6 +321,47 @@ async fn statements_are_counted_where_somebody_counts() {
         })
         .await;
         assert_eq!(several, 2, "beginning and committing are not counted");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_says_who_we_are_and_a_file_says_nothing() {
+    on_both_stores("db: facts", async |db| {
+        let facts = db.server_facts().await.unwrap();
+        assert_eq!(facts.is_none(), db.is_sqlite());
+        if let Some(facts) = facts {
+            assert_eq!(
+                (facts.encoding.as_str(), facts.schema.as_deref()),
+                ("UTF8", Some("public"))
+            );
+            assert!(!facts.role.is_empty());
+        }
+        // Without a pooler every statement is kept.
+        assert!(db.keeps_prepared_statements().await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_only_looked_at_keeps_no_connection() {
+    on_both_places("db: look", async |place| {
+        let Place::Postgres(url) = place else { return };
+        Db::try_postgres(url, LONG).await.unwrap();
+        let nobody = "postgres://nobody@127.0.0.1:1/nothing";
+        let unreachable = Db::try_postgres(nobody, Deadlines::IN_SERVICE).await;
+        assert_eq!(unreachable.err().map(|fault| fault.kind), Some(FaultKind::Unavailable));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compacted_database_keeps_every_row() {
+    on_both_stores("db: compact", async |db| {
+        wrote(&db, "kept").await.commit().await.unwrap();
+        db.compact().await.unwrap();
+        assert!(is_there(&db, "kept").await);
+        wrote(&db, "later").await.commit().await.unwrap();
     })
     .await;
 }

@@ -77,7 +77,7 @@ impl Place {
             Self::Sqlite(dir) => {
                 Db::sqlite(&dir.path().join("store.db"), true, deadlines).await.unwrap()
             }
-            Self::Postgres(url) => Db::postgres(url, deadlines).await.unwrap(),
+            Self::Postgres(url) => Db::postgres(url, 16, deadlines).await.unwrap(),
         }
     }
 }
@@ -99,13 +99,13 @@ async fn on_both_stores(name: &str, test: impl AsyncFn(Db)) {
     schema::up(&db).await.unwrap();
     with(db, &test).await;
     postgres::template_database(TEMPLATE, async |url| {
-        let db = Db::postgres(&url, LONG).await.unwrap();
+        let db = Db::postgres(&url, 16, LONG).await.unwrap();
         schema::up(&db).await.unwrap();
         db.close().await;
     })
     .await;
     match postgres::database_from_template(TEMPLATE).await {
-        Some(url) => with(Db::postgres(&url, LONG).await.unwrap(), &test).await,
+        Some(url) => with(Db::postgres(&url, 16, LONG).await.unwrap(), &test).await,
         None => require::missing("postgres", name),
     }
 }

@@ -15,6 +15,8 @@ mod tests;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::OnceLock;
 
+use sqlx::Connection as _;
+
 use crate::support::require::{missing, variable};
 
 use adopted::adopt;
@@ -90,6 +92,24 @@ pub fn cluster() -> Option<&'static Cluster> {
             None
         }
     }
+}
+
+/// Runs statements on the database at `url`, on a connection of its own.
+///
+/// # Panics
+///
+/// When it refuses one of them.
+pub async fn execute(url: &str, statements: &str) {
+    let mut connection = sqlx::postgres::PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// `url` for another role.
+pub fn as_role(url: &str, role: &str) -> String {
+    let mut url = url::Url::parse(url).unwrap();
+    url.set_username(role).unwrap();
+    url.into()
 }
 
 /// [`cluster`] for async code: starting a server would block the caller's runtime.

@@ -45,6 +45,12 @@ impl PrivateCluster {
         u64::try_from(ended).expect("a count")
     }
 
+    /// Everything the server has logged.
+    pub fn log(&self) -> String {
+        let path = hold(&self.keeper).root.join("log");
+        String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
+    }
+
     /// Crashes the server: an immediate shutdown, no checkpoint, clients cut off. What was
     /// committed is in the log and comes back with [`Self::start_again`].
     pub async fn stop_immediate(&self) {

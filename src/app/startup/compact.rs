@@ -1,0 +1,69 @@
+//! Giving the room of deleted rows back, while no server works on the database.
+
+use std::path::Path;
+
+use crate::config::{Config, Database};
+use crate::store::Db;
+
+use super::connect::connect;
+use super::data_dir::{self, LockError};
+use super::error::OpenError;
+use super::explain::explain;
+
+/// The size of a database file, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// With the write-ahead log beside it.
+    pub before: u64,
+    /// Afterwards; there is no log then.
+    pub after: u64,
+}
+
+/// Writes the database file anew without the room of deleted rows. Holds the lock of a server meanwhile.
+///
+/// # Errors
+/// When a server works on it, it is not SQLite, there is no room, or it cannot be opened.
+pub async fn compact(config: &Config) -> Result<Compacted, OpenError> {
+    let Database::Sqlite(path) = &config.database else {
+        return Err(OpenError::Configuration(
+            "SIGNET_DATABASE_URL names a PostgreSQL database, and this is for SQLite.\n  PostgreSQL gives \
+             room back by itself; ask its VACUUM."
+                .to_owned(),
+        ));
+    };
+    if !path.exists() {
+        return connect(config).await.map(|_| Compacted { before: 0, after: 0 });
+    }
+    let _lock = data_dir::lock(&config.data_dir).map_err(|error| match error {
+        LockError::Held => OpenError::TryAgain(format!(
+            "a signet is serving {}.\n  Stop it first: compacting keeps every other writer out.",
+            config.data_dir.display()
+        )),
+        LockError::Io(error) => OpenError::of_file(
+            &format!("the data directory {} cannot be written", config.data_dir.display()),
+            &error,
+            "Run this as the user signet runs as.",
+        ),
+    })?;
+    let before = size(path);
+    let db = connect(config).await?;
+    let outcome = rewrite(&db).await;
+    let outcome = match outcome {
+        Ok(()) => Ok(()),
+        Err(error) => Err(explain(&config.database, &db, error).await),
+    };
+    db.close().await;
+    outcome.map(|()| Compacted { before, after: size(path) })
+}
+
+async fn rewrite(db: &Db) -> Result<(), OpenError> {
+    db.compact().await?;
+    Ok(db.empty_log().await?)
+}
+
+fn size(path: &Path) -> u64 {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let of = |path: &Path| path.metadata().map_or(0, |facts| facts.len());
+    of(path) + of(Path::new(&log))
+}

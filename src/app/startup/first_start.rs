@@ -1,0 +1,115 @@
+//! Whether a start is the first one, and whether it may be.
+//!
+//! A database that was lost (a volume that is not mounted, a wrong directory) looks like one that was never
+//! there. Serving a new, empty one in its place would be worse than not starting: every user is gone,
+//! and the set-up link makes an administrator of the person who reads the log.
+
+use std::path::Path;
+
+use crate::config::{Database, NewDatabase};
+use crate::store::Db;
+
+use super::{OpenError, OpenPurpose, Startup, data_dir};
+use crate::app::keys;
+
+impl Startup {
+    /// Judges the files before anything is made: SQLite alone keeps its database in one.
+    pub(super) fn check_files(&self) -> Result<(), OpenError> {
+        let Database::Sqlite(path) = &self.config.database else { return Ok(()) };
+        if !self.serves() {
+            return Ok(());
+        }
+        if size(path) > 0 {
+            return self.check_purpose(true);
+        }
+        self.refuse_remains(path)?;
+        self.check_purpose(false)
+    }
+
+    /// Judges a database that was reached. On SQLite a first start that was cut off is completed;
+    /// on PostgreSQL it cannot be told from a lost database.
+    pub(super) async fn check_sealed(&self, db: &Db, fresh: bool) -> Result<bool, OpenError> {
+        let sealed = !fresh && keys::is_sealed(&mut db.reader().await?).await?;
+        if !self.serves() {
+            return Ok(sealed);
+        }
+        if !db.is_sqlite() {
+            self.check_purpose(sealed)?;
+        } else if !sealed && self.config.new_database == NewDatabase::Never {
+            return Err(self.new_database_forbidden());
+        }
+        Ok(sealed)
+    }
+
+    /// Whether it suits what the start was asked for that there is a database, or none.
+    fn check_purpose(&self, exists: bool) -> Result<(), OpenError> {
+        let anew = self.purpose == OpenPurpose::ServeNewDatabase;
+        if exists {
+            return if anew { Err(self.database_exists()) } else { Ok(()) };
+        }
+        if self.config.new_database == NewDatabase::Never {
+            return Err(self.new_database_forbidden());
+        }
+        let key = data_dir::master_key_path(&self.config.data_dir);
+        if !anew && key.exists() {
+            return Err(self.database_lost(&key));
+        }
+        Ok(())
+    }
+
+    /// Refuses what is left of a database. SQLite takes a file without a byte for a new database and
+    /// throws the write-ahead log beside it away; a server would go on with no users and other keys.
+    fn refuse_remains(&self, path: &Path) -> Result<(), OpenError> {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let log = Path::new(&log);
+        if size(log) == 0 {
+            return Ok(());
+        }
+        Err(OpenError::Configuration(format!(
+            "the database {} is {}, but {} is there.\n  Restore the newest backup. To begin anew \
+             instead, remove the database's files.",
+            path.display(),
+            if path.exists() { "empty" } else { "missing" },
+            log.display()
+        )))
+    }
+
+    fn database_lost(&self, key: &Path) -> OpenError {
+        let found = match &self.config.database {
+            Database::Sqlite(path) if path.exists() => format!("{} is empty", path.display()),
+            Database::Sqlite(path) => format!("there is no database at {}", path.display()),
+            Database::Postgres(_) => {
+                format!("{} holds no keys of Signet", self.describe_database())
+            }
+        };
+        OpenError::Configuration(format!(
+            "{found}, but the master key {} of an earlier start is there.\n  If the database is lost, \
+             restore the newest backup; check that its volume is mounted and that SIGNET_DATA_DIR and \
+             SIGNET_DATABASE_URL are right.\n  To begin anew with this key, type once:  signet serve \
+             --new-database",
+            key.display()
+        ))
+    }
+
+    fn database_exists(&self) -> OpenError {
+        OpenError::Conflict(format!(
+            "--new-database was given, but {} exists.\n  Start without it. To begin anew, move the \
+             database away first.",
+            self.describe_database()
+        ))
+    }
+
+    fn new_database_forbidden(&self) -> OpenError {
+        OpenError::Configuration(format!(
+            "there is no database of Signet yet ({}), and SIGNET_NEW_DATABASE=never forbids to make \
+             one.\n  If there was one, restore the newest backup, and check that its volume is mounted. \
+             For a first start set SIGNET_NEW_DATABASE=allowed.",
+            self.describe_database()
+        ))
+    }
+}
+
+fn size(path: &Path) -> u64 {
+    path.metadata().map_or(0, |facts| facts.len())
+}

@@ -1,0 +1,51 @@
+//! `signet db`: the database as a file.
+//!
+//! Owns what is done to it while no server works on it.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use crate::app::startup::{self, Compacted};
+use crate::base::Timestamp;
+use crate::config::Config;
+
+use super::error::CommandError;
+use super::output::{Output, Row};
+use super::with_app;
+
+/// What to do with the database.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Give the room of deleted rows back to the disk; the server must be stopped
+    #[command(after_help = "Examples:
+  systemctl stop signet && signet db compact; systemctl start signet
+
+Only for SQLite, whose file never shrinks by itself: deleted rows leave room that new ones take. It needs
+free room of twice the size of the database, beside it and in the directory for temporary files.")]
+    Compact,
+}
+
+impl Row for Compacted {
+    const HEAD: &'static [&'static str] = &["bytes before", "bytes after"];
+
+    fn cells(&self, _: Timestamp) -> Vec<String> {
+        vec![self.before.to_string(), self.after.to_string()]
+    }
+
+    fn json(&self) -> Value {
+        json!({ "bytes_before": self.before, "bytes_after": self.after })
+    }
+}
+
+/// Carries out a command.
+pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
+    let config = Config::load()?.config;
+    match command {
+        Command::Compact => {
+            let done = with_app::runtime()?.block_on(startup::compact(&config))?;
+            let mut list = output.list();
+            list.rows(&[done])?;
+            Ok(list.end()?)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! When the TLS certificate ends: warned of at the start, on reload and daily, and told to the metrics.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::tls::Tls;
+use crate::app::App;
+use crate::base::{TimeSpan, Timestamp};
+
+/// How often the certificate is looked at.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long before its end a certificate is warned of.
+const SOON: TimeSpan = TimeSpan::from_days(14);
+
+/// What there is to say of a certificate.
+#[derive(Debug, PartialEq, Eq)]
+enum Certificate {
+    /// Nothing.
+    Good,
+    /// It begins later.
+    NotYet,
+    /// It ends within 14 days.
+    EndsSoon,
+    /// It has ended.
+    Over,
+}
+
+/// Judges a certificate by its first and its last moment.
+fn judge(begins: Timestamp, ends: Timestamp, now: Timestamp) -> Certificate {
+    if now < begins {
+        Certificate::NotYet
+    } else if now > ends {
+        Certificate::Over
+    } else if ends - now < SOON {
+        Certificate::EndsSoon
+    } else {
+        Certificate::Good
+    }
+}
+
+/// Reads the certificate again at each SIGHUP, and says where there is none.
+pub(super) async fn reload_on_hangup(app: App, tls: Option<Tls>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        match tls.as_ref().map(Tls::reload) {
+            None => tracing::info!("SIGHUP: without TLS there is no certificate to read again"),
+            Some(Ok(())) => tracing::info!("certificate and key were read again"),
+            Some(Err(error)) => tracing::error!(error, "the old certificate stays in use"),
+        }
+        if let Some(tls) = &tls {
+            note_certificate(&app, tls);
+        }
+    }
+}
+
+/// Says daily that the certificate ends soon, and at the start.
+pub(super) async fn watch_certificate(app: App, tls: Tls) {
+    loop {
+        note_certificate(&app, &tls);
+        tokio::time::sleep(DAY).await;
+    }
+}
+
+/// Hands the end of the certificate to the metrics, and warns where it is near.
+fn note_certificate(app: &App, tls: &Tls) {
+    let Some((begins, ends)) = tls.validity() else {
+        tracing::warn!("the end of the certificate cannot be read; watch it elsewhere");
+        return;
+    };
+    app.metrics.certificate_ends_at(ends);
+    match judge(begins, ends, app.now()) {
+        Certificate::Good => {}
+        Certificate::NotYet => {
+            tracing::warn!(from = begins.rfc3339(), "the TLS certificate is not valid yet");
+        }
+        Certificate::EndsSoon => {
+            tracing::warn!(
+                until = ends.rfc3339(),
+                "the TLS certificate expires in less than 14 days"
+            );
+        }
+        Certificate::Over => {
+            tracing::warn!(
+                until = ends.rfc3339(),
+                "the TLS certificate has expired; clients refuse it"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_warned_of_for_its_last_fourteen_days_and_after() {
+        let (begins, ends) = (Timestamp::from_secs(0), Timestamp::from_secs(90 * 86_400));
+        let day = |day: i64| judge(begins, ends, Timestamp::from_secs(day * 86_400));
+        assert_eq!(day(-1), Certificate::NotYet);
+        assert_eq!(day(0), Certificate::Good);
+        assert_eq!(day(76), Certificate::Good);
+        assert_eq!(day(77), Certificate::EndsSoon);
+        assert_eq!(day(90), Certificate::EndsSoon);
+        assert_eq!(day(91), Certificate::Over);
+    }
+}

@@ -1,0 +1,111 @@
+//! The sockets that are served on, and why one cannot be had.
+//!
+//! Owns which address families a socket takes, and what a process needs to be able to open at all.
+
+use std::io;
+use std::net::{SocketAddr, SocketAddrV6, TcpListener};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind as bind_to, listen, sockopt};
+use rustix::process::{Resource, getrlimit};
+
+use super::{Bound, tls};
+use crate::config::{Config, MetricsListen};
+
+/// Connections that may wait to be taken up on one socket; the kernel caps it (`somaxconn`).
+const BACKLOG: i32 = 1024;
+/// File descriptors of a server without clients: its sockets, the database, the log.
+const LEAST_DESCRIPTORS: u64 = 64;
+/// File descriptors of each worker: its event loop and what wakes it.
+const OF_A_WORKER: u64 = 8;
+
+/// Why nothing can be served.
+#[derive(Debug)]
+pub enum BindError {
+    /// Another process has the address that this setting names (exit code 69).
+    Busy(&'static str, SocketAddr),
+    /// The address that this setting names is not ours or not allowed (exit code 78).
+    Refused(&'static str, SocketAddr, io::Error),
+    /// Certificate or key cannot be used (exit code 78).
+    Tls(String),
+}
+
+/// Takes every address in the settings. `[::1]` of the default list is skipped where there is no
+/// IPv6; a busy default metrics address costs a warning and the metrics.
+///
+/// # Errors
+/// The first address that cannot be had.
+pub fn bind(config: &Config) -> Result<Bound, BindError> {
+    const LISTEN: &str = "SIGNET_LISTEN";
+    let mut listeners = Vec::new();
+    for &address in &config.listen {
+        match listener(address, &config.listen) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(BindError::Busy(LISTEN, address));
+            }
+            Err(_) if config.listen_is_default && address.is_ipv6() => {}
+            Err(error) => return Err(BindError::Refused(LISTEN, address, error)),
+        }
+    }
+    let metrics = metrics_listener(config.metrics_listen)?;
+    let tls = config.tls.as_ref().map(tls::Tls::load).transpose().map_err(BindError::Tls)?;
+    Ok(Bound { listeners, metrics, tls })
+}
+
+fn metrics_listener(listen: MetricsListen) -> Result<Option<TcpListener>, BindError> {
+    const METRICS: &str = "SIGNET_METRICS_LISTEN";
+    match listen {
+        MetricsListen::Off => Ok(None),
+        MetricsListen::Set(address) => match TcpListener::bind(address) {
+            Ok(listener) => Ok(Some(listener)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                Err(BindError::Busy(METRICS, address))
+            }
+            Err(error) => Err(BindError::Refused(METRICS, address, error)),
+        },
+        MetricsListen::Default(address) => match TcpListener::bind(address) {
+            Ok(listener) => Ok(Some(listener)),
+            Err(error) => {
+                tracing::warn!(%address, %error, "no metrics; set SIGNET_METRICS_LISTEN");
+                Ok(None)
+            }
+        },
+    }
+}
+
+/// A socket for `address`. One for all IPv6 addresses also takes IPv4, and then the port is busy for an
+/// IPv4 address of the same list: where there is one, it takes IPv6 alone.
+fn listener(address: SocketAddr, list: &[SocketAddr]) -> io::Result<TcpListener> {
+    let same_port = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
+    match address {
+        SocketAddr::V6(address) if list.iter().any(same_port) => only_ipv6(address),
+        _ => TcpListener::bind(address),
+    }
+}
+
+fn only_ipv6(address: SocketAddrV6) -> io::Result<TcpListener> {
+    let (family, kind) = (AddressFamily::INET6, SocketType::STREAM);
+    let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    sockopt::set_ipv6_v6only(&socket, true)?;
+    bind_to(&socket, &address)?;
+    listen(&socket, BACKLOG)?;
+    Ok(TcpListener::from(socket))
+}
+
+/// Whether this process may open enough files to serve. Without this check a worker that cannot be made
+/// panics.
+///
+/// # Errors
+/// The limit that was found and the least that is needed, in words.
+pub fn require_descriptors(cores: usize) -> Result<(), String> {
+    let Some(limit) = getrlimit(Resource::Nofile).current else { return Ok(()) };
+    let least = LEAST_DESCRIPTORS + OF_A_WORKER * cores as u64;
+    if limit >= least {
+        return Ok(());
+    }
+    Err(format!(
+        "this process may open {limit} files, and a server on {cores} cores needs {least}.\n  Raise the \
+         limit: ulimit -n 4096, LimitNOFILE= in a systemd unit, --ulimit nofile= for a container."
+    ))
+}

@@ -1,0 +1,301 @@
+//! The connections to a PostgreSQL server: opened as needed, shared, checked, and fewer where the server
+//! allows fewer.
+//!
+//! Owns how many there are and which caller gets one; opening one is `pg_opening`. Not sqlx's pool: that one lets a caller wait for a
+//! connection that the server refuses to open while others lie idle, and asks each one that comes back
+//! (`ROLLBACK`, then a ping) whether it is in order. Knows no SQL beyond `ROLLBACK`.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::pg_lease::{Lease, Live};
+use super::pg_opening::open;
+use crate::base::Deadlines;
+use crate::domain::outcome::Fault;
+
+/// How long a connection may lie unused before it is asked whether it still works.
+const RESTED: Duration = Duration::from_secs(1);
+/// How often an unused connection is asked, so that a firewall sees traffic and a cut is noticed.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long a connection may lie unused before it is closed.
+const IDLE: Duration = Duration::from_secs(10 * 60);
+/// How long a connection is used at all.
+const LIFE: Duration = Duration::from_secs(30 * 60);
+/// How often unused connections are looked through.
+const ROUNDS: Duration = Duration::from_secs(10);
+
+/// The connections to one server; cheap to clone.
+#[derive(Clone)]
+pub struct Pool(Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) options: PgConnectOptions,
+    /// The most connections the settings allow.
+    pub(super) most: usize,
+    pub(super) deadlines: Deadlines,
+    /// Connections belong to this runtime, whichever thread asks for one.
+    pub(super) runtime: Handle,
+    state: Mutex<State>,
+    /// Told when the last connection of a closed pool is gone.
+    pub(super) emptied: Notify,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// Unused connections, the one used last at the end.
+    idle: Vec<Live>,
+    pub(super) waiting: VecDeque<oneshot::Sender<Lease>>,
+    /// Connections that are idle, lent or being opened.
+    pub(super) open: usize,
+    /// Those of them being opened.
+    pub(super) opening: usize,
+    /// Set while the server allows fewer than the settings.
+    pub(super) allowed: Option<Allowed>,
+    /// Why the last attempt to open one failed, until one succeeds.
+    pub(super) failure: Option<Arc<sqlx::Error>>,
+    pub(super) closed: bool,
+}
+
+/// How many connections the server allowed last.
+pub(super) struct Allowed {
+    pub(super) count: usize,
+    /// When it is asked for more again.
+    pub(super) until: Instant,
+    /// What it said.
+    pub(super) reason: String,
+}
+
+impl State {
+    /// Connections that are open and not just being opened.
+    pub(super) const fn serving(&self) -> usize {
+        self.open - self.opening
+    }
+
+    /// How many connections may be open now.
+    fn limit(&self, most: usize) -> usize {
+        match &self.allowed {
+            Some(allowed) if Instant::now() < allowed.until => allowed.count,
+            // One at a time: the answer may be the same.
+            Some(allowed) => most.min(allowed.count.max(self.serving()) + 1),
+            None => most,
+        }
+    }
+}
+
+impl Pool {
+    /// A pool that begins with `first`. Must be made on the runtime that storage works on.
+    pub(super) fn new(
+        options: PgConnectOptions,
+        most: u32,
+        deadlines: Deadlines,
+        first: PgConnection,
+    ) -> Self {
+        let state = State { idle: vec![Live::new(first)], open: 1, ..State::default() };
+        let shared = Arc::new(Shared {
+            options,
+            most: most as usize,
+            deadlines,
+            runtime: Handle::current(),
+            state: Mutex::new(state),
+            emptied: Notify::new(),
+        });
+        shared.runtime.spawn(look_after(Arc::downgrade(&shared)));
+        Self(shared)
+    }
+
+    /// A connection that works as far as can be told.
+    ///
+    /// # Errors
+    /// Unavailable when there is none by `deadline`; the cause says why.
+    pub(super) async fn acquire(&self, deadline: Instant) -> Result<Lease, Fault> {
+        loop {
+            let mut lease = match self.0.take()? {
+                Next::Idle(lease) => lease,
+                Next::Wait(given) => {
+                    return match timeout_at(deadline, given).await {
+                        Ok(Ok(lease)) => Ok(lease),
+                        Ok(Err(_)) | Err(_) => Err(self.0.why_none()),
+                    };
+                }
+            };
+            if lease.rested() < RESTED || self.0.answers(&mut lease).await {
+                return Ok(lease);
+            }
+            lease.give_up();
+            // This one was used last of all that are idle. What became of it became of the others:
+            // a failover and a firewall spare none, and each would cost its caller the same wait.
+            self.0.forget_idle();
+        }
+    }
+
+    /// How many connections are open and how many there may be.
+    pub(super) fn connections(&self) -> (usize, usize) {
+        let state = self.0.state();
+        (state.open, state.limit(self.0.most))
+    }
+
+    /// How connections are opened.
+    pub(super) fn options(&self) -> &PgConnectOptions {
+        &self.0.options
+    }
+
+    /// The most connections there may ever be.
+    pub(super) fn most(&self) -> usize {
+        self.0.most
+    }
+
+    /// Lends nothing more and waits until all connections are closed.
+    pub(super) async fn close(&self) {
+        let idle = {
+            let mut state = self.0.state();
+            state.closed = true;
+            state.waiting.clear();
+            std::mem::take(&mut state.idle)
+        };
+        for live in idle {
+            let _ = live.connection.close().await;
+            self.0.gone();
+        }
+        loop {
+            let emptied = self.0.emptied.notified();
+            if self.0.state().open == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+}
+
+enum Next {
+    Idle(Lease),
+    Wait(oneshot::Receiver<Lease>),
+}
+
+impl Shared {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(self: &Arc<Self>) -> Result<Next, Fault> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(Fault::unavailable("the database is closed"));
+        }
+        if let Some(live) = state.idle.pop() {
+            return Ok(Next::Idle(Lease::new(self, live)));
+        }
+        // Callers that have gone; the first in the queue has the earliest deadline.
+        while state.waiting.front().is_some_and(oneshot::Sender::is_closed) {
+            state.waiting.pop_front();
+        }
+        let (give, given) = oneshot::channel();
+        state.waiting.push_back(give);
+        self.open_more(&mut state);
+        Ok(Next::Wait(given))
+    }
+
+    /// Opens one connection for each caller that waits, as far as allowed.
+    fn open_more(self: &Arc<Self>, state: &mut State) {
+        while state.waiting.len() > state.opening && state.open < state.limit(self.most) {
+            state.open += 1;
+            state.opening += 1;
+            self.runtime.spawn(open(Arc::clone(self)));
+        }
+    }
+
+    /// Hands a working connection to the caller that has waited longest, or keeps it.
+    pub(super) fn give(self: &Arc<Self>, live: Live) {
+        let mut lease = Lease::new(self, live);
+        loop {
+            let mut state = self.state();
+            if state.closed || lease.age() > LIFE {
+                drop(state);
+                return lease.give_up();
+            }
+            // The server can be reached, whatever the last attempt met.
+            state.failure = None;
+            let Some(next) = state.waiting.pop_front() else {
+                // Under the lock: else a caller could begin to wait in between.
+                state.idle.extend(lease.into_live());
+                return;
+            };
+            drop(state);
+            // A caller that has gone leaves it to the next.
+            match next.send(lease) {
+                Ok(()) => return,
+                Err(back) => lease = back,
+            }
+        }
+    }
+
+    /// Counts one connection less, and opens another where one is waited for.
+    pub(super) fn gone(self: &Arc<Self>) {
+        let mut state = self.state();
+        state.open -= 1;
+        if state.closed {
+            self.emptied.notify_waiters();
+        } else {
+            self.open_more(&mut state);
+        }
+    }
+
+    /// Whether a connection that has rested answers soon.
+    async fn answers(&self, lease: &mut Lease) -> bool {
+        let asked = timeout(self.deadlines.connection_check(), lease.connection().ping()).await;
+        let answers = matches!(asked, Ok(Ok(())));
+        if answers {
+            lease.checked();
+        }
+        answers
+    }
+
+    fn forget_idle(self: &Arc<Self>) {
+        let idle = std::mem::take(&mut self.state().idle);
+        for live in idle {
+            Lease::new(self, live).give_up();
+        }
+    }
+
+    fn why_none(&self) -> Fault {
+        let state = self.state();
+        if let Some(failure) = &state.failure {
+            let fault = Fault::unavailable("no connection to PostgreSQL can be opened");
+            return fault.with_source(Arc::clone(failure));
+        }
+        let mut why = format!("{} of SIGNET_DATABASE_CONNECTIONS={}", state.serving(), self.most);
+        if let Some(allowed) = &state.allowed {
+            why.push_str(", PostgreSQL allows no more: ");
+            why.push_str(&allowed.reason);
+        }
+        Fault::unavailable("every database connection is busy").with_source(why)
+    }
+}
+
+/// Closes what is unused for too long or too old, and asks the rest whether it still works.
+async fn look_after(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(ROUNDS).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let due: Vec<Live> = {
+            let idle = &mut shared.state().idle;
+            let is_due = |live: &mut Live| {
+                live.unused() > IDLE || live.age() > LIFE || live.rested() > KEEPALIVE
+            };
+            idle.extract_if(.., is_due).collect()
+        };
+        for live in due {
+            let over = live.unused() > IDLE;
+            let mut lease = Lease::new(&shared, live);
+            if over || lease.age() > LIFE || !shared.answers(&mut lease).await {
+                lease.give_up();
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Facts about a PostgreSQL server, and about what stands before it, that decide whether a start can go
+//! on.
+//!
+//! Owns the statements that only PostgreSQL understands. What follows from a fact is said by
+//! `app/startup`.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, FromRow};
+use tokio::time::timeout;
+
+use crate::domain::outcome::Fault;
+
+use super::db::{Db, Pools};
+use super::error::failed;
+
+/// How long the second connection of [`Db::keeps_prepared_statements`] is waited for.
+const PROBE: Duration = Duration::from_secs(2);
+
+/// Who we are on the server, and where.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ServerFacts {
+    /// The encoding of the database, as PostgreSQL spells it.
+    pub encoding: String,
+    /// The role that statements run as.
+    pub role: String,
+    /// The schema that new tables go into; none when the role may use no schema of its search path.
+    pub schema: Option<String>,
+}
+
+impl Db {
+    /// The facts about the server; none on SQLite, where there is no server.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn server_facts(&self) -> Result<Option<ServerFacts>, Fault> {
+        let Pools::Postgres(db) = self.pools() else { return Ok(None) };
+        let mut lease = db.lend().await?;
+        let facts = sqlx::query_as(
+            "SELECT pg_encoding_to_char(encoding)::text AS encoding, current_user::text AS role, \
+             current_schema()::text AS schema FROM pg_database WHERE datname = current_database()",
+        )
+        .fetch_one(lease.connection())
+        .await
+        .map_err(failed("asking the server who we are"))?;
+        lease.done();
+        Ok(Some(facts))
+    }
+
+    /// Whether a statement that was prepared is still there for the next transaction, and for no other
+    /// client. Behind a pooler that lends another session for each transaction it is not, unless the pooler
+    /// knows of prepared statements. True where that cannot be found out.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn keeps_prepared_statements(&self) -> Result<bool, Fault> {
+        let Pools::Postgres(db) = self.pools() else { return Ok(true) };
+        let mut lease = db.lend().await?;
+        let doing = "trying prepared statements";
+        sqlx::query("SELECT 1").execute(lease.connection()).await.map_err(failed(doing))?;
+        lease.done();
+        // Every connection numbers its statements from one: if both reach one session, the names meet.
+        let Ok(mut other) = db.another().await else { return Ok(true) };
+        let asked = timeout(PROBE, sqlx::query("SELECT 1").execute(&mut other)).await;
+        let lost = matches!(&asked, Ok(Err(error)) if is_lost(error));
+        if asked.is_ok() {
+            let _ = timeout(PROBE, other.close()).await;
+        }
+        let again = sqlx::query("SELECT 1").execute(lease.connection()).await;
+        lease.done();
+        Ok(!lost && !again.is_err_and(|error| is_lost(&error)))
+    }
+}
+
+/// A prepared statement that is not there (26000), or one of another session that is (42P05).
+fn is_lost(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("26000" | "42P05"))
+}
+
+/// Sessions that hold a lock on one of our tables, the oldest transaction first; for people.
+pub(super) async fn holders(connection: &mut PgConnection) -> Vec<String> {
+    let rows: Result<Vec<(i32, String, String)>, _> = sqlx::query_as(
+        "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'a session')::text, \
+         string_agg(DISTINCT c.relname::text, ', ' ORDER BY c.relname::text) \
+         FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r' \
+         JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() \
+         JOIN pg_stat_activity a ON a.pid = l.pid \
+         WHERE l.granted AND l.pid <> pg_backend_pid() AND a.datname = current_database() \
+         GROUP BY a.pid, a.application_name, a.xact_start ORDER BY a.xact_start, a.pid LIMIT 3",
+    )
+    .fetch_all(connection)
+    .await;
+    let told = |(pid, name, tables)| format!("{name:?} (process {pid}) holds {tables}");
+    // Without an answer the lock itself is still worth a sentence.
+    rows.unwrap_or_default().into_iter().map(told).collect()
+}

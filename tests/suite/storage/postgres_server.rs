@@ -1,0 +1,386 @@
+//! What Signet asks of a PostgreSQL server, and how it gets along with one that gives less: its defaults,
+//! its connection limits, firewalls and poolers on the way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::join_all;
+use serde_json::json;
+use signet::store::{Db, Link, meta, migrate};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::pgbouncer::{Bouncer, Program};
+use crate::support::postgres::{Cluster, as_role, execute, fresh_database};
+use crate::support::process::Launch;
+use crate::support::server::{Options, PASSWORD};
+use crate::support::{Backend, LONG, require};
+
+/// A setting of the session that `link` has.
+async fn setting(link: &mut impl Link, name: &str) -> String {
+    let row: Option<(String,)> =
+        signet::fetch_optional!(link, (String,), "SELECT current_setting($1)", name).unwrap();
+    row.unwrap().0
+}
+
+const TIMEOUTS: [&str; 3] =
+    ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn isolation_and_timeouts_go_with_the_transaction_and_not_with_the_session() {
+    let Some(url) = fresh_database().await else {
+        return require::missing("postgres", "the defaults of a role");
+    };
+    let name = url.rsplit('/').next().unwrap();
+    for level in ["serializable", "repeatable read", "read uncommitted"] {
+        let alter = format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'");
+        execute(&url, &alter).await;
+        let db = Db::postgres(&url, 2, LONG).await.unwrap();
+        // Each connection there is, one after the other and both at once.
+        for _ in 0..3 {
+            let mut tx = db.begin().await.unwrap();
+            assert_eq!(setting(&mut tx, "transaction_isolation").await, "read committed");
+            for timeout in TIMEOUTS {
+                assert_ne!(setting(&mut tx, timeout).await, "0", "{timeout}");
+            }
+            let mut other = db.begin().await.unwrap();
+            assert_eq!(setting(&mut other, "transaction_isolation").await, "read committed");
+            tx.commit().await.unwrap();
+            other.rollback().await;
+            let mut reader = db.reader().await.unwrap();
+            for timeout in TIMEOUTS {
+                assert_eq!(setting(&mut reader, timeout).await, "0", "{timeout} was left behind");
+            }
+        }
+        db.close().await;
+    }
+}
+
+/// What failed for up to two log-ins in five.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_login_fails_whatever_isolation_the_database_has_by_default() {
+    for level in ["serializable", "repeatable read"] {
+        let Some(url) = fresh_database().await else {
+            return require::missing("postgres", "another isolation");
+        };
+        let name = url.rsplit('/').next().unwrap();
+        let alter = format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'");
+        execute(&url, &alter).await;
+        let server = Options::on(Backend::Postgres).on_database(&url).start().await;
+        server.register("ada").await;
+        for answer in join_all((0..40).map(|_| server.try_login("ada", PASSWORD))).await {
+            answer.is(200);
+        }
+    }
+}
+
+/// The connections that Signet has as a role.
+async fn connections(url: &str, role: &str) -> i64 {
+    let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(url).await.unwrap();
+    sqlx::query_scalar(
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND application_name = 'signet'",
+    )
+    .bind(role)
+    .fetch_one(&mut connection)
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_allows_fewer_connections_is_made_do_with() {
+    let Some(cluster) = Cluster::private().await else {
+        return require::missing("postgres", "a limit of connections");
+    };
+    let url = cluster.fresh_database().await;
+    execute(&url, "CREATE ROLE few LOGIN; GRANT CREATE ON SCHEMA public TO few").await;
+    for limit in [5, 2, 1] {
+        execute(&url, &format!("ALTER ROLE few CONNECTION LIMIT {limit}")).await;
+        let launch = Launch::new()
+            .with("SIGNET_DATABASE_URL", &as_role(&url, "few"))
+            .with("SIGNET_MASTER_KEY", &"A".repeat(43))
+            .with("SIGNET_METRICS_LISTEN", "127.0.0.1:0");
+        let server = launch.start().await;
+        let caller = server.caller();
+        let account = json!({"login": "ada", "password": PASSWORD});
+        caller.post("/v1/register", &account).await;
+        let mut tokens = Vec::new();
+        for answer in join_all((0..48).map(|_| caller.post("/v1/login", &account))).await {
+            tokens.push(answer.is(200).string("access_token"));
+        }
+        for answer in join_all(tokens.iter().map(|token| caller.get_as("/v1/me", token))).await {
+            answer.is(200);
+        }
+        assert!(connections(&url, "few").await <= limit);
+        if limit > 1 {
+            let log = server.log();
+            assert!(log.contains("allows no more connections"), "{log}");
+            assert!(log.contains("too many connections for role"), "{log}");
+        }
+        // A command has no connection of its own any more, and says why.
+        let output = launch.command().args(["user", "list"]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(75), "{said}");
+        assert!(said.contains("SIGNET_DATABASE_CONNECTIONS"), "{said}");
+        drop(server);
+        // The next round begins without the connections of this one.
+        cluster.terminate_all_backends().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_connections_are_opened_than_the_setting_allows() {
+    let Some(cluster) = Cluster::private().await else {
+        return require::missing("postgres", "counting connections");
+    };
+    let url = cluster.fresh_database().await;
+    let db = Db::postgres(&url, 3, LONG).await.unwrap();
+    migrate::up(&db).await.unwrap();
+    let most = AtomicUsize::new(0);
+    join_all((0..24).map(|_| async {
+        let mut tx = db.begin().await.unwrap();
+        meta::hold(&mut tx, "nothing").await.unwrap();
+        most.fetch_max(db.connections().unwrap().0, Ordering::SeqCst);
+        tx.commit().await.unwrap();
+    }))
+    .await;
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+    assert_eq!(connections(&url, "signet").await, 3);
+    db.close().await;
+}
+
+/// A way to the server that can be cut without a word: what is sent into it never arrives.
+struct Firewall {
+    url: String,
+    /// Connections that were let through so far.
+    opened: Arc<AtomicUsize>,
+    /// Those opened before this number get nothing any more.
+    dropped: Arc<AtomicUsize>,
+}
+
+impl Firewall {
+    async fn before(url: &str) -> Self {
+        let server = url::Url::parse(url).unwrap();
+        let target = format!("{}:{}", server.host_str().unwrap(), server.port().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut through = server.clone();
+        through.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+        let (opened, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (count, limit) = (Arc::clone(&opened), Arc::clone(&dropped));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(pass(client, target.clone(), number, Arc::clone(&limit)));
+            }
+        });
+        Self { url: through.into(), opened, dropped }
+    }
+
+    /// Forgets every connection there is; new ones are let through.
+    fn forget(&self) {
+        self.dropped.store(self.opened.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+}
+
+/// Passes bytes on in both directions for as long as the connection is remembered, and keeps both ends
+/// open afterwards.
+async fn pass(client: TcpStream, target: String, number: usize, limit: Arc<AtomicUsize>) {
+    let server = TcpStream::connect(target).await.unwrap();
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let forgotten = || number < limit.load(Ordering::SeqCst);
+    let there = async {
+        let mut bytes = [0; 16 * 1024];
+        while let Ok(read) = from_client.read(&mut bytes).await {
+            if read == 0 {
+                break;
+            }
+            if !forgotten() && to_server.write_all(&bytes[..read]).await.is_err() {
+                break;
+            }
+        }
+    };
+    let back = async {
+        let mut bytes = [0; 16 * 1024];
+        while let Ok(read) = from_server.read(&mut bytes).await {
+            if read == 0 {
+                break;
+            }
+            if !forgotten() && to_client.write_all(&bytes[..read]).await.is_err() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = there => {}
+        () = back => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_a_firewall_forgot_fail_no_request() {
+    let Some(url) = fresh_database().await else {
+        return require::missing("postgres", "a firewall that forgets");
+    };
+    let firewall = Firewall::before(&url).await;
+    let server =
+        Options::on(Backend::Postgres).on_database(&firewall.url).in_service().start().await;
+    server.register("ada").await;
+    for answer in join_all((0..32).map(|_| server.try_login("ada", PASSWORD))).await {
+        answer.is(200);
+    }
+    let before = firewall.opened.load(Ordering::SeqCst);
+    assert!(before > 4, "only {before} connections to forget");
+    firewall.forget();
+    // They have rested for longer than a second before they are used again: what was used just now is
+    // known to work.
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    for answer in join_all((0..8).map(|_| server.try_login("ada", PASSWORD))).await {
+        answer.is(200);
+    }
+    assert!(firewall.opened.load(Ordering::SeqCst) > before, "the old connections were used");
+}
+
+/// The parameters of the first message of a connection (PostgreSQL's documentation, 55.7).
+async fn startup_parameters() -> BTreeMap<String, String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let url = format!("postgres://u@127.0.0.1:{port}/x?sslmode=disable");
+    let connecting = tokio::spawn(async move { Db::postgres(&url, 2, LONG).await.is_ok() });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let length = stream.read_u32().await.unwrap() as usize;
+    let mut message = vec![0; length - 4];
+    stream.read_exact(&mut message).await.unwrap();
+    connecting.abort();
+    let mut words = message[4..].split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let mut found = BTreeMap::new();
+    while let (Some(name), Some(value)) = (words.next(), words.next()) {
+        if !name.is_empty() {
+            found.insert(name.into_owned(), value.into_owned());
+        }
+    }
+    found
+}
+
+/// PgBouncer takes these and refuses any other, unless its configuration says to ignore it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_startup_parameter_is_sent_that_pgbouncer_refuses() {
+    let known = [
+        "DateStyle",
+        "TimeZone",
+        "application_name",
+        "client_encoding",
+        "database",
+        "user",
+        "standard_conforming_strings",
+    ];
+    let sent = startup_parameters().await;
+    assert!(sent.contains_key("user"), "{sent:?}");
+    for name in sent.keys() {
+        assert!(known.contains(&name.as_str()), "{name} is sent: {sent:?}");
+    }
+}
+
+/// Each would be a warning in the server's log, and a round trip.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_rolled_back_outside_a_transaction() {
+    let Some(cluster) = Cluster::private().await else {
+        return require::missing("postgres", "the log of a server");
+    };
+    let url = cluster.fresh_database().await;
+    let server = Options::on(Backend::Postgres).on_database(&url).start().await;
+    server.register("ada").await;
+    let refused = server.try_login("ada", "wrong").await;
+    refused.is_problem(401, "invalid_credentials");
+    for answer in join_all((0..20).map(|_| server.login("ada"))).await {
+        server.refresh(&answer.refresh).await.is(200);
+        server.get_as("/v1/me", &answer.access).await.is(200);
+    }
+    // A transaction that is dropped, and a statement whose caller has gone.
+    let db = server.app.db.clone();
+    let mut tx = db.begin().await.unwrap();
+    meta::set(&mut tx, "dropped", b"x").await.unwrap();
+    drop(tx);
+    let asked = tokio::time::timeout(std::time::Duration::from_millis(50), async {
+        let mut tx = db.begin().await.unwrap();
+        setting(&mut tx, "lock_timeout").await;
+        signet::execute!(&mut tx, "SELECT pg_sleep(1)").unwrap();
+    });
+    assert!(asked.await.is_err());
+    assert_eq!(meta::get(&mut db.reader().await.unwrap(), "dropped").await.unwrap(), None);
+    drop(server);
+    let log = cluster.log();
+    assert!(!log.contains("no transaction in progress"), "{log}");
+    assert!(!log.contains("already a transaction in progress"), "{log}");
+}
+
+/// A log-in, a refresh, a race, and the command line, through a pooler.
+async fn works_through(bouncer: &Bouncer) {
+    let launch = Launch::new()
+        .with("SIGNET_DATABASE_URL", &bouncer.url)
+        .with("SIGNET_DATABASE_CONNECTIONS", "4");
+    // Twice: a pooler that mixes sessions up does so with those of an earlier process.
+    for round in 0..2 {
+        let server = launch.start().await;
+        let caller = server.caller();
+        let account = json!({"login": format!("ada{round}"), "password": PASSWORD});
+        caller.post("/v1/register", &account).await.is(201);
+        let logins = join_all((0..24).map(|_| caller.post("/v1/login", &account))).await;
+        let tokens: Vec<String> =
+            logins.iter().map(|answer| answer.is(200).string("refresh_token")).collect();
+        for token in &tokens {
+            let body = json!({"refresh_token": token});
+            let racing = join_all((0..4).map(|_| caller.post("/v1/refresh", &body))).await;
+            let first = racing[0].is(200).string("refresh_token");
+            for answer in &racing {
+                assert_eq!(answer.is(200).string("refresh_token"), first, "two successors");
+            }
+        }
+        caller.get("/ready").await.is(200);
+        let output = launch.command().args(["user", "list"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(
+            server.log().lines().all(|line| !line.contains("request failed")),
+            "{}",
+            server.log()
+        );
+    }
+    let log = bouncer.log();
+    assert!(!log.contains("no transaction in progress"), "{log}");
+    assert!(!log.contains("unsupported startup parameter"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_pgbouncer_works_in_session_mode_and_is_refused_in_the_others() {
+    let Some(program) = Program::installed() else {
+        return require::missing("pgbouncer", "PgBouncer is not installed");
+    };
+    let Some(url) = fresh_database().await else {
+        return require::missing("postgres", "a database behind PgBouncer");
+    };
+    works_through(&Bouncer::start(program, "session", &url).await).await;
+    for mode in ["transaction", "statement"] {
+        let url = fresh_database().await.unwrap();
+        let bouncer = Bouncer::start(Program::installed().unwrap(), mode, &url).await;
+        // The second start meets the statements of the first.
+        for _ in 0..2 {
+            let launch = Launch::new().with("SIGNET_DATABASE_URL", &bouncer.url);
+            let refused = launch.try_start().await.err().expect("it started");
+            assert_eq!(refused.code, Some(78), "{mode}: {}", refused.text);
+            for word in ["PgBouncer 1.21", "max_prepared_statements", "session"] {
+                assert!(refused.text.contains(word), "{mode}: {}", refused.text);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_pgbouncer_works_in_transaction_mode() {
+    let Some(program) = Program::of_debian_13() else {
+        return require::missing("pgbouncer-1.21", "Debian 13's package cannot be fetched");
+    };
+    let Some(url) = fresh_database().await else {
+        return require::missing("postgres", "a database behind PgBouncer");
+    };
+    works_through(&Bouncer::start(program, "transaction", &url).await).await;
+}
