@@ -41,6 +41,7 @@ async fn every_metric_is_documented_and_every_documented_one_exists() {
         server.app.metrics.certificate_ends_at(server.now());
         // Requests are counted by the routes that were asked for.
         server.get("/health").await.is(200);
+        server.app.metrics.count_dropped_scopes("a-client", 1);
         all.lock().unwrap().extend(names(&metrics_text(&server.app)));
     })
     .await;

@@ -1,6 +1,8 @@
 //! What the repository promises about itself: its structure, its documents and its secrets.
 
 pub mod architecture;
+mod deploy;
+mod metrics;
 mod openapi;
 mod readme;
 mod secrets;

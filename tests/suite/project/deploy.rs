@@ -1,0 +1,88 @@
+//! The files under `deploy` and the Dockerfile: what they set exists, and they keep to the rules that the
+//! documentation gives.
+
+use std::path::{Path, PathBuf};
+
+use signet::config::SETTINGS;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+fn files(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, into) } else { into.push(path) }
+    }
+}
+
+/// Every word of `text` that is spelt like a setting.
+fn settings_in(text: &str) -> Vec<&str> {
+    text.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
+        .filter(|word| word.starts_with("SIGNET_"))
+        .collect()
+}
+
+#[test]
+fn every_setting_that_a_shipped_file_names_exists() {
+    let mut paths = vec![root().join("Dockerfile")];
+    files(&root().join("deploy"), &mut paths);
+    assert!(paths.len() >= 5, "{paths:?}");
+    for path in paths {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for name in settings_in(&text) {
+            let exists = SETTINGS.iter().any(|setting| {
+                setting.name == name || setting.file_name().as_deref() == Some(name)
+            });
+            assert!(exists, "{}: there is no {name}", path.display());
+        }
+    }
+}
+
+/// Systemd gives up after five starts in ten seconds unless it is told otherwise.
+#[test]
+fn the_unit_tries_again_what_passes_and_nothing_else() {
+    let unit = read("deploy/systemd/signet.service");
+    let lines: Vec<&str> = unit.lines().collect();
+    let (head, service) =
+        lines.split_at(lines.iter().position(|line| *line == "[Service]").unwrap());
+    assert!(head.contains(&"StartLimitIntervalSec=0"), "{head:?}");
+    for line in ["Restart=on-failure", "RestartSec=5", "RestartPreventExitStatus=2 78"] {
+        assert!(service.contains(&line), "{line}");
+    }
+}
+
+#[test]
+fn every_way_to_run_it_names_never_and_logs_json_only() {
+    for path in [
+        "deploy/systemd/signet.service",
+        "deploy/compose/compose.yaml",
+        "deploy/kubernetes/signet.yaml",
+    ] {
+        let text = read(path);
+        assert!(text.contains("SIGNET_NEW_DATABASE"), "{path}");
+        let json =
+            ["SIGNET_LOG_FORMAT=json", "SIGNET_LOG_FORMAT: json", "SIGNET_LOG_FORMAT, value: json"];
+        assert!(json.iter().any(|spelling| text.contains(spelling)), "{path}");
+    }
+    assert!(read("Dockerfile").contains("SIGNET_LOG_FORMAT=json"));
+}
+
+/// A full disk must not take the keys away from every API.
+#[test]
+fn what_routes_the_keys_asks_for_reading_and_says_why() {
+    for path in
+        ["deploy/kubernetes/signet.yaml", "deploy/compose/compose.yaml", "deploy/nginx/signet.conf"]
+    {
+        assert!(read(path).contains("/ready/read"), "{path}");
+    }
+    let manifest = read("deploy/kubernetes/signet.yaml");
+    let probe = manifest.split("readinessProbe:").nth(1).unwrap();
+    let path = probe.lines().find(|line| line.contains("httpGet")).unwrap();
+    assert!(path.contains("/ready/read"), "{path}");
+    assert!(manifest.contains("full disk"));
+}
