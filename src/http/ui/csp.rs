@@ -18,6 +18,7 @@ pub fn policy(script: bool) -> String {
 }
 
 /// The policy of such a page while a request of a client is under way.
+#[cfg(feature = "test-support")]
 #[must_use]
 pub fn policy_under_way(script: bool) -> String {
     policy(script).replace(FORMS_STAY, "")

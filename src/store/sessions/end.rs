@@ -9,7 +9,7 @@ use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::Fault;
-use crate::domain::session::{EndReason, Session};
+use crate::domain::session::EndReason;
 use crate::fetch_all;
 use crate::store::{Link, Tx, audit, revocations};
 
@@ -35,15 +35,6 @@ pub struct EndedSession {
     pub user_id: UserId,
     /// The client it was opened through.
     pub client_id: String,
-}
-
-impl EndedSession {
-    /// What its client is told of a session.
-    #[must_use]
-    pub fn of(session: &Session) -> Self {
-        let (id, user_id) = (session.id, session.user_id);
-        Self { id, user_id, client_id: session.client_id.clone() }
-    }
 }
 
 /// Why a session ends.
