@@ -102,6 +102,8 @@ pub struct Metrics {
     pub refreshes: Family<ResultLabel, Counter>,
     /// Requests turned away by a limit.
     pub limited: Family<ResultLabel, Counter>,
+    /// Requests of trusted proxies whose client is unknown or disputed, by reason.
+    pub client_addresses: Family<ResultLabel, Counter>,
     /// Password hashes by what became of them.
     pub hashes: Family<ResultLabel, Counter>,
     /// Answers of the token endpoint by grant and result.
@@ -127,6 +129,9 @@ impl Default for Metrics {
         registry.register("refreshes", "Refreshes by result", refreshes.clone());
         let limited = Family::default();
         registry.register("rate_limited", "Requests turned away by a limit", limited.clone());
+        let client_addresses = Family::default();
+        let help = "Requests of trusted proxies whose client is unknown or disputed";
+        registry.register("proxy_findings", help, client_addresses.clone());
         let hashes = Family::default();
         let help = "Password hashes by what became of them";
         registry.register("argon2_hashes", help, hashes.clone());
@@ -143,6 +148,7 @@ impl Default for Metrics {
             logins,
             refreshes,
             limited,
+            client_addresses,
             hashes,
             tokens,
             dropped_scopes,

@@ -10,6 +10,7 @@ mod jwks_fetch_log;
 mod keys;
 pub mod limits;
 mod password_hashing;
+mod proxy_findings;
 pub mod startup;
 mod transaction;
 mod unit_of_work;
@@ -35,10 +36,12 @@ use crate::store::{Db, meta};
 
 use cache::{Caches, VerifiedTokenCache};
 use limits::{AddressLimiter, AttemptGate, SeenNetworks};
+use proxy_findings::ProxyFindings;
 
 pub use jwks_fetch_log::{Fetcher, JwksFetchLog};
 pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
+pub use proxy_findings::ProxyFinding;
 pub use transaction::AuditedTx;
 
 /// Everything a use case needs, cheap to clone.
@@ -73,6 +76,8 @@ pub struct AppState {
     pub seen_networks: SeenNetworks,
     /// Log-in attempts under way in this process, by account.
     pub attempt_gate: AttemptGate,
+    /// What was noticed about the proxies before this server.
+    pub proxy_findings: ProxyFindings,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.

@@ -21,6 +21,7 @@ use super::schema::longest_max_age;
 use super::{OpenError, Startup};
 use crate::app::cache::{Caches, VerifiedTokenCache};
 use crate::app::limits::{AddressLimiter, AttemptGate, SeenNetworks};
+use crate::app::proxy_findings::ProxyFindings;
 use crate::app::{App, AppState, JwksFetchLog, keys};
 
 impl Startup {
@@ -59,6 +60,7 @@ impl Startup {
             address_limiter: AddressLimiter::default(),
             seen_networks: SeenNetworks::default(),
             attempt_gate: AttemptGate::default(),
+            proxy_findings: ProxyFindings::default(),
             jwks_fetches: JwksFetchLog::default(),
             http_client,
             watch: Mutex::default(),
