@@ -35,7 +35,7 @@ use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
 
 use cache::{Caches, VerifiedTokenCache};
-use limits::{AddressLimiter, AttemptGate, SeenNetworks};
+use limits::{AddressLimiter, AttemptGate, Standing};
 use proxy_findings::ProxyFindings;
 
 pub use jwks_fetch_log::{Fetcher, JwksFetchLog};
@@ -72,9 +72,9 @@ pub struct AppState {
     pub verified_tokens: VerifiedTokenCache,
     /// Rate limits by network, in memory.
     pub address_limiter: AddressLimiter,
-    /// Networks from which any account has logged in, in memory.
-    pub seen_networks: SeenNetworks,
-    /// Log-in attempts under way in this process, by account.
+    /// The standing of networks in the queue for password hashes.
+    pub standing: Standing,
+    /// Log-in attempts under way in this process, by the limit they reserve at.
     pub attempt_gate: AttemptGate,
     /// What was noticed about the proxies before this server.
     pub proxy_findings: ProxyFindings,

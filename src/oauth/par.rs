@@ -10,7 +10,7 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
-use crate::domain::rate_limit::ADDRESS_REQUESTS;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::store::pushed_requests;
 
@@ -60,7 +60,7 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
         now,
     )
     .await?;
-    throttle_public(&app, client.client(), "pushed_request", ADDRESS_REQUESTS, &info)?;
+    throttle_public(&app, client.client(), RateLimit::PushedRequest, &info.origin)?;
     if params.get("request_uri").is_some() {
         return Err(invalid("A pushed request has no request_uri.").into());
     }
