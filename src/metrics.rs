@@ -113,13 +113,19 @@ const LIMITS: &[&str] = &[
     "register_address",
     "setup_address",
     "client_address",
-    "device_request",
     "user_code",
-    "pushed_request",
     "proof",
+    "pushed_request",
+    "device_request",
+    "device_poll",
+    "revocation",
 ];
 /// Everything that may become of a password hash.
-const HASHES: &[&str] = &["ok", "too_long", "network_share", "queue_full", "late", "gone"];
+const HASHES: &[&str] =
+    &["ok", "too_long", "network_share", "queue_full", "late", "gone", "undecided"];
+/// Everything that may be found about a trusted proxy.
+const CLIENT_ADDRESSES: &[&str] =
+    &["missing", "unreadable", "only_proxies", "only_forwarded", "disagree"];
 /// Every result a token request is counted under.
 const TOKENS: &[&str] = &["ok", "refused"];
 
@@ -138,6 +144,8 @@ pub struct Metrics {
     pub refreshes: Family<ResultLabel, Counter>,
     /// Requests turned away by a limit.
     pub limited: Family<ResultLabel, Counter>,
+    /// Requests of trusted proxies whose client is unknown or disputed, by reason.
+    pub client_addresses: Family<ResultLabel, Counter>,
     /// Password hashes by what became of them.
     pub hashes: Family<ResultLabel, Counter>,
     /// Answers of the token endpoint by grant and result.
@@ -163,6 +171,9 @@ impl Default for Metrics {
         registry.register("refreshes", "Refreshes by result", refreshes.clone());
         let limited = from_zero(LIMITS);
         registry.register("rate_limited", "Requests turned away by a limit", limited.clone());
+        let client_addresses = from_zero(CLIENT_ADDRESSES);
+        let help = "Requests of trusted proxies whose client is unknown or disputed";
+        registry.register("proxy_findings", help, client_addresses.clone());
         let hashes = from_zero(HASHES);
         let help = "Password hashes by what became of them";
         registry.register("argon2_hashes", help, hashes.clone());
@@ -181,6 +192,7 @@ impl Default for Metrics {
             logins,
             refreshes,
             limited,
+            client_addresses,
             hashes,
             tokens,
             dropped_scopes,

@@ -2,19 +2,25 @@
 //!
 //!     cargo bench --bench micro -- --quick
 //!     cargo bench --bench micro -- --quick refresh
+//!     cargo bench --bench micro -- --check
 //!
 //! A whole request is measured by `cargo bench --bench signet`.
 
 #![expect(clippy::unwrap_used, reason = "there is nothing to measure without a working key")]
 
+mod limits;
 mod signing;
 mod steps;
 
 use criterion::Criterion;
 
 fn main() {
+    if std::env::args().any(|argument| argument == "--check") {
+        std::process::exit(i32::from(!limits::check()));
+    }
     let mut criterion = Criterion::default().configure_from_args();
     steps::measure(&mut criterion);
+    limits::measure(&mut criterion);
     let measured = signing::measure(&mut criterion);
     criterion.final_summary();
     // Asked for one pass, a list or a part only, there is nothing to compare.

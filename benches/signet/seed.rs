@@ -14,7 +14,7 @@ use signet::base::Clock as _;
 use signet::base::clock::SystemClock;
 use signet::base::id::BranchId;
 use signet::config::{Config, Source};
-use signet::crypto::password::Lane;
+use signet::crypto::password::{Lane, Requester};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::login_name::LoginName;
 use signet::domain::password::Password;
@@ -95,7 +95,9 @@ pub async fn seed(site: &Site, size: Size) -> Result<Seeded, Box<dyn Error>> {
     let opened = Startup { config, clock, entropy, purpose: OpenPurpose::Administer }.open().await;
     let app = opened.map_err(|error| error.to_string())?.app;
     let password = Password::for_verification(PASSWORD).map_err(|error| error.message())?;
-    let place = app.reserve_hash_slot(Lane::Known, None).map_err(|refusal| refusal.message)?;
+    let place = app
+        .reserve_hash_slot(Lane::Known, Requester::Unknown)
+        .map_err(|refusal| refusal.message)?;
     let hash =
         app.hash_password(place, password).await.map_err(|_| "the password was not hashed")?;
     // The newest session is from just now.

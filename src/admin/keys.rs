@@ -6,13 +6,13 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::crypto::jwk::PublicJwk;
 use crate::crypto::spki;
-use crate::domain::key_rotation::{Fetch, KeyFacts, Policy, VERIFIER_GONE};
+use crate::domain::key_rotation::{Fetch, KeyFacts, Policy};
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys::{self, StoredKey};
-use crate::store::verifiers::{self, SeenVerifier};
+use crate::store::verifiers::SeenVerifier;
 
-use super::verifiers::{MAX_VERIFIERS, write_verifiers};
+use super::verifiers::{self, write_verifiers};
 
 /// A signing key without its private half.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -82,11 +82,9 @@ fn as_rfc3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::
 /// # Errors
 /// Only faults.
 pub async fn list(app: App, now: Timestamp) -> Result<Vec<PublicKey>, Failure> {
-    write_verifiers(&app).await?;
-    let mut reader = app.db.reader().await?;
-    let stored = keys::signing_keys(&mut reader).await?;
-    let limit = MAX_VERIFIERS;
-    let seen = verifiers::since(&mut reader, now - VERIFIER_GONE, limit).await?;
+    write_verifiers(&app, now).await?;
+    let seen = verifiers::known(&app, now).await?;
+    let stored = keys::signing_keys(&mut app.db.reader().await?).await?;
     let policy = app.key_policy();
     let all: Vec<KeyFacts> = stored.iter().map(|key| key.facts.clone()).collect();
     let key = |key: StoredKey| {

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::base::id::UserId;
-use crate::crypto::password::Lane;
+use crate::crypto::password::{Lane, Requester};
 use crate::domain::attributes::{Attributes, ClaimsPatch};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
@@ -132,8 +132,8 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
         None => None,
         Some(raw) => {
             let password = parse_password("password", raw, &login)?;
-            let place = app.reserve_hash_slot(Lane::Known, info.address())?;
-            Some(app.hash_password(place, password).await?)
+            let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
+            Some(app.hash_password(slot, password).await?)
         }
     };
     let id = UserId::new(now, &*app.entropy);
@@ -255,13 +255,18 @@ pub async fn set_password(
     let login = LoginName::parse(&user.login)
         .map_err(|_| Fault::internal("a stored login that is none"))?;
     let password = parse_password("password", &password, &login)?;
-    let place = app.reserve_hash_slot(Lane::Known, info.address())?;
-    let hash = app.hash_password(place, password).await?;
+    let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
+    let hash = app.hash_password(slot, password).await?;
     change(&app, id, &info, Fate::Stays, async |tx, _| {
         users::set_password(tx, id, &hash, now).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
     })
     .await
+}
+
+/// Under which name an administrator's request waits for a hash.
+fn requester(info: &RequestInfo) -> Requester {
+    info.origin.actor.map_or(Requester::Unknown, |actor| Requester::Account(actor.uuid()))
 }
 
 /// One guarded change of a user with its audit event.

@@ -1,13 +1,22 @@
 //! The resource servers that fetch the public keys: counted in memory, written down in batches.
+//!
+//! Owns which of them count as known, and the area of those that do not. Unknown names are at most so many,
+//! displace only each other, and are neither shown nor waited for.
 
-use crate::app::App;
+use std::collections::HashSet;
+
+use crate::app::{App, MAX_UNKNOWN};
+use crate::base::Timestamp;
+use crate::domain::key_rotation::{LONG_SEEN, SEEN_OFTEN, VERIFIER_GONE, is_long_seen};
 use crate::domain::outcome::Fault;
 use crate::store::Tx;
 use crate::store::verifiers::{self, SeenVerifier};
 
-/// The most verifiers that are kept, and looked at.
-pub const MAX_VERIFIERS: i64 = 10_000;
-/// How many of them are written in one transaction: a flood of names keeps nobody waiting.
+/// The most verifiers that are kept beside registered ones.
+const MAX_VERIFIERS: i64 = 10_000;
+/// The most that are looked at: every registered one fits as well.
+const MAX_LISTED: i64 = 2 * MAX_VERIFIERS;
+/// How many of them are written in one transaction, so that many names delay no other write.
 const WRITTEN_AT_ONCE: usize = 100;
 
 /// Moves what this process has counted into the database.
@@ -15,25 +24,83 @@ const WRITTEN_AT_ONCE: usize = 100;
 /// # Errors
 /// When the database cannot be written; the counts of this time are lost, which costs nothing but
 /// some waiting.
-pub async fn write_verifiers(app: &App) -> Result<(), Fault> {
-    let mut seen = app.jwks_fetches.take();
-    // Two processes write the same rows: in one order, or each waits for the other.
-    seen.sort_by(|a, b| a.name.cmp(&b.name));
-    for some in seen.chunks(WRITTEN_AT_ONCE) {
+pub async fn write_verifiers(app: &App, now: Timestamp) -> Result<(), Fault> {
+    let taken = app.jwks_fetches.take();
+    for some in in_order(taken.known).chunks(WRITTEN_AT_ONCE) {
         let mut tx = app.db.begin().await?;
-        let mut known = verifiers::count(&mut tx).await?;
-        for verifier in some {
-            known += i64::from(write_verifier(&mut tx, verifier, known).await?);
+        for seen in some {
+            if !verifiers::touch(&mut tx, seen).await? {
+                verifiers::add(&mut tx, seen).await?;
+            }
         }
         tx.commit().await?;
+    }
+    for some in in_order(taken.unknown).chunks(WRITTEN_AT_ONCE) {
+        let mut tx = app.db.begin().await?;
+        let mut new = Vec::new();
+        for seen in some {
+            if !verifiers::touch(&mut tx, seen).await? {
+                new.push(seen);
+            }
+        }
+        tx.commit().await?;
+        if !new.is_empty() {
+            let mut tx = app.db.begin().await?;
+            add_unknown(app, &mut tx, &new, now).await?;
+            tx.commit().await?;
+        }
     }
     Ok(())
 }
 
-async fn write_verifier(tx: &mut Tx, seen: &SeenVerifier, known: i64) -> Result<bool, Fault> {
-    if verifiers::touch(tx, seen).await? || known >= MAX_VERIFIERS {
-        return Ok(false);
+/// Two processes write the same rows: in one order, or each waits for the other.
+fn in_order(mut seen: Vec<SeenVerifier>) -> Vec<SeenVerifier> {
+    seen.sort_by(|a, b| a.name.cmp(&b.name));
+    seen
+}
+
+/// Adds names that nothing is known about. Where their area is full, those of them go that have not come for
+/// the longest time.
+async fn add_unknown(
+    app: &App,
+    tx: &mut Tx,
+    new: &[&SeenVerifier],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let young = verifiers::young(tx, now - LONG_SEEN, SEEN_OFTEN, MAX_LISTED).await?;
+    let unknown: Vec<_> = young.iter().filter(|seen| !app.is_registered(&seen.name)).collect();
+    // Another process may have added some of them meanwhile: those are counted on.
+    let is_there = |seen: &&&SeenVerifier| young.iter().any(|known| known.name == seen.name);
+    let added = new.iter().filter(|seen| !is_there(seen)).count();
+    let excess = (unknown.len() + added).saturating_sub(MAX_UNKNOWN);
+    let mut displaced: Vec<_> = unknown.iter().take(excess).map(|seen| &seen.name).collect();
+    displaced.sort();
+    for name in displaced {
+        verifiers::remove(tx, name).await?;
     }
-    verifiers::add(tx, seen).await?;
-    Ok(true)
+    let mut count = verifiers::count(tx).await?;
+    for seen in new {
+        if count < MAX_VERIFIERS {
+            verifiers::add(tx, seen).await?;
+            count += 1;
+        }
+    }
+    Ok(())
+}
+
+/// The known verifiers that came lately, the longest absent first: those whose name is registered, and those
+/// seen for long enough.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn known(app: &App, now: Timestamp) -> Result<Vec<SeenVerifier>, Fault> {
+    let mut reader = app.db.reader().await?;
+    let mut seen = verifiers::since(&mut reader, now - VERIFIER_GONE, MAX_LISTED).await?;
+    drop(reader);
+    let long = |seen: &SeenVerifier| is_long_seen(seen.first_fetch_at, seen.fetches, now);
+    let names: HashSet<String> =
+        seen.iter().filter(|seen| long(seen)).map(|seen| seen.name.clone()).collect();
+    app.jwks_fetches.set_long_seen(names);
+    seen.retain(|seen| long(seen) || app.is_registered(&seen.name));
+    Ok(seen)
 }

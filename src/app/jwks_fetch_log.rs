@@ -1,33 +1,59 @@
-//! Resource servers that fetch the public keys, counted in memory until somebody writes them down.
+//! Resource servers that fetch the public keys, counted in memory until they are written down.
 //!
-//! Owns the names and the bound: whoever invents names costs a little memory and no write of his
-//! own. Called on the request path of the JWKS, so one short lock and, for a name that is known, no
-//! allocation.
+//! Owns the names and their bounds. A name is known when it equals a registered API or client, or was seen
+//! for long enough; all others share an area of their own, in which each network has a few places and its
+//! newest names displace its oldest. So invented names cost a little memory, and displace neither a known
+//! name nor one from another network. Called on the request path of the JWKS: one short
+//! lock and, for a name that came lately, no allocation.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::base::Timestamp;
+use crate::domain::network::network;
 use crate::store::verifiers::SeenVerifier;
 
-/// The most names kept between two writes.
-const MAX_NAMES: usize = 1_000;
-/// The longest name, in characters.
+use super::App;
+
+/// The most unknown names, in memory and in the database.
+pub const MAX_UNKNOWN: usize = 1_000;
+/// The most unknown names of one network between two writes.
+pub const MAX_UNKNOWN_OF_NETWORK: usize = 20;
+/// The longest unknown name, in characters.
 const MAX_NAME: usize = 96;
 
 /// What came since it was last taken.
 #[derive(Default)]
 pub struct JwksFetchLog {
-    seen: Mutex<HashMap<u64, SeenVerifier>>,
+    fetches: Mutex<Fetches>,
     hasher: RandomState,
+}
+
+/// What came, by whether the name is known.
+#[derive(Default)]
+pub struct Taken {
+    /// Of registered names, and of those seen for long enough.
+    pub known: Vec<SeenVerifier>,
+    /// Of all others.
+    pub unknown: Vec<SeenVerifier>,
+}
+
+#[derive(Default)]
+struct Fetches {
+    known: HashMap<u64, SeenVerifier>,
+    unknown: HashMap<u64, SeenVerifier>,
+    /// The unknown names of each network, the oldest first.
+    by_network: HashMap<Option<IpAddr>, VecDeque<u64>>,
+    /// The names that the database has seen for long enough.
+    long_seen: HashSet<String>,
 }
 
 /// Who fetched the keys.
 #[derive(Debug, Clone, Copy)]
 pub struct Fetcher<'a> {
-    /// What it calls itself, if it does (`?rs=orders`).
+    /// The name it gives itself, if it does (`?rs=orders`).
     pub name: Option<&'a str>,
     /// Its user agent.
     pub user_agent: &'a str,
@@ -35,29 +61,74 @@ pub struct Fetcher<'a> {
     pub address: Option<IpAddr>,
 }
 
+impl App {
+    /// Counts one fetch of the public keys.
+    pub fn count_jwks_fetch(&self, fetcher: Fetcher<'_>, now: Timestamp) {
+        let is_registered = || fetcher.name.is_some_and(|name| self.is_registered(name));
+        self.jwks_fetches.count(fetcher, now, is_registered);
+    }
+
+    /// Whether an API or a client is registered under this name.
+    #[must_use]
+    pub fn is_registered(&self, name: &str) -> bool {
+        self.client(name).is_some() || self.audience(Some(name)).is_some()
+    }
+}
+
 impl JwksFetchLog {
-    /// Counts one fetch.
-    pub fn count(&self, fetcher: Fetcher<'_>, now: Timestamp) {
+    /// Counts one fetch. Whether the name is registered is asked when it did not come lately.
+    fn count(&self, fetcher: Fetcher<'_>, now: Timestamp, is_registered: impl FnOnce() -> bool) {
         let hash = match fetcher.name {
             Some(name) => self.hasher.hash_one((1, name)),
             None => self.hasher.hash_one((2, fetcher.user_agent, fetcher.address)),
         };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = seen.get_mut(&hash) {
-            known.last_fetch_at = now;
-            known.fetches += 1;
-        } else if seen.len() < MAX_NAMES {
-            let name = fetcher.spell();
-            let verifier =
-                SeenVerifier { name, first_fetch_at: now, last_fetch_at: now, fetches: 1 };
-            seen.insert(hash, verifier);
+        let mut fetches = self.fetches();
+        let Fetches { known, unknown, by_network, long_seen } = &mut *fetches;
+        if let Some(seen) = known.get_mut(&hash).or_else(|| unknown.get_mut(&hash)) {
+            seen.last_fetch_at = now;
+            seen.fetches += 1;
+            return;
+        }
+        let new = |name| SeenVerifier { name, first_fetch_at: now, last_fetch_at: now, fetches: 1 };
+        if let Some(name) = fetcher.name
+            && is_registered()
+        {
+            known.insert(hash, new(name.to_owned()));
+            return;
+        }
+        let name = fetcher.spell();
+        if long_seen.contains(&name) {
+            known.insert(hash, new(name));
+            return;
+        }
+        let own = by_network.entry(fetcher.address.map(network)).or_default();
+        if own.len() >= MAX_UNKNOWN_OF_NETWORK
+            && let Some(oldest) = own.pop_front()
+        {
+            unknown.remove(&oldest);
+        }
+        if unknown.len() < MAX_UNKNOWN {
+            unknown.insert(hash, new(name));
+            own.push_back(hash);
         }
     }
 
     /// Takes what came.
-    pub fn take(&self) -> Vec<SeenVerifier> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.drain().map(|(_, verifier)| verifier).collect()
+    pub fn take(&self) -> Taken {
+        let mut fetches = self.fetches();
+        let known = fetches.known.drain().map(|(_, seen)| seen).collect();
+        let unknown = fetches.unknown.drain().map(|(_, seen)| seen).collect();
+        fetches.by_network.clear();
+        Taken { known, unknown }
+    }
+
+    /// Remembers which names the database has seen for long enough.
+    pub fn set_long_seen(&self, names: HashSet<String>) {
+        self.fetches().long_seen = names;
+    }
+
+    fn fetches(&self) -> MutexGuard<'_, Fetches> {
+        self.fetches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,35 +154,71 @@ mod tests {
         Fetcher { name, user_agent, address: address.parse().ok() }
     }
 
+    fn invented(log: &JwksFetchLog, fetcher: Fetcher<'_>, second: i64) {
+        log.count(fetcher, Timestamp::from_secs(second), || false);
+    }
+
     #[test]
     fn a_name_counts_once_whatever_it_looks_like() {
         let log = JwksFetchLog::default();
         for second in 0..3 {
-            let now = Timestamp::from_secs(second);
-            log.count(fetcher(Some("orders"), "jose/6", "192.0.2.1"), now);
-            log.count(fetcher(Some("orders"), "curl/8", "192.0.2.2"), now);
-            log.count(fetcher(None, "jose/6", "192.0.2.1"), now);
+            invented(&log, fetcher(Some("orders"), "jose/6", "192.0.2.1"), second);
+            invented(&log, fetcher(Some("orders"), "curl/8", "192.0.2.2"), second);
+            invented(&log, fetcher(None, "jose/6", "192.0.2.1"), second);
         }
-        let mut seen = log.take();
+        let mut seen = log.take().unknown;
         seen.sort_by(|a, b| a.name.cmp(&b.name));
         let told: Vec<_> = seen.iter().map(|v| (v.name.as_str(), v.fetches)).collect();
         assert_eq!(told, [("jose/6 @ 192.0.2.1", 3), ("orders", 6)]);
         assert_eq!(seen[1].first_fetch_at, Timestamp::from_secs(0));
         assert_eq!(seen[1].last_fetch_at, Timestamp::from_secs(2));
-        assert!(log.take().is_empty());
+        assert!(log.take().unknown.is_empty());
     }
 
     #[test]
-    fn whoever_invents_names_is_bounded_and_cannot_steer_a_terminal() {
+    fn invented_names_are_bounded_and_cannot_steer_a_terminal() {
         let log = JwksFetchLog::default();
-        log.count(fetcher(Some("\u{1b}[2Jé\norders"), "", ""), Timestamp::from_secs(1));
+        invented(&log, fetcher(Some("\u{1b}[2Jé\norders"), "", ""), 1);
         for number in 0..5_000 {
             let name = format!("{number}{}", "x".repeat(10_000));
-            log.count(fetcher(Some(&name), "", ""), Timestamp::from_secs(1));
+            let address = format!("10.{}.{}.1", number / 250, number % 250);
+            invented(&log, fetcher(Some(&name), "", &address), 1);
         }
-        let seen = log.take();
-        assert_eq!(seen.len(), MAX_NAMES);
+        let seen = log.take().unknown;
+        assert_eq!(seen.len(), MAX_UNKNOWN);
         assert!(seen.iter().all(|verifier| verifier.name.len() <= MAX_NAME));
         assert!(seen.iter().any(|verifier| verifier.name == "[2Jorders"));
+    }
+
+    #[test]
+    fn the_newest_names_of_a_network_displace_its_oldest_and_no_others() {
+        let log = JwksFetchLog::default();
+        invented(&log, fetcher(Some("elsewhere"), "", "192.0.2.1"), 1);
+        for number in 0..5_000 {
+            invented(&log, fetcher(Some(&format!("x{number}")), "", "192.0.2.2"), 1);
+        }
+        invented(&log, fetcher(Some("newest"), "", "192.0.2.2"), 1);
+        let seen = log.take().unknown;
+        assert_eq!(seen.len(), MAX_UNKNOWN_OF_NETWORK + 1);
+        assert!(["elsewhere", "newest"].iter().all(|name| seen.iter().any(|s| s.name == *name)));
+        assert!(log.fetches().by_network.is_empty());
+    }
+
+    #[test]
+    fn known_names_are_counted_however_many_are_invented() {
+        let log = JwksFetchLog::default();
+        log.set_long_seen(HashSet::from(["jose/6 @ 192.0.2.1".to_owned()]));
+        for number in 0..5_000 {
+            let address = format!("10.{}.{}.1", number / 250, number % 250);
+            invented(&log, fetcher(Some(&format!("x{number}")), "", &address), 1);
+        }
+        let long = "https://api.example.com/".to_owned() + &"x".repeat(100);
+        for name in ["orders", &long] {
+            log.count(fetcher(Some(name), "", "10.0.0.1"), Timestamp::from_secs(1), || true);
+        }
+        invented(&log, fetcher(None, "jose/6", "192.0.2.1"), 1);
+        let mut names: Vec<String> = log.take().known.into_iter().map(|seen| seen.name).collect();
+        names.sort();
+        assert_eq!(names, [long.as_str(), "jose/6 @ 192.0.2.1", "orders"]);
     }
 }

@@ -10,6 +10,7 @@ mod jwks_fetch_log;
 mod keys;
 pub mod limits;
 mod password_hashing;
+mod proxy_findings;
 pub mod startup;
 mod transaction;
 mod unit_of_work;
@@ -35,11 +36,13 @@ use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
 
 use cache::{Caches, VerifiedTokenCache};
-use limits::{AddressLimiter, AttemptGate, SeenNetworks};
+use limits::{AddressLimiter, AttemptGate, Standing};
+use proxy_findings::ProxyFindings;
 
-pub use jwks_fetch_log::{Fetcher, JwksFetchLog};
+pub use jwks_fetch_log::{Fetcher, JwksFetchLog, MAX_UNKNOWN, MAX_UNKNOWN_OF_NETWORK};
 pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
+pub use proxy_findings::ProxyFinding;
 pub use transaction::AuditedTx;
 use write_probe::WriteProbe;
 
@@ -71,10 +74,12 @@ pub struct AppState {
     pub verified_tokens: VerifiedTokenCache,
     /// Rate limits by network, in memory.
     pub address_limiter: AddressLimiter,
-    /// Networks from which any account has logged in, in memory.
-    pub seen_networks: SeenNetworks,
-    /// Log-in attempts under way in this process, by account.
+    /// The standing of networks in the queue for password hashes.
+    pub standing: Standing,
+    /// Log-in attempts under way in this process, by the limit they reserve at.
     pub attempt_gate: AttemptGate,
+    /// What was noticed about the proxies before this server.
+    pub proxy_findings: ProxyFindings,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.

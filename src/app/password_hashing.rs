@@ -1,28 +1,26 @@
-//! Password hashes for use cases: a place first, the hash when everything else is ready.
+//! Password hashes for use cases: a place in the queue first, the hash when everything else is ready.
 //!
-//! Owns what becomes of whoever cannot be served: the refusal, when to come again, the counter. The
+//! Owns what happens to requests that cannot be served: the refusal, its `Retry-After`, the counters. The
 //! queue and its threads are `crypto::password`'s.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::TimeSpan;
-use crate::crypto::password::{HashError, Lane, Overloaded, Refused, Slot, Verified};
+use crate::crypto::password::{HashError, Lane, Overloaded, Refused, Requester, Slot, Verified};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::Password;
 use crate::metrics::Metrics;
 
-use super::limits::network;
 use super::{App, disconnect};
 
-/// Why a password was not hashed for somebody who had a place.
+/// Why a password was not hashed for a request that had a place.
 #[derive(Debug)]
 pub enum PasswordNotHashed {
-    /// His turn did not come in time.
+    /// Its turn did not come in time.
     Late(Refusal),
-    /// He went away before it came.
+    /// The caller went away before it came.
     Gone,
-    /// It failed.
+    /// Hashing failed.
     Failed(Fault),
 }
 
@@ -30,7 +28,7 @@ impl From<PasswordNotHashed> for Failure {
     fn from(why: PasswordNotHashed) -> Self {
         match why {
             PasswordNotHashed::Late(refusal) => refusal.into(),
-            // Nobody reads it.
+            // No caller is left to read it.
             PasswordNotHashed::Gone => Fault::unavailable("the caller has gone away").into(),
             PasswordNotHashed::Failed(fault) => fault.into(),
         }
@@ -38,20 +36,31 @@ impl From<PasswordNotHashed> for Failure {
 }
 
 impl App {
-    /// A place in the queue for password hashes. To be taken before anything is read or written
-    /// for whoever needs one, so that an overload costs nothing but the answer.
+    /// A place in the queue for password hashes. Taken before anything is read or written for a
+    /// request, so that an overload costs nothing but the answer. A request that is turned away counts
+    /// against the standing of its network, in memory.
     ///
     /// # Errors
     /// `unavailable` at once, with the time it would have taken, when that is too long.
-    pub fn reserve_hash_slot(&self, lane: Lane, address: Option<IpAddr>) -> Result<Slot, Refusal> {
-        self.hasher.reserve(lane, address.map(network)).map_err(|Overloaded { why, wait }| {
+    pub fn reserve_hash_slot(&self, lane: Lane, who: Requester) -> Result<Slot, Refusal> {
+        self.hasher.reserve(lane, who).map_err(|Overloaded { why, wait }| {
             let why = match why {
                 Refused::Full => "queue_full",
                 Refused::NetworkQuota => "network_share",
                 Refused::TooLong => "too_long",
             };
+            if let Requester::Address(address) = who {
+                self.standing.count(address);
+            }
             self.turned_away(why, wait)
         })
+    }
+
+    /// The refusal of an attempt that waited for other attempts to be decided, for as long as a hash may
+    /// wait.
+    #[must_use]
+    pub fn still_undecided(&self) -> Refusal {
+        self.turned_away("undecided", self.config.hash_max_wait.std())
     }
 
     /// Compares a password with a stored hash, or with none; see
@@ -110,7 +119,7 @@ impl App {
     fn turned_away(&self, why: &'static str, wait: Duration) -> Refusal {
         Metrics::count(&self.metrics.hashes, why);
         let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        // No fault of ours that somebody should look into, line by line: the counter says it.
+        // Overload is reported by the counter, not by a log line for each request.
         Refusal::new(
             Code::Unavailable,
             "Too many passwords are checked just now. Try again shortly.",

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::errors::Wrong;
 use super::reader::Reader;
-use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, TlsFiles};
+use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, ProxyHeader, TlsFiles};
 use super::{
     Config, LogFormat, NewDatabase, Registration, brand, database, issuer, parse, settings as s,
 };
@@ -85,6 +85,9 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         hash_max_wait: read.fixed(&s::HASH_MAX_WAIT, parse::span(TimeSpan::ZERO..=FIVE_MINUTES)),
         rate_limits: read.fixed(&s::RATE_LIMITS, parse::switch("on", "off")),
         trusted_proxies: Some(read.typed(&s::TRUSTED_PROXIES, parse::networks).unwrap_or_default()),
+        proxy_header: Some(
+            read.typed(&s::PROXY_HEADER, parse::proxy_header).unwrap_or(ProxyHeader::Unset),
+        ),
         brand: brand::read(read),
         metrics_listen: metrics_listen(read),
         log: read.fixed(&s::LOG, parse::log),

@@ -44,8 +44,8 @@ pub use parse::{length_of_time, spell};
 pub use settings::{Fallback, SETTINGS, Setting};
 pub use source::{Origin, Source};
 pub use types::{
-    Argon2Cost, BootstrapAdmin, Database, LogFormat, MetricsListen, NewDatabase, Registration,
-    TlsFiles,
+    Argon2Cost, BootstrapAdmin, Database, LogFormat, MetricsListen, NewDatabase, ProxyHeader,
+    Registration, TlsFiles,
 };
 
 /// Every setting, parsed and consistent with the others. Paths are absolute.
@@ -107,8 +107,10 @@ pub struct Config {
     pub hash_max_wait: TimeSpan,
     /// Whether limits on attempts are enforced; `false` is for benchmarks only.
     pub rate_limits: bool,
-    /// Peers whose `Forwarded` and `X-Forwarded-*` headers are believed.
+    /// Proxies whose word about the client's address counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// The header that holds it.
+    pub proxy_header: ProxyHeader,
     /// How the pages look.
     pub brand: Brand,
     /// Where metrics are served, if at all.

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 
 use super::errors::{Wrong, quoted};
+use super::types::ProxyHeader;
 use crate::base::{Secret, TimeSpan};
 
 /// Units of time with their milliseconds, longest first.
@@ -182,6 +183,27 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Wrong> {
         })
     };
     items(text).map(network).collect()
+}
+
+/// The name of the header in which trusted proxies send the client's address (RFC 9110 §5.1).
+pub(super) fn proxy_header(text: &str) -> Result<ProxyHeader, Wrong> {
+    const ADVICE: &str = "Type x-forwarded-for, forwarded, or the name of a header that your proxy sets to \
+                          one address, such as x-real-ip";
+    let name = text.to_ascii_lowercase();
+    let is_token =
+        name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    if !is_token {
+        return Err(Wrong::new("is not the name of a header", ADVICE));
+    }
+    Ok(match name.as_str() {
+        "x-forwarded-for" => ProxyHeader::XForwardedFor,
+        "forwarded" => ProxyHeader::Forwarded,
+        "host" | "authorization" | "cookie" | "connection" | "user-agent" | "via"
+        | "x-forwarded-host" | "x-forwarded-proto" | "x-forwarded-port" => {
+            return Err(Wrong::new("never holds the address of a client", ADVICE));
+        }
+        _ => ProxyHeader::Single(name),
+    })
 }
 
 /// 32 bytes spelt as base64url without padding (RFC 4648 §5).

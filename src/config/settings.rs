@@ -85,8 +85,12 @@ settings! {
             Fixed("0s"),
             "How long /ready is 503 before sockets close, so that balancers notice: up to 5m.";
         TRUSTED_PROXIES = "SIGNET_TRUSTED_PROXIES", secret: false,
-            Derived { says: "empty, nobody is believed", sample: "10.0.0.0/8,192.0.2.7" },
-            "Networks or addresses whose X-Forwarded-* and Forwarded headers are believed.";
+            Derived { says: "empty, no proxy is trusted", sample: "10.0.0.0/8,192.0.2.7" },
+            "Networks or addresses of proxies, whose word about the client's address counts.";
+        PROXY_HEADER = "SIGNET_PROXY_HEADER", secret: false,
+            Derived { says: "x-forwarded-for, or forwarded where a proxy sends only that",
+                      sample: "x-forwarded-for" },
+            "Header with that address: x-forwarded-for, forwarded, or one that holds one address.";
     }
     "Storage and keys" {
         DATA_DIR = "SIGNET_DATA_DIR", secret: false,

@@ -49,6 +49,19 @@ pub enum Database {
     Postgres(Secret<String>),
 }
 
+/// Which header of a trusted proxy holds the address of the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// Not set: `X-Forwarded-For`, or `Forwarded` where a proxy sends only that.
+    Unset,
+    /// `X-Forwarded-For`, a list.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239), a list.
+    Forwarded,
+    /// A header, in lower case, that holds one address.
+    Single(String),
+}
+
 /// Where metrics are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricsListen {

@@ -11,12 +11,15 @@ use crate::text_enum;
 text_enum! {
     /// What happened. The texts are stable.
     pub enum EventKind {
-        /// Somebody logged in.
+        /// A user logged in.
         LoginSucceeded = "login.succeeded",
-        /// Somebody failed to; folded into one row a minute for each login and address.
+        /// A log-in, or the current password at a change of it, failed; folded into one row a minute for
+        /// each login name, place and address.
         LoginFailed = "login.failed",
         /// Too many tries; folded likewise.
         LoginThrottled = "login.throttled",
+        /// A password was right and nothing came of it; the detail says why.
+        LoginRefused = "login.refused",
         /// A session was ended by its owner.
         SessionEnded = "session.ended",
         /// All sessions of a user, or all others, were ended.

@@ -110,7 +110,9 @@ impl DeviceCode {
     }
 
     fn is_early(&self, now: Timestamp) -> bool {
-        self.polled_at.is_some_and(|before| now - before < self.pause - LEEWAY)
+        // A poll in the future was made before the clock was set back, and says nothing.
+        self.polled_at
+            .is_some_and(|before| (TimeSpan::ZERO..self.pause - LEEWAY).contains(&(now - before)))
     }
 }
 
@@ -191,6 +193,7 @@ mod tests {
         assert_eq!(device(Some(10), 5).poll(at(14)), Poll::Pending, "a second of jitter");
         assert_eq!(device(Some(10), 5).poll(at(13)), Poll::SlowDown);
         assert_eq!(device(Some(10), 5).next_pause(at(13)), TimeSpan::from_secs(10));
+        assert_eq!(device(Some(500), 5).poll(at(13)), Poll::Pending, "the clock was set back");
         assert_eq!(device(Some(10), 5).next_pause(at(15)), TimeSpan::from_secs(5));
         assert_eq!(device(Some(10), 119).next_pause(at(11)), MAX_PAUSE);
         assert_eq!(device(None, 5).poll(at(600)), Poll::Expired);

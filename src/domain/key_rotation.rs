@@ -14,6 +14,10 @@ const STOPPING: TimeSpan = TimeSpan::from_secs(5);
 const CACHE_MARGIN: TimeSpan = TimeSpan::from_mins(5);
 /// A verifier that has not come for so long is gone, and nobody waits for it.
 pub const VERIFIER_GONE: TimeSpan = TimeSpan::from_days(7);
+/// How long ago a verifier that is not registered first came, at the least, to be waited for.
+pub const LONG_SEEN: TimeSpan = TimeSpan::from_days(1);
+/// And how often it came, at the least.
+pub const SEEN_OFTEN: i64 = 3;
 /// The longest the JWKS may be cached when no change is near.
 pub const MAX_AGE: TimeSpan = TimeSpan::from_mins(5);
 /// How long a key is published after the last token it signed has expired.
@@ -62,6 +66,13 @@ pub struct Policy {
 /// When a known verifier last fetched the set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fetch(pub Timestamp);
+
+/// Whether a verifier that is not registered came for long enough, and often enough, to be waited for: an
+/// invented name is not.
+#[must_use]
+pub fn is_long_seen(first_fetch_at: Timestamp, fetches: i64, now: Timestamp) -> bool {
+    first_fetch_at <= now - LONG_SEEN && fetches >= SEEN_OFTEN
+}
 
 /// One step of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,119 +1,103 @@
-//! How often somebody may try.
+//! Rate limits: how often an account, a network or a client may fail or write.
 //!
-//! Owns the numbers and the token bucket as arithmetic. Where counters are kept is elsewhere:
-//! addresses in memory of each process, accounts in the database.
+//! Owns the numbers; the arithmetic is `token_bucket`'s. Networks are counted in the memory of each
+//! process by a monotonic clock, accounts in the database.
 
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::TimeSpan;
+use crate::text_enum;
 
-/// A number of tries in a window of time.
+use super::token_bucket::Bucket;
+
+/// A number of attempts in a window of time.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
-    /// Tries in one window.
+    /// Attempts in one window.
     pub tries: i64,
-    /// The window, from the first try on.
+    /// The window, from the first attempt on.
     pub window: TimeSpan,
 }
 
 /// Failed log-ins of one account from one network.
 ///
-/// Tight, and harmless to everybody else: an attacker only locks out his own network.
+/// Tight, because an attacker locks the account only for the network the attacker is in.
 pub const ACCOUNT_FROM_NETWORK: Limit = Limit { tries: 20, window: TimeSpan::from_mins(15) };
 
-/// Failed log-ins of one account from all networks it was never logged in from.
+/// Failed log-ins of one account from all networks that it has not logged in from.
 ///
-/// Networks that have logged in before do not count and are not held up, so that a crowd of
-/// attackers cannot keep the owner out of an account he uses.
+/// Known networks neither count nor wait, so that attackers elsewhere cannot lock the owner out.
 pub const ACCOUNT_FROM_STRANGERS: Limit = Limit { tries: 100, window: TimeSpan::from_mins(60) };
 
 /// How long a network stays known to an account after its last log-in.
 pub const KNOWN_NETWORK: TimeSpan = TimeSpan::from_days(90);
 
-/// Failed log-ins of one address, whatever the account.
-pub const ADDRESS_FAILURES: Bucket = Bucket { burst: 60, every: TimeSpan::from_secs(2) };
-
-/// Registrations of one address: the one answer that tells whether a login exists.
-pub const ADDRESS_REGISTRATIONS: Bucket = Bucket { burst: 30, every: TimeSpan::from_secs(10) };
-
-/// Tries at a set-up link by one address.
-pub const ADDRESS_SETUP: Bucket = Bucket { burst: 20, every: TimeSpan::from_secs(5) };
-
-/// Failed authentications of clients from one address.
-pub const ADDRESS_CLIENTS: Bucket = Bucket { burst: 60, every: TimeSpan::from_secs(2) };
-
-/// User codes of devices typed from one address: eight letters are few enough to guess otherwise.
-pub const ADDRESS_USER_CODES: Bucket = Bucket { burst: 20, every: TimeSpan::from_secs(15) };
-
-/// Proofs of keys that came to nothing, of clients that do not authenticate, from one address: each is
-/// written down. Wide, because a whole organisation may come from one address in the morning.
-pub const ADDRESS_PROOFS: Bucket = Bucket { burst: 1_000, every: TimeSpan::from_millis(100) };
-
-/// Requests of clients that do not authenticate and that write something down, from one address.
-pub const ADDRESS_REQUESTS: Bucket = Bucket { burst: 100, every: TimeSpan::from_secs(1) };
-
-/// A token bucket: `burst` at once, one more after each `every`.
-#[derive(Debug, Clone, Copy)]
-pub struct Bucket {
-    /// How many at once.
-    pub burst: u32,
-    /// After which time one comes back.
-    pub every: TimeSpan,
-}
-
-/// The state of one bucket, as the time at which it would be full again (GCRA).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Level(Timestamp);
-
-impl Bucket {
-    /// A bucket nobody has taken from.
-    #[must_use]
-    pub const fn full(&self) -> Level {
-        Level(Timestamp::from_millis(i64::MIN))
-    }
-
-    /// Takes one, or says how long to wait for the next.
-    ///
-    /// # Errors
-    /// The bucket is empty; the span until one comes back.
-    pub fn take(&self, level: Level, now: Timestamp) -> Result<Level, TimeSpan> {
-        let start = level.0.max(now);
-        let next = start + self.every;
-        let capacity =
-            TimeSpan::from_millis(self.every.millis().saturating_mul(i64::from(self.burst)));
-        let over = (next - now).millis() - capacity.millis();
-        if over > 0 { Err(TimeSpan::from_millis(over)) } else { Ok(Level(next)) }
-    }
-
-    /// Gives one back: the try turned out to be harmless.
-    #[must_use]
-    pub fn give_back(&self, level: Level) -> Level {
-        Level(level.0 - self.every)
-    }
-
-    /// Whether the bucket has filled up again, so that its state can be forgotten.
-    #[must_use]
-    pub fn is_full(&self, level: Level, now: Timestamp) -> bool {
-        level.0 <= now
+text_enum! {
+    /// What is counted by network. The texts are labels of `signet_rate_limited_total`.
+    pub enum RateLimit {
+        /// Failed log-ins, whatever the account.
+        Login = "login_address",
+        /// Registrations: the one answer that tells whether a login name exists.
+        Registration = "register_address",
+        /// Looks and attempts at set-up links.
+        Setup = "setup_address",
+        /// Failed authentications of one registered client, or of all names that no client has.
+        ClientAuth = "client_address",
+        /// User codes of devices: eight letters are few enough to guess otherwise.
+        UserCode = "user_code",
+        /// DPoP proofs of public clients that led to nothing; each is stored.
+        Proof = "proof",
+        /// Authorization requests that public clients push.
+        PushedRequest = "pushed_request",
+        /// Device codes that public clients ask for.
+        DeviceRequest = "device_request",
+        /// Polls of public clients that came too early or with a wrong device code.
+        DevicePoll = "device_poll",
+        /// Tokens that public clients revoke.
+        Revocation = "revocation",
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_gives_its_burst_then_one_at_a_time() {
-        let bucket = Bucket { burst: 3, every: TimeSpan::from_secs(10) };
-        let mut now = Timestamp::from_secs(1_000);
-        let mut level = bucket.full();
-        for _ in 0..3 {
-            level = bucket.take(level, now).unwrap();
+impl RateLimit {
+    /// How often one network may.
+    #[must_use]
+    pub const fn bucket(self) -> Bucket {
+        match self {
+            Self::Login | Self::ClientAuth => Bucket::new(60, TimeSpan::from_secs(2)),
+            Self::Registration => Bucket::new(30, TimeSpan::from_secs(10)),
+            Self::Setup => Bucket::new(20, TimeSpan::from_secs(5)),
+            Self::UserCode => Bucket::new(20, TimeSpan::from_secs(15)),
+            // Wide, because an organisation of devices and people may come from one address.
+            Self::Proof | Self::DevicePoll | Self::Revocation => {
+                Bucket::new(1_000, TimeSpan::from_millis(100))
+            }
+            Self::PushedRequest | Self::DeviceRequest => Bucket::new(100, TimeSpan::from_secs(1)),
         }
-        assert_eq!(bucket.take(level, now), Err(TimeSpan::from_secs(10)));
-        now = now + TimeSpan::from_secs(10);
-        level = bucket.take(level, now).unwrap();
-        assert!(bucket.take(level, now).is_err());
-        level = bucket.give_back(level);
-        assert!(bucket.take(level, now).is_ok());
-        assert!(bucket.is_full(level, now + TimeSpan::from_secs(30)));
+    }
+
+    /// Whether this bounds what an unauthenticated caller can have stored. Such requests stay bounded
+    /// when the client's address is unknown: they share one bucket, which is wider.
+    #[must_use]
+    pub const fn bounds_writes(self) -> bool {
+        match self {
+            Self::Login | Self::Setup | Self::ClientAuth | Self::UserCode => false,
+            Self::Registration
+            | Self::Proof
+            | Self::PushedRequest
+            | Self::DeviceRequest
+            | Self::DevicePoll
+            | Self::Revocation => true,
+        }
     }
 }
+
+/// How many networks an account lends its standing to: those it last logged in from. An attacker with
+/// one account cannot make more of them known than a person uses.
+pub const STANDING_NETWORKS: i64 = 8;
+
+/// Failures of a network, for each account that lends it standing, until it is served among strangers.
+pub const STANDING: Bucket = Bucket::new(5, TimeSpan::from_mins(1));
+
+/// The most accounts that count for the standing of one network.
+pub const MAX_STANDING: u32 = 12;
+
+/// How many times as wide the bucket is that requests of unknown addresses share.
+pub const UNKNOWN_ADDRESSES: u32 = 20;

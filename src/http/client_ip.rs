@@ -1,54 +1,122 @@
-//! Who is at the other end: the peer, or what trusted proxies say about it.
+//! The address of the client: the peer's, or what trusted proxies say about it.
 //!
-//! Owns the walk through `Forwarded` (RFC 7239) and `X-Forwarded-For`. Nobody's word is taken but a
-//! trusted proxy's, and only about the hop before it.
+//! Owns the walk through `X-Forwarded-For` and `Forwarded` (RFC 7239). Only a trusted proxy's word counts,
+//! only about the hop before it, and only in the header that is configured. A proxy's own address is never
+//! the client's: where the proxies name no client, the address is unknown.
 
 use std::net::{IpAddr, SocketAddr};
 
 use actix_web::http::header::HeaderMap;
 use ipnet::IpNet;
 
-/// The address a request comes from.
+use crate::app::ProxyFinding;
+use crate::config::ProxyHeader;
+
+const X_FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED: &str = "forwarded";
+
+/// What is known about the client of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress {
+    /// Its address, unless the proxies before this server do not name it.
+    pub address: Option<IpAddr>,
+    /// What the operator should know about how that was found out.
+    pub finding: Option<ProxyFinding>,
+}
+
+/// Finds the address of the client.
 ///
-/// Starts at the socket's peer and walks the chain backwards for as long as the current hop is a
-/// trusted proxy. The first address that is none, or the last readable one, is it; what cannot be
-/// read ends the walk at the proxy that sent it.
-pub fn address(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
-    let mut current = peer?.ip().to_canonical();
-    let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
-    if trusted.is_empty() || !is_trusted(current) {
-        return Some(current);
+/// Starts at the socket's peer and walks the list backwards for as long as the current hop is a trusted
+/// proxy. The first address that is none is the client's.
+pub fn client_address(
+    peer: Option<SocketAddr>,
+    headers: &HeaderMap,
+    trusted: &[IpNet],
+    header: &ProxyHeader,
+) -> ClientAddress {
+    let peer = peer.map(|peer| peer.ip().to_canonical());
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    if peer.is_none_or(|peer| !is_trusted(&peer)) {
+        return ClientAddress { address: peer, finding: None };
     }
-    for hop in chain(headers).into_iter().rev() {
-        let Some(address) = hop else { return Some(current) };
-        current = address.to_canonical();
-        if !is_trusted(current) {
-            break;
+    let walk = |hops: Vec<Hop>| walk(hops, is_trusted);
+    match header {
+        ProxyHeader::XForwardedFor => walk(x_forwarded_for(headers)),
+        ProxyHeader::Forwarded => walk(forwarded(headers)),
+        ProxyHeader::Single(name) => walk(single(headers, name)),
+        ProxyHeader::Unset => {
+            let (list, other) = (x_forwarded_for(headers), forwarded(headers));
+            if list.is_empty() && !other.is_empty() {
+                let found = walk(other);
+                return found.or(ProxyFinding::OnlyForwarded);
+            }
+            let (other_is_there, other) = (!other.is_empty(), walk(other));
+            let found = walk(list);
+            if other_is_there && other.address != found.address {
+                found.or(ProxyFinding::Disagree)
+            } else {
+                found
+            }
         }
     }
-    Some(current)
 }
 
-/// The hops that are claimed, nearest last; `None` where one cannot be read. `Forwarded` wins when
-/// both are there.
-fn chain(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let lists = |name: &str| -> Vec<String> {
-        headers
-            .get_all(name)
-            .flat_map(|value| match value.to_str() {
-                Ok(text) => text.split(',').map(str::to_owned).collect(),
-                Err(_) => vec![String::new()],
-            })
-            .collect()
-    };
-    let forwarded = lists("forwarded");
-    if !forwarded.is_empty() {
-        return forwarded.iter().map(|element| forwarded_for(element)).collect();
+impl ClientAddress {
+    fn or(self, finding: ProxyFinding) -> Self {
+        Self { finding: self.finding.or(Some(finding)), ..self }
     }
-    lists("x-forwarded-for").iter().map(|text| node(text.trim())).collect()
 }
 
-fn forwarded_for(element: &str) -> Option<IpAddr> {
+/// An address that is claimed; `None` where it cannot be read.
+type Hop = Option<IpAddr>;
+
+fn walk(hops: Vec<Hop>, is_trusted: impl Fn(&IpAddr) -> bool) -> ClientAddress {
+    let unknown = |finding| ClientAddress { address: None, finding: Some(finding) };
+    if hops.is_empty() {
+        return unknown(ProxyFinding::Missing);
+    }
+    for hop in hops.into_iter().rev() {
+        let Some(address) = hop else { return unknown(ProxyFinding::Unreadable) };
+        let address = address.to_canonical();
+        if !is_trusted(&address) {
+            return ClientAddress { address: Some(address), finding: None };
+        }
+    }
+    unknown(ProxyFinding::OnlyProxies)
+}
+
+fn x_forwarded_for(headers: &HeaderMap) -> Vec<Hop> {
+    elements(headers, X_FORWARDED_FOR).iter().map(|text| node(text)).collect()
+}
+
+fn forwarded(headers: &HeaderMap) -> Vec<Hop> {
+    elements(headers, FORWARDED).iter().map(|element| forwarded_for(element)).collect()
+}
+
+/// The one address of a header that a proxy sets; a header that came twice was not set but added to.
+fn single(headers: &HeaderMap, name: &str) -> Vec<Hop> {
+    let mut values = headers.get_all(name);
+    match (values.next(), values.next()) {
+        (None, _) => Vec::new(),
+        (Some(value), None) => vec![value.to_str().ok().and_then(|text| node(text.trim()))],
+        (Some(_), Some(_)) => vec![None],
+    }
+}
+
+/// The elements of a list header, nearest hop last. A header without any element is one that is not there.
+/// Split at every comma, also in quoted text: what a client opened a quote with cannot swallow the element
+/// that a proxy added behind it.
+fn elements(headers: &HeaderMap, name: &str) -> Vec<String> {
+    let lines = headers.get_all(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    let elements = lines.flat_map(|line| line.split(',').map(|text| text.trim().to_owned()));
+    let mut elements: Vec<String> = elements.collect();
+    if elements.iter().all(String::is_empty) {
+        elements.clear();
+    }
+    elements
+}
+
+fn forwarded_for(element: &str) -> Hop {
     element.split(';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         if !name.trim().eq_ignore_ascii_case("for") {
@@ -59,7 +127,7 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
 }
 
 /// An address with or without a port, as RFC 7239 §6 and common proxies write it.
-fn node(text: &str) -> Option<IpAddr> {
+fn node(text: &str) -> Hop {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(address);
     }
@@ -70,57 +138,5 @@ fn node(text: &str) -> Option<IpAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use actix_web::http::header::{HeaderName, HeaderValue};
-
-    fn seen(peer: &str, headers: &[(&str, &str)]) -> String {
-        let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.append(
-                HeaderName::from_bytes(name.as_bytes()).unwrap(),
-                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
-            );
-        }
-        let peer = SocketAddr::new(peer.parse().unwrap(), 1);
-        address(Some(peer), &map, &trusted).unwrap().to_string()
-    }
-
-    #[test]
-    fn a_stranger_is_not_believed() {
-        assert_eq!(seen("203.0.113.9", &[("x-forwarded-for", "192.0.2.1")]), "203.0.113.9");
-        assert_eq!(seen("203.0.113.9", &[("forwarded", "for=192.0.2.1")]), "203.0.113.9");
-    }
-
-    #[test]
-    fn a_trusted_proxy_is_believed_about_the_hop_before_it() {
-        let xff = |value| seen("10.0.0.1", &[("x-forwarded-for", value)]);
-        assert_eq!(xff("192.0.2.1"), "192.0.2.1");
-        assert_eq!(xff("evil, 192.0.2.1"), "192.0.2.1");
-        assert_eq!(xff("198.51.100.7, 192.0.2.1"), "192.0.2.1");
-        assert_eq!(xff("192.0.2.1, 10.2.3.4"), "192.0.2.1");
-        assert_eq!(xff("192.0.2.1:4711"), "192.0.2.1");
-        assert_eq!(xff("[2001:db8::1]:4711"), "2001:db8::1");
-        assert_eq!(xff("::ffff:192.0.2.1"), "192.0.2.1");
-    }
-
-    #[test]
-    fn what_cannot_be_read_ends_the_walk() {
-        let xff = |value| seen("10.0.0.1", &[("x-forwarded-for", value)]);
-        assert_eq!(xff("192.0.2.1, unknown"), "10.0.0.1");
-        assert_eq!(xff("192.0.2.1, junk, 10.9.9.9"), "10.9.9.9");
-        assert_eq!(xff(""), "10.0.0.1");
-        assert_eq!(seen("10.0.0.1", &[("x-forwarded-for", "192.0.2.\u{fc}")]), "10.0.0.1");
-    }
-
-    #[test]
-    fn forwarded_is_read_as_rfc_7239_writes_it() {
-        let fwd = |value| seen("10.0.0.1", &[("forwarded", value)]);
-        assert_eq!(fwd("for=192.0.2.1;proto=https;by=10.0.0.1"), "192.0.2.1");
-        assert_eq!(fwd("For=\"[2001:db8::1]:4711\""), "2001:db8::1");
-        assert_eq!(fwd("for=192.0.2.43, for=198.51.100.17"), "198.51.100.17");
-        assert_eq!(fwd("for=_hidden"), "10.0.0.1");
-        assert_eq!(fwd("proto=https"), "10.0.0.1");
-    }
-}
+#[path = "client_ip_tests.rs"]
+mod tests;

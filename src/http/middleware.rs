@@ -3,6 +3,7 @@
 //! Owns request ids, the peer's address, security headers, the log line and the request metrics.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -46,11 +47,7 @@ pub async fn handle(
     };
     let facts = Facts {
         request_id: request_id(request.headers(), &app),
-        address: client_ip::address(
-            request.peer_addr(),
-            request.headers(),
-            &app.config.trusted_proxies,
-        ),
+        address: client_address(&request, &app),
         now: app.now(),
     };
     request.extensions_mut().insert(facts.clone());
@@ -88,6 +85,23 @@ pub async fn handle(
         body.answered();
     }
     Ok(response)
+}
+
+/// The address of the client. Proxies ask about health in their own name, which is nothing to report.
+fn client_address(request: &ServiceRequest, app: &App) -> Option<IpAddr> {
+    let config = &app.config;
+    let found = client_ip::client_address(
+        request.peer_addr(),
+        request.headers(),
+        &config.trusted_proxies,
+        &config.proxy_header,
+    );
+    let asks_about_health =
+        ["/health", "/ready"].iter().any(|path| request.path().starts_with(path));
+    if let Some(finding) = found.finding.filter(|_| !asks_about_health) {
+        app.note_proxy(finding);
+    }
+    found.address
 }
 
 /// A valid id that came with the request, so that a caller can follow it; else a new one.

@@ -30,7 +30,7 @@ pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
     if request.method() != Method::HEAD {
         let name = url::form_urlencoded::parse(request.query_string().as_bytes())
             .find_map(|(name, value)| (name == "rs" && !value.is_empty()).then_some(value));
-        context.app.jwks_fetches.count(context.fetcher(name.as_deref()), context.now());
+        context.app.count_jwks_fetch(context.fetcher(name.as_deref()), context.now());
     }
     answer(&request, &keyring.jwks, key_rotation::max_age(context.now(), keyring.next_change))
 }

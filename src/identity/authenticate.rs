@@ -1,11 +1,13 @@
-//! Proving who one is, with login and password: for a log-in at `/v1` and for one at the pages.
+//! Authenticating a user with login name and password: at `/v1`, at the pages, and when a password is
+//! changed.
 //!
-//! Owns the order: a place to hash, counted, read, hashed, decided. A wrong login and a wrong password take the same
-//! way and the same time, and leave the same trace.
+//! Owns the order: a place to hash, counted, read, hashed, decided. A wrong login name and a wrong password
+//! take the same way and the same time, and leave the same trace. Owns the audit event of every password
+//! that was judged: a wrong one is recorded here, a right one by [`RightPassword::settle`], which is the
+//! only way to give the attempt back.
 
-use crate::app::{App, PasswordNotHashed};
-use crate::base::Timestamp;
-use crate::crypto::password::Lane;
+use crate::app::{App, AuditedTx, PasswordNotHashed};
+use crate::crypto::password::{Slot, Verified};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
@@ -13,21 +15,40 @@ use crate::domain::password::{Account, Password, Verdict, decide};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::metrics::Metrics;
-use crate::store::Tx;
 use crate::store::users::{self, Credential};
 
+use super::admission::Admission;
 use super::lockout::{self, Counted};
 
-/// Somebody whose password was right a moment ago. What they do with it is guarded by the epoch that
-/// was read with the hash.
+/// A user whose password was right a moment ago. What is done with it is guarded by the epoch that was
+/// read with the hash.
 pub(super) struct AuthenticatedUser {
     /// The user.
     pub user: User,
+    /// The password.
+    pub right: RightPassword,
+}
+
+/// A password that was right, of which nothing is recorded yet.
+#[must_use = "a password that was judged leaves an audit event"]
+pub(super) struct RightPassword {
     counted: Counted,
     rehash: Option<(String, String)>,
 }
 
-/// The one answer to a wrong login, a wrong password and a disabled user.
+/// A password to be judged.
+pub(super) struct Attempted<'a> {
+    /// The key of the login name, or what was typed when it is none.
+    pub key: &'a str,
+    /// The stored credential, if there is an account.
+    pub credential: Option<&'a Credential>,
+    /// The attempt, as it was counted.
+    pub counted: Counted,
+    /// Tells the audit events of one place from those of others; nothing for a log-in.
+    pub place: Option<&'static str>,
+}
+
+/// The one answer to a wrong login name, a wrong password and a disabled user.
 #[must_use]
 pub fn invalid_credentials() -> Refusal {
     Refusal::new(Code::InvalidCredentials, "The login or the password is not right.")
@@ -39,18 +60,17 @@ pub fn invalid_credentials() -> Refusal {
 /// [`invalid_credentials`], too many attempts; unavailable when hashing or storage cannot keep up.
 pub(super) async fn authenticate_user(
     app: &App,
-    lane: Lane,
+    admission: Admission,
     login: &str,
     password: Password,
     info: &RequestInfo,
 ) -> Result<AuthenticatedUser, Failure> {
-    let now = info.now;
-    // Before the try is counted: what is turned away costs neither a write nor a try.
-    let place = app.reserve_hash_slot(lane, info.address())?;
+    // Before the attempt is counted: what is turned away costs neither a write nor an attempt.
+    let slot = app.reserve_hash_slot(admission.lane, admission.who)?;
     let parsed = LoginName::parse(login).ok();
-    // What is no login at all goes the same way as one that nobody has.
+    // What is no login name at all goes the same way as one that no account has.
     let key = parsed.as_ref().map_or(login, LoginName::key);
-    let counted = match lockout::count(app, key, info.address(), now).await {
+    let counted = match lockout::count(app, key, info.address(), info.now).await {
         Ok(counted) => counted,
         Err(stop) => {
             Metrics::count(&app.metrics.logins, "throttled");
@@ -61,83 +81,141 @@ pub(super) async fn authenticate_user(
         let mut reader = app.db.reader().await?;
         users::credential(&mut reader, key).await?
     };
-    let stored = credential.as_ref().and_then(|found| found.password_hash.clone());
+    let attempted = Attempted { key, credential: credential.as_ref(), counted, place: None };
+    let right = judge(app, slot, attempted, password, info).await?;
+    let found = credential.ok_or_else(|| Fault::internal("a right password of no account"))?;
+    Ok(AuthenticatedUser { user: found.user, right })
+}
+
+/// Judges a password against the credential that was read after the attempt was counted.
+///
+/// # Errors
+/// [`invalid_credentials`], or too many attempts while the account is closed to unknown networks, once the
+/// failure is recorded; unavailable when hashing or storage cannot keep up.
+pub(super) async fn judge(
+    app: &App,
+    slot: Slot,
+    attempted: Attempted<'_>,
+    password: Password,
+    info: &RequestInfo,
+) -> Result<RightPassword, Failure> {
+    let Attempted { key, credential, counted, place } = attempted;
+    // No password of an account counts that is closed to this network: it is hashed like one of an account
+    // that does not exist.
+    let credential = credential.filter(|_| counted.may_be_right());
+    let stored = credential.and_then(|found| found.password_hash.clone());
     // No connection is held from here to the next transaction: hashing takes its time.
-    let verified = match app.verify_password(place, password.clone(), stored.clone()).await {
+    let verified = match app.verify_password(slot, password.clone(), stored.clone()).await {
         Ok(verified) => verified,
         Err(why) => return Err(unhashed(app, counted, why).await),
     };
-    let verdict = decide(credential.as_ref().map(account), verified.check, verified.outdated);
-    match (verdict, credential) {
-        (Verdict::Accept { rehash }, Some(found)) => {
-            let new = if rehash { rehashed(app, password, info).await } else { None };
-            Ok(AuthenticatedUser { user: found.user, counted, rehash: stored.zip(new) })
+    let Verified { check, outdated } = verified;
+    match decide(credential.map(account), check, outdated) {
+        Verdict::Accept { rehash } => {
+            let new = if rehash { rehashed(app, password, credential).await } else { None };
+            Ok(RightPassword { counted, rehash: stored.zip(new) })
         }
-        _ => refuse(app, key, info).await,
+        Verdict::Refuse => {
+            let closed_for = counted.closed_for();
+            counted.failed(app);
+            let subject = place.and(credential.map(|found| found.user.id));
+            let mut event = Event::new(EventKind::LoginFailed).folded(fold(app, key, place, info));
+            (event.subject, event.detail) = (subject, place.map(str::to_owned));
+            let refusal = match closed_for {
+                Some(wait) => lockout::too_many(app, wait, "login_account"),
+                None => invalid_credentials(),
+            };
+            let result = if closed_for.is_some() { "throttled" } else { "failed" };
+            Metrics::count(&app.metrics.logins, result);
+            app.transaction(info, async |tx| {
+                tx.record(&event).await?;
+                Err(refusal.clone().into())
+            })
+            .await
+        }
     }
 }
 
-impl AuthenticatedUser {
-    /// Takes the try back, in the transaction that records what came of it.
-    pub async fn forgive(&self, app: &App, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
-        self.counted.forgive(app, tx, now).await
-    }
-
-    /// Stores the hash at the cost in force, where the old one was made at another.
-    pub async fn rehash(&self, tx: &mut Tx) -> Result<(), Fault> {
+impl RightPassword {
+    /// Records what came of it, gives the attempt back, and stores the hash at the cost in force where the
+    /// old one was made at another.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn settle(
+        &self,
+        tx: &mut AuditedTx,
+        user: &User,
+        event: &Event,
+    ) -> Result<(), Fault> {
+        let (app, now) = (tx.app(), tx.info().now);
+        self.counted.forgive(&app, tx, now).await?;
+        tx.record(event).await?;
         match &self.rehash {
-            Some((old, new)) => users::rehash(tx, self.user.id, old, new).await,
+            Some((old, new)) => users::rehash(tx, user.id, old, new).await,
             None => Ok(()),
         }
     }
 
-    /// Takes the try of the address back, once that transaction is committed.
-    pub fn forgive_address(&self, app: &App, now: Timestamp) {
-        self.counted.forgive_address(app, now);
+    /// Records that nothing came of it, and why.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn refused(
+        &self,
+        tx: &mut AuditedTx,
+        user: &User,
+        why: &'static str,
+    ) -> Result<(), Fault> {
+        let event = Event::new(EventKind::LoginRefused).about(user.id).detail(why);
+        self.settle(tx, user, &event).await
     }
 }
 
-/// The hash at the cost in force. A new cost is no reason to fail a log-in, nor to let others wait:
-/// the next log-in will try again.
-async fn rehashed(app: &App, password: Password, info: &RequestInfo) -> Option<String> {
+/// The hash at the cost in force. A new cost is no reason to fail a log-in, nor to let others wait: the
+/// next log-in will try again.
+async fn rehashed(
+    app: &App,
+    password: Password,
+    credential: Option<&Credential>,
+) -> Option<String> {
     if app.hasher.queue_depth() > 0 {
         return None;
     }
-    let place = app.reserve_hash_slot(Lane::Known, info.address()).ok()?;
-    app.hash_password(place, password).await.ok()
+    let Admission { lane, who } = Admission::authenticated(credential?.user.id);
+    let slot = app.reserve_hash_slot(lane, who).ok()?;
+    app.hash_password(slot, password).await.ok()
 }
 
-/// A password that was not looked at is no try, unless it was the caller who did not wait: hanging
-/// up must not be a way to guess.
-pub(super) async fn unhashed(app: &App, counted: Counted, why: PasswordNotHashed) -> Failure {
-    if matches!(why, PasswordNotHashed::Late(_))
-        && let Err(fault) = counted.take_back(app).await
-    {
-        tracing::debug!(%fault, "a try that was not looked at stays counted");
+/// A password that was not looked at does not count, unless the caller did not wait: hanging up must not
+/// be a way to guess.
+async fn unhashed(app: &App, counted: Counted, why: PasswordNotHashed) -> Failure {
+    match why {
+        PasswordNotHashed::Late(_) => {
+            if let Err(fault) = counted.take_back(app).await {
+                tracing::debug!(%fault, "an attempt that was not looked at stays counted");
+            }
+        }
+        PasswordNotHashed::Gone => counted.failed(app),
+        PasswordNotHashed::Failed(_) => {}
     }
     why.into()
 }
 
 /// What [`decide`] wants to know about a stored credential.
-pub(super) fn account(found: &Credential) -> Account {
+fn account(found: &Credential) -> Account {
     Account {
         enabled: found.user.disabled_at.is_none(),
         has_password: found.password_hash.is_some(),
     }
 }
 
-/// Records a failure: one row a minute for each login and network, and the same one for a login
-/// that exists and one that does not, so that nobody can fill the disk or read the difference.
-async fn refuse<T>(app: &App, key: &str, info: &RequestInfo) -> Result<T, Failure> {
-    Metrics::count(&app.metrics.logins, "failed");
+/// Failures fold into one row a minute for each login name, place and address, and the same one for a login
+/// name that exists and one that does not: they cannot fill the disk, and do not show the difference.
+fn fold(app: &App, key: &str, place: Option<&str>, info: &RequestInfo) -> Vec<u8> {
     let minute = info.now.secs().div_euclid(60).to_be_bytes();
     let address = info.address().map_or_else(String::new, |address| address.to_string());
-    let parts: [&[u8]; 3] = [key.as_bytes(), address.as_bytes(), &minute];
-    let fold = app.pseudonyms.of("audit/login.failed", &parts);
-    let event = Event::new(EventKind::LoginFailed).folded(fold);
-    app.transaction(info, async |tx| {
-        tx.record(&event).await?;
-        Err(invalid_credentials().into())
-    })
-    .await
+    let mut parts: Vec<&[u8]> = vec![key.as_bytes(), address.as_bytes(), &minute];
+    parts.extend(place.map(str::as_bytes));
+    app.pseudonyms.of("audit/login.failed", &parts)
 }

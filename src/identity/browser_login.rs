@@ -20,8 +20,9 @@ use crate::store::browser_sessions;
 use crate::store::browser_sessions::Found;
 use crate::store::sessions::end::{self, Ending, OfBrowser};
 
+use super::admission::{self, Admission};
 use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
-use super::{lockout, logout_notices};
+use super::logout_notices;
 
 /// The cookies of a browser.
 #[derive(Debug, Clone, Default)]
@@ -71,23 +72,28 @@ pub async fn sign_in(
     visitor: BrowserCookies,
     info: RequestInfo,
 ) -> Result<Secret<String>, Failure> {
-    let lane = lane(&app, &visitor, &info).await?;
-    let proved = authenticate_user(&app, lane, &typed.login, typed.password, &info).await?;
+    let admission = admission(&app, &visitor, &info).await?;
+    let proved = authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
     let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
     app.transaction(&info, async |tx| accept(tx, &proved, &visitor, &cookie).await).await?;
-    proved.forgive_address(&app, info.now);
     Metrics::count(&app.metrics.logins, "ok");
     Ok(Secret::new(cookie))
 }
 
-/// A browser in which somebody is logged in is known wherever it is.
-async fn lane(app: &App, visitor: &BrowserCookies, info: &RequestInfo) -> Result<Lane, Failure> {
+/// A browser with a live log-in is known in whichever network it is.
+async fn admission(
+    app: &App,
+    visitor: &BrowserCookies,
+    info: &RequestInfo,
+) -> Result<Admission, Failure> {
     let now = info.now;
-    let lane = lockout::lane(app, info.address(), now).await?;
-    if lane == Lane::Stranger && current_login(app, visitor, "", None, now).await?.is_some() {
-        return Ok(Lane::Known);
+    let admission = admission::of(app, info.address(), now).await?;
+    if admission.lane == Lane::Stranger
+        && let Some(found) = current_login(app, visitor, "", None, now).await?
+    {
+        return Ok(Admission::authenticated(found.user.id));
     }
-    Ok(lane)
+    Ok(admission)
 }
 
 async fn accept(
@@ -98,8 +104,7 @@ async fn accept(
 ) -> Result<(), Failure> {
     let (app, info) = (tx.app(), tx.info());
     let now = info.now;
-    proved.forgive(&app, tx, now).await?;
-    let user = &proved.user;
+    let AuthenticatedUser { user, right } = proved;
     let before = match &visitor.session {
         Some(before) => browser_sessions::find(tx, &token_hash(before), "", None).await?,
         None => None,
@@ -129,10 +134,11 @@ async fn accept(
     };
     if !begun {
         // Disabled, deleted or given a new password while the hash was computed.
+        right.refused(tx, user, "account_changed").await?;
         return Err(invalid_credentials().into());
     }
-    tx.record(&Event::new(EventKind::LoginSucceeded).about(user.id).detail("browser")).await?;
-    proved.rehash(tx).await?;
+    let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail("browser");
+    right.settle(tx, user, &event).await?;
     Ok(())
 }
 

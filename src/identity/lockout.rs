@@ -1,230 +1,319 @@
-//! Guessing passwords: counted before the password is looked at.
+//! Guessing passwords: an attempt is counted before the password is looked at.
 //!
-//! Owns which counters a try goes through. Three: the address (memory of this process), the account
-//! seen from this network, and the account seen from all networks it does not know (database). A
-//! known network skips the third, so strangers cannot lock the owner out; see docs/threat-model.md.
+//! Owns which limits an attempt is held against. There are three: the network (memory of this process),
+//! the account seen from this network, and the account seen from all networks that it does not know
+//! (database). A known network skips the third, so that attackers elsewhere cannot lock the owner out; see
+//! docs/threat-model.md. An attempt reserves at each of them; where reservations of attempts that are not
+//! decided yet use a limit up, it waits for them as long as a hash may wait.
 
 use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
-use crate::app::limits::{PendingAttempt, network};
+use crate::app::limits::{PendingAttempt, Subject};
 use crate::base::{TimeSpan, Timestamp};
-use crate::crypto::password::Lane;
+use crate::domain::network::network;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::{
-    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, ADDRESS_FAILURES, KNOWN_NETWORK, Limit,
+    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, KNOWN_NETWORK, RateLimit, STANDING_NETWORKS,
 };
 use crate::metrics::Metrics;
-use crate::store::{Tx, login_limits};
+use crate::store::Tx;
+use crate::store::known_networks::{self, KnownNetwork};
+use crate::store::login_limits::{self, Refused};
 
-const LOGIN: &str = "login";
+use super::admission;
 
-/// A try that was counted and may yet be forgiven.
+/// The least time an attempt waits for others: reserving takes its moment on a busy machine.
+const LEAST_PATIENCE: Duration = Duration::from_millis(250);
+/// How often a log-in from a known network is written down.
+const NOTE_EVERY: TimeSpan = TimeSpan::from_days(1);
+
+/// An attempt that was counted and is not decided yet.
+#[must_use = "an attempt has failed, succeeded or was not made"]
 pub struct Counted {
     address: Option<IpAddr>,
+    names: Names,
+    is_known: bool,
+    is_limited: bool,
+    /// For how long the account is closed to networks it does not know.
+    closed_for: Option<TimeSpan>,
+    /// Let attempts that wait for this one go on when it is decided.
+    pending: Vec<PendingAttempt>,
+}
+
+/// The pseudonyms under which an attempt is counted.
+struct Names {
     from_network: Vec<u8>,
     from_strangers: Vec<u8>,
     known: Vec<u8>,
-    seen: Vec<u8>,
-    is_known: bool,
-    active: bool,
-    /// Lets the next one that waits for this account go on when this try is decided.
-    _undecided: Option<PendingAttempt>,
+    network: Vec<u8>,
+    account: Vec<u8>,
 }
 
-/// The refusal of somebody who tried too often.
+impl Names {
+    fn new(app: &App, key: &str, address: Option<IpAddr>) -> Self {
+        let net = admission::spelt(address);
+        let (key, net, of) = (key.as_bytes(), net.as_bytes(), |kind, parts: &[&[u8]]| {
+            app.pseudonyms.of(kind, parts)
+        });
+        Self {
+            from_network: of("login/network", &[key, net]),
+            from_strangers: of("login/strangers", &[key]),
+            known: of("login/known", &[key, net]),
+            network: admission::standing_name(app, address),
+            account: of("login/account", &[key]),
+        }
+    }
+}
+
+/// The refusal of an attempt after too many failures.
 pub fn too_many(app: &App, wait: TimeSpan, which: &'static str) -> Refusal {
     Metrics::count(&app.metrics.limited, which);
     Refusal::new(Code::TooManyAttempts, "Too many attempts. Wait, then try again.")
         .retry_after(wait)
 }
 
-/// Counts one try at the account named by `key` (the normalised login, or what was typed when it
+/// Counts one attempt at the account named by `key` (the normalised login name, or what was typed when it
 /// is none) from `address`. Statements and answers are the same whether the account exists or not.
+///
+/// # Errors
+/// `too_many_attempts` when failures have used a limit up; unavailable when attempts that are not decided
+/// use it up for longer than a hash may wait; faults.
 pub async fn count(
     app: &App,
     key: &str,
     address: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<Counted, Failure> {
-    let pseudonyms = &app.pseudonyms;
-    let net = address.map_or_else(String::new, |address| network(address).to_string());
-    let (key, net) = (key.as_bytes(), net.as_bytes());
-    let counted = Counted {
+    let mut counted = Counted {
         address,
-        from_network: pseudonyms.of("login/network", &[key, net]),
-        from_strangers: pseudonyms.of("login/strangers", &[key]),
-        known: pseudonyms.of("login/known", &[key, net]),
-        seen: seen(app, address),
+        names: Names::new(app, key, address),
         is_known: false,
-        active: app.config.rate_limits,
-        _undecided: None,
+        is_limited: app.config.rate_limits,
+        closed_for: None,
+        pending: Vec::new(),
     };
-    if !counted.active {
+    if !counted.is_limited {
         return Ok(counted);
     }
-    app.address_limiter
-        .take(LOGIN, ADDRESS_FAILURES, address, now)
-        .map_err(|wait| too_many(app, wait, "login_address"))?;
-    match count_account(app, counted, now).await {
-        Ok(counted) => Ok(counted),
-        Err(stop) => {
-            // What is refused for the account's sake costs the address nothing more than it did;
-            // a fault of ours costs it nothing at all.
-            if matches!(stop, Failure::Failed(_)) {
-                app.address_limiter.give_back(LOGIN, ADDRESS_FAILURES, address);
-            }
-            Err(stop)
-        }
+    let patience = Patience::begin(app);
+    if let Some(address) = address {
+        counted.pending.push(reserve_network(app, address, patience).await?);
+    }
+    reserve_account(app, &mut counted, patience, now).await?;
+    Ok(counted)
+}
+
+/// Until when an attempt waits for others to be decided.
+#[derive(Clone, Copy)]
+struct Patience(Instant);
+
+impl Patience {
+    fn begin(app: &App) -> Self {
+        Self(Instant::now() + app.config.hash_max_wait.std().max(LEAST_PATIENCE))
+    }
+
+    async fn wait<T>(self, app: &App, others: impl Future<Output = T>) -> Result<T, Refusal> {
+        timeout_at(self.0, others).await.map_err(|_| app.still_undecided())
     }
 }
 
-/// Counts the try at its account. Where that is used up by tries this process is still looking at,
-/// it waits for them as long as a hash may wait: thirty log-ins of one account at the same moment
-/// are no attack if all of them are right.
+/// Reserves one of the failures that this network may have.
+async fn reserve_network(
+    app: &App,
+    address: IpAddr,
+    patience: Patience,
+) -> Result<PendingAttempt, Failure> {
+    let name = [b"network/", network(address).to_string().as_bytes()].concat();
+    let attempt = app.attempt_gate.enter(&name);
+    let turn = patience.wait(app, attempt.turn()).await?;
+    loop {
+        let pending = attempt.pending();
+        match app.address_limiter.has_more_than(pending, of_network(address)) {
+            Ok(true) => break,
+            Ok(false) => patience.wait(app, attempt.one_decided()).await?,
+            Err(wait) => return Err(too_many(app, wait, RateLimit::Login.as_str()).into()),
+        }
+    }
+    let reserved = attempt.reserve();
+    drop(turn);
+    Ok(reserved)
+}
+
+/// Reserves at the account: one of the attempts from this network and, unless the account knows it, one of
+/// those from all networks.
+async fn reserve_account(
+    app: &App,
+    counted: &mut Counted,
+    patience: Patience,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let names = &counted.names;
+    counted.is_known = {
+        let mut reader = app.db.reader().await?;
+        known_networks::is_known(&mut reader, &names.known, KNOWN_NETWORK, now).await?
+    };
+    let here = app.attempt_gate.enter(&names.from_network);
+    let everywhere = app.attempt_gate.enter(&names.from_strangers);
+    let turn = patience.wait(app, here.turn()).await?;
+    let mut turn_everywhere = None;
+    loop {
+        let others_pending = here.pending();
+        let decisions = everywhere.decisions();
+        // Reserved before it is counted, so that no other attempt takes the count for a failure.
+        let reserved = (!counted.is_known).then(|| everywhere.reserve());
+        let undecided = || everywhere.pending() > 1 || everywhere.decisions() != decisions;
+        match count_account(app, names, counted.is_known, &undecided, now).await? {
+            Reserved::Counted => {
+                counted.pending.extend(reserved);
+                break;
+            }
+            Reserved::Closed(wait) => {
+                counted.closed_for = Some(wait);
+                break;
+            }
+            Reserved::Full(_) if others_pending > 0 => {
+                drop(reserved);
+                patience.wait(app, here.one_decided()).await?;
+            }
+            Reserved::Full(wait) => return Err(too_many(app, wait, "login_account").into()),
+            Reserved::Undecided => {
+                drop(reserved);
+                if turn_everywhere.is_none() {
+                    turn_everywhere = Some(patience.wait(app, everywhere.turn()).await?);
+                } else if everywhere.pending() > 0 {
+                    patience.wait(app, everywhere.one_decided()).await?;
+                }
+            }
+        }
+    }
+    counted.pending.push(here.reserve());
+    drop((turn, turn_everywhere));
+    Ok(())
+}
+
+const fn of_network(address: IpAddr) -> Subject<'static> {
+    Subject::new(RateLimit::Login, Some(address))
+}
+
+/// What became of an attempt to reserve at an account.
+enum Reserved {
+    /// It counts.
+    Counted,
+    /// It counts for its network; failures have closed the account to networks it does not know.
+    Closed(TimeSpan),
+    /// The limit of its network is used up for so long.
+    Full(TimeSpan),
+    /// The limit of all networks is used up, and attempts under way may give theirs back.
+    Undecided,
+}
+
+/// Counts once. While the account is closed to unknown networks, attempts from known and from unknown
+/// networks run the same statements.
 async fn count_account(
     app: &App,
-    mut counted: Counted,
+    names: &Names,
+    known: bool,
+    undecided: &(dyn Fn() -> bool + Sync),
     now: Timestamp,
-) -> Result<Counted, Failure> {
-    let patience = app.config.hash_max_wait.std();
-    match tokio::time::timeout(patience, count_in_turn(app, &counted, now)).await {
-        Ok(Ok((known, undecided))) => {
-            counted.is_known = known;
-            counted._undecided = Some(undecided);
-            Ok(counted)
-        }
-        Ok(Err(Uncounted::Full(wait))) => Err(too_many(app, wait, "login_account").into()),
-        Ok(Err(Uncounted::Failed(fault))) => Err(fault.into()),
-        Err(_) => Err(too_many(app, TimeSpan::from_secs(1), "login_account").into()),
-    }
-}
-
-async fn count_in_turn(
-    app: &App,
-    counted: &Counted,
-    now: Timestamp,
-) -> Result<(bool, PendingAttempt), Uncounted> {
-    let turn = app.attempt_gate.take(&counted.from_network).await;
-    loop {
-        // Asked before counting: what is decided in between is no reason to wait.
-        let may_change = turn.may_change();
-        match try_to_count(app, counted, now).await {
-            Ok(known) => return Ok((known, turn.counted())),
-            Err(Uncounted::Full(_)) if may_change => turn.one_decided().await,
-            Err(uncounted) => return Err(uncounted),
-        }
-    }
-}
-
-/// Why a try could not be counted.
-enum Uncounted {
-    /// The limit is used up for so long.
-    Full(TimeSpan),
-    Failed(Fault),
-}
-
-impl From<Fault> for Uncounted {
-    fn from(fault: Fault) -> Self {
-        Self::Failed(fault)
-    }
-}
-
-/// Counts once; whether the network is known to the account.
-async fn try_to_count(app: &App, counted: &Counted, now: Timestamp) -> Result<bool, Uncounted> {
+) -> Result<Reserved, Fault> {
     let mut tx = app.db.begin().await?;
     let outcome = async {
-        let known =
-            login_limits::is_known_network(&mut tx, &counted.known, now - KNOWN_NETWORK).await?;
-        let mut tries: Vec<(&[u8], Limit)> = vec![(&counted.from_network, ACCOUNT_FROM_NETWORK)];
-        if !known {
-            tries.push((&counted.from_strangers, ACCOUNT_FROM_STRANGERS));
+        let here = ACCOUNT_FROM_NETWORK;
+        let counted = login_limits::count_try(&mut tx, &names.from_network, here, now).await?;
+        if let Err(Refused { wait }) = counted {
+            return Ok(Reserved::Full(wait));
         }
-        for (pseudonym, limit) in tries {
-            if let Err(ends_at) = login_limits::count_try(&mut tx, pseudonym, limit, now).await? {
-                return Err(Uncounted::Full(ends_at - now));
-            }
+        let everywhere = ACCOUNT_FROM_STRANGERS;
+        let mut closed =
+            login_limits::used_up(&mut tx, &names.from_strangers, everywhere, now).await?;
+        if closed.is_none() && !known {
+            let tried =
+                login_limits::count_try(&mut tx, &names.from_strangers, everywhere, now).await?;
+            closed = tried.err();
         }
-        Ok(known)
+        Ok(match closed {
+            None => Reserved::Counted,
+            Some(_) if !known && undecided() => Reserved::Undecided,
+            Some(Refused { wait }) => Reserved::Closed(wait),
+        })
     }
     .await;
-    if outcome.is_ok() {
-        tx.commit().await?;
-    } else {
-        // Over the limit nothing is written, so that a flood of refused tries costs no disk.
-        tx.rollback().await;
+    match outcome {
+        Ok(Reserved::Counted | Reserved::Closed(_)) => tx.commit().await?,
+        // Over the limit nothing is written, so that a flood of refused attempts costs no disk.
+        _ => tx.rollback().await,
     }
     outcome
 }
 
-/// The lane in which somebody from this address waits for a hash. It depends on the network and not
-/// on the account: among known networks, who is served first would tell who has an account.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn lane(app: &App, address: Option<IpAddr>, now: Timestamp) -> Result<Lane, Fault> {
-    let familiar_here = match app.seen_networks.get(address, now) {
-        Some(known) => known,
-        // Nothing is written down either.
-        None if !app.config.rate_limits => false,
-        None => {
-            let mut reader = app.db.reader().await?;
-            let (name, since) = (seen(app, address), now - KNOWN_NETWORK);
-            let known = login_limits::is_known_network(&mut reader, &name, since).await?;
-            app.seen_networks.learn(address, known, now);
-            known
-        }
-    };
-    Ok(if familiar_here { Lane::Known } else { Lane::Stranger })
-}
-
-/// The pseudonym under which a network stands that anybody has logged in from.
-fn seen(app: &App, address: Option<IpAddr>) -> Vec<u8> {
-    let net = address.map_or_else(String::new, |address| network(address).to_string());
-    app.pseudonyms.of("login/familiar", &[net.as_bytes()])
-}
-
 impl Counted {
-    /// The password was not looked at: takes the try back.
+    /// Whether the password may be looked at: not while the account is closed to networks it does not
+    /// know and this is one. It is hashed nevertheless.
+    #[must_use]
+    pub const fn may_be_right(&self) -> bool {
+        self.is_known || self.closed_for.is_none()
+    }
+
+    /// For how long a wrong password is answered as too many attempts. It is the same for known and
+    /// unknown networks, so that the answer does not tell them apart.
+    #[must_use]
+    pub const fn closed_for(&self) -> Option<TimeSpan> {
+        self.closed_for
+    }
+
+    /// The password was wrong, or the caller hung up before it was looked at.
+    pub fn failed(self, app: &App) {
+        if let (true, Some(address)) = (self.is_limited, self.address) {
+            // Reserved, so that there is one to take.
+            let _ = app.address_limiter.take(of_network(address));
+            app.standing.count(address);
+        }
+    }
+
+    /// The password was not looked at: gives everything back.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn take_back(&self, app: &App) -> Result<(), Fault> {
-        if !self.active {
+    pub async fn take_back(self, app: &App) -> Result<(), Fault> {
+        if !self.is_limited {
             return Ok(());
         }
-        app.address_limiter.give_back(LOGIN, ADDRESS_FAILURES, self.address);
         let mut tx = app.db.begin().await?;
-        login_limits::give_back(&mut tx, &self.from_network).await?;
-        if !self.is_known {
-            login_limits::give_back(&mut tx, &self.from_strangers).await?;
+        login_limits::give_back(&mut tx, &self.names.from_network).await?;
+        if self.counts_everywhere() {
+            login_limits::give_back(&mut tx, &self.names.from_strangers).await?;
         }
         tx.commit().await
     }
 
-    /// The password was right: takes the try back in the transaction that records the log-in, and
-    /// remembers the network.
+    /// The password was right: gives the attempt back in the transaction that records what came of it,
+    /// and remembers the network.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn forgive(&self, app: &App, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
-        if !self.active {
+        if !self.is_limited {
             return Ok(());
         }
-        login_limits::forgive(tx, &self.from_network).await?;
-        if !self.is_known {
-            login_limits::give_back(tx, &self.from_strangers).await?;
+        let Names { from_network, from_strangers, known, network, account } = &self.names;
+        login_limits::forgive(tx, from_network).await?;
+        if self.counts_everywhere() {
+            login_limits::give_back(tx, from_strangers).await?;
         }
-        let yesterday = now - TimeSpan::from_days(1);
-        login_limits::remember_network(tx, &self.known, now, yesterday).await?;
-        if app.seen_networks.is_noted(self.address, now) {
-            return Ok(());
+        let Some(address) = self.address else { return Ok(()) };
+        let seen = KnownNetwork { pseudonym: known, network, account };
+        if known_networks::remember(tx, seen, NOTE_EVERY, now).await? {
+            known_networks::lend_to_latest(tx, account, STANDING_NETWORKS).await?;
+            app.standing.forget(address);
         }
-        login_limits::remember_network(tx, &self.seen, now, yesterday).await
+        Ok(())
     }
 
-    /// The same for the address, once that transaction is committed.
-    pub fn forgive_address(&self, app: &App, now: Timestamp) {
-        app.seen_networks.log_in(self.address, now);
-        if self.active {
-            app.address_limiter.give_back(LOGIN, ADDRESS_FAILURES, self.address);
-        }
+    const fn counts_everywhere(&self) -> bool {
+        !self.is_known && self.closed_for.is_none()
     }
 }

@@ -21,8 +21,8 @@ use crate::domain::user::User;
 use crate::metrics::Metrics;
 use crate::tokens::issue::{self, Tokens};
 
+use super::admission;
 use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
-use super::lockout;
 use super::open_session::{Opening, open_session};
 
 /// What somebody who wants to log in says.
@@ -62,10 +62,10 @@ pub struct CheckedLoginRequest {
 pub async fn login(app: App, attempt: LoginRequest, info: RequestInfo) -> Result<Tokens, Failure> {
     let now = info.now;
     let request = request(&app, &attempt.asked).await?;
-    let lane = lockout::lane(&app, info.address(), now).await?;
-    let proved = authenticate_user(&app, lane, &attempt.login, attempt.password, &info).await?;
+    let admission = admission::of(&app, info.address(), now).await?;
+    let proved =
+        authenticate_user(&app, admission, &attempt.login, attempt.password, &info).await?;
     let session = app.transaction(&info, async |tx| accept(tx, &proved, &request).await).await?;
-    proved.forgive_address(&app, now);
     Metrics::count(&app.metrics.logins, "ok");
     issue::tokens(&app, &session, || Ok(proved.user.subject()), now)
 }
@@ -133,19 +133,27 @@ async fn accept(
 ) -> Result<Session, Failure> {
     let (app, info) = (tx.app(), tx.info());
     let now = info.now;
-    let user = &proved.user;
-    proved.forgive(&app, tx, now).await?;
+    let AuthenticatedUser { user, right } = proved;
+    let session = match request.session(&app, user, now) {
+        Ok(session) => session,
+        Err(refusal) => {
+            right.refused(tx, user, "invalid_scope").await?;
+            return Err(refusal.into());
+        }
+    };
     let opening = Opening {
-        session: request.session(&app, user, now)?,
+        session,
         device: &info.device,
         origin: &info.origin,
         name_since: Timestamp::from_millis(0),
     };
-    // None: disabled, deleted or given a new password while the hash was computed.
-    let session = open_session(&app, tx, opening).await?.ok_or_else(invalid_credentials)?;
+    let Some(session) = open_session(&app, tx, opening).await? else {
+        // Disabled, deleted or given a new password while the hash was computed.
+        right.refused(tx, user, "account_changed").await?;
+        return Err(invalid_credentials().into());
+    };
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
-    tx.record(&event).await?;
-    proved.rehash(tx).await?;
+    right.settle(tx, user, &event).await?;
     Ok(session)
 }
 

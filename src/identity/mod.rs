@@ -4,6 +4,7 @@
 //! HTTP; must not decide what a rule says.
 
 pub mod account;
+mod admission;
 mod authenticate;
 pub mod bearer;
 pub mod browser_login;

@@ -3,16 +3,16 @@
 use super::logout_notices::{Fate, everything_of};
 use crate::app::App;
 use crate::base::id::{BrowserId, SessionId};
-use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Failure, Fault, FieldError, Refusal};
-use crate::domain::password::{Password, Verdict, decide};
+use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
+use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::store::{browser_sessions, sessions, users};
 
-use super::authenticate::{account, invalid_credentials, unhashed};
+use super::admission::Admission;
+use super::authenticate::{Attempted, judge};
 use super::bearer::invalid_token;
 use super::lockout;
 use super::register::parse_password;
@@ -52,40 +52,50 @@ pub async fn change(
     let unreadable = |_| Fault::internal("a stored login that is none");
     let login = LoginName::parse(&user.login).map_err(unreadable)?;
     let new = parse_password("new_password", &new, &login)?;
-    // Both places before anything is counted; he has proved who he is.
-    let place = || app.reserve_hash_slot(Lane::Known, info.address());
-    let (first, second) = (place()?, place()?);
-    // Whoever found an access token must not be able to guess the password with it.
+    // Both places before anything is counted.
+    let Admission { lane, who } = Admission::authenticated(user.id);
+    let slot = || app.reserve_hash_slot(lane, who);
+    let (first, second) = (slot()?, slot()?);
+    // An attacker with an access token must not be able to guess the password with it.
     let counted = lockout::count(&app, login.key(), info.address(), now).await?;
     let credential = {
         let mut reader = app.db.reader().await?;
         users::credential_of(&mut reader, user.id).await?.ok_or_else(invalid_token)?
     };
     let epoch = credential.user.session_epoch;
-    let stored = credential.password_hash.clone();
-    let verified = match app.verify_password(first, current, stored).await {
-        Ok(verified) => verified,
-        Err(why) => return Err(unhashed(&app, counted, why).await),
+    let attempted = Attempted {
+        key: login.key(),
+        credential: Some(&credential),
+        counted,
+        place: Some(match keep {
+            Keep::Session(_) => "password",
+            Keep::Browser(_) => "account",
+        }),
     };
-    if decide(Some(account(&credential)), verified.check, false) == Verdict::Refuse {
-        let message = "This is not the current password.";
-        let fields = vec![FieldError { field: "current_password", code: "wrong", message }];
-        return Err(Refusal { fields, ..invalid_credentials() }.into());
-    }
-    let hash = app.hash_password(second, new).await?;
+    let right = judge(&app, first, attempted, current, &info).await.map_err(current_is_wrong)?;
+    let hash = match app.hash_password(second, new).await {
+        Ok(hash) => hash,
+        Err(why) => {
+            app.transaction(&info, async |tx| Ok(right.refused(tx, &user, "unavailable").await?))
+                .await?;
+            return Err(why.into());
+        }
+    };
 
     app.transaction(&info, async |tx| {
-        counted.forgive(&app, tx, now).await?;
         // Guarded by the epoch that was read with the old hash: of two changes at once one wins.
-        let user = user.id;
-        let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(invalid_token)?;
-        let Some(new_epoch) = users::change_password(tx, user, epoch, &hash, now).await? else {
+        let Some(everything) = everything_of(tx, user.id, Fate::Stays).await? else {
+            right.refused(tx, &user, "account_changed").await?;
+            return Err(invalid_token().into());
+        };
+        let Some(new_epoch) = users::change_password(tx, user.id, epoch, &hash, now).await? else {
+            right.refused(tx, &user, "account_changed").await?;
             return Err(invalid_token().into());
         };
         let mut kept = None;
         match keep {
             Keep::Session(id) => {
-                sessions::carry_over(tx, id, user, epoch, new_epoch).await?;
+                sessions::carry_over(tx, id, user.id, epoch, new_epoch).await?;
                 kept = Some(id);
             }
             Keep::Browser(id) => {
@@ -93,10 +103,20 @@ pub async fn change(
             }
         }
         everything.ended(tx, kept).await?;
-        tx.record(&Event::new(EventKind::PasswordChanged).about(user)).await?;
-        Ok(())
+        let event = Event::new(EventKind::PasswordChanged).about(user.id);
+        Ok(right.settle(tx, &user, &event).await?)
     })
-    .await?;
-    counted.forgive_address(&app, now);
-    Ok(())
+    .await
+}
+
+/// The refusal of a wrong password, on the field it was typed into.
+fn current_is_wrong(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(refusal) if refusal.code == Code::InvalidCredentials => {
+            let message = "This is not the current password.";
+            let fields = vec![FieldError { field: "current_password", code: "wrong", message }];
+            Refusal { fields, ..refusal }.into()
+        }
+        other => other,
+    }
 }

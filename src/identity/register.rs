@@ -1,6 +1,7 @@
 //! Registering, where it is open.
 
 use crate::app::App;
+use crate::app::limits::Subject;
 use crate::base::id::UserId;
 use crate::config::Registration;
 use crate::domain::attributes::Attributes;
@@ -8,12 +9,13 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::password::Password;
-use crate::domain::rate_limit::ADDRESS_REGISTRATIONS;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::store::users::{self, NewUser};
 
-use super::lockout::{self, too_many};
+use super::admission::{self, Admission};
+use super::lockout::too_many;
 
 /// Parses a login for a new account.
 ///
@@ -62,16 +64,17 @@ pub async fn register(
         return Err(Refusal::new(Code::RegistrationClosed, "Registration is closed.").into());
     }
     if app.config.rate_limits {
-        // The one answer that tells whether a login exists: few tries for each address.
+        // The one answer that tells whether a login name exists: few attempts for each network.
+        let purpose = RateLimit::Registration;
         app.address_limiter
-            .take("register", ADDRESS_REGISTRATIONS, info.address(), now)
-            .map_err(|wait| too_many(&app, wait, "register_address"))?;
+            .take(Subject::new(purpose, info.address()))
+            .map_err(|wait| too_many(&app, wait, purpose.as_str()))?;
     }
     let login = parse_login(&login)?;
     let password = parse_password("password", &password, &login)?;
-    let lane = lockout::lane(&app, info.address(), now).await?;
-    let place = app.reserve_hash_slot(lane, info.address())?;
-    let hash = app.hash_password(place, password).await?;
+    let Admission { lane, who } = admission::of(&app, info.address(), now).await?;
+    let slot = app.reserve_hash_slot(lane, who)?;
+    let hash = app.hash_password(slot, password).await?;
     let id = UserId::new(now, &*app.entropy);
     let new = NewUser {
         id,

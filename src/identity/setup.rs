@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::app::App;
+use crate::app::limits::Subject;
 use crate::base::entropy::random;
 use crate::base::id::UserId;
 use crate::base::{Secret, TimeSpan};
@@ -15,7 +16,7 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::client;
 use crate::domain::grant;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
-use crate::domain::rate_limit::ADDRESS_SETUP;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::user::{Role, User};
@@ -84,8 +85,8 @@ pub async fn complete(
     check_link(app.clone(), token.clone(), info.clone()).await?;
     let login = parse_login(&login)?;
     let password = parse_password("password", &password, &login)?;
-    let place = app.reserve_hash_slot(Lane::Known, info.address())?;
-    let hash = app.hash_password(place, password).await?;
+    let slot = app.reserve_hash_slot(Lane::Known, info.address().into())?;
+    let hash = app.hash_password(slot, password).await?;
     let id = UserId::new(now, &*app.entropy);
     let new = NewUser {
         id,
@@ -135,13 +136,13 @@ pub async fn complete(
 }
 
 fn throttle_link(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
-    let now = info.now;
     if !app.config.rate_limits {
         return Ok(());
     }
+    let purpose = RateLimit::Setup;
     app.address_limiter
-        .take("setup", ADDRESS_SETUP, info.address(), now)
-        .map_err(|wait| too_many(app, wait, "setup_address"))
+        .take(Subject::new(purpose, info.address()))
+        .map_err(|wait| too_many(app, wait, purpose.as_str()))
 }
 
 fn invalid_link() -> Refusal {

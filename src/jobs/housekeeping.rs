@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::base::id::BranchId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
-use crate::domain::rate_limit::KNOWN_NETWORK;
+use crate::domain::rate_limit::{ACCOUNT_FROM_STRANGERS, KNOWN_NETWORK};
 use crate::store::Tx;
 use crate::store::housekeeping as store;
 
@@ -98,7 +98,9 @@ impl Kind {
             Self::Verifiers => {
                 store::verifiers(tx, now - KEEP_VERIFIERS, now - KEEP_PASSERS_BY, rows).await
             }
-            Self::LoginLimits => store::login_limits(tx, now, rows).await,
+            Self::LoginLimits => {
+                store::login_limits(tx, now, now + ACCOUNT_FROM_STRANGERS.window, rows).await
+            }
             Self::KnownNetworks => store::known_networks(tx, now - KNOWN_NETWORK, rows).await,
             Self::SetupLinks => store::setup_links(tx, now, rows).await,
             Self::AuthorizationCodes => {

@@ -2,16 +2,14 @@
 //!
 //! Owns when. What is due is `domain::key_rotation`; each step is `admin::key_rotation`.
 
-use crate::admin::verifiers::MAX_VERIFIERS;
 use crate::admin::{key_rotation, verifiers};
 use crate::app::App;
-use crate::base::{TimeSpan, Timestamp};
-use crate::domain::key_rotation::{Change, Fetch, VERIFIER_GONE, plan};
+use crate::base::TimeSpan;
+use crate::domain::key_rotation::{Change, Fetch, plan};
 use crate::domain::outcome::Fault;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::KeyState;
 use crate::store::keys;
-use crate::store::verifiers as stored;
 
 /// What came of a tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +31,15 @@ pub async fn tick(app: &App) -> Result<Ticked, Fault> {
     }
     let now = app.now();
     // Keys matter more than who fetched them: what went wrong here is said when they are done.
-    let written = verifiers::write_verifiers(app).await;
+    let written = verifiers::write_verifiers(app, now).await;
     let keys = key_rotation::facts(app).await?;
     let ttl = app.longest_access_ttl();
     if keys.iter().any(|key| key.state != KeyState::Retired && key.longest_ttl < ttl) {
         note_ttl(app, ttl).await?;
     }
-    let (fetches, info) = (fetches(app, now).await?, RequestInfo::system(now));
+    let known = verifiers::known(app, now).await?;
+    let fetches: Vec<Fetch> = known.iter().map(|seen| Fetch(seen.last_fetch_at)).collect();
+    let info = RequestInfo::system(now);
     let mut done = Vec::new();
     for change in plan(now, &keys, &app.key_policy(), &fetches) {
         if key_rotation::carry_out(app, &change, &info).await? {
@@ -55,13 +55,6 @@ async fn note_ttl(app: &App, ttl: TimeSpan) -> Result<(), Fault> {
     let mut tx = app.db.begin().await?;
     keys::note_ttl(&mut tx, ttl).await?;
     tx.commit().await
-}
-
-/// When each known verifier last came.
-async fn fetches(app: &App, now: Timestamp) -> Result<Vec<Fetch>, Fault> {
-    let mut reader = app.db.reader().await?;
-    let seen = stored::since(&mut reader, now - VERIFIER_GONE, MAX_VERIFIERS).await?;
-    Ok(seen.into_iter().map(|verifier| Fetch(verifier.last_fetch_at)).collect())
 }
 
 fn announce(change: &Change) {

@@ -9,14 +9,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::app::App;
+use crate::app::limits::Subject;
+use crate::base::Timestamp;
 use crate::base::opaque_token::{self, CLIENT_SECRET};
-use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{constant_time_eq, token_hash};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::{AuthMethod, Client};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
-use crate::domain::rate_limit::ADDRESS_CLIENTS;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::metrics::Metrics;
 
@@ -66,7 +67,7 @@ fn refused() -> Refusal {
 ///
 /// # Errors
 /// `invalid_client`, the same for an unknown client and a wrong secret; `invalid_request` when it is
-/// said twice how; too many attempts from one address.
+/// said twice how; too many attempts, for a request that failed, from one network.
 pub async fn authenticate_client(
     app: &App,
     authorization: Option<&str>,
@@ -74,12 +75,6 @@ pub async fn authenticate_client(
     origin: &Origin,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, Failure> {
-    let limited = app.config.rate_limits;
-    if limited
-        && let Err(wait) = app.address_limiter.peek(PURPOSE, ADDRESS_CLIENTS, origin.address, now)
-    {
-        return Err(too_many(app, wait).into());
-    }
     let presented = present(authorization, params, app.issuer());
     let named = presented.as_ref().ok().and_then(|presented| app.client(presented.client_id()));
     let outcome = match presented {
@@ -89,17 +84,34 @@ pub async fn authenticate_client(
     if let Err(Failure::Refused(refusal)) = &outcome
         && refusal.oauth == Some(OAuthError::InvalidClient)
     {
-        if limited {
-            // Counted when it failed: whoever is right is never held up by how often it comes.
-            let _ = app.address_limiter.take(PURPOSE, ADDRESS_CLIENTS, origin.address, now);
-        }
+        count_failure(app, named.as_deref(), origin)?;
         record(app, named.as_deref(), origin, now).await?;
     }
     outcome.map(AuthenticatedClient)
 }
 
+/// Counts a failure for the network and the registered client that was named; names that no client has are
+/// counted together. The credential is checked first, always: a client that authenticates is not held up
+/// by failures, and a failure beyond the limit is answered 429 and leaves no trace.
+///
+/// # Errors
+/// Too many failures.
+fn count_failure(app: &App, named: Option<&Client>, origin: &Origin) -> Result<(), Refusal> {
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    let purpose = RateLimit::ClientAuth;
+    let client_id = named.map_or("", |client| &client.client_id);
+    let taken = app.address_limiter.take(Subject::named(purpose, origin.address, client_id));
+    taken.map_err(|wait| {
+        Metrics::count(&app.metrics.limited, purpose.as_str());
+        let message = "Too many failed attempts. Wait, then try again.";
+        Refusal::new(Code::TooManyAttempts, message).retry_after(wait)
+    })
+}
+
 /// Records a failure: one row a minute for each client and network, and one for all that name no client
-/// there is, so that nobody can fill the disk.
+/// there is, so that failures cannot fill the disk.
 async fn record(
     app: &App,
     named: Option<&Client>,
@@ -115,14 +127,6 @@ async fn record(
     event.detail = named.map(|client| client.client_id.clone());
     let info = RequestInfo::without_device(origin.clone(), now);
     app.transaction_or_nothing(&info, async |tx| Ok(tx.record(&event).await?)).await
-}
-
-const PURPOSE: &str = "client";
-
-fn too_many(app: &App, wait: TimeSpan) -> Refusal {
-    Metrics::count(&app.metrics.limited, "client_address");
-    let message = "Too many failed attempts. Wait, then try again.";
-    Refusal::new(Code::TooManyAttempts, message).retry_after(wait)
 }
 
 fn present(

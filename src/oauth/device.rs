@@ -18,7 +18,7 @@ use crate::domain::grant::{self, AvailableScopes};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
-use crate::domain::rate_limit::{ADDRESS_REQUESTS, ADDRESS_USER_CODES};
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::RequestedScopes;
 use crate::identity::browser_login::{self, BrowserCookies};
@@ -84,7 +84,7 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
     )
     .await?;
     let client = client.client();
-    throttle_public(&app, client, "device_request", ADDRESS_REQUESTS, &info)?;
+    throttle_public(&app, client, RateLimit::DeviceRequest, &info.origin)?;
     if !client.may_use(grants::DEVICE_CODE) {
         let message = "The client may not use this grant.";
         return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
@@ -142,7 +142,7 @@ pub async fn typed(
     info: RequestInfo,
 ) -> Result<DeviceStep, Failure> {
     let now = info.now;
-    throttle(&app, "user_code", ADDRESS_USER_CODES, &info)?;
+    throttle(&app, RateLimit::UserCode, &info.origin)?;
     let user_code = parse_user_code(&user_code).ok_or_else(unknown)?;
     let flow = PendingRequest::begin(&app, Destination::Device(Some(user_code.clone())), now);
     go_on(app, user_code, flow, visitor, now).await

@@ -3,14 +3,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::base::entropy::random;
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
+use crate::domain::authorization::Request;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::{Code, Failure, Refusal};
-use crate::domain::rate_limit::ADDRESS_REQUESTS;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::store::pushed_requests;
 
@@ -25,7 +27,7 @@ use super::token::ClientRequest;
 /// How long a pushed request waits for its person.
 pub const LIFE: TimeSpan = TimeSpan::from_secs(90);
 
-/// The longest request that is kept, in bytes: as long as an address may be.
+/// The longest request, in bytes: as long as an address may be.
 const MAX_REQUEST: usize = 16 * 1024;
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
@@ -38,10 +40,20 @@ const PROOFS: &[&str] = &["client_secret", "client_assertion", "client_assertion
 
 /// A request that was pushed.
 pub struct Pushed {
-    /// What it says.
-    pub params: Params,
+    /// What it says, checked when it was pushed.
+    pub request: Request,
+    /// When it was pushed.
+    pub at: Timestamp,
     /// Tells it from every other.
     pub id: [u8; 16],
+}
+
+/// What is stored of it: the checked request, in the form that a browser's sealed one has, and nothing that
+/// a client sent beside it.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    at: Timestamp,
+    request: Request,
 }
 
 /// Takes a request; its name.
@@ -60,7 +72,7 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
         now,
     )
     .await?;
-    throttle_public(&app, client.client(), "pushed_request", ADDRESS_REQUESTS, &info)?;
+    throttle_public(&app, client.client(), RateLimit::PushedRequest, &info.origin)?;
     if params.get("request_uri").is_some() {
         return Err(invalid("A pushed request has no request_uri.").into());
     }
@@ -70,16 +82,17 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
         Some(proof) => bound(&app, params, &proof, now).await?,
         None => params,
     };
-    let encoded = params.encoded();
-    if encoded.len() > MAX_REQUEST {
+    if params.encoded().len() > MAX_REQUEST {
         return Err(invalid("The request is longer than 16 KiB.").into());
     }
     let request = address(&app, params).await?.check(&app).await?;
     count_dropped(&app, client.client(), &request.dropped);
+    let stored = serde_json::to_string(&Stored { at: now, request })
+        .map_err(|error| Fault::internal("writing a pushed request").with_source(error))?;
     let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
     let (hash, expires_at) = (token_hash(&name), now + LIFE);
     app.transaction_or_nothing(&info, async |tx| {
-        Ok(pushed_requests::insert(tx, &hash, &client_id, &encoded, expires_at).await?)
+        Ok(pushed_requests::insert(tx, &hash, &client_id, &stored, expires_at).await?)
     })
     .await?;
     Ok(name)
@@ -116,8 +129,10 @@ pub(super) async fn resolve(
     let client_id = params.get("client_id").ok_or_else(refused)?;
     let hash = token_hash(name);
     let stored = pushed_requests::find(&mut app.db.reader().await?, &hash, client_id, now).await?;
-    let params = Params::parse(stored.ok_or_else(refused)?.as_bytes())?;
+    // What another version stored cannot be read, and is over in a moment.
+    let Stored { at, request } =
+        serde_json::from_str(&stored.ok_or_else(refused)?).map_err(|_| refused())?;
     let mut id = [0; 16];
     id.copy_from_slice(&hash.digest()[..16]);
-    Ok(Some(Pushed { params, id }))
+    Ok(Some(Pushed { request, at, id }))
 }

@@ -1,68 +1,45 @@
-//! How often one address may do what writes something down without proving who it is. Clients that
+//! How often one network may do what is stored although no client has authenticated. Clients that
 //! authenticate are not held up: their own users are behind them, all at one address.
 
 use crate::app::App;
-use crate::base::{TimeSpan, Timestamp};
+use crate::app::limits::Subject;
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Refusal};
-use crate::domain::rate_limit::{ADDRESS_PROOFS, Bucket};
-use crate::domain::request_info::RequestInfo;
+use crate::domain::rate_limit::RateLimit;
 use crate::metrics::Metrics;
 
-/// Takes one from the bucket of this address.
+/// Takes one from the bucket of this network.
 ///
 /// # Errors
 /// When it is empty.
-pub(super) fn throttle(
-    app: &App,
-    purpose: &'static str,
-    bucket: Bucket,
-    info: &RequestInfo,
-) -> Result<(), Refusal> {
+pub(super) fn throttle(app: &App, purpose: RateLimit, origin: &Origin) -> Result<(), Refusal> {
     if !app.config.rate_limits {
         return Ok(());
     }
-    let taken = app.address_limiter.take(purpose, bucket, info.address(), info.now);
-    taken.map_err(|wait| too_many(app, purpose, wait))
+    app.address_limiter.take(Subject::new(purpose, origin.address)).map_err(|wait| {
+        Metrics::count(&app.metrics.limited, purpose.as_str());
+        let message = "Too many attempts. Wait, then try again.";
+        Refusal::new(Code::TooManyAttempts, message).retry_after(wait)
+    })
 }
 
-/// The same for a client, if nobody knows who it is.
+/// The same for a client that does not authenticate; nothing for one that does.
 ///
 /// # Errors
-/// When it is empty.
+/// When the bucket is empty.
 pub(super) fn throttle_public(
     app: &App,
     client: &Client,
-    purpose: &'static str,
-    bucket: Bucket,
-    info: &RequestInfo,
+    purpose: RateLimit,
+    origin: &Origin,
 ) -> Result<(), Refusal> {
-    if client.is_public() { throttle(app, purpose, bucket, info) } else { Ok(()) }
+    if client.is_public() { throttle(app, purpose, origin) } else { Ok(()) }
 }
 
-const PROOFS: &str = "proof";
-
-/// Whether a client that does not authenticate may show a proof from this address: until too many came
-/// to nothing. Whoever is right is not counted.
-///
-/// # Errors
-/// When too many did.
-pub(super) fn may_prove(app: &App, origin: &Origin, now: Timestamp) -> Result<(), Refusal> {
-    if !app.config.rate_limits {
-        return Ok(());
+/// Gives back what [`throttle_public`] took: the request was not what is counted.
+pub(super) fn give_back(app: &App, client: &Client, purpose: RateLimit, origin: &Origin) {
+    if app.config.rate_limits && client.is_public() {
+        app.address_limiter.give_back(Subject::new(purpose, origin.address));
     }
-    let open = app.address_limiter.peek(PROOFS, ADDRESS_PROOFS, origin.address, now);
-    open.map_err(|wait| too_many(app, PROOFS, wait))
-}
-
-/// Counts a proof that came to nothing.
-pub(super) fn proved_for_nothing(app: &App, origin: &Origin, now: Timestamp) {
-    let _ = app.address_limiter.take(PROOFS, ADDRESS_PROOFS, origin.address, now);
-}
-
-fn too_many(app: &App, purpose: &'static str, wait: TimeSpan) -> Refusal {
-    Metrics::count(&app.metrics.limited, purpose);
-    let message = "Too many attempts. Wait, then try again.";
-    Refusal::new(Code::TooManyAttempts, message).retry_after(wait)
 }

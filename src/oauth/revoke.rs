@@ -11,6 +11,7 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::client::Client;
 use crate::domain::outcome::Failure;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
 use crate::domain::token_rules::MAX_ACCESS_TTL;
@@ -20,12 +21,13 @@ use crate::tokens::lineage;
 use crate::tokens::validate::{self, Source};
 
 use super::client_auth;
+use super::rate_limits::throttle_public;
 use super::token::ClientRequest;
 
 /// Revokes the token, if it is this client's.
 ///
 /// # Errors
-/// `invalid_client`, `invalid_request`; unavailable when it cannot be made durable.
+/// `invalid_client`, `invalid_request`; too many requests of public clients; unavailable when it cannot be made durable.
 pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<(), Failure> {
     let ClientRequest { params, authorization, origin, device, .. } = request;
     let info = RequestInfo { origin, device, now };
@@ -39,6 +41,7 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
     )
     .await?;
     let client = client.client();
+    throttle_public(&app, client, RateLimit::Revocation, &info.origin)?;
     let token = params.required("token", "token is missing.")?;
     let presented = app.refresh_keys().authenticate(token);
     if let Some(presented) = presented {

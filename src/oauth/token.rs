@@ -8,6 +8,7 @@ use crate::base::Timestamp;
 use crate::domain::audit::Origin;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
 
@@ -94,10 +95,9 @@ async fn handle<G: Grant>(
     }
 
     // 4. Verify the DPoP proof. An attacker can name a public client and make the server store the
-    // ids of proofs, so addresses whose proofs led to nothing are limited.
-    let limited = proof.is_some() && client.client().is_public();
-    if limited {
-        rate_limits::may_prove(app, &origin, now)?;
+    // ids of proofs, so networks whose proofs led to nothing are limited.
+    if proof.is_some() {
+        rate_limits::throttle_public(app, client.client(), RateLimit::Proof, &origin)?;
     }
     let proved = match &proof {
         Some(proof) => Some(dpop::prove(app, proof, DPOP_PURPOSE, now).await?),
@@ -108,8 +108,8 @@ async fn handle<G: Grant>(
     let info = RequestInfo { origin, device, now };
     let mut context = GrantContext::new(app, &params, info, client, proved);
     let outcome = grant.authorize(&mut context).await;
-    if limited && outcome.as_ref().is_err_and(is_invalid_grant) {
-        rate_limits::proved_for_nothing(app, &context.origin, now);
+    if proof.is_some() && outcome.is_ok() {
+        rate_limits::give_back(app, context.client(), RateLimit::Proof, &context.origin);
     }
 
     // 6. Settle: a refusal commits what it recorded, a fault rolls back.
@@ -121,10 +121,3 @@ async fn handle<G: Grant>(
 
 const DPOP_PURPOSE: Purpose<'static> =
     Purpose { method: "POST", path: "/oauth2/token", access_token: None };
-
-fn is_invalid_grant(failure: &Failure) -> bool {
-    match failure {
-        Failure::Refused(refusal) => refusal.oauth == Some(OAuthError::InvalidGrant),
-        Failure::Failed(_) => false,
-    }
-}

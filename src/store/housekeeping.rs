@@ -104,18 +104,32 @@ pub async fn verifiers(
     )
 }
 
-/// Removes up to `step` counters whose window is over.
+/// Removes up to `step` counters whose window is over: it has ended, or ends later than `latest`, which is
+/// further away than any window is long, so that a clock that was ahead began it.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn login_limits(tx: &mut Tx, now: Timestamp, step: i64) -> Result<u64, Fault> {
-    execute!(
+pub async fn login_limits(
+    tx: &mut Tx,
+    now: Timestamp,
+    latest: Timestamp,
+    step: i64,
+) -> Result<u64, Fault> {
+    let ended = execute!(
         tx,
         "DELETE FROM login_limits WHERE pseudonym IN (SELECT pseudonym FROM login_limits \
          WHERE ends_at < $1 ORDER BY ends_at, pseudonym LIMIT $2)",
         now,
         step
-    )
+    )?;
+    let ahead = execute!(
+        tx,
+        "DELETE FROM login_limits WHERE pseudonym IN (SELECT pseudonym FROM login_limits \
+         WHERE ends_at > $1 ORDER BY ends_at, pseudonym LIMIT $2)",
+        latest,
+        step - i64::try_from(ended).unwrap_or(step)
+    )?;
+    Ok(ended + ahead)
 }
 
 /// Removes up to `step` networks not seen since `before`.

@@ -1,17 +1,27 @@
-//! Counters of failed log-ins, and the networks accounts are known to log in from.
+//! Counters of failed log-ins.
 //!
-//! Rows are named by pseudonyms (keyed hashes), made elsewhere: the table tells nobody's login.
+//! Rows are named by pseudonyms (keyed hashes), made elsewhere: the table tells nothing about login names.
 
-use crate::base::Timestamp;
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
 use crate::domain::rate_limit::Limit;
 use crate::{execute, fetch_optional};
 
 use super::{Link, Tx};
 
-/// Counts one try, or says when the window ends. Counting comes before the password is checked, so
-/// that a burst of parallel guesses cannot slip through between the check and the count; whoever
-/// turns out to be right gets his try back with [`forgive`].
+/// A limit is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// Until the window ends.
+    pub wait: TimeSpan,
+}
+
+/// Counts one attempt, or says when the window ends. Counting comes before the password is checked, so
+/// that a burst of parallel guesses cannot slip through between the check and the count; an attempt
+/// that turns out to be right is given back with [`forgive`].
+///
+/// A window never lasts longer than its own length: one that ends later than that was begun by a clock
+/// that was ahead, and is over.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -20,14 +30,17 @@ pub async fn count_try(
     pseudonym: &[u8],
     limit: Limit,
     now: Timestamp,
-) -> Result<Result<(), Timestamp>, Fault> {
+) -> Result<Result<(), Refused>, Fault> {
     let rows = execute!(
         tx,
         "INSERT INTO login_limits (pseudonym, tries, ends_at) VALUES ($1, 1, $2) \
          ON CONFLICT (pseudonym) DO UPDATE SET \
-         tries = CASE WHEN login_limits.ends_at <= $3 THEN 1 ELSE login_limits.tries + 1 END, \
-         ends_at = CASE WHEN login_limits.ends_at <= $3 THEN $2 ELSE login_limits.ends_at END \
-         WHERE login_limits.ends_at <= $3 OR login_limits.tries < $4",
+         tries = CASE WHEN login_limits.ends_at <= $3 OR login_limits.ends_at > $2 \
+         THEN 1 ELSE login_limits.tries + 1 END, \
+         ends_at = CASE WHEN login_limits.ends_at <= $3 OR login_limits.ends_at > $2 \
+         THEN $2 ELSE login_limits.ends_at END \
+         WHERE login_limits.ends_at <= $3 OR login_limits.ends_at > $2 \
+         OR login_limits.tries < $4",
         pseudonym,
         now + limit.window,
         now,
@@ -36,16 +49,34 @@ pub async fn count_try(
     if rows == 1 {
         return Ok(Ok(()));
     }
-    let row = fetch_optional!(
-        tx,
-        (Timestamp,),
-        "SELECT ends_at FROM login_limits WHERE pseudonym = $1",
-        pseudonym
-    )?;
-    Ok(Err(row.map_or(now, |(ends_at,)| ends_at)))
+    let refused = used_up(tx, pseudonym, limit, now).await?;
+    Ok(Err(refused.unwrap_or(Refused { wait: TimeSpan::ZERO })))
 }
 
-/// Forgets the tries counted under `pseudonym`: the right password was given.
+/// Whether a limit is used up, without counting.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn used_up(
+    link: &mut impl Link,
+    pseudonym: &[u8],
+    limit: Limit,
+    now: Timestamp,
+) -> Result<Option<Refused>, Fault> {
+    let row = fetch_optional!(
+        link,
+        (Timestamp,),
+        "SELECT ends_at FROM login_limits WHERE pseudonym = $1 AND tries >= $2 \
+         AND ends_at > $3 AND ends_at <= $4",
+        pseudonym,
+        limit.tries,
+        now,
+        now + limit.window
+    )?;
+    Ok(row.map(|(ends_at,)| Refused { wait: ends_at - now }))
+}
+
+/// Forgets the attempts counted under `pseudonym`: the right password was given.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -54,7 +85,7 @@ pub async fn forgive(tx: &mut Tx, pseudonym: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes back one try counted under `pseudonym`.
+/// Takes back one attempt counted under `pseudonym`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -63,46 +94,6 @@ pub async fn give_back(tx: &mut Tx, pseudonym: &[u8]) -> Result<(), Fault> {
         tx,
         "UPDATE login_limits SET tries = tries - 1 WHERE pseudonym = $1 AND tries > 0",
         pseudonym
-    )?;
-    Ok(())
-}
-
-/// Whether the account has logged in from this network since `since`.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn is_known_network(
-    link: &mut impl Link,
-    pseudonym: &[u8],
-    since: Timestamp,
-) -> Result<bool, Fault> {
-    let row = fetch_optional!(
-        link,
-        (Timestamp,),
-        "SELECT seen_at FROM known_networks WHERE pseudonym = $1 AND seen_at > $2",
-        pseudonym,
-        since
-    )?;
-    Ok(row.is_some())
-}
-
-/// Remembers that the account logged in from this network. Written at most once a day.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn remember_network(
-    tx: &mut Tx,
-    pseudonym: &[u8],
-    now: Timestamp,
-    yesterday: Timestamp,
-) -> Result<(), Fault> {
-    execute!(
-        tx,
-        "INSERT INTO known_networks (pseudonym, seen_at) VALUES ($1, $2) \
-         ON CONFLICT (pseudonym) DO UPDATE SET seen_at = $2 WHERE known_networks.seen_at < $3",
-        pseudonym,
-        now,
-        yesterday
     )?;
     Ok(())
 }

@@ -18,6 +18,7 @@ pub mod device_codes;
 pub mod error;
 pub mod housekeeping;
 pub mod keys;
+pub mod known_networks;
 pub mod login_limits;
 pub mod logout_fanouts;
 pub mod logout_notices;

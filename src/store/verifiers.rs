@@ -82,3 +82,34 @@ pub async fn since(
         limit
     )
 }
+
+/// Those that first came after `since`, or less often than `fetches` times, the longest absent first; at most
+/// `limit`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn young(
+    link: &mut impl Link,
+    since: Timestamp,
+    fetches: i64,
+    limit: i64,
+) -> Result<Vec<SeenVerifier>, Fault> {
+    fetch_all!(
+        link,
+        SeenVerifier,
+        "SELECT name, first_fetch_at, last_fetch_at, fetches FROM verifiers \
+         WHERE first_fetch_at > $1 OR fetches < $2 ORDER BY last_fetch_at, name LIMIT $3",
+        since,
+        fetches,
+        limit
+    )
+}
+
+/// Forgets a verifier.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn remove(tx: &mut Tx, name: &str) -> Result<(), Fault> {
+    execute!(tx, "DELETE FROM verifiers WHERE name = $1", name)?;
+    Ok(())
+}

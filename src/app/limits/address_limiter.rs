@@ -1,105 +1,99 @@
-//! Limits by address, in the memory of this process.
+//! Rate limits by network, in the memory of this process.
 //!
-//! Owns the table of buckets and its bound. The arithmetic is `domain::rate_limit`'s; what counts
-//! against an address is decided where it is used.
+//! Owns one table of buckets for each purpose, and the clock they run by: a monotonic one, so that no
+//! change of the wall clock closes or opens a limit. A request whose client address is unknown is not
+//! counted under the address of a proxy: limits on failures do not apply to it, limits on writes apply
+//! to all such requests together.
 
-use std::collections::HashMap;
+use std::hash::RandomState;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::base::{TimeSpan, Timestamp};
-use crate::domain::rate_limit::{Bucket, Level};
+use crate::base::{Clock, TimeSpan};
+use crate::domain::rate_limit::{RateLimit, UNKNOWN_ADDRESSES};
+use crate::domain::token_bucket::Bucket;
 
-/// The most networks remembered; beyond it the full ones are forgotten, then strangers share one.
-const MAX_NETWORKS: usize = 100_000;
+use super::bucket_table::{BucketTable, Counted};
 
-/// Buckets by network and purpose.
-#[derive(Default)]
+/// Buckets by purpose and network.
 pub struct AddressLimiter {
-    levels: Mutex<HashMap<(Option<IpAddr>, &'static str), Level>>,
+    clock: Arc<dyn Clock>,
+    hasher: RandomState,
+    tables: Vec<Mutex<BucketTable>>,
 }
 
-/// The network an address belongs to: itself for IPv4, its /64 for IPv6, because a host has a
-/// whole /64 to choose from.
-#[must_use]
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6([a, b, c, d, 0, 0, 0, 0].into())
-        }
+/// What is counted, under which name, from which address.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    purpose: RateLimit,
+    address: Option<IpAddr>,
+    name: &'a str,
+}
+
+impl<'a> Subject<'a> {
+    /// A network.
+    #[must_use]
+    pub const fn new(purpose: RateLimit, address: Option<IpAddr>) -> Self {
+        Self { purpose, address, name: "" }
+    }
+
+    /// A network and a name that callers cannot invent, such as a registered `client_id`.
+    #[must_use]
+    pub const fn named(purpose: RateLimit, address: Option<IpAddr>, name: &'a str) -> Self {
+        Self { purpose, address, name }
     }
 }
 
 impl AddressLimiter {
-    /// Takes one from the bucket of this address for this purpose.
+    /// No network has taken anything yet.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let tables = RateLimit::ALL.iter().map(|_| Mutex::default()).collect();
+        Self { clock, hasher: RandomState::new(), tables }
+    }
+
+    /// Takes one.
     ///
     /// # Errors
     /// How long to wait for the next.
-    pub fn take(
-        &self,
-        purpose: &'static str,
-        bucket: Bucket,
-        address: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Result<(), TimeSpan> {
-        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        if levels.len() >= MAX_NETWORKS {
-            levels.retain(|_, level| !bucket.is_full(*level, now));
-        }
-        let mut key = (address.map(network), purpose);
-        if levels.len() >= MAX_NETWORKS && !levels.contains_key(&key) {
-            key = (None, purpose);
-        }
-        let level = levels.get(&key).copied().unwrap_or(bucket.full());
-        levels.insert(key, bucket.take(level, now)?);
-        Ok(())
+    pub fn take(&self, subject: Subject<'_>) -> Result<(), TimeSpan> {
+        let Some((bucket, counted)) = self.counted(subject) else { return Ok(()) };
+        self.table(subject.purpose).take(bucket, counted, self.clock.counted())
     }
 
-    /// Whether there is one to take, without taking it.
+    /// Whether more than `reserved` can be taken, without taking any. `Ok(false)` when what is
+    /// reserved uses up what is left.
     ///
     /// # Errors
-    /// How long to wait for the next.
-    pub fn peek(
-        &self,
-        purpose: &'static str,
-        bucket: Bucket,
-        address: Option<IpAddr>,
-        now: Timestamp,
-    ) -> Result<(), TimeSpan> {
-        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        let level = levels.get(&(address.map(network), purpose));
-        level.map_or(Ok(()), |level| bucket.take(*level, now).map(drop))
+    /// There is nothing to take; how long to wait for the next.
+    pub fn has_more_than(&self, reserved: usize, subject: Subject<'_>) -> Result<bool, TimeSpan> {
+        let Some((bucket, counted)) = self.counted(subject) else { return Ok(true) };
+        let now = self.clock.counted();
+        let level = self.table(subject.purpose).level(bucket, counted);
+        bucket.take(level, now)?;
+        let left = usize::try_from(bucket.left(level, now)).unwrap_or(usize::MAX);
+        Ok(left > reserved)
     }
 
-    /// Gives one back: the try turned out to be harmless.
-    pub fn give_back(&self, purpose: &'static str, bucket: Bucket, address: Option<IpAddr>) {
-        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(level) = levels.get_mut(&(address.map(network), purpose)) {
-            *level = bucket.give_back(*level);
+    /// Gives one back: the request turned out not to be what is counted.
+    pub fn give_back(&self, subject: Subject<'_>) {
+        if let Some((bucket, counted)) = self.counted(subject) {
+            self.table(subject.purpose).give_back(bucket, counted);
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    fn counted(&self, subject: Subject<'_>) -> Option<(Bucket, Counted)> {
+        let bucket = subject.purpose.bucket();
+        match subject.address {
+            Some(address) => Some((bucket, Counted::new(&self.hasher, address, subject.name))),
+            None if subject.purpose.bounds_writes() => {
+                Some((bucket.shared_by(UNKNOWN_ADDRESSES), Counted::unknown(&self.hasher)))
+            }
+            None => None,
+        }
+    }
 
-    #[test]
-    fn addresses_of_one_ipv6_network_share_a_bucket() {
-        let limiter = AddressLimiter::default();
-        let bucket = Bucket { burst: 2, every: TimeSpan::from_secs(1) };
-        let now = Timestamp::from_secs(100);
-        let take = |text: &str| limiter.take("x", bucket, text.parse().ok(), now);
-        assert!(take("2001:db8::1").is_ok());
-        assert!(take("2001:db8::2").is_ok());
-        assert!(take("2001:db8::3").is_err());
-        assert!(take("2001:db8:0:1::1").is_ok());
-        assert!(take("::ffff:192.0.2.1").is_ok());
-        assert!(take("192.0.2.1").is_ok());
-        assert!(take("192.0.2.1").is_err());
-        limiter.give_back("x", bucket, "192.0.2.1".parse().ok());
-        assert!(take("192.0.2.1").is_ok());
+    fn table(&self, purpose: RateLimit) -> MutexGuard<'_, BucketTable> {
+        self.tables[purpose as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

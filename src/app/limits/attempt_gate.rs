@@ -1,7 +1,8 @@
-//! Log-in attempts at one account in this process: counted one after the other, decided in parallel.
+//! Attempts under way in this process: reserved one after the other, decided in parallel.
 //!
-//! An attempt that finds the limit of its account used up waits while other attempts are pending: a right
-//! password gives its count back. The counts are in the database.
+//! An attempt reserves before it is checked. One that finds a limit used up by reservations, and not by
+//! failures that were counted, waits for a decision: a right password gives its reservation back. What
+//! was counted is kept elsewhere.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,83 +10,93 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, OwnedMutexGuard};
 
-type Accounts = HashMap<Vec<u8>, Arc<Account>>;
+type Limits = HashMap<Vec<u8>, Arc<State>>;
 
-/// The accounts with attempts under way, by the pseudonym under which attempts are counted.
+/// The limits that attempts under way are held against, by name. There are as many as attempts.
 #[derive(Clone, Default)]
-pub struct AttemptGate(Arc<Mutex<Accounts>>);
+pub struct AttemptGate(Arc<Mutex<Limits>>);
 
 #[derive(Default)]
-struct Account {
+struct State {
     turn: Arc<tokio::sync::Mutex<()>>,
-    undecided: AtomicUsize,
+    pending: AtomicUsize,
+    decisions: AtomicUsize,
     decided: Notify,
 }
 
-/// A place at an account; given up when dropped.
-struct Place {
-    turns: AttemptGate,
+/// An attempt at one limit.
+pub struct Attempt {
+    gate: AttemptGate,
     name: Vec<u8>,
-    account: Arc<Account>,
+    state: Arc<State>,
 }
 
-/// The turn to be counted at an account. Later attempts wait until it is dropped or counted.
-pub struct AttemptTurn {
-    held: OwnedMutexGuard<()>,
-    place: Place,
-}
+/// The turn to reserve. Later attempts at the same limit wait until it is dropped.
+pub type Turn = OwnedMutexGuard<()>;
 
-/// An attempt that was counted and is not decided yet; decided when dropped.
-pub struct PendingAttempt(Place);
+/// An attempt that has reserved and is not decided yet; decided when dropped.
+pub struct PendingAttempt(Attempt);
 
 impl AttemptGate {
-    /// Waits for the turn to be counted at the account named `name`.
-    pub async fn take(&self, name: &[u8]) -> AttemptTurn {
-        let account = Arc::clone(self.accounts().entry(name.to_owned()).or_default());
-        let place = Place { turns: self.clone(), name: name.to_owned(), account };
-        AttemptTurn { held: Arc::clone(&place.account.turn).lock_owned().await, place }
+    /// Begins an attempt at the limit of this name.
+    #[must_use]
+    pub fn enter(&self, name: &[u8]) -> Attempt {
+        let state = Arc::clone(self.limits().entry(name.to_owned()).or_default());
+        Attempt { gate: self.clone(), name: name.to_owned(), state }
     }
 
-    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+    fn limits(&self) -> MutexGuard<'_, Limits> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl AttemptTurn {
-    /// Whether an attempt that was counted before is pending: its count may still be given back.
-    #[must_use]
-    pub fn may_change(&self) -> bool {
-        self.place.account.undecided.load(Ordering::Acquire) > 0
+impl Attempt {
+    /// Waits for the turn to reserve.
+    pub async fn turn(&self) -> Turn {
+        Arc::clone(&self.state.turn).lock_owned().await
     }
 
-    /// Completes when one of those has been decided since this was last asked.
+    /// How many attempts have reserved and are not decided yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.state.pending.load(Ordering::Acquire)
+    }
+
+    /// How many attempts have been decided since the first that is still here began.
+    #[must_use]
+    pub fn decisions(&self) -> usize {
+        self.state.decisions.load(Ordering::Acquire)
+    }
+
+    /// Completes when one of those has been decided since this was last called. Only the holder of the
+    /// turn calls it.
     pub async fn one_decided(&self) {
-        self.place.account.decided.notified().await;
+        self.state.decided.notified().await;
     }
 
-    /// The attempt was counted: the next one's turn.
+    /// The attempt reserves.
     #[must_use]
-    pub fn counted(self) -> PendingAttempt {
-        self.place.account.undecided.fetch_add(1, Ordering::AcqRel);
-        drop(self.held);
-        PendingAttempt(self.place)
+    pub fn reserve(&self) -> PendingAttempt {
+        self.state.pending.fetch_add(1, Ordering::AcqRel);
+        PendingAttempt(self.gate.enter(&self.name))
     }
 }
 
 impl Drop for PendingAttempt {
     fn drop(&mut self) {
-        self.0.account.undecided.fetch_sub(1, Ordering::AcqRel);
+        self.0.state.decisions.fetch_add(1, Ordering::AcqRel);
+        self.0.state.pending.fetch_sub(1, Ordering::AcqRel);
         // Stored for the holder of the turn that is not waiting yet.
-        self.0.account.decided.notify_one();
+        self.0.state.decided.notify_one();
     }
 }
 
-impl Drop for Place {
+impl Drop for Attempt {
     fn drop(&mut self) {
-        let mut accounts = self.turns.accounts();
+        let mut limits = self.gate.limits();
         // This one's and the map's: no other attempt is here, and none can come while it is locked.
-        if Arc::strong_count(&self.account) == 2 {
-            accounts.remove(&self.name);
+        if Arc::strong_count(&self.state) == 2 {
+            limits.remove(&self.name);
         }
     }
 }
@@ -96,26 +107,28 @@ mod tests {
 
     #[tokio::test]
     async fn the_holder_of_the_turn_waits_for_pending_attempts() {
-        let turns = AttemptGate::default();
-        let first = turns.take(b"ada").await.counted();
-        let second = turns.take(b"ada").await.counted();
-        let turn = turns.take(b"ada").await;
+        let gate = AttemptGate::default();
+        let first = gate.enter(b"ada").reserve();
+        let second = gate.enter(b"ada").reserve();
+        let third = gate.enter(b"ada");
+        let turn = third.turn().await;
         let behind = tokio::spawn({
-            let turns = turns.clone();
-            async move { drop(turns.take(b"ada").await) }
+            let fourth = gate.enter(b"ada");
+            async move { drop(fourth.turn().await) }
         });
-        // Another account is another queue.
-        assert!(!turns.take(b"bob").await.may_change());
-        assert!(turn.may_change());
+        // Another limit is another queue.
+        assert_eq!(gate.enter(b"bob").pending(), 0);
+        assert_eq!(third.pending(), 2);
         drop(first);
-        turn.one_decided().await;
-        assert!(turn.may_change());
+        third.one_decided().await;
+        assert_eq!(third.pending(), 1);
         drop(second);
-        turn.one_decided().await;
-        assert!(!turn.may_change());
+        third.one_decided().await;
+        assert_eq!(third.pending(), 0);
         assert!(!behind.is_finished());
         drop(turn);
         behind.await.unwrap();
-        assert!(turns.accounts().is_empty());
+        drop(third);
+        assert!(gate.limits().is_empty());
     }
 }

@@ -1,9 +1,11 @@
-//! What this process counts in memory to slow attackers down.
+//! Rate limits that this process keeps in memory.
 
 mod address_limiter;
 mod attempt_gate;
-mod seen_networks;
+mod bounded_table;
+mod bucket_table;
+mod standing;
 
-pub use address_limiter::{AddressLimiter, network};
+pub use address_limiter::{AddressLimiter, Subject};
 pub use attempt_gate::{AttemptGate, PendingAttempt};
-pub use seen_networks::SeenNetworks;
+pub use standing::Standing;

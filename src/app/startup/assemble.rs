@@ -20,7 +20,8 @@ use crate::store::{Db, meta};
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
 use crate::app::cache::{Caches, VerifiedTokenCache};
-use crate::app::limits::{AddressLimiter, AttemptGate, SeenNetworks};
+use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
+use crate::app::proxy_findings::ProxyFindings;
 use crate::app::{App, AppState, JwksFetchLog, keys, write_probe};
 
 impl Startup {
@@ -48,6 +49,8 @@ impl Startup {
         let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
         let session_loader = SessionLoader::start(db.clone());
         let http_client = HttpClient::new(config.deadlines);
+        let address_limiter = AddressLimiter::new(Arc::clone(&clock));
+        let standing = Standing::new(Arc::clone(&clock));
         Ok(App(Arc::new(AppState {
             config,
             db,
@@ -59,9 +62,10 @@ impl Startup {
             refresher,
             session_loader,
             verified_tokens: VerifiedTokenCache::default(),
-            address_limiter: AddressLimiter::default(),
-            seen_networks: SeenNetworks::default(),
+            address_limiter,
+            standing,
             attempt_gate: AttemptGate::default(),
+            proxy_findings: ProxyFindings::default(),
             jwks_fetches: JwksFetchLog::default(),
             http_client,
             write_probe: write_probe::WriteProbe::default(),

@@ -77,6 +77,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.hash_max_wait, TimeSpan::from_secs(2));
     assert!(config.rate_limits);
     assert!(config.trusted_proxies.is_empty());
+    assert_eq!(config.proxy_header, ProxyHeader::Unset);
     assert_eq!(config.brand.name, "Signet");
     assert_eq!(config.brand.light.color.to_string(), "#1d4ed8");
     assert_eq!(config.brand.dark.color.to_string(), "#8ab4f8");
@@ -124,6 +125,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_HASH_MAX_WAIT", "0s"),
         ("SIGNET_RATE_LIMITS", "off"),
         ("SIGNET_TRUSTED_PROXIES", "10.1.2.3/8, 192.0.2.7,2001:db8::/32"),
+        ("SIGNET_PROXY_HEADER", "X-Real-IP"),
         ("SIGNET_METRICS_LISTEN", "127.0.0.1:9484"),
         ("SIGNET_LOG", "info,sqlx=WARN"),
         ("SIGNET_LOG_FORMAT", "json"),
@@ -159,6 +161,7 @@ fn every_setting_can_be_changed() {
     assert!(!config.rate_limits);
     let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
+    assert_eq!(config.proxy_header, ProxyHeader::Single("x-real-ip".to_owned()));
     assert_eq!(config.metrics_listen, MetricsListen::Set("127.0.0.1:9484".parse().unwrap()));
     assert_eq!(config.log, "info,sqlx=WARN");
     assert_eq!(config.log_format, LogFormat::Json);

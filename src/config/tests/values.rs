@@ -145,6 +145,18 @@ fn lists_of_addresses_and_networks_are_checked() {
     for bad in ["10.0.0.0/33", "proxy.example", "10.0.0.1,", "10.0.0.0-10.0.0.9"] {
         one(&[("SIGNET_TRUSTED_PROXIES", bad)], "SIGNET_TRUSTED_PROXIES", "not a network");
     }
+    for (typed, header) in [
+        ("x-forwarded-for", ProxyHeader::XForwardedFor),
+        ("X-Forwarded-For", ProxyHeader::XForwardedFor),
+        ("Forwarded", ProxyHeader::Forwarded),
+        ("CF-Connecting-IP", ProxyHeader::Single("cf-connecting-ip".to_owned())),
+    ] {
+        assert_eq!(load(&[("SIGNET_PROXY_HEADER", typed)]).proxy_header, header);
+    }
+    for bad in ["x real ip", "x-real-ip:", "x-real-ip,forwarded", "x\u{fc}"] {
+        one(&[("SIGNET_PROXY_HEADER", bad)], "SIGNET_PROXY_HEADER", "not the name of a header");
+    }
+    one(&[("SIGNET_PROXY_HEADER", "Host")], "SIGNET_PROXY_HEADER", "never holds");
     one(&[("SIGNET_METRICS_LISTEN", "no")], "SIGNET_METRICS_LISTEN", "or off");
 }
 

@@ -6,6 +6,7 @@
 
 mod argon;
 mod queue;
+mod turns;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,13 +22,13 @@ use crate::domain::password::{Check, Password};
 use argon::{Engine, OUTPUT, Oversize, SALT};
 use queue::Queue;
 
-pub use queue::{Lane, Network, Refused};
+pub use queue::{Lane, Refused, Requester};
 
 /// How much nicer than the HTTP threads the hash threads are.
 const NICE: i32 = 10;
 /// What one hash is believed to take for each KiB and pass until the first ones have been measured.
 const GUESS: Duration = Duration::from_nanos(500);
-/// The least patience once somebody was let in: a thread that is free takes a moment to wake.
+/// The least patience once a request was let in: a thread that is free takes a moment to wake.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What hashing costs.
@@ -59,10 +60,10 @@ pub struct Overloaded {
     pub wait: Duration,
 }
 
-/// Why nothing was hashed for somebody who had a place.
+/// Why nothing was hashed for a request that had a place.
 #[derive(Debug)]
 pub enum HashError {
-    /// His turn did not come in time: hashes have become slower, or others went first.
+    /// Its turn did not come in time: hashes have become slower, or others went first.
     Late,
     /// It failed.
     Failed(Fault),
@@ -84,13 +85,40 @@ struct Shared {
     oversize: Oversize,
     cost: Cost,
     patience: Duration,
-    /// What an unknown user's password is compared with: today's cost, an output nobody can hit.
+    /// What an unknown user's password is compared with: today's cost, a random output.
     dummy: String,
 }
 
 struct State {
     queue: Queue<Waiting>,
     closed: bool,
+    /// How many hashes may still begin, while a test holds the threads back.
+    #[cfg(feature = "test-support")]
+    let_through: Option<usize>,
+}
+
+impl State {
+    fn new(queue: Queue<Waiting>) -> Self {
+        Self {
+            queue,
+            closed: false,
+            #[cfg(feature = "test-support")]
+            let_through: None,
+        }
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        #[cfg(feature = "test-support")]
+        if let Some(left) = &mut self.let_through {
+            *left = left.checked_sub(1)?;
+            let popped = self.queue.pop();
+            if popped.is_none() {
+                *left += 1;
+            }
+            return popped;
+        }
+        self.queue.pop()
+    }
 }
 
 /// The hash threads.
@@ -117,7 +145,7 @@ impl PasswordHasher {
         let workers = workers.max(1);
         let guess = GUESS.saturating_mul(cost.memory_kib.saturating_mul(cost.iterations));
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { queue: Queue::new(workers, max_wait, guess), closed: false }),
+            state: Mutex::new(State::new(Queue::new(workers, max_wait, guess))),
             ready: Condvar::new(),
             oversize: Oversize::default(),
             cost,
@@ -134,18 +162,18 @@ impl PasswordHasher {
         Ok(Self { shared, entropy, workers })
     }
 
-    /// Promises a place in the queue, before anything is done for whoever wants one. Held and not
-    /// used it costs nobody a turn, but counts in what others are told.
+    /// Reserves a place in the queue, before any other work is done for the request. A place that is held
+    /// and not used takes no turn, but counts in the wait that others are told.
     ///
     /// # Errors
     /// At once, when the wait would be too long.
-    pub fn reserve(&self, lane: Lane, network: Network) -> Result<Slot, Overloaded> {
-        let reserved = self.shared.lock().queue.reserve(lane, network);
+    pub fn reserve(&self, lane: Lane, who: Requester) -> Result<Slot, Overloaded> {
+        let reserved = self.shared.lock().queue.reserve(lane, who);
         reserved.map_err(|(why, wait)| Overloaded { why, wait })?;
-        Ok(Slot { shared: Arc::clone(&self.shared), lane, network, ticket: None })
+        Ok(Slot { shared: Arc::clone(&self.shared), lane, who, ticket: None })
     }
 
-    /// The PHC string to store for `password`. Whoever does not wait for it any more is not served.
+    /// The PHC string to store for `password`. A caller that does not wait any more is not served.
     ///
     /// # Errors
     /// See [`HashError`].
@@ -156,7 +184,7 @@ impl PasswordHasher {
     }
 
     /// Compares `password` with a stored PHC string, or with the dummy when there is none:
-    /// an unknown user costs what a known one does. Whoever does not wait for it any more is not
+    /// an unknown user costs what a known one does. A caller that does not wait any more is not
     /// served.
     ///
     /// # Errors
@@ -177,6 +205,13 @@ impl PasswordHasher {
         self.shared.lock().queue.waiting()
     }
 
+    /// Holds the threads back from all but so many of the hashes that wait, or lets them go.
+    #[cfg(feature = "test-support")]
+    pub fn hold(&self, let_through: Option<usize>) {
+        self.shared.lock().let_through = let_through;
+        self.shared.ready.notify_all();
+    }
+
     /// How many are hashed at the same time.
     #[must_use]
     pub const fn workers(&self) -> usize {
@@ -195,7 +230,7 @@ impl Drop for PasswordHasher {
 pub struct Slot {
     shared: Arc<Shared>,
     lane: Lane,
-    network: Network,
+    who: Requester,
     /// Set while the place is taken.
     ticket: Option<u64>,
 }
@@ -208,7 +243,7 @@ impl Slot {
     ) -> Result<T, HashError> {
         let until = Instant::now() + self.shared.patience;
         let waiting = Waiting { work, until };
-        let ticket = self.shared.lock().queue.push(self.lane, self.network, waiting);
+        let ticket = self.shared.lock().queue.push(self.lane, self.who, waiting);
         self.ticket = Some(ticket);
         self.shared.ready.notify_one();
         let answered = match timeout_at(until, &mut answer).await {
@@ -228,8 +263,8 @@ impl Slot {
 
     /// Leaves the queue; false when its turn has come.
     fn leave(&self, ticket: u64) -> bool {
-        // Dropped outside the lock: a password is wiped, a channel wakes somebody.
-        let left = self.shared.lock().queue.leave(self.lane, self.network, ticket);
+        // Dropped outside the lock: a password is wiped, a channel wakes a task.
+        let left = self.shared.lock().queue.leave(self.lane, self.who, ticket);
         left.is_some()
     }
 }
@@ -238,7 +273,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         match self.ticket {
             Some(ticket) => drop(self.leave(ticket)),
-            None => self.shared.lock().queue.release(self.lane, self.network),
+            None => self.shared.lock().queue.release(self.lane, self.who),
         }
     }
 }
@@ -253,7 +288,7 @@ impl Shared {
     fn next(&self) -> Option<Waiting> {
         let mut state = self.lock();
         loop {
-            if let Some(waiting) = state.queue.pop() {
+            if let Some(waiting) = state.pop() {
                 return Some(waiting);
             }
             if state.closed {
@@ -265,7 +300,7 @@ impl Shared {
 }
 
 impl Waiting {
-    /// Whether nobody waits for it any more: the caller has gone, or was turned away.
+    /// Whether no caller waits for it any more: it has gone, or was turned away.
     fn is_over(&self) -> bool {
         let is_closed = match &self.work {
             Work::Hash { reply, .. } => reply.is_closed(),
@@ -288,8 +323,8 @@ fn work(shared: &Shared) {
             continue;
         }
         let began = Instant::now();
-        // Answered only once this thread counts as free again: whoever was served and comes back
-        // at once must not be told that everybody is busy.
+        // Answered only once this thread counts as free again: a caller that was served and comes
+        // back at once must not be told that all threads are busy.
         let done = || shared.lock().queue.done(Some(began.elapsed()));
         match waiting.work {
             Work::Hash { password, salt, reply } => {

@@ -1,5 +1,7 @@
 //! The queue by itself: lanes, turns, shares, and estimates that come true.
 
+use std::net::IpAddr;
+
 use super::*;
 
 const HASH: Duration = Duration::from_millis(10);
@@ -8,9 +10,9 @@ fn queue(workers: usize, max_wait: Duration) -> Queue<(u8, u32)> {
     Queue::new(workers, max_wait, HASH)
 }
 
-/// One of many networks.
-fn from(number: u8) -> Network {
-    Some(IpAddr::from([192, 0, 2, number]))
+/// One of many networks, each in a prefix of its own.
+fn from(number: u8) -> Requester {
+    Requester::Address(IpAddr::from([192, number, 2, 1]))
 }
 
 /// Comes, if there is a place.
@@ -19,7 +21,7 @@ fn come(queue: &mut Queue<(u8, u32)>, lane: Lane, number: u8, which: u32) -> Opt
     Some(queue.push(lane, from(number), (number, which)))
 }
 
-/// Who is served, one after the other, until nobody waits.
+/// What is served, one after the other, until nothing waits.
 fn served(queue: &mut Queue<(u8, u32)>) -> Vec<(u8, u32)> {
     std::iter::from_fn(|| {
         let job = queue.pop();
@@ -40,8 +42,7 @@ fn a_lane_serves_its_networks_in_turn_and_each_in_order() {
     assert_eq!(queue.waiting(), 7);
     let order = [(1, 0), (2, 0), (3, 0), (1, 1), (2, 1), (1, 2), (1, 3)];
     assert_eq!(served(&mut queue), order);
-    assert_eq!((queue.waiting(), queue.lanes[1].places), (0, 0));
-    assert!(queue.lanes[1].networks.is_empty() && queue.lanes[1].turns.is_empty());
+    assert!(queue.lanes[1].is_empty());
 }
 
 #[test]
@@ -81,7 +82,7 @@ fn neither_lane_starves_the_other() {
 }
 
 #[test]
-fn nobody_waits_while_a_worker_is_free() {
+fn nothing_waits_while_a_worker_is_free() {
     let mut queue = queue(2, Duration::ZERO);
     assert_eq!(queue.wait(Lane::Stranger, from(1)), Duration::ZERO);
     come(&mut queue, Lane::Stranger, 1, 0).unwrap();
@@ -89,14 +90,14 @@ fn nobody_waits_while_a_worker_is_free() {
     let refused = queue.reserve(Lane::Stranger, from(1)).unwrap_err();
     assert_eq!(refused, (Refused::TooLong, HASH / 2));
     assert_eq!(queue.pop(), Some((1, 0)));
-    // The worker that took it is busy: still nobody to spare.
+    // The worker that took it is busy: still none to spare.
     assert!(queue.reserve(Lane::Stranger, from(1)).is_err());
     queue.done(Some(HASH));
     assert!(queue.reserve(Lane::Stranger, from(1)).is_ok());
 }
 
 #[test]
-fn whoever_would_wait_too_long_is_told_so_at_once() {
+fn a_request_that_would_wait_too_long_is_refused_at_once() {
     let mut queue = queue(2, Duration::from_millis(500));
     let admitted =
         (0..1000).filter(|n| come(&mut queue, Lane::Stranger, (n % 200) as u8, *n).is_some());
@@ -119,7 +120,7 @@ fn whoever_would_wait_too_long_is_told_so_at_once() {
     assert!((25..=28).contains(&admitted), "{admitted}");
 }
 
-/// Everybody who was let in, with the time his hash begins, where each takes what it took before.
+/// All that were let in, with the time their hash begins, where each takes what it took before.
 fn begun(queue: &mut Queue<(u8, u32)>) -> Vec<((u8, u32), Duration)> {
     let mut begun = Vec::new();
     for round in 0.. {
@@ -133,10 +134,10 @@ fn begun(queue: &mut Queue<(u8, u32)>) -> Vec<((u8, u32), Duration)> {
     unreachable!("the queue never ends")
 }
 
-/// The promise is kept, and nobody was turned away who could have been served: strangers of one
-/// network or of many, and known ones among them, whom nobody overtakes.
+/// The promise is kept, and none was turned away that could have been served: strangers of one
+/// network or of many, and known ones among them, which none overtakes.
 #[test]
-fn whoever_is_let_in_is_served_in_time() {
+fn a_request_that_is_let_in_is_served_in_time() {
     let max_wait = Duration::from_millis(300);
     for workers in [1, 2, 5] {
         for networks in [1u32, 200] {
@@ -163,28 +164,109 @@ fn whoever_is_let_in_is_served_in_time() {
     }
 }
 
+/// Reserves as many places as there are for this requester; how many, and why there are no more.
+fn reserve_all(queue: &mut Queue<(u8, u32)>, lane: Lane, who: Requester) -> (usize, Refused) {
+    for reserved in 0.. {
+        if let Err((why, _)) = queue.reserve(lane, who) {
+            return (reserved, why);
+        }
+    }
+    unreachable!("places never end")
+}
+
 #[test]
 fn one_network_cannot_fill_the_queue() {
     let mut queue = queue(1, Duration::from_secs(3600));
-    let mut admitted = 0;
-    let refused = loop {
-        match queue.reserve(Lane::Stranger, from(1)) {
-            Ok(()) => admitted += 1,
-            Err((why, _)) => break why,
-        }
-    };
-    assert_eq!((admitted, refused), (SHARE, Refused::NetworkQuota));
-    // Whoever else comes is next but one.
+    let filled = reserve_all(&mut queue, Lane::Stranger, from(1));
+    assert_eq!(filled, (SHARE, Refused::NetworkQuota));
+    // Another network is next but one.
     assert_eq!(queue.wait(Lane::Stranger, from(2)), HASH);
-    for network in 2..=4 {
-        for which in 0..SHARE {
-            come(&mut queue, Lane::Stranger, network, u32::try_from(which).unwrap()).unwrap();
+    queue.release(Lane::Stranger, from(1));
+    assert!(queue.reserve(Lane::Stranger, from(1)).is_ok());
+}
+
+/// A few networks that take all they can get leave places for those that have none yet; and known
+/// networks find some when strangers have all of theirs.
+#[test]
+fn floods_leave_places_for_others() {
+    let mut queue = queue(1, Duration::from_secs(3600));
+    for number in 1..=20 {
+        let (reserved, why) = reserve_all(&mut queue, Lane::Stranger, from(number));
+        assert!(reserved >= SMALL && why == Refused::NetworkQuota, "{number}: {reserved} {why:?}");
+    }
+    assert!(queue.reserve(Lane::Stranger, from(200)).is_ok());
+    for number in 0..=255 {
+        for host in 0..4 {
+            let address = IpAddr::from([10, number, host, 1]);
+            let _ = queue.reserve(Lane::Stranger, Requester::Address(address));
         }
     }
-    let (why, _) = queue.reserve(Lane::Known, from(9)).unwrap_err();
+    assert_eq!(queue.lanes[1].places(), STRANGERS);
+    let (why, _) = queue.reserve(Lane::Stranger, from(201)).unwrap_err();
     assert_eq!(why, Refused::Full);
-    queue.release(Lane::Stranger, from(1));
-    assert!(queue.reserve(Lane::Known, from(9)).is_ok());
+    for number in 1..=20 {
+        let (reserved, _) = reserve_all(&mut queue, Lane::Known, from(number));
+        assert!(reserved >= SMALL, "{number}: {reserved}");
+    }
+    assert!(queue.reserve(Lane::Known, from(200)).is_ok());
+}
+
+/// A prefix with many networks has one turn, and one share of the places.
+#[test]
+fn networks_of_one_prefix_share_its_turns_and_its_places() {
+    let crowd = |n: u32| {
+        let [.., high, low] = n.to_be_bytes();
+        let v4 = IpAddr::from([192, 0, 2, low]);
+        // /64 networks in many /56 of one /48.
+        let v6 =
+            IpAddr::from([0x2001, 0xdb8, 7, u16::from(high) << 8 | u16::from(low), 0, 0, 0, 1]);
+        [Requester::Address(v4), Requester::Address(v6)]
+    };
+    for kind in 0..2 {
+        let mut queue = queue(1, Duration::from_secs(3600));
+        let admitted = (0..1000).filter(|n| {
+            let who = crowd(*n)[kind];
+            let reserved = queue.reserve(Lane::Stranger, who).is_ok();
+            if reserved {
+                queue.push(Lane::Stranger, who, (0, *n));
+            }
+            reserved
+        });
+        assert_eq!(admitted.count(), SHARE);
+        come(&mut queue, Lane::Stranger, 9, 0).unwrap();
+        come(&mut queue, Lane::Stranger, 9, 1).unwrap();
+        let served = served(&mut queue);
+        let turns: Vec<usize> = (0..served.len()).filter(|at| served[*at].0 == 9).collect();
+        assert_eq!(turns, [1, 3]);
+        assert!(queue.lanes[1].is_empty());
+    }
+}
+
+#[test]
+fn a_small_site_and_a_large_one_in_one_prefix_take_turns() {
+    let site =
+        |subnet: u16| Requester::Address(IpAddr::from([0x2001, 0xdb8, 7, subnet, 0, 0, 0, 1]));
+    let mut queue = queue(1, Duration::from_secs(3600));
+    // Forty /64 of one /56, then one of another /56 of the same /48.
+    for subnet in 0..40 {
+        queue.reserve(Lane::Stranger, site(subnet)).unwrap();
+        queue.push(Lane::Stranger, site(subnet), (1, 0));
+    }
+    assert_eq!(queue.wait(Lane::Stranger, site(0x100)), HASH);
+    queue.reserve(Lane::Stranger, site(0x100)).unwrap();
+    queue.push(Lane::Stranger, site(0x100), (2, 0));
+    assert_eq!(served(&mut queue).iter().position(|job| job.0 == 2), Some(1));
+}
+
+#[test]
+fn an_account_that_has_authenticated_has_one_turn_from_whichever_networks() {
+    let mut queue = queue(1, Duration::from_secs(3600));
+    let account = Requester::Account(uuid::Uuid::from_u128(7));
+    for which in 0..100 {
+        queue.reserve(Lane::Known, account).unwrap();
+        queue.push(Lane::Known, account, (0, which));
+    }
+    assert_eq!(queue.wait(Lane::Known, from(1)), HASH);
 }
 
 #[test]
@@ -200,11 +282,11 @@ fn promises_count_until_they_are_taken_or_given_up() {
     queue.push(Lane::Known, from(3), (3, 0));
     queue.push(Lane::Known, from(1), (1, 0));
     assert_eq!(served(&mut queue), [(3, 0), (1, 0)]);
-    assert!(queue.lanes[0].networks.is_empty());
+    assert!(queue.lanes[0].is_empty());
 }
 
 #[test]
-fn whoever_leaves_is_not_served_and_holds_nobody_up() {
+fn a_request_that_leaves_is_not_served_and_delays_none() {
     let mut queue = queue(1, Duration::from_secs(9));
     let first = come(&mut queue, Lane::Stranger, 1, 0).unwrap();
     let second = come(&mut queue, Lane::Stranger, 1, 1).unwrap();
@@ -216,7 +298,7 @@ fn whoever_leaves_is_not_served_and_holds_nobody_up() {
     assert_eq!(served(&mut queue), [(1, 1)]);
     assert_eq!(queue.leave(Lane::Stranger, from(1), second), None);
     assert_eq!(queue.wait(Lane::Stranger, from(2)), Duration::ZERO);
-    assert!(queue.lanes[1].networks.is_empty() && queue.lanes[1].turns.is_empty());
+    assert!(queue.lanes[1].is_empty());
 }
 
 #[test]

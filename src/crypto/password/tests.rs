@@ -17,7 +17,7 @@ fn hasher(memory_kib: u32, max_wait: Duration) -> PasswordHasher {
 }
 
 fn stranger(hasher: &PasswordHasher) -> Slot {
-    hasher.reserve(Lane::Stranger, None).unwrap()
+    hasher.reserve(Lane::Stranger, Requester::Unknown).unwrap()
 }
 
 /// Longer than a thread that is free needs to wake on any machine.
@@ -27,7 +27,7 @@ const PATIENT: Duration = Duration::from_secs(300);
 async fn served(hasher: &PasswordHasher, slot: Slot) {
     let mut verified = hasher.verify(slot, password("x"), None).await;
     while matches!(verified, Err(HashError::Late)) {
-        if let Ok(slot) = hasher.reserve(Lane::Stranger, None) {
+        if let Ok(slot) = hasher.reserve(Lane::Stranger, Requester::Unknown) {
             verified = hasher.verify(slot, password("x"), None).await;
         }
         tokio::task::yield_now().await;
@@ -116,7 +116,7 @@ async fn while_occupied<T>(hasher: &PasswordHasher, test: impl AsyncFnOnce() -> 
 }
 
 #[tokio::test]
-async fn whoever_goes_away_is_not_hashed() {
+async fn a_caller_that_goes_away_is_not_hashed() {
     let hasher = hasher(64, PATIENT);
     while_occupied(&hasher, async || {
         let mut gone = Box::pin(hasher.verify(stranger(&hasher), password("x"), None));
@@ -128,7 +128,7 @@ async fn whoever_goes_away_is_not_hashed() {
     .await;
 }
 
-/// Whoever was let in and is not served in time is told so then, while the thread is still at work.
+/// A request that was let in and is not served in time is told so then, while the thread is still at work.
 #[tokio::test]
 async fn patience_ends_by_itself() {
     let hasher = hasher(64, Duration::from_secs(2));
@@ -145,17 +145,17 @@ async fn patience_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn whoever_would_wait_is_turned_away_at_once_where_nobody_may() {
+async fn a_request_that_would_wait_is_refused_at_once_where_none_may() {
     let hasher = hasher(64, Duration::ZERO);
     let place = stranger(&hasher);
-    let busy = hasher.reserve(Lane::Stranger, None).err().unwrap();
+    let busy = hasher.reserve(Lane::Stranger, Requester::Unknown).err().unwrap();
     assert_eq!(busy.why, Refused::TooLong);
     assert!(busy.wait > Duration::ZERO);
     // The promise alone kept the other away; given up, it does not.
     drop(place);
     let place = stranger(&hasher);
     served(&hasher, place).await;
-    assert!(hasher.reserve(Lane::Stranger, None).is_ok());
+    assert!(hasher.reserve(Lane::Stranger, Requester::Unknown).is_ok());
 }
 
 /// The vector of RFC 9106 §5.3 needs a secret and associated data, which we do not use; this

@@ -27,7 +27,7 @@ use crate::store::authorization_codes::{self, NewCode};
 use crate::store::browser_sessions::Found;
 use crate::store::consents;
 
-use super::par;
+use super::par::{self, Pushed};
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest};
 use super::scope_narrowing::count_dropped;
@@ -89,23 +89,21 @@ pub async fn begin(
     info: RequestInfo,
 ) -> Result<Step, Failure> {
     let now = info.now;
-    let (params, pushed) = match par::resolve(&app, &params, now).await? {
-        Some(pushed) => (pushed.params, Some(pushed.id)),
-        None => (params, None),
-    };
+    if let Some(Pushed { request, at, id }) = par::resolve(&app, &params, now).await? {
+        let addressed = Addressed::again(&app, &request, at).await?;
+        let aim = Destination::Authorize(Box::new(request.clone()));
+        // A pushed request gives one code, however often its page is loaded.
+        let flow = PendingRequest { id, ..PendingRequest::begin(&app, aim, now) };
+        return go_on(app, Checked { addressed, request, flow }, visitor, info).await;
+    }
     let addressed = address(&app, params).await?;
     let request = match addressed.check(&app).await {
         Ok(request) => request,
         Err(stop) => return refuse(&app, &addressed, stop),
     };
     // A pushed request was counted when it was pushed.
-    if pushed.is_none() {
-        count_dropped(&app, &addressed.client, &request.dropped);
-    }
-    let mut flow =
-        PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
-    // A pushed request gives one code, however often its page is loaded.
-    flow.id = pushed.unwrap_or(flow.id);
+    count_dropped(&app, &addressed.client, &request.dropped);
+    let flow = PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
     go_on(app, Checked { addressed, request, flow }, visitor, info).await
 }
 

@@ -8,8 +8,10 @@ use crate::domain::device_code::Poll;
 use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::rate_limit::RateLimit;
 use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::Params;
+use crate::oauth::rate_limits;
 use crate::store::device_codes;
 
 use super::authorization_code::user_of;
@@ -36,6 +38,10 @@ impl Grant for DeviceCode {
         if !opaque_token::is_well_formed(DEVICE_CODE, &self.device_code) {
             return Err(refused().into());
         }
+        // Each poll is a write. A device that keeps to its pause is bounded by the code it has; early polls
+        // and wrong codes take from what the network may.
+        let (app, origin) = (context.app, context.origin.clone());
+        rate_limits::throttle_public(app, context.client(), RateLimit::DevicePoll, &origin)?;
         let (hash, now) = (token_hash(&self.device_code), context.now);
         let tx = context.tx().await?;
         let device = device_codes::poll(tx, &hash, |device| device.next_pause(now), now).await?;
@@ -46,11 +52,15 @@ impl Grant for DeviceCode {
                 && client.may_target(device.asked.audience.as_deref())
         });
         let device = device.ok_or_else(refused)?;
+        let poll = device.poll(now);
+        if poll != Poll::SlowDown {
+            rate_limits::give_back(app, context.client(), RateLimit::DevicePoll, &origin);
+        }
         let wait = |error, message| Failure::from(Refusal::oauth(error, message));
-        match device.poll(now) {
+        match poll {
             Poll::Allowed => {}
             Poll::Pending => {
-                let message = "Nobody has decided yet. Ask again after the interval.";
+                let message = "The user has not decided yet. Ask again after the interval.";
                 return Err(wait(OAuthError::AuthorizationPending, message));
             }
             Poll::SlowDown => {

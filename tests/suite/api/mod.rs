@@ -2,8 +2,10 @@
 
 mod apis;
 mod attributes;
+mod client_address;
 mod clients;
 mod forged_tokens;
+mod judged_passwords;
 mod lockout;
 mod login;
 mod login_timing;

@@ -1,19 +1,21 @@
 //! More log-ins than can be hashed: who is served, who is told to come again, and who notices nothing.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
-use signet::crypto::password::{Lane, Slot};
+use signet::base::TimeSpan;
+use signet::crypto::password::{Lane, Requester, Slot};
+use signet::domain::rate_limit::STANDING;
 use signet::metrics::ResultLabel;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::support::process::until;
 use crate::support::server::{Answer, Options, PASSWORD};
-use crate::support::{Backend, Server};
+use crate::support::{Backend, Server, on_both};
 
 /// A server with one thread for hashes, that believes where a client says it comes from. A hash takes so
 /// long that fewer than the places there are fill the wait, and the wait is long enough for a machine
@@ -40,8 +42,9 @@ async fn login_from(server: &Server, address: &str, login: &str, password: &str)
 fn fill(server: &Server, crowd: &mut Vec<Slot>) {
     loop {
         let number = u32::try_from(crowd.len()).unwrap();
-        let address = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
-        match server.app.reserve_hash_slot(Lane::Stranger, Some(address)) {
+        // Each in a prefix of its own.
+        let address = IpAddr::from((0x0a00_0000 + (number << 8)).to_be_bytes());
+        match server.app.reserve_hash_slot(Lane::Stranger, Requester::Address(address)) {
             Ok(place) => crowd.push(place),
             Err(_) => return,
         }
@@ -99,7 +102,7 @@ async fn nothing_but_passwords_waits_for_passwords() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_somebody_logged_in_from_goes_first_whatever_the_account() {
+async fn a_network_with_standing_goes_first_whatever_the_account() {
     let server = one_thread().await;
     server.register("ada").await;
     login_from(&server, "192.0.2.1", "ada", PASSWORD).await.is(200);
@@ -111,19 +114,112 @@ async fn a_network_somebody_logged_in_from_goes_first_whatever_the_account() {
         login_from(&server, "192.0.2.1", login, password).await.is(status);
         // What was just measured may have made room.
         fill(&server, &mut crowd);
-        is_busy(&login_from(&server, "192.0.2.2", login, password).await);
+        is_busy(&login_from(&server, "192.0.3.2", login, password).await);
     }
-    // Another process, or this one after a restart, knows it from the database.
-    server.app.seen_networks.learn("192.0.2.1".parse().ok(), false, server.now());
-    is_busy(&login_from(&server, "192.0.2.1", "nobody", PASSWORD).await);
-    server.advance(signet::base::TimeSpan::from_mins(1));
-    login_from(&server, "192.0.2.1", "nobody", PASSWORD).await.is(401);
     // For as long as a network stays known.
     fill(&server, &mut crowd);
-    server.advance(signet::base::TimeSpan::from_days(90));
+    server.advance(TimeSpan::from_days(90));
     is_busy(&login_from(&server, "192.0.2.1", "nobody", PASSWORD).await);
     drop(crowd);
 }
+
+/// What failed there, whatever the account, is what a network loses its standing by; what succeeded is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_loses_its_standing_by_failures_and_by_requests_that_were_turned_away() {
+    let server = one_thread().await;
+    server.register("ada").await;
+    let mut crowd = Vec::new();
+    let is_known = async |crowd: &mut Vec<Slot>, address: &str| {
+        fill(&server, crowd);
+        let before = hashes(&server, "ok");
+        login_from(&server, address, "ada", PASSWORD).await;
+        hashes(&server, "ok") > before
+    };
+    let networks = ["192.0.2.1", "198.51.100.1", "203.0.113.1"];
+    for address in networks {
+        login_from(&server, address, "ada", PASSWORD).await.is(200);
+    }
+    server.advance(TimeSpan::from_mins(1));
+    for _ in 0..=STANDING.burst {
+        for address in networks {
+            assert!(is_known(&mut crowd, address).await, "{address}");
+        }
+    }
+    for _ in 0..STANDING.burst {
+        login_from(&server, networks[0], "nobody", "wrong password").await.is(401);
+        server.app.standing.count(networks[1].parse().unwrap());
+    }
+    assert!(!is_known(&mut crowd, networks[0]).await);
+    assert!(!is_known(&mut crowd, networks[1]).await);
+    assert!(is_known(&mut crowd, networks[2]).await);
+    // And it comes back.
+    server.advance(TimeSpan::from_mins(1));
+    assert!(is_known(&mut crowd, networks[0]).await);
+    drop(crowd);
+}
+
+/// One account logs in from 256 networks, and from all of them a flood begins. Slots are counted, not
+/// seconds: the only thread is held back but for one hash at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn bought_networks_do_not_take_the_slots_of_others() {
+    on_both("bought networks", async |backend| {
+        let server = Options::on(backend)
+            .with("SIGNET_HASH_WORKERS", "1")
+            .with("SIGNET_HASH_MAX_WAIT", "60s")
+            .with("SIGNET_RATE_LIMITS", "on")
+            .with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32")
+            .start()
+            .await;
+        server.register("victim").await;
+        server.register("mallory").await;
+        let home = "198.51.100.7";
+        login_from(&server, home, "victim", PASSWORD).await.is(200);
+        let bought: Vec<String> = (0..256).map(|n| format!("10.{n}.0.1")).collect();
+        for address in &bought {
+            login_from(&server, address, "mallory", PASSWORD).await.is(200);
+        }
+        server.advance(TimeSpan::from_mins(1));
+
+        server.app.hasher.hold(Some(0));
+        let answered = AtomicUsize::new(0);
+        // The right password, so that nothing is counted and no standing is lost: the worst there is.
+        let flood = join_all((0..1024).map(async |n: usize| {
+            login_from(&server, &bought[n % 256], "mallory", PASSWORD).await;
+            answered.fetch_add(1, Ordering::Relaxed);
+        }));
+        let attempts = async {
+            let depth = || server.app.hasher.queue_depth();
+            until("a flood", async || depth() + answered.load(Ordering::Relaxed) == 1024).await;
+            assert!(depth() > 500, "{}", depth());
+            let mut served = 0;
+            for _ in 0..ATTEMPTS {
+                let before = depth();
+                let mut attempt = Box::pin(login_from(&server, home, "victim", PASSWORD));
+                let answer = tokio::select! {
+                    answer = &mut attempt => answer,
+                    () = until("a place", async || depth() > before) => {
+                        server.app.hasher.hold(Some(HASHES));
+                        attempt.await
+                    }
+                };
+                // Those that were let through and did not come yet do not help the next attempt.
+                until("all hashes", async || depth() + HASHES <= before + 1).await;
+                served += usize::from(answer.status == 200);
+            }
+            assert!(depth() > 100, "the flood is over after {served}");
+            server.app.hasher.hold(None);
+            served
+        };
+        let (_, served) = tokio::join!(flood, attempts);
+        assert!(served * 10 >= ATTEMPTS * 9, "{served} of {ATTEMPTS}");
+    })
+    .await;
+}
+
+/// How often the victim tries, and how many hashes are computed meanwhile, the victim's among them: one of
+/// each network with standing, and every fourth of a stranger.
+const ATTEMPTS: usize = 20;
+const HASHES: usize = 16;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_answered_and_over_when_it_ends() {

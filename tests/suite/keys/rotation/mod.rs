@@ -2,17 +2,19 @@
 
 mod third_party_verifiers;
 
+use std::net::IpAddr;
+
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use signet::admin::verifiers::write_verifiers;
-use signet::app::Fetcher;
+use signet::app::{Fetcher, MAX_UNKNOWN_OF_NETWORK};
 use signet::base::{TimeSpan, Timestamp};
 use signet::domain::key_rotation::Change;
 use signet::jobs::key_rotation::{self, Ticked};
 use signet::store::verifiers;
 
-use crate::support::server::{PASSWORD, Tokens, pair};
+use crate::support::server::{Options, PASSWORD, Tokens, pair};
 use crate::support::{Backend, Server, on_both};
 
 const ES256: &str = "ES256";
@@ -125,6 +127,7 @@ async fn known_verifiers_are_waited_for_and_named() {
             server.get(&format!("/.well-known/jwks.json?x=1&rs={rs}&y")).await.is(200);
         };
         for rs in ["orders", "billing", "shipping"] {
+            register(&server, &admin, rs).await;
             fetch(rs).await;
         }
         tick(&server).await;
@@ -161,10 +164,125 @@ async fn known_verifiers_are_waited_for_and_named() {
     .await;
 }
 
+/// Registers a client of this name.
+async fn register(server: &Server, admin: &Tokens, name: &str) {
+    let client = json!({"client_id": name, "name": name, "type": "service"});
+    server.call_as(Method::POST, "/v1/admin/clients", &admin.access, client).await.is(201);
+}
+
+/// Names that nothing is known about displace each other and no resource server; they are neither counted
+/// nor waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn invented_names_neither_hide_nor_delay_a_resource_server() {
+    on_both("invented names", async |backend| {
+        let server = Server::start(backend).await;
+        let fetch_from = |rs: &str, times, address: Option<IpAddr>| {
+            for _ in 0..times {
+                let fetcher = Fetcher { name: Some(rs), user_agent: "", address };
+                server.app.count_jwks_fetch(fetcher, server.now());
+            }
+        };
+        let fetch = |rs: &str, times| fetch_from(rs, times, None);
+        let flood = async |round: u32| {
+            for number in 0..2_500 {
+                fetch_from(&format!("invented-{round}-{number}"), 2, Some(network(number)));
+                if number % 1_000 == 999 {
+                    tick(&server).await;
+                }
+            }
+            tick(&server).await;
+        };
+        let known = async || {
+            let mut names: Vec<String> = verifiers_of(&server).await;
+            names.sort();
+            names
+        };
+        let rows = async || {
+            let mut reader = server.app.db.reader().await.unwrap();
+            verifiers::count(&mut reader).await.unwrap()
+        };
+        // Not registered: it becomes known by coming.
+        fetch("legacy", 3);
+        tick(&server).await;
+        server.advance(TimeSpan::from_mins(24 * 60 - 1));
+        fetch("legacy", 1);
+        tick(&server).await;
+        assert_eq!(known().await, [""; 0], "not for a day yet");
+        server.advance(TimeSpan::from_mins(1));
+        tick(&server).await;
+        assert_eq!(known().await, ["legacy"]);
+
+        flood(1).await;
+        assert!(rows().await <= 1_001, "{}", rows().await);
+        let admin = server.administrator("root").await;
+        register(&server, &admin, "orders").await;
+        server.app.reload_if_changed().await.unwrap();
+        fetch("orders", 1);
+        flood(2).await;
+        for number in 0..1_500 {
+            fetch_from(&format!("invented-3-{number}"), 2, Some(network(number)));
+        }
+        // The names of this moment are as many as may be; both are counted nevertheless.
+        server.advance(TimeSpan::from_mins(1));
+        fetch("orders", 1);
+        fetch("legacy", 1);
+        tick(&server).await;
+        assert_eq!(known().await, ["legacy", "orders"]);
+        assert!(rows().await <= 1_002, "{}", rows().await);
+
+        // A rotation waits for these two, and not for the invented ones.
+        let body = json!({"alg": ES256});
+        let rotate = server.call_as(Method::POST, "/v1/admin/keys/rotate", &admin.access, body);
+        let next = rotate.await.is(200).json()["data"][0]["kid"].as_str().unwrap().to_owned();
+        server.advance(TimeSpan::from_mins(10));
+        fetch("orders", 1);
+        fetch("legacy", 1);
+        pass(&server, TimeSpan::from_days(1)).await;
+        tick(&server).await;
+        assert_eq!(kids(&jwks(&server).await, ES256)[0], next);
+    })
+    .await;
+}
+
+/// The names of the verifiers that are known.
+async fn verifiers_of(server: &Server) -> Vec<String> {
+    let known = signet::admin::verifiers::known(&server.app, server.now()).await.unwrap();
+    known.into_iter().map(|seen| seen.name).collect()
+}
+
+/// One of many networks.
+fn network(number: u32) -> IpAddr {
+    let [.., high, low] = number.to_be_bytes();
+    IpAddr::from([10, high, low, 1])
+}
+
+/// One network can have a few names stored at a time, and a new one among them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_can_have_few_invented_names_stored() {
+    let options = Options::on(Backend::Sqlite);
+    let server = options.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32").start().await;
+    let fetch = async |address: &str, number: u32| {
+        let path = format!("/.well-known/jwks.json?rs=invented-{number}");
+        let request = server.request(Method::GET, &path).header("x-forwarded-for", address);
+        server.send(request).await.is(200);
+    };
+    for number in 0..=200 {
+        fetch("192.0.2.1", number).await;
+    }
+    fetch("192.0.3.1", 1_000).await;
+    tick(&server).await;
+    let mut reader = server.app.db.reader().await.unwrap();
+    let since = Timestamp::from_secs(0);
+    let seen = verifiers::since(&mut reader, since, 500).await.unwrap();
+    assert_eq!(seen.len(), MAX_UNKNOWN_OF_NETWORK + 1);
+    assert!(seen.iter().any(|seen| seen.name == "invented-200"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verifier_that_never_comes_is_not_waited_for_for_ever() {
     let server = Server::start(Backend::Sqlite).await;
     let admin = server.administrator("root").await;
+    register(&server, &admin, "gone").await;
     server.get("/.well-known/jwks.json?rs=gone").await.is(200);
     tick(&server).await;
     let body = json!({"alg": ES256});
@@ -210,7 +328,7 @@ async fn two_processes_never_rotate_twice() {
     }
 }
 
-/// Somebody invents as many names as he can at two processes at once: all are written down, and
+/// An attacker invents as many names as there may be at two processes at once: all are written down, and
 /// neither process waits for the other's rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_write_the_same_verifiers_down() {
@@ -219,11 +337,12 @@ async fn two_processes_write_the_same_verifiers_down() {
         for number in 0..1_000 {
             let name = format!("invented-{number}");
             for app in [&one.app, &two.app] {
-                let fetcher = Fetcher { name: Some(&name), user_agent: "", address: None };
-                app.jwks_fetches.count(fetcher, one.now());
+                let address = Some(network(number));
+                let fetcher = Fetcher { name: Some(&name), user_agent: "", address };
+                app.count_jwks_fetch(fetcher, one.now());
             }
         }
-        let written = [&one, &two].map(|server| write_verifiers(&server.app));
+        let written = [&one, &two].map(|server| write_verifiers(&server.app, server.now()));
         for outcome in join_all(written).await {
             outcome.unwrap();
         }

@@ -1,16 +1,24 @@
-//! Counters of tries, and the networks accounts are known from.
+//! Counters of failed log-ins.
 
 use futures_util::future::join_all;
 use signet::base::{TimeSpan, Timestamp};
 use signet::domain::rate_limit::Limit;
+use signet::store::login_limits::Refused;
 use signet::store::{Db, login_limits};
 
 use super::{NOW, after, commit, count, on_both_stores, reader};
 
 const LIMIT: Limit = Limit { tries: 3, window: TimeSpan::from_secs(60) };
 
+/// Until when it is refused, if it is.
 async fn try_at(db: &Db, pseudonym: &[u8], at: Timestamp) -> Result<(), Timestamp> {
-    commit(db, async |tx| login_limits::count_try(tx, pseudonym, LIMIT, at).await).await
+    let counted =
+        commit(db, async |tx| login_limits::count_try(tx, pseudonym, LIMIT, at).await).await;
+    let used_up = login_limits::used_up(&mut reader(db).await, pseudonym, LIMIT, at).await.unwrap();
+    if let Err(refused) = counted {
+        assert_eq!(used_up, Some(refused));
+    }
+    counted.map_err(|Refused { wait }| at + wait)
 }
 
 /// How many tries are left now; uses them up.
@@ -103,47 +111,30 @@ async fn windows_and_limits_without_end_do_not_overflow() {
         assert_eq!(count(forever).await, Ok(()));
         assert_eq!(count(forever).await, Ok(()));
         let refused = count(Limit { tries: 2, ..forever }).await;
-        assert_eq!(refused, Err(Timestamp::from_millis(i64::MAX)));
+        let wait = Timestamp::from_millis(i64::MAX) - NOW;
+        assert_eq!(refused, Err(Refused { wait }));
     })
     .await;
 }
 
+/// Whatever the clock did: a window that ends further away than it is long was begun by a clock that was
+/// ahead.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_is_known_from_the_moment_it_was_seen() {
-    on_both_stores("limits: networks", async |db| {
-        let known = async |pseudonym: &[u8], since| {
-            login_limits::is_known_network(&mut reader(&db).await, pseudonym, since).await.unwrap()
-        };
-        let early = NOW - TimeSpan::from_days(90);
-        assert!(!known(b"ada", early).await);
-        let yesterday = NOW - TimeSpan::from_days(1);
-        let remember =
-            async |tx: &mut _| login_limits::remember_network(tx, b"ada", NOW, yesterday).await;
-        commit(&db, remember).await;
-        assert!(known(b"ada", early).await);
-        assert!(known(b"ada", NOW - TimeSpan::from_millis(1)).await);
-        assert!(!known(b"ada", NOW).await);
-        assert!(!known(b"bob", early).await);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_network_is_written_once_a_day() {
-    on_both_stores("limits: networks once a day", async |db| {
-        let remember = async |at: Timestamp| {
-            let yesterday = at - TimeSpan::from_days(1);
-            commit(&db, async |tx| login_limits::remember_network(tx, b"ada", at, yesterday).await)
-                .await;
-            let seen = count!(&db, "SELECT seen_at FROM known_networks");
-            assert_eq!(count!(&db, "SELECT count(*) FROM known_networks"), 1);
-            Timestamp::from_millis(seen)
-        };
-        assert_eq!(remember(NOW).await, NOW);
-        let day = 24 * 3_600;
-        assert_eq!(remember(after(day - 1)).await, NOW, "not on the same day");
-        assert_eq!(remember(after(day + 1)).await, after(day + 1));
-        assert_eq!(remember(NOW).await, after(day + 1), "and never back");
+async fn a_window_never_lasts_longer_than_its_own_length() {
+    on_both_stores("limits: clock set back", async |db| {
+        for back in [1, 59, 3_600, 20 * 365 * 86_400] {
+            let name = back.to_string();
+            let ahead = after(back);
+            for _ in 0..3 {
+                assert_eq!(try_at(&db, name.as_bytes(), ahead).await, Ok(()));
+            }
+            assert_eq!(try_at(&db, name.as_bytes(), ahead).await, Err(ahead + LIMIT.window));
+            // The clock is set back: the window is over, and the attempt begins another one.
+            assert_eq!(try_at(&db, name.as_bytes(), NOW).await, Ok(()));
+            assert_eq!(try_at(&db, name.as_bytes(), NOW).await, Ok(()));
+            assert_eq!(try_at(&db, name.as_bytes(), NOW).await, Ok(()));
+            assert_eq!(try_at(&db, name.as_bytes(), NOW).await, Err(NOW + LIMIT.window));
+        }
     })
     .await;
 }

@@ -19,6 +19,7 @@ mod db;
 mod device_codes;
 mod housekeeping;
 mod keys;
+mod known_networks;
 mod login_limits;
 mod logout_notices;
 mod meta_and_setup;

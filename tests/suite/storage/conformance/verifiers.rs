@@ -80,3 +80,26 @@ async fn passers_by_are_forgotten_sooner() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_young_are_those_that_came_lately_or_seldom_and_can_be_removed() {
+    on_both_stores("verifiers: the young", async |db| {
+        for (name, first, last, fetches) in
+            [("new", 50, 60, 9), ("old", 10, 70, 3), ("seldom", 10, 20, 2), ("newest", 90, 90, 1)]
+        {
+            add(&db, &seen(name, first, last, fetches)).await;
+        }
+        let young = async |limit| -> Vec<String> {
+            let mut reader = reader(&db).await;
+            let young = verifiers::young(&mut reader, after(40), 3, limit).await.unwrap();
+            young.into_iter().map(|verifier| verifier.name).collect()
+        };
+        assert_eq!(young(9).await, ["seldom", "new", "newest"]);
+        assert_eq!(young(2).await, ["seldom", "new"]);
+        commit(&db, async |tx| verifiers::remove(tx, "new").await).await;
+        commit(&db, async |tx| verifiers::remove(tx, "unknown").await).await;
+        assert_eq!(young(9).await, ["seldom", "newest"]);
+        assert_eq!(all(&db).await.len(), 3);
+    })
+    .await;
+}

@@ -1,0 +1,98 @@
+//! The standing of networks: from which of them accounts have logged in lately, and which of them lost
+//! what they had earned by failures.
+//!
+//! An account lends standing to the networks it last logged in from, to a fixed number of them; the
+//! database holds which, and this process remembers it for a minute. Failed log-ins and requests that the
+//! queue for password hashes turned away are counted here in memory: a network has standing while they
+//! are fewer than its accounts make up for. Whose account it was is never asked: a lane that depended on
+//! the account would tell which accounts exist.
+
+use std::hash::RandomState;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::base::{Clock, TimeSpan};
+use crate::domain::rate_limit::{MAX_STANDING, STANDING};
+
+use super::bounded_table::BoundedTable;
+use super::bucket_table::{BucketTable, Counted, MAX_NETWORKS};
+
+/// How long this process remembers what the database says: another one may have recorded a log-in.
+const REMEMBER: TimeSpan = TimeSpan::from_mins(1);
+
+#[derive(Debug, Clone, Copy)]
+struct Earned {
+    accounts: u32,
+    at: TimeSpan,
+}
+
+/// The standing of networks, as this process knows it.
+pub struct Standing {
+    clock: Arc<dyn Clock>,
+    hasher: RandomState,
+    earned: Mutex<BoundedTable<Earned>>,
+    failures: Mutex<BucketTable>,
+}
+
+impl Standing {
+    /// Nothing is known.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let earned = Mutex::new(BoundedTable::new(MAX_NETWORKS));
+        Self { clock, hasher: RandomState::new(), earned, failures: Mutex::default() }
+    }
+
+    /// How many accounts lend this address's network their standing; none when the database has to be
+    /// asked.
+    #[must_use]
+    pub fn accounts(&self, address: IpAddr) -> Option<u32> {
+        let key = Counted::new(&self.hasher, address, "").network();
+        let earned = lock(&self.earned).get(key).copied()?;
+        (self.clock.counted() - earned.at < REMEMBER).then_some(earned.accounts)
+    }
+
+    /// Remembers what the database says.
+    pub fn learn(&self, address: IpAddr, accounts: u32) {
+        let key = Counted::new(&self.hasher, address, "").network();
+        let now = self.clock.counted();
+        let is_over = |earned: &Earned| now - earned.at >= REMEMBER;
+        lock(&self.earned).insert(key, Earned { accounts, at: now }, is_over);
+    }
+
+    /// Asks the database again: an account has just logged in from there.
+    pub fn forget(&self, address: IpAddr) {
+        let key = Counted::new(&self.hasher, address, "").network();
+        if let Some(earned) = lock(&self.earned).get(key) {
+            earned.at = self.clock.counted() - REMEMBER;
+        }
+    }
+
+    /// Whether a network has standing that so many accounts lend it.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr, accounts: u32) -> bool {
+        if accounts == 0 {
+            return false;
+        }
+        let bucket = STANDING.shared_by(accounts.min(MAX_STANDING));
+        let counted = Counted::new(&self.hasher, address, "");
+        let level = lock(&self.failures).level(bucket, counted);
+        bucket.left(level, self.clock.counted()) > 0
+    }
+
+    /// Counts a failed log-in, or a request that was turned away.
+    pub fn count(&self, address: IpAddr) {
+        let accounts = self.accounts(address).unwrap_or(1).clamp(1, MAX_STANDING);
+        let counted = Counted::new(&self.hasher, address, "");
+        // An empty bucket stays empty.
+        let _ =
+            lock(&self.failures).take(STANDING.shared_by(accounts), counted, self.clock.counted());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[path = "standing_tests.rs"]
+mod tests;

@@ -1,0 +1,60 @@
+//! Networks: what addresses are counted and served together.
+//!
+//! A host can choose among the addresses of its IPv6 /64, a household or a small site is given a /56, an
+//! organisation a /48; with IPv4 it is one address, and a /24 the smallest block that is routed.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The network that an address is counted under: an IPv4 address itself, the /64 of an IPv6 address.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6(masked(v6, 64)),
+    }
+}
+
+/// The prefix that stands for a network whose own count was evicted: /24 and /48.
+#[must_use]
+pub fn prefix(address: IpAddr) -> IpAddr {
+    let [widest, ..] = levels(address);
+    widest
+}
+
+/// The networks that an address shares turns with, the widest first: /48, /56 and /64, or /24 and the
+/// address itself.
+#[must_use]
+pub fn levels(address: IpAddr) -> [IpAddr; 3] {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            [IpAddr::V4(Ipv4Addr::new(a, b, c, 0)), IpAddr::V4(v4), IpAddr::V4(v4)]
+        }
+        IpAddr::V6(v6) => [48, 56, 64].map(|bits| IpAddr::V6(masked(v6, bits))),
+    }
+}
+
+fn masked(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
+    Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - bits)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_belongs_to_its_network_and_to_the_prefixes_around_it() {
+        let spelt = |address: &str| levels(address.parse().unwrap()).map(|net| net.to_string());
+        assert_eq!(
+            spelt("2001:db8:1:2345:6::7"),
+            ["2001:db8:1::", "2001:db8:1:2300::", "2001:db8:1:2345::"]
+        );
+        assert_eq!(spelt("192.0.2.7"), ["192.0.2.0", "192.0.2.7", "192.0.2.7"]);
+        assert_eq!(spelt("::ffff:192.0.2.7"), spelt("192.0.2.7"));
+        assert_eq!(
+            network("2001:db8:1:2345:6::7".parse().unwrap()).to_string(),
+            "2001:db8:1:2345::"
+        );
+        assert_eq!(prefix("192.0.2.7".parse().unwrap()).to_string(), "192.0.2.0");
+    }
+}

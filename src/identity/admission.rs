@@ -1,0 +1,68 @@
+//! How a request waits for a password hash: in which lane, and under which name it takes turns.
+//!
+//! Owns which requests go first. The queue is `crypto::password`'s; how standing is earned and lost is
+//! `app::limits::standing`'s.
+
+use std::net::IpAddr;
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::crypto::password::{Lane, Requester};
+use crate::domain::network::network;
+use crate::domain::outcome::Fault;
+use crate::domain::rate_limit::{KNOWN_NETWORK, MAX_STANDING};
+use crate::store::known_networks;
+
+/// How a request waits for a hash.
+#[derive(Debug, Clone, Copy)]
+pub struct Admission {
+    /// The lane.
+    pub lane: Lane,
+    /// Under which name it takes turns.
+    pub who: Requester,
+}
+
+impl Admission {
+    /// A caller that has authenticated, from whichever network.
+    #[must_use]
+    pub const fn authenticated(user: UserId) -> Self {
+        Self { lane: Lane::Known, who: Requester::Account(user.uuid()) }
+    }
+}
+
+/// How a request of a caller that has not authenticated waits for a hash. It depends on the network and
+/// not on the account: among known networks, who is served first would tell who has an account.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of(app: &App, address: Option<IpAddr>, now: Timestamp) -> Result<Admission, Fault> {
+    let who = Requester::from(address);
+    let stranger = Admission { lane: Lane::Stranger, who };
+    // Without limits nothing is written down that could be asked.
+    let Some(address) = address.filter(|_| app.config.rate_limits) else { return Ok(stranger) };
+    let accounts = match app.standing.accounts(address) {
+        Some(accounts) => accounts,
+        None => {
+            let mut reader = app.db.reader().await?;
+            let name = standing_name(app, Some(address));
+            let most = i64::from(MAX_STANDING);
+            let accounts =
+                known_networks::standing(&mut reader, &name, KNOWN_NETWORK, most, now).await?;
+            app.standing.learn(address, accounts);
+            accounts
+        }
+    };
+    let is_known = app.standing.holds(address, accounts);
+    Ok(if is_known { Admission { lane: Lane::Known, who } } else { stranger })
+}
+
+/// The pseudonym of a network that accounts lend their standing to.
+pub(super) fn standing_name(app: &App, address: Option<IpAddr>) -> Vec<u8> {
+    app.pseudonyms.of("login/standing", &[spelt(address).as_bytes()])
+}
+
+/// A network as it goes into a pseudonym; empty when the address is unknown.
+pub(super) fn spelt(address: Option<IpAddr>) -> String {
+    address.map_or_else(String::new, |address| network(address).to_string())
+}
