@@ -6,11 +6,13 @@
 use crate::app::{App, AuditedTx, MadeKey};
 use crate::base::entropy::random;
 use crate::base::{Secret, Timestamp, opaque_token};
+use crate::crypto::client_key;
 use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::{
     BUILT_IN, Client, ClientMetadata, ClientType, MAX_SECRETS, SecretHash, is_client_id,
 };
+use crate::domain::client_jwks;
 use crate::domain::identifier_namespace::{self, Clash};
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
@@ -71,7 +73,33 @@ pub async fn show(app: App, client_id: String) -> Result<StoredClient, Failure> 
     Ok(found.ok_or_else(not_found)?)
 }
 
-/// What can be no name is nobody's, and the database need not be asked.
+/// What an administrator should know about the stored keys of a client.
+#[must_use]
+pub fn key_warnings(client: &Client) -> Vec<String> {
+    let (id, keys) = (&client.client_id, &client.metadata.jwks);
+    let mut warnings = Vec::new();
+    let open = client_jwks::of_two_algorithms(keys);
+    if !open.is_empty() {
+        warnings.push(format!(
+            "No alg in the RSA key {}: it verifies RS256 and PS256, and a key should verify one \
+             (RFC 8725 §3.1). Register the keys again, with alg:  signet client update {id} \
+             --jwks-file FILE",
+            open.join(", ")
+        ));
+    }
+    let weak = client_jwks::named(keys, client_key::is_weak);
+    if !weak.is_empty() {
+        warnings.push(format!(
+            "The RSA key {} has the ROCA weakness (CVE-2017-15361) and is refused: its private half \
+             can be computed from the public one. Register another:  signet client update {id} \
+             --jwks-file FILE",
+            weak.join(", ")
+        ));
+    }
+    warnings
+}
+
+/// A text that cannot be a `client_id` names no client; the database need not be asked.
 fn check_name(client_id: &str) -> Result<(), Refusal> {
     if is_client_id(client_id) { Ok(()) } else { Err(not_found()) }
 }

@@ -66,8 +66,8 @@ pub async fn check(
     let Some((jti, expires)) = timely(&jwt, now) else { return Ok(None) };
     let kid = jwt.header.get("kid");
     let signed = client.metadata.jwks.iter().any(|key| {
-        let fits = kid.is_none() || key.get("kid").is_none() || key.get("kid") == kid;
-        fits && public_key(key).is_some_and(|key| jwt.is_by(&key))
+        let named = kid.is_none() || key.get("kid").is_none() || key.get("kid") == kid;
+        named && jwt.uses_alg_of(key) && public_key(key).is_some_and(|key| jwt.is_by(&key))
     });
     if !signed {
         return Ok(None);

@@ -71,7 +71,8 @@ fn check<'a>(
     now: Timestamp,
 ) -> Option<(String, &'a str, Timestamp)> {
     let typ = jwt.header.get("typ")?.as_str()?;
-    let key = public_key(jwt.header.get("jwk")?)?;
+    let jwk = jwt.header.get("jwk").filter(|jwk| jwt.uses_alg_of(jwk))?;
+    let key = public_key(jwk)?;
     let jti = jwt.text("jti").filter(|jti| (1..=replay::MAX_ID).contains(&jti.len()))?;
     let iat = Timestamp::from_secs(jwt.time("iat")??);
     let htu = jwt.text("htu")?;

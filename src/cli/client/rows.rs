@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::admin::clients::Changed;
+use crate::admin::clients::{self, Changed};
 use crate::base::Timestamp;
 use crate::cli::error::CommandError;
 use crate::cli::output::{self, Format, Output, Row};
@@ -56,8 +56,10 @@ impl Row for WithSecret<'_> {
     }
 }
 
-/// Writes all there is to know about a client: on a terminal one setting a line.
+/// Writes all there is to know about a client: on a terminal one setting a line. What is wrong with its
+/// keys goes to stderr.
 pub fn show(stored: &StoredClient, output: Output) -> Result<(), CommandError> {
+    warn(&clients::key_warnings(&stored.client));
     if output.format() != Format::Table {
         return Ok(output.one(stored)?);
     }
@@ -81,7 +83,7 @@ fn cell(value: &Value) -> String {
 
 /// Writes a client that was changed, with its secret if one was made.
 pub fn changed(changed: &Changed, output: Output) -> Result<(), CommandError> {
-    warn(changed);
+    warn(&changed.warnings);
     if changed.client_secret.is_none() {
         return Ok(output.one(&changed.stored)?);
     }
@@ -96,7 +98,7 @@ pub fn registered(changed: &Changed, issuer: &str, output: Output) -> Result<(),
         "Registered client {} ({})\n",
         client.metadata.name, client.client_id
     ));
-    warn(changed);
+    warn(&changed.warnings);
     if changed.client_secret.is_some() {
         startup_report::say(KEEP_IT);
     }
@@ -108,8 +110,8 @@ pub fn registered(changed: &Changed, issuer: &str, output: Output) -> Result<(),
     Ok(())
 }
 
-fn warn(changed: &Changed) {
-    for warning in &changed.warnings {
+fn warn(warnings: &[String]) {
+    for warning in warnings {
         startup_report::say(&format!("warning: {warning}\n"));
     }
 }
