@@ -154,7 +154,8 @@ pub async fn create(
         })
         .await?;
     app.reload_if_changed().await?;
-    Ok(Changed { stored, client_secret, warnings: change.warnings() })
+    let warnings = change.warnings(&stored.client, true);
+    Ok(Changed { stored, client_secret, warnings })
 }
 
 /// Changes a client. Another method of authentication drops the secrets or makes the first one.
@@ -187,7 +188,8 @@ pub async fn update(
         Ok((events, client_secret))
     };
     let (stored, client_secret) = changed(&app, &client_id, &info, work).await?;
-    Ok(Changed { stored, client_secret, warnings: change.warnings() })
+    let warnings = change.warnings(&stored.client, false);
+    Ok(Changed { stored, client_secret, warnings })
 }
 
 /// Disables a client: from the next request on it gets nothing. Disabling twice is fine.

@@ -127,8 +127,12 @@ fn sheet(changed: &Changed, issuer: &str) -> String {
 }
 
 fn next_step(client: &Client, issuer: &str) -> String {
+    let pinned = client.metadata.pins_auth_method();
     let proof = match client.metadata.auth_method {
         AuthMethod::None => "Public client: no secret, PKCE with S256.",
+        AuthMethod::Basic | AuthMethod::Post if !pinned => {
+            "It sends client_id and client_secret in the Authorization header or in the body."
+        }
         AuthMethod::Basic => "It sends client_id and client_secret in the Authorization header.",
         AuthMethod::Post => "It sends client_id and client_secret in the body.",
         AuthMethod::PrivateKeyJwt => "It signs its assertions with the private half of its key.",
@@ -146,7 +150,7 @@ fn next_step(client: &Client, issuer: &str) -> String {
             "Next: give this to the OpenID Connect library of the application.\n  {proof}\n"
         ),
     };
-    if client.metadata.audiences.is_empty() {
+    if client.metadata.audiences.is_empty() && client.metadata.client_type != ClientType::Service {
         text.push_str(&format!(
             "Its tokens are for no API yet:  signet client update {id} --audience IDENTIFIER\n"
         ));

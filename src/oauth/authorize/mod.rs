@@ -223,7 +223,7 @@ async fn go_on(
         }),
     });
     let manner = ConsentPolicy {
-        skip_consent: client.metadata.skip_consent,
+        skip_consent: client.metadata.skips_consent(),
         always_ask: client.is_unprovable(&addressed.redirect),
     };
     let destination = addressed.redirect.source();
@@ -309,7 +309,7 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
         redirect_uri: Some(request.redirect_uri.clone()),
         code_challenge: Some(request.code_challenge.clone()),
         dpop_jkt: request.dpop_jkt.clone(),
-        by_consent: !addressed.client.metadata.skip_consent
+        by_consent: !addressed.client.metadata.skips_consent()
             && !addressed.client.is_unprovable(&addressed.redirect),
     };
     let new = NewCode {
