@@ -307,7 +307,7 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
         asked_claims: request.asked_claims.clone(),
         nonce: request.nonce.clone(),
         redirect_uri: Some(request.redirect_uri.clone()),
-        code_challenge: Some(request.code_challenge.clone()),
+        code_challenge: request.code_challenge.clone(),
         dpop_jkt: request.dpop_jkt.clone(),
         by_consent: !addressed.client.metadata.skips_consent()
             && !addressed.client.is_unprovable(&addressed.redirect),

@@ -12,6 +12,7 @@ use crate::domain::authorization::{Authorization, CODE_LIFE};
 use crate::domain::client::{Client, ClientType};
 use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::oidc::OPENID;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::pkce;
 use crate::domain::session::EndReason;
@@ -184,8 +185,14 @@ impl AuthorizationCode {
                 let hash = sha256_base64url(verifier.as_bytes());
                 constant_time_eq(hash.as_bytes(), challenge.as_bytes())
             }
-            (None, None) => true,
-            // A verifier without a challenge: an attacker took the challenge away (RFC 9700 §4.8.2).
+            // Asked again: the policy may have become stricter since the request.
+            (None, None) => {
+                let openid = authorization.scopes.contains(OPENID);
+                let nonce = authorization.nonce.is_some();
+                context.client().metadata.pkce_policy().allows_no_challenge(openid, nonce)
+            }
+            // A verifier without a challenge: an attacker has removed the challenge from the request
+            // (RFC 9700 §4.8.2). A challenge without a verifier: the code was stolen.
             _ => false,
         };
         if !is_proved {
