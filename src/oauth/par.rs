@@ -15,7 +15,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::pushed_requests;
 
 use super::authorize::request::address;
-use super::client_auth;
+use super::client_auth::{self, Call};
 use super::dpop::{self, Purpose};
 use super::params::{Params, invalid};
 use super::rate_limits::throttle_public;
@@ -54,7 +54,7 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     params.once()?;
     let client = client_auth::authenticate_client(
         &app,
-        authorization.as_deref(),
+        Call { path: "/oauth2/par", authorization: authorization.as_deref() },
         &params,
         &info.origin,
         now,

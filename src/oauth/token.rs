@@ -11,7 +11,7 @@ use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
 
-use super::client_auth;
+use super::client_auth::{self, Call};
 use super::dpop::{self, Purpose};
 use super::grant::{Grant, GrantContext, GrantVisitor};
 use super::params::Params;
@@ -83,9 +83,14 @@ async fn handle<G: Grant>(
     let grant = G::parse(&params)?;
 
     // 2. Authenticate the client.
-    let client =
-        client_auth::authenticate_client(app, authorization.as_deref(), &params, &origin, now)
-            .await?;
+    let client = client_auth::authenticate_client(
+        app,
+        Call { path: "/oauth2/token", authorization: authorization.as_deref() },
+        &params,
+        &origin,
+        now,
+    )
+    .await?;
 
     // 3. Is the client registered for this grant?
     if !client.client().may_use(G::INFO.name) {
