@@ -3,6 +3,7 @@
 mod apis;
 mod attributes;
 mod clients;
+mod first_party;
 mod forged_tokens;
 mod lockout;
 mod login;
