@@ -53,7 +53,8 @@ impl Grant for RefreshToken {
         let session = continued.session;
         // The session was opened for one API; it stays with it.
         context.require_same_target(session.audience.as_deref())?;
-        let user = if session.asked_claims.id_token.is_empty() {
+        let metadata = &context.client().metadata;
+        let user = if !metadata.id_token_has_claims(&session.scopes, &session.asked_claims) {
             None
         } else {
             let mut reader = context.app.db.reader().await?;
