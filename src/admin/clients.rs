@@ -347,8 +347,10 @@ fn refuse(wrong: Vec<FieldError>) -> Result<(), Refusal> {
 /// Why this cannot be anybody's `client_id`.
 fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldError> {
     let field = "client_id";
-    if !is_client_id(client_id) {
-        let message = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ : /.";
+    // A colon separates name and secret in a Basic header, and libraries do not encode it. Clients
+    // that have one from an older version keep it.
+    if !is_client_id(client_id) || client_id.contains(':') {
+        let message = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ /.";
         return Some(FieldError { field, code: "malformed", message });
     }
     let clash = identifier_namespace::clash(client_id, issuer, [BUILT_IN])?;

@@ -7,6 +7,7 @@ mod branches;
 mod client_assertion;
 mod client_auth;
 mod client_libraries;
+mod client_policies;
 mod codes;
 mod cors;
 mod device;
