@@ -57,6 +57,8 @@ they prove with PKCE that it is they who began.")]
   signet client update shop --access-token-ttl 5m --refresh-max-ttl default
   signet client update shop --auth-method private_key_jwt --jwks-file public.json
   signet client update shop --no-web-origins --all-scopes
+  signet client update shop --pkce optional            its library sends no challenge and no nonce
+  signet client update desk --first-party true         users may type their passwords into it
 
 Each option given replaces all it says; what is not given stays.")]
     Update(Box<UpdateArgs>),
