@@ -115,6 +115,7 @@ pub fn client(stored: &StoredClient) -> Value {
         "token_endpoint_auth_method_pinned": settings.pins_auth_method(),
         "assertion_audience": settings.assertion_audience,
         "pkce": settings.pkce_policy(),
+        "security_profile": settings.security_profile,
         "client_uri": settings.client_uri,
         "redirect_uris": settings.redirect_uris,
         "post_logout_redirect_uris": settings.post_logout_redirect_uris,

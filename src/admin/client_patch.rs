@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::base::TimeSpan;
 use crate::crypto::client_key;
 use crate::domain::client::{
-    AssertionAudience, AuthMethod, Client, ClientMetadata, ClientType, IdTokenClaims, PkcePolicy,
+    AssertionAudience, AuthMethod, Client, ClientMetadata, ClientType, FAPI2_ALGS, IdTokenClaims,
+    PkcePolicy, SecurityProfile,
 };
 use crate::domain::client_jwks;
 use crate::domain::grant_type;
@@ -37,6 +38,8 @@ pub struct Change {
     pub assertion_audience: Option<Option<AssertionAudience>>,
     /// Whether it needs a PKCE challenge, or as a new client of its method does.
     pub pkce: Option<Option<PkcePolicy>>,
+    /// The security profile it is held to, or none.
+    pub security_profile: Option<Option<SecurityProfile>>,
     /// Its home page.
     pub client_uri: Option<Option<String>>,
     /// All the places answers may be sent to.
@@ -83,6 +86,7 @@ impl Change {
             && self.auth_method_pinned.is_none()
             && self.assertion_audience.is_none()
             && self.pkce.is_none()
+            && self.security_profile.is_none()
             && self.client_uri.is_none()
             && self.redirect_uris.is_none()
             && self.post_logout_redirect_uris.is_none()
@@ -119,11 +123,19 @@ impl Change {
             (None, Some(chosen)) => chosen.is_some(),
             (None, None) => before.pins_auth_method(),
         };
+        let security_profile = self.security_profile.unwrap_or(before.security_profile);
+        let fapi2 = security_profile == Some(SecurityProfile::Fapi2);
         let pkce = match self.pkce {
+            // A client that becomes a public one, or is held to a profile, cannot keep another policy.
+            None | Some(None) if fapi2 || auth_method == AuthMethod::None => PkcePolicy::Required,
             Some(chosen) => chosen.unwrap_or_else(|| PkcePolicy::of_new(auth_method)),
-            // A client that becomes a public one cannot keep another policy.
-            None if auth_method == AuthMethod::None => PkcePolicy::Required,
             None => before.pkce,
+        };
+        let id_token_alg = match self.id_token_alg {
+            None if fapi2 && !FAPI2_ALGS.contains(&before.id_token_alg) => SigningAlg::Es256,
+            None => before.id_token_alg,
+            Some(None) if fapi2 => SigningAlg::Es256,
+            Some(chosen) => chosen.unwrap_or(SigningAlg::Rs256),
         };
         let list = |chosen: &Option<Vec<String>>, before: Vec<String>| match chosen {
             None => before,
@@ -139,6 +151,7 @@ impl Change {
                 Some(chosen) => chosen.unwrap_or(AssertionAudience::Issuer),
             },
             pkce,
+            security_profile,
             client_uri: self.client_uri.clone().unwrap_or(before.client_uri),
             redirect_uris: list(&self.redirect_uris, before.redirect_uris),
             post_logout_redirect_uris: list(
@@ -165,10 +178,7 @@ impl Change {
             access_token_ttl: self.access_token_ttl.unwrap_or(before.access_token_ttl),
             refresh_idle_ttl: self.refresh_idle_ttl.unwrap_or(before.refresh_idle_ttl),
             refresh_max_ttl: self.refresh_max_ttl.unwrap_or(before.refresh_max_ttl),
-            id_token_alg: match self.id_token_alg {
-                None => before.id_token_alg,
-                Some(chosen) => chosen.unwrap_or(SigningAlg::Rs256),
-            },
+            id_token_alg,
             id_token_claims: match self.id_token_claims {
                 None => before.id_token_claims,
                 Some(chosen) => chosen.unwrap_or(IdTokenClaims::Minimal),

@@ -3,7 +3,7 @@
 //! Owns the names (one bearer each, also when two are registered at once) and the secrets, which are
 //! shown once and stored as hashes. Fetches nothing from any address a client has.
 
-use crate::app::{App, AuditedTx, MadeKey};
+use crate::app::{App, AuditedTx};
 use crate::base::entropy::random;
 use crate::base::{Secret, Timestamp, opaque_token};
 use crate::crypto::client_key;
@@ -129,7 +129,7 @@ pub async fn create(
     refuse(wrong)?;
     let client = Client::new(client_id, settings, now);
     let new = StoredClient { id, client, updated_at: now };
-    let key = missing_key(&app, &change, now).await?;
+    let key = key_rotation::missing(&app, new.client.metadata.id_token_alg, now).await?;
     let (stored, client_secret) = app
         .transaction_or_nothing(&info, async |tx| {
             let mut stored = new.clone();
@@ -172,8 +172,11 @@ pub async fn update(
     let window = app.lifetimes.retry_window;
     // A change that cannot be makes no key either; what it is applied to is read again below.
     let seen = show(app.clone(), client_id.clone()).await?;
-    refuse(change.applied_to(seen.client.metadata, window).1)?;
-    let key = missing_key(&app, &change, now).await?;
+    let (planned, wrong) = change.applied_to(seen.client.metadata, window);
+    refuse(wrong)?;
+    // The key its ID tokens will be signed with, if there is none of the algorithm yet. Made before the
+    // transaction begins, stored in it.
+    let key = key_rotation::missing(&app, planned.id_token_alg, now).await?;
     let work = async |tx: &mut AuditedTx, stored: &mut StoredClient| {
         let (settings, wrong) = change.applied_to(stored.client.metadata.clone(), window);
         refuse(wrong)?;
@@ -305,19 +308,6 @@ async fn changed<T>(
 
 async fn record(tx: &mut AuditedTx, kind: EventKind, stored: &StoredClient) -> Result<(), Failure> {
     Ok(tx.record(&Event::new(kind).detail(&*stored.client.client_id)).await?)
-}
-
-/// The key its ID tokens will be signed with, if there is none of the algorithm yet. Made before
-/// the transaction begins, stored in it.
-async fn missing_key(
-    app: &App,
-    change: &Change,
-    now: Timestamp,
-) -> Result<Option<MadeKey>, Failure> {
-    match change.id_token_alg.flatten() {
-        Some(alg) => Ok(key_rotation::missing(app, alg, now).await?),
-        None => Ok(None),
-    }
 }
 
 /// Makes the first secret of a client that authenticates with one; drops those of any other.

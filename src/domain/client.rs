@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use crate::base::{TimeSpan, Timestamp};
 
-pub use super::client_policy::{AssertionAudience, IdTokenClaims, PkcePolicy};
+pub use super::client_policy::{
+    AssertionAudience, FAPI2_ALGS, IdTokenClaims, PkcePolicy, SecurityProfile,
+};
 pub use super::client_type::{AuthMethod, ClientType};
 use super::grant_type::{self, GrantInfo};
 use super::oidc::{OPENID, RequestedClaims};
@@ -52,6 +54,9 @@ pub struct ClientMetadata {
     /// [`ClientMetadata::pkce_policy`].
     #[serde(default = "PkcePolicy::of_old_row")]
     pub pkce: PkcePolicy,
+    /// The security profile it is held to.
+    #[serde(default)]
+    pub security_profile: Option<SecurityProfile>,
     /// Its home page.
     #[serde(default)]
     pub client_uri: Option<String>,
@@ -249,6 +254,7 @@ impl ClientMetadata {
             auth_method_pinned: Some(false),
             assertion_audience: AssertionAudience::Issuer,
             pkce: PkcePolicy::of_new(client_type.auth_method()),
+            security_profile: None,
             client_uri: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
@@ -284,13 +290,27 @@ impl ClientMetadata {
         method == self.auth_method || (either && !self.pins_auth_method())
     }
 
-    /// Whether an authorization request needs a PKCE challenge; a public client's always does.
+    /// Whether an authorization request needs a PKCE challenge; that of a public client and of one with
+    /// the profile `fapi2` always does.
     #[must_use]
     pub fn pkce_policy(&self) -> PkcePolicy {
         match self.auth_method {
             AuthMethod::None => PkcePolicy::Required,
+            _ if self.is_fapi2() => PkcePolicy::Required,
             _ => self.pkce,
         }
+    }
+
+    /// Whether it is held to the FAPI 2.0 Security Profile.
+    #[must_use]
+    pub fn is_fapi2(&self) -> bool {
+        self.security_profile == Some(SecurityProfile::Fapi2)
+    }
+
+    /// Whether the client may sign its assertions and proofs with `alg`.
+    #[must_use]
+    pub fn may_sign_with(&self, alg: SigningAlg) -> bool {
+        !self.is_fapi2() || FAPI2_ALGS.contains(&alg)
     }
 
     /// Whether an ID token for these scopes and single claims says more about its user than `sub`.

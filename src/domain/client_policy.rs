@@ -5,6 +5,7 @@
 use crate::text_enum;
 
 use super::client_type::AuthMethod;
+use super::signing_key::SigningAlg;
 
 text_enum! {
     /// Whether an authorization request of a confidential client needs a PKCE challenge (RFC 7636).
@@ -47,6 +48,18 @@ impl PkcePolicy {
         }
     }
 }
+
+text_enum! {
+    /// A security profile: a set of rules that a client is held to beyond those of its settings.
+    pub enum SecurityProfile {
+        /// FAPI 2.0 Security Profile: pushed requests, PKCE, DPoP, `private_key_jwt`, strong algorithms,
+        /// refresh tokens that do not rotate.
+        Fapi2 = "fapi2",
+    }
+}
+
+/// The algorithms of FAPI 2.0 (§5.4): of assertions, of proofs and of ID tokens.
+pub const FAPI2_ALGS: &[SigningAlg] = &[SigningAlg::Ps256, SigningAlg::Es256, SigningAlg::EdDsa];
 
 text_enum! {
     /// What the `aud` of a client assertion may be (RFC 7523 §3).

@@ -86,9 +86,7 @@ pub struct AvailableScopes {
 #[must_use]
 pub fn is_available(target: &Target, client: &Client, scope: &str) -> bool {
     let exists = oidc::is_scope(scope)
-        || (!scope::is_reserved(scope)
-            && !oidc::is_unsupported(scope)
-            && target.offers(scope));
+        || (!scope::is_reserved(scope) && !oidc::is_unsupported(scope) && target.offers(scope));
     exists && client.may_request_scope(scope)
 }
 

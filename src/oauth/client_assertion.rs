@@ -120,6 +120,9 @@ pub async fn check(
 ) -> Result<Option<()>, Failure> {
     let Some(jwt) = ExternalJwt::read(&assertion.token) else { return Ok(None) };
     let Some((jti, expires)) = timely(&jwt, now) else { return Ok(None) };
+    if !client.metadata.may_sign_with(jwt.alg) {
+        return Ok(None);
+    }
     let kid = jwt.header.get("kid");
     let signed = client.metadata.jwks.iter().any(|key| {
         let named = kid.is_none() || key.get("kid").is_none() || key.get("kid") == kid;

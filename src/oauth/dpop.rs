@@ -7,9 +7,11 @@ use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{constant_time_eq, sha256_base64url};
 use crate::crypto::external_jwt::{ExternalJwt, public_key};
+use crate::domain::client::Client;
 use crate::domain::http_uri;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::signing_key::SigningAlg;
 
 use super::replay::{self, Counted};
 
@@ -27,16 +29,38 @@ pub struct Purpose<'a> {
     pub access_token: Option<&'a str>,
 }
 
-/// The thumbprint of the key a proof was made with (RFC 7638).
+/// The thumbprint of the key a proof was made with (RFC 7638), and the algorithm of the proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Thumbprint(String);
+pub struct Thumbprint {
+    text: String,
+    alg: SigningAlg,
+}
 
 impl Thumbprint {
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
+}
+
+/// Checks that a proof is one that `client` may make, and that there is one where it must: under the
+/// profile `fapi2` every token is bound to a key, and proofs are made with a strong algorithm.
+///
+/// # Errors
+/// `invalid_dpop_proof`.
+pub fn check_profile(client: &Client, proved: Option<&Thumbprint>) -> Result<(), Refusal> {
+    let message = match proved {
+        None if client.metadata.is_fapi2() => {
+            "A DPoP proof is missing: this client is registered with the profile fapi2."
+        }
+        Some(proved) if !client.metadata.may_sign_with(proved.alg) => {
+            "The DPoP proof must be signed with PS256, ES256 or EdDSA: this client is registered with \
+             the profile fapi2."
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::oauth(OAuthError::InvalidDpopProof, message))
 }
 
 /// The refusal of a proof.
@@ -60,7 +84,7 @@ pub async fn prove(
     if !replay::spend(app, Counted::Proof { jkt: &jkt, jti }, until).await? {
         return Err(refused().into());
     }
-    Ok(Thumbprint(jkt))
+    Ok(Thumbprint { text: jkt, alg: jwt.alg })
 }
 
 /// The key's thumbprint, the proof's id and until when it would count.

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::base::entropy::random;
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
+use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::ADDRESS_REQUESTS;
@@ -67,7 +68,7 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     let client_id = client.client().client_id.clone();
     let params = params.without(PROOFS).with("client_id", &client_id);
     let params = match proof {
-        Some(proof) => bound(&app, params, &proof, now).await?,
+        Some(proof) => bound(&app, client.client(), params, &proof, now).await?,
         None => params,
     };
     let encoded = params.encoded();
@@ -86,9 +87,16 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
 }
 
 /// The request, bound to the key that signed `proof` as if `dpop_jkt` named it (RFC 9449 §10.1).
-async fn bound(app: &App, params: Params, proof: &str, now: Timestamp) -> Result<Params, Failure> {
+async fn bound(
+    app: &App,
+    client: &Client,
+    params: Params,
+    proof: &str,
+    now: Timestamp,
+) -> Result<Params, Failure> {
     let purpose = Purpose { method: "POST", path: "/oauth2/par", access_token: None };
     let proved = dpop::prove(app, proof, purpose, now).await?;
+    dpop::check_profile(client, Some(&proved))?;
     if params.get(DPOP_JKT).is_some_and(|named| named != proved.as_str()) {
         return Err(dpop::refused().into());
     }

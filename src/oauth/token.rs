@@ -108,6 +108,7 @@ async fn handle<G: Grant>(
         Some(proof) => Some(dpop::prove(app, proof, DPOP_PURPOSE, now).await?),
         None => None,
     };
+    dpop::check_profile(client.client(), proved.as_ref())?;
 
     // 5. Decide what the client is given.
     let info = RequestInfo { origin, device, now };

@@ -14,7 +14,9 @@ use crate::base::TimeSpan;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::value_parsers::{OrDefault, signing_alg, time_or_default, word_or_default, words};
-use crate::domain::client::{AssertionAudience, AuthMethod, IdTokenClaims, PkcePolicy};
+use crate::domain::client::{
+    AssertionAudience, AuthMethod, IdTokenClaims, PkcePolicy, SecurityProfile,
+};
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
 use crate::oauth::grants;
@@ -37,6 +39,10 @@ pub struct Choices {
     /// accept the token endpoint and the called endpoint as well
     #[arg(long, value_name = "AUDIENCE", value_parser = words(AssertionAudience::ALL, AssertionAudience::as_str))]
     assertion_audience: Option<AssertionAudience>,
+    /// A security profile to hold it to: fapi2 (FAPI 2.0: pushed requests, PKCE, DPoP, private_key_jwt),
+    /// or default for none
+    #[arg(long, value_name = "PROFILE", value_parser = word_or_default(SecurityProfile::ALL, SecurityProfile::as_str))]
+    security_profile: Option<OrDefault<SecurityProfile>>,
     /// The home page of the application
     #[arg(long, value_name = "URI")]
     client_uri: Option<String>,
@@ -147,6 +153,7 @@ impl Choices {
             auth_method: self.auth_method.map(|chosen| chosen.0),
             pkce: self.pkce.map(Some),
             assertion_audience: self.assertion_audience.map(Some),
+            security_profile: self.security_profile.map(|chosen| chosen.0),
             client_uri: self.client_uri.clone().map(Some),
             redirect_uris: all(&self.redirect_uris),
             post_logout_redirect_uris: all(&self.post_logout_redirect_uris),

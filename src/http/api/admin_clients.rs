@@ -23,6 +23,7 @@ const METHODS: &str = "A method is none, client_secret_basic, client_secret_post
                        private_key_jwt, or null for what the type starts with.";
 const POLICIES: &str = "A policy is required, nonce or optional, or null for the default.";
 const AUDIENCES: &str = "The audience of assertions is issuer or endpoint, or null for issuer.";
+const PROFILES: &str = "A security profile is fapi2, or null for none.";
 const CLAIMS: &str = "The claims of ID tokens are minimal or scopes, or null for minimal.";
 const ALGS: &str = "An algorithm is ES256, RS256, PS256, ES384 or EdDSA, or null for RS256.";
 
@@ -105,6 +106,7 @@ fn change(body: &mut JsonFields) -> Change {
         auth_method_pinned: patch_flag(body, "token_endpoint_auth_method_pinned"),
         assertion_audience: body.patch_word("assertion_audience", AUDIENCES),
         pkce: body.patch_word("pkce", POLICIES),
+        security_profile: body.patch_word("security_profile", PROFILES),
         client_uri: body.patch_string("client_uri"),
         redirect_uris: body.patch_strings("redirect_uris"),
         post_logout_redirect_uris: body.patch_strings("post_logout_redirect_uris"),

@@ -94,6 +94,12 @@ pub async fn begin(
         None => (params, None),
     };
     let addressed = address(&app, params).await?;
+    if pushed.is_none() && addressed.client.metadata.is_fapi2() {
+        let message = "This client is registered with the profile fapi2: it pushes its requests to \
+                    /oauth2/par (RFC 9126).";
+        let refusal = Refusal::oauth(OAuthError::InvalidRequest, message);
+        return refuse(&app, &addressed, refusal.into());
+    }
     let request = match addressed.check(&app).await {
         Ok(request) => request,
         Err(stop) => return refuse(&app, &addressed, stop),

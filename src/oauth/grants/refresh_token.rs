@@ -41,6 +41,7 @@ impl Grant for RefreshToken {
                 client_id: client.client_id.clone(),
                 registered: client.into(),
                 jkt: context.jkt(),
+                rotates: !client.metadata.is_fapi2(),
                 audiences: client.metadata.audiences.clone(),
             },
             idle: context.lifetimes().idle,

@@ -61,7 +61,7 @@ async fn fields_that_are_missing_null_or_of_another_type() {
         "access_token_ttl": 300, "refresh_idle_ttl": 300, "refresh_max_ttl": 300,
         "id_token_signed_response_alg": "ES256", "skip_consent": false, "jwks": [],
         "token_endpoint_auth_method_pinned": true, "assertion_audience": "issuer", "pkce": "nonce",
-        "client_uri": "https://a.example/", "id_token_claims": "scopes", "first_party": false});
+        "client_uri": "https://a.example/", "security_profile": null, "id_token_claims": "scopes", "first_party": false});
     let choices: Vec<&str> = client.as_object().unwrap().keys().map(String::as_str).collect();
     let new_client = {
         let mut client = client.clone();

@@ -117,6 +117,7 @@ fn a_clients_life() {
         "refresh_max_ttl",
         "scopes",
         "secrets",
+        "security_profile",
         "serves",
         "skip_consent",
         "token_endpoint_auth_method",
@@ -246,7 +247,7 @@ fn the_documented_commands_work_when_pasted() {
     assert!(output.status.success(), "{said}");
     let listed = place.run(&["client", "list"]).ok().rows();
     let ids: Vec<&str> = listed.iter().map(|client| text(client, "client_id")).collect();
-    assert_eq!(ids, ["shop", "shop-spa", "desk", "nightly", "billing"]);
+    assert_eq!(ids, ["shop", "shop-spa", "desk", "nightly", "billing", "bank"]);
     assert!(!said.contains("warning"), "{said}");
 }
 

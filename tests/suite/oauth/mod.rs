@@ -15,6 +15,7 @@ mod discovery;
 mod dpop;
 mod dropped_scopes;
 mod exchange;
+mod fapi2;
 mod form_post;
 mod id_token_hint;
 mod interaction;

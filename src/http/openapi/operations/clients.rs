@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::PAGINATION;
-use crate::domain::client::{AssertionAudience, AuthMethod, ClientType, IdTokenClaims, PkcePolicy};
+use crate::domain::client::{
+    AssertionAudience, AuthMethod, ClientType, IdTokenClaims, PkcePolicy, SecurityProfile,
+};
 use crate::domain::signing_key::SigningAlg;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, created, ok};
 use crate::http::openapi::schema::{
@@ -21,6 +23,7 @@ static CLIENT: Named = Named {
         required("token_endpoint_auth_method_pinned", BOOLEAN),
         required("assertion_audience", texts_of!(AssertionAudience)),
         required("pkce", texts_of!(PkcePolicy)),
+        required("security_profile", texts_of!(SecurityProfile).nullable()),
         required("client_uri", TEXT.nullable()),
         required("redirect_uris", TEXTS),
         required("post_logout_redirect_uris", TEXTS),
@@ -110,6 +113,14 @@ const METADATA: &[Member] = &[
             "Whether an authorization request of a client that authenticates needs a PKCE \
              challenge. nonce, the default: a challenge, or openid with a nonce. Public clients: \
              always required.",
+        ),
+    ),
+    optional(
+        "security_profile",
+        texts_of!(SecurityProfile).nullable().about(
+            "fapi2: held to the FAPI 2.0 Security Profile. Its requests are pushed and have a PKCE \
+             challenge, it authenticates with private_key_jwt and proves a key (DPoP), signs with \
+             PS256, ES256 or EdDSA, and its refresh tokens do not rotate.",
         ),
     ),
     optional("client_uri", TEXT.nullable().about("The home page of the application.")),

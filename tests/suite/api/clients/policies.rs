@@ -162,3 +162,59 @@ async fn a_key_that_can_be_factored_is_refused() {
         assert_eq!(faults(&place.create(body).await), wanted, "{alg:?}");
     }
 }
+
+/// FAPI 2.0 Security Profile, §5.3.2 and §5.4: the settings that the profile demands.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_names_every_setting_that_does_not_fit() {
+    let place = Place::on(Backend::Sqlite).await;
+    let key = |alg: SigningAlg| {
+        let mut key = json!(SigningKey::generate(alg).unwrap().key.public);
+        key["alg"] = json!(alg.as_str());
+        key
+    };
+    let fapi2 = |more: Value| {
+        let mut body = json!({"security_profile": "fapi2", METHOD: "private_key_jwt",
+            "jwks": [key(SigningAlg::Es256)]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        web(body)
+    };
+    let made = place.create(fapi2(json!({"client_id": "bank"}))).await.is(201).json();
+    assert_eq!((&made["security_profile"], &made["pkce"]), (&json!("fapi2"), &json!("required")));
+    assert_eq!(made["id_token_signed_response_alg"], "ES256");
+    for alg in ["PS256", "ES256", "EdDSA"] {
+        let body = fapi2(json!({ "id_token_signed_response_alg": alg }));
+        assert_eq!(place.create(body).await.is(201).json()["id_token_signed_response_alg"], alg);
+    }
+    let rsa = json!(SigningKey::generate(SigningAlg::Rs256).unwrap().key.public);
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    for (more, field) in [
+        (json!({ METHOD: null, "jwks": null }), METHOD),
+        (json!({ METHOD: "client_secret_basic", "jwks": null }), METHOD),
+        (json!({"pkce": "nonce"}), "pkce"),
+        (json!({"pkce": "optional"}), "pkce"),
+        (json!({"assertion_audience": "endpoint"}), "assertion_audience"),
+        (json!({"id_token_signed_response_alg": "RS256"}), "id_token_signed_response_alg"),
+        (json!({"id_token_signed_response_alg": "ES384"}), "id_token_signed_response_alg"),
+        (json!({"jwks": [key(SigningAlg::Rs256)]}), "jwks"),
+        (json!({"jwks": [key(SigningAlg::Es384)]}), "jwks"),
+        (json!({"jwks": [key(SigningAlg::Ps256), rsa]}), "jwks"),
+        (json!({"grant_types": ["authorization_code", device]}), "grant_types"),
+        (json!({"first_party": true}), "first_party"),
+    ] {
+        let wanted = [(field.to_owned(), "not_for_this_profile".to_owned())];
+        assert_eq!(faults(&place.create(fapi2(more.clone())).await), wanted, "{more}");
+        assert_eq!(faults(&place.patch("bank", more.clone()).await), wanted, "{more}");
+    }
+    // A public client cannot have the profile.
+    let spa = json!({"name": "x", "type": "spa", "redirect_uris": ["https://a.example/"],
+        "security_profile": "fapi2"});
+    assert!(faults(&place.create(spa).await).iter().any(|(field, _)| field == METHOD));
+    // A client that is held to it later, and is not held to it any more.
+    place.shop().await;
+    let method = json!({ METHOD: "private_key_jwt", "jwks": [key(SigningAlg::Ps256)],
+        "security_profile": "fapi2" });
+    let held = place.patch("shop", method).await.is(200).json();
+    assert_eq!((&held["pkce"], &held["secrets"]), (&json!("required"), &json!([])));
+    let free = place.patch("shop", json!({"security_profile": null})).await.is(200).json();
+    assert_eq!((&free["security_profile"], &free["pkce"]), (&Value::Null, &json!("required")));
+}

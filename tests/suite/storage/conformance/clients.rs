@@ -7,7 +7,7 @@ use serde_json::json;
 use signet::base::{TimeSpan, Timestamp};
 use signet::domain::client::{
     AssertionAudience, AuthMethod, Client, ClientMetadata, ClientType, IdTokenClaims, PkcePolicy,
-    SecretHash,
+    SecretHash, SecurityProfile,
 };
 use signet::domain::pagination::PageRequest;
 use signet::domain::signing_key::SigningAlg;
@@ -43,6 +43,7 @@ fn choosy(secs: i64, client_id: &str) -> StoredClient {
         auth_method_pinned: Some(true),
         assertion_audience: AssertionAudience::Endpoint,
         pkce: PkcePolicy::Optional,
+        security_profile: Some(SecurityProfile::Fapi2),
         client_uri: Some("https://a.example/home".to_owned()),
         redirect_uris: text(&["https://a.example/cb", "https://a.example/cb?x=%20"]),
         post_logout_redirect_uris: text(&["https://a.example/"]),
