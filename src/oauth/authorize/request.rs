@@ -135,7 +135,7 @@ impl Addressed {
         let openid = narrowed.scopes.scopes().contains(OPENID);
         let policy = client.metadata.pkce_policy();
         if code_challenge.is_none() && !policy.allows_no_challenge(openid, nonce.is_some()) {
-            return Err(no_challenge(client).into());
+            return Err(no_challenge(client, openid && nonce.is_some()).into());
         }
         Ok(Request {
             client_id: client.client_id.clone(),
@@ -195,27 +195,23 @@ fn challenge(params: &Params) -> Result<Option<String>, Refusal> {
     Ok(Some(challenge.to_owned()))
 }
 
-/// The refusal of a request that needs a challenge: what this client has to send, and how an
-/// administrator allows it to send less.
-fn no_challenge(client: &Client) -> Refusal {
-    let id = &client.client_id;
-    let message = match client.metadata.pkce_policy() {
-        PkcePolicy::Required if client.is_public() => {
-            "code_challenge is missing: a client that does not authenticate uses PKCE with S256 \
-             (RFC 7636)."
-                .to_owned()
-        }
-        PkcePolicy::Required => format!(
-            "code_challenge is missing: this client is registered for PKCE with S256 (RFC 7636). If \
-             it cannot send one: signet client update {id} --pkce nonce, or --pkce optional if it \
-             sends no nonce either."
-        ),
-        PkcePolicy::Nonce | PkcePolicy::Optional => format!(
-            "code_challenge is missing: send one with S256 (RFC 7636), or the scope openid and a \
-             nonce. If the client can send neither: signet client update {id} --pkce optional."
-        ),
+/// The refusal of a request that needs a challenge: what this client has to send, and the command that
+/// lets it send what it sends now. `nonce`: the request has `openid` and a `nonce`.
+fn no_challenge(client: &Client, nonce: bool) -> Refusal {
+    let metadata = &client.metadata;
+    if client.is_public() || metadata.is_fapi2() {
+        return invalid("code_challenge is missing: this client uses PKCE with S256 (RFC 7636).");
+    }
+    let wanted = match metadata.pkce_policy() {
+        PkcePolicy::Required => "this client is registered for PKCE with S256 (RFC 7636)",
+        _ => "send one with S256 (RFC 7636), or the scope openid and a nonce",
     };
-    invalid("").with_message(message)
+    let policy = if nonce { PkcePolicy::Nonce } else { PkcePolicy::Optional };
+    invalid("").with_message(format!(
+        "code_challenge is missing: {wanted}. If the client cannot: signet client update {} --pkce \
+         {policy}",
+        client.client_id
+    ))
 }
 
 fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims), Refusal> {
