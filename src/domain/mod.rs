@@ -18,6 +18,7 @@ pub mod client_type;
 pub mod clock_skew;
 pub mod color;
 pub mod device_code;
+pub mod fapi2;
 pub mod grant;
 pub mod grant_type;
 pub mod http_uri;

@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{constant_time_eq, sha256_base64url};
 use crate::crypto::external_jwt::{ExternalJwt, public_key};
-use crate::domain::client::Client;
 use crate::domain::http_uri;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
@@ -42,25 +41,12 @@ impl Thumbprint {
     pub fn as_str(&self) -> &str {
         &self.text
     }
-}
 
-/// Checks that a proof is one that `client` may make, and that there is one where it must: under the
-/// profile `fapi2` every token is bound to a key, and proofs are made with a strong algorithm.
-///
-/// # Errors
-/// `invalid_dpop_proof`.
-pub fn check_profile(client: &Client, proved: Option<&Thumbprint>) -> Result<(), Refusal> {
-    let message = match proved {
-        None if client.metadata.is_fapi2() => {
-            "A DPoP proof is missing: this client is registered with the profile fapi2."
-        }
-        Some(proved) if !client.metadata.may_sign_with(proved.alg) => {
-            "The DPoP proof must be signed with PS256, ES256 or EdDSA: this client is registered with \
-             the profile fapi2."
-        }
-        _ => return Ok(()),
-    };
-    Err(Refusal::oauth(OAuthError::InvalidDpopProof, message))
+    /// The algorithm of the proof.
+    #[must_use]
+    pub const fn alg(&self) -> SigningAlg {
+        self.alg
+    }
 }
 
 /// The refusal of a proof.

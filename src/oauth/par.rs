@@ -21,6 +21,7 @@ use super::dpop::{self, Purpose};
 use super::params::{Params, invalid};
 use super::rate_limits::throttle_public;
 use super::scope_narrowing::count_dropped;
+use super::security_profile;
 use super::token::ClientRequest;
 
 /// How long a pushed request waits for its person.
@@ -96,7 +97,7 @@ async fn bound(
 ) -> Result<Params, Failure> {
     let purpose = Purpose { method: "POST", path: "/oauth2/par", access_token: None };
     let proved = dpop::prove(app, proof, purpose, now).await?;
-    dpop::check_profile(client, Some(&proved))?;
+    security_profile::check_proof(client, Some(&proved))?;
     if params.get(DPOP_JKT).is_some_and(|named| named != proved.as_str()) {
         return Err(dpop::refused().into());
     }

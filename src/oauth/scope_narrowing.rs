@@ -12,11 +12,9 @@ use crate::domain::oidc;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::{RequestedScopes, Scopes};
 
+use super::client_target::{names_own_apis, target_of_client};
 use super::params::Params;
-use super::target::{
-    invalid_target, is_invalid_target, named_target, names_own_apis, only_api, own_api,
-    target_of_client,
-};
+use super::target::{invalid_target, is_invalid_target, named_target, only_api, own_api};
 
 /// The longest `scope` of a client that speaks for itself, in bytes.
 const MAX_SCOPE_TEXT: usize = 4 * 1024;

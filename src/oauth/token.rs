@@ -15,7 +15,7 @@ use super::client_auth::{self, Call};
 use super::dpop::{self, Purpose};
 use super::grant::{Grant, GrantContext, GrantVisitor};
 use super::params::Params;
-use super::{grants, rate_limits, token_response};
+use super::{grants, rate_limits, security_profile, token_response};
 use crate::tokens::issue::Tokens;
 
 /// A request to the token endpoint, as it came.
@@ -108,7 +108,7 @@ async fn handle<G: Grant>(
         Some(proof) => Some(dpop::prove(app, proof, DPOP_PURPOSE, now).await?),
         None => None,
     };
-    dpop::check_profile(client.client(), proved.as_ref())?;
+    security_profile::check_proof(client.client(), proved.as_ref())?;
 
     // 5. Decide what the client is given.
     let info = RequestInfo { origin, device, now };

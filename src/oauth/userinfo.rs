@@ -11,6 +11,7 @@ use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
 
 use super::dpop::{self, Purpose};
+use super::security_profile;
 use crate::tokens::validate::{self, Source};
 
 /// How an access token came.
@@ -84,7 +85,7 @@ async fn prove(
     };
     let proved = dpop::prove(app, proof, purpose, now).await?;
     if let Some(client) = client {
-        dpop::check_profile(client, Some(&proved))?;
+        security_profile::check_proof(client, Some(&proved))?;
     }
     if proved.as_str() == jkt { Ok(()) } else { Err(invalid_token().into()) }
 }
