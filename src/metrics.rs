@@ -99,6 +99,7 @@ const REFRESHES: &[&str] = &[
     "rotated",
     "resent",
     "superseded",
+    "kept",
     "widened",
     "not_genuine",
     "expired",

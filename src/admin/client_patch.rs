@@ -1,13 +1,16 @@
-//! What an administrator wants a client to be like.
+//! Changes of the settings of a client.
 //!
 //! Owns how a change is applied to settings, and every refusal of one that needs no database: all
-//! fields at fault are named at once. Which APIs exist and whose name is free is `clients`.
+//! fields at fault are named at once. `clients` knows which APIs exist and which names are free.
 
 use serde_json::Value;
 
 use crate::base::TimeSpan;
 use crate::crypto::client_key;
-use crate::domain::client::{AuthMethod, ClientMetadata, ClientType};
+use crate::domain::client::{
+    AssertionAudience, AuthMethod, Client, ClientMetadata, ClientType, FAPI2_ALGS, IdTokenClaims,
+    PkcePolicy, SecurityProfile,
+};
 use crate::domain::client_jwks;
 use crate::domain::grant_type;
 use crate::domain::outcome::FieldError;
@@ -18,16 +21,27 @@ use crate::domain::token_rules::{RuleError, TokenAlg};
 use crate::domain::verifier_compat::algorithms;
 use crate::oauth::grants;
 
-/// What a client shall be like; `None` leaves a thing as it is, in a new client as it is by default.
-/// Where there is a second `Option`, its `None` takes a choice back.
+/// A change of settings. `None` leaves a setting as it is, in a new client at its default. Where there
+/// is a second `Option`, its `None` restores the default.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
     /// The name people see.
     pub name: Option<String>,
     /// What kind of application it is.
     pub client_type: Option<ClientType>,
-    /// How it authenticates, or as its type does.
+    /// How it authenticates, and with nothing else; or as its type does.
     pub auth_method: Option<Option<AuthMethod>>,
+    /// Whether a client with a secret is held to its method. Unless it is said, a method that is
+    /// chosen is pinned and a default is not.
+    pub auth_method_pinned: Option<bool>,
+    /// What the `aud` of its assertions may be, or the issuer.
+    pub assertion_audience: Option<Option<AssertionAudience>>,
+    /// Whether it needs a PKCE challenge, or as a new client of its method does.
+    pub pkce: Option<Option<PkcePolicy>>,
+    /// The security profile it is held to, or none.
+    pub security_profile: Option<Option<SecurityProfile>>,
+    /// Its home page.
+    pub client_uri: Option<Option<String>>,
     /// All the places answers may be sent to.
     pub redirect_uris: Option<Vec<String>>,
     /// All the places people may be sent to after logging out.
@@ -52,8 +66,12 @@ pub struct Change {
     pub refresh_max_ttl: Option<Option<TimeSpan>>,
     /// What its ID tokens are signed with, or RS256.
     pub id_token_alg: Option<Option<SigningAlg>>,
-    /// Whether people are not asked.
+    /// Which claims its ID tokens have, or the fewest.
+    pub id_token_claims: Option<Option<IdTokenClaims>>,
+    /// Whether users are not asked for consent.
     pub skip_consent: Option<bool>,
+    /// Whether users may give it their passwords.
+    pub first_party: Option<bool>,
     /// All its public keys: a JWK set, a list of JWKs or null.
     pub jwks: Option<Value>,
 }
@@ -65,6 +83,11 @@ impl Change {
         self.name.is_none()
             && self.client_type.is_none()
             && self.auth_method.is_none()
+            && self.auth_method_pinned.is_none()
+            && self.assertion_audience.is_none()
+            && self.pkce.is_none()
+            && self.security_profile.is_none()
+            && self.client_uri.is_none()
             && self.redirect_uris.is_none()
             && self.post_logout_redirect_uris.is_none()
             && self.backchannel_logout_uri.is_none()
@@ -77,7 +100,9 @@ impl Change {
             && self.refresh_idle_ttl.is_none()
             && self.refresh_max_ttl.is_none()
             && self.id_token_alg.is_none()
+            && self.id_token_claims.is_none()
             && self.skip_consent.is_none()
+            && self.first_party.is_none()
             && self.jwks.is_none()
     }
 
@@ -93,6 +118,25 @@ impl Change {
             None => before.auth_method,
             Some(chosen) => chosen.unwrap_or_else(|| client_type.auth_method()),
         };
+        let pinned = match (self.auth_method_pinned, self.auth_method) {
+            (Some(pinned), _) => pinned,
+            (None, Some(chosen)) => chosen.is_some(),
+            (None, None) => before.pins_auth_method(),
+        };
+        let security_profile = self.security_profile.unwrap_or(before.security_profile);
+        let fapi2 = security_profile == Some(SecurityProfile::Fapi2);
+        let pkce = match self.pkce {
+            // A client that becomes a public one, or is held to a profile, cannot keep another policy.
+            None | Some(None) if fapi2 || auth_method == AuthMethod::None => PkcePolicy::Required,
+            Some(chosen) => chosen.unwrap_or_else(|| PkcePolicy::of_new(auth_method)),
+            None => before.pkce,
+        };
+        let id_token_alg = match self.id_token_alg {
+            None if fapi2 && !FAPI2_ALGS.contains(&before.id_token_alg) => SigningAlg::Es256,
+            None => before.id_token_alg,
+            Some(None) if fapi2 => SigningAlg::Es256,
+            Some(chosen) => chosen.unwrap_or(SigningAlg::Rs256),
+        };
         let list = |chosen: &Option<Vec<String>>, before: Vec<String>| match chosen {
             None => before,
             Some(chosen) => once_each(chosen),
@@ -101,6 +145,14 @@ impl Change {
             name: self.name.clone().unwrap_or(before.name),
             client_type,
             auth_method,
+            auth_method_pinned: Some(pinned),
+            assertion_audience: match self.assertion_audience {
+                None => before.assertion_audience,
+                Some(chosen) => chosen.unwrap_or(AssertionAudience::Issuer),
+            },
+            pkce,
+            security_profile,
+            client_uri: self.client_uri.clone().unwrap_or(before.client_uri),
             redirect_uris: list(&self.redirect_uris, before.redirect_uris),
             post_logout_redirect_uris: list(
                 &self.post_logout_redirect_uris,
@@ -126,15 +178,22 @@ impl Change {
             access_token_ttl: self.access_token_ttl.unwrap_or(before.access_token_ttl),
             refresh_idle_ttl: self.refresh_idle_ttl.unwrap_or(before.refresh_idle_ttl),
             refresh_max_ttl: self.refresh_max_ttl.unwrap_or(before.refresh_max_ttl),
-            id_token_alg: match self.id_token_alg {
-                None => before.id_token_alg,
-                Some(chosen) => chosen.unwrap_or(SigningAlg::Rs256),
+            id_token_alg,
+            id_token_claims: match self.id_token_claims {
+                None => before.id_token_claims,
+                Some(chosen) => chosen.unwrap_or(IdTokenClaims::Minimal),
             },
             skip_consent: self.skip_consent.unwrap_or(before.skip_consent),
+            first_party: self.first_party.unwrap_or(before.first_party),
             jwks: self.keys(before.jwks, auth_method, &mut wrong),
         };
         for problem in after.problems(grants::ALL) {
             note(&mut wrong, problem);
+        }
+        if after.first_party && self.skip_consent == Some(false) {
+            let message = "A first-party client never asks for consent: set first_party to false \
+                        first, or leave skip_consent out.";
+            note(&mut wrong, FieldError { field: "skip_consent", code: "conflict", message });
         }
         self.check_window(retry_window, &mut wrong);
         (after, wrong)
@@ -173,10 +232,28 @@ impl Change {
         }
     }
 
-    /// What whoever made this choice should know.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    /// What to consider about the settings that were chosen for `client`, which is there now.
+    pub(super) fn warnings(&self, client: &Client, created: bool) -> Vec<String> {
         let algorithm = self.id_token_alg.flatten().map(TokenAlg::Key);
         let mut warnings = algorithm.map(algorithms::warnings).unwrap_or_default();
+        if let Some(given) = &self.jwks {
+            let keys = client_jwks::listed(given).unwrap_or_default();
+            let unnamed = client_jwks::of_two_algorithms(keys);
+            if !unnamed.is_empty() {
+                warnings.push(format!(
+                    "No alg in the RSA key {}: it verifies RS256 only. Register it with alg PS256 if \
+                     the client signs with that.",
+                    unnamed.join(", ")
+                ));
+            }
+        }
+        if client.gets_no_token() && (created || self.audiences.is_some()) {
+            warnings.push(format!(
+                "A service without an audience gets no token: client_credentials is answered \
+                 invalid_target. Add one:  signet client update {} --audience IDENTIFIER",
+                client.client_id
+            ));
+        }
         let lists = [&self.redirect_uris, &self.post_logout_redirect_uris];
         let short = |uri: &&String| redirect::is_short_scheme(uri);
         for uri in lists.into_iter().flatten().flatten().filter(short) {

@@ -3,14 +3,16 @@
 //! Owns the names (one bearer each, also when two are registered at once) and the secrets, which are
 //! shown once and stored as hashes. Fetches nothing from any address a client has.
 
-use crate::app::{App, AuditedTx, MadeKey};
+use crate::app::{App, AuditedTx};
 use crate::base::entropy::random;
 use crate::base::{Secret, Timestamp, opaque_token};
+use crate::crypto::client_key;
 use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::{
     BUILT_IN, Client, ClientMetadata, ClientType, MAX_SECRETS, SecretHash, is_client_id,
 };
+use crate::domain::client_jwks;
 use crate::domain::identifier_namespace::{self, Clash};
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
@@ -71,7 +73,33 @@ pub async fn show(app: App, client_id: String) -> Result<StoredClient, Failure> 
     Ok(found.ok_or_else(not_found)?)
 }
 
-/// What can be no name is nobody's, and the database need not be asked.
+/// What an administrator should know about the stored keys of a client.
+#[must_use]
+pub fn key_warnings(client: &Client) -> Vec<String> {
+    let (id, keys) = (&client.client_id, &client.metadata.jwks);
+    let mut warnings = Vec::new();
+    let open = client_jwks::of_two_algorithms(keys);
+    if !open.is_empty() {
+        warnings.push(format!(
+            "No alg in the RSA key {}: it verifies RS256 and PS256, and a key should verify one \
+             (RFC 8725 §3.1). Register the keys again, with alg:  signet client update {id} \
+             --jwks-file FILE",
+            open.join(", ")
+        ));
+    }
+    let weak = client_jwks::named(keys, client_key::is_weak);
+    if !weak.is_empty() {
+        warnings.push(format!(
+            "The RSA key {} has the ROCA weakness (CVE-2017-15361) and is refused: its private half \
+             can be computed from the public one. Register another:  signet client update {id} \
+             --jwks-file FILE",
+            weak.join(", ")
+        ));
+    }
+    warnings
+}
+
+/// A text that cannot be a `client_id` names no client; the database need not be asked.
 fn check_name(client_id: &str) -> Result<(), Refusal> {
     if is_client_id(client_id) { Ok(()) } else { Err(not_found()) }
 }
@@ -101,7 +129,7 @@ pub async fn create(
     refuse(wrong)?;
     let client = Client::new(client_id, settings, now);
     let new = StoredClient { id, client, updated_at: now };
-    let key = missing_key(&app, &change, now).await?;
+    let key = key_rotation::missing(&app, new.client.metadata.id_token_alg, now).await?;
     let (stored, client_secret) = app
         .transaction_or_nothing(&info, async |tx| {
             let mut stored = new.clone();
@@ -126,7 +154,8 @@ pub async fn create(
         })
         .await?;
     app.reload_if_changed().await?;
-    Ok(Changed { stored, client_secret, warnings: change.warnings() })
+    let warnings = change.warnings(&stored.client, true);
+    Ok(Changed { stored, client_secret, warnings })
 }
 
 /// Changes a client. Another method of authentication drops the secrets or makes the first one.
@@ -143,8 +172,11 @@ pub async fn update(
     let window = app.lifetimes.retry_window;
     // A change that cannot be makes no key either; what it is applied to is read again below.
     let seen = show(app.clone(), client_id.clone()).await?;
-    refuse(change.applied_to(seen.client.metadata, window).1)?;
-    let key = missing_key(&app, &change, now).await?;
+    let (planned, wrong) = change.applied_to(seen.client.metadata, window);
+    refuse(wrong)?;
+    // The key its ID tokens will be signed with, if there is none of the algorithm yet. Made before the
+    // transaction begins, stored in it.
+    let key = key_rotation::missing(&app, planned.id_token_alg, now).await?;
     let work = async |tx: &mut AuditedTx, stored: &mut StoredClient| {
         let (settings, wrong) = change.applied_to(stored.client.metadata.clone(), window);
         refuse(wrong)?;
@@ -159,7 +191,8 @@ pub async fn update(
         Ok((events, client_secret))
     };
     let (stored, client_secret) = changed(&app, &client_id, &info, work).await?;
-    Ok(Changed { stored, client_secret, warnings: change.warnings() })
+    let warnings = change.warnings(&stored.client, false);
+    Ok(Changed { stored, client_secret, warnings })
 }
 
 /// Disables a client: from the next request on it gets nothing. Disabling twice is fine.
@@ -277,19 +310,6 @@ async fn record(tx: &mut AuditedTx, kind: EventKind, stored: &StoredClient) -> R
     Ok(tx.record(&Event::new(kind).detail(&*stored.client.client_id)).await?)
 }
 
-/// The key its ID tokens will be signed with, if there is none of the algorithm yet. Made before
-/// the transaction begins, stored in it.
-async fn missing_key(
-    app: &App,
-    change: &Change,
-    now: Timestamp,
-) -> Result<Option<MadeKey>, Failure> {
-    match change.id_token_alg.flatten() {
-        Some(alg) => Ok(key_rotation::missing(app, alg, now).await?),
-        None => Ok(None),
-    }
-}
-
 /// Makes the first secret of a client that authenticates with one; drops those of any other.
 fn settle_secrets(app: &App, client: &mut Client, now: Timestamp) -> Option<Secret<String>> {
     if !client.metadata.auth_method.has_secret() {
@@ -317,8 +337,10 @@ fn refuse(wrong: Vec<FieldError>) -> Result<(), Refusal> {
 /// Why this cannot be anybody's `client_id`.
 fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldError> {
     let field = "client_id";
-    if !is_client_id(client_id) {
-        let message = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ : /.";
+    // A colon separates name and secret in a Basic header, and libraries do not encode it. Clients
+    // that have one from an older version keep it.
+    if !is_client_id(client_id) || client_id.contains(':') {
+        let message = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ /.";
         return Some(FieldError { field, code: "malformed", message });
     }
     let clash = identifier_namespace::clash(client_id, issuer, [BUILT_IN])?;

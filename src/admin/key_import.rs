@@ -10,7 +10,7 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::{KeyState, SigningAlg};
-use crate::store::keys;
+use crate::store::keys::{self, StoredKey};
 
 /// What an imported key is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub struct Taken {
 /// Takes over a private key from elsewhere, so that tokens signed with it stay good after a move.
 ///
 /// # Errors
-/// `conflict` when a key of this name is there already, or it shall sign with an algorithm nobody
-/// uses.
+/// `conflict` when a key of this name is there already, the same key is there for another algorithm, or
+/// it is to sign with an algorithm that no API and no client uses.
 pub async fn import(
     app: App,
     imported: Imported,
@@ -64,8 +64,16 @@ pub async fn import(
     app.transaction_or_nothing(&info, async |tx| {
         let mut stored = app.seal_key(tx, &made).await?;
         stored.facts.longest_ttl = longest_ttl;
+        let present = keys::signing_keys(tx).await?;
+        // One key, one algorithm (RFC 8725 §3.1), whatever its name.
+        let same = |key: &StoredKey| key.public_jwk == stored.public_jwk && key.facts.alg != alg;
+        if present.iter().any(same) {
+            let message = "This key is here already, for another algorithm. One key signs with one: \
+                        make a key of its own for this one.";
+            return Err(Refusal::new(Code::Conflict, message).into());
+        }
         if wanted == Use::Sign {
-            for key in keys::signing_keys(tx).await? {
+            for key in present {
                 if key.facts.alg == alg && key.facts.state == KeyState::Active {
                     let (from, to) = (KeyState::Active, KeyState::Retiring);
                     keys::advance(tx, &key.facts.kid, from, to, now).await?;

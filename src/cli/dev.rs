@@ -71,7 +71,7 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     });
     if let Err(stop) = prepared {
         let why = match stop {
-            Failure::Refused(refusal) => refusal.message.to_owned(),
+            Failure::Refused(refusal) => refusal.message.into_owned(),
             Failure::Failed(fault) => fault.to_string(),
         };
         return Err(Refused::new(1, format!("the demo could not be prepared: {why}")));

@@ -63,7 +63,7 @@ impl CommandError {
         let message = match refusal.code {
             // The message of this one points into the body of an HTTP answer.
             Code::ValidationFailed => "This is not acceptable.",
-            _ => refusal.message,
+            _ => &*refusal.message,
         };
         // Quoted with escapes: what was typed must not be able to steer the terminal.
         let mut text = match subject {

@@ -205,7 +205,7 @@ pub(super) fn serve_until_stopped(
 async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<String>>, Refused> {
     let failed = |stop: Failure| match stop {
         Failure::Refused(refusal) => {
-            let mut text = refusal.message.to_owned();
+            let mut text = refusal.message.to_string();
             for field in &refusal.fields {
                 text.push_str(&format!("\n  {}: {}", field.field, field.message));
             }

@@ -1,4 +1,4 @@
-//! Whether signatures can be checked with the public key of a client.
+//! Whether signatures can be verified with the public key of a client.
 //!
 //! Owns what needs the crypto library; the rest of the rules is `domain::client_jwks`.
 
@@ -6,11 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::domain::client_jwks::KeyError;
+use crate::domain::client_jwks::{CheckedKey, KeyError};
 use crate::domain::signing_key::SigningAlg;
 
+use super::external_jwt::signing_alg;
 use super::jwk::PublicJwk;
-use super::spki;
+use super::{roca, spki};
 
 /// The largest RSA modulus signatures are checked with, in bytes: 8192 bits, and a zero in front.
 const MAX_MODULUS: usize = 1025;
@@ -20,12 +21,19 @@ const MAX_EXPONENT: usize = 4;
 /// Checks one JWK with a `kty`: its members, its algorithm and its numbers.
 ///
 /// # Errors
-/// Unreadable or unfit, whichever is found first.
-pub fn check_key(key: &Value) -> Result<(), KeyError> {
+/// Unreadable, unfit or weak, whichever is found first.
+pub fn check_key(key: &Value) -> Result<CheckedKey, KeyError> {
     let jwk = serde_json::from_value::<PublicJwk>(key.clone());
     let jwk = jwk.map_err(|_| unknown_or_unreadable(key))?;
-    check_alg(&jwk, key.get("alg"))?;
-    check_numbers(&jwk)
+    let alg = check_alg(&jwk, key.get("alg"))?;
+    Ok(CheckedKey { alg, identity: check_numbers(&jwk)? })
+}
+
+/// Whether the private half of a stored key can be computed from it. New ones are refused.
+#[must_use]
+pub fn is_weak(key: &Value) -> bool {
+    let modulus = key.get("n").and_then(Value::as_str).map(|n| URL_SAFE_NO_PAD.decode(n));
+    matches!(modulus, Some(Ok(modulus)) if roca::is_weak(&modulus))
 }
 
 /// A key of another kind is not damaged, only of no use.
@@ -36,21 +44,19 @@ fn unknown_or_unreadable(key: &Value) -> KeyError {
     }
 }
 
-/// The key must fit what it says it is for, else anything a signature is checked with.
-fn check_alg(jwk: &PublicJwk, said: Option<&Value>) -> Result<(), KeyError> {
-    let fits = match said {
-        None => SigningAlg::ALL.iter().any(|alg| jwk.fits(*alg)),
-        Some(said) => {
-            let alg = said.as_str().and_then(|alg| alg.parse::<SigningAlg>().ok());
-            alg.is_some_and(|alg| jwk.fits(alg))
-        }
+/// The algorithm the key names, which it must fit; else the first that it fits, for RSA RS256.
+fn check_alg(jwk: &PublicJwk, named: Option<&Value>) -> Result<SigningAlg, KeyError> {
+    let alg = match named {
+        None => SigningAlg::ALL.iter().copied().find(|alg| jwk.fits(*alg)),
+        Some(named) => named.as_str().and_then(signing_alg).filter(|alg| jwk.fits(*alg)),
     };
-    if fits { Ok(()) } else { Err(KeyError::Unfit) }
+    alg.ok_or(KeyError::Unfit)
 }
 
-/// Whether a point is on its curve, and RSA numbers can be a key's: with an exponent of 1 anybody
-/// makes signatures.
-fn check_numbers(jwk: &PublicJwk) -> Result<(), KeyError> {
+/// Whether a point is on its curve, and RSA numbers can be a key's: with an exponent of 1 everyone can
+/// make signatures. Returns what tells the key from others.
+fn check_numbers(jwk: &PublicJwk) -> Result<String, KeyError> {
+    let mut identity = jwk.thumbprint();
     if let PublicJwk::Rsa { n, e } = jwk {
         let modulus = URL_SAFE_NO_PAD.decode(n).map_err(|_| KeyError::Unreadable)?;
         let exponent = URL_SAFE_NO_PAD.decode(e).map_err(|_| KeyError::Unreadable)?;
@@ -63,8 +69,13 @@ fn check_numbers(jwk: &PublicJwk) -> Result<(), KeyError> {
         if !odd(&modulus) || !is_exponent {
             return Err(KeyError::Unreadable);
         }
+        if roca::is_weak(&modulus) {
+            return Err(KeyError::Weak);
+        }
+        // Whatever the exponent: who can factor the modulus has both private halves.
+        identity.clone_from(n);
     }
-    spki::pem(jwk).map(drop).map_err(|_| KeyError::Unreadable)
+    spki::pem(jwk).map(|_| identity).map_err(|_| KeyError::Unreadable)
 }
 
 #[cfg(test)]
@@ -72,7 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::crypto::test_vectors::{ED25519_X, RFC_7517_N};
+    use crate::crypto::test_vectors::{ED25519_X, RFC_7517_N, ROCA_N};
     use crate::domain::client_jwks;
 
     fn accept(given: &Value) -> Result<Vec<Value>, KeyError> {
@@ -102,6 +113,7 @@ mod tests {
     #[test]
     fn sets_lists_and_single_keys_are_kept_without_what_says_nothing() {
         let key = with(with(rsa(), "kid", json!("a")), "use", json!("sig"));
+        let key = with(key, "alg", json!("RS256"));
         let more = with(with(key.clone(), "x5u", json!("https://a")), "ext", json!(true));
         for given in [json!({"keys": [more]}), json!([more]), more.clone()] {
             assert_eq!(accept(&given), Ok(vec![key.clone()]));
@@ -110,10 +122,31 @@ mod tests {
             assert_eq!(accept(&nothing), Ok(Vec::new()));
         }
         let several = json!([rsa(), with(p256(), "key_ops", json!(["verify"])), ed25519(), rsa()]);
-        assert_eq!(accept(&several).map(|kept| json!(kept)), Ok(several));
-        for alg in ["RS256", "PS256"] {
-            assert!(accept(&with(rsa(), "alg", json!(alg))).is_ok(), "{alg}");
+        let kept = accept(&several).unwrap();
+        let algs: Vec<&str> = kept.iter().map(|key| key["alg"].as_str().unwrap()).collect();
+        assert_eq!(algs, ["RS256", "ES256", "EdDSA", "RS256"], "each is for one algorithm");
+        for (key, alg) in
+            [(rsa(), "RS256"), (rsa(), "PS256"), (ed25519(), "EdDSA"), (ed25519(), "Ed25519")]
+        {
+            let key = with(key, "alg", json!(alg));
+            assert_eq!(accept(&key), Ok(vec![key.clone()]), "{alg}");
         }
+    }
+
+    #[test]
+    fn one_key_is_registered_for_one_algorithm() {
+        let named = |key: Value, kid: &str, alg: &str| {
+            with(with(key, "kid", json!(kid)), "alg", json!(alg))
+        };
+        // Another exponent makes no other private half.
+        for other in [rsa(), with(rsa(), "e", json!("AQAD"))] {
+            let two = json!([named(rsa(), "a", "RS256"), named(other, "b", "PS256")]);
+            assert_eq!(accept(&two), Err(KeyError::TwoAlgorithms), "{two}");
+        }
+        assert!(accept(&json!([named(rsa(), "a", "PS256"), named(rsa(), "b", "PS256")])).is_ok());
+        // Both names are those of one algorithm.
+        let names = [named(ed25519(), "a", "EdDSA"), named(ed25519(), "b", "Ed25519")];
+        assert!(accept(&json!(names)).is_ok());
     }
 
     #[test]
@@ -141,6 +174,7 @@ mod tests {
             (json!([{"kty": "AKP", "pub": "x"}]), KeyError::Unfit),
             (with(rsa(), "n", json!("AQAB")), KeyError::Unfit),
             (with(rsa(), "n", json!(large)), KeyError::Unfit),
+            (with(rsa(), "n", json!(ROCA_N)), KeyError::Weak),
             (with(rsa(), "e", json!("AQ")), KeyError::Unreadable),
             (with(rsa(), "e", json!("AAAB")), KeyError::Unreadable),
             (with(rsa(), "e", json!("AQAA")), KeyError::Unreadable),

@@ -9,12 +9,16 @@ use serde_json::{Map, Value};
 
 use crate::domain::signing_key::SigningAlg;
 
+use super::client_key::is_weak;
 use super::jwk::PublicJwk;
-use super::jwt::{MAX_TOKEN, VerifyingKey};
+use super::jwt::VerifyingKey;
 
 /// The name that has taken the place of `EdDSA` for this curve (RFC 9864 §2.2). Ours are still signed
 /// under the older one, which every verifier knows; of clients either is taken.
 pub const ED25519: &str = "Ed25519";
+
+/// The longest token of a client that is read, in bytes.
+const MAX_EXTERNAL: usize = 8 * 1024;
 
 /// Members a public key never has.
 const PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -35,7 +39,7 @@ impl<'a> ExternalJwt<'a> {
     /// algorithm we do not verify, or has an extension that must be understood (`crit`).
     #[must_use]
     pub fn read(token: &'a str) -> Option<Self> {
-        if token.len() > MAX_TOKEN {
+        if token.len() > MAX_EXTERNAL {
             return None;
         }
         let parts: Vec<&str> = token.split('.').collect();
@@ -50,10 +54,7 @@ impl<'a> ExternalJwt<'a> {
         if header.contains_key("crit") || header.contains_key("b64") {
             return None;
         }
-        let alg = match header.get("alg")?.as_str()? {
-            ED25519 => SigningAlg::EdDsa,
-            other => other.parse().ok()?,
-        };
+        let alg = signing_alg(header.get("alg")?.as_str()?)?;
         Some(Self { token, alg, header, claims })
     }
 
@@ -61,6 +62,14 @@ impl<'a> ExternalJwt<'a> {
     #[must_use]
     pub fn is_by(&self, key: &PublicJwk) -> bool {
         VerifyingKey::new(self.alg, key).is_ok_and(|key| key.made(self.token))
+    }
+
+    /// Whether the token was signed with the algorithm that `key` is for: one key, one algorithm
+    /// (RFC 8725 §3.1). A key without `alg` is for every algorithm of its kind; only keys that were
+    /// registered before each got one have none.
+    #[must_use]
+    pub fn uses_alg_of(&self, key: &Value) -> bool {
+        key.get("alg").is_none_or(|alg| alg.as_str().and_then(signing_alg) == Some(self.alg))
     }
 
     /// A text in the claims.
@@ -78,6 +87,15 @@ impl<'a> ExternalJwt<'a> {
     }
 }
 
+/// The algorithm of this name, also under its newer one.
+#[must_use]
+pub fn signing_alg(name: &str) -> Option<SigningAlg> {
+    match name {
+        ED25519 => Some(SigningAlg::EdDsa),
+        other => other.parse().ok(),
+    }
+}
+
 /// Whole seconds before the year 10000, fractions cut off.
 fn seconds(value: &Value) -> Option<i64> {
     const END: f64 = 253_402_300_800.0;
@@ -87,11 +105,12 @@ fn seconds(value: &Value) -> Option<i64> {
     Some(whole)
 }
 
-/// A public key out of a client's JSON, if it is one and holds nothing private.
+/// A public key out of a client's JSON, if it is one, holds nothing private, and its private half cannot
+/// be computed from it.
 #[must_use]
 pub fn public_key(value: &Value) -> Option<PublicJwk> {
     let members = value.as_object()?;
-    if PRIVATE.iter().any(|name| members.contains_key(*name)) {
+    if PRIVATE.iter().any(|name| members.contains_key(*name)) || is_weak(value) {
         return None;
     }
     serde_json::from_value(value.clone()).ok()

@@ -16,6 +16,7 @@ pub mod keyring;
 pub mod password;
 pub mod random;
 pub mod refresh_token;
+mod roca;
 pub mod seal;
 pub mod spki;
 #[cfg(test)]

@@ -121,3 +121,33 @@ pub const RFC_7515_RS256: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJle
 /// The token of RFC 8037 appendix A.4.
 pub const RFC_8037_EDDSA: &str = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7\
     -09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+
+/// The modulus of [`ROCA_PKCS8`].
+pub const ROCA_N: &str = "7C4ypUfSCQxsaMhlkall2He-2ROg9vFt6F0OFDTbDlZ9KUtwsAC_0-0daQjj-lIWiwlToTLflmQb1X-G\
+    cHSyrqI6REiXSwrPoQJiqmXYvgKxoDqrUYQYqz_htG5syU9dlTCOQoI5xt2ew35HdqtvzqMxAup2QOow\
+    VQh3UeeMLEDYLBVHYWHLya5XyghQ6tKtxm6GDZ7xMrKEnLtKRWT6RyYhOa2kIveyfQ0nofxt1C0Dg3mJ\
+    fvLM7LgEpEuyajRAn1cb9d1nHGL0yY9rrwAyx0FKGE7t2miMNc5LHU8OcbIxW7pLIyRpf-Q-cDu6vrxB\
+    ataNul9y_KYvW9yWa2sgiw";
+
+/// PKCS#8 in base64 of an RSA key with 2048 bits whose primes have the structure of CVE-2017-15361, made
+/// for the tests that refuse it.
+pub const ROCA_PKCS8: &str = "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDsLjKlR9IJDGxoyGWRqWXYd77ZE6D28W3o\
+    XQ4UNNsOVn0pS3CwAL/T7R1pCOP6UhaLCVOhMt+WZBvVf4ZwdLKuojpESJdLCs+hAmKqZdi+ArGgOqtRhBir\
+    P+G0bmzJT12VMI5CgjnG3Z7Dfkd2q2/OozEC6nZA6jBVCHdR54wsQNgsFUdhYcvJrlfKCFDq0q3GboYNnvEy\
+    soScu0pFZPpHJiE5raQi97J9DSeh/G3ULQODeYl+8szsuASkS7JqNECfVxv13WccYvTJj2uvADLHQUoYTu3a\
+    aIw1zksdTw5xsjFbuksjJGl/5D5wO7q+vEFq1o26X3L8pi9b3JZrayCLAgMBAAECggEBAJWLtwPSkxqppCdA\
+    5Jcz1MoZIF3hQOW7/2THLzf6M85DU2MHYqX/A3fURvAP8hK5UY7d6/dA+DQI1Vr9MYoZSl6rWAuOj0Wz5b5E\
+    fWb5sCC4IfKb04h9BQXCIE8YMIfTWiUyJpHUVXMnNvUAC44HhXco+8ql3RTDdLES+EKDQ81sVkGSsxSfrCOU\
+    jQ9tcyHpKMU2ouPcqmdVjHgdCZDdBn00LutdNDYr9vowOrnN8Il0icBqE4/DyAL28Elk8h/R0YnpS3wwWubs\
+    OqVFQ1mc96PCHKDFW1qFqH9e1NmmL6WjwYPVRSzjWlCT1terdk9NVVhyFYbIY1x10uMCLXOBmdkCgYEA8T5d\
+    pkntwxOKrgI3j+X7vV1r3CNZuM9aIuKUo50RaKs65EPQj5jQRgCDeVrulyh06ZR41KKWzmLDCWL0DfB1E7xu\
+    lsv269d1GlAyMek5t4lcWya/yVKijXFh0vpi3l5wbOR+UKKSw9qhkZ8wBuxbJlFA7X2eG3K4mRXpgAjtzLUC\
+    gYEA+qCMTKvfGb/Asbhm3rJCCXkY0pQyBTPvk2WWdLmrnL/DdXjrbRIFiS8s/xYvMWEMMo4LM0eFYmGqr2j3\
+    Fhy6qEbP4mnCA+nfQPb6+PEpKT5XCPjKGaeq7l6c2J5V7LjKWc90PBQ5PHM77fvpvdXygHp8gvjKYo7Jx39o\
+    idqmwD8CgYArdj/q+IC0V23xoYafDyEGYbFP7LJ6YCjuBgIfY+nCAK9QdoM5i59iLS+CioZXhztg5ZXLQSuI\
+    LTTUGRa8+CgvkRAfbMmkfaGkRvR0F3+FeGLCLT36KEAO2XF1UBTF2R/KDnRPVKq6TEY1dQdzB9v4EEVxQ+Nb\
+    MJTfR5pUrcchzQKBgQC3aLZDhaOG3GTPqfreDeV1uUEJGZphZFh2rWklkpqb41nOpebjssSKWBO9uSZgJH0g\
+    ogJgTH64OHEIXPA1JmEStH99WZe59XSDvjp740AUBqL61dZQX/se5e4yN+z5h2HNx5twO/yG2G2LA0dSvTbx\
+    /rEPx7GT3pqbfAmsmG5fUQKBgCRhbDJV/LzE8GXEjv9TiAM4sayIUQWDN+MejpaZ99uGdCV5XAxIy7Pwdltd\
+    ts/gfEPmBlp/ndPXdJsDE6F/ufQm+BJ9OKvoykEzaVpGNwquqWBIaF90+hTg/1/bekzkvo1+Biydm3lQGaKz\
+    3G0+fnSzKlwu02YGi02osKPXY3k7";

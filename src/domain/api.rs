@@ -68,7 +68,7 @@ impl Api {
     /// # Errors
     /// When a scope is reserved for the issuer.
     pub fn offering(self, scopes: Scopes) -> Result<Self, ApiError> {
-        if scopes.iter().any(|scope| scope.starts_with("signet:")) {
+        if scopes.iter().any(scope::is_reserved) {
             return Err(ApiError::ReservedScope);
         }
         Ok(Self { scopes, ..self })
@@ -117,7 +117,7 @@ impl Target {
 /// Whether `text` may name a scope of an API.
 #[must_use]
 pub fn is_api_scope(text: &str) -> bool {
-    scope::is_scope(text) && !text.starts_with("signet:")
+    scope::is_scope(text) && !scope::is_reserved(text)
 }
 
 #[cfg(test)]

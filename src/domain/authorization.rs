@@ -33,8 +33,9 @@ pub struct Request {
     pub audience: Option<String>,
     /// What goes into the ID token unchanged.
     pub nonce: Option<String>,
-    /// The PKCE challenge.
-    pub code_challenge: String,
+    /// The PKCE challenge, where the client sent one.
+    #[serde(default)]
+    pub code_challenge: Option<String>,
     /// How the client wants the user to authenticate.
     pub wishes: AuthnRequest,
     /// Single claims.
@@ -79,7 +80,7 @@ pub struct Authorization {
     /// Where the code was sent, which the redemption has to name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
-    /// The PKCE challenge (RFC 7636).
+    /// The PKCE challenge (RFC 7636), where the client sent one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<String>,
     /// The key the code is bound to (RFC 9449 §10).

@@ -1,34 +1,38 @@
-//! Clients: the applications sessions are opened through.
+//! Clients: the applications that get tokens.
 //!
-//! Owns what a client is, which settings fit together and what a client may ask for. Where answers
-//! may be sent is `redirect`; which grants exist, and for which clients, is said by the grants.
+//! Owns the settings of a client and what a client may ask for. Which settings fit together is
+//! `client_checks`, where answers may be sent `redirect`; the grants say which of them exist, and for
+//! which clients.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::base::{TimeSpan, Timestamp};
 
+pub use super::client_policy::{
+    AssertionAudience, FAPI2_ALGS, IdTokenClaims, PkcePolicy, SecurityProfile,
+};
 pub use super::client_type::{AuthMethod, ClientType};
 use super::grant_type::{self, GrantInfo};
-use super::outcome::FieldError;
-use super::redirect::{self, RegisteredRedirect, UriError};
+use super::oidc::{OPENID, RequestedClaims};
+use super::redirect::{self, RegisteredRedirect};
 use super::scope::Scopes;
 use super::signing_key::SigningAlg;
-use super::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
-use super::user::is_display_name;
 use super::web_origin;
 
 /// The built-in public first-party client, meant at `/v1` when no `client_id` is named.
 pub const BUILT_IN: &str = "signet";
 
-/// The most URIs, origins, audiences or keys of one client.
-const MAX_LIST: usize = 64;
 /// The longest `client_id`, in bytes.
 const MAX_CLIENT_ID: usize = 128;
 /// Live secrets of one client: the one in use and the one that takes its place.
 pub const MAX_SECRETS: usize = 2;
 
 /// What an administrator says about a client.
+///
+/// Stored as one JSON object. A row that an older version wrote lacks the members that were added
+/// since, and their defaults here say how such a client goes on; [`ClientMetadata::new`] says what a
+/// new client starts with, which may be something else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientMetadata {
     /// The name people see when they are asked.
@@ -39,6 +43,23 @@ pub struct ClientMetadata {
     /// How it authenticates.
     #[serde(rename = "token_endpoint_auth_method")]
     pub auth_method: AuthMethod,
+    /// Whether a client with a secret is held to `auth_method`. None in a row that was written before
+    /// a client could use both methods: see [`ClientMetadata::pins_auth_method`].
+    #[serde(rename = "token_endpoint_auth_method_pinned", default)]
+    pub auth_method_pinned: Option<bool>,
+    /// What the `aud` of its assertions may be.
+    #[serde(default = "AssertionAudience::of_old_row")]
+    pub assertion_audience: AssertionAudience,
+    /// Whether its authorization requests need a PKCE challenge. Read by
+    /// [`ClientMetadata::pkce_policy`].
+    #[serde(default = "PkcePolicy::of_old_row")]
+    pub pkce: PkcePolicy,
+    /// The security profile it is held to.
+    #[serde(default)]
+    pub security_profile: Option<SecurityProfile>,
+    /// Its home page.
+    #[serde(default)]
+    pub client_uri: Option<String>,
     /// Where answers may be sent.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
@@ -76,9 +97,16 @@ pub struct ClientMetadata {
     /// What its ID tokens are signed with.
     #[serde(rename = "id_token_signed_response_alg", default = "id_token_alg")]
     pub id_token_alg: SigningAlg,
-    /// Whether people are not asked: the client belongs to whoever runs the server.
+    /// Which claims about its user an ID token has.
+    #[serde(default = "IdTokenClaims::of_old_row")]
+    pub id_token_claims: IdTokenClaims,
+    /// Whether users are not asked for consent: the client is the operator's own. Read by
+    /// [`ClientMetadata::skips_consent`].
     #[serde(default)]
     pub skip_consent: bool,
+    /// Whether users may give it their passwords: it may log users in at `/v1/login`.
+    #[serde(default)]
+    pub first_party: bool,
     /// Its public keys (JWK), where it authenticates with them.
     #[serde(default)]
     pub jwks: Vec<Value>,
@@ -168,6 +196,15 @@ impl Client {
         self.metadata.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
     }
 
+    /// Whether it asks for tokens in its own name and may have one for no API: it never gets any. A
+    /// resource server that only introspects needs none.
+    #[must_use]
+    pub fn gets_no_token(&self) -> bool {
+        self.metadata.client_type == ClientType::Service
+            && self.metadata.audiences.is_empty()
+            && self.metadata.resource_servers.is_empty()
+    }
+
     /// Whether it is the API of this identifier.
     #[must_use]
     pub fn is_api(&self, audience: &str) -> bool {
@@ -197,7 +234,8 @@ impl Client {
 }
 
 /// Whether `text` may be a `client_id`: 1 to 128 characters that mean the same in a form, a URL and
-/// a Basic header. A dot or two are no name: every reader of URLs takes them out of a path.
+/// a Basic header. A dot or two are no name: every reader of URLs takes them out of a path. New clients
+/// have no colon in it (`admin::clients`).
 #[must_use]
 pub fn is_client_id(text: &str) -> bool {
     (1..=MAX_CLIENT_ID).contains(&text.len())
@@ -213,6 +251,11 @@ impl ClientMetadata {
             name,
             client_type,
             auth_method: client_type.auth_method(),
+            auth_method_pinned: Some(false),
+            assertion_audience: AssertionAudience::Issuer,
+            pkce: PkcePolicy::of_new(client_type.auth_method()),
+            security_profile: None,
+            client_uri: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
@@ -225,149 +268,62 @@ impl ClientMetadata {
             refresh_idle_ttl: None,
             refresh_max_ttl: None,
             id_token_alg: id_token_alg(),
+            id_token_claims: IdTokenClaims::Minimal,
             skip_consent: false,
+            first_party: false,
             jwks: Vec::new(),
         }
     }
 
-    /// Everything that cannot be, field by field. `grants` are those that exist.
+    /// Whether a client with a secret may use `auth_method` only. Until a client could use both
+    /// methods, `client_secret_basic` was every client's default and `client_secret_post` a choice:
+    /// a row from that time is open in the first case and pinned in the second.
     #[must_use]
-    pub fn problems(&self, grants: &[GrantInfo]) -> Vec<FieldError> {
-        let mut found = Found(Vec::new());
-        if !is_display_name(&self.name) {
-            found.note("name", "malformed", "A name is 1 to 128 printable characters.");
-        }
-        self.check_auth_method(&mut found);
-        self.check_grants(grants, &mut found);
-        self.check_uris(&mut found);
-        self.check_lives(&mut found);
-        let reserved = |scopes: &Scopes| scopes.iter().any(|scope| scope.starts_with("signet:"));
-        if self.scopes.as_ref().is_some_and(reserved) {
-            let message = "Scopes that begin with signet: belong to the issuer itself.";
-            found.note("scopes", "reserved", message);
-        }
-        for (field, list) in [("audiences", &self.audiences), ("serves", &self.resource_servers)] {
-            if list.len() > MAX_LIST {
-                found.note(field, "too_many", TOO_MANY);
-            }
-        }
-        found.0
+    pub fn pins_auth_method(&self) -> bool {
+        self.auth_method_pinned.unwrap_or(self.auth_method == AuthMethod::Post)
     }
 
-    fn check_auth_method(&self, found: &mut Found) {
-        let field = "token_endpoint_auth_method";
-        let public = self.auth_method == AuthMethod::None;
-        match self.client_type {
-            ClientType::Spa | ClientType::Native if !public => {
-                let message = "A spa or native client can keep no secret: its method is none.";
-                found.note(field, "not_for_this_type", message);
-            }
-            ClientType::Web | ClientType::Service if public => {
-                let message = "A web or service client authenticates: client_secret_basic, \
-                            client_secret_post or private_key_jwt.";
-                found.note(field, "not_for_this_type", message);
-            }
-            _ => {}
-        }
-        let keys = self.auth_method == AuthMethod::PrivateKeyJwt;
-        if keys == self.jwks.is_empty() {
-            let message = "A client with private_key_jwt has public keys, no other has.";
-            found.note("jwks", if keys { "missing" } else { "not_used" }, message);
-        }
-        if self.jwks.len() > MAX_LIST {
-            found.note("jwks", "too_many", TOO_MANY);
+    /// Whether the client may authenticate with `method`.
+    #[must_use]
+    pub fn may_authenticate_with(&self, method: AuthMethod) -> bool {
+        let either = method.has_secret() && self.auth_method.has_secret();
+        method == self.auth_method || (either && !self.pins_auth_method())
+    }
+
+    /// Whether an authorization request needs a PKCE challenge; that of a public client and of one with
+    /// the profile `fapi2` always does.
+    #[must_use]
+    pub fn pkce_policy(&self) -> PkcePolicy {
+        match self.auth_method {
+            AuthMethod::None => PkcePolicy::Required,
+            _ if self.is_fapi2() => PkcePolicy::Required,
+            _ => self.pkce,
         }
     }
 
-    fn check_grants(&self, grants: &[GrantInfo], found: &mut Found) {
-        let field = "grant_types";
-        let mut chosen = self.grant_types.iter().map(|name| grant_type::find(grants, name));
-        if chosen.clone().any(|grant| grant.is_none()) {
-            found.note(field, "unknown", "A grant is one of those discovery lists.");
-        }
-        let closed = chosen.clone().any(|grant| grant.is_none_or(|grant| !grant.public_clients));
-        if self.auth_method == AuthMethod::None && closed {
-            let message = "This grant is for clients that authenticate.";
-            found.note(field, "needs_authentication", message);
-        }
-        let redirects = chosen.any(|grant| grant.is_some_and(|grant| grant.redirects_user));
-        if self.client_type == ClientType::Service && redirects {
-            found.note(field, "not_for_this_type", "A service has no user who could log in.");
-        }
-        if redirects && self.redirect_uris.is_empty() {
-            let message = "A client that logs people in needs at least one redirect URI.";
-            found.note("redirect_uris", "missing", message);
-        }
+    /// Whether it is held to the FAPI 2.0 Security Profile.
+    #[must_use]
+    pub fn is_fapi2(&self) -> bool {
+        self.security_profile == Some(SecurityProfile::Fapi2)
     }
 
-    fn check_uris(&self, found: &mut Found) {
-        let client_type = self.client_type;
-        let of_type = |uri: &String| redirect::check(uri, client_type);
-        found.uris("redirect_uris", self.redirect_uris.iter().map(of_type));
-        let after = self.post_logout_redirect_uris.iter().map(of_type);
-        found.uris("post_logout_redirect_uris", after);
-        let back = self.backchannel_logout_uri.iter().map(|uri| redirect::check_web(uri));
-        found.uris("backchannel_logout_uri", back);
-        if self.web_origins.len() > MAX_LIST {
-            found.note("web_origins", "too_many", TOO_MANY);
-        }
-        if !self.web_origins.iter().all(|origin| web_origin::is_origin(origin)) {
-            let message = "An origin is scheme, host and port as browsers write them, such as \
-                        https://app.example.com or capacitor://localhost; null is not one.";
-            found.note("web_origins", "not_an_origin", message);
-        }
+    /// Whether the client may sign its assertions and proofs with `alg`.
+    #[must_use]
+    pub fn may_sign_with(&self, alg: SigningAlg) -> bool {
+        !self.is_fapi2() || FAPI2_ALGS.contains(&alg)
     }
 
-    fn check_lives(&self, found: &mut Found) {
-        let day = TimeSpan::from_days(1).millis();
-        for (field, life, least, most) in [
-            ("access_token_ttl", self.access_token_ttl, MIN_ACCESS_TTL, MAX_ACCESS_TTL),
-            (
-                "refresh_idle_ttl",
-                self.refresh_idle_ttl,
-                TimeSpan::from_secs(60),
-                TimeSpan::from_days(3650),
-            ),
-            (
-                "refresh_max_ttl",
-                self.refresh_max_ttl,
-                TimeSpan::from_secs(60),
-                TimeSpan::from_days(3650),
-            ),
-        ] {
-            let whole = |life: TimeSpan| life.millis() % 1000 == 0;
-            if life.is_some_and(|life| life < least || life > most || !whole(life)) {
-                let message = if most.millis() > day {
-                    "A session's life is 1 minute to 10 years in whole seconds, or null."
-                } else {
-                    "An access token's life is 1 second to 24 hours in whole seconds, or null."
-                };
-                found.note(field, "out_of_range", message);
-            }
-        }
-    }
-}
-
-const TOO_MANY: &str = "At most 64.";
-
-struct Found(Vec<FieldError>);
-
-impl Found {
-    fn note(&mut self, field: &'static str, code: &'static str, message: &'static str) {
-        self.0.push(FieldError { field, code, message });
+    /// Whether an ID token for these scopes and single claims says more about its user than `sub`.
+    #[must_use]
+    pub fn id_token_has_claims(&self, scopes: &Scopes, asked: &RequestedClaims) -> bool {
+        let of_scopes = self.id_token_claims == IdTokenClaims::Scopes && scopes.contains(OPENID);
+        of_scopes || !asked.id_token.is_empty()
     }
 
-    fn uris(
-        &mut self,
-        field: &'static str,
-        checked: impl ExactSizeIterator<Item = Result<(), UriError>>,
-    ) {
-        if checked.len() > MAX_LIST {
-            self.note(field, "too_many", TOO_MANY);
-        }
-        if let Some(error) = checked.filter_map(Result::err).next() {
-            self.note(field, error.code(), error.message());
-        }
+    /// Whether users are not asked for consent.
+    #[must_use]
+    pub const fn skips_consent(&self) -> bool {
+        self.skip_consent || self.first_party
     }
 }
 

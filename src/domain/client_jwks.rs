@@ -1,12 +1,13 @@
 //! The public keys a client authenticates with: which JWKs may be registered (RFC 7517, RFC 7523).
 //!
-//! Owns the refusal of private members, the number and names of keys, and drops every member that says
-//! nothing about the key. Fetches nothing: `x5u` and `jku` are not followed. Whether a signature can be
-//! checked with a key is `crypto::client_key`'s to say.
+//! Owns the refusal of private members, the number and names of keys, that each is for one algorithm
+//! (RFC 8725 §3.1), and drops every member that says nothing about the key. Fetches nothing: `x5u` and
+//! `jku` are not followed. Whether a signature can be verified with a key is `crypto::client_key`'s to
+//! say.
 
 use serde_json::{Map, Value};
 
-use super::signing_key::is_kid;
+use super::signing_key::{SigningAlg, is_kid};
 
 /// The most keys of one client: a few in use and those that take their places.
 pub const MAX_KEYS: usize = 16;
@@ -32,6 +33,10 @@ pub enum KeyError {
     Kid,
     /// Two keys of one `kid`.
     SameKid,
+    /// One key, registered for two algorithms.
+    TwoAlgorithms,
+    /// Its private half can be computed from the public one (CVE-2017-15361).
+    Weak,
     /// Too many.
     TooMany,
 }
@@ -47,6 +52,8 @@ impl KeyError {
             Self::Unfit => "unsupported_key",
             Self::Purpose => "not_for_signatures",
             Self::SameKid => "same_kid",
+            Self::TwoAlgorithms => "two_algorithms",
+            Self::Weak => "weak_key",
             Self::TooMany => "too_many",
         }
     }
@@ -68,31 +75,40 @@ impl KeyError {
             Self::Purpose => r#"The use of a key is "sig" and its key_ops hold "verify"."#,
             Self::Kid => "A kid is 1 to 255 printable ASCII characters.",
             Self::SameKid => "Each kid names one key.",
+            Self::TwoAlgorithms => {
+                "One key is for one algorithm: register another key for the other one."
+            }
+            Self::Weak => {
+                "This RSA key has the ROCA weakness (CVE-2017-15361): its private half can be \
+                 computed from the public one. Make a new pair with other software."
+            }
             Self::TooMany => "At most 16 keys.",
         }
     }
 }
 
-/// The keys in `given`, as they are to be kept: a JWK set, a list of JWKs or one JWK; null is none.
+/// A key that signatures can be verified with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedKey {
+    /// The algorithm it is for: the one it names, else RS256 for RSA and the one of the curve for the
+    /// others.
+    pub alg: SigningAlg,
+    /// Equal for two spellings of one key.
+    pub identity: String,
+}
+
+/// The keys in `given`, as they are to be stored: a JWK set, a list of JWKs or one JWK; null is none.
+/// Each names its algorithm afterwards.
 ///
-/// `check_key` says whether a signature can be checked with one of them, which takes a crypto library.
+/// `check_key` says whether a signature can be verified with one of them, which takes a crypto library.
 ///
 /// # Errors
 /// The first thing that is wrong; a private key before anything else.
 pub fn accept(
     given: &Value,
-    check_key: impl Fn(&Value) -> Result<(), KeyError>,
+    check_key: impl Fn(&Value) -> Result<CheckedKey, KeyError>,
 ) -> Result<Vec<Value>, KeyError> {
-    let keys = match given {
-        Value::Null => return Ok(Vec::new()),
-        Value::Array(keys) => keys.as_slice(),
-        Value::Object(members) => match members.get("keys") {
-            Some(Value::Array(keys)) => keys.as_slice(),
-            None if members.contains_key("kty") => std::slice::from_ref(given),
-            _ => return Err(KeyError::Form),
-        },
-        _ => return Err(KeyError::Form),
-    };
+    let keys = listed(given).ok_or(KeyError::Form)?;
     let secret = |key: &Value| PRIVATE.iter().any(|member| key.get(member).is_some());
     if keys.iter().any(secret) {
         return Err(KeyError::Private);
@@ -101,23 +117,60 @@ pub fn accept(
         return Err(KeyError::TooMany);
     }
     let kept = keys.iter().map(|key| accept_one(key, &check_key)).collect::<Result<Vec<_>, _>>()?;
-    let mut kids: Vec<&str> = kept.iter().filter_map(|key| key["kid"].as_str()).collect();
+    let mut kids: Vec<&str> = kept.iter().filter_map(|(key, _)| key["kid"].as_str()).collect();
     kids.sort_unstable();
     if kids.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(KeyError::SameKid);
     }
-    Ok(kept)
+    let twice = |(_, one): &(Value, CheckedKey)| {
+        kept.iter().any(|(_, other)| one.identity == other.identity && one.alg != other.alg)
+    };
+    if kept.iter().any(twice) {
+        return Err(KeyError::TwoAlgorithms);
+    }
+    Ok(kept.into_iter().map(|(key, _)| key).collect())
+}
+
+/// The keys in `given`; none when it is of no form that keys come in.
+#[must_use]
+pub fn listed(given: &Value) -> Option<&[Value]> {
+    match given {
+        Value::Null => Some(&[]),
+        Value::Array(keys) => Some(keys),
+        Value::Object(members) => match members.get("keys") {
+            Some(Value::Array(keys)) => Some(keys),
+            None if members.contains_key("kty") => Some(std::slice::from_ref(given)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The names of stored keys that verify two algorithms: RSA keys without `alg`, which were registered
+/// before each key was for one.
+#[must_use]
+pub fn of_two_algorithms(stored: &[Value]) -> Vec<String> {
+    named(stored, |key| key["kty"] == "RSA" && key.get("alg").is_none())
+}
+
+/// The names of the keys that `chosen` chooses: their `kid`, or their place in the list.
+pub fn named(keys: &[Value], chosen: impl Fn(&Value) -> bool) -> Vec<String> {
+    let name = |(index, key): (usize, &Value)| match key["kid"].as_str() {
+        Some(kid) => format!("\"{kid}\""),
+        None => format!("number {} (no kid)", index + 1),
+    };
+    keys.iter().enumerate().filter(|(_, key)| chosen(key)).map(name).collect()
 }
 
 fn accept_one(
     key: &Value,
-    check_key: impl Fn(&Value) -> Result<(), KeyError>,
-) -> Result<Value, KeyError> {
+    check_key: impl Fn(&Value) -> Result<CheckedKey, KeyError>,
+) -> Result<(Value, CheckedKey), KeyError> {
     let members = key.as_object().ok_or(KeyError::Form)?;
     if !members.get("kty").is_some_and(Value::is_string) {
         return Err(KeyError::Unreadable);
     }
-    check_key(key)?;
+    let checked = check_key(key)?;
     check_purpose(members)?;
     match members.get("kid") {
         None => {}
@@ -125,7 +178,12 @@ fn accept_one(
         Some(_) => return Err(KeyError::Kid),
     }
     let known = members.iter().filter(|(name, _)| MEMBERS.contains(&name.as_str()));
-    Ok(Value::Object(known.map(|(name, value)| (name.clone(), value.clone())).collect()))
+    let known = known.map(|(name, value)| (name.clone(), value.clone()));
+    let mut kept: Map<String, Value> = known.collect();
+    if !kept.contains_key("alg") {
+        kept.insert("alg".to_owned(), Value::from(checked.alg.as_str()));
+    }
+    Ok((Value::Object(kept), checked))
 }
 
 fn check_purpose(members: &Map<String, Value>) -> Result<(), KeyError> {

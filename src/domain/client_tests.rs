@@ -1,6 +1,9 @@
 //! Registered clients: what a type begins with, what is refused, and what stored ones say.
 
+use serde_json::Value;
+
 use super::*;
+use crate::base::TimeSpan;
 
 const CODE: GrantInfo = GrantInfo {
     name: "code",
@@ -57,6 +60,22 @@ fn what_does_not_fit_is_named() {
             ("grant_types", "unknown"),
         ),
         (
+            ClientMetadata { client_uri: Some("http://a.example/".to_owned()), ..web() },
+            ("client_uri", "plain_http"),
+        ),
+        (
+            ClientMetadata { client_type: ClientType::Service, first_party: true, ..web() },
+            ("first_party", "not_for_this_type"),
+        ),
+        (
+            ClientMetadata {
+                auth_method: AuthMethod::None,
+                pkce: PkcePolicy::Nonce,
+                ..of_type(ClientType::Spa)
+            },
+            ("pkce", "not_for_this_type"),
+        ),
+        (
             ClientMetadata { web_origins: vec!["https://a.example/".to_owned()], ..web() },
             ("web_origins", "not_an_origin"),
         ),
@@ -82,6 +101,7 @@ fn what_does_not_fit_is_named() {
     let spa = ClientMetadata {
         client_type: ClientType::Spa,
         auth_method: AuthMethod::None,
+        pkce: PkcePolicy::Required,
         grant_types: vec![CLOSED.name.to_owned()],
         ..web()
     };
@@ -96,6 +116,40 @@ fn settings_are_read_back_and_new_ones_have_a_default() {
     assert_eq!(serde_json::from_str::<ClientMetadata>(&text).unwrap(), web());
     let old = r#"{"name":"App","type":"web","token_endpoint_auth_method":"none"}"#;
     assert!(serde_json::from_str::<ClientMetadata>(old).is_ok());
+}
+
+#[test]
+fn a_row_of_an_older_version_keeps_what_its_client_had() {
+    use AuthMethod::{Basic, None as Public, Post, PrivateKeyJwt};
+    for (method, basic, post, pinned) in [
+        (Basic, true, true, false),
+        (Post, false, true, true),
+        (PrivateKeyJwt, false, false, false),
+        (Public, false, false, false),
+    ] {
+        let old = format!(r#"{{"name":"A","type":"web","token_endpoint_auth_method":"{method}"}}"#);
+        let old: ClientMetadata = serde_json::from_str(&old).unwrap();
+        assert_eq!(old.pkce_policy(), PkcePolicy::Required);
+        assert_eq!(old.pins_auth_method(), pinned, "{method}");
+        let may = [Basic, Post].map(|one| old.may_authenticate_with(one));
+        assert_eq!(may, [basic, post], "{method}");
+        assert!(old.may_authenticate_with(method) && !old.skips_consent() && !old.first_party);
+        assert_eq!(old.assertion_audience, AssertionAudience::Issuer);
+        assert_eq!(old.id_token_claims, IdTokenClaims::Minimal);
+    }
+}
+
+#[test]
+fn a_client_without_a_secret_never_authenticates_with_one() {
+    for method in [AuthMethod::None, AuthMethod::PrivateKeyJwt] {
+        for pinned in [None, Some(false), Some(true)] {
+            let client =
+                ClientMetadata { auth_method: method, auth_method_pinned: pinned, ..web() };
+            for other in AuthMethod::ALL.iter().copied() {
+                assert_eq!(client.may_authenticate_with(other), other == method);
+            }
+        }
+    }
 }
 
 #[test]

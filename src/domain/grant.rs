@@ -6,13 +6,11 @@
 use super::api::Target;
 use super::client::Client;
 use super::oidc;
-use super::scope::{ADMIN, RequestedScopes, Scopes};
+use super::scope::{self, ADMIN, RequestedScopes, Scopes};
 use super::user::Role;
 
 /// The most scopes that are granted at once: as many as [`Scopes::parse`] reads back.
 const MAX_GRANTED: usize = 64;
-/// What the scopes of the issuer itself begin with.
-const ISSUER_PREFIX: &str = "signet:";
 
 /// Scopes that were checked against what the target offers and the user may have.
 ///
@@ -28,10 +26,17 @@ impl GrantedScopes {
     }
 }
 
-/// Whether every scope asked for exists at `target`; what can be said before anyone authenticates.
+/// Whether every scope asked for exists at `target`: the part that does not depend on the user.
 #[must_use]
 pub fn offered(target: &Target, asked: &Scopes) -> bool {
     asked.iter().all(|scope| target.offers(scope))
+}
+
+/// What is left of `scopes` for a registered client: those it may request, and none of the issuer's
+/// own, which users get through the built-in client only.
+#[must_use]
+pub fn within_client(client: &Client, scopes: &Scopes) -> Scopes {
+    scopes.only(|scope| client.may_request_scope(scope) && !scope::is_reserved(scope))
 }
 
 /// Why a client gets nothing of what it requested.
@@ -81,9 +86,7 @@ pub struct AvailableScopes {
 #[must_use]
 pub fn is_available(target: &Target, client: &Client, scope: &str) -> bool {
     let exists = oidc::is_scope(scope)
-        || (!scope.starts_with(ISSUER_PREFIX)
-            && !oidc::is_unsupported(scope)
-            && target.offers(scope));
+        || (!scope::is_reserved(scope) && !oidc::is_unsupported(scope) && target.offers(scope));
     exists && client.may_request_scope(scope)
 }
 
@@ -97,7 +100,7 @@ pub fn grant_available(
     client: &Client,
     requested: &RequestedScopes,
 ) -> Result<AvailableScopes, ScopeError> {
-    if requested.iter().any(|scope| scope.starts_with(ISSUER_PREFIX)) {
+    if requested.iter().any(scope::is_reserved) {
         return Err(ScopeError::Reserved);
     }
     let is_available = |scope: &str| is_available(target, client, scope);
@@ -124,7 +127,7 @@ pub fn grant_client(
     requested: &Scopes,
 ) -> Result<GrantedScopes, ScopeError> {
     for scope in requested.iter() {
-        if scope.starts_with(ISSUER_PREFIX) {
+        if scope::is_reserved(scope) {
             return Err(ScopeError::Reserved);
         }
         if !target.offers(scope) {

@@ -94,6 +94,28 @@ pub fn userinfo(user: &User, scopes: &Scopes, asked: &RequestedClaims) -> Map<St
     claims(user, names.chain(asked.userinfo.iter().map(String::as_str)))
 }
 
+/// The most that an ID token says about its user, in bytes of JSON. An ID token comes back as
+/// `id_token_hint` in an address, which has 16 KiB.
+const MAX_ID_TOKEN_CLAIMS: usize = 8 * 1024;
+
+/// What an ID token says beside `sub`: the claims asked for by name and those of `scopes`. A claim that
+/// would make them longer than 8 KiB is left out; the userinfo endpoint has it.
+#[must_use]
+pub fn id_token(user: &User, scopes: &Scopes, asked: &RequestedClaims) -> Map<String, Value> {
+    let granted = SCOPES.iter().filter(|known| scopes.contains(known.scope));
+    let names = asked.id_token.iter().map(String::as_str);
+    let all = claims(user, names.chain(granted.flat_map(|known| known.claims).copied()));
+    let mut size = 0;
+    let fits = |(name, value): &(String, Value)| {
+        // Quotes, colon and comma besides.
+        let length = name.len() + value.to_string().len() + 4;
+        let fits = size + length <= MAX_ID_TOKEN_CLAIMS;
+        size += if fits { length } else { 0 };
+        fits
+    };
+    all.into_iter().filter(fits).collect()
+}
+
 /// The claims of these names, as far as the user has them. `sub` is not among them: it is in every
 /// answer.
 #[must_use]
@@ -146,6 +168,24 @@ mod tests {
             told("profile groups", None),
             json!({"preferred_username": "ada@example.com", "updated_at": 7, "groups": ["staff"]})
         );
+    }
+
+    #[test]
+    fn an_id_token_has_at_most_8_kib_of_claims_and_the_small_ones_first() {
+        let many =
+            |letter: &str| (0..64).map(|n| format!("{n:02}{}", letter.repeat(126))).collect();
+        let large = Attributes { roles: many("r"), groups: many("g"), ..Attributes::default() };
+        let large = User { attributes: large, ..user(Some("Ada")) };
+        let scopes = Scopes::parse("openid roles groups profile").unwrap();
+        let told = id_token(&large, &scopes, &RequestedClaims::default());
+        assert!(told.contains_key("name") && !told.contains_key("groups"), "{:?}", told.keys());
+        assert!(Value::Object(told).to_string().len() <= MAX_ID_TOKEN_CLAIMS);
+        let half = Attributes { groups: many("g")[..60].to_vec(), ..Attributes::default() };
+        let half = User { attributes: half, ..user(None) };
+        let told = id_token(&half, &scopes, &RequestedClaims::default());
+        assert_eq!(told["groups"].as_array().map(Vec::len), Some(60));
+        let none = id_token(&large, &Scopes::default(), &RequestedClaims::default());
+        assert!(none.is_empty());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Owns the difference between the caller's doing (a refusal: commit, answer 4xx) and ours
 //! (a fault: roll back, answer 5xx). Rendering either is the edge's work.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -81,13 +82,13 @@ pub struct FieldError {
     pub message: &'static str,
 }
 
-/// The caller's doing. Holds nothing the caller sent: every text is ours.
+/// The caller's doing. The text is ours; what it says about a request passes [`quotable`] first.
 #[derive(Debug, Clone)]
 pub struct Refusal {
     /// The stable code.
     pub code: Code,
     /// A sentence for people.
-    pub message: &'static str,
+    pub message: Cow<'static, str>,
     /// The fields at fault.
     pub fields: Vec<FieldError>,
     /// When it makes sense to try again.
@@ -100,6 +101,7 @@ impl Refusal {
     /// A refusal with a code and a sentence.
     #[must_use]
     pub const fn new(code: Code, message: &'static str) -> Self {
+        let message = Cow::Borrowed(message);
         Self { code, message, fields: Vec::new(), retry_after: None, oauth: None }
     }
 
@@ -124,12 +126,35 @@ impl Refusal {
         refusal
     }
 
+    /// The same refusal with a text that names what is registered, or what the request said.
+    #[must_use]
+    pub fn with_message(mut self, message: String) -> Self {
+        self.message = Cow::Owned(message);
+        self
+    }
+
     /// Says when to try again.
     #[must_use]
     pub const fn retry_after(mut self, span: TimeSpan) -> Self {
         self.retry_after = Some(span);
         self
     }
+}
+
+/// The most characters of a request's text that an error quotes.
+const MAX_QUOTED: usize = 128;
+
+/// A text that came with a request, as far as an error may quote it: the characters that
+/// `error_description` allows (RFC 6749 §5.2), others as a question mark, and no more than 128.
+#[must_use]
+pub fn quotable(text: &str) -> String {
+    let allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
+    let mut quoted: String =
+        text.chars().take(MAX_QUOTED).map(|c| if allowed(c) { c } else { '?' }).collect();
+    if text.chars().nth(MAX_QUOTED).is_some() {
+        quoted.push_str("...");
+    }
+    quoted
 }
 
 /// Whether a fault is expected to pass.
@@ -216,5 +241,19 @@ impl From<Refusal> for Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self::Failed(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_text_has_only_characters_that_error_descriptions_allow() {
+        assert_eq!(quotable("https://a.example/x?y=z"), "https://a.example/x?y=z");
+        assert_eq!(quotable("a\"b\\c\r\n\u{0}\u{e4}\u{202e}"), "a?b?c?????");
+        let long = quotable(&"x".repeat(5_000));
+        assert_eq!(long, format!("{}...", "x".repeat(MAX_QUOTED)));
+        assert_eq!(quotable(&"x".repeat(MAX_QUOTED)), "x".repeat(MAX_QUOTED));
     }
 }

@@ -1,7 +1,7 @@
-//! Proof Key for Code Exchange (RFC 7636): whoever redeems a code is who asked for it.
+//! Proof Key for Code Exchange (RFC 7636): a code is redeemed by the client instance that requested it.
 //!
-//! Owns the form of challenge and verifier. Only S256 exists: `plain` proves nothing to whoever saw
-//! the request (RFC 9700 §2.1.1).
+//! Owns the form of challenge and verifier. Only S256 exists: with `plain` an attacker who saw the
+//! request knows the verifier (RFC 9700 §2.1.1). Which clients need a challenge is `client_policy`.
 
 /// The one method.
 pub const METHOD: &str = "S256";

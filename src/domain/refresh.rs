@@ -26,6 +26,9 @@ pub enum Holder {
         registered: Registered,
         /// The key's thumbprint.
         jkt: Option<String>,
+        /// Whether its refresh tokens rotate. Those of a client with the profile `fapi2` do not: they are
+        /// bound to the client and its key.
+        rotates: bool,
         /// The APIs its tokens may be for now. A session for one that was taken from it is left as it
         /// is: to end it would make the client's next tries look like those of a thief.
         audiences: Vec<String>,
@@ -42,12 +45,21 @@ impl Holder {
         }
     }
 
+    /// Whether refresh tokens rotate for this holder.
+    #[must_use]
+    pub const fn rotates(&self) -> bool {
+        match self {
+            Self::FirstParty => true,
+            Self::Client { rotates, .. } => *rotates,
+        }
+    }
+
     /// Whether `session` is this holder's.
     #[must_use]
     pub fn holds(&self, session: &Session) -> bool {
         match self {
             Self::FirstParty => session.grant_type.is_none(),
-            Self::Client { client_id, registered, jkt, audiences } => {
+            Self::Client { client_id, registered, jkt, audiences, .. } => {
                 session.grant_type.is_some()
                     && session.client_id == *client_id
                     && inactive_client(ClientState::Registered(*registered), session.created_at)
@@ -68,6 +80,8 @@ pub enum Answer {
     Resend,
     /// The previous token after the window, successor never used: a sibling replaces it.
     Supersede,
+    /// The live token of a client whose tokens do not rotate: the same again.
+    Keep,
 }
 
 /// Why presenting a genuine token ends the session.
@@ -152,6 +166,25 @@ pub fn decide(
         }
         Some(parent) if presented > parent => Decision::Alarmed(Alarm::SupersededUsed),
         _ => Decision::Alarmed(Alarm::OlderUsed),
+    }
+}
+
+/// Decides about the genuine token with counter `presented` of a client whose refresh tokens do not
+/// rotate. None when it is not the live token: it is from before the client was held to its profile, or
+/// from a restored database. The token is bound to the client and its key, so that it raises no alarm.
+#[must_use]
+pub fn decide_unrotated(
+    standing: Result<ActiveSession<&Session>, Inactive>,
+    presented: u32,
+    now: Timestamp,
+) -> Option<Decision> {
+    match standing {
+        Err(inactive) => Some(Decision::Dead(inactive)),
+        Ok(active) => {
+            let next = Chain { answered_at: now, ..active.session().chain };
+            let live = presented == next.current;
+            live.then_some(Decision::Answered { answer: Answer::Keep, next })
+        }
     }
 }
 

@@ -254,3 +254,28 @@ proptest! {
         }
     }
 }
+
+/// A client whose tokens do not rotate: the live token is good for ever, and no other says anything.
+#[test]
+fn an_unrotated_token_is_kept_and_never_raises_an_alarm() {
+    let mut session = session();
+    session.chain = Chain { current: 7, parent: Some(6), answered_at: start(), supersedes: 1 };
+    let user = UserState { session_epoch: 4, disabled_at: None };
+    for days in [0, 1, 400] {
+        let now = start() + TimeSpan::from_days(days);
+        let decided = |session: &Session, counter| {
+            let standing = active_session(session, user, ClientState::BuiltIn, now);
+            decide_unrotated(standing, counter, now)
+        };
+        let next = Chain { answered_at: now, ..session.chain };
+        let kept = Decision::Answered { answer: Answer::Keep, next };
+        assert_eq!(decided(&session, 7), Some(kept));
+        for other in [0, 5, 6, 8, u32::MAX] {
+            assert_eq!(decided(&session, other), None, "{other}");
+        }
+        let ended = Session { revoked: Some((now, EndReason::TokenRevoked)), ..session.clone() };
+        for counter in [6, 7, 8] {
+            assert!(matches!(decided(&ended, counter), Some(Decision::Dead(_))), "{counter}");
+        }
+    }
+}

@@ -9,6 +9,9 @@ pub use super::requested_scopes::RequestedScopes;
 /// The scope that opens `/v1/admin`, granted only when asked for and only to administrators.
 pub const ADMIN: &str = "signet:admin";
 
+/// What the scopes of the issuer itself begin with.
+const RESERVED: &str = "signet:";
+
 /// The most scopes one request may name.
 const MAX_SCOPES: usize = 64;
 /// The longest scope, in bytes.
@@ -21,6 +24,12 @@ pub struct Scopes(Vec<String>);
 /// The text is not a list of scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MalformedScope;
+
+/// Whether `scope` is one of the issuer's own, which no API and no registered client has.
+#[must_use]
+pub fn is_reserved(scope: &str) -> bool {
+    scope.starts_with(RESERVED)
+}
 
 impl Scopes {
     /// Parses a space-separated list; an empty text is the empty set.

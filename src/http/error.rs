@@ -3,6 +3,7 @@
 //! Owns the status of every code and problem+json (RFC 9457). A fault is logged here, once, under the
 //! request's id. What no handler answers is `fallback`'s, pages are `ui`'s.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -20,7 +21,7 @@ const RETRY_UNAVAILABLE: TimeSpan = TimeSpan::from_secs(2);
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
-    message: &'static str,
+    message: Cow<'static, str>,
     fields: Vec<FieldError>,
     retry_after: Option<TimeSpan>,
     request_id: String,
@@ -123,8 +124,8 @@ impl Problem {
 
     /// The sentence.
     #[must_use]
-    pub const fn message(&self) -> &'static str {
-        self.message
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// The fields at fault.

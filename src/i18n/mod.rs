@@ -112,7 +112,7 @@ impl Locale {
     /// The text of a code; without one `message`, which is English, in this
     /// language if it is among the texts.
     #[must_use]
-    pub fn error(self, code: Code, message: &'static str) -> &'static str {
+    pub fn error(self, code: Code, message: &str) -> &str {
         self.find(&format!("error.{code}")).or_else(|| self.said(message)).unwrap_or(message)
     }
 

@@ -8,7 +8,7 @@ use crate::base::Timestamp;
 use crate::base::id::{BranchId, SessionId};
 use crate::domain::api::Target;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::client;
+use crate::domain::client::{self, Client};
 use crate::domain::grant::{self, GrantedScopes};
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -70,12 +70,13 @@ pub async fn login(app: App, attempt: LoginRequest, info: RequestInfo) -> Result
     issue::tokens(&app, &session, || Ok(proved.user.subject()), now)
 }
 
-/// Checks what is asked for.
+/// Checks what is asked for: nothing beyond the audiences and scopes of the client, all of it or an
+/// error.
 ///
 /// # Errors
 /// `invalid_client`, `invalid_target`, `invalid_scope`; faults when it has to be looked up.
 pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginRequest, Failure> {
-    let client_id = first_party(app, asked.client_id.as_deref()).await?;
+    let client = first_party(app, asked.client_id.as_deref()).await?;
     let audience = match &asked.audience {
         None => app.audience_or_reload(None).await?,
         // The issuer is meant by naming none.
@@ -85,11 +86,27 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
             .filter(|known| known.target != Target::Issuer),
     };
     let audience = audience.ok_or_else(issue::invalid_target)?;
+    // By the registered identifier: the request may spell it in another way.
+    let target = audience.target.audience();
+    if let Some(client) = client.as_deref().filter(|client| !client.may_target(target)) {
+        let message = format!(
+            "This client may get no tokens for this API. If it should: signet client update {} \
+             --audience IDENTIFIER.",
+            client.client_id
+        );
+        return Err(Refusal::new(Code::InvalidTarget, "").with_message(message).into());
+    }
     let scopes = Scopes::parse(asked.scope.as_deref().unwrap_or_default())
         .map_err(|_| Refusal::new(Code::InvalidScope, "The scope is not a list of scopes."))?;
-    if !grant::offered(&audience.target, &scopes) {
+    let allowed =
+        client.as_deref().is_none_or(|client| grant::within_client(client, &scopes) == scopes);
+    if !allowed || !grant::offered(&audience.target, &scopes) {
         return Err(invalid_scope().into());
     }
+    let client_id = match &client {
+        None => client::BUILT_IN.to_owned(),
+        Some(client) => client.client_id.clone(),
+    };
     Ok(CheckedLoginRequest { client_id, audience, scopes })
 }
 
@@ -107,17 +124,28 @@ impl CheckedLoginRequest {
     }
 }
 
-/// The client a log-in at `/v1` is for. One that authenticates has no business here: whoever can
-/// type its name is not it.
-async fn first_party(app: &App, client_id: Option<&str>) -> Result<String, Failure> {
+/// The client a log-in at `/v1` is for; none is the built-in one. It sees the user's password, so an
+/// administrator has called it first-party. A client that authenticates cannot do so here, and a request
+/// that only names it could come from anywhere.
+async fn first_party(app: &App, client_id: Option<&str>) -> Result<Option<Arc<Client>>, Failure> {
     let asked = match client_id {
-        None | Some(client::BUILT_IN) => return Ok(client::BUILT_IN.to_owned()),
+        None | Some(client::BUILT_IN) => return Ok(None),
         Some(asked) => asked,
     };
     let refused = |message| Failure::from(Refusal::new(Code::InvalidClient, message));
     match app.client_or_reload(asked).await? {
-        Some(client) if client.is_public() => Ok(client.client_id.clone()),
-        Some(_) => Err(refused("This client authenticates; it logs people in at /oauth2.")),
+        Some(client) if !client.is_public() => {
+            Err(refused("This client authenticates; it logs users in at /oauth2."))
+        }
+        Some(client) if client.metadata.first_party => Ok(Some(client)),
+        Some(client) => {
+            let message = format!(
+                "This client is not first-party: it logs users in at /oauth2/authorize. If it may \
+                 see their passwords: signet client update {} --first-party true.",
+                client.client_id
+            );
+            Err(Refusal::new(Code::InvalidClient, "").with_message(message).into())
+        }
         None => Err(refused("There is no client of this client_id.")),
     }
 }

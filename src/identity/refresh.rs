@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::domain::audit::Origin;
+use crate::domain::grant;
 use crate::domain::outcome::Failure;
 use crate::domain::refresh::Holder;
 use crate::tokens::issue::{self, Tokens};
@@ -26,8 +27,17 @@ pub async fn refresh(
         requested: None,
     };
     let refreshed = refresh::present(app, presented, origin, now).await?;
-    if !validate::has_active_client(app, &refreshed.session) {
+    let mut session = refreshed.session;
+    if !validate::has_active_client(app, &session) {
         return Err(refresh::invalid().into());
     }
-    issue::tokens(app, &refreshed.session, || refreshed.subject.read(), now)
+    // None is the built-in client. What a registered one may not have any more, or should never have
+    // had, is not renewed.
+    if let Some(client) = app.client(&session.client_id) {
+        if !client.may_target(session.audience.as_deref()) {
+            return Err(refresh::invalid().into());
+        }
+        session.scopes = grant::within_client(&client, &session.scopes);
+    }
+    issue::tokens(app, &session, || refreshed.subject.read(), now)
 }

@@ -1,61 +1,117 @@
-//! Client assertions: a client proves who it is with a token signed by its own key (RFC 7523).
+//! Client assertions: a client authenticates with a token signed by its own key (RFC 7523).
 //!
-//! Owns what such a token must say. Its only audience is the issuer: one that another server could
-//! have been given is worth nothing here.
+//! Owns what such a token must say. Its only audience is the issuer, unless the client is registered
+//! with another policy: an assertion whose audience is an address could have been made for another
+//! server that named our endpoint as its own (draft-ietf-oauth-rfc7523bis).
+
+use serde_json::Value;
 
 use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::external_jwt::{ExternalJwt, public_key};
-use crate::domain::client::Client;
+use crate::domain::client::{AssertionAudience, Client};
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::outcome::{Failure, Refusal, quotable};
 
 use super::params::{Params, invalid};
 use super::replay::{self, Counted};
 
 /// The only `client_assertion_type`.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The path of the token endpoint.
+const TOKEN_PATH: &str = "/oauth2/token";
 /// How far ahead the end of an assertion may lie.
 const LONGEST: TimeSpan = TimeSpan::from_mins(60);
 /// How far a client's clock may be off.
 const LEEWAY: TimeSpan = TimeSpan::from_secs(30);
 
-/// An assertion whose claims fit; its signature is still to be checked.
+/// An assertion that names its client; nothing else of it was checked.
 pub struct Assertion {
     /// The client it speaks for.
     pub client_id: String,
+    /// The path of the endpoint that it was sent to.
+    path: &'static str,
     token: String,
 }
 
-/// Reads the assertion among the parameters.
+/// Reads the assertion among the parameters of a request to `path`.
 ///
 /// # Errors
 /// `invalid_request` when it is of no known kind; `invalid_client` when it does not speak for one
-/// client to this issuer.
-pub fn read(params: &Params, issuer: &str) -> Result<Assertion, Refusal> {
+/// client.
+pub fn read(params: &Params, path: &'static str) -> Result<Assertion, Refusal> {
     if params.get("client_assertion_type") != Some(TYPE) {
-        return Err(invalid("client_assertion_type is none that is supported."));
+        return Err(invalid("client_assertion_type is not supported."));
     }
     let token = params.required("client_assertion", "client_assertion is missing.")?;
     let refused = || {
-        let message =
-            "The client assertion is not good: iss and sub are the client_id, aud is the issuer.";
+        let message = "The client assertion is invalid: it must be a JWT signed by the client, and \
+                       its iss and sub must be the client_id.";
         Refusal::oauth(OAuthError::InvalidClient, message)
     };
     let jwt = ExternalJwt::read(token).ok_or_else(refused)?;
     let client_id =
         jwt.text("sub").filter(|sub| jwt.text("iss") == Some(sub)).ok_or_else(refused)?;
     let named = params.get("client_id").is_none_or(|named| named == client_id);
-    if jwt.text("aud") != Some(issuer) || !named {
+    if !named {
         return Err(refused());
     }
-    Ok(Assertion { client_id: client_id.to_owned(), token: token.to_owned() })
+    Ok(Assertion { client_id: client_id.to_owned(), path, token: token.to_owned() })
+}
+
+/// Checks that the assertion was made for this server, as `client` is registered to say so.
+///
+/// # Errors
+/// `invalid_client`, naming the audience found and the one expected. Neither is a secret: who made the
+/// assertion is not known yet.
+pub fn check_audience(client: &Client, assertion: &Assertion, issuer: &str) -> Result<(), Refusal> {
+    let jwt = ExternalJwt::read(&assertion.token);
+    let found = jwt.as_ref().and_then(|jwt| jwt.claims.get("aud"));
+    let endpoints = [TOKEN_PATH, assertion.path].map(|path| format!("{issuer}{path}"));
+    let (accepted, expected) = match client.metadata.assertion_audience {
+        AssertionAudience::Issuer => (
+            found.and_then(Value::as_str).is_some_and(|aud| aud == issuer),
+            format!("the issuer, {issuer}, as a string"),
+        ),
+        AssertionAudience::Endpoint => (
+            only_text(found).is_some_and(|aud| aud == issuer || endpoints.iter().any(|e| e == aud)),
+            format!("one of {issuer}, {} and {}", endpoints[0], endpoints[1]),
+        ),
+    };
+    if accepted {
+        return Ok(());
+    }
+    let found = match found {
+        None => "none".to_owned(),
+        Some(Value::String(aud)) => quotable(aud),
+        Some(Value::Array(list)) => {
+            let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            format!("the list [{}]", quotable(&texts.join(", ")))
+        }
+        Some(_) => "neither a string nor a list".to_owned(),
+    };
+    let message = format!(
+        "The aud of the client assertion is not accepted. Found: {found}. Expected: {expected}."
+    );
+    Err(Refusal::oauth(OAuthError::InvalidClient, "").with_message(message))
+}
+
+/// The text, or the only text of a list.
+fn only_text(value: Option<&Value>) -> Option<&str> {
+    match value? {
+        Value::String(text) => Some(text),
+        Value::Array(list) => match list.as_slice() {
+            [only] => only.as_str(),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Whether `client` made the assertion, now and for the first time. None when not.
 ///
 /// # Errors
-/// When it cannot be written down that it came.
+/// When its use cannot be stored.
 pub async fn check(
     app: &App,
     client: &Client,
@@ -64,10 +120,13 @@ pub async fn check(
 ) -> Result<Option<()>, Failure> {
     let Some(jwt) = ExternalJwt::read(&assertion.token) else { return Ok(None) };
     let Some((jti, expires)) = timely(&jwt, now) else { return Ok(None) };
+    if !client.metadata.may_sign_with(jwt.alg) {
+        return Ok(None);
+    }
     let kid = jwt.header.get("kid");
     let signed = client.metadata.jwks.iter().any(|key| {
-        let fits = kid.is_none() || key.get("kid").is_none() || key.get("kid") == kid;
-        fits && public_key(key).is_some_and(|key| jwt.is_by(&key))
+        let named = kid.is_none() || key.get("kid").is_none() || key.get("kid") == kid;
+        named && jwt.uses_alg_of(key) && public_key(key).is_some_and(|key| jwt.is_by(&key))
     });
     if !signed {
         return Ok(None);

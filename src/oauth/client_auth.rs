@@ -1,7 +1,8 @@
-//! Who a client is: authentication at the endpoints that clients call (RFC 6749 §2.3, RFC 7523).
+//! Client authentication at the endpoints that clients call (RFC 6749 §2.3, RFC 7523).
 //!
-//! Owns the methods and the one answer to all that fail. Only [`authenticate_client`] makes an
-//! [`AuthenticatedClient`], so nothing behind it can be reached without.
+//! Owns the methods and the refusals. A client that does not exist and a wrong credential are refused
+//! alike; a client that uses a method it is not registered for is told which it is, before its
+//! credential is looked at. Only [`authenticate_client`] makes an [`AuthenticatedClient`].
 
 use std::sync::Arc;
 
@@ -27,7 +28,16 @@ use super::params::{Params, invalid};
 /// The longest `Authorization` header that is looked at, in bytes.
 const MAX_HEADER: usize = 4 * 1024;
 
-/// A client that proved who it is, as far as its kind can.
+/// Where a client calls, and with which `Authorization` header.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The path of the endpoint.
+    pub path: &'static str,
+    /// The header.
+    pub authorization: Option<&'a str>,
+}
+
+/// A client that has authenticated, as far as its kind can.
 #[derive(Debug, Clone)]
 pub struct AuthenticatedClient(Arc<Client>);
 
@@ -60,22 +70,42 @@ impl Presented {
 
 /// The one answer to an unknown client, a wrong secret and a bad assertion.
 fn refused() -> Refusal {
-    Refusal::oauth(OAuthError::InvalidClient, "The client is unknown or did not prove who it is.")
+    let message = "Client authentication failed: the client is unknown or disabled, or its \
+                   credential is wrong.";
+    Refusal::oauth(OAuthError::InvalidClient, message)
+}
+
+/// The refusal of a method that `client` is not registered for. It does not depend on the credential,
+/// so it cannot tell whether that was right.
+fn wrong_method(client: &Client) -> Refusal {
+    let pinned = client.metadata.pins_auth_method();
+    let message = match client.metadata.auth_method {
+        AuthMethod::None => {
+            "This client is registered as a public client (none): it sends client_id and no secret."
+        }
+        AuthMethod::Basic | AuthMethod::Post if !pinned => {
+            "This client is registered for client_secret_basic and client_secret_post."
+        }
+        AuthMethod::Basic => "This client is registered for client_secret_basic only.",
+        AuthMethod::Post => "This client is registered for client_secret_post only.",
+        AuthMethod::PrivateKeyJwt => "This client is registered for private_key_jwt only.",
+    };
+    Refusal::oauth(OAuthError::InvalidClient, message)
 }
 
 /// Authenticates the client of a request: by its `Authorization` header, or by its parameters.
 ///
 /// # Errors
-/// `invalid_client`, the same for an unknown client and a wrong secret; `invalid_request` when it is
-/// said twice how; too many attempts, for a request that failed, from one network.
+/// `invalid_client`, the same for an unknown client and a wrong secret; `invalid_request` when there
+/// are two credentials; too many attempts, for a request that failed, from one network.
 pub async fn authenticate_client(
     app: &App,
-    authorization: Option<&str>,
+    call: Call<'_>,
     params: &Params,
     origin: &Origin,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, Failure> {
-    let presented = present(authorization, params, app.issuer());
+    let presented = present(call, params);
     let named = presented.as_ref().ok().and_then(|presented| app.client(presented.client_id()));
     let outcome = match presented {
         Ok(presented) => check(app, presented, now).await,
@@ -129,11 +159,8 @@ async fn record(
     app.transaction_or_nothing(&info, async |tx| Ok(tx.record(&event).await?)).await
 }
 
-fn present(
-    authorization: Option<&str>,
-    params: &Params,
-    issuer: &str,
-) -> Result<Presented, Refusal> {
+fn present(call: Call<'_>, params: &Params) -> Result<Presented, Refusal> {
+    let Call { path, authorization } = call;
     let asserted = params.get("client_assertion").or(params.get("client_assertion_type")).is_some();
     let secret = params.get("client_secret");
     let ways = usize::from(authorization.is_some())
@@ -147,12 +174,16 @@ fn present(
         if params.get("client_id").is_some_and(|named| named != client_id) {
             return Err(invalid("client_id names another client than the Authorization header."));
         }
-        return Ok(Presented::Secret { client_id, secret, method: AuthMethod::Basic });
+        // Libraries send a header for public clients too; an empty secret is none.
+        return Ok(match secret.is_empty() {
+            true => Presented::Name { client_id },
+            false => Presented::Secret { client_id, secret, method: AuthMethod::Basic },
+        });
     }
     if asserted {
-        return client_assertion::read(params, issuer).map(Presented::Assertion);
+        return client_assertion::read(params, path).map(Presented::Assertion);
     }
-    // A client that says nothing about itself is one that did not authenticate (RFC 6749 §5.2).
+    // A request that names no client did not authenticate one (RFC 6749 §5.2).
     let client_id = params.text("client_id").ok_or_else(refused)?;
     Ok(match secret {
         Some(secret) => {
@@ -163,7 +194,8 @@ fn present(
     })
 }
 
-/// Id and secret of a Basic header. Both are form-encoded inside it (RFC 6749 §2.3.1).
+/// Id and secret of a Basic header; the secret may be empty. Both are form-encoded inside it
+/// (RFC 6749 §2.3.1).
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") || header.len() > MAX_HEADER {
@@ -173,7 +205,7 @@ fn basic(header: &str) -> Option<(String, String)> {
     let decoded = String::from_utf8(decoded).ok()?;
     let (id, secret) = decoded.split_once(':')?;
     let (id, secret) = (form_decoded(id)?, form_decoded(secret)?);
-    (!id.is_empty() && !secret.is_empty()).then_some((id, secret))
+    (!id.is_empty()).then_some((id, secret))
 }
 
 /// One value of the form encoding. An ampersand or an equals sign stands for itself here.
@@ -191,30 +223,36 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
     match presented {
         Presented::Name { client_id } => {
             let client = app.client_or_reload(&client_id).await?.ok_or_else(refused)?;
-            if client.is_public() { Ok(client) } else { Err(refused().into()) }
+            if client.is_public() { Ok(client) } else { Err(wrong_method(&client).into()) }
         }
         Presented::Secret { client_id, secret, method } => {
             if let Some(client) = right(app.client(&client_id), &secret, method) {
                 return Ok(client);
             }
-            // Perhaps another process has given it a new secret within the last second. Asked for a
-            // stranger as well: the answer takes as long.
+            // Another process may have given it a secret or a method within the last second. Also
+            // for a client that does not exist: the answer takes as long.
             app.reload_if_changed().await?;
-            Ok(right(app.client(&client_id), &secret, method).ok_or_else(refused)?)
+            let client = app.client(&client_id);
+            let other = client.clone().filter(|one| !one.metadata.may_authenticate_with(method));
+            match right(client, &secret, method) {
+                Some(client) => Ok(client),
+                None => Err(other.map_or_else(refused, |client| wrong_method(&client)).into()),
+            }
         }
         Presented::Assertion(assertion) => {
             let client = app.client_or_reload(&assertion.client_id).await?.ok_or_else(refused)?;
             if client.metadata.auth_method != AuthMethod::PrivateKeyJwt {
-                return Err(refused().into());
+                return Err(wrong_method(&client).into());
             }
+            client_assertion::check_audience(&client, &assertion, app.issuer())?;
             client_assertion::check(app, &client, &assertion, now).await?.ok_or_else(refused)?;
             Ok(client)
         }
     }
 }
 
-/// The client, if the secret is one of its own and sent as it registered. Hashed and compared
-/// whoever it is.
+/// The client, if the secret is one of its own and came by a method it may use. Hashed and compared
+/// for every client, also for one that does not exist.
 fn right(client: Option<Arc<Client>>, secret: &str, method: AuthMethod) -> Option<Arc<Client>> {
     let hash = token_hash(secret);
     let known = client.as_deref().map_or(&[][..], |client| &client.secrets);
@@ -222,7 +260,7 @@ fn right(client: Option<Arc<Client>>, secret: &str, method: AuthMethod) -> Optio
     let fits =
         known.iter().fold(false, |fits, known| fits | constant_time_eq(&known.hash, hash.digest()));
     let spelt = opaque_token::is_well_formed(CLIENT_SECRET, secret);
-    client.filter(|client| fits && spelt && client.metadata.auth_method == method)
+    client.filter(|client| fits && spelt && client.metadata.may_authenticate_with(method))
 }
 
 #[cfg(test)]
@@ -238,7 +276,8 @@ mod tests {
         assert_eq!(both("a%3Ab:s%25+%3A%C3%BC"), is("a:b", "s% :\u{fc}"));
         assert_eq!(both("app:a:b"), is("app", "a:b"));
         assert_eq!(both("app:a&b=c"), is("app", "a&b=c"));
-        for bad in ["app", ":secret", "app:", ""] {
+        assert_eq!(both("app:"), is("app", ""));
+        for bad in ["app", ":secret", ":", ""] {
             assert_eq!(both(bad), None, "{bad}");
         }
         assert_eq!(basic("bAsIc YTpi"), is("a", "b"));

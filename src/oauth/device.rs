@@ -25,7 +25,7 @@ use crate::identity::browser_login::{self, BrowserCookies};
 use crate::store::device_codes;
 
 use super::authorize;
-use super::client_auth;
+use super::client_auth::{self, Call};
 use super::grants;
 use super::pending_request::{Destination, PendingRequest};
 use super::rate_limits::{throttle, throttle_public};
@@ -77,7 +77,7 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
     params.once()?;
     let client = client_auth::authenticate_client(
         &app,
-        authorization.as_deref(),
+        Call { path: "/oauth2/device_authorization", authorization: authorization.as_deref() },
         &params,
         &info.origin,
         now,

@@ -10,6 +10,7 @@ use crate::crypto::external_jwt::{ExternalJwt, public_key};
 use crate::domain::http_uri;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::signing_key::SigningAlg;
 
 use super::replay::{self, Counted};
 
@@ -27,15 +28,24 @@ pub struct Purpose<'a> {
     pub access_token: Option<&'a str>,
 }
 
-/// The thumbprint of the key a proof was made with (RFC 7638).
+/// The thumbprint of the key a proof was made with (RFC 7638), and the algorithm of the proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Thumbprint(String);
+pub struct Thumbprint {
+    text: String,
+    alg: SigningAlg,
+}
 
 impl Thumbprint {
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The algorithm of the proof.
+    #[must_use]
+    pub const fn alg(&self) -> SigningAlg {
+        self.alg
     }
 }
 
@@ -60,7 +70,7 @@ pub async fn prove(
     if !replay::spend(app, Counted::Proof { jkt: &jkt, jti }, until).await? {
         return Err(refused().into());
     }
-    Ok(Thumbprint(jkt))
+    Ok(Thumbprint { text: jkt, alg: jwt.alg })
 }
 
 /// The key's thumbprint, the proof's id and until when it would count.
@@ -71,7 +81,8 @@ fn check<'a>(
     now: Timestamp,
 ) -> Option<(String, &'a str, Timestamp)> {
     let typ = jwt.header.get("typ")?.as_str()?;
-    let key = public_key(jwt.header.get("jwk")?)?;
+    let jwk = jwt.header.get("jwk").filter(|jwk| jwt.uses_alg_of(jwk))?;
+    let key = public_key(jwk)?;
     let jti = jwt.text("jti").filter(|jti| (1..=replay::MAX_ID).contains(&jti.len()))?;
     let iat = Timestamp::from_secs(jwt.time("iat")??);
     let htu = jwt.text("htu")?;

@@ -160,12 +160,13 @@ impl GrantContext<'_> {
         self.proved.as_ref().map(|proved| proved.as_str().to_owned())
     }
 
-    /// The terms of a new session of this client. Its refresh tokens are bound to the proved key only
-    /// where nothing else proves who holds them: a client that authenticates may change its key
-    /// (RFC 9449 §5).
+    /// The terms of a new session of this client. Its refresh tokens are bound to the proved key where
+    /// nothing else proves who holds them, and where they do not rotate: any other client that
+    /// authenticates may change its key (RFC 9449 §5).
     #[must_use]
     pub fn session_terms<'a>(&self, id: SessionId, grant_type: &'a str) -> SessionTerms<'a> {
-        let dpop_jkt = self.jkt().filter(|_| self.client().is_public());
+        let client = self.client();
+        let dpop_jkt = self.jkt().filter(|_| client.is_public() || client.metadata.is_fapi2());
         SessionTerms { id, grant_type, dpop_jkt, lifetimes: self.lifetimes() }
     }
 

@@ -15,7 +15,7 @@ use crate::domain::outcome::{Failure, Fault, Refusal};
 
 use crate::store::sessions;
 
-use super::client_auth;
+use super::client_auth::{self, Call};
 use super::token::ClientRequest;
 use crate::tokens::validate::{self, ActiveToken, Source};
 
@@ -30,9 +30,14 @@ pub async fn introspect(
 ) -> Result<Value, Failure> {
     let ClientRequest { params, authorization, origin, .. } = request;
     params.once()?;
-    let client =
-        client_auth::authenticate_client(&app, authorization.as_deref(), &params, &origin, now)
-            .await?;
+    let client = client_auth::authenticate_client(
+        &app,
+        Call { path: "/oauth2/introspect", authorization: authorization.as_deref() },
+        &params,
+        &origin,
+        now,
+    )
+    .await?;
     let client = client.client();
     if client.is_public() {
         let message = "Only a client that authenticates may ask about tokens.";

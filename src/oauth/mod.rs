@@ -6,6 +6,7 @@
 pub mod authorize;
 mod client_assertion;
 pub mod client_auth;
+mod client_target;
 pub mod device;
 pub mod dpop;
 pub mod end_session;
@@ -21,6 +22,7 @@ mod rate_limits;
 pub mod replay;
 pub mod revoke;
 pub mod scope_narrowing;
+mod security_profile;
 mod target;
 pub mod token;
 mod token_response;

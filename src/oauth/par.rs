@@ -10,6 +10,7 @@ use crate::base::entropy::random;
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::domain::authorization::Request;
+use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
@@ -17,11 +18,12 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::pushed_requests;
 
 use super::authorize::request::address;
-use super::client_auth;
+use super::client_auth::{self, Call};
 use super::dpop::{self, Purpose};
 use super::params::{Params, invalid};
 use super::rate_limits::throttle_public;
 use super::scope_narrowing::count_dropped;
+use super::security_profile;
 use super::token::ClientRequest;
 
 /// How long a pushed request waits for its person.
@@ -66,7 +68,7 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     params.once()?;
     let client = client_auth::authenticate_client(
         &app,
-        authorization.as_deref(),
+        Call { path: "/oauth2/par", authorization: authorization.as_deref() },
         &params,
         &info.origin,
         now,
@@ -79,7 +81,7 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     let client_id = client.client().client_id.clone();
     let params = params.without(PROOFS).with("client_id", &client_id);
     let params = match proof {
-        Some(proof) => bound(&app, params, &proof, now).await?,
+        Some(proof) => bound(&app, client.client(), params, &proof, now).await?,
         None => params,
     };
     if params.encoded().len() > MAX_REQUEST {
@@ -99,9 +101,16 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
 }
 
 /// The request, bound to the key that signed `proof` as if `dpop_jkt` named it (RFC 9449 §10.1).
-async fn bound(app: &App, params: Params, proof: &str, now: Timestamp) -> Result<Params, Failure> {
+async fn bound(
+    app: &App,
+    client: &Client,
+    params: Params,
+    proof: &str,
+    now: Timestamp,
+) -> Result<Params, Failure> {
     let purpose = Purpose { method: "POST", path: "/oauth2/par", access_token: None };
     let proved = dpop::prove(app, proof, purpose, now).await?;
+    security_profile::check_proof(client, Some(&proved))?;
     if params.get(DPOP_JKT).is_some_and(|named| named != proved.as_str()) {
         return Err(dpop::refused().into());
     }

@@ -20,7 +20,7 @@ use crate::store::{sessions, sessions::end::Ending, spent_ids};
 use crate::tokens::lineage;
 use crate::tokens::validate::{self, Source};
 
-use super::client_auth;
+use super::client_auth::{self, Call};
 use super::rate_limits::throttle_public;
 use super::token::ClientRequest;
 
@@ -34,7 +34,7 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
     params.once()?;
     let client = client_auth::authenticate_client(
         &app,
-        authorization.as_deref(),
+        Call { path: "/oauth2/revoke", authorization: authorization.as_deref() },
         &params,
         &info.origin,
         now,

@@ -12,8 +12,9 @@ use crate::domain::oidc;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::{RequestedScopes, Scopes};
 
+use super::client_target::{names_own_apis, target_of_client};
 use super::params::Params;
-use super::target::{invalid_target, named_target, only_api, own_api};
+use super::target::{invalid_target, is_invalid_target, named_target, only_api, own_api};
 
 /// The longest `scope` of a client that speaks for itself, in bytes.
 const MAX_SCOPE_TEXT: usize = 4 * 1024;
@@ -93,14 +94,10 @@ pub async fn narrow_for_client(
     params: &Params,
 ) -> Result<Narrowed, Failure> {
     let requested = scopes(params.get("scope"))?;
-    let named = named_target(app, params).await?;
-    let audience = match (named, client.metadata.audiences.as_slice()) {
-        (Some(named), _) => own_api(client, named.target.audience().ok_or_else(invalid_target)?)?,
-        (None, [only]) => only.clone(),
-        (None, _) => {
-            let message = "Say which API the token is for: resource=IDENTIFIER.";
-            return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
-        }
+    let audience = match named_target(app, params).await {
+        Ok(named) => target_of_client(client, named.as_deref())?,
+        Err(failure) if is_invalid_target(&failure) => return Err(names_own_apis(client).into()),
+        Err(failure) => return Err(failure),
     };
     let known = app.audience_or_reload(Some(&audience)).await?.ok_or_else(invalid_target)?;
     let requested = match (params.get("scope"), &known.target) {

@@ -78,8 +78,14 @@ pub(super) fn names_only(app: &App, params: &Params, audience: Option<&str>) -> 
     })
 }
 
+const INVALID_TARGET: &str = "The API is not registered, or not for this client.";
+
 /// The refusal of an API that is unknown, or not for this client.
 pub(super) fn invalid_target() -> Refusal {
-    let message = "The API is not registered, or not for this client.";
-    Refusal::oauth(OAuthError::InvalidTarget, message)
+    Refusal::oauth(OAuthError::InvalidTarget, INVALID_TARGET)
+}
+
+/// Whether this is that refusal.
+pub(super) fn is_invalid_target(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused(refusal) if refusal.message == INVALID_TARGET)
 }

@@ -12,11 +12,11 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
 
-use super::client_auth;
+use super::client_auth::{self, Call};
 use super::dpop::{self, Purpose};
 use super::grant::{Grant, GrantContext, GrantVisitor};
 use super::params::Params;
-use super::{grants, rate_limits, token_response};
+use super::{grants, rate_limits, security_profile, token_response};
 use crate::tokens::issue::Tokens;
 
 /// A request to the token endpoint, as it came.
@@ -84,9 +84,14 @@ async fn handle<G: Grant>(
     let grant = G::parse(&params)?;
 
     // 2. Authenticate the client.
-    let client =
-        client_auth::authenticate_client(app, authorization.as_deref(), &params, &origin, now)
-            .await?;
+    let client = client_auth::authenticate_client(
+        app,
+        Call { path: "/oauth2/token", authorization: authorization.as_deref() },
+        &params,
+        &origin,
+        now,
+    )
+    .await?;
 
     // 3. Is the client registered for this grant?
     if !client.client().may_use(G::INFO.name) {
@@ -103,6 +108,7 @@ async fn handle<G: Grant>(
         Some(proof) => Some(dpop::prove(app, proof, DPOP_PURPOSE, now).await?),
         None => None,
     };
+    security_profile::check_proof(client.client(), proved.as_ref())?;
 
     // 5. Decide what the client is given.
     let info = RequestInfo { origin, device, now };

@@ -6,8 +6,10 @@
 use crate::base::TimeSpan;
 use crate::domain::attributes::Subject;
 use crate::domain::claims::AccessTokenGrant;
+use crate::domain::client::IdTokenClaims;
 use crate::domain::oidc::{self, OPENID};
 use crate::domain::outcome::{Failure, Fault};
+use crate::domain::scope::Scopes;
 use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::tokens::issue::{self, IdTokenContext, Tokens};
@@ -76,8 +78,11 @@ fn for_session(
     }
     if session.scopes.contains(OPENID) && client.may_request_scope(OPENID) {
         let asked = session.asked_claims.only(|scope| client.may_request_scope(scope));
-        let names = asked.id_token.iter().map(String::as_str);
-        let asked = user.map(|user| oidc::claims(user, names)).unwrap_or_default();
+        let scopes = match client.metadata.id_token_claims {
+            IdTokenClaims::Minimal => Scopes::default(),
+            IdTokenClaims::Scopes => session.scopes.only(|scope| client.may_request_scope(scope)),
+        };
+        let asked = user.map(|user| oidc::id_token(user, &scopes, &asked)).unwrap_or_default();
         let about = IdTokenContext { client, session, nonce, asked };
         tokens = tokens.with_id_token(app, about, now)?;
     }

@@ -4,12 +4,14 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::base::Timestamp;
+use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::{self, OPENID};
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
 
 use super::dpop::{self, Purpose};
+use super::security_profile;
 use crate::tokens::validate::{self, Source};
 
 /// How an access token came.
@@ -37,7 +39,14 @@ pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<
     let token = validate::require_active(&app, &presented.token, now).await?;
     // An API that shares a secret with us could make such a token and learn about any of its users.
     let token = token.and_then(Source::issued).ok_or_else(invalid_token)?;
-    prove(&app, &presented, token.claims().cnf.as_ref().map(|cnf| cnf.jkt.as_str()), now).await?;
+    prove(
+        &app,
+        &presented,
+        token.client(),
+        token.claims().cnf.as_ref().map(|cnf| cnf.jkt.as_str()),
+        now,
+    )
+    .await?;
     let (session, user) = token.session().ok_or_else(invalid_token)?;
     // What an administrator took from the client since is not told any more.
     let may_request_scope =
@@ -60,6 +69,7 @@ pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<
 async fn prove(
     app: &App,
     presented: &Presented,
+    client: Option<&Client>,
     bound_to: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Failure> {
@@ -74,5 +84,8 @@ async fn prove(
         access_token: Some(&presented.token),
     };
     let proved = dpop::prove(app, proof, purpose, now).await?;
+    if let Some(client) = client {
+        security_profile::check_proof(client, Some(&proved))?;
+    }
     if proved.as_str() == jkt { Ok(()) } else { Err(invalid_token().into()) }
 }

@@ -72,6 +72,7 @@ pub async fn present(
                 Answer::Rotate => "rotated",
                 Answer::Resend => "resent",
                 Answer::Supersede => "superseded",
+                Answer::Keep => "kept",
             });
             Ok(Continued { session, subject })
         }

@@ -3,7 +3,6 @@
 mod options;
 mod rows;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use crate::admin::clients::{self, Change, New};
@@ -19,6 +18,7 @@ use super::output::Output;
 use super::paging::Paging;
 use super::prompt;
 use super::startup_report;
+use super::value_parsers::words;
 use super::with_app::with_app;
 
 use options::{Choices, Cleared};
@@ -57,6 +57,8 @@ they prove with PKCE that it is they who began.")]
   signet client update shop --access-token-ttl 5m --refresh-max-ttl default
   signet client update shop --auth-method private_key_jwt --jwks-file public.json
   signet client update shop --no-web-origins --all-scopes
+  signet client update shop --pkce optional            its library sends no challenge and no nonce
+  signet client update desk --first-party true         users may type their passwords into it
 
 Each option given replaces all it says; what is not given stays.")]
     Update(Box<UpdateArgs>),
@@ -98,16 +100,26 @@ pub struct CreateArgs {
     #[arg(long)]
     name: String,
     /// What kind of application it is: in a browser, on a server, on devices, without a user
-    #[arg(long = "type", value_name = "TYPE", value_parser = type_parser())]
+    #[arg(long = "type", value_name = "TYPE", value_parser = words(ClientType::ALL, ClientType::as_str))]
     client_type: ClientType,
     /// Its name on the wire (default: a new UUID)
     #[arg(long, value_name = "CLIENT_ID")]
     client_id: Option<String>,
     #[command(flatten)]
     choices: Choices,
-    /// Do not ask people whether they allow it: it belongs to whoever runs this server
-    #[arg(long)]
-    skip_consent: bool,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// What an operator says about applications of their own.
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// Do not ask users for consent: the application is the operator's own
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    skip_consent: Option<bool>,
+    /// Let it log users in at /v1/login with their passwords; implies --skip-consent (web and native)
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    first_party: Option<bool>,
 }
 
 /// `signet client update`.
@@ -119,15 +131,14 @@ pub struct UpdateArgs {
     #[arg(long)]
     name: Option<String>,
     /// What kind of application it is
-    #[arg(long = "type", value_name = "TYPE", value_parser = type_parser())]
+    #[arg(long = "type", value_name = "TYPE", value_parser = words(ClientType::ALL, ClientType::as_str))]
     client_type: Option<ClientType>,
     #[command(flatten)]
     choices: Choices,
     #[command(flatten)]
     cleared: Cleared,
-    /// Whether people are not asked
-    #[arg(long, value_name = "true|false")]
-    skip_consent: Option<bool>,
+    #[command(flatten)]
+    flags: Flags,
 }
 
 /// `signet client rotate-secret`.
@@ -148,11 +159,6 @@ pub struct DeleteArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
-}
-
-fn type_parser() -> impl TypedValueParser<Value = ClientType> {
-    PossibleValuesParser::new(ClientType::ALL.iter().map(|kind| kind.as_str()))
-        .try_map(|text| text.parse::<ClientType>())
 }
 
 /// Carries out a command.
@@ -183,6 +189,13 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     }
 }
 
+impl Flags {
+    /// `change`, and these besides.
+    fn with(&self, change: Change) -> Change {
+        Change { skip_consent: self.skip_consent, first_party: self.first_party, ..change }
+    }
+}
+
 impl Named {
     /// The client, as it is now.
     async fn find(&self, app: &App) -> Result<StoredClient, CommandError> {
@@ -197,8 +210,7 @@ impl Named {
 }
 
 fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
-    let skip_consent = args.skip_consent.then_some(true);
-    let change = Change { skip_consent, ..args.choices.change()? };
+    let change = args.flags.with(args.choices.change()?);
     with_app(async |app| {
         let new = New {
             client_id: args.client_id.clone(),
@@ -216,8 +228,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     let change = Change {
         name: args.name.clone(),
         client_type: args.client_type,
-        skip_consent: args.skip_consent,
-        ..args.cleared.from(args.choices.change()?)
+        ..args.flags.with(args.cleared.from(args.choices.change()?))
     };
     if change.is_empty() {
         return Err(CommandError::usage(

@@ -7,15 +7,16 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::Value;
 
 use crate::admin::clients::Change;
 use crate::base::TimeSpan;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::value_parsers::{OrDefault, signing_alg, time_or_default};
-use crate::domain::client::AuthMethod;
+use crate::cli::value_parsers::{OrDefault, signing_alg, time_or_default, word_or_default, words};
+use crate::domain::client::{
+    AssertionAudience, AuthMethod, IdTokenClaims, PkcePolicy, SecurityProfile,
+};
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
 use crate::oauth::grants;
@@ -26,9 +27,25 @@ const MAX_JWKS: u64 = 64 * 1024;
 /// What can be said about a new client and one that exists.
 #[derive(Debug, Args)]
 pub struct Choices {
-    /// How it proves who it is (default: none for spa and native, else client_secret_basic)
-    #[arg(long, value_name = "METHOD", value_parser = method_parser())]
-    auth_method: Option<AuthMethod>,
+    /// How it authenticates, and no other way; or default: none for spa and native, for the others
+    /// client_secret_basic or client_secret_post as the application likes
+    #[arg(long, value_name = "METHOD", value_parser = word_or_default(AuthMethod::ALL, AuthMethod::as_str))]
+    auth_method: Option<OrDefault<AuthMethod>>,
+    /// Whether its log-ins need a PKCE challenge: required, nonce (a challenge, or openid with a
+    /// nonce; the default of web clients) or optional; spa and native: always required
+    #[arg(long, value_name = "POLICY", value_parser = words(PkcePolicy::ALL, PkcePolicy::as_str))]
+    pkce: Option<PkcePolicy>,
+    /// What its private_key_jwt assertions name as audience: issuer (the default), or endpoint to
+    /// accept the token endpoint and the called endpoint as well
+    #[arg(long, value_name = "AUDIENCE", value_parser = words(AssertionAudience::ALL, AssertionAudience::as_str))]
+    assertion_audience: Option<AssertionAudience>,
+    /// A security profile to hold it to: fapi2 (FAPI 2.0: pushed requests, PKCE, DPoP, private_key_jwt),
+    /// or default for none
+    #[arg(long, value_name = "PROFILE", value_parser = word_or_default(SecurityProfile::ALL, SecurityProfile::as_str))]
+    security_profile: Option<OrDefault<SecurityProfile>>,
+    /// The home page of the application
+    #[arg(long, value_name = "URI")]
+    client_uri: Option<String>,
     /// Where answers may be sent, compared letter by letter; may be given several times
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
@@ -66,6 +83,10 @@ pub struct Choices {
     /// What its ID tokens are signed with (default: RS256)
     #[arg(long, value_name = "ALG", value_parser = signing_alg())]
     id_token_alg: Option<SigningAlg>,
+    /// Which claims about the user its ID tokens have: minimal (default: those requested by name) or
+    /// scopes (those of the granted scopes as well)
+    #[arg(long, value_name = "CLAIMS", value_parser = words(IdTokenClaims::ALL, IdTokenClaims::as_str))]
+    id_token_claims: Option<IdTokenClaims>,
     /// Its public keys for private_key_jwt: a file with a JWK set or a JWK, or - for stdin
     #[arg(long, value_name = "FILE|-")]
     jwks_file: Option<PathBuf>,
@@ -74,6 +95,9 @@ pub struct Choices {
 /// What is taken from a client that exists.
 #[derive(Debug, Args)]
 pub struct Cleared {
+    /// Remove the home page
+    #[arg(long, conflicts_with = "client_uri")]
+    no_client_uri: bool,
     /// Remove all redirect URIs
     #[arg(long, conflicts_with = "redirect_uris")]
     no_redirect_uris: bool,
@@ -98,11 +122,6 @@ pub struct Cleared {
     /// Let it be no API
     #[arg(long, conflicts_with = "serves")]
     no_serves: bool,
-}
-
-fn method_parser() -> impl TypedValueParser<Value = AuthMethod> {
-    PossibleValuesParser::new(AuthMethod::ALL.iter().map(|method| method.as_str()))
-        .try_map(|text| text.parse::<AuthMethod>())
 }
 
 /// A grant's name without what stands in front of it and in the spelling of the others.
@@ -131,7 +150,11 @@ impl Choices {
     pub fn change(&self) -> Result<Change, CommandError> {
         let all = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
         Ok(Change {
-            auth_method: self.auth_method.map(Some),
+            auth_method: self.auth_method.map(|chosen| chosen.0),
+            pkce: self.pkce.map(Some),
+            assertion_audience: self.assertion_audience.map(Some),
+            security_profile: self.security_profile.map(|chosen| chosen.0),
+            client_uri: self.client_uri.clone().map(Some),
             redirect_uris: all(&self.redirect_uris),
             post_logout_redirect_uris: all(&self.post_logout_redirect_uris),
             backchannel_logout_uri: self.backchannel_logout_uri.clone().map(Some),
@@ -144,6 +167,7 @@ impl Choices {
             refresh_idle_ttl: self.refresh_idle_ttl.map(|chosen| chosen.0),
             refresh_max_ttl: self.refresh_max_ttl.map(|chosen| chosen.0),
             id_token_alg: self.id_token_alg.map(Some),
+            id_token_claims: self.id_token_claims.map(Some),
             jwks: self.jwks()?,
             ..Change::default()
         })
@@ -188,6 +212,7 @@ impl Cleared {
         let scopes = if self.all_scopes { Some(None) } else { none(self.no_scopes).map(Some) };
         let back = self.no_backchannel_logout_uri.then_some(None);
         Change {
+            client_uri: self.no_client_uri.then_some(None).or(change.client_uri),
             redirect_uris: none(self.no_redirect_uris).or(change.redirect_uris),
             post_logout_redirect_uris: none(self.no_post_logout_redirect_uris)
                 .or(change.post_logout_redirect_uris),

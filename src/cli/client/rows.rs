@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::admin::clients::Changed;
+use crate::admin::clients::{self, Changed};
 use crate::base::Timestamp;
 use crate::cli::error::CommandError;
 use crate::cli::output::{self, Format, Output, Row};
@@ -56,8 +56,10 @@ impl Row for WithSecret<'_> {
     }
 }
 
-/// Writes all there is to know about a client: on a terminal one setting a line.
+/// Writes all there is to know about a client: on a terminal one setting a line. What is wrong with its
+/// keys goes to stderr.
 pub fn show(stored: &StoredClient, output: Output) -> Result<(), CommandError> {
+    warn(&clients::key_warnings(&stored.client));
     if output.format() != Format::Table {
         return Ok(output.one(stored)?);
     }
@@ -81,7 +83,7 @@ fn cell(value: &Value) -> String {
 
 /// Writes a client that was changed, with its secret if one was made.
 pub fn changed(changed: &Changed, output: Output) -> Result<(), CommandError> {
-    warn(changed);
+    warn(&changed.warnings);
     if changed.client_secret.is_none() {
         return Ok(output.one(&changed.stored)?);
     }
@@ -96,7 +98,7 @@ pub fn registered(changed: &Changed, issuer: &str, output: Output) -> Result<(),
         "Registered client {} ({})\n",
         client.metadata.name, client.client_id
     ));
-    warn(changed);
+    warn(&changed.warnings);
     if changed.client_secret.is_some() {
         startup_report::say(KEEP_IT);
     }
@@ -108,8 +110,8 @@ pub fn registered(changed: &Changed, issuer: &str, output: Output) -> Result<(),
     Ok(())
 }
 
-fn warn(changed: &Changed) {
-    for warning in &changed.warnings {
+fn warn(warnings: &[String]) {
+    for warning in warnings {
         startup_report::say(&format!("warning: {warning}\n"));
     }
 }
@@ -125,8 +127,12 @@ fn sheet(changed: &Changed, issuer: &str) -> String {
 }
 
 fn next_step(client: &Client, issuer: &str) -> String {
+    let pinned = client.metadata.pins_auth_method();
     let proof = match client.metadata.auth_method {
         AuthMethod::None => "Public client: no secret, PKCE with S256.",
+        AuthMethod::Basic | AuthMethod::Post if !pinned => {
+            "It sends client_id and client_secret in the Authorization header or in the body."
+        }
         AuthMethod::Basic => "It sends client_id and client_secret in the Authorization header.",
         AuthMethod::Post => "It sends client_id and client_secret in the body.",
         AuthMethod::PrivateKeyJwt => "It signs its assertions with the private half of its key.",
@@ -144,7 +150,7 @@ fn next_step(client: &Client, issuer: &str) -> String {
             "Next: give this to the OpenID Connect library of the application.\n  {proof}\n"
         ),
     };
-    if client.metadata.audiences.is_empty() {
+    if client.metadata.audiences.is_empty() && client.metadata.client_type != ClientType::Service {
         text.push_str(&format!(
             "Its tokens are for no API yet:  signet client update {id} --audience IDENTIFIER\n"
         ));

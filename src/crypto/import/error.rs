@@ -42,6 +42,8 @@ pub enum ImportError {
         /// The bits of the modulus.
         bits: usize,
     },
+    /// RSA with primes that can be found from the public key (CVE-2017-15361).
+    Roca,
     /// The key is for another algorithm than was asked for or than it says itself.
     Algorithm {
         /// What was asked for, or what the JWK says.
@@ -96,6 +98,11 @@ impl ImportError {
                 "This is {found}, which cannot be used here. Give an RSA key, a key on P-256 or \
                  P-384, or an Ed25519 key, as PKCS#8, PKCS#1, SEC 1 or JWK."
             ),
+            Self::Roca => {
+                "The RSA key has the ROCA weakness (CVE-2017-15361): its private half can \
+                 be computed from the public one. Make a new key and replace this one everywhere."
+                    .to_owned()
+            }
             Self::SmallRsa { bits } => format!(
                 "The RSA key has {bits} bits, and verifiers refuse less than 2048. Make a new key \
                  and publish it to those who verify."

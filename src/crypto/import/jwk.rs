@@ -17,7 +17,7 @@ use crate::crypto::jwk::ED25519;
 use crate::domain::signing_key::{SigningAlg, is_kid};
 
 use super::error::ImportError;
-use super::{Imported, der, ec, ed25519, on_curve, rsa, sized};
+use super::{Imported, check_modulus, der, ec, ed25519, on_curve, rsa};
 
 /// A key or a set of them; which of the two is known only afterwards. One type, because reading
 /// either through an untagged enum would keep copies of the private members.
@@ -120,7 +120,7 @@ impl Jwk {
         let (p, q) = (number("p", self.p.as_ref())?, number("q", self.q.as_ref())?);
         let (dp, dq) = (number("dp", self.dp.as_ref())?, number("dq", self.dq.as_ref())?);
         let qi = number("qi", self.qi.as_ref())?;
-        sized(&n)?;
+        check_modulus(&n)?;
         let pair = RsaKeyPair::from_components(&KeyPairComponents {
             // RFC 7518 §6.3.1.1 knows of libraries that put a zero in front.
             public_key: PublicKeyComponents { n: der::trimmed(&n), e: der::trimmed(&e) },

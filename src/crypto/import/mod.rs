@@ -24,6 +24,7 @@ use crate::domain::signing_key::SigningAlg;
 
 use super::jwt::SigningKey;
 use super::jwt::pkcs8::{ec_pkcs8, ed25519_pkcs8, rsa_pkcs8};
+use super::roca;
 
 pub use error::ImportError;
 
@@ -73,11 +74,11 @@ pub fn import(bytes: &[u8], alg: Option<SigningAlg>) -> Result<Imported, ImportE
 fn from_der(bytes: &[u8], alg: Option<SigningAlg>) -> Result<Imported, ImportError> {
     match der::shape(bytes).ok_or(ImportError::Damaged { form: "DER" })? {
         Shape::Pkcs8(Algorithm::Rsa(numbers)) => {
-            sized(numbers.modulus)?;
+            check_modulus(numbers.modulus)?;
             rsa(RsaKeyPair::from_pkcs8(bytes), None, alg)
         }
         Shape::Pkcs1(numbers) => {
-            sized(numbers.modulus)?;
+            check_modulus(numbers.modulus)?;
             rsa(RsaKeyPair::from_der(bytes), None, alg)
         }
         Shape::Pkcs8(Algorithm::Ec(curve)) => {
@@ -108,10 +109,12 @@ fn on_curve(curve: &str) -> Result<(SigningAlg, &'static EcdsaSigningAlgorithm),
     }
 }
 
-/// Refuses a modulus of a size that the library refuses without saying why.
-fn sized(modulus: &[u8]) -> Result<(), ImportError> {
+/// Refuses a modulus of a size that the library refuses without saying why, and one that can be
+/// factored.
+fn check_modulus(modulus: &[u8]) -> Result<(), ImportError> {
     match der::bits(modulus) {
         bits @ 0..2048 => Err(ImportError::SmallRsa { bits }),
+        2048..=8192 if roca::is_weak(modulus) => Err(ImportError::Roca),
         2048..=8192 => Ok(()),
         bits => Err(unsupported(&format!("an RSA key of {bits} bits"))),
     }

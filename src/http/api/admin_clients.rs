@@ -21,6 +21,10 @@ type Admin = Authenticated<Administrator>;
 const TYPES: &str = "A type is spa, web, native or service.";
 const METHODS: &str = "A method is none, client_secret_basic, client_secret_post or \
                        private_key_jwt, or null for what the type starts with.";
+const POLICIES: &str = "A policy is required, nonce or optional, or null for the default.";
+const AUDIENCES: &str = "The audience of assertions is issuer or endpoint, or null for issuer.";
+const PROFILES: &str = "A security profile is fapi2, or null for none.";
+const CLAIMS: &str = "The claims of ID tokens are minimal or scopes, or null for minimal.";
 const ALGS: &str = "An algorithm is ES256, RS256, PS256, ES384 or EdDSA, or null for RS256.";
 
 /// A page of clients.
@@ -99,6 +103,11 @@ fn change(body: &mut JsonFields) -> Change {
         name: None,
         client_type: None,
         auth_method: body.patch_word("token_endpoint_auth_method", METHODS),
+        auth_method_pinned: patch_flag(body, "token_endpoint_auth_method_pinned"),
+        assertion_audience: body.patch_word("assertion_audience", AUDIENCES),
+        pkce: body.patch_word("pkce", POLICIES),
+        security_profile: body.patch_word("security_profile", PROFILES),
+        client_uri: body.patch_string("client_uri"),
         redirect_uris: body.patch_strings("redirect_uris"),
         post_logout_redirect_uris: body.patch_strings("post_logout_redirect_uris"),
         backchannel_logout_uri: body.patch_string("backchannel_logout_uri"),
@@ -111,9 +120,16 @@ fn change(body: &mut JsonFields) -> Change {
         refresh_idle_ttl,
         refresh_max_ttl,
         id_token_alg: body.patch_word("id_token_signed_response_alg", ALGS),
-        skip_consent: body.has("skip_consent").then(|| body.flag("skip_consent")),
+        id_token_claims: body.patch_word("id_token_claims", CLAIMS),
+        skip_consent: patch_flag(body, "skip_consent"),
+        first_party: patch_flag(body, "first_party"),
         jwks: body.patch_value("jwks"),
     }
+}
+
+/// A flag, told apart from absence; null is false.
+fn patch_flag(body: &mut JsonFields, field: &'static str) -> Option<bool> {
+    body.has(field).then(|| body.flag(field))
 }
 
 fn shape(changed: &Changed) -> Value {

@@ -97,11 +97,16 @@ pub async fn begin(
         return go_on(app, Checked { addressed, request, flow }, visitor, info).await;
     }
     let addressed = address(&app, params).await?;
+    if addressed.client.metadata.is_fapi2() {
+        let message = "This client is registered with the profile fapi2: it pushes its requests to \
+                    /oauth2/par (RFC 9126).";
+        let refusal = Refusal::oauth(OAuthError::InvalidRequest, message);
+        return refuse(&app, &addressed, refusal.into());
+    }
     let request = match addressed.check(&app).await {
         Ok(request) => request,
         Err(stop) => return refuse(&app, &addressed, stop),
     };
-    // A pushed request was counted when it was pushed.
     count_dropped(&app, &addressed.client, &request.dropped);
     let flow = PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
     go_on(app, Checked { addressed, request, flow }, visitor, info).await
@@ -221,7 +226,7 @@ async fn go_on(
         }),
     });
     let manner = ConsentPolicy {
-        skip_consent: client.metadata.skip_consent,
+        skip_consent: client.metadata.skips_consent(),
         always_ask: client.is_unprovable(&addressed.redirect),
     };
     let destination = addressed.redirect.source();
@@ -305,9 +310,9 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
         asked_claims: request.asked_claims.clone(),
         nonce: request.nonce.clone(),
         redirect_uri: Some(request.redirect_uri.clone()),
-        code_challenge: Some(request.code_challenge.clone()),
+        code_challenge: request.code_challenge.clone(),
         dpop_jkt: request.dpop_jkt.clone(),
-        by_consent: !addressed.client.metadata.skip_consent
+        by_consent: !addressed.client.metadata.skips_consent()
             && !addressed.client.is_unprovable(&addressed.redirect),
     };
     let new = NewCode {

@@ -10,10 +10,10 @@ use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::authorization::Request;
 use crate::domain::claims_request::ClaimsRequest;
-use crate::domain::client::Client;
+use crate::domain::client::{Client, PkcePolicy};
 use crate::domain::interaction::{AuthnRequest, Prompt, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::oidc::RequestedClaims;
+use crate::domain::oidc::{OPENID, RequestedClaims};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pkce;
 use crate::domain::redirect::RegisteredRedirect;
@@ -132,6 +132,11 @@ impl Addressed {
         }
         let (wishes, asked_claims) = wishes(app, params)?;
         let NarrowedForUser { narrowed, dropped } = narrow_for_user(app, client, params).await?;
+        let openid = narrowed.scopes.scopes().contains(OPENID);
+        let policy = client.metadata.pkce_policy();
+        if code_challenge.is_none() && !policy.allows_no_challenge(openid, nonce.is_some()) {
+            return Err(no_challenge(client, openid && nonce.is_some()).into());
+        }
         Ok(Request {
             client_id: client.client_id.clone(),
             redirect_uri: self.redirect.as_str().to_owned(),
@@ -170,16 +175,43 @@ const UNSUPPORTED: &[(&str, OAuthError, &str)] = &[
     ),
 ];
 
-fn challenge(params: &Params) -> Result<String, Refusal> {
-    let message = "code_challenge is missing: every client uses PKCE (RFC 7636).";
-    let challenge = params.required("code_challenge", message)?;
-    if params.get("code_challenge_method") != Some(pkce::METHOD) {
-        return Err(invalid("code_challenge_method is S256."));
+/// The PKCE challenge, if the request has one. A method without a challenge is a request that has lost
+/// its challenge on the way (RFC 9700 §4.8.2).
+fn challenge(params: &Params) -> Result<Option<String>, Refusal> {
+    let method = params.get("code_challenge_method");
+    let Some(challenge) = params.get("code_challenge") else {
+        return match method {
+            None => Ok(None),
+            Some(_) => Err(invalid("code_challenge_method is there, code_challenge is missing.")),
+        };
+    };
+    // Without a method `plain` is meant (RFC 7636 §4.3), which is not supported.
+    if method != Some(pkce::METHOD) {
+        return Err(invalid("code_challenge_method must be S256."));
     }
     if !pkce::is_challenge(challenge) {
         return Err(invalid("code_challenge is not a SHA-256 hash in base64url."));
     }
-    Ok(challenge.to_owned())
+    Ok(Some(challenge.to_owned()))
+}
+
+/// The refusal of a request that needs a challenge: what this client has to send, and the command that
+/// lets it send what it sends now. `nonce`: the request has `openid` and a `nonce`.
+fn no_challenge(client: &Client, nonce: bool) -> Refusal {
+    let metadata = &client.metadata;
+    if client.is_public() || metadata.is_fapi2() {
+        return invalid("code_challenge is missing: this client uses PKCE with S256 (RFC 7636).");
+    }
+    let wanted = match metadata.pkce_policy() {
+        PkcePolicy::Required => "this client is registered for PKCE with S256 (RFC 7636)",
+        _ => "send one with S256 (RFC 7636), or the scope openid and a nonce",
+    };
+    let policy = if nonce { PkcePolicy::Nonce } else { PkcePolicy::Optional };
+    invalid("").with_message(format!(
+        "code_challenge is missing: {wanted}. If the client cannot: signet client update {} --pkce \
+         {policy}",
+        client.client_id
+    ))
 }
 
 fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims), Refusal> {

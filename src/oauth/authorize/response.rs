@@ -29,10 +29,10 @@ impl Answer {
         issuer: &str,
         to: &Addressed,
         error: OAuthError,
-        message: &'static str,
+        message: impl Into<String>,
     ) -> Self {
         let said =
-            vec![("error", error.as_str().to_owned()), ("error_description", message.to_owned())];
+            vec![("error", error.as_str().to_owned()), ("error_description", message.into())];
         Self::new(issuer, to, said)
     }
 

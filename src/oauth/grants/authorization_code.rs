@@ -4,7 +4,6 @@
 //! lacks a parameter leaves it as it was: that is a mistake of a client, and an attacker learns nothing
 //! from it. A second presentation ends the session of the first one.
 
-use crate::app::App;
 use crate::base::id::SessionId;
 use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
 use crate::crypto::digest::{constant_time_eq, sha256_base64url, token_hash};
@@ -12,6 +11,7 @@ use crate::domain::authorization::{Authorization, CODE_LIFE};
 use crate::domain::client::{Client, ClientType};
 use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::oidc::OPENID;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::pkce;
 use crate::domain::session::EndReason;
@@ -20,7 +20,7 @@ use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::{Params, invalid};
 use crate::store::authorization_codes::{self, Redeemed};
 use crate::store::sessions::end::Ending;
-use crate::store::{Tx, users};
+use crate::store::users;
 
 /// A code, and the proof that its presenter asked for it.
 pub struct AuthorizationCode {
@@ -130,12 +130,11 @@ impl Grant for AuthorizationCode {
         let Some(session) = context.open_session(session).await? else {
             return Err(Wrong::Ended.refusal(context.client()).into());
         };
-        let app = context.app;
-        let tx = context.tx().await?;
         if session.id != id {
+            let tx = context.tx().await?;
             authorization_codes::gave_branch_of(tx, &hash, session.id).await?;
         }
-        let user = user_of(app, tx, &authorization).await?;
+        let user = user_of(context, &authorization).await?;
         Ok(GrantOutcome::Opened { session: Box::new(session), user, nonce: authorization.nonce })
     }
 }
@@ -184,8 +183,14 @@ impl AuthorizationCode {
                 let hash = sha256_base64url(verifier.as_bytes());
                 constant_time_eq(hash.as_bytes(), challenge.as_bytes())
             }
-            (None, None) => true,
-            // A verifier without a challenge: an attacker took the challenge away (RFC 9700 §4.8.2).
+            // Asked again: the policy may have become stricter since the request.
+            (None, None) => {
+                let openid = authorization.scopes.contains(OPENID);
+                let nonce = authorization.nonce.is_some();
+                context.client().metadata.pkce_policy().allows_no_challenge(openid, nonce)
+            }
+            // A verifier without a challenge: an attacker has removed the challenge from the request
+            // (RFC 9700 §4.8.2). A challenge without a verifier: the code was stolen.
             _ => false,
         };
         if !is_proved {
@@ -203,14 +208,14 @@ impl AuthorizationCode {
 
 /// The user, where the API or the ID token says anything about one.
 pub(super) async fn user_of(
-    app: &App,
-    tx: &mut Tx,
+    context: &mut GrantContext<'_>,
     authorization: &Authorization,
 ) -> Result<Option<Box<User>>, Fault> {
-    let audience = app.audience(authorization.audience.as_deref());
+    let Authorization { scopes, asked_claims, .. } = authorization;
+    let audience = context.app.audience(authorization.audience.as_deref());
     let asks = audience.is_some_and(|audience| audience.target.rules().asks());
-    if !asks && authorization.asked_claims.id_token.is_empty() {
+    if !asks && !context.client().metadata.id_token_has_claims(scopes, asked_claims) {
         return Ok(None);
     }
-    Ok(users::find(tx, authorization.user_id).await?.map(Box::new))
+    Ok(users::find(context.tx().await?, authorization.user_id).await?.map(Box::new))
 }

@@ -76,14 +76,13 @@ impl Grant for DeviceCode {
             }
         }
         context.require_same_target(device.asked.audience.as_deref())?;
-        let app = context.app;
-        let terms = context.session_terms(SessionId::new(now, &*app.entropy), Self::INFO.name);
+        let id = SessionId::new(now, &*context.app.entropy);
+        let terms = context.session_terms(id, Self::INFO.name);
         let tx = context.tx().await?;
         let authorization = device_codes::redeem(tx, &hash).await?.ok_or_else(refused)?;
         let session = authorization.session(terms, now);
         let session = context.open_session(session).await?.ok_or_else(refused)?;
-        let tx = context.tx().await?;
-        let user = user_of(app, tx, &authorization).await?;
+        let user = user_of(context, &authorization).await?;
         Ok(GrantOutcome::Opened { session: Box::new(session), user, nonce: None })
     }
 }

@@ -41,6 +41,7 @@ impl Grant for RefreshToken {
                 client_id: client.client_id.clone(),
                 registered: client.into(),
                 jkt: context.jkt(),
+                rotates: !client.metadata.is_fapi2(),
                 audiences: client.metadata.audiences.clone(),
             },
             idle: context.lifetimes().idle,
@@ -53,7 +54,8 @@ impl Grant for RefreshToken {
         let session = continued.session;
         // The session was opened for one API; it stays with it.
         context.require_same_target(session.audience.as_deref())?;
-        let user = if session.asked_claims.id_token.is_empty() {
+        let metadata = &context.client().metadata;
+        let user = if !metadata.id_token_has_claims(&session.scopes, &session.asked_claims) {
             None
         } else {
             let mut reader = context.app.db.reader().await?;

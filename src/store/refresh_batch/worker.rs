@@ -16,7 +16,7 @@ use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::liveness::{Inactive, active_session};
 use crate::domain::outcome::{Fault, FaultKind};
-use crate::domain::refresh::{Alarm, Answer, Decision, Holder, decide};
+use crate::domain::refresh::{Alarm, Answer, Decision, Holder, decide, decide_unrotated};
 use crate::domain::scope::RequestedScopes;
 use crate::domain::session::{EndReason, Lifetimes, Session};
 use crate::domain::token_rules::MAX_ACCESS_TTL;
@@ -293,7 +293,14 @@ impl Worker {
         let window = self.lifetimes.retry_window;
         let client = presentation.holder.client_state();
         let standing = active_session(&found.session, found.user, client, now);
-        let decision = decide(standing, presentation.counter, now, window);
+        let decision = if presentation.holder.rotates() {
+            decide(standing, presentation.counter, now, window)
+        } else {
+            match decide_unrotated(standing, presentation.counter, now) {
+                Some(decision) => decision,
+                None => return (Refreshed::NotHolder, None),
+            }
+        };
         let session = &mut found.session;
         let about = |kind| Event::new(kind).about(session.user_id).in_session(session.id);
         let (refreshed, event) = match decision {
@@ -302,7 +309,7 @@ impl Worker {
                 let event =
                     (answer == Answer::Supersede).then(|| about(EventKind::RefreshSuperseded));
                 session.chain = next;
-                if answer == Answer::Rotate {
+                if matches!(answer, Answer::Rotate | Answer::Keep) {
                     session.idle_expires_at = session.extended(now, presentation.idle);
                 }
                 let subject = Arc::clone(&found.subject);

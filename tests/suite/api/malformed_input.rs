@@ -59,7 +59,9 @@ async fn fields_that_are_missing_null_or_of_another_type() {
         "backchannel_logout_uri": "https://a.example/", "web_origins": ["https://b.example"],
         "grant_types": ["refresh_token"], "scopes": ["a"], "audiences": ["urn:api"], "serves": [],
         "access_token_ttl": 300, "refresh_idle_ttl": 300, "refresh_max_ttl": 300,
-        "id_token_signed_response_alg": "ES256", "skip_consent": false, "jwks": []});
+        "id_token_signed_response_alg": "ES256", "skip_consent": false, "jwks": [],
+        "token_endpoint_auth_method_pinned": true, "assertion_audience": "issuer", "pkce": "nonce",
+        "client_uri": "https://a.example/", "security_profile": null, "id_token_claims": "scopes", "first_party": false});
     let choices: Vec<&str> = client.as_object().unwrap().keys().map(String::as_str).collect();
     let new_client = {
         let mut client = client.clone();
@@ -137,7 +139,11 @@ async fn fields_that_are_missing_null_or_of_another_type() {
                 // An object is what claims are, and a flag may be true.
                 let fits = |name, value: &Value| match name {
                     "claims" => value == &json!({"a": 1}) && path.contains("users"),
-                    "new_secret" | "skip_consent" | "revoke_old" => value.is_boolean(),
+                    "new_secret"
+                    | "revoke_old"
+                    | "skip_consent"
+                    | "first_party"
+                    | "token_endpoint_auth_method_pinned" => value.is_boolean(),
                     _ => false,
                 };
                 if value.as_ref().is_some_and(|value| fits(field.as_str(), value)) {

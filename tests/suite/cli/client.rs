@@ -63,7 +63,7 @@ fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
         (&shop(&["--access-token-ttl", "25h"]), "too long"),
         (&shop(&["--refresh-idle-ttl", "30"]), "unit"),
         (&shop(&["--refresh-max-ttl", "1s"]), "too short"),
-        (&shop(&["--skip-consent", "false"]), "false"),
+        (&shop(&["--skip-consent", "no"]), "false"),
         (&shop(&["--jwks-file", "key.pem"]), "JWK set"),
         (&update, "--help"),
         (&[&update[..], &["--skip-consent", "yes"]].concat(), "true"),
@@ -95,26 +95,33 @@ fn a_clients_life() {
     assert!(!made.err.contains(&secret), "a secret on stderr: {}", made.err);
     let wire = [
         "access_token_ttl",
+        "assertion_audience",
         "audiences",
         "backchannel_logout_uri",
         "client_id",
         "client_secret",
+        "client_uri",
         "created_at",
         "disabled",
         "disabled_at",
+        "first_party",
         "grant_types",
+        "id_token_claims",
         "id_token_signed_response_alg",
         "jwks",
         "name",
+        "pkce",
         "post_logout_redirect_uris",
         "redirect_uris",
         "refresh_idle_ttl",
         "refresh_max_ttl",
         "scopes",
         "secrets",
+        "security_profile",
         "serves",
         "skip_consent",
         "token_endpoint_auth_method",
+        "token_endpoint_auth_method_pinned",
         "type",
         "updated_at",
         "web_origins",
@@ -192,6 +199,9 @@ fn the_application_is_told_what_it_needs_on_a_terminal() {
         assert!(service.err.contains(said), "{said}: {}", service.err);
     }
     assert!(!service.err.contains("scs_"), "{}", service.err);
+    let id = service.out.lines().next().unwrap().split_whitespace().last().unwrap();
+    let command = format!("signet client update {id} --audience IDENTIFIER");
+    assert_eq!(service.err.matches(&command).count(), 1, "said once: {}", service.err);
 }
 
 #[test]
@@ -237,7 +247,7 @@ fn the_documented_commands_work_when_pasted() {
     assert!(output.status.success(), "{said}");
     let listed = place.run(&["client", "list"]).ok().rows();
     let ids: Vec<&str> = listed.iter().map(|client| text(client, "client_id")).collect();
-    assert_eq!(ids, ["shop", "shop-spa", "desk", "nightly", "billing"]);
+    assert_eq!(ids, ["shop", "shop-spa", "desk", "nightly", "billing", "bank"]);
     assert!(!said.contains("warning"), "{said}");
 }
 
@@ -260,7 +270,7 @@ async fn a_change_is_known_to_the_running_server_without_a_restart() {
         place.run(&["api", "create", "urn:a"]).ok();
         let named =
             ["client", "create", "--client-id", "urn:a", "--name", "x", "--type", "service"];
-        place.run(&named).refused(5, &["never both"]);
+        place.run(&named).refused(2, &["client_id: "]);
         // What the server publishes follows from what it has read.
         let deadline = Instant::now() + PATIENCE;
         while !server.get("/.well-known/jwks.json", "").await.1.contains("ES384") {

@@ -1,6 +1,10 @@
-//! `signet client set`: what each option replaces, and keys from files and pipes.
+//! `signet client update`: what each option replaces, and keys from files and pipes.
 
 use serde_json::{Value, json};
+use signet::crypto::jwt::SigningKey;
+use signet::domain::signing_key::SigningAlg;
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use super::{Place, text};
 
@@ -50,6 +54,15 @@ fn each_option_replaces_what_it_says() {
         "ES256",
         "--skip-consent",
         "true",
+        "--pkce",
+        "optional",
+        "--assertion-audience",
+        "endpoint",
+        "--id-token-claims",
+        "scopes",
+        "--client-uri",
+        "https://a.example/home",
+        "--first-party",
     ]);
     for (member, value) in [
         ("name", json!("Other")),
@@ -74,6 +87,12 @@ fn each_option_replaces_what_it_says() {
         ("refresh_max_ttl", json!(2_592_000)),
         ("id_token_signed_response_alg", json!("ES256")),
         ("skip_consent", json!(true)),
+        ("token_endpoint_auth_method_pinned", json!(true)),
+        ("pkce", json!("optional")),
+        ("assertion_audience", json!("endpoint")),
+        ("id_token_claims", json!("scopes")),
+        ("client_uri", json!("https://a.example/home")),
+        ("first_party", json!(true)),
     ] {
         assert_eq!(all[member], value, "{member}");
     }
@@ -94,12 +113,21 @@ fn each_option_replaces_what_it_says() {
         "default",
         "--skip-consent",
         "false",
+        "--first-party",
+        "false",
+        "--no-client-uri",
+        "--auth-method",
+        "default",
     ]);
+    assert_eq!(less["token_endpoint_auth_method"], "client_secret_basic");
+    assert_eq!(less["token_endpoint_auth_method_pinned"], false);
+    assert_eq!(less["first_party"], false);
     for member in ["post_logout_redirect_uris", "web_origins", "audiences", "serves"] {
         assert_eq!(less[member], json!([]), "{member}");
     }
     for member in [
         "backchannel_logout_uri",
+        "client_uri",
         "scopes",
         "access_token_ttl",
         "refresh_idle_ttl",
@@ -122,6 +150,12 @@ fn each_option_replaces_what_it_says() {
     refuse(&["--access-token-ttl", "10s"], &["access_token_ttl: ", "RETRY_WINDOW"]);
     refuse(&["--type", "spa"], &["token_endpoint_auth_method: "]);
     refuse(&["--name", ""], &["name: "]);
+    refuse(&["--pkce", "plain"], &["--pkce", "optional"]);
+    refuse(&["--assertion-audience", "any"], &["--assertion-audience", "endpoint"]);
+    refuse(&["--id-token-claims", "all"], &["--id-token-claims", "scopes"]);
+    refuse(&["--client-uri", "http://a.example/"], &["client_uri: "]);
+    refuse(&["--client-uri", "https://a.example/", "--no-client-uri"], &["--no-client-uri"]);
+    refuse(&["--first-party"], &["first_party: "]);
 }
 
 #[test]
@@ -144,7 +178,9 @@ fn public_keys_come_from_files_and_pipes() {
     };
     for file in ["one.json", "set.json"] {
         let made = place.run(&job(file)).ok();
-        assert_eq!(made.one()["jwks"], json!({"keys": [key]}), "{file}");
+        let mut kept = key.clone();
+        kept["alg"] = json!("ES256");
+        assert_eq!(made.one()["jwks"], json!({"keys": [kept]}), "{file}");
         assert!(made.one().get("client_secret").is_none());
     }
     let piped = place.run_with(&job("-"), json!([key]).to_string().as_bytes()).ok().one();
@@ -162,4 +198,54 @@ fn public_keys_come_from_files_and_pipes() {
     place.run(&away).refused(2, &["jwks: "]);
     place.run(&[&away[..], &["--jwks-file", "set.json"]].concat()).ok();
     place.run(&["client", "rotate-secret", id]).refused(5, &["without a secret"]);
+}
+
+/// RSA keys that an older version stored verify two algorithms until they are registered again.
+#[test]
+fn stored_keys_of_two_algorithms_are_named() {
+    let place = Place::served();
+    let rsa = SigningKey::generate(SigningAlg::Ps256).unwrap().key.public;
+    let keys: Vec<Value> = ["a", "b", "c"]
+        .into_iter()
+        .map(|kid| {
+            let mut key = json!(rsa);
+            (key["kid"], key["alg"]) = (json!(kid), json!("PS256"));
+            key
+        })
+        .chain([public_key()])
+        .collect();
+    let file = place.dir.path().join("keys.json");
+    std::fs::write(&file, json!({ "keys": keys }).to_string()).unwrap();
+    let create = ["client", "create", "--client-id", "job", "--name", "Job", "--type", "service"];
+    let keys = ["--auth-method", "private_key_jwt", "--jwks-file", "keys.json"];
+    place.run(&[&create[..], &keys].concat()).ok();
+    let show = |more: &[&str]| place.run(&[&["client", "show", "job"], more].concat()).ok().err;
+    assert_eq!(show(&[]), "");
+
+    let options = SqliteConnectOptions::new().filename(place.database());
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let pool = SqlitePool::connect_with(options).await.unwrap();
+        let (settings,): (String,) =
+            sqlx::query_as("SELECT settings FROM clients").fetch_one(&pool).await.unwrap();
+        let mut settings: Value = serde_json::from_str(&settings).unwrap();
+        for index in [0, 2, 3] {
+            settings["jwks"][index].as_object_mut().unwrap().remove("alg");
+        }
+        settings["jwks"][2].as_object_mut().unwrap().remove("kid");
+        sqlx::query("UPDATE clients SET settings = $1")
+            .bind(settings.to_string())
+            .execute(&pool)
+            .await
+            .unwrap();
+        pool.close().await;
+    });
+    for more in [&[][..], &["-o", "table"], &["-o", "json"]] {
+        let said = show(more);
+        assert!(said.contains(r#""a", number 3 (no kid):"#), "{said}");
+        assert!(said.contains("signet client update job --jwks-file"), "{said}");
+        // The others are for one algorithm, named or not.
+        assert!(!said.contains(r#""b""#) && !said.contains(r#""1""#), "{said}");
+    }
+    place.run(&["client", "update", "job", "--jwks-file", "keys.json"]).ok();
+    assert_eq!(show(&[]), "");
 }

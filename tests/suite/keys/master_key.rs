@@ -362,6 +362,13 @@ async fn a_key_from_elsewhere_keeps_old_tokens_good() {
         header.kid == Some(made.key.kid.clone())
     })
     .await;
+    // One key, one algorithm, under whatever name.
+    let rsa = pem(&SigningKey::generate(SigningAlg::Rs256).unwrap().pkcs8);
+    let one = import("rsa.pem", &rsa, &["--alg", "RS256", "--kid", "one"]);
+    assert_eq!(one.status.code(), Some(0), "{}", String::from_utf8_lossy(&one.stderr));
+    let two = import("rsa.pem", &rsa, &["--alg", "PS256", "--kid", "two"]);
+    assert_eq!(two.status.code(), Some(5), "{}", String::from_utf8_lossy(&two.stderr));
+    assert!(String::from_utf8_lossy(&two.stderr).contains("another algorithm"));
     let unused = SigningKey::generate(SigningAlg::Es384).unwrap();
     let refused = import("unused.pem", &pem(&unused.pkcs8), &["--sign"]);
     assert_eq!(refused.status.code(), Some(5), "{}", String::from_utf8_lossy(&refused.stderr));

@@ -123,8 +123,10 @@ async fn every_advertised_algorithm_of_clients_works() {
             assert!(document[list].as_array().unwrap().contains(&json!(name)), "{name}");
         }
         let key = SigningKey::generate(alg).unwrap().key;
+        let mut jwk = json!(key.public);
+        jwk["alg"] = json!(name);
         let client = json!({"type": "service", "audiences": [API],
-            "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [key.public]}});
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [jwk]}});
         let app = App::register(&server, &root, client).await;
         let claims =
             json!({"iss": app.id, "sub": app.id, "aud": server.base, "jti": "1", "exp": now + 60});

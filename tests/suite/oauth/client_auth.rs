@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use signet::crypto::jwt::SigningKey;
 
+use crate::support::clients::old_client;
 use crate::support::relying_party::{App, FORM, basic, error_of, form, signed};
 use crate::support::server::{Answer, Tokens};
 use crate::support::{Backend, Server};
@@ -29,13 +30,12 @@ async fn send(server: &Server, headers: &[(&str, &str)], body: String) -> Answer
     server.send(request.body(body)).await
 }
 
-/// RFC 6749 §2.3.1: both halves are form-encoded, so an id may have a colon in it.
+/// RFC 6749 §2.3.1: both halves are form-encoded, so the id of an old client may have a colon in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_basic_header_is_read_to_the_letter() {
-    let (server, root) = set().await;
+    let (server, _) = set().await;
     let id = "https://svc.example.com/a:b~c";
-    let app = App::register(&server, &root, json!({"type": "web", "client_id": id})).await;
-    let secret = app.secret.clone().unwrap();
+    let secret = old_client(&server, id).await;
     let raw = |text: &str| format!("Basic {}", STANDARD.encode(text));
     let token = || "token=x".to_owned();
     let good = basic(id, &secret);

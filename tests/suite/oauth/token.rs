@@ -212,7 +212,11 @@ async fn clients_prove_who_they_are_in_their_own_way() {
         ("null", None, &[("client_id", &*web.id), ("client_secret", "null")]),
         ("a confidential client by its name", None, &[("client_id", &*web.id)]),
         ("a public client", None, &[("client_id", &*spa.id)]),
-        ("post for basic", None, &[("client_id", &*web.id), ("client_secret", &*secret)]),
+        (
+            "a header as the secret",
+            None,
+            &[("client_id", &*web.id), ("client_secret", &*basic(&web.id, &secret))],
+        ),
         ("basic for post", Some(basic(&post.id, post.secret.as_deref().unwrap())), &[]),
         ("a hash for the secret", Some(basic(&web.id, &"0".repeat(64))), &[]),
     ] {

@@ -5,7 +5,9 @@ use signet::base::Deadlines;
 use tokio::net::{TcpListener, TcpStream};
 
 pub mod balancer;
+pub mod clients;
 pub mod clock;
+pub mod keys;
 pub mod packages;
 pub mod pgbouncer;
 pub mod postgres;

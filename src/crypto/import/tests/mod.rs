@@ -23,7 +23,7 @@ use crate::crypto::jwt::GeneratedKey;
 use crate::crypto::spki;
 use crate::crypto::test_vectors::{
     ED25519_X, RFC_7515_EC, RFC_7515_RS256, RFC_7515_RSA, RFC_7517_EC, RFC_7517_RSA,
-    RFC_8037_EDDSA, RFC_8037_OKP, SHORT_RSA,
+    RFC_8037_EDDSA, RFC_8037_OKP, ROCA_PKCS8, SHORT_RSA,
 };
 
 fn pem(label: &str, der: &[u8]) -> String {

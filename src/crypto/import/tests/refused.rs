@@ -152,22 +152,35 @@ fn what_a_key_is_for_and_its_name_are_heeded() {
     }
 }
 
-#[test]
-fn short_rsa_keys_are_refused_with_their_size() {
-    let pkcs8 = STANDARD.decode(SHORT_RSA).unwrap();
+/// Every form of an RSA key that is given as PKCS#8 in base64.
+fn forms_of_rsa(pkcs8: &str) -> Vec<Vec<u8>> {
+    let pkcs8 = STANDARD.decode(pkcs8).unwrap();
     let pkcs1 = inside(&pkcs8, &[0, 2]).to_vec();
     let member = |index: usize| URL_SAFE_NO_PAD.encode(der::trimmed(inside(&pkcs1, &[0, index])));
     let jwk = json!({
         "kty": "RSA", "n": member(1), "e": member(2), "d": member(3), "p": member(4),
         "q": member(5), "dp": member(6), "dq": member(7), "qi": member(8),
     });
-    for text in [
+    vec![
         pem("PRIVATE KEY", &pkcs8).into_bytes(),
         pem("RSA PRIVATE KEY", &pkcs1).into_bytes(),
         pkcs8.clone(),
-        pkcs1.clone(),
+        pkcs1,
         jwk.to_string().into_bytes(),
-    ] {
+    ]
+}
+
+/// CVE-2017-15361.
+#[test]
+fn rsa_keys_that_can_be_factored_are_refused_in_every_form() {
+    for text in forms_of_rsa(ROCA_PKCS8) {
+        assert_eq!(refused(text), ImportError::Roca);
+    }
+}
+
+#[test]
+fn short_rsa_keys_are_refused_with_their_size() {
+    for text in forms_of_rsa(SHORT_RSA) {
         assert_eq!(refused(text), ImportError::SmallRsa { bits: 1024 });
     }
     let large = RsaKeyPair::generate(KeySize::Rsa3072).unwrap();
@@ -350,6 +363,7 @@ fn every_mistake_has_its_own_advice() {
         ImportError::Several { found: 2 },
         ImportError::Unsupported { found: found() },
         ImportError::SmallRsa { bits: 1024 },
+        ImportError::Roca,
         ImportError::Algorithm { asked: "ES256".to_owned(), found: found() },
         ImportError::NotForSigning,
         ImportError::Name,

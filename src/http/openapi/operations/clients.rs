@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::PAGINATION;
-use crate::domain::client::AuthMethod;
-use crate::domain::client_type::ClientType;
+use crate::domain::client::{
+    AssertionAudience, AuthMethod, ClientType, IdTokenClaims, PkcePolicy, SecurityProfile,
+};
 use crate::domain::signing_key::SigningAlg;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, created, ok};
 use crate::http::openapi::schema::{
@@ -19,6 +20,11 @@ static CLIENT: Named = Named {
         required("name", TEXT),
         required("type", TYPE.about("spa and native cannot keep a secret; service has no user.")),
         required("token_endpoint_auth_method", texts_of!(AuthMethod)),
+        required("token_endpoint_auth_method_pinned", BOOLEAN),
+        required("assertion_audience", texts_of!(AssertionAudience)),
+        required("pkce", texts_of!(PkcePolicy)),
+        required("security_profile", texts_of!(SecurityProfile).nullable()),
+        required("client_uri", TEXT.nullable()),
         required("redirect_uris", TEXTS),
         required("post_logout_redirect_uris", TEXTS),
         required("backchannel_logout_uri", TEXT.nullable()),
@@ -31,7 +37,9 @@ static CLIENT: Named = Named {
         required("refresh_idle_ttl", INTEGER.nullable().about("Seconds.")),
         required("refresh_max_ttl", INTEGER.nullable().about("Seconds.")),
         required("id_token_signed_response_alg", texts_of!(SigningAlg)),
+        required("id_token_claims", texts_of!(IdTokenClaims)),
         required("skip_consent", BOOLEAN),
+        required("first_party", BOOLEAN),
         required("jwks", object(&[required("keys", list(&ANY_OBJECT))]).nullable()),
         required(
             "secrets",
@@ -78,10 +86,44 @@ const ID: &[Parameter] =
 const METADATA: &[Member] = &[
     optional(
         "token_endpoint_auth_method",
-        texts_of!(AuthMethod)
-            .nullable()
-            .about("Null: none for spa and native, client_secret_basic for web and service."),
+        texts_of!(AuthMethod).nullable().about(
+            "Null: none for spa and native; client_secret_basic, not pinned, for web and \
+                 service.",
+        ),
     ),
+    optional(
+        "token_endpoint_auth_method_pinned",
+        BOOLEAN.nullable().about(
+            "Whether a client with a secret is held to its method; false: it may use \
+             client_secret_basic and client_secret_post. A method that is sent without this member \
+             is pinned.",
+        ),
+    ),
+    optional(
+        "assertion_audience",
+        texts_of!(AssertionAudience).nullable().about(
+            "What the aud of a client assertion may be. issuer, the default: the issuer as a \
+             string. endpoint: also the token endpoint and the called endpoint, as a string or a \
+             list of one.",
+        ),
+    ),
+    optional(
+        "pkce",
+        texts_of!(PkcePolicy).nullable().about(
+            "Whether an authorization request of a client that authenticates needs a PKCE \
+             challenge. nonce, the default: a challenge, or openid with a nonce. Public clients: \
+             always required.",
+        ),
+    ),
+    optional(
+        "security_profile",
+        texts_of!(SecurityProfile).nullable().about(
+            "fapi2: held to the FAPI 2.0 Security Profile. Its requests are pushed and have a PKCE \
+             challenge, it authenticates with private_key_jwt and proves a key (DPoP), signs with \
+             PS256, ES256 or EdDSA, and its refresh tokens do not rotate.",
+        ),
+    ),
+    optional("client_uri", TEXT.nullable().about("The home page of the application.")),
     optional("redirect_uris", TEXTS.nullable()),
     optional("post_logout_redirect_uris", TEXTS.nullable()),
     optional("backchannel_logout_uri", TEXT.nullable()),
@@ -134,6 +176,20 @@ const METADATA: &[Member] = &[
         BOOLEAN.nullable().about("Do not ask users for consent: the client is the operator's own."),
     ),
     optional(
+        "first_party",
+        BOOLEAN.nullable().about(
+            "Users may give it their passwords: it may log users in at /v1/login. Never for spa \
+             and service; implies skip_consent.",
+        ),
+    ),
+    optional(
+        "id_token_claims",
+        texts_of!(IdTokenClaims).nullable().about(
+            "Which claims its ID tokens have. minimal, the default: those requested by name. \
+             scopes: also those of the granted scopes, up to 8 KiB.",
+        ),
+    ),
+    optional(
         "jwks",
         Schema::new(Kind::Types(&["object", "array"], None))
             .nullable()
@@ -156,7 +212,7 @@ pub static CREATE: Operation = Operation::new("createClient", Tag::Admin, "Regis
                 optional(
                     "client_id",
                     TEXT.nullable().about(
-                        "1 to 128 letters, digits or - . _ ~ : /; null for a new UUID. Must not \
+                        "1 to 128 letters, digits or - . _ ~ /; null for a new UUID. Must not \
                          be the identifier of an API.",
                     ),
                 ),

@@ -26,7 +26,7 @@ fn rsa(size: KeySize) -> Value {
 pub fn ed25519(kid: &str) -> Value {
     let pair = Ed25519KeyPair::generate().unwrap();
     let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-    json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid})
+    json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "alg": "EdDSA"})
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,6 +116,7 @@ async fn public_keys_are_kept_and_private_ones_refused() {
         place.create(body).await
     };
     let key = with(&with(&rsa, "kid", json!("r")), "use", json!("sig"));
+    let key = with(&key, "alg", json!("PS256"));
     let chatty = with(&with(&key, "x5u", json!("https://a.example")), "ext", json!(true));
     let made = create(json!([chatty, ed25519("e")])).await;
     assert!(made.is(201).json().get("client_secret").is_none());

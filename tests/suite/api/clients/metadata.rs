@@ -16,11 +16,12 @@ async fn each_type_starts_with_what_it_needs() {
         let place = Place::on(backend).await;
         let code = json!(["authorization_code", "refresh_token"]);
         let machine = json!(["client_credentials"]);
-        for (kind, redirect, method, grants) in [
-            ("spa", json!(["https://a.example/cb"]), "none", &code),
-            ("native", json!(["com.example.app:/cb"]), "none", &code),
-            ("web", json!(["https://a.example/cb"]), "client_secret_basic", &code),
-            ("service", json!([]), "client_secret_basic", &machine),
+        for (kind, redirect, method, grants, warned) in [
+            ("spa", json!(["https://a.example/cb"]), "none", &code, 0),
+            ("native", json!(["com.example.app:/cb"]), "none", &code, 0),
+            ("web", json!(["https://a.example/cb"]), "client_secret_basic", &code, 0),
+            // Without an audience it gets no token.
+            ("service", json!([]), "client_secret_basic", &machine, 1),
         ] {
             let body = json!({"name": "Größe", "type": kind, "redirect_uris": redirect});
             let made = place.create(body).await;
@@ -29,7 +30,9 @@ async fn each_type_starts_with_what_it_needs() {
             let parsed: uuid::Uuid = id.parse().unwrap();
             assert_eq!((parsed.get_version_num(), parsed.to_string()), (7, id.clone()));
             assert_eq!(client["token_endpoint_auth_method"], method, "{kind}");
-            assert_eq!((&client["grant_types"], &client["warnings"]), (grants, &json!([])));
+            assert_eq!(&client["grant_types"], grants);
+            assert_eq!(client["warnings"].as_array().unwrap().len(), warned, "{kind}");
+            assert_eq!(client["pkce"], if method == "none" { "required" } else { "nonce" });
             for (member, value) in [
                 ("name", json!("Größe")),
                 ("type", json!(kind)),
@@ -44,7 +47,13 @@ async fn each_type_starts_with_what_it_needs() {
                 ("refresh_idle_ttl", Value::Null),
                 ("refresh_max_ttl", Value::Null),
                 ("id_token_signed_response_alg", json!("RS256")),
+                ("token_endpoint_auth_method_pinned", json!(false)),
+                ("assertion_audience", json!("issuer")),
+                ("client_uri", Value::Null),
+                ("security_profile", Value::Null),
+                ("id_token_claims", json!("minimal")),
                 ("skip_consent", json!(false)),
+                ("first_party", json!(false)),
                 ("jwks", Value::Null),
                 ("disabled", json!(false)),
                 ("disabled_at", Value::Null),
@@ -92,6 +101,9 @@ async fn every_choice_can_be_made_left_and_taken_back() {
             "scopes": ["read", "openid"], "audiences": [API], "serves": [API],
             "access_token_ttl": 90, "refresh_idle_ttl": 3600, "refresh_max_ttl": 86400,
             "id_token_signed_response_alg": "ES256", "skip_consent": true,
+            "token_endpoint_auth_method_pinned": false, "assertion_audience": "endpoint",
+            "pkce": "optional", "client_uri": "https://shop.example.com/",
+            "id_token_claims": "scopes", "first_party": true,
         });
         place.server.advance(TimeSpan::from_secs(5));
         let changed = place.patch("shop", choices.clone()).await.is(200).json();
@@ -258,6 +270,18 @@ async fn choices_that_cannot_be_name_their_field_and_change_nothing() {
         ("id_token_signed_response_alg", json!("none"), "unknown"),
         ("id_token_signed_response_alg", json!("HS256"), "unknown"),
         ("skip_consent", json!("yes"), "wrong_type"),
+        ("first_party", json!("yes"), "wrong_type"),
+        ("token_endpoint_auth_method_pinned", json!(1), "wrong_type"),
+        ("assertion_audience", json!("https://a.example"), "unknown"),
+        ("pkce", json!("plain"), "unknown"),
+        ("pkce", json!(true), "wrong_type"),
+        ("security_profile", json!("fapi1"), "unknown"),
+        ("id_token_claims", json!(["name"]), "wrong_type"),
+        ("client_uri", json!("http://a.example/"), "plain_http"),
+        ("client_uri", json!("javascript:alert(1)"), "forbidden_scheme"),
+        ("client_uri", json!("myapp:/x"), "not_for_this_type"),
+        ("client_uri", json!("/home"), "not_a_uri"),
+        ("client_uri", json!(5), "wrong_type"),
         ("jwks", json!({"keys": [ed25519("a")]}), "not_used"),
     ] {
         let wanted = [(field.to_owned(), code.to_owned())];
@@ -280,7 +304,9 @@ async fn choices_that_cannot_be_name_their_field_and_change_nothing() {
     let answer = place.patch("job", json!({"grant_types": ["authorization_code"]})).await;
     let wanted = ("grant_types".to_owned(), "not_for_this_type".to_owned());
     assert!(faults(&answer).contains(&wanted), "{}", answer.text);
-    for id in ["", "a b", "a%b", "a+b", "ä", ".", "..", "a\u{0}", &"x".repeat(129)] {
+    for id in
+        ["", "a b", "a%b", "a+b", "ä", ".", "..", "a\u{0}", "a:b", ":", "urn:a", &"x".repeat(129)]
+    {
         let answer = place.create(web(json!({ "client_id": id }))).await;
         assert_eq!(faults(&answer), [("client_id".to_owned(), "malformed".to_owned())], "{id:?}");
     }

@@ -4,6 +4,7 @@ mod credentials;
 mod lifecycle;
 mod metadata;
 mod names;
+mod policies;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -60,6 +61,11 @@ impl Place {
         let made = self.create(web(json!({"client_id": "shop"}))).await;
         made.is(201);
         made
+    }
+
+    /// A web client as an older version registered it, whose name may hold a colon; its secret.
+    async fn old_client(&self, id: &str) -> String {
+        crate::support::clients::old_client(&self.server, id).await
     }
 
     /// Whether `secret` is one of the client's, as whoever authenticates it would find out.

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use signet::base::{TimeSpan, Timestamp};
-use signet::domain::client::{AuthMethod, Client, ClientMetadata, ClientType, SecretHash};
+use signet::domain::client::{
+    AssertionAudience, AuthMethod, Client, ClientMetadata, ClientType, IdTokenClaims, PkcePolicy,
+    SecretHash, SecurityProfile,
+};
 use signet::domain::pagination::PageRequest;
 use signet::domain::signing_key::SigningAlg;
 use signet::execute;
@@ -37,6 +40,11 @@ fn choosy(secs: i64, client_id: &str) -> StoredClient {
         name: "Größe \"x\" 'y'".to_owned(),
         client_type: ClientType::Web,
         auth_method: AuthMethod::PrivateKeyJwt,
+        auth_method_pinned: Some(true),
+        assertion_audience: AssertionAudience::Endpoint,
+        pkce: PkcePolicy::Optional,
+        security_profile: Some(SecurityProfile::Fapi2),
+        client_uri: Some("https://a.example/home".to_owned()),
         redirect_uris: text(&["https://a.example/cb", "https://a.example/cb?x=%20"]),
         post_logout_redirect_uris: text(&["https://a.example/"]),
         backchannel_logout_uri: Some("https://a.example/back".to_owned()),
@@ -49,7 +57,9 @@ fn choosy(secs: i64, client_id: &str) -> StoredClient {
         refresh_idle_ttl: Some(TimeSpan::from_days(3650)),
         refresh_max_ttl: Some(TimeSpan::from_secs(60)),
         id_token_alg: SigningAlg::EdDsa,
+        id_token_claims: IdTokenClaims::Scopes,
         skip_consent: true,
+        first_party: true,
         jwks: vec![json!({"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "1"})],
     };
     let secret = |first, at| SecretHash { hash: [first; 32], created_at: at };
