@@ -39,7 +39,9 @@ use cache::{Caches, VerifiedTokenCache};
 use limits::{AddressLimiter, AttemptGate, Standing};
 use proxy_findings::ProxyFindings;
 
-pub use jwks_fetch_log::{Fetcher, JwksFetchLog, MAX_UNKNOWN, MAX_UNKNOWN_OF_NETWORK};
+#[cfg(feature = "test-support")]
+pub use jwks_fetch_log::MAX_UNKNOWN_OF_NETWORK;
+pub use jwks_fetch_log::{Fetcher, JwksFetchLog, MAX_UNKNOWN};
 pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
 pub use proxy_findings::ProxyFinding;

@@ -26,7 +26,7 @@ async fn sessions_are_seen_and_ended_beside_the_server() {
         table.out
     );
 
-    let first = text(&listed[0], "id");
+    let first = text(&listed[1], "id");
     let ended = place.run(&["session", "revoke", first]).ok();
     assert_eq!(
         (ended.out.as_str(), ended.err.as_str()),

@@ -87,9 +87,9 @@ async fn end_sessions(replicas: &Replicas, client: &Client, login: &str, session
     let id = register(&public, login).await;
     let app = json!({"type": "web", "backchannel_logout_uri": client.uri});
     let app = super::one_winner::client(replicas, &root, app).await;
-    let person = Person::new(&public, login);
+    // In one browser they would be branches of one session.
     for _ in 0..sessions {
-        app.tokens(&public, &person).await;
+        app.tokens(&public, &Person::new(&public, login)).await;
     }
     let path = format!("/v1/admin/users/{id}/disable");
     call_as(&public, Method::POST, &path, &root, None).await.is(200);
