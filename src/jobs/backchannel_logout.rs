@@ -93,7 +93,7 @@ pub async fn begin(app: &App, queues: &Queues) -> Result<Vec<JoinHandle<()>>, Fa
 /// Delivers what is due, and returns when every client was asked.
 ///
 /// # Errors
-/// As [`begin`].
+/// When the database cannot be read or written.
 #[cfg(feature = "test-support")]
 pub async fn deliver(app: &App) -> Result<(), Fault> {
     for queue in begin(app, &Queues::default()).await? {

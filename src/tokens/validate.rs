@@ -28,8 +28,8 @@ use crate::store::session_loader::Held;
 
 use super::lineage;
 
-/// A token that only this issuer can have made: it was signed with a key that no other party holds. Only
-/// [`Source::of`] makes one.
+/// A token that only this issuer can have made: it was signed with a key that no other party holds. Made
+/// only in this file, by the secret of the token's audience.
 #[derive(Debug, Clone)]
 pub struct Issued<T>(T);
 
