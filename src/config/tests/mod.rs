@@ -203,9 +203,9 @@ fn all_mistakes_are_reported_together() {
         [
             "SIGNET_ISUER",
             "SIGNET_LISTEN",
+            "SIGNET_TLS_KEY",
             "SIGNET_ACCESS_TOKEN_TTL",
             "SIGNET_RATE_LIMITS",
-            "SIGNET_TLS_KEY",
             "SIGNET_REFRESH_IDLE_TTL",
         ]
     );
