@@ -168,7 +168,9 @@ pub async fn end_browser(tx: &mut AuditedTx, browser: BrowserId) -> Result<bool,
     let (app, now) = (tx.app(), tx.info().now);
     let Some(user) = browser_sessions::end(tx, browser, now).await? else { return Ok(false) };
     for OfBrowser { session, goes_on } in end::of_browser(tx, browser, now).await? {
-        if !goes_on {
+        if goes_on {
+            end::end_online_branches(tx, session.id, EndReason::Logout, now).await?;
+        } else {
             tx.end_session(session.id, Ending::of(EndReason::Logout)).await?;
         }
         logout_notices::tell(&app, tx, &[session], now).await?;

@@ -181,7 +181,10 @@ async fn reserve_account(
             }
             Reserved::Full(wait) => return Err(too_many(app, wait, "login_account").into()),
             Reserved::Undecided => {
-                drop(reserved);
+                match (&turn_everywhere, reserved) {
+                    (Some(_), Some(own)) => own.withdraw(),
+                    (_, reserved) => drop(reserved),
+                }
                 if turn_everywhere.is_none() {
                     turn_everywhere = Some(patience.wait(app, everywhere.turn()).await?);
                 } else if everywhere.pending() > 0 {

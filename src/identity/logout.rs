@@ -9,6 +9,8 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
 use crate::store::sessions::{self, end::Ending};
 
+use crate::tokens::lineage;
+
 use super::bearer::{invalid_token, session_of};
 use super::logout_notices;
 
@@ -38,6 +40,10 @@ pub async fn logout(app: App, evidence: Evidence, info: RequestInfo) -> Result<(
         }
         Evidence::AccessToken(token) => {
             let claims = of_access_token(&app, &token, now)?;
+            // A token that its client revoked must not end the session that goes on.
+            if lineage::is_revoked(&mut app.db.reader().await?, &claims.jti).await? {
+                return Err(invalid_token().into());
+            }
             (session_of(&claims).ok_or_else(invalid_token)?, Some(claims.sub))
         }
     };

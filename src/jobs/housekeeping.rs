@@ -12,7 +12,7 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
 use crate::domain::rate_limit::{ACCOUNT_FROM_STRANGERS, KNOWN_NETWORK};
 use crate::store::Tx;
-use crate::store::housekeeping as store;
+use crate::store::{housekeeping as store, login_limits};
 
 /// How long a verifier that does not come any more is remembered.
 const KEEP_VERIFIERS: TimeSpan = TimeSpan::from_days(30);
@@ -99,7 +99,8 @@ impl Kind {
                 store::verifiers(tx, now - KEEP_VERIFIERS, now - KEEP_PASSERS_BY, rows).await
             }
             Self::LoginLimits => {
-                store::login_limits(tx, now, now + ACCOUNT_FROM_STRANGERS.window, rows).await
+                let latest = now + ACCOUNT_FROM_STRANGERS.window + login_limits::AHEAD;
+                store::login_limits(tx, now, latest, rows).await
             }
             Self::KnownNetworks => store::known_networks(tx, now - KNOWN_NETWORK, rows).await,
             Self::SetupLinks => store::setup_links(tx, now, rows).await,

@@ -278,6 +278,13 @@ pub(super) async fn hold(tx: &mut Tx, id: BrowserId, user: UserId) -> Result<boo
 /// # Errors
 /// When the database cannot be written.
 pub async fn end(tx: &mut Tx, id: BrowserId, now: Timestamp) -> Result<Option<UserId>, Fault> {
+    // The user first, as a session that is opened does: in another order the two could deadlock.
+    execute!(
+        tx,
+        "UPDATE users SET session_epoch = session_epoch \
+         WHERE id = (SELECT user_id FROM browser_sessions WHERE id = $1)",
+        id
+    )?;
     let row = fetch_optional!(
         tx,
         (UserId,),

@@ -16,12 +16,17 @@ pub struct Refused {
     pub wait: TimeSpan,
 }
 
+/// How much later than `now` an attempt may have begun that is in the database already: attempts wait for
+/// their turn and for the database, and the clocks of processes differ. Without it, an attempt that waited
+/// would take the window of a later one for the work of a wrong clock and begin to count anew.
+pub const AHEAD: TimeSpan = TimeSpan::from_mins(2);
+
 /// Counts one attempt, or says when the window ends. Counting comes before the password is checked, so
 /// that a burst of parallel guesses cannot slip through between the check and the count; an attempt
 /// that turns out to be right is given back with [`forgive`].
 ///
-/// A window never lasts longer than its own length: one that ends later than that was begun by a clock
-/// that was ahead, and is over.
+/// A window that ends further away than it is long was begun by a clock that was ahead, and is over; by
+/// [`AHEAD`] more, because an attempt may be older than the one that began the window.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -35,16 +40,17 @@ pub async fn count_try(
         tx,
         "INSERT INTO login_limits (pseudonym, tries, ends_at) VALUES ($1, 1, $2) \
          ON CONFLICT (pseudonym) DO UPDATE SET \
-         tries = CASE WHEN login_limits.ends_at <= $3 OR login_limits.ends_at > $2 \
+         tries = CASE WHEN login_limits.ends_at <= $3 OR login_limits.ends_at > $5 \
          THEN 1 ELSE login_limits.tries + 1 END, \
-         ends_at = CASE WHEN login_limits.ends_at <= $3 OR login_limits.ends_at > $2 \
+         ends_at = CASE WHEN login_limits.ends_at <= $3 OR login_limits.ends_at > $5 \
          THEN $2 ELSE login_limits.ends_at END \
-         WHERE login_limits.ends_at <= $3 OR login_limits.ends_at > $2 \
+         WHERE login_limits.ends_at <= $3 OR login_limits.ends_at > $5 \
          OR login_limits.tries < $4",
         pseudonym,
         now + limit.window,
         now,
-        limit.tries
+        limit.tries,
+        now + limit.window + AHEAD
     )?;
     if rows == 1 {
         return Ok(Ok(()));
@@ -71,9 +77,9 @@ pub async fn used_up(
         pseudonym,
         limit.tries,
         now,
-        now + limit.window
+        now + limit.window + AHEAD
     )?;
-    Ok(row.map(|(ends_at,)| Refused { wait: ends_at - now }))
+    Ok(row.map(|(ends_at,)| Refused { wait: (ends_at - now).min(limit.window) }))
 }
 
 /// Forgets the attempts counted under `pseudonym`: the right password was given.

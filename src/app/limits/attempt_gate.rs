@@ -35,7 +35,11 @@ pub struct Attempt {
 pub type Turn = OwnedMutexGuard<()>;
 
 /// An attempt that has reserved and is not decided yet; decided when dropped.
-pub struct PendingAttempt(Attempt);
+pub struct PendingAttempt {
+    attempt: Attempt,
+    /// Whether the holder of the turn is told when it is dropped.
+    wakes: bool,
+}
 
 impl AttemptGate {
     /// Begins an attempt at the limit of this name.
@@ -78,16 +82,27 @@ impl Attempt {
     #[must_use]
     pub fn reserve(&self) -> PendingAttempt {
         self.state.pending.fetch_add(1, Ordering::AcqRel);
-        PendingAttempt(self.gate.enter(&self.name))
+        PendingAttempt { attempt: self.gate.enter(&self.name), wakes: true }
+    }
+}
+
+impl PendingAttempt {
+    /// The holder of the turn takes its own reservation back. It is not woken by that: it would reserve again
+    /// at once, for as long as it may wait.
+    pub fn withdraw(mut self) {
+        self.wakes = false;
     }
 }
 
 impl Drop for PendingAttempt {
     fn drop(&mut self) {
-        self.0.state.decisions.fetch_add(1, Ordering::AcqRel);
-        self.0.state.pending.fetch_sub(1, Ordering::AcqRel);
-        // Stored for the holder of the turn that is not waiting yet.
-        self.0.state.decided.notify_one();
+        let state = &self.attempt.state;
+        state.decisions.fetch_add(1, Ordering::AcqRel);
+        state.pending.fetch_sub(1, Ordering::AcqRel);
+        if self.wakes {
+            // Stored for the holder of the turn that is not waiting yet.
+            state.decided.notify_one();
+        }
     }
 }
 
@@ -103,7 +118,25 @@ impl Drop for Attempt {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_holder_of_the_turn_is_not_woken_by_its_own_reservation() {
+        let gate = AttemptGate::default();
+        let other = gate.enter(b"ada").reserve();
+        let holder = gate.enter(b"ada");
+        let _turn = holder.turn().await;
+        holder.reserve().withdraw();
+        assert_eq!(holder.pending(), 1);
+        let mut woken = Box::pin(holder.one_decided());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(woken.as_mut().poll(&mut context).is_pending(), "nothing was decided");
+        drop(other);
+        woken.await;
+        assert_eq!(holder.pending(), 0);
+    }
 
     #[tokio::test]
     async fn the_holder_of_the_turn_waits_for_pending_attempts() {

@@ -10,8 +10,8 @@ use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::Fault;
 use crate::domain::session::EndReason;
-use crate::fetch_all;
-use crate::store::{Link, Tx, audit, revocations};
+use crate::store::{Link, Tx, audit, revocations, users};
+use crate::{execute, fetch_all};
 
 /// On whose behalf sessions end, and what their ending depends on.
 #[derive(Clone, Copy)]
@@ -79,6 +79,7 @@ pub async fn end_session(
     context: &EndContext<'_>,
 ) -> Result<Option<EndedSession>, Fault> {
     let EndContext { origin, now, entropy, longest_access_ttl } = *context;
+    hold_user_of(tx, id).await?;
     let rows = fetch_all!(
         tx,
         (UserId, String, Timestamp),
@@ -99,6 +100,19 @@ pub async fn end_session(
     Ok(Some(EndedSession { id, user_id, client_id }))
 }
 
+/// Holds the user of a session until the end of `tx`, as a session that is opened does: a branch that is being
+/// opened is committed first, and the next statement sees it; one that is opened afterwards finds the session
+/// ended.
+async fn hold_user_of(tx: &mut Tx, id: SessionId) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "UPDATE users SET session_epoch = session_epoch WHERE id = (SELECT user_id FROM sessions \
+         WHERE coalesce(sid, id) = $1 ORDER BY sessions.id LIMIT 1)",
+        id
+    )?;
+    Ok(())
+}
+
 /// Ends every session that a user has through one client. The audit event is the caller's: it has one
 /// for what the user did.
 ///
@@ -111,6 +125,8 @@ pub async fn end_sessions_of_client(
     reason: EndReason,
     context: &EndContext<'_>,
 ) -> Result<Vec<EndedSession>, Fault> {
+    // As `hold_user_of`.
+    users::hold_any(tx, user).await?;
     let rows = fetch_all!(
         tx,
         (SessionId, Timestamp),
@@ -196,6 +212,28 @@ pub async fn of_browser(
         goes_on: goes_on == 1,
     };
     Ok(rows.into_iter().map(of).collect())
+}
+
+/// Ends the branches of a session that goes on which were not granted to go on without their user. No
+/// revocation is written: the session has not ended.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn end_online_branches(
+    tx: &mut Tx,
+    id: SessionId,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 \
+         WHERE coalesce(sid, id) = $3 AND revoked_at IS NULL \
+         AND replace(' ' || scope || ' ', ' offline_access ', '') = ' ' || scope || ' '",
+        now,
+        reason.as_str(),
+        id
+    )
 }
 
 /// The next live sessions, in the order of their ids, that a user had through registered clients in the

@@ -114,6 +114,9 @@ async fn revoking_an_access_token_ends_that_token_and_nothing_else_on_both_datab
                 signet::fetch_optional!(&mut link, (i64,), "SELECT max(expires_at) FROM spent_ids");
             drop(link);
             assert_eq!(kept.unwrap().unwrap().0, claims["exp"].as_i64().unwrap() * 1000);
+            // Nor does it end the session at /v1 (it was never good there).
+            let out = server.request(Method::POST, "/v1/logout").bearer_auth(access);
+            server.send(out).await.is(401);
             // The session goes on; revoking its refresh token ends it.
             let third = app.refresh(&server, second["refresh_token"].as_str().unwrap()).await;
             let third = third.is(200).json();

@@ -110,6 +110,8 @@ async fn each_client_is_told_once_of_each_session() {
     let mut connection = PgConnection::connect(&replicas.database).await.unwrap();
     let client = Client::start(true).await;
     end_sessions(&replicas, &client, "ada", SESSIONS).await;
+    // The clients are written into the outbox after the sessions have ended.
+    until("all are told", async || client.told("jti").len() >= SESSIONS).await;
     until("the outbox is empty", async || due(&mut connection).await.is_empty()).await;
     // Who has ended delivers nothing more.
     for process in &mut replicas.all {

@@ -118,6 +118,63 @@ async fn an_ending_is_the_rows_an_event_and_a_revocation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_branches_of_a_session_that_goes_on_end_unless_they_may_go_on() {
+    on_both_stores("branches: offline", async |db| {
+        let ada = user(&db, "ada").await;
+        let mut offline = session(ada);
+        offline.scopes = super::scopes("a offline_access");
+        let offline = opened(&db, offline).await;
+        let online = Session { scopes: super::scopes("a"), ..branch_of(&offline, 5) };
+        commit(&db, async |tx| open::insert(tx, &online, &Device::default()).await).await;
+        let finish = async || {
+            let (id, reason) = (offline.id, EndReason::Logout);
+            commit(&db, async |tx| end::end_online_branches(tx, id, reason, after(9)).await).await
+        };
+        assert_eq!((finish().await, finish().await), (1, 0));
+        let mut link = reader(&db).await;
+        let (found, _) = sessions::of_branch(&mut link, online.branch).await.unwrap().unwrap();
+        assert_eq!(found.revoked, Some((after(9), EndReason::Logout)));
+        assert_eq!(stored(&db, offline.id).await, offline);
+    })
+    .await;
+}
+
+/// A branch that is being opened while its session ends: whichever comes first, none is left alive.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_branch_slips_through_the_end_of_its_session_on_both_databases() {
+    on_both_stores("branches: race", async |db| {
+        let ada = user(&db, "ada").await;
+        let first = opened(&db, session(ada)).await;
+        let late = branch_of(&first, 5);
+        let mut opening = db.begin().await.unwrap();
+        assert!(open::hold(&mut opening, &late).await.unwrap());
+        open::insert(&mut opening, &late, &Device::default()).await.unwrap();
+        // The ending waits for the opening, which holds the user's row (on SQLite, the only writer).
+        let ending = tokio::spawn({
+            let (db, id) = (db.clone(), first.id);
+            async move {
+                let origin = Origin::system();
+                let mut tx = db.begin().await.unwrap();
+                let ending = Ending::of(EndReason::TokenRevoked);
+                let ended =
+                    end::end_session(&mut tx, id, ending, &context(&origin, after(9))).await;
+                tx.commit().await.unwrap();
+                ended.unwrap().is_some()
+            }
+        });
+        tokio::task::yield_now().await;
+        opening.commit().await.unwrap();
+        assert!(ending.await.unwrap());
+        let mut link = reader(&db).await;
+        for branch in [&first, &late] {
+            let (found, _) = sessions::of_branch(&mut link, branch.branch).await.unwrap().unwrap();
+            assert!(found.revoked.is_some(), "{:?} lives", branch.branch);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sessions_beyond_the_limit_are_those_used_longest_ago() {
     on_both_stores("branches: limit", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);

@@ -119,10 +119,29 @@ async fn windows_and_limits_without_end_do_not_overflow() {
 
 /// Whatever the clock did: a window that ends further away than it is long was begun by a clock that was
 /// ahead.
+/// Attempts are counted in another order than they came in: the later one first, or by a process whose
+/// clock is ahead. None of them begins the count anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_that_waited_are_counted_in_the_window_of_later_ones() {
+    on_both_stores("limits: order", async |db| {
+        for (name, step) in [("ada", -1), ("bob", -40)] {
+            let at = |number: i64| after(step * number);
+            for number in 0..3 {
+                assert_eq!(try_at(&db, name.as_bytes(), at(number)).await, Ok(()), "{number}");
+            }
+            for number in [3, 2, 1] {
+                let refused = try_at(&db, name.as_bytes(), at(number)).await;
+                assert_eq!(refused, Err(at(number) + LIMIT.window), "the wait is never longer");
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_never_lasts_longer_than_its_own_length() {
     on_both_stores("limits: clock set back", async |db| {
-        for back in [1, 59, 3_600, 20 * 365 * 86_400] {
+        for back in [121, 3_600, 20 * 365 * 86_400] {
             let name = back.to_string();
             let ahead = after(back);
             for _ in 0..3 {
