@@ -53,7 +53,7 @@ impl Program {
     pub fn of_debian_13() -> Option<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pgbouncer");
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("wanted"), "trixie 1\n").unwrap();
+        std::fs::write(folder.join("wanted"), "trixie 2\n").unwrap();
         if !once(&folder, "wanted", || fetch(&folder)) {
             return None;
         }
@@ -83,14 +83,24 @@ impl Program {
     }
 }
 
+/// The mirror that this machine's packages come from, by the release that has no suffix.
+fn mirror() -> Option<String> {
+    let format = ["indextargets", "--format", "$(REPO_URI) $(CODENAME)"];
+    let output = Command::new("apt-get").args(format).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let mut releases = text.lines().filter_map(|line| line.split_once(' '));
+    releases.find(|(_, release)| !release.contains('-')).map(|(mirror, _)| mirror.to_owned())
+}
+
 /// Downloads and unpacks. Without a status file apt takes nothing for installed, so that every library
 /// comes along.
 fn fetch(folder: &Path) -> bool {
+    let Some(mirror) = mirror() else { return false };
     for sub in ["lists/partial", "archives/partial", "root"] {
         std::fs::create_dir_all(folder.join(sub)).unwrap();
     }
     let key = "/usr/share/keyrings/debian-archive-keyring.gpg";
-    let source = format!("deb [signed-by={key}] http://deb.debian.org/debian trixie main\n");
+    let source = format!("deb [signed-by={key}] {mirror} trixie main\n");
     std::fs::write(folder.join("sources.list"), source).unwrap();
     let at = |name: &str| folder.join(name).display().to_string();
     let apt = |arguments: &[&str]| {
