@@ -59,12 +59,15 @@ impl Holder {
     pub fn holds(&self, session: &Session) -> bool {
         match self {
             Self::FirstParty => session.grant_type.is_none(),
-            Self::Client { client_id, registered, jkt, audiences, .. } => {
+            Self::Client { client_id, registered, jkt, rotates, audiences } => {
+                // A token that does not rotate has nothing but its key to protect it: one that was issued
+                // before the client was held to its profile is bound to none.
+                let unbound = *rotates && session.dpop_jkt.is_none();
                 session.grant_type.is_some()
                     && session.client_id == *client_id
                     && inactive_client(ClientState::Registered(*registered), session.created_at)
                         .is_none()
-                    && (session.dpop_jkt.is_none() || session.dpop_jkt == *jkt)
+                    && (unbound || (session.dpop_jkt.is_some() && session.dpop_jkt == *jkt))
                     && session.audience.as_ref().is_none_or(|asked| audiences.contains(asked))
             }
         }
