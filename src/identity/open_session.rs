@@ -60,8 +60,8 @@ pub async fn open_session(
     Ok(Some(session))
 }
 
-/// Makes room for one more session of its user. Log-ins at the same moment may exceed the limit by their
-/// number: the next one ends what they left.
+/// Makes room for one more session of its user. The user's row is held, so that log-ins at the same moment
+/// count one another.
 async fn end_surplus(
     app: &App,
     tx: &mut Tx,
