@@ -75,6 +75,7 @@ fn session() -> Session {
         user_epoch: 0,
         grant_type: None,
         auth_time: earlier,
+        factors: None,
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,

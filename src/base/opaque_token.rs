@@ -15,6 +15,8 @@ pub const CLIENT_SECRET: &str = "scs_";
 pub const AUTHORIZATION_CODE: &str = "sac_";
 /// A device code (RFC 8628).
 pub const DEVICE_CODE: &str = "sdc_";
+/// A sealed sign-in that is under way.
+pub const SIGN_IN_CHALLENGE: &str = "sch_";
 /// The cookie of somebody who has logged in.
 pub const BROWSER_SESSION: &str = "sbs_";
 
@@ -80,6 +82,14 @@ impl TokenHash {
     pub const fn digest(&self) -> &[u8; 32] {
         &self.0
     }
+}
+
+/// The body of a token of any length spelt by [`encode`], under the same rules as [`parse`].
+#[must_use]
+pub fn parse_any(prefix: &str, text: &str) -> Option<Vec<u8>> {
+    let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(prefix)?).ok()?;
+    let (body, crc) = bytes.split_last_chunk::<4>()?;
+    (checksum(prefix, body) == u32::from_be_bytes(*crc)).then(|| body.to_vec())
 }
 
 fn checksum(prefix: &str, body: &[u8]) -> u32 {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::base::{TimeSpan, Timestamp};
 
+use super::authn::Factors;
 use super::interaction::{AuthnRequest, ResponseMode};
 use super::oidc::RequestedClaims;
 use super::scope::{RequestedScopes, Scopes};
@@ -64,6 +65,9 @@ pub struct Authorization {
     pub browser: Option<BrowserId>,
     /// When the user authenticated.
     pub auth_time: Timestamp,
+    /// How; none means with the password alone, at `auth_time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factors: Option<Factors>,
     /// The scopes.
     pub scopes: Scopes,
     /// Requested scopes that the client did not get.
@@ -126,6 +130,7 @@ impl Authorization {
             user_epoch: self.user_epoch,
             grant_type: Some(grant_type.to_owned()),
             auth_time: self.auth_time,
+            factors: self.factors,
             browser: self.browser,
             asked_claims: self.asked_claims.clone(),
             dpop_jkt,

@@ -5,6 +5,7 @@
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
 
+use super::authn::Factors;
 use super::liveness::inactive_user;
 use super::user::User;
 
@@ -19,6 +20,8 @@ pub struct BrowserSession {
     pub user_epoch: i64,
     /// When the person last authenticated.
     pub auth_time: Timestamp,
+    /// How; none means with the password alone, at `auth_time`.
+    pub factors: Option<Factors>,
     /// When it ends in any case.
     pub expires_at: Timestamp,
     /// When it was ended.

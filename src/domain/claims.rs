@@ -11,6 +11,7 @@ use crate::base::{TimeSpan, Timestamp};
 
 use super::api::Target;
 use super::attributes::{Subject, is_reserved_claim};
+use super::authn::Amr;
 use super::grant;
 use super::scope::Scopes;
 use super::session::Session;
@@ -61,6 +62,8 @@ pub struct SessionClaims {
     pub sid: SessionId,
     /// When its user authenticated.
     pub auth_time: Timestamp,
+    /// How.
+    pub amr: Amr,
 }
 
 impl<'a> AccessTokenGrant<'a> {
@@ -72,7 +75,11 @@ impl<'a> AccessTokenGrant<'a> {
             client_id: &session.client_id,
             audience: session.audience.as_deref(),
             scopes: session.scopes.clone(),
-            session: Some(SessionClaims { sid: session.id, auth_time: session.auth_time }),
+            session: Some(SessionClaims {
+                sid: session.id,
+                auth_time: session.auth_time,
+                amr: session.factors().amr(),
+            }),
             life: None,
             not_after: session.expires_at,
             act: None,
@@ -125,7 +132,7 @@ pub struct AccessClaims<'a> {
     pub auth_time: Option<i64>,
     /// How (RFC 8176).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub amr: Option<&'static [&'static str]>,
+    pub amr: Option<Amr>,
     /// Who acts in the subject's name (RFC 8693 §4.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<Value>,
@@ -143,9 +150,6 @@ pub struct Confirmation {
     /// Its SHA-256 thumbprint (RFC 7638).
     pub jkt: String,
 }
-
-/// How people authenticate: with a password.
-pub const AMR: &[&str] = &["pwd"];
 
 impl<'a> AccessClaims<'a> {
     /// The claims of a token for `target`, with `asked` from [`asked_by`].
@@ -172,7 +176,7 @@ impl<'a> AccessClaims<'a> {
             scope: grant::remaining(target, &entitled.scopes).to_string(),
             sid: entitled.session.map(|session| session.sid.to_string()),
             auth_time: entitled.session.map(|session| session.auth_time.secs()),
-            amr: entitled.session.map(|_| AMR),
+            amr: entitled.session.map(|session| session.amr),
             act: entitled.act.clone(),
             cnf: entitled.jkt.clone().map(|jkt| Confirmation { jkt }),
             asked,
@@ -196,7 +200,7 @@ pub struct IdClaims<'a> {
     /// When the user authenticated.
     pub auth_time: i64,
     /// How (RFC 8176).
-    pub amr: &'static [&'static str],
+    pub amr: Amr,
     /// The session.
     pub sid: String,
     /// What the client sent with its request; not in an ID token that a refresh gives.

@@ -25,6 +25,7 @@ fn session() -> Session {
         user_epoch: 4,
         grant_type: Some("authorization_code".to_owned()),
         auth_time: Timestamp::from_secs(10),
+        factors: None,
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod attributes;
 pub mod audit;
+pub mod authn;
 pub mod authorization;
 pub mod browser_session;
 pub mod claims;

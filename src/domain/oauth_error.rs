@@ -45,6 +45,10 @@ text_enum! {
         UnmetAuthenticationRequirements = "unmet_authentication_requirements",
         /// Nobody has decided about the device yet (RFC 8628 §3.5).
         AuthorizationPending = "authorization_pending",
+        /// The user has to complete a factor first (OAuth 2.0 for First-Party Applications).
+        InsufficientAuthorization = "insufficient_authorization",
+        /// The `auth_session` is unknown or expired (OAuth 2.0 for First-Party Applications).
+        InvalidSession = "invalid_session",
         /// The device came too early.
         SlowDown = "slow_down",
         /// The device code's time is over.

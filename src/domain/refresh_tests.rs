@@ -32,6 +32,7 @@ fn session() -> Session {
         user_epoch: 4,
         grant_type: None,
         auth_time: start(),
+        factors: None,
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,

@@ -6,6 +6,7 @@ use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
+use super::authn::Factors;
 use super::oidc::RequestedClaims;
 use super::scope::{RequestedScopes, Scopes};
 use super::user_agent::Device;
@@ -133,6 +134,8 @@ pub struct Session {
     pub grant_type: Option<String>,
     /// When the user authenticated, which may be long before a client got this session.
     pub auth_time: Timestamp,
+    /// How the user authenticated; none means with the password alone, at `auth_time`.
+    pub factors: Option<Factors>,
     /// The log-in at Signet's own pages it hangs on, if it does.
     pub browser: Option<BrowserId>,
     /// The claims its client asked for by name.
@@ -157,6 +160,12 @@ pub struct Lifetimes {
 }
 
 impl Session {
+    /// The factors its user completed.
+    #[must_use]
+    pub fn factors(&self) -> Factors {
+        self.factors.unwrap_or_else(|| Factors::password(self.auth_time))
+    }
+
     /// Whether a refresh may name `scopes`: they were requested when the session was opened. What of
     /// them was not granted then is not granted now either; a client may repeat its own words.
     #[must_use]

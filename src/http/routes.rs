@@ -95,6 +95,9 @@ routes! {
         POST Anyone oauth::userinfo => oauth::USERINFO_POST,
     }
     "/oauth2/par" { POST Anyone oauth::par => oauth::PAR }
+    "/oauth2/authorize-challenge" {
+        POST Anyone oauth::authorize_challenge => oauth::AUTHORIZE_CHALLENGE,
+    }
     "/oauth2/device_authorization" {
         POST Anyone oauth::device_authorization => oauth::DEVICE_AUTHORIZATION,
     }

@@ -7,8 +7,12 @@
 //! only way to give the attempt back.
 
 use crate::app::{App, AuditedTx, PasswordNotHashed};
+use crate::base::Timestamp;
 use crate::crypto::password::{Slot, Verified};
 use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::{
+    AccountState, Attempt, Factors, NextStep, Purpose, Requirements, next_step,
+};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::{Account, Password, Verdict, decide};
@@ -22,7 +26,7 @@ use super::lockout::{self, Counted};
 
 /// A user whose password was right a moment ago. What is done with it is guarded by the epoch that was
 /// read with the hash.
-pub(super) struct AuthenticatedUser {
+pub struct AuthenticatedUser {
     /// The user.
     pub user: User,
     /// The password.
@@ -31,7 +35,7 @@ pub(super) struct AuthenticatedUser {
 
 /// A password that was right, of which nothing is recorded yet.
 #[must_use = "a password that was judged leaves an audit event"]
-pub(super) struct RightPassword {
+pub struct RightPassword {
     counted: Counted,
     rehash: Option<(String, String)>,
 }
@@ -58,7 +62,7 @@ pub fn invalid_credentials() -> Refusal {
 ///
 /// # Errors
 /// [`invalid_credentials`], too many attempts; unavailable when hashing or storage cannot keep up.
-pub(super) async fn authenticate_user(
+pub async fn authenticate_user(
     app: &App,
     admission: Admission,
     login: &str,
@@ -132,6 +136,37 @@ pub(super) async fn judge(
                 Err(refusal.clone().into())
             })
             .await
+        }
+    }
+}
+
+impl AuthenticatedUser {
+    /// The factors that the user has completed, where they are enough.
+    ///
+    /// # Errors
+    /// Says in the audit log why they are not.
+    pub fn completed(&self, now: Timestamp) -> Result<Factors, &'static str> {
+        let attempt = Attempt {
+            purpose: Purpose::SignIn,
+            epoch: self.user.session_epoch,
+            factors: Factors::password(now),
+        };
+        let account = AccountState::from(&self.user);
+        match next_step(&attempt, &account, &Requirements::BASIC, now) {
+            NextStep::Done(factors) => Ok(factors),
+            NextStep::Refuse(_) => Err("account_changed"),
+            NextStep::Authenticate(_) | NextStep::ChangePassword | NextStep::Enrol { .. } => {
+                Err("factor_missing")
+            }
+        }
+    }
+
+    /// Records that nothing came of it, and why; what the caller is answered. The same as a wrong password:
+    /// an answer of its own would say that this one is right.
+    pub async fn refuse(&self, tx: &mut AuditedTx, why: &'static str) -> Failure {
+        match self.right.refused(tx, &self.user, why).await {
+            Ok(()) => invalid_credentials().into(),
+            Err(fault) => fault.into(),
         }
     }
 }

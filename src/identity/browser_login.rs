@@ -21,7 +21,7 @@ use crate::store::browser_sessions::Found;
 use crate::store::sessions::end::{self, Ending, OfBrowser};
 
 use super::admission::{self, Admission};
-use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
+use super::authenticate::{AuthenticatedUser, authenticate_user};
 use super::logout_notices;
 
 /// The cookies of a browser.
@@ -105,6 +105,10 @@ async fn accept(
     let (app, info) = (tx.app(), tx.info());
     let now = info.now;
     let AuthenticatedUser { user, right } = proved;
+    let factors = match proved.completed(now) {
+        Ok(factors) => factors,
+        Err(why) => return Err(proved.refuse(tx, why).await),
+    };
     let before = match &visitor.session {
         Some(before) => browser_sessions::find(tx, &token_hash(before), "", None).await?,
         None => None,
@@ -115,6 +119,7 @@ async fn accept(
         user_id: user.id,
         user_epoch: user.session_epoch,
         auth_time: now,
+        factors: factors.beyond_password(now),
         expires_at: now + app.config.browser_session_ttl,
         ended_at: None,
     };
@@ -134,8 +139,7 @@ async fn accept(
     };
     if !begun {
         // Disabled, deleted or given a new password while the hash was computed.
-        right.refused(tx, user, "account_changed").await?;
-        return Err(invalid_credentials().into());
+        return Err(proved.refuse(tx, "account_changed").await);
     }
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail("browser");
     right.settle(tx, user, &event).await?;

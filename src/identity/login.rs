@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::tokens::issue::{self, Tokens};
 
 use super::admission;
-use super::authenticate::{AuthenticatedUser, authenticate_user, invalid_credentials};
+use super::authenticate::{AuthenticatedUser, authenticate_user};
 use super::open_session::{Opening, open_session};
 
 /// What somebody who wants to log in says.
@@ -162,8 +162,12 @@ async fn accept(
     let (app, info) = (tx.app(), tx.info());
     let now = info.now;
     let AuthenticatedUser { user, right } = proved;
+    let factors = match proved.completed(now) {
+        Ok(factors) => factors,
+        Err(why) => return Err(proved.refuse(tx, why).await),
+    };
     let session = match request.session(&app, user, now) {
-        Ok(session) => session,
+        Ok(session) => Session { factors: factors.beyond_password(session.auth_time), ..session },
         Err(refusal) => {
             right.refused(tx, user, "invalid_scope").await?;
             return Err(refusal.into());
@@ -177,8 +181,7 @@ async fn accept(
     };
     let Some(session) = open_session(&app, tx, opening).await? else {
         // Disabled, deleted or given a new password while the hash was computed.
-        right.refused(tx, user, "account_changed").await?;
-        return Err(invalid_credentials().into());
+        return Err(proved.refuse(tx, "account_changed").await);
     };
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
     right.settle(tx, user, &event).await?;
@@ -220,6 +223,7 @@ pub(super) fn new_session(
         user_epoch: user.session_epoch,
         grant_type: None,
         auth_time: now,
+        factors: None,
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,

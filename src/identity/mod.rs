@@ -4,8 +4,8 @@
 //! HTTP; must not decide what a rule says.
 
 pub mod account;
-mod admission;
-mod authenticate;
+pub mod admission;
+pub mod authenticate;
 pub mod bearer;
 pub mod browser_login;
 mod lockout;

@@ -200,6 +200,7 @@ pub async fn decide(
         // A device outlives the browser in which somebody allowed it.
         browser: None,
         auth_time: found.browser.auth_time,
+        factors: found.browser.factors,
         scopes: granted.scopes().clone(),
         dropped: device.asked.dropped.with(dropped.iter()),
         audience: device.asked.audience.clone(),

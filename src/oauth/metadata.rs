@@ -38,6 +38,7 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], languages: &[&str]) -> Valu
         "end_session_endpoint": at("/oauth2/logout"),
         "device_authorization_endpoint": at("/oauth2/device_authorization"),
         "pushed_authorization_request_endpoint": at("/oauth2/par"),
+        "authorization_challenge_endpoint": at("/oauth2/authorize-challenge"),
         "scopes_supported": oidc::SCOPES.iter().map(|known| known.scope).collect::<Vec<_>>(),
         "response_types_supported": ["code"],
         "response_modes_supported": ResponseMode::ALL,

@@ -4,6 +4,7 @@
 //! revocation, logout and metadata. Must not know HTTP, and shows no page.
 
 pub mod authorize;
+pub mod authorize_challenge;
 mod client_assertion;
 pub mod client_auth;
 mod client_target;

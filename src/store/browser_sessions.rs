@@ -6,6 +6,7 @@ use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
 use crate::base::opaque_token::TokenHash;
 use crate::domain::attributes::Subject;
+use crate::domain::authn::Factors;
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
@@ -14,7 +15,7 @@ use crate::domain::user::User;
 use crate::domain::user_agent::Device;
 use crate::{execute, fetch_all, fetch_optional};
 
-use super::attributes::StoredSubject;
+use super::attributes::{StoredSubject, column};
 use super::{Link, Tx};
 
 /// Who is logged in in a browser, and what they have allowed the client that asks.
@@ -42,6 +43,7 @@ struct FoundRow {
     browser_id: BrowserId,
     user_epoch: i64,
     auth_time: Timestamp,
+    factors: Option<String>,
     expires_at: Timestamp,
     ended_at: Option<Timestamp>,
     id: UserId,
@@ -73,6 +75,7 @@ impl TryFrom<FoundRow> for Found {
             user_id: row.id,
             user_epoch: row.user_epoch,
             auth_time: row.auth_time,
+            factors: factors(row.factors)?,
             expires_at: row.expires_at,
             ended_at: row.ended_at,
         };
@@ -91,6 +94,11 @@ impl TryFrom<FoundRow> for Found {
     }
 }
 
+fn factors(text: Option<String>) -> Result<Option<Factors>, Fault> {
+    let unreadable = |error| Fault::internal("factors that cannot be read").with_source(error);
+    text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
+}
+
 /// The log-in this cookie stands for, its user, and what that user has allowed `client_id` at `audience`:
 /// one statement, all a warm authorization request reads.
 ///
@@ -105,7 +113,7 @@ pub async fn find(
     fetch_optional!(
         link,
         FoundRow,
-        "SELECT b.id AS browser_id, b.user_epoch, b.auth_time, b.expires_at, b.ended_at, u.id, \
+        "SELECT b.id AS browser_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.ended_at, u.id, \
          u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
          u.created_at, u.updated_at, c.scope AS consented_scope, c.updated_at AS consented_at \
          FROM browser_sessions b JOIN users u ON u.id = b.user_id \
@@ -132,8 +140,8 @@ pub async fn begin(
     let rows = execute!(
         tx,
         "INSERT INTO browser_sessions (id, hash, user_id, user_epoch, auth_time, expires_at, \
-         user_agent, address) \
-         SELECT $1, $2, users.id, users.session_epoch, $3, $4, $7, $8 FROM users \
+         user_agent, address, factors) \
+         SELECT $1, $2, users.id, users.session_epoch, $3, $4, $7, $8, $9 FROM users \
          WHERE users.id = $5 AND users.session_epoch = $6 AND users.disabled_at IS NULL",
         browser.id,
         cookie.bytes(),
@@ -142,7 +150,8 @@ pub async fn begin(
         browser.user_id,
         browser.user_epoch,
         &device.user_agent,
-        device.address.map(|address| address.to_string())
+        device.address.map(|address| address.to_string()),
+        browser.factors.as_ref().map(column)
     )?;
     Ok(rows == 1)
 }
@@ -153,6 +162,7 @@ struct ListedRow {
     user_id: UserId,
     user_epoch: i64,
     auth_time: Timestamp,
+    factors: Option<String>,
     expires_at: Timestamp,
     ended_at: Option<Timestamp>,
     user_agent: String,
@@ -172,7 +182,7 @@ pub async fn page(
     let rows = fetch_all!(
         link,
         ListedRow,
-        "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.expires_at, b.ended_at, \
+        "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.ended_at, \
          b.user_agent, b.address FROM browser_sessions b JOIN users u ON u.id = b.user_id \
          WHERE b.user_id = $1 AND b.id < $2 AND b.ended_at IS NULL \
          AND b.user_epoch = u.session_epoch AND b.expires_at > $3 ORDER BY b.id DESC LIMIT $4",
@@ -191,12 +201,14 @@ pub async fn page(
             user_id: row.user_id,
             user_epoch: row.user_epoch,
             auth_time: row.auth_time,
+            factors: factors(row.factors)?,
             expires_at: row.expires_at,
             ended_at: row.ended_at,
         };
-        (browser, device)
+        Ok((browser, device))
     });
-    Ok(Page::cut(listed.collect(), request.limit, |(browser, _)| browser.id.uuid()))
+    let listed = listed.collect::<Result<_, Fault>>()?;
+    Ok(Page::cut(listed, request.limit, |(browser, _)| browser.id.uuid()))
 }
 
 /// The same user has authenticated again: a new cookie, a new time, the same log-in. False when it
@@ -211,15 +223,16 @@ pub async fn renew(
 ) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
-        "UPDATE browser_sessions SET hash = $1, auth_time = $2, expires_at = $3, user_epoch = $4 \
-         WHERE id = $5 AND user_id = $6 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM users \
+        "UPDATE browser_sessions SET hash = $1, auth_time = $2, expires_at = $3, user_epoch = $4, \
+         factors = $7 WHERE id = $5 AND user_id = $6 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM users \
          WHERE users.id = $6 AND users.session_epoch = $4 AND users.disabled_at IS NULL)",
         cookie.bytes(),
         browser.auth_time,
         browser.expires_at,
         browser.user_epoch,
         browser.id,
-        browser.user_id
+        browser.user_id,
+        browser.factors.as_ref().map(column)
     )?;
     Ok(rows == 1)
 }

@@ -15,7 +15,7 @@ macro_rules! session_columns {
         "coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
          s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, \
          s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, \
-         s.dpop_jkt, s.asked_scope"
+         s.dpop_jkt, s.asked_scope, s.factors"
     };
 }
 
@@ -26,7 +26,7 @@ macro_rules! session_as_json {
          s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
          s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
          nullif(hex(s.browser_id), ''), s.asked_claims, s.dpop_jkt, \
-         s.asked_scope)"
+         s.asked_scope, s.factors)"
     };
 }
 
@@ -57,6 +57,7 @@ pub(super) struct SessionRow {
     asked_claims: Option<String>,
     dpop_jkt: Option<String>,
     asked_scope: Option<String>,
+    factors: Option<String>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -95,6 +96,10 @@ impl TryFrom<SessionRow> for Session {
             user_epoch: row.user_epoch,
             grant_type: row.grant_type,
             auth_time: row.auth_time.unwrap_or(row.created_at),
+            factors: match row.factors {
+                None => None,
+                Some(text) => Some(serde_json::from_str(&text).map_err(|_| impossible())?),
+            },
             browser: row.browser_id,
             asked_claims: match row.asked_claims {
                 None => RequestedClaims::default(),

@@ -15,7 +15,7 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::at_hash;
 use crate::domain::attributes::Subject;
 use crate::domain::claims::{
-    AMR, AccessClaims, AccessTokenGrant, Header, IdClaims, IssueContext, TokenType, asked_by,
+    AccessClaims, AccessTokenGrant, Header, IdClaims, IssueContext, TokenType, asked_by,
 };
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
@@ -181,7 +181,7 @@ impl Tokens {
             exp: (now + TimeSpan::from_secs(self.expires_in.max(1))).secs(),
             iat: now.secs(),
             auth_time: session.auth_time.secs(),
-            amr: AMR,
+            amr: session.factors().amr(),
             sid: session.id.to_string(),
             nonce,
             at_hash: at_hash(&self.access_token),

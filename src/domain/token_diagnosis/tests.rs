@@ -53,6 +53,7 @@ fn state() -> StoredState {
         user_epoch: 4,
         grant_type: None,
         auth_time: BEGAN,
+        factors: None,
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,

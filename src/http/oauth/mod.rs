@@ -12,6 +12,8 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::domain::oauth_error::OAuthError;
+use crate::oauth::authorize_challenge::{self, Challenge, ChallengeAnswer};
 use crate::oauth::token::token_endpoint;
 use crate::oauth::{device, introspect, par, revoke};
 
@@ -74,6 +76,42 @@ pub async fn par(
     let name = context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;
     let body = json!({ "request_uri": name, "expires_in": par::LIFE.secs() });
     Ok(answer(HttpResponse::Created(), &body))
+}
+
+/// A code for the user of a first-party application (OAuth 2.0 for First-Party Applications).
+///
+/// # Errors
+/// RFC 6749 §5.2, and `invalid_session`.
+pub async fn authorize_challenge(
+    EndpointRequest { context, request }: EndpointRequest,
+) -> Result<HttpResponse, OAuthProblem> {
+    let work =
+        authorize_challenge::authorize_challenge(context.app.clone(), request, context.now());
+    let said = context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;
+    Ok(match said {
+        ChallengeAnswer::Code(code) => {
+            answer(HttpResponse::Ok(), &json!({ "authorization_code": code }))
+        }
+        ChallengeAnswer::Insufficient(challenge) => {
+            let message = "The user has to authenticate with one of the methods.";
+            challenged(OAuthError::InsufficientAuthorization, message, &challenge)
+        }
+        ChallengeAnswer::Denied(challenge) => {
+            let message = "The login or the password is not right.";
+            challenged(OAuthError::AccessDenied, message, &challenge)
+        }
+    })
+}
+
+fn challenged(error: OAuthError, message: &str, challenge: &Challenge) -> HttpResponse {
+    let body = json!({
+        "error": error,
+        "error_description": message,
+        "auth_session": challenge.auth_session,
+        "expires_in": challenge.expires_in,
+        "methods": challenge.methods,
+    });
+    answer(HttpResponse::BadRequest(), &body)
 }
 
 /// A code for a device (RFC 8628 §3.1).

@@ -304,6 +304,7 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
         user_epoch: found.user.session_epoch,
         browser: Some(found.browser.id),
         auth_time: found.browser.auth_time,
+        factors: found.browser.factors,
         scopes: granted.scopes().clone(),
         dropped: request.dropped.with(dropped.iter()),
         audience: request.audience.clone(),

@@ -96,64 +96,88 @@ impl Addressed {
     /// # Errors
     /// Refused for the client to be told; faults.
     pub async fn check(&self, app: &App) -> Result<Request, Failure> {
-        let (params, client) = (&self.params, &self.client);
-        params.once()?;
-        for (name, error, message) in UNSUPPORTED {
-            if params.get(name).is_some() {
-                return Err(Refusal::oauth(*error, message).into());
-            }
-        }
-        match params.get("response_type") {
-            Some("code") => {}
-            None => return Err(invalid("response_type is missing.").into()),
-            Some(_) => {
-                let message = "Only response_type=code is supported.";
-                return Err(Refusal::oauth(OAuthError::UnsupportedResponseType, message).into());
-            }
-        }
-        if !client.may_use(AUTHORIZATION_CODE) {
-            let message = "The client may not log people in.";
-            return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
-        }
-        if params.get("response_mode").is_some_and(|mode| mode.parse::<ResponseMode>().is_err()) {
-            return Err(invalid("response_mode is query, fragment or form_post.").into());
-        }
-        if params.get("state").is_some_and(|state| state.len() > MAX_STATE) {
-            return Err(invalid("state is longer than 3072 bytes.").into());
-        }
-        let code_challenge = challenge(params)?;
-        let nonce = params.text("nonce");
-        if nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
-            return Err(invalid("nonce is longer than 1024 bytes.").into());
-        }
-        let dpop_jkt = params.text("dpop_jkt");
-        if dpop_jkt.as_ref().is_some_and(|jkt| !pkce::is_challenge(jkt)) {
-            return Err(invalid("dpop_jkt is not the thumbprint of a key.").into());
-        }
-        let (wishes, asked_claims) = wishes(app, params)?;
-        let NarrowedForUser { narrowed, dropped } = narrow_for_user(app, client, params).await?;
-        let openid = narrowed.scopes.scopes().contains(OPENID);
-        let policy = client.metadata.pkce_policy();
-        if code_challenge.is_none() && !policy.allows_no_challenge(openid, nonce.is_some()) {
-            return Err(no_challenge(client, openid && nonce.is_some()).into());
-        }
-        Ok(Request {
-            client_id: client.client_id.clone(),
-            redirect_uri: self.redirect.as_str().to_owned(),
-            mode: self.mode,
-            state: self.state.clone(),
-            scopes: narrowed.scopes.scopes().clone(),
-            dropped,
-            audience: narrowed.audience,
-            nonce,
-            code_challenge,
-            wishes,
-            asked_claims: asked_claims.only(|scope| client.may_request_scope(scope)),
-            dpop_jkt,
-            login_hint: params.text("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT),
-            ui_locales: params.text("ui_locales").filter(|tags| tags.len() <= MAX_LOGIN_HINT),
-        })
+        let redirect_uri = self.redirect.as_str().to_owned();
+        let to = AnswerTo { redirect_uri, mode: self.mode, state: self.state.clone() };
+        check(app, &self.client, &self.params, to).await
     }
+}
+
+/// Where and how the answer to a request is sent.
+pub(in crate::oauth) struct AnswerTo {
+    /// The registered place; empty where the endpoint answers by itself.
+    pub redirect_uri: String,
+    /// How it gets there.
+    pub mode: ResponseMode,
+    /// What the client gets back unchanged.
+    pub state: Option<String>,
+}
+
+/// Checks all parameters of a request but those that say where the answer goes.
+///
+/// # Errors
+/// Refused for the client to be told; faults.
+pub(in crate::oauth) async fn check(
+    app: &App,
+    client: &Client,
+    params: &Params,
+    to: AnswerTo,
+) -> Result<Request, Failure> {
+    params.once()?;
+    for (name, error, message) in UNSUPPORTED {
+        if params.get(name).is_some() {
+            return Err(Refusal::oauth(*error, message).into());
+        }
+    }
+    match params.get("response_type") {
+        Some("code") => {}
+        None => return Err(invalid("response_type is missing.").into()),
+        Some(_) => {
+            let message = "Only response_type=code is supported.";
+            return Err(Refusal::oauth(OAuthError::UnsupportedResponseType, message).into());
+        }
+    }
+    if !client.may_use(AUTHORIZATION_CODE) {
+        let message = "The client may not log people in.";
+        return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
+    }
+    if params.get("response_mode").is_some_and(|mode| mode.parse::<ResponseMode>().is_err()) {
+        return Err(invalid("response_mode is query, fragment or form_post.").into());
+    }
+    if params.get("state").is_some_and(|state| state.len() > MAX_STATE) {
+        return Err(invalid("state is longer than 3072 bytes.").into());
+    }
+    let code_challenge = challenge(params)?;
+    let nonce = params.text("nonce");
+    if nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
+        return Err(invalid("nonce is longer than 1024 bytes.").into());
+    }
+    let dpop_jkt = params.text("dpop_jkt");
+    if dpop_jkt.as_ref().is_some_and(|jkt| !pkce::is_challenge(jkt)) {
+        return Err(invalid("dpop_jkt is not the thumbprint of a key.").into());
+    }
+    let (wishes, asked_claims) = wishes(app, params)?;
+    let NarrowedForUser { narrowed, dropped } = narrow_for_user(app, client, params).await?;
+    let openid = narrowed.scopes.scopes().contains(OPENID);
+    let policy = client.metadata.pkce_policy();
+    if code_challenge.is_none() && !policy.allows_no_challenge(openid, nonce.is_some()) {
+        return Err(no_challenge(client, openid && nonce.is_some()).into());
+    }
+    Ok(Request {
+        client_id: client.client_id.clone(),
+        redirect_uri: to.redirect_uri,
+        mode: to.mode,
+        state: to.state,
+        scopes: narrowed.scopes.scopes().clone(),
+        dropped,
+        audience: narrowed.audience,
+        nonce,
+        code_challenge,
+        wishes,
+        asked_claims: asked_claims.only(|scope| client.may_request_scope(scope)),
+        dpop_jkt,
+        login_hint: params.text("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT),
+        ui_locales: params.text("ui_locales").filter(|tags| tags.len() <= MAX_LOGIN_HINT),
+    })
 }
 
 /// What is not done here, each with the code that says so.

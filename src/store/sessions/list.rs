@@ -52,7 +52,8 @@ pub async fn page(
             "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, \
              s.scope, s.current, s.parent, s.answered_at, s.supersedes, s.created_at, \
              s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, \
-             s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, d.user_agent, \
+             s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, \
+             s.factors, d.user_agent, \
              d.address FROM sessions s JOIN users u ON u.id = s.user_id \
              LEFT JOIN session_devices d ON d.session_id = s.id \
              WHERE coalesce(s.sid, s.id) < $1 AND s.revoked_at IS NULL \
@@ -72,7 +73,8 @@ pub async fn page(
             "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, \
              s.scope, s.current, s.parent, s.answered_at, s.supersedes, s.created_at, \
              s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, \
-             s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, d.user_agent, \
+             s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, \
+             s.factors, d.user_agent, \
              d.address FROM sessions s JOIN users u ON u.id = s.user_id \
              LEFT JOIN session_devices d ON d.session_id = s.id \
              WHERE s.user_id = $1 AND coalesce(s.sid, s.id) < $2 AND s.revoked_at IS NULL \

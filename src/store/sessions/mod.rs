@@ -54,8 +54,8 @@ pub async fn with_user(
         "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, s.scope, \
          s.current, s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, \
          s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
-         s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, u.login, u.name, u.role, u.roles, u.groups, \
-         u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
+         s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, s.factors, \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE coalesce(s.sid, s.id) = $1 \
          ORDER BY s.revoked_at IS NOT NULL, s.idle_expires_at DESC, s.id LIMIT 1",
         id
@@ -77,8 +77,8 @@ pub async fn of_branch(
         "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, s.scope, \
          s.current, s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, \
          s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
-         s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, u.login, u.name, u.role, u.roles, u.groups, \
-         u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
+         s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, s.factors, \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1",
         branch
     )?;

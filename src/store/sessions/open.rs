@@ -108,9 +108,9 @@ pub async fn insert(tx: &mut Tx, session: &Session, device: &Device) -> Result<(
         tx,
         "INSERT INTO sessions (id, sid, user_id, client_id, audience, scope, current, parent, \
          answered_at, supersedes, created_at, idle_expires_at, expires_at, user_epoch, \
-         grant_type, auth_time, browser_id, asked_claims, dpop_jkt, asked_scope) \
+         grant_type, auth_time, browser_id, asked_claims, dpop_jkt, asked_scope, factors) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8, 0, $8, $9, $10, $11, $12, $13, $14, $15, \
-         $16, $17)",
+         $16, $17, $18)",
         session.branch,
         (session.id.uuid() != session.branch.uuid()).then_some(session.id),
         session.user_id,
@@ -127,7 +127,8 @@ pub async fn insert(tx: &mut Tx, session: &Session, device: &Device) -> Result<(
         session.browser,
         (!session.asked_claims.is_empty()).then(|| column(&session.asked_claims)),
         session.dpop_jkt.as_deref(),
-        session.requested_scopes.as_ref().map(RequestedScopes::as_str)
+        session.requested_scopes.as_ref().map(RequestedScopes::as_str),
+        session.factors.as_ref().map(column)
     )?;
     execute!(
         tx,

@@ -277,6 +277,7 @@ fn opened_by(app: &App, user: UserId, id: SessionId, now: Timestamp) -> Session 
         user_epoch: 0,
         grant_type: Some("authorization_code".to_owned()),
         auth_time: now,
+        factors: None,
         browser: None,
         asked_claims: RequestedClaims::default(),
         dpop_jkt: None,

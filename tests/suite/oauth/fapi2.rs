@@ -275,4 +275,8 @@ async fn the_profile_requires_what_it_names() {
     let assertion = signed(&strong, &json!({"alg": "PS256"}), &place.claims(&[]));
     let answer = place.send_with("/oauth2/device_authorization", &[], &assertion, None).await;
     assert_eq!(error_of(&answer, 400), "unauthorized_client");
+    let assertion = signed(&strong, &json!({"alg": "PS256"}), &place.claims(&[]));
+    let typed = [("login", "ada"), ("password", PASSWORD)];
+    let answer = place.send_with("/oauth2/authorize-challenge", &typed, &assertion, None).await;
+    assert_eq!(error_of(&answer, 400), "unauthorized_client");
 }

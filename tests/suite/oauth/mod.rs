@@ -2,6 +2,7 @@
 
 mod attacks;
 mod authorize;
+mod authorize_challenge;
 mod backchannel_logout;
 mod branches;
 mod client_assertion;

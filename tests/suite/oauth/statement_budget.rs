@@ -55,6 +55,7 @@ async fn a_warm_flow_asks_once_for_each_step() {
             user_id: ada,
             user_epoch: user.session_epoch,
             auth_time: now,
+            factors: None,
             expires_at: now + TimeSpan::from_mins(60),
             ended_at: None,
         };

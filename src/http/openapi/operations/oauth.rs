@@ -122,6 +122,32 @@ pub static PAR: Operation =
             ])),
         }]);
 
+/// `POST /oauth2/authorize-challenge`.
+pub static AUTHORIZE_CHALLENGE: Operation = Operation::new(
+    "authorizeChallenge",
+    Tag::OAuth,
+    "Sign a user in from a first-party application (OAuth 2.0 for First-Party Applications)",
+)
+.security(Security::Client)
+.oauth_errors()
+.body(Body::form(&[
+    &[
+        optional("response_type", TEXT),
+        optional("scope", TEXT),
+        optional("resource", TEXT),
+        optional("audience", TEXT),
+        optional("code_challenge", TEXT),
+        optional("code_challenge_method", TEXT),
+        optional("nonce", TEXT),
+        optional("auth_session", TEXT.about("From an earlier answer; instead of the above.")),
+        optional("method", TEXT),
+        optional("login", TEXT),
+        optional("password", TEXT),
+    ],
+    CLIENT_AUTHENTICATION,
+]))
+.returns(&[ok(object(&[required("authorization_code", TEXT)]))]);
+
 /// `POST /oauth2/device_authorization`.
 pub static DEVICE_AUTHORIZATION: Operation =
     Operation::new("deviceAuthorization", Tag::OAuth, "Start the device flow (RFC 8628)")

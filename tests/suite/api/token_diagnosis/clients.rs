@@ -82,6 +82,7 @@ impl Bench {
             user_epoch: 0,
             grant_type: Some("authorization_code".to_owned()),
             auth_time: now,
+            factors: None,
             browser: None,
             asked_claims: Default::default(),
             dpop_jkt: None,

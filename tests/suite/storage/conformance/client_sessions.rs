@@ -73,6 +73,7 @@ async fn the_lists_and_the_refresh_path_know_how_a_session_was_opened() {
         let requested = format!("openid offline_access {}", "x".repeat(4_000));
         let full = Session {
             auth_time: after(-60),
+            factors: None,
             asked_claims: asked_claims(),
             dpop_jkt: Some("thumbprint".to_owned()),
             requested_scopes: Some(RequestedScopes::parse(&requested).unwrap()),

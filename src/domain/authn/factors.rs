@@ -1,0 +1,224 @@
+//! The factors that a user has completed, and what they are worth: `acr`, `amr` and `auth_time`.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::base::Timestamp;
+use crate::text_enum;
+
+text_enum! {
+    /// A way to authenticate. Stored in sessions, and the `method` of a request.
+    pub enum Method {
+        /// A password.
+        Password = "password",
+        /// A WebAuthn credential, always with user verification.
+        Passkey = "passkey",
+        /// A time-based one-time password (RFC 6238).
+        Totp = "totp",
+        /// One of the codes that replace a lost second factor.
+        RecoveryCode = "recovery_code",
+        /// A code or a link that was sent to the user's e-mail address.
+        MailedCode = "mailed_code",
+    }
+}
+
+/// What completing a factor shows. Two factors of one class are worth one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactorClass {
+    /// Something the user knows.
+    Knowledge,
+    /// Something the user has.
+    Possession,
+    /// Access to a mailbox.
+    Mailbox,
+}
+
+impl Method {
+    /// The class of this factor.
+    #[must_use]
+    pub const fn class(self) -> FactorClass {
+        match self {
+            Self::Password => FactorClass::Knowledge,
+            Self::Passkey | Self::Totp | Self::RecoveryCode => FactorClass::Possession,
+            Self::MailedCode => FactorClass::Mailbox,
+        }
+    }
+}
+
+text_enum! {
+    /// How sure Signet is of the user: the claim `acr`.
+    pub enum AssuranceLevel {
+        /// One factor.
+        Single = "urn:signet:acr:single",
+        /// Factors of two classes.
+        Multi = "urn:signet:acr:mfa",
+        /// A passkey with user verification (OpenID Connect Extended Authentication Profile ACR Values 1.0).
+        PhishingResistant = "phr",
+    }
+}
+
+impl PartialOrd for AssuranceLevel {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for AssuranceLevel {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (*self as u8).cmp(&(*other as u8))
+    }
+}
+
+/// A factor, and when the user completed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompletedFactor {
+    /// The factor.
+    #[serde(rename = "m")]
+    pub method: Method,
+    /// When it was completed.
+    pub at: Timestamp,
+}
+
+/// The factors a user has completed, each with the last time.
+///
+/// Stored as a JSON array of [`CompletedFactor`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Factors([Option<Timestamp>; Method::ALL.len()]);
+
+/// The methods of an authentication (RFC 8176), as the claim `amr` lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amr {
+    methods: Factors,
+    multi: bool,
+}
+
+impl Factors {
+    /// A password, given at `at`, and nothing else.
+    #[must_use]
+    pub fn password(at: Timestamp) -> Self {
+        Self::default().with(Method::Password, at)
+    }
+
+    /// These and another one, completed at `at`.
+    #[must_use]
+    pub const fn with(mut self, method: Method, at: Timestamp) -> Self {
+        self.0[method as usize] = Some(at);
+        self
+    }
+
+    /// These, unless they are the password alone, given at `auth_time`: the form in which sessions have them.
+    #[must_use]
+    pub fn beyond_password(self, auth_time: Timestamp) -> Option<Self> {
+        (self != Self::password(auth_time)).then_some(self)
+    }
+
+    /// When `method` was completed, if it was.
+    #[must_use]
+    pub const fn completed(&self, method: Method) -> Option<Timestamp> {
+        self.0[method as usize]
+    }
+
+    /// Every completed factor, in the order of [`Method::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = CompletedFactor> {
+        let all = Method::ALL.iter().copied().zip(self.0);
+        all.filter_map(|(method, at)| Some(CompletedFactor { method, at: at? }))
+    }
+
+    /// Those that pass.
+    #[must_use]
+    pub fn only(&self, passes: impl Fn(CompletedFactor) -> bool) -> Self {
+        let kept = self.iter().filter(|factor| passes(*factor));
+        kept.fold(Self::default(), |all, factor| all.with(factor.method, factor.at))
+    }
+
+    /// The last time a factor of `class` was completed.
+    #[must_use]
+    pub fn last_of(&self, class: FactorClass) -> Option<Timestamp> {
+        self.iter().filter(|factor| factor.method.class() == class).map(|factor| factor.at).max()
+    }
+
+    /// What these factors are worth; none where nothing was completed. A mailbox counts beside a
+    /// possession, which is how an account is recovered, and never beside a password: whoever reads the
+    /// mail can have that.
+    #[must_use]
+    pub fn level(&self) -> Option<AssuranceLevel> {
+        let [knowledge, possession, mailbox] =
+            [FactorClass::Knowledge, FactorClass::Possession, FactorClass::Mailbox]
+                .map(|class| self.last_of(class).is_some());
+        if self.completed(Method::Passkey).is_some() {
+            return Some(AssuranceLevel::PhishingResistant);
+        }
+        if possession && (knowledge || mailbox) {
+            return Some(AssuranceLevel::Multi);
+        }
+        (knowledge || possession || mailbox).then_some(AssuranceLevel::Single)
+    }
+
+    /// When the user authenticated: the oldest of the factors that the level rests on, so that a fresh
+    /// second factor does not make an old password fresh. None where nothing was completed.
+    #[must_use]
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        let last_of = |class| self.last_of(class);
+        match self.level()? {
+            AssuranceLevel::PhishingResistant => self.completed(Method::Passkey),
+            AssuranceLevel::Multi => {
+                let first = last_of(FactorClass::Knowledge).or(last_of(FactorClass::Mailbox));
+                first.min(last_of(FactorClass::Possession))
+            }
+            AssuranceLevel::Single => self
+                .completed(Method::Password)
+                .or(last_of(FactorClass::Possession))
+                .or(last_of(FactorClass::Mailbox)),
+        }
+    }
+
+    /// The claim `amr`.
+    #[must_use]
+    pub fn amr(&self) -> Amr {
+        let multi = self.level().is_some_and(|level| level >= AssuranceLevel::Multi);
+        // Beside a password a mailbox is worth nothing, and is not named.
+        let counts = |factor: CompletedFactor| {
+            factor.method != Method::MailedCode || self.completed(Method::Password).is_none()
+        };
+        Amr { methods: self.only(counts), multi }
+    }
+}
+
+impl Amr {
+    /// The values, in a fixed order. `pop` and `user`: a key was proved and its owner was verified.
+    /// Whether the key is in hardware (`hwk`) cannot be known without attestation.
+    pub fn values(self) -> impl Iterator<Item = &'static str> {
+        let has = |methods: &[Method]| {
+            methods.iter().any(|method| self.methods.completed(*method).is_some())
+        };
+        let otp = [Method::Totp, Method::RecoveryCode, Method::MailedCode];
+        let passkey = has(&[Method::Passkey]);
+        [
+            ("pwd", has(&[Method::Password])),
+            ("otp", has(&otp)),
+            ("pop", passkey),
+            ("user", passkey),
+            ("mfa", self.multi),
+        ]
+        .into_iter()
+        .filter_map(|(value, applies)| applies.then_some(value))
+    }
+}
+
+impl Serialize for Amr {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.values())
+    }
+}
+
+impl Serialize for Factors {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Factors {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let all = Vec::<CompletedFactor>::deserialize(deserializer)?;
+        Ok(all.iter().fold(Self::default(), |all, factor| all.with(factor.method, factor.at)))
+    }
+}

@@ -1,0 +1,261 @@
+//! Authentication: which factor a user completes next, and when it is enough.
+//!
+//! Owns the one rule of every sign-in, step-up and recovery; pages, `/v1` and the authorization challenge
+//! endpoint are encodings of it. What a request wants besides (consent, `prompt`) is `interaction`. Does not
+//! know how a factor is checked or stored.
+
+mod factors;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{TimeSpan, Timestamp};
+
+use super::user::User;
+
+pub use factors::{Amr, AssuranceLevel, CompletedFactor, FactorClass, Factors, Method};
+
+/// How long a completed factor counts in an authentication that is not finished.
+pub const FACTOR_LIFE: TimeSpan = TimeSpan::from_mins(10);
+
+/// What a user authenticates for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// To open a session or a sign-in at the pages.
+    SignIn,
+    /// To raise what a session is worth, or to make it fresh. Begins with the factors of the session.
+    StepUp,
+    /// To set a new password without the old one. Opens no session.
+    Recover,
+}
+
+/// An authentication under way.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The user's epoch when the first factor was checked.
+    pub epoch: i64,
+    /// What was completed so far.
+    pub factors: Factors,
+}
+
+/// What is stored about an account, read anew for every step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one fact each, from one row each")]
+pub struct AccountState {
+    /// The user's epoch.
+    pub epoch: i64,
+    /// Whether the account is disabled.
+    pub disabled: bool,
+    /// Whether the password has to be changed before anything else.
+    pub must_change_password: bool,
+    /// Since when a second factor follows the password, if it does.
+    pub second_factor_since: Option<Timestamp>,
+    /// Whether the account has a TOTP secret.
+    pub has_totp: bool,
+    /// Whether the account has a passkey.
+    pub has_passkey: bool,
+    /// Whether the account has recovery codes left.
+    pub has_recovery_codes: bool,
+    /// Whether the account has a verified e-mail address.
+    pub has_verified_email: bool,
+}
+
+/// Whether a second factor has to follow, by the strictest of server, role, client and user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SecondFactorPolicy {
+    /// Where the account has one.
+    IfEnrolled,
+    /// Always. Accounts without one have to enrol from then on.
+    Required {
+        /// From when enrolment cannot be put off.
+        from: Timestamp,
+    },
+}
+
+/// What the outcome has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirements {
+    /// The least level.
+    pub least: AssuranceLevel,
+    /// Whether an account that cannot reach it is refused.
+    pub is_essential: bool,
+    /// The oldest a factor may be (OpenID Connect Core §3.1.2.1).
+    pub max_age: Option<TimeSpan>,
+    /// Factors that were completed before this do not count.
+    pub since: Option<Timestamp>,
+    /// The policy.
+    pub policy: SecondFactorPolicy,
+}
+
+impl Requirements {
+    /// What an account asks for by itself.
+    pub const BASIC: Self = Self {
+        least: AssuranceLevel::Single,
+        is_essential: false,
+        max_age: None,
+        since: None,
+        policy: SecondFactorPolicy::IfEnrolled,
+    };
+}
+
+/// What happens next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NextStep {
+    /// The user completes one of these factors.
+    Authenticate(Vec<Method>),
+    /// The user chooses a new password.
+    ChangePassword,
+    /// The user enrols a second factor.
+    Enrol {
+        /// Whether the user may put it off.
+        may_skip: bool,
+    },
+    /// The user is authenticated by these factors.
+    Done(Factors),
+    /// The user cannot be authenticated.
+    Refuse(Refused),
+}
+
+/// Why a user cannot be authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The account was disabled, or everything of it was ended, since the first factor.
+    AccountChanged,
+    /// The account has no factor of the level that is required.
+    UnmetRequirements,
+}
+
+/// The next step of `attempt`.
+#[must_use]
+pub fn next_step(
+    attempt: &Attempt,
+    account: &AccountState,
+    requirements: &Requirements,
+    now: Timestamp,
+) -> NextStep {
+    if account.disabled || account.epoch != attempt.epoch {
+        return NextStep::Refuse(Refused::AccountChanged);
+    }
+    let fresh = attempt.factors.only(|factor| counts(attempt.purpose, factor, requirements, now));
+    if let Some(methods) = first_factor(attempt.purpose, &fresh, account) {
+        return NextStep::Authenticate(methods);
+    }
+    let second = second_factor(attempt.purpose, &fresh, account, requirements, now);
+    match second {
+        Second::Complete(methods) => return NextStep::Authenticate(methods),
+        Second::Unmet => return NextStep::Refuse(Refused::UnmetRequirements),
+        Second::Enrol { .. } | Second::Enough => {}
+    }
+    if attempt.purpose == Purpose::Recover || account.must_change_password {
+        return NextStep::ChangePassword;
+    }
+    match second {
+        Second::Enrol { may_skip } => NextStep::Enrol { may_skip },
+        _ => NextStep::Done(fresh),
+    }
+}
+
+/// Whether a completed factor still counts.
+fn counts(
+    purpose: Purpose,
+    factor: CompletedFactor,
+    requirements: &Requirements,
+    now: Timestamp,
+) -> bool {
+    // A step-up carries what the session rests on, however long ago that was.
+    let alive = purpose == Purpose::StepUp || now < factor.at + FACTOR_LIFE;
+    let young = requirements.max_age.is_none_or(|age| now <= factor.at + age);
+    let recent = requirements.since.is_none_or(|since| factor.at >= since);
+    alive && young && recent
+}
+
+/// The factors to begin with; none where one of them was completed.
+fn first_factor(purpose: Purpose, fresh: &Factors, account: &AccountState) -> Option<Vec<Method>> {
+    let (methods, done) = match purpose {
+        Purpose::Recover => {
+            (vec![Method::MailedCode], fresh.last_of(FactorClass::Mailbox).is_some())
+        }
+        Purpose::SignIn | Purpose::StepUp => {
+            let begun = [Method::Password, Method::Passkey]
+                .into_iter()
+                .any(|method| fresh.completed(method).is_some());
+            let passkey = account.has_passkey.then_some(Method::Passkey);
+            (std::iter::once(Method::Password).chain(passkey).collect(), begun)
+        }
+    };
+    (!done).then_some(methods)
+}
+
+/// What is missing after the first factor.
+enum Second {
+    Enough,
+    Complete(Vec<Method>),
+    Enrol { may_skip: bool },
+    Unmet,
+}
+
+fn second_factor(
+    purpose: Purpose,
+    fresh: &Factors,
+    account: &AccountState,
+    requirements: &Requirements,
+    now: Timestamp,
+) -> Second {
+    let level = fresh.level().unwrap_or(AssuranceLevel::Single);
+    let is_required = matches!(requirements.policy, SecondFactorPolicy::Required { .. });
+    let by_policy = if is_required || account.second_factor_since.is_some() {
+        AssuranceLevel::Multi
+    } else {
+        AssuranceLevel::Single
+    };
+    let wanted = by_policy.max(requirements.least);
+    // An account without a passkey comes as far as its other factors.
+    let targets = [wanted, AssuranceLevel::Multi.min(wanted)];
+    let methods = targets
+        .into_iter()
+        .filter(|target| *target > level)
+        .map(|target| available(account, fresh, target))
+        .find(|methods| !methods.is_empty());
+    if let Some(methods) = methods {
+        return Second::Complete(methods);
+    }
+    let is_unmet = requirements.is_essential && level < requirements.least;
+    match requirements.policy {
+        SecondFactorPolicy::Required { from }
+            if purpose != Purpose::Recover && level < AssuranceLevel::Multi =>
+        {
+            // A thief of the password must not enrol a factor of their own.
+            if account.has_verified_email && fresh.last_of(FactorClass::Mailbox).is_none() {
+                return Second::Complete(vec![Method::MailedCode]);
+            }
+            Second::Enrol { may_skip: now < from && !is_unmet }
+        }
+        _ if is_unmet => Second::Unmet,
+        _ => Second::Enough,
+    }
+}
+
+/// The factors of an account that lead to `target` and are not completed yet.
+fn available(account: &AccountState, fresh: &Factors, target: AssuranceLevel) -> Vec<Method> {
+    let all = [
+        (Method::Totp, account.has_totp),
+        (Method::Passkey, account.has_passkey),
+        (Method::RecoveryCode, account.has_recovery_codes),
+    ];
+    let leads = |method| target < AssuranceLevel::PhishingResistant || method == Method::Passkey;
+    all.into_iter()
+        .filter(|(method, has)| *has && leads(*method) && fresh.completed(*method).is_none())
+        .map(|(method, _)| method)
+        .collect()
+}
+
+impl From<&User> for AccountState {
+    fn from(user: &User) -> Self {
+        Self { epoch: user.session_epoch, disabled: user.disabled_at.is_some(), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

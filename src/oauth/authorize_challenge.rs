@@ -1,0 +1,307 @@
+//! The authorization challenge endpoint: an application of the operator's own shows its own sign-in form
+//! (OAuth 2.0 for First-Party Applications, draft-ietf-oauth-first-party-apps).
+//!
+//! Owns the request under way: it is sealed into `auth_session`, bound to the client and to the DPoP key of
+//! the first request, and stored nowhere. It gives one code. Which factor comes next is `domain::authn`'s.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::{App, AuditedTx};
+use crate::base::entropy::random;
+use crate::base::opaque_token::{self, AUTHORIZATION_CODE, SIGN_IN_CHALLENGE};
+use crate::base::{TimeSpan, Timestamp};
+use crate::crypto::digest::token_hash;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::Method;
+use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
+use crate::domain::client::{Client, ClientType};
+use crate::domain::interaction::{Prompt, ResponseMode};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::password::Password;
+use crate::domain::rate_limit::RateLimit;
+use crate::domain::request_info::RequestInfo;
+use crate::identity::admission;
+use crate::identity::authenticate::{AuthenticatedUser, authenticate_user};
+use crate::metrics::Metrics;
+use crate::store::authorization_codes::{self, NewCode};
+use crate::store::users;
+
+use super::authorize::request::{AnswerTo, check};
+use super::client_auth::{self, Call};
+use super::dpop::{self, Purpose};
+use super::params::{Params, invalid};
+use super::rate_limits::{give_back, throttle_public};
+use super::scope_narrowing::count_dropped;
+use super::security_profile;
+use super::token::ClientRequest;
+
+/// How long a user may take.
+pub const LIFE: TimeSpan = TimeSpan::from_mins(5);
+
+const PATH: &str = "/oauth2/authorize-challenge";
+
+/// What a request is sealed for.
+const PURPOSE: &str = "authn/v1";
+
+/// The answer to a client.
+pub enum ChallengeAnswer {
+    /// The user is authenticated: an authorization code.
+    Code(String),
+    /// The user completes a factor.
+    Insufficient(Challenge),
+    /// What the user typed is wrong. The client may try again in the same session.
+    Denied(Challenge),
+}
+
+/// A request that waits for its user.
+pub struct Challenge {
+    /// The sealed request.
+    pub auth_session: String,
+    /// Seconds until it ends.
+    pub expires_in: i64,
+    /// The factors of which one is next.
+    pub methods: Vec<Method>,
+}
+
+/// A request under way.
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    id: [u8; 16],
+    begun_at: Timestamp,
+    request: Request,
+    /// The key that was proved with the first request.
+    bound_to: Option<String>,
+}
+
+/// What a user typed, if anything.
+struct Typed {
+    login: String,
+    password: Password,
+}
+
+/// Answers a challenge request.
+///
+/// # Errors
+/// `invalid_client`, `unauthorized_client`, `invalid_session`, what the authorization endpoint refuses;
+/// too many attempts; faults.
+pub async fn authorize_challenge(
+    app: App,
+    request: ClientRequest,
+    now: Timestamp,
+) -> Result<ChallengeAnswer, Failure> {
+    let ClientRequest { params, authorization, proof, origin, device } = request;
+    let info = RequestInfo { origin, device, now };
+    params.once()?;
+    let call = Call { path: PATH, authorization: authorization.as_deref() };
+    let client = client_auth::authenticate_client(&app, call, &params, &info.origin, now).await?;
+    let client = client.client();
+    check_client(client)?;
+    let jkt = match &proof {
+        None => None,
+        Some(proof) => {
+            throttle_public(&app, client, RateLimit::Proof, &info.origin)?;
+            let purpose = Purpose { method: "POST", path: PATH, access_token: None };
+            let proved = dpop::prove(&app, proof, purpose, now).await?;
+            security_profile::check_proof(client, Some(&proved))?;
+            Some(proved.as_str().to_owned())
+        }
+    };
+    let pending = match params.get("auth_session") {
+        Some(sealed) => Pending::open(&app, sealed, now)
+            .filter(|pending| pending.is_of(client, jkt.as_deref()))
+            .ok_or_else(invalid_session)?,
+        None => begin(&app, client, &params, jkt, now).await?,
+    };
+    if proof.is_some() {
+        give_back(&app, client, RateLimit::Proof, &info.origin);
+    }
+    let Some(typed) = typed(&params)? else {
+        return Ok(ChallengeAnswer::Insufficient(pending.challenge(&app, now)?));
+    };
+    let admission = admission::of(&app, info.address(), now).await?;
+    let attempt = authenticate_user(&app, admission, &typed.login, typed.password, &info).await;
+    let user = match attempt {
+        Ok(user) => user,
+        Err(failure) => return denied(&app, &pending, failure, now),
+    };
+    let code = app.transaction(&info, async |tx| issue(tx, &pending, &user).await).await;
+    match code {
+        Ok(code) => {
+            Metrics::count(&app.metrics.logins, "ok");
+            Ok(ChallengeAnswer::Code(code))
+        }
+        Err(failure) => denied(&app, &pending, failure, now),
+    }
+}
+
+/// Only applications that an administrator has called first-party may see passwords; one whose code runs
+/// in a browser that anyone can inspect never is.
+fn check_client(client: &Client) -> Result<(), Refusal> {
+    let refused = |message: String| {
+        Err(Refusal::oauth(OAuthError::UnauthorizedClient, "").with_message(message))
+    };
+    if client.metadata.client_type == ClientType::Spa {
+        return refused("A client of type spa signs users in at /oauth2/authorize.".to_owned());
+    }
+    if client.metadata.is_fapi2() {
+        let message = "This client is registered with the profile fapi2: it signs users in at \
+                    /oauth2/authorize.";
+        return refused(message.to_owned());
+    }
+    if !client.metadata.first_party {
+        return refused(format!(
+            "This client is not first-party: it signs users in at /oauth2/authorize. If it may see \
+             their passwords: signet client update {} --first-party true.",
+            client.client_id
+        ));
+    }
+    Ok(())
+}
+
+/// The same for an `auth_session` that is unknown, expired, altered, or was given to another client or key.
+fn invalid_session() -> Refusal {
+    let message = "auth_session is unknown or expired, or was issued to another client or for another \
+                DPoP key. Begin again without it.";
+    Refusal::oauth(OAuthError::InvalidSession, message)
+}
+
+/// A new request.
+async fn begin(
+    app: &App,
+    client: &Client,
+    params: &Params,
+    jkt: Option<String>,
+    now: Timestamp,
+) -> Result<Pending, Failure> {
+    // The endpoint answers by itself, so there is no redirect URI.
+    let to = AnswerTo { redirect_uri: String::new(), mode: ResponseMode::Query, state: None };
+    let mut request = check(app, client, params, to).await?;
+    if request.code_challenge.is_none() {
+        let message = "code_challenge is missing: this endpoint needs PKCE with S256 (RFC 7636).";
+        return Err(invalid(message).into());
+    }
+    if request.wishes.prompt.contains(&Prompt::None) {
+        let message = "The user has to authenticate, and prompt is none.";
+        return Err(Refusal::oauth(OAuthError::LoginRequired, message).into());
+    }
+    if request.dpop_jkt.is_some() && jkt.is_some() && request.dpop_jkt != jkt {
+        return Err(dpop::refused().into());
+    }
+    request.dpop_jkt = request.dpop_jkt.or_else(|| jkt.clone());
+    count_dropped(app, client, &request.dropped);
+    Ok(Pending { id: random(&*app.entropy), begun_at: now, request, bound_to: jkt })
+}
+
+/// What the user typed; none when the client sent nothing of it.
+fn typed(params: &Params) -> Result<Option<Typed>, Refusal> {
+    if params.get("method").is_some_and(|method| method != Method::Password.as_str()) {
+        return Err(invalid("method must be password."));
+    }
+    match (params.text("login"), params.get("password")) {
+        (None, None) => Ok(None),
+        (Some(login), Some(password)) => {
+            let password =
+                Password::for_verification(password).map_err(|error| invalid(error.message()))?;
+            Ok(Some(Typed { login, password }))
+        }
+        (None, Some(_)) => Err(invalid("login is missing.")),
+        (Some(_), None) => Err(invalid("password is missing.")),
+    }
+}
+
+/// Wrong credentials leave the request as it was; every other failure ends it.
+fn denied(
+    app: &App,
+    pending: &Pending,
+    failure: Failure,
+    now: Timestamp,
+) -> Result<ChallengeAnswer, Failure> {
+    match failure {
+        Failure::Refused(refusal) if refusal.code == Code::InvalidCredentials => {
+            Ok(ChallengeAnswer::Denied(pending.challenge(app, now)?))
+        }
+        failure => Err(failure),
+    }
+}
+
+async fn issue(
+    tx: &mut AuditedTx,
+    pending: &Pending,
+    authenticated: &AuthenticatedUser,
+) -> Result<String, Failure> {
+    let (app, now) = (tx.app(), tx.info().now);
+    let AuthenticatedUser { user, right } = authenticated;
+    let Pending { id, request, .. } = pending;
+    let factors = match authenticated.completed(now) {
+        Ok(factors) if users::hold(tx, user.id, user.session_epoch).await? => factors,
+        Ok(_) => return Err(authenticated.refuse(tx, "account_changed").await),
+        Err(why) => return Err(authenticated.refuse(tx, why).await),
+    };
+    if request.wishes.sub.as_deref().is_some_and(|sub| sub != user.id.to_string()) {
+        right.refused(tx, user, "other_user").await?;
+        let message = "Another user signed in than the one that the request names.";
+        return Err(Refusal::oauth(OAuthError::AccessDenied, message).into());
+    }
+    let code = opaque_token::generate(AUTHORIZATION_CODE, &*app.entropy);
+    let authorization = Authorization {
+        client_id: request.client_id.clone(),
+        user_id: user.id,
+        user_epoch: user.session_epoch,
+        browser: None,
+        auth_time: now,
+        factors: factors.beyond_password(now),
+        scopes: request.scopes.clone(),
+        dropped: request.dropped.clone(),
+        audience: request.audience.clone(),
+        asked_claims: request.asked_claims.clone(),
+        nonce: request.nonce.clone(),
+        redirect_uri: None,
+        code_challenge: request.code_challenge.clone(),
+        dpop_jkt: request.dpop_jkt.clone(),
+        by_consent: false,
+    };
+    let new = NewCode {
+        hash: &token_hash(&code),
+        flow: id,
+        authorization: &authorization,
+        expires_at: now + CODE_LIFE,
+    };
+    if !authorization_codes::insert(tx, &new).await? {
+        right.refused(tx, user, "auth_session_used").await?;
+        return Err(invalid_session().into());
+    }
+    let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail("authorize_challenge");
+    right.settle(tx, user, &event).await?;
+    Ok(code)
+}
+
+impl Pending {
+    /// The request, if it was sealed here and is not too old.
+    fn open(app: &App, sealed: &str, now: Timestamp) -> Option<Self> {
+        let sealed = opaque_token::parse_any(SIGN_IN_CHALLENGE, sealed)?;
+        let plain = app.seal.open(PURPOSE, &sealed).ok()?;
+        let pending: Self = serde_json::from_slice(&plain).ok()?;
+        let over = now >= pending.begun_at + LIFE || now < pending.begun_at - LIFE;
+        (!over).then_some(pending)
+    }
+
+    /// Whether it is a request of this client, and not of one that had the name before, with the key that
+    /// was proved with the first request, if one was.
+    fn is_of(&self, client: &Client, jkt: Option<&str>) -> bool {
+        self.request.client_id == client.client_id
+            && client.owned_name_at(self.begun_at)
+            && (self.bound_to.is_none() || self.bound_to.as_deref() == jkt)
+    }
+
+    fn challenge(&self, app: &App, now: Timestamp) -> Result<Challenge, Fault> {
+        let plain = serde_json::to_vec(self)
+            .map_err(|error| Fault::internal("writing a challenge").with_source(error))?;
+        let sealed = app.seal.newest().seal(PURPOSE, &plain)?;
+        Ok(Challenge {
+            auth_session: opaque_token::encode(SIGN_IN_CHALLENGE, &sealed),
+            expires_in: (self.begun_at + LIFE - now).secs(),
+            methods: vec![Method::Password],
+        })
+    }
+}
