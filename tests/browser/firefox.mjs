@@ -4,9 +4,11 @@
 //
 // Usage: node firefox.mjs ISSUER LOGIN PASSWORD WEB_CLIENT POST_CLIENT PROFILE_FOLDER
 // Both clients have the redirect URIs http://localhost:PORT/cb and http://shop.localhost:PORT/cb of the
-// application that is started here on the port in APP_PORT.
+// application that is started here on the port in APP_PORT. Twelve combinations, in which every two of
+// place, mode, button and JavaScript meet; with FLOWS=all every combination. Firefox does not hold
+// `form-action` against redirects, as Chromium does, but against the address that a form names.
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import puppeteer from "puppeteer-core";
 import { application as listen } from "./application.mjs";
 
@@ -14,7 +16,10 @@ const [issuer, login, password, web, post, profiles] = process.argv.slice(2);
 const port = Number(process.env.APP_PORT);
 const origin = `http://localhost:${port}`;
 const application = await listen(port);
-const { got, handed } = application;
+const { got } = application;
+// What Firefox handed to the application of the scheme, a line each.
+const handedTo = `${profiles}/handed`;
+const handed = () => (existsSync(handedTo) ? readFileSync(handedTo, "utf8").trim().split("\n") : []);
 // How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
 const patience = 120_000;
 const scheme = "com.example.app";
@@ -24,11 +29,13 @@ const expect = (condition, what) => {
   if (!condition) throw new Error(`${at}: ${what}`);
 };
 
-// A page of the application handles the scheme, so that what Firefox hands over can be read here.
-async function firefox(name, preferences) {
-  const userDataDir = `${profiles}/${name}`;
+// A program handles the scheme and writes down what Firefox hands over.
+async function firefox(script) {
+  const userDataDir = `${profiles}/script-${script}`;
   mkdirSync(userDataDir, { recursive: true });
-  const handler = { name: "app", uriTemplate: `${origin}/handed?address=%s` };
+  const program = `${userDataDir}/handler.sh`;
+  writeFileSync(program, `#!/bin/sh\nprintf '%s\\n' "$1" >>"${handedTo}"\n`, { mode: 0o755 });
+  const handler = { name: "app", path: program };
   writeFileSync(`${userDataDir}/handlers.json`, JSON.stringify({
     defaultHandlersVersion: {}, mimeTypes: {}, isDownloadsImprovementsAlreadyMigrated: true,
     schemes: { [scheme]: { action: 2, ask: false, handlers: [handler] } },
@@ -39,7 +46,8 @@ async function firefox(name, preferences) {
     extraPrefsFirefox: {
       // The question whether the site may open the application, which only a person can answer.
       "security.external_protocol_requires_permission": false,
-      ...preferences,
+      "javascript.enabled": script,
+      [`network.protocol-handler.external.${scheme}`]: true,
     },
   });
 }
@@ -69,15 +77,29 @@ async function open(browser) {
   return page;
 }
 
-const press = async (page, selector) => {
-  await page.waitForSelector(selector);
-  await page.click(selector);
-};
+// Everything that Puppeteer waits for by itself is waited for by a script in the page, and there may be none:
+// asking once and a click on a place work without.
+async function found(page, selector) {
+  const there = () => page.$(selector).then(Boolean, () => false);
+  await until(() => `no ${selector} at ${page.url()}`, there);
+}
+
+async function press(page, selector) {
+  await found(page, selector);
+  const [x, y] = await page.$eval(selector, (element) => {
+    element.scrollIntoView();
+    const { left, top, width, height } = element.getBoundingClientRect();
+    return [left + width / 2, top + height / 2];
+  });
+  await page.mouse.click(x, y);
+}
 
 async function signIn(page) {
-  await page.waitForSelector("#password");
-  await page.type("#login", login);
-  await page.type("#password", password);
+  await found(page, "#password");
+  // The click is a user's; typing letter by letter would take most of the time.
+  for (const [selector, text] of [["#login", login], ["#password", password]]) {
+    await page.$eval(selector, (field, value) => { field.value = value; }, text);
+  }
   await press(page, "button[type=submit]");
 }
 
@@ -88,12 +110,12 @@ const app = `${scheme}://done`;
 const ways = [
   ["another origin", `${origin}/cb`, elsewhere, (page) => page.url() === elsewhere],
   ["another name of the site", `http://shop.localhost:${port}/cb`, site, (page) => page.url() === site],
-  ["a scheme of an application's own", `${origin}/cb`, app, () => handed.at(-1) === app],
+  ["a scheme of an application's own", `${origin}/cb`, app, () => handed().at(-1) === app],
 ];
 
 async function arrives(page, { client, mode, script, callback, prompt, arrived }) {
   const before = got.length;
-  handed.length = 0;
+  rmSync(handedTo, { force: true });
   await page.goto(request(client, callback, { response_mode: mode, prompt }));
   await signIn(page);
   if (prompt.includes("consent")) await press(page, "button[value=allow]");
@@ -107,22 +129,35 @@ async function arrives(page, { client, mode, script, callback, prompt, arrived }
 }
 
 for (const script of [true, false]) {
-  const browser = await firefox(`script-${script}`, { "javascript.enabled": script });
-  const page = await open(browser);
+  const browser = await firefox(script);
+  if (script) {
+    // Consent is remembered, so that the button that signs in is the last one below.
+    at = "a form without a redirect";
+    const callback = `${origin}/cb`;
+    const arrived = (page) => page.url() === callback;
+    const prompt = "login consent";
+    await arrives(await open(browser), { client: post, mode: "form_post", script, callback, prompt, arrived });
+  }
   for (const [name, callback, target, arrived] of ways) {
     for (const mode of ["query", "form_post"]) {
       const client = mode === "query" ? web : post;
       // After the button that allows, and after the one that signs in.
       for (const prompt of ["login consent", "login"]) {
+        const sampled = (mode === "query") === ((prompt === "login") !== script);
+        if (!sampled && process.env.FLOWS !== "all") continue;
         at = `${name}, ${mode}, ${prompt}, ${script ? "with" : "without"} JavaScript`;
         application.sendOn = target;
+        // A page that has handed an address over goes nowhere else: Firefox takes it for still loading.
+        const page = await open(browser);
         await arrives(page, { client, mode, script, callback, prompt, arrived });
+        await page.browserContext().close();
       }
     }
   }
   if (script) {
     at = "a pop-up";
     application.sendOn = `${origin}/popup`;
+    const page = await open(browser);
     await page.goto(`${origin}/opener`);
     const opened = new Promise((resolve) => { page.once("popup", resolve); });
     const told = page.evaluate((url) => new Promise((resolve) => {

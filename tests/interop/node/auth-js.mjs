@@ -42,9 +42,12 @@ app.use("/auth", ExpressAuth(config));
 // The library's own page, whose button posts with its token against forged requests.
 app.get("/sign-in", (request, response) => response.redirect("/auth/signin"));
 app.get("/user", async (request, response) => {
-  const { tokens, profile } = await getSession(request, config);
+  const { tokens, profile, user } = await getSession(request, config);
   const { access_token, refresh_token } = tokens;
-  response.json({ sub: profile.sub, userinfo: await userinfo(access_token), access_token, refresh_token });
+  response.json({
+    sub: profile.sub, userinfo: await userinfo(access_token), access_token, refresh_token,
+    shown: user.name ?? null,
+  });
 });
 app.get("/refresh", (request, response) => {
   // The tokens are renewed when the browser asks for the session, which is where the library can keep them.
@@ -54,9 +57,8 @@ app.get("/refresh", (request, response) => {
 app.get("/sign-out", async (request, response) => {
   const { tokens } = await getSession(request, config);
   const url = await endSession(tokens.id_token);
-  for (const name of Object.keys(request.headers.cookie ? Object.fromEntries(
-    request.headers.cookie.split("; ").map((pair) => pair.split("=", 1).concat("")),
-  ) : {})) response.clearCookie(name);
+  const cookies = (request.headers.cookie ?? "").split("; ");
+  for (const cookie of cookies) response.clearCookie(cookie.split("=", 1)[0]);
   response.redirect(url);
 });
 serve(app);

@@ -20,6 +20,7 @@ app.get("/user", async (request, response) => {
     userinfo: await request.oidc.fetchUserInfo(),
     access_token: request.oidc.accessToken.access_token,
     refresh_token: request.oidc.refreshToken,
+    shown: request.oidc.user.preferred_username ?? null,
   });
 });
 app.get("/refresh", async (request, response) => {

@@ -39,6 +39,7 @@ app.get("/user", async (request, response) => {
   const { account, accessToken } = request.session;
   response.json({
     sub: account.idTokenClaims.sub, userinfo: await userinfo(accessToken), access_token: accessToken,
+    shown: account.username || null,
   });
 });
 app.get("/refresh", async (request, response) => {

@@ -6,10 +6,12 @@
 //! | path | |
 //! |---|---|
 //! | `/sign-in` | starts the library's sign-in |
-//! | `/user` | JSON: `sub`, `userinfo`, `access_token` and, where the library keeps one, `refresh_token` |
+//! | `/user` | JSON: `sub`, `userinfo`, `access_token`; `refresh_token` and `shown` where there are any |
 //! | `/refresh` | has the library renew the tokens |
 //! | `/sign-out` | starts the library's log-out |
 //! | `/goodbye` | the post-logout redirect URI |
+//!
+//! `shown` is the name of the user where the library takes it from the ID token alone.
 //!
 //! `docs/interop.md` lists the libraries; a test compares it with the lock files and with this module.
 
@@ -55,6 +57,11 @@ impl Library {
     /// One that sends neither a challenge nor a nonce.
     fn without_pkce_and_nonce(self) -> Self {
         Self { registration: json!({"pkce": "optional"}), ..self }
+    }
+
+    /// One that shows a name from the ID token, with a client whose ID tokens have it.
+    fn with_claims_in_the_id_token(self) -> Self {
+        Self { registration: json!({"id_token_claims": "scopes"}), ..self }
     }
 
     fn with_silent_renewal(self) -> Self {
@@ -124,6 +131,11 @@ impl Provider {
         assert_eq!(first["userinfo"]["sub"], *self.sub, "{first}");
         if asked["scope"].split(' ').any(|scope| scope == "profile") {
             assert_eq!(first["userinfo"]["preferred_username"], LOGIN, "{first}");
+        }
+        if let Some(shown) = first.get("shown") {
+            let has_name = library.registration["id_token_claims"] == "scopes";
+            let expected = if has_name { json!(LOGIN) } else { Value::Null };
+            assert_eq!(*shown, expected, "{first}");
         }
         self.accepts(&first).await;
 

@@ -38,13 +38,49 @@ async fn express_openid_connect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn express_openid_connect_shows_the_name_in_the_id_token() {
+    let library = Library::at("/callback").with_claims_in_the_id_token();
+    runs("express-openid-connect.mjs", library).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn auth_js() {
     runs("auth-js.mjs", Library::at("/auth/callback/signet")).await;
 }
 
-/// Over TLS: the library refuses an issuer without.
+#[tokio::test(flavor = "multi_thread")]
+async fn auth_js_shows_the_name_in_the_id_token() {
+    let library = Library::at("/auth/callback/signet").with_claims_in_the_id_token();
+    runs("auth-js.mjs", library).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn badgateway_oauth2_client() {
+    runs("badgateway-oauth2-client.mjs", Library::at("/callback")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simple_oauth2() {
+    runs("simple-oauth2.mjs", Library::at("/callback").without_pkce_and_nonce()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grant() {
+    runs("grant.mjs", Library::at("/connect/signet/callback").without_pkce_and_nonce()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn msal_node() {
+    runs_msal(Library::at("/callback")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn msal_node_shows_the_name_in_the_id_token() {
+    runs_msal(Library::at("/callback").with_claims_in_the_id_token()).await;
+}
+
+/// Over TLS: the library refuses an issuer without.
+async fn runs_msal(library: Library) {
     let Some(mut script) = script("msal-node.mjs") else { return };
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("tls.pem"), folder.path().join("tls.key"));
@@ -56,7 +92,6 @@ async fn msal_node() {
         .with("SIGNET_TLS_KEY", key.to_str().unwrap());
     script.env("NODE_EXTRA_CA_CERTS", &certificate);
     let provider = Provider::started(options).await;
-    let library = Library::at("/callback");
     provider.runs(&library, |at| Application::start(script, at)).await;
 }
 

@@ -67,6 +67,12 @@ fn remedy(what: &str) -> &'static str {
         }
         "node" => "install Node.js and npm",
         "python" => "install Python 3 with venv and pip",
+        "apache" => {
+            "install Apache with its module (Debian: apt-get install apache2\n\
+             libapache2-mod-auth-openidc)"
+        }
+        "chromium" => "install Chromium (Debian: apt-get install chromium)",
+        "firefox" => "install Firefox ESR (Debian: apt-get install firefox-esr)",
         "haproxy" => "install HAProxy (Debian: apt-get install haproxy)",
         "strace" => "install strace (Debian: apt-get install strace), and allow ptrace",
         "tmpfs" => "run as a user who may mount (root, or a container with CAP_SYS_ADMIN)",
