@@ -17,6 +17,7 @@
 
 mod apache;
 mod application;
+mod debian;
 mod node;
 mod python;
 mod visitor;
@@ -104,7 +105,8 @@ impl Provider {
         });
         body.as_object_mut().unwrap().extend(library.registration.as_object().unwrap().clone());
         let path = "/v1/admin/clients";
-        let answer = self.server.call_as(reqwest::Method::POST, path, &self.root.access, body).await;
+        let answer =
+            self.server.call_as(reqwest::Method::POST, path, &self.root.access, body).await;
         answer.is(201);
         Registration {
             issuer: self.server.base.clone(),

@@ -136,13 +136,16 @@ impl<'s> Visitor<'s> {
         let method = if fields.is_some() { Method::POST } else { Method::GET };
         let cookies: Vec<String> = {
             let mut seen = self.seen.lock().unwrap();
-            if url.query_pairs().any(|(name, _)| name == "client_id") && url.path() == "/oauth2/authorize" {
+            if url.query_pairs().any(|(name, _)| name == "client_id")
+                && url.path() == "/oauth2/authorize"
+            {
                 seen.asked = url.query_pairs().into_owned().collect();
             }
             let own = seen.cookies.iter().filter(|((known, _), _)| *known == host);
             own.map(|((_, name), value)| format!("{name}={value}")).collect()
         };
-        let mut request = self.server.request_to(method, url.as_str()).header(COOKIE, cookies.join("; "));
+        let mut request =
+            self.server.request_to(method, url.as_str()).header(COOKIE, cookies.join("; "));
         if let Some(fields) = fields {
             let body = form(fields.iter().map(|(name, value)| (&**name, &**value)));
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");

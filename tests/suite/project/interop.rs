@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 const DOCUMENT: &str = include_str!("../../../docs/interop.md");
 /// Folders whose tests are of one library each, which the table must have.
-const MODULES: [&str; 3] = ["apache", "node", "python"];
+const MODULES: [&str; 4] = ["apache", "debian", "node", "python"];
 
 /// A row of the table.
 struct Row {
@@ -95,7 +95,9 @@ fn the_table_has_every_library_that_is_run() {
         for part in text.split("#[tokio::test").skip(1) {
             let (_, rest) = part.split_once("async fn ").unwrap();
             let test = format!("interop::{module}::{}", rest.split('(').next().unwrap());
-            assert!(rows.iter().any(|row| row.test == test), "the table lacks {test}");
+            // A library has one row, and further tests whose names begin with the one there.
+            let listed = rows.iter().any(|row| test.starts_with(&row.test));
+            assert!(listed, "the table lacks {test}");
         }
     }
 }
