@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::application::Application;
-use super::{Library, provider};
+use super::{Library, Protection, provider};
 use crate::support::require;
 
 const APACHE: &str = "/usr/sbin/apache2";
@@ -21,6 +21,6 @@ async fn mod_auth_openidc() {
     let server_root = tempfile::tempdir().unwrap();
     let mut command = Command::new("sh");
     command.arg(folder.join("start.sh")).arg(server_root.path()).env("APACHE", APACHE);
-    let library = Library::at("/secret/callback");
+    let library = Library::at("/secret/callback", Protection::Nonce);
     provider().await.runs(&library, |at| Application::start(command, at)).await;
 }

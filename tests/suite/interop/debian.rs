@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::application::Application;
-use super::{Library, provider};
+use super::{Library, Protection, provider};
 use crate::support::packages::{copy_of, run};
 use crate::support::require;
 
@@ -20,7 +20,7 @@ async fn omniauth_openid_connect() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/ruby");
     let mut command = Command::new("ruby");
     command.arg(folder.join("omniauth_openid_connect.rb"));
-    let library = Library::at("/auth/openid_connect/callback");
+    let library = Library::at("/auth/openid_connect/callback", Protection::Nonce);
     provider().await.runs(&library, |at| Application::start(command, at)).await;
 }
 
@@ -44,7 +44,7 @@ async fn go_oidc() {
         .env("GOCACHE", folder.join("cache"));
     let built = tokio::task::spawn_blocking(move || run(&mut build)).await.unwrap();
     assert!(built, "the application in tests/interop/go does not build");
-    let library = Library::at("/callback");
+    let library = Library::at("/callback", Protection::Nonce);
     let command = Command::new(program);
     provider().await.runs(&library, |at| Application::start(command, at)).await;
 }

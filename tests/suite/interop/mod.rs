@@ -22,6 +22,8 @@ mod node;
 mod python;
 mod visitor;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::support::Backend;
@@ -40,33 +42,65 @@ enum Renewal {
     PromptNone,
 }
 
+/// What a library puts into its authorization requests against injected codes, with its defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protection {
+    Challenge,
+    Nonce,
+    ChallengeAndNonce,
+    /// Its clients are registered with `--pkce optional`.
+    Neither,
+}
+
+impl Protection {
+    /// Of an authorization request.
+    fn of(asked: &BTreeMap<String, String>) -> Self {
+        match (asked.contains_key("code_challenge"), asked.contains_key("nonce")) {
+            (true, true) => Self::ChallengeAndNonce,
+            (true, false) => Self::Challenge,
+            (false, true) => Self::Nonce,
+            (false, false) => Self::Neither,
+        }
+    }
+}
+
 /// What a library does by itself, and what it has to be given.
 struct Library {
     /// The path of its redirect URI.
     callback: &'static str,
-    /// Members of the registration beyond names, type and addresses.
-    registration: Value,
+    sends: Protection,
     renewal: Renewal,
+    claims_in_the_id_token: bool,
 }
 
 impl Library {
-    /// One that needs nothing.
-    fn at(callback: &'static str) -> Self {
-        Self { callback, registration: json!({}), renewal: Renewal::RefreshToken }
-    }
-
-    /// One that sends neither a challenge nor a nonce.
-    fn without_pkce_and_nonce(self) -> Self {
-        Self { registration: json!({"pkce": "optional"}), ..self }
+    fn at(callback: &'static str, sends: Protection) -> Self {
+        Self { callback, sends, renewal: Renewal::RefreshToken, claims_in_the_id_token: false }
     }
 
     /// One that shows a name from the ID token, with a client whose ID tokens have it.
     fn with_claims_in_the_id_token(self) -> Self {
-        Self { registration: json!({"id_token_claims": "scopes"}), ..self }
+        Self { claims_in_the_id_token: true, ..self }
     }
 
     fn with_silent_renewal(self) -> Self {
         Self { renewal: Renewal::PromptNone, ..self }
+    }
+
+    /// The client: a name, a type, addresses, and what the library cannot do without.
+    fn client(&self, home: &str) -> Value {
+        let mut client = json!({
+            "name": "Shop", "type": "web",
+            "redirect_uris": [format!("{home}{}", self.callback)],
+            "post_logout_redirect_uris": [format!("{home}/goodbye")],
+        });
+        if self.sends == Protection::Neither {
+            client["pkce"] = json!("optional");
+        }
+        if self.claims_in_the_id_token {
+            client["id_token_claims"] = json!("scopes");
+        }
+        client
     }
 }
 
@@ -98,12 +132,7 @@ impl Provider {
 
     async fn register(&self, library: &Library, port: u16) -> Registration {
         let home = format!("http://localhost:{port}");
-        let mut body = json!({
-            "name": "Shop", "type": "web",
-            "redirect_uris": [format!("{home}{}", library.callback)],
-            "post_logout_redirect_uris": [format!("{home}/goodbye")],
-        });
-        body.as_object_mut().unwrap().extend(library.registration.as_object().unwrap().clone());
+        let body = library.client(&home);
         let path = "/v1/admin/clients";
         let answer =
             self.server.call_as(reqwest::Method::POST, path, &self.root.access, body).await;
@@ -123,9 +152,7 @@ impl Provider {
         visitor.opens("/sign-in").await;
         assert_eq!(visitor.passwords(), 1, "signed in without a password");
         let asked = visitor.asked();
-        let protected = ["code_challenge", "nonce"].iter().any(|name| asked.contains_key(*name));
-        let registered_without = library.registration["pkce"] == "optional";
-        assert_eq!(protected, !registered_without, "{asked:?}");
+        assert_eq!(Protection::of(&asked), library.sends, "{asked:?}");
         assert_eq!(asked["redirect_uri"], at.callback);
 
         let first = visitor.user().await;
@@ -135,8 +162,8 @@ impl Provider {
             assert_eq!(first["userinfo"]["preferred_username"], LOGIN, "{first}");
         }
         if let Some(shown) = first.get("shown") {
-            let has_name = library.registration["id_token_claims"] == "scopes";
-            let expected = if has_name { json!(LOGIN) } else { Value::Null };
+            let named = library.claims_in_the_id_token;
+            let expected = if named { json!(LOGIN) } else { Value::Null };
             assert_eq!(*shown, expected, "{first}");
         }
         self.accepts(&first).await;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::application::Application;
-use super::{Library, Provider, provider};
+use super::{Library, Protection, Provider, provider};
 use crate::support::packages::{copy_of, have, npm_ci};
 use crate::support::server::Options;
 use crate::support::{Backend, require};
@@ -29,54 +29,57 @@ async fn runs(name: &str, library: Library) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passport_openidconnect() {
-    runs("passport-openidconnect.mjs", Library::at("/callback").without_pkce_and_nonce()).await;
+    runs("passport-openidconnect.mjs", Library::at("/callback", Protection::Neither)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn express_openid_connect() {
-    runs("express-openid-connect.mjs", Library::at("/callback")).await;
+    runs("express-openid-connect.mjs", Library::at("/callback", Protection::ChallengeAndNonce))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn express_openid_connect_shows_the_name_in_the_id_token() {
-    let library = Library::at("/callback").with_claims_in_the_id_token();
+    let library =
+        Library::at("/callback", Protection::ChallengeAndNonce).with_claims_in_the_id_token();
     runs("express-openid-connect.mjs", library).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn auth_js() {
-    runs("auth-js.mjs", Library::at("/auth/callback/signet")).await;
+    runs("auth-js.mjs", Library::at("/auth/callback/signet", Protection::Challenge)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn auth_js_shows_the_name_in_the_id_token() {
-    let library = Library::at("/auth/callback/signet").with_claims_in_the_id_token();
+    let library =
+        Library::at("/auth/callback/signet", Protection::Challenge).with_claims_in_the_id_token();
     runs("auth-js.mjs", library).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn badgateway_oauth2_client() {
-    runs("badgateway-oauth2-client.mjs", Library::at("/callback")).await;
+    runs("badgateway-oauth2-client.mjs", Library::at("/callback", Protection::Challenge)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn simple_oauth2() {
-    runs("simple-oauth2.mjs", Library::at("/callback").without_pkce_and_nonce()).await;
+    runs("simple-oauth2.mjs", Library::at("/callback", Protection::Neither)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grant() {
-    runs("grant.mjs", Library::at("/connect/signet/callback").without_pkce_and_nonce()).await;
+    runs("grant.mjs", Library::at("/connect/signet/callback", Protection::Neither)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn msal_node() {
-    runs_msal(Library::at("/callback")).await;
+    runs_msal(Library::at("/callback", Protection::Challenge)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn msal_node_shows_the_name_in_the_id_token() {
-    runs_msal(Library::at("/callback").with_claims_in_the_id_token()).await;
+    runs_msal(Library::at("/callback", Protection::Challenge).with_claims_in_the_id_token()).await;
 }
 
 /// Over TLS: the library refuses an issuer without.

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::application::Application;
-use super::{Library, provider};
+use super::{Library, Protection, provider};
 use crate::support::packages::{copy_of, have, venv};
 use crate::support::require;
 
@@ -28,27 +28,27 @@ async fn runs(name: &str, library: Library) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mozilla_django_oidc() {
-    let library = Library::at("/oidc/callback/").with_silent_renewal();
+    let library = Library::at("/oidc/callback/", Protection::Nonce).with_silent_renewal();
     runs("mozilla_django_oidc_app.py", library).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn django_allauth() {
-    let library = Library::at("/accounts/oidc/signet/login/callback/").without_pkce_and_nonce();
+    let library = Library::at("/accounts/oidc/signet/login/callback/", Protection::Neither);
     runs("django_allauth_app.py", library).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn social_auth() {
-    runs("social_auth_app.py", Library::at("/complete/oidc/")).await;
+    runs("social_auth_app.py", Library::at("/complete/oidc/", Protection::Nonce)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_oauthlib() {
-    runs("requests_oauthlib_app.py", Library::at("/callback").without_pkce_and_nonce()).await;
+    runs("requests_oauthlib_app.py", Library::at("/callback", Protection::Neither)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flask_oidc() {
-    runs("flask_oidc_app.py", Library::at("/authorize")).await;
+    runs("flask_oidc_app.py", Library::at("/authorize", Protection::Nonce)).await;
 }
