@@ -1,4 +1,4 @@
-// A person signs in for clients in a real Firefox, over WebDriver BiDi: callbacks that redirect on to another
+// A user signs in for clients in a real Firefox, over WebDriver BiDi: callbacks that redirect on to another
 // origin, to a scheme of an application's own and from one name of a site to another; in the address and
 // in a form, after either button, with and without JavaScript; and in a pop-up.
 //
@@ -44,7 +44,7 @@ async function firefox(script) {
     browser: "firefox", protocol: "webDriverBiDi", headless: true, timeout: patience,
     executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr", userDataDir,
     extraPrefsFirefox: {
-      // The question whether the site may open the application, which only a person can answer.
+      // The question whether the site may open the application, which only a user can answer.
       "security.external_protocol_requires_permission": false,
       "javascript.enabled": script,
       [`network.protocol-handler.external.${scheme}`]: true,

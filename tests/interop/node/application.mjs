@@ -4,6 +4,8 @@ import express from "express";
 
 /** The client, as it was registered. */
 export const { ISSUER, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, PORT } = process.env;
+/** Whether the library is told to send a challenge or a nonce, where its default is neither. */
+export const PROTECTED = "PROTECTED" in process.env;
 export const HOME = `http://localhost:${PORT}`;
 export const GOODBYE = `${HOME}/goodbye`;
 

@@ -3,7 +3,7 @@
 import session from "express-session";
 import grant from "grant";
 import {
-  application, CLIENT_ID, CLIENT_SECRET, discovered, endSession, HOME, serve,
+  application, CLIENT_ID, CLIENT_SECRET, discovered, endSession, HOME, PROTECTED, serve,
 } from "./application.mjs";
 
 const metadata = await discovered();
@@ -21,6 +21,7 @@ app.use(grant.express({
     scope: ["openid", "profile", "email"],
     scope_delimiter: " ",
     callback: "/signed-in",
+    pkce: PROTECTED,
   },
 }));
 app.get("/sign-in", (request, response) => response.redirect("/connect/signet"));

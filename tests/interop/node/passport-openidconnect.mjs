@@ -4,7 +4,8 @@ import session from "express-session";
 import passport from "passport";
 import Strategy from "passport-openidconnect";
 import {
-  application, CLIENT_ID, CLIENT_SECRET, discovered, endSession, ISSUER, REDIRECT_URI, serve,
+  application, CLIENT_ID, CLIENT_SECRET, discovered, endSession, ISSUER, PROTECTED, REDIRECT_URI,
+  serve,
 } from "./application.mjs";
 
 const metadata = await discovered();
@@ -24,6 +25,7 @@ const strategy = new Strategy({
   clientSecret: CLIENT_SECRET,
   callbackURL: REDIRECT_URI,
   scope: ["profile", "email"],
+  nonce: PROTECTED,
 }, (issuer, fromUserinfo, fromIdToken, context, id_token, access_token, refresh_token, params, done) => {
   const userinfo = fromUserinfo._json;
   done(null, { sub: fromIdToken.id, userinfo, access_token, refresh_token, id_token });

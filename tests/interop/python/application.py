@@ -16,6 +16,8 @@ ISSUER = os.environ["ISSUER"]
 CLIENT_ID = os.environ["CLIENT_ID"]
 CLIENT_SECRET = os.environ["CLIENT_SECRET"]
 REDIRECT_URI = os.environ["REDIRECT_URI"]
+# Whether the library is told to send a challenge, where its default is none.
+PROTECTED = "PROTECTED" in os.environ
 PORT = int(os.environ["PORT"])
 HOME = f"http://localhost:{PORT}"
 GOODBYE = f"{HOME}/goodbye"

@@ -2,7 +2,7 @@
 application only: both are done here as an application would, from what the library stored.
 """
 
-from application import CLIENT_ID, CLIENT_SECRET, ISSUER, discovered, end_session
+from application import CLIENT_ID, CLIENT_SECRET, ISSUER, PROTECTED, discovered, end_session
 from django_application import PAGES, configure, run
 
 configure(
@@ -13,6 +13,7 @@ configure(
     SOCIALACCOUNT_STORE_TOKENS=True,
     SOCIALACCOUNT_PROVIDERS={
         "openid_connect": {
+            "OAUTH_PKCE_ENABLED": PROTECTED,
             "APPS": [
                 {
                     "provider_id": "signet",

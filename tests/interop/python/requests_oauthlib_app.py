@@ -5,6 +5,7 @@ application's. Refresh is the library's own.
 from application import (
     CLIENT_ID,
     CLIENT_SECRET,
+    PROTECTED,
     REDIRECT_URI,
     discovered,
     end_session,
@@ -17,6 +18,8 @@ SCOPE = ["openid", "profile"]
 metadata = discovered()
 app = Flask(__name__)
 app.secret_key = "a test"
+# By state: the library keeps the verifier in its session.
+started = {}
 
 
 def library(**more):
@@ -25,13 +28,15 @@ def library(**more):
 
 @app.get("/sign-in")
 def sign_in():
-    url, session["state"] = library().authorization_url(metadata["authorization_endpoint"])
+    flow = library(pkce="S256" if PROTECTED else None)
+    url, session["state"] = flow.authorization_url(metadata["authorization_endpoint"])
+    started[session["state"]] = flow
     return redirect(url)
 
 
 @app.get("/callback")
 def callback():
-    session["token"] = library(state=session["state"]).fetch_token(
+    session["token"] = started.pop(session["state"]).fetch_token(
         metadata["token_endpoint"],
         client_secret=CLIENT_SECRET,
         authorization_response=request.url,

@@ -16,6 +16,8 @@ pub struct Registration {
     pub callback: String,
     pub home: String,
     pub port: u16,
+    /// Whether the library is told to send a challenge or a nonce, where its default is neither.
+    pub protected: bool,
 }
 
 /// A port of the loopback interface where nothing listens now. The application takes it at once.
@@ -41,6 +43,7 @@ impl Application {
             .env("CLIENT_SECRET", &at.client_secret)
             .env("REDIRECT_URI", &at.callback)
             .env("PORT", at.port.to_string())
+            .envs(at.protected.then_some(("PROTECTED", "1")))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&errors).unwrap());

@@ -42,7 +42,7 @@ enum Renewal {
     PromptNone,
 }
 
-/// What a library puts into its authorization requests against injected codes, with its defaults.
+/// What a library puts into its authorization requests against injected codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protection {
     Challenge,
@@ -71,16 +71,28 @@ struct Library {
     sends: Protection,
     renewal: Renewal,
     claims_in_the_id_token: bool,
+    told_to_protect: bool,
 }
 
 impl Library {
     fn at(callback: &'static str, sends: Protection) -> Self {
-        Self { callback, sends, renewal: Renewal::RefreshToken, claims_in_the_id_token: false }
+        Self {
+            callback,
+            sends,
+            renewal: Renewal::RefreshToken,
+            claims_in_the_id_token: false,
+            told_to_protect: false,
+        }
     }
 
     /// One that shows a name from the ID token, with a client whose ID tokens have it.
     fn with_claims_in_the_id_token(self) -> Self {
         Self { claims_in_the_id_token: true, ..self }
+    }
+
+    /// One that sends neither by default and is told to.
+    fn told_to_send(self, sends: Protection) -> Self {
+        Self { sends, told_to_protect: true, ..self }
     }
 
     fn with_silent_renewal(self) -> Self {
@@ -144,6 +156,7 @@ impl Provider {
             callback: format!("{home}{}", library.callback),
             port,
             home,
+            protected: library.told_to_protect,
         }
     }
 

@@ -33,6 +33,12 @@ async fn passport_openidconnect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn passport_openidconnect_told_to_send_a_nonce() {
+    let library = Library::at("/callback", Protection::Neither).told_to_send(Protection::Nonce);
+    runs("passport-openidconnect.mjs", library).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn express_openid_connect() {
     runs("express-openid-connect.mjs", Library::at("/callback", Protection::ChallengeAndNonce))
         .await;
@@ -70,6 +76,12 @@ async fn simple_oauth2() {
 #[tokio::test(flavor = "multi_thread")]
 async fn grant() {
     runs("grant.mjs", Library::at("/connect/signet/callback", Protection::Neither)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grant_told_to_send_a_challenge() {
+    let library = Library::at("/connect/signet/callback", Protection::Neither);
+    runs("grant.mjs", library.told_to_send(Protection::Challenge)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,6 +39,12 @@ async fn django_allauth() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn django_allauth_told_to_send_a_challenge() {
+    let library = Library::at("/accounts/oidc/signet/login/callback/", Protection::Neither);
+    runs("django_allauth_app.py", library.told_to_send(Protection::Challenge)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn social_auth() {
     runs("social_auth_app.py", Library::at("/complete/oidc/", Protection::Nonce)).await;
 }
@@ -46,6 +52,12 @@ async fn social_auth() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_oauthlib() {
     runs("requests_oauthlib_app.py", Library::at("/callback", Protection::Neither)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_oauthlib_told_to_send_a_challenge() {
+    let library = Library::at("/callback", Protection::Neither);
+    runs("requests_oauthlib_app.py", library.told_to_send(Protection::Challenge)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
