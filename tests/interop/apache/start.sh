@@ -61,9 +61,14 @@ printf 'Status: 302\nLocation: %s?refresh=%s&access_token=%s\n\n' \\
 CGI
 chmod 755 "$root"/*.cgi
 
-# Until the port answers; then the line that the test waits for.
+# Until the port answers, or Apache has had two minutes; then the line that the test waits for.
 (
-  until bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT" 2>/dev/null; do sleep 0.05; done
-  echo ready
+  for _ in $(seq 2400); do
+    if bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT" 2>/dev/null; then
+      echo ready
+      break
+    fi
+    sleep 0.05
+  done
 ) &
 exec "$APACHE" -X -f "$root/httpd.conf"
