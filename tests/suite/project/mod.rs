@@ -2,6 +2,7 @@
 
 pub mod architecture;
 mod deploy;
+mod interop;
 mod metrics;
 mod openapi;
 mod readme;

@@ -212,11 +212,14 @@ impl Options {
         let (base, app) =
             tokio::task::spawn_blocking(move || started.recv().unwrap()).await.unwrap();
         // Every request on a connection of its own would run out of ports; keep them.
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent("suite/1")
-            .build()
-            .unwrap();
+            .user_agent("suite/1");
+        if let Some((_, file)) = settings.iter().find(|(name, _)| name == "SIGNET_TLS_CERT") {
+            let pem = std::fs::read(file).unwrap();
+            client = client.add_root_certificate(reqwest::Certificate::from_pem(&pem).unwrap());
+        }
+        let client = client.build().unwrap();
         Server {
             base,
             app,
@@ -329,6 +332,11 @@ impl Server {
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, self.url(path))
+    }
+
+    /// A request to any address, with the same client.
+    pub fn request_to(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, url)
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
