@@ -5,9 +5,9 @@ use crate::base::entropy::random;
 use crate::base::{Secret, TimeSpan, Timestamp};
 use crate::domain::api::{Api, ApiError, is_api_scope};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::client;
+use crate::domain::client::{self, Client};
 use crate::domain::identifier_namespace;
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
@@ -15,7 +15,7 @@ use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
 use crate::domain::verifier_compat::algorithms;
 use crate::store::apis::{self, StoredApi};
 use crate::store::revocations::Revoked;
-use crate::store::{Tx, clients};
+use crate::store::{Tx, clients, verifiers};
 
 use super::key_rotation;
 
@@ -189,8 +189,9 @@ pub async fn create(
         &random(&*app.entropy),
     )
     .into_uuid();
-    let new = StoredApi { id, api, secret: None, created_at: now };
-    let (stored, shared_secret) = app
+    let name_since = Timestamp::from_millis(0);
+    let new = StoredApi { id, api, secret: None, created_at: now, name_since };
+    let (stored, shared_secret, holders) = app
         .transaction_or_nothing(&info, async |tx| {
             let mut stored = new.clone();
             // Held first: whoever registers a client of this name waits, or was first and is seen.
@@ -215,11 +216,37 @@ pub async fn create(
             }
             key_rotation::begin(tx, key.as_ref()).await?;
             tx.record(&Event::new(EventKind::ApiCreated).detail(&*stored.api.identifier)).await?;
-            Ok((stored, shared_secret))
+            let holders = clients_that_name(tx, &stored.api.identifier).await?;
+            Ok((stored, shared_secret, holders))
         })
         .await?;
     app.reload_if_changed().await?;
-    Ok(Changed { stored, shared_secret, warnings: change.warnings() })
+    let mut warnings = change.warnings();
+    warnings.extend(holders);
+    Ok(Changed { stored, shared_secret, warnings })
+}
+
+/// Clients that name an API which is only being registered: they had the one before. What was given to them
+/// is void; what an administrator lets them do is the administrator's to change.
+async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault> {
+    let clients = clients::all(tx).await?;
+    let clients = clients.iter().map(|stored| &stored.client);
+    let warning = |client: &Client| {
+        let (id, may) = (
+            &client.client_id,
+            match (client.may_target_api(api), client.is_api(api)) {
+                (false, false) => return None,
+                (true, false) => "may get tokens for this API",
+                (false, true) => "may introspect tokens of this API",
+                (true, true) => "may get tokens for this API and introspect them",
+            },
+        );
+        Some(format!(
+            "The client {id} {may}: it is registered so since an API had this identifier before. To \
+             change that: signet client update {id}."
+        ))
+    };
+    Ok(clients.filter_map(warning).collect())
 }
 
 /// Changes the API with this identifier or this row id. Its tokens look so from the next log-in or
@@ -255,13 +282,15 @@ pub async fn update(
 }
 
 /// Removes the API with this identifier or this row id. Its tokens live until they expire; new ones
-/// are not made: its sessions end at their next refresh.
+/// are not made: its sessions end at their next refresh. An API that is registered under the identifier
+/// again is a new one.
 ///
 /// # Errors
 /// `not_found`.
 pub async fn delete(app: App, name: String, info: RequestInfo) -> Result<(), Failure> {
     app.transaction(&info, async |tx| {
-        let identifier = apis::delete(tx, &name).await?.ok_or_else(not_found)?;
+        let identifier = apis::delete(tx, &name, info.now).await?.ok_or_else(not_found)?;
+        verifiers::remove(tx, &identifier).await?;
         tx.cut(Revoked::Api(&identifier)).await?;
         tx.record(&Event::new(EventKind::ApiDeleted).detail(identifier)).await?;
         Ok(())

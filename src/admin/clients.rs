@@ -20,7 +20,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::oauth::grants;
 use crate::store::clients::{self, StoredClient};
 use crate::store::revocations::Revoked;
-use crate::store::{Tx, apis};
+use crate::store::{Tx, apis, verifiers};
 
 pub use super::client_patch::Change;
 use super::key_rotation;
@@ -269,6 +269,7 @@ pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<()
     app.transaction_or_nothing(&info, async |tx| {
         let stored = clients::hold(tx, &client_id).await?.ok_or_else(not_found)?;
         clients::delete(tx, &client_id, now).await?;
+        verifiers::remove(tx, &client_id).await?;
         tx.cut(Revoked::Client(&client_id)).await?;
         record(tx, EventKind::ClientDeleted, &stored).await
     })

@@ -10,6 +10,7 @@ use crate::crypto::hs256::SharedSecret;
 use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, decode_unverified};
 use crate::domain::audit::EventKind;
 use crate::domain::claims::{TokenType, VerifiedClaims};
+use crate::domain::liveness::made_at_the_latest;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::session::Session;
 use crate::domain::token_diagnosis::{
@@ -77,7 +78,9 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
         revoked: false,
     };
     let audience = signed.text("aud").and_then(|audience| app.audience(Some(audience)));
-    signed.registered = audience.is_some();
+    let made = signed.time("iat").map_or(i64::MAX, Timestamp::secs);
+    signed.registered =
+        audience.as_ref().is_some_and(|api| api.owned_name_at(made_at_the_latest(made)));
     signed.either_type = signed.text("aud").is_some_and(|audience| audience != app.issuer());
     if let Some(audience) = &audience {
         signed.expected_type = audience.target.rules().token_type();

@@ -118,7 +118,8 @@ pub async fn overview(
     let mut consents = consents::of_user(&mut reader, user).await?;
     consents.retain(|consent| {
         let client = app.client(&consent.client_id);
-        client.is_some_and(|client| client.owned_name_at(consent.updated_at))
+        let audience = app.audience_given_at(consent.audience.as_deref(), consent.updated_at);
+        audience.is_some() && client.is_some_and(|client| client.owned_name_at(consent.updated_at))
     });
     Ok(Overview {
         browsers: match shown.browsers {

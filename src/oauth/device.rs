@@ -239,7 +239,13 @@ async fn waiting(
     let client = app.client_or_reload(&device.client_id).await?;
     let client =
         client.filter(|client| client.owned_name_at(device.begun_at())).ok_or_else(unknown)?;
-    Ok((device, client))
+    app.audience_or_reload(device.asked.audience.as_deref()).await?;
+    if is_offered(app, &device) { Ok((device, client)) } else { Err(unknown().into()) }
+}
+
+/// Whether the API that the device asked for is still there.
+pub(super) fn is_offered(app: &App, device: &DeviceCode) -> bool {
+    app.audience_given_at(device.asked.audience.as_deref(), device.begun_at()).is_some()
 }
 
 async fn go_on(

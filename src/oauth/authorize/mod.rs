@@ -8,6 +8,7 @@ pub mod response;
 
 use std::sync::Arc;
 
+use crate::app::cache::Audience;
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -76,6 +77,16 @@ struct Checked {
     addressed: Addressed,
     request: Request,
     flow: PendingRequest,
+    /// When the request was made: for a pushed one, before its page was loaded.
+    made: Timestamp,
+}
+
+impl Checked {
+    /// The API that was requested, or the issuer. None where the API was deleted since, also when another
+    /// one is registered under its identifier: what the user saw or allowed was not about that one.
+    fn audience(&self, app: &App) -> Option<Arc<Audience>> {
+        app.audience_given_at(self.request.audience.as_deref(), self.made)
+    }
 }
 
 /// A client sends a user.
@@ -94,7 +105,8 @@ pub async fn begin(
         let aim = Destination::Authorize(Box::new(request.clone()));
         // A pushed request gives one code, however often its page is loaded.
         let flow = PendingRequest { id, ..PendingRequest::begin(&app, aim, now) };
-        return go_on(app, Checked { addressed, request, flow }, visitor, info).await;
+        let checked = Checked { addressed, request, flow, made: at };
+        return go_on(app, checked, visitor, info).await;
     }
     let addressed = address(&app, params).await?;
     if addressed.client.metadata.is_fapi2() {
@@ -109,7 +121,7 @@ pub async fn begin(
     };
     count_dropped(&app, &addressed.client, &request.dropped);
     let flow = PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
-    go_on(app, Checked { addressed, request, flow }, visitor, info).await
+    go_on(app, Checked { addressed, request, flow, made: now }, visitor, info).await
 }
 
 /// The user comes back from the log-in page.
@@ -126,7 +138,8 @@ pub async fn resume(
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
     let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
-    go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await
+    let made = flow.begun_at;
+    go_on(app, Checked { addressed, request: *request, flow, made }, visitor, info).await
 }
 
 /// The user has decided.
@@ -146,17 +159,23 @@ pub async fn decide(
     let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     let found = asked(&app, &visitor, &request, now).await?;
-    let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
+    let made = flow.begun_at;
+    let checked = Checked { addressed, request: *request, flow, made };
+    if checked.audience(&app).is_none() {
+        // Nothing is remembered for an API that the user was not asked about.
+        return go_on(app, checked, visitor, info).await;
+    }
+    let Some(found) = found.filter(|found| checked.flow.asked == Some(found.user.id)) else {
         // Logged out, or logged in as another user, since the page was shown: ask again.
-        return go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await;
+        return go_on(app, checked, visitor, info).await;
     };
     if !allow {
         let message = "The user denied the request.";
-        let answer = Answer::refused(app.issuer(), &addressed, OAuthError::AccessDenied, message);
+        let addressed = &checked.addressed;
+        let answer = Answer::refused(app.issuer(), addressed, OAuthError::AccessDenied, message);
         return Ok(Step::Done(Box::new(answer)));
     }
     let info = info.by(found.user.id);
-    let checked = Checked { addressed, request: *request, flow };
     let answer = app
         .transaction_or_nothing(&info, async |tx| {
             let Checked { addressed, request, .. } = &checked;
@@ -214,7 +233,12 @@ async fn go_on(
     info: RequestInfo,
 ) -> Result<Step, Failure> {
     let now = info.now;
-    let Checked { addressed, request, flow } = &checked;
+    let Checked { addressed, request, flow, .. } = &checked;
+    let Some(audience) = checked.audience(&app) else {
+        let (error, message) = (OAuthError::InvalidTarget, "The API has been deleted.");
+        let answer = Answer::refused(app.issuer(), addressed, error, message);
+        return Ok(Step::Done(Box::new(answer)));
+    };
     let found = asked(&app, &visitor, request, now).await?;
     let client = Arc::clone(&addressed.client);
     let allowed = wanted(request);
@@ -222,7 +246,9 @@ async fn go_on(
         sub: found.user.id.to_string(),
         auth_time: found.browser.auth_time,
         consented: found.consented.as_ref().is_some_and(|consented| {
-            allowed.is_within(&consented.scopes) && client.owned_name_at(consented.at)
+            allowed.is_within(&consented.scopes)
+                && client.owned_name_at(consented.at)
+                && audience.owned_name_at(consented.at)
         }),
     });
     let manner = ConsentPolicy {
@@ -264,9 +290,10 @@ async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Resul
     let (app, now) = (tx.app(), tx.info().now);
     let (user, client_id) = (found.user.id, &*request.client_id);
     let (client, audience) = (app.client(client_id), request.audience.as_deref());
-    let before = consents::find(tx, user, client_id, audience)
-        .await?
-        .filter(|consent| client.is_some_and(|client| client.owned_name_at(consent.updated_at)));
+    let before = consents::find(tx, user, client_id, audience).await?.filter(|consent| {
+        app.audience_given_at(audience, consent.updated_at).is_some()
+            && client.is_some_and(|client| client.owned_name_at(consent.updated_at))
+    });
     let all = match &before {
         Some(before) => before.scopes.with(wanted(request).iter()),
         None => wanted(request),
@@ -284,9 +311,9 @@ pub(super) async fn allowed(
 }
 
 async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<Answer, Failure> {
-    let Checked { addressed, request, flow } = checked;
+    let Checked { addressed, request, flow, .. } = checked;
     let (app, now) = (tx.app(), tx.info().now);
-    let audience = app.audience(request.audience.as_deref());
+    let audience = checked.audience(&app);
     let granted = audience.filter(|_| addressed.client.may_target(request.audience.as_deref()));
     // What an administrator has withdrawn since the request came is left out like what never existed.
     let available = granted.and_then(|audience| {

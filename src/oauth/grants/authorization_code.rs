@@ -44,6 +44,8 @@ enum Wrong {
     Key,
     /// An administrator has taken the API from the client.
     Target,
+    /// The API was deleted since.
+    Replaced,
     /// The user has ended what it stands for.
     Ended,
 }
@@ -67,6 +69,7 @@ impl Wrong {
             }
             Self::Key => "The authorization code is bound to a DPoP key that was not proved.",
             Self::Target => "The client may not have tokens for this API any more.",
+            Self::Replaced => "The API that the code was issued for has been deleted.",
             Self::Ended => {
                 "The user has signed out, withdrawn the consent or changed the password meanwhile."
             }
@@ -152,6 +155,11 @@ fn is_good(context: &GrantContext<'_>, redeemed: &Redeemed) -> Result<(), Wrong>
     }
     if context.now >= *expires_at {
         return Err(Wrong::Spent);
+    }
+    // The API it was asked for has been deleted since, whatever has its identifier now.
+    let audience = authorization.audience.as_deref();
+    if context.app.audience_given_at(audience, *expires_at - CODE_LIFE).is_none() {
+        return Err(Wrong::Replaced);
     }
     // A consent that was withdrawn while the code was made had no code yet to use up.
     if authorization.by_consent && !consented {
