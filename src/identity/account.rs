@@ -125,7 +125,7 @@ pub async fn overview(
         browsers: match shown.browsers {
             Part::From(after) => {
                 let request = PageRequest { after, limit: ON_A_PAGE };
-                browser_sessions::page(&mut reader, user, request, now).await?
+                browser_sessions::page(&mut reader, Some(user), request, now).await?
             }
             Part::Seen => Page { data: Vec::new(), next: None },
         },
