@@ -219,7 +219,8 @@ fn answers(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
 
 fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 6], String> {
     let policy = || policy(false);
-    let home = |needs_setup| HomePage { frame, issuer: world.issuer, needs_setup };
+    let issuer = (!frame.brand.is_own()).then_some(world.issuer);
+    let home = |needs_setup| HomePage { frame, issuer, needs_setup };
     let setup = |login, login_error, password_error| SetupPage {
         frame,
         token: "x",
