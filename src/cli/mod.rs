@@ -169,6 +169,9 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
 }
 
 #[cfg(test)]
+mod recommended_tests;
+
+#[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
 

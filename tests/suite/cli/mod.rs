@@ -69,6 +69,11 @@ impl Place {
         self
     }
 
+    pub fn without(mut self, name: &str) -> Self {
+        self.settings.retain(|(known, _)| *known != name);
+        self
+    }
+
     pub fn database(&self) -> PathBuf {
         self.dir.path().join("data/signet.db")
     }
