@@ -153,6 +153,8 @@ pub struct Metrics {
     pub tokens: Family<GrantLabels, Counter>,
     /// Requested scopes that were left out, by client.
     pub dropped_scopes: Family<ClientLabel, Counter>,
+    /// Refresh branches that made room for the ninth of their session.
+    pub replaced_branches: Counter,
 }
 
 impl Default for Metrics {
@@ -184,6 +186,9 @@ impl Default for Metrics {
         let dropped_scopes = Family::default();
         let help = "Requested scopes that were left out: unknown, or not for the client";
         registry.register("dropped_scopes", help, dropped_scopes.clone());
+        let replaced_branches = Counter::default();
+        let help = "Refresh tokens that ended because their session had eight others";
+        registry.register("replaced_branches", help, replaced_branches.clone());
         let certificate_end = AtomicI64::new(0);
         Self {
             registry,
@@ -197,6 +202,7 @@ impl Default for Metrics {
             hashes,
             tokens,
             dropped_scopes,
+            replaced_branches,
         }
     }
 }

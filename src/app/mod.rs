@@ -45,7 +45,7 @@ pub use jwks_fetch_log::{Fetcher, JwksFetchLog, MAX_UNKNOWN};
 pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
 pub use proxy_findings::ProxyFinding;
-pub use transaction::AuditedTx;
+pub use transaction::{AuditedTx, RETRIES};
 use write_probe::WriteProbe;
 
 /// Everything a use case needs, cheap to clone.

@@ -213,8 +213,14 @@ impl fmt::Display for Fault {
         f.write_str(self.doing)?;
         let mut cause: Option<&(dyn Error + 'static)> =
             self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static));
+        let mut said = String::new();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let text = error.to_string();
+            // Errors of the driver end with the text of their source, which would be said twice.
+            if !said.ends_with(&text) {
+                write!(f, ": {text}")?;
+            }
+            said = text;
             cause = error.source();
         }
         Ok(())
@@ -247,6 +253,17 @@ impl From<Fault> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_says_each_cause_once() {
+        let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let fault = Fault::unavailable("connecting").with_source(sqlx::Error::Io(refused()));
+        let text = fault.to_string();
+        assert!(text.starts_with("connecting: "), "{text}");
+        assert_eq!(text.matches(&refused().to_string()).count(), 1, "{text}");
+        let fault = Fault::internal("reading").with_source("a text");
+        assert_eq!(fault.to_string(), "reading: a text");
+    }
 
     #[test]
     fn quoted_text_has_only_characters_that_error_descriptions_allow() {

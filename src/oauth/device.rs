@@ -209,6 +209,7 @@ pub async fn decide(
         code_challenge: None,
         dpop_jkt: None,
         by_consent: false,
+        pushed: false,
     };
     let info = info.by(found.user.id);
     app.transaction_or_nothing(&info, async |tx| {

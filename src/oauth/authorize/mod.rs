@@ -341,6 +341,7 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
         dpop_jkt: request.dpop_jkt.clone(),
         by_consent: !addressed.client.metadata.skips_consent()
             && !addressed.client.is_unprovable(&addressed.redirect),
+        pushed: request.pushed,
     };
     let new = NewCode {
         hash: &token_hash(&code),

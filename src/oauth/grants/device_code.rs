@@ -19,6 +19,7 @@ use crate::oauth::device::is_offered;
 use super::authorization_code::user_of;
 
 /// A device code.
+#[derive(Clone)]
 pub struct DeviceCode {
     device_code: String,
 }

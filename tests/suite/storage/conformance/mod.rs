@@ -239,6 +239,7 @@ fn authorization(user: UserId) -> Authorization {
         code_challenge: None,
         dpop_jkt: None,
         by_consent: false,
+        pushed: false,
     }
 }
 
@@ -259,6 +260,7 @@ fn full_authorization(user: UserId) -> Authorization {
         code_challenge: text("challenge"),
         dpop_jkt: text("thumbprint"),
         by_consent: true,
+        pushed: true,
         ..authorization(user)
     }
 }
