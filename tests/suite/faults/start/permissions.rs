@@ -142,7 +142,7 @@ async fn a_directory_that_every_user_can_write_is_refused_where_it_is_not_ours_t
     std::fs::remove_file(&foreign).unwrap();
     set(&data, 0o777);
     drop(launch.start().await);
-    assert_eq!(mode(&data), 0o700);
+    assert_eq!(mode(&data), 0o770);
 }
 
 /// The same where SIGNET_DATABASE_URL names a file elsewhere; readers of its directory do no harm.
