@@ -254,13 +254,6 @@ impl Change {
                 client.client_id
             ));
         }
-        if self.first_party == Some(true) && !client.is_public() {
-            warnings.push(
-                "This client authenticates, and cannot do so at /v1/login: users log in to it at \
-                 /oauth2/authorize. For it first_party means that users are not asked for consent."
-                    .to_owned(),
-            );
-        }
         let lists = [&self.redirect_uris, &self.post_logout_redirect_uris];
         let short = |uri: &&String| redirect::is_short_scheme(uri);
         for uri in lists.into_iter().flatten().flatten().filter(short) {

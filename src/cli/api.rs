@@ -14,12 +14,13 @@ use crate::store::apis::StoredApi;
 use crate::view;
 
 use super::error::{CommandError, about};
+use super::names::{Names, address, any, names};
 use super::output::{Output, Row};
 use super::paging::Paging;
 use super::prompt;
 use super::relative_time::ago;
 use super::startup_report;
-use super::value_parsers::{Names, OrDefault, address, any, names, time_or_default};
+use super::value_parsers::{OrDefault, time_or_default};
 use super::with_app::with_app;
 
 /// What to do with APIs.

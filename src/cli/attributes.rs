@@ -9,7 +9,7 @@ use crate::domain::attributes::{ClaimsPatch, is_label};
 use crate::domain::user::Role;
 
 use super::error::CommandError;
-use super::value_parsers::{Names, any, names};
+use super::names::{Names, any, names};
 
 /// What is said about a new user.
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod exit;
 mod health;
 mod key;
 mod migrate;
+mod names;
 mod output;
 mod paging;
 mod prompt;

@@ -13,9 +13,8 @@ use crate::admin::clients::Change;
 use crate::base::TimeSpan;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::value_parsers::{
-    Names, OrDefault, address, any, names, signing_alg, time_or_default, word_or_default, words,
-};
+use crate::cli::names::{Names, address, any, names};
+use crate::cli::value_parsers::{OrDefault, signing_alg, time_or_default, word_or_default, words};
 use crate::domain::client::{
     AssertionAudience, AuthMethod, IdTokenClaims, PkcePolicy, SecurityProfile,
 };
