@@ -17,6 +17,7 @@ mod consents;
 mod credentials;
 mod db;
 mod device_codes;
+mod expiry;
 mod housekeeping;
 mod keys;
 mod known_networks;
