@@ -177,7 +177,7 @@ pub fn verify_signature(
         }
     };
     // Without leeway: the clock that checks the time is the clock that set it.
-    if verified.claims.exp > now.secs() {
+    if verified.claims.exp > app.claim_time(now).secs() {
         let audience = Arc::clone(&verified.audience);
         Ok(Source::of(verified, &audience))
     } else {

@@ -25,6 +25,7 @@ mod login_limits;
 mod logout_notices;
 mod meta_and_setup;
 mod migrate;
+mod processes;
 mod pushed_requests;
 mod refresh_batch;
 mod session_loader;
