@@ -17,11 +17,11 @@ use crate::domain::outcome::Fault;
 pub use backchannel_logout::{
     deliver as deliver_logout_notices, write_next as write_logout_notices,
 };
-#[cfg(feature = "test-support")]
-pub use housekeeping::{MOST_ROWS, Removed};
 pub use heartbeat::leave;
 #[cfg(feature = "test-support")]
 pub use heartbeat::{beat, compare_settings};
+#[cfg(feature = "test-support")]
+pub use housekeeping::{MOST_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
 
 /// How often the write-ahead log is folded into the database file.
@@ -47,7 +47,8 @@ pub fn start(app: &App) {
         app.db.checkpoint().await
     }));
     tokio::spawn(every(app.clone(), RELOAD, "reloading", async |app: &App| {
-        app.reload_if_changed().await
+        app.reload_if_changed().await?;
+        key_rotation::follow_orders(app).await
     }));
     tokio::spawn(at_start_and_every(app.clone(), BEAT, "the heartbeat", heartbeat::beat));
     tokio::spawn(at_start_and_every(

@@ -115,7 +115,9 @@ pub async fn present(
 async fn without_api(app: &App, session: &Session, info: RequestInfo) -> Result<(), Failure> {
     let (audience, id, own) = (session.audience.clone(), session.id, app.clone());
     app.run_to_completion(async move {
-        if own.audience_or_reload(audience.as_deref()).await?.is_some() {
+        // Asked for certain, also while others name unknown APIs: this ends a session.
+        own.reload_if_changed().await?;
+        if own.audience(audience.as_deref()).is_some() {
             return Ok(());
         }
         let ended = own.transaction(&info, async |tx| {
