@@ -5,11 +5,13 @@
 
 pub mod cache;
 mod clock_guard;
+mod common_clock;
 mod disconnect;
 mod jwks_fetch_log;
 mod keys;
 pub mod limits;
 mod password_hashing;
+mod process;
 mod proxy_findings;
 pub mod startup;
 mod transaction;
@@ -36,7 +38,9 @@ use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
 
 use cache::{Caches, VerifiedTokenCache};
+use common_clock::CommonClock;
 use limits::{AddressLimiter, AttemptGate, Standing};
+use process::Process;
 use proxy_findings::ProxyFindings;
 
 #[cfg(feature = "test-support")]
@@ -44,6 +48,7 @@ pub use jwks_fetch_log::MAX_UNKNOWN_OF_NETWORK;
 pub use jwks_fetch_log::{Fetcher, JwksFetchLog, MAX_UNKNOWN};
 pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
+pub use process::comparable;
 pub use proxy_findings::ProxyFinding;
 pub use transaction::{AuditedTx, RETRIES};
 use write_probe::WriteProbe;
@@ -58,8 +63,12 @@ pub struct AppState {
     pub config: Config,
     /// The database.
     pub db: Db,
-    /// The clock.
+    /// The clock of this machine. Times that are stored come from `common_clock`.
     pub clock: Arc<dyn Clock>,
+    /// The clock that the processes on the database have in common.
+    pub common_clock: CommonClock,
+    /// This process among them.
+    pub process: Process,
     /// The random source.
     pub entropy: Arc<dyn Entropy>,
     /// The hash threads.
@@ -109,10 +118,10 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// The present time, to be read once for each request.
+    /// The present time, to be read once for each request: that of the processes on this database.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.common_clock.now()
     }
 
     /// The issuer, which is also the audience of tokens for Signet itself.

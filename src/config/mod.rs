@@ -6,6 +6,7 @@
 
 mod assemble;
 mod brand;
+mod changed;
 mod cross_checks;
 mod database;
 mod dotenv;
@@ -13,6 +14,7 @@ mod errors;
 mod example;
 mod host_limits;
 mod issuer;
+mod noticeable;
 mod parse;
 mod reader;
 mod settings;
@@ -33,6 +35,7 @@ use crate::domain::signing_key::SigningAlg;
 #[cfg(feature = "test-support")]
 pub use brand::Logo;
 pub use brand::{Accent, Brand, LogoType};
+pub use changed::SINCE as CHANGED_SINCE;
 pub use errors::ConfigErrors;
 #[cfg(feature = "test-support")]
 pub use errors::Mistake;

@@ -49,12 +49,15 @@ pub struct Queues(Arc<Mutex<HashMap<String, Queue>>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Queue {
     Running,
-    Resting { until: Timestamp },
+    /// Until the counting clock shows this: one that can be set could make the rest as long as it likes.
+    Resting {
+        until: TimeSpan,
+    },
 }
 
 impl Queues {
     /// Claims a client's queue. False while it runs or rests.
-    fn claim(&self, client_id: &str, now: Timestamp) -> bool {
+    fn claim(&self, client_id: &str, now: TimeSpan) -> bool {
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         queues.retain(|_, queue| match queue {
             Queue::Running => true,
@@ -68,7 +71,7 @@ impl Queues {
     }
 
     /// Gives it back, to rest until `until` where the client did not answer.
-    fn give_back(&self, client_id: &str, until: Option<Timestamp>) {
+    fn give_back(&self, client_id: &str, until: Option<TimeSpan>) {
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match until {
             Some(until) => drop(queues.insert(client_id.to_owned(), Queue::Resting { until })),
@@ -85,8 +88,14 @@ impl Queues {
 pub async fn begin(app: &App, queues: &Queues) -> Result<Vec<JoinHandle<()>>, Fault> {
     while write_next(app, app.now()).await? {}
     let now = app.now();
+    if logout_notices::any_ahead(&mut app.db.reader().await?, now).await? {
+        let mut tx = app.db.begin().await?;
+        logout_notices::make_due(&mut tx, now, CLIENTS).await?;
+        tx.commit().await?;
+    }
     let due = logout_notices::clients_due(&mut app.db.reader().await?, now, MAX_QUEUES).await?;
-    let claimed = due.into_iter().filter(|client_id| queues.claim(client_id, now));
+    let counted = app.clock.counted();
+    let claimed = due.into_iter().filter(|client_id| queues.claim(client_id, counted));
     Ok(claimed.map(|client_id| tokio::spawn(run(app.clone(), queues.clone(), client_id))).collect())
 }
 
@@ -110,12 +119,12 @@ async fn run(app: App, queues: Queues, client_id: String) {
             Ok(Some(true)) => {}
             Ok(None) => break,
             Ok(Some(false)) => {
-                rest = Some(app.now() + REST);
+                rest = Some(app.clock.counted() + REST);
                 break;
             }
             Err(fault) => {
                 tracing::warn!(%fault, client_id, "telling a client of log-outs failed; later again");
-                rest = Some(app.now() + REST);
+                rest = Some(app.clock.counted() + REST);
                 break;
             }
         }
@@ -189,6 +198,7 @@ fn logout_token(
     notice: &Notice,
     now: Timestamp,
 ) -> Result<String, Fault> {
+    let now = app.claim_time(now);
     let claims = LogoutClaims {
         iss: app.issuer(),
         sub: notice.user_id.to_string(),
@@ -225,7 +235,7 @@ async fn record_delivery(
         }
         Err(why) => {
             tracing::info!(client_id = notice.client_id, why, "telling of a log-out failed");
-            logout_notices::put_off(&mut tx, notice.id, now + pause(notice.tries)).await?;
+            logout_notices::put_off(&mut tx, notice.id, now + pause(notice.tries), now).await?;
         }
     }
     tx.commit().await
@@ -243,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_client_is_asked_by_one_task_and_rests_after_it_did_not_answer() {
-        let (queues, now) = (Queues::default(), Timestamp::from_secs(1_000));
+        let (queues, now) = (Queues::default(), TimeSpan::from_secs(1_000));
         assert!(queues.claim("a", now) && queues.claim("b", now));
         assert!(!queues.claim("a", now + REST + REST), "it runs, however long");
         queues.give_back("a", None);

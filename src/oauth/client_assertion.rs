@@ -122,7 +122,7 @@ pub async fn check(
     now: Timestamp,
 ) -> Result<Option<()>, Failure> {
     let Some(jwt) = ExternalJwt::read(&assertion.token) else { return Ok(None) };
-    let Some((jti, expires)) = timely(&jwt, now) else { return Ok(None) };
+    let Some((jti, expires)) = timely(&jwt, app.claim_time(now)) else { return Ok(None) };
     if !client.metadata.may_sign_with(jwt.alg) {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 //! Owns which address families a socket takes, and what a process needs to be able to open at all.
 
 use std::io;
-use std::net::{SocketAddr, SocketAddrV6, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind as bind_to, listen, sockopt};
 use rustix::process::{Resource, getrlimit};
@@ -29,23 +29,29 @@ pub enum BindError {
     Tls(String),
 }
 
-/// Takes every address in the settings. `[::1]` of the default list is skipped where there is no
-/// IPv6; a busy default metrics address costs a warning and the metrics.
+/// Takes every address in the settings. Of the default list either address is enough: a machine may have
+/// IPv4 alone, or IPv6 alone. A busy default metrics address costs a warning and the metrics.
 ///
 /// # Errors
 /// The first address that cannot be had.
 pub fn bind(config: &Config) -> Result<Bound, BindError> {
     const LISTEN: &str = "SIGNET_LISTEN";
     let mut listeners = Vec::new();
+    let mut missing = None;
     for &address in &config.listen {
         match listener(address, &config.listen) {
             Ok(listener) => listeners.push(listener),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 return Err(BindError::Busy(LISTEN, address));
             }
-            Err(_) if config.listen_is_default && address.is_ipv6() => {}
+            Err(error) if config.listen_is_default => {
+                missing.get_or_insert(BindError::Refused(LISTEN, address, error));
+            }
             Err(error) => return Err(BindError::Refused(LISTEN, address, error)),
         }
+    }
+    if let (true, Some(error)) = (listeners.is_empty(), missing) {
+        return Err(error);
     }
     let metrics = metrics_listener(config.metrics_listen)?;
     let tls = config.tls.as_ref().map(tls::Tls::load).transpose().map_err(BindError::Tls)?;
@@ -63,7 +69,7 @@ fn metrics_listener(listen: MetricsListen) -> Result<Option<TcpListener>, BindEr
             }
             Err(error) => Err(BindError::Refused(METRICS, address, error)),
         },
-        MetricsListen::Default(address) => match TcpListener::bind(address) {
+        MetricsListen::Default(address) => match bind_loopback(address) {
             Ok(listener) => Ok(Some(listener)),
             Err(error) => {
                 tracing::warn!(%address, %error, "no metrics; set SIGNET_METRICS_LISTEN");
@@ -71,6 +77,16 @@ fn metrics_listener(listen: MetricsListen) -> Result<Option<TcpListener>, BindEr
             }
         },
     }
+}
+
+/// A socket for a loopback address, or for that of the other family where this machine has none of its own.
+fn bind_loopback(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).or_else(|error| {
+        if error.kind() != io::ErrorKind::AddrNotAvailable {
+            return Err(error);
+        }
+        TcpListener::bind((Ipv6Addr::LOCALHOST, address.port()))
+    })
 }
 
 /// A socket for `address`. One for all IPv6 addresses also takes IPv4, and then the port is busy for an

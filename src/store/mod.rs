@@ -25,6 +25,7 @@ pub mod logout_notices;
 pub mod meta;
 pub mod migrate;
 pub mod pg_server;
+pub mod processes;
 pub mod pushed_requests;
 pub mod refresh_batch;
 pub mod revocations;

@@ -117,7 +117,9 @@ async fn without_api(app: &App, session: &Session, info: RequestInfo) -> Result<
     let (audience, opened_at) = (session.audience.clone(), session.created_at);
     let (id, branch, own) = (session.id, session.branch, app.clone());
     app.run_to_completion(async move {
-        let known = own.audience_or_reload(audience.as_deref()).await?;
+        // Asked for certain, also while others name unknown APIs: this ends a session.
+        own.reload_if_changed().await?;
+        let known = own.audience(audience.as_deref());
         if known.is_some_and(|known| known.owned_name_at(opened_at)) {
             return Ok(());
         }

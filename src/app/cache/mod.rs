@@ -4,6 +4,7 @@
 
 mod audiences;
 mod clients;
+mod unknown;
 mod verified_tokens;
 
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(super) struct Caches {
     clients: ArcSwap<Clients>,
     version: AtomicI64,
     reloading: tokio::sync::Mutex<()>,
+    /// When the database was last asked for something unknown, by a clock that cannot be set.
+    asked_at: tokio::sync::Mutex<Option<TimeSpan>>,
 }
 
 impl Caches {
@@ -63,6 +66,7 @@ impl Caches {
             clients: ArcSwap::from_pointee(clients),
             version: AtomicI64::new(version),
             reloading: tokio::sync::Mutex::new(()),
+            asked_at: tokio::sync::Mutex::new(None),
         })
     }
 }
@@ -86,8 +90,8 @@ impl App {
         self.caches.audiences.load().get(identifier)
     }
 
-    /// The same, asking the database once more before it says none: perhaps another process has
-    /// registered the API within the last second.
+    /// The same, looking again before it says none: perhaps another process has registered the API within
+    /// the last second. Under many unknown names it may say none for as long as the next second lasts.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -98,7 +102,7 @@ impl App {
         if let Some(known) = self.audience(identifier) {
             return Ok(Some(known));
         }
-        self.reload_if_changed().await?;
+        self.reload_for_unknown().await?;
         Ok(self.audience(identifier))
     }
 
@@ -120,7 +124,7 @@ impl App {
         self.caches.audiences.load().named(named, self.issuer())
     }
 
-    /// The same, asking the database once more before it says none.
+    /// The same, looking again before it says none.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -131,7 +135,7 @@ impl App {
         if let Some(known) = self.audience_named(named) {
             return Ok(Some(known));
         }
-        self.reload_if_changed().await?;
+        self.reload_for_unknown().await?;
         Ok(self.audience_named(named))
     }
 
@@ -141,8 +145,8 @@ impl App {
         self.caches.clients.load().get(client_id).filter(|client| client.disabled_at.is_none())
     }
 
-    /// The same, asking the database once more before it says none: perhaps another process has
-    /// registered the client within the last second.
+    /// The same, looking again before it says none: perhaps another process has registered the client within
+    /// the last second. Under many unknown names it may say none for as long as the next second lasts.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -150,7 +154,7 @@ impl App {
         if let Some(known) = self.client(client_id) {
             return Ok(Some(known));
         }
-        self.reload_if_changed().await?;
+        self.reload_for_unknown().await?;
         Ok(self.client(client_id))
     }
 

@@ -20,13 +20,20 @@ use crate::store::{Db, meta};
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
 use crate::app::cache::{Caches, VerifiedTokenCache};
+use crate::app::common_clock::CommonClock;
 use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
+use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
 use crate::app::{App, AppState, JwksFetchLog, keys, write_probe};
 
 impl Startup {
     /// The parts over an open database. Reads what is cached of it.
-    pub(super) async fn assemble(self, db: Db, seal: Seals) -> Result<App, OpenError> {
+    pub(super) async fn assemble(
+        self,
+        db: Db,
+        seal: Seals,
+        common_clock: CommonClock,
+    ) -> Result<App, OpenError> {
         let pseudonyms = keys::pseudonyms(&db, &seal, self.serves()).await?;
         let longest_max_age = longest_max_age(&db, self.purpose).await?;
         let found = self.describe_database();
@@ -51,10 +58,13 @@ impl Startup {
         let http_client = HttpClient::new(config.deadlines);
         let address_limiter = AddressLimiter::new(Arc::clone(&clock));
         let standing = Standing::new(Arc::clone(&clock));
+        let process = Process::new(&config, &db, &*entropy, common_clock.now());
         Ok(App(Arc::new(AppState {
             config,
             db,
             clock,
+            common_clock,
+            process,
             entropy,
             hasher,
             seal,

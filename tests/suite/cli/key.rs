@@ -73,7 +73,9 @@ async fn keys_are_rotated_and_retired() {
         asked.refused(2, &["--yes", "Envoy", "AWS API Gateway"]);
     }
     let rotated = place.run(&["key", "rotate", "--alg", "ES256", "--now", "--yes"]).ok().one();
-    assert_eq!(text(&rotated, "state"), "active");
+    // Published at once, and signing when every server has it; the next command does not wait for that.
+    assert_eq!(text(&rotated, "state"), "published");
+    assert!(rotated["signs_at"].is_string(), "{rotated}");
     place.run(&["key", "retire", text(active, "kid"), "--now", "--yes"]).ok();
     // The running server signs with it without a restart, and publishes the other no longer.
     let deadline = Instant::now() + PATIENCE;
