@@ -66,16 +66,20 @@ pub(super) async fn authenticate_user(
     info: &RequestInfo,
 ) -> Result<AuthenticatedUser, Failure> {
     // Before the attempt is counted: what is turned away costs neither a write nor an attempt.
-    let slot = app.reserve_hash_slot(admission.lane, admission.who)?;
+    let mut slots = vec![admission.reserve(app)?];
     let parsed = LoginName::parse(login).ok();
     // What is no login name at all goes the same way as one that no account has.
     let key = parsed.as_ref().map_or(login, LoginName::key);
-    let counted = match lockout::count(app, key, info.address(), info.now).await {
+    let counted = match lockout::count(app, key, info.address(), info.now, &mut slots).await {
         Ok(counted) => counted,
         Err(stop) => {
             Metrics::count(&app.metrics.logins, "throttled");
             return Err(stop);
         }
+    };
+    let slot = match slots.pop().map_or_else(|| admission.reserve(app), Ok) {
+        Ok(slot) => slot,
+        Err(refusal) => return Err(turned_away(app, counted, refusal).await),
     };
     let credential = {
         let mut reader = app.db.reader().await?;
@@ -187,15 +191,19 @@ async fn rehashed(
     app.hash_password(slot, password).await.ok()
 }
 
+/// An attempt that had to wait for others and finds no place in the queue any more does not count.
+pub(super) async fn turned_away(app: &App, counted: Counted, refusal: Refusal) -> Failure {
+    if let Err(fault) = counted.take_back(app).await {
+        tracing::debug!(%fault, "an attempt that was not looked at stays counted");
+    }
+    refusal.into()
+}
+
 /// A password that was not looked at does not count, unless the caller did not wait: hanging up must not
 /// be a way to guess.
 async fn unhashed(app: &App, counted: Counted, why: PasswordNotHashed) -> Failure {
     match why {
-        PasswordNotHashed::Late(_) => {
-            if let Err(fault) = counted.take_back(app).await {
-                tracing::debug!(%fault, "an attempt that was not looked at stays counted");
-            }
-        }
+        PasswordNotHashed::Late(refusal) => return turned_away(app, counted, refusal).await,
         PasswordNotHashed::Gone => counted.failed(app),
         PasswordNotHashed::Failed(_) => {}
     }
