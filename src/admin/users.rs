@@ -14,7 +14,7 @@ use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
-use crate::store::{Tx, setup_links};
+use crate::store::{Tx, passwords, setup_links};
 
 /// A user to be made.
 pub struct Create {
@@ -258,7 +258,7 @@ pub async fn set_password(
     let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
     let hash = app.hash_password(slot, password).await?;
     change(&app, id, &info, Fate::Stays, async |tx, _| {
-        users::set_password(tx, id, &hash, now).await?;
+        passwords::set_password(tx, id, &hash, now).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
     })
     .await

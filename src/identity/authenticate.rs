@@ -15,6 +15,7 @@ use crate::domain::password::{Account, Password, Verdict, decide};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::metrics::Metrics;
+use crate::store::passwords;
 use crate::store::users::{self, Credential};
 
 use super::admission::Admission;
@@ -109,7 +110,8 @@ pub(super) async fn judge(
     let credential = credential.filter(|_| counted.may_be_right());
     let stored = credential.and_then(|found| found.password_hash.clone());
     // No connection is held from here to the next transaction: hashing takes its time.
-    let verified = match app.verify_password(slot, password.clone(), stored.clone()).await {
+    let compared = stored.clone().unwrap_or_else(|| app.decoy(key));
+    let verified = match app.verify_password(slot, password.clone(), compared).await {
         Ok(verified) => verified,
         Err(why) => return Err(unhashed(app, counted, why).await),
     };
@@ -156,7 +158,7 @@ impl RightPassword {
         self.counted.forgive(&app, tx, now).await?;
         tx.record(event).await?;
         match &self.rehash {
-            Some((old, new)) => users::rehash(tx, user.id, old, new).await,
+            Some((old, new)) => passwords::rehash(tx, user.id, old, new).await,
             None => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
 use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
-use crate::store::{browser_sessions, sessions, users};
+use crate::store::{browser_sessions, passwords, sessions, users};
 
 use super::admission::Admission;
 use super::authenticate::{Attempted, judge, turned_away};
@@ -92,7 +92,7 @@ pub async fn change(
             right.refused(tx, &user, "account_changed").await?;
             return Err(invalid_token().into());
         };
-        let Some(new_epoch) = users::change_password(tx, user.id, epoch, &hash, now).await?
+        let Some(new_epoch) = passwords::change_password(tx, user.id, epoch, &hash, now).await?
         else {
             right.refused(tx, &user, "account_changed").await?;
             return Err(invalid_token().into());

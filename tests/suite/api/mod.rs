@@ -4,6 +4,7 @@ mod apis;
 mod attributes;
 mod client_address;
 mod clients;
+mod decoys;
 mod first_party;
 mod forged_tokens;
 mod judged_passwords;

@@ -24,6 +24,7 @@ mod login_limits;
 mod logout_notices;
 mod meta_and_setup;
 mod migrate;
+mod password_costs;
 mod pushed_requests;
 mod refresh_batch;
 mod session_loader;
