@@ -161,8 +161,8 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
     show(app, id).await
 }
 
-/// Changes name, role or attributes. The role admin, taken away, ends everything the user has;
-/// attributes show in the tokens of the next log-in or refresh.
+/// Changes name, role or attributes; writes nothing where they are as they shall be. The role admin, taken
+/// away, ends everything the user has; attributes show in the tokens of the next log-in or refresh.
 ///
 /// # Errors
 /// `not_found`; refused when a value is unacceptable; `last_administrator` when nobody could
@@ -178,9 +178,14 @@ pub async fn update(
         check_name(name.as_deref())?;
     }
     change(&app, id, &info, Fate::Stays, async |tx, user| {
-        let before = user.role;
+        let before = user.clone();
         let user = update.clone().applied_to(user)?;
-        if before == Role::Admin && user.role != Role::Admin {
+        if (&user.name, user.role, &user.attributes)
+            == (&before.name, before.role, &before.attributes)
+        {
+            return Ok(None);
+        }
+        if before.role == Role::Admin && user.role != Role::Admin {
             keep_an_administrator(tx, id).await?;
             users::raise_epoch(tx, id, now).await?;
         }

@@ -18,3 +18,4 @@ mod refresh;
 mod run_to_completion;
 mod sessions;
 mod token_diagnosis;
+mod write_limit;
