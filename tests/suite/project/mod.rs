@@ -3,6 +3,7 @@
 pub mod architecture;
 mod deploy;
 mod metrics;
+mod numbers;
 mod openapi;
 mod readme;
 mod secrets;
