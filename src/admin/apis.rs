@@ -249,8 +249,8 @@ async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault>
     Ok(clients.filter_map(warning).collect())
 }
 
-/// Changes the API with this identifier or this row id. Its tokens look so from the next log-in or
-/// refresh on; those that exist stay as they are until they expire.
+/// Changes the API with this identifier or this row id; writes nothing where it is as it shall be. Its
+/// tokens look so from the next log-in or refresh on; those that exist stay as they are until they expire.
 ///
 /// # Errors
 /// `not_found`; refused when a choice cannot be.
@@ -269,8 +269,12 @@ pub async fn update(
     let (stored, shared_secret) = app
         .transaction_or_nothing(&info, async |tx| {
             let mut stored = apis::hold(tx, &name).await?.ok_or_else(not_found)?;
+            let before = (stored.api.clone(), stored.secret.clone());
             stored.api = change.applied_to(stored.api, window)?;
             let shared_secret = change.settle_secret(&app, tx, &mut stored).await?;
+            if (&stored.api, &stored.secret) == (&before.0, &before.1) {
+                return Ok((stored, shared_secret));
+            }
             apis::update(tx, &stored).await?;
             key_rotation::begin(tx, key.as_ref()).await?;
             tx.record(&Event::new(EventKind::ApiUpdated).detail(&*stored.api.identifier)).await?;

@@ -158,7 +158,8 @@ pub async fn create(
     Ok(Changed { stored, client_secret, warnings })
 }
 
-/// Changes a client. Another method of authentication drops the secrets or makes the first one.
+/// Changes a client; writes nothing where it is as it shall be. Another method of authentication drops the
+/// secrets or makes the first one.
 ///
 /// # Errors
 /// `not_found`; `validation_failed` when a choice cannot be.
@@ -183,8 +184,12 @@ pub async fn update(
         if change.audiences.is_some() || change.resource_servers.is_some() {
             refuse(unknown_apis(&change, &api_names(tx).await?))?;
         }
+        let before = stored.client.clone();
         stored.client.metadata = settings;
         let client_secret = settle_secrets(&app, &mut stored.client, now);
+        if stored.client == before {
+            return Ok((Vec::new(), None));
+        }
         key_rotation::begin(tx, key.as_ref()).await?;
         let mut events = vec![EventKind::ClientUpdated];
         events.extend(client_secret.as_ref().map(|_| EventKind::ClientSecretRotated));

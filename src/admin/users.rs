@@ -14,7 +14,7 @@ use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
-use crate::store::{Tx, setup_links};
+use crate::store::{Tx, passwords, setup_links};
 
 /// A user to be made.
 pub struct Create {
@@ -161,8 +161,8 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
     show(app, id).await
 }
 
-/// Changes name, role or attributes. The role admin, taken away, ends everything the user has;
-/// attributes show in the tokens of the next log-in or refresh.
+/// Changes name, role or attributes; writes nothing where they are as they shall be. The role admin, taken
+/// away, ends everything the user has; attributes show in the tokens of the next log-in or refresh.
 ///
 /// # Errors
 /// `not_found`; refused when a value is unacceptable; `last_administrator` when nobody could
@@ -178,9 +178,14 @@ pub async fn update(
         check_name(name.as_deref())?;
     }
     change(&app, id, &info, Fate::Stays, async |tx, user| {
-        let before = user.role;
+        let before = user.clone();
         let user = update.clone().applied_to(user)?;
-        if before == Role::Admin && user.role != Role::Admin {
+        if (&user.name, user.role, &user.attributes)
+            == (&before.name, before.role, &before.attributes)
+        {
+            return Ok(None);
+        }
+        if before.role == Role::Admin && user.role != Role::Admin {
             keep_an_administrator(tx, id).await?;
             users::raise_epoch(tx, id, now).await?;
         }
@@ -258,7 +263,7 @@ pub async fn set_password(
     let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
     let hash = app.hash_password(slot, password).await?;
     change(&app, id, &info, Fate::Stays, async |tx, _| {
-        users::set_password(tx, id, &hash, now).await?;
+        passwords::set_password(tx, id, &hash, now).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
     })
     .await

@@ -26,7 +26,7 @@ use tokio::runtime::Handle;
 use crate::base::{Clock, Entropy, TimeSpan, Timestamp};
 use crate::config::Config;
 use crate::crypto::digest::PseudonymKey;
-use crate::crypto::password::PasswordHasher;
+use crate::crypto::password::{Decoys, PasswordHasher};
 use crate::crypto::seal::Seals;
 use crate::domain::clock_skew::Watch;
 use crate::domain::outcome::Fault;
@@ -73,6 +73,8 @@ pub struct AppState {
     pub entropy: Arc<dyn Entropy>,
     /// The hash threads.
     pub hasher: PasswordHasher,
+    /// What passwords of unknown login names are compared with.
+    pub decoys: Decoys,
     /// The keys everything is sealed under.
     pub seal: Seals,
     /// The keyed hash under which login names and networks are counted.

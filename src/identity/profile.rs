@@ -9,6 +9,7 @@ use crate::domain::user::{User, is_display_name};
 use crate::store::users;
 
 use super::bearer::invalid_token;
+use super::write_limit::take_write;
 
 /// Checks a display name.
 ///
@@ -22,10 +23,11 @@ pub fn check_name(name: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-/// Changes what a user may change of himself: the name to show.
+/// Changes what users may change of themselves: the name to show. The name that is stored already is a
+/// success that writes nothing.
 ///
 /// # Errors
-/// Refused when the name is not showable.
+/// Refused when the name is not showable; too many writes.
 pub async fn update(
     app: App,
     user: UserId,
@@ -36,9 +38,13 @@ pub async fn update(
     check_name(name.as_deref())?;
     app.transaction(&info, async |tx| {
         let user = users::find(tx, user).await?.ok_or_else(invalid_token)?;
+        if user.name == name {
+            return Ok(user);
+        }
+        take_write(&app, &user)?;
         users::rename(tx, user.id, name.as_deref(), now).await?;
         tx.record(&Event::new(EventKind::UserUpdated).about(user.id).detail("profile")).await?;
-        Ok(User { name, updated_at: now, ..user })
+        Ok(User { name: name.clone(), updated_at: now, ..user })
     })
     .await
 }

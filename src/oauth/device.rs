@@ -22,6 +22,7 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::RequestedScopes;
 use crate::identity::browser_login::{self, BrowserCookies};
+use crate::identity::write_limit::take_write;
 use crate::store::device_codes;
 
 use super::authorize;
@@ -168,7 +169,7 @@ pub async fn resume(
 /// Somebody has decided.
 ///
 /// # Errors
-/// As [`typed`]; `conflict` when it was decided already.
+/// As [`typed`]; `conflict` when it was decided already; too many writes.
 pub async fn decide(
     app: App,
     sealed: String,
@@ -216,6 +217,7 @@ pub async fn decide(
         let given = allow.then_some(&authorization);
         if device_codes::decide(tx, &user_code, found.user.id, given, now).await? {
             if allow {
+                take_write(&app, &found.user)?;
                 authorize::allowed(tx, found.user.id, &client.client_id).await?;
             }
             return Ok(());

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::base::Entropy;
 use crate::config::Config;
-use crate::crypto::password::{Cost, PasswordHasher};
+use crate::crypto::password::{Cost, Decoys, PasswordHasher};
 use crate::crypto::seal::Seals;
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::session::Lifetimes;
@@ -48,6 +48,7 @@ impl Startup {
             retry_window: config.refresh_retry_window,
         };
         let hasher = start_hasher(&config, &entropy)?;
+        let decoys = Decoys::new(hasher.cost(), Arc::clone(&entropy));
         let mut reader = db.reader().await?;
         let version = meta::cache_version(&mut reader).await?;
         let caches = Caches::load(&mut reader, version, &seal, &config, longest_max_age).await;
@@ -59,7 +60,7 @@ impl Startup {
         let address_limiter = AddressLimiter::new(Arc::clone(&clock));
         let standing = Standing::new(Arc::clone(&clock));
         let process = Process::new(&config, &db, &*entropy, common_clock.now());
-        Ok(App(Arc::new(AppState {
+        let app = App(Arc::new(AppState {
             config,
             db,
             clock,
@@ -67,6 +68,7 @@ impl Startup {
             process,
             entropy,
             hasher,
+            decoys,
             seal,
             pseudonyms,
             refresher,
@@ -86,7 +88,9 @@ impl Startup {
             caches,
             draining: AtomicBool::new(false),
             runtime: Handle::current(),
-        })))
+        }));
+        app.follow_stored_costs().await.map_err(OpenError::Failed)?;
+        Ok(app)
     }
 }
 

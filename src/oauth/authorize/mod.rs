@@ -24,6 +24,7 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::{RequestedScopes, Scopes};
 use crate::identity::browser_login::{self, BrowserCookies};
+use crate::identity::write_limit::take_write;
 use crate::store::authorization_codes::{self, NewCode};
 use crate::store::browser_sessions::Found;
 use crate::store::consents;
@@ -146,7 +147,7 @@ pub async fn resume(
 ///
 /// # Errors
 /// `forbidden` when it was begun in another browser or another user was asked; `conflict` when the
-/// request was answered already.
+/// request was answered already; too many writes.
 pub async fn decide(
     app: App,
     sealed: String,
@@ -179,11 +180,13 @@ pub async fn decide(
     let answer = app
         .transaction_or_nothing(&info, async |tx| {
             let Checked { addressed, request, .. } = &checked;
-            if !addressed.client.is_unprovable(&addressed.redirect) {
-                remember(tx, &found, request).await?;
+            // Where the client cannot be proven, nothing is remembered; it was allowed all the same.
+            let is_new = addressed.client.is_unprovable(&addressed.redirect)
+                || remember(tx, &found, request).await?;
+            if is_new {
+                take_write(&app, &found.user)?;
+                allowed(tx, found.user.id, &request.client_id).await?;
             }
-            // Also where nothing is remembered: it was allowed all the same.
-            allowed(tx, found.user.id, &request.client_id).await?;
             issue(tx, &checked, &found).await
         })
         .await?;
@@ -285,8 +288,8 @@ async fn go_on(
     }
 }
 
-/// Remembers what was allowed, beside what was allowed before.
-async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Result<(), Fault> {
+/// Remembers what was allowed, beside what was allowed before. False when all of it was.
+async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Result<bool, Fault> {
     let (app, now) = (tx.app(), tx.info().now);
     let (user, client_id) = (found.user.id, &*request.client_id);
     let (client, audience) = (app.client(client_id), request.audience.as_deref());
@@ -298,7 +301,12 @@ async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Resul
         Some(before) => before.scopes.with(wanted(request).iter()),
         None => wanted(request),
     };
-    consents::remember(tx, consents::ConsentKey { user, client_id, audience }, &all, now).await
+    if before.is_some_and(|before| all.is_within(&before.scopes)) {
+        return Ok(false);
+    }
+    let key = consents::ConsentKey { user, client_id, audience };
+    consents::remember(tx, key, &all, now).await?;
+    Ok(true)
 }
 
 /// Writes down that `user`, who acts in `tx`, has allowed a client something.

@@ -23,7 +23,8 @@ pub static UPDATE: Operation = Operation::new("updateMe", Tag::Account, "Change 
         )]])
         .example(|| json!({ "name": "Ada" })),
     )
-    .returns(&[ok(named(&USER))]);
+    .returns(&[ok(named(&USER))])
+    .fails_with(&[Code::TooManyAttempts]);
 
 /// `POST /v1/password`.
 pub static CHANGE_PASSWORD: Operation =
@@ -57,10 +58,12 @@ pub static END_SESSIONS: Operation =
             "`others` keeps the session of this request.",
         )
         .required()])
-        .returns(&[NO_CONTENT]);
+        .returns(&[NO_CONTENT])
+        .fails_with(&[Code::TooManyAttempts]);
 
 /// `DELETE /v1/sessions/{id}`.
 pub static END_SESSION: Operation =
     Operation::new("endSession", Tag::Account, "End one of the caller's sessions")
         .path(&[Parameter::path("id", TEXT, "The session's `id`.")])
-        .returns(&[NO_CONTENT]);
+        .returns(&[NO_CONTENT])
+        .fails_with(&[Code::TooManyAttempts]);

@@ -26,6 +26,7 @@ mod logout_notices;
 mod meta_and_setup;
 mod migrate;
 mod processes;
+mod password_costs;
 mod pushed_requests;
 mod refresh_batch;
 mod session_loader;
