@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::app::startup;
 use crate::base::Timestamp;
 use crate::config::{self, Config, Shown};
+use crate::domain::base_path::BasePath;
 
 use super::error::CommandError;
 use super::output::{self, Output, Row};
@@ -54,6 +55,16 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
             let config = Config::load()?.config;
             for warning in startup::exposure(&config)?.warnings {
                 startup_report::say(&format!("warning: {warning}.\n"));
+            }
+            let base = BasePath::of(&config.issuer, config.proxy_strips_path);
+            if !base.is_root() {
+                startup_report::say(&format!(
+                    "SIGNET_ISSUER has the path {}: with SIGNET_PROXY_STRIPS_PATH={} the server answers \
+                     {}.\n",
+                    base.as_str(),
+                    config.proxy_strips_path,
+                    if config.proxy_strips_path { "without it only" } else { "below it only" }
+                ));
             }
             startup_report::say("The settings are good.\n");
             Ok(())

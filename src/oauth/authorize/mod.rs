@@ -29,7 +29,7 @@ use crate::store::consents;
 
 use super::par::{self, Pushed};
 use super::params::Params;
-use super::pending_request::{Destination, PendingRequest};
+use super::pending_request::{Destination, PendingRequest, of_another_kind};
 use super::scope_narrowing::count_dropped;
 
 use request::{Addressed, address};
@@ -93,7 +93,8 @@ pub async fn begin(
         let addressed = Addressed::again(&app, &request, at).await?;
         let aim = Destination::Authorize(Box::new(request.clone()));
         // A pushed request gives one code, however often its page is loaded.
-        let flow = PendingRequest { id, ..PendingRequest::begin(&app, aim, now) };
+        let begun = PendingRequest::begin(&app, aim, now);
+        let flow = PendingRequest { id, is_pushed: true, ..begun };
         return go_on(app, Checked { addressed, request, flow }, visitor, info).await;
     }
     let addressed = address(&app, params).await?;
@@ -124,7 +125,9 @@ pub async fn resume(
 ) -> Result<Step, Failure> {
     let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
+    let Destination::Authorize(request) = flow.aim.clone() else {
+        return Err(of_another_kind().into());
+    };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await
 }
@@ -143,7 +146,9 @@ pub async fn decide(
 ) -> Result<Step, Failure> {
     let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
+    let Destination::Authorize(request) = flow.aim.clone() else {
+        return Err(of_another_kind().into());
+    };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     let found = asked(&app, &visitor, &request, now).await?;
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
@@ -169,10 +174,6 @@ pub async fn decide(
         })
         .await?;
     Ok(Step::Done(Box::new(answer)))
-}
-
-fn elsewhere() -> Refusal {
-    Refusal::new(Code::Forbidden, "This page belongs to something else that was begun.")
 }
 
 /// A refusal goes back to the client; a fault does not.
