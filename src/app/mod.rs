@@ -28,6 +28,7 @@ use crate::config::Config;
 use crate::crypto::digest::PseudonymKey;
 use crate::crypto::password::{Decoys, PasswordHasher};
 use crate::crypto::seal::Seals;
+use crate::domain::base_path::BasePath;
 use crate::domain::clock_skew::Watch;
 use crate::domain::outcome::Fault;
 use crate::domain::session::Lifetimes;
@@ -105,6 +106,8 @@ pub struct AppState {
     pub longest_max_age: TimeSpan,
     /// Counters for the operator.
     pub metrics: Metrics,
+    /// The path of the issuer, below which everything is served.
+    pub base_path: BasePath,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
     caches: Caches,

@@ -7,6 +7,7 @@ pub mod api;
 pub mod attributes;
 pub mod audit;
 pub mod authorization;
+pub mod base_path;
 pub mod browser_session;
 pub mod claims;
 pub mod claims_request;

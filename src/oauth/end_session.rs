@@ -22,7 +22,7 @@ use crate::store::sessions::end::Ending;
 
 use super::id_token_hint;
 use super::params::Params;
-use super::pending_request::{Destination, LogoutDestination, PendingRequest};
+use super::pending_request::{Destination, LogoutDestination, PendingRequest, of_another_kind};
 use crate::identity::logout_notices;
 
 /// The longest `state`, in bytes.
@@ -135,10 +135,7 @@ pub async fn decide(
 ) -> Result<LogoutStep, Failure> {
     let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Logout(aim) = &flow.aim else {
-        let message = "This page belongs to something else that was begun.";
-        return Err(Refusal::new(Code::Forbidden, message).into());
-    };
+    let Destination::Logout(aim) = &flow.aim else { return Err(of_another_kind().into()) };
     if !leave {
         return Ok(LogoutStep::Stay);
     }

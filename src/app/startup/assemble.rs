@@ -9,6 +9,7 @@ use crate::base::Entropy;
 use crate::config::Config;
 use crate::crypto::password::{Cost, Decoys, PasswordHasher};
 use crate::crypto::seal::Seals;
+use crate::domain::base_path::BasePath;
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::session::Lifetimes;
 use crate::http_client::HttpClient;
@@ -40,6 +41,7 @@ impl Startup {
         let issuer = self.issuer(&db).await?;
         let Self { mut config, clock, entropy, purpose: _ } = self;
         config.issuer = issuer;
+        let base_path = BasePath::of(&config.issuer, config.proxy_strips_path);
         db.last_write().tell_time(Arc::clone(&clock));
         let lifetimes = Lifetimes {
             access: config.access_token_ttl,
@@ -84,6 +86,7 @@ impl Startup {
             watch: Mutex::default(),
             longest_max_age,
             metrics: Metrics::default(),
+            base_path,
             lifetimes,
             caches,
             draining: AtomicBool::new(false),

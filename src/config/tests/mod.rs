@@ -89,6 +89,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert!(config.bootstrap_admin.is_none());
     assert!(config.tls.is_none());
     assert!(!config.insecure_http);
+    assert!(!config.proxy_strips_path);
 }
 
 #[test]
@@ -105,6 +106,7 @@ fn every_setting_of_the_list_is_read_once_and_shown_in_order() {
 fn every_setting_can_be_changed() {
     let config = load(&[
         ("SIGNET_ISSUER", "https://id.example.com/auth"),
+        ("SIGNET_PROXY_STRIPS_PATH", "true"),
         ("SIGNET_LISTEN", "0.0.0.0:0, [::]:443"),
         ("SIGNET_DATA_DIR", "/var/lib/signet"),
         ("SIGNET_DATABASE_URL", "postgresql://u:p%40w@db/signet?sslmode=require"),
@@ -159,6 +161,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.hash_workers, 7);
     assert_eq!(config.hash_max_wait, TimeSpan::ZERO);
     assert!(!config.rate_limits);
+    assert!(config.proxy_strips_path);
     let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
     assert_eq!(config.proxy_header, ProxyHeader::Single("x-real-ip".to_owned()));

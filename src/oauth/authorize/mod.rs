@@ -31,7 +31,7 @@ use crate::store::consents;
 
 use super::par::{self, Pushed};
 use super::params::Params;
-use super::pending_request::{Destination, PendingRequest};
+use super::pending_request::{Destination, PendingRequest, of_another_kind};
 use super::scope_narrowing::count_dropped;
 
 use request::{Addressed, address};
@@ -105,7 +105,8 @@ pub async fn begin(
         let addressed = Addressed::again(&app, &request, at).await?;
         let aim = Destination::Authorize(Box::new(request.clone()));
         // A pushed request gives one code, however often its page is loaded.
-        let flow = PendingRequest { id, ..PendingRequest::begin(&app, aim, now) };
+        let begun = PendingRequest::begin(&app, aim, now);
+        let flow = PendingRequest { id, is_pushed: true, ..begun };
         let checked = Checked { addressed, request, flow, made: at };
         return go_on(app, checked, visitor, info).await;
     }
@@ -137,7 +138,9 @@ pub async fn resume(
 ) -> Result<Step, Failure> {
     let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
+    let Destination::Authorize(request) = flow.aim.clone() else {
+        return Err(of_another_kind().into());
+    };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     let made = flow.begun_at;
     go_on(app, Checked { addressed, request: *request, flow, made }, visitor, info).await
@@ -157,7 +160,9 @@ pub async fn decide(
 ) -> Result<Step, Failure> {
     let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
+    let Destination::Authorize(request) = flow.aim.clone() else {
+        return Err(of_another_kind().into());
+    };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     let found = asked(&app, &visitor, &request, now).await?;
     let made = flow.begun_at;
@@ -191,10 +196,6 @@ pub async fn decide(
         })
         .await?;
     Ok(Step::Done(Box::new(answer)))
-}
-
-fn elsewhere() -> Refusal {
-    Refusal::new(Code::Forbidden, "This page belongs to something else that was begun.")
 }
 
 /// A refusal goes back to the client; a fault does not.

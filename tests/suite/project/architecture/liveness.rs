@@ -43,6 +43,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/identity/authenticate.rs", &["disabled_at"], "a disabled user cannot log in"),
     ("src/identity/login.rs", &["name_since"], "the built-in client always had its name"),
     ("src/identity/open_session.rs", &["name_since"], "a branch joins a session of this client"),
+    (
+        "src/oauth/way_on.rs",
+        &["owned_name_at"],
+        "offers to repeat a request, which is checked like any other",
+    ),
     ("src/oauth/grant.rs", &["name_since"], "a branch joins a session of this client"),
     ("src/identity/register.rs", &["disabled_at", "session_epoch"], "makes a user"),
     ("src/identity/setup.rs", &["disabled_at", "session_epoch"], "makes a user"),
