@@ -9,13 +9,15 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
 
 use crate::app::App;
 use crate::base::entropy::Entropy;
+use crate::domain::outcome::{Code, Refusal};
+use crate::domain::path_spelling;
 use crate::metrics::RouteMetrics;
 
 use super::body::Kept;
@@ -52,15 +54,15 @@ pub async fn handle(
     };
     request.extensions_mut().insert(facts.clone());
     let body = Kept::of(&mut request);
-    let too_long = request.uri().path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI);
+    let refused = refuse_uri(request.uri());
 
     let origin = cors::origin(&request, &app);
     let preflight = origin.is_some() && cors::is_preflight(&request);
     let mut response = if preflight {
         request.into_response(cors::preflight()).map_into_right_body()
-    } else if too_long {
+    } else if let Some(refusal) = refused {
         let answer = match Context::of(request.request()) {
-            Some(context) => fallback::uri_too_long(&context, request.request()),
+            Some(context) => fallback::refused(&context, request.request(), refusal),
             None => Problem::misrouted().error_response(),
         };
         request.into_response(answer).map_into_right_body()
@@ -85,6 +87,15 @@ pub async fn handle(
         body.answered();
     }
     Ok(response)
+}
+
+/// Why a request is not even routed: its address is too long, or spells a path in a second way.
+fn refuse_uri(uri: &Uri) -> Option<Refusal> {
+    if uri.path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI) {
+        return Some(Refusal::new(Code::UriTooLong, "The address is longer than 16 KiB."));
+    }
+    let checked = path_spelling::check(uri.path(), routes::ends_in_name);
+    checked.err().map(|error| Refusal::new(Code::MalformedRequest, error.message()))
 }
 
 /// The address of the client. Proxies ask about health in their own name, which is nothing to report.
