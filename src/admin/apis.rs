@@ -59,6 +59,21 @@ impl Change {
             && !self.new_secret
     }
 
+    /// The change without what is so already. A value that was accepted once is not judged by a newer
+    /// rule when it is sent back.
+    fn without_unchanged(mut self, stored: &StoredApi) -> Self {
+        let (api, rules) = (&stored.api, &stored.api.rules);
+        let same_scopes = |chosen: &Vec<String>| {
+            Scopes::parse(&chosen.join(" ")).is_ok_and(|scopes| scopes == api.scopes)
+        };
+        self.scopes = self.scopes.filter(|chosen| !same_scopes(chosen));
+        self.signing_alg = self.signing_alg.filter(|chosen| *chosen != rules.signing_alg);
+        self.token_profile = self.token_profile.filter(|chosen| *chosen != rules.profile);
+        self.access_token_ttl = self.access_token_ttl.filter(|chosen| *chosen != rules.access_ttl);
+        self.claims = self.claims.filter(|chosen| *chosen != rules.claims);
+        self
+    }
+
     /// `api` with the change.
     fn applied_to(&self, api: Api, retry_window: TimeSpan) -> Result<Api, Refusal> {
         let before = api.rules.clone();
@@ -249,8 +264,9 @@ async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault>
     Ok(clients.filter_map(warning).collect())
 }
 
-/// Changes the API with this identifier or this row id; writes nothing where it is as it shall be. Its
-/// tokens look so from the next log-in or refresh on; those that exist stay as they are until they expire.
+/// Changes the API with this identifier or this row id. Its tokens look so from the next log-in or
+/// refresh on; those that exist stay as they are until they expire. What is so already is no change, and a
+/// change of nothing writes nothing.
 ///
 /// # Errors
 /// `not_found`; refused when a choice cannot be.
@@ -264,17 +280,21 @@ pub async fn update(
     let window = app.lifetimes.retry_window;
     // A change that cannot be makes no key either; what it is applied to is read again below.
     let seen = show(app.clone(), name.clone()).await?;
-    change.applied_to(seen.api, window)?;
-    let key = change.missing_key(&app, now).await?;
+    let planned = change.clone().without_unchanged(&seen);
+    if planned.is_empty() {
+        return Ok(Changed { stored: seen, shared_secret: None, warnings: change.warnings() });
+    }
+    planned.applied_to(seen.api, window)?;
+    let key = planned.missing_key(&app, now).await?;
     let (stored, shared_secret) = app
         .transaction_or_nothing(&info, async |tx| {
             let mut stored = apis::hold(tx, &name).await?.ok_or_else(not_found)?;
-            let before = (stored.api.clone(), stored.secret.clone());
+            let change = change.clone().without_unchanged(&stored);
+            if change.is_empty() {
+                return Ok((stored, None));
+            }
             stored.api = change.applied_to(stored.api, window)?;
             let shared_secret = change.settle_secret(&app, tx, &mut stored).await?;
-            if (&stored.api, &stored.secret) == (&before.0, &before.1) {
-                return Ok((stored, shared_secret));
-            }
             apis::update(tx, &stored).await?;
             key_rotation::begin(tx, key.as_ref()).await?;
             tx.record(&Event::new(EventKind::ApiUpdated).detail(&*stored.api.identifier)).await?;

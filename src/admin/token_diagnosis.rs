@@ -10,6 +10,7 @@ use crate::crypto::hs256::SharedSecret;
 use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, decode_unverified};
 use crate::domain::audit::EventKind;
 use crate::domain::claims::{TokenType, VerifiedClaims};
+use crate::domain::client::is_client_id;
 use crate::domain::liveness::made_at_the_latest;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::session::Session;
@@ -217,7 +218,11 @@ async fn relied(
     client_id: &str,
     since: Option<Timestamp>,
 ) -> Result<ReliedRows, Fault> {
-    let found = clients::find(reader, client_id).await?;
+    // A claim may be any text; one that cannot be a client_id names no client.
+    let found = match is_client_id(client_id) {
+        true => clients::find(reader, client_id).await?,
+        false => None,
+    };
     let found = found.map(|stored| Registered::from(&stored.client));
     Ok(ReliedRows { client_id: client_id.to_owned(), since, found })
 }

@@ -99,7 +99,8 @@ fn label(text: &str) -> Result<String, String> {
     if is_label(text) {
         return Ok(text.to_owned());
     }
-    Err("a name has 1 to 128 characters, none of them a control character".to_owned())
+    Err("a name has 1 to 128 characters: at least one is visible, and none is a control character"
+        .to_owned())
 }
 
 /// `NAME=TYPE:VALUE`. The type is said, because a shell has only texts and `7` may be either.

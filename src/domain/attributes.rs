@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::text;
 use crate::text_enum;
 
 /// The most application roles, and the most groups, of one user.
@@ -87,11 +88,10 @@ pub fn is_reserved_claim(name: &str) -> bool {
     RESERVED.contains(&name) || user_claim(name).is_some() || name.starts_with("signet")
 }
 
-/// Whether `name` may name an application role or a group: 1 to 128 characters, none of them a
-/// control character.
+/// Whether `name` may name an application role or a group: 1 to 128 characters that can be read.
 #[must_use]
 pub fn is_label(name: &str) -> bool {
-    (1..=MAX_LABEL).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+    name.chars().count() <= MAX_LABEL && text::is_readable_name(name)
 }
 
 text_enum! {
@@ -162,14 +162,14 @@ impl AttributeError {
     pub const fn message(self) -> &'static str {
         match self {
             Self::Roles => {
-                "Up to 64 roles of 1 to 128 characters each, without control characters."
+                "Up to 64 roles of 1 to 128 visible characters each, without control characters."
             }
             Self::OwnRole => {
                 "admin and user, in small letters, are Signet's own roles; no other role may be \
                  written like them."
             }
             Self::Groups => {
-                "Up to 64 groups of 1 to 128 characters each, without control characters."
+                "Up to 64 groups of 1 to 128 visible characters each, without control characters."
             }
             Self::ClaimName => {
                 "The name of a claim has 1 to 64 characters out of a-z A-Z 0-9 _ - . : /."

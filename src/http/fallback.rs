@@ -32,9 +32,8 @@ pub fn method_not_allowed(
     std::future::ready(speak(&context, &request, &problem))
 }
 
-/// The answer to an address that is longer than anything here.
-pub fn uri_too_long(context: &Context, request: &HttpRequest) -> HttpResponse {
-    let refusal = Refusal::new(Code::UriTooLong, "The address is longer than 16 KiB.");
+/// The answer to a request that is refused before it is routed.
+pub fn refused(context: &Context, request: &HttpRequest, refusal: Refusal) -> HttpResponse {
     speak(context, request, &context.problem(refusal.into()))
 }
 

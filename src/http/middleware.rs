@@ -9,16 +9,17 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
-use actix_web::http::Method;
-use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::uri::PathAndQuery;
+use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
 
 use crate::app::App;
 use crate::base::entropy::Entropy;
 use crate::domain::base_path::BasePath;
+use crate::domain::outcome::{Code, Refusal};
+use crate::domain::path_spelling;
 use crate::metrics::RouteMetrics;
 
 use super::body::Kept;
@@ -54,7 +55,7 @@ pub async fn handle(
     };
     request.extensions_mut().insert(facts.clone());
     let body = Kept::of(&mut request);
-    let too_long = request.uri().path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI);
+    let refused = refuse_uri(request.uri(), &app.base_path);
     // From here on paths are those of the routes.
     let outside = !to_route(&mut request, &app.base_path);
 
@@ -62,9 +63,9 @@ pub async fn handle(
     let preflight = origin.is_some() && cors::is_preflight(&request);
     let mut response = if preflight {
         request.into_response(cors::preflight()).map_into_right_body()
-    } else if too_long {
+    } else if let Some(refusal) = refused {
         let answer = match Context::of(request.request()) {
-            Some(context) => fallback::uri_too_long(&context, request.request()),
+            Some(context) => fallback::refused(&context, request.request(), refusal),
             None => Problem::misrouted().error_response(),
         };
         request.into_response(answer).map_into_right_body()
@@ -115,6 +116,20 @@ fn to_route(request: &mut ServiceRequest, base: &BasePath) -> bool {
     request.match_info_mut().get_mut().update(&uri);
     request.head_mut().uri = uri;
     true
+}
+
+/// Why a request is not even routed: its address is too long, or spells a path in a second way.
+fn refuse_uri(uri: &Uri, base: &BasePath) -> Option<Refusal> {
+    if uri.path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI) {
+        return Some(Refusal::new(Code::UriTooLong, "The address is longer than 16 KiB."));
+    }
+    let is_name = |segments: &[&str]| {
+        let served = base.served("");
+        let own: Vec<&str> = served.split('/').skip(1).collect();
+        segments.strip_prefix(own.as_slice()).is_some_and(routes::ends_in_name)
+    };
+    let checked = path_spelling::check(uri.path(), is_name);
+    checked.err().map(|error| Refusal::new(Code::MalformedRequest, error.message()))
 }
 
 /// The address of the client. Proxies ask about health in their own name, which is nothing to report.

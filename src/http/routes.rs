@@ -5,10 +5,12 @@
 //! one function and one description.
 
 use actix_web::guard::{self, Guard};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
 use crate::metrics::RouteMetrics;
 
+use super::accepted::{self, Operations};
 pub use super::openapi::Access;
 use super::openapi::{Operation, operations};
 use super::{api, fallback, health, oauth, ui, well_known};
@@ -74,6 +76,10 @@ macro_rules! routes {
             $(config.service(
                 web::resource($path)
                     .app_data(web::Data::new(RouteMetrics::new($path)))
+                    .app_data(Operations::new($path, [$(
+                        (stringify!($method), described!($area $(:: $operation)?))
+                    ),+]))
+                    .wrap(from_fn(accepted::check))
                     $(.route(web::route().guard(method(stringify!($method))).to($handler)))+
                     .default_service(web::to(|context| {
                         fallback::method_not_allowed(context, &[$(stringify!($method)),+])
@@ -230,6 +236,13 @@ routes! {
 #[must_use]
 pub fn is_flow(path: &str) -> bool {
     TABLE.iter().any(|route| route.is_flow && route.path == path)
+}
+
+/// Whether the last of these segments of a path is the name of a client or an API, which may hold slashes.
+/// All other variables are ids.
+#[must_use]
+pub fn ends_in_name(segments: &[&str]) -> bool {
+    matches!(segments, ["v1", "admin", "clients" | "apis", _])
 }
 
 /// Whether a route gives everybody the same and changes nothing.

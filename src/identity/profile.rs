@@ -5,7 +5,7 @@ use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::user::{User, is_display_name};
+use crate::domain::user::{NAME_RULE, User, is_display_name};
 use crate::store::users;
 
 use super::bearer::invalid_token;
@@ -16,9 +16,10 @@ use super::write_limit::take_write;
 /// # Errors
 /// `validation_failed`, naming the field.
 pub fn check_name(name: Option<&str>) -> Result<(), Refusal> {
-    let message = "A name has 1 to 128 printable characters, or is null.";
     match name {
-        Some(name) if !is_display_name(name) => Err(Refusal::field("name", "not_a_name", message)),
+        Some(name) if !is_display_name(name) => {
+            Err(Refusal::field("name", "not_a_name", NAME_RULE))
+        }
         _ => Ok(()),
     }
 }
@@ -35,12 +36,12 @@ pub async fn update(
     info: RequestInfo,
 ) -> Result<User, Failure> {
     let now = info.now;
-    check_name(name.as_deref())?;
     app.transaction(&info, async |tx| {
         let user = users::find(tx, user).await?.ok_or_else(invalid_token)?;
         if user.name == name {
             return Ok(user);
         }
+        check_name(name.as_deref())?;
         take_write(&app, &user)?;
         users::rename(tx, user.id, name.as_deref(), now).await?;
         tx.record(&Event::new(EventKind::UserUpdated).about(user.id).detail("profile")).await?;

@@ -177,6 +177,7 @@ fn export(args: &ExportArgs) -> Result<(), CommandError> {
                 exported(args, keys::published(&app)?)?.into_iter().map(|key| key.pem).collect()
             }
         };
+        // Both forms are ASCII: nothing of them is escaped.
         Ok(output::write(&format!("{}\n", text.trim_end()))?)
     })
 }

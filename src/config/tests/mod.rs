@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::errors::{distance, nearest, quoted};
+use super::errors::{nearest, quoted};
 use super::*;
 
 /// 43 characters of base64url: 32 bytes of 7.
@@ -254,20 +254,6 @@ fn a_build_for_tests_stretches_its_deadlines() {
     for (typed, factor) in [("30", 30), ("1", 1), ("0", 1), ("often", 1)] {
         let deadlines = load(&[("SIGNET_TEST_DEADLINES", typed)]).deadlines;
         assert_eq!(deadlines, Deadlines::stretched(factor), "{typed}");
-    }
-}
-
-#[test]
-fn distances_count_typing_errors() {
-    for (a, b, expected) in [
-        ("", "", 0),
-        ("abc", "", 3),
-        ("abc", "abd", 1),
-        ("abc", "acb", 1),
-        ("kitten", "sitting", 3),
-    ] {
-        assert_eq!(distance(a, b), expected, "{a} {b}");
-        assert_eq!(distance(b, a), expected, "{b} {a}");
     }
 }
 

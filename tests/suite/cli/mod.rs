@@ -11,6 +11,7 @@ mod migrate;
 mod output;
 mod postgres;
 mod session;
+mod terminal_text;
 mod token;
 mod usage;
 mod user;
