@@ -6,7 +6,7 @@
 use crate::app::{App, AuditedTx, MadeKey};
 use crate::base::Timestamp;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::key_rotation::{Change, KeyFacts, Policy};
+use crate::domain::key_rotation::{Change, KeyFacts, Policy, SPREADING, ordered};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::{KeyState, SigningAlg};
@@ -130,8 +130,9 @@ pub struct Changed {
     pub signs_at: Option<String>,
 }
 
-/// Rotates by hand: publishes a successor now, which signs when verifiers have had time to fetch
-/// it; with `at_once` it signs immediately. Without `alg`, every algorithm that has a key.
+/// Rotates by hand: publishes a successor now, which signs when verifiers have had time to fetch it; with
+/// `at_once` it signs as soon as every process has it, [`SPREADING`] later. Without `alg`, every algorithm
+/// that has a key.
 ///
 /// # Errors
 /// `not_found` when there is no key of this algorithm.
@@ -161,21 +162,57 @@ pub async fn rotate(
         }
         let successor = successor.ok_or_else(overtaken)?;
         changed.push(if at_once {
-            let change = Change::Activate {
-                kid: successor.kid.clone(),
-                predecessor: Some(active.kid),
-                missed: 0,
-            };
-            if !carry_out(&app, &change, &info).await? {
-                return Err(overtaken().into());
-            }
-            told(&KeyFacts { state: KeyState::Active, ..successor }, &policy)
+            sign_soon(&app, &active.kid, &successor, &info).await?
         } else {
             told(&successor, &policy)
         });
     }
     app.reload_if_changed().await?;
     Ok(changed)
+}
+
+/// Lets a published key sign as soon as every process has it: now, or by an order that a process carries out
+/// when it is due. What became of it.
+async fn sign_soon(
+    app: &App,
+    active: &str,
+    successor: &KeyFacts,
+    info: &RequestInfo,
+) -> Result<Changed, Failure> {
+    let kid = &successor.kid;
+    let everywhere = successor.published_at + SPREADING <= app.now();
+    let done = if everywhere {
+        let (kid, predecessor) = (kid.clone(), Some(active.to_owned()));
+        carry_out(app, &Change::Activate { kid, predecessor, missed: 0 }, info).await?
+    } else {
+        let ordered = app.transaction_or_nothing(info, async |tx| {
+            // Read anew: making the key took its time, and the others have it only since it was stored.
+            let at = tx.app().now() + SPREADING;
+            Ok(keys::order(tx, kid, at).await?)
+        });
+        ordered.await?
+    };
+    // Where another process was first, the key signs already.
+    let key = facts(app).await?.into_iter().find(|key| key.kid == *kid);
+    let key = key.filter(|key| done || key.state == KeyState::Active);
+    Ok(told(&key.ok_or_else(overtaken)?, &app.key_policy()))
+}
+
+/// Begins to sign with the keys that are ordered to by now.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub async fn carry_out_orders(app: &App) -> Result<Vec<Change>, Fault> {
+    let now = app.now();
+    let info = RequestInfo::system(now);
+    let mut done = Vec::new();
+    for change in ordered(now, &facts(app).await?) {
+        if carry_out(app, &change, &info).await? {
+            done.push(change);
+        }
+    }
+    app.reload_if_changed().await?;
+    Ok(done)
 }
 
 fn told(key: &KeyFacts, policy: &Policy) -> Changed {

@@ -1,4 +1,5 @@
-//! Whether this process may act on its wall clock.
+//! Whether this process may act on its clock: on the time that it has in common with the others, so that a
+//! database whose clock jumps is noticed as well.
 //!
 //! Owns the time that processes on one database write down, and the message about a clock that
 //! jumped. The judgement is `domain::clock_skew`.
@@ -24,7 +25,7 @@ impl App {
     /// When the database cannot be read or written.
     pub async fn clock_is_steady(&self) -> Result<bool, Fault> {
         let written = self.last_tick().await?;
-        let reading = Reading { wall: self.clock.now(), counted: self.clock.counted() };
+        let reading = Reading { wall: self.now(), counted: self.clock.counted() };
         let verdict = {
             let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
             watch.judge(reading, written)

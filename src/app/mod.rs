@@ -5,11 +5,13 @@
 
 pub mod cache;
 mod clock_guard;
+mod common_clock;
 mod disconnect;
 mod jwks_fetch_log;
 mod keys;
 pub mod limits;
 mod password_hashing;
+mod process;
 mod proxy_findings;
 pub mod startup;
 mod transaction;
@@ -24,8 +26,9 @@ use tokio::runtime::Handle;
 use crate::base::{Clock, Entropy, TimeSpan, Timestamp};
 use crate::config::Config;
 use crate::crypto::digest::PseudonymKey;
-use crate::crypto::password::PasswordHasher;
+use crate::crypto::password::{Decoys, PasswordHasher};
 use crate::crypto::seal::Seals;
+use crate::domain::base_path::BasePath;
 use crate::domain::clock_skew::Watch;
 use crate::domain::outcome::Fault;
 use crate::domain::session::Lifetimes;
@@ -36,7 +39,9 @@ use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
 
 use cache::{Caches, VerifiedTokenCache};
+use common_clock::CommonClock;
 use limits::{AddressLimiter, AttemptGate, Standing};
+use process::Process;
 use proxy_findings::ProxyFindings;
 
 #[cfg(feature = "test-support")]
@@ -44,8 +49,9 @@ pub use jwks_fetch_log::MAX_UNKNOWN_OF_NETWORK;
 pub use jwks_fetch_log::{Fetcher, JwksFetchLog, MAX_UNKNOWN};
 pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
+pub use process::comparable;
 pub use proxy_findings::ProxyFinding;
-pub use transaction::AuditedTx;
+pub use transaction::{AuditedTx, RETRIES};
 use write_probe::WriteProbe;
 
 /// Everything a use case needs, cheap to clone.
@@ -58,12 +64,18 @@ pub struct AppState {
     pub config: Config,
     /// The database.
     pub db: Db,
-    /// The clock.
+    /// The clock of this machine. Times that are stored come from `common_clock`.
     pub clock: Arc<dyn Clock>,
+    /// The clock that the processes on the database have in common.
+    pub common_clock: CommonClock,
+    /// This process among them.
+    pub process: Process,
     /// The random source.
     pub entropy: Arc<dyn Entropy>,
     /// The hash threads.
     pub hasher: PasswordHasher,
+    /// What passwords of unknown login names are compared with.
+    pub decoys: Decoys,
     /// The keys everything is sealed under.
     pub seal: Seals,
     /// The keyed hash under which login names and networks are counted.
@@ -94,6 +106,8 @@ pub struct AppState {
     pub longest_max_age: TimeSpan,
     /// Counters for the operator.
     pub metrics: Metrics,
+    /// The path of the issuer, below which everything is served.
+    pub base_path: BasePath,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
     caches: Caches,
@@ -109,10 +123,10 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// The present time, to be read once for each request.
+    /// The present time, to be read once for each request: that of the processes on this database.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.common_clock.now()
     }
 
     /// The issuer, which is also the audience of tokens for Signet itself.

@@ -3,6 +3,8 @@
 //! Owns how often it is tried. `/ready` asks for no credential, so many may ask at once: they share one
 //! result, and a commit of any other work is evidence enough, until a write fails.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::Mutex;
 
 use crate::base::TimeSpan;
@@ -14,8 +16,12 @@ use super::App;
 /// For how long a result, or a commit of other work, speaks for the present.
 const FRESH: TimeSpan = TimeSpan::from_secs(5);
 
-/// The row that is written; its value is the time and how often this process has written it.
+/// The row that is written; its value ends with the time and how often this process has written it.
 const ROW: &str = "write_probe";
+
+/// How much is written after a write was refused, in bytes: more than the work that was refused takes, so that
+/// what is left on a full disk is not taken for room.
+const AFTER_REFUSAL: usize = 256 * 1024;
 
 /// The last try, shared by all who ask.
 #[derive(Default)]
@@ -26,16 +32,25 @@ struct Tries {
     count: u64,
     /// When the last one was, by a clock that cannot be set, and its result.
     last: Option<(TimeSpan, bool)>,
+    /// When a large row was last written.
+    cleared: Option<TimeSpan>,
 }
 
 impl App {
     /// Whether the database could be written within the last five seconds. Writes one row where nothing
-    /// else was committed meanwhile; never twice in five seconds, never two at a time.
+    /// else was committed meanwhile; never twice in five seconds, never two at a time. A write that was
+    /// refused for want of room outranks every commit of those five seconds, and a larger row is written
+    /// afterwards.
     pub async fn can_write(&self) -> bool {
         // Held while the row is written: those who come meanwhile wait for this result.
         let mut tries = self.write_probe.0.lock().await;
         let now = self.clock.counted();
-        if self.db.last_write().is_within(FRESH, now) {
+        let refused_at = self.db.last_write().refused_at();
+        if refused_at.is_some_and(|at| now - at < FRESH) {
+            return false;
+        }
+        let doubtful = refused_at.is_some_and(|at| tries.cleared.is_none_or(|then| then <= at));
+        if !doubtful && self.db.last_write().is_within(FRESH, now) {
             return true;
         }
         if let Some((at, works)) = tries.last
@@ -44,18 +59,25 @@ impl App {
             return works;
         }
         tries.count += 1;
-        let outcome = self.write_row(tries.count).await;
+        let outcome = self.write_row(tries.count, doubtful).await;
         if let Err(fault) = &outcome {
             tracing::warn!(%fault, "the database cannot be written");
         }
         let works = outcome.is_ok();
+        if doubtful && works {
+            tries.cleared = Some(now);
+        }
         tries.last = Some((now, works));
         works
     }
 
-    async fn write_row(&self, count: u64) -> Result<(), Fault> {
+    async fn write_row(&self, count: u64, large: bool) -> Result<(), Fault> {
+        let mut padding = vec![0; if large { AFTER_REFUSAL } else { 0 }];
+        // Random, so that no database or file system makes it smaller.
+        self.entropy.fill(&mut padding);
+        let padding = URL_SAFE_NO_PAD.encode(padding);
+        let value = format!("{padding} {} {count}", self.now().millis());
         let mut tx = self.db.begin().await?;
-        let value = format!("{} {count}", self.now().millis());
         if let Err(fault) = meta::set(&mut tx, ROW, value.as_bytes()).await {
             tx.rollback().await;
             return Err(fault);

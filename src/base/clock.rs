@@ -177,8 +177,14 @@ pub trait Clock: Send + Sync + 'static {
     /// The current wall-clock time.
     fn now(&self) -> Timestamp;
 
-    /// How long a clock that nobody can set has counted, from an origin that means nothing.
+    /// How long a clock that cannot be set has counted, from an origin that means nothing.
     fn counted(&self) -> TimeSpan;
+
+    /// What the clock of the database shows, where `read` was read from it. A test that injects the time injects
+    /// this one too.
+    fn database_time(&self, read: Timestamp) -> Timestamp {
+        read
+    }
 }
 
 /// The machine's wall clock.

@@ -29,6 +29,9 @@ pub enum Browser {}
 /// Marks the ids of notices to clients that a session has ended.
 #[derive(Debug)]
 pub enum Notice {}
+/// Marks the ids of server processes.
+#[derive(Debug)]
+pub enum Process {}
 /// Marks the ids of audit events.
 #[derive(Debug)]
 pub enum AuditEvent {}
@@ -44,6 +47,8 @@ pub type BranchId = Id<Branch>;
 pub type BrowserId = Id<Browser>;
 /// A notice's id, the `jti` of the logout token it is sent with.
 pub type NoticeId = Id<Notice>;
+/// The id of a server process: another one after each start.
+pub type ProcessId = Id<Process>;
 /// An audit event's id.
 pub type AuditId = Id<AuditEvent>;
 

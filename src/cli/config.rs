@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 
 use crate::app::startup;
 use crate::base::Timestamp;
-use crate::config::{self, Config, Shown};
+use crate::config::{self, CHANGED_SINCE, Config, Shown};
+use crate::domain::base_path::BasePath;
 
 use super::error::CommandError;
 use super::output::{self, Output, Row};
 use super::startup_report;
+use super::with_app::runtime;
 
 /// What to do with settings.
 #[derive(Debug, Subcommand)]
@@ -20,6 +22,9 @@ pub enum Command {
   signet config show -o ndjson | jq -r 'select(.origin != \"default\") | .name'")]
     Show,
     /// Check the settings; exit 0 if they are good, 78 with every mistake if not
+    ///
+    /// Names the settings that this version reads differently from the one before, and those in which the
+    /// servers on a PostgreSQL database differ.
     #[command(after_help = "Examples:
   signet config check && systemctl restart signet")]
     Check,
@@ -42,7 +47,25 @@ impl Row for Shown {
     }
 }
 
-/// Carries out a command. Opens no database; `check` looks at the modes of files and changes none.
+/// Says in which settings the servers on the database differ.
+fn compare(config: &Config) -> Result<(), CommandError> {
+    match runtime()?.block_on(startup::differing_settings(config)) {
+        Ok(found) => {
+            for difference in found {
+                startup_report::say(&format!(
+                    "warning: the servers on this database have different settings: {difference}.\n"
+                ));
+            }
+        }
+        Err(error) => startup_report::say(&format!(
+            "note: the settings of the servers that run were not compared: {error}\n"
+        )),
+    }
+    Ok(())
+}
+
+/// Carries out a command. Changes nothing: `check` looks at the modes of files, and asks a PostgreSQL database
+/// which servers run on it.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Show => {
@@ -51,13 +74,34 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
             Ok(list.end()?)
         }
         Command::Check => {
-            let config = Config::load()?.config;
-            for warning in startup::exposure(&config)?.warnings {
+            let loaded = Config::load()?;
+            for warning in startup::exposure(&loaded.config)?.warnings {
                 startup_report::say(&format!("warning: {warning}.\n"));
             }
+            for (setting, now) in loaded.read_differently() {
+                startup_report::say(&format!(
+                    "note: {setting} is read differently since {CHANGED_SINCE}: {now}.\n"
+                ));
+            }
+            say_path(&loaded.config);
+            compare(&loaded.config)?;
             startup_report::say("The settings are good.\n");
             Ok(())
         }
         Command::Example => Ok(output::write(&config::example())?),
     }
+}
+
+/// Says where a server answers whose issuer has a path.
+fn say_path(config: &Config) {
+    let base = BasePath::of(&config.issuer, config.proxy_strips_path);
+    if base.is_root() {
+        return;
+    }
+    startup_report::say(&format!(
+        "SIGNET_ISSUER has the path {}: with SIGNET_PROXY_STRIPS_PATH={} the server answers {}.\n",
+        base.as_str(),
+        config.proxy_strips_path,
+        if config.proxy_strips_path { "without it only" } else { "below it only" }
+    ));
 }

@@ -17,7 +17,7 @@ use super::startup_report;
 /// `signet health`.
 #[derive(Debug, Args)]
 pub struct HealthArgs {
-    /// Ask this server (default: the first address in SIGNET_LISTEN)
+    /// Ask this server (default: the first address in SIGNET_LISTEN; where that is not set, either of them)
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
@@ -34,21 +34,25 @@ struct Question {
 
 /// Asks. Opens no database.
 pub fn run(args: &HealthArgs) -> Result<(), CommandError> {
-    let question = match &args.url {
-        Some(url) => at_url(url)?,
-        None => at_own_address(&Config::load()?.config)?,
+    let questions = match &args.url {
+        Some(url) => vec![at_url(url)?],
+        None => at_own_addresses(&Config::load()?.config)?,
     };
-    let shown = &question.shown;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| CommandError::new(Exit::Failed, error.to_string()))?;
-    match runtime.block_on(probe(&question.url, question.address)) {
-        Ok(200) => {
-            startup_report::say(&format!("{shown} is alive.\n"));
-            Ok(())
-        }
-        Ok(status) => Err(dead(shown, &format!("it answered {status} instead of 200"))),
-        Err(why) => Err(dead(shown, &why)),
+    let mut failure = None;
+    for Question { shown, url, address } in questions {
+        let why = match runtime.block_on(probe(&url, address)) {
+            Ok(200) => {
+                startup_report::say(&format!("{shown} is alive.\n"));
+                return Ok(());
+            }
+            Ok(status) => format!("it answered {status} instead of 200"),
+            Err(why) => why,
+        };
+        failure.get_or_insert(dead(&shown, &why));
     }
+    failure.map_or(Ok(()), Err)
 }
 
 fn dead(shown: &str, why: &str) -> CommandError {
@@ -87,15 +91,24 @@ fn at_url(text: &str) -> Result<Question, CommandError> {
     Ok(Question { shown, url, address: None })
 }
 
-fn at_own_address(config: &Config) -> Result<Question, CommandError> {
-    let address = config.listen.first().copied().filter(|address| address.port() != 0);
-    let address = address.map(reachable).ok_or_else(|| {
-        CommandError::usage(
+/// The first address of the settings; of the default list all, because a machine may have only one of them.
+fn at_own_addresses(config: &Config) -> Result<Vec<Question>, CommandError> {
+    let count = if config.listen_is_default { config.listen.len() } else { 1 };
+    let known = config.listen.iter().take(count).filter(|address| address.port() != 0);
+    let questions = known.map(|address| at_address(config, reachable(*address)));
+    let questions = questions.collect::<Result<Vec<_>, _>>()?;
+    if questions.is_empty() {
+        return Err(CommandError::usage(
             "SIGNET_LISTEN lets the system choose the port, so it is not known here.\n  Name the \
              address:  signet health --url http://127.0.0.1:8484",
-        )
-    })?;
+        ));
+    }
+    Ok(questions)
+}
+
+fn at_address(config: &Config, address: SocketAddr) -> Result<Question, CommandError> {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
+    // Answered at this path whatever the path of the issuer is.
     let url = Url::parse(&format!("{scheme}://localhost:{}/health", address.port()));
     let url = url.map_err(|error| CommandError::new(Exit::Failed, error.to_string()))?;
     Ok(Question { shown: format!("{scheme}://{address}/health"), url, address: Some(address) })

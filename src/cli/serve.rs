@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::admin::users::{self, Create};
 use crate::app::App;
 use crate::app::startup::{self, OpenError, OpenPurpose, Opened, Startup};
-use crate::base::{Clock as _, SystemClock};
+use crate::base::SystemClock;
 use crate::config::{Config, ConfigErrors, Machine, default_issuer};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
@@ -154,6 +154,7 @@ pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
 /// cores with the HTTP threads wake each other for every batch.
 pub(super) fn storage_runtime(machine: Machine) -> Result<(Runtime, Interrupts), Refused> {
     let failed = |error| Refused::new(1, format!("threads cannot be started: {error}"));
+    server::raise_descriptor_limit();
     server::require_descriptors(machine.cores).map_err(|text| Refused::new(78, text))?;
     let runtime = Builder::new_multi_thread()
         .worker_threads((machine.cores / 2).clamp(1, 2))
@@ -192,6 +193,8 @@ pub(super) fn serve_until_stopped(
     let stop = async move || interrupts.next().await;
     let log_writer = telemetry::start_log_writer();
     let served = server::in_system(server::run(app.clone(), bound, stop));
+    // Where the database cannot be reached any more, the others remove the row themselves.
+    let _ = runtime.block_on(jobs::leave(&app));
     runtime.block_on(app.db.close());
     drop(app);
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -214,7 +217,7 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
         }
         Failure::Failed(fault) => Refused::new(1, fault.to_string()),
     };
-    let now = SystemClock.now();
+    let now = app.now();
     let is_open =
         async || identity::setup::is_open(app).await.map_err(|fault| failed(fault.into()));
     if !is_open().await? {

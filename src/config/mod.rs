@@ -6,6 +6,7 @@
 
 mod assemble;
 mod brand;
+mod changed;
 mod cross_checks;
 mod database;
 mod dotenv;
@@ -13,6 +14,7 @@ mod errors;
 mod example;
 mod host_limits;
 mod issuer;
+mod noticeable;
 mod parse;
 mod reader;
 mod settings;
@@ -33,6 +35,7 @@ use crate::domain::signing_key::SigningAlg;
 #[cfg(feature = "test-support")]
 pub use brand::Logo;
 pub use brand::{Accent, Brand, LogoType};
+pub use changed::SINCE as CHANGED_SINCE;
 pub use errors::ConfigErrors;
 #[cfg(feature = "test-support")]
 pub use errors::Mistake;
@@ -55,6 +58,8 @@ pub struct Config {
     pub issuer: String,
     /// `issuer` was not set: it follows the first port of `listen`, also one the system chooses.
     pub issuer_is_default: bool,
+    /// A proxy takes the path of the issuer off every request before it hands it on.
+    pub proxy_strips_path: bool,
     /// Addresses to serve on; never empty, port 0 lets the system choose.
     pub listen: Vec<SocketAddr>,
     /// Nobody chose `listen`, so an address family this machine lacks may be skipped.

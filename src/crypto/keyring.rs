@@ -54,6 +54,8 @@ pub struct Keyring {
     pub jwks: Document,
     /// When what is in it changes next, as far as that is planned.
     pub next_change: Option<Timestamp>,
+    /// When the next of the published keys signs by an administrator's order.
+    pub next_order: Option<Timestamp>,
 }
 
 #[derive(serde::Serialize)]
@@ -97,7 +99,15 @@ impl Keyring {
         let body = serde_json::to_vec(&Jwks { keys: entries })
             .map_err(|error| Fault::internal("writing the JWKS").with_source(error))?;
         let jwks = Document::new(body);
-        Ok(Self { signers, verifiers, keys: parsed, default_alg, jwks, next_change })
+        Ok(Self {
+            signers,
+            verifiers,
+            keys: parsed,
+            default_alg,
+            jwks,
+            next_change,
+            next_order: None,
+        })
     }
 
     /// What signs with `alg` now; none where no key of it is active.

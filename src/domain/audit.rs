@@ -22,6 +22,9 @@ text_enum! {
         LoginRefused = "login.refused",
         /// A session was ended by its owner.
         SessionEnded = "session.ended",
+        /// A session reached the end of its life, idle or absolute; the detail is its client. Written when its
+        /// client comes next, or when its rows are removed.
+        SessionExpired = "session.expired",
         /// All sessions of a user, or all others, were ended.
         SessionsEnded = "sessions.ended",
         /// A lost answer was made good with a sibling token.

@@ -10,6 +10,9 @@ use super::signing_key::{KeyState, SigningAlg};
 /// How long other processes may go on signing with a key after it was told to stop: they look for
 /// changes every second.
 const STOPPING: TimeSpan = TimeSpan::from_secs(5);
+/// How long a key that is to sign at once is published before it does: until every process has it. A process
+/// looks for changes every second.
+pub const SPREADING: TimeSpan = TimeSpan::from_secs(6);
 /// What a cache may add to the age it was allowed: a request under way, a coarse clock.
 const CACHE_MARGIN: TimeSpan = TimeSpan::from_mins(5);
 /// A verifier that has not come for so long is gone, and nobody waits for it.
@@ -42,6 +45,8 @@ pub struct KeyFacts {
     pub published_at: Timestamp,
     /// When it began to sign, if it has.
     pub activated_at: Option<Timestamp>,
+    /// When it signs by an administrator's order, though verifiers may not have fetched it.
+    pub signs_at: Option<Timestamp>,
     /// The longest life of any token it may have signed.
     pub longest_ttl: TimeSpan,
 }
@@ -132,7 +137,21 @@ impl KeyFacts {
     /// The earliest moment at which this key, which is published, may sign.
     #[must_use]
     pub fn may_sign_at(&self, policy: &Policy) -> Timestamp {
-        self.published_at + policy.lead()
+        self.signs_at.unwrap_or(self.published_at + policy.lead())
+    }
+
+    /// For when this key is ordered to sign, while it does not yet.
+    #[must_use]
+    pub fn ordered_for(&self) -> Option<Timestamp> {
+        self.signs_at.filter(|_| self.state == KeyState::Published)
+    }
+
+    /// Whether this key, which is published, signs by order at `now`. A time that is further away than such
+    /// an order ever is was written by a clock that was wrong.
+    #[must_use]
+    pub fn is_ordered_to_sign(&self, now: Timestamp) -> bool {
+        let due = |at: Timestamp| now >= at || at > now + SPREADING;
+        self.state == KeyState::Published && self.signs_at.is_some_and(due)
     }
 
     /// When this key, which has stopped signing, is needed no longer.
@@ -190,7 +209,8 @@ fn step(
         (true, Some(active), Some(next)) => {
             let missed = known(verifiers, now).filter(|fetch| !next.is_held_by(*fetch)).count();
             let due = next.may_sign_at(policy);
-            let ready = now >= due && (missed == 0 || now >= due + policy.wait_at_most);
+            let waited = now >= due && (missed == 0 || now >= due + policy.wait_at_most);
+            let ready = waited || next.is_ordered_to_sign(now);
             ready.then(|| Change::Activate {
                 kid: next.kid.clone(),
                 predecessor: Some(active.kid.clone()),
@@ -208,6 +228,19 @@ fn step(
         let gone = of(KeyState::Retiring).find(|key| now >= key.goes_at(policy))?;
         Some(Change::Retire { kid: gone.kid.clone() })
     })
+}
+
+/// The steps that an administrator's order makes due at `now`.
+#[must_use]
+pub fn ordered(now: Timestamp, keys: &[KeyFacts]) -> Vec<Change> {
+    let signs = |alg| move |key: &&KeyFacts| key.alg == alg && key.state == KeyState::Active;
+    let due = keys.iter().filter(|key| key.is_ordered_to_sign(now));
+    due.map(|key| Change::Activate {
+        kid: key.kid.clone(),
+        predecessor: keys.iter().find(signs(key.alg)).map(|active| active.kid.clone()),
+        missed: 0,
+    })
+    .collect()
 }
 
 /// How long the set may be cached from `now` on: until the next change of what is in it, see

@@ -31,6 +31,7 @@ fn key(kid: &str, state: KeyState, since: Timestamp) -> KeyFacts {
         since,
         published_at: since,
         activated_at: (state != KeyState::Published).then_some(since),
+        signs_at: None,
         longest_ttl: TTL,
     }
 }
@@ -281,5 +282,32 @@ proptest! {
                 prop_assert!(set.contains(kid), "a token of key {} is not in {:?}", kid, set);
             }
         }
+    }
+}
+
+#[test]
+fn an_order_to_sign_is_due_at_its_time_and_waits_for_nothing_else() {
+    let active = key("active", KeyState::Active, at(0));
+    let next = |signs_at| KeyFacts { signs_at, ..key("next", KeyState::Published, at(0)) };
+    let due = |signs_at, now| !ordered(now, &[active.clone(), next(signs_at)]).is_empty();
+    let due_at = at(0) + SPREADING;
+    assert!(!due(None, at(0) + TimeSpan::from_days(1)), "there is no order");
+    assert!(!due(Some(due_at), due_at - TimeSpan::from_millis(1)));
+    assert!(due(Some(due_at), due_at) && due(Some(due_at), due_at + TimeSpan::from_days(1)));
+    // Further away than an order ever is: the clock was set back since.
+    assert!(due(Some(due_at), at(0) - TimeSpan::from_millis(1)));
+    assert!(!due(Some(due_at), at(0)));
+    let found = ordered(due_at, &[active.clone(), next(Some(due_at))]);
+    let expected = Change::Activate {
+        kid: "next".to_owned(),
+        predecessor: Some("active".to_owned()),
+        missed: 0,
+    };
+    assert_eq!(found, [expected]);
+    // A key that signs already, or signed, is not ordered any more.
+    for state in [KeyState::Active, KeyState::Retiring, KeyState::Retired] {
+        let key = KeyFacts { signs_at: Some(due_at), ..key("next", state, at(0)) };
+        assert_eq!(ordered(due_at, std::slice::from_ref(&key)), []);
+        assert_eq!(key.ordered_for(), None);
     }
 }

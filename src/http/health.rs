@@ -39,13 +39,15 @@ async fn readiness(context: &Context, writes: bool) -> HttpResponse {
     let (read, write) = probed.unwrap_or((false, !writes));
     let draining = app.is_draining();
     let word = |ok: bool| if ok { "ok" } else { "failing" };
-    let ok = signing && read && write && !draining;
+    let clock = app.agrees_with_database_clock();
+    let ok = signing && read && write && clock && !draining;
     let mut body = json!({
         "status": word(ok),
         "checks": {
             "database": word(read),
             "signing_key": word(signing),
             "accepting": word(!draining),
+            "clock": word(clock),
         },
     });
     if writes {
@@ -74,6 +76,16 @@ pub fn metrics_text(app: &App) -> String {
             "clock_believed",
             "Whether keys rotate: 0 after a jump",
             i64::from(app.clock_was_steady()),
+        ),
+        (
+            "clock_offset_milliseconds",
+            "The clock of the database minus that of this machine",
+            app.clock_offset().millis(),
+        ),
+        (
+            "settings_that_differ",
+            "Settings that differ between the servers on the database for ten minutes",
+            app.process.differing_settings(),
         ),
         ("refresh_queue_depth", "Refreshes waiting", depth(app.refresher.queue_depth())),
     ];

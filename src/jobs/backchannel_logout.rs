@@ -27,8 +27,8 @@ use crate::store::{audit, logout_fanouts};
 
 /// How many notices of one client are delivered at a time.
 const BATCH: i64 = 4;
-/// How many clients are asked at a time.
-const MAX_QUEUES: i64 = 256;
+/// How many clients more are asked each time.
+const MAX_QUEUES: usize = 256;
 /// How long a client that did not take a notice is left alone, whatever else is due for it.
 const REST: TimeSpan = TimeSpan::from_secs(30);
 /// How often a notice is tried: with the pauses below that is about a day.
@@ -41,20 +41,22 @@ const LIFE: TimeSpan = TimeSpan::from_mins(2);
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// The queues of this process: which clients are being asked, and which are left alone for a while
-/// because they did not answer (a circuit breaker). Bounded by [`MAX_QUEUES`] and by the clients there
-/// are.
+/// because they did not answer (a circuit breaker). Bounded by the clients there are.
 #[derive(Clone, Default)]
 pub struct Queues(Arc<Mutex<HashMap<String, Queue>>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Queue {
     Running,
-    Resting { until: Timestamp },
+    /// Until the counting clock shows this: one that can be set could make the rest as long as it likes.
+    Resting {
+        until: TimeSpan,
+    },
 }
 
 impl Queues {
     /// Claims a client's queue. False while it runs or rests.
-    fn claim(&self, client_id: &str, now: Timestamp) -> bool {
+    fn claim(&self, client_id: &str, now: TimeSpan) -> bool {
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         queues.retain(|_, queue| match queue {
             Queue::Running => true,
@@ -67,8 +69,13 @@ impl Queues {
         true
     }
 
+    /// How many clients run or rest.
+    fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Gives it back, to rest until `until` where the client did not answer.
-    fn give_back(&self, client_id: &str, until: Option<Timestamp>) {
+    fn give_back(&self, client_id: &str, until: Option<TimeSpan>) {
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match until {
             Some(until) => drop(queues.insert(client_id.to_owned(), Queue::Resting { until })),
@@ -85,8 +92,17 @@ impl Queues {
 pub async fn begin(app: &App, queues: &Queues) -> Result<Vec<JoinHandle<()>>, Fault> {
     while write_next(app, app.now()).await? {}
     let now = app.now();
-    let due = logout_notices::clients_due(&mut app.db.reader().await?, now, MAX_QUEUES).await?;
-    let claimed = due.into_iter().filter(|client_id| queues.claim(client_id, now));
+    if logout_notices::any_ahead(&mut app.db.reader().await?, now).await? {
+        let mut tx = app.db.begin().await?;
+        logout_notices::make_due(&mut tx, now, CLIENTS).await?;
+        tx.commit().await?;
+    }
+    // Those that run or rest may be the ones that have waited for longest: they take no place of others.
+    let limit = i64::try_from(MAX_QUEUES + queues.len()).unwrap_or(i64::MAX);
+    let due = logout_notices::clients_due(&mut app.db.reader().await?, now, limit).await?;
+    let counted = app.clock.counted();
+    let claimed =
+        due.into_iter().filter(|client_id| queues.claim(client_id, counted)).take(MAX_QUEUES);
     Ok(claimed.map(|client_id| tokio::spawn(run(app.clone(), queues.clone(), client_id))).collect())
 }
 
@@ -110,12 +126,12 @@ async fn run(app: App, queues: Queues, client_id: String) {
             Ok(Some(true)) => {}
             Ok(None) => break,
             Ok(Some(false)) => {
-                rest = Some(app.now() + REST);
+                rest = Some(app.clock.counted() + REST);
                 break;
             }
             Err(fault) => {
                 tracing::warn!(%fault, client_id, "telling a client of log-outs failed; later again");
-                rest = Some(app.now() + REST);
+                rest = Some(app.clock.counted() + REST);
                 break;
             }
         }
@@ -189,6 +205,7 @@ fn logout_token(
     notice: &Notice,
     now: Timestamp,
 ) -> Result<String, Fault> {
+    let now = app.claim_time(now);
     let claims = LogoutClaims {
         iss: app.issuer(),
         sub: notice.user_id.to_string(),
@@ -225,7 +242,7 @@ async fn record_delivery(
         }
         Err(why) => {
             tracing::info!(client_id = notice.client_id, why, "telling of a log-out failed");
-            logout_notices::put_off(&mut tx, notice.id, now + pause(notice.tries)).await?;
+            logout_notices::put_off(&mut tx, notice.id, now + pause(notice.tries), now).await?;
         }
     }
     tx.commit().await
@@ -243,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_client_is_asked_by_one_task_and_rests_after_it_did_not_answer() {
-        let (queues, now) = (Queues::default(), Timestamp::from_secs(1_000));
+        let (queues, now) = (Queues::default(), TimeSpan::from_secs(1_000));
         assert!(queues.claim("a", now) && queues.claim("b", now));
         assert!(!queues.claim("a", now + REST + REST), "it runs, however long");
         queues.give_back("a", None);

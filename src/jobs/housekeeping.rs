@@ -9,17 +9,22 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::base::id::BranchId;
 use crate::base::{TimeSpan, Timestamp};
+use crate::domain::audit::Origin;
 use crate::domain::outcome::Fault;
 use crate::domain::rate_limit::{ACCOUNT_FROM_STRANGERS, KNOWN_NETWORK};
 use crate::store::Tx;
+use crate::store::housekeeping::RemovedBranch;
+use crate::store::sessions::expiry::{ExpiredSession, record_expired};
 use crate::store::{housekeeping as store, login_limits};
 
 /// How long a verifier that does not come any more is remembered.
 const KEEP_VERIFIERS: TimeSpan = TimeSpan::from_days(30);
 /// How long one that came once or twice is.
 const KEEP_PASSERS_BY: TimeSpan = TimeSpan::from_days(2);
-/// How long an ended session is kept for whoever asks why.
+/// How long an ended session is kept, so that an administrator can ask why it ended.
 const KEEP_SESSIONS: TimeSpan = TimeSpan::from_days(1);
+/// How long the event of an expired session is kept: there are as many as log-ins.
+const KEEP_EXPIRY_EVENTS: TimeSpan = TimeSpan::from_days(30);
 /// How long codes and the like are kept when their time is over: a code that comes a second time
 /// within it is noticed.
 const KEEP_PROVIDER: TimeSpan = TimeSpan::from_mins(60);
@@ -46,22 +51,33 @@ pub struct Removed {
     pub rows: u64,
     /// Transactions that removed any.
     pub steps: u64,
-    /// The most rows of one transaction.
+    /// The most rows that one transaction removed or wrote.
     pub largest: u64,
 }
 
 impl Removed {
-    fn add(&mut self, rows: u64) {
-        self.rows += rows;
-        self.steps += u64::from(rows > 0);
-        self.largest = self.largest.max(rows);
+    fn add(&mut self, step: Step) {
+        self.rows += step.removed;
+        self.steps += u64::from(step.removed > 0);
+        self.largest = self.largest.max(step.removed + step.written);
     }
+}
+
+/// What one transaction has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Step {
+    removed: u64,
+    /// Events of what was removed.
+    written: u64,
+    /// Whether there may be more to remove.
+    is_full: bool,
 }
 
 /// A kind of thing that is over at some time.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Sessions,
+    ExpiryEvents,
     Audit,
     Verifiers,
     LoginLimits,
@@ -76,8 +92,9 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Sessions,
+        Self::ExpiryEvents,
         Self::Audit,
         Self::Verifiers,
         Self::LoginLimits,
@@ -91,9 +108,22 @@ impl Kind {
         Self::Revocations,
     ];
 
-    async fn remove(self, app: &App, tx: &mut Tx, now: Timestamp, rows: i64) -> Result<u64, Fault> {
-        match self {
-            Self::Sessions => store::sessions(tx, now - KEEP_SESSIONS, rows).await,
+    /// Removes up to `rows`, or half as many where each may leave an event.
+    async fn remove(
+        self,
+        app: &App,
+        tx: &mut Tx,
+        now: Timestamp,
+        rows: i64,
+    ) -> Result<Step, Fault> {
+        let removed = match self {
+            Self::Sessions => {
+                let half = rows / 2;
+                let branches = store::sessions(tx, now - KEEP_SESSIONS, half).await?;
+                let is_full = branches.len() as u64 >= half.unsigned_abs();
+                return Ok(Step { is_full, ..record(app, tx, branches, now).await? });
+            }
+            Self::ExpiryEvents => store::expiry_events(tx, now - KEEP_EXPIRY_EVENTS, rows).await,
             Self::Audit => store::audit(tx, now - app.config.audit_retention, rows).await,
             Self::Verifiers => {
                 store::verifiers(tx, now - KEEP_VERIFIERS, now - KEEP_PASSERS_BY, rows).await
@@ -112,8 +142,32 @@ impl Kind {
             Self::BrowserSessions => store::browser_sessions(tx, now - KEEP_PROVIDER, rows).await,
             Self::SpentIds => store::spent_ids(tx, now - KEEP_RUBBISH, rows).await,
             Self::Revocations => store::revocations(tx, now - KEEP_RUBBISH, rows).await,
-        }
+        }?;
+        Ok(Step { removed, written: 0, is_full: removed >= rows.unsigned_abs() })
     }
+}
+
+/// Writes the events of sessions that have expired and of which these branches were removed.
+async fn record(
+    app: &App,
+    tx: &mut Tx,
+    branches: Vec<RemovedBranch>,
+    now: Timestamp,
+) -> Result<Step, Fault> {
+    let removed = branches.len() as u64;
+    let expired = branches.into_iter().filter(|branch| branch.revoked_at.is_none());
+    let expired: Vec<ExpiredSession> = expired
+        .map(|branch| ExpiredSession {
+            id: branch.session,
+            user_id: branch.user_id,
+            client_id: branch.client_id,
+            user_epoch: branch.user_epoch,
+            origin: Origin::system(),
+            noticed_at: now,
+        })
+        .collect();
+    let written = record_expired(tx, &expired, &*app.entropy).await?;
+    Ok(Step { removed, written, is_full: false })
 }
 
 /// How many rows the next step of a kind takes on, by how long the last one took.
@@ -151,16 +205,16 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
             }
             let mut tx = app.db.begin().await?;
             let began = Instant::now();
-            let rows = kind.remove(app, &mut tx, now, pace.0).await?;
+            let step = kind.remove(app, &mut tx, now, pace.0).await?;
             // Without the commit: waiting for the disk is the same for one row and for many.
             let took = began.elapsed();
             tx.commit().await?;
-            removed.add(rows);
-            if rows > 0 {
-                tracing::debug!(?kind, rows, ?took, "removed what is over");
+            removed.add(step);
+            if step.removed > 0 {
+                tracing::debug!(?kind, rows = step.removed, ?took, "removed what is over");
                 pause(began.elapsed()).await;
             }
-            if rows >= pace.0.unsigned_abs() {
+            if step.is_full {
                 left.push((kind, pace.after(took)));
             }
         }
@@ -188,18 +242,20 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
         let began = Instant::now();
         let page = {
             let mut reader = app.db.reader().await?;
-            store::walk_sessions(&mut reader, at, until, pace.0).await?
+            // Each may leave an event.
+            store::walk_sessions(&mut reader, at, until, pace.0 / 2).await?
         };
         let over: Vec<BranchId> =
             page.iter().filter(|(_, idle)| *idle < before).map(|(id, _)| *id).collect();
         if let (Some(&first), Some(&last)) = (over.first(), over.last()) {
             let mut tx = app.db.begin().await?;
-            let rows = store::idle_sessions(&mut tx, first, last, before).await?;
+            let branches = store::idle_sessions(&mut tx, first, last, before).await?;
+            let step = record(app, &mut tx, branches, now).await?;
             tx.commit().await?;
-            removed.add(rows);
+            removed.add(step);
         }
         match page.last() {
-            Some((last, _)) if page.len() as u64 == pace.0.unsigned_abs() => at = *last,
+            Some((last, _)) if page.len() as u64 == (pace.0 / 2).unsigned_abs() => at = *last,
             _ => break,
         }
         pace = pace.after(began.elapsed());

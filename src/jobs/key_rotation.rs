@@ -5,7 +5,7 @@
 use crate::admin::{key_rotation, verifiers};
 use crate::app::App;
 use crate::base::TimeSpan;
-use crate::domain::key_rotation::{Change, Fetch, plan};
+use crate::domain::key_rotation::{Change, Fetch, SPREADING, plan};
 use crate::domain::outcome::Fault;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::KeyState;
@@ -49,6 +49,21 @@ pub async fn tick(app: &App) -> Result<Ticked, Fault> {
     }
     app.reload_if_changed().await?;
     written.map(|()| Ticked::Done(done))
+}
+
+/// Signs with keys that are ordered to by now. Asks the database only where one is: called every second.
+///
+/// # Errors
+/// When the database cannot be read or written; the next call goes on from what is there.
+pub async fn follow_orders(app: &App) -> Result<(), Fault> {
+    let now = app.now();
+    let next = app.keyring().next_order;
+    if next.is_some_and(|at| now >= at || at > now + SPREADING) {
+        for change in key_rotation::carry_out_orders(app).await? {
+            announce(&change);
+        }
+    }
+    Ok(())
 }
 
 async fn note_ttl(app: &App, ttl: TimeSpan) -> Result<(), Fault> {

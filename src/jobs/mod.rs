@@ -4,6 +4,7 @@
 //! survives its own failures.
 
 mod backchannel_logout;
+mod heartbeat;
 mod housekeeping;
 pub mod key_rotation;
 
@@ -16,6 +17,9 @@ use crate::domain::outcome::Fault;
 pub use backchannel_logout::{
     deliver as deliver_logout_notices, write_next as write_logout_notices,
 };
+pub use heartbeat::leave;
+#[cfg(feature = "test-support")]
+pub use heartbeat::{beat, compare_settings};
 #[cfg(feature = "test-support")]
 pub use housekeeping::{MOST_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
@@ -24,8 +28,14 @@ pub use housekeeping::{housekeep, sweep};
 const CHECKPOINT: Duration = Duration::from_millis(250);
 /// How often the cache version is looked at.
 const RELOAD: Duration = Duration::from_secs(1);
+/// How often this process says that it runs, and follows the clock of the database.
+const BEAT: Duration = Duration::from_secs(10);
+/// How often its settings are compared with those of the others.
+const COMPARE: Duration = Duration::from_secs(60);
 /// How often the plan of the signing keys is looked at.
 const KEYS: Duration = Duration::from_secs(10);
+/// How often decoys follow the costs of password hashes that are stored.
+const DECOYS: Duration = Duration::from_secs(10);
 /// How often the outbox is looked at.
 const NOTICES: Duration = Duration::from_secs(1);
 /// How often housekeeping runs when the last run found nothing to do.
@@ -39,10 +49,21 @@ pub fn start(app: &App) {
         app.db.checkpoint().await
     }));
     tokio::spawn(every(app.clone(), RELOAD, "reloading", async |app: &App| {
-        app.reload_if_changed().await
+        app.reload_if_changed().await?;
+        key_rotation::follow_orders(app).await
     }));
+    tokio::spawn(at_start_and_every(app.clone(), BEAT, "the heartbeat", heartbeat::beat));
+    tokio::spawn(at_start_and_every(
+        app.clone(),
+        COMPARE,
+        "comparing settings",
+        heartbeat::compare_settings,
+    ));
     tokio::spawn(every(app.clone(), KEYS, "the life of signing keys", async |app: &App| {
         key_rotation::tick(app).await.map(drop)
+    }));
+    tokio::spawn(every(app.clone(), DECOYS, "following password costs", async |app: &App| {
+        app.follow_stored_costs().await
     }));
     let queues = backchannel_logout::Queues::default();
     tokio::spawn(every(
@@ -57,6 +78,16 @@ pub fn start(app: &App) {
     tokio::spawn(every(app.clone(), SWEEP, "removing idle sessions", async |app: &App| {
         sweep(app, app.now()).await.map(drop)
     }));
+}
+
+async fn at_start_and_every<F>(app: App, pause: Duration, what: &'static str, job: F)
+where
+    F: AsyncFn(&App) -> Result<(), Fault>,
+{
+    if let Err(fault) = job(&app).await {
+        tracing::warn!(%fault, "{what} failed; it will be tried again");
+    }
+    every(app, pause, what, job).await;
 }
 
 async fn every<F>(app: App, pause: Duration, what: &'static str, job: F)

@@ -15,12 +15,14 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
 use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
 use crate::domain::client::{Client, ClientType};
+use crate::domain::grant::{self, AvailableScopes};
 use crate::domain::interaction::{Prompt, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::Password;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
+use crate::domain::scope::RequestedScopes;
 use crate::identity::admission;
 use crate::identity::authenticate::{AuthenticatedUser, authenticate_user};
 use crate::metrics::Metrics;
@@ -125,7 +127,7 @@ pub async fn authorize_challenge(
         Ok(user) => user,
         Err(failure) => return denied(&app, &pending, failure, now),
     };
-    let code = app.transaction(&info, async |tx| issue(tx, &pending, &user).await).await;
+    let code = app.transaction(&info, async |tx| issue(tx, client, &pending, &user).await).await;
     match code {
         Ok(code) => {
             Metrics::count(&app.metrics.logins, "ok");
@@ -227,6 +229,7 @@ fn denied(
 
 async fn issue(
     tx: &mut AuditedTx,
+    client: &Client,
     pending: &Pending,
     authenticated: &AuthenticatedUser,
 ) -> Result<String, Failure> {
@@ -243,6 +246,18 @@ async fn issue(
         let message = "Another user signed in than the one that the request names.";
         return Err(Refusal::oauth(OAuthError::AccessDenied, message).into());
     }
+    // What an administrator has withdrawn since the request came is left out like what never existed.
+    let audience = app.audience_given_at(request.audience.as_deref(), pending.begun_at);
+    let audience = audience.filter(|_| client.may_target(request.audience.as_deref()));
+    let available = audience.and_then(|audience| {
+        let requested = RequestedScopes::from(&request.scopes);
+        grant::grant_available(&audience.target, client, &requested).ok()
+    });
+    let Some(AvailableScopes { granted, dropped }) = available else {
+        right.refused(tx, user, "invalid_scope").await?;
+        let message = "The API, or every scope that was requested, is not offered any more.";
+        return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
+    };
     let code = opaque_token::generate(AUTHORIZATION_CODE, &*app.entropy);
     let authorization = Authorization {
         client_id: request.client_id.clone(),
@@ -251,8 +266,8 @@ async fn issue(
         browser: None,
         auth_time: now,
         factors: factors.beyond_password(now),
-        scopes: request.scopes.clone(),
-        dropped: request.dropped.clone(),
+        scopes: granted.scopes().clone(),
+        dropped: request.dropped.with(dropped.iter()),
         audience: request.audience.clone(),
         asked_claims: request.asked_claims.clone(),
         nonce: request.nonce.clone(),
@@ -260,6 +275,7 @@ async fn issue(
         code_challenge: request.code_challenge.clone(),
         dpop_jkt: request.dpop_jkt.clone(),
         by_consent: false,
+        pushed: false,
     };
     let new = NewCode {
         hash: &token_hash(&code),

@@ -75,7 +75,10 @@ pub fn check_audience(client: &Client, assertion: &Assertion, issuer: &str) -> R
         ),
         AssertionAudience::Endpoint => (
             only_text(found).is_some_and(|aud| aud == issuer || endpoints.iter().any(|e| e == aud)),
-            format!("one of {issuer}, {} and {}", endpoints[0], endpoints[1]),
+            match &endpoints {
+                [token, called] if token == called => format!("{issuer} or {token}"),
+                [token, called] => format!("one of {issuer}, {token} and {called}"),
+            },
         ),
     };
     if accepted {
@@ -119,7 +122,7 @@ pub async fn check(
     now: Timestamp,
 ) -> Result<Option<()>, Failure> {
     let Some(jwt) = ExternalJwt::read(&assertion.token) else { return Ok(None) };
-    let Some((jti, expires)) = timely(&jwt, now) else { return Ok(None) };
+    let Some((jti, expires)) = timely(&jwt, app.claim_time(now)) else { return Ok(None) };
     if !client.metadata.may_sign_with(jwt.alg) {
         return Ok(None);
     }

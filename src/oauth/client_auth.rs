@@ -231,7 +231,7 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
             }
             // Another process may have given it a secret or a method within the last second. Also
             // for a client that does not exist: the answer takes as long.
-            app.reload_if_changed().await?;
+            app.reload_for_unknown().await?;
             let client = app.client(&client_id);
             let other = client.clone().filter(|one| !one.metadata.may_authenticate_with(method));
             match right(client, &secret, method) {

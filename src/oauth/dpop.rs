@@ -66,7 +66,8 @@ pub async fn prove(
     now: Timestamp,
 ) -> Result<Thumbprint, Failure> {
     let jwt = ExternalJwt::read(proof).ok_or_else(refused)?;
-    let (jkt, jti, until) = check(&jwt, app.issuer(), purpose, now).ok_or_else(refused)?;
+    let (jkt, jti, until) =
+        check(&jwt, app.issuer(), purpose, app.claim_time(now)).ok_or_else(refused)?;
     if !replay::spend(app, Counted::Proof { jkt: &jkt, jti }, until).await? {
         return Err(refused().into());
     }

@@ -18,7 +18,7 @@ use crate::domain::token_rules::MAX_ACCESS_TTL;
 use crate::store::revocations::{self, Revoked};
 use crate::store::{sessions, sessions::end::Ending, spent_ids};
 use crate::tokens::lineage;
-use crate::tokens::validate::{self, Source};
+use crate::tokens::validate::{self, VerifyError};
 
 use super::client_auth::{self, Call};
 use super::rate_limits::throttle_public;
@@ -47,7 +47,11 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
     if let Some(presented) = presented {
         return session(&app, client, presented.branch, &info).await;
     }
-    let verified = validate::verify_signature(&app, token, now).ok().and_then(Source::issued);
+    let verified = match validate::verify_signature(&app, token, now).await {
+        Ok(verified) => verified.issued(),
+        Err(VerifyError::Failed(fault)) => return Err(fault.into()),
+        Err(VerifyError::Invalid | VerifyError::Expired(_)) => None,
+    };
     match verified {
         Some(verified) if verified.claims.client_id == client.client_id => {
             access_token(&app, client, &verified.claims, &info).await

@@ -1,22 +1,17 @@
 //! The sockets that are served on, and why one cannot be had.
 //!
-//! Owns which address families a socket takes, and what a process needs to be able to open at all.
+//! Owns which address families a socket takes.
 
 use std::io;
-use std::net::{SocketAddr, SocketAddrV6, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind as bind_to, listen, sockopt};
-use rustix::process::{Resource, getrlimit};
 
 use super::{Bound, tls};
 use crate::config::{Config, MetricsListen};
 
 /// Connections that may wait to be taken up on one socket; the kernel caps it (`somaxconn`).
 const BACKLOG: i32 = 1024;
-/// File descriptors of a server without clients: its sockets, the database, the log.
-const LEAST_DESCRIPTORS: u64 = 64;
-/// File descriptors of each worker: its event loop and what wakes it.
-const OF_A_WORKER: u64 = 8;
 
 /// Why nothing can be served.
 #[derive(Debug)]
@@ -29,23 +24,29 @@ pub enum BindError {
     Tls(String),
 }
 
-/// Takes every address in the settings. `[::1]` of the default list is skipped where there is no
-/// IPv6; a busy default metrics address costs a warning and the metrics.
+/// Takes every address in the settings. Of the default list either address is enough: a machine may have
+/// IPv4 alone, or IPv6 alone. A busy default metrics address costs a warning and the metrics.
 ///
 /// # Errors
 /// The first address that cannot be had.
 pub fn bind(config: &Config) -> Result<Bound, BindError> {
     const LISTEN: &str = "SIGNET_LISTEN";
     let mut listeners = Vec::new();
+    let mut missing = None;
     for &address in &config.listen {
         match listener(address, &config.listen) {
             Ok(listener) => listeners.push(listener),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 return Err(BindError::Busy(LISTEN, address));
             }
-            Err(_) if config.listen_is_default && address.is_ipv6() => {}
+            Err(error) if config.listen_is_default => {
+                missing.get_or_insert(BindError::Refused(LISTEN, address, error));
+            }
             Err(error) => return Err(BindError::Refused(LISTEN, address, error)),
         }
+    }
+    if let (true, Some(error)) = (listeners.is_empty(), missing) {
+        return Err(error);
     }
     let metrics = metrics_listener(config.metrics_listen)?;
     let tls = config.tls.as_ref().map(tls::Tls::load).transpose().map_err(BindError::Tls)?;
@@ -63,7 +64,7 @@ fn metrics_listener(listen: MetricsListen) -> Result<Option<TcpListener>, BindEr
             }
             Err(error) => Err(BindError::Refused(METRICS, address, error)),
         },
-        MetricsListen::Default(address) => match TcpListener::bind(address) {
+        MetricsListen::Default(address) => match bind_loopback(address) {
             Ok(listener) => Ok(Some(listener)),
             Err(error) => {
                 tracing::warn!(%address, %error, "no metrics; set SIGNET_METRICS_LISTEN");
@@ -71,6 +72,16 @@ fn metrics_listener(listen: MetricsListen) -> Result<Option<TcpListener>, BindEr
             }
         },
     }
+}
+
+/// A socket for a loopback address, or for that of the other family where this machine has none of its own.
+fn bind_loopback(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).or_else(|error| {
+        if error.kind() != io::ErrorKind::AddrNotAvailable {
+            return Err(error);
+        }
+        TcpListener::bind((Ipv6Addr::LOCALHOST, address.port()))
+    })
 }
 
 /// A socket for `address`. One for all IPv6 addresses also takes IPv4, and then the port is busy for an
@@ -91,21 +102,4 @@ fn only_ipv6(address: SocketAddrV6) -> io::Result<TcpListener> {
     bind_to(&socket, &address)?;
     listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
-}
-
-/// Whether this process may open enough files to serve. Without this check a worker that cannot be made
-/// panics.
-///
-/// # Errors
-/// The limit that was found and the least that is needed, in words.
-pub fn require_descriptors(cores: usize) -> Result<(), String> {
-    let Some(limit) = getrlimit(Resource::Nofile).current else { return Ok(()) };
-    let least = LEAST_DESCRIPTORS + OF_A_WORKER * cores as u64;
-    if limit >= least {
-        return Ok(());
-    }
-    Err(format!(
-        "this process may open {limit} files, and a server on {cores} cores needs {least}.\n  Raise the \
-         limit: ulimit -n 4096, LimitNOFILE= in a systemd unit, --ulimit nofile= for a container."
-    ))
 }

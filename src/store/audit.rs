@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::base::id::{AuditId, SessionId, UserId};
 use crate::base::{Entropy, Timestamp};
-use crate::domain::audit::{Event, Origin};
+use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
 use crate::{execute, fetch_all};
@@ -79,6 +79,19 @@ pub async fn record(
         "audit"
     );
     Ok(())
+}
+
+/// Logs an event that a statement of another file has stored: that a session has expired.
+pub(super) fn log_expired(session: SessionId, user: UserId, client_id: &str, origin: &Origin) {
+    tracing::info!(
+        event = EventKind::SessionExpired.as_str(),
+        user_id = %user,
+        session_id = %session,
+        via = origin.via.as_str(),
+        request_id = %origin.request_id,
+        detail = client_id,
+        "audit"
+    );
 }
 
 /// The events of a user since `since` that ended everything the user had, or may have: a change of

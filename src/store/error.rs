@@ -125,6 +125,19 @@ pub fn sqlite_primary(code: &str) -> Option<u32> {
     extended.map(|extended| extended & 0xff)
 }
 
+/// Whether the database refused a write because there is no room, because of the disk, or because it is
+/// read-only. A smaller write may succeed all the same.
+#[must_use]
+pub fn is_refused_write(fault: &Fault) -> bool {
+    let Some(code) = code(fault) else { return false };
+    match sqlite_primary(&code) {
+        // READONLY, IOERR, FULL.
+        Some(primary) => matches!(primary, 8 | 10 | 13),
+        // Disk full, I/O error, read-only transaction.
+        None => matches!(code.as_str(), "53100" | "58030" | "25006"),
+    }
+}
+
 /// Whether the connection has ended, whichever side ended it (PostgreSQL classes 08 and 57).
 #[must_use]
 pub fn is_cut(error: &sqlx::Error) -> bool {

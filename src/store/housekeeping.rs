@@ -5,21 +5,42 @@
 //! may be is `jobs`' to say.
 
 use crate::base::Timestamp;
-use crate::base::id::{AuditId, BranchId};
+use crate::base::id::{AuditId, BranchId, SessionId, UserId};
 use crate::domain::outcome::Fault;
 use crate::{execute, fetch_all};
 
 use super::{Link, Tx};
 
-/// Removes up to `step` sessions whose absolute life ended before `before`.
+/// A refresh branch that was removed.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct RemovedBranch {
+    /// Its session.
+    pub session: SessionId,
+    /// Its user.
+    pub user_id: UserId,
+    /// Its client.
+    pub client_id: String,
+    /// The user's epoch it belonged to.
+    pub user_epoch: i64,
+    /// When it was ended, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Removes up to `step` branches of sessions whose absolute life ended before `before`.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn sessions(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
-    execute!(
+pub async fn sessions(
+    tx: &mut Tx,
+    before: Timestamp,
+    step: i64,
+) -> Result<Vec<RemovedBranch>, Fault> {
+    fetch_all!(
         tx,
+        RemovedBranch,
         "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions \
-         WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2)",
+         WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2) \
+         RETURNING coalesce(sid, id) AS session, user_id, client_id, user_epoch, revoked_at",
         before,
         step
     )
@@ -57,13 +78,29 @@ pub async fn idle_sessions(
     first: BranchId,
     last: BranchId,
     before: Timestamp,
-) -> Result<u64, Fault> {
-    execute!(
+) -> Result<Vec<RemovedBranch>, Fault> {
+    fetch_all!(
         tx,
-        "DELETE FROM sessions WHERE id >= $1 AND id <= $2 AND idle_expires_at < $3",
+        RemovedBranch,
+        "DELETE FROM sessions WHERE id >= $1 AND id <= $2 AND idle_expires_at < $3 \
+         RETURNING coalesce(sid, id) AS session, user_id, client_id, user_epoch, revoked_at",
         first,
         last,
         before
+    )
+}
+
+/// Removes up to `step` events of expired sessions older than `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn expiry_events(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM audit_events WHERE id IN (SELECT id FROM audit_events \
+         WHERE kind = 'session.expired' AND id < $1 ORDER BY id LIMIT $2)",
+        AuditId::earliest(before),
+        step
     )
 }
 

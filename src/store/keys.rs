@@ -29,6 +29,7 @@ struct KeyRow {
     state_at: Timestamp,
     published_at: Timestamp,
     activated_at: Option<Timestamp>,
+    signs_at: Option<Timestamp>,
     longest_ttl: i64,
     public_jwk: String,
     sealed: Vec<u8>,
@@ -43,8 +44,8 @@ pub async fn signing_keys(link: &mut impl Link) -> Result<Vec<StoredKey>, Fault>
     let rows = fetch_all!(
         link,
         KeyRow,
-        "SELECT kid, alg, state, state_at, published_at, activated_at, longest_ttl, public_jwk, \
-         sealed, created_at FROM signing_keys ORDER BY created_at, kid"
+        "SELECT kid, alg, state, state_at, published_at, activated_at, signs_at, longest_ttl, \
+         public_jwk, sealed, created_at FROM signing_keys ORDER BY created_at, kid"
     )?;
     rows.into_iter()
         .map(|row| {
@@ -57,6 +58,7 @@ pub async fn signing_keys(link: &mut impl Link) -> Result<Vec<StoredKey>, Fault>
                     since: row.state_at,
                     published_at: row.published_at,
                     activated_at: row.activated_at,
+                    signs_at: row.signs_at,
                     longest_ttl: TimeSpan::from_millis(row.longest_ttl),
                 },
                 public_jwk: row.public_jwk,
@@ -77,14 +79,15 @@ pub async fn insert_signing_key(tx: &mut Tx, key: &StoredKey) -> Result<bool, Fa
     let rows = execute!(
         tx,
         "INSERT INTO signing_keys (kid, alg, state, state_at, published_at, activated_at, \
-         longest_ttl, public_jwk, sealed, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+         signs_at, longest_ttl, public_jwk, sealed, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
         &facts.kid,
         facts.alg.as_str(),
         facts.state.as_str(),
         facts.since,
         facts.published_at,
         facts.activated_at,
+        facts.signs_at,
         facts.longest_ttl.millis(),
         &key.public_jwk,
         &key.sealed,
@@ -118,6 +121,25 @@ pub async fn advance(
         to == KeyState::Active,
         kid,
         from.as_str()
+    )?;
+    if rows == 1 {
+        meta::raise_cache_version(tx).await?;
+    }
+    Ok(rows == 1)
+}
+
+/// Orders a published key to sign at `at`. Of several orders the first one stays. False when the key is not
+/// published, or not any more.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn order(tx: &mut Tx, kid: &str, at: Timestamp) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE signing_keys SET signs_at = coalesce(signs_at, $1) \
+         WHERE kid = $2 AND state = 'published'",
+        at,
+        kid
     )?;
     if rows == 1 {
         meta::raise_cache_version(tx).await?;

@@ -1,11 +1,16 @@
 //! Clients that are yet to be told that a session has ended: the outbox of back-channel logout.
 
-use crate::base::Timestamp;
 use crate::base::id::{NoticeId, SessionId, UserId};
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
-use crate::{execute, fetch_all};
+use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};
+
+/// How far ahead the clock of a process may be that put a notice off. One that was put off later than this
+/// from now was put off by a clock that has been set back since, and is due: a wait never gets longer than it
+/// was.
+const AHEAD: TimeSpan = TimeSpan::from_mins(2);
 
 /// A client to be told.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -29,8 +34,8 @@ pub struct Notice {
 pub async fn insert(tx: &mut Tx, notice: &Notice, now: Timestamp) -> Result<(), Fault> {
     execute!(
         tx,
-        "INSERT INTO logout_notices (id, client_id, user_id, session_id, tries, next_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO logout_notices (id, client_id, user_id, session_id, tries, next_at, set_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6)",
         notice.id,
         &notice.client_id,
         notice.user_id,
@@ -84,7 +89,7 @@ pub async fn take(tx: &mut Tx, turn: Turn<'_>) -> Result<Vec<Notice>, Fault> {
     fetch_all!(
         tx,
         Notice,
-        "UPDATE logout_notices SET tries = tries + 1, next_at = $1 \
+        "UPDATE logout_notices SET tries = tries + 1, next_at = $1, set_at = $2 \
          WHERE next_at <= $2 AND id IN (SELECT id FROM logout_notices \
          WHERE client_id = $3 AND next_at <= $2 ORDER BY next_at, id LIMIT $4) \
          RETURNING id, client_id, user_id, session_id, tries",
@@ -95,13 +100,53 @@ pub async fn take(tx: &mut Tx, turn: Turn<'_>) -> Result<Vec<Notice>, Fault> {
     )
 }
 
-/// Puts a notice off that could not be delivered.
+/// Puts a notice off, at `now`, that could not be delivered.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn put_off(tx: &mut Tx, id: NoticeId, until: Timestamp) -> Result<(), Fault> {
-    execute!(tx, "UPDATE logout_notices SET next_at = $1 WHERE id = $2", until, id)?;
+pub async fn put_off(
+    tx: &mut Tx,
+    id: NoticeId,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "UPDATE logout_notices SET next_at = $1, set_at = $2 WHERE id = $3",
+        until,
+        now,
+        id
+    )?;
     Ok(())
+}
+
+/// Whether a notice was put off by a clock that has been set back since.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn any_ahead(link: &mut impl Link, now: Timestamp) -> Result<bool, Fault> {
+    let row = fetch_optional!(
+        link,
+        (NoticeId,),
+        "SELECT id FROM logout_notices WHERE set_at > $1 ORDER BY set_at, id LIMIT 1",
+        now + AHEAD
+    )?;
+    Ok(row.is_some())
+}
+
+/// Makes up to `limit` notices due that were put off by a clock that has been set back since.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn make_due(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "UPDATE logout_notices SET next_at = $1, set_at = $1 WHERE set_at > $2 \
+         AND id IN (SELECT id FROM logout_notices WHERE set_at > $2 ORDER BY set_at, id LIMIT $3)",
+        now,
+        now + AHEAD,
+        limit
+    )
 }
 
 /// Removes a notice that was delivered or given up. False when it is gone already.

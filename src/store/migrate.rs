@@ -57,6 +57,12 @@ fn migrator(db: &Db) -> &'static Migrator {
     if db.is_sqlite() { &SQLITE } else { &POSTGRES }
 }
 
+/// The newest version this binary knows.
+#[must_use]
+pub fn newest(db: &Db) -> i64 {
+    migrator(db).iter().map(|step| step.version).max().unwrap_or(0)
+}
+
 /// Compares the schemas. Changes nothing and needs no right to change anything.
 ///
 /// # Errors
@@ -64,7 +70,7 @@ fn migrator(db: &Db) -> &'static Migrator {
 pub async fn status(db: &Db) -> Result<Status, Fault> {
     let applied = applied(db).await?;
     let known = migrator(db);
-    let newest = known.iter().map(|step| step.version).max().unwrap_or(0);
+    let newest = newest(db);
     let is_known = |row: &Applied| {
         row.success && known.iter().any(|step| step.version == row.version && row.is(step))
     };

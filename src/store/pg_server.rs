@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, FromRow};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use crate::base::Timestamp;
 use crate::domain::outcome::Fault;
 
-use super::db::{Db, Pools};
+use super::db::{Db, Pools, with_deadline};
 use super::error::failed;
 
 /// How long the second connection of [`Db::keeps_prepared_statements`] is waited for.
@@ -46,6 +47,22 @@ impl Db {
         .map_err(failed("asking the server who we are"))?;
         lease.done();
         Ok(Some(facts))
+    }
+
+    /// What the clock of the server shows; none on SQLite, where there is no server.
+    ///
+    /// # Errors
+    /// When the server cannot be asked in time.
+    pub async fn time(&self) -> Result<Option<Timestamp>, Fault> {
+        let Pools::Postgres(db) = self.pools() else { return Ok(None) };
+        let mut lease = db.lend().await?;
+        let deadline = Instant::now() + db.deadlines().write();
+        let asked =
+            sqlx::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+                .fetch_one(lease.connection());
+        let millis = with_deadline(deadline, "asking the server for the time", asked).await?;
+        lease.done();
+        Ok(Some(Timestamp::from_millis(millis)))
     }
 
     /// Whether a statement that was prepared is still there for the next transaction, and for no other

@@ -94,7 +94,7 @@ pub fn access_token(
     Ok(Tokens {
         access_token: draft.sign(app)?,
         token_type: if entitled.jkt.is_some() { "DPoP" } else { "Bearer" },
-        expires_in: (draft.expires - now).secs(),
+        expires_in: (draft.expires - app.claim_time(now)).secs(),
         refresh: None,
         scope: draft.claims.scope,
         id_token: None,
@@ -131,7 +131,10 @@ pub fn draft<'a>(
     let audience = app.audience(entitled.audience).ok_or_else(invalid_target)?;
     let rules = audience.target.rules();
     let life = rules.access_ttl.or(entitled.life).unwrap_or(app.lifetimes.access);
-    let expires = (now + life).min(entitled.not_after);
+    // A token that was exchanged for another ends by that one's claims, others by a stored time.
+    let not_after = entitled.not_after.min(app.claim_time(entitled.not_after));
+    let now = app.claim_time(now);
+    let expires = (now + life).min(not_after);
     let asked = if rules.asks() { asked_by(rules, &subject()?) } else { Map::new() };
     let occasion = IssueContext { issuer: app.issuer(), jti, now, expires };
     Ok(UnsignedToken {
@@ -174,6 +177,7 @@ impl Tokens {
         IdTokenContext { client, session, nonce, asked }: IdTokenContext<'_>,
         now: Timestamp,
     ) -> Result<Self, Fault> {
+        let now = app.claim_time(now);
         let claims = IdClaims {
             iss: app.issuer(),
             sub: session.user_id.to_string(),

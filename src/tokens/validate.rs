@@ -23,6 +23,7 @@ use crate::domain::liveness::{
 };
 use crate::domain::outcome::Fault;
 use crate::domain::session::Session;
+use crate::domain::signing_key::is_kid;
 use crate::domain::user::User;
 use crate::store::session_loader::Held;
 
@@ -138,6 +139,8 @@ pub enum VerifyError {
     Invalid,
     /// An access token of this issuer whose time is over.
     Expired(VerifiedToken),
+    /// The database could not be read.
+    Failed(Fault),
 }
 
 /// Why a token is not active at the issuer's own endpoints.
@@ -159,9 +162,55 @@ impl From<Fault> for NotActive {
 /// The token, if its signature is ours, for this issuer, and its time is now. Says nothing of its
 /// session, user and client.
 ///
+/// A token that names a key, an API or a client of which this process does not know may have been made by
+/// another process within the last second: what is cached is read again first, once a second at most.
+///
 /// # Errors
-/// An expired token is told apart.
-pub fn verify_signature(
+/// An expired token is told apart; a database that cannot be read is a fault.
+pub async fn verify_signature(
+    app: &App,
+    token: &str,
+    now: Timestamp,
+) -> Result<Source<VerifiedToken>, VerifyError> {
+    match verify_by_known_keys(app, token, now) {
+        Err(VerifyError::Invalid) if names_unknown(app, token) => {}
+        Ok(verified) if is_of_unknown_client(app, &verified.claims) => {}
+        verified => return verified,
+    }
+    app.reload_for_unknown().await.map_err(VerifyError::Failed)?;
+    verify_by_known_keys(app, token, now)
+}
+
+fn is_of_unknown_client(app: &App, claims: &VerifiedClaims) -> bool {
+    claims.client_id != BUILT_IN && app.client(&claims.client_id).is_none()
+}
+
+/// Whether a token that does not verify claims to be of this issuer, and names a key or an API that is not
+/// known here although it could be.
+fn names_unknown(app: &App, token: &str) -> bool {
+    let anatomy = decode_unverified(token);
+    let (Some(header), Some(claims)) = (&anatomy.header, &anatomy.claims) else { return false };
+    let text = |name: &str| claims.get(name).and_then(|value| value.as_str());
+    if !anatomy.plain_header || text("iss") != Some(app.issuer()) {
+        return false;
+    }
+    let (Some(kid), Some(aud)) = (header.get("kid").and_then(|kid| kid.as_str()), text("aud"))
+    else {
+        return false;
+    };
+    if !is_kid(kid) {
+        return false;
+    }
+    match app.audience((aud != app.issuer()).then_some(aud)) {
+        None => true,
+        Some(audience) => match &audience.secret {
+            Some(secret) => secret.kid() != kid,
+            None => !app.keyring().knows(kid),
+        },
+    }
+}
+
+fn verify_by_known_keys(
     app: &App,
     token: &str,
     now: Timestamp,
@@ -177,7 +226,7 @@ pub fn verify_signature(
         }
     };
     // Without leeway: the clock that checks the time is the clock that set it.
-    if verified.claims.exp > now.secs() {
+    if verified.claims.exp > app.claim_time(now).secs() {
         let audience = Arc::clone(&verified.audience);
         Ok(Source::of(verified, &audience))
     } else {
@@ -196,6 +245,10 @@ fn verify(app: &App, token: &str) -> Option<VerifiedToken> {
         Some(secret) => secret.verify(token, &expected)?,
         None => app.keyring().verify(token, &expected)?,
     };
+    // Of an API that had this identifier before: its tokens are none of this API's.
+    if !audience.owned_name_at(made_at_the_latest(claims.iat)) {
+        return None;
+    }
     claims.is_access().then(|| VerifiedToken { claims: Arc::new(claims), audience })
 }
 
@@ -208,7 +261,11 @@ pub async fn require_active(
     token: &str,
     now: Timestamp,
 ) -> Result<Option<Source<ActiveToken>>, Fault> {
-    let Ok(verified) = verify_signature(app, token, now) else { return Ok(None) };
+    let verified = match verify_signature(app, token, now).await {
+        Ok(verified) => verified,
+        Err(VerifyError::Failed(fault)) => return Err(fault),
+        Err(VerifyError::Invalid | VerifyError::Expired(_)) => return Ok(None),
+    };
     let audience = Arc::clone(&verified.audience);
     let active = active(app, (*verified).clone(), now).await?;
     Ok(active.map(|active| Source::of(active, &audience)))
@@ -225,11 +282,12 @@ pub async fn require_active_at_issuer(
     now: Timestamp,
 ) -> Result<Issued<ActiveToken>, NotActive> {
     let for_issuer = |verified: &VerifiedToken| verified.claims.aud == app.issuer();
-    match verify_signature(app, token, now) {
+    match verify_signature(app, token, now).await {
         Ok(Source::Issued(Issued(verified))) if for_issuer(&verified) => {
             active(app, verified, now).await?.map(Issued).ok_or(NotActive::Invalid)
         }
         Err(VerifyError::Expired(verified)) if for_issuer(&verified) => Err(NotActive::Expired),
+        Err(VerifyError::Failed(fault)) => Err(NotActive::Failed(fault)),
         _ => Err(NotActive::Invalid),
     }
 }

@@ -5,10 +5,10 @@
 // WEB_CLIENT and POST_CLIENT have the redirect URI http://localhost:PORT/cb of the application that is
 // started here on the port in APP_PORT; APP_CLIENT has com.example.app:/cb.
 import { createHash, randomBytes } from "node:crypto";
-import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+import { application as listen } from "./application.mjs";
 
 const [issuer, login, password, web, app, post, folder] = process.argv.slice(2);
 const port = Number(process.env.APP_PORT);
@@ -18,45 +18,9 @@ const problems = [];
 let at = "";
 const expect = (condition, what) => condition || problems.push(`${at}: ${what}`);
 
-// The application: another origin, which writes down what it gets. Its callback may send the browser on:
-// to a page of another origin, which is the same server under another name, or to a scheme of its own.
-const got = [];
-let sendOn = null;
+const application = await listen(port);
+const { got } = application;
 const elsewhere = `http://127.0.0.1:${port}/home`;
-const server = createServer((request, response) => {
-  const chunks = [];
-  request.on("data", (chunk) => chunks.push(chunk));
-  request.on("end", () => {
-    const body = Buffer.concat(chunks).toString();
-    if (request.url.startsWith("/cb")) {
-      got.push({ method: request.method, url: request.url, body, referer: request.headers.referer });
-      if (sendOn) {
-        response.writeHead(303, { location: sendOn }).end();
-        return;
-      }
-    }
-    if (request.url === "/opener") {
-      response.writeHead(200, { "content-type": "text/html" });
-      response.end("<!doctype html><html lang=en><title>opener</title><h1>opener</h1>");
-      return;
-    }
-    if (request.url.startsWith("/popup")) {
-      response.writeHead(200, { "content-type": "text/html" });
-      response.end("<!doctype html><html lang=en><title>popup</title><script>" +
-        "opener.postMessage(location.search, location.origin); close();</script>");
-      return;
-    }
-    response.writeHead(200, { "content-type": "text/html" });
-    response.end("<!doctype html><html lang=en><title>app</title><h1>arrived</h1></html>");
-  });
-});
-await new Promise((ready) => server.listen(port, "localhost", ready));
-// `localhost` may be one address of two.
-const also = createServer((request, response) => server.emit("request", request, response));
-await new Promise((ready) => {
-  also.once("error", ready);
-  also.listen(port, "127.0.0.1", ready);
-});
 
 // How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
 const patience = 120_000;
@@ -241,7 +205,7 @@ for (const javaScriptEnabled of [true, false]) {
   for (const mode of ["query", "form_post"]) {
     at = `a callback that redirects on, ${mode}, ${javaScriptEnabled ? "with" : "without"} JavaScript`;
     const page = await open({ javaScriptEnabled });
-    sendOn = elsewhere;
+    application.sendOn = elsewhere;
     const client = mode === "query" ? web : post;
     await page.goto(request(client, { response_mode: mode, prompt: "login consent" }));
     await signIn(page);
@@ -259,7 +223,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.click("button");
     }
     await page.waitForURL(elsewhere);
-    sendOn = "com.example.app://done";
+    application.sendOn = "com.example.app://done";
     const handed = new Promise((resolve) => {
       page.on("request", (one) => one.url().startsWith("com.example.app:") && resolve());
       page.on("requestfailed", (one) => one.url().startsWith("com.example.app:") && resolve());
@@ -272,7 +236,7 @@ for (const javaScriptEnabled of [true, false]) {
     while (got.length === before && Date.now() < end) await page.waitForTimeout(20);
     expect(/\/cb\?code=sac_/.test(last().url), `the callback was not reached: ${last().url}`);
     await Promise.race([handed, page.waitForTimeout(2_000)]);
-    sendOn = null;
+    application.sendOn = null;
     await page.context().close();
   }
 }
@@ -280,7 +244,7 @@ for (const javaScriptEnabled of [true, false]) {
 at = "a pop-up";
 {
   const page = await open({});
-  sendOn = `http://localhost:${port}/popup`;
+  application.sendOn = `http://localhost:${port}/popup`;
   await page.goto(`http://localhost:${port}/opener`);
   const told = page.evaluate((url) => new Promise((resolve) => {
     addEventListener("message", (event) => resolve(event.data));
@@ -290,7 +254,7 @@ at = "a pop-up";
   await signIn(popup);
   await popup.click("button[value=allow]");
   expect((await told) === "", "the opener was not told");
-  sendOn = null;
+  application.sendOn = null;
   await page.context().close();
 }
 
@@ -321,8 +285,7 @@ at = "sessions and signing out";
 }
 
 await browser.close();
-also.close();
-server.close();
+application.close();
 if (problems.length > 0) {
   console.error(problems.join("\n"));
   process.exit(1);

@@ -10,6 +10,7 @@
 mod api;
 mod cli;
 mod faults;
+mod interop;
 mod keys;
 mod oauth;
 mod pages;

@@ -4,6 +4,7 @@
 
 mod audiences;
 mod clients;
+mod unknown;
 mod verified_tokens;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::base::TimeSpan;
+use crate::base::{TimeSpan, Timestamp};
 use crate::config::Config;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::refresh_token::RefreshKeys;
@@ -39,6 +40,8 @@ pub(super) struct Caches {
     clients: ArcSwap<Clients>,
     version: AtomicI64,
     reloading: tokio::sync::Mutex<()>,
+    /// When the database was last asked for something unknown, by a clock that cannot be set.
+    asked_at: tokio::sync::Mutex<Option<TimeSpan>>,
 }
 
 impl Caches {
@@ -63,6 +66,7 @@ impl Caches {
             clients: ArcSwap::from_pointee(clients),
             version: AtomicI64::new(version),
             reloading: tokio::sync::Mutex::new(()),
+            asked_at: tokio::sync::Mutex::new(None),
         })
     }
 }
@@ -86,8 +90,8 @@ impl App {
         self.caches.audiences.load().get(identifier)
     }
 
-    /// The same, asking the database once more before it says none: perhaps another process has
-    /// registered the API within the last second.
+    /// The same, looking again before it says none: perhaps another process has registered the API within
+    /// the last second. Under many unknown names it may say none for as long as the next second lasts.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -98,8 +102,19 @@ impl App {
         if let Some(known) = self.audience(identifier) {
             return Ok(Some(known));
         }
-        self.reload_if_changed().await?;
+        self.reload_for_unknown().await?;
         Ok(self.audience(identifier))
+    }
+
+    /// The API, or the issuer, that something is for which was given at `at`. None where the API was deleted
+    /// since, also when another one is registered under its identifier.
+    #[must_use]
+    pub fn audience_given_at(
+        &self,
+        identifier: Option<&str>,
+        at: Timestamp,
+    ) -> Option<Arc<Audience>> {
+        self.audience(identifier).filter(|known| known.owned_name_at(at))
     }
 
     /// What a request means by `named`: a registered API, or the issuer. Clients spell one identifier
@@ -109,7 +124,7 @@ impl App {
         self.caches.audiences.load().named(named, self.issuer())
     }
 
-    /// The same, asking the database once more before it says none.
+    /// The same, looking again before it says none.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -120,7 +135,7 @@ impl App {
         if let Some(known) = self.audience_named(named) {
             return Ok(Some(known));
         }
-        self.reload_if_changed().await?;
+        self.reload_for_unknown().await?;
         Ok(self.audience_named(named))
     }
 
@@ -130,8 +145,8 @@ impl App {
         self.caches.clients.load().get(client_id).filter(|client| client.disabled_at.is_none())
     }
 
-    /// The same, asking the database once more before it says none: perhaps another process has
-    /// registered the client within the last second.
+    /// The same, looking again before it says none: perhaps another process has registered the client within
+    /// the last second. Under many unknown names it may say none for as long as the next second lasts.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -139,7 +154,7 @@ impl App {
         if let Some(known) = self.client(client_id) {
             return Ok(Some(known));
         }
-        self.reload_if_changed().await?;
+        self.reload_for_unknown().await?;
         Ok(self.client(client_id))
     }
 
@@ -206,11 +221,11 @@ impl App {
         let keyring = keys::keyring(&mut reader, &self.seal, alg, &policy, Some(&before)).await?;
         let before = self.caches.refresh_keys.load_full();
         let refresh_keys = keys::refresh_keys(&mut reader, &self.seal, Some(&before)).await?;
-        // Keys before those who sign with them.
+        // Keys before those who sign with them, and clients before the APIs they may have tokens for.
         self.caches.keyring.store(Arc::new(keyring));
         self.caches.refresh_keys.store(Arc::new(refresh_keys));
-        self.caches.audiences.store(Arc::new(audiences));
         self.caches.clients.store(Arc::new(clients));
+        self.caches.audiences.store(Arc::new(audiences));
         self.caches.version.store(version, Ordering::Release);
         Ok(())
     }

@@ -183,6 +183,7 @@ impl MadeKey {
                 since: self.at,
                 published_at: self.at,
                 activated_at: (self.state == KeyState::Active).then_some(self.at),
+                signs_at: None,
                 longest_ttl: TimeSpan::ZERO,
             },
             sealed: seal.seal(&signing_purpose(&key.kid, key.alg), pkcs8)?,
@@ -236,7 +237,10 @@ pub async fn keyring(
         stated.push(StatedKey { key, state: stored.facts.state });
         facts.push(stored.facts);
     }
-    Keyring::new(stated, default_alg, key_rotation::next_change(&facts, policy))
+    let next_change = key_rotation::next_change(&facts, policy);
+    let mut keyring = Keyring::new(stated, default_alg, next_change)?;
+    keyring.next_order = facts.iter().filter_map(KeyFacts::ordered_for).min();
+    Ok(keyring)
 }
 
 /// A key that has left the published set, to look at what it signed. The public half in the

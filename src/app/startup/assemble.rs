@@ -7,8 +7,9 @@ use tokio::runtime::Handle;
 
 use crate::base::Entropy;
 use crate::config::Config;
-use crate::crypto::password::{Cost, PasswordHasher};
+use crate::crypto::password::{Cost, Decoys, PasswordHasher};
 use crate::crypto::seal::Seals;
+use crate::domain::base_path::BasePath;
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::session::Lifetimes;
 use crate::http_client::HttpClient;
@@ -20,19 +21,27 @@ use crate::store::{Db, meta};
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
 use crate::app::cache::{Caches, VerifiedTokenCache};
+use crate::app::common_clock::CommonClock;
 use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
+use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
 use crate::app::{App, AppState, JwksFetchLog, keys, write_probe};
 
 impl Startup {
     /// The parts over an open database. Reads what is cached of it.
-    pub(super) async fn assemble(self, db: Db, seal: Seals) -> Result<App, OpenError> {
+    pub(super) async fn assemble(
+        self,
+        db: Db,
+        seal: Seals,
+        common_clock: CommonClock,
+    ) -> Result<App, OpenError> {
         let pseudonyms = keys::pseudonyms(&db, &seal, self.serves()).await?;
         let longest_max_age = longest_max_age(&db, self.purpose).await?;
         let found = self.describe_database();
         let issuer = self.issuer(&db).await?;
         let Self { mut config, clock, entropy, purpose: _ } = self;
         config.issuer = issuer;
+        let base_path = BasePath::of(&config.issuer, config.proxy_strips_path);
         db.last_write().tell_time(Arc::clone(&clock));
         let lifetimes = Lifetimes {
             access: config.access_token_ttl,
@@ -41,6 +50,7 @@ impl Startup {
             retry_window: config.refresh_retry_window,
         };
         let hasher = start_hasher(&config, &entropy)?;
+        let decoys = Decoys::new(hasher.cost(), Arc::clone(&entropy));
         let mut reader = db.reader().await?;
         let version = meta::cache_version(&mut reader).await?;
         let caches = Caches::load(&mut reader, version, &seal, &config, longest_max_age).await;
@@ -51,12 +61,16 @@ impl Startup {
         let http_client = HttpClient::new(config.deadlines);
         let address_limiter = AddressLimiter::new(Arc::clone(&clock));
         let standing = Standing::new(Arc::clone(&clock));
-        Ok(App(Arc::new(AppState {
+        let process = Process::new(&config, &db, &*entropy, common_clock.now());
+        let app = App(Arc::new(AppState {
             config,
             db,
             clock,
+            common_clock,
+            process,
             entropy,
             hasher,
+            decoys,
             seal,
             pseudonyms,
             refresher,
@@ -72,11 +86,14 @@ impl Startup {
             watch: Mutex::default(),
             longest_max_age,
             metrics: Metrics::default(),
+            base_path,
             lifetimes,
             caches,
             draining: AtomicBool::new(false),
             runtime: Handle::current(),
-        })))
+        }));
+        app.follow_stored_costs().await.map_err(OpenError::Failed)?;
+        Ok(app)
     }
 }
 

@@ -15,6 +15,7 @@ mod first_start;
 mod master_key;
 mod permissions;
 mod rights;
+mod running;
 mod schema;
 
 use std::fs::File;
@@ -28,6 +29,7 @@ use crate::domain::signing_key::SigningAlg;
 use crate::store::{Db, migrate};
 
 use super::App;
+use super::common_clock::CommonClock;
 use super::keys::{self, MasterKeyFit};
 use connect::connect_or_create;
 use data_dir::LockError;
@@ -37,6 +39,7 @@ pub use connect::{connect, wait_for_database};
 pub use error::OpenError;
 pub use explain::explain;
 pub use permissions::exposure;
+pub use running::differing_settings;
 
 /// What an [`App`] is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,15 +123,20 @@ impl Startup {
     }
 
     async fn open_on(self, db: Db, mut created: Created) -> Result<(App, Created), OpenError> {
-        let seal = self.prepare(&db, &mut created).await?;
-        Ok((self.assemble(db, seal).await?, created))
+        let (seal, clock) = self.prepare(&db, &mut created).await?;
+        Ok((self.assemble(db, seal, clock).await?, created))
     }
 
     /// Brings the database to where it can be served: schema, master key, keys.
-    async fn prepare(&self, db: &Db, created: &mut Created) -> Result<Seals, OpenError> {
-        let now = self.clock.now();
+    async fn prepare(
+        &self,
+        db: &Db,
+        created: &mut Created,
+    ) -> Result<(Seals, CommonClock), OpenError> {
         let serves = self.serves();
         self.check_server(db).await?;
+        let clock = CommonClock::start(Arc::clone(&self.clock), db).await?;
+        let now = clock.now();
         let fresh = self.check_schema(db).await?;
         if let (Database::Sqlite(path), true) = (&self.config.database, fresh) {
             created.database = Some(path.clone());
@@ -151,7 +159,7 @@ impl Startup {
             let made = keys::ensure_active(db, &seal, alg, &*self.entropy, now).await?;
             created.signing_keys.extend(made.map(|kid| (alg, kid)));
         }
-        Ok(seal)
+        Ok((seal, clock))
     }
 
     /// Makes sure that the database is sealed under a master key at hand; a server seals a new one.

@@ -23,7 +23,7 @@ pub struct RotateArgs {
     /// Only keys of this algorithm
     #[arg(long, value_parser = signing_alg())]
     alg: Option<SigningAlg>,
-    /// Sign with the new key at once instead of when verifiers have had time to fetch it
+    /// Sign with the new key in 6 seconds instead of when verifiers have had time to fetch it
     #[arg(long)]
     now: bool,
     /// Do not ask
@@ -74,7 +74,10 @@ pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), CommandError> {
     }
     with_app(async |app| {
         if args.now {
-            prompt::confirm("Sign with a key nobody has seen, at once?", args.yes)?;
+            prompt::confirm(
+                "Sign in 6 seconds with a key that no verifier has fetched?",
+                args.yes,
+            )?;
         }
         let work =
             key_rotation::rotate(app.clone(), args.alg, args.now, RequestInfo::cli(app.now()));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::errors::{distance, nearest, quoted};
+use super::errors::{nearest, quoted};
 use super::*;
 
 /// 43 characters of base64url: 32 bytes of 7.
@@ -89,6 +89,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert!(config.bootstrap_admin.is_none());
     assert!(config.tls.is_none());
     assert!(!config.insecure_http);
+    assert!(!config.proxy_strips_path);
 }
 
 #[test]
@@ -105,6 +106,7 @@ fn every_setting_of_the_list_is_read_once_and_shown_in_order() {
 fn every_setting_can_be_changed() {
     let config = load(&[
         ("SIGNET_ISSUER", "https://id.example.com/auth"),
+        ("SIGNET_PROXY_STRIPS_PATH", "true"),
         ("SIGNET_LISTEN", "0.0.0.0:0, [::]:443"),
         ("SIGNET_DATA_DIR", "/var/lib/signet"),
         ("SIGNET_DATABASE_URL", "postgresql://u:p%40w@db/signet?sslmode=require"),
@@ -159,6 +161,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.hash_workers, 7);
     assert_eq!(config.hash_max_wait, TimeSpan::ZERO);
     assert!(!config.rate_limits);
+    assert!(config.proxy_strips_path);
     let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
     assert_eq!(config.proxy_header, ProxyHeader::Single("x-real-ip".to_owned()));
@@ -255,20 +258,6 @@ fn a_build_for_tests_stretches_its_deadlines() {
 }
 
 #[test]
-fn distances_count_typing_errors() {
-    for (a, b, expected) in [
-        ("", "", 0),
-        ("abc", "", 3),
-        ("abc", "abd", 1),
-        ("abc", "acb", 1),
-        ("kitten", "sitting", 3),
-    ] {
-        assert_eq!(distance(a, b), expected, "{a} {b}");
-        assert_eq!(distance(b, a), expected, "{b} {a}");
-    }
-}
-
-#[test]
 fn secrets_come_from_files_too() {
     let dir = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &[u8]| {
@@ -333,4 +322,45 @@ fn found_values_are_printed_on_one_line_and_shortened() {
     assert_eq!(quoted("a\nb\u{1b}[0m"), "\"a\\nb\\u{1b}[0m\"");
     assert_eq!(quoted(&"x".repeat(500)).chars().count(), 123);
     assert_eq!(quoted("http://u:p@h/@x"), "\"http://[hidden]@x\"");
+}
+
+/// Settings that the servers on one database may have of their own, and why.
+const OF_ONE_SERVER: &[(&str, &str)] = &[
+    ("SIGNET_LISTEN", "each has its own addresses"),
+    ("SIGNET_INSECURE_HTTP", "only allows what SIGNET_ISSUER says"),
+    ("SIGNET_TLS_CERT", "a file of the machine"),
+    ("SIGNET_TLS_KEY", "a file of the machine"),
+    ("SIGNET_SHUTDOWN_DELAY", "how one server stops"),
+    ("SIGNET_TRUSTED_PROXIES", "depends on the network of the machine"),
+    ("SIGNET_DATA_DIR", "a directory of the machine"),
+    ("SIGNET_DATABASE_URL", "several spellings name one database"),
+    ("SIGNET_DATABASE_CONNECTIONS", "depends on the machine"),
+    ("SIGNET_DATABASE_WAIT", "how one server starts"),
+    ("SIGNET_NEW_DATABASE", "how one server starts"),
+    ("SIGNET_MASTER_KEY", "one that is wrong does not start"),
+    ("SIGNET_MASTER_KEY_OLD", "one that is wrong does not start"),
+    ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "read at the first start only"),
+    ("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", "read at the first start only"),
+    ("SIGNET_HASH_WORKERS", "depends on the machine"),
+    ("SIGNET_HASH_MAX_WAIT", "depends on the machine"),
+    ("SIGNET_BRAND_LOGO", "a file of the machine"),
+    ("SIGNET_LOG", "not for clients"),
+    ("SIGNET_LOG_FORMAT", "not for clients"),
+    ("SIGNET_METRICS_LISTEN", "not for clients"),
+];
+
+#[test]
+fn every_setting_that_clients_can_notice_is_compared_between_servers() {
+    let compared = load(&[]).noticeable();
+    for setting in SETTINGS {
+        let own = OF_ONE_SERVER.iter().any(|(name, _)| *name == setting.name);
+        assert_ne!(own, compared.contains_key(setting.name), "{}", setting.name);
+    }
+    assert_eq!(compared.len() + OF_ONE_SERVER.len(), SETTINGS.len());
+    let changed = load(&[("SIGNET_ACCESS_TOKEN_TTL", "7m"), ("SIGNET_RATE_LIMITS", "off")]);
+    let differ: Vec<_> =
+        changed.noticeable().into_iter().filter(|(name, now)| compared[name] != *now).collect();
+    let expected =
+        [("SIGNET_ACCESS_TOKEN_TTL", "7m".to_owned()), ("SIGNET_RATE_LIMITS", "off".to_owned())];
+    assert_eq!(differ, expected);
 }

@@ -96,6 +96,7 @@ fn good() -> Evidence {
             since: BEGAN,
             published_at: BEGAN,
             activated_at: Some(BEGAN),
+            signs_at: None,
             longest_ttl: TimeSpan::ZERO,
         }))),
         signature: Some(true),

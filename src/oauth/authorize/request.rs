@@ -177,6 +177,7 @@ pub(in crate::oauth) async fn check(
         dpop_jkt,
         login_hint: params.text("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT),
         ui_locales: params.text("ui_locales").filter(|tags| tags.len() <= MAX_LOGIN_HINT),
+        pushed: false,
     })
 }
 

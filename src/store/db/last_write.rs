@@ -1,9 +1,12 @@
-//! When something was committed last: evidence that the database can be written, which costs nothing.
+//! When something was committed last, and when a write was last refused for want of room: evidence of
+//! whether the database can be written, which costs nothing.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::base::{Clock, TimeSpan};
+use crate::domain::outcome::Fault;
+use crate::store::error::is_refused_write;
 
 /// The moment of the last commit that changed something; cheap to clone.
 #[derive(Clone, Default)]
@@ -13,14 +16,21 @@ struct Shared {
     clock: OnceLock<Arc<dyn Clock>>,
     /// In milliseconds of a clock that cannot be set.
     at: AtomicI64,
+    /// When the database last refused a write that it may refuse again although smaller ones succeed; of the
+    /// same clock.
+    refused_at: AtomicI64,
 }
 
-/// What is stored while nothing was committed.
+/// What is stored while nothing has happened.
 const NEVER: i64 = i64::MIN;
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { clock: OnceLock::new(), at: AtomicI64::new(NEVER) }
+        Self {
+            clock: OnceLock::new(),
+            at: AtomicI64::new(NEVER),
+            refused_at: AtomicI64::new(NEVER),
+        }
     }
 }
 
@@ -38,9 +48,21 @@ impl LastWrite {
         }
     }
 
-    /// Notes that something could not be written: an earlier commit says nothing any more.
-    pub(super) fn has_failed(&self) {
+    /// Notes that something could not be written: an earlier commit says nothing any more. A full disk, an I/O
+    /// error or a database that is read-only outranks the commits that come after it as well: while a disk
+    /// fills, small writes succeed and most do not.
+    pub(super) fn has_failed(&self, fault: &Fault) {
         self.0.at.store(NEVER, Ordering::Relaxed);
+        if let (Some(clock), true) = (self.0.clock.get(), is_refused_write(fault)) {
+            self.0.refused_at.store(clock.counted().millis(), Ordering::Relaxed);
+        }
+    }
+
+    /// When a write was last refused, by [`Clock::counted`].
+    #[must_use]
+    pub fn refused_at(&self) -> Option<TimeSpan> {
+        let at = self.0.refused_at.load(Ordering::Relaxed);
+        (at != NEVER).then(|| TimeSpan::from_millis(at))
     }
 
     /// Whether something was committed less than `span` before `now`, by [`Clock::counted`].
@@ -82,7 +104,9 @@ mod tests {
         let after = |millis: i64| TimeSpan::from_millis(started.millis() + millis);
         assert!(last.is_within(span, started) && last.is_within(span, after(4_999)));
         assert!(!last.is_within(span, after(5_000)));
-        last.has_failed();
+        let fault = Fault::unavailable("no answer");
+        last.has_failed(&fault);
         assert!(!last.is_within(span, started), "a failure after it");
+        assert_eq!(last.refused_at(), None, "silence is no refusal");
     }
 }

@@ -160,7 +160,7 @@ impl Db {
             }
             Self::Postgres(db) => Box::pin(db.begin(deadline)).await.map(Begun::Postgres),
         };
-        let begun = begun.inspect_err(|_| self.last_write().has_failed())?;
+        let begun = begun.inspect_err(|fault| self.last_write().has_failed(fault))?;
         let last_write = self.last_write().clone();
         Ok(Tx { begun, deadline, wrote: false, last_write })
     }

@@ -51,7 +51,7 @@ impl Link for Tx {
 
     fn failed(&mut self, fault: &Fault) {
         if fault.kind == FaultKind::Unavailable {
-            self.last_write.has_failed();
+            self.last_write.has_failed(fault);
         }
     }
 }
@@ -80,7 +80,7 @@ impl Tx {
         match &outcome {
             Ok(()) if wrote => last_write.is_now(),
             Ok(()) => {}
-            Err(_) => last_write.has_failed(),
+            Err(fault) => last_write.has_failed(fault),
         }
         outcome
     }

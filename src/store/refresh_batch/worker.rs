@@ -25,6 +25,7 @@ use super::sql::{self, Change, Found};
 use crate::store::attributes::StoredSubject;
 use crate::store::db::Db;
 use crate::store::sessions::end::{EndContext, Ending, end_session};
+use crate::store::sessions::expiry::{ExpiredSession, record_expired};
 use crate::store::{Tx, audit};
 
 /// The most refreshes in one transaction.
@@ -220,6 +221,7 @@ impl Worker {
         let mut changes: HashMap<BranchId, Change> = HashMap::new();
         let mut events: Vec<(usize, Event)> = Vec::new();
         let mut endings: Vec<(usize, SessionId, Ending)> = Vec::new();
+        let mut expired: Vec<ExpiredSession> = Vec::new();
         let mut outcomes = Vec::with_capacity(presentations.len());
 
         for (index, presentation) in presentations.iter().enumerate() {
@@ -231,6 +233,10 @@ impl Worker {
                 Some(Ok(found)) => {
                     let (refreshed, event) = self.decide(found, presentation, &mut changes);
                     events.extend(event.map(|event| (index, event)));
+                    if let Refreshed::Ended(Inactive::Expired(_)) = refreshed {
+                        let Presentation { origin, now, .. } = presentation;
+                        expired.push(ExpiredSession::noticed(&found.session, origin, *now));
+                    }
                     if let Refreshed::Compromised(alarm) = refreshed {
                         let (session, ending) = (found.session.id, ending(alarm));
                         endings.push((index, session, ending));
@@ -270,6 +276,7 @@ impl Worker {
             };
             end_session(tx, session, ending, &context).await?;
         }
+        record_expired(tx, &expired, &*self.entropy).await?;
         Ok(Some(outcomes))
     }
 

@@ -4,6 +4,7 @@
 //! because an index holds this very expression.
 
 pub mod end;
+pub mod expiry;
 pub mod list;
 pub mod open;
 

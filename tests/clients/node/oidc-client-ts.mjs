@@ -36,6 +36,7 @@ const manager = new oidc.UserManager({
 const renewed = [], failed = [];
 manager.events.addUserLoaded((user) => renewed.push(user.refresh_token));
 manager.events.addSilentRenewError((error) => failed.push(String(error)));
+if (opener && location.pathname === "${new URL(callback).pathname}") manager.signinPopupCallback();
 </script><h1>app</h1></html>`;
 const app = createServer((request, response) => {
   const script = request.url === "/library.js";
@@ -187,6 +188,18 @@ await steps({
     await through(page, () => manager.signinRedirect({ prompt: "none" }), callback, []);
     const again = await user(page, "signinRedirectCallback()");
     expect(again.sub === sub && again.refresh !== first.refresh, "the same session again");
+  },
+
+  "a pop-up": async () => {
+    await page.goto(home);
+    const opened = context.waitForEvent("page");
+    // Waits in the opener until the pop-up has reported back, which needs its reference to the opener.
+    const told = user(page, 'signinPopup({ prompt: "login" })');
+    const popup = await opened;
+    await signIn(popup);
+    const again = await told;
+    expect(again.sub === sub && again.refresh?.startsWith("srt_"), `the user is ${JSON.stringify(again)}`);
+    if (!popup.isClosed()) await popup.waitForEvent("close");
   },
 
   "a key of one's own": async () => {

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::Value;
 use signet::base::TimeSpan;
-use signet::store::meta;
+use signet::store::{db, meta};
 
 use crate::support::postgres::{self, Cluster};
 use crate::support::process::{Launch, until};
@@ -87,6 +87,90 @@ async fn a_commit_of_other_work_stands_in_for_the_write() {
         server.get("/ready/read").await.is(200);
         assert_eq!(probed(&server).await, before, "/ready/read wrote");
         assert!(written_again(&server).await, "reading stood in for a write");
+    })
+    .await;
+}
+
+/// While a disk fills, what needs no new page is committed and everything else is refused. On SQLite for as long
+/// as the connection lives that writes: after a refusal it may be another one.
+async fn refuse_growth(server: &Server, refused: bool) {
+    let mut tx = server.app.db.begin().await.unwrap();
+    if server.app.db.is_sqlite() {
+        // Never less than there are.
+        let pages = if refused { 1 } else { 1_000_000 };
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        let db::Conn::Sqlite(conn) = db::Link::conn(&mut tx) else { panic!("another driver") };
+        let sql = sqlx::AssertSqlSafe(sql);
+        drop(sqlx::raw_sql(sqlx::SqlSafeStr::into_sql_str(sql)).execute(conn).await.unwrap());
+    } else if refused {
+        let db::Conn::Postgres(conn) = db::Link::conn(&mut tx) else { panic!("another driver") };
+        let sql = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                   RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$; \
+                   CREATE TRIGGER no_room BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION no_room()";
+        drop(sqlx::raw_sql(sql).execute(conn).await.unwrap());
+    } else {
+        let db::Conn::Postgres(conn) = db::Link::conn(&mut tx) else { panic!("another driver") };
+        drop(sqlx::raw_sql("DROP TRIGGER no_room ON sessions").execute(conn).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+}
+
+/// Logs in until it is refused: free pages of the database are used up first.
+async fn refused_login(server: &Server) {
+    for _ in 0..2_000 {
+        if server.try_login("ada", PASSWORD).await.status == 503 {
+            return;
+        }
+    }
+    panic!("never refused");
+}
+
+/// A commit of work that needs no room.
+async fn small_commit(server: &Server) {
+    let mut tx = server.app.db.begin().await.unwrap();
+    meta::set(&mut tx, "small", b"x").await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_was_refused_for_want_of_room_outranks_small_ones_that_succeed() {
+    on_both("readiness: a disk that fills", async |backend| {
+        let server = Server::start(backend).await;
+        server.register("ada").await;
+        small_commit(&server).await;
+        refuse_growth(&server, true).await;
+        refused_login(&server).await;
+        for _ in 0..3 {
+            small_commit(&server).await;
+            let answer = server.get("/ready").await;
+            answer.is(503);
+            assert_eq!(checks(&answer.text)["database_write"], "failing");
+            server.advance(TimeSpan::from_millis(1_000));
+        }
+        server.get("/ready/read").await.is(200);
+        // No write was tried for five seconds. What is written now is as large as what was refused: of the two
+        // databases here only SQLite's has no room for it.
+        server.advance(FRESH);
+        let is_sqlite = server.app.db.is_sqlite();
+        if is_sqlite {
+            refuse_growth(&server, true).await;
+        }
+        small_commit(&server).await;
+        server.get("/ready").await.is(if is_sqlite { 503 } else { 200 });
+        if is_sqlite {
+            refuse_growth(&server, true).await;
+        }
+        refused_login(&server).await;
+        small_commit(&server).await;
+        server.get("/ready").await.is(503);
+
+        refuse_growth(&server, false).await;
+        server.advance(TimeSpan::from_millis(4_999));
+        server.get("/ready").await.is(503);
+        server.advance(MOMENT);
+        server.get("/ready").await.is(200);
+        server.login("ada").await;
+        server.get("/ready").await.is(200);
     })
     .await;
 }

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Place, text};
+use crate::support::process::{Launch, until};
+use crate::support::{postgres, require};
 
 #[test]
 fn all_mistakes_in_the_settings_are_told_at_once() {
@@ -19,6 +21,12 @@ fn all_mistakes_in_the_settings_are_told_at_once() {
     place.run(&["config", "example"]).ok();
 }
 
+/// The settings that notes are about.
+fn notes(said: &str) -> Vec<&str> {
+    let notes = said.lines().filter(|line| line.contains("is read differently since"));
+    notes.map(|line| line.strip_prefix("note: ").unwrap().split(' ').next().unwrap()).collect()
+}
+
 #[test]
 fn what_is_generated_is_what_is_documented() {
     let mut place = Place::empty();
@@ -33,6 +41,32 @@ fn what_is_generated_is_what_is_documented() {
     assert_eq!(*issuer, expected);
     let good = place.run(&["config", "check"]).ok();
     assert_eq!((good.out.as_str(), good.err.as_str()), ("", "The settings are good.\n"));
+
+    // What this version reads differently is named where it matters, and only there.
+    for (settings, names) in [
+        (vec![("SIGNET_TRUSTED_PROXIES", "10.0.0.0/8")], vec!["SIGNET_TRUSTED_PROXIES"]),
+        (
+            vec![("SIGNET_TRUSTED_PROXIES", "10.0.0.0/8"), ("SIGNET_PROXY_HEADER", "forwarded")],
+            vec![],
+        ),
+        (vec![("SIGNET_LOG_FORMAT", "json")], vec!["SIGNET_LOG_FORMAT"]),
+    ] {
+        let place =
+            settings.iter().fold(Place::empty(), |place, (name, value)| place.with(name, value));
+        let checked = place.run(&["config", "check"]).ok();
+        assert_eq!(notes(&checked.err), names, "{}", checked.err);
+    }
+    let mut default = Place::empty().with("SIGNET_LISTEN", "127.0.0.1:9000");
+    default.settings.retain(|(name, _)| *name != "SIGNET_ISSUER");
+    let checked = default.run(&["config", "check"]).ok();
+    assert_eq!(notes(&checked.err), ["SIGNET_ISSUER"], "{}", checked.err);
+    assert!(checked.err.contains("http://localhost:9000"), "{}", checked.err);
+    // A database that cannot be reached is no mistake in the settings.
+    let unreachable =
+        Place::empty().with("SIGNET_DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x");
+    let checked = unreachable.run(&["config", "check"]).ok();
+    assert!(checked.err.contains("were not compared"), "{}", checked.err);
+    assert!(!checked.err.contains("hunter2"), "{}", checked.err);
 
     let secret = Place::empty().with("SIGNET_DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x");
     let shown = secret.run(&["config", "show", "-o", "table"]).ok();
@@ -51,4 +85,37 @@ fn what_is_generated_is_what_is_documented() {
         assert!(script.out.contains("set-password"), "{shell}");
         assert_eq!(script.err, "", "{shell}");
     }
+}
+
+/// Two servers with other lifetimes, on one database: named once that has lasted.
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_in_which_the_servers_differ_are_named() {
+    let Some(url) = postgres::fresh_database().await else {
+        return require::missing("postgres", "servers with different settings");
+    };
+    let launch =
+        Launch::new().with("SIGNET_DATABASE_URL", &url).with("SIGNET_MASTER_KEY", &"A".repeat(43));
+    let _one = launch.start().await;
+    let _two = launch.clone().with("SIGNET_ACCESS_TOKEN_TTL", "5m").start().await;
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let rows = async || -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM processes").fetch_one(&pool).await.unwrap()
+    };
+    until("both have said that they run", async || rows().await == 2).await;
+    let check = || {
+        let output = launch.command().args(["config", "check"]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        said
+    };
+    assert!(!check().contains("different settings"));
+    sqlx::query("UPDATE processes SET started_at = started_at - 600000")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let said = check();
+    for word in ["warning:", "SIGNET_ACCESS_TOKEN_TTL", "10m", "5m", "The settings are good."] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert_eq!(said.matches("different settings").count(), 1, "{said}");
 }

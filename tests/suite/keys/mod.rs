@@ -4,4 +4,5 @@ mod algorithms;
 mod master_key;
 mod resource_servers;
 mod rotation;
+mod unknown;
 mod well_known;

@@ -1,4 +1,4 @@
-//! The whole way in a real browser: pages, policies, cookies and redirects as Chromium sees them.
+//! The whole way in real browsers: pages, policies, cookies and redirects as Chromium and Firefox see them.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -12,6 +12,7 @@ use crate::support::server::{Options, PASSWORD};
 use crate::support::{Backend, require};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
+const FIREFOX: &str = "/usr/bin/firefox-esr";
 
 /// With and without JavaScript, by keyboard, from another origin, for a scheme of its own; in both
 /// colour schemes, wide and narrow, without a finding of axe-core and without anything the policy
@@ -51,6 +52,48 @@ async fn people_log_in_for_clients_in_chromium() {
     if let Some(screenshots) = require::variable("SIGNET_TEST_SCREENSHOTS") {
         command.arg(screenshots);
     }
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stdout}{stderr}");
+}
+
+/// Callbacks that redirect on to another origin, to a scheme of an application's own and from one name of a
+/// site to another; in the address and in a form, after either button, with and without JavaScript; and in
+/// a pop-up. With `SIGNET_TEST_FIREFOX=all` every combination, which takes twice as long.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_log_in_for_clients_in_firefox() {
+    let Some(node) = have("node", "node") else { return };
+    if !Path::new(FIREFOX).exists() {
+        return require::missing("firefox", &format!("there is no {FIREFOX}"));
+    }
+    let folder = copy_of("tests/browser");
+    if !npm_ci(&folder) {
+        return require::missing("node", "the packages of tests/browser cannot be installed");
+    }
+    let server = Options::on(Backend::Sqlite).real_clock().start().await;
+    let root = server.administrator("root").await;
+    server.register("ada@example.com").await;
+    // Free a moment ago; the application takes it at once.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let callbacks = ["localhost", "shop.localhost"].map(|host| format!("http://{host}:{port}/cb"));
+    let mut clients = Vec::new();
+    for kind in ["spa", "web"] {
+        let client = json!({"name": "Shop", "type": kind, "redirect_uris": callbacks});
+        let path = "/v1/admin/clients";
+        let answer = server.call_as(Method::POST, path, &root.access, client).await;
+        clients.push(answer.is(201).string("client_id"));
+    }
+    let profiles = tempfile::tempdir().unwrap();
+    let mut command = Command::new(node);
+    command
+        .arg("firefox.mjs")
+        .args([&server.base, "ada@example.com", PASSWORD, &clients[0], &clients[1]])
+        .arg(profiles.path())
+        .env("APP_PORT", port.to_string())
+        .env("FLOWS", require::variable("SIGNET_TEST_FIREFOX").unwrap_or_default())
+        .env("HOME", profiles.path())
+        .current_dir(&folder);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

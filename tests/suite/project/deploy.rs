@@ -2,8 +2,11 @@
 //! documentation gives.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use signet::config::SETTINGS;
+
+use crate::support::process::Launch;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -85,4 +88,59 @@ fn what_routes_the_keys_asks_for_reading_and_says_why() {
     let path = probe.lines().find(|line| line.contains("httpGet")).unwrap();
     assert!(path.contains("/ready/read"), "{path}");
     assert!(manifest.contains("full disk"));
+}
+
+/// The commands of the first block in section "systemd" of the documentation that begins with `(`.
+fn command_line_recipe() -> String {
+    let text = read("docs/operating.md");
+    let section = text.split("\n## systemd\n").nth(1).unwrap();
+    let block = section.split("```sh\n").find(|block| block.starts_with('(')).unwrap();
+    block.split("```").next().unwrap().to_owned()
+}
+
+/// With `LoadCredential=` the service reads a copy of the master key that systemd makes for it alone. Run as
+/// the unit would run it, in directories that stand for the machine's.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_command_line_works_beside_a_unit_with_and_without_a_credential() {
+    let unit = read("deploy/systemd/signet.service");
+    assert!(unit.contains("#LoadCredential=master.key:/etc/signet/master.key"));
+    assert!(unit.contains("#Environment=SIGNET_MASTER_KEY_FILE=%d/master.key"));
+    for credential in [true, false] {
+        let machine = tempfile::tempdir().unwrap();
+        let place = |name: &str| {
+            let path = machine.path().join(name);
+            std::fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let (etc, state, credentials) = (place("etc"), place("state"), place("credentials"));
+        std::fs::write(etc.join("signet.env"), "SIGNET_ISSUER=http://localhost:8484\n").unwrap();
+        let mut launch = Launch::new()
+            .with("SIGNET_DATA_DIR", state.to_str().unwrap())
+            .with("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root")
+            .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", "plaid sofa under rain");
+        if credential {
+            let copy = credentials.join("master.key");
+            std::fs::write(etc.join("master.key"), "A".repeat(43)).unwrap();
+            std::fs::copy(etc.join("master.key"), &copy).unwrap();
+            launch = launch.with("SIGNET_MASTER_KEY_FILE", copy.to_str().unwrap());
+        }
+        let _server = launch.start().await;
+        if credential {
+            // Only the service can read its copy.
+            std::fs::remove_dir_all(&credentials).unwrap();
+        }
+        let recipe = command_line_recipe()
+            .replace("/etc/signet", etc.to_str().unwrap())
+            .replace("/var/lib/signet", state.to_str().unwrap())
+            .replace("signet user", &format!("{} user", env!("CARGO_BIN_EXE_signet")));
+        let output = Command::new("sh")
+            .args(["-c", &recipe])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{credential}: {said}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("root"), "{said}");
+    }
 }

@@ -2,7 +2,9 @@
 
 pub mod architecture;
 mod deploy;
+mod interop;
 mod metrics;
+mod numbers;
 mod openapi;
 mod readme;
 mod secrets;

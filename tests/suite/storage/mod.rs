@@ -10,3 +10,4 @@ mod refresh_batch;
 mod revocations;
 mod statements;
 mod transactions;
+mod two_clocks;

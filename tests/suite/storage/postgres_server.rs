@@ -384,3 +384,39 @@ async fn a_newer_pgbouncer_works_in_transaction_mode() {
     };
     works_through(&Bouncer::start(program, "transaction", &url).await).await;
 }
+
+/// Several first starts at the same moment, behind a pooler that lends another session for each transaction:
+/// one makes the schema and the keys, and all serve them.
+#[tokio::test(flavor = "multi_thread")]
+async fn first_starts_at_the_same_moment_through_a_pooler_make_one_database() {
+    let installed = (Program::installed(), "session");
+    let newer = (Program::of_debian_13(), "transaction");
+    for (program, mode) in [installed, newer] {
+        let Some(program) = program else {
+            require::missing("pgbouncer", "PgBouncer cannot be had");
+            continue;
+        };
+        let Some(url) = fresh_database().await else {
+            return require::missing("postgres", "a database behind PgBouncer");
+        };
+        let bouncer = Bouncer::start(program, mode, &url).await;
+        let launch = Launch::new()
+            .with("SIGNET_DATABASE_URL", &bouncer.url)
+            .with("SIGNET_DATABASE_CONNECTIONS", "2")
+            .with("SIGNET_MASTER_KEY", &"A".repeat(43));
+        let all = join_all((0..4).map(|_| launch.try_start())).await;
+        let mut sets = Vec::new();
+        for started in &all {
+            let server = started.as_ref().unwrap_or_else(|refused| panic!("{mode}: {refused:?}"));
+            let answer = server.caller().get("/.well-known/jwks.json").await;
+            sets.push(answer.is(200).text.clone());
+        }
+        assert!(sets.iter().all(|set| *set == sets[0]), "{mode}: {sets:?}");
+        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+        let keys: i64 = sqlx::query_scalar("SELECT count(*) FROM signing_keys")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(keys, 2, "{mode}");
+    }
+}

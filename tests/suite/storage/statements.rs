@@ -157,6 +157,7 @@ async fn every_statement_is_one_on_sqlite() {
         (refresh_batch::READ.sqlite, &[1][..]),
         (refresh_batch::WRITE_SQLITE, &[1]),
         (sessions::WITH_USERS.sqlite, &[1, 2]),
+        (sessions::expiry::SQLITE, &[1, 2]),
     ] {
         conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
         assert_eq!(parameters(sql), bound);
@@ -186,9 +187,12 @@ async fn every_statement_is_one_on_postgresql() {
         names.dedup();
         assert!(names.len() == count || !sql.contains(" s."), "{place}: {sql}");
     }
-    for sql in
-        [refresh_batch::READ.postgres, refresh_batch::WRITE_POSTGRES, sessions::WITH_USERS.postgres]
-    {
+    for sql in [
+        refresh_batch::READ.postgres,
+        refresh_batch::WRITE_POSTGRES,
+        sessions::WITH_USERS.postgres,
+        sessions::expiry::POSTGRES,
+    ] {
         conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
     }
     assert_eq!(ONE_DIALECT.len(), 2);

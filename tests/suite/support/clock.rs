@@ -1,4 +1,4 @@
-//! A clock that only moves when told.
+//! A clock that only moves when told, and the clock of the database with it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -8,11 +8,22 @@ use signet::base::{Clock, TimeSpan, Timestamp};
 pub struct ManualClock {
     wall: AtomicI64,
     counted: AtomicI64,
+    /// How far the clock of the database is ahead of it.
+    database_ahead: AtomicI64,
 }
 
 impl ManualClock {
     pub fn starting_at(at: Timestamp) -> Self {
-        Self { wall: AtomicI64::new(at.millis()), counted: AtomicI64::new(0) }
+        Self {
+            wall: AtomicI64::new(at.millis()),
+            counted: AtomicI64::new(0),
+            database_ahead: AtomicI64::new(0),
+        }
+    }
+
+    /// Sets how far the clock of the database is ahead.
+    pub fn database_is_ahead(&self, span: TimeSpan) {
+        self.database_ahead.store(span.millis(), Ordering::SeqCst);
     }
 
     /// Lets time pass.
@@ -34,5 +45,9 @@ impl Clock for ManualClock {
 
     fn counted(&self) -> TimeSpan {
         TimeSpan::from_millis(self.counted.load(Ordering::SeqCst))
+    }
+
+    fn database_time(&self, _: Timestamp) -> Timestamp {
+        self.now() + TimeSpan::from_millis(self.database_ahead.load(Ordering::SeqCst))
     }
 }

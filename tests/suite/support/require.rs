@@ -67,7 +67,23 @@ fn remedy(what: &str) -> &'static str {
         }
         "node" => "install Node.js and npm",
         "python" => "install Python 3 with venv and pip",
+        "apache" => {
+            "install Apache with its module (Debian: apt-get install apache2\n\
+             libapache2-mod-auth-openidc)"
+        }
+        "chromium" => "install Chromium (Debian: apt-get install chromium)",
+        "firefox" => "install Firefox ESR (Debian: apt-get install firefox-esr)",
         "haproxy" => "install HAProxy (Debian: apt-get install haproxy)",
+        "go" => {
+            "install Go with two packages (Debian: apt-get install golang-go\n\
+             golang-github-coreos-go-oidc-dev golang-golang-x-oauth2-dev)"
+        }
+        "ruby" => {
+            "install Ruby with two packages (Debian: apt-get install ruby\n\
+             ruby-omniauth-openid-connect ruby-webrick)"
+        }
+        "nginx" => "install nginx (Debian: apt-get install nginx-light)",
+        "caddy" => "install Caddy (Debian: apt-get install caddy)",
         "strace" => "install strace (Debian: apt-get install strace), and allow ptrace",
         "tmpfs" => "run as a user who may mount (root, or a container with CAP_SYS_ADMIN)",
         "cgroup" => "run as a user who may make a memory control group (root)",

@@ -46,6 +46,8 @@ pub struct Options {
     pub backend: Backend,
     pub settings: Vec<(String, String)>,
     pub real_clock: bool,
+    /// How far its clock is ahead of the others', and of the database's.
+    pub clock_ahead: TimeSpan,
     pub database_url: Option<String>,
 }
 
@@ -148,7 +150,13 @@ pub const PASSWORD: &str = "correct horse battery";
 
 impl Options {
     pub fn on(backend: Backend) -> Self {
-        Self { backend, settings: Vec::new(), real_clock: false, database_url: None }
+        Self {
+            backend,
+            settings: Vec::new(),
+            real_clock: false,
+            clock_ahead: TimeSpan::ZERO,
+            database_url: None,
+        }
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -159,6 +167,11 @@ impl Options {
     /// With the deadlines of a server in service, for tests of one.
     pub fn in_service(self) -> Self {
         self.with(DEADLINES, "1")
+    }
+
+    pub fn clock_ahead(mut self, span: TimeSpan) -> Self {
+        self.clock_ahead = span;
+        self
     }
 
     pub fn real_clock(mut self) -> Self {
@@ -204,6 +217,8 @@ impl Options {
         let config = config(dir.path(), &settings);
         // A whole second, so that ages in answers are round numbers.
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_secs(1_800_000_000)));
+        clock.jump(self.clock_ahead);
+        clock.database_is_ahead(TimeSpan::ZERO - self.clock_ahead);
         let time: Arc<dyn Clock> =
             if self.real_clock { Arc::new(SystemClock) } else { Arc::clone(&clock) as _ };
         let (ready, started) = mpsc::channel();
@@ -212,11 +227,14 @@ impl Options {
         let (base, app) =
             tokio::task::spawn_blocking(move || started.recv().unwrap()).await.unwrap();
         // Every request on a connection of its own would run out of ports; keep them.
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent("suite/1")
-            .build()
-            .unwrap();
+            .user_agent("suite/1");
+        if let Some((_, file)) = settings.iter().find(|(name, _)| name == "SIGNET_TLS_CERT") {
+            let pem = std::fs::read(file).unwrap();
+            client = client.add_root_certificate(reqwest::Certificate::from_pem(&pem).unwrap());
+        }
+        let client = client.build().unwrap();
         Server {
             base,
             app,
@@ -286,6 +304,7 @@ fn serve(
         None => std::future::pending().await,
     };
     server::in_system(server::run(app.clone(), bound, stop)).unwrap();
+    let _ = runtime.block_on(jobs::leave(&app));
     runtime.block_on(app.db.close());
     runtime.shutdown_timeout(Duration::from_secs(2));
 }
@@ -314,6 +333,11 @@ impl Server {
         self.clock.advance(span);
     }
 
+    /// Sets how far the clock of the database is ahead of this server's.
+    pub fn database_is_ahead(&self, span: TimeSpan) {
+        self.clock.database_is_ahead(span);
+    }
+
     /// Sets the wall clock wrong.
     pub fn jump(&self, span: TimeSpan) {
         self.clock.jump(span);
@@ -329,6 +353,11 @@ impl Server {
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, self.url(path))
+    }
+
+    /// A request to any address, with the same client.
+    pub fn request_to(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, url)
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {

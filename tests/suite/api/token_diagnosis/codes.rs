@@ -216,7 +216,7 @@ async fn rows_of_sessions(bench: &mut Bench) {
     // What housekeeping does in half a year.
     let before = made + TimeSpan::from_days(181);
     let mut tx = bench.server.app.db.begin().await.unwrap();
-    assert!(housekeeping::sessions(&mut tx, before, 100).await.unwrap() > 0);
+    assert!(!housekeeping::sessions(&mut tx, before, 100).await.unwrap().is_empty());
     tx.commit().await.unwrap();
     // The administrator's session went as well.
     let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});

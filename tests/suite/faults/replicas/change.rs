@@ -37,6 +37,10 @@ async fn a_key_that_is_rotated_anywhere_is_published_everywhere() {
     let before = kids(&one).await;
     let body = json!({"alg": "ES256", "now": true});
     call_as(&one, Method::POST, "/v1/admin/keys/rotate", &root, Some(&body)).await.is(200);
+    let published = kids(&one).await;
+    assert_eq!((&published[0], published.len()), (&before[0], 2), "it does not sign yet");
+    until("the key published at the other process", async || kids(&two).await == published).await;
+    until("the new key signs", async || kids(&one).await[0] != before[0]).await;
     let rotated = kids(&one).await;
     assert!(!before.contains(&rotated[0]), "{before:?} {rotated:?}");
     until("the key rotated at the other process", async || kids(&two).await == rotated).await;

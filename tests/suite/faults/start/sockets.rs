@@ -1,6 +1,7 @@
 //! Addresses, ports, signals, and how many files a server may open.
 
 use std::net::TcpListener;
+use std::process::{Command, Output};
 
 use rustix::process::{Resource, Rlimit, Signal, getrlimit};
 use serde_json::Value;
@@ -8,6 +9,7 @@ use tokio::net::TcpStream;
 
 use super::is_refused;
 use crate::support::process::{Launch, until};
+use crate::support::require;
 
 /// Two ports that are free now.
 fn free_ports() -> (u16, u16) {
@@ -55,6 +57,44 @@ async fn a_busy_port_is_named_with_the_setting_that_chooses_it() {
         let other = other.into_iter().find(|name| *name != setting).unwrap();
         assert!(!text.contains(&format!("{other}=")), "{text}");
     }
+}
+
+/// A machine without IPv4, made of a network namespace that has nothing but `::1`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_defaults_serve_on_a_machine_that_has_ipv6_alone() {
+    const ONLY_IPV6: &str = "ip link set lo up && ip address del 127.0.0.1/8 dev lo && exec \"$@\"";
+    let inside = ["unshare", "--net", "sh", "-c", ONLY_IPV6, "sh"];
+    let tried = Command::new(inside[0]).args(&inside[1..]).args(["ip", "-6", "address"]).output();
+    let works = |output: &Output| {
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains("::1")
+    };
+    if !tried.as_ref().is_ok_and(works) {
+        return require::missing("network namespaces", &format!("{tried:?}"));
+    }
+    let launch = Launch::new()
+        .without("SIGNET_LISTEN")
+        .without("SIGNET_ISSUER")
+        .without("SIGNET_METRICS_LISTEN")
+        .with("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .through(&inside);
+    let mut server = launch.start().await;
+    assert_eq!(server.base, "http://[::1]:8484");
+    let pid = server.pid().as_raw_nonzero().to_string();
+    let asked = Command::new("nsenter")
+        .args(["--net", "--target", &pid, env!("CARGO_BIN_EXE_signet"), "health"])
+        .env_clear()
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert!(asked.status.success() && said.contains("[::1]:8484"), "{said}");
+    assert!(!server.log().contains("no metrics"), "{}", server.log());
+    assert!(server.runs());
+    drop(server);
+    // Where there is neither, the address is named.
+    let neither = ONLY_IPV6.replace("exec", "ip address del ::1/128 dev lo && exec");
+    let none = ["unshare", "--net", "sh", "-c", &neither, "sh"];
+    let refused = launch.through(&none).try_start().await;
+    is_refused(refused, 78, &["127.0.0.1:8484", "SIGNET_LISTEN"]);
 }
 
 /// Linux lets a socket for all IPv6 addresses take IPv4 as well, and the second one is busy then.

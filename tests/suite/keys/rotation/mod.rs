@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use signet::admin::verifiers::write_verifiers;
 use signet::app::{Fetcher, MAX_UNKNOWN_OF_NETWORK};
 use signet::base::{TimeSpan, Timestamp};
-use signet::domain::key_rotation::Change;
+use signet::domain::key_rotation::{Change, SPREADING};
 use signet::jobs::key_rotation::{self, Ticked};
 use signet::store::verifiers;
 
@@ -409,10 +409,13 @@ async fn rotating_and_retiring_by_hand_at_once() {
             .is_problem(422, "validation_failed");
         let answer = call("/v1/admin/keys/rotate", json!({"alg": ES256, "now": true})).await;
         let changed = answer.is(200).json();
-        assert_eq!(changed["data"][0]["state"], "active");
+        assert_eq!(changed["data"][0]["state"], "published");
         let hurt = changed["warnings"].as_array().unwrap();
         assert!(hurt.iter().any(|line| line.as_str().unwrap().starts_with("Envoy")), "{hurt:?}");
         let second = changed["data"][0]["kid"].as_str().unwrap().to_owned();
+        assert_eq!(kid_of(&server.login("ada").await), first, "not everywhere yet");
+        server.advance(SPREADING);
+        key_rotation::follow_orders(&server.app).await.unwrap();
         let new = server.login("ada").await;
         assert_eq!(kid_of(&new), second);
         server.get_as("/v1/me", &old.access).await.is(200);
@@ -469,6 +472,8 @@ async fn many_who_rotate_at_once_make_one_successor() {
             for answer in &all {
                 assert!([200, 409].contains(&answer.status), "{}", answer.text);
             }
+            server.advance(SPREADING);
+            key_rotation::follow_orders(&server.app).await.unwrap();
             let after = kids(&jwks(&server).await, ES256);
             assert!(all.iter().any(|answer| answer.status == 200));
             // Exactly one signs, and it is another one: new, or one that a latecomer of the round before

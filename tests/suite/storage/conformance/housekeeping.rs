@@ -13,6 +13,7 @@ use signet::domain::rate_limit::Limit;
 use signet::domain::session::Session;
 use signet::domain::user_agent::Device;
 use signet::store::authorization_codes::NewCode;
+use signet::store::housekeeping::RemovedBranch;
 use signet::store::known_networks::{self, KnownNetwork};
 use signet::store::{
     Db, audit, authorization_codes, browser_sessions, device_codes, housekeeping, login_limits,
@@ -46,9 +47,19 @@ async fn sessions_go_with_their_devices_once_their_life_is_over() {
             made.push(opened(&db, session).await);
         }
         made.sort_by_key(|session| session.expires_at);
-        let step =
+        let removed =
             async || commit(&db, async |tx| housekeeping::sessions(tx, after(5), 2).await).await;
-        assert_eq!(step().await, 2);
+        let step = async || removed().await.len() as u64;
+        let mut first = removed().await;
+        first.sort_by_key(|branch| branch.session != made[0].id);
+        let expected = made[..2].iter().map(|made| RemovedBranch {
+            session: made.id,
+            user_id: ada,
+            client_id: "signet".to_owned(),
+            user_epoch: 0,
+            revoked_at: None,
+        });
+        assert_eq!(first, expected.collect::<Vec<_>>(), "each is told of as it was");
         let link = &mut reader(&db).await;
         let gone = sessions::with_user(link, made[1].id).await.unwrap();
         let next = sessions::with_user(link, made[2].id).await.unwrap();
@@ -86,14 +97,15 @@ async fn sessions_that_were_idle_for_too_long_are_found_by_walking() {
         let remove = async |first, last, before| {
             let remove =
                 async |tx: &mut _| housekeeping::idle_sessions(tx, first, last, before).await;
-            commit(&db, remove).await
+            let removed = commit(&db, remove).await;
+            removed.into_iter().map(|branch| branch.session.uuid()).collect::<Vec<_>>()
         };
         assert_eq!(
             remove(made[1], made[3], after(2)).await,
-            1,
+            [made[1].uuid()],
             "only between the two, only before"
         );
-        assert_eq!(remove(made[0], made[3], after(5)).await, 1);
+        assert_eq!(remove(made[0], made[3], after(5)).await, [made[3].uuid()]);
         let left = walk(branch_id(0), branch_id(60), 9).await;
         assert_eq!(left.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [made[0], made[2], made[4]]);
         assert_eq!(count!(&db, "SELECT count(*) FROM session_devices"), 3);
@@ -121,6 +133,30 @@ async fn audit_events_go_oldest_first() {
         assert_eq!(left().await, [5, 4, 3, 2].map(after));
         assert_eq!(steps(step).await, [2, 1, 0]);
         assert_eq!(left().await, [after(5)]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_expired_sessions_go_by_themselves() {
+    on_both_stores("housekeeping: expiry events", async |db| {
+        let origin = Origin::system();
+        for secs in [5, 3, 1] {
+            for kind in [EventKind::SessionExpired, EventKind::SessionEnded] {
+                let (event, at) = (Event::new(kind), after(secs));
+                let record =
+                    async |tx: &mut _| audit::record(tx, &event, &origin, at, &SystemEntropy).await;
+                commit(&db, record).await;
+            }
+        }
+        let step = async || {
+            commit(&db, async |tx| housekeeping::expiry_events(tx, after(5), 1).await).await
+        };
+        assert_eq!(steps(step).await, [1, 1, 0]);
+        let page = audit::page(&mut reader(&db).await, None, PageRequest::default()).await.unwrap();
+        let left: Vec<_> = page.data.iter().map(|event| (event.kind.as_str(), event.at)).collect();
+        assert_eq!(left.iter().filter(|(kind, _)| *kind == "session.ended").count(), 3);
+        assert_eq!(left.iter().filter(|(kind, _)| *kind == "session.expired").count(), 1);
     })
     .await;
 }
@@ -262,7 +298,8 @@ async fn an_empty_database_needs_no_housekeeping() {
                 let counters = housekeeping::login_limits(tx, at, at, 10).await?
                     + housekeeping::known_networks(tx, at, 10).await?
                     + housekeeping::setup_links(tx, at, 10).await?;
-                let sessions = housekeeping::sessions(tx, at, 10).await?
+                let sessions = housekeeping::sessions(tx, at, 10).await?.len() as u64
+                    + housekeeping::expiry_events(tx, at, 10).await?
                     + housekeeping::browser_sessions(tx, at, 10).await?;
                 Ok(counters + sessions + housekeeping::audit(tx, at, 10).await?)
             });

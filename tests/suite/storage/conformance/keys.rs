@@ -23,6 +23,7 @@ fn in_state(kid: &str, alg: SigningAlg, state: KeyState, created_at: Timestamp) 
             published_at: created_at + TimeSpan::from_secs(1),
             activated_at: (state != KeyState::Published)
                 .then(|| created_at + TimeSpan::from_secs(2)),
+            signs_at: (state == KeyState::Published).then(|| created_at + TimeSpan::from_secs(4)),
             longest_ttl: TimeSpan::from_mins(10),
         },
         public_jwk: r#"{"kty":"EC"}"#.to_owned(),
@@ -62,6 +63,28 @@ async fn signing_keys_of_every_kind_come_back_oldest_first() {
         let found = keys::signing_keys(&mut reader(&db).await).await.unwrap();
         let found: Vec<_> = found.iter().map(facts).collect();
         assert_eq!(found, made.iter().map(facts).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_published_key_is_ordered_to_sign_once() {
+    on_both_stores("keys: orders", async |db| {
+        let mut waiting = in_state("waiting", SigningAlg::Es256, KeyState::Published, NOW);
+        waiting.facts.signs_at = None;
+        insert(&db, &waiting).await;
+        insert(&db, &in_state("signing", SigningAlg::Es256, KeyState::Active, NOW)).await;
+        let order =
+            async |kid: &str, at| commit(&db, async |tx| keys::order(tx, kid, at).await).await;
+        let before = version(&db).await;
+        assert!(!order("signing", after(1)).await && !order("unknown", after(1)).await);
+        assert_eq!(version(&db).await, before);
+        assert!(order("waiting", after(6)).await);
+        assert!(version(&db).await > before, "every process is told");
+        assert!(order("waiting", after(9)).await);
+        let found = keys::signing_keys(&mut reader(&db).await).await.unwrap();
+        let found = found.iter().find(|key| key.facts.kid == "waiting").unwrap();
+        assert_eq!(found.facts.signs_at, Some(after(6)), "the first order stays");
     })
     .await;
 }

@@ -93,7 +93,7 @@ async fn a_notice_is_put_off_or_removed() {
         insert(&db, &two, NOW).await;
         assert_eq!(take(&db, NOW, after(10), 10).await.len(), 2);
         let put_off = async |id, until| {
-            commit(&db, async |tx| logout_notices::put_off(tx, id, until).await).await;
+            commit(&db, async |tx| logout_notices::put_off(tx, id, until, NOW).await).await;
         };
         let remove = async |id| commit(&db, async |tx| logout_notices::remove(tx, id).await).await;
         put_off(one.id, after(600)).await;
@@ -109,6 +109,40 @@ async fn a_notice_is_put_off_or_removed() {
         let removed = at_once(async |_: u8| remove(one.id).await).await;
         assert_eq!(removed.iter().filter(|done| **done).count(), 1);
         assert_eq!(count!(&db, "SELECT count(*) FROM logout_notices"), 0);
+    })
+    .await;
+}
+
+/// The clock was set back by a month after the notice was put off: it is due, and is not taken twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_waits_no_longer_after_the_clock_was_set_back() {
+    on_both_stores("notices: clock set back", async |db| {
+        let told = notice(user_id(0), "shop");
+        let (month, day) = (30 * 24 * 3_600, 24 * 3_600);
+        insert(&db, &told, after(month)).await;
+        assert_eq!(take(&db, after(month), after(month + 60), 10).await.len(), 1);
+        let put_off = async |until, now| {
+            commit(&db, async |tx| logout_notices::put_off(tx, told.id, until, now).await).await;
+        };
+        put_off(after(month + day), after(month)).await;
+        let ahead = async |now| {
+            let any = logout_notices::any_ahead(&mut reader(&db).await, now).await.unwrap();
+            let made = commit(&db, async |tx| logout_notices::make_due(tx, now, 10).await).await;
+            assert_eq!(any, made > 0);
+            made
+        };
+        assert_eq!(ahead(after(month + 1)).await, 0);
+        // Another process may be a little behind: it leaves the notice alone.
+        assert_eq!(ahead(after(month - 120)).await, 0);
+        let all = at_once(async |_: u8| {
+            commit(&db, async |tx| logout_notices::make_due(tx, NOW, 10).await).await
+        });
+        assert_eq!(all.await.iter().sum::<u64>(), 1);
+        assert_eq!(clients(&take(&db, NOW, after(60), 10).await), ["shop"]);
+        assert!(take(&db, after(59), after(90), 10).await.is_empty(), "it has a turn of its own");
+        put_off(after(60 + day), after(60)).await;
+        assert!(take(&db, after(59 + day), after(90 + day), 10).await.is_empty());
+        assert_eq!(clients(&take(&db, after(60 + day), after(90 + day), 10).await), ["shop"]);
     })
     .await;
 }

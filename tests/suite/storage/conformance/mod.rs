@@ -17,6 +17,7 @@ mod consents;
 mod credentials;
 mod db;
 mod device_codes;
+mod expiry;
 mod housekeeping;
 mod keys;
 mod known_networks;
@@ -24,6 +25,8 @@ mod login_limits;
 mod logout_notices;
 mod meta_and_setup;
 mod migrate;
+mod processes;
+mod password_costs;
 mod pushed_requests;
 mod refresh_batch;
 mod session_loader;
@@ -242,6 +245,7 @@ fn authorization(user: UserId) -> Authorization {
         code_challenge: None,
         dpop_jkt: None,
         by_consent: false,
+        pushed: false,
     }
 }
 
@@ -263,6 +267,7 @@ fn full_authorization(user: UserId) -> Authorization {
         code_challenge: text("challenge"),
         dpop_jkt: text("thumbprint"),
         by_consent: true,
+        pushed: true,
         ..authorization(user)
     }
 }

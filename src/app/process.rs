@@ -1,0 +1,104 @@
+//! This process among those that work on the database.
+//!
+//! Owns its identity and what it tells the others. The heartbeat is `jobs::heartbeat`.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::base::id::ProcessId;
+use crate::base::{Entropy, Timestamp};
+use crate::config::Config;
+use crate::domain::process_settings::{Difference, RunningProcess};
+use crate::store::Db;
+use crate::store::migrate;
+use crate::store::processes::StoredProcess;
+
+use super::App;
+
+/// This process.
+pub struct Process {
+    id: ProcessId,
+    name: String,
+    settings: String,
+    started_at: Timestamp,
+    schema_known: i64,
+    /// How many settings differ between the processes for long enough to count.
+    differing: AtomicI64,
+}
+
+impl Process {
+    pub(super) fn new(config: &Config, db: &Db, entropy: &dyn Entropy, now: Timestamp) -> Self {
+        Self {
+            id: ProcessId::new(now, entropy),
+            name: format!("{}/{}", host(), std::process::id()),
+            settings: serde_json::json!(config.noticeable()).to_string(),
+            started_at: now,
+            schema_known: migrate::newest(db),
+            differing: AtomicI64::new(0),
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> ProcessId {
+        self.id
+    }
+
+    /// How many settings differ between the processes for long enough to count.
+    #[must_use]
+    pub fn differing_settings(&self) -> i64 {
+        self.differing.load(Ordering::Relaxed)
+    }
+
+    /// Notes them, and says so in the log when there are others than before.
+    pub fn note_differences(&self, found: &[Difference]) {
+        let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
+        if self.differing.swap(count, Ordering::Relaxed) == count {
+            return;
+        }
+        if found.is_empty() {
+            tracing::info!("the servers on this database have the same settings again");
+        }
+        for difference in found {
+            tracing::warn!(
+                event = "settings_differ",
+                setting = difference.setting,
+                "the servers on this database have different settings: {difference}"
+            );
+        }
+    }
+}
+
+impl App {
+    /// What this process tells the others at `now`.
+    #[must_use]
+    pub fn heartbeat(&self, now: Timestamp) -> StoredProcess {
+        let process = &self.process;
+        StoredProcess {
+            id: process.id,
+            name: process.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            schema_known: process.schema_known,
+            settings: process.settings.clone(),
+            clock_offset: self.clock_offset().millis(),
+            started_at: process.started_at,
+            beat_at: now,
+        }
+    }
+}
+
+/// What can be compared of a stored process. Settings that cannot be read, of another version, are none.
+#[must_use]
+pub fn comparable(stored: StoredProcess) -> RunningProcess {
+    RunningProcess {
+        name: stored.name,
+        started_at: stored.started_at,
+        settings: serde_json::from_str(&stored.settings).unwrap_or_default(),
+    }
+}
+
+/// The name of this machine, as far as it can be found out.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
+}

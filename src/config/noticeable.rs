@@ -1,0 +1,44 @@
+//! The settings that clients can notice: the servers on one database must have the same ones.
+//!
+//! Owns which those are. A test holds every setting to being here or in its list of the others.
+
+use std::collections::BTreeMap;
+
+use super::{Config, ProxyHeader, settings as s, spell};
+
+impl Config {
+    /// The settings in force that clients can notice, by name, as they are spelt.
+    #[must_use]
+    pub fn noticeable(&self) -> BTreeMap<&'static str, String> {
+        let proxy_header = match &self.proxy_header {
+            ProxyHeader::Unset => "",
+            ProxyHeader::XForwardedFor => "x-forwarded-for",
+            ProxyHeader::Forwarded => "forwarded",
+            ProxyHeader::Single(name) => name,
+        };
+        let argon2 = &self.argon2;
+        BTreeMap::from([
+            (s::ISSUER.name, self.issuer.clone()),
+            (s::PROXY_HEADER.name, proxy_header.to_owned()),
+            (s::SIGNING_ALG.name, self.signing_alg.to_string()),
+            (s::KEY_ROTATION.name, self.key_rotation.map_or("off".to_owned(), spell)),
+            (s::KEY_PUBLISH_AHEAD.name, spell(self.key_publish_ahead)),
+            (s::ACCESS_TOKEN_TTL.name, spell(self.access_token_ttl)),
+            (s::REFRESH_IDLE_TTL.name, spell(self.refresh_idle_ttl)),
+            (s::REFRESH_MAX_TTL.name, spell(self.refresh_max_ttl)),
+            (s::REFRESH_RETRY_WINDOW.name, spell(self.refresh_retry_window)),
+            (s::MAX_SESSIONS_PER_USER.name, self.max_sessions_per_user.to_string()),
+            (s::REGISTRATION.name, self.registration.to_string()),
+            // Stored hashes follow the costs of the server that checked the password last.
+            (s::ARGON2_MEMORY_KIB.name, argon2.memory_kib.to_string()),
+            (s::ARGON2_ITERATIONS.name, argon2.iterations.to_string()),
+            (s::ARGON2_PARALLELISM.name, argon2.parallelism.to_string()),
+            (s::RATE_LIMITS.name, if self.rate_limits { "on" } else { "off" }.to_owned()),
+            (s::BROWSER_SESSION_TTL.name, spell(self.browser_session_ttl)),
+            (s::BRAND_NAME.name, self.brand.name.clone()),
+            (s::BRAND_COLOR.name, self.brand.light.color.to_string()),
+            (s::BRAND_COLOR_DARK.name, self.brand.dark.color.to_string()),
+            (s::AUDIT_RETENTION.name, spell(self.audit_retention)),
+        ])
+    }
+}

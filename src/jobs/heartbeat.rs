@@ -1,0 +1,44 @@
+//! The heartbeat of this process: its row among those that work on the database, the clock of the
+//! database, and the settings of the others.
+
+use crate::app::App;
+use crate::app::comparable;
+use crate::domain::outcome::Fault;
+use crate::domain::process_settings::{DEAD_AFTER, lasting_differences};
+use crate::store::processes;
+
+/// Follows the clock of the database, writes this process's row and removes those of processes that have
+/// ended without a word.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub async fn beat(app: &App) -> Result<(), Fault> {
+    app.common_clock.follow(&app.db).await?;
+    let now = app.now();
+    let mut tx = app.db.begin().await?;
+    processes::beat(&mut tx, &app.heartbeat(now)).await?;
+    processes::remove_dead(&mut tx, now, DEAD_AFTER).await?;
+    tx.commit().await
+}
+
+/// Compares the settings that clients can notice with those of the other processes.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn compare_settings(app: &App) -> Result<(), Fault> {
+    let now = app.now();
+    let running = processes::running(&mut app.db.reader().await?, now, DEAD_AFTER).await?;
+    let running: Vec<_> = running.into_iter().map(comparable).collect();
+    app.process.note_differences(&lasting_differences(&running, now));
+    Ok(())
+}
+
+/// Takes this process's row away: it ends.
+///
+/// # Errors
+/// When the database cannot be written; then the others remove the row in a minute.
+pub async fn leave(app: &App) -> Result<(), Fault> {
+    let mut tx = app.db.begin().await?;
+    processes::remove(&mut tx, app.process.id()).await?;
+    tx.commit().await
+}

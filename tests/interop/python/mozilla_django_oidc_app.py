@@ -1,0 +1,78 @@
+"""mozilla-django-oidc. It has no discovery: the endpoints are settings. Its default for the signature of ID
+tokens is HS256 and it looks users up by e-mail address, which Signet does not have: RS256 and the look-up
+by `sub` below are what its documentation has applications do. Renewal is its own middleware (`prompt=none`);
+log-out at the issuer is a function that it calls.
+"""
+
+from application import CLIENT_ID, CLIENT_SECRET, discovered, end_session, userinfo
+from django_application import PAGES, configure, run
+
+metadata = discovered()
+configure(
+    ["mozilla_django_oidc"],
+    ["mozilla_django_oidc.middleware.SessionRefresh"],
+    AUTHENTICATION_BACKENDS=["__main__.Backend"],
+    OIDC_RP_CLIENT_ID=CLIENT_ID,
+    OIDC_RP_CLIENT_SECRET=CLIENT_SECRET,
+    OIDC_RP_SIGN_ALGO="RS256",
+    OIDC_RP_SCOPES="openid profile",
+    OIDC_OP_AUTHORIZATION_ENDPOINT=metadata["authorization_endpoint"],
+    OIDC_OP_TOKEN_ENDPOINT=metadata["token_endpoint"],
+    OIDC_OP_USER_ENDPOINT=metadata["userinfo_endpoint"],
+    OIDC_OP_JWKS_ENDPOINT=metadata["jwks_uri"],
+    OIDC_OP_LOGOUT_URL_METHOD="__main__.log_out_at_issuer",
+    OIDC_STORE_ACCESS_TOKEN=True,
+    OIDC_STORE_ID_TOKEN=True,
+    OIDC_EXEMPT_URLS=["/expire"],
+)
+
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.middleware.csrf import get_token
+from django.urls import include, path
+from mozilla_django_oidc.auth import OIDCAuthenticationBackend
+
+
+class Backend(OIDCAuthenticationBackend):
+    def filter_users_by_claims(self, claims):
+        return self.UserModel.objects.filter(username=claims["sub"])
+
+    def get_username(self, claims):
+        return claims["sub"]
+
+
+def log_out_at_issuer(request):
+    return end_session(id_token_hint=request.session["oidc_id_token"])
+
+
+def user(request):
+    token = request.session["oidc_access_token"]
+    body = {"sub": request.user.username, "userinfo": userinfo(token), "access_token": token}
+    return JsonResponse(body)
+
+
+def expire(request):
+    """Makes the middleware think that the time is over."""
+    request.session["oidc_id_token_expiration"] = 0
+    return HttpResponseRedirect("/")
+
+
+def sign_out(request):
+    """The library takes a POST: a page with the button of an application."""
+    token = get_token(request)
+    return HttpResponse(
+        '<form action="/oidc/logout/" method="post">'
+        f'<input type="hidden" name="csrfmiddlewaretoken" value="{token}"></form>'
+    )
+
+
+urlpatterns = PAGES + [
+    path("oidc/", include("mozilla_django_oidc.urls")),
+    path("sign-in", lambda request: HttpResponseRedirect("/oidc/authenticate/")),
+    path("user", user),
+    path("refresh", lambda request: HttpResponseRedirect("/expire")),
+    path("expire", expire),
+    path("sign-out", sign_out),
+]
+
+if __name__ == "__main__":
+    run()
