@@ -9,6 +9,7 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
@@ -120,6 +121,7 @@ const LIMITS: &[&str] = &[
     "device_request",
     "device_poll",
     "revocation",
+    "authenticated_write",
 ];
 /// Everything that may become of a password hash.
 const HASHES: &[&str] =
@@ -127,6 +129,9 @@ const HASHES: &[&str] =
 /// Everything that may be found about a trusted proxy.
 const CLIENT_ADDRESSES: &[&str] =
     &["missing", "unreadable", "only_proxies", "only_forwarded", "disagree"];
+/// Why connections were closed or turned away: to make room for one of the same network, or for any; because
+/// there was no room and none was idle; because the client did not read its answer.
+const CONNECTIONS: &[&str] = &["idle_of_network", "idle", "refused", "unread"];
 /// Every result a token request is counted under.
 const TOKENS: &[&str] = &["ok", "refused"];
 
@@ -147,12 +152,18 @@ pub struct Metrics {
     pub limited: Family<ResultLabel, Counter>,
     /// Requests of trusted proxies whose client is unknown or disputed, by reason.
     pub client_addresses: Family<ResultLabel, Counter>,
+    /// Connections of clients.
+    pub connections: Gauge,
+    /// Connections that were closed or turned away, by reason.
+    pub connections_closed: Family<ResultLabel, Counter>,
     /// Password hashes by what became of them.
     pub hashes: Family<ResultLabel, Counter>,
     /// Answers of the token endpoint by grant and result.
     pub tokens: Family<GrantLabels, Counter>,
     /// Requested scopes that were left out, by client.
     pub dropped_scopes: Family<ClientLabel, Counter>,
+    /// Refresh branches that made room for the ninth of their session.
+    pub replaced_branches: Counter,
 }
 
 impl Default for Metrics {
@@ -175,6 +186,11 @@ impl Default for Metrics {
         let client_addresses = from_zero(CLIENT_ADDRESSES);
         let help = "Requests of trusted proxies whose client is unknown or disputed";
         registry.register("proxy_findings", help, client_addresses.clone());
+        let connections = Gauge::default();
+        registry.register("connections", "Connections of clients", connections.clone());
+        let connections_closed = from_zero(CONNECTIONS);
+        let help = "Connections that were closed or turned away";
+        registry.register("connections_closed", help, connections_closed.clone());
         let hashes = from_zero(HASHES);
         let help = "Password hashes by what became of them";
         registry.register("argon2_hashes", help, hashes.clone());
@@ -184,6 +200,9 @@ impl Default for Metrics {
         let dropped_scopes = Family::default();
         let help = "Requested scopes that were left out: unknown, or not for the client";
         registry.register("dropped_scopes", help, dropped_scopes.clone());
+        let replaced_branches = Counter::default();
+        let help = "Refresh tokens that ended because their session had eight others";
+        registry.register("replaced_branches", help, replaced_branches.clone());
         let certificate_end = AtomicI64::new(0);
         Self {
             registry,
@@ -194,9 +213,12 @@ impl Default for Metrics {
             refreshes,
             limited,
             client_addresses,
+            connections,
+            connections_closed,
             hashes,
             tokens,
             dropped_scopes,
+            replaced_branches,
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::admin::apis::Changed;
 use crate::admin::clients;
+use crate::admin::sessions::LoggedIn;
 use crate::base::TimeSpan;
 use crate::base::id::SessionId;
 use crate::domain::client::SecretHash;
@@ -72,6 +73,27 @@ pub fn session_of_anybody(listed: &Listed) -> Value {
         object.remove("current");
     }
     value
+}
+
+/// Something that a user is logged in by, as an administrator sees it.
+#[must_use]
+pub fn logged_in(row: &LoggedIn) -> Value {
+    match row {
+        LoggedIn::Client(listed) => {
+            let mut value = session_of_anybody(listed);
+            value["kind"] = json!("client");
+            value
+        }
+        LoggedIn::Browser(browser, device) => json!({
+            "id": browser.id,
+            "kind": "browser",
+            "user_id": browser.user_id,
+            "user_agent": device.user_agent,
+            "address": device.address.map(|address| address.to_string()),
+            "authenticated_at": browser.auth_time.rfc3339(),
+            "expires_at": browser.expires_at.rfc3339(),
+        }),
+    }
 }
 
 /// An API.

@@ -5,9 +5,9 @@ use crate::base::entropy::random;
 use crate::base::{Secret, TimeSpan, Timestamp};
 use crate::domain::api::{Api, ApiError, is_api_scope};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::client;
+use crate::domain::client::{self, Client};
 use crate::domain::identifier_namespace;
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
@@ -15,7 +15,7 @@ use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
 use crate::domain::verifier_compat::algorithms;
 use crate::store::apis::{self, StoredApi};
 use crate::store::revocations::Revoked;
-use crate::store::{Tx, clients};
+use crate::store::{Tx, clients, verifiers};
 
 use super::key_rotation;
 
@@ -57,6 +57,21 @@ impl Change {
             && self.access_token_ttl.is_none()
             && self.claims.is_none()
             && !self.new_secret
+    }
+
+    /// The change without what is so already. A value that was accepted once is not judged by a newer
+    /// rule when it is sent back.
+    fn without_unchanged(mut self, stored: &StoredApi) -> Self {
+        let (api, rules) = (&stored.api, &stored.api.rules);
+        let same_scopes = |chosen: &Vec<String>| {
+            Scopes::parse(&chosen.join(" ")).is_ok_and(|scopes| scopes == api.scopes)
+        };
+        self.scopes = self.scopes.filter(|chosen| !same_scopes(chosen));
+        self.signing_alg = self.signing_alg.filter(|chosen| *chosen != rules.signing_alg);
+        self.token_profile = self.token_profile.filter(|chosen| *chosen != rules.profile);
+        self.access_token_ttl = self.access_token_ttl.filter(|chosen| *chosen != rules.access_ttl);
+        self.claims = self.claims.filter(|chosen| *chosen != rules.claims);
+        self
     }
 
     /// `api` with the change.
@@ -189,8 +204,9 @@ pub async fn create(
         &random(&*app.entropy),
     )
     .into_uuid();
-    let new = StoredApi { id, api, secret: None, created_at: now };
-    let (stored, shared_secret) = app
+    let name_since = Timestamp::from_millis(0);
+    let new = StoredApi { id, api, secret: None, created_at: now, name_since };
+    let (stored, shared_secret, holders) = app
         .transaction_or_nothing(&info, async |tx| {
             let mut stored = new.clone();
             // Held first: whoever registers a client of this name waits, or was first and is seen.
@@ -215,15 +231,42 @@ pub async fn create(
             }
             key_rotation::begin(tx, key.as_ref()).await?;
             tx.record(&Event::new(EventKind::ApiCreated).detail(&*stored.api.identifier)).await?;
-            Ok((stored, shared_secret))
+            let holders = clients_that_name(tx, &stored.api.identifier).await?;
+            Ok((stored, shared_secret, holders))
         })
         .await?;
     app.reload_if_changed().await?;
-    Ok(Changed { stored, shared_secret, warnings: change.warnings() })
+    let mut warnings = change.warnings();
+    warnings.extend(holders);
+    Ok(Changed { stored, shared_secret, warnings })
+}
+
+/// Clients that name an API which is only being registered: they had the one before. What was given to them
+/// is void; what an administrator lets them do is the administrator's to change.
+async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault> {
+    let clients = clients::all(tx).await?;
+    let clients = clients.iter().map(|stored| &stored.client);
+    let warning = |client: &Client| {
+        let (id, may) = (
+            &client.client_id,
+            match (client.may_target_api(api), client.is_api(api)) {
+                (false, false) => return None,
+                (true, false) => "may get tokens for this API",
+                (false, true) => "may introspect tokens of this API",
+                (true, true) => "may get tokens for this API and introspect them",
+            },
+        );
+        Some(format!(
+            "The client {id} {may}: it is registered so since an API had this identifier before. To \
+             change that: signet client update {id}."
+        ))
+    };
+    Ok(clients.filter_map(warning).collect())
 }
 
 /// Changes the API with this identifier or this row id. Its tokens look so from the next log-in or
-/// refresh on; those that exist stay as they are until they expire.
+/// refresh on; those that exist stay as they are until they expire. What is so already is no change, and a
+/// change of nothing writes nothing.
 ///
 /// # Errors
 /// `not_found`; refused when a choice cannot be.
@@ -237,11 +280,19 @@ pub async fn update(
     let window = app.lifetimes.retry_window;
     // A change that cannot be makes no key either; what it is applied to is read again below.
     let seen = show(app.clone(), name.clone()).await?;
-    change.applied_to(seen.api, window)?;
-    let key = change.missing_key(&app, now).await?;
+    let planned = change.clone().without_unchanged(&seen);
+    if planned.is_empty() {
+        return Ok(Changed { stored: seen, shared_secret: None, warnings: change.warnings() });
+    }
+    planned.applied_to(seen.api, window)?;
+    let key = planned.missing_key(&app, now).await?;
     let (stored, shared_secret) = app
         .transaction_or_nothing(&info, async |tx| {
             let mut stored = apis::hold(tx, &name).await?.ok_or_else(not_found)?;
+            let change = change.clone().without_unchanged(&stored);
+            if change.is_empty() {
+                return Ok((stored, None));
+            }
             stored.api = change.applied_to(stored.api, window)?;
             let shared_secret = change.settle_secret(&app, tx, &mut stored).await?;
             apis::update(tx, &stored).await?;
@@ -255,13 +306,15 @@ pub async fn update(
 }
 
 /// Removes the API with this identifier or this row id. Its tokens live until they expire; new ones
-/// are not made: its sessions end at their next refresh.
+/// are not made: its sessions end at their next refresh. An API that is registered under the identifier
+/// again is a new one.
 ///
 /// # Errors
 /// `not_found`.
 pub async fn delete(app: App, name: String, info: RequestInfo) -> Result<(), Failure> {
     app.transaction(&info, async |tx| {
-        let identifier = apis::delete(tx, &name).await?.ok_or_else(not_found)?;
+        let identifier = apis::delete(tx, &name, info.now).await?.ok_or_else(not_found)?;
+        verifiers::remove(tx, &identifier).await?;
         tx.cut(Revoked::Api(&identifier)).await?;
         tx.record(&Event::new(EventKind::ApiDeleted).detail(identifier)).await?;
         Ok(())

@@ -188,7 +188,10 @@ impl Change {
             jwks: self.keys(before.jwks, auth_method, &mut wrong),
         };
         for problem in after.problems(grants::ALL) {
-            note(&mut wrong, problem);
+            // A name that was accepted by an older version stays until it is changed.
+            if problem.field != "name" || self.name.is_some() {
+                note(&mut wrong, problem);
+            }
         }
         if after.first_party && self.skip_consent == Some(false) {
             let message = "A first-party client never asks for consent: set first_party to false \
@@ -277,7 +280,7 @@ fn note(wrong: &mut Vec<FieldError>, problem: FieldError) {
     }
 }
 
-fn once_each(list: &[String]) -> Vec<String> {
+pub(super) fn once_each(list: &[String]) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for item in list {
         if !kept.contains(item) {

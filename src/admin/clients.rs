@@ -20,7 +20,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::oauth::grants;
 use crate::store::clients::{self, StoredClient};
 use crate::store::revocations::Revoked;
-use crate::store::{Tx, apis};
+use crate::store::{Tx, apis, verifiers};
 
 pub use super::client_patch::Change;
 use super::key_rotation;
@@ -123,6 +123,7 @@ pub async fn create(
     )
     .into_uuid();
     let client_id = new.client_id.unwrap_or_else(|| id.to_string());
+    let change = Change { name: Some(new.name.clone()), ..change };
     let before = ClientMetadata::new(new.name, new.client_type, grants::ALL);
     let (settings, mut wrong) = change.applied_to(before, app.lifetimes.retry_window);
     wrong.extend(unacceptable_name(&client_id, app.issuer()));
@@ -158,7 +159,8 @@ pub async fn create(
     Ok(Changed { stored, client_secret, warnings })
 }
 
-/// Changes a client. Another method of authentication drops the secrets or makes the first one.
+/// Changes a client. Another method of authentication drops the secrets or makes the first one. What is
+/// so already is no change, and a change of nothing writes nothing.
 ///
 /// # Errors
 /// `not_found`; `validation_failed` when a choice cannot be.
@@ -172,12 +174,21 @@ pub async fn update(
     let window = app.lifetimes.retry_window;
     // A change that cannot be makes no key either; what it is applied to is read again below.
     let seen = show(app.clone(), client_id.clone()).await?;
-    let (planned, wrong) = change.applied_to(seen.client.metadata, window);
+    let planned = change.clone().without_unchanged(&seen.client.metadata);
+    if planned.is_empty() {
+        let warnings = change.warnings(&seen.client, false);
+        return Ok(Changed { stored: seen, client_secret: None, warnings });
+    }
+    let (planned, wrong) = planned.applied_to(seen.client.metadata, window);
     refuse(wrong)?;
     // The key its ID tokens will be signed with, if there is none of the algorithm yet. Made before the
     // transaction begins, stored in it.
     let key = key_rotation::missing(&app, planned.id_token_alg, now).await?;
     let work = async |tx: &mut AuditedTx, stored: &mut StoredClient| {
+        let change = change.clone().without_unchanged(&stored.client.metadata);
+        if change.is_empty() {
+            return Ok((Vec::new(), None));
+        }
         let (settings, wrong) = change.applied_to(stored.client.metadata.clone(), window);
         refuse(wrong)?;
         if change.audiences.is_some() || change.resource_servers.is_some() {
@@ -269,6 +280,7 @@ pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<()
     app.transaction_or_nothing(&info, async |tx| {
         let stored = clients::hold(tx, &client_id).await?.ok_or_else(not_found)?;
         clients::delete(tx, &client_id, now).await?;
+        verifiers::remove(tx, &client_id).await?;
         tx.cut(Revoked::Client(&client_id)).await?;
         record(tx, EventKind::ClientDeleted, &stored).await
     })

@@ -10,6 +10,8 @@ use crate::crypto::hs256::SharedSecret;
 use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, decode_unverified};
 use crate::domain::audit::EventKind;
 use crate::domain::claims::{TokenType, VerifiedClaims};
+use crate::domain::client::is_client_id;
+use crate::domain::liveness::made_at_the_latest;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::session::Session;
 use crate::domain::token_diagnosis::{
@@ -77,7 +79,9 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
         revoked: false,
     };
     let audience = signed.text("aud").and_then(|audience| app.audience(Some(audience)));
-    signed.registered = audience.is_some();
+    let made = signed.time("iat").map_or(i64::MAX, Timestamp::secs);
+    signed.registered =
+        audience.as_ref().is_some_and(|api| api.owned_name_at(made_at_the_latest(made)));
     signed.either_type = signed.text("aud").is_some_and(|audience| audience != app.issuer());
     if let Some(audience) = &audience {
         signed.expected_type = audience.target.rules().token_type();
@@ -214,7 +218,11 @@ async fn relied(
     client_id: &str,
     since: Option<Timestamp>,
 ) -> Result<ReliedRows, Fault> {
-    let found = clients::find(reader, client_id).await?;
+    // A claim may be any text; one that cannot be a client_id names no client.
+    let found = match is_client_id(client_id) {
+        true => clients::find(reader, client_id).await?,
+        false => None,
+    };
     let found = found.map(|stored| Registered::from(&stored.client));
     Ok(ReliedRows { client_id: client_id.to_owned(), since, found })
 }

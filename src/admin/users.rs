@@ -1,5 +1,7 @@
 //! Managing users.
 
+use serde_json::Map;
+
 use crate::app::App;
 use crate::base::id::UserId;
 use crate::crypto::password::{Lane, Requester};
@@ -14,7 +16,7 @@ use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
-use crate::store::{Tx, setup_links};
+use crate::store::{Tx, passwords, setup_links};
 
 /// A user to be made.
 pub struct Create {
@@ -56,21 +58,42 @@ impl Update {
             && self.claims.is_none()
     }
 
-    /// `user` with the change.
+    /// The change without what is so already. A value that was accepted once is not judged by a newer
+    /// rule when it is sent back.
+    fn without_unchanged(mut self, user: &User) -> Self {
+        let Attributes { roles, groups, claims } = &user.attributes;
+        self.name = self.name.filter(|name| *name != user.name);
+        self.role = self.role.filter(|role| *role != user.role);
+        self.roles = self.roles.filter(|chosen| chosen != roles);
+        self.groups = self.groups.filter(|chosen| chosen != groups);
+        self.claims =
+            self.claims.filter(|patch| patch.clone().applied_to(claims.clone()) != *claims);
+        self
+    }
+
+    /// `user` with the change. Only what changes is checked.
     fn applied_to(self, user: User) -> Result<User, Refusal> {
-        let Attributes { roles, groups, claims } = user.attributes;
-        let attributes = Attributes {
-            roles: self.roles.unwrap_or(roles),
-            groups: self.groups.unwrap_or(groups),
-            claims: match self.claims {
-                None => claims,
-                Some(patch) => patch.applied_to(claims),
+        if let Some(name) = &self.name {
+            check_name(name.as_deref())?;
+        }
+        let before = user.attributes;
+        let changes = check_attributes(Attributes {
+            roles: self.roles.clone().unwrap_or_default(),
+            groups: self.groups.clone().unwrap_or_default(),
+            claims: match self.claims.clone() {
+                None => Map::new(),
+                Some(patch) => patch.applied_to(before.claims.clone()),
             },
+        })?;
+        let attributes = Attributes {
+            roles: self.roles.map_or(before.roles, |_| changes.roles),
+            groups: self.groups.map_or(before.groups, |_| changes.groups),
+            claims: self.claims.map_or(before.claims, |_| changes.claims),
         };
         Ok(User {
             name: self.name.unwrap_or(user.name),
             role: self.role.unwrap_or(user.role),
-            attributes: check_attributes(attributes)?,
+            attributes,
             ..user
         })
     }
@@ -161,8 +184,9 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
     show(app, id).await
 }
 
-/// Changes name, role or attributes. The role admin, taken away, ends everything the user has;
-/// attributes show in the tokens of the next log-in or refresh.
+/// Changes name, role or attributes. What is so already is no change, and a change of nothing writes
+/// nothing. The role admin, taken away, ends everything the user has; attributes show in the tokens of the
+/// next log-in or refresh.
 ///
 /// # Errors
 /// `not_found`; refused when a value is unacceptable; `last_administrator` when nobody could
@@ -174,12 +198,17 @@ pub async fn update(
     info: RequestInfo,
 ) -> Result<User, Failure> {
     let now = info.now;
-    if let Some(name) = &update.name {
-        check_name(name.as_deref())?;
+    let seen = show(app.clone(), id).await?;
+    if update.clone().without_unchanged(&seen).is_empty() {
+        return Ok(seen);
     }
     change(&app, id, &info, Fate::Stays, async |tx, user| {
         let before = user.role;
-        let user = update.clone().applied_to(user)?;
+        let update = update.clone().without_unchanged(&user);
+        if update.is_empty() {
+            return Ok(None);
+        }
+        let user = update.applied_to(user)?;
         if before == Role::Admin && user.role != Role::Admin {
             keep_an_administrator(tx, id).await?;
             users::raise_epoch(tx, id, now).await?;
@@ -258,7 +287,7 @@ pub async fn set_password(
     let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
     let hash = app.hash_password(slot, password).await?;
     change(&app, id, &info, Fate::Stays, async |tx, _| {
-        users::set_password(tx, id, &hash, now).await?;
+        passwords::set_password(tx, id, &hash, now).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
     })
     .await

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use crate::app::{App, MAX_UNKNOWN};
-use crate::base::Timestamp;
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::key_rotation::{LONG_SEEN, SEEN_OFTEN, VERIFIER_GONE, is_long_seen};
 use crate::domain::outcome::Fault;
 use crate::store::Tx;
@@ -16,6 +16,9 @@ use crate::store::verifiers::{self, SeenVerifier};
 const MAX_VERIFIERS: i64 = 10_000;
 /// The most that are looked at: every registered one fits as well.
 const MAX_LISTED: i64 = 2 * MAX_VERIFIERS;
+/// How much later than the first time a name must come to have come again: resource servers fetch the keys
+/// every few minutes.
+const AGAIN: TimeSpan = TimeSpan::from_secs(60);
 /// How many of them are written in one transaction, so that many names delay no other write.
 const WRITTEN_AT_ONCE: usize = 100;
 
@@ -59,8 +62,9 @@ fn in_order(mut seen: Vec<SeenVerifier>) -> Vec<SeenVerifier> {
     seen
 }
 
-/// Adds names that nothing is known about. Where their area is full, those of them go that have not come for
-/// the longest time.
+/// Adds names that nothing is known about. Where their area is full, those of them go first that never came
+/// again, of these those that have not come for the longest time; and then those that are youngest. So new
+/// names do not displace one that keeps coming.
 async fn add_unknown(
     app: &App,
     tx: &mut Tx,
@@ -68,7 +72,12 @@ async fn add_unknown(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let young = verifiers::young(tx, now - LONG_SEEN, SEEN_OFTEN, MAX_LISTED).await?;
-    let unknown: Vec<_> = young.iter().filter(|seen| !app.is_registered(&seen.name)).collect();
+    let mut unknown: Vec<_> = young.iter().filter(|seen| !app.is_registered(&seen.name)).collect();
+    let came_again = |seen: &SeenVerifier| seen.last_fetch_at - seen.first_fetch_at >= AGAIN;
+    unknown.sort_by_key(|seen| match came_again(seen) {
+        false => (false, seen.last_fetch_at.millis()),
+        true => (true, -seen.first_fetch_at.millis()),
+    });
     // Another process may have added some of them meanwhile: those are counted on.
     let is_there = |seen: &&&SeenVerifier| young.iter().any(|known| known.name == seen.name);
     let added = new.iter().filter(|seen| !is_there(seen)).count();

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::base::Timestamp;
-use crate::domain::network::network;
+use crate::domain::network::{network, prefix};
 use crate::store::verifiers::SeenVerifier;
 
 use super::App;
@@ -44,7 +44,7 @@ pub struct Taken {
 struct Fetches {
     known: HashMap<u64, SeenVerifier>,
     unknown: HashMap<u64, SeenVerifier>,
-    /// The unknown names of each network, the oldest first.
+    /// The unknown names of each network, the oldest first; of networks that have one.
     by_network: HashMap<Option<IpAddr>, VecDeque<u64>>,
     /// The names that the database has seen for long enough.
     long_seen: HashSet<String>,
@@ -101,16 +101,27 @@ impl JwksFetchLog {
             known.insert(hash, new(name));
             return;
         }
-        let own = by_network.entry(fetcher.address.map(network)).or_default();
-        if own.len() >= MAX_UNKNOWN_OF_NETWORK
-            && let Some(oldest) = own.pop_front()
+        let network = fetcher.address.map(network);
+        let own = by_network.get(&network).map_or(0, VecDeque::len);
+        let displaced = if own >= MAX_UNKNOWN_OF_NETWORK {
+            Some(network)
+        } else if unknown.len() >= MAX_UNKNOWN {
+            let Some(displaced) = largest(by_network, network) else { return };
+            Some(displaced)
+        } else {
+            None
+        };
+        if let Some(displaced) = displaced
+            && let Some(names) = by_network.get_mut(&displaced)
+            && let Some(oldest) = names.pop_front()
         {
             unknown.remove(&oldest);
+            if names.is_empty() {
+                by_network.remove(&displaced);
+            }
         }
-        if unknown.len() < MAX_UNKNOWN {
-            unknown.insert(hash, new(name));
-            own.push_back(hash);
-        }
+        unknown.insert(hash, new(name));
+        by_network.entry(network).or_default().push_back(hash);
     }
 
     /// Takes what came.
@@ -130,6 +141,23 @@ impl JwksFetchLog {
     fn fetches(&self) -> MutexGuard<'_, Fetches> {
         self.fetches.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The network that makes room for a name of another one: of those in the prefix with the most names, the one
+/// that has the most. None where that prefix would have fewer than the newcomer's.
+fn largest(
+    by_network: &HashMap<Option<IpAddr>, VecDeque<u64>>,
+    newcomer: Option<IpAddr>,
+) -> Option<Option<IpAddr>> {
+    let mut prefixes: HashMap<Option<IpAddr>, usize> = HashMap::new();
+    for (network, names) in by_network {
+        *prefixes.entry(network.map(prefix)).or_default() += names.len();
+    }
+    let own = prefixes.get(&newcomer.map(prefix)).copied().unwrap_or(0);
+    let (largest, count) = prefixes.into_iter().max_by_key(|(_, count)| *count)?;
+    let of_it = by_network.iter().filter(|(network, _)| network.map(prefix) == largest);
+    let (network, _) = of_it.max_by_key(|(_, names)| names.len())?;
+    (count > own + 1).then_some(*network)
 }
 
 impl Fetcher<'_> {
@@ -220,5 +248,38 @@ mod tests {
         let mut names: Vec<String> = log.take().known.into_iter().map(|seen| seen.name).collect();
         names.sort();
         assert_eq!(names, [long.as_str(), "jose/6 @ 192.0.2.1", "orders"]);
+    }
+
+    #[test]
+    fn an_attacker_with_a_whole_prefix_keeps_no_other_name_out() {
+        let log = JwksFetchLog::default();
+        for number in 0..5_000 {
+            let address = format!("2001:db8:1:{number:x}::1");
+            invented(&log, fetcher(Some(&format!("x{number}")), "", &address), 1);
+        }
+        invented(&log, fetcher(Some("orders"), "", "192.0.2.1"), 1);
+        let seen = log.take().unknown;
+        assert_eq!(seen.len(), MAX_UNKNOWN);
+        assert!(seen.iter().any(|seen| seen.name == "orders"));
+    }
+
+    #[test]
+    fn where_all_places_are_taken_networks_with_many_names_make_room() {
+        let log = JwksFetchLog::default();
+        for number in 0..MAX_UNKNOWN {
+            let address = format!("10.0.{}.1", number / MAX_UNKNOWN_OF_NETWORK);
+            invented(&log, fetcher(Some(&format!("x{number}")), "", &address), 1);
+        }
+        assert_eq!(log.fetches().unknown.len(), MAX_UNKNOWN);
+        invented(&log, fetcher(Some("orders"), "", "192.0.2.1"), 1);
+        assert_eq!(log.fetches().by_network.len(), MAX_UNKNOWN / MAX_UNKNOWN_OF_NETWORK + 1);
+        // However many networks come, no more of them are remembered than names.
+        for number in 0..5_000 {
+            let address = format!("172.{}.{}.1", 16 + number / 250, number % 250);
+            invented(&log, fetcher(Some(&format!("y{number}")), "", &address), 1);
+        }
+        assert!(log.fetches().by_network.len() <= MAX_UNKNOWN);
+        assert_eq!(log.fetches().unknown.len(), MAX_UNKNOWN);
+        assert!(log.take().unknown.iter().any(|seen| seen.name == "orders"));
     }
 }

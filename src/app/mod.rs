@@ -26,8 +26,9 @@ use tokio::runtime::Handle;
 use crate::base::{Clock, Entropy, TimeSpan, Timestamp};
 use crate::config::Config;
 use crate::crypto::digest::PseudonymKey;
-use crate::crypto::password::PasswordHasher;
+use crate::crypto::password::{Decoys, PasswordHasher};
 use crate::crypto::seal::Seals;
+use crate::domain::base_path::BasePath;
 use crate::domain::clock_skew::Watch;
 use crate::domain::outcome::Fault;
 use crate::domain::session::Lifetimes;
@@ -50,7 +51,7 @@ pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
 pub use process::comparable;
 pub use proxy_findings::ProxyFinding;
-pub use transaction::AuditedTx;
+pub use transaction::{AuditedTx, RETRIES};
 use write_probe::WriteProbe;
 
 /// Everything a use case needs, cheap to clone.
@@ -73,6 +74,8 @@ pub struct AppState {
     pub entropy: Arc<dyn Entropy>,
     /// The hash threads.
     pub hasher: PasswordHasher,
+    /// What passwords of unknown login names are compared with.
+    pub decoys: Decoys,
     /// The keys everything is sealed under.
     pub seal: Seals,
     /// The keyed hash under which login names and networks are counted.
@@ -103,6 +106,8 @@ pub struct AppState {
     pub longest_max_age: TimeSpan,
     /// Counters for the operator.
     pub metrics: Metrics,
+    /// The path of the issuer, below which everything is served.
+    pub base_path: BasePath,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
     caches: Caches,

@@ -8,8 +8,9 @@ use std::time::Duration;
 use crate::base::TimeSpan;
 use crate::crypto::password::{HashError, Lane, Overloaded, Refused, Requester, Slot, Verified};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
-use crate::domain::password::Password;
+use crate::domain::password::{ARGON2ID, Password};
 use crate::metrics::Metrics;
+use crate::store::password_costs;
 
 use super::{App, disconnect};
 
@@ -63,7 +64,27 @@ impl App {
         self.turned_away("undecided", self.config.hash_max_wait.std())
     }
 
-    /// Compares a password with a stored hash, or with none; see
+    /// The hash that stands for a login name that no account has, or whose account has no password. It costs
+    /// what the hashes of accounts do.
+    #[must_use]
+    pub fn decoy(&self, key: &str) -> String {
+        let point = self.pseudonyms.of("login/decoy", &[key.as_bytes()]);
+        let point = point.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        self.decoys.draw(point)
+    }
+
+    /// Lets decoys follow the costs of the hashes that are stored.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn follow_stored_costs(&self) -> Result<(), Fault> {
+        let census = password_costs::census(&mut self.db.reader().await?).await?;
+        let argon2id = census.iter().filter(|count| count.class == ARGON2ID);
+        self.decoys.follow(argon2id.map(|count| (&*count.cost, count.users)));
+        Ok(())
+    }
+
+    /// Compares a password with a stored hash or a decoy; see
     /// [`PasswordHasher::verify`](crate::crypto::password::PasswordHasher::verify). Nothing may have
     /// been written that must be followed by something else: it ends here when the caller goes.
     ///
@@ -73,7 +94,7 @@ impl App {
         &self,
         place: Slot,
         password: Password,
-        stored: Option<String>,
+        stored: String,
     ) -> Result<Verified, PasswordNotHashed> {
         self.while_present(self.hasher.verify(place, password, stored)).await
     }

@@ -12,7 +12,8 @@
 //! * `app/clock_guard.rs`: one statement that serves no request and audits nothing.
 //! * `app/write_probe.rs`: one row that asks whether there is room, for no user and without an audit event.
 //! * `oauth/grant.rs`: a grant begins its transaction when it first needs one, so that a grant that
-//!   needs none costs the database nothing, and the pipeline ends it for every grant.
+//!   needs none costs the database nothing. The pipeline ends it for every grant, and runs the grant again
+//!   as these forms do.
 //! * `oauth/replay.rs`: must not run again. After a commit whose result is unknown, the second run
 //!   would find the mark of the first and report a replay.
 //! * `identity/lockout.rs`: a counted attempt commits, an attempt over the limit rolls back, so that a
@@ -38,7 +39,7 @@ use crate::store::{Link, Tx, audit};
 use super::App;
 
 /// How often a transaction runs again after a serialization failure or a deadlock.
-const RETRIES: u32 = 2;
+pub const RETRIES: u32 = 2;
 
 /// A transaction that knows on whose behalf it runs: a [`Tx`] for statements, with the audit context.
 pub struct AuditedTx {

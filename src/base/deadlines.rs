@@ -9,16 +9,17 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
     factor: u32,
+    unread_millis: u32,
 }
 
 impl Deadlines {
     /// Those of a server in service.
-    pub const IN_SERVICE: Self = Self { factor: 1 };
+    pub const IN_SERVICE: Self = Self { factor: 1, unread_millis: 30_000 };
 
     /// All of them `factor` times as long; at least once.
     #[must_use]
     pub const fn stretched(factor: u32) -> Self {
-        Self { factor: if factor == 0 { 1 } else { factor } }
+        Self { factor: if factor == 0 { 1 } else { factor }, ..Self::IN_SERVICE }
     }
 
     /// How long a write waits in all, for the queue and for the database, before it is a 503.
@@ -78,6 +79,19 @@ impl Deadlines {
         self.millis(15_000)
     }
 
+    /// How long an answer may wait for its client to read any of it.
+    #[must_use]
+    pub const fn unread(self) -> Duration {
+        Duration::from_millis(self.unread_millis as u64)
+    }
+
+    /// The same deadlines with another for [`unread`](Self::unread), which is not stretched.
+    #[cfg(feature = "test-support")]
+    #[must_use]
+    pub const fn with_unread(self, millis: u32) -> Self {
+        Self { unread_millis: millis, ..self }
+    }
+
     /// How long requests in flight may take to finish once the end is announced.
     #[must_use]
     pub const fn drain(self) -> Duration {
@@ -120,6 +134,7 @@ mod tests {
         assert_eq!(deadlines.request_head(), Duration::from_secs(5));
         assert_eq!(deadlines.request_body(), Duration::from_secs(15));
         assert_eq!(deadlines.delivery(), Duration::from_secs(5));
+        assert_eq!(deadlines.unread(), Duration::from_secs(30));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod deadlines;
 pub mod entropy;
 pub mod id;
+pub mod nearest_name;
 pub mod opaque_token;
 pub mod secret;
 pub mod text_enum;

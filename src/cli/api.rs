@@ -14,6 +14,7 @@ use crate::store::apis::StoredApi;
 use crate::view;
 
 use super::error::{CommandError, about};
+use super::names::{Names, address, any, names};
 use super::output::{Output, Row};
 use super::paging::Paging;
 use super::prompt;
@@ -75,6 +76,7 @@ pub struct Named {
 #[derive(Debug, Args)]
 pub struct CreateArgs {
     /// The API's identifier: an absolute URI, usually its address
+    #[arg(value_parser = address)]
     identifier: String,
     #[command(flatten)]
     choices: Choices,
@@ -102,8 +104,8 @@ pub struct SetArgs {
 #[derive(Debug, Args)]
 pub struct Choices {
     /// A scope it offers; may be given several times
-    #[arg(long = "scope", value_name = "SCOPE")]
-    scopes: Vec<String>,
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = names(any))]
+    scopes: Vec<Names>,
     /// What its tokens are signed with; default follows SIGNET_SIGNING_ALG
     #[arg(long, value_name = "ALG", value_parser = alg_parser())]
     signing_alg: Option<OrDefault<TokenAlg>>,
@@ -114,8 +116,8 @@ pub struct Choices {
     #[arg(long, value_name = "TIME", value_parser = ttl_parser)]
     access_token_ttl: Option<OrDefault<TimeSpan>>,
     /// A claim about the user its tokens carry: roles, groups or a custom one; may be repeated
-    #[arg(long = "claim", value_name = "NAME")]
-    claims: Vec<String>,
+    #[arg(long = "claim", value_name = "NAME", value_parser = names(any))]
+    claims: Vec<Names>,
 }
 
 fn alg_parser() -> impl clap::builder::TypedValueParser<Value = OrDefault<TokenAlg>> {
@@ -137,7 +139,7 @@ fn ttl_parser(text: &str) -> Result<OrDefault<TimeSpan>, String> {
 
 impl Choices {
     fn change(&self) -> Change {
-        let all = |names: &[String]| (!names.is_empty()).then(|| names.to_vec());
+        let all = |names: &[Names]| (!names.is_empty()).then(|| Names::all(names));
         Change {
             scopes: all(&self.scopes),
             signing_alg: self.signing_alg.map(|chosen| chosen.0),

@@ -9,17 +9,18 @@ use crate::domain::attributes::{ClaimsPatch, is_label};
 use crate::domain::user::Role;
 
 use super::error::CommandError;
+use super::names::{Names, any, names};
 
 /// What is said about a new user.
 #[derive(Debug, Args)]
 pub struct Given {
     /// admin or user: what the user may do at Signet itself (default: user); anything else: an
-    /// application role. May be given several times
-    #[arg(long = "role", value_name = "ROLE", value_parser = label)]
-    roles: Vec<String>,
-    /// A group; may be given several times
-    #[arg(long = "group", value_name = "GROUP", value_parser = label)]
-    groups: Vec<String>,
+    /// application role. May be given several times, or with commas between several
+    #[arg(long = "role", value_name = "ROLE", value_parser = names(label))]
+    roles: Vec<Names>,
+    /// A group; may be given several times, or with commas between several
+    #[arg(long = "group", value_name = "GROUP", value_parser = names(label))]
+    groups: Vec<Names>,
     /// A custom claim, such as department=string:sales; types: string, integer, boolean, strings
     /// (separated by commas)
     #[arg(long = "claim", value_name = "NAME=TYPE:VALUE", value_parser = claim)]
@@ -36,8 +37,8 @@ pub struct Removed {
     #[arg(long, conflicts_with = "groups")]
     no_groups: bool,
     /// Remove a custom claim; may be given several times
-    #[arg(long, value_name = "NAME")]
-    no_claim: Vec<String>,
+    #[arg(long, value_name = "NAME", value_parser = names(any))]
+    no_claim: Vec<Names>,
 }
 
 impl Given {
@@ -50,9 +51,9 @@ impl Given {
             return Ok(None);
         }
         let (mut own, mut application) = (None, Vec::new());
-        for text in &self.roles {
+        for text in Names::all(&self.roles) {
             match text.parse::<Role>() {
-                Err(_) => application.push(text.clone()),
+                Err(_) => application.push(text),
                 Ok(role) if own.is_none_or(|before| before == role) => own = Some(role),
                 Ok(_) => {
                     return Err(CommandError::usage(
@@ -65,8 +66,8 @@ impl Given {
     }
 
     /// The groups.
-    pub fn groups(&self) -> &[String] {
-        &self.groups
+    pub fn groups(&self) -> Vec<String> {
+        Names::all(&self.groups)
     }
 
     /// The claims.
@@ -82,13 +83,13 @@ impl Removed {
     }
 
     /// All groups after the change, if they change.
-    pub fn groups(&self, given: &[String]) -> Option<Vec<String>> {
-        (self.no_groups || !given.is_empty()).then(|| given.to_vec())
+    pub fn groups(&self, given: Vec<String>) -> Option<Vec<String>> {
+        (self.no_groups || !given.is_empty()).then_some(given)
     }
 
     /// The change of the claims.
     pub fn claims(&self, given: Map<String, Value>) -> Option<ClaimsPatch> {
-        let gone = self.no_claim.iter().map(|name| (name.clone(), Value::Null));
+        let gone = Names::all(&self.no_claim).into_iter().map(|name| (name, Value::Null));
         let patch: Map<String, Value> = gone.chain(given).collect();
         (!patch.is_empty()).then_some(ClaimsPatch::Merge(patch))
     }
@@ -98,7 +99,8 @@ fn label(text: &str) -> Result<String, String> {
     if is_label(text) {
         return Ok(text.to_owned());
     }
-    Err("a name has 1 to 128 characters, none of them a control character".to_owned())
+    Err("a name has 1 to 128 characters: at least one is visible, and none is a control character"
+        .to_owned())
 }
 
 /// `NAME=TYPE:VALUE`. The type is said, because a shell has only texts and `7` may be either.
@@ -148,13 +150,15 @@ mod tests {
     #[test]
     fn roles_are_sorted_into_signets_own_and_others() {
         let given = |roles: &[&str]| {
-            let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+            let roles = roles.iter().map(|role| names(label)(role).unwrap()).collect();
             Given { roles, groups: Vec::new(), claims: Vec::new() }.roles().ok()
         };
         assert_eq!(given(&[]), Some(None));
         assert_eq!(given(&["support"]), Some(Some((Role::User, vec!["support".to_owned()]))));
         let both = Some((Role::Admin, vec!["support".to_owned()]));
-        assert_eq!(given(&["admin", "support", "admin"]), Some(both));
+        assert_eq!(given(&["admin", "support", "admin"]), Some(both.clone()));
+        assert_eq!(given(&["admin,support"]), Some(both));
+        assert_eq!(given(&["admin,user"]), None);
         assert_eq!(given(&["admin", "user"]), None);
     }
 }

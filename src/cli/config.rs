@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::app::startup;
 use crate::base::Timestamp;
 use crate::config::{self, CHANGED_SINCE, Config, Shown};
+use crate::domain::base_path::BasePath;
 
 use super::error::CommandError;
 use super::output::{self, Output, Row};
@@ -82,10 +83,25 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
                     "note: {setting} is read differently since {CHANGED_SINCE}: {now}.\n"
                 ));
             }
+            say_path(&loaded.config);
             compare(&loaded.config)?;
             startup_report::say("The settings are good.\n");
             Ok(())
         }
         Command::Example => Ok(output::write(&config::example())?),
     }
+}
+
+/// Says where a server answers whose issuer has a path.
+fn say_path(config: &Config) {
+    let base = BasePath::of(&config.issuer, config.proxy_strips_path);
+    if base.is_root() {
+        return;
+    }
+    startup_report::say(&format!(
+        "SIGNET_ISSUER has the path {}: with SIGNET_PROXY_STRIPS_PATH={} the server answers {}.\n",
+        base.as_str(),
+        config.proxy_strips_path,
+        if config.proxy_strips_path { "without it only" } else { "below it only" }
+    ));
 }

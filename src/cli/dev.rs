@@ -76,6 +76,7 @@ fn demo(mut config: Config) -> Result<(), Refused> {
         };
         return Err(Refused::new(1, format!("the demo could not be prepared: {why}")));
     }
+    let login = app.base_path.served("/v1/login");
     drop(app);
     startup_report::started(voice, &opened, &bound, None);
     let base = bound.urls().into_iter().next().unwrap_or_default();
@@ -83,10 +84,10 @@ fn demo(mut config: Config) -> Result<(), Refused> {
         "\nDEV MODE - everything is lost at exit - loopback only\n\
          user  {LOGIN}   password  {password}   role  admin\n\n\
          Get a token (copy, paste, done):\n\n  \
-         curl -s {base}/v1/login -H 'content-type: application/json' \\\n    \
+         curl -s {base}{login} -H 'content-type: application/json' \\\n    \
          -d '{{\"login\":\"{LOGIN}\",\"password\":\"{password}\"}}'\n\n\
          One for the API {API}:\n\n  \
-         curl -s {base}/v1/login -H 'content-type: application/json' \\\n    \
+         curl -s {base}{login} -H 'content-type: application/json' \\\n    \
          -d '{{\"login\":\"{LOGIN}\",\"password\":\"{password}\",\"audience\":\"{API}\",\"scope\":\"orders:read\"}}'\n\n\
          Press Ctrl+C to stop.\n"
     ));

@@ -73,6 +73,9 @@ impl CommandError {
         for field in refusal.fields.iter().filter(|field| field.message != message) {
             text.push_str(&format!("\n  {}: {}", field.field, field.message));
         }
+        for error in &refusal.names {
+            text.push_str(&format!("\n  {}", error.message));
+        }
         if let Some(advice) = advice(&refusal, subject.map(|(noun, _)| noun)) {
             text.push_str(&format!("\n  {advice}"));
         }

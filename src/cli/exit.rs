@@ -45,6 +45,7 @@ impl Exit {
         match code {
             Code::MalformedRequest
             | Code::ValidationFailed
+            | Code::ReadOnly
             | Code::WeakPassword
             | Code::InvalidTarget
             | Code::InvalidScope

@@ -108,6 +108,7 @@ fn at_own_addresses(config: &Config) -> Result<Vec<Question>, CommandError> {
 
 fn at_address(config: &Config, address: SocketAddr) -> Result<Question, CommandError> {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
+    // Answered at this path whatever the path of the issuer is.
     let url = Url::parse(&format!("{scheme}://localhost:{}/health", address.port()));
     let url = url.map_err(|error| CommandError::new(Exit::Failed, error.to_string()))?;
     Ok(Question { shown: format!("{scheme}://{address}/health"), url, address: Some(address) })

@@ -15,6 +15,7 @@ mod exit;
 mod health;
 mod key;
 mod migrate;
+mod names;
 mod output;
 mod paging;
 mod prompt;
@@ -32,6 +33,8 @@ mod with_app;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::domain::terminal_text::escaped_lines;
 
 use error::CommandError;
 use output::{Format, Output};
@@ -133,8 +136,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help goes to stdout, a mistake to stderr; either may be closed by now.
-            let _ = error.print();
+            print(&error);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
         }
     };
@@ -146,6 +148,17 @@ pub fn main() -> ExitCode {
         Some(command) => run(command, output),
     };
     done.map_or_else(CommandError::say, |()| ExitCode::SUCCESS)
+}
+
+/// Shows help or what is wrong with the arguments. Help goes to stdout, a mistake to stderr; either may be
+/// closed by now. A mistake repeats an argument, which may come from elsewhere.
+fn print(error: &clap::Error) {
+    let plain = error.render().to_string();
+    if escaped_lines(&plain) == plain {
+        let _ = error.print();
+    } else {
+        startup_report::say(&plain);
+    }
 }
 
 fn run(command: &Command, output: Output) -> Result<(), CommandError> {
@@ -167,6 +180,9 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Completions(args) => version::completions(args),
     }
 }
+
+#[cfg(test)]
+mod recommended_tests;
 
 #[cfg(test)]
 mod tests {

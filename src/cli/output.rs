@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::base::{Clock as _, SystemClock, Timestamp};
+use crate::domain::terminal_text::{escaped_json, escaped_lines};
 
 use super::table::Table;
 
@@ -70,8 +71,8 @@ impl Output {
     /// Writes one object; indented unless it must be a single line.
     pub fn object(self, value: &Value) -> io::Result<()> {
         match self.format() {
-            Format::Ndjson => write(&format!("{value}\n")),
-            _ => write(&format!("{value:#}\n")),
+            Format::Ndjson => write(&escaped_json(&format!("{value}\n"))),
+            _ => write(&escaped_json(&format!("{value:#}\n"))),
         }
     }
 
@@ -107,14 +108,18 @@ impl<R: Row> List<R> {
                 let cells: Vec<_> = rows.iter().map(|row| row.cells(now)).collect();
                 self.table.lines(&cells)
             }
-            Format::Ndjson => rows.iter().map(|row| format!("{}\n", row.json())).collect(),
+            Format::Ndjson => {
+                let lines: String = rows.iter().map(|row| format!("{}\n", row.json())).collect();
+                escaped_json(&lines).into_owned()
+            }
             Format::Json => {
-                rows.iter().enumerate().fold(String::new(), |mut text, (index, row)| {
+                let text = rows.iter().enumerate().fold(String::new(), |mut text, (index, row)| {
                     text.push_str(if index == 0 && !self.begun { "[\n" } else { ",\n" });
                     text.push_str("  ");
                     text.push_str(&format!("{:#}", row.json()).replace('\n', "\n  "));
                     text
-                })
+                });
+                escaped_json(&text).into_owned()
             }
         };
         self.begun |= !rows.is_empty();
@@ -131,9 +136,10 @@ impl<R: Row> List<R> {
     }
 }
 
-/// Writes to standard output. `print!` would panic where the reader has gone away.
+/// Writes to standard output what is no JSON, with every character escaped that would steer a terminal.
+/// `print!` would panic where the reader has gone away.
 pub fn write(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(escaped_lines(text).as_bytes())?;
     stdout.flush()
 }

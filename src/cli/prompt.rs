@@ -11,6 +11,7 @@ use clap::Args;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::domain::password::MAX_BYTES;
+use crate::domain::terminal_text::escaped;
 
 use super::error::CommandError;
 use super::exit::Exit;
@@ -70,7 +71,7 @@ fn ask_twice(whom: &str) -> Result<String, CommandError> {
     let ask = |prompt: String| {
         rpassword::prompt_password(prompt).map_err(|error| unreadable("the terminal", &error))
     };
-    let mut password = ask(format!("New password for {whom}: "))?;
+    let mut password = ask(format!("New password for {}: ", escaped(whom)))?;
     let mut again = ask("The same again: ".to_owned())?;
     let same = password == again;
     again.zeroize();

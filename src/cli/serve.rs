@@ -154,6 +154,7 @@ pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
 /// cores with the HTTP threads wake each other for every batch.
 pub(super) fn storage_runtime(machine: Machine) -> Result<(Runtime, Interrupts), Refused> {
     let failed = |error| Refused::new(1, format!("threads cannot be started: {error}"));
+    server::raise_descriptor_limit();
     server::require_descriptors(machine.cores).map_err(|text| Refused::new(78, text))?;
     let runtime = Builder::new_multi_thread()
         .worker_threads((machine.cores / 2).clamp(1, 2))

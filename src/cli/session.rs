@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use crate::admin::sessions::LoggedIn;
 use crate::admin::{sessions, users};
 use crate::app::App;
 use crate::base::Timestamp;
@@ -12,7 +13,7 @@ use crate::base::id::{SessionId, UserId};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::session::Listed;
+use crate::domain::user_agent::Device;
 use crate::view;
 
 use super::error::{CommandError, about};
@@ -26,16 +27,20 @@ use super::with_app::with_app;
 /// What to do with sessions.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List live sessions, newest first
+    /// List live sessions and sign-ins at Signet's pages, newest first
     #[command(after_help = "Examples:
   signet session list
   signet session list --user ada@example.com
-  signet session list -o ndjson | jq -r 'select(.superseded) | .id'")]
+  signet session list -o ndjson | jq -r 'select(.superseded) | .id'
+  signet session list -o ndjson | jq -r 'select(.kind == \"browser\") | .address'
+
+A sign-in at Signet's pages is one browser in which a user is logged in; its client is \"(browser)\".")]
     List(ListArgs),
-    /// End one session, or all of one user
+    /// End one session or sign-in, all of one user, or all of every user
     #[command(after_help = "Examples:
   signet session revoke 0190f5a2-7c1e-7b7c-9d0e-2f6a8c1b3d4e
   signet session revoke --user ada@example.com
+  signet session revoke --all                  after a restore: everyone signs in again
 
 Signet refuses the session's tokens at the next request. An API that verifies tokens offline accepts
 an access token until it expires.")]
@@ -56,17 +61,20 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct RevokeArgs {
-    /// The session's id: sid in its tokens
+    /// The session's id (sid in its tokens), or that of a sign-in at Signet's pages
     #[arg(value_name = "SESSION_ID")]
     id: Option<String>,
     /// All sessions of this user
     #[arg(long, value_name = "LOGIN|ID")]
     user: Option<String>,
+    /// All sessions of every user
+    #[arg(long)]
+    all: bool,
 }
 
-/// A session, and the login of whom it belongs to where people will read it.
+/// A session or a sign-in, and the login of its user where people will read it.
 struct Shown {
-    listed: Listed,
+    row: LoggedIn,
     login: Option<String>,
 }
 
@@ -75,21 +83,44 @@ impl Row for Shown {
         &["id", "user", "client", "audience", "address", "opened", "last seen", "expires"];
 
     fn cells(&self, now: Timestamp) -> Vec<String> {
-        let session = &self.listed.session;
-        vec![
-            session.id.to_string(),
-            self.login.clone().unwrap_or_else(|| session.user_id.to_string()),
-            session.client_id.clone(),
-            session.audience.clone().unwrap_or_default(),
-            self.listed.device.address.map(|address| address.to_string()).unwrap_or_default(),
-            ago(session.created_at, now),
-            ago(session.chain.answered_at, now),
-            ago(session.idle_expires_at.min(session.expires_at), now),
-        ]
+        let login = self.login.clone().unwrap_or_else(|| user_of(&self.row).to_string());
+        let address = |device: &Device| device.address.map(|address| address.to_string());
+        match &self.row {
+            LoggedIn::Client(listed) => {
+                let session = &listed.session;
+                vec![
+                    session.id.to_string(),
+                    login,
+                    session.client_id.clone(),
+                    session.audience.clone().unwrap_or_default(),
+                    address(&listed.device).unwrap_or_default(),
+                    ago(session.created_at, now),
+                    ago(session.chain.answered_at, now),
+                    ago(session.idle_expires_at.min(session.expires_at), now),
+                ]
+            }
+            LoggedIn::Browser(browser, device) => vec![
+                browser.id.to_string(),
+                login,
+                "(browser)".to_owned(),
+                String::new(),
+                address(device).unwrap_or_default(),
+                ago(browser.auth_time, now),
+                ago(browser.auth_time, now),
+                ago(browser.expires_at, now),
+            ],
+        }
     }
 
     fn json(&self) -> Value {
-        view::session_of_anybody(&self.listed)
+        view::logged_in(&self.row)
+    }
+}
+
+fn user_of(row: &LoggedIn) -> UserId {
+    match row {
+        LoggedIn::Client(listed) => listed.session.user_id,
+        LoggedIn::Browser(browser, _) => browser.user_id,
     }
 }
 
@@ -121,14 +152,15 @@ async fn page(
     request: PageRequest,
     logins: &mut Option<HashMap<UserId, String>>,
 ) -> Result<Page<Shown>, CommandError> {
-    let page = app.run_to_completion(sessions::list(app.clone(), user, request, app.now())).await?;
+    let work = sessions::list_with_browsers(app.clone(), user, request, app.now());
+    let page = app.run_to_completion(work).await?;
     let mut data = Vec::with_capacity(page.data.len());
-    for listed in page.data {
+    for row in page.data {
         let login = match logins {
-            Some(known) => login_of(app, listed.session.user_id, known).await?,
+            Some(known) => login_of(app, user_of(&row), known).await?,
             None => None,
         };
-        data.push(Shown { listed, login });
+        data.push(Shown { row, login });
     }
     Ok(Page { data, next: page.next })
 }
@@ -154,7 +186,12 @@ async fn login_of(
 
 fn revoke(args: &RevokeArgs) -> Result<(), CommandError> {
     with_app(async |app| {
-        if let Some(name) = &args.user {
+        if args.all {
+            let info = RequestInfo::cli(app.now());
+            let work = sessions::revoke_all_of_everyone(app.clone(), info);
+            let users = app.run_to_completion(work).await?;
+            startup_report::say(&format!("Ended every session of {users} users\n"));
+        } else if let Some(name) = &args.user {
             let user = user::find(&app, name).await?;
             let work = sessions::revoke_all(app.clone(), user.id, RequestInfo::cli(app.now()));
             app.run_to_completion(work).await.map_err(about("user", name))?;

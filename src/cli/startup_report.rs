@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::app::startup::{Created, Opened};
 use crate::base::{Clock as _, Secret, SystemClock};
 use crate::config::{Config, Database};
+use crate::domain::terminal_text::{escaped_json, escaped_lines};
 use crate::server::Bound;
 use crate::telemetry::Voice;
 
@@ -154,9 +155,10 @@ pub(super) fn refusal(text: &str, code: u8, json: bool) {
     }
 }
 
-/// Writes to stderr; a closed stderr is nobody's business.
+/// Writes to stderr, with every character escaped that would steer a terminal. A closed stderr is
+/// ignored.
 pub(super) fn say(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let _ = std::io::stderr().lock().write_all(escaped_lines(text).as_bytes());
 }
 
 /// Writes one event in the form of the JSON log lines.
@@ -176,5 +178,5 @@ fn line(level: &str, name: &str, facts: &Value) {
     if let (Some(line), Some(facts)) = (line.as_object_mut(), facts.as_object()) {
         line.extend(facts.clone());
     }
-    say(&format!("{line}\n"));
+    say(&escaped_json(&format!("{line}\n")));
 }

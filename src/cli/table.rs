@@ -3,6 +3,8 @@
 //! Owns widths and padding. Rows may come in batches: the first one sets the widths, so that a
 //! million users are printed as they are read instead of being held until the last is known.
 
+use crate::domain::terminal_text::escaped;
+
 /// What an empty cell shows.
 const NOTHING: &str = "-";
 /// What stands between columns.
@@ -58,12 +60,9 @@ impl Table {
     }
 }
 
-/// A cell as it may be shown: a stored value must not be able to steer the terminal.
+/// A cell as it is shown, on one line.
 fn shown(cell: &str) -> String {
-    if cell.is_empty() {
-        return NOTHING.to_owned();
-    }
-    cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    if cell.is_empty() { NOTHING.to_owned() } else { escaped(cell).into_owned() }
 }
 
 /// Characters, not terminal columns: wide scripts shift what follows them by a few columns, which
@@ -86,7 +85,7 @@ mod tests {
         let text = table.lines(&[row(&["ada@example.com", "admin"]), row(&["", "\u{1b}x"])]);
         assert_eq!(
             text,
-            "LOGIN            ROLE\nada@example.com  admin\n-                \u{fffd}x\n"
+            "LOGIN            ROLE\nada@example.com  admin\n-                \\u{1b}x\n"
         );
     }
 

@@ -28,7 +28,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   signet user create ada@example.com
   signet user create ada --role admin --name 'Ada Lovelace'
-  signet user create bob --role support --group emea --claim department=string:sales
+  signet user create bob --role support,billing --group emea --claim department=string:sales
   signet user create ada --password-file - < secret.txt
   signet user create batch-import --no-password -o json | jq -r .id
 
@@ -208,7 +208,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
 
 fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
     let (role, roles) = args.given.roles()?.unwrap_or((Role::User, Vec::new()));
-    let (groups, claims) = (args.given.groups().to_vec(), args.given.claims());
+    let (groups, claims) = (args.given.groups(), args.given.claims());
     let attributes = Attributes { roles, groups, claims };
     let source = if args.no_password { None } else { Some(args.password.source()?) };
     with_app(async |app| {

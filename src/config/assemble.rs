@@ -51,6 +51,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
     gather!(Config {
         issuer: Some(issuer(read, port.unwrap_or_default(), tls.is_some())),
         issuer_is_default: Some(!read.is_set(&s::ISSUER)),
+        proxy_strips_path: read.fixed(&s::PROXY_STRIPS_PATH, parse::switch("true", "false")),
         listen: addresses,
         listen_is_default: Some(!read.is_set(&s::LISTEN)),
         database: database(read, dir.as_deref()),

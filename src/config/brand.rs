@@ -21,6 +21,8 @@ pub(super) const LIGHT_PAPER: Color = Color::WHITE;
 pub(super) const DARK_PAPER: Color = Color::rgb(0x16, 0x18, 0x1c);
 /// The dark accent where nobody chose a colour.
 const DARK_ACCENT: Color = Color::rgb(0x8a, 0xb4, 0xf8);
+/// The name where none is chosen, as the list of settings has it.
+const DEFAULT_NAME: &str = "Signet";
 /// The longest name, in characters.
 const MAX_NAME: usize = 64;
 /// The largest logo, in bytes.
@@ -66,6 +68,14 @@ pub enum LogoType {
     Png,
     /// WebP.
     Webp,
+}
+
+impl Brand {
+    /// Whether the pages are under a name or a logo that an operator chose.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.logo.is_some() || self.name != DEFAULT_NAME
+    }
 }
 
 impl Accent {

@@ -5,6 +5,7 @@
 use super::reader::Reader;
 use super::{Config, Machine, issuer, parse, settings as s};
 use crate::base::TimeSpan;
+use crate::domain::base_path::BasePath;
 
 /// Reports every disagreement in `config` to `read`.
 pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
@@ -67,6 +68,17 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
                 s::ARGON2_MEMORY_KIB.name
             )
         },
+    );
+    read.require(
+        &[&s::ISSUER, &s::PROXY_STRIPS_PATH],
+        !config.proxy_strips_path || !BasePath::of(&config.issuer, true).is_root(),
+        "the issuer has no path that a proxy could take off",
+        format!(
+            "Type {}={}/PATH with the path that the proxy takes off, or {}=false",
+            s::ISSUER.name,
+            config.issuer,
+            s::PROXY_STRIPS_PATH.name
+        ),
     );
     read.require(
         &[&s::ISSUER, &s::INSECURE_HTTP],

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::settings::SETTINGS;
+use crate::base::nearest_name::nearest_name;
 
 /// One thing to correct.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,29 +88,5 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn nearest(name: &str) -> String {
     let files = SETTINGS.iter().filter_map(|setting| setting.file_name());
     let names = SETTINGS.iter().map(|setting| setting.name.to_owned()).chain(files);
-    names.min_by_key(|known| distance(name, known)).unwrap_or_default()
-}
-
-/// Insertions, deletions, substitutions and swaps of neighbours between two names.
-///
-/// Swaps count as one because they are what hurried fingers do; plain Levenshtein would rank
-/// `SIGNET_LGO` as far from `SIGNET_LOG` as a different word.
-pub(super) fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = Vec::with_capacity(b.len() + 1);
-        row.push(i);
-        for j in 1..=b.len() {
-            let substituted = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = substituted.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before[j - 2] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
+    nearest_name(name, names).map(|(name, _)| name).unwrap_or_default()
 }

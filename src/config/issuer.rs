@@ -7,8 +7,12 @@ use url::{Host, Url};
 
 use super::errors::Wrong;
 
+/// The longest path of an issuer, in bytes.
+const MAX_PATH: usize = 128;
+
 /// The issuer, exactly as typed: an absolute http or https URL without user, query, fragment or
-/// trailing slash.
+/// trailing slash. Its path, if it has one, is the `Path` of a cookie and the beginning of every route,
+/// so it has only characters with one spelling (RFC 3986 §2.3).
 pub(super) fn parse(text: &str) -> Result<String, Wrong> {
     const SUCH_AS: &str = "Type a URL such as https://id.example.com";
     let Ok(url) = Url::parse(text) else {
@@ -28,10 +32,20 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
         "ends with a slash"
     } else if text != wanted {
         "is not in its normal form, which clients compare byte by byte"
+    } else if !is_plain_path(url.path()) {
+        const PLAIN: &str = "Type a path such as /auth: letters, digits and - . _ ~ between slashes, \
+                             at most 128 bytes";
+        return Err(Wrong::new("has a path with other characters", PLAIN));
     } else {
         return Ok(wanted);
     };
     Err(Wrong::new(because, format!("Type {wanted}")))
+}
+
+fn is_plain_path(path: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(plain);
+    path == "/" || (path.len() <= MAX_PATH && path[1..].split('/').all(is_segment))
 }
 
 /// The issuer of a server that was given none: reachable on this machine at the port it serves on.

@@ -58,6 +58,8 @@ pub struct Config {
     pub issuer: String,
     /// `issuer` was not set: it follows the first port of `listen`, also one the system chooses.
     pub issuer_is_default: bool,
+    /// A proxy takes the path of the issuer off every request before it hands it on.
+    pub proxy_strips_path: bool,
     /// Addresses to serve on; never empty, port 0 lets the system choose.
     pub listen: Vec<SocketAddr>,
     /// Nobody chose `listen`, so an address family this machine lacks may be skipped.

@@ -72,6 +72,9 @@ settings! {
         LISTEN = "SIGNET_LISTEN", secret: false,
             Fixed("127.0.0.1:8484,[::1]:8484"),
             "Addresses to serve on, comma separated; port 0 lets the system choose.";
+        PROXY_STRIPS_PATH = "SIGNET_PROXY_STRIPS_PATH", secret: false,
+            Fixed("false"),
+            "`true` if a proxy takes the path of SIGNET_ISSUER off requests; see docs/operating.md.";
         INSECURE_HTTP = "SIGNET_INSECURE_HTTP", secret: false,
             Fixed("false"),
             "`true` accepts a plain-http issuer that is not loopback.";

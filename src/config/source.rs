@@ -16,6 +16,9 @@ use crate::base::{Deadlines, Secret};
 /// How many times as long as in service a build for tests waits: a busy machine is slow, not wrong. A
 /// release does not know it.
 const STRETCH: &str = "SIGNET_TEST_DEADLINES";
+/// How long an answer may wait to be read in a build for tests, in milliseconds.
+#[cfg(feature = "test-support")]
+const UNREAD: &str = "SIGNET_TEST_UNREAD_MILLIS";
 
 /// Where a value in force came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +137,11 @@ impl Source {
         if cfg!(feature = "test-support") && name == STRETCH {
             let factor = value.to_str().and_then(|factor| factor.parse().ok());
             self.deadlines = factor.map_or(self.deadlines, Deadlines::stretched);
+        }
+        #[cfg(feature = "test-support")]
+        if name == UNREAD {
+            let millis = value.to_str().and_then(|millis| millis.parse().ok());
+            self.deadlines = millis.map_or(self.deadlines, |ms| self.deadlines.with_unread(ms));
         }
         if !is_ours(&name) || value.is_empty() {
             return;

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::text;
 use crate::text_enum;
 
 /// The most application roles, and the most groups, of one user.
@@ -22,7 +23,29 @@ const MAX_ALL: usize = 4 * 1024;
 /// The largest integer that every JSON implementation reads exactly (RFC 8259 §6).
 const MAX_INTEGER: u64 = (1 << 53) - 1;
 
-/// Claims that a token or an ID token may carry with a meaning of their own.
+/// A claim about a user that Signet makes by itself. An API that wants it names it.
+pub struct UserClaim {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: fn(&Subject) -> Value,
+}
+
+/// The claims that every user has. A list is there even when it is empty, so that an API need not tell
+/// "none" from "not said".
+pub const USER_CLAIMS: &[UserClaim] = &[
+    // RFC 9068 §2.2.3.1.
+    UserClaim { name: "roles", value: |subject| Value::from(subject.token_roles()) },
+    UserClaim { name: "groups", value: |subject| Value::from(subject.attributes.groups.clone()) },
+];
+
+/// The claim `name`, if it is one of [`USER_CLAIMS`].
+#[must_use]
+pub fn user_claim(name: &str) -> Option<&'static UserClaim> {
+    USER_CLAIMS.iter().find(|claim| claim.name == name)
+}
+
+/// Claims that a token or an ID token may carry with a meaning of their own, besides [`USER_CLAIMS`].
 const RESERVED: &[&str] = &[
     "iss",
     "sub",
@@ -48,8 +71,6 @@ const RESERVED: &[&str] = &[
     "s_hash",
     "typ",
     "events",
-    "roles",
-    "groups",
     "entitlements",
     "token_use",
 ];
@@ -64,14 +85,13 @@ pub fn is_claim_name(name: &str) -> bool {
 /// Whether `name` belongs to the standards or to Signet.
 #[must_use]
 pub fn is_reserved_claim(name: &str) -> bool {
-    RESERVED.contains(&name) || name.starts_with("signet")
+    RESERVED.contains(&name) || user_claim(name).is_some() || name.starts_with("signet")
 }
 
-/// Whether `name` may name an application role or a group: 1 to 128 characters, none of them a
-/// control character.
+/// Whether `name` may name an application role or a group: 1 to 128 characters that can be read.
 #[must_use]
 pub fn is_label(name: &str) -> bool {
-    (1..=MAX_LABEL).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+    name.chars().count() <= MAX_LABEL && text::is_readable_name(name)
 }
 
 text_enum! {
@@ -142,14 +162,14 @@ impl AttributeError {
     pub const fn message(self) -> &'static str {
         match self {
             Self::Roles => {
-                "Up to 64 roles of 1 to 128 characters each, without control characters."
+                "Up to 64 roles of 1 to 128 visible characters each, without control characters."
             }
             Self::OwnRole => {
                 "admin and user, in small letters, are Signet's own roles; no other role may be \
                  written like them."
             }
             Self::Groups => {
-                "Up to 64 groups of 1 to 128 characters each, without control characters."
+                "Up to 64 groups of 1 to 128 visible characters each, without control characters."
             }
             Self::ClaimName => {
                 "The name of a claim has 1 to 64 characters out of a-z A-Z 0-9 _ - . : /."
@@ -349,7 +369,7 @@ mod tests {
         for wrong in ["", "a b", "\u{e4}", "a\"", &"n".repeat(65)] {
             assert_eq!(claims(json!({ wrong: 1 })), Err(AttributeError::ClaimName), "{wrong}");
         }
-        for reserved in RESERVED.iter().chain(&["signet", "signet:x"]) {
+        for reserved in RESERVED.iter().chain(&["roles", "groups", "signet", "signet:x"]) {
             assert_eq!(claims(json!({ *reserved: 1 })), Err(AttributeError::ReservedClaim));
         }
         assert!(claims(json!({"a": "x".repeat(1024)})).is_ok());

@@ -46,6 +46,9 @@ pub struct Request {
     pub login_hint: Option<String>,
     /// The languages of the pages.
     pub ui_locales: Option<String>,
+    /// Whether the client pushed it (RFC 9126).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pushed: bool,
 }
 
 /// How long a code is good: long enough for a redirect, too short to be found in a log.
@@ -89,6 +92,9 @@ pub struct Authorization {
     /// Whether it rests on a consent that is remembered, and ends when that is withdrawn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_consent: bool,
+    /// Whether the request was pushed (RFC 9126).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pushed: bool,
 }
 
 /// What the grant adds to an authorization when it becomes a session.

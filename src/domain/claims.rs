@@ -10,11 +10,11 @@ use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 
 use super::api::Target;
-use super::attributes::{Subject, is_reserved_claim};
+use super::attributes::{Subject, is_reserved_claim, user_claim};
 use super::grant;
 use super::scope::Scopes;
 use super::session::Session;
-use super::token_rules::{GROUPS, ROLES, TokenProfile, TokenRules};
+use super::token_rules::{TokenProfile, TokenRules};
 
 pub use super::token_rules::TokenType;
 
@@ -234,18 +234,15 @@ pub struct LogoutClaims<'a> {
     pub events: Value,
 }
 
-/// The claims about the user that `rules` ask for. Roles and groups are lists even when empty, so
-/// that an API need not tell "none" from "not said"; a custom claim the user does not have is left
-/// out.
+/// The claims about the user that `rules` ask for. A custom claim the user does not have is left out.
 #[must_use]
 pub fn asked_by(rules: &TokenRules, subject: &Subject) -> Map<String, Value> {
-    let value = |name: &str| match name {
-        ROLES => Some(Value::from(subject.token_roles())),
-        GROUPS => Some(Value::from(subject.attributes.groups.clone())),
+    let value = |name: &str| match user_claim(name) {
+        Some(claim) => Some((claim.value)(subject)),
         // A name that was reserved after it was given away: the token's own claim counts, and a token
         // must not have a claim twice (RFC 7519 §4).
-        name if is_reserved_claim(name) => None,
-        name => subject.attributes.claims.get(name).cloned(),
+        None if is_reserved_claim(name) => None,
+        None => subject.attributes.claims.get(name).cloned(),
     };
     rules.claims.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
 }
@@ -321,6 +318,59 @@ mod tests {
             json!({"roles": ["support", "admin"], "groups": []})
         );
         assert_eq!(asked(&["floor", "no_such"]), json!({"floor": 3}));
+    }
+
+    /// Every member of a token is a reserved name, so that no custom claim can be called like it.
+    #[test]
+    fn the_members_of_tokens_are_reserved_names() {
+        let access = AccessClaims {
+            iss: "",
+            sub: String::new(),
+            aud: "",
+            exp: 0,
+            iat: 0,
+            jti: "",
+            client_id: "",
+            azp: Some(""),
+            scope: String::new(),
+            sid: Some(String::new()),
+            auth_time: Some(0),
+            amr: Some(AMR),
+            act: Some(Value::Null),
+            cnf: Some(Confirmation { jkt: String::new() }),
+            asked: Map::new(),
+        };
+        let id = IdClaims {
+            iss: "",
+            sub: String::new(),
+            aud: "",
+            exp: 0,
+            iat: 0,
+            auth_time: 0,
+            amr: AMR,
+            sid: String::new(),
+            nonce: Some(""),
+            at_hash: String::new(),
+            asked: Map::new(),
+        };
+        let logout = LogoutClaims {
+            iss: "",
+            sub: String::new(),
+            aud: "",
+            iat: 0,
+            exp: 0,
+            jti: String::new(),
+            sid: String::new(),
+            events: Value::Null,
+        };
+        for token in [json!(access), json!(id), json!(logout)] {
+            for name in token.as_object().unwrap().keys() {
+                assert!(is_reserved_claim(name), "{name}");
+            }
+        }
+        let listed = json!(id);
+        let members: Vec<&String> = listed.as_object().unwrap().keys().collect();
+        assert_eq!(members, ID_TOKEN_CLAIMS);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::outcome::FieldError;
 use super::redirect::{self, UriError};
 use super::scope::{self, Scopes};
 use super::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
-use super::user::is_display_name;
+use super::user::{NAME_RULE, is_display_name};
 use super::web_origin;
 use crate::base::TimeSpan;
 
@@ -22,7 +22,7 @@ impl ClientMetadata {
     pub fn problems(&self, grants: &[GrantInfo]) -> Vec<FieldError> {
         let mut found = Found(Vec::new());
         if !is_display_name(&self.name) {
-            found.note("name", "malformed", "A name is 1 to 128 printable characters.");
+            found.note("name", "malformed", NAME_RULE);
         }
         self.check_auth_method(&mut found);
         self.check_policies(&mut found);

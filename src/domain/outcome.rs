@@ -18,6 +18,8 @@ text_enum! {
         MalformedRequest = "malformed_request",
         /// A field is missing or has a wrong value.
         ValidationFailed = "validation_failed",
+        /// A member that this request cannot change has another value than the resource.
+        ReadOnly = "read_only",
         /// The password is too short, too long, too common or the login itself.
         WeakPassword = "weak_password",
         /// Wrong login, wrong password or disabled user: never said which.
@@ -82,6 +84,17 @@ pub struct FieldError {
     pub message: &'static str,
 }
 
+/// What is wrong with a name that came with a request. Both texts have passed [`quotable`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameError {
+    /// The name, as far as it may be quoted.
+    pub name: String,
+    /// A stable code.
+    pub code: &'static str,
+    /// A sentence for people.
+    pub message: String,
+}
+
 /// The caller's doing. The text is ours; what it says about a request passes [`quotable`] first.
 #[derive(Debug, Clone)]
 pub struct Refusal {
@@ -91,6 +104,8 @@ pub struct Refusal {
     pub message: Cow<'static, str>,
     /// The fields at fault.
     pub fields: Vec<FieldError>,
+    /// The names at fault: of members and parameters that do not exist, or are there twice.
+    pub names: Vec<NameError>,
     /// When it makes sense to try again.
     pub retry_after: Option<TimeSpan>,
     /// What it is called where OAuth is spoken.
@@ -102,7 +117,14 @@ impl Refusal {
     #[must_use]
     pub const fn new(code: Code, message: &'static str) -> Self {
         let message = Cow::Borrowed(message);
-        Self { code, message, fields: Vec::new(), retry_after: None, oauth: None }
+        Self {
+            code,
+            message,
+            fields: Vec::new(),
+            names: Vec::new(),
+            retry_after: None,
+            oauth: None,
+        }
     }
 
     /// A refusal that names one field.
@@ -114,8 +136,14 @@ impl Refusal {
     /// A refusal that names several fields.
     #[must_use]
     pub fn fields(fields: Vec<FieldError>) -> Self {
+        Self::fields_and_names(fields, Vec::new())
+    }
+
+    /// The same, also with names that the request should not have.
+    #[must_use]
+    pub fn fields_and_names(fields: Vec<FieldError>, names: Vec<NameError>) -> Self {
         let message = "Check the fields named in errors.";
-        Self { fields, ..Self::new(Code::ValidationFailed, message) }
+        Self { fields, names, ..Self::new(Code::ValidationFailed, message) }
     }
 
     /// A refusal in the words of OAuth.
@@ -213,8 +241,14 @@ impl fmt::Display for Fault {
         f.write_str(self.doing)?;
         let mut cause: Option<&(dyn Error + 'static)> =
             self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static));
+        let mut said = String::new();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let text = error.to_string();
+            // Errors of the driver end with the text of their source, which would be said twice.
+            if !said.ends_with(&text) {
+                write!(f, ": {text}")?;
+            }
+            said = text;
             cause = error.source();
         }
         Ok(())
@@ -247,6 +281,27 @@ impl From<Fault> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_says_each_cause_once() {
+        // As the driver's errors do, it ends with the text of its source.
+        #[derive(Debug)]
+        struct Outer(fmt::Error);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "the driver: {}", self.0)
+            }
+        }
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let fault = Fault::unavailable("connecting").with_source(Outer(fmt::Error));
+        assert_eq!(fault.to_string(), format!("connecting: the driver: {}", fmt::Error));
+        let fault = Fault::internal("reading").with_source("a text");
+        assert_eq!(fault.to_string(), "reading: a text");
+    }
 
     #[test]
     fn quoted_text_has_only_characters_that_error_descriptions_allow() {

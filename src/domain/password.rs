@@ -188,6 +188,27 @@ pub const fn decide(account: Option<Account>, check: Check, outdated: bool) -> V
     }
 }
 
+/// What a stored hash costs to verify, as its text says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HashCost<'a> {
+    /// The kind of hash.
+    pub class: &'a str,
+    /// Its parameters.
+    pub cost: &'a str,
+}
+
+/// The class of the hashes that are made here.
+pub const ARGON2ID: &str = "argon2id";
+
+/// The cost of a hash in its stored form, a PHC string. None where it is not one that is verified.
+#[must_use]
+pub fn hash_cost(stored: &str) -> Option<HashCost<'_>> {
+    let mut parts = stored.strip_prefix('$')?.split('$');
+    let (class, version, cost) = (parts.next()?, parts.next()?, parts.next()?);
+    parts.next()?;
+    (class == ARGON2ID && version == "v=19").then_some(HashCost { class, cost })
+}
+
 #[cfg(test)]
 #[path = "password_tests.rs"]
 mod tests;

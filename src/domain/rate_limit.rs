@@ -31,7 +31,8 @@ pub const ACCOUNT_FROM_STRANGERS: Limit = Limit { tries: 100, window: TimeSpan::
 pub const KNOWN_NETWORK: TimeSpan = TimeSpan::from_days(90);
 
 text_enum! {
-    /// What is counted by network. The texts are labels of `signet_rate_limited_total`.
+    /// What is counted in the memory of a process, by network unless it says otherwise. The texts are
+    /// labels of `signet_rate_limited_total`.
     pub enum RateLimit {
         /// Failed log-ins, whatever the account.
         Login = "login_address",
@@ -53,11 +54,13 @@ text_enum! {
         DevicePoll = "device_poll",
         /// Tokens that public clients revoke.
         Revocation = "revocation",
+        /// What users write who are signed in; counted by user.
+        AuthenticatedWrite = "authenticated_write",
     }
 }
 
 impl RateLimit {
-    /// How often one network may.
+    /// How often one network, or one user, may.
     #[must_use]
     pub const fn bucket(self) -> Bucket {
         match self {
@@ -70,10 +73,11 @@ impl RateLimit {
                 Bucket::new(1_000, TimeSpan::from_millis(100))
             }
             Self::PushedRequest | Self::DeviceRequest => Bucket::new(100, TimeSpan::from_secs(1)),
+            Self::AuthenticatedWrite => Bucket::new(60, TimeSpan::from_secs(1)),
         }
     }
 
-    /// Whether this bounds what an unauthenticated caller can have stored. Such requests stay bounded
+    /// Whether this bounds what a caller can have stored. Such requests stay bounded
     /// when the client's address is unknown: they share one bucket, which is wider.
     #[must_use]
     pub const fn bounds_writes(self) -> bool {
@@ -84,7 +88,8 @@ impl RateLimit {
             | Self::PushedRequest
             | Self::DeviceRequest
             | Self::DevicePoll
-            | Self::Revocation => true,
+            | Self::Revocation
+            | Self::AuthenticatedWrite => true,
         }
     }
 }

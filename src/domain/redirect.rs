@@ -4,6 +4,7 @@
 //! parsers that understand one address differently are how codes get stolen (RFC 9700 §2.1, §4.1).
 
 use super::client_type::ClientType;
+use super::path_spelling;
 
 /// The longest URI, in bytes.
 pub const MAX_URI: usize = 2_048;
@@ -191,9 +192,9 @@ pub(super) fn well_formed(uri: &str) -> Result<&str, UriError> {
     }
     let url = url::Url::parse(uri).map_err(|_| UriError::Malformed)?;
     let (path, lower) = (rest.split('?').next().unwrap_or_default(), uri.to_ascii_lowercase());
-    let dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
+    let leaves = path_spelling::check_free_rest(path).is_err();
     let hidden = ["%2e", "%2f", "%5c", "%00", "%0a", "%0d"].iter().any(|bad| lower.contains(bad));
-    if uri.contains(['\\', '*']) || dots || hidden || url.password().is_some() {
+    if uri.contains(['\\', '*']) || leaves || hidden || url.password().is_some() {
         return Err(UriError::Ambiguous);
     }
     if matches!(scheme, "http" | "https") {

@@ -10,20 +10,15 @@ use crate::base::TimeSpan;
 use crate::base::text_enum::UnknownText;
 use crate::text_enum;
 
-use super::attributes::{is_claim_name, is_reserved_claim};
+use super::attributes::{MAX_CLAIMS, USER_CLAIMS, is_claim_name, is_reserved_claim, user_claim};
 use super::signing_key::SigningAlg;
 
 /// The longest life an API may choose for its access tokens.
 pub const MAX_ACCESS_TTL: TimeSpan = TimeSpan::from_days(1);
 /// The shortest.
 pub const MIN_ACCESS_TTL: TimeSpan = TimeSpan::from_secs(1);
-/// The most claims an API may ask for: as many as a user can have, `roles` and `groups`.
-const MAX_ASKED: usize = 34;
-
-/// The claim that lists application roles (RFC 9068 §2.2.3.1).
-pub const ROLES: &str = "roles";
-/// The claim that lists groups (RFC 9068 §2.2.3.1).
-pub const GROUPS: &str = "groups";
+/// The most claims an API may ask for: as many custom ones as a user can have, and those of every user.
+const MAX_ASKED: usize = MAX_CLAIMS + USER_CLAIMS.len();
 
 text_enum! {
     /// The `typ` of a token (RFC 7515 §4.1.9), which keeps one kind from passing for another
@@ -147,8 +142,8 @@ impl RuleError {
                 "Access tokens live at least twice as long as SIGNET_REFRESH_RETRY_WINDOW."
             }
             Self::ClaimName => {
-                "Name up to 34 claims: roles, groups, or 1 to 64 characters out of a-z A-Z 0-9 _ \
-                 - . : /."
+                "Name claims that every user has (roles, groups) and up to 32 custom ones, each 1 to 64 \
+                 characters out of a-z A-Z 0-9 _ - . : /."
             }
             Self::ReservedClaim => "Tokens have this claim already, or it is reserved.",
         }
@@ -183,7 +178,7 @@ impl TokenRules {
         }
         let mut names: Vec<String> = Vec::new();
         for name in self.claims {
-            let known = name == ROLES || name == GROUPS;
+            let known = user_claim(&name).is_some();
             if !known && !is_claim_name(&name) {
                 return Err(RuleError::ClaimName);
             }
@@ -276,7 +271,7 @@ mod tests {
         for name in ["sub", "iss", "entitlements", "signet_x"] {
             assert_eq!(with_claims(&[name]).checked(WINDOW), Err(RuleError::ReservedClaim));
         }
-        let many: Vec<String> = (0..35).map(|n| format!("c{n}")).collect();
+        let many: Vec<String> = (0..=MAX_ASKED).map(|n| format!("c{n}")).collect();
         let many = TokenRules { claims: many, ..TokenRules::DEFAULT };
         assert_eq!(many.checked(WINDOW), Err(RuleError::ClaimName));
     }

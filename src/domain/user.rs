@@ -6,6 +6,7 @@ use crate::base::Timestamp;
 use crate::base::id::UserId;
 
 use super::attributes::{Attributes, Subject};
+use super::text;
 
 pub use super::attributes::Role;
 
@@ -50,11 +51,13 @@ impl User {
     }
 }
 
-/// Whether `name` can be shown safely as a display name.
+/// What is said about a name that is not one.
+pub const NAME_RULE: &str = "A name has 1 to 128 characters. At least one is visible, and none is a \
+                             control character, changes the direction of text, or is a tag outside an \
+                             emoji flag.";
+
+/// Whether `name` can be the name that is shown of a user or a client.
 #[must_use]
 pub fn is_display_name(name: &str) -> bool {
-    let bidi = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !name.trim().is_empty()
-        && name.chars().count() <= MAX_NAME
-        && !name.chars().any(|c| c.is_control() || bidi(c))
+    name.chars().count() <= MAX_NAME && text::is_readable_name(name)
 }

@@ -13,6 +13,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use crate::app::{App, Fetcher};
 use crate::base::Timestamp;
 use crate::domain::audit::{Origin, Via};
+use crate::domain::base_path::Link;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
@@ -95,6 +96,12 @@ impl Context {
     #[must_use]
     pub fn accept_language(&self) -> Option<&str> {
         self.accept_language.as_ref()?.to_str().ok()
+    }
+
+    /// The address of a page of the server's own, as browsers see it.
+    #[must_use]
+    pub fn link(&self, path: &str) -> Link {
+        self.app.base_path.link(path)
     }
 
     /// Runs a use case to its end.

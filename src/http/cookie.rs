@@ -1,22 +1,33 @@
 //! The two cookies of the pages: which browser it is, and who is logged in there.
 //!
-//! Owns their names and attributes. Under TLS they carry the prefix `__Host-`, so that no other host
-//! and no plain connection can set them (RFC 6265bis §4.1.3); on plain http Safari would refuse that
-//! name.
+//! Owns their names and attributes. Under TLS they carry a prefix, so that no plain connection can set
+//! them, nor, with `__Host-`, another host (RFC 6265bis §4.1.3); on plain http Safari would refuse such a
+//! name. Where the issuer has a path, other applications may share the origin: the session cookie is sent
+//! below that path only, which `__Host-` forbids, so it is `__Secure-`; and both names say which path they
+//! belong to, because the cookies of two servers on one origin would meet.
 
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header;
 
 use crate::app::App;
 use crate::base::opaque_token;
+use crate::crypto::digest::sha256_base64url;
 use crate::identity::browser_login::BrowserCookies;
 
 use super::context::Context;
 
-const SESSION: &str = "signet_session";
-const BROWSER: &str = "signet_browser";
+/// A cookie, by its name without prefix and path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cookie {
+    Session,
+    Browser,
+}
+
 /// What the value of the browser's cookie begins with.
 const BROWSER_PREFIX: &str = "sbr_";
+
+/// How many characters of the path's hash a name has: enough to tell the servers of one origin apart.
+const PATH_HASH: usize = 8;
 
 /// The cookies a request came with, and whether the browser needs one.
 pub struct Visit {
@@ -30,19 +41,19 @@ impl Visit {
     #[must_use]
     pub fn of(context: &Context) -> Self {
         let app = &context.app;
-        let known = |name| context.cookie(&named(app, name)).map(str::to_owned);
-        let browser =
-            known(BROWSER).filter(|value| opaque_token::is_well_formed(BROWSER_PREFIX, value));
+        let known = |cookie: Cookie| context.cookie(&cookie.name(app)).map(str::to_owned);
+        let browser = known(Cookie::Browser)
+            .filter(|value| opaque_token::is_well_formed(BROWSER_PREFIX, value));
         let is_new = browser.is_none();
         let browser =
             browser.unwrap_or_else(|| opaque_token::generate(BROWSER_PREFIX, &*app.entropy));
-        Self { visitor: BrowserCookies { browser, session: known(SESSION) }, is_new }
+        Self { visitor: BrowserCookies { browser, session: known(Cookie::Session) }, is_new }
     }
 
     /// Gives the browser its cookie, if it has none.
     pub fn keep(&self, app: &App, answer: &mut HttpResponseBuilder) {
         if self.is_new {
-            set(app, answer, BROWSER, &self.visitor.browser, "");
+            set(app, answer, Cookie::Browser, &self.visitor.browser, "");
         }
     }
 
@@ -53,17 +64,43 @@ impl Visit {
     }
 }
 
-/// Gives the browser the cookie of a log-in. It ends with the browser; how long it is good is the
-/// server's to say.
+/// Gives the browser the cookie of a log-in. It ends with the browser; the server decides how long it is
+/// valid.
 pub fn log_in(app: &App, answer: &mut HttpResponseBuilder, value: &str) {
-    set(app, answer, SESSION, value, "");
+    set(app, answer, Cookie::Session, value, "");
 }
 
 /// Takes the cookie of a log-in away, if the request came with one. A form that another site sends here
-/// comes without: to take away what was not shown would let any page log anybody out.
+/// comes without: otherwise any page could log its visitors out.
 pub fn log_out(app: &App, visit: &Visit, answer: &mut HttpResponseBuilder) {
     if visit.visitor.session.is_some() {
-        set(app, answer, SESSION, "", "; Max-Age=0");
+        set(app, answer, Cookie::Session, "", "; Max-Age=0");
+    }
+}
+
+impl Cookie {
+    fn name(self, app: &App) -> String {
+        let name = match self {
+            Self::Session => "signet_session",
+            Self::Browser => "signet_browser",
+        };
+        let prefix = match (is_secure(app), self.path(app)) {
+            (false, _) => "",
+            (true, "/") => "__Host-",
+            (true, _) => "__Secure-",
+        };
+        if app.base_path.is_root() {
+            return format!("{prefix}{name}");
+        }
+        let hash = sha256_base64url(app.base_path.as_str().as_bytes());
+        format!("{prefix}{name}_{}", &hash[..PATH_HASH])
+    }
+
+    fn path(self, app: &App) -> &str {
+        match self {
+            Self::Session if !app.base_path.is_root() => app.base_path.as_str(),
+            _ => "/",
+        }
     }
 }
 
@@ -71,13 +108,9 @@ fn is_secure(app: &App) -> bool {
     app.issuer().starts_with("https://")
 }
 
-fn named(app: &App, name: &str) -> String {
-    if is_secure(app) { format!("__Host-{name}") } else { name.to_owned() }
-}
-
-fn set(app: &App, answer: &mut HttpResponseBuilder, name: &str, value: &str, life: &str) {
+fn set(app: &App, answer: &mut HttpResponseBuilder, cookie: Cookie, value: &str, life: &str) {
     let secure = if is_secure(app) { "; Secure" } else { "" };
-    let name = named(app, name);
-    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{life}");
+    let (name, path) = (cookie.name(app), cookie.path(app));
+    let text = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Lax{secure}{life}");
     answer.append_header((header::SET_COOKIE, text));
 }

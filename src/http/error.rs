@@ -9,10 +9,10 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::base::TimeSpan;
-use crate::domain::outcome::{Code, Failure, FaultKind, FieldError, Refusal};
+use crate::domain::outcome::{Code, Failure, FaultKind, FieldError, NameError, Refusal};
 
 /// When to try again after a 503.
 const RETRY_UNAVAILABLE: TimeSpan = TimeSpan::from_secs(2);
@@ -23,6 +23,7 @@ pub struct Problem {
     code: Code,
     message: Cow<'static, str>,
     fields: Vec<FieldError>,
+    names: Vec<NameError>,
     retry_after: Option<TimeSpan>,
     request_id: String,
     /// A challenge without `error`: no token was sent (RFC 6750 §3.1).
@@ -53,7 +54,9 @@ pub const fn status(code: Code) -> StatusCode {
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UriTooLong => StatusCode::URI_TOO_LONG,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Code::ValidationFailed | Code::WeakPassword => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::ValidationFailed | Code::ReadOnly | Code::WeakPassword => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         Code::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -88,6 +91,7 @@ impl Problem {
             code: refusal.code,
             message: refusal.message,
             fields: refusal.fields,
+            names: refusal.names,
             retry_after: refusal.retry_after,
             request_id: request_id.to_owned(),
             bare_challenge: false,
@@ -199,12 +203,14 @@ impl ResponseError for Problem {
             "detail": self.message,
             "request_id": self.request_id,
         });
-        if !self.fields.is_empty() {
-            body["errors"] = self
-                .fields
-                .iter()
-                .map(|e| json!({ "field": e.field, "code": e.code, "detail": e.message }))
-                .collect();
+        let fields = self.fields.iter().map(|error| (error.field, error.code, error.message));
+        let names = self.names.iter().map(|error| (&*error.name, error.code, &*error.message));
+        let errors: Vec<Value> = fields
+            .chain(names)
+            .map(|(field, code, detail)| json!({ "field": field, "code": code, "detail": detail }))
+            .collect();
+        if !errors.is_empty() {
+            body["errors"] = Value::Array(errors);
         }
         if let Some(span) = self.retry_after {
             body["retry_after"] = span.retry_after().into();

@@ -1,8 +1,8 @@
 //! Reading what a request says: JSON objects, HTML forms and the query, field by field.
 //!
-//! Owns every refusal of a body that is too large, of the wrong type, malformed, or lacks a field.
-//! A hand-written reader instead of a derived one, because it names all wrong fields at once and
-//! answers with a stable code for each.
+//! Owns every refusal of a body that is too large, of the wrong type, malformed, lacks a field or has one
+//! that the operation does not describe. A hand-written reader instead of a derived one, because it names
+//! all wrong fields at once and answers with a stable code for each.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -13,17 +13,28 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value};
 
-use crate::domain::outcome::{Code, FieldError, Refusal};
+use crate::domain::outcome::{Code, FieldError, NameError, Refusal, quotable};
+use crate::domain::text::is_storable;
 
+use super::accepted::{self, NO_NUL, NUL, Names};
 use super::body;
 use super::context::Context;
 use super::error::Problem;
+use super::json_members::{Members, holds_nul};
+use super::openapi::Operation;
+use super::read_only::ReadOnly;
 
 /// A JSON object, and what was found wrong with its fields so far.
 pub struct JsonFields {
     map: Map<String, Value>,
+    /// The members that the operation describes and cannot change.
+    read_only: ReadOnly,
     wrong: Vec<FieldError>,
+    names: Vec<NameError>,
 }
+
+/// Fields of which a hash is used or that are only looked at, so that they may hold any character.
+const HASHED: &[&str] = &["password", "current_password", "new_password", "refresh_token", "token"];
 
 /// The fields of an HTML form.
 pub struct FormFields {
@@ -164,19 +175,86 @@ impl JsonFields {
     /// Ends reading.
     ///
     /// # Errors
-    /// `validation_failed` with every field noted.
+    /// `validation_failed` with every field noted and every name that the operation does not describe.
     pub fn finish(self) -> Result<(), Refusal> {
-        if self.wrong.is_empty() { Ok(()) } else { Err(Refusal::fields(self.wrong)) }
+        // Only a `PATCH` describes members that it does not change, and ends in the other way.
+        self.finish_patch()?.compare(&Value::Null)
     }
 
-    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+    /// Ends reading a `PATCH`: the members that it cannot change, to be compared with the resource.
+    ///
+    /// # Errors
+    /// As [`JsonFields::finish`].
+    pub fn finish_patch(mut self) -> Result<ReadOnly, Refusal> {
+        if self.wrong.is_empty() && self.names.is_empty() {
+            return Ok(self.read_only);
+        }
+        self.wrong.extend(self.read_only.mistyped());
+        Err(Refusal::fields_and_names(self.wrong, self.names))
+    }
+
+    /// Whether the content type is JSON's.
+    pub(super) fn is_json(request: &HttpRequest) -> bool {
+        has_type(request, |essence| essence == "application/json" || essence.ends_with("+json"))
+    }
+
+    /// Checks the body of an operation that reads none: it may be empty, or an object without members.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub(super) fn none_expected(
+        body: &[u8],
+        is_json: bool,
+        operation: &'static Operation,
+    ) -> Result<(), Refusal> {
+        if body.is_empty() || body == b"null" {
+            return Ok(());
+        }
+        if !is_json {
+            return Err(unsupported("application/json"));
+        }
+        Self::parse(body, Some(operation))?.finish()
+    }
+
+    /// Reads an object and holds it to the description of its operation, where it has one.
+    fn parse(body: &[u8], operation: Option<&'static Operation>) -> Result<Self, Refusal> {
         let malformed =
             || Refusal::new(Code::MalformedRequest, "The body is not a JSON object in UTF-8.");
         // serde_json gives up at a depth of 128, so nesting costs nothing.
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(map)) => Ok(Self { map, wrong: Vec::new() }),
-            _ => Err(malformed()),
+        let Members(members) = serde_json::from_slice(body).map_err(|_| malformed())?;
+        let mut fields = Self {
+            map: Map::new(),
+            read_only: ReadOnly::default(),
+            wrong: Vec::new(),
+            names: Vec::new(),
+        };
+        let mut names = Names::new("member");
+        for (name, value) in members {
+            if fields.map.contains_key(&name) || fields.read_only.has(&name) {
+                names.repeated(&name);
+                continue;
+            }
+            let Some(operation) = operation else {
+                fields.map.insert(name, value);
+                continue;
+            };
+            if let Some(member) = operation.member(&name) {
+                if !HASHED.contains(&member) && holds_nul(&value) {
+                    fields.wrong.push(FieldError { field: member, code: NUL, message: NO_NUL });
+                }
+                fields.map.insert(name, value);
+            } else if let Some(member) = operation.read_only_member(&name) {
+                if holds_nul(&value) {
+                    let field = member.name();
+                    fields.wrong.push(FieldError { field, code: NUL, message: NO_NUL });
+                }
+                fields.read_only.add(member, value);
+            } else {
+                names.unknown(&name, operation.settable());
+            }
         }
+        fields.names = names.into_errors();
+        Ok(fields)
     }
 }
 
@@ -185,9 +263,7 @@ impl FromRequest for JsonFields {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let context = Context::extract(request);
-        let is_json = has_type(request, |essence| {
-            essence == "application/json" || essence.ends_with("+json")
-        });
+        let (is_json, operation) = (Self::is_json(request), accepted::operation(request));
         let body = body::read(request, payload);
         Box::pin(async move {
             let context = context.await?;
@@ -195,7 +271,7 @@ impl FromRequest for JsonFields {
                 return Err(context.problem(unsupported("application/json").into()));
             }
             let body = context.check(body.await)?;
-            context.check(Self::parse(&body))
+            context.check(Self::parse(&body, operation))
         })
     }
 }
@@ -260,11 +336,15 @@ impl FromRequest for Params {
     }
 }
 
-/// Names and values in the form encoding. Which of two values would count is nobody's guess:
-/// a name that comes twice is refused.
+/// Names and values in the form encoding. A name that is there twice is refused, because the two values
+/// could be read differently elsewhere.
 fn pairs(encoded: &[u8]) -> Result<HashMap<String, String>, Refusal> {
     let mut map = HashMap::new();
     for (name, value) in url::form_urlencoded::parse(encoded) {
+        if !is_storable(&name) || (!is_storable(&value) && !HASHED.contains(&&*name)) {
+            let message = format!("The field \"{}\" contains U+0000.", quotable(&name));
+            return Err(Refusal::new(Code::MalformedRequest, "").with_message(message));
+        }
         if map.insert(name.into_owned(), value.into_owned()).is_some() {
             let message = "A name was sent twice.";
             return Err(Refusal::new(Code::MalformedRequest, message));
@@ -281,7 +361,7 @@ impl FromRequest for OptionalJson {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let context = Context::extract(request);
-        let is_json = has_type(request, |essence| essence == "application/json");
+        let (is_json, operation) = (JsonFields::is_json(request), accepted::operation(request));
         let body = body::read(request, payload);
         Box::pin(async move {
             let context = context.await?;
@@ -292,7 +372,7 @@ impl FromRequest for OptionalJson {
             if !is_json {
                 return Err(context.problem(unsupported("application/json").into()));
             }
-            Ok(Self(Some(context.check(JsonFields::parse(&body))?)))
+            Ok(Self(Some(context.check(JsonFields::parse(&body, operation))?)))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What no route answers, in the voice of the place: problem+json for the API, RFC 6749 errors below
+//! The answers to what no route takes, in the voice of the place: problem+json for the API, RFC 6749 errors below
 //! `/oauth2`, a page for people.
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
@@ -8,7 +8,9 @@ use crate::domain::outcome::{Code, Refusal};
 
 use super::context::Context;
 use super::error::Problem;
+use super::routes;
 use super::ui;
+use crate::oauth::way_on::WayOn;
 
 /// The answer to a path that does not exist.
 pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
@@ -30,20 +32,17 @@ pub fn method_not_allowed(
     std::future::ready(speak(&context, &request, &problem))
 }
 
-/// The answer to an address that is longer than anything here.
-pub fn uri_too_long(context: &Context, request: &HttpRequest) -> HttpResponse {
-    let refusal = Refusal::new(Code::UriTooLong, "The address is longer than 16 KiB.");
+/// The answer to a request that is refused before it is routed.
+pub fn refused(context: &Context, request: &HttpRequest, refusal: Refusal) -> HttpResponse {
     speak(context, request, &context.problem(refusal.into()))
 }
-
-/// Addresses below `/oauth2` where clients send people.
-const FOR_PEOPLE: &[&str] = &["/oauth2/authorize", "/oauth2/logout"];
 
 /// Renders a problem that no handler met, in the voice of the place.
 fn speak(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let path = request.path();
-    if FOR_PEOPLE.contains(&path) {
-        return ui::error_page(context, problem);
+    if routes::is_flow(path) {
+        // Loading an address anew that takes only forms ends here.
+        return ui::flow_error_page(context, problem, &WayOn::default());
     }
     if path.starts_with("/oauth2/") || path == "/oauth2" {
         let body = json!({ "error": "invalid_request", "error_description": problem.message() });

@@ -9,13 +9,17 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::uri::PathAndQuery;
+use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
 
 use crate::app::App;
 use crate::base::entropy::Entropy;
+use crate::domain::base_path::BasePath;
+use crate::domain::outcome::{Code, Refusal};
+use crate::domain::path_spelling;
 use crate::metrics::RouteMetrics;
 
 use super::body::Kept;
@@ -25,12 +29,11 @@ use super::cors;
 use super::error::Problem;
 use super::fallback;
 use super::routes;
-use super::ui::UnderWay;
+use super::ui::{OwnAccount, open_to_application};
 
 /// The longest path and query, in bytes.
 const MAX_URI: usize = 16 * 1024;
 
-const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps every request.
@@ -52,15 +55,23 @@ pub async fn handle(
     };
     request.extensions_mut().insert(facts.clone());
     let body = Kept::of(&mut request);
-    let too_long = request.uri().path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI);
+    let refused = refuse_uri(request.uri(), &app.base_path);
+    // From here on paths are those of the routes.
+    let outside = !to_route(&mut request, &app.base_path);
 
     let origin = cors::origin(&request, &app);
     let preflight = origin.is_some() && cors::is_preflight(&request);
     let mut response = if preflight {
         request.into_response(cors::preflight()).map_into_right_body()
-    } else if too_long {
+    } else if let Some(refusal) = refused {
         let answer = match Context::of(request.request()) {
-            Some(context) => fallback::uri_too_long(&context, request.request()),
+            Some(context) => fallback::refused(&context, request.request(), refusal),
+            None => Problem::misrouted().error_response(),
+        };
+        request.into_response(answer).map_into_right_body()
+    } else if outside {
+        let answer = match Context::of(request.request()) {
+            Some(context) => fallback::not_found(context, request.request().clone()).await,
             None => Problem::misrouted().error_response(),
         };
         request.into_response(answer).map_into_right_body()
@@ -71,10 +82,10 @@ pub async fn handle(
     if let Some(origin) = origin {
         cors::allow(response.headers_mut(), origin);
     }
-    let under_way = response.response().extensions().contains::<UnderWay>();
     add_headers(response.headers_mut(), &facts.request_id, app.issuer());
-    if under_way {
-        response.headers_mut().remove(OPENER_POLICY);
+    let own = response.response().extensions().contains::<OwnAccount>();
+    if !own && routes::is_flow(response.request().path()) {
+        open_to_application(response.headers_mut());
     }
     if app.is_draining() {
         // The next request goes to another process, not into a socket that is about to close.
@@ -85,6 +96,40 @@ pub async fn handle(
         body.answered();
     }
     Ok(response)
+}
+
+/// Leaves the path of the issuer out of a request's path. False where the request lies outside of what is
+/// served.
+fn to_route(request: &mut ServiceRequest, base: &BasePath) -> bool {
+    let uri = request.uri();
+    let Some(route) = base.route(uri.path()) else { return false };
+    if route.len() == uri.path().len() {
+        return true;
+    }
+    let path_and_query = match uri.query() {
+        Some(query) => format!("{route}?{query}"),
+        None => route.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(path_and_query).ok();
+    let Ok(uri) = Uri::from_parts(parts) else { return false };
+    request.match_info_mut().get_mut().update(&uri);
+    request.head_mut().uri = uri;
+    true
+}
+
+/// Why a request is not even routed: its address is too long, or spells a path in a second way.
+fn refuse_uri(uri: &Uri, base: &BasePath) -> Option<Refusal> {
+    if uri.path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI) {
+        return Some(Refusal::new(Code::UriTooLong, "The address is longer than 16 KiB."));
+    }
+    let is_name = |segments: &[&str]| {
+        let served = base.served("");
+        let own: Vec<&str> = served.split('/').skip(1).collect();
+        segments.strip_prefix(own.as_slice()).is_some_and(routes::ends_in_name)
+    };
+    let checked = path_spelling::check(uri.path(), is_name);
+    checked.err().map(|error| Refusal::new(Code::MalformedRequest, error.message()))
 }
 
 /// The address of the client. Proxies ask about health in their own name, which is nothing to report.
@@ -161,7 +206,7 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str, issuer: &str) {
     default(header::REFERRER_POLICY, "no-referrer");
     default(header::X_FRAME_OPTIONS, "DENY");
     default(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-    default(OPENER_POLICY, "same-origin");
+    default(header::CROSS_ORIGIN_OPENER_POLICY, "same-origin");
     default(header::PERMISSIONS_POLICY, "camera=(), microphone=(), geolocation=()");
     if issuer.starts_with("https://") {
         default(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");

@@ -3,6 +3,7 @@
 //! Owns routing, parsing, headers and the rendering of every answer. Decides nothing: a handler
 //! parses, calls one use case and renders. Must not call the store.
 
+mod accepted;
 pub mod api;
 mod body;
 mod client_ip;
@@ -14,9 +15,11 @@ mod etag;
 mod extract;
 mod fallback;
 mod health;
+mod json_members;
 mod middleware;
 mod oauth;
 pub mod openapi;
+mod read_only;
 pub mod routes;
 pub mod ui;
 mod well_known;

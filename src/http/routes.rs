@@ -5,10 +5,12 @@
 //! one function and one description.
 
 use actix_web::guard::{self, Guard};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
 use crate::metrics::RouteMetrics;
 
+use super::accepted::{self, Operations};
 pub use super::openapi::Access;
 use super::openapi::{Operation, operations};
 use super::{api, fallback, health, oauth, ui, well_known};
@@ -24,6 +26,8 @@ pub struct Route {
     pub access: Access,
     /// What it takes and answers; pages have none.
     pub operation: Option<&'static Operation>,
+    /// Whether it belongs to an authorization, device or log-out request.
+    pub is_flow: bool,
 }
 
 /// The largest body, in bytes.
@@ -34,8 +38,21 @@ macro_rules! described {
     (page) => {
         None
     };
+    (flow) => {
+        None
+    };
     ($area:ident :: $operation:ident) => {
         Some(&operations::$area::$operation)
+    };
+}
+
+/// Whether the word behind the arrow says that a route belongs to a request that is under way.
+macro_rules! is_flow {
+    (flow) => {
+        true
+    };
+    ($($other:tt)+) => {
+        false
     };
 }
 
@@ -50,6 +67,7 @@ macro_rules! routes {
                 path: $path,
                 access: Access::$access,
                 operation: described!($area $(:: $operation)?),
+                is_flow: is_flow!($area $(:: $operation)?),
             }
         ),+),+];
 
@@ -58,6 +76,10 @@ macro_rules! routes {
             $(config.service(
                 web::resource($path)
                     .app_data(web::Data::new(RouteMetrics::new($path)))
+                    .app_data(Operations::new($path, [$(
+                        (stringify!($method), described!($area $(:: $operation)?))
+                    ),+]))
+                    .wrap(from_fn(accepted::check))
                     $(.route(web::route().guard(method(stringify!($method))).to($handler)))+
                     .default_service(web::to(|context| {
                         fallback::method_not_allowed(context, &[$(stringify!($method)),+])
@@ -107,10 +129,10 @@ routes! {
 
     // Where clients send people.
     "/oauth2/authorize" {
-        GET Anyone ui::authorize::get => page,
-        POST Anyone ui::authorize::post => page,
+        GET Anyone ui::authorize::get => flow,
+        POST Anyone ui::authorize::post => flow,
     }
-    "/oauth2/logout" { GET Anyone ui::logout::get => page, POST Anyone ui::logout::post => page }
+    "/oauth2/logout" { GET Anyone ui::logout::get => flow, POST Anyone ui::logout::post => flow }
 
     // What operators and load balancers ask.
     "/health" { GET Anyone health::health => metadata::HEALTH }
@@ -119,10 +141,10 @@ routes! {
 
     // Pages.
     "/" { GET Anyone ui::home::get => page }
-    "/login" { GET Anyone ui::login::get => page, POST Anyone ui::login::post => page }
-    "/login/switch" { POST Anyone ui::login::switch => page }
-    "/consent" { POST Anyone ui::consent::post => page }
-    "/device" { GET Anyone ui::device::get => page, POST Anyone ui::device::post => page }
+    "/login" { GET Anyone ui::login::get => page, POST Anyone ui::login::post => flow }
+    "/login/switch" { POST Anyone ui::login::switch => flow }
+    "/consent" { POST Anyone ui::consent::post => flow }
+    "/device" { GET Anyone ui::device::get => flow, POST Anyone ui::device::post => flow }
     "/logout" { POST Anyone ui::logout::own => page }
     "/.well-known/change-password" { GET Anyone ui::account::change_password => page }
     "/account" { GET Anyone ui::account::get => page }
@@ -206,6 +228,21 @@ routes! {
     "/v1/admin/sessions/{id}" { DELETE Admin api::admin_sessions::delete => sessions::END }
     "/v1/admin/tokens/why" { POST Admin api::admin_token_why::post => tokens::EXPLAIN }
     "/v1/admin/audit" { GET Admin api::admin_audit::list => sessions::AUDIT }
+}
+
+/// Whether an authorization, device or log-out request passes through this path. Every response there, also
+/// one that no handler of the route has made, goes without the headers that would cut it off; see
+/// [`ui::open_to_application`].
+#[must_use]
+pub fn is_flow(path: &str) -> bool {
+    TABLE.iter().any(|route| route.is_flow && route.path == path)
+}
+
+/// Whether the last of these segments of a path is the name of a client or an API, which may hold slashes.
+/// All other variables are ids.
+#[must_use]
+pub fn ends_in_name(segments: &[&str]) -> bool {
+    matches!(segments, ["v1", "admin", "clients" | "apis", _])
 }
 
 /// Whether a route gives everybody the same and changes nothing.

@@ -109,11 +109,10 @@ impl Locale {
         self.0.texts.get(key).map(String::as_str)
     }
 
-    /// The text of a code; without one `message`, which is English, in this
-    /// language if it is among the texts.
+    /// `message`, which is English, in this language if it is among the texts; else the text of the code.
     #[must_use]
     pub fn error(self, code: Code, message: &str) -> &str {
-        self.find(&format!("error.{code}")).or_else(|| self.said(message)).unwrap_or(message)
+        self.said(message).or_else(|| self.find(&format!("error.{code}"))).unwrap_or(message)
     }
 
     /// A sentence of the layers below, found by how it is said in English: they know no languages.

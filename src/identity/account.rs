@@ -28,6 +28,7 @@ use crate::store::{
 
 use super::browser_login;
 use super::logout_notices::{self, Fate, everything_of};
+use super::write_limit::take_write;
 
 /// A user who is signed in in this browser.
 ///
@@ -118,13 +119,14 @@ pub async fn overview(
     let mut consents = consents::of_user(&mut reader, user).await?;
     consents.retain(|consent| {
         let client = app.client(&consent.client_id);
-        client.is_some_and(|client| client.owned_name_at(consent.updated_at))
+        let audience = app.audience_given_at(consent.audience.as_deref(), consent.updated_at);
+        audience.is_some() && client.is_some_and(|client| client.owned_name_at(consent.updated_at))
     });
     Ok(Overview {
         browsers: match shown.browsers {
             Part::From(after) => {
                 let request = PageRequest { after, limit: ON_A_PAGE };
-                browser_sessions::page(&mut reader, user, request, now).await?
+                browser_sessions::page(&mut reader, Some(user), request, now).await?
             }
             Part::Seen => Page { data: Vec::new(), next: None },
         },
@@ -142,7 +144,7 @@ pub async fn overview(
 /// Ends one session or log-in of the account. What is not its own is not told apart from nothing.
 ///
 /// # Errors
-/// `not_found`.
+/// `not_found`; too many writes.
 pub async fn end_one(app: App, here: Here, id: String, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     let not_found = || Refusal::new(Code::NotFound, "There is no such session.");
@@ -151,11 +153,13 @@ pub async fn end_one(app: App, here: Here, id: String, info: RequestInfo) -> Res
     app.transaction(&info, async |tx| {
         let browser = BrowserId::from_uuid(id.uuid());
         if browser_sessions::is_of(tx, browser, user).await? {
+            take_write(&app, &here.user)?;
             browser_login::end_browser(tx, browser).await?;
             return Ok(());
         }
         let found = sessions::with_user(tx, id).await?;
         let (session, _) = found.filter(|(_, owner)| owner.id == user).ok_or_else(not_found)?;
+        take_write(&app, &here.user)?;
         let ended = tx.end_session(session.id, Ending::of(EndReason::EndedByUser)).await?;
         logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
         Ok(())
@@ -166,11 +170,12 @@ pub async fn end_one(app: App, here: Here, id: String, info: RequestInfo) -> Res
 /// Ends everything of the account but this browser's log-in.
 ///
 /// # Errors
-/// `not_found` when this log-in has ended meanwhile.
+/// `not_found` when this log-in has ended meanwhile; too many writes.
 pub async fn end_others(app: App, here: Here, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     let gone = || Refusal::new(Code::NotFound, "You were logged out meanwhile.");
     let user = here.user.id;
+    take_write(&app, &here.user)?;
     app.transaction(&info, async |tx| {
         let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(gone)?;
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(gone)?;
@@ -187,7 +192,7 @@ pub async fn end_others(app: App, here: Here, info: RequestInfo) -> Result<(), F
 /// Takes back what a client was allowed, and ends its sessions.
 ///
 /// # Errors
-/// `not_found` when it was allowed nothing.
+/// `not_found` when it was allowed nothing; too many writes.
 pub async fn remove_app(
     app: App,
     here: Here,
@@ -196,6 +201,7 @@ pub async fn remove_app(
 ) -> Result<(), Failure> {
     let now = info.now;
     let user = here.user.id;
+    take_write(&app, &here.user)?;
     app.transaction(&info, async |tx| {
         // What is on its way comes first: a code that is being redeemed right now.
         authorization_codes::void(tx, user, now).await?;

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
-use crate::crypto::password::{Lane, Requester};
+use crate::crypto::password::{Lane, Requester, Slot};
 use crate::domain::network::network;
-use crate::domain::outcome::Fault;
+use crate::domain::outcome::{Fault, Refusal};
 use crate::domain::rate_limit::{KNOWN_NETWORK, MAX_STANDING};
 use crate::store::known_networks;
 
@@ -28,6 +28,14 @@ impl Admission {
     #[must_use]
     pub const fn authenticated(user: UserId) -> Self {
         Self { lane: Lane::Known, who: Requester::Account(user.uuid()) }
+    }
+
+    /// A place in the queue.
+    ///
+    /// # Errors
+    /// See [`App::reserve_hash_slot`].
+    pub fn reserve(self, app: &App) -> Result<Slot, Refusal> {
+        app.reserve_hash_slot(self.lane, self.who)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::domain::password::{Account, Password, Verdict, decide};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::metrics::Metrics;
+use crate::store::passwords;
 use crate::store::users::{self, Credential};
 
 use super::admission::Admission;
@@ -66,16 +67,20 @@ pub(super) async fn authenticate_user(
     info: &RequestInfo,
 ) -> Result<AuthenticatedUser, Failure> {
     // Before the attempt is counted: what is turned away costs neither a write nor an attempt.
-    let slot = app.reserve_hash_slot(admission.lane, admission.who)?;
+    let mut slots = vec![admission.reserve(app)?];
     let parsed = LoginName::parse(login).ok();
     // What is no login name at all goes the same way as one that no account has.
     let key = parsed.as_ref().map_or(login, LoginName::key);
-    let counted = match lockout::count(app, key, info.address(), info.now).await {
+    let counted = match lockout::count(app, key, info.address(), info.now, &mut slots).await {
         Ok(counted) => counted,
         Err(stop) => {
             Metrics::count(&app.metrics.logins, "throttled");
             return Err(stop);
         }
+    };
+    let slot = match slots.pop().map_or_else(|| admission.reserve(app), Ok) {
+        Ok(slot) => slot,
+        Err(refusal) => return Err(turned_away(app, counted, refusal).await),
     };
     let credential = {
         let mut reader = app.db.reader().await?;
@@ -105,7 +110,8 @@ pub(super) async fn judge(
     let credential = credential.filter(|_| counted.may_be_right());
     let stored = credential.and_then(|found| found.password_hash.clone());
     // No connection is held from here to the next transaction: hashing takes its time.
-    let verified = match app.verify_password(slot, password.clone(), stored.clone()).await {
+    let compared = stored.clone().unwrap_or_else(|| app.decoy(key));
+    let verified = match app.verify_password(slot, password.clone(), compared).await {
         Ok(verified) => verified,
         Err(why) => return Err(unhashed(app, counted, why).await),
     };
@@ -152,7 +158,7 @@ impl RightPassword {
         self.counted.forgive(&app, tx, now).await?;
         tx.record(event).await?;
         match &self.rehash {
-            Some((old, new)) => users::rehash(tx, user.id, old, new).await,
+            Some((old, new)) => passwords::rehash(tx, user.id, old, new).await,
             None => Ok(()),
         }
     }
@@ -187,15 +193,19 @@ async fn rehashed(
     app.hash_password(slot, password).await.ok()
 }
 
+/// An attempt that had to wait for others and finds no place in the queue any more does not count.
+pub(super) async fn turned_away(app: &App, counted: Counted, refusal: Refusal) -> Failure {
+    if let Err(fault) = counted.take_back(app).await {
+        tracing::debug!(%fault, "an attempt that was not looked at stays counted");
+    }
+    refusal.into()
+}
+
 /// A password that was not looked at does not count, unless the caller did not wait: hanging up must not
 /// be a way to guess.
 async fn unhashed(app: &App, counted: Counted, why: PasswordNotHashed) -> Failure {
     match why {
-        PasswordNotHashed::Late(_) => {
-            if let Err(fault) = counted.take_back(app).await {
-                tracing::debug!(%fault, "an attempt that was not looked at stays counted");
-            }
-        }
+        PasswordNotHashed::Late(refusal) => return turned_away(app, counted, refusal).await,
         PasswordNotHashed::Gone => counted.failed(app),
         PasswordNotHashed::Failed(_) => {}
     }

@@ -5,7 +5,7 @@
 
 use crate::app::{App, AuditedTx};
 use crate::base::id::BrowserId;
-use crate::base::opaque_token::{self, BROWSER_SESSION};
+use crate::base::opaque_token::{self, BROWSER_SESSION, TokenHash};
 use crate::base::{Secret, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
@@ -49,9 +49,21 @@ pub async fn current_login(
         return Ok(None);
     }
     let mut reader = app.db.reader().await?;
-    let found =
-        browser_sessions::find(&mut reader, &token_hash(cookie), client_id, audience).await?;
+    let hash = session_hash(app, cookie, &cookies.browser);
+    let found = browser_sessions::find(&mut reader, &hash, client_id, audience).await?;
     Ok(found.filter(|found| found.browser.is_live(&found.user, now)))
+}
+
+/// What the value of a session cookie is stored as.
+///
+/// Below a path that cookie cannot have the prefix `__Host-`, so another host of the domain can set it. It
+/// counts only together with the cookie of the browser it was issued with, which has the prefix: an
+/// attacker cannot plant a session of their own in the browser of a user.
+fn session_hash(app: &App, cookie: &str, browser: &str) -> TokenHash {
+    if app.base_path.is_root() {
+        return token_hash(cookie);
+    }
+    token_hash(&format!("{cookie}.{browser}"))
 }
 
 /// What somebody types into the page.
@@ -106,7 +118,10 @@ async fn accept(
     let now = info.now;
     let AuthenticatedUser { user, right } = proved;
     let before = match &visitor.session {
-        Some(before) => browser_sessions::find(tx, &token_hash(before), "", None).await?,
+        Some(before) => {
+            let hash = session_hash(&app, before, &visitor.browser);
+            browser_sessions::find(tx, &hash, "", None).await?
+        }
         None => None,
     };
     let before = before.filter(|found| found.browser.is_live(&found.user, now));
@@ -118,7 +133,7 @@ async fn accept(
         expires_at: now + app.config.browser_session_ttl,
         ended_at: None,
     };
-    let hash = token_hash(cookie);
+    let hash = session_hash(&app, cookie, &visitor.browser);
     let begun = match before {
         // The same person again: what clients got hangs on the log-in and goes on.
         Some(found) if found.user.id == user.id => {

@@ -6,7 +6,10 @@
 //! docs/threat-model.md. An attempt reserves at each of them; where reservations of attempts that are not
 //! decided yet use a limit up, it waits for them as long as a hash may wait.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -14,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::app::App;
 use crate::app::limits::{PendingAttempt, Subject};
 use crate::base::{TimeSpan, Timestamp};
+use crate::crypto::password::Slot;
 use crate::domain::network::network;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::{
@@ -79,6 +83,9 @@ pub fn too_many(app: &App, wait: TimeSpan, which: &'static str) -> Refusal {
 /// Counts one attempt at the account named by `key` (the normalised login name, or what was typed when it
 /// is none) from `address`. Statements and answers are the same whether the account exists or not.
 ///
+/// An attempt that has to wait for others gives up its `slots` in the queue for password hashes: while it
+/// waits, they would be held back from attempts that need not. Its caller reserves them again.
+///
 /// # Errors
 /// `too_many_attempts` when failures have used a limit up; unavailable when attempts that are not decided
 /// use it up for longer than a hash may wait; faults.
@@ -87,6 +94,7 @@ pub async fn count(
     key: &str,
     address: Option<IpAddr>,
     now: Timestamp,
+    slots: &mut Vec<Slot>,
 ) -> Result<Counted, Failure> {
     let mut counted = Counted {
         address,
@@ -99,25 +107,33 @@ pub async fn count(
     if !counted.is_limited {
         return Ok(counted);
     }
-    let patience = Patience::begin(app);
+    let mut patience = Patience::begin(app, slots);
     if let Some(address) = address {
-        counted.pending.push(reserve_network(app, address, patience).await?);
+        counted.pending.push(reserve_network(app, address, &mut patience).await?);
     }
-    reserve_account(app, &mut counted, patience, now).await?;
+    reserve_account(app, &mut counted, &mut patience, now).await?;
     Ok(counted)
 }
 
-/// Until when an attempt waits for others to be decided.
-#[derive(Clone, Copy)]
-struct Patience(Instant);
+/// Until when an attempt waits for others to be decided, and what it gives up when it does.
+struct Patience<'a> {
+    until: Instant,
+    slots: &'a mut Vec<Slot>,
+}
 
-impl Patience {
-    fn begin(app: &App) -> Self {
-        Self(Instant::now() + app.config.hash_max_wait.std().max(LEAST_PATIENCE))
+impl<'a> Patience<'a> {
+    fn begin(app: &App, slots: &'a mut Vec<Slot>) -> Self {
+        let patience = app.config.hash_max_wait.std().max(LEAST_PATIENCE);
+        Self { until: Instant::now() + patience, slots }
     }
 
-    async fn wait<T>(self, app: &App, others: impl Future<Output = T>) -> Result<T, Refusal> {
-        timeout_at(self.0, others).await.map_err(|_| app.still_undecided())
+    async fn wait<T>(&mut self, app: &App, others: impl Future<Output = T>) -> Result<T, Refusal> {
+        let mut others = pin!(others);
+        if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(others.as_mut().poll(cx))).await {
+            return Ok(done);
+        }
+        self.slots.clear();
+        timeout_at(self.until, others).await.map_err(|_| app.still_undecided())
     }
 }
 
@@ -125,7 +141,7 @@ impl Patience {
 async fn reserve_network(
     app: &App,
     address: IpAddr,
-    patience: Patience,
+    patience: &mut Patience<'_>,
 ) -> Result<PendingAttempt, Failure> {
     let name = [b"network/", network(address).to_string().as_bytes()].concat();
     let attempt = app.attempt_gate.enter(&name);
@@ -148,7 +164,7 @@ async fn reserve_network(
 async fn reserve_account(
     app: &App,
     counted: &mut Counted,
-    patience: Patience,
+    patience: &mut Patience<'_>,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let names = &counted.names;

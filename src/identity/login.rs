@@ -11,10 +11,10 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::{self, Client};
 use crate::domain::grant::{self, GrantedScopes};
 use crate::domain::oidc::RequestedClaims;
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal, quotable};
 use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
-use crate::domain::scope::Scopes;
+use crate::domain::scope::{self, Scopes};
 use crate::domain::session::Chain;
 use crate::domain::session::Session;
 use crate::domain::user::User;
@@ -98,10 +98,17 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
     }
     let scopes = Scopes::parse(asked.scope.as_deref().unwrap_or_default())
         .map_err(|_| Refusal::new(Code::InvalidScope, "The scope is not a list of scopes."))?;
-    let allowed =
-        client.as_deref().is_none_or(|client| grant::within_client(client, &scopes) == scopes);
-    if !allowed || !grant::offered(&audience.target, &scopes) {
-        return Err(invalid_scope().into());
+    if let Some(client) = client.as_deref() {
+        let within = grant::within_client(client, &scopes);
+        if let Some(scope) = scopes.iter().find(|scope| !within.contains(scope)) {
+            return Err(invalid_scope(scope, &beyond_client(client, scope)).into());
+        }
+    }
+    let not_offered = |scope: &&str| {
+        Scopes::parse(scope).is_ok_and(|one| !grant::offered(&audience.target, &one))
+    };
+    if let Some(scope) = scopes.iter().find(not_offered) {
+        return Err(invalid_scope(scope, &not_offered_by(target)).into());
     }
     let client_id = match &client {
         None => client::BUILT_IN.to_owned(),
@@ -117,8 +124,10 @@ impl CheckedLoginRequest {
     /// `invalid_scope` when the user may not have a scope.
     pub fn session(&self, app: &App, user: &User, now: Timestamp) -> Result<Session, Refusal> {
         let target = &self.audience.target;
-        let granted =
-            grant::grant(target, self.scopes.clone(), user.role).ok_or_else(invalid_scope)?;
+        let granted = grant::grant(target, self.scopes.clone(), user.role).ok_or_else(|| {
+            let all = self.scopes.to_string();
+            invalid_scope(&all, "may not be granted to this user.")
+        })?;
         let access = GrantedAccess { client_id: &self.client_id, target, granted: &granted };
         Ok(new_session(app, user, access, now))
     }
@@ -134,9 +143,11 @@ async fn first_party(app: &App, client_id: Option<&str>) -> Result<Option<Arc<Cl
     };
     let refused = |message| Failure::from(Refusal::new(Code::InvalidClient, message));
     match app.client_or_reload(asked).await? {
-        Some(client) if !client.is_public() => {
-            Err(refused("This client authenticates; it logs users in at /oauth2."))
-        }
+        Some(client) if !client.is_public() => Err(refused(
+            "This client authenticates, which it cannot do here: it logs users in at /oauth2/authorize. An \
+             application that collects passwords itself is registered as a client of the type native \
+             with first_party.",
+        )),
         Some(client) if client.metadata.first_party => Ok(Some(client)),
         Some(client) => {
             let message = format!(
@@ -150,8 +161,26 @@ async fn first_party(app: &App, client_id: Option<&str>) -> Result<Option<Arc<Cl
     }
 }
 
-fn invalid_scope() -> Refusal {
-    Refusal::new(Code::InvalidScope, "A scope does not exist there or may not be granted.")
+/// The refusal of a scope, which says what is wrong with it.
+fn invalid_scope(scope: &str, why: &str) -> Refusal {
+    let message = format!("The scope {} {why}", quotable(scope));
+    Refusal::new(Code::InvalidScope, "").with_message(message)
+}
+
+/// Why a registered client does not get a scope, also one that the issuer itself offers.
+fn beyond_client(client: &Client, scope: &str) -> String {
+    if scope::is_reserved(scope) {
+        return "is granted at /v1/login without a client_id only: to Signet's built-in client."
+            .to_owned();
+    }
+    format!("is not among the scopes that the client {} may request.", client.client_id)
+}
+
+fn not_offered_by(target: Option<&str>) -> String {
+    match target {
+        Some(api) => format!("is not offered by the API {}.", quotable(api)),
+        None => "is not offered by Signet itself. A scope of an API needs its audience.".to_owned(),
+    }
 }
 
 async fn accept(

@@ -19,3 +19,4 @@ pub mod refresh;
 pub mod register;
 pub mod sessions;
 pub mod setup;
+pub mod write_limit;

@@ -47,6 +47,11 @@ pub async fn open_session(
         let placement = place(&open::live_branches(tx, of, browser).await?);
         for branch in placement.replaces {
             open::remove_branch(tx, branch).await?;
+            app.metrics.replaced_branches.inc();
+            tracing::info!(
+                client_id = %session.client_id, session_id = ?placement.joins.map(|id| id.to_string()),
+                "a refresh token made room for a ninth of its session; its client may get it refused"
+            );
         }
         if let Some(id) = placement.joins {
             session.id = id;

@@ -9,10 +9,10 @@ use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
 use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
-use crate::store::{browser_sessions, sessions, users};
+use crate::store::{browser_sessions, passwords, sessions, users};
 
 use super::admission::Admission;
-use super::authenticate::{Attempted, judge};
+use super::authenticate::{Attempted, judge, turned_away};
 use super::bearer::invalid_token;
 use super::lockout;
 use super::register::parse_password;
@@ -53,11 +53,15 @@ pub async fn change(
     let login = LoginName::parse(&user.login).map_err(unreadable)?;
     let new = parse_password("new_password", &new, &login)?;
     // Both places before anything is counted.
-    let Admission { lane, who } = Admission::authenticated(user.id);
-    let slot = || app.reserve_hash_slot(lane, who);
-    let (first, second) = (slot()?, slot()?);
+    let admission = Admission::authenticated(user.id);
+    let mut slots = vec![admission.reserve(&app)?, admission.reserve(&app)?];
     // An attacker with an access token must not be able to guess the password with it.
-    let counted = lockout::count(&app, login.key(), info.address(), now).await?;
+    let counted = lockout::count(&app, login.key(), info.address(), now, &mut slots).await?;
+    let mut slot = || slots.pop().map_or_else(|| admission.reserve(&app), Ok);
+    let (first, second) = match slot().and_then(|first| Ok((first, slot()?))) {
+        Ok(both) => both,
+        Err(refusal) => return Err(turned_away(&app, counted, refusal).await),
+    };
     let credential = {
         let mut reader = app.db.reader().await?;
         users::credential_of(&mut reader, user.id).await?.ok_or_else(invalid_token)?
@@ -88,7 +92,8 @@ pub async fn change(
             right.refused(tx, &user, "account_changed").await?;
             return Err(invalid_token().into());
         };
-        let Some(new_epoch) = users::change_password(tx, user.id, epoch, &hash, now).await? else {
+        let Some(new_epoch) = passwords::change_password(tx, user.id, epoch, &hash, now).await?
+        else {
             right.refused(tx, &user, "account_changed").await?;
             return Err(invalid_token().into());
         };

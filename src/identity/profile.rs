@@ -5,27 +5,30 @@ use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::user::{User, is_display_name};
+use crate::domain::user::{NAME_RULE, User, is_display_name};
 use crate::store::users;
 
 use super::bearer::invalid_token;
+use super::write_limit::take_write;
 
 /// Checks a display name.
 ///
 /// # Errors
 /// `validation_failed`, naming the field.
 pub fn check_name(name: Option<&str>) -> Result<(), Refusal> {
-    let message = "A name has 1 to 128 printable characters, or is null.";
     match name {
-        Some(name) if !is_display_name(name) => Err(Refusal::field("name", "not_a_name", message)),
+        Some(name) if !is_display_name(name) => {
+            Err(Refusal::field("name", "not_a_name", NAME_RULE))
+        }
         _ => Ok(()),
     }
 }
 
-/// Changes what a user may change of himself: the name to show.
+/// Changes what users may change of themselves: the name to show. The name that is stored already is a
+/// success that writes nothing.
 ///
 /// # Errors
-/// Refused when the name is not showable.
+/// Refused when the name is not showable; too many writes.
 pub async fn update(
     app: App,
     user: UserId,
@@ -33,12 +36,16 @@ pub async fn update(
     info: RequestInfo,
 ) -> Result<User, Failure> {
     let now = info.now;
-    check_name(name.as_deref())?;
     app.transaction(&info, async |tx| {
         let user = users::find(tx, user).await?.ok_or_else(invalid_token)?;
+        if user.name == name {
+            return Ok(user);
+        }
+        check_name(name.as_deref())?;
+        take_write(&app, &user)?;
         users::rename(tx, user.id, name.as_deref(), now).await?;
         tx.record(&Event::new(EventKind::UserUpdated).about(user.id).detail("profile")).await?;
-        Ok(User { name, updated_at: now, ..user })
+        Ok(User { name: name.clone(), updated_at: now, ..user })
     })
     .await
 }

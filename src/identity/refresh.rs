@@ -34,7 +34,7 @@ pub async fn refresh(
     // None is the built-in client. What a registered one may not have any more, or should never have
     // had, is not renewed.
     if let Some(client) = app.client(&session.client_id) {
-        if !client.may_target(session.audience.as_deref()) {
+        if !client.metadata.first_party || !client.may_target(session.audience.as_deref()) {
             return Err(refresh::invalid().into());
         }
         session.scopes = grant::within_client(&client, &session.scopes);

@@ -14,6 +14,7 @@ use crate::store::sessions::end::Ending;
 use crate::store::{sessions, users};
 
 use super::bearer::{Caller, invalid_token};
+use super::write_limit::take_write;
 
 /// Which sessions to end at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub async fn list(
 /// Ends one of the caller's sessions.
 ///
 /// # Errors
-/// `not_found` when it is another user's or not live: the two are not told apart.
+/// `not_found` when it is another user's or not live: the two are not told apart; too many writes.
 pub async fn end_one(
     app: App,
     caller: Caller,
@@ -58,6 +59,7 @@ pub async fn end_one(
         if session.user_id != caller.user.id || !active {
             return Err(not_found().into());
         }
+        take_write(&app, &caller.user)?;
         let ended = tx.end_session(id, Ending::of(EndReason::EndedByUser)).await?;
         logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
         Ok(())
@@ -68,7 +70,7 @@ pub async fn end_one(
 /// Ends all of the caller's sessions, or all others: one write of the user's epoch.
 ///
 /// # Errors
-/// Refused when the caller's own session has ended meanwhile.
+/// Refused when the caller's own session has ended meanwhile; too many writes.
 pub async fn end_many(
     app: App,
     caller: Caller,
@@ -77,6 +79,7 @@ pub async fn end_many(
 ) -> Result<(), Failure> {
     let now = info.now;
     let user = caller.user.id;
+    take_write(&app, &caller.user)?;
     app.transaction(&info, async |tx| {
         let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(invalid_token)?;
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;

@@ -59,7 +59,8 @@ pub async fn is_open(app: &App) -> Result<bool, Fault> {
 /// Whether a link would be accepted. Looking consumes nothing.
 ///
 /// # Errors
-/// `setup_link_invalid` when it would not.
+/// `setup_link_invalid` when it would not. Once an administrator has existed, the refusal does not recommend
+/// a fresh link, which would be refused as well.
 pub async fn check_link(app: App, token: String, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     throttle_link(&app, &info)?;
@@ -67,10 +68,11 @@ pub async fn check_link(app: App, token: String, info: RequestInfo) -> Result<()
     if setup_links::is_open_link(&mut reader, &token_hash(&token), now).await? {
         return Ok(());
     }
-    Err(invalid_link().into())
+    let is_closed = setup_links::is_closed(&mut reader).await?;
+    Err(if is_closed { used_link() } else { invalid_link() }.into())
 }
 
-/// Makes the first administrator, closes set-up for good and logs him in: one transaction.
+/// Makes the first administrator, closes set-up for good and logs them in: one transaction.
 ///
 /// # Errors
 /// Refused when the link is not good any more, the login is none or taken, or the password weak.
@@ -118,7 +120,8 @@ pub async fn complete(
         // The link alone is no gate, there may be several; closing is, and whoever comes second
         // waits there, before he holds anything the first might want.
         if !setup_links::is_open_link(tx, &token_hash(&token), now).await? {
-            return Err(invalid_link().into());
+            let is_closed = setup_links::is_closed(tx).await?;
+            return Err(if is_closed { used_link() } else { invalid_link() }.into());
         }
         if !setup_links::close(tx).await? {
             return Err(closed().into());
@@ -146,7 +149,17 @@ fn throttle_link(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
 }
 
 fn invalid_link() -> Refusal {
-    Refusal::new(Code::SetupLinkInvalid, "This set-up link is used, expired or not one of ours.")
+    Refusal::new(
+        Code::SetupLinkInvalid,
+        "This set-up link has expired or was not made by this server.",
+    )
+}
+
+fn used_link() -> Refusal {
+    let message = "Set-up is complete: this server has an administrator. Sign in with that account. If the \
+                   password is lost, an operator sets a new one on the server: signet user set-password \
+                   LOGIN";
+    Refusal::new(Code::SetupLinkInvalid, message)
 }
 
 fn closed() -> Refusal {

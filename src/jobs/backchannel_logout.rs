@@ -27,8 +27,8 @@ use crate::store::{audit, logout_fanouts};
 
 /// How many notices of one client are delivered at a time.
 const BATCH: i64 = 4;
-/// How many clients are asked at a time.
-const MAX_QUEUES: i64 = 256;
+/// How many clients more are asked each time.
+const MAX_QUEUES: usize = 256;
 /// How long a client that did not take a notice is left alone, whatever else is due for it.
 const REST: TimeSpan = TimeSpan::from_secs(30);
 /// How often a notice is tried: with the pauses below that is about a day.
@@ -41,8 +41,7 @@ const LIFE: TimeSpan = TimeSpan::from_mins(2);
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// The queues of this process: which clients are being asked, and which are left alone for a while
-/// because they did not answer (a circuit breaker). Bounded by [`MAX_QUEUES`] and by the clients there
-/// are.
+/// because they did not answer (a circuit breaker). Bounded by the clients there are.
 #[derive(Clone, Default)]
 pub struct Queues(Arc<Mutex<HashMap<String, Queue>>>);
 
@@ -70,6 +69,11 @@ impl Queues {
         true
     }
 
+    /// How many clients run or rest.
+    fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Gives it back, to rest until `until` where the client did not answer.
     fn give_back(&self, client_id: &str, until: Option<TimeSpan>) {
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,9 +97,12 @@ pub async fn begin(app: &App, queues: &Queues) -> Result<Vec<JoinHandle<()>>, Fa
         logout_notices::make_due(&mut tx, now, CLIENTS).await?;
         tx.commit().await?;
     }
-    let due = logout_notices::clients_due(&mut app.db.reader().await?, now, MAX_QUEUES).await?;
+    // Those that run or rest may be the ones that have waited for longest: they take no place of others.
+    let limit = i64::try_from(MAX_QUEUES + queues.len()).unwrap_or(i64::MAX);
+    let due = logout_notices::clients_due(&mut app.db.reader().await?, now, limit).await?;
     let counted = app.clock.counted();
-    let claimed = due.into_iter().filter(|client_id| queues.claim(client_id, counted));
+    let claimed =
+        due.into_iter().filter(|client_id| queues.claim(client_id, counted)).take(MAX_QUEUES);
     Ok(claimed.map(|client_id| tokio::spawn(run(app.clone(), queues.clone(), client_id))).collect())
 }
 

@@ -34,6 +34,8 @@ const BEAT: Duration = Duration::from_secs(10);
 const COMPARE: Duration = Duration::from_secs(60);
 /// How often the plan of the signing keys is looked at.
 const KEYS: Duration = Duration::from_secs(10);
+/// How often decoys follow the costs of password hashes that are stored.
+const DECOYS: Duration = Duration::from_secs(10);
 /// How often the outbox is looked at.
 const NOTICES: Duration = Duration::from_secs(1);
 /// How often housekeeping runs when the last run found nothing to do.
@@ -59,6 +61,9 @@ pub fn start(app: &App) {
     ));
     tokio::spawn(every(app.clone(), KEYS, "the life of signing keys", async |app: &App| {
         key_rotation::tick(app).await.map(drop)
+    }));
+    tokio::spawn(every(app.clone(), DECOYS, "following password costs", async |app: &App| {
+        app.follow_stored_costs().await
     }));
     let queues = backchannel_logout::Queues::default();
     tokio::spawn(every(

@@ -75,7 +75,10 @@ pub fn check_audience(client: &Client, assertion: &Assertion, issuer: &str) -> R
         ),
         AssertionAudience::Endpoint => (
             only_text(found).is_some_and(|aud| aud == issuer || endpoints.iter().any(|e| e == aud)),
-            format!("one of {issuer}, {} and {}", endpoints[0], endpoints[1]),
+            match &endpoints {
+                [token, called] if token == called => format!("{issuer} or {token}"),
+                [token, called] => format!("one of {issuer}, {token} and {called}"),
+            },
         ),
     };
     if accepted {

@@ -22,6 +22,7 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::RequestedScopes;
 use crate::identity::browser_login::{self, BrowserCookies};
+use crate::identity::write_limit::take_write;
 use crate::store::device_codes;
 
 use super::authorize;
@@ -168,7 +169,7 @@ pub async fn resume(
 /// Somebody has decided.
 ///
 /// # Errors
-/// As [`typed`]; `conflict` when it was decided already.
+/// As [`typed`]; `conflict` when it was decided already; too many writes.
 pub async fn decide(
     app: App,
     sealed: String,
@@ -209,12 +210,14 @@ pub async fn decide(
         code_challenge: None,
         dpop_jkt: None,
         by_consent: false,
+        pushed: false,
     };
     let info = info.by(found.user.id);
     app.transaction_or_nothing(&info, async |tx| {
         let given = allow.then_some(&authorization);
         if device_codes::decide(tx, &user_code, found.user.id, given, now).await? {
             if allow {
+                take_write(&app, &found.user)?;
                 authorize::allowed(tx, found.user.id, &client.client_id).await?;
             }
             return Ok(());
@@ -239,7 +242,13 @@ async fn waiting(
     let client = app.client_or_reload(&device.client_id).await?;
     let client =
         client.filter(|client| client.owned_name_at(device.begun_at())).ok_or_else(unknown)?;
-    Ok((device, client))
+    app.audience_or_reload(device.asked.audience.as_deref()).await?;
+    if is_offered(app, &device) { Ok((device, client)) } else { Err(unknown().into()) }
+}
+
+/// Whether the API that the device asked for is still there.
+pub(super) fn is_offered(app: &App, device: &DeviceCode) -> bool {
+    app.audience_given_at(device.asked.audience.as_deref(), device.begun_at()).is_some()
 }
 
 async fn go_on(

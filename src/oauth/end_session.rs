@@ -2,7 +2,8 @@
 //!
 //! Owns which request ends a session without a question: one with an ID token of the user who is logged
 //! in. Any other request asks the user, because any page can send a browser here; so does one that only
-//! names its client. A browser is sent to an address registered for a client that is named or proved,
+//! names its client. Whatever else is wrong with a request, the user can log out by it: a mistake of the
+//! application must not leave them logged in. A browser is sent to an address registered for a client that is named or proved,
 //! and without a proof only after the user has confirmed.
 
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
 use crate::domain::client::Client;
-use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::redirect::RegisteredRedirect;
 use crate::domain::request_info::RequestInfo;
@@ -22,7 +22,7 @@ use crate::store::sessions::end::Ending;
 
 use super::id_token_hint;
 use super::params::Params;
-use super::pending_request::{Destination, LogoutDestination, PendingRequest};
+use super::pending_request::{Destination, LogoutDestination, PendingRequest, of_another_kind};
 use crate::identity::logout_notices;
 
 /// The longest `state`, in bytes.
@@ -64,17 +64,10 @@ pub struct Back {
     pub location: String,
 }
 
-fn unanswerable(message: &'static str) -> Refusal {
-    Refusal {
-        oauth: Some(OAuthError::InvalidRequest),
-        ..Refusal::new(Code::MalformedRequest, message)
-    }
-}
-
 /// A client, or any page, sends a browser here.
 ///
 /// # Errors
-/// Refused on a page for the user: nothing is sent to an address that is not registered.
+/// Only faults.
 pub async fn begin(
     app: App,
     params: Params,
@@ -82,7 +75,8 @@ pub async fn begin(
     info: RequestInfo,
 ) -> Result<LogoutStep, Failure> {
     let now = info.now;
-    params.once().map_err(|_| unanswerable("A parameter was sent twice."))?;
+    // Of two values neither is meant: the user is asked, as without any.
+    let params = if params.once().is_ok() { params } else { Params::default() };
     let here = browser_login::current_login(&app, &visitor, "", None, now).await?;
     // A hint that we did not sign, or whose key has left the published set, proves nothing; nor does
     // one of another user than the one who is logged in: every account has one (§2). Then the user is
@@ -91,26 +85,14 @@ pub async fn begin(
     let hint = hint.filter(|hint| {
         here.as_ref().is_none_or(|found| found.user.id.to_string() == hint.claims.sub)
     });
+    // A hint for another client than the one that is named (§2) proves neither.
     let named = params.get("client_id");
-    if let (Some(hint), Some(named)) = (&hint, named)
-        && hint.client.client_id != named
-    {
-        return Err(unanswerable("client_id and id_token_hint name two applications.").into());
-    }
-    let back = match (params.get("post_logout_redirect_uri"), &hint) {
-        // Without a proof a user is sent nowhere before they have confirmed.
-        (None, _) | (Some(_), None) => None,
-        (Some(asked), Some(hint)) => {
-            let redirect = hint.client.after_logout(asked).ok_or_else(|| {
-                unanswerable(
-                    "The application asked to send you to an address it has not registered \
-                     (post_logout_redirect_uri). Nothing was sent there.",
-                )
-            })?;
-            Some(Box::new(to_client(redirect, params.get("state"))))
-        }
-    };
+    let hint = hint.filter(|hint| named.is_none_or(|named| hint.client.client_id == named));
     if let Some(hint) = hint {
+        // The user is sent to a registered address only; without one they are logged out all the same.
+        let asked = params.get("post_logout_redirect_uri");
+        let redirect = asked.and_then(|asked| hint.client.after_logout(asked));
+        let back = redirect.map(|redirect| Box::new(to_client(redirect, params.get("state"))));
         let sid = hint.claims.sid.parse().ok();
         let browser = here.map(|found| found.browser.id);
         end(app, sid, browser, &hint.claims.sub, info).await?;
@@ -153,10 +135,7 @@ pub async fn decide(
 ) -> Result<LogoutStep, Failure> {
     let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Logout(aim) = &flow.aim else {
-        let message = "This page belongs to something else that was begun.";
-        return Err(Refusal::new(Code::Forbidden, message).into());
-    };
+    let Destination::Logout(aim) = &flow.aim else { return Err(of_another_kind().into()) };
     if !leave {
         return Ok(LogoutStep::Stay);
     }

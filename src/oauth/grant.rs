@@ -4,6 +4,7 @@
 //! endpoint, sign, or commit.
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -30,8 +31,9 @@ use super::params::Params;
 use super::scope_narrowing::Narrowed;
 use super::target;
 
-/// A grant: what a client presents, and what it is worth.
-pub trait Grant: Sized + Send {
+/// A grant: what a client presents, and what it is worth. `Clone`, because it may run again after a
+/// serialization failure or a deadlock.
+pub trait Grant: Sized + Send + Clone {
     /// Its name on the wire, and which clients may use it.
     const INFO: GrantInfo;
 
@@ -41,7 +43,8 @@ pub trait Grant: Sized + Send {
     /// `invalid_request` when one is missing.
     fn parse(params: &Params) -> Result<Self, Refusal>;
 
-    /// Says what the client is given for it. Refusals commit what was recorded, faults take it back.
+    /// Says what the client is given for it. Refusals commit what was recorded, faults take it back. What is
+    /// done outside of the context's transaction may be done again.
     ///
     /// # Errors
     /// When it is given nothing.
@@ -65,7 +68,19 @@ pub struct GrantContext<'a> {
     pub now: Timestamp,
     client: AuthenticatedClient,
     proved: Option<Thumbprint>,
+    deadline: Instant,
     tx: Option<Tx>,
+}
+
+/// What the phases before a grant have established. None of them runs again.
+#[derive(Clone)]
+pub(super) struct Authenticated {
+    /// The client.
+    pub client: AuthenticatedClient,
+    /// The key it proved to hold, if it did.
+    pub proved: Option<Thumbprint>,
+    /// Until when the database may be worked on, however often.
+    pub deadline: Instant,
 }
 
 /// What a client is given.
@@ -122,11 +137,11 @@ impl<'a> GrantContext<'a> {
         app: &'a App,
         params: &'a Params,
         info: RequestInfo,
-        client: AuthenticatedClient,
-        proved: Option<Thumbprint>,
+        of: Authenticated,
     ) -> Self {
         let RequestInfo { origin, device, now } = info;
-        Self { app, params, origin, device, now, client, proved, tx: None }
+        let Authenticated { client, proved, deadline } = of;
+        Self { app, params, origin, device, now, client, proved, deadline, tx: None }
     }
 
     /// Ends the transaction, if one was begun: a refusal commits what it recorded, a fault rolls back.
@@ -224,7 +239,7 @@ impl GrantContext<'_> {
     pub async fn tx(&mut self) -> Result<&mut Tx, Fault> {
         let begun = match self.tx.take() {
             Some(tx) => tx,
-            None => self.app.db.begin().await?,
+            None => self.app.db.begin_until(self.deadline).await?,
         };
         Ok(self.tx.insert(begun))
     }

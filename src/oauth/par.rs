@@ -88,6 +88,7 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
         return Err(invalid("The request is longer than 16 KiB.").into());
     }
     let request = address(&app, params).await?.check(&app).await?;
+    let request = Request { pushed: true, ..request };
     count_dropped(&app, client.client(), &request.dropped);
     let stored = serde_json::to_string(&Stored { at: now, request })
         .map_err(|error| Fault::internal("writing a pushed request").with_source(error))?;

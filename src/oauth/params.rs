@@ -6,13 +6,29 @@
 use std::collections::BTreeMap;
 
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::Refusal;
+use crate::domain::outcome::{Refusal, quotable};
+use crate::domain::text::is_storable;
 
 /// The most parameters of one request; the standards together have some forty.
 const MAX_PARAMS: usize = 100;
 
 /// The one parameter that may be there several times (RFC 8707 §2).
 const RESOURCE: &str = "resource";
+
+/// Parameters of which only a hash is compared or which are decoded before they are looked at: no text
+/// of them is ever stored, and what is wrong with one is said by its own refusal.
+const HASHED: &[&str] = &[
+    "client_assertion",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "device_code",
+    "id_token_hint",
+    "refresh_token",
+    "subject_token",
+    "actor_token",
+    "token",
+];
 
 /// Names and values.
 #[derive(Debug, Clone, Default)]
@@ -26,12 +42,16 @@ impl Params {
     /// Reads the form encoding, of a body or of a query.
     ///
     /// # Errors
-    /// When there are too many.
+    /// When there are too many, or one contains U+0000, which PostgreSQL cannot store.
     pub fn parse(encoded: &[u8]) -> Result<Self, Refusal> {
         let mut params = Self::default();
         for (count, (name, value)) in url::form_urlencoded::parse(encoded).enumerate() {
             if count == MAX_PARAMS {
                 return Err(invalid("There are too many parameters."));
+            }
+            if !is_storable(&name) || (!is_storable(&value) && !HASHED.contains(&&*name)) {
+                let message = format!("The parameter {} contains U+0000.", quotable(&name));
+                return Err(invalid("").with_message(message));
             }
             if name == RESOURCE && !value.is_empty() {
                 params.resources.push(value.into_owned());
@@ -134,6 +154,8 @@ mod tests {
         assert!(twice.once().is_err() && twice.is_repeated("a") && !twice.is_repeated("b"));
         assert!(Params::parse(b"a=&a=").unwrap().once().is_err(), "absent twice is twice");
         assert!(Params::parse(b"x=&").is_ok());
+        assert!(Params::parse(b"a=%00").is_err() && Params::parse(b"%00=a").is_err());
+        assert!(Params::parse(b"code=%00").is_ok(), "a code is hashed");
         let many: String = (0..101).map(|n| format!("p{n}=&")).collect();
         assert!(Params::parse(many.as_bytes()).is_err());
     }

@@ -1,26 +1,31 @@
-//! Something a person has begun in one browser, sealed and handed to that browser.
+//! A request that is under way in one browser, sealed and handed to that browser.
 //!
-//! Owns the sealing: the text can be opened only together with the cookie of the browser it was made
-//! for, so it cannot be finished elsewhere, forged or altered, and nothing is stored for strangers.
-//! That it is finished once is guarded where it is finished.
+//! Owns the sealing: the text can be used only together with the cookie of the browser it was made for, so
+//! a request cannot be finished in another browser, forged or altered, and nothing is stored for clients
+//! and users that have not authenticated. That it is finished once is guarded where it is finished.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::base::entropy::random;
 use crate::base::id::UserId;
 use crate::base::{TimeSpan, Timestamp};
-use crate::crypto::digest::sha256_base64url;
+use crate::crypto::digest::{constant_time_eq, sha256_base64url};
 use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Fault, Refusal};
 use crate::identity::browser_login::BrowserCookies;
 
-/// How long a person may take.
+/// Said where a page cannot be finished any more.
+pub const STALE: &str = "This page is too old, or was opened in another browser. Go back to where you came \
+                         from and begin again.";
+
+/// How long a user may take.
 const LIFE: TimeSpan = TimeSpan::from_mins(60);
 
-/// What was begun.
+/// A request that is under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PendingRequest {
     /// Tells it from every other.
@@ -32,6 +37,17 @@ pub struct PendingRequest {
     /// Who was asked, once somebody was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<UserId>,
+    /// The client pushed it (RFC 9126), so its parameters are in no address.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_pushed: bool,
+}
+
+/// What is sealed.
+#[derive(Serialize, Deserialize)]
+struct Sealed<F> {
+    /// The hash of the browser's cookie.
+    browser: String,
+    flow: F,
 }
 
 /// Where it leads.
@@ -62,11 +78,17 @@ pub struct LogoutDestination {
     pub state: Option<String>,
 }
 
+/// The refusal of a form that came with a request it cannot answer.
+#[must_use]
+pub fn of_another_kind() -> Refusal {
+    Refusal::new(Code::Forbidden, "This form belongs to a different sign-in. Start again.")
+}
+
 impl PendingRequest {
     /// A new one.
     #[must_use]
     pub fn begin(app: &App, aim: Destination, now: Timestamp) -> Self {
-        Self { id: random(&*app.entropy), begun_at: now, aim, asked: None }
+        Self { id: random(&*app.entropy), begun_at: now, aim, asked: None, is_pushed: false }
     }
 
     /// The text for this browser.
@@ -74,9 +96,9 @@ impl PendingRequest {
     /// # Errors
     /// Only when the crypto library fails.
     pub fn seal(&self, app: &App, visitor: &BrowserCookies) -> Result<String, Fault> {
-        let plain = serde_json::to_vec(self)
+        let plain = serde_json::to_vec(&Sealed { browser: hash(visitor), flow: self })
             .map_err(|error| Fault::internal("writing a flow").with_source(error))?;
-        let sealed = app.seal.newest().seal(&purpose(visitor), &plain)?;
+        let sealed = app.seal.newest().seal(PURPOSE, &plain)?;
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
@@ -90,20 +112,41 @@ impl PendingRequest {
         visitor: &BrowserCookies,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
-        let message = "This page is too old, or was opened in another browser. Go back to where you \
-                    came from and begin again.";
-        let refused = || Refusal::new(Code::Forbidden, message);
+        let refused = || Refusal::new(Code::Forbidden, STALE);
         if visitor.browser.is_empty() {
             return Err(refused());
         }
-        let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| refused())?;
-        let plain = app.seal.open(&purpose(visitor), &sealed).map_err(|_| refused())?;
-        let flow: Self = serde_json::from_slice(&plain).map_err(|_| refused())?;
-        let over = now >= flow.begun_at + LIFE || now < flow.begun_at - LIFE;
-        if over { Err(refused()) } else { Ok(flow) }
+        let here = hash(visitor);
+        let flow = match unseal::<Sealed<Self>>(app, sealed, PURPOSE) {
+            Some(Sealed { browser, flow }) => {
+                Some(flow).filter(|_| constant_time_eq(browser.as_bytes(), here.as_bytes()))
+            }
+            None => unseal(app, sealed, &format!("{OLD_PURPOSE}{here}")),
+        };
+        let flow = flow.ok_or_else(refused)?;
+        let expired = now >= flow.begun_at + LIFE || now < flow.begun_at - LIFE;
+        if expired { Err(refused()) } else { Ok(flow) }
+    }
+
+    /// What a text says, whichever browser it was made for and however old it is. Only for telling a user
+    /// how to begin again: nothing may be done on its word.
+    pub(super) fn peek(app: &App, sealed: &str) -> Option<Self> {
+        unseal::<Sealed<Self>>(app, sealed, PURPOSE).map(|sealed| sealed.flow)
     }
 }
 
-fn purpose(visitor: &BrowserCookies) -> String {
-    format!("flow/v1/{}", sha256_base64url(visitor.browser.as_bytes()))
+const PURPOSE: &str = "flow/v2";
+
+/// With the hash of the browser's cookie behind it, the purpose until version 0.1.0. A process of that
+/// version may still serve the same users.
+const OLD_PURPOSE: &str = "flow/v1/";
+
+fn unseal<T: DeserializeOwned>(app: &App, sealed: &str, purpose: &str) -> Option<T> {
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let plain = app.seal.open(purpose, &sealed).ok()?;
+    serde_json::from_slice(&plain).ok()
+}
+
+fn hash(visitor: &BrowserCookies) -> String {
+    sha256_base64url(visitor.browser.as_bytes())
 }

@@ -3,7 +3,9 @@
 //! Owns the entry and the order of the phases. What a grant is, and what it cannot do, is `grant`; what
 //! becomes of its outcome is `token_response`.
 
-use crate::app::App;
+use tokio::time::Instant;
+
+use crate::app::{App, RETRIES};
 use crate::base::Timestamp;
 use crate::domain::audit::Origin;
 use crate::domain::oauth_error::OAuthError;
@@ -14,9 +16,10 @@ use crate::domain::user_agent::Device;
 
 use super::client_auth::{self, Call};
 use super::dpop::{self, Purpose};
-use super::grant::{Grant, GrantContext, GrantVisitor};
+use super::grant::{Authenticated, Grant, GrantContext, GrantVisitor};
 use super::params::Params;
 use super::{grants, rate_limits, security_profile, token_response};
+use crate::store::error::is_deadlock;
 use crate::tokens::issue::Tokens;
 
 /// A request to the token endpoint, as it came.
@@ -111,15 +114,29 @@ async fn handle<G: Grant>(
     security_profile::check_proof(client.client(), proved.as_ref())?;
 
     // 5. Decide what the client is given.
+    // 6. Settle: a refusal commits what it recorded, a fault rolls back. After a serialization failure or
+    // a deadlock, which rolled everything back, both run again: what the phases before used up, an
+    // assertion and a proof, stays used up.
     let info = RequestInfo { origin, device, now };
-    let mut context = GrantContext::new(app, &params, info, client, proved);
-    let outcome = grant.authorize(&mut context).await;
-    if proof.is_some() && outcome.is_ok() {
+    let deadline = Instant::now() + app.db.deadlines().write();
+    let of = Authenticated { client, proved, deadline };
+    let mut retries = RETRIES;
+    let (context, outcome) = loop {
+        let mut context = GrantContext::new(app, &params, info.clone(), of.clone());
+        let outcome = grant.clone().authorize(&mut context).await;
+        match context.settle(outcome).await {
+            Err(Failure::Failed(fault))
+                if retries > 0 && is_deadlock(&fault) && Instant::now() < deadline =>
+            {
+                retries -= 1;
+                tracing::debug!(%fault, "a grant runs again");
+            }
+            settled => break settled?,
+        }
+    };
+    if proof.is_some() {
         rate_limits::give_back(app, context.client(), RateLimit::Proof, &context.origin);
     }
-
-    // 6. Settle: a refusal commits what it recorded, a fault rolls back.
-    let (context, outcome) = context.settle(outcome).await?;
 
     // 7. Issue the tokens, after the commit.
     token_response::issue(&context, outcome)

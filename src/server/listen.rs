@@ -1,22 +1,17 @@
 //! The sockets that are served on, and why one cannot be had.
 //!
-//! Owns which address families a socket takes, and what a process needs to be able to open at all.
+//! Owns which address families a socket takes.
 
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind as bind_to, listen, sockopt};
-use rustix::process::{Resource, getrlimit};
 
 use super::{Bound, tls};
 use crate::config::{Config, MetricsListen};
 
 /// Connections that may wait to be taken up on one socket; the kernel caps it (`somaxconn`).
 const BACKLOG: i32 = 1024;
-/// File descriptors of a server without clients: its sockets, the database, the log.
-const LEAST_DESCRIPTORS: u64 = 64;
-/// File descriptors of each worker: its event loop and what wakes it.
-const OF_A_WORKER: u64 = 8;
 
 /// Why nothing can be served.
 #[derive(Debug)]
@@ -107,21 +102,4 @@ fn only_ipv6(address: SocketAddrV6) -> io::Result<TcpListener> {
     bind_to(&socket, &address)?;
     listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
-}
-
-/// Whether this process may open enough files to serve. Without this check a worker that cannot be made
-/// panics.
-///
-/// # Errors
-/// The limit that was found and the least that is needed, in words.
-pub fn require_descriptors(cores: usize) -> Result<(), String> {
-    let Some(limit) = getrlimit(Resource::Nofile).current else { return Ok(()) };
-    let least = LEAST_DESCRIPTORS + OF_A_WORKER * cores as u64;
-    if limit >= least {
-        return Ok(());
-    }
-    Err(format!(
-        "this process may open {limit} files, and a server on {cores} cores needs {least}.\n  Raise the \
-         limit: ulimit -n 4096, LimitNOFILE= in a systemd unit, --ulimit nofile= for a container."
-    ))
 }

@@ -2,30 +2,43 @@
 //!
 //! Owns sockets, workers, signals and the drain. Knows no route; `http` configures them.
 
+mod accept;
 mod certificate_watch;
+mod connections;
+mod descriptors;
+mod idle_order;
 mod listen;
+mod pace;
+mod pieces;
+mod stream;
 mod tls;
 
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
-use std::time::Duration;
+use std::sync::Arc;
 
+use actix_server::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App as Actix, HttpResponse, HttpServer, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
 use crate::http;
 
+use accept::Acceptor;
 use certificate_watch::{reload_on_hangup, watch_certificate};
-pub use listen::{BindError, bind, require_descriptors};
+use connections::Connections;
+#[cfg(feature = "test-support")]
+pub use descriptors::RESERVED_DESCRIPTORS;
+use descriptors::connection_budget;
+pub use descriptors::{raise_descriptor_limit, require_descriptors};
+pub use listen::{BindError, bind};
 
-/// How long a connection may take to close.
-const DISCONNECT: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// The most connections to the metrics; they come from the reserve.
+const MAX_METRICS_CONNECTIONS: usize = 16;
 
 /// Sockets that listen already.
 pub struct Bound {
@@ -73,27 +86,27 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
     let rendered = web::Data::new(http::Rendered::default());
     let deadlines = app.config.deadlines;
     let delay = app.config.shutdown_delay.std();
-    let mut server = HttpServer::new(move || {
+    let application = move || {
         Actix::new()
             .app_data(web::Data::new(served.clone()))
             .app_data(rendered.clone())
             .app_data(http::limits())
             .wrap(from_fn(http::handle))
             .configure(http::configure)
-    })
-    .disable_signals()
-    .client_request_timeout(deadlines.request_head())
-    .client_disconnect_timeout(DISCONNECT)
-    .keep_alive(KEEP_ALIVE)
-    // Whoever closes his side has gone: nobody sees the difference between a client that hung up
-    // and one that only has nothing more to say, and the former are the many.
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(deadlines.drain().as_secs());
+    };
+    let budget = connection_budget(app.config.machine.cores, app.config.database_connections);
+    let acceptor = Acceptor {
+        connections: Connections::new(app.clone(), budget),
+        tls: tls.as_ref().map(|tls| TlsAcceptor::from(Arc::new(tls.config()))),
+        deadlines,
+    };
+    // Connections are bounded where they are admitted. A worker that counted them too would stop to accept.
+    let mut server = Server::build()
+        .disable_signals()
+        .max_concurrent_connections(usize::MAX)
+        .shutdown_timeout(deadlines.drain().as_secs());
     for listener in listeners {
-        server = match &tls {
-            Some(tls) => server.listen_rustls_0_23(listener, tls.config())?,
-            None => server.listen(listener)?,
-        };
+        server = accept::listen(server, listener, acceptor.clone(), application.clone())?;
     }
     let metrics = metrics.map(|listener| metrics_server(app.clone(), listener)).transpose()?;
     let server = server.run();
@@ -201,6 +214,7 @@ fn metrics_server(app: App, listener: TcpListener) -> io::Result<actix_web::dev:
         Actix::new().app_data(web::Data::new(app.clone())).route("/metrics", web::get().to(text))
     })
     .workers(1)
+    .max_connections(MAX_METRICS_CONNECTIONS)
     .disable_signals()
     .listen(listener)?;
     Ok(server.run())

@@ -58,7 +58,9 @@ impl Tls {
     /// The configuration of a listener.
     pub fn config(&self) -> ServerConfig {
         let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&self.current) as _;
-        ServerConfig::builder().with_no_client_auth().with_cert_resolver(resolver)
+        let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(resolver);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config
     }
 }
 

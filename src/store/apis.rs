@@ -34,6 +34,9 @@ pub struct StoredApi {
     pub secret: Option<SealedSecret>,
     /// When it was registered.
     pub created_at: Timestamp,
+    /// Since when its identifier is its own; what is older was given for an API that had it before. Settled
+    /// by [`insert`]; the beginning of all times where there was no such API.
+    pub name_since: Timestamp,
 }
 
 #[derive(sqlx::FromRow)]
@@ -48,6 +51,7 @@ struct ApiRow {
     secret_kid: Option<String>,
     secret_sealed: Option<Vec<u8>>,
     created_at: Timestamp,
+    name_since: Timestamp,
 }
 
 impl TryFrom<ApiRow> for StoredApi {
@@ -75,11 +79,11 @@ impl TryFrom<ApiRow> for StoredApi {
         let scopes = Scopes::parse(&row.scopes)
             .map_err(|_| Fault::internal("an API with scopes that cannot be read"))?;
         let api = Api { identifier: row.identifier, scopes, rules };
-        Ok(Self { id: row.id, api, secret, created_at: row.created_at })
+        Ok(Self { id: row.id, api, secret, created_at: row.created_at, name_since: row.name_since })
     }
 }
 
-/// Registers an API. False when its identifier is taken.
+/// Registers an API, and settles since when its identifier is its own. False when it is taken.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -88,8 +92,10 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
         "INSERT INTO apis (id, identifier, scopes, signing_alg, token_profile, access_token_ttl, \
-         claims, secret_kid, secret_sealed, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (identifier) DO NOTHING",
+         claims, secret_kid, secret_sealed, created_at, name_since) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, COALESCE((SELECT CASE WHEN \
+         deleted_at > $10 THEN deleted_at ELSE $10 END FROM former_apis WHERE identifier = $2), 0)) \
+         ON CONFLICT (identifier) DO NOTHING",
         new.id,
         &api.identifier,
         api.scopes.to_string(),
@@ -142,11 +148,15 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// Removes the API with this identifier or this row id. Its identifier, none when there is none.
+/// Removes the API with this identifier or this row id; that its identifier was had is remembered. Its
+/// identifier, none when there is none.
+///
+/// Sessions and consents for it stay: a deleted API may have millions. They do not count for an API that
+/// is registered under the identifier again.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn delete(tx: &mut Tx, name: &str) -> Result<Option<String>, Fault> {
+pub async fn delete(tx: &mut Tx, name: &str, now: Timestamp) -> Result<Option<String>, Fault> {
     let row = fetch_optional!(
         tx,
         (String,),
@@ -154,10 +164,17 @@ pub async fn delete(tx: &mut Tx, name: &str) -> Result<Option<String>, Fault> {
         name,
         row_id(name)
     )?;
-    if row.is_some() {
-        meta::raise_cache_version(tx).await?;
-    }
-    Ok(row.map(|(identifier,)| identifier))
+    let Some((identifier,)) = row else { return Ok(None) };
+    execute!(
+        tx,
+        "INSERT INTO former_apis (identifier, deleted_at) VALUES ($1, $2) \
+         ON CONFLICT (identifier) DO UPDATE SET deleted_at = excluded.deleted_at \
+         WHERE excluded.deleted_at > former_apis.deleted_at",
+        &identifier,
+        now
+    )?;
+    meta::raise_cache_version(tx).await?;
+    Ok(Some(identifier))
 }
 
 /// The row id a text spells with hyphens and nothing else. Identifiers are absolute URIs and never
@@ -175,7 +192,7 @@ pub async fn find(link: &mut impl Link, name: &str) -> Result<Option<StoredApi>,
         link,
         ApiRow,
         "SELECT id, identifier, scopes, signing_alg, token_profile, access_token_ttl, claims, \
-         secret_kid, secret_sealed, created_at FROM apis WHERE identifier = $1 OR id = $2",
+         secret_kid, secret_sealed, created_at, name_since FROM apis WHERE identifier = $1 OR id = $2",
         name,
         row_id(name)
     )?
@@ -192,7 +209,7 @@ pub async fn all(link: &mut impl Link) -> Result<Vec<StoredApi>, Fault> {
         link,
         ApiRow,
         "SELECT id, identifier, scopes, signing_alg, token_profile, access_token_ttl, claims, \
-         secret_kid, secret_sealed, created_at FROM apis ORDER BY id"
+         secret_kid, secret_sealed, created_at, name_since FROM apis ORDER BY id"
     )?;
     rows.into_iter().map(StoredApi::try_from).collect()
 }
@@ -215,7 +232,7 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Sto
         link,
         ApiRow,
         "SELECT id, identifier, scopes, signing_alg, token_profile, access_token_ttl, claims, \
-         secret_kid, secret_sealed, created_at FROM apis WHERE id > $1 ORDER BY id LIMIT $2",
+         secret_kid, secret_sealed, created_at, name_since FROM apis WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
     )?;

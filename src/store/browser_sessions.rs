@@ -159,28 +159,43 @@ struct ListedRow {
     address: Option<String>,
 }
 
-/// A page of a user's live sign-ins and their devices, newest first.
+/// A page of live sign-ins and their devices, newest first; of one user if named.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn page(
     link: &mut impl Link,
-    user: UserId,
+    user: Option<UserId>,
     request: PageRequest,
     now: Timestamp,
 ) -> Result<Page<(BrowserSession, Device)>, Fault> {
-    let rows = fetch_all!(
-        link,
-        ListedRow,
-        "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.expires_at, b.ended_at, \
-         b.user_agent, b.address FROM browser_sessions b JOIN users u ON u.id = b.user_id \
-         WHERE b.user_id = $1 AND b.id < $2 AND b.ended_at IS NULL \
-         AND b.user_epoch = u.session_epoch AND b.expires_at > $3 ORDER BY b.id DESC LIMIT $4",
-        user,
-        request.after.unwrap_or(Uuid::max()),
-        now,
-        request.limit + 1
-    )?;
+    let (before, limit) = (request.after.unwrap_or(Uuid::max()), request.limit + 1);
+    // Two statements, as for sessions: each is found by its index.
+    let rows = match user {
+        None => fetch_all!(
+            link,
+            ListedRow,
+            "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.expires_at, b.ended_at, \
+             b.user_agent, b.address FROM browser_sessions b JOIN users u ON u.id = b.user_id \
+             WHERE b.id < $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
+             AND b.expires_at > $2 ORDER BY b.id DESC LIMIT $3",
+            before,
+            now,
+            limit
+        ),
+        Some(user) => fetch_all!(
+            link,
+            ListedRow,
+            "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.expires_at, b.ended_at, \
+             b.user_agent, b.address FROM browser_sessions b JOIN users u ON u.id = b.user_id \
+             WHERE b.user_id = $1 AND b.id < $2 AND b.ended_at IS NULL \
+             AND b.user_epoch = u.session_epoch AND b.expires_at > $3 ORDER BY b.id DESC LIMIT $4",
+            user,
+            before,
+            now,
+            limit
+        ),
+    }?;
     let listed = rows.into_iter().map(|row| {
         let device = Device {
             user_agent: row.user_agent,

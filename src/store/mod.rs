@@ -24,6 +24,8 @@ pub mod logout_fanouts;
 pub mod logout_notices;
 pub mod meta;
 pub mod migrate;
+pub mod password_costs;
+pub mod passwords;
 pub mod pg_server;
 pub mod processes;
 pub mod pushed_requests;

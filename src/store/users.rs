@@ -12,6 +12,7 @@ use crate::domain::user::{Role, User};
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::{StoredSubject, column};
+use super::password_costs::moved;
 use super::{Link, Tx};
 
 /// What a log-in is decided on.
@@ -116,6 +117,7 @@ pub async fn insert(tx: &mut Tx, user: &NewUser<'_>, now: Timestamp) -> Result<b
         execute!(tx, "DELETE FROM users WHERE id = $1", user.id)?;
         return Ok(false);
     }
+    moved(tx, None, user.password_hash).await?;
     Ok(true)
 }
 
@@ -179,68 +181,6 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Use
     )?;
     let rows = rows.into_iter().map(User::try_from).collect::<Result<Vec<_>, _>>()?;
     Ok(Page::cut(rows, request.limit, |user| user.id.uuid()))
-}
-
-/// Replaces a hash made at an old cost, unless the password was changed meanwhile.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn rehash(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<(), Fault> {
-    execute!(
-        tx,
-        "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3",
-        new,
-        id,
-        old
-    )?;
-    Ok(())
-}
-
-/// Changes the password and raises the epoch, if nobody raised it since it was read.
-/// The new epoch, or none when somebody did.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn change_password(
-    tx: &mut Tx,
-    id: UserId,
-    epoch: i64,
-    hash: &str,
-    now: Timestamp,
-) -> Result<Option<i64>, Fault> {
-    let row = fetch_optional!(
-        tx,
-        (i64,),
-        "UPDATE users SET password_hash = $1, password_changed_at = $2, updated_at = $2, \
-         session_epoch = session_epoch + 1 WHERE id = $3 AND session_epoch = $4 \
-         AND disabled_at IS NULL RETURNING session_epoch",
-        hash,
-        now,
-        id,
-        epoch
-    )?;
-    Ok(row.map(|(epoch,)| epoch))
-}
-
-/// Sets a password whatever the old one was, and ends everything. False when there is no user.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn set_password(
-    tx: &mut Tx,
-    id: UserId,
-    hash: &str,
-    now: Timestamp,
-) -> Result<bool, Fault> {
-    let rows = execute!(
-        tx,
-        "UPDATE users SET password_hash = $1, password_changed_at = $2, updated_at = $2, \
-         session_epoch = session_epoch + 1 WHERE id = $3",
-        hash,
-        now,
-        id
-    )?;
-    Ok(rows == 1)
 }
 
 /// Raises the epoch: ends every session and every token of the user. The new epoch.
@@ -369,13 +309,14 @@ pub async fn update(
 pub async fn delete(tx: &mut Tx, id: UserId) -> Result<bool, Fault> {
     let row = fetch_optional!(
         tx,
-        (String,),
-        "DELETE FROM users WHERE id = $1 RETURNING login_skeleton",
+        (String, Option<String>),
+        "DELETE FROM users WHERE id = $1 RETURNING login_skeleton, password_hash",
         id
     )?;
-    let Some((skeleton,)) = row else { return Ok(false) };
+    let Some((skeleton, hash)) = row else { return Ok(false) };
     execute!(tx, "UPDATE login_skeletons SET users = users - 1 WHERE skeleton = $1", &skeleton)?;
     execute!(tx, "DELETE FROM login_skeletons WHERE skeleton = $1 AND users <= 0", &skeleton)?;
+    moved(tx, hash.as_deref(), None).await?;
     Ok(true)
 }
 

@@ -5,6 +5,7 @@
 //! for a moment, one write takes all of them, and when nobody takes them any more they are counted in
 //! place of being kept. What must not be lost is in the audit trail, not in the log.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -149,8 +150,8 @@ impl Drop for LogWriter {
     }
 }
 
-/// Standard error, by way of the lines that wait for it.
-pub(super) struct Stderr(pub(super) &'static Lines);
+/// Standard error, by way of the lines that wait for it; each in the form that a terminal may be given.
+pub(super) struct Stderr(pub(super) &'static Lines, pub(super) fn(&str) -> Cow<'_, str>);
 
 impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -159,6 +160,11 @@ impl Write for Stderr {
 
     /// The subscriber hands over each event whole, in one call.
     fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        let line = match std::str::from_utf8(line) {
+            // The subscriber has escaped the control characters of ASCII.
+            Ok(text) if !text.is_ascii() => &Cow::into_owned(self.1(text)).into_bytes(),
+            _ => line,
+        };
         if self.0.take(line) { Ok(()) } else { io::stderr().write_all(line) }
     }
 

@@ -12,6 +12,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
 use crate::config::LogFormat;
+use crate::domain::terminal_text::{escaped_json, escaped_log};
 
 pub use log_writer::LogWriter;
 use log_writer::{Lines, Stderr};
@@ -64,10 +65,11 @@ pub fn init(filter: &str, format: LogFormat) -> Result<Voice, String> {
     let registry = tracing_subscriber::registry().with(filter);
     // A second start in one process (tests) keeps the first one's output.
     let _ = if pretty {
-        let layer = fmt::layer().with_writer(|| Stderr(&LINES)).with_ansi(terminal);
+        let layer = fmt::layer().with_writer(|| Stderr(&LINES, escaped_log)).with_ansi(terminal);
         registry.with(layer).try_init()
     } else {
-        let layer = fmt::layer().json().flatten_event(true).with_writer(|| Stderr(&LINES));
+        let layer =
+            fmt::layer().json().flatten_event(true).with_writer(|| Stderr(&LINES, escaped_json));
         registry.with(layer).try_init()
     };
     Ok(match format {

@@ -15,7 +15,7 @@ use crate::domain::session::{EndReason, Session};
 use crate::metrics::Metrics;
 use crate::store::attributes::StoredSubject;
 use crate::store::refresh_batch::{Presentation, Refreshed};
-use crate::store::sessions::end::Ending;
+use crate::store::sessions::end::{Ending, end_branch};
 
 /// A refresh token and who presents it.
 pub struct Presented<'a> {
@@ -65,7 +65,7 @@ pub async fn present(
     };
     match app.refresher.present(presentation).await? {
         Refreshed::Answered(session, answer, subject) => {
-            if app.audience(session.audience.as_deref()).is_none() {
+            if app.audience_given_at(session.audience.as_deref(), session.created_at).is_none() {
                 without_api(app, &session, RequestInfo::without_device(by, now)).await?;
             }
             count(match answer {
@@ -108,21 +108,26 @@ pub async fn present(
     }
 }
 
-/// The API of a session is not among those in memory. Unless it turns out to be registered after
-/// all, the session ends: no new token is made for it, and to leave it open would make the client's
-/// next tries look like those of a thief. Done here and not where the API is deleted, because a
-/// deleted API may have millions of sessions.
+/// The API of a session is not among those in memory, or was registered under its identifier later than
+/// the session was opened. Unless the API turns out to be there after all, the branch ends, and with its
+/// last branch the session: no new token is made for it, and to leave it open would make the client's next
+/// tries look like those of a thief. Done here and not where the API is deleted, because a deleted API may
+/// have millions of sessions.
 async fn without_api(app: &App, session: &Session, info: RequestInfo) -> Result<(), Failure> {
-    let (audience, id, own) = (session.audience.clone(), session.id, app.clone());
+    let (audience, opened_at) = (session.audience.clone(), session.created_at);
+    let (id, branch, own) = (session.id, session.branch, app.clone());
     app.run_to_completion(async move {
         // Asked for certain, also while others name unknown APIs: this ends a session.
         own.reload_if_changed().await?;
-        if own.audience(audience.as_deref()).is_some() {
+        let known = own.audience(audience.as_deref());
+        if known.is_some_and(|known| known.owned_name_at(opened_at)) {
             return Ok(());
         }
         let ended = own.transaction(&info, async |tx| {
-            tx.end_session(id, Ending::of(EndReason::ApiDeleted)).await?;
-            let message = "The API this session was for is gone; the session was ended.";
+            if !end_branch(tx, id, branch, EndReason::ApiDeleted, info.now).await? {
+                tx.end_session(id, Ending::of(EndReason::ApiDeleted)).await?;
+            }
+            let message = "The API this session was for has been deleted; the session was ended.";
             Err(Refusal::new(Code::RefreshTokenInvalid, message).into())
         });
         let ended = ended.await;

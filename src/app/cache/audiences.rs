@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::base::{Entropy, Secret, TimeSpan};
+use crate::base::{Entropy, Secret, TimeSpan, Timestamp};
 use crate::crypto::hs256::{GeneratedSecret, SharedSecret};
 use crate::crypto::seal::{SealKey, Seals};
 use crate::domain::api::Target;
@@ -25,6 +25,23 @@ pub struct Audience {
     pub target: Target,
     /// The secret its tokens are signed with, where the rules say so.
     pub secret: Option<SharedSecret>,
+    /// Since when its identifier is its own.
+    pub name_since: Timestamp,
+}
+
+impl Audience {
+    /// The issuer: its name was always its own.
+    #[must_use]
+    pub const fn issuer() -> Self {
+        Self { target: Target::Issuer, secret: None, name_since: Timestamp::from_millis(0) }
+    }
+
+    /// Whether something that was given at `at` for this identifier was given for this API, and not for
+    /// one that had its identifier before.
+    #[must_use]
+    pub fn owned_name_at(&self, at: Timestamp) -> bool {
+        self.name_since <= at
+    }
 }
 
 /// The issuer and all registered APIs.
@@ -52,13 +69,14 @@ impl Audiences {
             };
             let identifier = stored.api.identifier.clone();
             let target = Target::Api(stored.api);
-            let audience = Arc::new(Audience { target, secret });
+            let name_since = stored.name_since;
+            let audience = Arc::new(Audience { target, secret, name_since });
             if let Some(normal) = http_uri::normal_identifier(&identifier) {
                 by_normal_form.entry(normal).or_default().push(Arc::clone(&audience));
             }
             apis.insert(identifier, audience);
         }
-        let issuer = Arc::new(Audience { target: Target::Issuer, secret: None });
+        let issuer = Arc::new(Audience::issuer());
         Ok(Self { issuer, apis, by_normal_form })
     }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::base::TimeSpan;
+use crate::base::{TimeSpan, Timestamp};
 use crate::config::Config;
 use crate::crypto::keyring::Keyring;
 use crate::crypto::refresh_token::RefreshKeys;
@@ -104,6 +104,17 @@ impl App {
         }
         self.reload_for_unknown().await?;
         Ok(self.audience(identifier))
+    }
+
+    /// The API, or the issuer, that something is for which was given at `at`. None where the API was deleted
+    /// since, also when another one is registered under its identifier.
+    #[must_use]
+    pub fn audience_given_at(
+        &self,
+        identifier: Option<&str>,
+        at: Timestamp,
+    ) -> Option<Arc<Audience>> {
+        self.audience(identifier).filter(|known| known.owned_name_at(at))
     }
 
     /// What a request means by `named`: a registered API, or the issuer. Clients spell one identifier
@@ -210,11 +221,11 @@ impl App {
         let keyring = keys::keyring(&mut reader, &self.seal, alg, &policy, Some(&before)).await?;
         let before = self.caches.refresh_keys.load_full();
         let refresh_keys = keys::refresh_keys(&mut reader, &self.seal, Some(&before)).await?;
-        // Keys before those who sign with them.
+        // Keys before those who sign with them, and clients before the APIs they may have tokens for.
         self.caches.keyring.store(Arc::new(keyring));
         self.caches.refresh_keys.store(Arc::new(refresh_keys));
-        self.caches.audiences.store(Arc::new(audiences));
         self.caches.clients.store(Arc::new(clients));
+        self.caches.audiences.store(Arc::new(audiences));
         self.caches.version.store(version, Ordering::Release);
         Ok(())
     }

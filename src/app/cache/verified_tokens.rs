@@ -76,7 +76,6 @@ impl Generations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::api::Target;
 
     fn hash(number: u32) -> TokenHash {
         let mut digest = [0; 32];
@@ -87,10 +86,7 @@ mod tests {
     fn verified(sub: &str) -> VerifiedToken {
         let claims = serde_json::json!({"sub": sub, "scope": "", "exp": 2, "iat": 1});
         let claims = Arc::new(serde_json::from_value(claims).unwrap());
-        VerifiedToken {
-            claims,
-            audience: Arc::new(Audience { target: Target::Issuer, secret: None }),
-        }
+        VerifiedToken { claims, audience: Arc::new(Audience::issuer()) }
     }
 
     fn sub(known: Option<VerifiedToken>) -> Option<String> {

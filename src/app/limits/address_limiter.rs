@@ -1,4 +1,4 @@
-//! Rate limits by network, in the memory of this process.
+//! Rate limits by network and by user, in the memory of this process.
 //!
 //! Owns one table of buckets for each purpose, and the clock they run by: a monotonic one, so that no
 //! change of the wall clock closes or opens a limit. A request whose client address is unknown is not
@@ -9,6 +9,7 @@ use std::hash::RandomState;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::base::id::UserId;
 use crate::base::{Clock, TimeSpan};
 use crate::domain::rate_limit::{RateLimit, UNKNOWN_ADDRESSES};
 use crate::domain::token_bucket::Bucket;
@@ -22,25 +23,36 @@ pub struct AddressLimiter {
     tables: Vec<Mutex<BucketTable>>,
 }
 
-/// What is counted, under which name, from which address.
+/// What is counted, and under whom.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     purpose: RateLimit,
-    address: Option<IpAddr>,
-    name: &'a str,
+    who: Who<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Who<'a> {
+    Network { address: Option<IpAddr>, name: &'a str },
+    User(UserId),
 }
 
 impl<'a> Subject<'a> {
     /// A network.
     #[must_use]
     pub const fn new(purpose: RateLimit, address: Option<IpAddr>) -> Self {
-        Self { purpose, address, name: "" }
+        Self { purpose, who: Who::Network { address, name: "" } }
     }
 
     /// A network and a name that callers cannot invent, such as a registered `client_id`.
     #[must_use]
     pub const fn named(purpose: RateLimit, address: Option<IpAddr>, name: &'a str) -> Self {
-        Self { purpose, address, name }
+        Self { purpose, who: Who::Network { address, name } }
+    }
+
+    /// A user, from whichever network.
+    #[must_use]
+    pub const fn of_user(purpose: RateLimit, user: UserId) -> Self {
+        Self { purpose, who: Who::User(user) }
     }
 }
 
@@ -84,8 +96,12 @@ impl AddressLimiter {
 
     fn counted(&self, subject: Subject<'_>) -> Option<(Bucket, Counted)> {
         let bucket = subject.purpose.bucket();
-        match subject.address {
-            Some(address) => Some((bucket, Counted::new(&self.hasher, address, subject.name))),
+        let (address, name) = match subject.who {
+            Who::User(user) => return Some((bucket, Counted::of_user(&self.hasher, user))),
+            Who::Network { address, name } => (address, name),
+        };
+        match address {
+            Some(address) => Some((bucket, Counted::new(&self.hasher, address, name))),
             None if subject.purpose.bounds_writes() => {
                 Some((bucket.shared_by(UNKNOWN_ADDRESSES), Counted::unknown(&self.hasher)))
             }

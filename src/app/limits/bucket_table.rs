@@ -9,6 +9,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 
 use crate::base::TimeSpan;
+use crate::base::id::UserId;
 use crate::domain::network::{network, prefix};
 use crate::domain::token_bucket::{Bucket, Level};
 
@@ -31,6 +32,12 @@ impl Counted {
     pub(super) fn new(hasher: &RandomState, address: IpAddr, name: &str) -> Self {
         let key = |net: IpAddr, what: u8| hasher.hash_one((what, net, name));
         Self { network: key(network(address), 0), prefix: key(prefix(address), 1) }
+    }
+
+    /// A user, with a place of their own also where their own bucket was evicted.
+    pub(super) fn of_user(hasher: &RandomState, user: UserId) -> Self {
+        let key = |what: u8| hasher.hash_one((what, user.uuid()));
+        Self { network: key(3), prefix: key(4) }
     }
 
     /// The key of the network itself.

@@ -8,4 +8,6 @@ mod standing;
 
 pub use address_limiter::{AddressLimiter, Subject};
 pub use attempt_gate::{AttemptGate, PendingAttempt};
+#[cfg(feature = "test-support")]
+pub use bucket_table::MAX_NETWORKS;
 pub use standing::Standing;

@@ -7,8 +7,9 @@ use tokio::runtime::Handle;
 
 use crate::base::Entropy;
 use crate::config::Config;
-use crate::crypto::password::{Cost, PasswordHasher};
+use crate::crypto::password::{Cost, Decoys, PasswordHasher};
 use crate::crypto::seal::Seals;
+use crate::domain::base_path::BasePath;
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::session::Lifetimes;
 use crate::http_client::HttpClient;
@@ -40,6 +41,7 @@ impl Startup {
         let issuer = self.issuer(&db).await?;
         let Self { mut config, clock, entropy, purpose: _ } = self;
         config.issuer = issuer;
+        let base_path = BasePath::of(&config.issuer, config.proxy_strips_path);
         db.last_write().tell_time(Arc::clone(&clock));
         let lifetimes = Lifetimes {
             access: config.access_token_ttl,
@@ -48,6 +50,7 @@ impl Startup {
             retry_window: config.refresh_retry_window,
         };
         let hasher = start_hasher(&config, &entropy)?;
+        let decoys = Decoys::new(hasher.cost(), Arc::clone(&entropy));
         let mut reader = db.reader().await?;
         let version = meta::cache_version(&mut reader).await?;
         let caches = Caches::load(&mut reader, version, &seal, &config, longest_max_age).await;
@@ -59,7 +62,7 @@ impl Startup {
         let address_limiter = AddressLimiter::new(Arc::clone(&clock));
         let standing = Standing::new(Arc::clone(&clock));
         let process = Process::new(&config, &db, &*entropy, common_clock.now());
-        Ok(App(Arc::new(AppState {
+        let app = App(Arc::new(AppState {
             config,
             db,
             clock,
@@ -67,6 +70,7 @@ impl Startup {
             process,
             entropy,
             hasher,
+            decoys,
             seal,
             pseudonyms,
             refresher,
@@ -82,11 +86,14 @@ impl Startup {
             watch: Mutex::default(),
             longest_max_age,
             metrics: Metrics::default(),
+            base_path,
             lifetimes,
             caches,
             draining: AtomicBool::new(false),
             runtime: Handle::current(),
-        })))
+        }));
+        app.follow_stored_costs().await.map_err(OpenError::Failed)?;
+        Ok(app)
     }
 }
 

@@ -18,10 +18,14 @@ use crate::config::{Config, Database};
 const WORLD: u32 = 0o007;
 /// What the group may do.
 const GROUP: u32 = 0o070;
+/// Every user may make, rename and remove entries of a directory.
+const WORLD_WRITABLE: u32 = 0o002;
 /// A directory that many share, such as /tmp.
 const STICKY: u32 = 0o1000;
 /// How the names of all files begin that Signet, SQLite or a file system makes in a data directory.
-const OWN_NAMES: [&str; 4] = ["master.key", "signet.db", "serve.lock", "lost+found"];
+const OWN_NAMES: [&str; 4] = ["master.key", "signet.db", "serve.lock", LOST_FOUND];
+/// What a file system makes at its root.
+const LOST_FOUND: &str = "lost+found";
 
 /// What there is to say about the files.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub struct Exposure {
     pub warnings: Vec<String>,
     /// Files that others can read or replace, and that cannot be narrowed.
     refused: Vec<String>,
+    /// Directories in which others can replace master key or database, and that are not Signet's to close.
+    open_directories: Vec<String>,
 }
 
 /// Whether findings are only told, or acted upon.
@@ -63,24 +69,28 @@ fn look(config: &Config, manner: Manner) -> Result<Exposure, OpenError> {
         let mode = facts.mode() & 0o7777;
         let said = format!("{} (mode {mode:04o})", file.path.display());
         let owned = facts.uid() == geteuid().as_raw();
-        let shared = facts.is_dir() && is_shared(&file.path, mode);
-        let left = if mode & WORLD == 0 {
+        let foreign = facts.is_dir() && has_foreign(&file);
+        let shared = foreign || (facts.is_dir() && mode & STICKY != 0);
+        let less = mode & !file.world;
+        let left = if mode & file.world == 0 {
             mode
-        } else if owned && !shared && (manner == Manner::Tell || takes(&file.path, mode & !WORLD)) {
+        } else if owned && !shared && (manner == Manner::Tell || takes(&file.path, less)) {
             narrowed.push(said.clone());
-            mode & !WORLD
+            less
         } else {
             mode
         };
-        if left & WORLD != 0 && file.secret {
+        if left & file.world != 0 && file.secret {
             found.refused.push(said);
-        } else if left & WORLD != 0 {
+        } else if foreign && left & (file.world & WORLD_WRITABLE) != 0 && left & STICKY == 0 {
+            found.open_directories.push(said);
+        } else if left & file.world != 0 {
             let why = if shared { "holds other files too" } else { "belongs to another user" };
             found.warnings.push(format!(
                 "every user of this machine has access to {said}, which {why}: give Signet a directory \
                  of its own, with mode 0700"
             ));
-        } else if left & GROUP != 0 {
+        } else if left & GROUP != 0 && file.world == WORLD {
             group.push(format!("{} (mode {left:04o})", file.path.display()));
         }
     }
@@ -99,6 +109,14 @@ fn look(config: &Config, manner: Manner) -> Result<Exposure, OpenError> {
         ));
     }
     found.warnings.extend(config.secret_files.iter().filter_map(|(name, path)| named(name, path)));
+    if !found.open_directories.is_empty() {
+        return Err(OpenError::Configuration(format!(
+            "every user of this machine can replace what Signet keeps in {}, which holds other files \
+             too.\n  Give Signet a directory of its own with mode 0700, or take the access away: chmod \
+             o-w.",
+            found.open_directories.join(", ")
+        )));
+    }
     if found.refused.is_empty() {
         return Ok(found);
     }
@@ -114,34 +132,56 @@ struct OwnFile {
     path: PathBuf,
     /// Whether reading or replacing it gives everything away.
     secret: bool,
+    /// The access of others that is too much.
+    world: u32,
+    /// How the names of Signet's own files begin, in a directory.
+    own_names: Vec<String>,
+}
+
+impl OwnFile {
+    fn directory(path: &Path, world: u32, own_names: &[&str]) -> Self {
+        let own_names = own_names.iter().map(|name| (*name).to_owned()).collect();
+        Self { path: path.to_owned(), secret: false, world, own_names }
+    }
+
+    fn file(path: PathBuf, secret: bool) -> Self {
+        Self { path, secret, world: WORLD, own_names: Vec::new() }
+    }
 }
 
 fn own_files(config: &Config) -> Vec<OwnFile> {
     let key = data_dir::master_key_path(&config.data_dir);
     let mut files = vec![
-        OwnFile { path: config.data_dir.clone(), secret: false },
+        OwnFile::directory(&config.data_dir, WORLD, &OWN_NAMES),
         // A key that lies there while a setting brings another one seals nothing.
-        OwnFile { path: key, secret: config.master_key.is_none() },
+        OwnFile::file(key, config.master_key.is_none()),
     ];
     if let Database::Sqlite(path) = &config.database {
+        // A directory that a setting names may be open to readers; who can write in it replaces the file.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+        if parent != config.data_dir {
+            files.push(OwnFile::directory(parent, WORLD_WRITABLE, &[&name, LOST_FOUND]));
+        }
         for ending in ["", "-wal", "-shm"] {
             let mut name = path.as_os_str().to_owned();
             name.push(ending);
-            files.push(OwnFile { path: name.into(), secret: true });
+            files.push(OwnFile::file(name.into(), true));
         }
     }
     files
 }
 
-/// Whether a directory is not Signet's alone: taking access to it away would break something else.
-fn is_shared(path: &Path, mode: u32) -> bool {
+/// Whether a directory holds files of others: taking access to it away would break something else.
+fn has_foreign(directory: &OwnFile) -> bool {
     let own = |name: &OsStr| {
         let name = name.as_encoded_bytes();
-        OWN_NAMES.iter().any(|own| name.starts_with(own.as_bytes()))
+        directory.own_names.iter().any(|own| name.starts_with(own.as_bytes()))
     };
     let foreign =
         |entry: std::io::Result<fs::DirEntry>| entry.map_or(true, |entry| !own(&entry.file_name()));
-    mode & STICKY != 0 || fs::read_dir(path).map_or(true, |mut entries| entries.any(foreign))
+    fs::read_dir(&directory.path).map_or(true, |mut entries| entries.any(foreign))
 }
 
 /// Gives a file another mode. False where the file system does not keep it.

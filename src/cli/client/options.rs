@@ -13,6 +13,7 @@ use crate::admin::clients::Change;
 use crate::base::TimeSpan;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::names::{Names, address, any, names};
 use crate::cli::value_parsers::{OrDefault, signing_alg, time_or_default, word_or_default, words};
 use crate::domain::client::{
     AssertionAudience, AuthMethod, IdTokenClaims, PkcePolicy, SecurityProfile,
@@ -47,29 +48,29 @@ pub struct Choices {
     #[arg(long, value_name = "URI")]
     client_uri: Option<String>,
     /// Where answers may be sent, compared letter by letter; may be given several times
-    #[arg(long = "redirect-uri", value_name = "URI")]
+    #[arg(long = "redirect-uri", value_name = "URI", value_parser = address)]
     redirect_uris: Vec<String>,
     /// Where people may be sent after logging out; may be given several times
-    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI", value_parser = address)]
     post_logout_redirect_uris: Vec<String>,
     /// Where it is told that a session has ended
     #[arg(long, value_name = "URI")]
     backchannel_logout_uri: Option<String>,
     /// An origin, besides those of the redirect URIs, whose scripts may call; may be repeated
-    #[arg(long = "web-origin", value_name = "ORIGIN")]
+    #[arg(long = "web-origin", value_name = "ORIGIN", value_parser = address)]
     web_origins: Vec<String>,
     /// A grant it may use, such as authorization_code or device_code; may be given several times
     /// (default: those of its type)
-    #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
-    grants: Vec<String>,
+    #[arg(long = "grant", value_name = "GRANT", value_parser = names(grant))]
+    grants: Vec<Names>,
     /// A scope it may ask for; may be given several times (default: all its audiences offer)
-    #[arg(long = "scope", value_name = "SCOPE")]
-    scopes: Vec<String>,
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = names(any))]
+    scopes: Vec<Names>,
     /// A registered API its tokens may be for; may be given several times
-    #[arg(long = "audience", value_name = "IDENTIFIER")]
+    #[arg(long = "audience", value_name = "IDENTIFIER", value_parser = address)]
     audiences: Vec<String>,
     /// A registered API it is: it may look into that API's tokens; may be given several times
-    #[arg(long, value_name = "IDENTIFIER")]
+    #[arg(long, value_name = "IDENTIFIER", value_parser = address)]
     serves: Vec<String>,
     /// How long its access tokens live, where the API does not say, such as 5m; or default
     #[arg(long, value_name = "TIME", value_parser = access_ttl)]
@@ -159,8 +160,8 @@ impl Choices {
             post_logout_redirect_uris: all(&self.post_logout_redirect_uris),
             backchannel_logout_uri: self.backchannel_logout_uri.clone().map(Some),
             web_origins: all(&self.web_origins),
-            grant_types: all(&self.grants).map(Some),
-            scopes: all(&self.scopes).map(Some),
+            grant_types: all(&Names::all(&self.grants)).map(Some),
+            scopes: all(&Names::all(&self.scopes)).map(Some),
             audiences: all(&self.audiences),
             resource_servers: all(&self.serves),
             access_token_ttl: self.access_token_ttl.map(|chosen| chosen.0),

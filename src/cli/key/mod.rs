@@ -58,8 +58,9 @@ kid it had (a JWK brings its own). Tokens of another issuer are good only under 
     #[command(after_help = "Examples:
   SIGNET_MASTER_KEY_OLD_FILE=old.key SIGNET_MASTER_KEY_FILE=new.key signet key rewrap
 
-Restart every server with both keys first; then run this; then restart them without the old one, at
-leisure. Nobody is logged out and no signing key changes. Interrupted, it has happened or it has not;
+Restart every server with both keys first; then run this; then put the new key in the place of the old
+one (data/master.key, or the setting that brought it) and restart them without the old one, at leisure.
+Nobody is logged out and no signing key changes. Interrupted, it has happened or it has not;
 run it again. Keep the old key for backups that were made before.")]
     Rewrap,
     /// Print the public keys: the JWKS as it is published, or PEM
@@ -176,6 +177,7 @@ fn export(args: &ExportArgs) -> Result<(), CommandError> {
                 exported(args, keys::published(&app)?)?.into_iter().map(|key| key.pem).collect()
             }
         };
+        // Both forms are ASCII: nothing of them is escaped.
         Ok(output::write(&format!("{}\n", text.trim_end()))?)
     })
 }

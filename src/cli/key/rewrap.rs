@@ -18,7 +18,11 @@ pub fn rewrap() -> Result<(), CommandError> {
             )
         })?;
         startup_report::say(match done {
-            Rewrapped::Done => "Everything is sealed under the new master key\n",
+            Rewrapped::Done => {
+                "Everything is sealed under the new master key\n\
+                 Put the new key where the old one is read from (the file data/master.key, or the \
+                 setting that\nbrought it), then restart every server without the old one.\n"
+            }
             Rewrapped::Already => "Everything was sealed under the new master key already\n",
         });
         Ok(())

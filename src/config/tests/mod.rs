@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::errors::{distance, nearest, quoted};
+use super::errors::{nearest, quoted};
 use super::*;
 
 /// 43 characters of base64url: 32 bytes of 7.
@@ -89,6 +89,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert!(config.bootstrap_admin.is_none());
     assert!(config.tls.is_none());
     assert!(!config.insecure_http);
+    assert!(!config.proxy_strips_path);
 }
 
 #[test]
@@ -105,6 +106,7 @@ fn every_setting_of_the_list_is_read_once_and_shown_in_order() {
 fn every_setting_can_be_changed() {
     let config = load(&[
         ("SIGNET_ISSUER", "https://id.example.com/auth"),
+        ("SIGNET_PROXY_STRIPS_PATH", "true"),
         ("SIGNET_LISTEN", "0.0.0.0:0, [::]:443"),
         ("SIGNET_DATA_DIR", "/var/lib/signet"),
         ("SIGNET_DATABASE_URL", "postgresql://u:p%40w@db/signet?sslmode=require"),
@@ -159,6 +161,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.hash_workers, 7);
     assert_eq!(config.hash_max_wait, TimeSpan::ZERO);
     assert!(!config.rate_limits);
+    assert!(config.proxy_strips_path);
     let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
     assert_eq!(config.proxy_header, ProxyHeader::Single("x-real-ip".to_owned()));
@@ -251,20 +254,6 @@ fn a_build_for_tests_stretches_its_deadlines() {
     for (typed, factor) in [("30", 30), ("1", 1), ("0", 1), ("often", 1)] {
         let deadlines = load(&[("SIGNET_TEST_DEADLINES", typed)]).deadlines;
         assert_eq!(deadlines, Deadlines::stretched(factor), "{typed}");
-    }
-}
-
-#[test]
-fn distances_count_typing_errors() {
-    for (a, b, expected) in [
-        ("", "", 0),
-        ("abc", "", 3),
-        ("abc", "abd", 1),
-        ("abc", "acb", 1),
-        ("kitten", "sitting", 3),
-    ] {
-        assert_eq!(distance(a, b), expected, "{a} {b}");
-        assert_eq!(distance(b, a), expected, "{b} {a}");
     }
 }
 

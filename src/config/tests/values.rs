@@ -26,12 +26,40 @@ fn the_issuer_has_one_spelling() {
         ("https://id.example.com/a/../b", "Type https://id.example.com/b"),
         (" https://id.example.com", "Type https://id.example.com"),
         ("https://bücher.example", "Type https://xn--bcher-kva.example"),
+        ("https://id.example.com/a//b", "other characters"),
+        ("https://id.example.com/a%2Fb", "other characters"),
+        ("https://id.example.com/a%20b", "other characters"),
+        ("https://id.example.com/a;Domain=example.com", "other characters"),
+        ("https://id.example.com/{id}", "is not in its normal form"),
+        ("https://id.example.com/a@b", "other characters"),
     ] {
         one(&[("SIGNET_ISSUER", bad)], "SIGNET_ISSUER", part);
     }
     one(&[("SIGNET_ISSUER", "https://me:hunter2@id.example.com")], "SIGNET_ISSUER", "user name");
     let text = mistakes(&[("SIGNET_ISSUER", "https://me:hunter2@id.example.com")])[0].to_string();
     assert!(!text.contains("hunter2") && text.contains("Type https://id.example.com"), "{text}");
+}
+
+#[test]
+fn the_path_of_an_issuer_has_letters_digits_and_few_others_and_is_short() {
+    load(&[("SIGNET_ISSUER", "https://id.example.com/a-b._~/C9")]);
+    let of_length = |length: usize| format!("https://id.example.com/{}", "a".repeat(length - 1));
+    load(&[("SIGNET_ISSUER", &of_length(128))]);
+    one(&[("SIGNET_ISSUER", &of_length(129))], "SIGNET_ISSUER", "at most 128 bytes");
+}
+
+#[test]
+fn only_a_path_that_is_there_can_be_stripped() {
+    let strips = ("SIGNET_PROXY_STRIPS_PATH", "true");
+    for issuer in [None, Some("https://id.example.com")] {
+        let mut pairs = vec![strips];
+        pairs.extend(issuer.map(|issuer| ("SIGNET_ISSUER", issuer)));
+        let all = mistakes(&pairs);
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(all[0].to_string().contains("the issuer has no path"), "{}", all[0]);
+    }
+    load(&[strips, ("SIGNET_ISSUER", "https://id.example.com/auth")]);
+    one(&[("SIGNET_PROXY_STRIPS_PATH", "on")], "SIGNET_PROXY_STRIPS_PATH", "Type true or false");
 }
 
 #[test]

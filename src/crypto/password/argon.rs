@@ -49,6 +49,8 @@ impl<'a> Engine<'a> {
         let differs = Some(Verified { check: Check::Differs, outdated: false });
         let Some((cost, salt, expected)) = parse(stored) else {
             tracing::error!("a stored password hash cannot be read; it matches nothing");
+            // It costs what others do, so that the account is not told apart.
+            self.compute(self.cost, password, &[0; SALT], &mut [0; OUTPUT])?;
             return differs;
         };
         if cost.memory_kib > MAX_MEMORY_KIB
@@ -110,6 +112,24 @@ pub(super) fn phc(cost: Cost, salt: &[u8], output: &[u8]) -> String {
         STANDARD_NO_PAD.encode(salt),
         STANDARD_NO_PAD.encode(output)
     )
+}
+
+/// The cost in a stored form.
+#[cfg(feature = "test-support")]
+pub(super) fn cost_in(stored: &str) -> Option<Cost> {
+    parse(stored).map(|(cost, ..)| cost)
+}
+
+/// The cost that parameters in a stored form say, if argon2 accepts it.
+pub(super) fn cost_of(parameters: &str) -> Option<Cost> {
+    let mut values = [("m=", None), ("t=", None), ("p=", None)];
+    for part in parameters.split(',') {
+        let (_, value) = values.iter_mut().find(|(name, _)| part.starts_with(name))?;
+        *value = part.get(2..)?.parse().ok();
+    }
+    let [(_, memory_kib), (_, iterations), (_, parallelism)] = values;
+    let cost = Cost { memory_kib: memory_kib?, iterations: iterations?, parallelism: parallelism? };
+    params_of(cost).map(|_| cost)
 }
 
 fn parse(stored: &str) -> Option<(Cost, Vec<u8>, Vec<u8>)> {

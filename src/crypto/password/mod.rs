@@ -5,6 +5,7 @@
 //! queue that refuses at the door. Whether an account is accepted is `domain::password`'s decision.
 
 mod argon;
+mod decoys;
 mod queue;
 mod turns;
 
@@ -19,10 +20,13 @@ use crate::base::entropy::random;
 use crate::domain::outcome::Fault;
 use crate::domain::password::{Check, Password};
 
-use argon::{Engine, OUTPUT, Oversize, SALT};
+use argon::{Engine, Oversize, SALT};
 use queue::Queue;
 
+pub use decoys::Decoys;
 pub use queue::{Lane, Refused, Requester};
+#[cfg(feature = "test-support")]
+pub use queue::{PLACES, SHARE, STRANGERS};
 
 /// How much nicer than the HTTP threads the hash threads are.
 const NICE: i32 = 10;
@@ -71,7 +75,7 @@ pub enum HashError {
 
 enum Work {
     Hash { password: Password, salt: [u8; SALT], reply: oneshot::Sender<Option<String>> },
-    Verify { password: Password, stored: Option<String>, reply: oneshot::Sender<Option<Verified>> },
+    Verify { password: Password, stored: String, reply: oneshot::Sender<Option<Verified>> },
 }
 
 struct Waiting {
@@ -85,8 +89,9 @@ struct Shared {
     oversize: Oversize,
     cost: Cost,
     patience: Duration,
-    /// What an unknown user's password is compared with: today's cost, a random output.
-    dummy: String,
+    /// What was verified, by cost.
+    #[cfg(feature = "test-support")]
+    verified: Mutex<Vec<Cost>>,
 }
 
 struct State {
@@ -141,7 +146,6 @@ impl PasswordHasher {
     ) -> Result<Self, Fault> {
         argon::params_of(cost)
             .ok_or_else(|| Fault::internal("argon2 does not accept this cost"))?;
-        let dummy = argon::phc(cost, &random::<SALT>(&*entropy), &random::<OUTPUT>(&*entropy));
         let workers = workers.max(1);
         let guess = GUESS.saturating_mul(cost.memory_kib.saturating_mul(cost.iterations));
         let shared = Arc::new(Shared {
@@ -150,7 +154,8 @@ impl PasswordHasher {
             oversize: Oversize::default(),
             cost,
             patience: max_wait.max(LEAST_PATIENCE),
-            dummy,
+            #[cfg(feature = "test-support")]
+            verified: Mutex::default(),
         });
         for number in 0..workers {
             let shared = Arc::clone(&shared);
@@ -183,9 +188,8 @@ impl PasswordHasher {
         place.wait(Work::Hash { password, salt, reply }, answer).await
     }
 
-    /// Compares `password` with a stored PHC string, or with the dummy when there is none:
-    /// an unknown user costs what a known one does. A caller that does not wait any more is not
-    /// served.
+    /// Compares `password` with a PHC string: a stored one, or a decoy where there is none. A caller that
+    /// does not wait any more is not served.
     ///
     /// # Errors
     /// See [`HashError`].
@@ -193,7 +197,7 @@ impl PasswordHasher {
         &self,
         place: Slot,
         password: Password,
-        stored: Option<String>,
+        stored: String,
     ) -> Result<Verified, HashError> {
         let (reply, answer) = oneshot::channel();
         place.wait(Work::Verify { password, stored, reply }, answer).await
@@ -210,6 +214,20 @@ impl PasswordHasher {
     pub fn hold(&self, let_through: Option<usize>) {
         self.shared.lock().let_through = let_through;
         self.shared.ready.notify_all();
+    }
+
+    /// The costs at which passwords were verified, in order, since this was last asked.
+    #[cfg(feature = "test-support")]
+    #[must_use]
+    pub fn take_verified(&self) -> Vec<Cost> {
+        let mut verified = self.shared.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *verified)
+    }
+
+    /// What new hashes cost.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.shared.cost
     }
 
     /// How many are hashed at the same time.
@@ -284,6 +302,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(feature = "test-support")]
+    fn note_verified(&self, stored: &str) {
+        let cost = argon::cost_in(stored).unwrap_or(self.cost);
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).push(cost);
+    }
+
     /// The next one's work; nothing when there will be none any more.
     fn next(&self) -> Option<Waiting> {
         let mut state = self.lock();
@@ -333,8 +357,9 @@ fn work(shared: &Shared) {
                 let _ = reply.send(hashed);
             }
             Work::Verify { password, stored, reply } => {
-                let stored = stored.as_deref().unwrap_or(&shared.dummy);
-                let verified = engine.verify(&password, stored);
+                #[cfg(feature = "test-support")]
+                shared.note_verified(&stored);
+                let verified = engine.verify(&password, &stored);
                 done();
                 let _ = reply.send(verified);
             }

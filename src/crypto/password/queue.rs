@@ -13,11 +13,11 @@ use super::turns::Turns;
 pub use super::turns::Requester;
 
 /// The most places there are, taken or reserved: a bound for memory, not for the wait.
-const PLACES: usize = 1024;
+pub const PLACES: usize = 1024;
 /// The most places of strangers: what is left is for known networks.
-const STRANGERS: usize = PLACES / 4 * 3;
+pub const STRANGERS: usize = PLACES / 4 * 3;
 /// The most places of one network or prefix in one lane.
-const SHARE: usize = PLACES / 4;
+pub const SHARE: usize = PLACES / 4;
 /// With fewer places a requester counts as small, and so many places are for small requesters only: a
 /// few floods, each within its share, leave room for others.
 const SMALL: usize = 4;

@@ -67,7 +67,11 @@ fn audience(facts: &Evidence, signed: &Signed) -> Checked {
         }
         None if found == facts.issuer || signed.registered => Checked::passed(Check::Audience),
         None => {
-            let detail = format!("The token is for {}, which is no registered API.", quoted(found));
+            let detail = format!(
+                "The token is for {}, which is no registered API, or was registered again after the \
+                 token was made.",
+                quoted(found)
+            );
             Checked::failed(Check::Audience, TokenCode::UnregisteredAudience, detail)
         }
     }

@@ -78,7 +78,7 @@ pub struct Signed {
     /// Whether the verifier our own endpoints use takes it for its own issuer and audience, time
     /// aside: the last word, so that nothing here is ever more lenient.
     pub accepted: bool,
-    /// Whether the audience is a registered API.
+    /// Whether the audience is a registered API, and was that API when the token was made.
     pub registered: bool,
     /// What its session, user and clients say; none while nobody vouches for the claims that name
     /// them.

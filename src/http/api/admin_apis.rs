@@ -55,10 +55,12 @@ pub async fn update(
     let Authenticated { context, caller } = admin;
     let new_secret = body.flag("new_secret");
     let change = Change { new_secret, ..change(&mut body) };
-    context.check(body.finish())?;
+    let read_only = context.check(body.finish_patch())?;
+    let (app, id) = (context.app.clone(), id.into_inner());
+    let show = apis::show(app.clone(), id.clone());
+    read_only.check(&context, async move { Ok(view::api(&show.await?)) }).await?;
     let info = context.request_info_of(caller.caller());
-    let app = context.app.clone();
-    let changed = context.run(apis::update(app, id.into_inner(), change, info)).await?;
+    let changed = context.run(apis::update(app, id, change, info)).await?;
     Ok(HttpResponse::Ok().json(shape(&changed)))
 }
 

@@ -75,10 +75,12 @@ pub async fn update(
     let name = body.has("name").then(|| body.string("name"));
     let client_type = if body.has("type") { client_type(&mut body) } else { None };
     let change = Change { name, client_type, ..change(&mut body) };
-    context.check(body.finish())?;
+    let read_only = context.check(body.finish_patch())?;
+    let (app, id) = (context.app.clone(), id.into_inner());
+    let show = clients::show(app.clone(), id.clone());
+    read_only.check(&context, async move { Ok(view::client(&show.await?)) }).await?;
     let info = context.request_info_of(caller.caller());
-    let app = context.app.clone();
-    let work = clients::update(app, id.into_inner(), change, info);
+    let work = clients::update(app, id, change, info);
     let changed = context.run(work).await?;
     Ok(HttpResponse::Ok().json(shape(&changed)))
 }

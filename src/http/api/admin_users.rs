@@ -101,7 +101,9 @@ pub async fn update(
             .patch_object("claims")
             .map(|patch| patch.map_or(ClaimsPatch::Clear, ClaimsPatch::Merge)),
     };
-    context.check(body.finish())?;
+    let read_only = context.check(body.finish_patch())?;
+    let app = context.app.clone();
+    read_only.check(&context, async move { Ok(view::user(&users::show(app, id).await?)) }).await?;
     let info = context.request_info_of(caller.caller());
     let work = users::update(context.app.clone(), id, update, info);
     let user = context.run(work).await?;

@@ -16,13 +16,14 @@ pub async fn post(
     request: HttpRequest,
     OptionalJson(body): OptionalJson,
 ) -> Result<HttpResponse, Problem> {
-    let evidence = match body {
-        Some(mut body) if body.has("refresh_token") => {
-            let token = body.string("refresh_token");
-            context.check(body.finish())?;
-            Evidence::RefreshToken(token)
-        }
-        _ => match context.check(bearer_token(&request))? {
+    let mut refresh_token = None;
+    if let Some(mut body) = body {
+        refresh_token = body.has("refresh_token").then(|| body.string("refresh_token"));
+        context.check(body.finish())?;
+    }
+    let evidence = match refresh_token {
+        Some(token) => Evidence::RefreshToken(token),
+        None => match context.check(bearer_token(&request))? {
             Some(token) => Evidence::AccessToken(token),
             None => return Err(Problem::no_token(&context.facts.request_id)),
         },

@@ -24,7 +24,8 @@ pub async fn patch(
     mut body: JsonFields,
 ) -> Result<HttpResponse, Problem> {
     let name = body.patch_string("name");
-    context.check(body.finish())?;
+    let read_only = context.check(body.finish_patch())?;
+    context.check(read_only.compare(&view::myself(&caller.user)))?;
     let Some(name) = name else {
         return Ok(HttpResponse::Ok().json(view::myself(&caller.user)));
     };

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 
 use crate::domain::outcome::Code;
+use crate::http::accepted::is_strict;
 use crate::http::error::status;
+use crate::http::routes::Route;
 
-use super::operation::{Access, ErrorFormat, Media, Operation, Security};
+use super::operation::{Access, ErrorFormat, Operation, Security};
 use super::schema::{INTEGER, Named, TEXT, list, object, optional, required};
 
 /// The body of an error below `/v1`, and wherever no other form is prescribed.
@@ -73,10 +75,10 @@ const OAUTH: &[(u16, &str, &str)] = &[
 ];
 
 /// The errors of an operation, ordered by status.
-pub fn of(operation: &Operation, access: Access) -> Vec<ErrorResponse> {
+pub fn of(operation: &Operation, route: &Route) -> Vec<ErrorResponse> {
     match operation.error_format {
         ErrorFormat::OAuth => of_oauth(operation),
-        ErrorFormat::Problem => of_problem(operation, access),
+        ErrorFormat::Problem => of_problem(operation, route),
     }
 }
 
@@ -97,9 +99,9 @@ fn of_oauth(operation: &Operation) -> Vec<ErrorResponse> {
     responses
 }
 
-fn of_problem(operation: &Operation, access: Access) -> Vec<ErrorResponse> {
+fn of_problem(operation: &Operation, route: &Route) -> Vec<ErrorResponse> {
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in codes(operation, access) {
+    for code in codes(operation, route) {
         by_status.entry(status(code).as_u16()).or_default().push(code);
     }
     let response = |(status, codes): (u16, Vec<Code>)| {
@@ -128,7 +130,8 @@ fn of_problem(operation: &Operation, access: Access) -> Vec<ErrorResponse> {
 }
 
 /// Every code of an operation, in the order of their declaration.
-fn codes(operation: &Operation, access: Access) -> Vec<Code> {
+fn codes(operation: &Operation, route: &Route) -> Vec<Code> {
+    let access = route.access;
     let mut wanted = vec![Code::UriTooLong, Code::Internal, Code::Unavailable];
     wanted.extend(operation.errors);
     if access != Access::Anyone || operation.security == Security::OptionalBearer {
@@ -137,11 +140,14 @@ fn codes(operation: &Operation, access: Access) -> Vec<Code> {
     if access == Access::Admin {
         wanted.extend([Code::InsufficientScope, Code::Forbidden]);
     }
-    if operation.body.is_some_and(|body| body.media == Media::Json) {
-        wanted.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType]);
+    // Every path can be spelt wrongly.
+    wanted.push(Code::MalformedRequest);
+    // Also where none is expected: what is there is refused.
+    if is_strict(route.path) {
+        wanted.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed]);
     }
-    if operation.body.is_some() || !operation.query.is_empty() {
-        wanted.extend([Code::MalformedRequest, Code::ValidationFailed]);
+    if operation.body.is_some_and(|body| !body.read_only.is_empty()) {
+        wanted.push(Code::ReadOnly);
     }
     if !operation.path.is_empty() {
         wanted.push(Code::NotFound);
@@ -156,10 +162,15 @@ fn codes(operation: &Operation, access: Access) -> Vec<Code> {
 const fn meaning(code: Code) -> &'static str {
     match code {
         Code::MalformedRequest => {
-            "The body is not a JSON object in UTF-8, or a query parameter is repeated."
+            "The body is not a JSON object in UTF-8, or the path is spelt in a second way."
         }
         Code::ValidationFailed => {
-            "A member of the body or a query parameter is missing or invalid; `errors` names each."
+            "A member of the body or a query parameter is missing, invalid, unknown or repeated; \
+             `errors` names each."
+        }
+        Code::ReadOnly => {
+            "A member that the request cannot change has another value; `errors` says which call \
+             changes it."
         }
         Code::WeakPassword => "The password is too short, too long, too common or the login name.",
         Code::InvalidCredentials => {

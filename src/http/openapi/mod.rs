@@ -9,5 +9,5 @@ pub(super) mod operations;
 mod render;
 mod schema;
 
-pub use operation::{Access, Operation};
+pub use operation::{Access, Operation, ReadOnlyMember};
 pub use render::document;

@@ -124,8 +124,19 @@ pub struct Body {
     pub required: bool,
     /// Its members, in groups that operations share.
     pub members: &'static [&'static [Member]],
+    /// The members of the resource that a `PATCH` cannot change.
+    pub read_only: &'static [ReadOnlyMember],
     /// A body that is accepted.
     pub example: Option<fn() -> Value>,
+}
+
+/// A member that a `PATCH` accepts when it equals the present value.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadOnlyMember {
+    /// Its name and its value.
+    pub member: Member,
+    /// A sentence that says which call changes it.
+    pub changed_by: &'static str,
 }
 
 /// An answer that is not an error.
@@ -206,6 +217,22 @@ impl Operation {
         self
     }
 
+    /// The names that its body may set.
+    pub fn settable(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
+        let groups = self.body.map_or(&[][..], |body| body.members);
+        groups.iter().copied().flatten().map(|member| member.name)
+    }
+
+    /// The member of this name that its body may set.
+    pub fn member(&self, name: &str) -> Option<&'static str> {
+        self.settable().find(|known| *known == name)
+    }
+
+    /// The member of this name that its body may have and cannot change.
+    pub fn read_only_member(&self, name: &str) -> Option<&'static ReadOnlyMember> {
+        self.body?.read_only.iter().find(|known| known.name() == name)
+    }
+
     /// When `conflict` is answered.
     pub const fn conflicts(mut self, when: &'static str) -> Self {
         self.conflict = Some(when);
@@ -240,12 +267,12 @@ impl Parameter {
 impl Body {
     /// A JSON object that must be there.
     pub const fn json(members: &'static [&'static [Member]]) -> Self {
-        Self { media: Media::Json, required: true, members, example: None }
+        Self { media: Media::Json, required: true, members, read_only: &[], example: None }
     }
 
     /// A form that must be there.
     pub const fn form(members: &'static [&'static [Member]]) -> Self {
-        Self { media: Media::Form, required: true, members, example: None }
+        Self { media: Media::Form, required: true, members, read_only: &[], example: None }
     }
 
     /// The same, which may be absent.
@@ -254,10 +281,29 @@ impl Body {
         self
     }
 
+    /// With members that cannot be changed.
+    pub const fn read_only(mut self, members: &'static [ReadOnlyMember]) -> Self {
+        self.read_only = members;
+        self
+    }
+
     /// A body that is accepted.
     pub const fn example(mut self, example: fn() -> Value) -> Self {
         self.example = Some(example);
         self
+    }
+}
+
+impl ReadOnlyMember {
+    /// A member that `changed_by` says how to change.
+    pub const fn new(name: &'static str, schema: Schema, changed_by: &'static str) -> Self {
+        let member = Member { name, required: false, schema };
+        Self { member, changed_by }
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        self.member.name
     }
 }
 

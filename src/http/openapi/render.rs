@@ -137,7 +137,17 @@ impl Components {
     fn body(&mut self, body: &Body) -> Value {
         let mut schema = Object::new();
         schema.insert("type".to_owned(), json!("object"));
-        self.members(&mut schema, body.members.iter().copied().flatten());
+        let settable = body.members.iter().copied().flatten();
+        self.members(&mut schema, settable.chain(body.read_only.iter().map(|known| &known.member)));
+        for known in body.read_only {
+            let rendered = &mut schema["properties"][known.name()];
+            rendered["readOnly"] = json!(true);
+            rendered["description"] =
+                json!(format!("Accepted when it equals the present value. {}", known.changed_by));
+        }
+        if body.media == Media::Json {
+            schema.insert("additionalProperties".to_owned(), json!(false));
+        }
         let mut content = json!({ "schema": schema });
         if let Some(example) = body.example {
             content["example"] = example();
@@ -154,7 +164,7 @@ impl Components {
         for response in described.responses {
             responses.insert(response.status.to_string(), self.response(response));
         }
-        for error in errors::of(described, route.access) {
+        for error in errors::of(described, route) {
             let status = error.status.to_string();
             if !responses.contains_key(&status) {
                 let rendered = self.error(&error, described.error_format);

@@ -3,6 +3,8 @@
 //! Owns the types and their constructors. A value is described once and rendered by `render`; the
 //! members of an object stay plain slices, so that a parser can look a name up.
 
+use serde_json::Value;
+
 /// One JSON value.
 #[derive(Debug, Clone, Copy)]
 pub struct Schema {
@@ -141,6 +143,19 @@ impl Schema {
     /// A value of this kind.
     pub const fn new(kind: Kind) -> Self {
         Self { kind, nullable: false, description: None, keywords: &[] }
+    }
+
+    /// Whether a value has the JSON type of this kind of value; what is inside is not looked at.
+    pub fn has_type(&self, value: &Value) -> bool {
+        match self.kind {
+            _ if value.is_null() => self.nullable,
+            Kind::Text | Kind::OneOf(_) => value.is_string(),
+            Kind::Integer => value.is_i64(),
+            Kind::Boolean => value.is_boolean(),
+            Kind::List(_) => value.is_array(),
+            Kind::Object(_) | Kind::Map(_) | Kind::Page(_) => value.is_object(),
+            Kind::Types(..) | Kind::AllOf(_) | Kind::Named(_) => true,
+        }
     }
 
     /// The same, or `null`. A named schema has no such form.

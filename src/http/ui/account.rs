@@ -2,9 +2,9 @@
 
 use actix_web::HttpResponse;
 use actix_web::HttpResponseBuilder;
-use actix_web::http::header;
 
 use crate::app::App;
+use crate::domain::base_path::Link;
 use crate::domain::client;
 use crate::domain::oidc;
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -19,10 +19,11 @@ use crate::http::extract::{FormFields, Params};
 use crate::identity::account::{self, Here, Overview, Part, Shown};
 use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile;
+use crate::oauth::way_on::WayOn;
 
 use super::pages::{AccountPage, AppRow, ConsentItem, Done, SessionRow};
 use super::render::go_here;
-use super::{Locale, error_page, page};
+use super::{Locale, error_page, flow_error_page, page};
 
 /// Somebody in front of their own account.
 struct Visited {
@@ -55,8 +56,8 @@ fn shown(params: &Params) -> Shown {
 const SEEN: &str = "end";
 
 /// Where password managers look for the form (a Well-Known URL for Changing Passwords).
-pub async fn change_password() -> HttpResponse {
-    HttpResponse::Found().insert_header((header::LOCATION, "/account#password")).finish()
+pub async fn change_password(context: Context) -> HttpResponse {
+    go_here(HttpResponse::Found(), &context.link("/account").with_fragment("password"))
 }
 
 /// A new name, or none.
@@ -135,7 +136,7 @@ async fn visited(context: Context) -> Result<Visited, HttpResponse> {
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
     match context.run(async move { account::here(&app, &visitor, now).await }).await {
         Ok(Some(here)) => Ok(Visited { context, visit, here }),
-        Ok(None) => Err(go_here(HttpResponse::SeeOther(), "/login")),
+        Ok(None) => Err(go_here(HttpResponse::SeeOther(), &context.link("/login"))),
         Err(problem) => Err(error_page(&context, &problem)),
     }
 }
@@ -150,7 +151,7 @@ async fn submitted(
     if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
         let message = "This page is too old. Go back and try again.";
         let stop = Failure::from(Refusal::new(Code::Forbidden, message));
-        return Err(error_page(&context, &context.problem(stop)));
+        return Err(flow_error_page(&context, &context.problem(stop), &WayOn::default()));
     }
     Ok((visited(context).await?, form))
 }
@@ -166,8 +167,8 @@ impl Visited {
     async fn after(self, what: Done, done: Result<(), Problem>) -> HttpResponse {
         match done {
             Ok(()) => {
-                let path = format!("/account?done={what}");
-                go_here(HttpResponse::SeeOther(), &path)
+                let to = self.context.link("/account").with_query(&format!("done={what}"));
+                go_here(HttpResponse::SeeOther(), &to)
             }
             Err(problem) if problem.fields().is_empty() => error_page(&self.context, &problem),
             Err(problem) => {
@@ -206,7 +207,7 @@ impl Visited {
             name_error,
             password_error,
             sessions: self.sessions(&overview, locale),
-            older: older(&overview),
+            older: self.older(&overview),
             newest: shown != Shown::default(),
             apps: self.apps(&overview, locale),
         };
@@ -265,6 +266,18 @@ impl Visited {
         rows
     }
 
+    /// The address of the page with what comes after `overview`, if there is more.
+    fn older(&self, overview: &Overview) -> Option<Link> {
+        let (browsers, sessions) = (&overview.browsers.next, &overview.sessions.next);
+        if browsers.is_none() && sessions.is_none() {
+            return None;
+        }
+        let cursor = |next: &Option<String>| next.clone().unwrap_or_else(|| SEEN.to_owned());
+        // Cursors are base64url: nothing in them needs escaping.
+        let query = format!("browsers={}&sessions={}", cursor(browsers), cursor(sessions));
+        Some(self.context.link("/account").with_query(&query))
+    }
+
     fn client_name(&self, client_id: &str) -> String {
         if client_id == client::BUILT_IN {
             return self.context.app.config.brand.name.clone();
@@ -272,15 +285,4 @@ impl Visited {
         let client = self.context.app.client(client_id);
         client.map_or_else(|| client_id.to_owned(), |client| client.metadata.name.clone())
     }
-}
-
-/// The address of the page with what comes after `overview`, if there is more.
-fn older(overview: &Overview) -> Option<String> {
-    let (browsers, sessions) = (&overview.browsers.next, &overview.sessions.next);
-    if browsers.is_none() && sessions.is_none() {
-        return None;
-    }
-    let cursor = |next: &Option<String>| next.clone().unwrap_or_else(|| SEEN.to_owned());
-    // Cursors are base64url: nothing in them needs escaping.
-    Some(format!("/account?browsers={}&sessions={}", cursor(browsers), cursor(sessions)))
 }

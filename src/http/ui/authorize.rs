@@ -10,16 +10,13 @@ use crate::http::cookie::Visit;
 use crate::http::extract::is_form;
 use crate::oauth::authorize;
 use crate::oauth::params::{Params, invalid};
+use crate::oauth::way_on::WayOn;
 
 use super::render::{once_more, step};
-use super::{error_page, under_way};
+use super::{error_page, flow_error_page};
 
 /// A request in the address, or the way back from the log-in page.
 pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
-    under_way(asked(context, request).await)
-}
-
-async fn asked(context: Context, request: HttpRequest) -> HttpResponse {
     // A request for the head alone must not use up a code.
     if request.method() == Method::HEAD {
         let refusal = Refusal::new(Code::MethodNotAllowed, "Ask with GET or POST.");
@@ -31,10 +28,6 @@ async fn asked(context: Context, request: HttpRequest) -> HttpResponse {
 
 /// A request in a form, which from another site comes without cookies.
 pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
-    under_way(posted(context, request, body).await)
-}
-
-async fn posted(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
     if !is_form(&request) {
         let refusal = invalid("The request is a form.");
         return error_page(&context, &context.problem(refusal.into()));
@@ -44,9 +37,9 @@ async fn posted(context: Context, request: HttpRequest, body: Body) -> HttpRespo
         Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
     };
     let params = Params::parse(&body);
+    let here = context.link("/oauth2/authorize");
     if let Ok(params) = &params
-        && let Some(answer) =
-            once_more(&request, &Visit::of(&context), "/oauth2/authorize", params, body.len())
+        && let Some(answer) = once_more(&request, &Visit::of(&context), here, params, body.len())
     {
         return answer;
     }
@@ -56,15 +49,27 @@ async fn posted(context: Context, request: HttpRequest, body: Body) -> HttpRespo
 async fn answer(context: Context, params: Result<Params, Failure>) -> HttpResponse {
     let visit = Visit::of(&context);
     let (app, visitor, info) = (context.app.clone(), visit.visitor.clone(), context.request_info());
-    let done = match params {
-        Err(stop) => Err(context.problem(stop)),
-        Ok(params) => match params.text("flow") {
-            Some(flow) => context.run(authorize::resume(app, flow, visitor, info)).await,
-            None => context.run(authorize::begin(app, params, visitor, info)).await,
-        },
+    let params = match params {
+        Ok(params) => params,
+        Err(stop) => return error_page(&context, &context.problem(stop)),
     };
-    match done {
+    if let Some(flow) = params.text("flow") {
+        let way_on = WayOn::of_sealed(&app, &flow);
+        return match context.run(authorize::resume(app, flow, visitor, info)).await {
+            Ok(done) => step(&context, &visit, done),
+            Err(problem) => flow_error_page(&context, &problem, &way_on),
+        };
+    }
+    // A request that was pushed is gone after a moment; its client can push it again.
+    let pushed = params.get("request_uri").and(params.text("client_id"));
+    match context.run(authorize::begin(app, params, visitor, info)).await {
         Ok(done) => step(&context, &visit, done),
-        Err(problem) => error_page(&context, &problem),
+        Err(problem) => match pushed {
+            Some(client_id) => {
+                let way_on = WayOn::of_client(&context.app, &client_id);
+                flow_error_page(&context, &problem, &way_on)
+            }
+            None => error_page(&context, &problem),
+        },
     }
 }

@@ -8,43 +8,42 @@ use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::oauth::pending_request::{Destination, PendingRequest};
+use crate::oauth::way_on::WayOn;
 use crate::oauth::{authorize, device};
 
+use super::flow_error_page;
 use super::render;
-use super::{error_page, under_way};
 
 /// What was decided.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    under_way(decided(context, form).await)
-}
-
-async fn decided(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
-        Err(problem) => return error_page(&context, &problem),
+        Err(problem) => return flow_error_page(&context, &problem, &WayOn::default()),
     };
     let visit = Visit::of(&context);
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
     let sealed = form.take("flow");
+    let way_on = WayOn::of_sealed(&app, &sealed);
+    let refused = |problem: &Problem| flow_error_page(&context, problem, &way_on);
     let aim = PendingRequest::open(&app, &sealed, &visitor, now).map(|flow| flow.aim);
     let allow = match decision(&mut form) {
         Ok(allow) => allow,
-        Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
+        Err(refusal) => return refused(&context.problem(refusal.into())),
     };
     match aim {
-        Err(refusal) => error_page(&context, &context.problem(refusal.into())),
+        Err(refusal) => refused(&context.problem(refusal.into())),
         Ok(Destination::Device(_)) => {
             let work = device::decide(app, sealed, allow, visitor, context.request_info());
             match context.run(work).await {
                 Ok(step) => render::device(&context, &visit, step),
-                Err(problem) => error_page(&context, &problem),
+                Err(problem) => refused(&problem),
             }
         }
         Ok(_) => {
             let work = authorize::decide(app, sealed, allow, visitor, context.request_info());
             match context.run(work).await {
                 Ok(step) => render::step(&context, &visit, step),
-                Err(problem) => error_page(&context, &problem),
+                Err(problem) => refused(&problem),
             }
         }
     }

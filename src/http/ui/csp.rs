@@ -3,7 +3,9 @@
 //! Owns the header's text: this origin alone, no inline style or script, never in a frame.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
+use actix_web::http::header::{
+    CONTENT_SECURITY_POLICY, CROSS_ORIGIN_OPENER_POLICY, HeaderMap, HeaderValue,
+};
 
 /// What every page starts from.
 const BASE: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
@@ -24,26 +26,30 @@ pub fn policy_under_way(script: bool) -> String {
     policy(script).replace(FORMS_STAY, "")
 }
 
-/// Marks a response that belongs to an authorization, device or log-out request that is under way.
-pub struct UnderWay;
+/// Marks a response at a path of a flow that belongs to the user's own account instead.
+pub struct OwnAccount;
 
-/// A response of a request that is under way: a page, a redirect or an error. It carries neither
-/// `form-action` nor `Cross-Origin-Opener-Policy`.
+/// A response of the sign-in to one's own account, which no application has begun.
+#[must_use]
+pub fn own_account(mut response: HttpResponse) -> HttpResponse {
+    response.extensions_mut().insert(OwnAccount);
+    response
+}
+
+/// The headers of a response while an authorization, device or log-out request is under way, be it a page, a
+/// redirect or an error: it carries neither `form-action` nor `Cross-Origin-Opener-Policy`.
 ///
 /// Chromium applies `form-action` to every redirect that follows a submission, also to those that the
 /// application adds after its callback, which Signet cannot know. `Cross-Origin-Opener-Policy` would cut
 /// the connection between a pop-up and the application that opened it. What protects these pages instead
 /// is the rest of the policy: no markup of a user or a client is in them.
-#[must_use]
-pub fn under_way(mut response: HttpResponse) -> HttpResponse {
-    response.extensions_mut().insert(UnderWay);
-    let policy =
-        response.headers().get(CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
+pub fn open_to_application(headers: &mut HeaderMap) {
+    headers.remove(CROSS_ORIGIN_OPENER_POLICY);
+    let policy = headers.get(CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());
     let without = policy.map(|policy| policy.replace(FORMS_STAY, ""));
     if let Some(value) = without.and_then(|text| HeaderValue::try_from(text).ok()) {
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, value);
+        headers.insert(CONTENT_SECURITY_POLICY, value);
     }
-    response
 }
 
 #[cfg(test)]

@@ -2,26 +2,23 @@
 
 use actix_web::HttpResponse;
 
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Failure};
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::oauth::device;
-use crate::oauth::pending_request::{Destination, PendingRequest};
+use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
+use crate::oauth::way_on::WayOn;
 
 use super::pages::DevicePage;
-use super::{error_page, page, render, under_way};
+use super::{flow_error_page, page, render};
 
 /// The page, with the code in it if the address brought one; or the way back from the log-in page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    under_way(begin(context, params).await)
-}
-
-async fn begin(context: Context, params: Result<Params, Problem>) -> HttpResponse {
     let params = match params {
         Ok(params) => params,
-        Err(problem) => return error_page(&context, &problem),
+        Err(problem) => return refused(&context, &problem),
     };
     let visit = Visit::of(&context);
     if let Some(flow) = params.get("flow") {
@@ -38,25 +35,18 @@ async fn begin(context: Context, params: Result<Params, Problem>) -> HttpRespons
 
 /// What was typed.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    under_way(typed(context, form).await)
-}
-
-async fn typed(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
-        Err(problem) => return error_page(&context, &problem),
+        Err(problem) => return refused(&context, &problem),
     };
     let visit = Visit::of(&context);
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
     let opened = PendingRequest::open(&app, &form.take("flow"), &visitor, now);
     if let Err(refusal) = opened.and_then(|flow| match flow.aim {
         Destination::Device(_) => Ok(()),
-        _ => Err(Refusal::new(
-            Code::Forbidden,
-            "This page belongs to something else that was begun.",
-        )),
+        _ => Err(of_another_kind()),
     }) {
-        return error_page(&context, &context.problem(refusal.into()));
+        return refused(&context, &context.problem(refusal.into()));
     }
     let code = form.take("user_code");
     let work = device::typed(app, code.clone(), visitor, context.request_info());
@@ -66,12 +56,17 @@ async fn typed(context: Context, form: Result<FormFields, Problem>) -> HttpRespo
     }
 }
 
+/// A page that says why not; the code can be typed again.
+fn refused(context: &Context, problem: &Problem) -> HttpResponse {
+    flow_error_page(context, problem, &WayOn::repeating("/device", Vec::new()))
+}
+
 fn failed(context: &Context, visit: &Visit, code: &str, problem: &Problem) -> HttpResponse {
     let locale = context.frame(None).locale;
     let error = match (problem.code(), problem.fields().first()) {
         (_, Some(field)) => locale.field(field),
         (Code::TooManyAttempts, None) => locale.error(problem.code(), problem.message()),
-        _ => return error_page(context, problem),
+        _ => return refused(context, problem),
     };
     let shown: String = code.chars().take(16).collect();
     ask(context, visit, &shown, Some(error), problem.head())
@@ -91,6 +86,6 @@ fn ask(
             let frame = context.frame(None);
             page(answer, &DevicePage { frame, flow: &flow, user_code, error })
         }
-        Err(fault) => error_page(context, &context.problem(Failure::from(fault))),
+        Err(fault) => refused(context, &context.problem(Failure::from(fault))),
     }
 }

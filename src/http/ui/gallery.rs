@@ -14,6 +14,8 @@ use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy, policy_under_way};
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, FieldError};
+use crate::oauth::pending_request::STALE;
+use crate::oauth::way_on::{Application, WayOn};
 
 /// A rendered page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,12 +80,14 @@ fn sample(name: &'static str, template: &impl Template, policy: String) -> Resul
 fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
     let policy = || policy_under_way(true);
     let error = frame.locale.error(Code::InvalidCredentials, "");
+    let again = start_again(world);
     let first = LoginPage {
         frame,
         flow: world.typed,
         login: "",
         client_name: Some(world.client),
         error: None,
+        way_on: &again,
     };
     let again = LoginPage {
         frame,
@@ -91,12 +95,23 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String
         login: world.login,
         client_name: Some(world.client),
         error: Some(error),
+        way_on: &WayOn { start_again: None, application: Some(application(world)) },
     };
     Ok([sample("login", &first, policy())?, sample("login-refused", &again, policy())?])
 }
 
+/// A request that can be begun again.
+fn start_again(world: &World<'_>) -> WayOn {
+    WayOn::repeating("/oauth2/authorize", vec![("state", world.typed.to_owned())])
+}
+
+fn application(world: &World<'_>) -> Application {
+    Application { uri: world.callback.to_owned(), name: world.client.to_owned() }
+}
+
 fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String> {
     let own = |scope| ConsentItem::of_scope(frame.locale, scope, None);
+    let again = start_again(world);
     let page = |items, code: Option<_>| ConsentPage {
         frame,
         flow: world.typed,
@@ -106,6 +121,7 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String
         items,
         is_device: code.is_some(),
         user_code: code,
+        way_on: &again,
     };
     let api = ConsentItem::of_scope(frame.locale, "albums:read", Some("https://api.example.com"));
     let many = page(vec![own("openid"), own("profile"), own("offline_access"), api], None);
@@ -160,7 +176,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
             session("2", world.client, "iPhone", false, TimeSpan::from_mins(3)),
             session("3", browser, world.device, false, TimeSpan::from_days(3)),
         ],
-        older: Some("/account?browsers=end&sessions=AZQ".to_owned()),
+        older: Some(frame.link("/account").with_query("browsers=end&sessions=AZQ")),
         newest: true,
         apps: vec![app],
         ..page(None, None)
@@ -191,11 +207,13 @@ fn devices(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
 }
 
 fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
+    let again = start_again(world);
     let confirm = LogoutConfirmPage {
         frame,
         flow: world.typed,
         login: Some(world.login),
         client_name: Some(world.client),
+        way_on: &again,
     };
     let back = BackLink { location: world.callback, client_name: world.client };
     let done = LoggedOutPage { frame, back: Some(back) };
@@ -217,9 +235,10 @@ fn answers(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
     ])
 }
 
-fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 6], String> {
+fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 9], String> {
     let policy = || policy(false);
-    let home = |needs_setup| HomePage { frame, issuer: world.issuer, needs_setup };
+    let issuer = (!frame.brand.is_own()).then_some(world.issuer);
+    let home = |needs_setup| HomePage { frame, issuer, needs_setup };
     let setup = |login, login_error, password_error| SetupPage {
         frame,
         token: "x",
@@ -238,7 +257,13 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 6], String> {
         access_token: &"eyJhbGciOiJFUzI1NiJ9.".repeat(16),
     };
     let text = frame.locale.error(Code::NotFound, "");
-    let error = ErrorPage { frame, text, request_id: "4be1f9d2c07d4a6f8f5e0d3b2a190817" };
+    let request_id = "4be1f9d2c07d4a6f8f5e0d3b2a190817";
+    let error = ErrorPage { frame, text, request_id, way_on: None };
+    let stale = frame.locale.error(Code::Forbidden, STALE);
+    let stale = |way_on| ErrorPage { frame, text: stale, request_id, way_on: Some(way_on) };
+    let both = WayOn { application: Some(application(world)), ..start_again(world) };
+    let pushed = WayOn { start_again: None, ..both.clone() };
+    let unknown = WayOn::default();
     Ok([
         sample("home", &home(false), policy())?,
         sample("home-without-administrator", &home(true), policy())?,
@@ -246,6 +271,9 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 6], String> {
         sample("setup-refused", &setup(world.login, login_error, password_error), policy())?,
         sample("first-token", &token, policy())?,
         sample("error", &error, policy())?,
+        sample("stale", &stale(&both), policy_under_way(false))?,
+        sample("stale-pushed", &stale(&pushed), policy_under_way(false))?,
+        sample("stale-unknown", &stale(&unknown), policy_under_way(false))?,
     ])
 }
 

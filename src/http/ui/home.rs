@@ -13,7 +13,9 @@ use super::{Frame, error_page, page};
 #[template(path = "home.html")]
 pub(super) struct HomePage<'a> {
     pub(super) frame: Frame<'a>,
-    pub(super) issuer: &'a str,
+    /// The addresses for operators and developers: none where the pages have a brand of their own, because
+    /// its users have no use for them.
+    pub(super) issuer: Option<&'a str>,
     pub(super) needs_setup: bool,
 }
 
@@ -23,7 +25,8 @@ pub async fn get(context: Context) -> HttpResponse {
     match context.run(async move { setup::is_open(&app).await.map_err(Failure::from) }).await {
         Ok(needs_setup) => {
             let frame = context.frame(None);
-            let template = HomePage { frame, issuer: context.app.issuer(), needs_setup };
+            let issuer = (!frame.brand.is_own()).then_some(context.app.issuer());
+            let template = HomePage { frame, issuer, needs_setup };
             page(HttpResponse::Ok(), &template)
         }
         Err(problem) => error_page(&context, &problem),

@@ -1,19 +1,22 @@
-//! What is around every page: its language and its brand.
+//! What is around every page: its language, its brand and the way to the other pages.
 //!
 //! Owns what `base.html` reads. A page struct holds one and adds what is its own.
 
 use crate::config::Brand;
+use crate::domain::base_path::{BasePath, Link};
 use crate::http::context::Context;
 
 use crate::i18n::{self, Locale};
 
-/// The language and the brand of a page.
+/// The language and the brand of a page, and where its links lead.
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
     /// The texts.
     pub locale: Locale,
     /// The name, the colours, the logo.
     pub brand: &'a Brand,
+    /// What every address of the server's own begins with.
+    pub base_path: &'a BasePath,
 }
 
 impl Frame<'_> {
@@ -21,6 +24,12 @@ impl Frame<'_> {
     #[must_use]
     pub fn t(&self, key: &str) -> &'static str {
         self.locale.t(key)
+    }
+
+    /// The address of a page or file of the server's own.
+    #[must_use]
+    pub fn link(&self, path: &str) -> Link {
+        self.base_path.link(path)
     }
 
     /// A text with its one value, which the template escapes.
@@ -37,6 +46,6 @@ impl Context {
     pub fn frame(&self, ui_locales: Option<&str>) -> Frame<'_> {
         let chosen = self.cookie(i18n::COOKIE);
         let locale = Locale::choose(ui_locales, chosen, self.accept_language());
-        Frame { locale, brand: &self.app.config.brand }
+        Frame { locale, brand: &self.app.config.brand, base_path: &self.app.base_path }
     }
 }

@@ -2,26 +2,28 @@
 
 use actix_web::HttpResponse;
 
-use crate::domain::outcome::{Code, Refusal};
+use crate::domain::base_path::Link;
+use crate::domain::outcome::Code;
 use crate::http::api::login::password;
 use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::identity::browser_login::{self, Typed};
-use crate::oauth::pending_request::{Destination, PendingRequest};
+use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
+use crate::oauth::way_on::WayOn;
 
 use super::render::{Login, aim, go_here};
-use super::{error_page, under_way};
+use super::{error_page, flow_error_page, own_account};
 
 /// The page, for whoever comes on their own account.
 pub async fn get(context: Context) -> HttpResponse {
     let visit = Visit::of(&context);
     let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
-    match flow.seal(&context.app, &visit.visitor) {
+    own_account(match flow.seal(&context.app, &visit.visitor) {
         Ok(flow) => plain(&flow).show(&context, &visit, HttpResponse::Ok()),
         Err(fault) => error_page(&context, &context.problem(fault.into())),
-    }
+    })
 }
 
 fn plain(flow: &str) -> Login<'_> {
@@ -32,18 +34,21 @@ fn plain(flow: &str) -> Login<'_> {
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
-        Err(problem) => return error_page(&context, &problem),
+        Err(problem) => return flow_error_page(&context, &problem, &WayOn::default()),
     };
     let visit = Visit::of(&context);
     let sealed = form.take("flow");
     // First of all: a form that this browser was not given logs no user in.
     let flow = match PendingRequest::open(&context.app, &sealed, &visit.visitor, context.now()) {
         Ok(flow) => flow,
-        Err(refusal) => return under_way(error_page(&context, &context.problem(refusal.into()))),
+        Err(refusal) => {
+            let way_on = WayOn::of_sealed(&context.app, &sealed);
+            return flow_error_page(&context, &context.problem(refusal.into()), &way_on);
+        }
     };
     let own = matches!(flow.aim, Destination::Account);
     let answer = signed_in(context, visit, flow, Filled { sealed, form }).await;
-    if own { answer } else { under_way(answer) }
+    if own { own_account(answer) } else { answer }
 }
 
 /// A form that was filled in.
@@ -72,7 +77,7 @@ async fn signed_in(
         Ok(cookie) => {
             let mut answer = HttpResponse::SeeOther();
             cookie::log_in(&context.app, &mut answer, cookie.expose());
-            go_here(answer, &onwards(&flow, &sealed))
+            go_here(answer, &onwards(&context, &flow, &sealed))
         }
         Err(problem) => again(
             &context,
@@ -84,11 +89,12 @@ async fn signed_in(
 }
 
 /// Where somebody goes who has proved who they are.
-fn onwards(flow: &PendingRequest, sealed: &str) -> String {
+fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
+    let flow_of = format!("flow={sealed}");
     match flow.aim {
-        Destination::Authorize(_) => format!("/oauth2/authorize?flow={sealed}"),
-        Destination::Device(_) => format!("/device?flow={sealed}"),
-        Destination::Account | Destination::Logout(_) => "/account".to_owned(),
+        Destination::Authorize(_) => context.link("/oauth2/authorize").with_query(&flow_of),
+        Destination::Device(_) => context.link("/device").with_query(&flow_of),
+        Destination::Account | Destination::Logout(_) => context.link("/account"),
     }
 }
 
@@ -118,7 +124,7 @@ fn again(
             | Code::Unavailable
     );
     if !correctable {
-        return error_page(context, problem);
+        return flow_error_page(context, problem, &WayOn::of(&context.app, flow));
     }
     let (client_name, ui_locales) = aim(context, flow);
     let locale = context.frame(ui_locales.as_deref()).locale;
@@ -138,23 +144,16 @@ fn again(
 
 /// Another user wants to go on.
 pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    under_way(switched(context, form).await)
-}
-
-async fn switched(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
-        Err(problem) => return error_page(&context, &problem),
+        Err(problem) => return flow_error_page(&context, &problem, &WayOn::default()),
     };
     let visit = Visit::of(&context);
     let sealed = form.take("flow");
     let flow = PendingRequest::open(&context.app, &sealed, &visit.visitor, context.now());
     let flow = flow.and_then(|flow| match flow.aim {
         Destination::Authorize(_) | Destination::Device(_) => Ok(flow),
-        Destination::Account | Destination::Logout(_) => Err(Refusal::new(
-            Code::Forbidden,
-            "This page belongs to something else that was begun.",
-        )),
+        Destination::Account | Destination::Logout(_) => Err(of_another_kind()),
     });
     match flow {
         Ok(flow) => {
@@ -166,6 +165,9 @@ async fn switched(context: Context, form: Result<FormFields, Problem>) -> HttpRe
             };
             login.show(&context, &visit, HttpResponse::Ok())
         }
-        Err(refusal) => error_page(&context, &context.problem(refusal.into())),
+        Err(refusal) => {
+            let way_on = WayOn::of_sealed(&context.app, &sealed);
+            flow_error_page(&context, &context.problem(refusal.into()), &way_on)
+        }
     }
 }

@@ -12,24 +12,21 @@ use crate::http::extract::{FormFields, is_form};
 use crate::identity::{account, browser_login};
 use crate::oauth::end_session::{self, LogoutStep};
 use crate::oauth::params::{Params, invalid};
+use crate::oauth::way_on::WayOn;
 
 use super::pages::{BackLink, LoggedOutPage, LogoutConfirmPage};
-use super::render::{go, go_here, once_more};
-use super::{error_page, page, under_way};
+use super::render::{go, go_here, once_more, way_on};
+use super::{error_page, flow_error_page, page};
 
 /// A client, or any page, sends a browser.
 pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
     let params = Params::parse(request.query_string().as_bytes());
-    under_way(begin(context, params).await)
+    begin(context, params).await
 }
 
 /// The same in a form, which from another site comes without cookies; or the decision of a user who was
 /// asked.
 pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
-    under_way(posted(context, request, body).await)
-}
-
-async fn posted(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
     if !is_form(&request) {
         return begin(context, Err(invalid("The request is a form."))).await;
     }
@@ -45,7 +42,8 @@ async fn posted(context: Context, request: HttpRequest, body: Body) -> HttpRespo
     let Some(flow) = params.text("flow") else {
         // A hint says whose session it is without a cookie, and stays out of addresses, which are logged.
         let asks = params.get("id_token_hint").is_none();
-        let again = once_more(&request, &visit, "/oauth2/logout", &params, body.len());
+        let again =
+            once_more(&request, &visit, context.link("/oauth2/logout"), &params, body.len());
         return match again.filter(|_| asks) {
             Some(answer) => answer,
             None => begin(context, Ok(params)).await,
@@ -53,9 +51,12 @@ async fn posted(context: Context, request: HttpRequest, body: Body) -> HttpRespo
     };
     let leave = params.get("decision") == Some("allow");
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let way_on = WayOn::of_sealed(&app, &flow);
     let work = end_session::decide(app, flow, leave, visitor, context.request_info());
-    let step = context.run(work).await;
-    show(&context, &visit, step, None)
+    match context.run(work).await {
+        Ok(step) => show(&context, &visit, step, None),
+        Err(problem) => flow_error_page(&context, &problem, &way_on),
+    }
 }
 
 async fn begin(context: Context, params: Result<Params, Refusal>) -> HttpResponse {
@@ -67,45 +68,47 @@ async fn begin(context: Context, params: Result<Params, Refusal>) -> HttpRespons
     let ui_locales = params.text("ui_locales").filter(|tags| tags.len() <= 256);
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let work = end_session::begin(app, params, visitor, context.request_info());
-    let step = context.run(work).await;
-    show(&context, &visit, step, ui_locales.as_deref())
+    match context.run(work).await {
+        Ok(step) => show(&context, &visit, step, ui_locales.as_deref()),
+        Err(problem) => error_page(&context, &problem),
+    }
 }
 
 fn show(
     context: &Context,
     visit: &Visit,
-    step: Result<LogoutStep, Problem>,
+    step: LogoutStep,
     ui_locales: Option<&str>,
 ) -> HttpResponse {
     let frame = context.frame(ui_locales);
     match step {
-        Err(problem) => error_page(context, &problem),
-        Ok(LogoutStep::Ask(view)) => {
+        LogoutStep::Ask(view) => {
             let client = view.client.as_ref();
             let template = LogoutConfirmPage {
                 frame,
                 flow: &view.flow,
                 login: Some(&view.login),
                 client_name: client.map(|client| client.metadata.name.as_str()),
+                way_on: &way_on(context, &view.flow),
             };
             let mut answer = HttpResponse::Ok();
             visit.keep(&context.app, &mut answer);
             page(answer, &template)
         }
-        Ok(LogoutStep::Out { back: Some(back) }) => {
+        LogoutStep::Out { back: Some(back) } => {
             let mut answer = HttpResponse::SeeOther();
             cookie::log_out(&context.app, visit, &mut answer);
             go(context, answer, &back.redirect, &back.location)
         }
-        Ok(LogoutStep::Out { back: None }) => out(context, visit, ui_locales, None),
-        Ok(LogoutStep::NotLoggedIn { link }) => {
+        LogoutStep::Out { back: None } => out(context, visit, ui_locales, None),
+        LogoutStep::NotLoggedIn { link } => {
             let link = link.as_ref().map(|link| BackLink {
                 location: &link.0.location,
                 client_name: &link.1.metadata.name,
             });
             out(context, visit, ui_locales, link)
         }
-        Ok(LogoutStep::Stay) => go_here(HttpResponse::SeeOther(), "/account"),
+        LogoutStep::Stay => go_here(HttpResponse::SeeOther(), &context.link("/account")),
     }
 }
 
@@ -130,7 +133,7 @@ pub async fn own(context: Context, form: Result<FormFields, Problem>) -> HttpRes
     if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
         let message = "This page is too old. Go back and try again.";
         let stop = Failure::from(Refusal::new(Code::Forbidden, message));
-        return error_page(&context, &context.problem(stop));
+        return flow_error_page(&context, &context.problem(stop), &WayOn::default());
     }
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     match context.run(browser_login::sign_out(app, visitor, context.request_info())).await {

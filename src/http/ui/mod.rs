@@ -25,11 +25,12 @@ use askama::Template;
 
 use super::context::Context;
 use super::error::Problem;
+use crate::oauth::way_on::WayOn;
 
 pub use crate::i18n::Locale;
 #[cfg(feature = "test-support")]
 use csp::policy_under_way;
-pub use csp::{UnderWay, policy, under_way};
+pub use csp::{OwnAccount, open_to_application, own_account, policy};
 #[cfg(feature = "test-support")]
 pub use gallery::{Sample, gallery};
 pub use layout::Frame;
@@ -40,6 +41,7 @@ struct ErrorPage<'a> {
     frame: Frame<'a>,
     text: &'a str,
     request_id: &'a str,
+    way_on: Option<&'a WayOn>,
 }
 
 /// Renders a template into an answer whose forms stay at this origin and which runs no script.
@@ -65,9 +67,20 @@ pub fn page_with(
     }
 }
 
-/// A problem as a page, in the language of whoever met it. Holds nothing that anybody sent.
+/// A problem as a page, in the user's language. Holds nothing that a request said.
 pub fn error_page(context: &Context, problem: &Problem) -> HttpResponse {
+    error(context, problem, None)
+}
+
+/// A problem in the middle of a request that is under way, with the ways on from there; where none is
+/// known, to the user's account.
+pub fn flow_error_page(context: &Context, problem: &Problem, way_on: &WayOn) -> HttpResponse {
+    error(context, problem, Some(way_on))
+}
+
+fn error(context: &Context, problem: &Problem, way_on: Option<&WayOn>) -> HttpResponse {
     let frame = context.frame(None);
     let text = frame.locale.error(problem.code(), problem.message());
-    page(problem.head(), &ErrorPage { frame, text, request_id: problem.request_id() })
+    let request_id = problem.request_id();
+    page(problem.head(), &ErrorPage { frame, text, request_id, way_on })
 }

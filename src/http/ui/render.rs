@@ -6,6 +6,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
+use crate::domain::base_path::Link;
 use crate::domain::interaction::ResponseMode;
 use crate::domain::redirect::RegisteredRedirect;
 use crate::http::context::Context;
@@ -15,6 +16,7 @@ use crate::oauth::authorize::{ConsentView, LoginView, Step};
 use crate::oauth::device::DeviceStep;
 use crate::oauth::params::Params;
 use crate::oauth::pending_request::{Destination, PendingRequest};
+use crate::oauth::way_on::WayOn;
 
 use super::pages::{
     ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
@@ -68,6 +70,7 @@ impl Login<'_> {
             login: self.login,
             client_name: self.client_name,
             error: self.error,
+            way_on: &way_on(context, self.flow),
         };
         visit.keep(&context.app, &mut answer);
         page_with(answer, &template, &policy(true))
@@ -90,10 +93,16 @@ fn consent(context: &Context, visit: &Visit, view: &ConsentView) -> HttpResponse
         items: view.scopes.iter().map(item).collect(),
         is_device: false,
         user_code: None,
+        way_on: &way_on(context, &view.flow),
     };
     let mut answer = HttpResponse::Ok();
     visit.keep(&context.app, &mut answer);
     page(answer, &template)
+}
+
+/// What a page of `flow` offers to a user who cannot finish it.
+pub fn way_on(context: &Context, flow: &str) -> WayOn {
+    WayOn::of_sealed(&context.app, flow).nearest()
 }
 
 /// A place as people read it: a host, or a scheme.
@@ -134,28 +143,28 @@ pub fn go(
     page(answer, &template)
 }
 
-/// Sends the browser to one of our own pages.
-pub fn go_here(mut answer: HttpResponseBuilder, path: &str) -> HttpResponse {
-    answer.insert_header((header::LOCATION, path)).finish()
+/// Sends the browser to one of the server's own pages.
+pub fn go_here(mut answer: HttpResponseBuilder, to: &Link) -> HttpResponse {
+    answer.insert_header((header::LOCATION, to.as_str())).finish()
 }
 
 /// The longest form that is turned into an address.
 const MAX_FORM: usize = 6 * 1024;
 
 /// A form from another site comes without our cookies, which are `SameSite=Lax`: the browser is asked to
-/// come again to `path` with the same in the address, and brings them. None where it brought them already,
+/// come again to `to` with the same in the address, and brings them. None where it brought them already,
 /// or nothing can be won.
 pub fn once_more(
     request: &HttpRequest,
     visit: &Visit,
-    path: &str,
+    to: Link,
     params: &Params,
     length: usize,
 ) -> Option<HttpResponse> {
     let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
     let elsewhere = site.is_some_and(|site| site != "same-origin" && site != "none");
     let again = elsewhere && visit.is_new() && length <= MAX_FORM && params.once().is_ok();
-    again.then(|| go_here(HttpResponse::SeeOther(), &format!("{path}?{}", params.encoded())))
+    again.then(|| go_here(HttpResponse::SeeOther(), &to.with_query(&params.encoded())))
 }
 
 /// What comes of a code that somebody typed.
@@ -182,6 +191,7 @@ pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpRespons
                 items: view.asked.scopes.iter().map(item).collect(),
                 is_device: true,
                 user_code: Some(&view.user_code),
+                way_on: &way_on(context, &view.flow),
             };
             let mut answer = HttpResponse::Ok();
             visit.keep(&context.app, &mut answer);

@@ -8,6 +8,7 @@ pub mod response;
 
 use std::sync::Arc;
 
+use crate::app::cache::Audience;
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -23,13 +24,14 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::{RequestedScopes, Scopes};
 use crate::identity::browser_login::{self, BrowserCookies};
+use crate::identity::write_limit::take_write;
 use crate::store::authorization_codes::{self, NewCode};
 use crate::store::browser_sessions::Found;
 use crate::store::consents;
 
 use super::par::{self, Pushed};
 use super::params::Params;
-use super::pending_request::{Destination, PendingRequest};
+use super::pending_request::{Destination, PendingRequest, of_another_kind};
 use super::scope_narrowing::count_dropped;
 
 use request::{Addressed, address};
@@ -76,6 +78,16 @@ struct Checked {
     addressed: Addressed,
     request: Request,
     flow: PendingRequest,
+    /// When the request was made: for a pushed one, before its page was loaded.
+    made: Timestamp,
+}
+
+impl Checked {
+    /// The API that was requested, or the issuer. None where the API was deleted since, also when another
+    /// one is registered under its identifier: what the user saw or allowed was not about that one.
+    fn audience(&self, app: &App) -> Option<Arc<Audience>> {
+        app.audience_given_at(self.request.audience.as_deref(), self.made)
+    }
 }
 
 /// A client sends a user.
@@ -93,8 +105,10 @@ pub async fn begin(
         let addressed = Addressed::again(&app, &request, at).await?;
         let aim = Destination::Authorize(Box::new(request.clone()));
         // A pushed request gives one code, however often its page is loaded.
-        let flow = PendingRequest { id, ..PendingRequest::begin(&app, aim, now) };
-        return go_on(app, Checked { addressed, request, flow }, visitor, info).await;
+        let begun = PendingRequest::begin(&app, aim, now);
+        let flow = PendingRequest { id, is_pushed: true, ..begun };
+        let checked = Checked { addressed, request, flow, made: at };
+        return go_on(app, checked, visitor, info).await;
     }
     let addressed = address(&app, params).await?;
     if addressed.client.metadata.is_fapi2() {
@@ -109,7 +123,7 @@ pub async fn begin(
     };
     count_dropped(&app, &addressed.client, &request.dropped);
     let flow = PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
-    go_on(app, Checked { addressed, request, flow }, visitor, info).await
+    go_on(app, Checked { addressed, request, flow, made: now }, visitor, info).await
 }
 
 /// The user comes back from the log-in page.
@@ -124,16 +138,19 @@ pub async fn resume(
 ) -> Result<Step, Failure> {
     let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
+    let Destination::Authorize(request) = flow.aim.clone() else {
+        return Err(of_another_kind().into());
+    };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
-    go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await
+    let made = flow.begun_at;
+    go_on(app, Checked { addressed, request: *request, flow, made }, visitor, info).await
 }
 
 /// The user has decided.
 ///
 /// # Errors
 /// `forbidden` when it was begun in another browser or another user was asked; `conflict` when the
-/// request was answered already.
+/// request was answered already; too many writes.
 pub async fn decide(
     app: App,
     sealed: String,
@@ -143,36 +160,42 @@ pub async fn decide(
 ) -> Result<Step, Failure> {
     let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Authorize(request) = flow.aim.clone() else { return Err(elsewhere().into()) };
+    let Destination::Authorize(request) = flow.aim.clone() else {
+        return Err(of_another_kind().into());
+    };
     let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
     let found = asked(&app, &visitor, &request, now).await?;
-    let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
+    let made = flow.begun_at;
+    let checked = Checked { addressed, request: *request, flow, made };
+    if checked.audience(&app).is_none() {
+        // Nothing is remembered for an API that the user was not asked about.
+        return go_on(app, checked, visitor, info).await;
+    }
+    let Some(found) = found.filter(|found| checked.flow.asked == Some(found.user.id)) else {
         // Logged out, or logged in as another user, since the page was shown: ask again.
-        return go_on(app, Checked { addressed, request: *request, flow }, visitor, info).await;
+        return go_on(app, checked, visitor, info).await;
     };
     if !allow {
         let message = "The user denied the request.";
-        let answer = Answer::refused(app.issuer(), &addressed, OAuthError::AccessDenied, message);
+        let addressed = &checked.addressed;
+        let answer = Answer::refused(app.issuer(), addressed, OAuthError::AccessDenied, message);
         return Ok(Step::Done(Box::new(answer)));
     }
     let info = info.by(found.user.id);
-    let checked = Checked { addressed, request: *request, flow };
     let answer = app
         .transaction_or_nothing(&info, async |tx| {
             let Checked { addressed, request, .. } = &checked;
-            if !addressed.client.is_unprovable(&addressed.redirect) {
-                remember(tx, &found, request).await?;
+            // Where the client cannot be proven, nothing is remembered; it was allowed all the same.
+            let is_new = addressed.client.is_unprovable(&addressed.redirect)
+                || remember(tx, &found, request).await?;
+            if is_new {
+                take_write(&app, &found.user)?;
+                allowed(tx, found.user.id, &request.client_id).await?;
             }
-            // Also where nothing is remembered: it was allowed all the same.
-            allowed(tx, found.user.id, &request.client_id).await?;
             issue(tx, &checked, &found).await
         })
         .await?;
     Ok(Step::Done(Box::new(answer)))
-}
-
-fn elsewhere() -> Refusal {
-    Refusal::new(Code::Forbidden, "This page belongs to something else that was begun.")
 }
 
 /// A refusal goes back to the client; a fault does not.
@@ -214,7 +237,12 @@ async fn go_on(
     info: RequestInfo,
 ) -> Result<Step, Failure> {
     let now = info.now;
-    let Checked { addressed, request, flow } = &checked;
+    let Checked { addressed, request, flow, .. } = &checked;
+    let Some(audience) = checked.audience(&app) else {
+        let (error, message) = (OAuthError::InvalidTarget, "The API has been deleted.");
+        let answer = Answer::refused(app.issuer(), addressed, error, message);
+        return Ok(Step::Done(Box::new(answer)));
+    };
     let found = asked(&app, &visitor, request, now).await?;
     let client = Arc::clone(&addressed.client);
     let allowed = wanted(request);
@@ -222,7 +250,9 @@ async fn go_on(
         sub: found.user.id.to_string(),
         auth_time: found.browser.auth_time,
         consented: found.consented.as_ref().is_some_and(|consented| {
-            allowed.is_within(&consented.scopes) && client.owned_name_at(consented.at)
+            allowed.is_within(&consented.scopes)
+                && client.owned_name_at(consented.at)
+                && audience.owned_name_at(consented.at)
         }),
     });
     let manner = ConsentPolicy {
@@ -259,19 +289,25 @@ async fn go_on(
     }
 }
 
-/// Remembers what was allowed, beside what was allowed before.
-async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Result<(), Fault> {
+/// Remembers what was allowed, beside what was allowed before. False when all of it was.
+async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Result<bool, Fault> {
     let (app, now) = (tx.app(), tx.info().now);
     let (user, client_id) = (found.user.id, &*request.client_id);
     let (client, audience) = (app.client(client_id), request.audience.as_deref());
-    let before = consents::find(tx, user, client_id, audience)
-        .await?
-        .filter(|consent| client.is_some_and(|client| client.owned_name_at(consent.updated_at)));
+    let before = consents::find(tx, user, client_id, audience).await?.filter(|consent| {
+        app.audience_given_at(audience, consent.updated_at).is_some()
+            && client.is_some_and(|client| client.owned_name_at(consent.updated_at))
+    });
     let all = match &before {
         Some(before) => before.scopes.with(wanted(request).iter()),
         None => wanted(request),
     };
-    consents::remember(tx, consents::ConsentKey { user, client_id, audience }, &all, now).await
+    if before.is_some_and(|before| all.is_within(&before.scopes)) {
+        return Ok(false);
+    }
+    let key = consents::ConsentKey { user, client_id, audience };
+    consents::remember(tx, key, &all, now).await?;
+    Ok(true)
 }
 
 /// Writes down that `user`, who acts in `tx`, has allowed a client something.
@@ -284,9 +320,9 @@ pub(super) async fn allowed(
 }
 
 async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<Answer, Failure> {
-    let Checked { addressed, request, flow } = checked;
+    let Checked { addressed, request, flow, .. } = checked;
     let (app, now) = (tx.app(), tx.info().now);
-    let audience = app.audience(request.audience.as_deref());
+    let audience = checked.audience(&app);
     let granted = audience.filter(|_| addressed.client.may_target(request.audience.as_deref()));
     // What an administrator has withdrawn since the request came is left out like what never existed.
     let available = granted.and_then(|audience| {
@@ -314,6 +350,7 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
         dpop_jkt: request.dpop_jkt.clone(),
         by_consent: !addressed.client.metadata.skips_consent()
             && !addressed.client.is_unprovable(&addressed.redirect),
+        pushed: request.pushed,
     };
     let new = NewCode {
         hash: &token_hash(&code),

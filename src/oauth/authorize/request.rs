@@ -152,6 +152,7 @@ impl Addressed {
             dpop_jkt,
             login_hint: params.text("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT),
             ui_locales: params.text("ui_locales").filter(|tags| tags.len() <= MAX_LOGIN_HINT),
+            pushed: false,
         })
     }
 }

@@ -23,6 +23,7 @@ use crate::store::sessions::end::Ending;
 use crate::store::users;
 
 /// A code, and the proof that its presenter asked for it.
+#[derive(Clone)]
 pub struct AuthorizationCode {
     code: String,
     redirect_uri: Option<String>,
@@ -38,12 +39,20 @@ enum Wrong {
     Client,
     /// It was sent to another redirect URI.
     RedirectUri,
-    /// The verifier does not fit, or there was no challenge.
+    /// The verifier does not fit.
     Verifier,
+    /// There is a verifier, and there was no challenge.
+    NoChallenge,
+    /// There is neither, and by now the client needs a challenge.
+    NeedsChallenge,
+    /// The request was not pushed, and by now the client has to push its requests.
+    NotPushed,
     /// The proof of possession was made with another key, or there is none.
     Key,
     /// An administrator has taken the API from the client.
     Target,
+    /// The API was deleted since.
+    Replaced,
     /// The user has ended what it stands for.
     Ended,
 }
@@ -65,8 +74,20 @@ impl Wrong {
             Self::Verifier => {
                 "code_verifier does not match the code_challenge of the authorization request."
             }
+            Self::NoChallenge => {
+                "The authorization request had no code_challenge, so that a code_verifier cannot match: it \
+                 was lost on the way, or the client did not send it."
+            }
+            Self::NeedsChallenge => {
+                "The authorization request had no code_challenge, which this client has to send. Begin again."
+            }
+            Self::NotPushed => {
+                "The authorization request was not pushed (RFC 9126), which this client has to do. Begin \
+                 again."
+            }
             Self::Key => "The authorization code is bound to a DPoP key that was not proved.",
             Self::Target => "The client may not have tokens for this API any more.",
+            Self::Replaced => "The API that the code was issued for has been deleted.",
             Self::Ended => {
                 "The user has signed out, withdrawn the consent or changed the password meanwhile."
             }
@@ -153,6 +174,11 @@ fn is_good(context: &GrantContext<'_>, redeemed: &Redeemed) -> Result<(), Wrong>
     if context.now >= *expires_at {
         return Err(Wrong::Spent);
     }
+    // The API it was asked for has been deleted since, whatever has its identifier now.
+    let audience = authorization.audience.as_deref();
+    if context.app.audience_given_at(audience, *expires_at - CODE_LIFE).is_none() {
+        return Err(Wrong::Replaced);
+    }
     // A consent that was withdrawn while the code was made had no code yet to use up.
     if authorization.by_consent && !consented {
         return Err(Wrong::Ended);
@@ -178,23 +204,30 @@ impl AuthorizationCode {
         if self.redirect_uri.is_some() && self.redirect_uri != authorization.redirect_uri {
             return Err(Wrong::RedirectUri);
         }
-        let is_proved = match (&authorization.code_challenge, &self.code_verifier) {
-            (Some(challenge), Some(verifier)) if pkce::is_verifier(verifier) => {
+        // Policies are asked again: they may have become stricter since the request.
+        let metadata = &context.client().metadata;
+        if metadata.is_fapi2() && !authorization.pushed {
+            return Err(Wrong::NotPushed);
+        }
+        match (&authorization.code_challenge, &self.code_verifier) {
+            (Some(challenge), Some(verifier)) => {
                 let hash = sha256_base64url(verifier.as_bytes());
-                constant_time_eq(hash.as_bytes(), challenge.as_bytes())
+                let matches = constant_time_eq(hash.as_bytes(), challenge.as_bytes());
+                if !pkce::is_verifier(verifier) || !matches {
+                    return Err(Wrong::Verifier);
+                }
             }
-            // Asked again: the policy may have become stricter since the request.
+            // The code was stolen.
+            (Some(_), None) => return Err(Wrong::Verifier),
+            // An attacker has removed the challenge from the request (RFC 9700 §4.8.2).
+            (None, Some(_)) => return Err(Wrong::NoChallenge),
             (None, None) => {
                 let openid = authorization.scopes.contains(OPENID);
                 let nonce = authorization.nonce.is_some();
-                context.client().metadata.pkce_policy().allows_no_challenge(openid, nonce)
+                if !metadata.pkce_policy().allows_no_challenge(openid, nonce) {
+                    return Err(Wrong::NeedsChallenge);
+                }
             }
-            // A verifier without a challenge: an attacker has removed the challenge from the request
-            // (RFC 9700 §4.8.2). A challenge without a verifier: the code was stolen.
-            _ => false,
-        };
-        if !is_proved {
-            return Err(Wrong::Verifier);
         }
         if authorization.dpop_jkt.is_some() && authorization.dpop_jkt != context.jkt() {
             return Err(Wrong::Key);

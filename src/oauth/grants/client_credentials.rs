@@ -11,6 +11,7 @@ use crate::oauth::params::Params;
 use crate::oauth::scope_narrowing::narrow_for_client;
 
 /// Nothing but the client itself.
+#[derive(Clone)]
 pub struct ClientCredentials;
 
 impl Grant for ClientCredentials {

@@ -14,9 +14,12 @@ use crate::oauth::params::Params;
 use crate::oauth::rate_limits;
 use crate::store::device_codes;
 
+use crate::oauth::device::is_offered;
+
 use super::authorization_code::user_of;
 
 /// A device code.
+#[derive(Clone)]
 pub struct DeviceCode {
     device_code: String,
 }
@@ -50,6 +53,7 @@ impl Grant for DeviceCode {
             device.client_id == client.client_id
                 && client.owned_name_at(device.begun_at())
                 && client.may_target(device.asked.audience.as_deref())
+                && is_offered(app, device)
         });
         let device = device.ok_or_else(refused)?;
         let poll = device.poll(now);

@@ -1,7 +1,8 @@
 //! The grants there are, one file each.
 //!
 //! Owns the list: the token endpoint, discovery, the settings of clients and the labels of metrics
-//! read it. A new grant is a file and a line here; which clients may use it is said by its file.
+//! read it. A new grant is a file and two lines here, its `mod` and its entry; which clients may use it is
+//! said by its file.
 
 mod authorization_code;
 mod client_credentials;

@@ -13,6 +13,7 @@ use crate::store::users;
 use crate::tokens::refresh::{self, Presented};
 
 /// A refresh token, and the scopes requested where fewer than were granted will do.
+#[derive(Clone)]
 pub struct RefreshToken {
     refresh_token: String,
     requested: Option<RequestedScopes>,

@@ -28,6 +28,7 @@ const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 const MAX_ACTORS: usize = 8;
 
 /// A token of the subject, and perhaps one of the actor.
+#[derive(Clone)]
 pub struct TokenExchange {
     subject_token: String,
     actor_token: Option<String>,

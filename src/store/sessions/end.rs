@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::id::{BrowserId, SessionId, UserId};
+use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::Fault;
@@ -98,6 +98,32 @@ pub async fn end_session(
     let event = ending.event().about(user_id).in_session(id);
     audit::record(tx, &event, origin, now, entropy).await?;
     Ok(Some(EndedSession { id, user_id, client_id }))
+}
+
+/// Ends one branch of a session that has others, which go on. False where it has no other: then the session
+/// has to end. No revocation is written, because `sid` goes on in the tokens of the others.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn end_branch(
+    tx: &mut Tx,
+    id: SessionId,
+    branch: BranchId,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    hold_user_of(tx, id).await?;
+    let rows = execute!(
+        tx,
+        "UPDATE sessions SET revoked_at = $1, revoked_reason = $2 \
+         WHERE id = $3 AND revoked_at IS NULL AND EXISTS (SELECT 1 FROM sessions o \
+         WHERE coalesce(o.sid, o.id) = $4 AND o.id <> $3 AND o.revoked_at IS NULL)",
+        now,
+        reason.as_str(),
+        branch,
+        id
+    )?;
+    Ok(rows == 1)
 }
 
 /// Holds the user of a session until the end of `tx`, as a session that is opened does: a branch that is being

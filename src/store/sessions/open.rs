@@ -36,7 +36,9 @@ pub async fn hold(tx: &mut Tx, session: &Session) -> Result<bool, Fault> {
     }
 }
 
-/// The live branches that the client has in the sign-in `browser`.
+/// The live branches that the client has in the sign-in `browser` with the same single claims. An access
+/// token names its session only: of a session whose branches asked for different claims, userinfo could not
+/// tell which of them the token may have.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -51,13 +53,15 @@ pub async fn live_branches(
         (SessionId, BranchId, Timestamp),
         "SELECT coalesce(sid, id), id, answered_at FROM sessions \
          WHERE browser_id = $1 AND client_id = $2 AND user_id = $3 AND user_epoch = $4 \
-         AND revoked_at IS NULL AND created_at >= $5 AND expires_at > $6 AND idle_expires_at > $6",
+         AND revoked_at IS NULL AND created_at >= $5 AND expires_at > $6 AND idle_expires_at > $6 \
+         AND coalesce(asked_claims, '') = $7",
         browser,
         &session.client_id,
         session.user_id,
         session.user_epoch,
         name_since,
-        session.created_at
+        session.created_at,
+        asked_claims(session).unwrap_or_default()
     )?;
     let branch = |(session, branch, answered_at)| LiveBranch { session, branch, answered_at };
     Ok(rows.into_iter().map(branch).collect())
@@ -99,6 +103,11 @@ pub async fn remove_branch(tx: &mut Tx, branch: BranchId) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The column of single claims: NULL where none were asked for.
+fn asked_claims(session: &Session) -> Option<String> {
+    (!session.asked_claims.is_empty()).then(|| column(&session.asked_claims))
+}
+
 /// Writes a session, after [`hold`].
 ///
 /// # Errors
@@ -125,7 +134,7 @@ pub async fn insert(tx: &mut Tx, session: &Session, device: &Device) -> Result<(
         session.grant_type.as_deref(),
         session.auth_time,
         session.browser,
-        (!session.asked_claims.is_empty()).then(|| column(&session.asked_claims)),
+        asked_claims(session),
         session.dpop_jkt.as_deref(),
         session.requested_scopes.as_ref().map(RequestedScopes::as_str)
     )?;

@@ -105,7 +105,13 @@ async fn nobody_else_sees_anything() {
         let shown = world.server.get_as(&format!("/v1/admin/users/{}", world.user), root).await;
         assert_eq!(shown.json()["claims"], json!({"department": "sales", "floor": 3}));
         // Changing one's own name leaves the rest alone.
-        let patch = json!({"name": "Ada", "roles": ["root"], "claims": {"floor": 9}});
+        let patch = json!({"name": "Ada", "roles": ["root"]});
+        let refused = world.server.call_as(Method::PATCH, "/v1/me", &own.access, patch).await;
+        refused.is_problem(422, "read_only");
+        let patch = json!({"name": "Ada", "claims": {"floor": 9}});
+        let refused = world.server.call_as(Method::PATCH, "/v1/me", &own.access, patch).await;
+        refused.is_problem(422, "validation_failed");
+        let patch = json!({"name": "Ada", "roles": me["roles"], "groups": me["groups"]});
         world.server.call_as(Method::PATCH, "/v1/me", &own.access, patch).await.is(200);
         let after = world.server.get_as(&format!("/v1/admin/users/{}", world.user), root).await;
         assert_eq!(after.json()["roles"], json!(["support"]));

@@ -73,7 +73,11 @@ async fn only_first_party_clients_log_users_in_at_v1() {
         for first_party in [true, false] {
             let web = json!({"type": "web", "audiences": [SHOP], "first_party": first_party});
             let web = place.client(web).await;
-            place.login(&web.id, json!({})).await.is_problem(400, "invalid_client");
+            let refused = place.login(&web.id, json!({})).await;
+            refused.is_problem(400, "invalid_client");
+            for word in ["/oauth2/authorize", "native"] {
+                assert!(refused.text.contains(word), "{}", refused.text);
+            }
         }
         let own = place.client(native(json!({"audiences": [SHOP], "first_party": true}))).await;
         place.login(&own.id, json!({"audience": SHOP, "scope": "read"})).await.is(200);
@@ -160,4 +164,49 @@ async fn a_refresh_gives_no_more_than_the_client_may_have_now() {
         refused.is_problem(403, "insufficient_scope");
     })
     .await;
+}
+
+/// A flag that was taken away ends what it allowed, at the next refresh, for sessions that exist.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_first_party_no_more_refreshes_nothing_at_v1() {
+    on_both("first-party taken away", async |backend| {
+        let place = Place::on(backend).await;
+        let own = place.client(native(json!({"audiences": [SHOP], "first_party": true}))).await;
+        let asked = json!({"audience": SHOP, "scope": "read"});
+        let tokens = Tokens::of(&place.login(&own.id, asked).await);
+        let tokens = Tokens::of(&place.server.refresh(&tokens.refresh).await);
+        place.change(&own, json!({"first_party": false})).await;
+        for _ in 0..2 {
+            let refused = place.server.refresh(&tokens.refresh).await;
+            refused.is_problem(401, "refresh_token_invalid");
+        }
+        // Nothing was ended: an administrator who takes it back has lost nobody.
+        place.change(&own, json!({"first_party": true})).await;
+        place.server.refresh(&tokens.refresh).await.is(200);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_scope_is_named_with_the_reason() {
+    let place = Place::on(Backend::Sqlite).await;
+    let own = json!({"audiences": [SHOP], "scopes": ["read"], "first_party": true});
+    let own = place.client(native(own)).await;
+    place.server.register("ada").await;
+    let refused = |answer: Answer, words: &[&str]| {
+        answer.is_problem(400, "invalid_scope");
+        for word in words {
+            assert!(answer.text.contains(word), "{word}: {}", answer.text);
+        }
+    };
+    let shop = |scope: &str| json!({"audience": SHOP, "scope": scope});
+    refused(place.login(&own.id, shop("read write")).await, &["The scope write ", &own.id]);
+    let admin = place.login(&own.id, json!({"scope": "signet:admin"})).await;
+    refused(admin, &["The scope signet:admin ", "built-in client"]);
+    refused(place.login("signet", shop("read nothing")).await, &["The scope nothing ", SHOP]);
+    let unaimed = place.login("signet", json!({"scope": "read"})).await;
+    refused(unaimed, &["The scope read ", "needs its audience"]);
+    let body = json!({"login": "ada", "password": PASSWORD, "scope": "signet:admin"});
+    let user = place.server.post("/v1/login", body).await;
+    refused(user, &["The scope signet:admin ", "this user"]);
 }

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use signet::base::TimeSpan;
+use signet::crypto::password::{Lane, Requester};
 use signet::domain::audit::{Origin, Via};
 use signet::domain::password::Password;
 use signet::domain::request_info::RequestInfo;
@@ -192,6 +193,30 @@ async fn of_wrong_passwords_in_flight_exactly_the_limit_is_hashed() {
         assert_eq!(hashes(&server) - before, 80);
     })
     .await;
+}
+
+/// Attempts that wait for others hold no places in the queue from those that need not wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_waits_for_others_gives_its_place_in_the_queue_up() {
+    let server = limited(Backend::Sqlite, "127.0.0.1/32").await;
+    server.register("alice").await;
+    let here = "192.0.2.1";
+    server.app.hasher.hold(Some(0));
+    let all =
+        join_all((0..150).map(async |_| login_from(&server, here, "alice", PASSWORD).await.status));
+    let release = async {
+        // Twenty have places, and of the network's 256 all others are free.
+        until("the others give theirs up", async || {
+            let who = Requester::Address(here.parse().unwrap());
+            let places: Vec<_> = (0..230)
+                .map_while(|_| server.app.reserve_hash_slot(Lane::Stranger, who).ok())
+                .collect();
+            server.app.hasher.queue_depth() == 20 && places.len() == 230
+        })
+        .await;
+        server.app.hasher.hold(None);
+    };
+    assert_eq!(counts(&tokio::join!(all, release).0), [(200, 150)]);
 }
 
 /// Right and wrong ones at once: no right one is refused for the reservation of another attempt.

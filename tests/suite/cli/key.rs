@@ -91,3 +91,37 @@ async fn keys_are_rotated_and_retired() {
     let inspected = place.run(&["token", "inspect", text(&token, "access_token")]).ok().one();
     assert_eq!(inspected["header"]["kid"], rotated["kid"]);
 }
+
+/// The guide of docs/keys.md, step by step, for a key that lies in the data directory: at the end no setting
+/// names a key and the old file is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_master_key_is_replaced_as_the_guide_says() {
+    let guide = include_str!("../../../docs/keys.md");
+    let (_, guide) = guide.split_once("## The master key").unwrap();
+    for step in ["new.key", "signet key rewrap", "mv new.key data/master.key"] {
+        assert!(guide.contains(step), "the guide does not say {step}");
+    }
+    let place = Place::empty();
+    let server = place.serve();
+    place.administrator("ada");
+    server.log_in("ada").await;
+    drop(server);
+    let make = "cp data/master.key old.key; umask 077; \
+                head -c 32 /dev/urandom | basenc --base64url | tr -d '=' > new.key";
+    assert!(place.command_of("sh", &["-euc", make]).status().unwrap().success());
+    let place = place
+        .with("SIGNET_MASTER_KEY_FILE", "new.key")
+        .with("SIGNET_MASTER_KEY_OLD_FILE", "old.key");
+    let server = place.serve();
+    let ran = place.run(&["key", "rewrap"]).ok();
+    assert!(ran.err.contains("Put the new key"), "{}", ran.err);
+    server.log_in("ada").await;
+    drop(server);
+    // Without the last step the old file would be read again.
+    let place = place.without("SIGNET_MASTER_KEY_FILE").without("SIGNET_MASTER_KEY_OLD_FILE");
+    place.run(&["key", "list"]).refused(78, &["master key"]);
+    std::fs::rename(place.dir.path().join("new.key"), place.dir.path().join("data/master.key"))
+        .unwrap();
+    let server = place.serve();
+    server.log_in("ada").await;
+}

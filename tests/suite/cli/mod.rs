@@ -11,6 +11,7 @@ mod migrate;
 mod output;
 mod postgres;
 mod session;
+mod terminal_text;
 mod token;
 mod usage;
 mod user;
@@ -66,6 +67,11 @@ impl Place {
 
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         self.settings.push((name, value.to_owned()));
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.settings.retain(|(known, _)| *known != name);
         self
     }
 

@@ -1,6 +1,89 @@
 //! `signet session`, beside a running server.
 
-use super::{Place, text};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{PASSWORD, Place, Server, text};
+use crate::support::relying_party::{FORM, field, form};
+
+/// Signs in at the pages as `login`, in a browser of its own; the cookies of it.
+async fn sign_in(server: &Server, login: &str) -> String {
+    let no_redirect = reqwest::redirect::Policy::none();
+    let client = reqwest::Client::builder().redirect(no_redirect).build().unwrap();
+    let url = format!("{}/login", server.base);
+    let mut cookies = BTreeMap::new();
+    let mut keep = |answer: &reqwest::Response| {
+        for cookie in answer.headers().get_all("set-cookie") {
+            let (name, value) = cookie.to_str().unwrap().split_once('=').unwrap();
+            let value = value.split(';').next().unwrap();
+            cookies.insert(name.to_owned(), value.to_owned());
+        }
+        let all: Vec<String> =
+            cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        all.join("; ")
+    };
+    let page = client.get(&url).send().await.unwrap();
+    let browser = keep(&page);
+    let flow = field(&page.text().await.unwrap(), "flow");
+    let fields = form([("flow", &*flow), ("login", login), ("password", PASSWORD)]);
+    let request = client.post(&url).header("cookie", &browser).header("content-type", FORM);
+    let answer = request.body(fields).send().await.unwrap();
+    assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+    keep(&answer)
+}
+
+/// Whether the browser with these cookies is signed in.
+async fn is_in(server: &Server, cookies: &str) -> bool {
+    let no_redirect = reqwest::redirect::Policy::none();
+    let client = reqwest::Client::builder().redirect(no_redirect).build().unwrap();
+    let url = format!("{}/account", server.base);
+    client.get(url).header("cookie", cookies).send().await.unwrap().status() == 200
+}
+
+/// What the account page shows a user, the operator sees as well, and can end.
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_at_the_pages_are_listed_and_ended_like_sessions() {
+    let place = Place::empty();
+    let server = place.serve();
+    let ada = place.administrator("ada");
+    place.administrator("eve");
+    let first = sign_in(&server, "ada").await;
+    server.log_in("ada").await;
+    let second = sign_in(&server, "ada").await;
+    sign_in(&server, "eve").await;
+    let kinds =
+        |rows: &[Value]| rows.iter().map(|row| text(row, "kind").to_owned()).collect::<Vec<_>>();
+    let listed = place.run(&["session", "list", "--user", "ada"]).ok().rows();
+    assert_eq!(kinds(&listed), ["browser", "client", "browser"], "newest first");
+    assert!(listed.iter().all(|row| row["user_id"] == ada["id"]));
+    assert_eq!(text(&listed[0], "address"), "127.0.0.1");
+    assert_eq!(place.run(&["session", "list"]).ok().rows().len(), 4);
+    let table = place.run(&["session", "list", "--user", "ada", "-o", "table"]).ok();
+    assert_eq!(table.out.matches("  ada   (browser)  ").count(), 2, "{}", table.out);
+
+    // Page by page it is the same list.
+    let (mut paged, mut after) = (Vec::new(), None::<String>);
+    for _ in 0..4 {
+        let mut args = vec!["session", "list", "--limit", "1"];
+        if let Some(after) = &after {
+            args.extend(["--after", after]);
+        }
+        let ran = place.run(&args).ok();
+        paged.push(ran.one());
+        after = Some(text(&paged[paged.len() - 1], "id").to_owned());
+    }
+    assert_eq!(paged, place.run(&["session", "list"]).ok().rows());
+
+    let newest = text(&listed[0], "id");
+    place.run(&["session", "revoke", newest]).ok();
+    place.run(&["session", "revoke", newest]).refused(3, &[newest]);
+    assert!(!is_in(&server, &second).await && is_in(&server, &first).await);
+    assert_eq!(place.run(&["session", "list", "--user", "ada"]).ok().rows().len(), 2);
+    place.run(&["session", "revoke", "--user", "ada"]).ok();
+    assert!(!is_in(&server, &first).await);
+    assert_eq!(kinds(&place.run(&["session", "list"]).ok().rows()), ["browser"]);
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_seen_and_ended_beside_the_server() {
@@ -45,4 +128,34 @@ async fn sessions_are_seen_and_ended_beside_the_server() {
     assert!(place.run(&["session", "list", "--user", "ada"]).ok().rows().is_empty());
     assert_eq!(place.run(&["session", "list"]).ok().rows().len(), 1);
     place.run(&["session", "revoke", "--user", "nobody"]).refused(3, &["nobody"]);
+}
+
+/// After a restore: one command, however many users there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_session_of_every_user_is_ended_by_one_command() {
+    let place = Place::empty();
+    let server = place.serve();
+    place.administrator("ada");
+    let browser = sign_in(&server, "ada").await;
+    let tokens = server.log_in("ada").await;
+    // More users than one transaction takes.
+    let rows = "INSERT INTO users (id, login, login_key, login_skeleton, role, password_hash, session_epoch, \
+                created_at, updated_at, roles, groups, claims) SELECT randomblob(16), 'u'||value, 'u'||value, \
+                'u'||value, role, password_hash, session_epoch, created_at, updated_at, roles, groups, claims \
+                FROM users, (WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n \
+                WHERE value < 250) SELECT value FROM n)";
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.database());
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query(rows).execute(&pool).await.unwrap();
+    pool.close().await;
+    let last = server.log_in("u250").await;
+    let ran = place.run(&["session", "revoke", "--all"]).ok();
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", "Ended every session of 251 users\n"));
+    assert!(place.run(&["session", "list"]).ok().rows().is_empty());
+    assert!(!is_in(&server, &browser).await);
+    for tokens in [&tokens, &last] {
+        assert_eq!(server.get("/v1/me", text(tokens, "access_token")).await.0, 401);
+    }
+    place.run(&["session", "revoke", "--all", "--user", "ada"]).refused(2, &["--all"]);
+    server.log_in("ada").await;
 }

@@ -201,3 +201,37 @@ fn users_have_roles_groups_and_claims() {
     assert_eq!(place.run(&["user", "show", "ada"]).ok().one(), ada);
     place.run(&["user", "update", "bob", "--claim", "sub=string:ada"]).refused(2, &["claims: "]);
 }
+
+/// A list that was typed with commas is a list, for every option that takes names.
+#[test]
+fn names_with_commas_between_them_are_several() {
+    let place = Place::served();
+    let list = |value: &Value, member: &str| {
+        let list = value[member].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+        list.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let create = ["user", "create", "ada", "--no-password", "--role", "admin,support", "--group"];
+    let ada = place.run(&[&create[..], &["emea, sales"]].concat()).ok().one();
+    assert_eq!((text(&ada, "role"), list(&ada, "roles")), ("admin", vec!["support".to_owned()]));
+    assert_eq!(list(&ada, "groups"), ["emea", "sales"]);
+    let directory = "cn=sales,ou=groups,dc=example";
+    let update =
+        ["user", "update", "ada", "--role", "admin,a", "--role", "b", "--group", directory];
+    let claims = ["--claim", "floor=integer:3", "--claim", "desk=integer:4"];
+    let ada = place.run(&[&update[..], &claims].concat()).ok().one();
+    assert_eq!(list(&ada, "roles"), ["a", "b"]);
+    assert_eq!(list(&ada, "groups"), [directory]);
+    let ada = place.run(&["user", "update", "ada", "--no-claim", "floor,desk"]).ok().one();
+    assert_eq!(ada["claims"], json!({}));
+
+    let api = ["api", "create", "urn:orders", "--scope", "read,write", "--claim", "roles,groups"];
+    let api = place.run(&api).ok().one();
+    assert_eq!(list(&api, "scopes"), ["read", "write"]);
+    assert_eq!(list(&api, "claims"), ["roles", "groups"]);
+    let client = ["client", "create", "--name", "Shop", "--type", "web", "--redirect-uri"];
+    let more = ["https://shop.example/cb", "--audience", "urn:orders", "--scope", "read,write"];
+    let grants = ["--grant", "authorization_code,refresh_token"];
+    let client = place.run(&[&client[..], &more, &grants].concat()).ok().one();
+    assert_eq!(list(&client, "scopes"), ["read", "write"]);
+    assert_eq!(list(&client, "grant_types"), ["authorization_code", "refresh_token"]);
+}

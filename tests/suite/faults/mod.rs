@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod codes;
+mod connections;
 mod crowd;
 pub mod disk;
 mod files;

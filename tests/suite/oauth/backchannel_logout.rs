@@ -260,6 +260,47 @@ async fn a_client_that_does_not_answer_delays_no_other_on_both_databases() {
     .await;
 }
 
+/// More clients than are asked at a time, all of them with older notices than the one that answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_do_not_answer_take_no_place_of_others_on_both_databases() {
+    on_both("notices: many dead clients", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let ada: UserId = server.register("ada").await.parse().unwrap();
+        let (dead, held) = listener(false);
+        let (good, told) = listener(true);
+        let hanging = json!({"type": "web", "backchannel_logout_uri": dead});
+        let app = json!({"type": "web", "backchannel_logout_uri": good});
+        let app = App::register(&server, &root, app).await;
+        let mut clients = Vec::new();
+        for _ in 0..300 {
+            clients.push(App::register(&server, &root, hanging.clone()).await.id);
+        }
+        clients.push(app.id.clone());
+        let now = server.now();
+        let mut tx = server.app.db.begin().await.unwrap();
+        for (number, client_id) in clients.into_iter().enumerate() {
+            let due = now - TimeSpan::from_secs(1_000 - i64::try_from(number).unwrap());
+            let notice = Notice {
+                id: NoticeId::new(now, &SystemEntropy),
+                client_id,
+                user_id: ada,
+                session_id: SessionId::new(now, &SystemEntropy),
+                tries: 0,
+            };
+            logout_notices::insert(&mut tx, &notice, due).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(sids(told, 1).await.len(), 1);
+        // None of the others was done with it: each runs or rests.
+        let mut link = server.app.db.reader().await.unwrap();
+        let left = fetch_all!(&mut link, (i64,), "SELECT count(*) FROM logout_notices");
+        assert!(left.unwrap()[0].0 >= 300);
+        drop(held);
+    })
+    .await;
+}
+
 /// A session of the client, as a redeemed code opens it.
 fn opened_by(app: &App, user: UserId, id: SessionId, now: Timestamp) -> Session {
     Session {

@@ -103,6 +103,40 @@ async fn the_ninth_branch_replaces_the_one_answered_longest_ago() {
             assert_eq!(answer.status == 200, number >= 5, "{number}: {}", answer.text);
         }
         app.refresh(&server, refresh_of(&first)).await.is(200);
+        assert_eq!(server.app.metrics.replaced_branches.get(), 5, "an operator sees it");
+    })
+    .await;
+}
+
+/// Access tokens name their session only, so that the branches of a session have asked for the same claims.
+#[tokio::test(flavor = "multi_thread")]
+async fn userinfo_tells_single_claims_to_the_tokens_they_were_asked_for_on_both_databases() {
+    on_both("branches: single claims", async |backend| {
+        let (server, _, app) = set(backend, json!({"type": "web", "skip_consent": true})).await;
+        let claims = json!({"userinfo": {"preferred_username": null}}).to_string();
+        let with = [("scope", "openid"), ("claims", &*claims)];
+        let without = [("scope", "openid")];
+        for order in [[&with[..], &without], [&without, &with]] {
+            let ada = Person::new(&server, "ada");
+            let mut all = Vec::new();
+            for more in order.iter().chain(&order) {
+                server.advance(TimeSpan::from_secs(1));
+                let code = app.code(&ada, more).await;
+                let tokens = app.redeem(&server, &code).await.is(200).json();
+                all.push((more.len() == 2, tokens));
+            }
+            for round in 0..2 {
+                for (asked, tokens) in &mut all {
+                    let access = tokens["access_token"].as_str().unwrap();
+                    let told = server.get_as("/oauth2/userinfo", access).await.is(200).json();
+                    assert_eq!(told["preferred_username"] == "ada", *asked, "{round} {told}");
+                    *tokens = app.refresh(&server, refresh_of(tokens)).await.is(200).json();
+                }
+            }
+            let sid = |index: usize| claim(&all[index].1, "sid");
+            assert_eq!((sid(0), sid(1)), (sid(2), sid(3)), "renewals are branches");
+            assert_ne!(sid(0), sid(1));
+        }
     })
     .await;
 }

@@ -133,6 +133,11 @@ async fn challenge_and_verifier_come_together_or_not_at_all() {
         let without = app.code(&ada, &NO_CHALLENGE).await;
         let answer = redeem(&server, &app, &without, &[("code_verifier", VERIFIER)]).await;
         assert_eq!(error_of(&answer, 400), "invalid_grant");
+        let said = answer.string("error_description");
+        assert!(
+            said.contains("had no code_challenge") && !said.contains("does not match"),
+            "{said}"
+        );
         // A method without its challenge is a request that lost the challenge; another method is none.
         for more in [
             &[("code_challenge", "")][..],
@@ -146,7 +151,10 @@ async fn challenge_and_verifier_come_together_or_not_at_all() {
         // A policy that became stricter counts for codes that are under way.
         let code = app.code(&ada, &NO_CHALLENGE).await;
         change(&server, &root, &app, json!({"pkce": "required"})).await;
-        assert_eq!(error_of(&redeem(&server, &app, &code, &[]).await, 400), "invalid_grant");
+        let answer = redeem(&server, &app, &code, &[]).await;
+        assert_eq!(error_of(&answer, 400), "invalid_grant");
+        let said = answer.string("error_description");
+        assert!(said.contains("which this client has to send"), "{said}");
     })
     .await;
 }
@@ -328,6 +336,8 @@ async fn an_assertion_names_the_audience_its_client_is_registered_for() {
                 assert!(said.contains(&format!("Found: {aud}")), "names what was found: {said}");
             }
             assert!(policy == "issuer" || said.contains(&token), "{said}");
+            let (_, expected) = said.split_once("Expected: ").unwrap();
+            assert!(expected.matches(&token).count() <= 1, "an address is named once: {said}");
         }
     }
     // What is quoted is bounded and has the characters of an error description.

@@ -276,3 +276,44 @@ async fn the_profile_requires_what_it_names() {
     let answer = place.send_with("/oauth2/device_authorization", &[], &assertion, None).await;
     assert_eq!(error_of(&answer, 400), "unauthorized_client");
 }
+
+/// What a client asked for before it was held to the profile was asked for without the profile's protection:
+/// a request that came through the browser is no more worth because the profile was switched on meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_of_a_request_that_was_not_pushed_is_not_redeemed_under_the_profile() {
+    on_both("fapi2 switched on", async |backend| {
+        let place = Place::on(backend).await;
+        let path = format!("/v1/admin/clients/{}", place.app.id);
+        let profile = async |profile: Value| {
+            let change = json!({ "security_profile": profile });
+            place.server.call_as(Method::PATCH, &path, &place.root.access, change).await.is(200);
+        };
+        let proof = || Some(place.proof(&place.bound, TOKEN).sign());
+        let ada = Person::new(&place.server, "ada");
+        profile(Value::Null).await;
+        let plain = place.app.code(&ada, &[]).await;
+        let pushed = place.code(&ada).await;
+        // A request that was not pushed, whose user answers after the switch.
+        let again = [("prompt", "login")];
+        let page = ada.get(&place.app.url(&again)).await;
+        let redeemed = place.app.code(&ada, &[]).await;
+        place.redeem(&redeemed, proof()).await.is(200);
+
+        profile(json!("fapi2")).await;
+        let late = ada.go_on(page).await.said("code");
+        for code in [plain, late] {
+            let tries = join_all((0..8).map(|_| place.redeem(&code, proof()))).await;
+            for answer in &tries {
+                assert_eq!(error_of(answer, 400), "invalid_grant");
+            }
+            let said = |answer: &Answer| answer.string("error_description").contains("not pushed");
+            assert_eq!(
+                tries.iter().filter(|answer| said(answer)).count(),
+                1,
+                "used up by the first"
+            );
+        }
+        place.redeem(&pushed, proof()).await.is(200);
+    })
+    .await;
+}

@@ -58,21 +58,14 @@ async fn logging_out_where_one_logged_in() {
     let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
     let altered = format!("{}.{}.{}", parts[0], parts[1], "A".repeat(342));
     let access = tokens["access_token"].as_str().unwrap();
-    for pairs in [
-        &[("id_token_hint", hint), ("post_logout_redirect_uri", "https://evil.example/")][..],
-        &[("id_token_hint", hint), ("post_logout_redirect_uri", &format!("{bye}?foo=bar"))],
-        &[("id_token_hint", hint), ("client_id", "another")],
-    ] {
-        let answer = person.get(&out(pairs)).await;
-        assert_eq!(answer.is(400).header("location"), "", "{pairs:?}");
-        person.visit(&silent).await.said("code");
-    }
     // What is no proof is none: the person is asked, and sent nowhere afterwards.
     for pairs in [
         &[("id_token_hint", &*unsigned), ("post_logout_redirect_uri", bye)][..],
         &[("id_token_hint", &altered), ("post_logout_redirect_uri", bye)],
         &[("id_token_hint", access), ("post_logout_redirect_uri", bye)],
         &[("post_logout_redirect_uri", bye)],
+        &[("id_token_hint", hint), ("client_id", "another"), ("post_logout_redirect_uri", bye)],
+        &[("id_token_hint", hint), ("state", "1"), ("state", "2"), ("client_id", &app.id)],
     ] {
         let page = person.get(&out(pairs)).await;
         let flow = field(&page.is(200).text, "flow");
@@ -107,6 +100,39 @@ async fn logging_out_where_one_logged_in() {
     let late = [("id_token_hint", tokens["id_token"].as_str().unwrap())];
     person.get(&out(&late)).await.is(200);
     assert_eq!(person.visit(&silent).await.said("error"), "login_required");
+}
+
+/// A return address that is not registered is a mistake of the application, or of an attacker: the user is
+/// sent nowhere, and does not stay logged in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_out_with_an_unregistered_return_address_logs_the_user_out_on_both_databases() {
+    crate::support::on_both("log-out: return address", async |backend| {
+        let server = crate::support::Server::start(backend).await;
+        let root = server.administrator("root").await;
+        server.register("ada").await;
+        let client = json!({"type": "web", "post_logout_redirect_uris": [BYE]});
+        let app = App::register(&server, &root, client).await;
+        let silent = app.url(&[("prompt", "none")]);
+        let strange = ["https://evil.example/", "javascript:alert(1)", "rubbish", ""];
+        for uri in strange.into_iter().chain([&*format!("{BYE}?foo=bar")]) {
+            let person = Person::new(&server, "ada");
+            let tokens = app.tokens(&server, &person).await;
+            let hint = tokens["id_token"].as_str().unwrap();
+            let pairs =
+                [("id_token_hint", hint), ("post_logout_redirect_uri", uri), ("state", "x")];
+            let done = person.get(&out(&pairs)).await;
+            assert_eq!(
+                (done.is(200).header("location"), done.header("refresh")),
+                ("", ""),
+                "{uri}"
+            );
+            assert!(!done.text.contains(r#"class="button""#), "{uri}: {}", done.text);
+            assert_eq!(person.visit(&silent).await.said("error"), "login_required", "{uri}");
+            let dead = app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).await;
+            assert_eq!(error_of(&dead, 400), "invalid_grant", "{uri}");
+        }
+    })
+    .await;
 }
 
 /// RP-Initiated Logout §2: `client_id` says whose registered address it is; the user says yes.

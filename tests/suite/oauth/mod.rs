@@ -24,6 +24,7 @@ mod logout;
 mod oidc;
 mod redemption;
 mod refresh_grant;
+mod replaced_api;
 mod statement_budget;
 mod target_spelling;
 mod token;

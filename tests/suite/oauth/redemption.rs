@@ -8,7 +8,8 @@ use signet::base::TimeSpan;
 use signet::{execute, fetch_all};
 
 use crate::support::relying_party::{App, FORM, Person, REDIRECT_URI, VERIFIER, error_of, form};
-use crate::support::{Backend, Server, on_both};
+use crate::support::server::Options;
+use crate::support::{Backend, Server, on_both, postgres, require};
 
 use super::token::{Set, TOKEN, redeem, set};
 
@@ -195,4 +196,42 @@ async fn incomplete_requests_keep_no_complete_one_from_its_code() {
         }
     })
     .await;
+}
+
+/// PostgreSQL breaks a deadlock, and a serialization failure, at the expense of one transaction: where that is
+/// a redemption, it runs again, and the code is used up once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redemption_that_is_the_victim_of_a_conflict_runs_again() {
+    let Some(url) = postgres::fresh_database().await else {
+        return require::missing("postgres", "redemptions that conflict");
+    };
+    let server = Options::on(Backend::Postgres).on_database(&url).start().await;
+    let root = server.administrator("root").await;
+    server.register("ada").await;
+    let app = App::register(&server, &root, json!({"type": "web"})).await;
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    // A sequence does not roll back: each try of an insertion counts.
+    let raise = "CREATE SEQUENCE tries; CREATE TABLE plan (failures bigint, code text); \
+                 CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE p plan; BEGIN \
+                 SELECT * INTO p FROM plan; IF nextval('tries') <= p.failures THEN \
+                 RAISE EXCEPTION 'a conflict' USING ERRCODE = p.code; END IF; RETURN NEW; END $$; \
+                 CREATE TRIGGER conflict BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION conflict()";
+    sqlx::raw_sql(raise).execute(&pool).await.unwrap();
+    let ada = Person::new(&server, "ada");
+    for code in ["40P01", "40001"] {
+        for (failures, status) in [(1, 200), (2, 200), (3, 503)] {
+            let authorization = app.code(&ada, &[]).await;
+            let plan = format!(
+                "DELETE FROM plan; INSERT INTO plan VALUES ({failures}, '{code}'); \
+                 ALTER SEQUENCE tries RESTART"
+            );
+            sqlx::raw_sql(sqlx::AssertSqlSafe(plan)).execute(&pool).await.unwrap();
+            let answer = app.redeem(&server, &authorization).await;
+            assert_eq!(answer.status, status, "{code} {failures}: {}", answer.text);
+            // What rolled back has not used the code up; what was answered has.
+            let again = app.redeem(&server, &authorization).await;
+            assert_eq!(again.status, if status == 503 { 200 } else { 400 }, "{}", again.text);
+        }
+    }
+    pool.close().await;
 }

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use signet::base::Timestamp;
 use signet::domain::api::Api;
 use signet::domain::scope::Scopes;
 use signet::store::apis::{self, StoredApi};
@@ -172,7 +173,8 @@ async fn of_two_candidates_neither_is_meant_unless_named_exactly() {
         for (number, identifier) in twins.iter().enumerate() {
             let api = Api::new(identifier, Scopes::parse("read").unwrap()).unwrap();
             let id = uuid::Uuid::from_u128(number as u128 + 1);
-            let stored = StoredApi { id, api, secret: None, created_at: server.now() };
+            let (created_at, name_since) = (server.now(), Timestamp::from_millis(0));
+            let stored = StoredApi { id, api, secret: None, created_at, name_since };
             assert!(apis::insert(&mut tx, &stored).await.unwrap());
         }
         tx.commit().await.unwrap();

@@ -1,6 +1,11 @@
-//! The pages in a browser.
+//! The pages in a browser, and where they are served.
 
+mod below_path;
 mod browser;
 mod gallery;
+mod issuer_path;
+mod kept;
 mod languages;
+mod proxies;
 mod served;
+mod stale;

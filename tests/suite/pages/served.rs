@@ -88,7 +88,7 @@ async fn pages_speak_the_reader_s_language() {
         assert!(answer.text.contains(answer.header("x-request-id")), "{}", answer.text);
     }
     let wrong = submit(&server, "/setup/x", &[("login", "ada")]).await;
-    assert!(wrong.is(404).text.contains("Dieser Link wurde schon benutzt"), "{}", wrong.text);
+    assert!(wrong.is(404).text.contains("Dieser Link ist abgelaufen"), "{}", wrong.text);
     let home = ask(&server, "/", &[("accept-language", "de")]).await;
     assert!(home.text.contains("hat aber noch keinen Administrator"), "{}", home.text);
 }
@@ -176,4 +176,54 @@ async fn assets_are_asked_for_again_and_sent_once() {
     assert!(none.is(404).text.contains("There is nothing at this address."), "{}", none.text);
     let home = server.get("/").await.text;
     assert!(home.contains("<p class=\"brand\">Signet</p>") && !home.contains("<img"), "{home}");
+}
+
+/// The home page of a branded server is for its users: it names no software and no address of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branded_home_page_says_nothing_of_signet() {
+    let plain = Server::start(Backend::Sqlite).await;
+    plain.administrator("root").await;
+    let home = plain.get("/").await.text;
+    assert!(
+        home.contains("Signet token server") && home.contains("openid-configuration"),
+        "{home}"
+    );
+    for language in ["en", "de"] {
+        let server =
+            Options::on(Backend::Sqlite).with("SIGNET_BRAND_NAME", "City Library").start().await;
+        server.administrator("root").await;
+        let home = ask(&server, "/", &[("accept-language", language)]).await;
+        assert!(home.is(200).text.contains("<h1>City Library</h1>"), "{}", home.text);
+        assert!(home.text.contains("href=\"/account\""), "{}", home.text);
+        for word in ["Token", "token", &*server.base, "openid", "jwks", "openapi", "Issuer"] {
+            assert!(!home.text.contains(word), "{word}: {}", home.text);
+        }
+        let text = home.text.replace("/assets/signet.css", "").to_lowercase();
+        assert!(!text.contains("signet"), "{text}");
+    }
+}
+
+/// What a used link recommends works: a fresh link would be refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_set_up_link_does_not_recommend_another_one() {
+    let server = Server::start(Backend::Sqlite).await;
+    let app = server.app.clone();
+    let now = server.now();
+    let url = server
+        .app
+        .run_to_completion(async move { setup::make_link(&app, &RequestInfo::cli(now)).await })
+        .await
+        .unwrap();
+    let path = url.expose().strip_prefix(&server.base).unwrap().to_owned();
+    let fields = [("login", "ada"), ("password", PASSWORD)];
+    submit(&server, &path, &fields).await.is(200);
+    for path in [&*path, "/setup/x"] {
+        let (english, german) = ("Set-up is complete", "Die Einrichtung ist abgeschlossen");
+        let posted = submit(&server, path, &fields).await;
+        for (answer, text) in [(server.get(path).await, english), (posted, german)] {
+            assert!(answer.is(404).text.contains(text), "{}", answer.text);
+            assert!(!answer.text.contains("setup-link"), "{}", answer.text);
+            assert!(answer.text.contains("signet user set-password LOGIN"), "{}", answer.text);
+        }
+    }
 }

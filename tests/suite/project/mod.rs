@@ -4,6 +4,7 @@ pub mod architecture;
 mod deploy;
 mod interop;
 mod metrics;
+mod numbers;
 mod openapi;
 mod readme;
 mod secrets;

@@ -1,30 +1,163 @@
-//! The README's five minutes, run as they stand.
+//! The README, run as it stands: one story, block after block.
 
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
 use signet::config;
 
-use crate::support::{Backend, Server};
+use crate::cli::Place;
+use crate::support::packages::{copy_of, have, npm_ci, venv};
+use crate::support::require;
 
 const README: &str = include_str!("../../../README.md");
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_five_minutes_work_when_pasted() {
-    let (_, after) = README.split_once("<!-- tested: five-minutes -->\n```sh\n").unwrap();
-    let (script, _) = after.split_once("```").unwrap();
-    let server = Server::start(Backend::Sqlite).await;
-    let script = script.replace("http://localhost:8484", &server.base);
-    let shell = move || Command::new("sh").args(["-eu", "-c", &script]).output().unwrap();
-    let output = tokio::task::spawn_blocking(shell).await.unwrap();
+const CHROMIUM: &str = "/usr/bin/chromium";
+const LOGIN: &str = "ada@example.com";
+const PASSWORD: &str = "correct horse battery";
+
+/// The blocks in their order, by the names under which the story below uses them. `elsewhere`: the suite itself
+/// is run so.
+const STORY: [&str; 9] =
+    ["elsewhere", "start", "five-minutes", "api", "jose", "pyjwt", "client", "spa", "backup"];
+
+fn blocks() -> Vec<&'static str> {
+    let texts = README.split("```").skip(1).step_by(2);
+    texts.map(|block| block.split_once('\n').unwrap().1).collect()
+}
+
+fn block(name: &str) -> &'static str {
+    blocks()[STORY.iter().position(|known| *known == name).unwrap()]
+}
+
+#[test]
+fn every_block_has_its_place_in_the_story() {
+    assert_eq!(blocks().len(), STORY.len(), "a block of the README is run by no test");
+    assert!(block("elsewhere").starts_with("cargo run --release "));
+    assert_eq!(block("start"), "SIGNET_REGISTRATION=open cargo run --release\n");
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The standard output of a command that must succeed.
+async fn output(mut command: Command) -> String {
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    let lines: Vec<serde_json::Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [registered, me, sessions, after] = lines.as_slice() else { panic!("{text}") };
-    assert_eq!(registered["login"], "ada@example.com");
-    assert_eq!(me["id"], registered["id"]);
-    assert_eq!(sessions["data"].as_array().unwrap().len(), 1);
-    assert_eq!(after["code"], "invalid_token");
+    text
+}
+
+/// The server of the story, its addresses in the place of those that the README has, and what its shell has
+/// written.
+struct Story {
+    place: Place,
+    issuer: String,
+    origin: String,
+    lines: Vec<String>,
+}
+
+impl Story {
+    fn addressed(&self, text: &str) -> String {
+        text.replace("http://localhost:8484", &self.issuer)
+            .replace("http://localhost:3000", &self.origin)
+    }
+
+    /// One shell, as one terminal.
+    async fn shell(&mut self, blocks: &[&str]) {
+        let script = self.addressed(&(blocks.concat() + "echo \"$ACCESS\"\n"));
+        let mut command = self.place.command_of("sh", &["-euc", &script]);
+        let folder = Path::new(env!("CARGO_BIN_EXE_signet")).parent().unwrap().to_owned();
+        command.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
+        self.lines = output(command).await.lines().map(str::to_owned).collect();
+    }
+
+    /// A block as a file beside the packages it imports.
+    fn file(&self, folder: &Path, name: &str, of: &str) -> PathBuf {
+        let path = folder.join(name);
+        std::fs::write(&path, self.addressed(block(of))).unwrap();
+        path
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_of_the_readme_works_when_pasted() {
+    let port = free_port();
+    let issuer = format!("http://localhost:{port}");
+    let listen = format!("127.0.0.1:{port}");
+    let place = Place::empty().with("SIGNET_REGISTRATION", "open");
+    let place = place.without("SIGNET_LISTEN").without("SIGNET_ISSUER");
+    let place = place.with("SIGNET_LISTEN", &listen).with("SIGNET_ISSUER", &issuer);
+    let _server = place.serve();
+    let origin = format!("http://localhost:{}", free_port());
+    let mut story = Story { place, issuer, origin, lines: Vec::new() };
+
+    story.shell(&[block("five-minutes"), block("api"), block("client"), block("backup")]).await;
+    let [registered, me, sessions, refused, api, client, token] = story.lines.as_slice() else {
+        panic!("{:?}", story.lines)
+    };
+    let json = |line: &str| -> Value { serde_json::from_str(line).expect(line) };
+    let (registered, sub) = (json(registered), json(me)["id"].clone());
+    assert_eq!((&registered["login"], &registered["id"]), (&Value::from(LOGIN), &sub));
+    assert_eq!(json(sessions)["data"].as_array().unwrap().len(), 1);
+    assert_eq!(json(refused)["code"], "invalid_token");
+    assert_eq!(json(api)["identifier"], "https://api.example.com");
+    assert_eq!(json(client)["client_id"], "shop");
+    assert!(story.place.dir.path().join("signet-backup.db").exists());
+    let sub = sub.as_str().unwrap();
+
+    // The single-page application gets a token that the API takes: both snippets verify both tokens.
+    let mut tokens = vec![(token.clone(), "orders:read")];
+    let node = have("node", "node").filter(|_| have("npm", "node").is_some());
+    let folder = copy_of("tests/clients/node");
+    let node = node.filter(|_| {
+        let installed = npm_ci(&folder);
+        if !installed {
+            require::missing("node", "the packages of tests/clients/node cannot be installed");
+        }
+        installed
+    });
+    if let Some(node) = &node {
+        if Path::new(CHROMIUM).exists() {
+            let spa = story.file(&folder, "readme-spa-block.mjs", "spa");
+            let mut command = Command::new(node);
+            command.arg("readme-spa.mjs").arg(spa).args([&*story.origin, LOGIN, PASSWORD]);
+            command.current_dir(&folder);
+            let said = output(command).await;
+            let (who, token) = said.trim_end().split_once(' ').unwrap();
+            assert_eq!(who, sub);
+            tokens.push((token.to_owned(), "openid profile orders:read"));
+        } else {
+            require::missing("chromium", &format!("there is no {CHROMIUM}"));
+        }
+        let verify = story.file(&folder, "readme-verify.mjs", "jose");
+        for (token, scope) in &tokens {
+            let mut command = Command::new(node);
+            command.arg(&verify).args([&story.issuer, token]).current_dir(&folder);
+            assert_eq!(output(command).await, format!("{sub} {scope}\n"));
+        }
+    }
+    if have("python3", "python").is_none() {
+        return;
+    }
+    let folder = copy_of("examples/resource-servers/python-pyjwt");
+    if !venv(&folder) {
+        return require::missing("python", "the packages of python-pyjwt cannot be installed");
+    }
+    let verify = story.file(&folder, "readme-verify.py", "pyjwt");
+    for (token, scope) in &tokens {
+        let mut command = Command::new(folder.join(".venv/bin/python"));
+        command.arg(&verify).args([&story.issuer, token]).current_dir(&folder);
+        assert_eq!(output(command).await, format!("{sub} {scope}\n"));
+    }
+}
+
+/// Clocks of two machines are never equal: without leeway a token that was made a moment ago is refused.
+#[test]
+fn every_snippet_that_verifies_tokens_allows_for_clocks_that_differ() {
+    assert!(block("jose").contains("clockTolerance: 5") && block("pyjwt").contains("leeway=5"));
 }
 
 #[test]

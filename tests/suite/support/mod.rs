@@ -2,6 +2,7 @@
 //! that only moves when told, and a client that knows nothing but the address.
 
 use signet::base::Deadlines;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 pub mod balancer;
@@ -26,6 +27,17 @@ pub async fn is_untouched(canary: &TcpListener) -> bool {
     let own = TcpStream::connect(canary.local_addr().unwrap()).await.unwrap();
     let (_, first) = canary.accept().await.unwrap();
     first == own.local_addr().unwrap()
+}
+
+/// The status of the answer to a request whose bytes no client library touches.
+pub async fn raw_status(server: &Server, request: &str) -> u16 {
+    let address = server.base.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await.unwrap();
+    let head = std::str::from_utf8(&head).unwrap();
+    head.strip_prefix("HTTP/1.1 ").unwrap().parse().unwrap()
 }
 
 /// What the servers of the suite are started with: deadlines thirty times as long as in service, and a

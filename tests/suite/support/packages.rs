@@ -7,24 +7,30 @@ use std::sync::{Mutex, PoisonError};
 
 use super::require;
 
-/// A copy of a folder's files under `target/`.
+/// One at a time: several tests want the same folder at the same moment, and a file that is half written, or
+/// packages that are installed anew, would fail the others.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A copy of a folder's files under `target/`. A file that is there already is not touched.
 pub fn copy_of(folder: &str) -> PathBuf {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     std::fs::create_dir_all(&copy).unwrap();
     for entry in std::fs::read_dir(source).unwrap() {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_file() {
-            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+            let (bytes, to) = (std::fs::read(entry.path()).unwrap(), copy.join(entry.file_name()));
+            if std::fs::read(&to).ok().as_ref() != Some(&bytes) {
+                std::fs::write(to, bytes).unwrap();
+            }
         }
     }
     copy
 }
 
-/// Installs packages unless exactly these were installed before. One at a time: two tests may want
-/// the same folder at the same moment.
+/// Installs packages unless exactly these were installed before.
 pub fn once(folder: &Path, lock: &str, install: impl FnOnce() -> bool) -> bool {
-    static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = std::fs::read(folder.join(lock)).unwrap();
     let stamp = folder.join(".installed");

@@ -115,11 +115,24 @@ impl<'s, S: Site> Person<'s, S> {
         self.cookies.lock().unwrap().get(name).cloned()
     }
 
+    pub fn cookies(&self) -> Vec<(String, String)> {
+        self.cookies.lock().unwrap().clone().into_iter().collect()
+    }
+
+    pub fn clear_cookies(&self) {
+        self.cookies.lock().unwrap().clear();
+    }
+
     pub fn set_cookie(&self, name: &str, value: &str) {
         self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
     }
 
-    /// One request to an address of the server, with the cookies.
+    /// The path that the base of the server ends with; empty for none.
+    fn base_path(&self) -> String {
+        Url::parse(self.server.base()).unwrap().path().trim_end_matches('/').to_owned()
+    }
+
+    /// One request to an address of the server, with the cookies. A path is one below its base.
     pub async fn get(&self, url: &str) -> Answer {
         let path = url.strip_prefix(self.server.base()).unwrap_or(url);
         self.keep(self.server.request(Method::GET, path)).await
@@ -164,22 +177,38 @@ impl<'s, S: Site> Person<'s, S> {
                     Ok(url) if !location.starts_with(self.server.base()) => {
                         return Landing::Callback(url);
                     }
-                    _ => answer = self.get(&location).await,
+                    _ => answer = self.get(&self.below_base(&location)).await,
                 }
                 continue;
             }
             if answer.status != 200 {
                 return Landing::Page(answer);
             }
-            answer = if answer.text.contains(r#"action="/login""#) {
+            let sends_to = |page: &Answer, path: &str| {
+                page.text.contains(&format!(r#"action="{}{path}""#, self.base_path()))
+            };
+            answer = if sends_to(&answer, "/login") {
                 self.log_in(&answer, PASSWORD).await
-            } else if answer.text.contains(r#"action="/consent""#) {
+            } else if sends_to(&answer, "/consent") {
                 self.decide(&answer, "allow").await
             } else {
                 return Landing::Page(answer);
             };
         }
         panic!("no end of pages");
+    }
+
+    /// An address that the server has named, as a path below its base.
+    ///
+    /// # Panics
+    ///
+    /// When it leads outside.
+    pub fn below_base(&self, location: &str) -> String {
+        let below = location.strip_prefix(self.server.base());
+        let below = below.or_else(|| location.strip_prefix(&self.base_path()));
+        let below = below.unwrap_or_else(|| panic!("{location} leads outside"));
+        assert!(below.is_empty() || below.starts_with(['/', '?', '#']), "{location} leads outside");
+        below.to_owned()
     }
 
     /// Fills in the log-in page.

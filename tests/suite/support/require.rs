@@ -82,6 +82,8 @@ fn remedy(what: &str) -> &'static str {
             "install Ruby with two packages (Debian: apt-get install ruby\n\
              ruby-omniauth-openid-connect ruby-webrick)"
         }
+        "nginx" => "install nginx (Debian: apt-get install nginx-light)",
+        "caddy" => "install Caddy (Debian: apt-get install caddy)",
         "strace" => "install strace (Debian: apt-get install strace), and allow ptrace",
         "tmpfs" => "run as a user who may mount (root, or a container with CAP_SYS_ADMIN)",
         "cgroup" => "run as a user who may make a memory control group (root)",

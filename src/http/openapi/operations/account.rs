@@ -2,16 +2,43 @@
 
 use serde_json::json;
 
-use super::PAGINATION;
 use super::sessions::SESSION;
-use super::users::USER;
+use super::users::{ROLE, USER};
+use super::{CHANGES_BY_ITSELF, NEVER_CHANGES, PAGINATION};
 use crate::domain::outcome::Code;
-use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, ok};
-use crate::http::openapi::schema::{Keyword, TEXT, named, one_of, optional, page, required};
+use crate::http::openapi::operation::{
+    Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, ok,
+};
+use crate::http::openapi::schema::{
+    BOOLEAN, Keyword, TEXT, TEXTS, TIME, UUID, named, one_of, optional, page, required,
+};
 
 /// `GET /v1/me`.
 pub static SHOW: Operation =
     Operation::new("me", Tag::Account, "Show the caller").returns(&[ok(named(&USER))]);
+
+/// What a `PATCH` of the caller's own account may repeat and not change.
+const READ_ONLY: &[ReadOnlyMember] = &[
+    ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
+    ReadOnlyMember::new("login", TEXT, "No call changes a login."),
+    ReadOnlyMember::new("role", ROLE, ADMINISTRATORS),
+    ReadOnlyMember::new("roles", TEXTS, ADMINISTRATORS),
+    ReadOnlyMember::new("groups", TEXTS, ADMINISTRATORS),
+    ReadOnlyMember::new(
+        "disabled",
+        BOOLEAN,
+        "An administrator disables users: POST /v1/admin/users/{id}/disable.",
+    ),
+    ReadOnlyMember::new(
+        "disabled_at",
+        TIME.nullable(),
+        "An administrator disables users: POST /v1/admin/users/{id}/disable.",
+    ),
+    ReadOnlyMember::new("created_at", TIME, NEVER_CHANGES),
+    ReadOnlyMember::new("updated_at", TIME, CHANGES_BY_ITSELF),
+];
+
+const ADMINISTRATORS: &str = "An administrator changes it: PATCH /v1/admin/users/{id}.";
 
 /// `PATCH /v1/me`.
 pub static UPDATE: Operation = Operation::new("updateMe", Tag::Account, "Change the caller's name")
@@ -21,9 +48,11 @@ pub static UPDATE: Operation = Operation::new("updateMe", Tag::Account, "Change 
             "name",
             TEXT.nullable().with(&[Keyword::MaxLength(128)]).about("Null removes it."),
         )]])
+        .read_only(READ_ONLY)
         .example(|| json!({ "name": "Ada" })),
     )
-    .returns(&[ok(named(&USER))]);
+    .returns(&[ok(named(&USER))])
+    .fails_with(&[Code::TooManyAttempts]);
 
 /// `POST /v1/password`.
 pub static CHANGE_PASSWORD: Operation =
@@ -57,10 +86,12 @@ pub static END_SESSIONS: Operation =
             "`others` keeps the session of this request.",
         )
         .required()])
-        .returns(&[NO_CONTENT]);
+        .returns(&[NO_CONTENT])
+        .fails_with(&[Code::TooManyAttempts]);
 
 /// `DELETE /v1/sessions/{id}`.
 pub static END_SESSION: Operation =
     Operation::new("endSession", Tag::Account, "End one of the caller's sessions")
         .path(&[Parameter::path("id", TEXT, "The session's `id`.")])
-        .returns(&[NO_CONTENT]);
+        .returns(&[NO_CONTENT])
+        .fails_with(&[Code::TooManyAttempts]);

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
-use super::PAGINATION;
+use super::{NEVER_CHANGES, PAGINATION};
 use crate::domain::token_rules::{TokenAlg, TokenProfile};
-use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, created, ok};
+use crate::http::openapi::operation::{
+    Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
+};
 use crate::http::openapi::schema::{
     BOOLEAN, INTEGER, Keyword, Member, Named, Schema, TEXT, TEXTS, TIME, UUID, all_of, named,
     object, one_of, optional, page, required, texts_of,
@@ -84,6 +86,22 @@ const SETTINGS: &[Member] = &[
     optional("claims", TEXTS.nullable()),
 ];
 
+/// What a `PATCH` of an API may repeat and not change.
+const READ_ONLY: &[ReadOnlyMember] = &[
+    ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
+    ReadOnlyMember::new(
+        "identifier",
+        TEXT,
+        "No call changes an identifier. Register an API with the other one: POST /v1/admin/apis.",
+    ),
+    ReadOnlyMember::new(
+        "shared_secret_kid",
+        TEXT.nullable(),
+        "It changes with the shared secret: PATCH /v1/admin/apis/{id} with new_secret true.",
+    ),
+    ReadOnlyMember::new("created_at", TIME, NEVER_CHANGES),
+];
+
 /// `GET /v1/admin/apis`.
 pub static LIST: Operation = Operation::new("listApis", Tag::Admin, "List APIs")
     .query(PAGINATION)
@@ -116,6 +134,7 @@ pub static UPDATE: Operation = Operation::new("updateApi", Tag::Admin, "Change a
                     .about("Create a new shared secret; the previous one stops working at once."),
             )],
         ])
+        .read_only(READ_ONLY)
         .example(|| json!({ "token_profile": "jwt", "claims": ["roles"] })),
     )
     .returns(&[ok(named(&CHANGED_API))])

@@ -2,12 +2,14 @@
 
 use serde_json::json;
 
-use super::PAGINATION;
+use super::{CHANGES_BY_ITSELF, NEVER_CHANGES, PAGINATION};
 use crate::domain::client::{
     AssertionAudience, AuthMethod, ClientType, IdTokenClaims, PkcePolicy, SecurityProfile,
 };
 use crate::domain::signing_key::SigningAlg;
-use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, created, ok};
+use crate::http::openapi::operation::{
+    Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
+};
 use crate::http::openapi::schema::{
     ANY_OBJECT, BOOLEAN, INTEGER, Keyword, Kind, Member, Named, Schema, TEXT, TEXTS, TIME, all_of,
     list, named, object, optional, page, required, texts_of,
@@ -43,9 +45,7 @@ static CLIENT: Named = Named {
         required("jwks", object(&[required("keys", list(&ANY_OBJECT))]).nullable()),
         required(
             "secrets",
-            list(&object(&[required("created_at", TIME)]))
-                .with(&[Keyword::MaxItems(2)])
-                .about("When each of its live secrets was created, newest first."),
+            SECRETS.about("When each of its live secrets was created, newest first."),
         ),
         required("disabled", BOOLEAN),
         required("disabled_at", TIME.nullable()),
@@ -197,6 +197,30 @@ const METADATA: &[Member] = &[
     ),
 ];
 
+/// What a `PATCH` of a client may repeat and not change.
+const READ_ONLY: &[ReadOnlyMember] = &[
+    ReadOnlyMember::new(
+        "client_id",
+        TEXT,
+        "No call changes a client_id. Register a client with the other one: POST /v1/admin/clients.",
+    ),
+    ReadOnlyMember::new(
+        "secrets",
+        SECRETS,
+        "POST /v1/admin/clients/{client_id}/rotate-secret creates a secret.",
+    ),
+    ReadOnlyMember::new("disabled", BOOLEAN, HOW_TO_DISABLE),
+    ReadOnlyMember::new("disabled_at", TIME.nullable(), HOW_TO_DISABLE),
+    ReadOnlyMember::new("created_at", TIME, NEVER_CHANGES),
+    ReadOnlyMember::new("updated_at", TIME, CHANGES_BY_ITSELF),
+];
+
+const HOW_TO_DISABLE: &str = "POST /v1/admin/clients/{client_id}/disable disables a client, POST \
+                              /v1/admin/clients/{client_id}/enable enables one.";
+
+const SECRETS: Schema =
+    list(&object(&[required("created_at", TIME)])).with(&[Keyword::MaxItems(2)]);
+
 /// `GET /v1/admin/clients`.
 pub static LIST: Operation = Operation::new("listClients", Tag::Admin, "List clients")
     .about("Oldest first.")
@@ -243,6 +267,7 @@ pub static UPDATE: Operation = Operation::new("updateClient", Tag::Admin, "Chang
     .path(ID)
     .body(
         Body::json(&[&[optional("name", TEXT), optional("type", TYPE)], METADATA])
+            .read_only(READ_ONLY)
             .example(|| json!({ "redirect_uris": ["https://shop.example.com/callback"] })),
     )
     .returns(&[ok(named(&CHANGED_CLIENT))]);

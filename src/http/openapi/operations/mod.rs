@@ -43,3 +43,10 @@ const PAGINATION: &[Parameter] = &[LIMIT, AFTER];
 
 /// The parameters of such a list that can be narrowed to one user.
 const PAGINATION_BY_USER: &[Parameter] = &[LIMIT, AFTER, USER_ID];
+
+/// Of a read-only member that is set when the resource is created.
+const NEVER_CHANGES: &str = "It is set when the resource is created and never changes.";
+
+/// Of a read-only member that tells of the last change.
+const CHANGES_BY_ITSELF: &str =
+    "It changes with every change of the resource. Read it again with GET, or leave it out.";

@@ -2,10 +2,12 @@
 
 use serde_json::json;
 
-use super::PAGINATION;
+use super::{CHANGES_BY_ITSELF, NEVER_CHANGES, PAGINATION};
 use crate::domain::outcome::Code;
 use crate::domain::user::Role;
-use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, created, ok};
+use crate::http::openapi::operation::{
+    Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
+};
 use crate::http::openapi::schema::{
     ANY_OBJECT, BOOLEAN, Kind, Member, Named, Schema, TEXT, TEXTS, TIME, UUID, named, object,
     optional, page, required, texts_of,
@@ -38,7 +40,7 @@ pub static USER: Named = Named {
     ]),
 };
 
-const ROLE: Schema = texts_of!(Role);
+pub(super) const ROLE: Schema = texts_of!(Role);
 
 const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The user's `id`.")];
 
@@ -59,6 +61,23 @@ const ATTRIBUTES: &[Member] = &[
 
 const CLAIM: Schema =
     Schema::new(Kind::Types(&["string", "integer", "boolean", "array"], Some(&TEXT))).nullable();
+
+/// What a `PATCH` of a user may repeat and not change.
+const READ_ONLY: &[ReadOnlyMember] = &[
+    ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
+    ReadOnlyMember::new(
+        "login",
+        TEXT,
+        "No call changes a login. Create a user with the other one (POST /v1/admin/users) and delete \
+         this one.",
+    ),
+    ReadOnlyMember::new("disabled", BOOLEAN, HOW_TO_DISABLE),
+    ReadOnlyMember::new("disabled_at", TIME.nullable(), HOW_TO_DISABLE),
+    ReadOnlyMember::new("created_at", TIME, NEVER_CHANGES),
+    ReadOnlyMember::new("updated_at", TIME, CHANGES_BY_ITSELF),
+];
+
+const HOW_TO_DISABLE: &str = "POST /v1/admin/users/{id}/disable disables a user, POST /v1/admin/users/{id}/enable enables one.";
 
 /// `GET /v1/admin/users`.
 pub static LIST: Operation = Operation::new("listUsers", Tag::Admin, "List users")
@@ -91,7 +110,7 @@ pub static SHOW: Operation =
 pub static UPDATE: Operation = Operation::new("updateUser", Tag::Admin, "Change a user")
     .about("A JSON merge patch (RFC 7396) of name, role, roles, groups and claims.")
     .path(ID)
-    .body(Body::json(&[ATTRIBUTES]).example(|| json!({ "role": "admin" })))
+    .body(Body::json(&[ATTRIBUTES]).read_only(READ_ONLY).example(|| json!({ "role": "admin" })))
     .returns(&[ok(named(&USER))])
     .fails_with(&[Code::LastAdministrator]);
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::config::{Brand, Config, Source};
+use crate::domain::base_path::BasePath;
 use crate::http::ui::Locale;
 
 /// Would run, end an attribute, or end a tag, wherever it is not escaped.
@@ -16,9 +17,14 @@ fn brand(name: &str) -> Brand {
 
 /// Every page in every language with the same text wherever a text comes from outside.
 fn everything(world: &World<'_>, name: &str) -> Vec<Sample> {
+    everything_below(&BasePath::default(), world, name)
+}
+
+/// The same on a server whose issuer has a path.
+fn everything_below(base_path: &BasePath, world: &World<'_>, name: &str) -> Vec<Sample> {
     let brand = brand(name);
     Locale::all()
-        .flat_map(|locale| samples(Frame { locale, brand: &brand }, world).unwrap())
+        .flat_map(|locale| samples(Frame { locale, brand: &brand, base_path }, world).unwrap())
         .collect()
 }
 
@@ -58,6 +64,45 @@ fn what_comes_from_outside_is_text() {
         };
         assert_eq!(shape(&hostile.html), shape(&ordinary.html), "{name}");
         assert_eq!(hostile.policy, ordinary.policy.replace(" https://photos.example.com", ""));
+    }
+}
+
+#[test]
+fn every_address_of_a_page_lies_below_the_path_of_the_issuer() {
+    let base_path = BasePath::of("https://id.example.com/auth/x", false);
+    let mut seen = 0;
+    for Sample { name, html, .. } in everything_below(&base_path, &ORDINARY, "Signet") {
+        for tag in tags(&html) {
+            for address in ["href", "src", "action"].iter().filter_map(|name| attribute(tag, name))
+            {
+                let own = address.starts_with("/auth/x/");
+                let elsewhere = address.starts_with("https://photos.example.com/")
+                    || address.starts_with("com.example.photos:");
+                assert!(own || elsewhere, "{name}: {tag}");
+                seen += usize::from(own);
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn a_page_that_can_be_finished_offers_one_way_to_begin_again() {
+    let all = everything(&ORDINARY, "Signet");
+    for (page, forms, links) in [
+        ("login", 1, 0),
+        ("login-refused", 0, 1),
+        ("consent", 1, 0),
+        ("consent-device", 1, 0),
+        ("logout", 1, 0),
+        ("stale", 1, 1),
+        ("stale-pushed", 0, 1),
+        ("stale-unknown", 0, 0),
+    ] {
+        let html = &all.iter().find(|sample| sample.name == page).unwrap().html;
+        assert_eq!(html.matches("class=\"again\" method=\"get\"").count(), forms, "{page}: {html}");
+        assert_eq!(html.matches("<p class=\"again\"><a").count(), links, "{page}: {html}");
+        assert_eq!(html.contains("href=\"/account\""), page == "stale-unknown", "{page}: {html}");
     }
 }
 
@@ -105,7 +150,10 @@ fn every_input_has_a_label_and_every_reference_an_end() {
                 assert!(attribute(tag, "aria-describedby").is_some(), "{name}: {tag}");
             }
             if tag.starts_with("form") {
-                assert_eq!(attribute(tag, "method"), Some("post"), "{name}: {tag}");
+                // A request that begins again changes nothing; every other form may.
+                let begins_again = attribute(tag, "class") == Some("again");
+                let method = if begins_again { "get" } else { "post" };
+                assert_eq!(attribute(tag, "method"), Some(method), "{name}: {tag}");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::domain::base_path::Link;
 use crate::http::ui::{Frame, Locale};
 use crate::text_enum;
 
@@ -26,7 +27,7 @@ pub struct AccountPage<'a> {
     /// Where the person is signed in; the current one among them.
     pub sessions: Vec<SessionRow>,
     /// Where the next older sessions are shown, if there are more.
-    pub older: Option<String>,
+    pub older: Option<Link>,
     /// Whether newer ones than these were left out.
     pub newest: bool,
     /// The applications that have access.

@@ -3,8 +3,9 @@
 use askama::Template;
 
 use crate::http::ui::{Frame, Locale};
+use crate::oauth::way_on::WayOn;
 
-/// The question. Its policy needs the origin that the answer is sent to.
+/// The question.
 #[derive(Template)]
 #[template(path = "consent.html")]
 pub struct ConsentPage<'a> {
@@ -24,6 +25,8 @@ pub struct ConsentPage<'a> {
     pub is_device: bool,
     /// The code the device shows, so that a person can compare (RFC 8628 §3.3.1).
     pub user_code: Option<&'a str>,
+    /// How to begin again.
+    pub way_on: &'a WayOn,
 }
 
 /// One thing an application asks for.

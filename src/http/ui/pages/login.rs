@@ -3,9 +3,9 @@
 use askama::Template;
 
 use crate::http::ui::Frame;
+use crate::oauth::way_on::WayOn;
 
-/// The form. Its policy needs a script, which adds the button that shows the password, and the origin
-/// that the application gets its answer at.
+/// The form. Its policy needs a script, which adds the button that shows the password.
 #[derive(Template)]
 #[template(path = "login.html")]
 pub struct LoginPage<'a> {
@@ -19,4 +19,6 @@ pub struct LoginPage<'a> {
     pub client_name: Option<&'a str>,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
+    /// How to begin again.
+    pub way_on: &'a WayOn,
 }

@@ -3,9 +3,9 @@
 use askama::Template;
 
 use crate::http::ui::Frame;
+use crate::oauth::way_on::WayOn;
 
-/// The question, for when an application asks and cannot prove that it may. Its policy needs the
-/// origin that the answer is sent to.
+/// The question, for when an application asks and cannot prove that it may.
 #[derive(Template)]
 #[template(path = "logout.html")]
 pub struct LogoutConfirmPage<'a> {
@@ -17,6 +17,8 @@ pub struct LogoutConfirmPage<'a> {
     pub login: Option<&'a str>,
     /// The application that asks.
     pub client_name: Option<&'a str>,
+    /// How to begin again.
+    pub way_on: &'a WayOn,
 }
 
 /// The end of it.

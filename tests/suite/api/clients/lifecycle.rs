@@ -19,8 +19,9 @@ async fn an_api_that_is_gone_hinders_no_other_change() {
     let api = format!("/v1/admin/apis/{made}");
     place.call(Method::DELETE, &api, Value::Null).await.is(204);
     place.patch("shop", json!({"name": "Other"})).await.is(200);
-    let again = json!({"audiences": [API, "urn:gone"]});
-    let answer = place.patch("shop", again).await;
+    // Nor does sending back what is shown, but every other list must name APIs that are there.
+    place.patch("shop", json!({"audiences": [API, "urn:gone"]})).await.is(200);
+    let answer = place.patch("shop", json!({"audiences": ["urn:gone", API]})).await;
     assert_eq!(faults(&answer), [("audiences".to_owned(), "unknown_api".to_owned())]);
     place.patch("shop", json!({"audiences": [API]})).await.is(200);
 }
@@ -62,7 +63,7 @@ async fn a_deleted_client_is_gone_and_its_name_another_ones() {
         let gone = path("shop");
         place.call(Method::DELETE, &gone, Value::Null).await.is(204);
         assert!(place.server.app.client("shop").is_none());
-        let nobodies = ["shop", "nobody", "a b", "\u{0}", "ä", &"x".repeat(200)];
+        let nobodies = ["shop", "nobody", "a b", "ä", &"x".repeat(200)];
         for id in nobodies {
             let base = path(id);
             let verb = |verb: &str| format!("{base}/{verb}");

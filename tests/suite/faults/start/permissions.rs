@@ -116,3 +116,58 @@ async fn secrets_that_a_setting_names_are_told_of_and_never_refused() {
         assert_eq!((code, said.contains("SIGNET_MASTER_KEY_FILE")), (Some(0), told == 1), "{said}");
     }
 }
+
+/// In a directory that every user can write, and that Signet cannot close, every user can replace the master
+/// key and the database, whatever their own modes are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_every_user_can_write_is_refused_where_it_is_not_ours_to_close() {
+    let launch = Launch::new();
+    drop(launch.start().await);
+    let data = launch.dir.path().join("data");
+    // Of Signet's own files only: closed, as before.
+    set(&data, 0o703);
+    drop(launch.start().await);
+    assert_eq!(mode(&data), 0o700);
+    let foreign = data.join("of-another-program");
+    std::fs::write(&foreign, "").unwrap();
+    for open in [0o777, 0o702, 0o703] {
+        set(&data, open);
+        let words = [data.to_str().unwrap(), "can replace", "chmod"];
+        is_refused(launch.try_start().await, 78, &words);
+        assert_eq!(run(&launch, &["config", "check"]).0, Some(78), "{open:o}");
+        assert_eq!(mode(&data), open, "left as it was");
+    }
+    set(&data, 0o755);
+    drop(launch.start().await);
+    std::fs::remove_file(&foreign).unwrap();
+    set(&data, 0o777);
+    drop(launch.start().await);
+    assert_eq!(mode(&data), 0o770);
+}
+
+/// The same where SIGNET_DATABASE_URL names a file elsewhere; readers of its directory do no harm.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_directory_of_a_database_elsewhere_is_looked_at() {
+    let launch = Launch::new();
+    let elsewhere = launch.dir.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let file = elsewhere.join("tokens.db");
+    let launch = launch.with("SIGNET_DATABASE_URL", &format!("sqlite://{}", file.display()));
+    set(&elsewhere, 0o755);
+    let mut server = launch.start().await;
+    assert_eq!(warnings(&server.log(), "elsewhere"), 0, "{}", server.log());
+    assert_eq!(mode(&elsewhere), 0o755);
+    server.kill();
+    // Nothing but the database in it, and owned: closed to writers.
+    set(&elsewhere, 0o777);
+    drop(launch.start().await);
+    assert_eq!(mode(&elsewhere), 0o775);
+    std::fs::write(elsewhere.join("of-another-program"), "").unwrap();
+    set(&elsewhere, 0o777);
+    is_refused(launch.try_start().await, 78, &[elsewhere.to_str().unwrap(), "can replace"]);
+    assert_eq!(run(&launch, &["config", "check"]).0, Some(78));
+    // As in /tmp, where only owners replace their files.
+    set(&elsewhere, 0o1777);
+    drop(launch.start().await);
+    assert_eq!(mode(&elsewhere), 0o1777);
+}

@@ -1,7 +1,10 @@
 //! Requests that another site has a browser make: forged log-outs, secrets in addresses, headers.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::json;
+use signet::http::routes::TABLE;
 
 use crate::support::relying_party::{App, FORM, Person, error_of, field, form};
 
@@ -103,6 +106,7 @@ async fn every_page_has_its_headers() {
     pages
         .push(("device asks", ada.post("/device", &[("flow", &flow), ("user_code", &code)]).await));
     pages.push(("device done", ada.decide(&pages[8].1, "allow").await));
+    pages.push(("own log-in", ada.get("/login").await));
     pages.push(("account", ada.get("/account").await));
     pages.push(("foreign form", ada.post("/account/profile", &[("csrf", "x")]).await));
     pages.push(("wrong client", ada.get("/oauth2/authorize").await));
@@ -120,7 +124,7 @@ async fn every_page_has_its_headers() {
         assert!(policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
         // What belongs to a request that is under way may be sent on by the application, and may be in a
         // pop-up that the application opened.
-        let own = ["account", "foreign form", "nothing", "method"].contains(what);
+        let own = ["account", "own log-in", "foreign form", "nothing", "method"].contains(what);
         assert_eq!(policy.contains("form-action 'self'"), own, "{what}: {policy}");
         let opener = if own { "same-origin" } else { "" };
         assert!(policy.contains("base-uri 'none'"), "{what}: {policy}");
@@ -136,5 +140,77 @@ async fn every_page_has_its_headers() {
             assert_eq!(page.header(name), value, "{what}: {name}");
         }
         assert!(!page.text.contains("<script>") && !page.text.contains(" style="), "{what}");
+    }
+}
+
+/// Whatever a path of a flow answers, and whoever answers for it: the handler, the router, the edge.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_response_while_a_request_is_under_way_may_be_sent_on_and_opened_by_another_page() {
+    let (server, root) = set().await;
+    let app = App::register(&server, &root, json!({"type": "spa", "skip_consent": true})).await;
+    let ada = Person::new(&server, "ada");
+    let flows: BTreeSet<&str> = TABLE.iter().filter(|r| r.is_flow).map(|r| r.path).collect();
+    assert!(flows.len() >= 6, "{flows:?}");
+    let long = "x".repeat(17 * 1024);
+    let large = form([("flow", "x"), ("password", &"x".repeat(70 * 1024))]);
+    let mut seen = BTreeSet::new();
+    for path in &flows {
+        let ask = async |method: Method, query: &str, kind: &str, body: &str| {
+            let request = server.request(method, &format!("{path}{query}"));
+            let request = request.header("content-type", kind).body(body.to_owned());
+            server.send(request).await
+        };
+        let mut answers = vec![
+            ask(Method::PUT, "", FORM, "").await,
+            ask(Method::DELETE, "?flow=x", FORM, "").await,
+            ask(Method::OPTIONS, "", FORM, "").await,
+            ask(Method::POST, &format!("?{long}"), FORM, "").await,
+            ask(Method::GET, &format!("?{long}"), FORM, "").await,
+            ask(Method::POST, "", "application/json", "{}").await,
+            ask(Method::POST, "", FORM, &large).await,
+            ask(Method::POST, "", FORM, "flow=%ff&flow=x").await,
+            ask(Method::POST, "", FORM, "").await,
+        ];
+        if *path != "/login" {
+            answers.push(ask(Method::GET, "", FORM, "").await);
+            answers.push(ask(Method::HEAD, "", FORM, "").await);
+        }
+        for answer in answers {
+            seen.insert(answer.status);
+            let (status, policy) = (answer.status, answer.header("content-security-policy"));
+            assert!(policy.starts_with("default-src 'none'"), "{path} {status}: {policy}");
+            assert!(!policy.contains("form-action"), "{path} {status}: {policy}");
+            assert!(policy.contains("frame-ancestors 'none'"), "{path} {status}: {policy}");
+            assert_eq!(answer.header("cross-origin-opener-policy"), "", "{path} {status}");
+            assert_eq!(answer.header("x-frame-options"), "DENY", "{path} {status}");
+        }
+    }
+    for status in [400, 403, 405, 413, 414, 415] {
+        assert!(seen.contains(&status), "{status}: {seen:?}");
+    }
+    // Redirects on the way, and the sign-in itself.
+    let page = ada.get(&app.url(&[])).await;
+    let answer = ada.log_in(&page, crate::support::server::PASSWORD).await;
+    let redirect = ada.get(answer.is(303).header("location")).await;
+    for answer in [&page, &answer, redirect.is(303)] {
+        assert!(!answer.header("content-security-policy").contains("form-action"));
+        assert_eq!(answer.header("cross-origin-opener-policy"), "");
+    }
+}
+
+/// The sign-in to one's own account belongs to no request: its pages stay closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_to_the_account_is_closed_to_other_pages() {
+    let (server, _) = set().await;
+    let ada = Person::new(&server, "ada");
+    let page = ada.get("/login").await;
+    let refused = ada.log_in(&page, "not the password").await;
+    let answer = ada.log_in(&page, crate::support::server::PASSWORD).await;
+    let account = ada.get(answer.is(303).header("location")).await;
+    for answer in [&page, &refused, &answer, &account] {
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{}", answer.text);
+    }
+    for page in [&page, &refused, &account] {
+        assert!(page.header("content-security-policy").contains("form-action 'self'"));
     }
 }

@@ -5,6 +5,7 @@
 //! reviewer, with file, line, arrow and reason, because whoever breaks it reads nothing else.
 
 mod layers;
+mod links;
 mod liveness;
 mod rooms;
 pub mod source;
@@ -84,6 +85,14 @@ fn arrows_point_down() {
 #[test]
 fn what_has_a_room_stays_in_it() {
     approve(&rooms::remarks(&source::files("src")));
+}
+
+#[test]
+fn addresses_of_the_server_are_made_in_one_place() {
+    let templates = links::templates();
+    assert!(templates.len() > 10, "only {} templates were read", templates.len());
+    approve(&links::in_templates(&templates));
+    approve(&links::in_sources(&source::files("src")));
 }
 
 #[test]

@@ -9,10 +9,13 @@ use signet::domain::signing_key::SigningAlg;
 use signet::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
 use signet::execute;
 use signet::store::apis::{SealedSecret, StoredApi};
-use signet::store::{Db, apis, meta};
+use signet::store::{Db, Tx, apis, meta};
 use uuid::Uuid;
 
 use super::{NOW, after, commit, is_internal, on_both_stores, reader, scopes, user_id, walk};
+
+/// Since when an identifier is its own that no API had before.
+const ALWAYS: Timestamp = Timestamp::from_millis(0);
 
 /// A row's id that sorts by `secs`.
 fn row_id(secs: i64) -> Uuid {
@@ -24,12 +27,16 @@ fn api(identifier: &str, offered: &str) -> Api {
 }
 
 async fn insert(db: &Db, id: Uuid, api: &Api, at: Timestamp) -> bool {
-    let new = StoredApi { id, api: api.clone(), secret: None, created_at: at };
+    let new = StoredApi { id, api: api.clone(), secret: None, created_at: at, name_since: ALWAYS };
     commit(db, async |tx| apis::insert(tx, &new).await).await
 }
 
 async fn delete(db: &Db, name: &str) -> Option<String> {
-    commit(db, async |tx| apis::delete(tx, name).await).await
+    delete_at(db, name, NOW).await
+}
+
+async fn delete_at(db: &Db, name: &str, at: Timestamp) -> Option<String> {
+    commit(db, async |tx| apis::delete(tx, name, at).await).await
 }
 
 async fn version(db: &Db) -> i64 {
@@ -174,7 +181,7 @@ fn choosy(id: Uuid) -> StoredApi {
     };
     let api = Api { rules, ..api("urn:choosy", "read write") };
     let secret = SealedSecret { kid: "k".to_owned(), sealed: vec![0, 255, 1] };
-    StoredApi { id, api, secret: Some(secret), created_at: NOW }
+    StoredApi { id, api, secret: Some(secret), created_at: NOW, name_since: ALWAYS }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -291,7 +298,7 @@ async fn a_secret_is_sealed_again_and_nothing_else_changes() {
             }
             ids.push(row_id(number));
             let id = ids[ids.len() - 1];
-            let new = StoredApi { id, api, secret, created_at: NOW };
+            let new = StoredApi { id, api, secret, created_at: NOW, name_since: ALWAYS };
             assert!(commit(&db, async |tx| apis::insert(tx, &new).await).await);
         }
         let before = version(&db).await;
@@ -307,6 +314,42 @@ async fn a_secret_is_sealed_again_and_nothing_else_changes() {
         ];
         assert_eq!(found.iter().map(secret).collect::<Vec<_>>(), expected);
         assert_eq!(version(&db).await, before);
+    })
+    .await;
+}
+
+/// What is older than its identifier's time with it was given for another API.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identifier_given_again_is_another_api() {
+    on_both_stores("apis: again", async |db| {
+        let shop = api("https://shop.example.com", "read");
+        let since = async || {
+            let found = apis::find(&mut reader(&db).await, &shop.identifier).await.unwrap();
+            found.unwrap().name_since
+        };
+        assert!(insert(&db, row_id(1), &shop, NOW).await);
+        assert_eq!(since().await, ALWAYS, "a clock that was wrong shuts no session out");
+        assert!(delete_at(&db, &shop.identifier, after(50)).await.is_some());
+        assert!(insert(&db, row_id(2), &shop, after(60)).await);
+        assert_eq!(since().await, after(60));
+        // A change leaves it.
+        let change = async |tx: &mut Tx| {
+            let stored = apis::hold(tx, &shop.identifier).await?.unwrap();
+            apis::update(tx, &stored).await
+        };
+        assert!(commit(&db, change).await);
+        assert_eq!(since().await, after(60));
+        // With a clock that went back, the moment of the later deletion counts.
+        assert!(delete_at(&db, &shop.identifier, after(40)).await.is_some());
+        assert!(insert(&db, row_id(3), &shop, after(30)).await);
+        assert_eq!(since().await, after(50));
+        for stored in apis::all(&mut reader(&db).await).await.unwrap() {
+            assert_eq!(stored.name_since, after(50));
+        }
+        // Another spelling has nothing to do with it.
+        assert!(insert(&db, row_id(4), &api("https://shop.example.com/", "read"), NOW).await);
+        let other = apis::find(&mut reader(&db).await, "https://shop.example.com/").await.unwrap();
+        assert_eq!(other.unwrap().name_since, ALWAYS);
     })
     .await;
 }

@@ -320,3 +320,31 @@ async fn a_code_that_gave_a_branch_names_its_session() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_ends_alone_only_where_the_session_has_another() {
+    on_both_stores("branches: one ends", async |db| {
+        let ada = user(&db, "ada").await;
+        let first = opened(&db, session(ada)).await;
+        let second = branch_of(&first, 100);
+        let reason = EndReason::ApiDeleted;
+        let end = async |of: &Session, at| {
+            let (id, branch) = (of.id, of.branch);
+            commit(&db, async |tx| end::end_branch(tx, id, branch, reason, after(at)).await).await
+        };
+        assert!(!end(&first, 10).await, "the only one");
+        commit(&db, async |tx| open::insert(tx, &second, &Device::default()).await).await;
+        assert!(end(&first, 120).await);
+        assert!(!end(&first, 130).await, "once");
+        assert!(!end(&second, 140).await, "the other one has ended");
+        let mut link = reader(&db).await;
+        let (ended, _) = sessions::of_branch(&mut link, first.branch).await.unwrap().unwrap();
+        assert_eq!(ended.revoked, Some((after(120), reason)));
+        let (left, _) = sessions::with_user(&mut link, first.id).await.unwrap().unwrap();
+        assert_eq!((left.branch, left.revoked), (second.branch, None));
+        drop(link);
+        assert_eq!(count!(&db, "SELECT count(*) FROM audit_events"), 0);
+        assert_eq!(count!(&db, "SELECT count(*) FROM revocations"), 0);
+    })
+    .await;
+}

@@ -266,13 +266,20 @@ async fn a_users_log_ins_are_listed_while_they_live_and_belong_to_nobody_else() 
         }
         let live = async |user, at| {
             let request = PageRequest::default();
-            browser_sessions::page(&mut reader(&db).await, user, request, at).await.unwrap().data
+            let page =
+                browser_sessions::page(&mut reader(&db).await, Some(user), request, at).await;
+            let everyone = browser_sessions::page(&mut reader(&db).await, None, request, at).await;
+            let mut of_user = everyone.unwrap().data;
+            of_user.retain(|(browser, _)| browser.user_id == user);
+            let page = page.unwrap().data;
+            assert_eq!(of_user, page);
+            page
         };
         let listed = live(ada, after(0)).await;
         assert_eq!(listed, [(two.clone(), device.clone()), (one.clone(), device.clone())]);
         let page = async |after| {
             let request = PageRequest { after, limit: 1 };
-            browser_sessions::page(&mut reader(&db).await, ada, request, NOW).await.unwrap()
+            browser_sessions::page(&mut reader(&db).await, Some(ada), request, NOW).await.unwrap()
         };
         let first = page(None).await;
         assert_eq!(first.data, [(two.clone(), device.clone())]);

@@ -1,6 +1,6 @@
 //! Password hashes and epochs of users: every change is guarded by the epoch it was made for.
 
-use signet::store::users;
+use signet::store::{passwords, users};
 
 use super::{NOW, after, commit, login, on_both_stores, user, user_id};
 
@@ -11,15 +11,15 @@ async fn a_rehash_yields_to_a_password_change() {
     on_both_stores("users: rehash", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         let before = found(&db, ada).await;
-        commit(&db, async |tx| users::rehash(tx, ada, "hash", "dearer").await).await;
+        commit(&db, async |tx| passwords::rehash(tx, ada, "hash", "dearer").await).await;
         assert_eq!(credential(&db, ada).await.password_hash.as_deref(), Some("dearer"));
         assert!(found(&db, ada).await == before, "the password is the same, so nothing ends");
         assert_eq!(credential(&db, bob).await.password_hash.as_deref(), Some("hash"));
-        commit(&db, async |tx| users::rehash(tx, ada, "hash", "late").await).await;
+        commit(&db, async |tx| passwords::rehash(tx, ada, "hash", "late").await).await;
         assert_eq!(credential(&db, ada).await.password_hash.as_deref(), Some("dearer"));
         let carol = user_id(0);
         assert!(insert(&db, carol, &login("carol")).await);
-        commit(&db, async |tx| users::rehash(tx, carol, "", "new").await).await;
+        commit(&db, async |tx| passwords::rehash(tx, carol, "", "new").await).await;
         assert_eq!(credential(&db, carol).await.password_hash, None, "there was none to replace");
     })
     .await;
@@ -30,7 +30,7 @@ async fn a_password_changes_only_in_the_epoch_it_was_checked_in() {
     on_both_stores("users: change password", async |db| {
         let ada = user(&db, "ada").await;
         let change = async |id, epoch, hash: &str, at| {
-            commit(&db, async |tx| users::change_password(tx, id, epoch, hash, at).await).await
+            commit(&db, async |tx| passwords::change_password(tx, id, epoch, hash, at).await).await
         };
         assert_eq!(change(ada, 0, "second", after(1)).await, Some(1));
         assert_eq!(change(ada, 0, "stale", after(2)).await, None);
@@ -54,7 +54,7 @@ async fn a_password_set_from_outside_ends_everything() {
         assert!(insert(&db, ada, &login("ada")).await);
         let bob = user(&db, "bob").await;
         let set = async |id, at| {
-            commit(&db, async |tx| users::set_password(tx, id, "set", at).await).await
+            commit(&db, async |tx| passwords::set_password(tx, id, "set", at).await).await
         };
         assert!(!set(none, after(1)).await);
         assert!(set(ada, after(1)).await);

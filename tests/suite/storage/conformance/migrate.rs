@@ -3,15 +3,17 @@
 use futures_util::future::join_all;
 use signet::base::{Deadlines, Timestamp};
 use signet::crypto::random::SystemEntropy;
+use signet::domain::api::Api;
 use signet::domain::audit::{Event, EventKind, Origin};
 use signet::domain::client::{Client, ClientMetadata, ClientType};
 use signet::domain::outcome::FaultKind;
 use signet::execute;
 use signet::oauth::grants;
+use signet::store::apis::StoredApi;
 use signet::store::clients::StoredClient;
-use signet::store::{Db, audit, clients, meta, migrate};
+use signet::store::{Db, apis, audit, clients, meta, migrate};
 
-use super::{after, commit, is_internal, on_both_places, on_both_stores, reader, user_id};
+use super::{after, commit, is_internal, on_both_places, on_both_stores, reader, scopes, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_database_has_nothing_applied_until_it_is_migrated() {
@@ -137,6 +139,45 @@ async fn names_that_were_had_before_the_step_are_remembered() {
         assert_eq!(since("gone").await, after(20));
         insert(&client("new", 30)).await;
         assert_eq!(since("new").await, Timestamp::from_millis(0));
+    })
+    .await;
+}
+
+/// An identifier whose API was deleted before identifiers were remembered: the audit trail knows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn identifiers_that_were_had_before_the_step_are_remembered() {
+    on_both_stores("migrate: identifiers of APIs", async |db| {
+        let insert = async |identifier: &str, secs| {
+            let api = Api::new(identifier, scopes("read")).unwrap();
+            let (id, name_since) = (user_id(secs).uuid(), Timestamp::from_millis(0));
+            let new = StoredApi { id, api, secret: None, created_at: after(secs), name_since };
+            assert!(commit(&db, async |tx| apis::insert(tx, &new).await).await);
+        };
+        let since = async |identifier: &str| {
+            let found = apis::find(&mut reader(&db).await, identifier).await.unwrap();
+            found.unwrap().name_since
+        };
+        for (name, secs) in [("urn:gone", 10), ("urn:gone", 20), ("urn:again", 10)] {
+            let event = Event::new(EventKind::ApiDeleted).detail(name);
+            let origin = Origin::system();
+            let (at, entropy) = (after(secs), SystemEntropy);
+            commit(&db, async |tx| audit::record(tx, &event, &origin, at, &entropy).await).await;
+        }
+        insert("urn:again", 12).await;
+        insert("urn:first", 13).await;
+        // Back to where the step is still to come.
+        let back = async |tx: &mut _| {
+            execute!(tx, "DELETE FROM _sqlx_migrations WHERE description = 'former apis'")?;
+            execute!(tx, "DROP TABLE former_apis")?;
+            execute!(tx, "ALTER TABLE apis DROP COLUMN name_since")
+        };
+        commit(&db, back).await;
+        migrate::up(&db).await.unwrap();
+
+        assert_eq!(since("urn:again").await, after(12));
+        assert_eq!(since("urn:first").await, Timestamp::from_millis(0));
+        insert("urn:gone", 15).await;
+        assert_eq!(since("urn:gone").await, after(20));
     })
     .await;
 }

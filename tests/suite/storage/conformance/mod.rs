@@ -26,6 +26,7 @@ mod logout_notices;
 mod meta_and_setup;
 mod migrate;
 mod processes;
+mod password_costs;
 mod pushed_requests;
 mod refresh_batch;
 mod session_loader;
@@ -241,6 +242,7 @@ fn authorization(user: UserId) -> Authorization {
         code_challenge: None,
         dpop_jkt: None,
         by_consent: false,
+        pushed: false,
     }
 }
 
@@ -261,6 +263,7 @@ fn full_authorization(user: UserId) -> Authorization {
         code_challenge: text("challenge"),
         dpop_jkt: text("thumbprint"),
         by_consent: true,
+        pushed: true,
         ..authorization(user)
     }
 }

@@ -1,0 +1,112 @@
+//! The path of the issuer: everything of the server lies below it.
+//!
+//! Owns two rules: which request reaches a route, and what an address of one of the server's own pages
+//! looks like from outside. Without a path in the issuer both change nothing.
+
+use std::fmt;
+
+/// Documents whose address has the path of the issuer at its end (RFC 8414 §3.1; for OpenID Connect
+/// its section 5), beside the one below that path (OpenID Connect Discovery §4).
+const METADATA: [&str; 2] =
+    ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
+
+/// What probes ask for at the address that is listened on, which no proxy stands before.
+const PROBES: [&str; 3] = ["/health", "/ready", "/ready/read"];
+
+/// The path of the issuer, and whether a proxy takes it away before it hands a request on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BasePath {
+    path: String,
+    stripped: bool,
+}
+
+/// An address of the server's own, as browsers see it: a path from the root of the origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link(String);
+
+impl BasePath {
+    /// That of `issuer`; `stripped` says whether a proxy takes it away.
+    #[must_use]
+    pub fn of(issuer: &str, stripped: bool) -> Self {
+        let behind_scheme = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+        let path = behind_scheme.find('/').map_or("", |start| &behind_scheme[start..]);
+        Self { path: path.to_owned(), stripped: stripped && !path.is_empty() }
+    }
+
+    /// The path without a trailing slash; empty where the issuer has none.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether the issuer has no path, and so its origin for itself.
+    #[must_use]
+    pub const fn is_root(&self) -> bool {
+        self.path.is_empty()
+    }
+
+    /// The address of `path`, which begins with a slash and is one of [`routes`](crate::http::routes).
+    #[must_use]
+    pub fn link(&self, path: &str) -> Link {
+        Link(format!("{}{path}", self.path))
+    }
+
+    /// The address at which this process itself answers `path`.
+    #[must_use]
+    pub fn served(&self, path: &str) -> String {
+        if self.stripped { path.to_owned() } else { self.link(path).0 }
+    }
+
+    /// The route that a request for `path` means; none where it lies outside of what is served.
+    ///
+    /// Each route answers in one form only, with the path or without it: a rule of a proxy about one form
+    /// would not hold for the other.
+    #[must_use]
+    pub fn route<'a>(&self, path: &'a str) -> Option<&'a str> {
+        if self.is_root() || PROBES.contains(&path) {
+            return Some(path);
+        }
+        let is_metadata =
+            |name: &&&str| path.strip_prefix(**name).is_some_and(|rest| rest == self.path);
+        if let Some(name) = METADATA.iter().find(is_metadata) {
+            return Some(name);
+        }
+        if self.stripped {
+            return Some(path);
+        }
+        match path.strip_prefix(self.path.as_str())? {
+            "" => Some("/"),
+            rest => rest.starts_with('/').then_some(rest),
+        }
+    }
+}
+
+impl Link {
+    /// With a query, which is encoded already.
+    #[must_use]
+    pub fn with_query(self, query: &str) -> Self {
+        if query.is_empty() { self } else { Self(format!("{}?{query}", self.0)) }
+    }
+
+    /// With a fragment.
+    #[must_use]
+    pub fn with_fragment(self, fragment: &str) -> Self {
+        Self(format!("{}#{fragment}", self.0))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+#[path = "base_path_tests.rs"]
+mod tests;

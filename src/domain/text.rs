@@ -1,0 +1,145 @@
+//! Which characters a text may have that is stored, or shown to people.
+//!
+//! Owns U+0000, which PostgreSQL cannot store, and what makes a name unreadable or makes it look like
+//! another one.
+
+use unicode_security::skeleton;
+
+/// Whether PostgreSQL can store the text: it has no form for U+0000. SQLite has one, and the rule holds
+/// there as well, so that data can move between the two.
+#[must_use]
+pub fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+/// Whether the character changes the direction of the text around it (the Unicode property
+/// `Bidi_Control`).
+#[must_use]
+pub const fn is_bidi_control(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// Whether the character leaves no mark: control, white space, default ignorable, or a blank that
+/// Unicode counts among the letters and symbols.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    // A skeleton leaves out exactly the default ignorable characters (UTS #39 §4), so that their table
+    // is the one of the crate that follows Unicode.
+    let ignorable = |c: char| skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
+    const BLANKS: [char; 5] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{ffa0}'];
+    c.is_control()
+        || c.is_whitespace()
+        || BLANKS.contains(&c)
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        || (!c.is_ascii() && ignorable(c))
+}
+
+/// Whether people can read the text as a name: something of it is visible, and nothing changes its
+/// direction, controls a terminal, or hides a message in tag characters.
+#[must_use]
+pub fn is_readable_name(text: &str) -> bool {
+    text.chars().any(|c| !is_invisible(c))
+        && !text.chars().any(|c| c.is_control() || is_bidi_control(c))
+        && has_tags_in_flags_only(text)
+}
+
+/// The black flag that begins the flag of a subdivision.
+const BLACK_FLAG: char = '\u{1f3f4}';
+/// The tag that ends it.
+const CANCEL_TAG: char = '\u{e007f}';
+
+/// Whether every tag character belongs to the flag of a subdivision, such as Scotland's: a black flag,
+/// three to six tag letters or digits, and a cancel tag (UTS #51 §1.4.9, ED-14a).
+fn has_tags_in_flags_only(text: &str) -> bool {
+    let is_tag = |c: char| matches!(c, '\u{e0000}'..='\u{e007f}');
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if is_tag(c) {
+            return false;
+        }
+        if c != BLACK_FLAG || !chars.peek().copied().is_some_and(is_tag) {
+            continue;
+        }
+        let mut letters = 0;
+        loop {
+            match chars.next() {
+                Some('\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}') => letters += 1,
+                Some(CANCEL_TAG) if (3..=6).contains(&letters) => break,
+                _ => return false,
+            }
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCOTLAND: &str = "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}";
+
+    #[test]
+    fn names_of_all_scripts_and_emoji_are_readable() {
+        let scotland = format!("Team {SCOTLAND}");
+        for name in [
+            "Ada",
+            "Ada Lovelace",
+            "\u{e4}",
+            "\u{639}\u{644}\u{64a}",
+            "\u{5d0}\u{5d1}",
+            "\u{6cc}\u{200c}\u{627}",
+            "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}",
+            "\u{2764}\u{fe0f}",
+            "\u{1f3f4}",
+            "\u{1f3f4}\u{200d}\u{2620}\u{fe0f}",
+            SCOTLAND,
+            &scotland,
+        ] {
+            assert!(is_readable_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn invisible_text_bidi_controls_and_stray_tags_are_not_a_name() {
+        for name in [
+            "",
+            " ",
+            "\u{a0}",
+            "\u{200b}",
+            "\u{200d}\u{200c}",
+            "\u{feff}",
+            "\u{ad}",
+            "\u{2060}",
+            "\u{115f}",
+            "\u{3164}",
+            "\u{ffa0}",
+            "\u{2800}",
+            "\u{34f}",
+            "\u{fe0f}",
+            "\u{180e}",
+            "\u{fff9}",
+            "\u{e0001}",
+            "\u{e0100}",
+            "a\0",
+            "a\n",
+            "a\u{85}",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "a\u{61c}",
+            "a\u{200e}",
+            "a\u{200f}",
+            "a\u{e0061}",
+            "\u{1f3f4}\u{e0067}\u{e0062}",
+            "\u{1f3f4}\u{e007f}",
+            "\u{1f3f4}\u{e0067}\u{e007f}",
+            "\u{1f3f4}\u{e0041}\u{e0041}\u{e0041}\u{e007f}",
+            "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e007f}",
+        ] {
+            assert!(!is_readable_name(name), "{name:?}");
+        }
+        assert!(!is_readable_name(&format!("{SCOTLAND}\u{e0067}")));
+    }
+}

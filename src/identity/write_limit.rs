@@ -1,0 +1,26 @@
+//! How often a user may write: each such write leaves rows, most of them an audit event.
+//!
+//! Owns who is exempt: administrators, whose work may need many writes and is audited. Service clients and
+//! the command line do not come here. A change of the password does not either: it is bounded by its hashes,
+//! and must be possible for the owner of an account while an attacker with one of their tokens writes.
+
+use crate::app::App;
+use crate::app::limits::Subject;
+use crate::domain::outcome::Refusal;
+use crate::domain::rate_limit::RateLimit;
+use crate::domain::user::{Role, User};
+
+use super::lockout::too_many;
+
+/// Takes one of the writes that a user has. Called when it is clear that something is written.
+///
+/// # Errors
+/// `too_many_attempts`.
+pub fn take_write(app: &App, user: &User) -> Result<(), Refusal> {
+    if !app.config.rate_limits || user.role == Role::Admin {
+        return Ok(());
+    }
+    let purpose = RateLimit::AuthenticatedWrite;
+    let subject = Subject::of_user(purpose, user.id);
+    app.address_limiter.take(subject).map_err(|wait| too_many(app, wait, purpose.as_str()))
+}

@@ -1,0 +1,106 @@
+//! Where a user can go from a page that a browser has kept for too long, or brought to another browser.
+//!
+//! Owns which way there is: the same request from its beginning, where Signet knows it; the home page of the
+//! application, where only the application can begin again. Both are offered and never taken by
+//! themselves. Nothing here depends on who asks: a request begins with every check, whoever repeats it.
+
+use crate::app::App;
+use crate::domain::client::Client;
+
+use super::pending_request::{Destination, PendingRequest};
+use super::repeated_request::{authorization_request, log_out};
+
+/// The ways on from a page; none of them where there is only the user's own account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WayOn {
+    /// The same request once more.
+    pub start_again: Option<StartAgain>,
+    /// The application that sent the user.
+    pub application: Option<Application>,
+}
+
+/// A request as a form that is sent with GET.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartAgain {
+    /// Where it is sent.
+    pub path: &'static str,
+    /// What it says.
+    pub params: Vec<(&'static str, String)>,
+}
+
+/// A registered client with a home page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// The home page, `client_uri`.
+    pub uri: String,
+    /// What the client is called.
+    pub name: String,
+}
+
+impl WayOn {
+    /// The way on from a page of `flow`.
+    #[must_use]
+    pub fn of(app: &App, flow: &PendingRequest) -> Self {
+        match &flow.aim {
+            Destination::Authorize(request) => {
+                let client = app.client(&request.client_id);
+                let client = client.filter(|client| client.owned_name_at(flow.begun_at));
+                // A pushed request ends with its name, and a client that pushed it may have had to.
+                let repeatable = client.is_some() && !flow.is_pushed;
+                Self {
+                    start_again: repeatable.then(|| StartAgain {
+                        path: "/oauth2/authorize",
+                        params: authorization_request(request),
+                    }),
+                    application: client.and_then(|client| Application::of(&client)),
+                }
+            }
+            Destination::Logout(request) => Self::repeating("/oauth2/logout", log_out(request)),
+            Destination::Device(_) => Self::repeating("/device", Vec::new()),
+            // The page of the account asks for the sign-in.
+            Destination::Account => Self::default(),
+        }
+    }
+
+    /// The way on from a sealed request, also one that was sealed for another browser or has expired. None
+    /// of the ways where it cannot be read.
+    #[must_use]
+    pub fn of_sealed(app: &App, sealed: &str) -> Self {
+        PendingRequest::peek(app, sealed).map(|flow| Self::of(app, &flow)).unwrap_or_default()
+    }
+
+    /// The way on from a request of `client_id` of which nothing else is known.
+    #[must_use]
+    pub fn of_client(app: &App, client_id: &str) -> Self {
+        let application = app.client(client_id).and_then(|client| Application::of(&client));
+        Self { application, ..Self::default() }
+    }
+
+    /// A request to `path` once more.
+    #[must_use]
+    pub const fn repeating(path: &'static str, params: Vec<(&'static str, String)>) -> Self {
+        Self { start_again: Some(StartAgain { path, params }), application: None }
+    }
+
+    /// What is offered on a page that can still be finished: one way, and the nearest.
+    #[must_use]
+    pub fn nearest(self) -> Self {
+        match self.start_again {
+            Some(_) => Self { application: None, ..self },
+            None => self,
+        }
+    }
+
+    /// Whether neither way is known.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        self.start_again.is_none() && self.application.is_none()
+    }
+}
+
+impl Application {
+    fn of(client: &Client) -> Option<Self> {
+        let uri = client.metadata.client_uri.clone()?;
+        Some(Self { uri, name: client.metadata.name.clone() })
+    }
+}

@@ -1,0 +1,165 @@
+//! From an accepted connection to HTTP: admission, TLS, the protocol.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Request, Response};
+use actix_server::ServerBuilder;
+use actix_service::{
+    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config,
+};
+use actix_web::body::MessageBody;
+use actix_web::dev::AppConfig;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::base::Deadlines;
+
+use super::connections::Connections;
+use super::pace::Paced;
+use super::pieces::InPieces;
+use super::stream::ClientStream;
+
+/// How long a connection may take to close.
+const DISCONNECT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How many bytes of answers are gathered before they are written; also what TLS gathers. With one more
+/// piece of a body it fits into 16 KiB.
+const WRITE_BUFFER: usize = 12 * 1024 - 512;
+
+/// How connections are served.
+#[derive(Clone)]
+pub(super) struct Acceptor {
+    /// Who is admitted.
+    pub connections: Arc<Connections>,
+    /// TLS, where it is spoken.
+    pub tls: Option<TlsAcceptor>,
+    /// How long clients may take.
+    pub deadlines: Deadlines,
+}
+
+/// A connection on which HTTP is spoken.
+enum Transport {
+    Plain(ClientStream),
+    Tls(Box<TlsStream<ClientStream>>),
+}
+
+impl Acceptor {
+    /// Admits a connection and makes its TLS handshake.
+    async fn open(
+        self,
+        io: TcpStream,
+    ) -> Result<(Paced<Transport>, Option<SocketAddr>), DispatchError> {
+        let peer = io.peer_addr()?;
+        let refused = || io::Error::other("there is no room for this connection");
+        let seat = self.connections.admit(peer).ok_or_else(refused)?;
+        let stream = ClientStream::new(io, seat, self.deadlines.unread());
+        let paced = |transport| Paced::new(transport, WRITE_BUFFER, self.deadlines.request_head());
+        let Some(tls) = self.tls else {
+            return Ok((paced(Transport::Plain(stream)), Some(peer)));
+        };
+        let bounded = |tls: &mut rustls::ServerConnection| tls.set_buffer_limit(Some(WRITE_BUFFER));
+        let handshake = tls.accept_with(stream, bounded);
+        let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+        let stream = timeout(self.deadlines.request_head(), handshake).await.map_err(late)??;
+        Ok((paced(Transport::Tls(Box::new(stream))), Some(peer)))
+    }
+}
+
+/// Serves the application on a socket.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub(super) fn listen<F, I, S, B>(
+    builder: ServerBuilder,
+    listener: TcpListener,
+    acceptor: Acceptor,
+    application: F,
+) -> io::Result<ServerBuilder>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<actix_web::Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    let stopping = builder.graceful_shutdown_signal();
+    let address = listener.local_addr()?;
+    builder.listen(address.to_string(), listener, move || {
+        let (acceptor, stopping) = (acceptor.clone(), stopping.clone());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(acceptor.deadlines.request_head())
+            .client_disconnect_timeout(DISCONNECT)
+            // A client that closes its side has gone. It cannot be told from one that has nothing more to
+            // send, which is rare.
+            .h1_allow_half_closed(false)
+            .h1_write_buffer_size(WRITE_BUFFER)
+            .local_addr(address);
+        let application = application()
+            .into_factory()
+            .map(|response| response.into().map_body(|_, body| InPieces::new(body)))
+            .map_err(|error| error.into().error_response());
+        // Nothing is derived from the host or the scheme that this configuration tells.
+        let application = map_config(application, |()| AppConfig::default());
+        fn_service(move |io: TcpStream| acceptor.clone().open(io)).and_then(http.h1(application))
+    })
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

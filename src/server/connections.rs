@@ -1,0 +1,277 @@
+//! The connections of clients, counted by network, and which of them makes room for a new one.
+//!
+//! Owns who is admitted. All connections together are bounded by what the limit of open files leaves, and
+//! those of one network by half of that; the machine itself and trusted proxies speak for many clients and
+//! are bounded by the former alone. At a bound, the connection that has been idle for longest closes first:
+//! of the network, or of the prefix that holds most. A new connection is turned away only where none is
+//! idle.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
+use std::time::Instant;
+
+use futures_util::task::AtomicWaker;
+use ipnet::IpNet;
+
+use crate::app::App;
+use crate::domain::network::{network, prefix};
+use crate::metrics::Metrics;
+
+use super::idle_order::{Groups, Idle};
+
+/// How many connections may be closing while others take their places: a part of the reserve.
+const MAX_CLOSING: usize = 16;
+/// After which time, in microseconds, a connection is no longer busy although its client is owed an answer:
+/// longer than any request takes.
+const MAX_BUSY: u64 = 60_000_000;
+/// How many prefixes are searched for an idle connection, those that hold most first.
+const MAX_PREFIXES: usize = 4;
+/// A warning of connections that were closed or turned away is logged once in this time, in microseconds.
+const WARN_EVERY: u64 = 60_000_000;
+
+/// The connections of this process.
+pub(super) struct Connections {
+    app: App,
+    began: Instant,
+    /// How many there may be.
+    budget: usize,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    open: HashMap<u64, Open>,
+    networks: Groups,
+    prefixes: Groups,
+    exempt: Groups,
+    closing: usize,
+    warned: Option<u64>,
+}
+
+struct Open {
+    connection: Arc<Connection>,
+    place: Place,
+}
+
+/// Where a connection is counted.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Exempt(IpAddr),
+    Network { network: IpAddr, prefix: IpAddr },
+}
+
+/// What is known of one connection. The task that serves it writes; others read.
+#[derive(Default)]
+struct Connection {
+    /// When bytes last came or went, in microseconds, and in the lowest bit whether the client is owed an
+    /// answer: bytes came after the last ones that went.
+    activity: AtomicU64,
+    closes: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Connection {
+    fn idle(&self, now: u64) -> Idle {
+        let activity = self.activity.load(Ordering::Relaxed);
+        let (since, is_owed) = (activity >> 1, activity & 1 == 1);
+        if is_owed && now.saturating_sub(since) < MAX_BUSY {
+            Idle::Busy
+        } else {
+            Idle::Since(since)
+        }
+    }
+}
+
+/// A connection that was admitted; counted until it is dropped.
+pub(super) struct Seat {
+    connections: Arc<Connections>,
+    connection: Arc<Connection>,
+    id: u64,
+}
+
+impl Connections {
+    /// None yet, of at most `budget`.
+    pub(super) fn new(app: App, budget: usize) -> Arc<Self> {
+        Arc::new(Self { app, began: Instant::now(), budget, table: Mutex::default() })
+    }
+
+    /// Admits a new connection. None where there is no room and none can be made.
+    pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Seat> {
+        let place = place(peer.ip(), &self.app.config.trusted_proxies);
+        let now = self.now();
+        let mut table = self.table();
+        if let Err(why) = table.make_room(place, self.budget, now) {
+            self.note(&mut table, why, peer.ip(), now);
+            if why == "refused" {
+                return None;
+            }
+        }
+        let connection = Arc::new(Connection::default());
+        connection.activity.store(now << 1, Ordering::Relaxed);
+        let id = table.insert(Arc::clone(&connection), place, now);
+        self.app.metrics.connections.set(as_gauge(table.open.len()));
+        Some(Seat { connections: Arc::clone(self), connection, id })
+    }
+
+    /// Counts and, once a minute, logs that a bound was reached.
+    fn note(&self, table: &mut Table, why: &'static str, address: IpAddr, now: u64) {
+        Metrics::count(&self.app.metrics.connections_closed, why);
+        if table.warned.is_none_or(|warned| now - warned >= WARN_EVERY) {
+            table.warned = Some(now);
+            tracing::warn!(
+                open = table.open.len(),
+                budget = self.budget,
+                %address,
+                why,
+                "connections are closed or turned away to make room"
+            );
+        }
+    }
+
+    /// Microseconds since the server began.
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX >> 1)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a connection from this address is counted.
+fn place(address: IpAddr, trusted: &[IpNet]) -> Place {
+    let address = address.to_canonical();
+    if address.is_loopback() || trusted.iter().any(|proxy| proxy.contains(&address)) {
+        return Place::Exempt(address);
+    }
+    Place::Network { network: network(address), prefix: prefix(address) }
+}
+
+impl Table {
+    /// Makes room for one more.
+    ///
+    /// # Errors
+    /// Why an idle connection was closed for it, or `refused`.
+    fn make_room(&mut self, place: Place, budget: usize, now: u64) -> Result<(), &'static str> {
+        if let Place::Network { network, .. } = place
+            && self.networks.len(network) >= (budget / 2).max(1)
+        {
+            let longest = self.networks.longest_idle(network, now, &idle_of(&self.open, now));
+            return Err(self.close_first(longest, "idle_of_network"));
+        }
+        // Those that close have their places until they are gone.
+        if self.open.len() < budget {
+            return Ok(());
+        }
+        if self.open.len() >= budget + MAX_CLOSING {
+            return Err("refused");
+        }
+        let open = idle_of(&self.open, now);
+        let prefixes = self.prefixes.largest(MAX_PREFIXES);
+        let longest = prefixes
+            .into_iter()
+            .find_map(|prefix| self.prefixes.longest_idle(prefix, now, &open))
+            .or_else(|| {
+                let exempt = self.exempt.largest(MAX_PREFIXES);
+                exempt.into_iter().find_map(|of| self.exempt.longest_idle(of, now, &open))
+            });
+        drop(open);
+        Err(self.close_first(longest, "idle"))
+    }
+
+    fn close_first(&mut self, longest: Option<u64>, why: &'static str) -> &'static str {
+        let Some(id) = longest.filter(|_| self.closing < MAX_CLOSING) else { return "refused" };
+        let Some(open) = self.open.get(&id) else { return "refused" };
+        let (connection, place) = (Arc::clone(&open.connection), open.place);
+        self.uncount(id, place);
+        self.closing += 1;
+        connection.closes.store(true, Ordering::Release);
+        connection.task.wake();
+        why
+    }
+
+    fn insert(&mut self, connection: Arc<Connection>, place: Place, now: u64) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        match place {
+            Place::Exempt(address) => self.exempt.insert(address, id, now),
+            Place::Network { network, prefix } => {
+                self.networks.insert(network, id, now);
+                self.prefixes.insert(prefix, id, now);
+            }
+        }
+        self.open.insert(id, Open { connection, place });
+        id
+    }
+
+    fn uncount(&mut self, id: u64, place: Place) {
+        match place {
+            Place::Exempt(address) => self.exempt.remove(address, id),
+            Place::Network { network, prefix } => {
+                self.networks.remove(network, id);
+                self.prefixes.remove(prefix, id);
+            }
+        }
+    }
+
+    fn remove(&mut self, id: u64) {
+        let Some(open) = self.open.remove(&id) else { return };
+        if open.connection.closes.load(Ordering::Acquire) {
+            self.closing = self.closing.saturating_sub(1);
+        } else {
+            self.uncount(id, open.place);
+        }
+    }
+}
+
+fn idle_of(open: &HashMap<u64, Open>, now: u64) -> impl Fn(u64) -> Idle {
+    move |id| open.get(&id).map_or(Idle::Busy, |open| open.connection.idle(now))
+}
+
+impl Seat {
+    /// Bytes came: the client is owed an answer.
+    pub(super) fn received(&self) {
+        self.connection.activity.store(self.connections.now() << 1 | 1, Ordering::Relaxed);
+    }
+
+    /// The time that [`sent`](Self::sent) takes.
+    pub(super) fn now(&self) -> u64 {
+        self.connections.now()
+    }
+
+    /// Bytes went, in a write that began at this time.
+    pub(super) fn sent(&self, began: u64) {
+        self.connection.activity.store(began << 1, Ordering::Relaxed);
+    }
+
+    /// Whether this connection has to make room. The task is woken when it has to.
+    pub(super) fn must_close(&self, cx: &Context<'_>) -> bool {
+        self.connection.task.register(cx.waker());
+        self.connection.closes.load(Ordering::Acquire)
+    }
+
+    /// Notes that the client did not read its answer in time.
+    pub(super) fn was_not_read(&self) {
+        Metrics::count(&self.connections.app.metrics.connections_closed, "unread");
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut table = self.connections.table();
+        table.remove(self.id);
+        self.connections.app.metrics.connections.set(as_gauge(table.open.len()));
+    }
+}
+
+fn as_gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+#[path = "connections_tests.rs"]
+mod tests;

@@ -1,0 +1,124 @@
+//! Who is admitted, and which connection makes room.
+
+use std::task::Waker;
+
+use super::*;
+
+const BUDGET: usize = 20;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// Admits a connection as the server does; its id, and why room was made.
+fn admit(table: &mut Table, address: &str, now: u64) -> (Option<u64>, Option<&'static str>) {
+    let place = place(ip(address), &["198.51.100.0/24".parse().unwrap()]);
+    let why = table.make_room(place, BUDGET, now).err();
+    if why == Some("refused") {
+        return (None, why);
+    }
+    let connection = Arc::new(Connection::default());
+    connection.activity.store(now << 1, Ordering::Relaxed);
+    (Some(table.insert(connection, place, now)), why)
+}
+
+fn closes(table: &Table, id: u64) -> bool {
+    table.open[&id].connection.closes.load(Ordering::Relaxed)
+}
+
+fn uses(table: &Table, id: u64, at: u64, busy: bool) {
+    table.open[&id].connection.activity.store(at << 1 | u64::from(busy), Ordering::Relaxed);
+}
+
+#[test]
+fn a_network_holds_half_and_its_longest_idle_connection_makes_room() {
+    let mut table = Table::default();
+    let ids: Vec<u64> = (0..10).map(|n| admit(&mut table, "203.0.113.9", n).0.unwrap()).collect();
+    uses(&table, ids[0], 50, false);
+    uses(&table, ids[1], 60, true);
+    let (id, why) = admit(&mut table, "203.0.113.9", 100);
+    assert_eq!((id.is_some(), why), (true, Some("idle_of_network")));
+    assert!(closes(&table, ids[2]), "neither the used nor the busy one");
+    assert_eq!(ids.iter().filter(|id| closes(&table, **id)).count(), 1);
+    // Another network of the same prefix has its own half.
+    assert_eq!(admit(&mut table, "203.0.113.10", 101).1, None);
+}
+
+#[test]
+fn a_network_whose_connections_are_all_busy_is_turned_away_and_others_are_not() {
+    let mut table = Table::default();
+    for n in 0..10 {
+        let id = admit(&mut table, "2001:db8::1", n).0.unwrap();
+        uses(&table, id, n, true);
+    }
+    // The same /64 is the same network.
+    assert_eq!(admit(&mut table, "2001:db8::2", 100), (None, Some("refused")));
+    assert_eq!(admit(&mut table, "2001:db8:0:1::2", 100).1, None);
+    assert_eq!(admit(&mut table, "192.0.2.1", 100).1, None);
+}
+
+#[test]
+fn where_all_places_are_taken_the_prefix_that_holds_most_makes_room() {
+    let mut table = Table::default();
+    let honest = admit(&mut table, "192.0.2.1", 0).0.unwrap();
+    // An attacker in a /48 has 65,536 networks.
+    for n in 1..BUDGET as u64 {
+        assert_eq!(admit(&mut table, &format!("2001:db8:0:{n}::1"), n).1, None);
+    }
+    assert_eq!(admit(&mut table, "192.0.2.2", 100).1, Some("idle"));
+    assert!(!closes(&table, honest), "the connection that was idle for longest of all");
+    assert!(closes(&table, 1));
+}
+
+#[test]
+fn loopback_and_trusted_proxies_are_bounded_by_the_budget_alone() {
+    for exempt in ["127.0.0.1", "::1", "198.51.100.7", "::ffff:198.51.100.7"] {
+        let mut table = Table::default();
+        for n in 0..BUDGET as u64 {
+            assert_eq!(admit(&mut table, exempt, n).1, None, "{exempt}");
+        }
+        let others = admit(&mut table, "192.0.2.1", 100);
+        assert_eq!(others.1, Some("idle"), "{exempt}");
+        // What is not exempt makes room first.
+        assert_eq!(admit(&mut table, exempt, 101).1, Some("idle"));
+        assert!(closes(&table, others.0.unwrap()));
+    }
+}
+
+#[test]
+fn connections_that_close_have_their_places_until_they_are_gone() {
+    let mut table = Table::default();
+    for n in 0..BUDGET as u64 {
+        admit(&mut table, "127.0.0.1", n);
+    }
+    for n in 0..MAX_CLOSING as u64 {
+        assert_eq!(admit(&mut table, "127.0.0.1", 100 + n).1, Some("idle"));
+    }
+    assert_eq!(admit(&mut table, "127.0.0.1", 200), (None, Some("refused")));
+    assert_eq!(table.open.len(), BUDGET + MAX_CLOSING);
+    for id in 0..MAX_CLOSING as u64 {
+        assert!(closes(&table, id));
+        table.remove(id);
+    }
+    assert_eq!((table.closing, table.open.len()), (0, BUDGET));
+    assert_eq!(admit(&mut table, "127.0.0.1", 201).1, Some("idle"));
+    let all: Vec<u64> = table.open.keys().copied().collect();
+    all.into_iter().for_each(|id| table.remove(id));
+    assert_eq!((table.closing, table.exempt.len(ip("127.0.0.1"))), (0, 0));
+}
+
+#[test]
+fn the_task_of_a_connection_that_must_close_is_woken() {
+    struct Flag(AtomicBool);
+    impl std::task::Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let mut table = Table::default();
+    let id = admit(&mut table, "127.0.0.1", 0).0.unwrap();
+    let flag = Arc::new(Flag(AtomicBool::new(false)));
+    table.open[&id].connection.task.register(&Waker::from(Arc::clone(&flag)));
+    assert_eq!(table.close_first(Some(id), "idle"), "idle");
+    assert!(flag.0.load(Ordering::Relaxed));
+}

@@ -1,0 +1,72 @@
+//! How many files this process may open, and how many of them are for connections.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// File descriptors of a server without clients: its sockets, the database, the log.
+const LEAST_DESCRIPTORS: u64 = 64;
+/// File descriptors of each worker: its event loop and what wakes it.
+const OF_A_WORKER: u64 = 8;
+/// File descriptors that connections never take: they are for the database, the log, notices to clients
+/// and the operator.
+pub const RESERVED_DESCRIPTORS: u64 = 64;
+/// The part of it that is neither a worker's nor the database's.
+const RESERVED_FOR_THE_REST: u64 = 32;
+/// What counts as the limit where the system sets none.
+const UNLIMITED: u64 = 1 << 20;
+
+/// Raises the soft limit of open files to the hard one. Shells and container runtimes set a soft limit of
+/// 1,024 for programs that use `select`, which this one does not. Where it fails, the limit stays.
+pub fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, soft = limit.current, "the limit of open files stays as it is");
+    }
+}
+
+/// Whether this process may open enough files to serve. Without this check a worker that cannot be made
+/// panics.
+///
+/// # Errors
+/// The limit that was found and the least that is needed, in words.
+pub fn require_descriptors(cores: usize) -> Result<(), String> {
+    let Some(limit) = getrlimit(Resource::Nofile).current else { return Ok(()) };
+    let least = LEAST_DESCRIPTORS + OF_A_WORKER * cores as u64;
+    if limit >= least {
+        return Ok(());
+    }
+    Err(format!(
+        "this process may open {limit} files, and a server on {cores} cores needs {least}.\n  Raise the \
+         limit: ulimit -n 4096, LimitNOFILE= in a systemd unit, --ulimit nofile= for a container."
+    ))
+}
+
+/// How many connections of clients this process may hold: its limit of open files without the reserve.
+pub(super) fn connection_budget(cores: usize, database_connections: u32) -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(UNLIMITED);
+    budget(limit, cores as u64, u64::from(database_connections))
+}
+
+/// The reserve is larger where workers and database need more of it.
+fn budget(limit: u64, cores: u64, database_connections: u64) -> usize {
+    let needed = RESERVED_FOR_THE_REST + OF_A_WORKER * cores + database_connections;
+    let left = limit.saturating_sub(needed.max(RESERVED_DESCRIPTORS)).max(1);
+    usize::try_from(left).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_get_what_the_database_and_the_operator_do_not_need() {
+        assert_eq!(budget(1_024, 2, 16), 960);
+        assert_eq!(budget(1_024, 1, 4), 960);
+        assert_eq!(budget(1_024, 16, 16), 1_024 - 176);
+        assert_eq!(budget(1_024, 2, 100), 1_024 - 148);
+        assert_eq!(budget(10, 2, 16), 1);
+    }
+}

@@ -1,0 +1,233 @@
+//! Requests one after the other.
+//!
+//! The HTTP layer decodes all requests that it has read, and each of them costs it some 6 KiB until it is
+//! answered. A client that pipelines (RFC 9112 §9.3.2) sends hundreds in a few KiB. So what is handed to
+//! the HTTP layer at a time holds the end of one head, which is an empty line, and only a few heads are
+//! handed on before an answer ends. A body may hold empty lines as well and is handed on in more parts.
+//!
+//! Owns also the time that the head of a further request may take, which the HTTP layer bounds for the first
+//! request of a connection alone.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// How many heads are handed on before an answer ends.
+const MAX_HEADS: usize = 4;
+/// After which time more is handed on nevertheless: what looked like heads was the body of one request.
+const RELEASE: Duration = Duration::from_secs(1);
+
+/// What a client is told that waits with its body (RFC 9110 §10.1.1): no answer.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// A stream whose requests are handed on one after the other.
+pub(super) struct Paced<T> {
+    io: T,
+    /// A write of fewer bytes is the end of an answer.
+    write_buffer: usize,
+    /// How long a head may take.
+    head_time: Duration,
+    /// How long heads are held back.
+    release_time: Duration,
+    /// What was read and not handed on, from `next` on.
+    held: Vec<u8>,
+    next: usize,
+    lines: EmptyLines,
+    /// Whether an end of a head was handed on since the HTTP layer last looked.
+    one: bool,
+    /// How many ends of heads were handed on since the last end of an answer.
+    heads: usize,
+    /// The end of the time for a head of which a part was handed on.
+    head_end: Option<Pin<Box<Sleep>>>,
+    /// The end of the time for which more heads are held back.
+    release: Option<Pin<Box<Sleep>>>,
+}
+
+/// Finds empty lines, however they are spread over reads. A line may end without a carriage return
+/// (RFC 9112 §2.2).
+#[derive(Default)]
+struct EmptyLines {
+    at_start: bool,
+}
+
+impl EmptyLines {
+    /// Whether this byte ends an empty line.
+    const fn ends_with(&self, byte: u8) -> bool {
+        self.at_start && byte == b'\n'
+    }
+
+    const fn pass(&mut self, byte: u8) {
+        self.at_start = byte == b'\n' || self.at_start && byte == b'\r';
+    }
+}
+
+impl<T> Paced<T> {
+    /// Hands on what `io` reads.
+    pub(super) fn new(io: T, write_buffer: usize, head_time: Duration) -> Self {
+        Self {
+            io,
+            write_buffer,
+            head_time,
+            release_time: RELEASE,
+            held: Vec::new(),
+            next: 0,
+            lines: EmptyLines::default(),
+            one: false,
+            heads: 0,
+            head_end: None,
+            release: None,
+        }
+    }
+
+    /// How many of these bytes are handed on now: those before the end of a second head.
+    fn count(&mut self, bytes: &[u8]) -> usize {
+        for (at, byte) in bytes.iter().enumerate() {
+            if self.lines.ends_with(*byte) {
+                if self.one {
+                    return at;
+                }
+                self.one = true;
+                self.heads += 1;
+            }
+            self.lines.pass(*byte);
+        }
+        bytes.len()
+    }
+
+    /// What came of handing `count` bytes on. None when the HTTP layer looks at what it has first.
+    fn handed_on(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<io::Result<()>> {
+        if count == 0 {
+            return self.pause(cx);
+        }
+        if self.heads > 0 {
+            self.head_end = None;
+        } else if self.head_end.is_none() {
+            self.head_end = Some(Box::pin(sleep(self.head_time)));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Lets the HTTP layer look at what it has.
+    fn pause(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.one = false;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether heads are held back until an answer ends.
+    fn is_held_back(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.heads < MAX_HEADS {
+            return false;
+        }
+        let time = self.release_time;
+        let release = self.release.get_or_insert_with(|| Box::pin(sleep(time)));
+        if release.as_mut().poll(cx).is_pending() {
+            self.one = false;
+            return true;
+        }
+        self.release = None;
+        self.heads = MAX_HEADS - 1;
+        false
+    }
+
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        self.head_end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready())
+    }
+
+    /// Bytes of answers went, and of all there were to write so far.
+    fn wrote(&mut self, cx: &mut Context<'_>, bytes: &[u8], count: usize) {
+        if bytes == CONTINUE {
+            return;
+        }
+        if count == bytes.len() && count < self.write_buffer {
+            self.heads = 0;
+        } else if bytes.starts_with(b"HTTP/1.") {
+            // The answer before this one has ended.
+            self.heads = self.heads.saturating_sub(1);
+        } else {
+            return;
+        }
+        if self.release.take().is_some() {
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.is_held_back(cx) {
+            return Poll::Pending;
+        }
+        if this.is_late(cx) {
+            // The end of the stream.
+            return Poll::Ready(Ok(()));
+        }
+        if this.next < this.held.len() {
+            let held = std::mem::take(&mut this.held);
+            let bytes = &held[this.next..];
+            let count = this.count(&bytes[..bytes.len().min(buffer.remaining())]);
+            buffer.put_slice(&bytes[..count]);
+            this.next += count;
+            if this.next < held.len() {
+                this.held = held;
+            }
+            return this.handed_on(cx, count);
+        }
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.io).poll_read(cx, buffer) {
+            Poll::Ready(Ok(())) => {}
+            other => {
+                this.one = false;
+                return other;
+            }
+        }
+        let bytes = &buffer.filled()[before..];
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let count = this.count(bytes);
+        if count < bytes.len() {
+            this.held = bytes[count..].to_vec();
+            this.next = 0;
+            buffer.set_filled(before + count);
+        }
+        this.handed_on(cx, count)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.io).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(count)) = &result {
+            this.wrote(cx, bytes, *count);
+        }
+        result
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+#[path = "pace_tests.rs"]
+mod tests;

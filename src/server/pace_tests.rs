@@ -1,0 +1,136 @@
+//! What the HTTP layer is handed at a time.
+
+use std::task::Waker;
+
+use super::*;
+
+/// Reads what it was given, all at once where there is room.
+struct Sent(Vec<u8>);
+
+impl AsyncRead for Sent {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.0.is_empty() {
+            return Poll::Pending;
+        }
+        let count = this.0.len().min(buffer.remaining());
+        buffer.put_slice(&this.0[..count]);
+        this.0.drain(..count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Sent {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, b: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(b.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn paced(text: &str) -> Paced<Sent> {
+    Paced::new(Sent(text.as_bytes().to_vec()), 100, Duration::from_secs(60))
+}
+
+/// What the HTTP layer reads before it looks at it: until nothing is ready.
+fn look(paced: &mut Paced<Sent>, room: usize) -> String {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut all = Vec::new();
+    loop {
+        let mut bytes = vec![0; room];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        match Pin::new(&mut *paced).poll_read(&mut cx, &mut buffer) {
+            Poll::Ready(result) => result.unwrap(),
+            Poll::Pending => return String::from_utf8(all).unwrap(),
+        }
+        all.extend_from_slice(buffer.filled());
+    }
+}
+
+fn answer(paced: &mut Paced<Sent>, length: usize) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let written = Pin::new(paced).poll_write(&mut cx, &vec![0; length]);
+    assert!(written.is_ready());
+}
+
+#[tokio::test]
+async fn one_request_is_handed_on_whole_with_its_body() {
+    for text in ["GET / HTTP/1.1\r\n\r\n", "POST / HTTP/1.1\r\nA: b\r\n\r\n{\"a\":\r\n1}"] {
+        for room in [1, 7, 1_000] {
+            assert_eq!(look(&mut paced(text), room), text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_http_layer_never_has_two_heads_it_has_not_looked_at() {
+    for request in ["GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\n\n", "POST / HTTP/1.1\r\n\r\n{"] {
+        for room in [1, 5, 64, 10_000] {
+            let text = request.repeat(200);
+            let (mut paced, mut all) = (paced(&text), String::new());
+            while all.len() < text.len() {
+                let part = look(&mut paced, room);
+                all.push_str(&part);
+                // A head that is not whole is not decoded.
+                let heads = |text: &str| text.replace('\r', "").matches("\n\n").count();
+                assert!(heads(&all) <= heads(&all[..all.len() - part.len()]) + 1);
+                answer(&mut paced, 10);
+            }
+            assert_eq!(all, text);
+            assert!(paced.held.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_a_few_heads_are_handed_on_before_an_answer_ends() {
+    let mut paced = paced(&"GET / HTTP/1.1\r\n\r\n".repeat(100));
+    paced.release_time = Duration::from_secs(3_600);
+    // Two lines for each head; a third may belong to one that is not whole.
+    let mut lines = 0;
+    let mut heads = |paced: &mut Paced<Sent>| {
+        lines += (0..50).map(|_| look(paced, 1_000).matches('\n').count()).sum::<usize>();
+        lines / 2
+    };
+    assert_eq!(heads(&mut paced), MAX_HEADS);
+    // Neither a hundred-continue nor a part of a large answer is the end of one.
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut paced).poll_write(&mut cx, CONTINUE).is_ready());
+    answer(&mut paced, 100);
+    assert_eq!(heads(&mut paced), MAX_HEADS);
+    answer(&mut paced, 99);
+    assert_eq!(heads(&mut paced), 2 * MAX_HEADS);
+    // The begin of a large answer is the end of the one before it.
+    let begin = [b"HTTP/1.1 200 OK\r\n".as_slice(), &[0; 100]].concat();
+    assert!(Pin::new(&mut paced).poll_write(&mut cx, &begin).is_ready());
+    assert_eq!(heads(&mut paced), 2 * MAX_HEADS + 1);
+}
+
+#[tokio::test]
+async fn the_head_of_a_further_request_has_its_time() {
+    let text = "GET / HTTP/1.1\r\n\r\n";
+    let mut paced = Paced::new(Sent(text.as_bytes().to_vec()), 100, Duration::ZERO);
+    assert_eq!(look(&mut paced, 100), text);
+    assert!(paced.head_end.is_none(), "a whole head");
+    answer(&mut paced, 10);
+    paced.io.0 = b"GET / HT".to_vec();
+    let mut bytes = [0; 100];
+    let mut buffer = ReadBuf::new(&mut bytes);
+    let read = std::future::poll_fn(|cx| Pin::new(&mut paced).poll_read(cx, &mut buffer));
+    read.await.unwrap();
+    let mut bytes = [0; 100];
+    let mut buffer = ReadBuf::new(&mut bytes);
+    let read = std::future::poll_fn(|cx| Pin::new(&mut paced).poll_read(cx, &mut buffer));
+    read.await.unwrap();
+    assert!(buffer.filled().is_empty(), "the end of the stream");
+}

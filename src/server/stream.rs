@@ -1,0 +1,141 @@
+//! The byte stream of one client.
+//!
+//! Owns what a client that does not behave can hold: one that does not read its answer is disconnected when
+//! no byte went for a while, nothing more of it is read meanwhile, and no more than a little is read ahead
+//! of the requests that are being answered.
+
+use std::future::Future as _;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+use super::connections::Seat;
+
+/// How many bytes are read before the requests among them are looked at.
+const MAX_READ_AHEAD: usize = 16 * 1024;
+
+/// A connection that was admitted.
+pub(super) struct ClientStream {
+    io: TcpStream,
+    seat: Seat,
+    /// How long a write may wait for the client to read.
+    patience: Duration,
+    /// The end of that time, while a write waits.
+    blocked: Option<Pin<Box<Sleep>>>,
+    /// Whether a read was put off meanwhile.
+    put_off: bool,
+    ahead: usize,
+}
+
+impl ClientStream {
+    /// The stream of a client that has a seat.
+    pub(super) fn new(io: TcpStream, seat: Seat, patience: Duration) -> Self {
+        Self { io, seat, patience, blocked: None, put_off: false, ahead: 0 }
+    }
+
+    /// What becomes of a write that began at this time.
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        began: u64,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(result) = result {
+            self.seat.sent(began);
+            self.blocked = None;
+            if std::mem::take(&mut self.put_off) {
+                cx.waker().wake_by_ref();
+            }
+            return Poll::Ready(result);
+        }
+        let patience = self.patience;
+        let end = self.blocked.get_or_insert_with(|| Box::pin(sleep(patience)));
+        if !self.seat.must_close(cx) {
+            ready!(end.as_mut().poll(cx));
+            self.seat.was_not_read();
+        }
+        // What waits in the kernel is dropped with the connection, and does not outlive it.
+        if let Err(error) = self.io.set_zero_linger() {
+            tracing::debug!(%error, "a connection cannot be reset");
+        }
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.seat.must_close(cx) {
+            // The end of the stream: what is under way ends as when the client hangs up.
+            return Poll::Ready(Ok(()));
+        }
+        if this.blocked.is_some() {
+            this.put_off = true;
+            return Poll::Pending;
+        }
+        if this.ahead >= MAX_READ_AHEAD {
+            this.ahead = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut this.io).poll_read(cx, buffer);
+        match &result {
+            Poll::Pending => this.ahead = 0,
+            Poll::Ready(_) => {
+                let count = buffer.filled().len() - before;
+                this.ahead += count;
+                if count > 0 {
+                    this.seat.received();
+                }
+            }
+        }
+        result
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        // The time before: the client may have its answer before this thread goes on.
+        let began = this.seat.now();
+        let result = Pin::new(&mut this.io).poll_write(cx, bytes);
+        this.written(cx, began, result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let began = this.seat.now();
+        let result = Pin::new(&mut this.io).poll_write_vectored(cx, slices);
+        this.written(cx, began, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,120 @@
+//! The numbers in `docs/operating.md` are those of the code.
+
+use std::collections::BTreeMap;
+
+use signet::app::limits::MAX_NETWORKS;
+use signet::app::{MAX_UNKNOWN, MAX_UNKNOWN_OF_NETWORK};
+use signet::base::Deadlines;
+use signet::crypto::password::{PLACES, SHARE, STRANGERS};
+use signet::domain::password::MAX_BYTES;
+use signet::domain::rate_limit::{ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, Limit, RateLimit};
+use signet::http::routes::MAX_BODY;
+use signet::identity::logout_notices::BATCH;
+use signet::server::RESERVED_DESCRIPTORS;
+
+use crate::support::server::config;
+
+/// The table of limits: what is limited, and how.
+fn documented() -> BTreeMap<String, String> {
+    let text = include_str!("../../../docs/operating.md");
+    let (_, section) = text.split_once("\n## Limits\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    rows.filter_map(|row| {
+        let mut cells = row.split(" | ");
+        Some((cells.next()?.to_owned(), cells.next()?.to_owned()))
+    })
+    .collect()
+}
+
+/// A number as people write it.
+fn spelt(number: impl TryInto<u64>) -> String {
+    let digits = number.try_into().ok().unwrap().to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn bucket(limit: RateLimit) -> String {
+    let bucket = limit.bucket();
+    let after = match bucket.every.millis() {
+        1_000 => "one a second".to_owned(),
+        100 => "ten a second".to_owned(),
+        millis => format!("one in {} s", millis / 1_000),
+    };
+    format!("{}, then {after}", spelt(bucket.burst))
+}
+
+fn window(limit: Limit) -> String {
+    match limit.window.secs() {
+        3_600 => format!("{} in an hour", limit.tries),
+        secs => format!("{} in {} minutes", limit.tries, secs / 60),
+    }
+}
+
+#[test]
+fn every_limit_is_documented_with_the_number_of_the_code() {
+    let rows = documented();
+    let seconds = |duration: std::time::Duration| format!("{} s", duration.as_secs());
+    let dir = tempfile::tempdir().unwrap();
+    let sessions = config(dir.path(), &[]).max_sessions_per_user;
+    let deadlines = Deadlines::IN_SERVICE;
+    let expected = [
+        ("failed log-ins of one account from one network", window(ACCOUNT_FROM_NETWORK)),
+        (
+            "failed log-ins of one account from networks it does not know",
+            window(ACCOUNT_FROM_STRANGERS),
+        ),
+        ("failed log-ins of one network", bucket(RateLimit::Login)),
+        ("failed authentications of one client", bucket(RateLimit::ClientAuth)),
+        ("registrations of one network", bucket(RateLimit::Registration)),
+        ("looks and tries at set-up links", bucket(RateLimit::Setup)),
+        ("user codes of devices", bucket(RateLimit::UserCode)),
+        (
+            "pushed requests and device codes",
+            bucket(RateLimit::PushedRequest).replace(",", " each,"),
+        ),
+        (
+            "pushed requests and device codes",
+            bucket(RateLimit::DeviceRequest).replace(",", " each,"),
+        ),
+        ("DPoP proofs of public clients", bucket(RateLimit::Proof)),
+        ("polls of devices", bucket(RateLimit::DevicePoll)),
+        ("tokens that public clients revoke", bucket(RateLimit::Revocation)),
+        ("what a signed-in user writes", bucket(RateLimit::AuthenticatedWrite)),
+        ("live sessions of one user", format!("({})", spelt(sessions))),
+        ("networks, users or clients remembered", spelt(MAX_NETWORKS)),
+        ("names of resource servers", format!("{} in all", spelt(MAX_UNKNOWN))),
+        ("names of resource servers", format!("{MAX_UNKNOWN_OF_NETWORK} in 10 s")),
+        ("connections of clients", format!("open files − {RESERVED_DESCRIPTORS}")),
+        ("connections of one network", "half of that; loopback and trusted proxies".to_owned()),
+        ("an answer of which its client reads nothing", seconds(deadlines.unread())),
+        ("notices of one log-out", spelt(BATCH.unsigned_abs())),
+        ("waiting for a password hash", format!("{} in the queue", spelt(PLACES))),
+        ("waiting for a password hash", format!("{} of strangers", spelt(STRANGERS))),
+        ("waiting for a password hash", format!("{} of one network", spelt(SHARE))),
+        ("waiting for a write", seconds(deadlines.write())),
+        ("any other piece of work", seconds(deadlines.work())),
+        ("a request's head", seconds(deadlines.request_head())),
+        ("a request's body", seconds(deadlines.request_body())),
+        ("body", format!("{} KiB", MAX_BODY / 1024)),
+        ("password", format!("{} bytes", spelt(MAX_BYTES))),
+    ];
+    for (what, number) in expected {
+        let found: Vec<_> = rows.iter().filter(|(row, _)| row.starts_with(what)).collect();
+        assert!(
+            found.iter().any(|(_, limit)| limit.contains(&number)),
+            "{what}: {number} is not in {found:?}"
+        );
+    }
+    for limit in RateLimit::ALL {
+        let number = bucket(*limit).replace(", then", "");
+        let first = number.split(' ').next().unwrap().to_owned();
+        assert!(rows.values().any(|row| row.contains(&first)), "{limit:?}: {first}");
+    }
+}
