@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
 use crate::domain::client::Client;
-use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::outcome::{Failure, Fault};
 use crate::domain::redirect::RegisteredRedirect;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;

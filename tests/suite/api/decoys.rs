@@ -90,8 +90,8 @@ async fn unknown_names_cost_what_accounts_do_after_a_change_of_parameters_on_bot
 /// The part of the migration that fills the census from the rows there are.
 fn fill(backend: Backend) -> &'static str {
     let text = match backend {
-        Backend::Sqlite => include_str!("../../../migrations/sqlite/0012_password_costs.sql"),
-        Backend::Postgres => include_str!("../../../migrations/postgres/0012_password_costs.sql"),
+        Backend::Sqlite => include_str!("../../../migrations/sqlite/0013_password_costs.sql"),
+        Backend::Postgres => include_str!("../../../migrations/postgres/0013_password_costs.sql"),
     };
     &text[text.find("INSERT").unwrap()..]
 }

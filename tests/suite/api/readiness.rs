@@ -101,16 +101,16 @@ async fn refuse_growth(server: &Server, refused: bool) {
         let sql = format!("PRAGMA max_page_count = {pages}");
         let db::Conn::Sqlite(conn) = db::Link::conn(&mut tx) else { panic!("another driver") };
         let sql = sqlx::AssertSqlSafe(sql);
-        drop(sqlx::raw_sql(sqlx::SqlSafeStr::into_sql_str(sql)).execute(conn).await.unwrap());
+        sqlx::raw_sql(sqlx::SqlSafeStr::into_sql_str(sql)).execute(conn).await.unwrap();
     } else if refused {
         let db::Conn::Postgres(conn) = db::Link::conn(&mut tx) else { panic!("another driver") };
         let sql = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
                    RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$; \
                    CREATE TRIGGER no_room BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION no_room()";
-        drop(sqlx::raw_sql(sql).execute(conn).await.unwrap());
+        sqlx::raw_sql(sql).execute(conn).await.unwrap();
     } else {
         let db::Conn::Postgres(conn) = db::Link::conn(&mut tx) else { panic!("another driver") };
-        drop(sqlx::raw_sql("DROP TRIGGER no_room ON sessions").execute(conn).await.unwrap());
+        sqlx::raw_sql("DROP TRIGGER no_room ON sessions").execute(conn).await.unwrap();
     }
     tx.commit().await.unwrap();
 }

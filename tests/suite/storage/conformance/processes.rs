@@ -59,7 +59,7 @@ async fn a_process_has_one_row_for_as_long_as_it_lives() {
         assert!(!remove().await, "it is gone already");
         // A process that was taken for dead is there again.
         beat(&db, &one).await;
-        assert_eq!(running(&db, NOW).await, [one.clone()]);
+        assert_eq!(running(&db, NOW).await, std::slice::from_ref(&one));
     })
     .await;
 }
