@@ -22,13 +22,13 @@ const RETRY_UNAVAILABLE: TimeSpan = TimeSpan::from_secs(2);
 pub struct Problem {
     code: Code,
     message: Cow<'static, str>,
-    fields: Vec<FieldError>,
-    names: Vec<NameError>,
+    fields: Box<[FieldError]>,
+    names: Box<[NameError]>,
     retry_after: Option<TimeSpan>,
     request_id: String,
     /// A challenge without `error`: no token was sent (RFC 6750 §3.1).
     bare_challenge: bool,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
 }
 
 /// The status of a code.
@@ -90,8 +90,8 @@ impl Problem {
         Self {
             code: refusal.code,
             message: refusal.message,
-            fields: refusal.fields,
-            names: refusal.names,
+            fields: refusal.fields.into(),
+            names: refusal.names.into(),
             retry_after: refusal.retry_after,
             request_id: request_id.to_owned(),
             bare_challenge: false,
@@ -116,7 +116,7 @@ impl Problem {
     /// The same, naming the methods an address takes (RFC 9110 §10.2.1).
     #[must_use]
     pub fn allowing(mut self, methods: String) -> Self {
-        self.allow = Some(methods);
+        self.allow = Some(methods.into());
         self
     }
 
@@ -152,7 +152,7 @@ impl Problem {
             answer.insert_header((header::RETRY_AFTER, span.retry_after()));
         }
         if let Some(allow) = &self.allow {
-            answer.insert_header((header::ALLOW, allow.as_str()));
+            answer.insert_header((header::ALLOW, &**allow));
         }
         if let Some(challenge) = self.challenge() {
             answer.insert_header((header::WWW_AUTHENTICATE, challenge));
