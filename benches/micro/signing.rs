@@ -20,9 +20,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use criterion::Criterion;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use signet::base::Timestamp;
 use signet::crypto::jwt::{
     Expected, GeneratedKey, Signer, SigningKey, UnverifiedHeader, VerifyingKey,
 };
+use signet::domain::authn::Factors;
 use signet::domain::claims::{AccessClaims, TokenType, VerifiedClaims};
 use signet::domain::signing_key::SigningAlg;
 
@@ -70,7 +72,7 @@ pub fn claims() -> AccessClaims<'static> {
         scope: "orders:read orders:write".to_owned(),
         sid: Some("0190f2d8-b0a4-7000-8000-000000000002".to_owned()),
         auth_time: Some(1_784_246_400),
-        amr: Some(&["pwd"]),
+        amr: Some(Factors::password(Timestamp::from_secs(1_784_246_400)).amr()),
         act: None,
         cnf: None,
         asked: serde_json::Map::new(),

@@ -3,8 +3,8 @@
 //! Owns which request ends a session without a question: one with an ID token of the user who is logged
 //! in. Any other request asks the user, because any page can send a browser here; so does one that only
 //! names its client. Whatever else is wrong with a request, the user can log out by it: a mistake of the
-//! application must not leave them logged in. A browser is sent to an address registered for a client that is named or proved,
-//! and without a proof only after the user has confirmed.
+//! application must not leave them logged in. A browser is sent to an address registered for a client that is
+//! named or proved, and without a proof only after the user has confirmed.
 
 use std::sync::Arc;
 
