@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use super::text;
 use crate::text_enum;
 
+use super::user_claims::user_claim;
+
 /// The most application roles, and the most groups, of one user.
 pub const MAX_LABELS: usize = 64;
 /// The longest name of a role or a group, in characters.
@@ -23,29 +25,8 @@ const MAX_ALL: usize = 4 * 1024;
 /// The largest integer that every JSON implementation reads exactly (RFC 8259 §6).
 const MAX_INTEGER: u64 = (1 << 53) - 1;
 
-/// A claim about a user that Signet makes by itself. An API that wants it names it.
-pub struct UserClaim {
-    /// Its name.
-    pub name: &'static str,
-    /// Its value.
-    pub value: fn(&Subject) -> Value,
-}
-
-/// The claims that every user has. A list is there even when it is empty, so that an API need not tell
-/// "none" from "not said".
-pub const USER_CLAIMS: &[UserClaim] = &[
-    // RFC 9068 §2.2.3.1.
-    UserClaim { name: "roles", value: |subject| Value::from(subject.token_roles()) },
-    UserClaim { name: "groups", value: |subject| Value::from(subject.attributes.groups.clone()) },
-];
-
-/// The claim `name`, if it is one of [`USER_CLAIMS`].
-#[must_use]
-pub fn user_claim(name: &str) -> Option<&'static UserClaim> {
-    USER_CLAIMS.iter().find(|claim| claim.name == name)
-}
-
-/// Claims that a token or an ID token may carry with a meaning of their own, besides [`USER_CLAIMS`].
+/// Claims that a token or an ID token may carry with a meaning of their own, besides those of
+/// every user.
 const RESERVED: &[&str] = &[
     "iss",
     "sub",

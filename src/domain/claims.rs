@@ -10,12 +10,13 @@ use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 
 use super::api::Target;
-use super::attributes::{Subject, is_reserved_claim, user_claim};
+use super::attributes::{Subject, is_reserved_claim};
 use super::authn::Amr;
 use super::grant;
 use super::scope::Scopes;
 use super::session::Session;
 use super::token_rules::{TokenProfile, TokenRules};
+use super::user_claims::user_claim;
 
 pub use super::token_rules::TokenType;
 

@@ -14,7 +14,7 @@ use super::session::{EndReason, Session};
 use super::user::User;
 
 /// What liveness depends on of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UserState {
     /// The user's epoch now.
     pub session_epoch: i64,

@@ -54,5 +54,6 @@ pub mod token_diagnosis;
 pub mod token_rules;
 pub mod user;
 pub mod user_agent;
+pub mod user_claims;
 pub mod verifier_compat;
 pub mod web_origin;

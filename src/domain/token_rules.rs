@@ -10,8 +10,9 @@ use crate::base::TimeSpan;
 use crate::base::text_enum::UnknownText;
 use crate::text_enum;
 
-use super::attributes::{MAX_CLAIMS, USER_CLAIMS, is_claim_name, is_reserved_claim, user_claim};
+use super::attributes::{MAX_CLAIMS, is_claim_name, is_reserved_claim};
 use super::signing_key::SigningAlg;
+use super::user_claims::{USER_CLAIMS, user_claim};
 
 /// The longest life an API may choose for its access tokens.
 pub const MAX_ACCESS_TTL: TimeSpan = TimeSpan::from_days(1);

@@ -207,7 +207,7 @@ mod tests {
     fn nearest_name_is_in_the_message_and_input_only_as_far_as_it_may_be_quoted() {
         let users = ["name", "role", "roles"];
         assert!(of("rol", &users).message.contains("Did you mean \"role\"?"));
-        assert!(of("rolse", &users).message.contains("Did you mean \"roles\"?"));
+        assert!(of("rolles", &users).message.contains("Did you mean \"roles\"?"));
         assert!(of("colour", &users).message.ends_with("Accepted are: name, role, roles."));
         assert!(of("x", &[]).message.ends_with("none is accepted."));
         let long = of(&"\u{202e}".repeat(60_000), &users);

@@ -43,6 +43,9 @@ pub const LIFE: TimeSpan = TimeSpan::from_mins(5);
 
 const PATH: &str = "/oauth2/authorize-challenge";
 
+/// The length of what is sealed is a multiple of this, in bytes.
+const PADDED_TO: usize = 256;
+
 /// What a request is sealed for.
 const PURPOSE: &str = "authn/v1";
 
@@ -311,8 +314,10 @@ impl Pending {
     }
 
     fn challenge(&self, app: &App, now: Timestamp) -> Result<Challenge, Fault> {
-        let plain = serde_json::to_vec(self)
+        let mut plain = serde_json::to_vec(self)
             .map_err(|error| Fault::internal("writing a challenge").with_source(error))?;
+        // The length says little about what is inside. JSON may end in blanks.
+        plain.resize(plain.len().next_multiple_of(PADDED_TO), b' ');
         let sealed = app.seal.newest().seal(PURPOSE, &plain)?;
         Ok(Challenge {
             auth_session: opaque_token::encode(SIGN_IN_CHALLENGE, &sealed),

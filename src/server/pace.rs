@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
@@ -56,13 +57,9 @@ struct EmptyLines {
 }
 
 impl EmptyLines {
-    /// Whether this byte ends an empty line.
-    const fn ends_with(&self, byte: u8) -> bool {
-        self.at_start && byte == b'\n'
-    }
-
-    const fn pass(&mut self, byte: u8) {
-        self.at_start = byte == b'\n' || self.at_start && byte == b'\r';
+    /// Whether the line holds nothing when `more` follows what was read of it.
+    fn is_empty_so_far(&self, more: &[u8]) -> bool {
+        self.at_start && more.iter().all(|byte| *byte == b'\r')
     }
 }
 
@@ -86,16 +83,20 @@ impl<T> Paced<T> {
 
     /// How many of these bytes are handed on now: those before the end of a second head.
     fn count(&mut self, bytes: &[u8]) -> usize {
-        for (at, byte) in bytes.iter().enumerate() {
-            if self.lines.ends_with(*byte) {
+        let mut start = 0;
+        while let Some(length) = memchr(b'\n', &bytes[start..]) {
+            let end = start + length;
+            if self.lines.is_empty_so_far(&bytes[start..end]) {
                 if self.one {
-                    return at;
+                    return end;
                 }
                 self.one = true;
                 self.heads += 1;
             }
-            self.lines.pass(*byte);
+            self.lines.at_start = true;
+            start = end + 1;
         }
+        self.lines.at_start = self.lines.is_empty_so_far(&bytes[start..]);
         bytes.len()
     }
 

@@ -104,7 +104,7 @@ fn every_setting_of_the_list_is_read_once_and_shown_in_order() {
 
 #[test]
 fn every_setting_can_be_changed() {
-    let config = load(&[
+    let changed = [
         ("SIGNET_ISSUER", "https://id.example.com/auth"),
         ("SIGNET_PROXY_STRIPS_PATH", "true"),
         ("SIGNET_LISTEN", "0.0.0.0:0, [::]:443"),
@@ -137,7 +137,25 @@ fn every_setting_can_be_changed() {
         ("SIGNET_TLS_CERT", "tls/./a.crt"),
         ("SIGNET_TLS_KEY", "/tls/a.key"),
         ("SIGNET_INSECURE_HTTP", "true"),
-    ]);
+    ];
+    // Those of which other tests change the value.
+    let elsewhere = [
+        "SIGNET_ARGON2_PARALLELISM",
+        "SIGNET_BRAND_COLOR",
+        "SIGNET_BRAND_COLOR_DARK",
+        "SIGNET_BRAND_LOGO",
+        "SIGNET_BRAND_NAME",
+        "SIGNET_BROWSER_SESSION_TTL",
+        "SIGNET_KEY_PUBLISH_AHEAD",
+        "SIGNET_KEY_ROTATION",
+        "SIGNET_MASTER_KEY_OLD",
+        "SIGNET_MAX_SESSIONS_PER_USER",
+    ];
+    for setting in SETTINGS {
+        let here = changed.iter().any(|(name, _)| *name == setting.name);
+        assert_ne!(here, elsewhere.contains(&setting.name), "{}", setting.name);
+    }
+    let config = load(&changed);
     assert_eq!(config.database_connections, 2);
     assert_eq!(config.database_wait, TimeSpan::from_mins(60));
     assert_eq!(config.new_database, NewDatabase::Never);
@@ -341,6 +359,7 @@ const OF_ONE_SERVER: &[(&str, &str)] = &[
     ("SIGNET_MASTER_KEY_OLD", "one that is wrong does not start"),
     ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "read at the first start only"),
     ("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", "read at the first start only"),
+    ("SIGNET_PROXY_STRIPS_PATH", "each server may have a proxy of its own"),
     ("SIGNET_HASH_WORKERS", "depends on the machine"),
     ("SIGNET_HASH_MAX_WAIT", "depends on the machine"),
     ("SIGNET_BRAND_LOGO", "a file of the machine"),

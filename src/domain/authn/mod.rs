@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{TimeSpan, Timestamp};
 
+use super::liveness::{UserState, inactive_user};
 use super::user::User;
 
 pub use factors::{Amr, AssuranceLevel, CompletedFactor, FactorClass, Factors, Method};
@@ -43,10 +44,8 @@ pub struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "one fact each, from one row each")]
 pub struct AccountState {
-    /// The user's epoch.
-    pub epoch: i64,
-    /// Whether the account is disabled.
-    pub disabled: bool,
+    /// What liveness depends on.
+    pub user: UserState,
     /// Whether the password has to be changed before anything else.
     pub must_change_password: bool,
     /// Since when a second factor follows the password, if it does.
@@ -134,7 +133,7 @@ pub fn next_step(
     requirements: &Requirements,
     now: Timestamp,
 ) -> NextStep {
-    if account.disabled || account.epoch != attempt.epoch {
+    if inactive_user(account.user, Some(attempt.epoch)).next().is_some() {
         return NextStep::Refuse(Refused::AccountChanged);
     }
     let fresh = attempt.factors.only(|factor| counts(attempt.purpose, factor, requirements, now));
@@ -252,7 +251,7 @@ fn available(account: &AccountState, fresh: &Factors, target: AssuranceLevel) ->
 
 impl From<&User> for AccountState {
     fn from(user: &User) -> Self {
-        Self { epoch: user.session_epoch, disabled: user.disabled_at.is_some(), ..Self::default() }
+        Self { user: user.into(), ..Self::default() }
     }
 }
 

@@ -1,3 +1,5 @@
+//! Tests of the rule: tables for what each account and request leads to, and that every way ends.
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -224,8 +226,10 @@ fn old_factors_do_not_count() {
 #[test]
 fn an_account_that_changed_since_the_first_factor_is_refused() {
     let refused = NextStep::Refuse(Refused::AccountChanged);
+    let later = UserState { session_epoch: 1, disabled_at: None };
+    let disabled = UserState { session_epoch: 0, disabled_at: Some(ago(1)) };
     for account in
-        [AccountState { epoch: 1, ..plain() }, AccountState { disabled: true, ..plain() }]
+        [AccountState { user: later, ..plain() }, AccountState { user: disabled, ..plain() }]
     {
         for purpose in [Purpose::SignIn, Purpose::StepUp, Purpose::Recover] {
             let all = [Password, Totp, MailedCode];

@@ -22,6 +22,8 @@ use crate::oauth::way_on::{Application, WayOn};
 pub struct Sample {
     /// What it is called: `consent`, `login-refused`.
     pub name: &'static str,
+    /// The type it is rendered from.
+    pub template: &'static str,
     /// The whole page.
     pub html: String,
     /// Its Content-Security-Policy.
@@ -62,7 +64,7 @@ pub fn gallery(frame: Frame<'_>) -> Result<Vec<Sample>, String> {
 }
 
 fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
-    let mut all = Vec::from(signing_in(frame, world)?);
+    let mut all = signing_in(frame, world)?;
     all.extend(consenting(frame, world)?);
     all.extend(accounts(frame, world)?);
     all.extend(devices(frame, world)?);
@@ -72,12 +74,12 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     Ok(all)
 }
 
-fn sample(name: &'static str, template: &impl Template, policy: String) -> Result<Sample, String> {
+fn sample<T: Template>(name: &'static str, template: &T, policy: String) -> Result<Sample, String> {
     let html = template.render().map_err(|error| format!("{name}: {error}"))?;
-    Ok(Sample { name, html, policy })
+    Ok(Sample { name, template: std::any::type_name::<T>(), html, policy })
 }
 
-fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
+fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let policy = || policy_under_way(true);
     let error = frame.locale.error(Code::InvalidCredentials, "");
     let again = start_again(world);
@@ -97,7 +99,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String
         error: Some(error),
         way_on: &WayOn { start_again: None, application: Some(application(world)) },
     };
-    Ok([sample("login", &first, policy())?, sample("login-refused", &again, policy())?])
+    Ok(vec![sample("login", &first, policy())?, sample("login-refused", &again, policy())?])
 }
 
 /// A request that can be begun again.
@@ -109,7 +111,7 @@ fn application(world: &World<'_>) -> Application {
     Application { uri: world.callback.to_owned(), name: world.client.to_owned() }
 }
 
-fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String> {
+fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let own = |scope| ConsentItem::of_scope(frame.locale, scope, None);
     let again = start_again(world);
     let page = |items, code: Option<_>| ConsentPage {
@@ -126,14 +128,14 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 3], String
     let api = ConsentItem::of_scope(frame.locale, "albums:read", Some("https://api.example.com"));
     let many = page(vec![own("openid"), own("profile"), own("offline_access"), api], None);
     let device = page(vec![own("openid"), own("profile")], Some(world.typed));
-    Ok([
+    Ok(vec![
         sample("consent", &many, policy_under_way(false))?,
         sample("consent-identity", &page(vec![], None), policy_under_way(false))?,
         sample("consent-device", &device, policy_under_way(false))?,
     ])
 }
 
-fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
+fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let now = Timestamp::from_secs(1_800_000_000);
     let ago = |span: TimeSpan| {
         frame.locale.ago(Timestamp::from_millis(now.millis() - span.millis()), now)
@@ -185,7 +187,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
     let current = page(None, Some(("current_password", wrong("current_password", "wrong"))));
     let new = page(None, Some(("new_password", wrong("new_password", "too_short"))));
     let policy = || policy(false);
-    Ok([
+    Ok(vec![
         sample("account", &full, policy())?,
         sample("account-name-refused", &name, policy())?,
         sample("account-password-wrong", &current, policy())?,
@@ -193,12 +195,12 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> 
     ])
 }
 
-fn devices(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
+fn devices(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let page = |user_code, error| DevicePage { frame, flow: world.typed, user_code, error };
     let done = |allowed| DeviceDonePage { frame, allowed, client_name: world.client };
     let error = Some(frame.locale.error(Code::TooManyAttempts, ""));
     let policy = || policy_under_way(false);
-    Ok([
+    Ok(vec![
         sample("device", &page("", None), policy())?,
         sample("device-refused", &page(world.typed, error), policy())?,
         sample("device-allowed", &done(true), policy())?,
@@ -206,7 +208,7 @@ fn devices(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 4], String> {
     ])
 }
 
-fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
+fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let again = start_again(world);
     let confirm = LogoutConfirmPage {
         frame,
@@ -217,28 +219,27 @@ fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], Strin
     };
     let back = BackLink { location: world.callback, client_name: world.client };
     let done = LoggedOutPage { frame, back: Some(back) };
-    Ok([
+    Ok(vec![
         sample("logout", &confirm, policy_under_way(false))?,
         sample("logged-out", &done, policy_under_way(false))?,
     ])
 }
 
-fn answers(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 2], String> {
+fn answers(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let field = |name: &str| (name.to_owned(), world.typed.to_owned());
     let fields = vec![field("code"), field("state")];
     let form = FormPostPage { frame, action: world.callback, fields };
     let uri = "com.example.photos:/callback?code=x";
     let go_on = ContinuePage { frame, uri, destination: "com.example.photos" };
-    Ok([
+    Ok(vec![
         sample("form-post", &form, policy_under_way(true))?,
         sample("continue", &go_on, policy_under_way(false))?,
     ])
 }
 
-fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 9], String> {
+fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let policy = || policy(false);
-    let issuer = (!frame.brand.is_own()).then_some(world.issuer);
-    let home = |needs_setup| HomePage { frame, issuer, needs_setup };
+    let home = |issuer, needs_setup| HomePage { frame, issuer, needs_setup };
     let setup = |login, login_error, password_error| SetupPage {
         frame,
         token: "x",
@@ -264,9 +265,10 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<[Sample; 9], String> {
     let both = WayOn { application: Some(application(world)), ..start_again(world) };
     let pushed = WayOn { start_again: None, ..both.clone() };
     let unknown = WayOn::default();
-    Ok([
-        sample("home", &home(false), policy())?,
-        sample("home-without-administrator", &home(true), policy())?,
+    Ok(vec![
+        sample("home", &home(Some(world.issuer), false), policy())?,
+        sample("home-branded", &home(None, false), policy())?,
+        sample("home-without-administrator", &home(Some(world.issuer), true), policy())?,
         sample("setup", &setup("", None, None), policy())?,
         sample("setup-refused", &setup(world.login, login_error, password_error), policy())?,
         sample("first-token", &token, policy())?,

@@ -10,7 +10,7 @@ use signet::crypto::jwt::SigningKey;
 use signet::{execute, fetch_all};
 
 use crate::support::relying_party::{App, FORM, Person, VERIFIER, error_of, form, id_token};
-use crate::support::server::{Answer, PASSWORD, Tokens};
+use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, on_both};
 
 use super::dpop::Proof;
@@ -25,7 +25,11 @@ struct Place {
 }
 
 async fn place(backend: Backend) -> Place {
-    let server = Server::start(backend).await;
+    place_with(Options::on(backend)).await
+}
+
+async fn place_with(options: Options) -> Place {
+    let server = options.start().await;
     let root = server.administrator("root").await;
     server.register("ada").await;
     let native = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"],
@@ -118,7 +122,7 @@ async fn a_password_gives_a_code_in_one_step_or_in_two() {
         );
         let events = events.await.is(200).json();
         let of_challenge = |event: &&Value| event["detail"] == "authorize_challenge";
-        let found = events["items"].as_array().unwrap().iter().filter(of_challenge).count();
+        let found = events["data"].as_array().unwrap().iter().filter(of_challenge).count();
         assert_eq!(found, 2, "{events}");
     })
     .await;
@@ -316,7 +320,7 @@ async fn a_key_that_was_proved_first_is_proved_to_the_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_count_for_the_account_wherever_they_happen() {
     on_both("challenge lockout", async |backend| {
-        let place = place(backend).await;
+        let place = place_with(Options::on(backend).with("SIGNET_RATE_LIMITS", "on")).await;
         let session = place.begun().await;
         let wrong = [("login", "ada"), ("password", "not the password")];
         for n in 0..10 {

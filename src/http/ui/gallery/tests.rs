@@ -1,6 +1,7 @@
 //! Tests of all pages at once: in every language, with ordinary and with hostile values.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::*;
 use crate::config::{Brand, Config, Source};
@@ -67,6 +68,40 @@ fn what_comes_from_outside_is_text() {
     }
 }
 
+/// The names of all types below `folder` that are rendered from a template.
+fn templates(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.ends_with("gallery") {
+            continue;
+        }
+        if path.is_dir() {
+            found.extend(templates(&path));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for part in text.split("#[template(path").skip(1) {
+            let (_, declared) = part.split_once("struct ").unwrap();
+            let end = declared.find(|c: char| !c.is_alphanumeric()).unwrap();
+            found.insert(declared[..end].to_owned());
+        }
+    }
+    found
+}
+
+/// The tests of markup and accessibility look at the samples only.
+#[test]
+fn every_page_has_a_sample() {
+    let shown: BTreeSet<String> = everything(&ORDINARY, "Signet")
+        .iter()
+        .map(|sample| sample.template.split('<').next().unwrap())
+        .map(|path| path.rsplit("::").next().unwrap().to_owned())
+        .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/ui");
+    assert_eq!(templates(&folder), shown);
+}
+
 #[test]
 fn every_address_of_a_page_lies_below_the_path_of_the_issuer() {
     let base_path = BasePath::of("https://id.example.com/auth/x", false);
@@ -109,7 +144,7 @@ fn a_page_that_can_be_finished_offers_one_way_to_begin_again() {
 /// What a strict policy would block must not be there, and what people need must be.
 #[test]
 fn pages_are_plain_and_complete() {
-    for Sample { name, html, policy } in everything(&ORDINARY, "Käse & Co") {
+    for Sample { name, html, policy, .. } in everything(&ORDINARY, "Käse & Co") {
         assert!(html.starts_with("<!doctype html>\n<html lang=\""), "{name}");
         assert!(html.contains(" – Käse &#38; Co</title>"), "{name}: {html}");
         assert!(!html.contains("<title> –"), "{name}");
