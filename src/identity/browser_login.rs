@@ -129,12 +129,13 @@ async fn accept(
         None => None,
     };
     let before = before.filter(|found| found.browser.is_live(&found.user, now));
+    let auth_time = factors.auth_time().unwrap_or(now);
     let mut browser = BrowserSession {
         id: BrowserId::new(now, &*app.entropy),
         user_id: user.id,
         user_epoch: user.session_epoch,
-        auth_time: now,
-        factors: factors.beyond_password(now),
+        auth_time,
+        factors: factors.beyond_password(auth_time),
         expires_at: now + app.config.browser_session_ttl,
         ended_at: None,
     };

@@ -196,7 +196,10 @@ async fn accept(
         Err(why) => return Err(proved.refuse(tx, why).await),
     };
     let session = match request.session(&app, user, now) {
-        Ok(session) => Session { factors: factors.beyond_password(session.auth_time), ..session },
+        Ok(session) => {
+            let auth_time = factors.auth_time().unwrap_or(now);
+            Session { auth_time, factors: factors.beyond_password(auth_time), ..session }
+        }
         Err(refusal) => {
             right.refused(tx, user, "invalid_scope").await?;
             return Err(refusal.into());

@@ -262,13 +262,14 @@ async fn issue(
         return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
     };
     let code = opaque_token::generate(AUTHORIZATION_CODE, &*app.entropy);
+    let auth_time = factors.auth_time().unwrap_or(now);
     let authorization = Authorization {
         client_id: request.client_id.clone(),
         user_id: user.id,
         user_epoch: user.session_epoch,
         browser: None,
-        auth_time: now,
-        factors: factors.beyond_password(now),
+        auth_time,
+        factors: factors.beyond_password(auth_time),
         scopes: granted.scopes().clone(),
         dropped: request.dropped.with(dropped.iter()),
         audience: request.audience.clone(),

@@ -52,7 +52,7 @@ async fn stored_names_of_an_older_version_cannot_steer_the_terminal() {
     place.administrator("ada");
     let web = ["--name", "Shop", "--type", "web", "--redirect-uri", "https://app.example.com/cb"];
     place.run(&[&["client", "create", "--client-id", "shop"][..], &web[..]].concat()).ok();
-    let name = format!("Shop\u{202e}\u{200b}\u{9b}");
+    let name = "Shop\u{202e}\u{200b}\u{9b}".to_owned();
     let url = format!("sqlite://{}", place.database().display());
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
     sqlx::query("UPDATE users SET name = $1").bind(&name).execute(&pool).await.unwrap();
