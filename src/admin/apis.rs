@@ -257,8 +257,8 @@ async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault>
             },
         );
         Some(format!(
-            "The client {id} {may}: it is registered so since an API had this identifier before. To \
-             change that: signet client update {id}."
+            "The client {id} {may}: its registration names the identifier, which another API had before. To \
+             change that: signet client update {id} with --audience and --serves, or --no-audiences."
         ))
     };
     Ok(clients.filter_map(warning).collect())

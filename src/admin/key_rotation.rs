@@ -244,8 +244,8 @@ pub async fn retire(
             return Err(Refusal::new(Code::Conflict, "This key is retired already.").into());
         }
         KeyState::Active | KeyState::Retiring if !at_once => {
-            let message = "Tokens it signed are still good, and would not be. It goes by itself when \
-                        they have expired; rotate to replace one that signs, or retire it at once.";
+            let message = "Tokens it signed are still valid and would be refused. It retires by itself \
+                        when they have expired. To retire it now: signet key retire KID --now.";
             return Err(Refusal::new(Code::Conflict, message).into());
         }
         KeyState::Active | KeyState::Published | KeyState::Retiring => {}

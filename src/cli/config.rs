@@ -7,8 +7,10 @@ use crate::app::startup;
 use crate::base::Timestamp;
 use crate::config::{self, CHANGED_SINCE, Config, Shown};
 use crate::domain::base_path::BasePath;
+use crate::server;
 
 use super::error::CommandError;
+use super::exit::Exit;
 use super::output::{self, Output, Row};
 use super::startup_report;
 use super::with_app::runtime;
@@ -23,8 +25,9 @@ pub enum Command {
     Show,
     /// Check the settings; exit 0 if they are good, 78 with every mistake if not
     ///
-    /// Names the settings that this version reads differently from the one before, and those in which the
-    /// servers on a PostgreSQL database differ.
+    /// Looks at the settings, the modes of files and the TLS certificate; the master key and the database are
+    /// opened by the start. Names the settings that this version reads differently from the one before, and
+    /// those in which the servers on a PostgreSQL database differ.
     #[command(after_help = "Examples:
   signet config check && systemctl restart signet")]
     Check,
@@ -78,6 +81,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
             for warning in startup::exposure(&loaded.config)?.warnings {
                 startup_report::say(&format!("warning: {warning}.\n"));
             }
+            check_tls(&loaded.config)?;
             for (setting, now) in loaded.read_differently() {
                 startup_report::say(&format!(
                     "note: {setting} is read differently since {CHANGED_SINCE}: {now}.\n"
@@ -90,6 +94,14 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         }
         Command::Example => Ok(output::write(&config::example())?),
     }
+}
+
+/// Whether certificate and key can be used.
+fn check_tls(config: &Config) -> Result<(), CommandError> {
+    server::check_tls(config).map_err(|text| {
+        let text = format!("{text}.\n  Check SIGNET_TLS_CERT and SIGNET_TLS_KEY.");
+        CommandError::new(Exit::Configuration, text)
+    })
 }
 
 /// Says where a server answers whose issuer has a path.

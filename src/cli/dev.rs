@@ -1,5 +1,7 @@
 //! `signet dev`: a throw-away demo on loopback.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
 
 use crate::admin::{apis, users};
@@ -40,6 +42,7 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     let voice = serve::start_logging(&config)?;
     let directory = tempfile::Builder::new()
         .prefix("signet-dev-")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|error| Refused::new(1, format!("no temporary directory: {error}")))?;
     config.data_dir = directory.path().to_owned();

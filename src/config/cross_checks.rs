@@ -3,6 +3,7 @@
 //! Owns the rules that need more than one value. Single values have been checked before.
 
 use super::reader::Reader;
+use super::types::MetricsListen;
 use super::{Config, Machine, issuer, parse, settings as s};
 use crate::base::TimeSpan;
 use crate::domain::base_path::BasePath;
@@ -68,6 +69,16 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
                 s::ARGON2_MEMORY_KIB.name
             )
         },
+    );
+    let metrics = match config.metrics_listen {
+        MetricsListen::Set(address) => Some(address),
+        MetricsListen::Default(_) | MetricsListen::Off => None,
+    };
+    read.require(
+        &[&s::LISTEN, &s::METRICS_LISTEN],
+        !metrics.is_some_and(|address| address.port() != 0 && config.listen.contains(&address)),
+        "the server and its metrics cannot listen on one address",
+        format!("Type another port in {}, or off", s::METRICS_LISTEN.name),
     );
     read.require(
         &[&s::ISSUER, &s::PROXY_STRIPS_PATH],

@@ -110,6 +110,18 @@ fn parse(path: &Path, text: &str, result: &mut DotEnv) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // With the last line ended, blanks at the very end of the file are no syntax error.
     let ended = Secret::new(format!("{text}\n"));
+    for (number, line) in text.lines().enumerate() {
+        let Some((name, value)) = line.split_once('=') else { continue };
+        // The parser takes all behind `#` for a comment, so that a colour would be no value at all.
+        if name.trim().starts_with("SIGNET_") && value.starts_with('#') {
+            result.mistakes.push(Mistake {
+                subject: format!("{}, line {} ({})", path.display(), number + 1, name.trim()),
+                found: "the value begins with #, which begins a comment".to_owned(),
+                advice: "Put the value into 'single quotes', or a blank before the comment"
+                    .to_owned(),
+            });
+        }
+    }
     for item in dotenvy::from_read_iter(ended.expose().as_bytes()) {
         match item {
             Ok((name, value)) => {

@@ -60,7 +60,11 @@ impl ClientMetadata {
         }
         let keys = self.auth_method == AuthMethod::PrivateKeyJwt;
         if keys == self.jwks.is_empty() {
-            let message = "A client with private_key_jwt has public keys, no other has.";
+            let message = if keys {
+                "A client with private_key_jwt needs its public keys (--jwks-file)."
+            } else {
+                "Public keys are for the method private_key_jwt (--auth-method private_key_jwt)."
+            };
             found.note("jwks", if keys { "missing" } else { "not_used" }, message);
         }
         if self.jwks.len() > MAX_LIST {

@@ -8,7 +8,7 @@ use crate::base::Timestamp;
 use crate::base::id::{BranchId, SessionId};
 use crate::domain::api::Target;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::client::{self, Client};
+use crate::domain::client::{self, Client, ClientType};
 use crate::domain::grant::{self, GrantedScopes};
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Refusal, quotable};
@@ -149,6 +149,9 @@ async fn first_party(app: &App, client_id: Option<&str>) -> Result<Option<Arc<Cl
              with first_party.",
         )),
         Some(client) if client.metadata.first_party => Ok(Some(client)),
+        Some(client) if client.metadata.client_type == ClientType::Spa => {
+            Err(refused("A client of the type spa logs users in at /oauth2/authorize."))
+        }
         Some(client) => {
             let message = format!(
                 "This client is not first-party: it logs users in at /oauth2/authorize. If it may \

@@ -31,7 +31,7 @@ use super::grants;
 use super::pending_request::{Destination, PendingRequest};
 use super::rate_limits::{throttle, throttle_public};
 use super::scope_narrowing::{NarrowedForUser, count_dropped, narrow_for_user};
-use super::token::ClientRequest;
+use super::token::{ClientRequest, grant_not_allowed};
 
 /// How often a user code is made anew when it is in use already.
 const MAX_TRIES: u32 = 5;
@@ -87,8 +87,7 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
     let client = client.client();
     throttle_public(&app, client, RateLimit::DeviceRequest, &info.origin)?;
     if !client.may_use(grants::DEVICE_CODE) {
-        let message = "The client may not use this grant.";
-        return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
+        return Err(grant_not_allowed(client).into());
     }
     let NarrowedForUser { narrowed, dropped } = narrow_for_user(&app, client, &params).await?;
     count_dropped(&app, client, &dropped);

@@ -105,7 +105,8 @@ pub async fn narrow_for_client(
         _ => requested,
     };
     if requested.iter().any(oidc::is_scope) {
-        let message = "A client that speaks for itself has no user to tell about.";
+        let message = "openid, profile, roles, groups and offline_access are about a user. Leave them out: a client that \
+                       authenticates for itself has no user.";
         return Err(invalid_scope(message).into());
     }
     let scopes = grant::grant_client(&known.target, client, &requested).map_err(refused)?;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::app::{App, RETRIES};
 use crate::base::Timestamp;
 use crate::domain::audit::Origin;
+use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::rate_limit::RateLimit;
@@ -98,8 +99,7 @@ async fn handle<G: Grant>(
 
     // 3. Is the client registered for this grant?
     if !client.client().may_use(G::INFO.name) {
-        let message = "The client may not use this grant.";
-        return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
+        return Err(grant_not_allowed(client.client()).into());
     }
 
     // 4. Verify the DPoP proof. An attacker can name a public client and make the server store the
@@ -140,6 +140,18 @@ async fn handle<G: Grant>(
 
     // 7. Issue the tokens, after the commit.
     token_response::issue(&context, outcome)
+}
+
+/// The refusal of a grant that `client` is not registered for: which it is registered for, and the command
+/// that changes that.
+pub(super) fn grant_not_allowed(client: &Client) -> Refusal {
+    let message = format!(
+        "The client may not use this grant; it is registered for {}. To change that: signet client update \
+         {} --grant with the whole list.",
+        client.metadata.grant_types.join(" "),
+        client.client_id
+    );
+    Refusal::oauth(OAuthError::UnauthorizedClient, "").with_message(message)
 }
 
 const DPOP_PURPOSE: Purpose<'static> =

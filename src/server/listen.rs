@@ -24,6 +24,14 @@ pub enum BindError {
     Tls(String),
 }
 
+/// Reads certificate and key, if there are any, as [`bind`] does.
+///
+/// # Errors
+/// When they cannot be used.
+pub fn check_tls(config: &Config) -> Result<(), String> {
+    config.tls.as_ref().map(tls::Tls::load).transpose().map(drop)
+}
+
 /// Takes every address in the settings. Of the default list either address is enough: a machine may have
 /// IPv4 alone, or IPv6 alone. A busy default metrics address costs a warning and the metrics.
 ///

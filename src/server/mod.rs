@@ -35,7 +35,7 @@ use connections::Connections;
 pub use descriptors::RESERVED_DESCRIPTORS;
 use descriptors::connection_budget;
 pub use descriptors::{raise_descriptor_limit, require_descriptors};
-pub use listen::{BindError, bind};
+pub use listen::{BindError, bind, check_tls};
 
 /// The most connections to the metrics; they come from the reserve.
 const MAX_METRICS_CONNECTIONS: usize = 16;

@@ -32,7 +32,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   signet key rotate                    publish a successor now; it signs in a day
   signet key rotate --alg RS256
-  signet key rotate --now --yes        sign with it at once
+  signet key rotate --now --yes        sign with it 6 s later
 
 Keys rotate by themselves (SIGNET_KEY_ROTATION); this begins it early. Tokens that are out stay good
 either way. With --now verifiers that have not seen the new key refuse its tokens until they have.")]

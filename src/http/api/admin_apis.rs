@@ -66,7 +66,8 @@ pub async fn update(
 
 /// What both say about an API; null takes a choice back.
 fn change(body: &mut JsonFields) -> Change {
-    let algs = "An algorithm is one of those in the documentation, or null for the server's.";
+    let algs =
+        "An algorithm is ES256, ES384, RS256, PS256, EdDSA or HS256, or null for the server's.";
     let profile = body.patch_word("token_profile", "A token profile is rfc9068 or jwt.");
     Change {
         scopes: body.patch_strings("scopes"),

@@ -51,7 +51,7 @@ const ROTATE_BODY: &[Member] = &[
     optional("alg", ALG.about("Only the keys of this algorithm.")),
     optional(
         "now",
-        BOOLEAN.about("Sign with the new key at once; `warnings` says which verifiers may fail."),
+        BOOLEAN.about("Sign with the new key as soon as all servers publish it, 6 s later; `warnings` says which verifiers may fail."),
     ),
 ];
 
@@ -62,7 +62,7 @@ pub static LIST: Operation = Operation::new("listKeys", Tag::Admin, "List signin
 
 /// `POST /v1/admin/keys/rotate`.
 pub static ROTATE: Operation = Operation::new("rotateKeys", Tag::Admin, "Rotate signing keys")
-    .about("Publishes a successor of each active key. With `now` it signs at once.")
+    .about("Publishes a successor of each active key. With `now` it signs 6 s later.")
     .body(Body::json(&[ROTATE_BODY]).optional())
     .returns(&[ok(object(&[
         required(
