@@ -118,3 +118,25 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         assert!(rows.values().any(|row| row.contains(&first)), "{limit:?}: {first}");
     }
 }
+
+/// The table of what changes for a running server is in both.
+#[test]
+fn the_upgrade_table_of_the_changelog_is_that_of_the_documentation() {
+    let table = |name: &str| -> Vec<String> {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let text = std::fs::read_to_string(path).unwrap();
+        let rows = text.lines().skip_while(|line| !line.starts_with("| what changes |"));
+        rows.take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
+    };
+    let documented = table("docs/operating.md");
+    assert!(documented.len() > 50, "{} rows", documented.len());
+    // Links start at the folder of the document.
+    let linked = |row: &String| {
+        let row = row.replace("](#", "](docs/operating.md#");
+        ["apis", "clients", "keys", "oauth"].iter().fold(row, |row, name| {
+            row.replace(&format!("]({name}.md"), &format!("](docs/{name}.md"))
+        })
+    };
+    let expected: Vec<String> = documented.iter().map(linked).collect();
+    assert_eq!(table("CHANGELOG.md"), expected);
+}
