@@ -131,7 +131,7 @@ const CLIENT_ADDRESSES: &[&str] =
     &["missing", "unreadable", "only_proxies", "only_forwarded", "disagree"];
 /// Why connections were closed or turned away: to make room for one of the same network, or for any; because
 /// there was no room and none was idle; because the client did not read its answer.
-const CONNECTIONS: &[&str] = &["idle_of_network", "idle", "refused", "unread"];
+const CONNECTIONS: &[&str] = &["idle_of_network", "idle", "largest", "refused", "unread"];
 /// Every result a token request is counted under.
 const TOKENS: &[&str] = &["ok", "refused"];
 

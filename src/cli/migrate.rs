@@ -57,6 +57,9 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
             startup::wait_for_database(&config).await?;
         }
         let db = startup::connect(&config).await?;
+        if matches!(command, Command::Up) {
+            startup::check_encoding(&db).await?;
+        }
         let outcome = match command {
             Command::Status => migrate::steps(&db).await.map(|steps| (Vec::new(), steps)),
             Command::Up => apply(&db).await,

@@ -1,8 +1,8 @@
 //! How the path of a request may be spelt.
 //!
 //! A proxy in front of the server protects paths by their text. A path that reaches a resource under
-//! a second spelling passes such a rule, so each path has one spelling (RFC 3986 §6.2.2) and every other
-//! one is refused before it is routed.
+//! a second spelling passes such a rule, so each fixed part of a path has one spelling (RFC 3986 §6.2.2), and
+//! every other one is refused before it is routed.
 
 /// Why a path is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -60,7 +60,8 @@ pub async fn handle(
     let outside = !to_route(&mut request, &app.base_path);
 
     let origin = cors::origin(&request, &app);
-    let preflight = origin.is_some() && cors::is_preflight(&request);
+    let preflight =
+        origin.is_some() && cors::is_preflight(&request) && refused.is_none() && !outside;
     let mut response = if preflight {
         request.into_response(cors::preflight()).map_into_right_body()
     } else if let Some(refusal) = refused {

@@ -109,12 +109,17 @@ pub(super) async fn judge(
     info: &RequestInfo,
 ) -> Result<RightPassword, Failure> {
     let Attempted { key, credential, counted, place } = attempted;
-    // No password of an account counts that is closed to this network: it is hashed like one of an account
-    // that does not exist.
+    let own = credential.and_then(|found| found.password_hash.as_deref());
+    // No password of an account counts that is closed to this network. It is hashed at the cost that it had
+    // before: another cost would tell accounts from names that have none.
     let credential = credential.filter(|_| counted.may_be_right());
     let stored = credential.and_then(|found| found.password_hash.clone());
     // No connection is held from here to the next transaction: hashing takes its time.
-    let compared = stored.clone().unwrap_or_else(|| app.decoy(key));
+    let compared = match (&stored, own) {
+        (Some(stored), _) => stored.clone(),
+        (None, Some(closed)) => app.decoys.like(closed),
+        (None, None) => app.decoy(key),
+    };
     let verified = match app.verify_password(slot, password.clone(), compared).await {
         Ok(verified) => verified,
         Err(why) => return Err(unhashed(app, counted, why).await),

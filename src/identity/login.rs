@@ -90,8 +90,8 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
     let target = audience.target.audience();
     if let Some(client) = client.as_deref().filter(|client| !client.may_target(target)) {
         let message = format!(
-            "This client may get no tokens for this API. If it should: signet client update {} \
-             --audience IDENTIFIER.",
+            "This client may get no tokens for this API. To replace its APIs (repeat the option for each): \
+             signet client update {} --audience IDENTIFIER.",
             client.client_id
         );
         return Err(Refusal::new(Code::InvalidTarget, "").with_message(message).into());

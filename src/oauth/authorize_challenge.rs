@@ -77,6 +77,9 @@ struct Pending {
     request: Request,
     /// The key that was proved with the first request.
     bound_to: Option<String>,
+    /// The key that was proved with this request.
+    #[serde(skip)]
+    proved: Option<String>,
 }
 
 /// What a user typed, if anything.
@@ -116,11 +119,9 @@ pub async fn authorize_challenge(
         Some(sealed) => Pending::open(&app, sealed, now)
             .filter(|pending| pending.is_of(client, jkt.as_deref()))
             .ok_or_else(invalid_session)?,
-        None => begin(&app, client, &params, jkt, now).await?,
+        None => begin(&app, client, &params, jkt.clone(), now).await?,
     };
-    if proof.is_some() {
-        give_back(&app, client, RateLimit::Proof, &info.origin);
-    }
+    let pending = Pending { proved: jkt, ..pending };
     let Some(typed) = typed(&params)? else {
         return Ok(ChallengeAnswer::Insufficient(pending.challenge(&app, now)?));
     };
@@ -133,6 +134,9 @@ pub async fn authorize_challenge(
     let code = app.transaction(&info, async |tx| issue(tx, client, &pending, &user).await).await;
     match code {
         Ok(code) => {
+            if proof.is_some() {
+                give_back(&app, client, RateLimit::Proof, &info.origin);
+            }
             Metrics::count(&app.metrics.logins, "ok");
             Ok(ChallengeAnswer::Code(code))
         }
@@ -146,8 +150,14 @@ fn check_client(client: &Client) -> Result<(), Refusal> {
     let refused = |message: String| {
         Err(Refusal::oauth(OAuthError::UnauthorizedClient, "").with_message(message))
     };
-    if client.metadata.client_type == ClientType::Spa {
-        return refused("A client of type spa signs users in at /oauth2/authorize.".to_owned());
+    match client.metadata.client_type {
+        ClientType::Spa => {
+            return refused("A client of type spa signs users in at /oauth2/authorize.".to_owned());
+        }
+        ClientType::Service => {
+            return refused("A client of type service signs no users in.".to_owned());
+        }
+        ClientType::Web | ClientType::Native => {}
     }
     if client.metadata.is_fapi2() {
         let message = "This client is registered with the profile fapi2: it signs users in at \
@@ -179,9 +189,19 @@ async fn begin(
     jkt: Option<String>,
     now: Timestamp,
 ) -> Result<Pending, Failure> {
-    // The endpoint answers by itself, so there is no redirect URI.
-    let to = AnswerTo { redirect_uri: String::new(), mode: ResponseMode::Query, state: None };
-    let mut request = check(app, client, params, to).await?;
+    // The endpoint answers by itself. A redirect URI is only repeated at the token endpoint.
+    let redirect_uri = match params.get("redirect_uri") {
+        None => String::new(),
+        Some(named) if client.redirect(named).is_some() => named.to_owned(),
+        Some(_) => return Err(invalid("redirect_uri is not registered for this client.").into()),
+    };
+    let to = AnswerTo { redirect_uri, mode: ResponseMode::Query, state: None };
+    // A code is all there is to ask for here; drafts of the specification differ about the parameter.
+    let params = match params.get("response_type") {
+        Some(_) => params.clone(),
+        None => params.clone().with("response_type", "code"),
+    };
+    let mut request = check(app, client, &params, to).await?;
     if request.code_challenge.is_none() {
         let message = "code_challenge is missing: this endpoint needs PKCE with S256 (RFC 7636).";
         return Err(invalid(message).into());
@@ -195,7 +215,7 @@ async fn begin(
     }
     request.dpop_jkt = request.dpop_jkt.or_else(|| jkt.clone());
     count_dropped(app, client, &request.dropped);
-    Ok(Pending { id: random(&*app.entropy), begun_at: now, request, bound_to: jkt })
+    Ok(Pending { id: random(&*app.entropy), begun_at: now, request, bound_to: jkt, proved: None })
 }
 
 /// What the user typed; none when the client sent nothing of it.
@@ -275,9 +295,10 @@ async fn issue(
         audience: request.audience.clone(),
         asked_claims: request.asked_claims.clone(),
         nonce: request.nonce.clone(),
-        redirect_uri: None,
+        redirect_uri: Some(request.redirect_uri.clone()).filter(|uri| !uri.is_empty()),
         code_challenge: request.code_challenge.clone(),
-        dpop_jkt: request.dpop_jkt.clone(),
+        // A proof with the last request alone binds the code as well.
+        dpop_jkt: request.dpop_jkt.clone().or_else(|| pending.proved.clone()),
         by_consent: false,
         pushed: false,
     };

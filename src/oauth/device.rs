@@ -15,7 +15,6 @@ use crate::domain::device_code::{
     show_user_code,
 };
 use crate::domain::grant::{self, AvailableScopes};
-use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;

@@ -24,6 +24,7 @@ const HASHED: &[&str] = &[
     "code_verifier",
     "device_code",
     "id_token_hint",
+    "password",
     "refresh_token",
     "subject_token",
     "actor_token",

@@ -3,8 +3,8 @@
 //! Owns who is admitted. All connections together are bounded by what the limit of open files leaves, and
 //! those of one network by half of that; the machine itself and trusted proxies speak for many clients and
 //! are bounded by the former alone. At a bound, the connection that has been idle for longest closes first:
-//! of the network, or of the prefix that holds most. A new connection is turned away only where none is
-//! idle.
+//! of the network, or of the prefix that holds most. Where none is idle, a prefix that holds a large share
+//! makes room for one that holds little; else the new connection is turned away.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -23,12 +23,15 @@ use crate::metrics::Metrics;
 use super::idle_order::{Groups, Idle};
 
 /// How many connections may be closing while others take their places: a part of the reserve.
-const MAX_CLOSING: usize = 16;
+pub(super) const MAX_CLOSING: usize = 16;
 /// After which time, in microseconds, a connection is no longer busy although its client is owed an answer:
 /// longer than any request takes.
 const MAX_BUSY: u64 = 60_000_000;
 /// How many prefixes are searched for an idle connection, those that hold most first.
 const MAX_PREFIXES: usize = 4;
+/// A prefix that holds this part of all connections or more makes room although none of its clients is idle:
+/// a client that never finishes its request is none that waits for an answer.
+const LARGE_SHARE: usize = 16;
 /// A warning of connections that were closed or turned away is logged once in this time, in microseconds.
 const WARN_EVERY: u64 = 60_000_000;
 
@@ -75,6 +78,11 @@ struct Connection {
 }
 
 impl Connection {
+    /// When bytes last came or went.
+    fn since(&self) -> u64 {
+        self.activity.load(Ordering::Relaxed) >> 1
+    }
+
     fn idle(&self, now: u64) -> Idle {
         let activity = self.activity.load(Ordering::Relaxed);
         let (since, is_owed) = (activity >> 1, activity & 1 == 1);
@@ -180,7 +188,31 @@ impl Table {
                 exempt.into_iter().find_map(|of| self.exempt.longest_idle(of, now, &open))
             });
         drop(open);
-        Err(self.close_first(longest, "idle"))
+        match longest {
+            Some(_) => Err(self.close_first(longest, "idle")),
+            None => {
+                let longest = self.of_largest(place, budget, now);
+                Err(self.close_first(longest, "largest"))
+            }
+        }
+    }
+
+    /// The connection of the largest prefix on which nothing has come or gone for longest, where that prefix
+    /// holds much and the one of the new connection holds little.
+    fn of_largest(&mut self, place: Place, budget: usize, now: u64) -> Option<u64> {
+        let own = match place {
+            Place::Exempt(_) => 0,
+            Place::Network { prefix, .. } => self.prefixes.len(prefix),
+        };
+        let largest = self.prefixes.largest(1).into_iter().next()?;
+        let held = self.prefixes.len(largest);
+        if held < (budget / LARGE_SHARE).max(2) || held <= 2 * (own + 1) {
+            return None;
+        }
+        let open = &self.open;
+        let quiet =
+            |id| open.get(&id).map_or(Idle::Busy, |open| Idle::Since(open.connection.since()));
+        self.prefixes.longest_idle(largest, now, &quiet)
     }
 
     fn close_first(&mut self, longest: Option<u64>, why: &'static str) -> &'static str {

@@ -122,3 +122,24 @@ fn the_task_of_a_connection_that_must_close_is_woken() {
     assert_eq!(table.close_first(Some(id), "idle"), "idle");
     assert!(flag.0.load(Ordering::Relaxed));
 }
+
+#[test]
+fn two_networks_that_finish_no_request_do_not_keep_others_out() {
+    let mut table = Table::default();
+    let hold = |table: &mut Table, address: &str, at: u64| {
+        let (id, why) = admit(table, address, at);
+        if let Some(id) = id {
+            uses(table, id, at, true);
+        }
+        (id, why)
+    };
+    let first: Vec<u64> = (0..10).map(|n| hold(&mut table, "203.0.113.9", n).0.unwrap()).collect();
+    (10..20).for_each(|n| assert!(hold(&mut table, "192.0.2.7", n).0.is_some()));
+    // Another network gets in, for the connection on which nothing has come for longest.
+    let (id, why) = hold(&mut table, "2001:db8::1", 100);
+    assert_eq!(why, Some("largest"));
+    assert!(id.is_some());
+    assert!(closes(&table, first[0]) || table.prefixes.len(ip("203.0.113.0")) == 10);
+    // The two themselves do not take each other's places.
+    assert_eq!(hold(&mut table, "192.0.2.7", 101), (None, Some("refused")));
+}

@@ -6,6 +6,7 @@ mod accept;
 mod certificate_watch;
 mod connections;
 mod descriptors;
+mod framing;
 mod idle_order;
 mod listen;
 mod pace;
@@ -16,6 +17,7 @@ mod tls;
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
+use std::num::NonZero;
 use std::sync::Arc;
 
 use actix_server::Server;
@@ -74,6 +76,9 @@ impl Bound {
     }
 }
 
+/// How many connections may wait to be admitted: a part of the reserve.
+const MAX_WAITING: usize = 8;
+
 /// Serves until `stop` completes, then lets requests in flight finish, unless `stop` completes a
 /// second time: that means at once. Must run inside an actix system.
 ///
@@ -100,10 +105,15 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
         tls: tls.as_ref().map(|tls| TlsAcceptor::from(Arc::new(tls.config()))),
         deadlines,
     };
-    // Connections are bounded where they are admitted. A worker that counted them too would stop to accept.
+    // Connections are bounded where they are admitted. The workers hold a few more, which wait for that: so
+    // new ones can take the place of idle ones, and a burst does not use the reserved descriptors up.
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut server = Server::build()
         .disable_signals()
-        .max_concurrent_connections(usize::MAX)
+        .workers(workers)
+        .max_concurrent_connections(
+            (budget + connections::MAX_CLOSING + MAX_WAITING).div_ceil(workers),
+        )
         .shutdown_timeout(deadlines.drain().as_secs());
     for listener in listeners {
         server = accept::listen(server, listener, acceptor.clone(), application.clone())?;

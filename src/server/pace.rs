@@ -2,8 +2,8 @@
 //!
 //! The HTTP layer decodes all requests that it has read, and each of them costs it some 6 KiB until it is
 //! answered. A client that pipelines (RFC 9112 §9.3.2) sends hundreds in a few KiB. So what is handed to
-//! the HTTP layer at a time holds the end of one head, which is an empty line, and only a few heads are
-//! handed on before an answer ends. A body may hold empty lines as well and is handed on in more parts.
+//! the HTTP layer at a time holds the end of one head, and only a few heads are handed on before an answer
+//! ends. Where heads end is `framing`'s.
 //!
 //! Owns also the time that the head of a further request may take, which the HTTP layer bounds for the first
 //! request of a connection alone.
@@ -18,9 +18,11 @@ use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::framing::Framing;
+
 /// How many heads are handed on before an answer ends.
 const MAX_HEADS: usize = 4;
-/// After which time more is handed on nevertheless: what looked like heads was the body of one request.
+/// After which time more is handed on nevertheless: what looked like heads may have been something else.
 const RELEASE: Duration = Duration::from_secs(1);
 
 /// What a client is told that waits with its body (RFC 9110 §10.1.1): no answer.
@@ -38,7 +40,7 @@ pub(super) struct Paced<T> {
     /// What was read and not handed on, from `next` on.
     held: Vec<u8>,
     next: usize,
-    lines: EmptyLines,
+    framing: Framing,
     /// Whether an end of a head was handed on since the HTTP layer last looked.
     one: bool,
     /// How many ends of heads were handed on since the last end of an answer.
@@ -47,20 +49,6 @@ pub(super) struct Paced<T> {
     head_end: Option<Pin<Box<Sleep>>>,
     /// The end of the time for which more heads are held back.
     release: Option<Pin<Box<Sleep>>>,
-}
-
-/// Finds empty lines, however they are spread over reads. A line may end without a carriage return
-/// (RFC 9112 §2.2).
-#[derive(Default)]
-struct EmptyLines {
-    at_start: bool,
-}
-
-impl EmptyLines {
-    /// Whether the line holds nothing when `more` follows what was read of it.
-    fn is_empty_so_far(&self, more: &[u8]) -> bool {
-        self.at_start && more.iter().all(|byte| *byte == b'\r')
-    }
 }
 
 impl<T> Paced<T> {
@@ -73,7 +61,7 @@ impl<T> Paced<T> {
             release_time: RELEASE,
             held: Vec::new(),
             next: 0,
-            lines: EmptyLines::default(),
+            framing: Framing::new(),
             one: false,
             heads: 0,
             head_end: None,
@@ -83,20 +71,30 @@ impl<T> Paced<T> {
 
     /// How many of these bytes are handed on now: those before the end of a second head.
     fn count(&mut self, bytes: &[u8]) -> usize {
-        let mut start = 0;
-        while let Some(length) = memchr(b'\n', &bytes[start..]) {
-            let end = start + length;
-            if self.lines.is_empty_so_far(&bytes[start..end]) {
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            if let Some(count) = self.framing.within_body(rest) {
+                self.framing.pass_body(count);
+                at += count;
+                continue;
+            }
+            let Some(length) = memchr(b'\n', rest) else {
+                self.framing.pass(rest);
+                break;
+            };
+            if self.framing.would_end_head(&rest[..length]) {
                 if self.one {
-                    return end;
+                    self.framing.pass(&rest[..length]);
+                    return at + length;
                 }
                 self.one = true;
                 self.heads += 1;
             }
-            self.lines.at_start = true;
-            start = end + 1;
+            self.framing.pass(&rest[..length]);
+            self.framing.end_line();
+            at += length + 1;
         }
-        self.lines.at_start = self.lines.is_empty_so_far(&bytes[start..]);
         bytes.len()
     }
 

@@ -72,6 +72,28 @@ async fn one_request_is_handed_on_whole_with_its_body() {
     }
 }
 
+/// A body may have empty lines, and a chunk for each line (RFC 9112 §7.1).
+#[tokio::test]
+async fn empty_lines_of_a_body_are_no_heads() {
+    let lines = "\n\r\n".repeat(100);
+    let length = lines.len();
+    let plain = format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{lines}");
+    let chunk = "1\r\n\n\r\n3;a=b\r\n{\n\n\r\n".repeat(100);
+    let chunked =
+        format!("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n{chunk}0\r\nA: b\r\n\r\n");
+    for request in [plain, chunked] {
+        for room in [1, 7, 64, 100_000] {
+            let mut paced = paced(&format!("{request}GET / HTTP/1.1\r\n\r\n"));
+            // All but the end of the second head.
+            let first = format!("{request}GET / HTTP/1.1\r\n\r");
+            assert_eq!(look(&mut paced, room), first, "room {room}");
+            assert_eq!(paced.heads, 1);
+            answer(&mut paced, 10);
+            assert_eq!(look(&mut paced, room), "\n");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_http_layer_never_has_two_heads_it_has_not_looked_at() {
     for request in ["GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\n\n", "POST / HTTP/1.1\r\n\r\n{"] {

@@ -40,6 +40,7 @@ pub use error::OpenError;
 pub use explain::explain;
 pub use permissions::exposure;
 pub use running::differing_settings;
+pub use schema::check_encoding;
 
 /// What an [`App`] is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,20 +7,28 @@ use crate::store::{Db, meta, migrate};
 use super::explain::POOLER;
 use super::{OpenError, OpenPurpose, Startup};
 
+/// Whether the database can hold every text.
+///
+/// # Errors
+/// A PostgreSQL database with an encoding other than UTF-8, with what to do; faults.
+pub async fn check_encoding(db: &Db) -> Result<(), OpenError> {
+    if let Some(facts) = db.server_facts().await?
+        && facts.encoding != "UTF8"
+    {
+        return Err(OpenError::Configuration(format!(
+            "the PostgreSQL database in SIGNET_DATABASE_URL has the encoding {}, and Signet needs UTF8.\n  \
+             Make another one and name it in SIGNET_DATABASE_URL:  CREATE DATABASE name OWNER role \
+             ENCODING 'UTF8' TEMPLATE template0;",
+            facts.encoding
+        )));
+    }
+    Ok(())
+}
+
 impl Startup {
     /// Whether the server, and what stands before it, can be worked with at all.
     pub(super) async fn check_server(&self, db: &Db) -> Result<(), OpenError> {
-        if let Some(facts) = db.server_facts().await?
-            && facts.encoding != "UTF8"
-        {
-            return Err(OpenError::Configuration(format!(
-                "{} has the encoding {}, and Signet needs UTF8.\n  Make another one and name it in \
-                 SIGNET_DATABASE_URL:  CREATE DATABASE name OWNER role ENCODING 'UTF8' TEMPLATE \
-                 template0;",
-                self.describe_database(),
-                facts.encoding
-            )));
-        }
+        check_encoding(db).await?;
         if self.serves() && !db.keeps_prepared_statements().await? {
             return Err(OpenError::Configuration(format!(
                 "prepared statements do not outlive a transaction.\n  {POOLER}"

@@ -68,6 +68,12 @@ impl Decoys {
         self.decoy(self.today)
     }
 
+    /// A hash of the cost of `stored`, that no password has.
+    #[must_use]
+    pub fn like(&self, stored: &str) -> String {
+        self.decoy(stored.split('$').nth(3).and_then(cost_of).unwrap_or(self.today))
+    }
+
     fn decoy(&self, cost: Cost) -> String {
         phc(cost, &random::<SALT>(&*self.entropy), &random::<OUTPUT>(&*self.entropy))
     }
@@ -97,6 +103,15 @@ mod tests {
         let drawn = drawn(&decoys, 1_000);
         assert_eq!(drawn.iter().filter(|cost| *cost == "m=32,t=1,p=1").count(), 300);
         assert_eq!(drawn.iter().filter(|cost| *cost == "m=64,t=2,p=1").count(), 700);
+    }
+
+    #[test]
+    fn a_decoy_has_the_cost_of_a_hash_that_may_not_count() {
+        let decoys = decoys();
+        let stored = decoys.decoy(Cost { memory_kib: 32, iterations: 3, parallelism: 2 });
+        let like = decoys.like(&stored);
+        assert_eq!(like.split('$').nth(3), Some("m=32,t=3,p=2"));
+        assert_ne!(like, stored);
     }
 
     #[test]

@@ -142,14 +142,16 @@ async fn only_first_party_clients_may_see_passwords() {
         let native = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"]});
         let mut skipping = native.clone();
         skipping["skip_consent"] = json!(true);
-        for client in [native, skipping, json!({"type": "spa"}), json!({"type": "web"})] {
+        let service = json!({"type": "service"});
+        for client in [native, skipping, json!({"type": "spa"}), json!({"type": "web"}), service] {
             let app = App::register(&place.server, &place.root, client.clone()).await;
             for typed in [&[][..], &ADA] {
                 let refused = place.ask(&app, typed).await;
                 assert_eq!(error_of(&refused, 400), "unauthorized_client", "{client}");
                 let command = format!("signet client update {} --first-party true", app.id);
                 let named = refused.text.contains(&command);
-                assert_eq!(named, client["type"] != "spa", "{}", refused.text);
+                let may = client["type"] != "spa" && client["type"] != "service";
+                assert_eq!(named, may, "{}", refused.text);
             }
         }
         // A confidential one authenticates first.
@@ -168,7 +170,6 @@ async fn a_request_that_authorize_would_refuse_is_refused() {
     for (more, error) in [
         (("code_challenge", ""), "invalid_request"),
         (("code_challenge_method", "plain"), "invalid_request"),
-        (("response_type", ""), "invalid_request"),
         (("response_type", "token"), "unsupported_response_type"),
         (("scope", "openid signet:admin"), "invalid_scope"),
         (("scope", "nothing"), "invalid_scope"),
@@ -181,10 +182,25 @@ async fn a_request_that_authorize_would_refuse_is_refused() {
         let refused = place.ask(&place.app, &[more]).await;
         assert_eq!(error_of(&refused, 400), error, "{more:?}");
     }
+    // A code is all there is to ask for.
+    let without = [("response_type", ""), ADA[0], ADA[1]];
+    code_of(&place.ask(&place.app, &without).await);
     // Scopes that the client cannot have are left out, as at the authorization endpoint.
     let more = [("scope", "openid email"), ADA[0], ADA[1]];
     let tokens = place.redeem(&code_of(&place.ask(&place.app, &more).await)).await;
     assert_eq!(tokens.is(200).json()["scope"], "openid");
+    // A redirect URI goes nowhere, and is the same one at the token endpoint.
+    let own = [("redirect_uri", "http://127.0.0.1/cb"), ADA[0], ADA[1]];
+    let code = code_of(&place.ask(&place.app, &own).await);
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", &*code),
+        ("code_verifier", VERIFIER),
+        ("redirect_uri", "http://127.0.0.1/cb"),
+    ];
+    place.app.call(&place.server, "/oauth2/token", &fields).await.is(200);
+    let foreign = place.ask(&place.app, &[("redirect_uri", "https://evil.example/cb")]).await;
+    assert_eq!(error_of(&foreign, 400), "invalid_request");
     // A challenge is needed whatever the client is registered for.
     let lax = json!({"type": "web", "first_party": true, "pkce": "optional"});
     let lax = App::register(&place.server, &place.root, lax).await;
@@ -192,7 +208,7 @@ async fn a_request_that_authorize_would_refuse_is_refused() {
     assert_eq!(error_of(&place.ask(&lax, &without).await, 400), "invalid_request");
     let none = place.server.app.db.begin().await;
     let rows = fetch_all!(&mut none.unwrap(), (i64,), "SELECT count(*) FROM authorization_codes");
-    assert_eq!(rows.unwrap(), [(1,)]);
+    assert_eq!(rows.unwrap(), [(3,)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -384,4 +400,47 @@ async fn the_factors_of_a_session_are_what_its_tokens_say() {
         assert_eq!(Tokens { access, refresh }.claims()["amr"], json!(["pwd", "otp", "mfa"]));
     })
     .await;
+}
+
+/// Each proof is stored, and no credential is needed to send one.
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_of_requests_that_give_no_code_are_bounded() {
+    let place = place_with(Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on")).await;
+    let key = key();
+    let begin = request(&[("client_id", &place.app.id)]);
+    let send = async |jti: usize| {
+        let proof = Proof::new(&place.server, &key, "POST", CHALLENGE, &jti.to_string()).sign();
+        let request = place.server.request(Method::POST, CHALLENGE).header("dpop", proof);
+        let body = form(borrowed(&begin));
+        place.server.send(request.header(CONTENT_TYPE, FORM).body(body)).await.status
+    };
+    let mut statuses = Vec::new();
+    for jti in 0..1_010 {
+        statuses.push(send(jti).await);
+    }
+    assert!(statuses[..1_000].iter().all(|status| *status == 400));
+    assert_eq!(statuses[1_005..], [429; 5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_with_the_last_request_alone_binds_the_code() {
+    let place = place(Backend::Sqlite).await;
+    let session = place.begun().await;
+    let proof = Proof::new(&place.server, &key(), "POST", CHALLENGE, "late").sign();
+    let fields = [("auth_session", &*session), ("client_id", &place.app.id), ADA[0], ADA[1]];
+    let request = place.server.request(Method::POST, CHALLENGE).header("dpop", proof);
+    let code =
+        code_of(&place.server.send(request.header(CONTENT_TYPE, FORM).body(form(fields))).await);
+    assert_eq!(error_of(&place.redeem(&code).await, 400), "invalid_grant");
+}
+
+/// A password is hashed and not stored, so it may have any character.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_may_contain_a_null_character() {
+    let place = place(Backend::Sqlite).await;
+    let password = "a null \u{0} character";
+    let body = json!({"login": "nul", "password": password});
+    place.server.post("/v1/register", body).await.is(201);
+    let typed = [("login", "nul"), ("password", password)];
+    code_of(&place.ask(&place.app, &typed).await);
 }
