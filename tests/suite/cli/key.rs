@@ -64,7 +64,7 @@ async fn keys_are_rotated_and_retired() {
     place.run(&["key", "retire", "nobody"]).refused(3, &["\"nobody\"", "signet key list"]);
 
     let active = before.iter().find(|key| text(key, "alg") == "ES256").unwrap();
-    place.run(&["key", "retire", text(active, "kid")]).refused(5, &["still good"]);
+    place.run(&["key", "retire", text(active, "kid")]).refused(5, &["still valid", "--now"]);
     // What cannot be taken back needs a yes, and says first whom it hurts.
     for args in
         [vec!["key", "rotate", "--now"], vec!["key", "retire", text(active, "kid"), "--now"]]
