@@ -22,8 +22,9 @@ use super::framing::Framing;
 
 /// How many heads are handed on before an answer ends.
 const MAX_HEADS: usize = 4;
-/// After which time more is handed on nevertheless: what looked like heads may have been something else.
-const RELEASE: Duration = Duration::from_secs(1);
+/// After which time one more is handed on nevertheless, in case what looked like heads was something else. Each
+/// costs some 6 KiB, and a client that reads no answer is disconnected after three of them.
+const RELEASE: Duration = Duration::from_secs(10);
 
 /// What a client is told that waits with its body (RFC 9110 §10.1.1): no answer.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
