@@ -15,14 +15,13 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
 use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
 use crate::domain::client::{Client, ClientType};
-use crate::domain::grant::{self, AvailableScopes};
+use crate::domain::grant::AvailableScopes;
 use crate::domain::interaction::{Prompt, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::Password;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
-use crate::domain::scope::RequestedScopes;
 use crate::identity::admission;
 use crate::identity::authenticate::{AuthenticatedUser, authenticate_user};
 use crate::metrics::Metrics;
@@ -34,7 +33,7 @@ use super::client_auth::{self, Call};
 use super::dpop::{self, Purpose};
 use super::params::{Params, invalid};
 use super::rate_limits::{give_back, throttle_public};
-use super::scope_narrowing::count_dropped;
+use super::scope_narrowing::{count_dropped, still_available};
 use super::security_profile;
 use super::token::ClientRequest;
 
@@ -269,13 +268,8 @@ async fn issue(
         let message = "Another user signed in than the one that the request names.";
         return Err(Refusal::oauth(OAuthError::AccessDenied, message).into());
     }
-    // What an administrator has withdrawn since the request came is left out like what never existed.
     let audience = app.audience_given_at(request.audience.as_deref(), pending.begun_at);
-    let audience = audience.filter(|_| client.may_target(request.audience.as_deref()));
-    let available = audience.and_then(|audience| {
-        let requested = RequestedScopes::from(&request.scopes);
-        grant::grant_available(&audience.target, client, &requested).ok()
-    });
+    let available = still_available(client, audience.as_deref(), &request.scopes);
     let Some(AvailableScopes { granted, dropped }) = available else {
         right.refused(tx, user, "invalid_scope").await?;
         let message = "The API, or every scope that was requested, is not offered any more.";

@@ -14,12 +14,11 @@ use crate::domain::device_code::{
     DeviceAsk, DeviceCode, DeviceState, LIFE, PAUSE, make_user_code, parse_user_code,
     show_user_code,
 };
-use crate::domain::grant::{self, AvailableScopes};
+use crate::domain::grant::AvailableScopes;
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
-use crate::domain::scope::RequestedScopes;
 use crate::identity::browser_login::{self, BrowserCookies};
 use crate::identity::write_limit::take_write;
 use crate::store::device_codes;
@@ -29,7 +28,7 @@ use super::client_auth::{self, Call};
 use super::grants;
 use super::pending_request::{Destination, PendingRequest};
 use super::rate_limits::{throttle, throttle_public};
-use super::scope_narrowing::{NarrowedForUser, count_dropped, narrow_for_user};
+use super::scope_narrowing::{NarrowedForUser, count_dropped, narrow_for_user, still_available};
 use super::token::{ClientRequest, grant_not_allowed};
 
 /// How often a user code is made anew when it is in use already.
@@ -186,11 +185,7 @@ pub async fn decide(
         return go_on(app, user_code, flow, visitor, now).await;
     };
     let audience = app.audience_or_reload(device.asked.audience.as_deref()).await?;
-    let granted = audience.filter(|_| client.may_target(device.asked.audience.as_deref()));
-    let available = granted.and_then(|audience| {
-        let requested = RequestedScopes::from(&device.asked.scopes);
-        grant::grant_available(&audience.target, &client, &requested).ok()
-    });
+    let available = still_available(&client, audience.as_deref(), &device.asked.scopes);
     let AvailableScopes { granted, dropped } = available.ok_or_else(unknown)?;
     let authorization = Authorization {
         client_id: client.client_id.clone(),

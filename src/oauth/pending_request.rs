@@ -37,9 +37,6 @@ pub struct PendingRequest {
     /// Who was asked, once somebody was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<UserId>,
-    /// The client pushed it (RFC 9126), so its parameters are in no address.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_pushed: bool,
 }
 
 /// What is sealed.
@@ -88,7 +85,7 @@ impl PendingRequest {
     /// A new one.
     #[must_use]
     pub fn begin(app: &App, aim: Destination, now: Timestamp) -> Self {
-        Self { id: random(&*app.entropy), begun_at: now, aim, asked: None, is_pushed: false }
+        Self { id: random(&*app.entropy), begun_at: now, aim, asked: None }
     }
 
     /// The text for this browser.

@@ -4,6 +4,7 @@
 //! through it. Which API is named is `target`; the rules are `domain::grant`'s and the client's.
 
 use crate::app::App;
+use crate::app::cache::Audience;
 use crate::domain::api::Target;
 use crate::domain::client::Client;
 use crate::domain::grant::{self, AvailableScopes, GrantedScopes, ScopeError};
@@ -111,6 +112,18 @@ pub async fn narrow_for_client(
     }
     let scopes = grant::grant_client(&known.target, client, &requested).map_err(refused)?;
     Ok(Narrowed { audience: Some(audience), scopes })
+}
+
+/// What `client` may still have of an accepted request. What an administrator has withdrawn since is left out
+/// like what never existed. `api` is the API of the request as it is now, if it is the same one. None where
+/// nothing is left.
+pub(super) fn still_available(
+    client: &Client,
+    api: Option<&Audience>,
+    scopes: &Scopes,
+) -> Option<AvailableScopes> {
+    let api = api.filter(|api| client.may_target(api.target.audience()))?;
+    grant::grant_available(&api.target, client, &RequestedScopes::from(scopes)).ok()
 }
 
 /// Counts the scopes of an accepted request that were left out, so that an operator sees which

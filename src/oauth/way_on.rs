@@ -2,7 +2,7 @@
 //!
 //! Owns which way there is: the same request from its beginning, where Signet knows it; the home page of the
 //! application, where only the application can begin again. Both are offered and never taken by
-//! themselves. Nothing here depends on who asks: a request begins with every check, whoever repeats it.
+//! themselves. A repeated request passes every check again, from whichever browser it comes.
 
 use crate::app::App;
 use crate::domain::client::Client;
@@ -46,7 +46,7 @@ impl WayOn {
                 let client = app.client(&request.client_id);
                 let client = client.filter(|client| client.owned_name_at(flow.begun_at));
                 // A pushed request ends with its name, and a client that pushed it may have had to.
-                let repeatable = client.is_some() && !flow.is_pushed;
+                let repeatable = client.is_some() && !request.pushed;
                 Self {
                     start_again: repeatable.then(|| StartAgain {
                         path: "/oauth2/authorize",

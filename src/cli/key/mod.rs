@@ -60,7 +60,7 @@ kid it had (a JWK brings its own). Tokens of another issuer are good only under 
 
 Restart every server with both keys first; then run this; then put the new key in the place of the old
 one (data/master.key, or the setting that brought it) and restart them without the old one, at leisure.
-Nobody is logged out and no signing key changes. Interrupted, it has happened or it has not;
+No user is logged out and no signing key changes. Interrupted, it has happened or it has not;
 run it again. Keep the old key for backups that were made before.")]
     Rewrap,
     /// Print the public keys: the JWKS as it is published, or PEM

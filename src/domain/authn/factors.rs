@@ -1,4 +1,4 @@
-//! The factors that a user has completed, and what they are worth: `acr`, `amr` and `auth_time`.
+//! The factors that a user has completed, and what follows from them: `acr`, `amr` and `auth_time`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -21,7 +21,7 @@ text_enum! {
     }
 }
 
-/// What completing a factor shows. Two factors of one class are worth one.
+/// The kind of evidence a factor is. Two factors of one class count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactorClass {
     /// Something the user knows.
@@ -136,9 +136,9 @@ impl Factors {
         self.iter().filter(|factor| factor.method.class() == class).map(|factor| factor.at).max()
     }
 
-    /// What these factors are worth; none where nothing was completed. A mailbox counts beside a
-    /// possession, which is how an account is recovered, and never beside a password: whoever reads the
-    /// mail can have that.
+    /// The assurance level of these factors; none where nothing was completed. A mailbox counts together with
+    /// a possession factor, for account recovery, and not together with a password: an attacker who reads the
+    /// user's mail can reset the password.
     #[must_use]
     pub fn level(&self) -> Option<AssuranceLevel> {
         let [knowledge, possession, mailbox] =

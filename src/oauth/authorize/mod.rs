@@ -17,12 +17,12 @@ use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
 use crate::domain::client::Client;
-use crate::domain::grant::{self, AvailableScopes};
+use crate::domain::grant::AvailableScopes;
 use crate::domain::interaction::{self, ConsentPolicy, CurrentLogin, NextStep as Next};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::scope::{RequestedScopes, Scopes};
+use crate::domain::scope::Scopes;
 use crate::identity::browser_login::{self, BrowserCookies};
 use crate::identity::write_limit::take_write;
 use crate::store::authorization_codes::{self, NewCode};
@@ -32,7 +32,7 @@ use crate::store::consents;
 use super::par::{self, Pushed};
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest, of_another_kind};
-use super::scope_narrowing::count_dropped;
+use super::scope_narrowing::{count_dropped, still_available};
 
 use request::{Addressed, address};
 use response::Answer;
@@ -105,8 +105,7 @@ pub async fn begin(
         let addressed = Addressed::again(&app, &request, at).await?;
         let aim = Destination::Authorize(Box::new(request.clone()));
         // A pushed request gives one code, however often its page is loaded.
-        let begun = PendingRequest::begin(&app, aim, now);
-        let flow = PendingRequest { id, is_pushed: true, ..begun };
+        let flow = PendingRequest { id, ..PendingRequest::begin(&app, aim, now) };
         let checked = Checked { addressed, request, flow, made: at };
         return go_on(app, checked, visitor, info).await;
     }
@@ -323,12 +322,7 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
     let Checked { addressed, request, flow, .. } = checked;
     let (app, now) = (tx.app(), tx.info().now);
     let audience = checked.audience(&app);
-    let granted = audience.filter(|_| addressed.client.may_target(request.audience.as_deref()));
-    // What an administrator has withdrawn since the request came is left out like what never existed.
-    let available = granted.and_then(|audience| {
-        let requested = RequestedScopes::from(&request.scopes);
-        grant::grant_available(&audience.target, &addressed.client, &requested).ok()
-    });
+    let available = still_available(&addressed.client, audience.as_deref(), &request.scopes);
     let Some(AvailableScopes { granted, dropped }) = available else {
         let message = "The API, or every scope that was requested, is not offered any more.";
         return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, message));

@@ -5,25 +5,14 @@ use std::process::Command;
 
 use super::application::Application;
 use super::{Library, Protection, Provider, provider};
-use crate::support::packages::{copy_of, have, npm_ci};
+use crate::support::scripts::script;
 use crate::support::server::Options;
 use crate::support::{Backend, require};
 
-/// A script of `tests/interop/node` with its packages; `None`, reported, where it cannot run.
-fn script(name: &str) -> Option<Command> {
-    let (node, _) = (have("node", "node")?, have("npm", "node")?);
-    let folder = copy_of("tests/interop/node");
-    if !npm_ci(&folder) {
-        require::missing("node", "the packages of tests/interop/node cannot be installed");
-        return None;
-    }
-    let mut command = Command::new(node);
-    command.arg(name).current_dir(&folder);
-    Some(command)
-}
+const FOLDER: &str = "tests/interop/node";
 
 async fn runs(name: &str, library: Library) {
-    let Some(script) = script(name) else { return };
+    let Some(script) = script(FOLDER, name) else { return };
     provider().await.runs(&library, |at| Application::start(script, at)).await;
 }
 
@@ -96,7 +85,7 @@ async fn msal_node_shows_the_name_in_the_id_token() {
 
 /// Over TLS: the library refuses an issuer without.
 async fn runs_msal(library: Library) {
-    let Some(mut script) = script("msal-node.mjs") else { return };
+    let Some(mut script) = script(FOLDER, "msal-node.mjs") else { return };
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("tls.pem"), folder.path().join("tls.key"));
     if !self_signed(&certificate, &key) {

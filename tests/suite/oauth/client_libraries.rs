@@ -11,13 +11,13 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::support::packages::{copy_of, have, npm_ci, run, venv};
+use crate::support::packages::{copy_of, have, run, venv};
+use crate::support::scripts::{Browser, output, script};
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, require};
 
 const API: &str = "https://api.example.com";
 const LOGIN: &str = "ada@example.com";
-const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// A server with everything the clients need, on the machine's clock: they have no other.
 struct Place {
@@ -89,24 +89,13 @@ impl Place {
         let file = self.server.dir.path().join("scenario.json");
         std::fs::write(&file, Value::Object(self.scenario.clone()).to_string()).unwrap();
         command.arg(&file);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let [stdout, stderr] =
-            [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said));
-        assert!(output.status.success(), "{stdout}{stderr}");
+        output(command).await;
     }
 }
 
-/// A script of `tests/clients/node` with its packages; nothing, said loudly, where it cannot run.
-fn node(script: &str) -> Option<Command> {
-    let (node, _) = (have("node", "node")?, have("npm", "node")?);
-    let folder = copy_of("tests/clients/node");
-    if !npm_ci(&folder) {
-        require::missing("node", "the packages of tests/clients/node cannot be installed");
-        return None;
-    }
-    let mut command = Command::new(node);
-    command.arg(script).current_dir(&folder);
-    Some(command)
+/// A script of `tests/clients/node`; `None`, reported, where it cannot run.
+fn node(name: &str) -> Option<Command> {
+    script("tests/clients/node", name)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,8 +127,8 @@ async fn oauth4webapi() {
 /// In Chromium, with scripts of another origin: CORS, policies, several tabs at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn oidc_client_ts_in_chromium() {
-    if !Path::new(CHROMIUM).exists() {
-        return require::missing("chromium", &format!("there is no {CHROMIUM}"));
+    if !Browser::Chromium.is_there() {
+        return;
     }
     let Some(script) = node("oidc-client-ts.mjs") else { return };
     let place = Place::new().await.client("public", "spa", json!({})).await;

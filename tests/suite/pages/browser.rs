@@ -1,32 +1,22 @@
 //! The whole way in real browsers: pages, policies, cookies and redirects as Chromium and Firefox see them.
 
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::Command;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::packages::{copy_of, have, npm_ci};
+use crate::support::scripts::{Browser, browser_script, output};
 use crate::support::server::{Options, PASSWORD};
 use crate::support::{Backend, require};
-
-const CHROMIUM: &str = "/usr/bin/chromium";
-const FIREFOX: &str = "/usr/bin/firefox-esr";
 
 /// With and without JavaScript, by keyboard, from another origin, for a scheme of its own; in both
 /// colour schemes, wide and narrow, without a finding of axe-core and without anything the policy
 /// blocks. With `SIGNET_TEST_SCREENSHOTS=FOLDER` there are pictures.
 #[tokio::test(flavor = "multi_thread")]
 async fn people_log_in_for_clients_in_chromium() {
-    let Some(node) = have("node", "node") else { return };
-    if !Path::new(CHROMIUM).exists() {
-        return require::missing("chromium", &format!("there is no {CHROMIUM}"));
-    }
-    let folder = copy_of("tests/browser");
-    if !npm_ci(&folder) {
-        return require::missing("node", "the packages of tests/browser cannot be installed");
-    }
+    let Some(mut command) = browser_script(Browser::Chromium, "provider.mjs") else {
+        return;
+    };
     let server = Options::on(Backend::Sqlite).real_clock().start().await;
     let root = server.administrator("root").await;
     server.register("ada@example.com").await;
@@ -43,19 +33,13 @@ async fn people_log_in_for_clients_in_chromium() {
     let app = made(app).await;
     let post = made(json!({"name": "Poster", "type": "web", "redirect_uris": [callback]})).await;
 
-    let mut command = Command::new(node);
     command
-        .arg("provider.mjs")
         .args([&server.base, "ada@example.com", PASSWORD, &web, &app, &post])
-        .env("APP_PORT", port.to_string())
-        .current_dir(&folder);
+        .env("APP_PORT", port.to_string());
     if let Some(screenshots) = require::variable("SIGNET_TEST_SCREENSHOTS") {
         command.arg(screenshots);
     }
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let (stdout, stderr) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{stdout}{stderr}");
+    output(command).await;
 }
 
 /// Callbacks that redirect on to another origin, to a scheme of an application's own and from one name of a
@@ -63,14 +47,9 @@ async fn people_log_in_for_clients_in_chromium() {
 /// a pop-up. With `SIGNET_TEST_FIREFOX=all` every combination, which takes twice as long.
 #[tokio::test(flavor = "multi_thread")]
 async fn people_log_in_for_clients_in_firefox() {
-    let Some(node) = have("node", "node") else { return };
-    if !Path::new(FIREFOX).exists() {
-        return require::missing("firefox", &format!("there is no {FIREFOX}"));
-    }
-    let folder = copy_of("tests/browser");
-    if !npm_ci(&folder) {
-        return require::missing("node", "the packages of tests/browser cannot be installed");
-    }
+    let Some(mut command) = browser_script(Browser::Firefox, "firefox.mjs") else {
+        return;
+    };
     let server = Options::on(Backend::Sqlite).real_clock().start().await;
     let root = server.administrator("root").await;
     server.register("ada@example.com").await;
@@ -85,17 +64,11 @@ async fn people_log_in_for_clients_in_firefox() {
         clients.push(answer.is(201).string("client_id"));
     }
     let profiles = tempfile::tempdir().unwrap();
-    let mut command = Command::new(node);
     command
-        .arg("firefox.mjs")
         .args([&server.base, "ada@example.com", PASSWORD, &clients[0], &clients[1]])
         .arg(profiles.path())
         .env("APP_PORT", port.to_string())
         .env("FLOWS", require::variable("SIGNET_TEST_FIREFOX").unwrap_or_default())
-        .env("HOME", profiles.path())
-        .current_dir(&folder);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let (stdout, stderr) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{stdout}{stderr}");
+        .env("HOME", profiles.path());
+    output(command).await;
 }

@@ -1,18 +1,15 @@
 //! Every page as a designer sees it, in a real browser.
 
 use std::path::Path;
-use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use signet::http::ui::{Frame, Locale, gallery};
 
-use crate::support::packages::{copy_of, have, npm_ci};
+use crate::support::scripts::{Browser, browser_script, output};
 use crate::support::server::Options;
 use crate::support::{Backend, Server, require};
-
-const CHROMIUM: &str = "/usr/bin/chromium";
 
 /// A page of every kind.
 const PLAIN: &[&str] = &["login", "login-refused", "consent", "account", "form-post", "error"];
@@ -41,14 +38,7 @@ async fn assets(server: &Server) -> Vec<Value> {
 /// Looks at the pages of `server` that are `wanted`, in every language; `name` keeps the pictures of
 /// two looks apart.
 async fn inspect(server: &Server, name: &str, wanted: impl Fn(&str) -> bool) {
-    let Some(node) = have("node", "node") else { return };
-    if !Path::new(CHROMIUM).exists() {
-        return require::missing("chromium", &format!("there is no {CHROMIUM}"));
-    }
-    let folder = copy_of("tests/browser");
-    if !npm_ci(&folder) {
-        return require::missing("node", "the packages of tests/browser cannot be installed");
-    }
+    let Some(mut command) = browser_script(Browser::Chromium, "gallery.mjs") else { return };
     let mut pages = Vec::new();
     for words in Locale::all() {
         let (brand, base_path) = (&server.app.config.brand, &server.app.base_path);
@@ -63,17 +53,13 @@ async fn inspect(server: &Server, name: &str, wanted: impl Fn(&str) -> bool) {
     let file = server.dir.path().join("gallery.json");
     std::fs::write(&file, content).unwrap();
 
-    let mut command = Command::new(node);
-    command.arg("gallery.mjs").arg(&file).current_dir(&folder);
+    command.arg(&file);
     if let Some(screenshots) = require::variable("SIGNET_TEST_SCREENSHOTS") {
         let screenshots = Path::new(&screenshots).join(name);
         std::fs::create_dir_all(&screenshots).unwrap();
         command.arg(screenshots);
     }
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let (stdout, stderr) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{stdout}{stderr}");
+    output(command).await;
 }
 
 /// In both colour schemes, wide and narrow, in every language, without a finding of axe-core. With

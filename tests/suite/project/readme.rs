@@ -10,10 +10,10 @@ use signet::config;
 use crate::cli::Place;
 use crate::support::packages::{copy_of, have, npm_ci, venv};
 use crate::support::require;
+use crate::support::scripts::{Browser, output};
 
 const README: &str = include_str!("../../../README.md");
 
-const CHROMIUM: &str = "/usr/bin/chromium";
 const LOGIN: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery";
 
@@ -40,14 +40,6 @@ fn every_block_has_its_place_in_the_story() {
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// The standard output of a command that must succeed.
-async fn output(mut command: Command) -> String {
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    text
 }
 
 /// The server of the story, its addresses in the place of those that the README has, and what its shell has
@@ -122,7 +114,7 @@ async fn the_story_of_the_readme_works_when_pasted() {
         installed
     });
     if let Some(node) = &node {
-        if Path::new(CHROMIUM).exists() {
+        if Browser::Chromium.is_there() {
             let spa = story.file(&folder, "readme-spa-block.mjs", "spa");
             let mut command = Command::new(node);
             command.arg("readme-spa.mjs").arg(spa).args([&*story.origin, LOGIN, PASSWORD]);
@@ -131,8 +123,6 @@ async fn the_story_of_the_readme_works_when_pasted() {
             let (who, token) = said.trim_end().split_once(' ').unwrap();
             assert_eq!(who, sub);
             tokens.push((token.to_owned(), "openid profile orders:read"));
-        } else {
-            require::missing("chromium", &format!("there is no {CHROMIUM}"));
         }
         let verify = story.file(&folder, "readme-verify.mjs", "jose");
         for (token, scope) in &tokens {

@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod process;
 pub mod relying_party;
 pub mod require;
+pub mod scripts;
 pub mod server;
 pub mod sessions;
 pub mod third_party_verifier;
