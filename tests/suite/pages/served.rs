@@ -1,5 +1,4 @@
 //! The pages as they are served: the set-up page in a real browser, the reader's language, the brand.
-
 use reqwest::Method;
 use signet::domain::request_info::RequestInfo;
 use signet::identity::setup;
