@@ -49,7 +49,7 @@ pub use jwks_fetch_log::MAX_UNKNOWN_OF_NETWORK;
 pub use jwks_fetch_log::{Fetcher, JwksFetchLog, MAX_UNKNOWN};
 pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
-pub use process::comparable;
+pub use process::differing_settings;
 pub use proxy_findings::ProxyFinding;
 pub use transaction::{AuditedTx, RETRIES};
 use write_probe::WriteProbe;

@@ -2,15 +2,19 @@
 //!
 //! Owns its identity and what it tells the others. The heartbeat is `jobs::heartbeat`.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use crate::base::id::ProcessId;
 use crate::base::{Entropy, Timestamp};
 use crate::config::Config;
-use crate::domain::process_settings::{Difference, RunningProcess};
+use crate::domain::outcome::Fault;
+use crate::domain::process_settings::{
+    DEAD_AFTER, Difference, RunningProcess, lasting_differences,
+};
 use crate::store::Db;
 use crate::store::migrate;
-use crate::store::processes::StoredProcess;
+use crate::store::processes::{self, StoredProcess};
 
 use super::App;
 
@@ -22,7 +26,7 @@ pub struct Process {
     started_at: Timestamp,
     schema_known: i64,
     /// How many settings differ between the processes for long enough to count.
-    differing: AtomicI64,
+    differing: Mutex<BTreeSet<String>>,
 }
 
 impl Process {
@@ -33,7 +37,7 @@ impl Process {
             settings: serde_json::json!(config.noticeable()).to_string(),
             started_at: now,
             schema_known: migrate::newest(db),
-            differing: AtomicI64::new(0),
+            differing: Mutex::default(),
         }
     }
 
@@ -46,15 +50,20 @@ impl Process {
     /// How many settings differ between the processes for long enough to count.
     #[must_use]
     pub fn differing_settings(&self) -> i64 {
-        self.differing.load(Ordering::Relaxed)
+        let differing = self.differing.lock().unwrap_or_else(PoisonError::into_inner);
+        i64::try_from(differing.len()).unwrap_or(i64::MAX)
     }
 
-    /// Notes them, and says so in the log when there are others than before.
+    /// Notes them, and logs them when the set of differing settings changes.
     pub fn note_differences(&self, found: &[Difference]) {
-        let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
-        if self.differing.swap(count, Ordering::Relaxed) == count {
+        let settings: BTreeSet<String> =
+            found.iter().map(|difference| difference.setting.to_string()).collect();
+        let mut differing = self.differing.lock().unwrap_or_else(PoisonError::into_inner);
+        if *differing == settings {
             return;
         }
+        *differing = settings;
+        drop(differing);
         if found.is_empty() {
             tracing::info!("the servers on this database have the same settings again");
         }
@@ -86,9 +95,18 @@ impl App {
     }
 }
 
+/// The settings in which the processes on this database have differed for long enough to count, at `now`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn differing_settings(db: &Db, now: Timestamp) -> Result<Vec<Difference>, Fault> {
+    let running = processes::running(&mut db.reader().await?, now, DEAD_AFTER).await?;
+    let running: Vec<_> = running.into_iter().map(comparable).collect();
+    Ok(lasting_differences(&running, now))
+}
+
 /// What can be compared of a stored process. Settings that cannot be read, of another version, are none.
-#[must_use]
-pub fn comparable(stored: StoredProcess) -> RunningProcess {
+fn comparable(stored: StoredProcess) -> RunningProcess {
     RunningProcess {
         name: stored.name,
         started_at: stored.started_at,

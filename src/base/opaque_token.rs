@@ -16,7 +16,7 @@ pub const AUTHORIZATION_CODE: &str = "sac_";
 /// A device code (RFC 8628).
 pub const DEVICE_CODE: &str = "sdc_";
 /// A sealed sign-in that is under way.
-pub const SIGN_IN_CHALLENGE: &str = "sch_";
+pub const AUTH_SESSION: &str = "sch_";
 /// The cookie of somebody who has logged in.
 pub const BROWSER_SESSION: &str = "sbs_";
 

@@ -6,9 +6,8 @@
 use url::{Host, Url};
 
 use super::errors::Wrong;
+use crate::domain::base_path::is_reserved;
 
-/// What load balancers and clients ask for at the root of the origin, whatever the path of the issuer.
-const PROBED: [&str; 3] = ["health", "ready", ".well-known"];
 /// The longest path of an issuer, in bytes.
 const MAX_PATH: usize = 128;
 
@@ -34,7 +33,7 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
         "ends with a slash"
     } else if text != wanted {
         "is not in its normal form, which clients compare byte by byte"
-    } else if PROBED.iter().any(|own| url.path().split('/').nth(1) == Some(*own)) {
+    } else if url.path().split('/').nth(1).is_some_and(is_reserved) {
         return Err(Wrong::new(
             "has a path that begins like one of the server's own",
             "Type another path, such as /auth",

@@ -8,18 +8,21 @@ use serde::{Deserialize, Serialize};
 use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::base::{TimeSpan, Timestamp};
 
-use super::authn::Factors;
+use super::authn::{Authentication, Factors};
+use super::grant::AvailableScopes;
 use super::interaction::{AuthnRequest, ResponseMode};
 use super::oidc::RequestedClaims;
 use super::scope::{RequestedScopes, Scopes};
 use super::session::{Chain, Lifetimes, Session};
+use super::user::User;
 
 /// A request that can be answered with a code, once its user agrees.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Request {
     /// The client.
     pub client_id: String,
-    /// The registered place the answer goes to.
+    /// The registered place the answer goes to; empty where the endpoint answers by itself and the client
+    /// names none.
     pub redirect_uri: String,
     /// How it gets there.
     pub mode: ResponseMode,
@@ -101,6 +104,19 @@ pub struct Authorization {
     pub pushed: bool,
 }
 
+/// Who allows a client something, and how they have authenticated.
+#[derive(Debug, Clone, Copy)]
+pub struct Grantor<'a> {
+    /// The user.
+    pub user: &'a User,
+    /// The sign-in at the pages; none where there is none.
+    pub browser: Option<BrowserId>,
+    /// When and how the user authenticated.
+    pub authentication: Authentication,
+    /// See [`Authorization::by_consent`].
+    pub by_consent: bool,
+}
+
 /// What the grant adds to an authorization when it becomes a session.
 pub struct SessionTerms<'a> {
     /// The session's id, and its first branch's, unless the branch joins a session.
@@ -114,6 +130,31 @@ pub struct SessionTerms<'a> {
 }
 
 impl Authorization {
+    /// What `grantor` allows the client of `request`: what is still available of it.
+    #[must_use]
+    pub fn of(request: &Request, grantor: Grantor<'_>, available: &AvailableScopes) -> Self {
+        let Grantor { user, browser, authentication, by_consent } = grantor;
+        let Authentication { auth_time, factors } = authentication;
+        Self {
+            client_id: request.client_id.clone(),
+            user_id: user.id,
+            user_epoch: user.session_epoch,
+            browser,
+            auth_time,
+            factors,
+            scopes: available.granted.scopes().clone(),
+            dropped: request.dropped.with(available.dropped.iter()),
+            audience: request.audience.clone(),
+            asked_claims: request.asked_claims.clone(),
+            nonce: request.nonce.clone(),
+            redirect_uri: Some(request.redirect_uri.clone()).filter(|uri| !uri.is_empty()),
+            code_challenge: request.code_challenge.clone(),
+            dpop_jkt: request.dpop_jkt.clone(),
+            by_consent,
+            pushed: request.pushed,
+        }
+    }
+
     /// The session it becomes at `now`.
     #[must_use]
     pub fn session(&self, terms: SessionTerms<'_>, now: Timestamp) -> Session {

@@ -13,6 +13,13 @@ const METADATA: [&str; 2] =
 /// What probes ask for at the address that is listened on, which no proxy stands before.
 const PROBES: [&str; 3] = ["/health", "/ready", "/ready/read"];
 
+/// Whether an issuer's path cannot begin with this segment, because probes and metadata are asked for at the
+/// root of the origin.
+#[must_use]
+pub fn is_reserved(segment: &str) -> bool {
+    PROBES.iter().chain(&METADATA).any(|path| path.split('/').nth(1) == Some(segment))
+}
+
 /// The path of the issuer, and whether a proxy takes it away before it hands a request on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BasePath {

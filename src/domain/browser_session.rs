@@ -5,7 +5,7 @@
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
 
-use super::authn::Factors;
+use super::authn::{Authentication, Factors};
 use super::liveness::inactive_user;
 use super::user::User;
 
@@ -29,6 +29,12 @@ pub struct BrowserSession {
 }
 
 impl BrowserSession {
+    /// When and how its user authenticated.
+    #[must_use]
+    pub const fn authentication(&self) -> Authentication {
+        Authentication { auth_time: self.auth_time, factors: self.factors }
+    }
+
     /// Whether it still counts at `now`, given its user as stored now.
     #[must_use]
     pub fn is_live(&self, user: &User, now: Timestamp) -> bool {

@@ -28,7 +28,7 @@ use crate::store::{
 
 use super::browser_login;
 use super::logout_notices::{self, Fate, everything_of};
-use super::write_limit::take_write;
+use super::write_limit::UserWrite;
 
 /// A user who is signed in in this browser.
 ///
@@ -144,7 +144,7 @@ pub async fn overview(
 /// Ends one session or log-in of the account. What is not its own is not told apart from nothing.
 ///
 /// # Errors
-/// `not_found`; too many writes.
+/// `not_found`.
 pub async fn end_one(app: App, here: Here, id: String, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     let not_found = || Refusal::new(Code::NotFound, "There is no such session.");
@@ -153,13 +153,11 @@ pub async fn end_one(app: App, here: Here, id: String, info: RequestInfo) -> Res
     app.transaction(&info, async |tx| {
         let browser = BrowserId::from_uuid(id.uuid());
         if browser_sessions::is_of(tx, browser, user).await? {
-            take_write(&app, &here.user)?;
             browser_login::end_browser(tx, browser).await?;
             return Ok(());
         }
         let found = sessions::with_user(tx, id).await?;
         let (session, _) = found.filter(|(_, owner)| owner.id == user).ok_or_else(not_found)?;
-        take_write(&app, &here.user)?;
         let ended = tx.end_session(session.id, Ending::of(EndReason::EndedByUser)).await?;
         logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
         Ok(())
@@ -175,7 +173,7 @@ pub async fn end_others(app: App, here: Here, info: RequestInfo) -> Result<(), F
     let now = info.now;
     let gone = || Refusal::new(Code::NotFound, "You were logged out meanwhile.");
     let user = here.user.id;
-    take_write(&app, &here.user)?;
+    UserWrite::new(&app).take(&here.user)?;
     app.transaction(&info, async |tx| {
         let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(gone)?;
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(gone)?;
@@ -201,7 +199,7 @@ pub async fn remove_app(
 ) -> Result<(), Failure> {
     let now = info.now;
     let user = here.user.id;
-    take_write(&app, &here.user)?;
+    UserWrite::new(&app).take(&here.user)?;
     app.transaction(&info, async |tx| {
         // What is on its way comes first: a code that is being redeemed right now.
         authorization_codes::void(tx, user, now).await?;

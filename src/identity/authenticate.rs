@@ -7,11 +7,10 @@
 //! only way to give the attempt back.
 
 use crate::app::{App, AuditedTx, PasswordNotHashed};
-use crate::base::Timestamp;
 use crate::crypto::password::{Slot, Verified};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{
-    AccountState, Attempt, Factors, NextStep, Purpose, Requirements, next_step,
+    AccountState, Attempt, Authentication, Factors, NextStep, Purpose, Requirements, next_step,
 };
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
@@ -152,28 +151,30 @@ pub(super) async fn judge(
 }
 
 impl AuthenticatedUser {
-    /// The factors that the user has completed, where they are enough.
+    /// When and how the user has authenticated, where that is enough.
     ///
     /// # Errors
-    /// Says in the audit log why they are not.
-    pub fn completed(&self, now: Timestamp) -> Result<Factors, &'static str> {
+    /// As [`refuse`](Self::refuse), where it is not.
+    pub async fn completed(&self, tx: &mut AuditedTx) -> Result<Authentication, Failure> {
+        let now = tx.info().now;
         let attempt = Attempt {
             purpose: Purpose::SignIn,
             epoch: self.user.session_epoch,
             factors: Factors::password(now),
         };
         let account = AccountState::from(&self.user);
-        match next_step(&attempt, &account, &Requirements::BASIC, now) {
-            NextStep::Done(factors) => Ok(factors),
-            NextStep::Refuse(_) => Err("account_changed"),
+        let why = match next_step(&attempt, &account, &Requirements::BASIC, now) {
+            NextStep::Done(factors) => return Ok(factors.authentication(now)),
+            NextStep::Refuse(_) => "account_changed",
             NextStep::Authenticate(_) | NextStep::ChangePassword | NextStep::Enrol { .. } => {
-                Err("factor_missing")
+                "factor_missing"
             }
-        }
+        };
+        Err(self.refuse(tx, why).await)
     }
 
-    /// Records that nothing came of it, and why; what the caller is answered. The same as a wrong password:
-    /// an answer of its own would say that this one is right.
+    /// Records why the right password was not enough. The caller gets the same answer as for a wrong one:
+    /// another would tell that this one is right.
     pub async fn refuse(&self, tx: &mut AuditedTx, why: &'static str) -> Failure {
         match self.right.refused(tx, &self.user, why).await {
             Ok(()) => invalid_credentials().into(),

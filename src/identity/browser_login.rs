@@ -10,6 +10,7 @@ use crate::base::{Secret, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::Authentication;
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::password::Password;
@@ -85,9 +86,10 @@ pub async fn sign_in(
     info: RequestInfo,
 ) -> Result<Secret<String>, Failure> {
     let admission = admission(&app, &visitor, &info).await?;
-    let proved = authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
+    let authenticated =
+        authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
     let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
-    app.transaction(&info, async |tx| accept(tx, &proved, &visitor, &cookie).await).await?;
+    app.transaction(&info, async |tx| accept(tx, &authenticated, &visitor, &cookie).await).await?;
     Metrics::count(&app.metrics.logins, "ok");
     Ok(Secret::new(cookie))
 }
@@ -110,17 +112,14 @@ async fn admission(
 
 async fn accept(
     tx: &mut AuditedTx,
-    proved: &AuthenticatedUser,
+    authenticated: &AuthenticatedUser,
     visitor: &BrowserCookies,
     cookie: &str,
 ) -> Result<(), Failure> {
     let (app, info) = (tx.app(), tx.info());
     let now = info.now;
-    let AuthenticatedUser { user, right } = proved;
-    let factors = match proved.completed(now) {
-        Ok(factors) => factors,
-        Err(why) => return Err(proved.refuse(tx, why).await),
-    };
+    let AuthenticatedUser { user, right } = authenticated;
+    let Authentication { auth_time, factors } = authenticated.completed(tx).await?;
     let before = match &visitor.session {
         Some(before) => {
             let hash = session_hash(&app, before, &visitor.browser);
@@ -129,13 +128,12 @@ async fn accept(
         None => None,
     };
     let before = before.filter(|found| found.browser.is_live(&found.user, now));
-    let auth_time = factors.auth_time().unwrap_or(now);
     let mut browser = BrowserSession {
         id: BrowserId::new(now, &*app.entropy),
         user_id: user.id,
         user_epoch: user.session_epoch,
         auth_time,
-        factors: factors.beyond_password(auth_time),
+        factors,
         expires_at: now + app.config.browser_session_ttl,
         ended_at: None,
     };
@@ -155,7 +153,7 @@ async fn accept(
     };
     if !begun {
         // Disabled, deleted or given a new password while the hash was computed.
-        return Err(proved.refuse(tx, "account_changed").await);
+        return Err(authenticated.refuse(tx, "account_changed").await);
     }
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail("browser");
     right.settle(tx, user, &event).await?;

@@ -8,6 +8,7 @@ use crate::base::Timestamp;
 use crate::base::id::{BranchId, SessionId};
 use crate::domain::api::Target;
 use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::Authentication;
 use crate::domain::client::{self, Client, ClientType};
 use crate::domain::grant::{self, GrantedScopes};
 use crate::domain::oidc::RequestedClaims;
@@ -63,11 +64,12 @@ pub async fn login(app: App, attempt: LoginRequest, info: RequestInfo) -> Result
     let now = info.now;
     let request = request(&app, &attempt.asked).await?;
     let admission = admission::of(&app, info.address(), now).await?;
-    let proved =
+    let authenticated =
         authenticate_user(&app, admission, &attempt.login, attempt.password, &info).await?;
-    let session = app.transaction(&info, async |tx| accept(tx, &proved, &request).await).await?;
+    let session =
+        app.transaction(&info, async |tx| accept(tx, &authenticated, &request).await).await?;
     Metrics::count(&app.metrics.logins, "ok");
-    issue::tokens(&app, &session, || Ok(proved.user.subject()), now)
+    issue::tokens(&app, &session, || Ok(authenticated.user.subject()), now)
 }
 
 /// Checks what is asked for: nothing beyond the audiences and scopes of the client, all of it or an
@@ -188,21 +190,15 @@ fn not_offered_by(target: Option<&str>) -> String {
 
 async fn accept(
     tx: &mut AuditedTx,
-    proved: &AuthenticatedUser,
+    authenticated: &AuthenticatedUser,
     request: &CheckedLoginRequest,
 ) -> Result<Session, Failure> {
     let (app, info) = (tx.app(), tx.info());
     let now = info.now;
-    let AuthenticatedUser { user, right } = proved;
-    let factors = match proved.completed(now) {
-        Ok(factors) => factors,
-        Err(why) => return Err(proved.refuse(tx, why).await),
-    };
+    let AuthenticatedUser { user, right } = authenticated;
+    let Authentication { auth_time, factors } = authenticated.completed(tx).await?;
     let session = match request.session(&app, user, now) {
-        Ok(session) => {
-            let auth_time = factors.auth_time().unwrap_or(now);
-            Session { auth_time, factors: factors.beyond_password(auth_time), ..session }
-        }
+        Ok(session) => Session { auth_time, factors, ..session },
         Err(refusal) => {
             right.refused(tx, user, "invalid_scope").await?;
             return Err(refusal.into());
@@ -216,7 +212,7 @@ async fn accept(
     };
     let Some(session) = open_session(&app, tx, opening).await? else {
         // Disabled, deleted or given a new password while the hash was computed.
-        return Err(proved.refuse(tx, "account_changed").await);
+        return Err(authenticated.refuse(tx, "account_changed").await);
     };
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
     right.settle(tx, user, &event).await?;

@@ -9,7 +9,7 @@ use crate::domain::user::{NAME_RULE, User, is_display_name};
 use crate::store::users;
 
 use super::bearer::invalid_token;
-use super::write_limit::take_write;
+use super::write_limit::UserWrite;
 
 /// Checks a display name.
 ///
@@ -36,13 +36,14 @@ pub async fn update(
     info: RequestInfo,
 ) -> Result<User, Failure> {
     let now = info.now;
+    let write = UserWrite::new(&app);
     app.transaction(&info, async |tx| {
         let user = users::find(tx, user).await?.ok_or_else(invalid_token)?;
         if user.name == name {
             return Ok(user);
         }
         check_name(name.as_deref())?;
-        take_write(&app, &user)?;
+        write.take(&user)?;
         users::rename(tx, user.id, name.as_deref(), now).await?;
         tx.record(&Event::new(EventKind::UserUpdated).about(user.id).detail("profile")).await?;
         Ok(User { name: name.clone(), updated_at: now, ..user })

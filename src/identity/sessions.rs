@@ -14,7 +14,7 @@ use crate::store::sessions::end::Ending;
 use crate::store::{sessions, users};
 
 use super::bearer::{Caller, invalid_token};
-use super::write_limit::take_write;
+use super::write_limit::UserWrite;
 
 /// Which sessions to end at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub async fn list(
 /// Ends one of the caller's sessions.
 ///
 /// # Errors
-/// `not_found` when it is another user's or not live: the two are not told apart; too many writes.
+/// `not_found` when it is another user's or not live: the two are not told apart.
 pub async fn end_one(
     app: App,
     caller: Caller,
@@ -59,7 +59,6 @@ pub async fn end_one(
         if session.user_id != caller.user.id || !active {
             return Err(not_found().into());
         }
-        take_write(&app, &caller.user)?;
         let ended = tx.end_session(id, Ending::of(EndReason::EndedByUser)).await?;
         logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
         Ok(())
@@ -79,7 +78,7 @@ pub async fn end_many(
 ) -> Result<(), Failure> {
     let now = info.now;
     let user = caller.user.id;
-    take_write(&app, &caller.user)?;
+    UserWrite::new(&app).take(&caller.user)?;
     app.transaction(&info, async |tx| {
         let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(invalid_token)?;
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;

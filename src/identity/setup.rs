@@ -20,6 +20,7 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::user::{Role, User};
+use crate::store::Link;
 use crate::store::users::{self, NewUser};
 use crate::store::{sessions::open, setup_links};
 use crate::tokens::issue::{self, Tokens};
@@ -68,8 +69,13 @@ pub async fn check_link(app: App, token: String, info: RequestInfo) -> Result<()
     if setup_links::is_open_link(&mut reader, &token_hash(&token), now).await? {
         return Ok(());
     }
-    let is_closed = setup_links::is_closed(&mut reader).await?;
-    Err(if is_closed { used_link() } else { invalid_link() }.into())
+    Err(refused_link(&mut reader).await?.into())
+}
+
+/// The refusal of a link that leads nowhere.
+async fn refused_link(link: &mut impl Link) -> Result<Refusal, Fault> {
+    let is_closed = setup_links::is_closed(link).await?;
+    Ok(if is_closed { used_link() } else { invalid_link() })
 }
 
 /// Makes the first administrator, closes set-up for good and logs them in: one transaction.
@@ -120,8 +126,7 @@ pub async fn complete(
         // The link alone is no gate, there may be several; closing is, and whoever comes second
         // waits there, before he holds anything the first might want.
         if !setup_links::is_open_link(tx, &token_hash(&token), now).await? {
-            let is_closed = setup_links::is_closed(tx).await?;
-            return Err(if is_closed { used_link() } else { invalid_link() }.into());
+            return Err(refused_link(tx).await?.into());
         }
         if !setup_links::close(tx).await? {
             return Err(closed().into());

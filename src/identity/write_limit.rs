@@ -2,7 +2,10 @@
 //!
 //! Owns who is exempt: administrators, whose work may need many writes and is audited. Service clients and
 //! the command line do not come here. A change of the password does not either: it is bounded by its hashes,
-//! and must be possible for the owner of an account while an attacker with one of their tokens writes.
+//! and must be possible for the owner of an account while an attacker with one of their tokens writes. Nor does
+//! the end of one session: there are no more of those than sessions were opened.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::app::App;
 use crate::app::limits::Subject;
@@ -12,15 +15,32 @@ use crate::domain::user::{Role, User};
 
 use super::lockout::too_many;
 
-/// Takes one of the writes that a user has. Called when it is clear that something is written.
-///
-/// # Errors
-/// `too_many_attempts`.
-pub fn take_write(app: &App, user: &User) -> Result<(), Refusal> {
-    if !app.config.rate_limits || user.role == Role::Admin {
-        return Ok(());
+/// One write of a user, which counts once however often its transaction runs.
+pub struct UserWrite<'a> {
+    app: &'a App,
+    taken: AtomicBool,
+}
+
+impl<'a> UserWrite<'a> {
+    /// A write that has not been counted yet.
+    #[must_use]
+    pub const fn new(app: &'a App) -> Self {
+        Self { app, taken: AtomicBool::new(false) }
     }
-    let purpose = RateLimit::AuthenticatedWrite;
-    let subject = Subject::of_user(purpose, user.id);
-    app.address_limiter.take(subject).map_err(|wait| too_many(app, wait, purpose.as_str()))
+
+    /// Counts it for `user`. Called when it is clear that something is written.
+    ///
+    /// # Errors
+    /// `too_many_attempts`.
+    pub fn take(&self, user: &User) -> Result<(), Refusal> {
+        let Self { app, taken } = self;
+        if !app.config.rate_limits || user.role == Role::Admin || taken.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let purpose = RateLimit::AuthenticatedWrite;
+        let subject = Subject::of_user(purpose, user.id);
+        app.address_limiter.take(subject).map_err(|wait| too_many(app, wait, purpose.as_str()))?;
+        taken.store(true, Ordering::Relaxed);
+        Ok(())
+    }
 }

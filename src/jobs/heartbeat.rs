@@ -2,9 +2,9 @@
 //! database, and the settings of the others.
 
 use crate::app::App;
-use crate::app::comparable;
+use crate::app::differing_settings;
 use crate::domain::outcome::Fault;
-use crate::domain::process_settings::{DEAD_AFTER, lasting_differences};
+use crate::domain::process_settings::DEAD_AFTER;
 use crate::store::processes;
 
 /// Follows the clock of the database, writes this process's row and removes those of processes that have
@@ -27,9 +27,7 @@ pub async fn beat(app: &App) -> Result<(), Fault> {
 /// When the database cannot be read.
 pub async fn compare_settings(app: &App) -> Result<(), Fault> {
     let now = app.now();
-    let running = processes::running(&mut app.db.reader().await?, now, DEAD_AFTER).await?;
-    let running: Vec<_> = running.into_iter().map(comparable).collect();
-    app.process.note_differences(&lasting_differences(&running, now));
+    app.process.note_differences(&differing_settings(&app.db, now).await?);
     Ok(())
 }
 

@@ -8,14 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::{App, AuditedTx};
 use crate::base::entropy::random;
-use crate::base::opaque_token::{self, AUTHORIZATION_CODE, SIGN_IN_CHALLENGE};
+use crate::base::opaque_token::{self, AUTH_SESSION};
 use crate::base::{TimeSpan, Timestamp};
-use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
-use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
+use crate::domain::authorization::{Authorization, Grantor, Request};
 use crate::domain::client::{Client, ClientType};
-use crate::domain::grant::AvailableScopes;
 use crate::domain::interaction::{Prompt, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
@@ -25,20 +23,21 @@ use crate::domain::request_info::RequestInfo;
 use crate::identity::admission;
 use crate::identity::authenticate::{AuthenticatedUser, authenticate_user};
 use crate::metrics::Metrics;
-use crate::store::authorization_codes::{self, NewCode};
 use crate::store::users;
 
 use super::authorize::request::{AnswerTo, check};
 use super::client_auth::{self, Call};
+use super::code::issue_code;
 use super::dpop::{self, Purpose};
 use super::params::{Params, invalid};
 use super::rate_limits::{give_back, throttle_public};
 use super::scope_narrowing::{count_dropped, still_available};
+use super::sealed::{has_expired, seal, unseal};
 use super::security_profile;
 use super::token::ClientRequest;
 
 /// How long a user may take.
-pub const LIFE: TimeSpan = TimeSpan::from_mins(5);
+const LIFE: TimeSpan = TimeSpan::from_mins(5);
 
 const PATH: &str = "/oauth2/authorize-challenge";
 
@@ -46,7 +45,7 @@ const PATH: &str = "/oauth2/authorize-challenge";
 const PADDED_TO: usize = 256;
 
 /// What a request is sealed for.
-const PURPOSE: &str = "authn/v1";
+const PURPOSE: &str = "auth_session/v1";
 
 /// The answer to a client.
 pub enum ChallengeAnswer {
@@ -55,7 +54,7 @@ pub enum ChallengeAnswer {
     /// The user completes a factor.
     Insufficient(Challenge),
     /// What the user typed is wrong. The client may try again in the same session.
-    Denied(Challenge),
+    Denied(Challenge, Refusal),
 }
 
 /// A request that waits for its user.
@@ -70,7 +69,7 @@ pub struct Challenge {
 
 /// A request under way.
 #[derive(Serialize, Deserialize)]
-struct Pending {
+struct AuthSession {
     id: [u8; 16],
     begun_at: Timestamp,
     request: Request,
@@ -114,23 +113,23 @@ pub async fn authorize_challenge(
             Some(proved.as_str().to_owned())
         }
     };
-    let pending = match params.get("auth_session") {
-        Some(sealed) => Pending::open(&app, sealed, now)
-            .filter(|pending| pending.is_of(client, jkt.as_deref()))
+    let session = match params.get("auth_session") {
+        Some(sealed) => AuthSession::open(&app, sealed, now)
+            .filter(|session| session.is_of(client, jkt.as_deref()))
             .ok_or_else(invalid_session)?,
         None => begin(&app, client, &params, jkt.clone(), now).await?,
     };
-    let pending = Pending { proved: jkt, ..pending };
+    let session = AuthSession { proved: jkt, ..session };
     let Some(typed) = typed(&params)? else {
-        return Ok(ChallengeAnswer::Insufficient(pending.challenge(&app, now)?));
+        return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now)?));
     };
     let admission = admission::of(&app, info.address(), now).await?;
     let attempt = authenticate_user(&app, admission, &typed.login, typed.password, &info).await;
     let user = match attempt {
         Ok(user) => user,
-        Err(failure) => return denied(&app, &pending, failure, now),
+        Err(failure) => return denied(&app, &session, failure, now),
     };
-    let code = app.transaction(&info, async |tx| issue(tx, client, &pending, &user).await).await;
+    let code = app.transaction(&info, async |tx| issue(tx, client, &session, &user).await).await;
     match code {
         Ok(code) => {
             if proof.is_some() {
@@ -139,7 +138,7 @@ pub async fn authorize_challenge(
             Metrics::count(&app.metrics.logins, "ok");
             Ok(ChallengeAnswer::Code(code))
         }
-        Err(failure) => denied(&app, &pending, failure, now),
+        Err(failure) => denied(&app, &session, failure, now),
     }
 }
 
@@ -187,7 +186,7 @@ async fn begin(
     params: &Params,
     jkt: Option<String>,
     now: Timestamp,
-) -> Result<Pending, Failure> {
+) -> Result<AuthSession, Failure> {
     // The endpoint answers by itself. A redirect URI is only repeated at the token endpoint.
     let redirect_uri = match params.get("redirect_uri") {
         None => String::new(),
@@ -214,7 +213,13 @@ async fn begin(
     }
     request.dpop_jkt = request.dpop_jkt.or_else(|| jkt.clone());
     count_dropped(app, client, &request.dropped);
-    Ok(Pending { id: random(&*app.entropy), begun_at: now, request, bound_to: jkt, proved: None })
+    Ok(AuthSession {
+        id: random(&*app.entropy),
+        begun_at: now,
+        request,
+        bound_to: jkt,
+        proved: None,
+    })
 }
 
 /// What the user typed; none when the client sent nothing of it.
@@ -237,13 +242,13 @@ fn typed(params: &Params) -> Result<Option<Typed>, Refusal> {
 /// Wrong credentials leave the request as it was; every other failure ends it.
 fn denied(
     app: &App,
-    pending: &Pending,
+    session: &AuthSession,
     failure: Failure,
     now: Timestamp,
 ) -> Result<ChallengeAnswer, Failure> {
     match failure {
         Failure::Refused(refusal) if refusal.code == Code::InvalidCredentials => {
-            Ok(ChallengeAnswer::Denied(pending.challenge(app, now)?))
+            Ok(ChallengeAnswer::Denied(session.challenge(app, now)?, refusal))
         }
         failure => Err(failure),
     }
@@ -252,73 +257,47 @@ fn denied(
 async fn issue(
     tx: &mut AuditedTx,
     client: &Client,
-    pending: &Pending,
+    session: &AuthSession,
     authenticated: &AuthenticatedUser,
 ) -> Result<String, Failure> {
-    let (app, now) = (tx.app(), tx.info().now);
+    let app = tx.app();
     let AuthenticatedUser { user, right } = authenticated;
-    let Pending { id, request, .. } = pending;
-    let factors = match authenticated.completed(now) {
-        Ok(factors) if users::hold(tx, user.id, user.session_epoch).await? => factors,
-        Ok(_) => return Err(authenticated.refuse(tx, "account_changed").await),
-        Err(why) => return Err(authenticated.refuse(tx, why).await),
-    };
+    let AuthSession { id, request, .. } = session;
+    let authentication = authenticated.completed(tx).await?;
+    if !users::hold(tx, user.id, user.session_epoch).await? {
+        return Err(authenticated.refuse(tx, "account_changed").await);
+    }
     if request.wishes.sub.as_deref().is_some_and(|sub| sub != user.id.to_string()) {
         right.refused(tx, user, "other_user").await?;
         let message = "Another user signed in than the one that the request names.";
         return Err(Refusal::oauth(OAuthError::AccessDenied, message).into());
     }
-    let audience = app.audience_given_at(request.audience.as_deref(), pending.begun_at);
+    let audience = app.audience_given_at(request.audience.as_deref(), session.begun_at);
     let available = still_available(client, audience.as_deref(), &request.scopes);
-    let Some(AvailableScopes { granted, dropped }) = available else {
+    let Some(available) = available else {
         right.refused(tx, user, "invalid_scope").await?;
         let message = "The API, or every scope that was requested, is not offered any more.";
         return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
     };
-    let code = opaque_token::generate(AUTHORIZATION_CODE, &*app.entropy);
-    let auth_time = factors.auth_time().unwrap_or(now);
-    let authorization = Authorization {
-        client_id: request.client_id.clone(),
-        user_id: user.id,
-        user_epoch: user.session_epoch,
-        browser: None,
-        auth_time,
-        factors: factors.beyond_password(auth_time),
-        scopes: granted.scopes().clone(),
-        dropped: request.dropped.with(dropped.iter()),
-        audience: request.audience.clone(),
-        asked_claims: request.asked_claims.clone(),
-        nonce: request.nonce.clone(),
-        redirect_uri: Some(request.redirect_uri.clone()).filter(|uri| !uri.is_empty()),
-        code_challenge: request.code_challenge.clone(),
-        // A proof with the last request alone binds the code as well.
-        dpop_jkt: request.dpop_jkt.clone().or_else(|| pending.proved.clone()),
-        by_consent: false,
-        pushed: false,
-    };
-    let new = NewCode {
-        hash: &token_hash(&code),
-        flow: id,
-        authorization: &authorization,
-        expires_at: now + CODE_LIFE,
-    };
-    if !authorization_codes::insert(tx, &new).await? {
+    let grantor = Grantor { user, browser: None, authentication, by_consent: false };
+    let mut authorization = Authorization::of(request, grantor, &available);
+    // A proof with the last request alone binds the code as well.
+    authorization.dpop_jkt = authorization.dpop_jkt.or_else(|| session.proved.clone());
+    let Some(code) = issue_code(tx, id, &authorization).await? else {
         right.refused(tx, user, "auth_session_used").await?;
         return Err(invalid_session().into());
-    }
+    };
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail("authorize_challenge");
     right.settle(tx, user, &event).await?;
     Ok(code)
 }
 
-impl Pending {
-    /// The request, if it was sealed here and is not too old.
-    fn open(app: &App, sealed: &str, now: Timestamp) -> Option<Self> {
-        let sealed = opaque_token::parse_any(SIGN_IN_CHALLENGE, sealed)?;
-        let plain = app.seal.open(PURPOSE, &sealed).ok()?;
-        let pending: Self = serde_json::from_slice(&plain).ok()?;
-        let over = now >= pending.begun_at + LIFE || now < pending.begun_at - LIFE;
-        (!over).then_some(pending)
+impl AuthSession {
+    /// The session, if it was sealed here and is not too old.
+    fn open(app: &App, text: &str, now: Timestamp) -> Option<Self> {
+        let sealed = opaque_token::parse_any(AUTH_SESSION, text)?;
+        let session: Self = unseal(app, PURPOSE, &sealed)?;
+        (!has_expired(session.begun_at, LIFE, now)).then_some(session)
     }
 
     /// Whether it is a request of this client, and not of one that had the name before, with the key that
@@ -330,13 +309,9 @@ impl Pending {
     }
 
     fn challenge(&self, app: &App, now: Timestamp) -> Result<Challenge, Fault> {
-        let mut plain = serde_json::to_vec(self)
-            .map_err(|error| Fault::internal("writing a challenge").with_source(error))?;
-        // The length says little about what is inside. JSON may end in blanks.
-        plain.resize(plain.len().next_multiple_of(PADDED_TO), b' ');
-        let sealed = app.seal.newest().seal(PURPOSE, &plain)?;
+        let sealed = seal(app, PURPOSE, self, PADDED_TO)?;
         Ok(Challenge {
-            auth_session: opaque_token::encode(SIGN_IN_CHALLENGE, &sealed),
+            auth_session: opaque_token::encode(AUTH_SESSION, &sealed),
             expires_in: (self.begun_at + LIFE - now).secs(),
             methods: vec![Method::Password],
         })

@@ -20,7 +20,7 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::identity::browser_login::{self, BrowserCookies};
-use crate::identity::write_limit::take_write;
+use crate::identity::write_limit::UserWrite;
 use crate::store::device_codes;
 
 use super::authorize;
@@ -207,11 +207,12 @@ pub async fn decide(
         pushed: false,
     };
     let info = info.by(found.user.id);
+    let write = UserWrite::new(&app);
     app.transaction_or_nothing(&info, async |tx| {
         let given = allow.then_some(&authorization);
         if device_codes::decide(tx, &user_code, found.user.id, given, now).await? {
             if allow {
-                take_write(&app, &found.user)?;
+                write.take(&found.user)?;
                 authorize::allowed(tx, found.user.id, &client.client_id).await?;
             }
             return Ok(());

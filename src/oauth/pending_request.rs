@@ -18,6 +18,8 @@ use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Fault, Refusal};
 use crate::identity::browser_login::BrowserCookies;
 
+use super::sealed::{has_expired, seal, unseal};
+
 /// Said where a page cannot be finished any more.
 pub const STALE: &str = "This page is too old, or was opened in another browser. Go back to where you came \
                          from and begin again.";
@@ -93,9 +95,7 @@ impl PendingRequest {
     /// # Errors
     /// Only when the crypto library fails.
     pub fn seal(&self, app: &App, visitor: &BrowserCookies) -> Result<String, Fault> {
-        let plain = serde_json::to_vec(&Sealed { browser: hash(visitor), flow: self })
-            .map_err(|error| Fault::internal("writing a flow").with_source(error))?;
-        let sealed = app.seal.newest().seal(PURPOSE, &plain)?;
+        let sealed = seal(app, PURPOSE, &Sealed { browser: hash(visitor), flow: self }, 1)?;
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
@@ -114,21 +114,20 @@ impl PendingRequest {
             return Err(refused());
         }
         let here = hash(visitor);
-        let flow = match unseal::<Sealed<Self>>(app, sealed, PURPOSE) {
+        let flow = match read::<Sealed<Self>>(app, sealed, PURPOSE) {
             Some(Sealed { browser, flow }) => {
                 Some(flow).filter(|_| constant_time_eq(browser.as_bytes(), here.as_bytes()))
             }
-            None => unseal(app, sealed, &format!("{OLD_PURPOSE}{here}")),
+            None => read(app, sealed, &format!("{OLD_PURPOSE}{here}")),
         };
         let flow = flow.ok_or_else(refused)?;
-        let expired = now >= flow.begun_at + LIFE || now < flow.begun_at - LIFE;
-        if expired { Err(refused()) } else { Ok(flow) }
+        if has_expired(flow.begun_at, LIFE, now) { Err(refused()) } else { Ok(flow) }
     }
 
     /// What a text says, whichever browser it was made for and however old it is. Only for telling a user
     /// how to begin again: nothing may be done on its word.
     pub(super) fn peek(app: &App, sealed: &str) -> Option<Self> {
-        unseal::<Sealed<Self>>(app, sealed, PURPOSE).map(|sealed| sealed.flow)
+        read::<Sealed<Self>>(app, sealed, PURPOSE).map(|sealed| sealed.flow)
     }
 }
 
@@ -138,10 +137,8 @@ const PURPOSE: &str = "flow/v2";
 /// version may still serve the same users.
 const OLD_PURPOSE: &str = "flow/v1/";
 
-fn unseal<T: DeserializeOwned>(app: &App, sealed: &str, purpose: &str) -> Option<T> {
-    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-    let plain = app.seal.open(purpose, &sealed).ok()?;
-    serde_json::from_slice(&plain).ok()
+fn read<T: DeserializeOwned>(app: &App, text: &str, purpose: &str) -> Option<T> {
+    unseal(app, purpose, &URL_SAFE_NO_PAD.decode(text).ok()?)
 }
 
 fn hash(visitor: &BrowserCookies) -> String {

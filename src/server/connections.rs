@@ -20,13 +20,12 @@ use crate::app::App;
 use crate::domain::network::{network, prefix};
 use crate::metrics::Metrics;
 
+use super::descriptors::MAX_CLOSING;
 use super::idle_order::{Groups, Idle};
 
-/// How many connections may be closing while others take their places: a part of the reserve.
-pub(super) const MAX_CLOSING: usize = 16;
 /// After which time, in microseconds, a connection is no longer busy although its client is owed an answer:
 /// longer than any request takes.
-const MAX_BUSY: u64 = 60_000_000;
+const BUSY_TIMEOUT: u64 = 60_000_000;
 /// How many prefixes are searched for an idle connection, those that hold most first.
 const MAX_PREFIXES: usize = 4;
 /// A prefix that holds this part of all connections or more makes room although none of its clients is idle:
@@ -86,7 +85,7 @@ impl Connection {
     fn idle(&self, now: u64) -> Idle {
         let activity = self.activity.load(Ordering::Relaxed);
         let (since, is_owed) = (activity >> 1, activity & 1 == 1);
-        if is_owed && now.saturating_sub(since) < MAX_BUSY {
+        if is_owed && now.saturating_sub(since) < BUSY_TIMEOUT {
             Idle::Busy
         } else {
             Idle::Since(since)

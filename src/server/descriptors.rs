@@ -11,6 +11,18 @@ const OF_A_WORKER: u64 = 8;
 pub const RESERVED_DESCRIPTORS: u64 = 64;
 /// The part of it that is neither a worker's nor the database's.
 const RESERVED_FOR_THE_REST: u64 = 32;
+/// How many connections may be closing while others take their places.
+pub(super) const MAX_CLOSING: usize = 8;
+/// How many connections may wait to be admitted.
+pub(super) const MAX_WAITING: usize = 4;
+/// The most connections to the metrics.
+pub(super) const MAX_METRICS_CONNECTIONS: usize = 8;
+/// Sockets that listen, standard streams and the lock of the data directory.
+const ALWAYS_OPEN: usize = 12;
+const _: () = assert!(
+    (MAX_CLOSING + MAX_WAITING + MAX_METRICS_CONNECTIONS + ALWAYS_OPEN) as u64
+        <= RESERVED_FOR_THE_REST
+);
 /// What counts as the limit where the system sets none.
 const UNLIMITED: u64 = 1 << 20;
 

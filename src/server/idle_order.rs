@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 /// How many busy connections a search passes.
-const MAX_BUSY: usize = 64;
+const MAX_BUSY_SKIPPED: usize = 64;
 
 /// What a connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Groups {
     ) -> Option<u64> {
         let group = self.groups.get_mut(&key)?;
         let mut busy = 0;
-        while busy < MAX_BUSY {
+        while busy < MAX_BUSY_SKIPPED {
             let &(recorded, id) = group.order.first()?;
             match idle(id) {
                 Idle::Since(since) if since <= recorded => return Some(id),

@@ -17,7 +17,6 @@ mod tls;
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
-use std::num::NonZero;
 use std::sync::Arc;
 
 use actix_server::Server;
@@ -35,12 +34,9 @@ use certificate_watch::{reload_on_hangup, watch_certificate};
 use connections::Connections;
 #[cfg(feature = "test-support")]
 pub use descriptors::RESERVED_DESCRIPTORS;
-use descriptors::connection_budget;
+use descriptors::{MAX_CLOSING, MAX_METRICS_CONNECTIONS, MAX_WAITING, connection_budget};
 pub use descriptors::{raise_descriptor_limit, require_descriptors};
 pub use listen::{BindError, bind, check_tls};
-
-/// The most connections to the metrics; they come from the reserve.
-const MAX_METRICS_CONNECTIONS: usize = 16;
 
 /// Sockets that listen already.
 pub struct Bound {
@@ -76,9 +72,6 @@ impl Bound {
     }
 }
 
-/// How many connections may wait to be admitted: a part of the reserve.
-const MAX_WAITING: usize = 8;
-
 /// Serves until `stop` completes, then lets requests in flight finish, unless `stop` completes a
 /// second time: that means at once. Must run inside an actix system.
 ///
@@ -107,13 +100,11 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
     };
     // Connections are bounded where they are admitted. The workers hold a few more, which wait for that: so
     // new ones can take the place of idle ones, and a burst does not use the reserved descriptors up.
-    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = app.config.machine.cores.max(1);
     let mut server = Server::build()
         .disable_signals()
         .workers(workers)
-        .max_concurrent_connections(
-            (budget + connections::MAX_CLOSING + MAX_WAITING).div_ceil(workers),
-        )
+        .max_concurrent_connections((budget + MAX_CLOSING + MAX_WAITING).div_ceil(workers))
         .shutdown_timeout(deadlines.drain().as_secs());
     for listener in listeners {
         server = accept::listen(server, listener, acceptor.clone(), application.clone())?;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::attributes::{Attributes, Subject};
+use crate::domain::authn::Factors;
 use crate::domain::outcome::Fault;
 
 /// What a user row says about its user's rights, not looked into yet.
@@ -33,6 +34,12 @@ impl StoredSubject {
         };
         Ok(Subject { role, attributes })
     }
+}
+
+/// The column `factors`.
+pub(super) fn factors(text: Option<String>) -> Result<Option<Factors>, Fault> {
+    let unreadable = |error| Fault::internal("factors that cannot be read").with_source(error);
+    text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
 }
 
 /// The text of a column. Lists of texts and maps of JSON values always have one.

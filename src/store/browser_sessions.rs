@@ -6,7 +6,6 @@ use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
 use crate::base::opaque_token::TokenHash;
 use crate::domain::attributes::Subject;
-use crate::domain::authn::Factors;
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
@@ -15,7 +14,7 @@ use crate::domain::user::User;
 use crate::domain::user_agent::Device;
 use crate::{execute, fetch_all, fetch_optional};
 
-use super::attributes::{StoredSubject, column};
+use super::attributes::{StoredSubject, column, factors};
 use super::{Link, Tx};
 
 /// Who is logged in in a browser, and what they have allowed the client that asks.
@@ -92,11 +91,6 @@ impl TryFrom<FoundRow> for Found {
         };
         Ok(Self { browser, user, consented })
     }
-}
-
-fn factors(text: Option<String>) -> Result<Option<Factors>, Fault> {
-    let unreadable = |error| Fault::internal("factors that cannot be read").with_source(error);
-    text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
 }
 
 /// The log-in this cookie stands for, its user, and what that user has allowed `client_id` at `audience`:

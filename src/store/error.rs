@@ -106,6 +106,12 @@ pub fn is_deadlock(fault: &Fault) -> bool {
     matches!(code(fault).as_deref(), Some("40P01" | "40001"))
 }
 
+/// Whether a statement names a table that the database does not have (PostgreSQL 42P01).
+#[must_use]
+pub fn is_undefined_table(fault: &Fault) -> bool {
+    code(fault).as_deref() == Some("42P01")
+}
+
 /// Whether a database error code means a state of the world rather than a mistake of ours.
 fn passes(code: &str) -> bool {
     if let Some(primary) = sqlite_primary(code) {

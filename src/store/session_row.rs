@@ -9,6 +9,8 @@ use crate::domain::outcome::Fault;
 use crate::domain::scope::{RequestedScopes, Scopes};
 use crate::domain::session::{Chain, Session};
 
+use super::attributes::factors;
+
 /// The columns of a [`SessionRow`].
 macro_rules! session_columns {
     () => {
@@ -96,10 +98,7 @@ impl TryFrom<SessionRow> for Session {
             user_epoch: row.user_epoch,
             grant_type: row.grant_type,
             auth_time: row.auth_time.unwrap_or(row.created_at),
-            factors: match row.factors {
-                None => None,
-                Some(text) => Some(serde_json::from_str(&text).map_err(|_| impossible())?),
-            },
+            factors: factors(row.factors)?,
             browser: row.browser_id,
             asked_claims: match row.asked_claims {
                 None => RequestedClaims::default(),

@@ -84,6 +84,15 @@ pub struct CompletedFactor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Factors([Option<Timestamp>; Method::ALL.len()]);
 
+/// When and how a user authenticated, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authentication {
+    /// The claim `auth_time`.
+    pub auth_time: Timestamp,
+    /// The factors; none means the password alone, at `auth_time`.
+    pub factors: Option<Factors>,
+}
+
 /// The methods of an authentication (RFC 8176), as the claim `amr` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Amr {
@@ -105,10 +114,12 @@ impl Factors {
         self
     }
 
-    /// These, unless they are the password alone, given at `auth_time`: the form in which sessions have them.
+    /// The stored form, of an authentication that ends at `now`.
     #[must_use]
-    pub fn beyond_password(self, auth_time: Timestamp) -> Option<Self> {
-        (self != Self::password(auth_time)).then_some(self)
+    pub fn authentication(self, now: Timestamp) -> Authentication {
+        let auth_time = self.auth_time().unwrap_or(now);
+        let factors = (self != Self::password(auth_time)).then_some(self);
+        Authentication { auth_time, factors }
     }
 
     /// When `method` was completed, if it was.

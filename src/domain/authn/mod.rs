@@ -6,20 +6,20 @@
 
 mod factors;
 
-use serde::{Deserialize, Serialize};
-
 use crate::base::{TimeSpan, Timestamp};
 
 use super::liveness::{UserState, inactive_user};
 use super::user::User;
 
-pub use factors::{Amr, AssuranceLevel, CompletedFactor, FactorClass, Factors, Method};
+pub use factors::{
+    Amr, AssuranceLevel, Authentication, CompletedFactor, FactorClass, Factors, Method,
+};
 
 /// How long a completed factor counts in an authentication that is not finished.
 pub const FACTOR_LIFE: TimeSpan = TimeSpan::from_mins(10);
 
 /// What a user authenticates for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// To open a session or a sign-in at the pages.
     SignIn,
@@ -61,7 +61,11 @@ pub struct AccountState {
 }
 
 /// Whether a second factor has to follow, by the strictest of server, role, client and user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "test-support"),
+    expect(dead_code, reason = "no setting requires a second factor yet")
+)]
 pub enum SecondFactorPolicy {
     /// Where the account has one.
     IfEnrolled,
@@ -73,7 +77,7 @@ pub enum SecondFactorPolicy {
 }
 
 /// What the outcome has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirements {
     /// The least level.
     pub least: AssuranceLevel,
@@ -142,15 +146,15 @@ pub fn next_step(
     }
     let second = second_factor(attempt.purpose, &fresh, account, requirements, now);
     match second {
-        Second::Complete(methods) => return NextStep::Authenticate(methods),
-        Second::Unmet => return NextStep::Refuse(Refused::UnmetRequirements),
-        Second::Enrol { .. } | Second::Enough => {}
+        SecondFactor::Complete(methods) => return NextStep::Authenticate(methods),
+        SecondFactor::Unmet => return NextStep::Refuse(Refused::UnmetRequirements),
+        SecondFactor::Enrol { .. } | SecondFactor::Enough => {}
     }
     if attempt.purpose == Purpose::Recover || account.must_change_password {
         return NextStep::ChangePassword;
     }
     match second {
-        Second::Enrol { may_skip } => NextStep::Enrol { may_skip },
+        SecondFactor::Enrol { may_skip } => NextStep::Enrol { may_skip },
         _ => NextStep::Done(fresh),
     }
 }
@@ -187,7 +191,7 @@ fn first_factor(purpose: Purpose, fresh: &Factors, account: &AccountState) -> Op
 }
 
 /// What is missing after the first factor.
-enum Second {
+enum SecondFactor {
     Enough,
     Complete(Vec<Method>),
     Enrol { may_skip: bool },
@@ -200,7 +204,7 @@ fn second_factor(
     account: &AccountState,
     requirements: &Requirements,
     now: Timestamp,
-) -> Second {
+) -> SecondFactor {
     let level = fresh.level().unwrap_or(AssuranceLevel::Single);
     let is_required = matches!(requirements.policy, SecondFactorPolicy::Required { .. });
     let by_policy = if is_required || account.second_factor_since.is_some() {
@@ -217,7 +221,7 @@ fn second_factor(
         .map(|target| available(account, fresh, target))
         .find(|methods| !methods.is_empty());
     if let Some(methods) = methods {
-        return Second::Complete(methods);
+        return SecondFactor::Complete(methods);
     }
     let is_unmet = requirements.is_essential && level < requirements.least;
     match requirements.policy {
@@ -226,12 +230,12 @@ fn second_factor(
         {
             // A thief of the password must not enrol a factor of their own.
             if account.has_verified_email && fresh.last_of(FactorClass::Mailbox).is_none() {
-                return Second::Complete(vec![Method::MailedCode]);
+                return SecondFactor::Complete(vec![Method::MailedCode]);
             }
-            Second::Enrol { may_skip: now < from && !is_unmet }
+            SecondFactor::Enrol { may_skip: now < from && !is_unmet }
         }
-        _ if is_unmet => Second::Unmet,
-        _ => Second::Enough,
+        _ if is_unmet => SecondFactor::Unmet,
+        _ => SecondFactor::Enough,
     }
 }
 

@@ -96,9 +96,8 @@ pub async fn authorize_challenge(
             let message = "The user has to authenticate with one of the methods.";
             challenged(OAuthError::InsufficientAuthorization, message, &challenge)
         }
-        ChallengeAnswer::Denied(challenge) => {
-            let message = "The login or the password is not right.";
-            challenged(OAuthError::AccessDenied, message, &challenge)
+        ChallengeAnswer::Denied(challenge, refusal) => {
+            challenged(OAuthError::AccessDenied, &refusal.message, &challenge)
         }
     })
 }

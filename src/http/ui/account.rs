@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::domain::base_path::Link;
 use crate::domain::client;
 use crate::domain::oidc;
-use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::PageRequest;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::Listed;
@@ -19,11 +18,10 @@ use crate::http::extract::{FormFields, Params};
 use crate::identity::account::{self, Here, Overview, Part, Shown};
 use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile;
-use crate::oauth::way_on::WayOn;
 
 use super::pages::{AccountPage, AppRow, ConsentItem, Done, SessionRow};
 use super::render::go_here;
-use super::{Locale, error_page, flow_error_page, page};
+use super::{Locale, error_page, page, stale_form};
 
 /// Somebody in front of their own account.
 struct Visited {
@@ -149,9 +147,7 @@ async fn submitted(
     let mut form = form.map_err(|problem| error_page(&context, &problem))?;
     let visit = Visit::of(&context);
     if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
-        let message = "This page is too old. Go back and try again.";
-        let stop = Failure::from(Refusal::new(Code::Forbidden, message));
-        return Err(flow_error_page(&context, &context.problem(stop), &WayOn::default()));
+        return Err(stale_form(&context));
     }
     Ok((visited(context).await?, form))
 }

@@ -3,7 +3,7 @@
 
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::Refusal;
 use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
@@ -16,7 +16,7 @@ use crate::oauth::way_on::WayOn;
 
 use super::pages::{BackLink, LoggedOutPage, LogoutConfirmPage};
 use super::render::{go, go_here, once_more, way_on};
-use super::{error_page, flow_error_page, page};
+use super::{error_page, flow_error_page, page, stale_form};
 
 /// A client, or any page, sends a browser.
 pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
@@ -131,9 +131,7 @@ pub async fn own(context: Context, form: Result<FormFields, Problem>) -> HttpRes
     };
     let visit = Visit::of(&context);
     if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
-        let message = "This page is too old. Go back and try again.";
-        let stop = Failure::from(Refusal::new(Code::Forbidden, message));
-        return flow_error_page(&context, &context.problem(stop), &WayOn::default());
+        return stale_form(&context);
     }
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     match context.run(browser_login::sign_out(app, visitor, context.request_info())).await {

@@ -25,6 +25,7 @@ use askama::Template;
 
 use super::context::Context;
 use super::error::Problem;
+use crate::domain::outcome::{Code, Refusal};
 use crate::oauth::way_on::WayOn;
 
 pub use crate::i18n::Locale;
@@ -70,6 +71,13 @@ pub fn page_with(
 /// A problem as a page, in the user's language. Holds nothing that a request said.
 pub fn error_page(context: &Context, problem: &Problem) -> HttpResponse {
     error(context, problem, None)
+}
+
+/// The refusal of a form of the user's account that another sign-in, or none, was given.
+fn stale_form(context: &Context) -> HttpResponse {
+    let message = "This page is too old. Go back and try again.";
+    let refusal = Refusal::new(Code::Forbidden, message);
+    flow_error_page(context, &context.problem(refusal.into()), &WayOn::default())
 }
 
 /// A problem in the middle of a request that is under way, with the ways on from there; where none is

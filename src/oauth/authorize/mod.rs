@@ -12,23 +12,20 @@ use crate::app::cache::Audience;
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::UserId;
-use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
-use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authorization::{Authorization, CODE_LIFE, Request};
+use crate::domain::authorization::{Authorization, Grantor, Request};
 use crate::domain::client::Client;
-use crate::domain::grant::AvailableScopes;
 use crate::domain::interaction::{self, ConsentPolicy, CurrentLogin, NextStep as Next};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::identity::browser_login::{self, BrowserCookies};
-use crate::identity::write_limit::take_write;
-use crate::store::authorization_codes::{self, NewCode};
+use crate::identity::write_limit::UserWrite;
 use crate::store::browser_sessions::Found;
 use crate::store::consents;
 
+use super::code::issue_code;
 use super::par::{self, Pushed};
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest, of_another_kind};
@@ -181,6 +178,7 @@ pub async fn decide(
         return Ok(Step::Done(Box::new(answer)));
     }
     let info = info.by(found.user.id);
+    let write = UserWrite::new(&app);
     let answer = app
         .transaction_or_nothing(&info, async |tx| {
             let Checked { addressed, request, .. } = &checked;
@@ -188,7 +186,7 @@ pub async fn decide(
             let is_new = addressed.client.is_unprovable(&addressed.redirect)
                 || remember(tx, &found, request).await?;
             if is_new {
-                take_write(&app, &found.user)?;
+                write.take(&found.user)?;
                 allowed(tx, found.user.id, &request.client_id).await?;
             }
             issue(tx, &checked, &found).await
@@ -320,42 +318,24 @@ pub(super) async fn allowed(
 
 async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<Answer, Failure> {
     let Checked { addressed, request, flow, .. } = checked;
-    let (app, now) = (tx.app(), tx.info().now);
+    let app = tx.app();
     let audience = checked.audience(&app);
     let available = still_available(&addressed.client, audience.as_deref(), &request.scopes);
-    let Some(AvailableScopes { granted, dropped }) = available else {
+    let Some(available) = available else {
         let message = "The API, or every scope that was requested, is not offered any more.";
         return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, message));
     };
-    let code = opaque_token::generate(AUTHORIZATION_CODE, &*app.entropy);
-    let authorization = Authorization {
-        client_id: request.client_id.clone(),
-        user_id: found.user.id,
-        user_epoch: found.user.session_epoch,
+    let grantor = Grantor {
+        user: &found.user,
         browser: Some(found.browser.id),
-        auth_time: found.browser.auth_time,
-        factors: found.browser.factors,
-        scopes: granted.scopes().clone(),
-        dropped: request.dropped.with(dropped.iter()),
-        audience: request.audience.clone(),
-        asked_claims: request.asked_claims.clone(),
-        nonce: request.nonce.clone(),
-        redirect_uri: Some(request.redirect_uri.clone()),
-        code_challenge: request.code_challenge.clone(),
-        dpop_jkt: request.dpop_jkt.clone(),
+        authentication: found.browser.authentication(),
         by_consent: !addressed.client.metadata.skips_consent()
             && !addressed.client.is_unprovable(&addressed.redirect),
-        pushed: request.pushed,
     };
-    let new = NewCode {
-        hash: &token_hash(&code),
-        flow: &flow.id,
-        authorization: &authorization,
-        expires_at: now + CODE_LIFE,
-    };
-    if !authorization_codes::insert(tx, &new).await? {
+    let authorization = Authorization::of(request, grantor, &available);
+    let Some(code) = issue_code(tx, &flow.id, &authorization).await? else {
         let message = "This request was answered already. Go back to the application.";
         return Err(Refusal::new(Code::Conflict, message).into());
-    }
+    };
     Ok(Answer::code(app.issuer(), addressed, code))
 }

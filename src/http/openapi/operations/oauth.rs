@@ -128,6 +128,10 @@ pub static AUTHORIZE_CHALLENGE: Operation = Operation::new(
     Tag::OAuth,
     "Sign a user in from a first-party application (OAuth 2.0 for First-Party Applications)",
 )
+.about(
+    "A 400 of `insufficient_authorization` or `access_denied` also has `auth_session`, `expires_in` (seconds) \
+     and `methods`, the factors of which one is next.",
+)
 .security(Security::Client)
 .oauth_errors()
 .body(Body::form(&[
@@ -139,6 +143,11 @@ pub static AUTHORIZE_CHALLENGE: Operation = Operation::new(
         optional("code_challenge", TEXT),
         optional("code_challenge_method", TEXT),
         optional("nonce", TEXT),
+        optional("redirect_uri", TEXT.about("Repeated at the token endpoint; nothing is sent there.")),
+        optional("prompt", TEXT),
+        optional("claims", TEXT),
+        optional("dpop_jkt", TEXT),
+        optional("login_hint", TEXT),
         optional("auth_session", TEXT.about("From an earlier answer; instead of the above.")),
         optional("method", TEXT),
         optional("login", TEXT),

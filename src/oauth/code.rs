@@ -1,0 +1,27 @@
+//! Issuing authorization codes: for users at the pages, and in the forms of first-party applications.
+//!
+//! Owns that a request gives one code. What a code stands for is `domain::authorization`'s.
+
+use crate::app::AuditedTx;
+use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
+use crate::crypto::digest::token_hash;
+use crate::domain::authorization::{Authorization, CODE_LIFE};
+use crate::domain::outcome::Fault;
+use crate::store::authorization_codes::{self, NewCode};
+
+/// Stores a code for `authorization` and returns it. None when the request `flow` has given one already.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(super) async fn issue_code(
+    tx: &mut AuditedTx,
+    flow: &[u8; 16],
+    authorization: &Authorization,
+) -> Result<Option<String>, Fault> {
+    let (app, now) = (tx.app(), tx.info().now);
+    let code = opaque_token::generate(AUTHORIZATION_CODE, &*app.entropy);
+    let hash = token_hash(&code);
+    let new = NewCode { hash: &hash, flow, authorization, expires_at: now + CODE_LIFE };
+    let is_first = authorization_codes::insert(tx, &new).await?;
+    Ok(is_first.then_some(code))
+}
