@@ -7,7 +7,8 @@ use url::{Host, Url};
 
 use super::errors::Wrong;
 
-/// What load balancers and clients ask for at the root of the origin, whatever the path of the issuer.
+/// First segments of the paths that are served at the root of the origin whatever the path of the issuer: load
+/// balancers and clients request them there.
 const PROBED: [&str; 3] = ["health", "ready", ".well-known"];
 /// The longest path of an issuer, in bytes.
 const MAX_PATH: usize = 128;
@@ -36,7 +37,7 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
         "is not in its normal form, which clients compare byte by byte"
     } else if PROBED.iter().any(|own| url.path().split('/').nth(1) == Some(*own)) {
         return Err(Wrong::new(
-            "has a path that begins like one of the server's own",
+            "has a path that is reserved (/health, /ready, /.well-known)",
             "Type another path, such as /auth",
         ));
     } else if !is_plain_path(url.path()) {
