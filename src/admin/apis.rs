@@ -59,8 +59,7 @@ impl Change {
             && !self.new_secret
     }
 
-    /// The change without what is so already. A value that was accepted once is not judged by a newer
-    /// rule when it is sent back.
+    /// The change without the fields that equal the stored value. See `client_unchanged`.
     fn without_unchanged(mut self, stored: &StoredApi) -> Self {
         let (api, rules) = (&stored.api, &stored.api.rules);
         let same_scopes = |chosen: &Vec<String>| {
@@ -241,8 +240,9 @@ pub async fn create(
     Ok(Changed { stored, shared_secret, warnings })
 }
 
-/// Clients that name an API which is only being registered: they had the one before. What was given to them
-/// is void; what an administrator lets them do is the administrator's to change.
+/// A warning for each client whose registration lists this identifier from an earlier, deleted API. Its
+/// tokens and consents do not count for the new API; its permission to request it stays until an
+/// administrator removes it.
 async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault> {
     let clients = clients::all(tx).await?;
     let clients = clients.iter().map(|stored| &stored.client);
@@ -257,16 +257,16 @@ async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault>
             },
         );
         Some(format!(
-            "The client {id} {may}: its registration names the identifier, which another API had before. To \
-             change that: signet client update {id} with --audience and --serves, or --no-audiences."
+            "The client {id} {may}: its registration lists this identifier, which belonged to a deleted API. \
+             To change that: signet client update {id} with --audience and --serves, or --no-audiences."
         ))
     };
     Ok(clients.filter_map(warning).collect())
 }
 
 /// Changes the API with this identifier or this row id. Its tokens look so from the next log-in or
-/// refresh on; those that exist stay as they are until they expire. What is so already is no change, and a
-/// change of nothing writes nothing.
+/// refresh on; those that exist stay as they are until they expire. Fields that equal the stored value are
+/// ignored. If none is left, nothing is written.
 ///
 /// # Errors
 /// `not_found`; refused when a choice cannot be.
@@ -307,7 +307,7 @@ pub async fn update(
 
 /// Removes the API with this identifier or this row id. Its tokens live until they expire; new ones
 /// are not made: its sessions end at their next refresh. An API that is registered under the identifier
-/// again is a new one.
+/// again is a new API.
 ///
 /// # Errors
 /// `not_found`.

@@ -1,8 +1,5 @@
-//! The part of a change of a client that changes something.
-//!
-//! An administrator may send back everything that a `GET` showed. What is so already is taken out of the
-//! change before it is applied, so that it is not judged by rules that are newer than the value, and so
-//! that a change of nothing writes nothing.
+//! Drops the fields of a change that equal the stored value. They are not validated again, so that a
+//! representation from `GET` can be sent back after a rule became stricter.
 
 use crate::domain::client::{AssertionAudience, ClientMetadata, IdTokenClaims};
 use crate::domain::client_jwks;
@@ -11,7 +8,7 @@ use crate::domain::scope::Scopes;
 use super::client_patch::{Change, once_each};
 
 impl Change {
-    /// The change without what is so in `before`.
+    /// The change without the fields that equal the value in `before`.
     pub(super) fn without_unchanged(mut self, before: &ClientMetadata) -> Self {
         self.drop_derived(before);
         let list = |chosen: &Vec<String>, before: &[String]| once_each(chosen) == before;
@@ -46,8 +43,8 @@ impl Change {
         self
     }
 
-    /// Takes out settings whose shown value depends on another one. Alone they are a choice, even of the
-    /// value that is shown: together with the unchanged setting they depend on, they are repeated.
+    /// Drops settings whose shown value follows from another setting, if that one is unchanged too. On its own,
+    /// such a setting is a choice, even of the value that is shown.
     fn drop_derived(&mut self, before: &ClientMetadata) {
         let same_method = self.auth_method == Some(Some(before.auth_method));
         let same_pin = self.auth_method_pinned == Some(before.pins_auth_method());
@@ -64,7 +61,7 @@ impl Change {
             *chosen == before.skips_consent() && (*chosen == before.skip_consent || same_party)
         });
         drop_if(&mut self.first_party, |chosen| *chosen == before.first_party);
-        // Keys that verify two algorithms, of an older version, verify one once they are registered again.
+        // Keys of an older version verify two algorithms until they are registered again.
         let open = !client_jwks::of_two_algorithms(&before.jwks).is_empty();
         drop_if(&mut self.jwks, |given| {
             client_jwks::listed(given) == Some(&before.jwks[..]) && (!open || same_method)

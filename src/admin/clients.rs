@@ -159,8 +159,8 @@ pub async fn create(
     Ok(Changed { stored, client_secret, warnings })
 }
 
-/// Changes a client. Another method of authentication drops the secrets or makes the first one. What is
-/// so already is no change, and a change of nothing writes nothing.
+/// Changes a client. Another method of authentication drops the secrets or makes the first one. Fields that
+/// equal the stored value are ignored. If none is left, nothing is written.
 ///
 /// # Errors
 /// `not_found`; `validation_failed` when a choice cannot be.

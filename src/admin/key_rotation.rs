@@ -171,8 +171,8 @@ pub async fn rotate(
     Ok(changed)
 }
 
-/// Lets a published key sign as soon as every process has it: now, or by an order that a process carries out
-/// when it is due. What became of it.
+/// Activates a published key once every process has it: now, or through a scheduled activation. Returns the
+/// key's state.
 async fn sign_soon(
     app: &App,
     active: &str,
@@ -186,19 +186,20 @@ async fn sign_soon(
         carry_out(app, &Change::Activate { kid, predecessor, missed: 0 }, info).await?
     } else {
         let ordered = app.transaction_or_nothing(info, async |tx| {
-            // Read anew: making the key took its time, and the others have it only since it was stored.
+            // The time is read again: generating the key took a while, and other processes can read the key
+            // only since it was stored.
             let at = tx.app().now() + SPREADING;
             Ok(keys::order(tx, kid, at).await?)
         });
         ordered.await?
     };
-    // Where another process was first, the key signs already.
+    // The key signs already if another process activated it first.
     let key = facts(app).await?.into_iter().find(|key| key.kid == *kid);
     let key = key.filter(|key| done || key.state == KeyState::Active);
     Ok(told(&key.ok_or_else(overtaken)?, &app.key_policy()))
 }
 
-/// Begins to sign with the keys that are ordered to by now.
+/// Activates every key whose scheduled activation is due.
 ///
 /// # Errors
 /// When the database cannot be read or written.

@@ -58,8 +58,7 @@ impl Update {
             && self.claims.is_none()
     }
 
-    /// The change without what is so already. A value that was accepted once is not judged by a newer
-    /// rule when it is sent back.
+    /// The change without the fields that equal the stored value. See `client_unchanged`.
     fn without_unchanged(mut self, user: &User) -> Self {
         let Attributes { roles, groups, claims } = &user.attributes;
         self.name = self.name.filter(|name| *name != user.name);
@@ -184,8 +183,8 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
     show(app, id).await
 }
 
-/// Changes name, role or attributes. What is so already is no change, and a change of nothing writes
-/// nothing. The role admin, taken away, ends everything the user has; attributes show in the tokens of the
+/// Changes name, role or attributes. Fields that equal the stored value are ignored. If none is left, nothing
+/// is written. Removing the role admin ends every session of the user; attributes show in the tokens of the
 /// next log-in or refresh.
 ///
 /// # Errors

@@ -15,9 +15,9 @@ pub const CLIENT_SECRET: &str = "scs_";
 pub const AUTHORIZATION_CODE: &str = "sac_";
 /// A device code (RFC 8628).
 pub const DEVICE_CODE: &str = "sdc_";
-/// A sealed sign-in that is under way.
+/// A sealed, pending sign-in.
 pub const AUTH_SESSION: &str = "sch_";
-/// The cookie of somebody who has logged in.
+/// The cookie of a browser session.
 pub const BROWSER_SESSION: &str = "sbs_";
 
 /// Appends the CRC-32 of prefix and body to `body` and spells all of it as `prefix` + base64url.

@@ -25,9 +25,9 @@ pub enum Command {
     Show,
     /// Check the settings; exit 0 if they are good, 78 with every mistake if not
     ///
-    /// Looks at the settings, the modes of files and the TLS certificate; the master key and the database are
-    /// opened by the start. Names the settings that this version reads differently from the one before, and
-    /// those in which the servers on a PostgreSQL database differ.
+    /// Looks at the settings, the modes of files and the TLS certificate. It does not open the master key. On
+    /// PostgreSQL it connects to compare the settings of the running servers. Names the settings that this
+    /// version reads differently from the one before, and those in which the running servers differ.
     #[command(after_help = "Examples:
   signet config check && systemctl restart signet")]
     Check,
@@ -50,7 +50,7 @@ impl Row for Shown {
     }
 }
 
-/// Says in which settings the servers on the database differ.
+/// Warns of settings in which the servers on the database differ.
 fn compare(config: &Config) -> Result<(), CommandError> {
     match runtime()?.block_on(startup::differing_settings(config)) {
         Ok(found) => {
@@ -61,14 +61,14 @@ fn compare(config: &Config) -> Result<(), CommandError> {
             }
         }
         Err(error) => startup_report::say(&format!(
-            "note: the settings of the servers that run were not compared: {error}\n"
+            "note: the settings of the running servers were not compared: {error}\n"
         )),
     }
     Ok(())
 }
 
-/// Carries out a command. Changes nothing: `check` looks at the modes of files, and asks a PostgreSQL database
-/// which servers run on it.
+/// Carries out a command. Changes nothing: `check` looks at the modes of files, and reads the running servers
+/// from a PostgreSQL database.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Show => {
@@ -104,7 +104,7 @@ fn check_tls(config: &Config) -> Result<(), CommandError> {
     })
 }
 
-/// Says where a server answers whose issuer has a path.
+/// Prints which paths the server answers if its issuer has a path.
 fn say_path(config: &Config) {
     let base = BasePath::of(&config.issuer, config.proxy_strips_path);
     if base.is_root() {

@@ -26,18 +26,18 @@ where
         };
         names.map(Names).map_err(|error| match is_one {
             true => error,
-            false => format!("of the names between the commas one is invalid: {error}"),
+            false => format!("a name in the list is invalid: {error}"),
         })
     }
 }
 
 /// Takes any text that is not empty.
 pub fn any(text: &str) -> Result<String, String> {
-    if text.is_empty() { Err("a name is not empty".to_owned()) } else { Ok(text.to_owned()) }
+    if text.is_empty() { Err("a name must not be empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// Takes one address or identifier. A comma may be part of it, so that a list cannot be told from one
-/// address: where another address follows a comma, nothing is guessed.
+/// address: a text in which another address follows a comma is refused.
 pub fn address(text: &str) -> Result<String, String> {
     let begins_with_scheme = |part: &str| {
         let (scheme, rest) = part.trim_start().split_once(':').unwrap_or_default();
@@ -46,7 +46,7 @@ pub fn address(text: &str) -> Result<String, String> {
         is_scheme && !rest.is_empty()
     };
     if text.split(',').skip(1).any(begins_with_scheme) {
-        return Err("one address each time: give the option once for every address".to_owned());
+        return Err("expected one address; repeat the option for each address".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -83,7 +83,7 @@ mod tests {
             assert_eq!(address(one).as_deref(), Ok(one));
         }
         for list in ["https://a/,https://b/", "urn:a, urn:b", "https://a/cb,com.example.app:/cb"] {
-            assert!(address(list).is_err_and(|text| text.contains("every address")), "{list}");
+            assert!(address(list).is_err_and(|text| text.contains("each address")), "{list}");
         }
     }
 }

@@ -83,9 +83,9 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
     read.require(
         &[&s::ISSUER, &s::PROXY_STRIPS_PATH],
         !config.proxy_strips_path || !BasePath::of(&config.issuer, true).is_root(),
-        "the issuer has no path that a proxy could take off",
+        "SIGNET_ISSUER has no path for a proxy to strip",
         format!(
-            "Type {}={}/PATH with the path that the proxy takes off, or {}=false",
+            "Type {}={}/PATH with the path that the proxy strips, or {}=false",
             s::ISSUER.name,
             config.issuer,
             s::PROXY_STRIPS_PATH.name

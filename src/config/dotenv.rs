@@ -112,13 +112,12 @@ fn parse(path: &Path, text: &str, result: &mut DotEnv) {
     let ended = Secret::new(format!("{text}\n"));
     for (number, line) in text.lines().enumerate() {
         let Some((name, value)) = line.split_once('=') else { continue };
-        // The parser takes all behind `#` for a comment, so that a colour would be no value at all.
+        // The parser reads everything after `#` as a comment, so that a colour would be an empty value.
         if name.trim().starts_with("SIGNET_") && value.starts_with('#') {
             result.mistakes.push(Mistake {
                 subject: format!("{}, line {} ({})", path.display(), number + 1, name.trim()),
                 found: "the value begins with #, which begins a comment".to_owned(),
-                advice: "Put the value into 'single quotes', or a blank before the comment"
-                    .to_owned(),
+                advice: "Quote the value ('#...'), or put a space before the comment".to_owned(),
             });
         }
     }

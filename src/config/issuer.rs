@@ -35,7 +35,7 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
         "is not in its normal form, which clients compare byte by byte"
     } else if url.path().split('/').nth(1).is_some_and(is_reserved) {
         return Err(Wrong::new(
-            "has a path that begins like one of the server's own",
+            "has a path that is reserved (/health, /ready, /.well-known)",
             "Type another path, such as /auth",
         ));
     } else if !is_plain_path(url.path()) {

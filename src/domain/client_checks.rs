@@ -61,9 +61,9 @@ impl ClientMetadata {
         let keys = self.auth_method == AuthMethod::PrivateKeyJwt;
         if keys == self.jwks.is_empty() {
             let message = if keys {
-                "A client with private_key_jwt needs its public keys (--jwks-file)."
+                "A client with private_key_jwt needs public keys (jwks)."
             } else {
-                "Public keys are for the method private_key_jwt (--auth-method private_key_jwt)."
+                "Public keys (jwks) are only for a client with private_key_jwt."
             };
             found.note("jwks", if keys { "missing" } else { "not_used" }, message);
         }

@@ -1,8 +1,8 @@
-//! What a `/v1` endpoint accepts: the members, the query parameters and no others.
+//! Refuses members and query parameters that a `/v1` endpoint does not have.
 //!
-//! Runs around every route, so that no handler can leave it out, and knows what the OpenAPI document
-//! says, because both read the same description. Unknown names are refused rather than ignored: a filter
-//! that is misspelt would otherwise be answered as if it had been applied (decision 35).
+//! Runs around every route, so that no handler can leave it out, and reads the descriptions from which the
+//! OpenAPI document is rendered. Unknown names are refused rather than ignored: a misspelt filter would
+//! otherwise be answered as if it had been applied (decision 35).
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -26,11 +26,11 @@ const MAX_NAMED: usize = 8;
 const MAX_COMPARED: usize = 64;
 /// The code of a name that does not exist.
 const UNKNOWN: &str = "unknown_name";
-/// The code of a name that is there twice.
+/// The code of a duplicate name.
 const REPEATED: &str = "repeated_name";
 /// The code of a text with U+0000.
 pub const NUL: &str = "null_character";
-/// What is said about it.
+/// The message of that code.
 pub const NO_NUL: &str = "A text cannot contain U+0000.";
 
 /// The operations of one `/v1` path, by method. Other paths have none: OAuth ignores unknown parameters
@@ -38,7 +38,7 @@ pub const NO_NUL: &str = "A text cannot contain U+0000.";
 pub struct Operations(Vec<(&'static str, &'static Operation)>);
 
 impl Operations {
-    /// Those of a path.
+    /// The operations of a path.
     pub fn new(
         path: &str,
         methods: impl IntoIterator<Item = (&'static str, Option<&'static Operation>)>,
@@ -129,15 +129,15 @@ fn check_query(query: &str, operation: &Operation) -> Result<(), Refusal> {
     Err(Refusal::fields_and_names(fields, names))
 }
 
-/// The names at fault, as they are found.
+/// The invalid names of a request, in the order they are found.
 pub struct Names {
-    /// What the names are of.
+    /// The kind of name, such as `query parameter`.
     noun: &'static str,
     errors: Vec<NameError>,
 }
 
 impl Names {
-    /// None so far; `noun` says what they are names of.
+    /// An empty list; `noun` is the kind of name.
     pub const fn new(noun: &'static str) -> Self {
         Self { noun, errors: Vec::new() }
     }
@@ -145,7 +145,7 @@ impl Names {
     /// Notes a name that does not exist, with the nearest of those that do.
     pub fn unknown(&mut self, name: &str, known: impl Iterator<Item = &'static str> + Clone) {
         let (quoted, noun) = (quotable(name), self.noun);
-        // Comparing costs something, and a body has room for thousands of names.
+        // Each comparison takes time, and a body has room for thousands of names.
         if self.is_noted(&quoted, UNKNOWN) {
             return;
         }
@@ -172,16 +172,17 @@ impl Names {
         self.errors.push(NameError { name: quoted, code: UNKNOWN, message });
     }
 
-    /// Notes a name that is there twice.
+    /// Notes a duplicate name.
     pub fn repeated(&mut self, name: &str) {
         let quoted = quotable(name);
         if !self.is_noted(&quoted, REPEATED) {
-            let message = format!("The {} \"{quoted}\" is there twice. Send it once.", self.noun);
+            let message =
+                format!("The {} \"{quoted}\" was sent more than once. Send it once.", self.noun);
             self.errors.push(NameError { name: quoted, code: REPEATED, message });
         }
     }
 
-    /// Whether this has been noted, or enough has.
+    /// Whether this error is listed already, or the list is full.
     fn is_noted(&self, name: &str, code: &str) -> bool {
         let noted = |error: &NameError| error.name == name && error.code == code;
         self.errors.len() == MAX_NAMED || self.errors.iter().any(noted)

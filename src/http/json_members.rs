@@ -1,4 +1,4 @@
-//! The members of a JSON object in the order they were sent, those that are there twice included.
+//! The members of a JSON object in the order they were sent, duplicate members included.
 
 use std::fmt;
 

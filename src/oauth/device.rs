@@ -122,14 +122,14 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
     Err(Fault::unavailable("no user code is free").into())
 }
 
-/// The refusal of a code somebody typed.
+/// The refusal of a code that a user typed.
 fn unknown() -> Refusal {
     let message =
         "There is no device waiting with this code. Check it, or begin again on the device.";
     Refusal::field("user_code", "unknown", message)
 }
 
-/// Somebody has typed a code.
+/// A user code that the user typed.
 ///
 /// # Errors
 /// `validation_failed` on the field; `forbidden` when it was begun in another browser; too many tries.
@@ -146,7 +146,7 @@ pub async fn typed(
     go_on(app, user_code, flow, visitor, now).await
 }
 
-/// Somebody comes back from the log-in page.
+/// The user's return from the sign-in page.
 ///
 /// # Errors
 /// As [`typed`].
@@ -163,10 +163,10 @@ pub async fn resume(
     go_on(app, user_code, flow, visitor, now).await
 }
 
-/// Somebody has decided.
+/// The user's decision on a device.
 ///
 /// # Errors
-/// As [`typed`]; `conflict` when it was decided already; too many writes.
+/// As [`typed`]; `conflict` if the request was already decided; too many writes.
 pub async fn decide(
     app: App,
     sealed: String,
@@ -191,7 +191,7 @@ pub async fn decide(
         client_id: client.client_id.clone(),
         user_id: found.user.id,
         user_epoch: found.user.session_epoch,
-        // A device outlives the browser in which somebody allowed it.
+        // A device outlives the browser session in which the user allowed it.
         browser: None,
         auth_time: found.browser.auth_time,
         factors: found.browser.factors,
@@ -241,7 +241,7 @@ async fn waiting(
     if is_offered(app, &device) { Ok((device, client)) } else { Err(unknown().into()) }
 }
 
-/// Whether the API that the device asked for is still there.
+/// Whether the API that the device requested still exists.
 pub(super) fn is_offered(app: &App, device: &DeviceCode) -> bool {
     app.audience_given_at(device.asked.audience.as_deref(), device.begun_at()).is_some()
 }

@@ -1,10 +1,10 @@
-//! The connections of clients, counted by network, and which of them makes room for a new one.
+//! The connections of clients, counted by network, and which of them is evicted for a new one.
 //!
-//! Owns who is admitted. All connections together are bounded by what the limit of open files leaves, and
-//! those of one network by half of that; the machine itself and trusted proxies speak for many clients and
-//! are bounded by the former alone. At a bound, the connection that has been idle for longest closes first:
-//! of the network, or of the prefix that holds most. Where none is idle, a prefix that holds a large share
-//! makes room for one that holds little; else the new connection is turned away.
+//! Owns admission. All connections together are bounded by the limit of open files, less a reserve, and those
+//! of one network by half of that; loopback and trusted proxies carry many clients and are bounded by the
+//! former alone. At a bound, the connection that has been idle for longest is closed: of the network, or of
+//! the prefix that holds most. Where none is idle, a prefix that holds a large share makes room for one that
+//! holds little; otherwise the new connection is refused.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -23,22 +23,22 @@ use crate::metrics::Metrics;
 use super::descriptors::MAX_CLOSING;
 use super::idle_order::{Groups, Idle};
 
-/// After which time, in microseconds, a connection is no longer busy although its client is owed an answer:
-/// longer than any request takes.
+/// After this time, in microseconds, a connection counts as idle even if its client waits for an answer. Longer
+/// than any request takes.
 const BUSY_TIMEOUT: u64 = 60_000_000;
 /// How many prefixes are searched for an idle connection, those that hold most first.
 const MAX_PREFIXES: usize = 4;
-/// A prefix that holds this part of all connections or more makes room although none of its clients is idle:
-/// a client that never finishes its request is none that waits for an answer.
+/// A prefix with at least this share of all connections (one in `LARGE_SHARE`) is evicted from even when none
+/// is idle: a slow request must not hold its place forever.
 const LARGE_SHARE: usize = 16;
-/// A warning of connections that were closed or turned away is logged once in this time, in microseconds.
+/// The shortest time between two warnings of evicted or refused connections, in microseconds.
 const WARN_EVERY: u64 = 60_000_000;
 
 /// The connections of this process.
 pub(super) struct Connections {
     app: App,
     began: Instant,
-    /// How many there may be.
+    /// The maximum number of connections.
     budget: usize,
     table: Mutex<Table>,
 }
@@ -66,18 +66,18 @@ enum Place {
     Network { network: IpAddr, prefix: IpAddr },
 }
 
-/// What is known of one connection. The task that serves it writes; others read.
+/// The state of one connection. The task that serves it writes; others read.
 #[derive(Default)]
 struct Connection {
-    /// When bytes last came or went, in microseconds, and in the lowest bit whether the client is owed an
-    /// answer: bytes came after the last ones that went.
+    /// When bytes were last read or written, in microseconds. The lowest bit says whether the client waits for an
+    /// answer: bytes were read after the last write.
     activity: AtomicU64,
     closes: AtomicBool,
     task: AtomicWaker,
 }
 
 impl Connection {
-    /// When bytes last came or went.
+    /// When bytes were last read or written.
     fn since(&self) -> u64 {
         self.activity.load(Ordering::Relaxed) >> 1
     }
@@ -93,7 +93,7 @@ impl Connection {
     }
 }
 
-/// A connection that was admitted; counted until it is dropped.
+/// An admitted connection; counted until it is dropped.
 pub(super) struct Seat {
     connections: Arc<Connections>,
     connection: Arc<Connection>,
@@ -101,7 +101,7 @@ pub(super) struct Seat {
 }
 
 impl Connections {
-    /// None yet, of at most `budget`.
+    /// An empty table for at most `budget` connections.
     pub(super) fn new(app: App, budget: usize) -> Arc<Self> {
         Arc::new(Self { app, began: Instant::now(), budget, table: Mutex::default() })
     }
@@ -170,7 +170,7 @@ impl Table {
             let longest = self.networks.longest_idle(network, now, &idle_of(&self.open, now));
             return Err(self.close_first(longest, "idle_of_network"));
         }
-        // Those that close have their places until they are gone.
+        // Connections that are closing count until they are dropped.
         if self.open.len() < budget {
             return Ok(());
         }
@@ -196,8 +196,8 @@ impl Table {
         }
     }
 
-    /// The connection of the largest prefix on which nothing has come or gone for longest, where that prefix
-    /// holds much and the one of the new connection holds little.
+    /// The least recently active connection of the largest prefix, if that prefix holds a large share and the one
+    /// of the new connection a small one.
     fn of_largest(&mut self, place: Place, budget: usize, now: u64) -> Option<u64> {
         let own = match place {
             Place::Exempt(_) => 0,
@@ -264,22 +264,22 @@ fn idle_of(open: &HashMap<u64, Open>, now: u64) -> impl Fn(u64) -> Idle {
 }
 
 impl Seat {
-    /// Bytes came: the client is owed an answer.
+    /// Notes that bytes were read: the client waits for an answer.
     pub(super) fn received(&self) {
         self.connection.activity.store(self.connections.now() << 1 | 1, Ordering::Relaxed);
     }
 
-    /// The time that [`sent`](Self::sent) takes.
+    /// The time to pass to [`sent`](Self::sent).
     pub(super) fn now(&self) -> u64 {
         self.connections.now()
     }
 
-    /// Bytes went, in a write that began at this time.
+    /// Notes that bytes were written, in a write that began at this time.
     pub(super) fn sent(&self, began: u64) {
         self.connection.activity.store(began << 1, Ordering::Relaxed);
     }
 
-    /// Whether this connection has to make room. The task is woken when it has to.
+    /// Whether this connection is evicted. The task is woken when it is.
     pub(super) fn must_close(&self, cx: &Context<'_>) -> bool {
         self.connection.task.register(cx.waker());
         self.connection.closes.load(Ordering::Acquire)

@@ -1,16 +1,16 @@
 //! Where the heads of requests end in a stream of bytes (RFC 9112).
 //!
-//! Owns no decision about a request: the HTTP layer parses it, and refuses what is wrong with it. What is
-//! taken for something else here is only handed on sooner or later.
+//! The HTTP layer parses the request and refuses an invalid one. A misreading here delays bytes; it never
+//! changes how a request is interpreted.
 
-/// How much of a line is kept: enough for the fields that say how long a body is.
+/// How many bytes of a line are kept: enough for the fields that give the length of a body.
 const KEPT: usize = 64;
 
 /// Follows the bytes of a stream.
 pub(super) struct Framing {
     state: State,
     line: [u8; KEPT],
-    /// How many bytes the line has so far, those that are not kept included.
+    /// The length of the line so far, including bytes that are not kept.
     length: usize,
     /// Whether the head has a line.
     begun: bool,
@@ -20,17 +20,17 @@ pub(super) struct Framing {
 enum State {
     /// The lines of a head.
     Head,
-    /// So many bytes of a body.
+    /// The remaining bytes of a body.
     Body(u64),
     /// The size of a chunk (RFC 9112 §7.1).
     ChunkSize,
-    /// So many bytes of a chunk and of the end of its line.
+    /// The remaining bytes of a chunk and of its line end.
     Chunk(u64),
-    /// The lines behind the last chunk.
+    /// The lines after the last chunk.
     Trailers,
 }
 
-/// What a head says of its body.
+/// The length of the body, as the head gives it.
 enum Body {
     None,
     Length(u64),
@@ -38,12 +38,12 @@ enum Body {
 }
 
 impl Framing {
-    /// At the beginning of a stream.
+    /// The state at the beginning of a stream.
     pub(super) const fn new() -> Self {
         Self { state: State::Head, line: [0; KEPT], length: 0, begun: false, body: Body::None }
     }
 
-    /// How many of these bytes are surely within a body. None where lines are read.
+    /// How many of these bytes certainly belong to a body. None where lines are read.
     pub(super) fn within_body(&self, bytes: &[u8]) -> Option<usize> {
         let (State::Body(left) | State::Chunk(left)) = self.state else { return None };
         Some(usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len()))
@@ -86,7 +86,7 @@ impl Framing {
         self.length = 0;
         match self.state {
             State::Head if line.is_empty() => {
-                // Empty lines before a request are no head (RFC 9112 §2.2).
+                // Empty lines before a request are ignored (RFC 9112 §2.2).
                 if std::mem::take(&mut self.begun) {
                     self.state = match std::mem::replace(&mut self.body, Body::None) {
                         Body::Chunked => State::ChunkSize,
@@ -107,7 +107,7 @@ impl Framing {
                 self.state = match size.and_then(|size| u64::from_str_radix(size, 16).ok()) {
                     Some(0) => State::Trailers,
                     Some(size) => State::Chunk(size.saturating_add(2)),
-                    // No chunk: the HTTP layer refuses it, or takes it for a head.
+                    // An invalid size: the HTTP layer refuses it, or reads it as a head.
                     None => {
                         self.begun = true;
                         State::Head

@@ -1,12 +1,12 @@
-//! Requests one after the other.
+//! Pipelined requests: a limit on the heads that wait for an answer.
 //!
 //! The HTTP layer decodes all requests that it has read, and each of them costs it some 6 KiB until it is
-//! answered. A client that pipelines (RFC 9112 §9.3.2) sends hundreds in a few KiB. So what is handed to
-//! the HTTP layer at a time holds the end of one head, and only a few heads are handed on before an answer
-//! ends. Where heads end is `framing`'s.
+//! answered. A client that pipelines (RFC 9112 §9.3.2) sends hundreds in a few KiB. So the HTTP layer is
+//! handed the end of one head at a time, and only a few heads before an answer ends. `framing` finds where
+//! heads end.
 //!
-//! Owns also the time that the head of a further request may take, which the HTTP layer bounds for the first
-//! request of a connection alone.
+//! Also owns the timeout for the heads of further requests: the HTTP layer bounds only the first request of a
+//! connection.
 
 use std::future::Future as _;
 use std::io;
@@ -22,14 +22,14 @@ use super::framing::Framing;
 
 /// How many heads are handed on before an answer ends.
 const MAX_HEADS: usize = 4;
-/// After which time one more is handed on nevertheless, in case what looked like heads was something else. Each
-/// costs some 6 KiB, and a client that reads no answer is disconnected after three of them.
+/// One more head is released after this time, in case the framing was misread. Each costs some 6 KiB, and a
+/// client that reads no answer is disconnected after three of them.
 const RELEASE: Duration = Duration::from_secs(10);
 
-/// What a client is told that waits with its body (RFC 9110 §10.1.1): no answer.
+/// The interim response to a client that waits before it sends its body (RFC 9110 §10.1.1). It ends no answer.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// A stream whose requests are handed on one after the other.
+/// A stream that limits pipelined requests.
 pub(super) struct Paced<T> {
     io: T,
     /// A write of fewer bytes is the end of an answer.
@@ -38,7 +38,7 @@ pub(super) struct Paced<T> {
     head_time: Duration,
     /// How long heads are held back.
     release_time: Duration,
-    /// What was read and not handed on, from `next` on.
+    /// Bytes that were read; those from `next` on are not handed on yet.
     held: Vec<u8>,
     next: usize,
     framing: Framing,
@@ -46,9 +46,9 @@ pub(super) struct Paced<T> {
     one: bool,
     /// How many ends of heads were handed on since the last end of an answer.
     heads: usize,
-    /// The end of the time for a head of which a part was handed on.
+    /// The timeout of a head of which a part was handed on.
     head_end: Option<Pin<Box<Sleep>>>,
-    /// The end of the time for which more heads are held back.
+    /// When one more head is released.
     release: Option<Pin<Box<Sleep>>>,
 }
 
@@ -99,7 +99,7 @@ impl<T> Paced<T> {
         bytes.len()
     }
 
-    /// What came of handing `count` bytes on. None when the HTTP layer looks at what it has first.
+    /// The result of a read that handed `count` bytes on. With none, the HTTP layer first processes what it has.
     fn handed_on(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<io::Result<()>> {
         if count == 0 {
             return self.pause(cx);
@@ -112,7 +112,7 @@ impl<T> Paced<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Lets the HTTP layer look at what it has.
+    /// Lets the HTTP layer process the bytes it has.
     fn pause(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.one = false;
         cx.waker().wake_by_ref();
@@ -139,7 +139,7 @@ impl<T> Paced<T> {
         self.head_end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready())
     }
 
-    /// Bytes of answers went, and of all there were to write so far.
+    /// Notes that `count` of these bytes of answers were written.
     fn wrote(&mut self, cx: &mut Context<'_>, bytes: &[u8], count: usize) {
         if bytes == CONTINUE {
             return;

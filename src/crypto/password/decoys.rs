@@ -1,8 +1,9 @@
-//! What passwords of login names without an account are compared with.
+//! Dummy hashes, against user enumeration by timing.
 //!
-//! Owns which cost such a name costs: drawn by the name, in the proportions in which the stored hashes have
-//! it, so that the time of an answer tells nothing. A name draws the same cost again while the proportions
-//! stay, as an account has the same cost again, and changes over once while they move.
+//! A login name without an account is verified against a dummy hash. Its Argon2 cost is chosen by a keyed hash
+//! of the name, in the proportions of the stored hashes, so response times do not reveal accounts after
+//! `SIGNET_ARGON2_*` changes. A name keeps its cost while the proportions stay, as an account does, and changes
+//! it once while they shift.
 
 use std::sync::Arc;
 
@@ -14,23 +15,23 @@ use crate::base::entropy::random;
 use super::Cost;
 use super::argon::{OUTPUT, SALT, cost_of, phc};
 
-/// The decoys in force.
+/// The current dummy hashes.
 pub struct Decoys {
     today: Cost,
     entropy: Arc<dyn Entropy>,
     current: ArcSwap<Vec<Decoy>>,
 }
 
-/// One cost that is stored.
+/// A cost that stored hashes have.
 struct Decoy {
-    /// A hash of this cost that no password has.
+    /// A hash of this cost that matches no password.
     hash: String,
     /// How many users have it.
     users: u64,
 }
 
 impl Decoys {
-    /// Decoys while no hash is stored: of the cost that new hashes have.
+    /// The dummy hashes while no hash is stored, with the cost of new hashes.
     #[must_use]
     pub fn new(today: Cost, entropy: Arc<dyn Entropy>) -> Self {
         let decoys = Self { today, entropy, current: ArcSwap::default() };
@@ -38,7 +39,7 @@ impl Decoys {
         decoys
     }
 
-    /// Follows the census: for each cost, as it stands in the stored form, how many users have it.
+    /// Takes over the census: for each cost, in its stored form, how many users have it.
     pub fn follow<'a>(&self, census: impl IntoIterator<Item = (&'a str, i64)>) {
         let mut decoys: Vec<Decoy> = census
             .into_iter()
@@ -52,12 +53,12 @@ impl Decoys {
         self.current.store(Arc::new(decoys));
     }
 
-    /// The hash that stands for a name. `point` is a keyed hash of the name.
+    /// The dummy hash for a name. `point` is a keyed hash of the name.
     #[must_use]
     pub fn draw(&self, point: u64) -> String {
         let decoys = self.current.load();
         let all: u64 = decoys.iter().map(|decoy| decoy.users).sum();
-        // Scaled without a remainder that would favour a cost.
+        // Scaled by multiplication: a remainder would favour some costs.
         let mut at = (u128::from(point) * u128::from(all)) >> 64;
         for decoy in decoys.iter() {
             match at.checked_sub(u128::from(decoy.users)) {
@@ -68,7 +69,7 @@ impl Decoys {
         self.decoy(self.today)
     }
 
-    /// A hash of the cost of `stored`, that no password has.
+    /// A hash with the cost of `stored` that matches no password.
     #[must_use]
     pub fn like(&self, stored: &str) -> String {
         self.decoy(stored.split('$').nth(3).and_then(cost_of).unwrap_or(self.today))

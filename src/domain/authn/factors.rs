@@ -1,4 +1,5 @@
-//! The factors that a user has completed, and what follows from them: `acr`, `amr` and `auth_time`.
+//! The factors that a user has completed, and what is computed from them: `amr`, `auth_time` and the assurance
+//! level.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -21,7 +22,7 @@ text_enum! {
     }
 }
 
-/// The kind of evidence a factor is. Two factors of one class count as one.
+/// The class of a factor. Two factors of one class count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactorClass {
     /// Something the user knows.
@@ -45,7 +46,7 @@ impl Method {
 }
 
 text_enum! {
-    /// How sure Signet is of the user: the claim `acr`.
+    /// The assurance level; the value of `acr` once tokens carry it.
     pub enum AssuranceLevel {
         /// One factor.
         Single = "urn:signet:acr:single",
@@ -134,7 +135,7 @@ impl Factors {
         all.filter_map(|(method, at)| Some(CompletedFactor { method, at: at? }))
     }
 
-    /// Those that pass.
+    /// The factors that pass.
     #[must_use]
     pub fn only(&self, passes: impl Fn(CompletedFactor) -> bool) -> Self {
         let kept = self.iter().filter(|factor| passes(*factor));
@@ -147,7 +148,7 @@ impl Factors {
         self.iter().filter(|factor| factor.method.class() == class).map(|factor| factor.at).max()
     }
 
-    /// The assurance level of these factors; none where nothing was completed. A mailbox counts together with
+    /// The assurance level of these factors; none if no factor was completed. A mailbox counts together with
     /// a possession factor, for account recovery, and not together with a password: an attacker who reads the
     /// user's mail can reset the password.
     #[must_use]
@@ -165,7 +166,7 @@ impl Factors {
     }
 
     /// When the user authenticated: the oldest of the factors that the level rests on, so that a fresh
-    /// second factor does not make an old password fresh. None where nothing was completed.
+    /// second factor does not make an old password fresh. None if no factor was completed.
     #[must_use]
     pub fn auth_time(&self) -> Option<Timestamp> {
         let last_of = |class| self.last_of(class);
@@ -186,7 +187,7 @@ impl Factors {
     #[must_use]
     pub fn amr(&self) -> Amr {
         let multi = self.level().is_some_and(|level| level >= AssuranceLevel::Multi);
-        // Beside a password a mailbox is worth nothing, and is not named.
+        // A mailbox does not raise the level of a password, so it is left out beside one.
         let counts = |factor: CompletedFactor| {
             factor.method != Method::MailedCode || self.completed(Method::Password).is_none()
         };

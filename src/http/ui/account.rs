@@ -23,7 +23,7 @@ use super::pages::{AccountPage, AppRow, ConsentItem, Done, SessionRow};
 use super::render::go_here;
 use super::{Locale, error_page, page, stale_form};
 
-/// Somebody in front of their own account.
+/// A signed-in user on the account page.
 struct Visited {
     context: Context,
     visit: Visit,
@@ -128,7 +128,7 @@ pub async fn post_remove(context: Context, form: Result<FormFields, Problem>) ->
     visited.after(Done::Apps, done).await
 }
 
-/// Who is in front of the page; whoever is nobody is sent to log in.
+/// The signed-in user; without one, a redirect to the sign-in page.
 async fn visited(context: Context) -> Result<Visited, HttpResponse> {
     let visit = Visit::of(&context);
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());

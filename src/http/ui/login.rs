@@ -1,4 +1,4 @@
-//! `/login`: somebody proves who they are, and goes on to where they came from.
+//! `/login`: authenticates the user, and continues with the request that led there.
 
 use actix_web::HttpResponse;
 
@@ -16,7 +16,7 @@ use crate::oauth::way_on::WayOn;
 use super::render::{Login, aim, go_here};
 use super::{error_page, flow_error_page, own_account};
 
-/// The page, for whoever comes on their own account.
+/// The sign-in page without a client.
 pub async fn get(context: Context) -> HttpResponse {
     let visit = Visit::of(&context);
     let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
@@ -88,7 +88,7 @@ async fn signed_in(
     }
 }
 
-/// Where somebody goes who has proved who they are.
+/// The page after a successful sign-in.
 fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
     let flow_of = format!("flow={sealed}");
     match flow.aim {

@@ -182,7 +182,7 @@ pub async fn decide(
     let answer = app
         .transaction_or_nothing(&info, async |tx| {
             let Checked { addressed, request, .. } = &checked;
-            // Where the client cannot be proven, nothing is remembered; it was allowed all the same.
+            // Consent for a client that cannot be proven is not remembered; the audit event is written anyway.
             let is_new = addressed.client.is_unprovable(&addressed.redirect)
                 || remember(tx, &found, request).await?;
             if is_new {
@@ -211,7 +211,7 @@ fn refuse(app: &App, addressed: &Addressed, stop: Failure) -> Result<Step, Failu
     }
 }
 
-/// Who is there, and what they have allowed of what `request` asks for.
+/// The user signed in in this browser, and the consent for `request`.
 async fn asked(
     app: &App,
     visitor: &BrowserCookies,
@@ -286,7 +286,7 @@ async fn go_on(
     }
 }
 
-/// Remembers what was allowed, beside what was allowed before. False when all of it was.
+/// Adds what was allowed to the stored consent. False when the consent covered all of it already.
 async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Result<bool, Fault> {
     let (app, now) = (tx.app(), tx.info().now);
     let (user, client_id) = (found.user.id, &*request.client_id);

@@ -50,14 +50,14 @@ fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
         (&["user", "create", "ada", "--group", ""], "--group"),
         (&["user", "create", "ada", "--no-password", "--role", "admin,,support"], "--role"),
         (&["user", "create", "ada", "--no-password", "--role", "admin,user"], "--role"),
-        (&["api", "create", "https://a.example,https://b.example"], "every address"),
+        (&["api", "create", "https://a.example,https://b.example"], "each address"),
         (
             &["client", "update", "x", "--redirect-uri", "https://a/cb,https://b/cb"],
             "--redirect-uri",
         ),
         (
             &["client", "update", "x", "--post-logout-redirect-uri", "https://a/,https://b/"],
-            "every",
+            "each address",
         ),
         (&["client", "update", "x", "--web-origin", "https://a,https://b"], "--web-origin"),
         (&["client", "update", "x", "--audience", "urn:a,urn:b"], "--audience"),
