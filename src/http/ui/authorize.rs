@@ -10,7 +10,7 @@ use crate::http::cookie::Visit;
 use crate::http::extract::is_form;
 use crate::oauth::authorize;
 use crate::oauth::params::{Params, invalid};
-use crate::oauth::way_on::WayOn;
+use crate::oauth::restart::RestartOptions;
 
 use super::render::{once_more, step};
 use super::{error_page, flow_error_page};
@@ -54,10 +54,10 @@ async fn answer(context: Context, params: Result<Params, Failure>) -> HttpRespon
         Err(stop) => return error_page(&context, &context.problem(stop)),
     };
     if let Some(flow) = params.text("flow") {
-        let way_on = WayOn::of_sealed(&app, &flow);
+        let restart = RestartOptions::of_sealed(&app, &flow);
         return match context.run(authorize::resume(app, flow, visitor, info)).await {
             Ok(done) => step(&context, &visit, done),
-            Err(problem) => flow_error_page(&context, &problem, &way_on),
+            Err(problem) => flow_error_page(&context, &problem, &restart),
         };
     }
     // A request that was pushed is gone after a moment; its client can push it again.
@@ -66,8 +66,8 @@ async fn answer(context: Context, params: Result<Params, Failure>) -> HttpRespon
         Ok(done) => step(&context, &visit, done),
         Err(problem) => match pushed {
             Some(client_id) => {
-                let way_on = WayOn::of_client(&context.app, &client_id);
-                flow_error_page(&context, &problem, &way_on)
+                let restart = RestartOptions::of_client(&context.app, &client_id);
+                flow_error_page(&context, &problem, &restart)
             }
             None => error_page(&context, &problem),
         },

@@ -8,7 +8,7 @@ use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::oauth::pending_request::{Destination, PendingRequest};
-use crate::oauth::way_on::WayOn;
+use crate::oauth::restart::RestartOptions;
 use crate::oauth::{authorize, device};
 
 use super::flow_error_page;
@@ -18,13 +18,13 @@ use super::render;
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
-        Err(problem) => return flow_error_page(&context, &problem, &WayOn::default()),
+        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
     };
     let visit = Visit::of(&context);
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
     let sealed = form.take("flow");
-    let way_on = WayOn::of_sealed(&app, &sealed);
-    let refused = |problem: &Problem| flow_error_page(&context, problem, &way_on);
+    let restart = RestartOptions::of_sealed(&app, &sealed);
+    let refused = |problem: &Problem| flow_error_page(&context, problem, &restart);
     let aim = PendingRequest::open(&app, &sealed, &visitor, now).map(|flow| flow.aim);
     let allow = match decision(&mut form) {
         Ok(allow) => allow,

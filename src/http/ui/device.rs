@@ -9,7 +9,7 @@ use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::oauth::device;
 use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
-use crate::oauth::way_on::WayOn;
+use crate::oauth::restart::RestartOptions;
 
 use super::pages::DevicePage;
 use super::{flow_error_page, page, render};
@@ -58,7 +58,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
 
 /// A page that says why not; the code can be typed again.
 fn refused(context: &Context, problem: &Problem) -> HttpResponse {
-    flow_error_page(context, problem, &WayOn::repeating("/device", Vec::new()))
+    flow_error_page(context, problem, &RestartOptions::repeating("/device", Vec::new()))
 }
 
 fn failed(context: &Context, visit: &Visit, code: &str, problem: &Problem) -> HttpResponse {

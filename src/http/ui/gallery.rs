@@ -15,7 +15,7 @@ use super::{ErrorPage, Frame, policy, policy_under_way};
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, FieldError};
 use crate::oauth::pending_request::STALE;
-use crate::oauth::way_on::{Application, WayOn};
+use crate::oauth::restart::{Application, RestartOptions};
 
 /// A rendered page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         login: "",
         client_name: Some(world.client),
         error: None,
-        way_on: &again,
+        restart: &again,
     };
     let again = LoginPage {
         frame,
@@ -97,14 +97,14 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         login: world.login,
         client_name: Some(world.client),
         error: Some(error),
-        way_on: &WayOn { start_again: None, application: Some(application(world)) },
+        restart: &RestartOptions { start_again: None, application: Some(application(world)) },
     };
     Ok(vec![sample("login", &first, policy())?, sample("login-refused", &again, policy())?])
 }
 
 /// A request that can be begun again.
-fn start_again(world: &World<'_>) -> WayOn {
-    WayOn::repeating("/oauth2/authorize", vec![("state", world.typed.to_owned())])
+fn start_again(world: &World<'_>) -> RestartOptions {
+    RestartOptions::repeating("/oauth2/authorize", vec![("state", world.typed.to_owned())])
 }
 
 fn application(world: &World<'_>) -> Application {
@@ -123,7 +123,7 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         items,
         is_device: code.is_some(),
         user_code: code,
-        way_on: &again,
+        restart: &again,
     };
     let api = ConsentItem::of_scope(frame.locale, "albums:read", Some("https://api.example.com"));
     let many = page(vec![own("openid"), own("profile"), own("offline_access"), api], None);
@@ -215,7 +215,7 @@ fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, Strin
         flow: world.typed,
         login: Some(world.login),
         client_name: Some(world.client),
-        way_on: &again,
+        restart: &again,
     };
     let back = BackLink { location: world.callback, client_name: world.client };
     let done = LoggedOutPage { frame, back: Some(back) };
@@ -259,12 +259,12 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     };
     let text = frame.locale.error(Code::NotFound, "");
     let request_id = "4be1f9d2c07d4a6f8f5e0d3b2a190817";
-    let error = ErrorPage { frame, text, request_id, way_on: None };
+    let error = ErrorPage { frame, text, request_id, restart: None };
     let stale = frame.locale.error(Code::Forbidden, STALE);
-    let stale = |way_on| ErrorPage { frame, text: stale, request_id, way_on: Some(way_on) };
-    let both = WayOn { application: Some(application(world)), ..start_again(world) };
-    let pushed = WayOn { start_again: None, ..both.clone() };
-    let unknown = WayOn::default();
+    let stale = |restart| ErrorPage { frame, text: stale, request_id, restart: Some(restart) };
+    let both = RestartOptions { application: Some(application(world)), ..start_again(world) };
+    let pushed = RestartOptions { start_again: None, ..both.clone() };
+    let unknown = RestartOptions::default();
     Ok(vec![
         sample("home", &home(Some(world.issuer), false), policy())?,
         sample("home-branded", &home(None, false), policy())?,

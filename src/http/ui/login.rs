@@ -11,7 +11,7 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::identity::browser_login::{self, Typed};
 use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
-use crate::oauth::way_on::WayOn;
+use crate::oauth::restart::RestartOptions;
 
 use super::render::{Login, aim, go_here};
 use super::{error_page, flow_error_page, own_account};
@@ -34,7 +34,7 @@ fn plain(flow: &str) -> Login<'_> {
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
-        Err(problem) => return flow_error_page(&context, &problem, &WayOn::default()),
+        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
     };
     let visit = Visit::of(&context);
     let sealed = form.take("flow");
@@ -42,8 +42,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let flow = match PendingRequest::open(&context.app, &sealed, &visit.visitor, context.now()) {
         Ok(flow) => flow,
         Err(refusal) => {
-            let way_on = WayOn::of_sealed(&context.app, &sealed);
-            return flow_error_page(&context, &context.problem(refusal.into()), &way_on);
+            let restart = RestartOptions::of_sealed(&context.app, &sealed);
+            return flow_error_page(&context, &context.problem(refusal.into()), &restart);
         }
     };
     let own = matches!(flow.aim, Destination::Account);
@@ -124,7 +124,7 @@ fn again(
             | Code::Unavailable
     );
     if !correctable {
-        return flow_error_page(context, problem, &WayOn::of(&context.app, flow));
+        return flow_error_page(context, problem, &RestartOptions::of(&context.app, flow));
     }
     let (client_name, ui_locales) = aim(context, flow);
     let locale = context.frame(ui_locales.as_deref()).locale;
@@ -146,7 +146,7 @@ fn again(
 pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let mut form = match form {
         Ok(form) => form,
-        Err(problem) => return flow_error_page(&context, &problem, &WayOn::default()),
+        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
     };
     let visit = Visit::of(&context);
     let sealed = form.take("flow");
@@ -166,8 +166,8 @@ pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> Http
             login.show(&context, &visit, HttpResponse::Ok())
         }
         Err(refusal) => {
-            let way_on = WayOn::of_sealed(&context.app, &sealed);
-            flow_error_page(&context, &context.problem(refusal.into()), &way_on)
+            let restart = RestartOptions::of_sealed(&context.app, &sealed);
+            flow_error_page(&context, &context.problem(refusal.into()), &restart)
         }
     }
 }

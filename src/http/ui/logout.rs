@@ -12,10 +12,10 @@ use crate::http::extract::{FormFields, is_form};
 use crate::identity::{account, browser_login};
 use crate::oauth::end_session::{self, LogoutStep};
 use crate::oauth::params::{Params, invalid};
-use crate::oauth::way_on::WayOn;
+use crate::oauth::restart::RestartOptions;
 
 use super::pages::{BackLink, LoggedOutPage, LogoutConfirmPage};
-use super::render::{go, go_here, once_more, way_on};
+use super::render::{go, go_here, once_more, restart};
 use super::{error_page, flow_error_page, page, stale_form};
 
 /// A client, or any page, sends a browser.
@@ -51,11 +51,11 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpRes
     };
     let leave = params.get("decision") == Some("allow");
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let way_on = WayOn::of_sealed(&app, &flow);
+    let restart = RestartOptions::of_sealed(&app, &flow);
     let work = end_session::decide(app, flow, leave, visitor, context.request_info());
     match context.run(work).await {
         Ok(step) => show(&context, &visit, step, None),
-        Err(problem) => flow_error_page(&context, &problem, &way_on),
+        Err(problem) => flow_error_page(&context, &problem, &restart),
     }
 }
 
@@ -89,7 +89,7 @@ fn show(
                 flow: &view.flow,
                 login: Some(&view.login),
                 client_name: client.map(|client| client.metadata.name.as_str()),
-                way_on: &way_on(context, &view.flow),
+                restart: &restart(context, &view.flow),
             };
             let mut answer = HttpResponse::Ok();
             visit.keep(&context.app, &mut answer);

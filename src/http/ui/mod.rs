@@ -26,7 +26,7 @@ use askama::Template;
 use super::context::Context;
 use super::error::Problem;
 use crate::domain::outcome::{Code, Refusal};
-use crate::oauth::way_on::WayOn;
+use crate::oauth::restart::RestartOptions;
 
 pub use crate::i18n::Locale;
 #[cfg(feature = "test-support")]
@@ -42,7 +42,7 @@ struct ErrorPage<'a> {
     frame: Frame<'a>,
     text: &'a str,
     request_id: &'a str,
-    way_on: Option<&'a WayOn>,
+    restart: Option<&'a RestartOptions>,
 }
 
 /// Renders a template into an answer whose forms stay at this origin and which runs no script.
@@ -77,18 +77,22 @@ pub fn error_page(context: &Context, problem: &Problem) -> HttpResponse {
 fn stale_form(context: &Context) -> HttpResponse {
     let message = "This page is too old. Go back and try again.";
     let refusal = Refusal::new(Code::Forbidden, message);
-    flow_error_page(context, &context.problem(refusal.into()), &WayOn::default())
+    flow_error_page(context, &context.problem(refusal.into()), &RestartOptions::default())
 }
 
-/// A problem in the middle of a request that is under way, with the ways on from there; where none is
+/// A problem in the middle of a request that is under way, with the ways to begin again; where none is
 /// known, to the user's account.
-pub fn flow_error_page(context: &Context, problem: &Problem, way_on: &WayOn) -> HttpResponse {
-    error(context, problem, Some(way_on))
+pub fn flow_error_page(
+    context: &Context,
+    problem: &Problem,
+    restart: &RestartOptions,
+) -> HttpResponse {
+    error(context, problem, Some(restart))
 }
 
-fn error(context: &Context, problem: &Problem, way_on: Option<&WayOn>) -> HttpResponse {
+fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>) -> HttpResponse {
     let frame = context.frame(None);
     let text = frame.locale.error(problem.code(), problem.message());
     let request_id = problem.request_id();
-    page(problem.head(), &ErrorPage { frame, text, request_id, way_on })
+    page(problem.head(), &ErrorPage { frame, text, request_id, restart })
 }

@@ -16,7 +16,7 @@ use crate::oauth::authorize::{ConsentView, LoginView, Step};
 use crate::oauth::device::DeviceStep;
 use crate::oauth::params::Params;
 use crate::oauth::pending_request::{Destination, PendingRequest};
-use crate::oauth::way_on::WayOn;
+use crate::oauth::restart::RestartOptions;
 
 use super::pages::{
     ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
@@ -70,7 +70,7 @@ impl Login<'_> {
             login: self.login,
             client_name: self.client_name,
             error: self.error,
-            way_on: &way_on(context, self.flow),
+            restart: &restart(context, self.flow),
         };
         visit.keep(&context.app, &mut answer);
         page_with(answer, &template, &policy(true))
@@ -93,7 +93,7 @@ fn consent(context: &Context, visit: &Visit, view: &ConsentView) -> HttpResponse
         items: view.scopes.iter().map(item).collect(),
         is_device: false,
         user_code: None,
-        way_on: &way_on(context, &view.flow),
+        restart: &restart(context, &view.flow),
     };
     let mut answer = HttpResponse::Ok();
     visit.keep(&context.app, &mut answer);
@@ -101,8 +101,8 @@ fn consent(context: &Context, visit: &Visit, view: &ConsentView) -> HttpResponse
 }
 
 /// What a page of `flow` offers to a user who cannot finish it.
-pub fn way_on(context: &Context, flow: &str) -> WayOn {
-    WayOn::of_sealed(&context.app, flow).nearest()
+pub fn restart(context: &Context, flow: &str) -> RestartOptions {
+    RestartOptions::of_sealed(&context.app, flow).nearest()
 }
 
 /// A place as people read it: a host, or a scheme.
@@ -191,7 +191,7 @@ pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpRespons
                 items: view.asked.scopes.iter().map(item).collect(),
                 is_device: true,
                 user_code: Some(&view.user_code),
-                way_on: &way_on(context, &view.flow),
+                restart: &restart(context, &view.flow),
             };
             let mut answer = HttpResponse::Ok();
             visit.keep(&context.app, &mut answer);

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::http::ui::{Frame, Locale};
-use crate::oauth::way_on::WayOn;
+use crate::oauth::restart::RestartOptions;
 
 /// The question.
 #[derive(Template)]
@@ -26,7 +26,7 @@ pub struct ConsentPage<'a> {
     /// The code the device shows, so that a person can compare (RFC 8628 §3.3.1).
     pub user_code: Option<&'a str>,
     /// How to begin again.
-    pub way_on: &'a WayOn,
+    pub restart: &'a RestartOptions,
 }
 
 /// One thing an application asks for.

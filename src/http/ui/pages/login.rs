@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::http::ui::Frame;
-use crate::oauth::way_on::WayOn;
+use crate::oauth::restart::RestartOptions;
 
 /// The form. Its policy needs a script, which adds the button that shows the password.
 #[derive(Template)]
@@ -20,5 +20,5 @@ pub struct LoginPage<'a> {
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
     /// How to begin again.
-    pub way_on: &'a WayOn,
+    pub restart: &'a RestartOptions,
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::http::ui::Frame;
-use crate::oauth::way_on::WayOn;
+use crate::oauth::restart::RestartOptions;
 
 /// The question, for when an application asks and cannot prove that it may.
 #[derive(Template)]
@@ -18,7 +18,7 @@ pub struct LogoutConfirmPage<'a> {
     /// The application that asks.
     pub client_name: Option<&'a str>,
     /// How to begin again.
-    pub way_on: &'a WayOn,
+    pub restart: &'a RestartOptions,
 }
 
 /// The end of it.

@@ -53,7 +53,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/identity/login.rs", &["name_since"], "the built-in client always had its name"),
     ("src/identity/open_session.rs", &["name_since"], "a branch joins a session of this client"),
     (
-        "src/oauth/way_on.rs",
+        "src/oauth/restart.rs",
         &["owned_name_at"],
         "offers to repeat a request, which is checked like any other",
     ),

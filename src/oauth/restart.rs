@@ -1,8 +1,7 @@
-//! Where a user can go from a page that a browser has kept for too long, or brought to another browser.
+//! How a user begins again from a page that is too old, or was opened in another browser.
 //!
-//! Owns which way there is: the same request from its beginning, where Signet knows it; the home page of the
-//! application, where only the application can begin again. Both are offered and never taken by
-//! themselves. A repeated request passes every check again, from whichever browser it comes.
+//! Owns the two ways: the same request from its beginning, where Signet knows it; the home page of the
+//! application, where only the application can begin again. Both are offered, and neither is a redirect. A repeated request passes every check again, from whichever browser it comes.
 
 use crate::app::App;
 use crate::domain::client::Client;
@@ -10,9 +9,9 @@ use crate::domain::client::Client;
 use super::pending_request::{Destination, PendingRequest};
 use super::repeated_request::{authorization_request, log_out};
 
-/// The ways on from a page; none of them where there is only the user's own account.
+/// How a user can begin again from a page; neither way where there is only the user's own account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WayOn {
+pub struct RestartOptions {
     /// The same request once more.
     pub start_again: Option<StartAgain>,
     /// The application that sent the user.
@@ -37,8 +36,8 @@ pub struct Application {
     pub name: String,
 }
 
-impl WayOn {
-    /// The way on from a page of `flow`.
+impl RestartOptions {
+    /// From a page of `flow`.
     #[must_use]
     pub fn of(app: &App, flow: &PendingRequest) -> Self {
         match &flow.aim {
@@ -62,14 +61,14 @@ impl WayOn {
         }
     }
 
-    /// The way on from a sealed request, also one that was sealed for another browser or has expired. None
+    /// From a sealed request, also one that was sealed for another browser or has expired. None
     /// of the ways where it cannot be read.
     #[must_use]
     pub fn of_sealed(app: &App, sealed: &str) -> Self {
         PendingRequest::peek(app, sealed).map(|flow| Self::of(app, &flow)).unwrap_or_default()
     }
 
-    /// The way on from a request of `client_id` of which nothing else is known.
+    /// From a request of `client_id` of which nothing else is known.
     #[must_use]
     pub fn of_client(app: &App, client_id: &str) -> Self {
         let application = app.client(client_id).and_then(|client| Application::of(&client));
