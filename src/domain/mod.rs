@@ -21,6 +21,7 @@ pub mod clock_offset;
 pub mod clock_skew;
 pub mod color;
 pub mod device_code;
+pub mod email_address;
 pub mod fapi2;
 pub mod grant;
 pub mod grant_type;
