@@ -72,6 +72,13 @@ impl EmailAddress {
         Ok(Self { delivery: format!("{typed}{domain}"), key: login.key().to_owned() })
     }
 
+    /// The sender of a server that sends no mail beyond this machine.
+    #[must_use]
+    pub fn localhost() -> Self {
+        let address = "signet@localhost".to_owned();
+        Self { key: address.clone(), delivery: address }
+    }
+
     /// What mail is sent to: the local part as typed, because only its host may compare it without
     /// case (RFC 5321 §2.4), and the domain in A-labels.
     #[must_use]
