@@ -31,6 +31,7 @@ pub mod interaction;
 pub mod key_rotation;
 pub mod liveness;
 pub mod login_name;
+pub mod mail;
 pub mod network;
 pub mod oauth_error;
 pub mod oidc;
