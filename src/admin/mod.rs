@@ -11,6 +11,7 @@ pub mod clients;
 pub mod key_import;
 pub mod key_rotation;
 pub mod keys;
+pub mod mail;
 pub mod master_key;
 pub mod sessions;
 pub mod token_diagnosis;

@@ -10,6 +10,7 @@ mod disconnect;
 mod jwks_fetch_log;
 mod keys;
 pub mod limits;
+pub mod outbox;
 mod password_hashing;
 mod process;
 mod proxy_findings;
@@ -33,6 +34,7 @@ use crate::domain::clock_skew::Watch;
 use crate::domain::outcome::Fault;
 use crate::domain::session::Lifetimes;
 use crate::http_client::HttpClient;
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
@@ -98,6 +100,8 @@ pub struct AppState {
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.
     pub http_client: HttpClient,
+    /// What sends mail; none where mail is off.
+    pub mailer: Option<Mailer>,
     /// Whether the database can be written, as far as was tried.
     pub write_probe: WriteProbe,
     /// Whether the wall clock can be trusted.

@@ -8,7 +8,7 @@ use crate::admin::{apis, users};
 use crate::app::startup::OpenPurpose;
 use crate::base::entropy::random;
 use crate::base::{Clock as _, SystemClock};
-use crate::config::{Config, Database, NewDatabase, Registration};
+use crate::config::{Config, Database, MailSettings, NewDatabase, Registration};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
 use crate::domain::outcome::Failure;
@@ -52,6 +52,8 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     config.bootstrap_admin = None;
     config.registration = Registration::Open;
     config.new_database = NewDatabase::Allowed;
+    let mail = directory.path().join("mail");
+    config.mail = Some(MailSettings::to_files(mail.clone()));
 
     let (runtime, interrupts) = serve::storage_runtime(config.machine)?;
     let bound = serve::bind(&mut config)?;
@@ -85,14 +87,16 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     let base = bound.urls().into_iter().next().unwrap_or_default();
     startup_report::say(&format!(
         "\nDEV MODE - everything is lost at exit - loopback only\n\
-         user  {LOGIN}   password  {password}   role  admin\n\n\
+         user  {LOGIN}   password  {password}   role  admin\n\
+         mail  {}\n\n\
          Get a token (copy, paste, done):\n\n  \
          curl -s {base}{login} -H 'content-type: application/json' \\\n    \
          -d '{{\"login\":\"{LOGIN}\",\"password\":\"{password}\"}}'\n\n\
          One for the API {API}:\n\n  \
          curl -s {base}{login} -H 'content-type: application/json' \\\n    \
          -d '{{\"login\":\"{LOGIN}\",\"password\":\"{password}\",\"audience\":\"{API}\",\"scope\":\"orders:read\"}}'\n\n\
-         Press Ctrl+C to stop.\n"
+         Press Ctrl+C to stop.\n",
+        mail.display()
     ));
     let served = serve::serve_until_stopped(runtime, interrupts, opened, bound);
     if let Err(error) = directory.close() {

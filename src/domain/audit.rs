@@ -79,6 +79,10 @@ text_enum! {
         TokenRevoked = "token.revoked",
         /// A client was not told that a session has ended, however often it was tried.
         LogoutNoticeFailed = "logout.notice_failed",
+        /// A mail could not be delivered before it expired; the detail is its kind and why.
+        MailFailed = "mail.failed",
+        /// The mail server refused a mail for good; the detail is its kind and the reply code.
+        MailRefused = "mail.refused",
         /// A signing key was made and published; it signs nothing yet.
         KeyPublished = "key.published",
         /// A signing key began to sign.

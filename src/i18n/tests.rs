@@ -157,6 +157,7 @@ fn readers() -> String {
     let mut text = String::new();
     collect(&root.join("templates"), &mut text);
     collect(&root.join("src/http"), &mut text);
+    collect(&root.join("src/mail"), &mut text);
     text
 }
 

@@ -22,6 +22,7 @@ pub mod known_networks;
 pub mod login_limits;
 pub mod logout_fanouts;
 pub mod logout_notices;
+pub mod mails;
 pub mod meta;
 pub mod migrate;
 pub mod password_costs;

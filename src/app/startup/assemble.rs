@@ -13,6 +13,7 @@ use crate::domain::base_path::BasePath;
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::session::Lifetimes;
 use crate::http_client::HttpClient;
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
@@ -59,6 +60,7 @@ impl Startup {
         let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
         let session_loader = SessionLoader::start(db.clone());
         let http_client = HttpClient::new(config.deadlines);
+        let mailer = Mailer::new(&config);
         let address_limiter = AddressLimiter::new(Arc::clone(&clock));
         let standing = Standing::new(Arc::clone(&clock));
         let process = Process::new(&config, &db, &*entropy, common_clock.now());
@@ -82,6 +84,7 @@ impl Startup {
             proxy_findings: ProxyFindings::default(),
             jwks_fetches: JwksFetchLog::default(),
             http_client,
+            mailer,
             write_probe: write_probe::WriteProbe::default(),
             watch: Mutex::default(),
             longest_max_age,

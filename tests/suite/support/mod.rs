@@ -18,6 +18,7 @@ pub mod require;
 pub mod scripts;
 pub mod server;
 pub mod sessions;
+pub mod smtp_sink;
 pub mod third_party_verifier;
 
 pub use server::{Backend, Server, on_both};

@@ -23,6 +23,7 @@ mod keys;
 mod known_networks;
 mod login_limits;
 mod logout_notices;
+mod mails;
 mod meta_and_setup;
 mod migrate;
 mod password_costs;
