@@ -68,6 +68,13 @@ impl<K> Id<K> {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid(), PhantomData)
     }
 
+    /// When it was made, to the millisecond.
+    #[must_use]
+    pub fn made_at(&self) -> Timestamp {
+        let [a, b, c, d, e, f, ..] = *self.0.as_bytes();
+        Timestamp::from_millis(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
     /// Wraps a UUID that is known to be an id of this kind (a column, a verified token).
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
