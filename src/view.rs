@@ -4,10 +4,12 @@
 use serde_json::{Value, json};
 
 use crate::admin::apis::Changed;
+use crate::admin::client_why::ClientReport;
 use crate::admin::clients;
 use crate::base::TimeSpan;
 use crate::base::id::SessionId;
 use crate::domain::client::SecretHash;
+use crate::domain::client_finding::{Explanation, Finding};
 use crate::domain::pagination::Page;
 use crate::domain::token_diagnosis::{Checked, Report};
 use crate::domain::user::User;
@@ -178,6 +180,28 @@ pub fn changed_client(changed: &clients::Changed) -> Value {
         value["client_secret"] = json!(secret.expose());
     }
     value
+}
+
+/// What was found about the requests of a client.
+#[must_use]
+pub fn client_report(report: &ClientReport) -> Value {
+    let finding = |(finding, explanation): &(Finding, Explanation)| {
+        json!({
+            "code": finding.key.code,
+            "endpoint": finding.key.endpoint,
+            "detail": finding.key.detail,
+            "times": finding.times,
+            "first_at": finding.first_at.rfc3339(),
+            "last_at": finding.last_at.rfc3339(),
+            "message": explanation.message,
+            "fix": explanation.fix,
+        })
+    };
+    json!({
+        "good": report.is_good(),
+        "client": client(&report.stored),
+        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
 }
 
 /// An audit event.

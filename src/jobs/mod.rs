@@ -38,6 +38,8 @@ const KEYS: Duration = Duration::from_secs(10);
 const DECOYS: Duration = Duration::from_secs(10);
 /// How often the outbox is looked at.
 const NOTICES: Duration = Duration::from_secs(1);
+/// How often findings about requests of clients are written down.
+const FINDINGS: Duration = Duration::from_secs(2);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often the sessions are walked through for those that have been idle for too long.
@@ -71,6 +73,12 @@ pub fn start(app: &App) {
         NOTICES,
         "telling clients of log-outs",
         async move |app: &App| backchannel_logout::begin(app, &queues).await.map(drop),
+    ));
+    tokio::spawn(every(
+        app.clone(),
+        FINDINGS,
+        "writing findings about clients",
+        async |app: &App| app.write_client_findings().await,
     ));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await.map(drop)
