@@ -192,6 +192,13 @@ fn scope(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation {
             format!("{left_out}: this server has no claims for it."),
             "Remove it from the configuration of the client.".to_owned(),
         )
+    } else if apis.is_empty() && !oidc::is_scope(scope) {
+        (
+            format!("{left_out}: no API offers it."),
+            "Remove it from the configuration of the client, or let an API offer it:  signet api set \
+             IDENTIFIER --scope SCOPE with the whole list"
+                .to_owned(),
+        )
     } else if let (Some(scopes), false) = (&client.metadata.scopes, client.may_request_scope(scope))
     {
         (
@@ -215,15 +222,8 @@ fn scope(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation {
             ),
             format!("The client sends resource={} with such requests.", api.identifier),
         )
-    } else if oidc::is_scope(scope) {
-        (format!("{left_out}. The client may have it by now."), format!("signet client show {id}"))
     } else {
-        (
-            format!("{left_out}: no API offers it."),
-            "Remove it from the configuration of the client, or let an API offer it:  signet api set \
-             IDENTIFIER --scope SCOPE with the whole list"
-                .to_owned(),
-        )
+        (format!("{left_out}. The client may have it by now."), format!("signet client show {id}"))
     };
     Explanation { message, fix: Some(fix) }
 }

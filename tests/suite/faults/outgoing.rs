@@ -17,8 +17,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::history::{administer, administered};
 use crate::support::postgres::Cluster;
 use crate::support::process::{Caller, Launch, Process, until};
+use crate::support::relying_party::{App, Person};
 use crate::support::require;
-use crate::support::server::PASSWORD;
+use crate::support::server::{PASSWORD, Tokens};
 
 /// Set in the process inside the namespace.
 const INSIDE: &str = "SIGNET_TEST_INSIDE_NAMESPACE";
@@ -93,19 +94,16 @@ fn is_closed(stream: &TcpStream) -> bool {
     }
 }
 
-/// Registers the clients that hang, and logs the user in at each.
-async fn log_in_everywhere(caller: &Caller, receiver: SocketAddr) {
-    let root = administer(caller, "root").await;
-    for number in 0..HANGING {
-        let id = format!("hangs-{number}");
-        let client = json!({"client_id": id, "name": "Hangs", "type": "web", "first_party": true,
-            "redirect_uris": ["https://app.example.com/cb"],
+/// Registers the clients that hang, and signs the user in for each. A session of `/v1/login` would not do: its
+/// client has no ID token, and is not told.
+async fn sign_in_everywhere(caller: &Caller, receiver: SocketAddr) {
+    let root = Tokens { access: administer(caller, "root").await, refresh: String::new() };
+    let ada = Person::new(caller, "ada");
+    for _ in 0..HANGING {
+        let client = json!({"type": "web", "skip_consent": true,
             "backchannel_logout_uri": format!("http://{receiver}/logout")});
-        let path = "/v1/admin/clients";
-        let made = caller.try_call(Method::POST, path, Some(&root), Some(&client)).await;
-        made.unwrap().is(201);
-        let login = json!({"login": "ada", "password": PASSWORD, "client_id": id});
-        caller.post("/v1/login", &login).await.is(200);
+        let app = App::register(caller, &root, client).await;
+        app.tokens(caller, &ada).await;
     }
 }
 
@@ -122,7 +120,7 @@ async fn holds(launch: Launch) {
     let account = json!({"login": "ada", "password": PASSWORD});
     caller().post("/v1/register", &account).await.is(201);
     let (receiver, asked) = hanging().await;
-    log_in_everywhere(&caller(), receiver).await;
+    sign_in_everywhere(&caller(), receiver).await;
 
     let mut strangers = Vec::new();
     for number in 0..=250 {

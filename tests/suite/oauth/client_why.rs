@@ -22,7 +22,7 @@ async fn set(backend: Backend) -> (Server, Tokens, App) {
         server.call_as(Method::POST, "/v1/admin/apis", &root.access, api).await.is(201);
     }
     let client = json!({"type": "web", "audiences": [API], "skip_consent": true,
-        "scopes": ["openid", "read"], "grant_types": ["authorization_code", "refresh_token", DEVICE]});
+        "scopes": ["openid", "profile", "read"], "grant_types": ["authorization_code", "refresh_token", DEVICE]});
     let app = App::register(&server, &root, client).await;
     (server, root, app)
 }
@@ -75,7 +75,7 @@ async fn scopes_that_were_left_out_are_named_with_the_command_that_grants_them()
         let id = &app.id;
         assert_eq!(
             fix("scope_not_granted", "write"),
-            format!("signet client update {id} --scope openid --scope read --scope write")
+            format!("signet client update {id} --scope openid --scope profile --scope read --scope write")
         );
         assert!(fix("scope_not_granted", "pay").starts_with("signet client update"));
         assert!(fix("scope_unknown", "nothing:like:it").contains("signet api set"));
