@@ -7,6 +7,7 @@ pub mod apis;
 pub mod audit;
 mod client_patch;
 mod client_unchanged;
+pub mod client_why;
 pub mod clients;
 pub mod key_import;
 pub mod key_rotation;

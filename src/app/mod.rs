@@ -4,6 +4,7 @@
 //! no request.
 
 pub mod cache;
+mod client_findings;
 mod clock_guard;
 mod common_clock;
 mod disconnect;
@@ -41,6 +42,7 @@ use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
 
 use cache::{Caches, VerifiedTokenCache};
+use client_findings::ClientFindings;
 use common_clock::CommonClock;
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
@@ -96,6 +98,8 @@ pub struct AppState {
     pub attempt_gate: AttemptGate,
     /// What was noticed about the proxies before this server.
     pub proxy_findings: ProxyFindings,
+    /// What was wrong with requests of clients since it was last written down.
+    pub client_findings: ClientFindings,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.

@@ -53,8 +53,8 @@ impl User {
 
 /// What is said about a name that is not one.
 pub const NAME_RULE: &str = "A name has 1 to 128 characters. At least one is visible, and none is a \
-                             control character, changes the direction of text, or is a tag outside an \
-                             emoji flag.";
+                             control character, breaks a line, annotates or changes the direction of \
+                             text, or is a tag outside an emoji flag.";
 
 /// Whether `name` can be the name that is shown of a user or a client.
 #[must_use]

@@ -43,6 +43,8 @@ const DECOYS: Duration = Duration::from_secs(10);
 const NOTICES: Duration = Duration::from_secs(1);
 /// How often the outbox of mail is looked at.
 const MAIL: Duration = Duration::from_secs(1);
+/// How often findings about requests of clients are written down.
+const FINDINGS: Duration = Duration::from_secs(2);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often the sessions are walked through for those that have been idle for too long.
@@ -78,6 +80,12 @@ pub fn start(app: &App) {
         async move |app: &App| backchannel_logout::begin(app, &queues).await.map(drop),
     ));
     tokio::spawn(every(app.clone(), MAIL, "delivering mail", mail::deliver));
+    tokio::spawn(every(
+        app.clone(),
+        FINDINGS,
+        "writing findings about clients",
+        async |app: &App| app.write_client_findings().await,
+    ));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await.map(drop)
     }));

@@ -29,6 +29,7 @@ use super::authorize::request::{AnswerTo, check};
 use super::client_auth::{self, Call};
 use super::code::issue_code;
 use super::dpop::{self, Purpose};
+use super::findings::note_refusal;
 use super::params::{Params, invalid};
 use super::rate_limits::{give_back, throttle_public};
 use super::scope_narrowing::{count_dropped, still_available};
@@ -199,7 +200,9 @@ async fn begin(
         Some(_) => params.clone(),
         None => params.clone().with("response_type", "code"),
     };
-    let mut request = check(app, client, &params, to).await?;
+    let checked = check(app, client, &params, to).await;
+    note_refusal(app, client, PATH, &checked);
+    let mut request = checked?;
     if request.code_challenge.is_none() {
         let message = "code_challenge is missing: this endpoint needs PKCE with S256 (RFC 7636).";
         return Err(invalid(message).into());
@@ -212,7 +215,7 @@ async fn begin(
         return Err(dpop::refused().into());
     }
     request.dpop_jkt = request.dpop_jkt.or_else(|| jkt.clone());
-    count_dropped(app, client, &request.dropped);
+    count_dropped(app, client, PATH, &request.dropped);
     Ok(AuthSession {
         id: random(&*app.entropy),
         begun_at: now,

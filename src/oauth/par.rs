@@ -20,6 +20,7 @@ use crate::store::pushed_requests;
 use super::authorize::request::address;
 use super::client_auth::{self, Call};
 use super::dpop::{self, Purpose};
+use super::findings::note_refusal;
 use super::params::{Params, invalid};
 use super::rate_limits::throttle_public;
 use super::scope_narrowing::count_dropped;
@@ -33,6 +34,9 @@ pub const LIFE: TimeSpan = TimeSpan::from_secs(90);
 const MAX_REQUEST: usize = 16 * 1024;
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// The path of the endpoint.
+const PATH: &str = "/oauth2/par";
 
 /// The parameter that names a key.
 const DPOP_JKT: &str = "dpop_jkt";
@@ -68,7 +72,7 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     params.once()?;
     let client = client_auth::authenticate_client(
         &app,
-        Call { path: "/oauth2/par", authorization: authorization.as_deref() },
+        Call { path: PATH, authorization: authorization.as_deref() },
         &params,
         &info.origin,
         now,
@@ -87,9 +91,11 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     if params.encoded().len() > MAX_REQUEST {
         return Err(invalid("The request is longer than 16 KiB.").into());
     }
-    let request = address(&app, params).await?.check(&app).await?;
+    let request = address(&app, params, PATH).await?.check(&app).await;
+    note_refusal(&app, client.client(), PATH, &request);
+    let request = request?;
     let request = Request { pushed: true, ..request };
-    count_dropped(&app, client.client(), &request.dropped);
+    count_dropped(&app, client.client(), PATH, &request.dropped);
     let stored = serde_json::to_string(&Stored { at: now, request })
         .map_err(|error| Fault::internal("writing a pushed request").with_source(error))?;
     let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
@@ -109,7 +115,7 @@ async fn bound(
     proof: &str,
     now: Timestamp,
 ) -> Result<Params, Failure> {
-    let purpose = Purpose { method: "POST", path: "/oauth2/par", access_token: None };
+    let purpose = Purpose { method: "POST", path: PATH, access_token: None };
     let proved = dpop::prove(app, proof, purpose, now).await?;
     security_profile::check_proof(client, Some(&proved))?;
     if params.get(DPOP_JKT).is_some_and(|named| named != proved.as_str()) {

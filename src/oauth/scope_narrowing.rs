@@ -126,15 +126,20 @@ pub(super) fn still_available(
     grant::grant_available(&api.target, client, &RequestedScopes::from(scopes)).ok()
 }
 
-/// Counts the scopes of an accepted request that were left out, so that an operator sees which
-/// client requests what it cannot have. The scopes themselves are for debugging only: a caller
-/// without credentials chooses them.
-pub(super) fn count_dropped(app: &App, client: &Client, dropped: &RequestedScopes) {
+/// Counts the scopes of a request to `endpoint` that were left out, so that an operator sees which client
+/// requests what it cannot have, and which scopes those are (`signet client why`).
+pub(super) fn count_dropped(
+    app: &App,
+    client: &Client,
+    endpoint: &'static str,
+    dropped: &RequestedScopes,
+) {
     if dropped.is_empty() {
         return;
     }
     let scopes = dropped.iter().count();
     app.metrics.count_dropped_scopes(&client.client_id, scopes);
+    app.note_dropped(client, endpoint, dropped);
     tracing::debug!(client_id = %client.client_id, scopes, "requested scopes were left out");
 }
 

@@ -3,6 +3,8 @@
 //! Owns the entry and the order of the phases. What a grant is, and what it cannot do, is `grant`; what
 //! becomes of its outcome is `token_response`.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use crate::app::{App, RETRIES};
@@ -15,8 +17,9 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
 
-use super::client_auth::{self, Call};
+use super::client_auth::{self, AuthenticatedClient, Call};
 use super::dpop::{self, Purpose};
+use super::findings::note_refusal;
 use super::grant::{Authenticated, Grant, GrantContext, GrantVisitor};
 use super::params::Params;
 use super::{grants, rate_limits, security_profile, token_response};
@@ -82,20 +85,33 @@ async fn handle<G: Grant>(
     request: ClientRequest,
     now: Timestamp,
 ) -> Result<Tokens, Failure> {
-    let ClientRequest { params, authorization, proof, origin, device } = request;
-
     // 1. Parse the grant's own parameters.
-    let grant = G::parse(&params)?;
+    let grant = G::parse(&request.params)?;
 
     // 2. Authenticate the client.
     let client = client_auth::authenticate_client(
         app,
-        Call { path: "/oauth2/token", authorization: authorization.as_deref() },
-        &params,
-        &origin,
+        Call { path: PATH, authorization: request.authorization.as_deref() },
+        &request.params,
+        &request.origin,
         now,
     )
     .await?;
+    let asking = Arc::clone(client.client());
+    let outcome = authenticated(app, grant, client, request, now).await;
+    note_refusal(app, &asking, PATH, &outcome);
+    outcome
+}
+
+/// The phases after the client has authenticated.
+async fn authenticated<G: Grant>(
+    app: &App,
+    grant: G,
+    client: AuthenticatedClient,
+    request: ClientRequest,
+    now: Timestamp,
+) -> Result<Tokens, Failure> {
+    let ClientRequest { params, proof, origin, device, .. } = request;
 
     // 3. Is the client registered for this grant?
     if !client.client().may_use(G::INFO.name) {
@@ -154,5 +170,7 @@ pub(super) fn grant_not_allowed(client: &Client) -> Refusal {
     Refusal::oauth(OAuthError::UnauthorizedClient, "").with_message(message)
 }
 
-const DPOP_PURPOSE: Purpose<'static> =
-    Purpose { method: "POST", path: "/oauth2/token", access_token: None };
+const DPOP_PURPOSE: Purpose<'static> = Purpose { method: "POST", path: PATH, access_token: None };
+
+/// The path of the endpoint.
+const PATH: &str = "/oauth2/token";

@@ -282,6 +282,27 @@ pub async fn is_of(link: &mut impl Link, id: BrowserId, user: UserId) -> Result<
     Ok(row.is_some())
 }
 
+/// The user of a live log-in.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn live_user(
+    link: &mut impl Link,
+    id: BrowserId,
+    now: Timestamp,
+) -> Result<Option<UserId>, Fault> {
+    let row = fetch_optional!(
+        link,
+        (UserId,),
+        "SELECT b.user_id FROM browser_sessions b JOIN users u ON u.id = b.user_id \
+         WHERE b.id = $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
+         AND b.expires_at > $2",
+        id,
+        now
+    )?;
+    Ok(row.map(|(user,)| user))
+}
+
 /// Whether this log-in of `user` goes on, and holds it until the end of `tx`: an end of it comes
 /// after all of `tx`, and finds what was done.
 pub(super) async fn hold(tx: &mut Tx, id: BrowserId, user: UserId) -> Result<bool, Fault> {

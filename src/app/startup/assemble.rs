@@ -22,6 +22,7 @@ use crate::store::{Db, meta};
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
 use crate::app::cache::{Caches, VerifiedTokenCache};
+use crate::app::client_findings::ClientFindings;
 use crate::app::common_clock::CommonClock;
 use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
 use crate::app::process::Process;
@@ -82,6 +83,7 @@ impl Startup {
             standing,
             attempt_gate: AttemptGate::default(),
             proxy_findings: ProxyFindings::default(),
+            client_findings: ClientFindings::default(),
             jwks_fetches: JwksFetchLog::default(),
             http_client,
             mailer,

@@ -11,12 +11,14 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::authorization::Request;
 use crate::domain::claims_request::ClaimsRequest;
 use crate::domain::client::{Client, PkcePolicy};
+use crate::domain::client_finding::FindingCode;
 use crate::domain::interaction::{AuthnRequest, Prompt, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::{OPENID, RequestedClaims};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pkce;
 use crate::domain::redirect::RegisteredRedirect;
+use crate::oauth::findings::note_code;
 use crate::oauth::grants::AUTHORIZATION_CODE;
 use crate::oauth::id_token_hint;
 use crate::oauth::params::{Params, invalid};
@@ -51,11 +53,15 @@ fn unanswerable(message: &'static str) -> Refusal {
     }
 }
 
-/// Finds out where the answer goes.
+/// Finds out where the answer to a request to `endpoint` goes.
 ///
 /// # Errors
 /// Refused for the person to see; faults when the client has to be looked up.
-pub async fn address(app: &App, params: Params) -> Result<Addressed, Failure> {
+pub async fn address(
+    app: &App,
+    params: Params,
+    endpoint: &'static str,
+) -> Result<Addressed, Failure> {
     if params.is_repeated("client_id") || params.is_repeated("redirect_uri") {
         return Err(unanswerable("The application sent client_id or redirect_uri twice.").into());
     }
@@ -66,6 +72,7 @@ pub async fn address(app: &App, params: Params) -> Result<Addressed, Failure> {
         unanswerable("The application did not say where to send you back to (redirect_uri).")
     })?;
     let redirect = client.redirect(asked).ok_or_else(|| {
+        note_code(app, &client, endpoint, FindingCode::RedirectUri);
         unanswerable(
             "The application asked to send you to an address it has not registered \
              (redirect_uri). Nothing was sent there.",

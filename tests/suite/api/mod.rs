@@ -9,6 +9,7 @@ mod expired_sessions;
 mod first_party;
 mod forged_tokens;
 mod judged_passwords;
+mod listed_sessions;
 mod lockout;
 mod login;
 mod login_timing;

@@ -22,7 +22,8 @@ const OPEN_FILES: usize = 512;
 /// How many connections such a server may hold.
 fn budget() -> usize {
     let needed = 32 + 8 * Machine::measure().cores + 16;
-    OPEN_FILES - needed.max(usize::try_from(RESERVED_DESCRIPTORS).unwrap())
+    let outgoing = OPEN_FILES / 8;
+    OPEN_FILES - outgoing - needed.max(usize::try_from(RESERVED_DESCRIPTORS).unwrap())
 }
 
 fn with_few_files() -> Launch {

@@ -9,6 +9,7 @@ mod client_assertion;
 mod client_auth;
 mod client_libraries;
 mod client_policies;
+mod client_why;
 mod codes;
 mod cors;
 mod device;

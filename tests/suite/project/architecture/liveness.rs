@@ -28,6 +28,8 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/view.rs", &["disabled_at"], "shows it"),
     ("src/cli/user.rs", &["disabled_at"], "shows it"),
     ("src/cli/client/rows.rs", &["disabled_at"], "shows it"),
+    ("src/cli/client/why.rs", &["disabled_at"], "shows it"),
+    ("src/admin/client_why.rs", &["disabled_at"], "reports that a client is disabled"),
     ("src/admin/clients.rs", &["disabled_at"], "disables and enables clients"),
     (
         "src/admin/users.rs",

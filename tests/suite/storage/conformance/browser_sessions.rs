@@ -291,7 +291,13 @@ async fn a_users_log_ins_are_listed_while_they_live_and_belong_to_nobody_else() 
             browser_sessions::is_of(&mut reader(&db).await, id, user).await.unwrap()
         };
         assert!(is_of(one.id, ada).await && !is_of(one.id, bob).await);
+        let live_user = async |at| {
+            browser_sessions::live_user(&mut reader(&db).await, one.id, at).await.unwrap()
+        };
+        assert_eq!(live_user(after(0)).await, Some(ada));
+        assert_eq!(live_user(one.expires_at).await, None, "it has expired");
         commit(&db, async |tx| browser_sessions::end(tx, one.id, after(1)).await).await;
+        assert_eq!(live_user(after(1)).await, None, "it has ended");
         assert_eq!(live(ada, after(1)).await, [(two.clone(), device)]);
         commit(&db, async |tx| users::raise_epoch(tx, ada, after(2)).await).await;
         assert!(live(ada, after(2)).await.is_empty());

@@ -10,6 +10,7 @@ mod audit;
 mod authorization_codes;
 mod branches;
 mod browser_sessions;
+mod client_findings;
 mod client_sessions;
 mod clients;
 mod complete;
