@@ -89,7 +89,11 @@ impl Mailer {
         reached: &(dyn Fn(Stage) + Send + Sync),
     ) -> Result<(), SendError> {
         match &self.route {
-            MailRoute::Files(directory) => files::write(directory, message).await,
+            MailRoute::Files(directory) => {
+                files::write(directory, message).await?;
+                reached(Stage::Message);
+                Ok(())
+            }
             MailRoute::Smtp(server) => {
                 let relay = smtp::Relay { server, hello: &self.host, tls: &self.tls };
                 relay.deliver(message, self.deadlines, reached).await

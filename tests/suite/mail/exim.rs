@@ -121,7 +121,7 @@ async fn exim_delivers_a_mail_that_is_read_back_from_the_mailbox() {
     assert_eq!(all.len(), 1);
     let mail = &all[0];
     for line in [
-        "Return-path: <signet@example.com>",
+        "(envelope-from <signet@example.com>)",
         "From: Example <signet@example.com>",
         "To: ada@example.org",
         "Date: Fri, 15 Jan 2027 08:00:00 +0000",

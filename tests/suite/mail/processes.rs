@@ -31,7 +31,7 @@ async fn two_processes_deliver_each_mail_once() {
             queue(server, ADA).await;
         }
     };
-    futures_util::join!(fill(&one), fill(&two));
+    tokio::join!(fill(&one), fill(&two));
     until("the outbox is empty", async || waiting(&one).await == 0).await;
     let received = sink.received();
     let ids: BTreeSet<String> = received.iter().map(|mail| mail.header("message-id")).collect();
