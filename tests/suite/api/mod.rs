@@ -11,6 +11,7 @@ mod forged_tokens;
 mod judged_passwords;
 mod lockout;
 mod login;
+mod login_steps;
 mod login_timing;
 mod malformed_input;
 mod names;

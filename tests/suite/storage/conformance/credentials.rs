@@ -54,7 +54,7 @@ async fn a_password_set_from_outside_ends_everything() {
         assert!(insert(&db, ada, &login("ada")).await);
         let bob = user(&db, "bob").await;
         let set = async |id, at| {
-            commit(&db, async |tx| passwords::set_password(tx, id, "set", at).await).await
+            commit(&db, async |tx| passwords::set_password(tx, id, "set", false, at).await).await
         };
         assert!(!set(none, after(1)).await);
         assert!(set(ada, after(1)).await);
