@@ -136,7 +136,7 @@ pub async fn authorize_challenge(
         Ok(user) => user,
         Err(failure) => return denied(&app, &session, failure, now),
     };
-    let completed = match user.begin(&app, &info).await {
+    let completed = match user.proceed(&app, &info).await {
         Ok(Begun::Completed(completed)) => completed,
         Ok(Begun::Pending(first)) => return to_pages(&app, client, &session, &first, &info).await,
         Err(failure) => return denied(&app, &session, failure, now),
