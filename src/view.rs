@@ -40,6 +40,7 @@ pub fn user(user: &User) -> Value {
         "roles": user.attributes.roles,
         "groups": user.attributes.groups,
         "claims": user.attributes.claims,
+        "must_change_password": user.must_change_password,
         "disabled": user.disabled_at.is_some(),
         "disabled_at": user.disabled_at.map(|at| at.rfc3339()),
         "created_at": user.created_at.rfc3339(),

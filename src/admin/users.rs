@@ -30,6 +30,8 @@ pub struct Create {
     pub role: Role,
     /// What the organisation says about the user.
     pub attributes: Attributes,
+    /// Whether the first sign-in begins with a new password.
+    pub must_change_password: bool,
 }
 
 /// What is to be changed; `None` leaves a thing as it is.
@@ -45,6 +47,8 @@ pub struct Update {
     pub groups: Option<Vec<String>>,
     /// Some custom claims.
     pub claims: Option<ClaimsPatch>,
+    /// Whether the next sign-in begins with a new password.
+    pub must_change_password: Option<bool>,
 }
 
 impl Update {
@@ -56,6 +60,7 @@ impl Update {
             && self.roles.is_none()
             && self.groups.is_none()
             && self.claims.is_none()
+            && self.must_change_password.is_none()
     }
 
     /// The change without the fields that equal the stored value. See `client_unchanged`.
@@ -65,6 +70,8 @@ impl Update {
         self.role = self.role.filter(|role| *role != user.role);
         self.roles = self.roles.filter(|chosen| chosen != roles);
         self.groups = self.groups.filter(|chosen| chosen != groups);
+        self.must_change_password =
+            self.must_change_password.filter(|must| *must != user.must_change_password);
         self.claims =
             self.claims.filter(|patch| patch.clone().applied_to(claims.clone()) != *claims);
         self
@@ -175,6 +182,9 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
         if !users::insert(tx, &new, now).await? {
             return Err(login_taken().into());
         }
+        if create.must_change_password {
+            users::require_password_change(tx, id, true, now).await?;
+        }
         let event = Event::new(EventKind::UserCreated).about(id).detail(create.role.as_str());
         tx.record(&event).await?;
         Ok(())
@@ -183,7 +193,7 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
     show(app, id).await
 }
 
-/// Changes name, role or attributes. Fields that equal the stored value are ignored. If none is left, nothing
+/// Changes name, role, attributes or whether the password must be changed. Fields that equal the stored value are ignored. If none is left, nothing
 /// is written. Removing the role admin ends every session of the user; attributes show in the tokens of the
 /// next log-in or refresh.
 ///
@@ -207,12 +217,16 @@ pub async fn update(
         if update.is_empty() {
             return Ok(None);
         }
+        let must_change = update.must_change_password;
         let user = update.applied_to(user)?;
         if before == Role::Admin && user.role != Role::Admin {
             keep_an_administrator(tx, id).await?;
             users::raise_epoch(tx, id, now).await?;
         }
         users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
+        if let Some(must) = must_change {
+            users::require_password_change(tx, id, must, now).await?;
+        }
         if user.role == Role::Admin {
             setup_links::close(tx).await?;
         }
@@ -268,6 +282,15 @@ pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failu
     .await
 }
 
+/// A password that an administrator sets.
+pub struct NewPassword {
+    /// The password as typed.
+    pub password: String,
+    /// Whether the user may keep it. Otherwise the next sign-in asks for another one, which the administrator
+    /// does not know.
+    pub permanent: bool,
+}
+
 /// Sets a password and ends everything the user has.
 ///
 /// # Errors
@@ -275,7 +298,7 @@ pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failu
 pub async fn set_password(
     app: App,
     id: UserId,
-    password: String,
+    NewPassword { password, permanent }: NewPassword,
     info: RequestInfo,
 ) -> Result<(), Failure> {
     let now = info.now;
@@ -286,7 +309,7 @@ pub async fn set_password(
     let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
     let hash = app.hash_password(slot, password).await?;
     change(&app, id, &info, Fate::Stays, async |tx, _| {
-        passwords::set_password(tx, id, &hash, now).await?;
+        passwords::set_password(tx, id, &hash, !permanent, now).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
     })
     .await

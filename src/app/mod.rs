@@ -15,6 +15,7 @@ pub mod outbox;
 mod password_hashing;
 mod process;
 mod proxy_findings;
+pub mod sealed_state;
 pub mod startup;
 mod transaction;
 mod unit_of_work;

@@ -68,6 +68,7 @@ fn demo(mut config: Config) -> Result<(), Refused> {
             name: Some("Alice".to_owned()),
             role: Role::Admin,
             attributes: Attributes::default(),
+            must_change_password: false,
         };
         users::create(app.clone(), create, RequestInfo::system(now)).await?;
         let scopes = vec!["orders:read".to_owned(), "orders:write".to_owned()];

@@ -56,6 +56,8 @@ impl Exit {
             | Code::MethodNotAllowed => Self::Usage,
             Code::NotFound | Code::SetupLinkInvalid => Self::NotFound,
             Code::InvalidCredentials
+            | Code::PasswordChangeRequired
+            | Code::ChallengeInvalid
             | Code::InvalidToken
             | Code::InsufficientScope
             | Code::Forbidden

@@ -230,6 +230,7 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
             name: None,
             role: Role::Admin,
             attributes: Attributes::default(),
+            must_change_password: false,
         };
         return match users::create(app.clone(), create, RequestInfo::system(now)).await {
             Ok(_) => Ok(None),

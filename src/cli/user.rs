@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::admin::users::{self, Create, Update};
+use crate::admin::users::{self, Create, NewPassword, Update};
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::domain::attributes::Attributes;
@@ -51,6 +51,7 @@ The first administrator, however it is made, closes set-up for good.")]
   signet user update ada --role admin --role support
   signet user update ada --group emea --group sales --claim floor=integer:3
   signet user update ada --role user --no-name --no-groups --no-claim floor
+  signet user update ada --must-change-password
 
 --role replaces all roles, --group all groups. Without admin among the roles an administrator becomes
 an ordinary user, which ends everything the user has. Other changes show in the tokens of the next
@@ -74,7 +75,11 @@ The same login created again is somebody else: ids are never used twice.")]
     /// Set a user's password and end all its sessions
     #[command(after_help = "Examples:
   signet user set-password ada
-  signet user set-password ada --password-file - < secret.txt")]
+  signet user set-password ada --password-file - < secret.txt
+  signet user set-password importer --permanent --password-file secret.txt
+
+The next sign-in asks for a new password, which only the user knows. --permanent leaves that out, for
+accounts of programs.")]
     SetPassword(SetPasswordArgs),
 }
 
@@ -101,6 +106,9 @@ pub struct CreateArgs {
     /// Create it without a password: nobody can log in until one is set
     #[arg(long, conflicts_with = "password_file")]
     no_password: bool,
+    /// The first sign-in asks for a new password
+    #[arg(long, conflicts_with = "no_password")]
+    must_change_password: bool,
 }
 
 /// `signet user update`.
@@ -118,6 +126,9 @@ pub struct UpdateArgs {
     given: Given,
     #[command(flatten)]
     removed: Removed,
+    /// Whether the next sign-in asks for a new password
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    must_change_password: Option<bool>,
 }
 
 /// `signet user delete`.
@@ -137,6 +148,9 @@ pub struct SetPasswordArgs {
     named: Named,
     #[command(flatten)]
     password: PasswordArgs,
+    /// The user may keep this password: the next sign-in does not ask for another one
+    #[arg(long)]
+    permanent: bool,
 }
 
 impl Row for User {
@@ -145,6 +159,7 @@ impl Row for User {
     fn cells(&self, now: Timestamp) -> Vec<String> {
         let status = match self.disabled_at {
             Some(at) => format!("disabled {}", ago(at, now)),
+            None if self.must_change_password => "must change password".to_owned(),
             None => "active".to_owned(),
         };
         vec![
@@ -219,6 +234,7 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
             name: args.name.clone(),
             role,
             attributes,
+            must_change_password: args.must_change_password,
         };
         let work = users::create(app.clone(), create, RequestInfo::cli(app.now()));
         let user = app.run_to_completion(work).await.map_err(about("user", &args.login))?;
@@ -235,11 +251,12 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
         roles: args.removed.roles(roles),
         groups: args.removed.groups(args.given.groups()),
         claims: args.removed.claims(args.given.claims()),
+        must_change_password: args.must_change_password,
     };
     if update.is_empty() {
         return Err(CommandError::usage(
             "nothing to change.\n  Say what:  --name  --role  --group  --claim  --no-name  \
-             --no-roles  --no-groups  --no-claim",
+             --no-roles  --no-groups  --no-claim  --must-change-password",
         ));
     }
     with_app(async |app| {
@@ -270,11 +287,14 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), CommandError> {
     with_app(async |app| {
         let user = args.named.find(&app).await?;
         let password = source.read(&user.login)?;
-        let work = users::set_password(app.clone(), user.id, password, RequestInfo::cli(app.now()));
+        let new = NewPassword { password, permanent: args.permanent };
+        let work = users::set_password(app.clone(), user.id, new, RequestInfo::cli(app.now()));
         app.run_to_completion(work).await.map_err(about("user", &user.login))?;
         startup_report::say(&format!(
-            "Set the password of user {} ({}) and ended its sessions\n",
-            user.login, user.id
+            "Set the password of user {} ({}) and ended its sessions\n{}",
+            user.login,
+            user.id,
+            if args.permanent { "" } else { "The next sign-in asks for a new password.\n" }
         ));
         Ok(())
     })

@@ -13,6 +13,9 @@ text_enum! {
     pub enum EventKind {
         /// A user logged in.
         LoginSucceeded = "login.succeeded",
+        /// A password was right and is not enough; what follows is the next step of the same sign-in. The detail
+        /// says where, nothing for `/v1`.
+        LoginFirstFactor = "login.first_factor",
         /// A log-in, or the current password at a change of it, failed; folded into one row a minute for
         /// each login name, place and address.
         LoginFailed = "login.failed",

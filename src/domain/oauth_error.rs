@@ -49,6 +49,8 @@ text_enum! {
         InsufficientAuthorization = "insufficient_authorization",
         /// The `auth_session` is unknown or expired (OAuth 2.0 for First-Party Applications).
         InvalidSession = "invalid_session",
+        /// The next step is at the authorization endpoint (OAuth 2.0 for First-Party Applications).
+        RedirectToWeb = "redirect_to_web",
         /// The device came too early.
         SlowDown = "slow_down",
         /// The device code's time is over.

@@ -150,6 +150,7 @@ mod tests {
             created_at: Timestamp::from_secs(1),
             updated_at: Timestamp::from_secs(7),
             session_epoch: 0,
+            must_change_password: false,
         }
     }
 

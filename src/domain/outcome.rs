@@ -24,6 +24,10 @@ text_enum! {
         WeakPassword = "weak_password",
         /// Wrong login, wrong password or disabled user: never said which.
         InvalidCredentials = "invalid_credentials",
+        /// The password is right and has to be replaced before anything else.
+        PasswordChangeRequired = "password_change_required",
+        /// The challenge of a sign-in is invalid, expired or used.
+        ChallengeInvalid = "challenge_invalid",
         /// No token, or one that is not good here.
         InvalidToken = "invalid_token",
         /// The token lacks a scope.

@@ -34,6 +34,8 @@ pub struct User {
     pub updated_at: Timestamp,
     /// Rises whenever everything the user has must end.
     pub session_epoch: i64,
+    /// Whether the next sign-in begins with a new password.
+    pub must_change_password: bool,
 }
 
 impl std::fmt::Debug for User {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::base::TimeSpan;
 use crate::domain::outcome::{Code, Failure, FaultKind, FieldError, NameError, Refusal};
+use crate::identity::authentication::IssuedChallenge;
 
 /// When to try again after a 503.
 const RETRY_UNAVAILABLE: TimeSpan = TimeSpan::from_secs(2);
@@ -29,6 +30,8 @@ pub struct Problem {
     /// A challenge without `error`: no token was sent (RFC 6750 §3.1).
     bare_challenge: bool,
     allow: Option<Box<str>>,
+    /// What the caller needs to continue an authentication.
+    challenge: Option<Box<IssuedChallenge>>,
 }
 
 /// The status of a code.
@@ -39,6 +42,8 @@ pub const fn status(code: Code) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         Code::InvalidCredentials
+        | Code::PasswordChangeRequired
+        | Code::ChallengeInvalid
         | Code::InvalidToken
         | Code::RefreshTokenReused
         | Code::SessionExpired
@@ -96,6 +101,7 @@ impl Problem {
             request_id: request_id.to_owned(),
             bare_challenge: false,
             allow: None,
+            challenge: None,
         }
     }
 
@@ -118,6 +124,13 @@ impl Problem {
     pub fn allowing(mut self, methods: String) -> Self {
         self.allow = Some(methods.into());
         self
+    }
+
+    /// The answer to a sign-in that waits for another step.
+    #[must_use]
+    pub fn pending(challenge: IssuedChallenge, request_id: &str) -> Self {
+        let refusal = Refusal::new(challenge.step.code(), challenge.step.message());
+        Self { challenge: Some(Box::new(challenge)), ..Self::new(refusal.into(), request_id) }
     }
 
     /// The code.
@@ -154,7 +167,7 @@ impl Problem {
         if let Some(allow) = &self.allow {
             answer.insert_header((header::ALLOW, &**allow));
         }
-        if let Some(challenge) = self.challenge() {
+        if let Some(challenge) = self.www_authenticate() {
             answer.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
         answer
@@ -162,7 +175,7 @@ impl Problem {
 
     /// The challenge of every 401 and of a missing scope (RFC 6750 §3). All texts are our own and
     /// hold no quote or backslash.
-    fn challenge(&self) -> Option<String> {
+    fn www_authenticate(&self) -> Option<String> {
         let realm = r#"Bearer realm="signet""#;
         match self.code {
             _ if self.bare_challenge => Some(realm.to_owned()),
@@ -214,6 +227,11 @@ impl ResponseError for Problem {
         }
         if let Some(span) = self.retry_after {
             body["retry_after"] = span.retry_after().into();
+        }
+        if let Some(pending) = &self.challenge {
+            body["challenge"] = pending.challenge.as_str().into();
+            body["expires_in"] = pending.expires_in.into();
+            body["methods"] = json!(pending.step.methods());
         }
         self.head().content_type(PROBLEM_JSON).body(body.to_string())
     }

@@ -34,7 +34,8 @@ pub struct JsonFields {
 }
 
 /// Fields of which a hash is used or that are only looked at, so that they may hold any character.
-const HASHED: &[&str] = &["password", "current_password", "new_password", "refresh_token", "token"];
+const HASHED: &[&str] =
+    &["password", "current_password", "new_password", "refresh_token", "token", "challenge"];
 
 /// The fields of an HTML form.
 pub struct FormFields {

@@ -127,6 +127,7 @@ routes! {
     // Log in and stay logged in.
     "/v1/register" { POST Anyone api::register::post => authentication::REGISTER }
     "/v1/login" { POST Anyone api::login::post => authentication::LOGIN }
+    "/v1/login/continue" { POST Anyone api::login::continue_ => authentication::CONTINUE }
     "/v1/refresh" { POST Anyone api::refresh::post => authentication::REFRESH }
     "/v1/logout" { POST Anyone api::logout::post => authentication::LOGOUT }
 
@@ -145,6 +146,10 @@ routes! {
     // Pages.
     "/" { GET Anyone ui::home::get => page }
     "/login" { GET Anyone ui::login::get => page, POST Anyone ui::login::post => flow }
+    "/login/password" {
+        GET Anyone ui::new_password::get => flow,
+        POST Anyone ui::new_password::post => flow,
+    }
     "/login/switch" { POST Anyone ui::login::switch => flow }
     "/consent" { POST Anyone ui::consent::post => flow }
     "/device" { GET Anyone ui::device::get => flow, POST Anyone ui::device::post => flow }

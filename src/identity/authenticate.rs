@@ -9,9 +9,7 @@
 use crate::app::{App, AuditedTx, PasswordNotHashed};
 use crate::crypto::password::{Slot, Verified};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::{
-    AccountState, Attempt, Authentication, Factors, NextStep, Purpose, Requirements, next_step,
-};
+use crate::domain::authn::AccountState;
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::{Account, Password, Verdict, decide};
@@ -29,6 +27,8 @@ use super::lockout::{self, Counted};
 pub struct AuthenticatedUser {
     /// The user.
     pub user: User,
+    /// What is stored about the account.
+    pub account: AccountState,
     /// The password.
     pub right: RightPassword,
 }
@@ -92,7 +92,8 @@ pub async fn authenticate_user(
     let attempted = Attempted { key, credential: credential.as_ref(), counted, place: None };
     let right = judge(app, slot, attempted, password, info).await?;
     let found = credential.ok_or_else(|| Fault::internal("a right password of no account"))?;
-    Ok(AuthenticatedUser { user: found.user, right })
+    let account = account_state(&found);
+    Ok(AuthenticatedUser { user: found.user, account, right })
 }
 
 /// Judges a password against the credential that was read after the attempt was counted.
@@ -150,39 +151,6 @@ pub(super) async fn judge(
     }
 }
 
-impl AuthenticatedUser {
-    /// When and how the user has authenticated, where that is enough.
-    ///
-    /// # Errors
-    /// As [`refuse`](Self::refuse), where it is not.
-    pub async fn completed(&self, tx: &mut AuditedTx) -> Result<Authentication, Failure> {
-        let now = tx.info().now;
-        let attempt = Attempt {
-            purpose: Purpose::SignIn,
-            epoch: self.user.session_epoch,
-            factors: Factors::password(now),
-        };
-        let account = AccountState::from(&self.user);
-        let why = match next_step(&attempt, &account, &Requirements::BASIC, now) {
-            NextStep::Done(factors) => return Ok(factors.authentication(now)),
-            NextStep::Refuse(_) => "account_changed",
-            NextStep::Authenticate(_) | NextStep::ChangePassword | NextStep::Enrol { .. } => {
-                "factor_missing"
-            }
-        };
-        Err(self.refuse(tx, why).await)
-    }
-
-    /// Records why the right password was not enough. The caller gets the same answer as for a wrong one:
-    /// another would tell that this one is right.
-    pub async fn refuse(&self, tx: &mut AuditedTx, why: &'static str) -> Failure {
-        match self.right.refused(tx, &self.user, why).await {
-            Ok(()) => invalid_credentials().into(),
-            Err(fault) => fault.into(),
-        }
-    }
-}
-
 impl RightPassword {
     /// Records what came of it, gives the attempt back, and stores the hash at the cost in force where the
     /// old one was made at another.
@@ -198,6 +166,30 @@ impl RightPassword {
         let (app, now) = (tx.app(), tx.info().now);
         self.counted.forgive(&app, tx, now).await?;
         tx.record(event).await?;
+        self.rehash(tx, user).await
+    }
+
+    /// Records that it is the first of several factors. The attempt stays counted and the network unknown until
+    /// the last one: a thief of the password does not become known by it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub(super) async fn first_of_several(
+        &self,
+        tx: &mut AuditedTx,
+        user: &User,
+        event: &Event,
+    ) -> Result<(), Fault> {
+        tx.record(event).await?;
+        self.rehash(tx, user).await
+    }
+
+    /// Whether the attempt counts against the limit of all networks that the account does not know.
+    pub(super) const fn counts_everywhere(&self) -> bool {
+        self.counted.counts_everywhere()
+    }
+
+    async fn rehash(&self, tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
         match &self.rehash {
             Some((old, new)) => passwords::rehash(tx, user.id, old, new).await,
             None => Ok(()),
@@ -251,6 +243,14 @@ async fn unhashed(app: &App, counted: Counted, why: PasswordNotHashed) -> Failur
         PasswordNotHashed::Failed(_) => {}
     }
     why.into()
+}
+
+/// What is stored about the account of a credential, for [`next_step`](crate::domain::authn::next_step).
+pub(super) fn account_state(found: &Credential) -> AccountState {
+    AccountState {
+        second_factor_since: found.second_factor_since,
+        ..AccountState::from(&found.user)
+    }
 }
 
 /// What [`decide`] wants to know about a stored credential.

@@ -12,7 +12,7 @@ use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Authentication;
 use crate::domain::browser_session::BrowserSession;
-use crate::domain::outcome::{Failure, Fault};
+use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
@@ -22,8 +22,14 @@ use crate::store::browser_sessions::Found;
 use crate::store::sessions::end::{self, Ending, OfBrowser};
 
 use super::admission::{self, Admission};
-use super::authenticate::{AuthenticatedUser, authenticate_user};
+use super::authenticate::authenticate_user;
+use super::authentication::{
+    Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
+};
 use super::logout_notices;
+
+/// Tells the audit events of the pages from those of other places.
+const PLACE: &str = "browser";
 
 /// The cookies of a browser.
 #[derive(Debug, Clone, Default)]
@@ -75,7 +81,15 @@ pub struct Typed {
     pub password: Password,
 }
 
-/// Checks the password and logs the person in in this browser; the value of the new cookie.
+/// What comes of a sign-in at the pages.
+pub enum SignInOutcome {
+    /// The user is signed in in this browser: the value of the new cookie.
+    SignedIn(Secret<String>),
+    /// The user is asked for another step.
+    Pending(IssuedChallenge),
+}
+
+/// Checks the password and signs the user in in this browser, unless another step is missing.
 ///
 /// # Errors
 /// `invalid_credentials`, too many attempts; unavailable when hashing or storage cannot keep up.
@@ -84,14 +98,66 @@ pub async fn sign_in(
     typed: Typed,
     visitor: BrowserCookies,
     info: RequestInfo,
-) -> Result<Secret<String>, Failure> {
+) -> Result<SignInOutcome, Failure> {
     let admission = admission(&app, &visitor, &info).await?;
     let authenticated =
         authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
+    match authenticated.proceed(&app, &info).await? {
+        Begun::Completed(completed) => open(&app, &completed, &visitor, &info).await,
+        Begun::Pending(first) => {
+            app.transaction(&info, async |tx| Ok(first.record(tx, Some(PLACE)).await?)).await?;
+            let pending = PendingAuthentication::begin(&app, first.progress, (), info.now);
+            let channel = Channel::Browser(&visitor.browser);
+            let challenge = pending.seal(&app, channel, first.step, info.now)?;
+            Ok(SignInOutcome::Pending(challenge))
+        }
+    }
+}
+
+/// Whether a challenge belongs to this browser and has not expired. That its step is not taken yet is decided
+/// when it is.
+///
+/// # Errors
+/// `challenge_invalid`.
+pub fn check_challenge(
+    app: &App,
+    challenge: &str,
+    visitor: &BrowserCookies,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let channel = Channel::Browser(&visitor.browser);
+    PendingAuthentication::<()>::open(app, challenge, channel, now).map(drop)
+}
+
+/// Takes the next step of a sign-in; the last one signs the user in in this browser.
+///
+/// # Errors
+/// `challenge_invalid`, and what is wrong with the entry; too many attempts; unavailable when hashing or storage
+/// cannot keep up.
+pub async fn continue_sign_in(
+    app: App,
+    (challenge, entry): (String, Entry),
+    visitor: BrowserCookies,
+    info: RequestInfo,
+) -> Result<SignInOutcome, Failure> {
+    let channel = Channel::Browser(&visitor.browser);
+    let pending = PendingAuthentication::<()>::open(&app, &challenge, channel, info.now)?;
+    match pending.advance(&app, channel, entry, &info).await? {
+        Continuation::Completed(completed) => open(&app, &completed, &visitor, &info).await,
+        Continuation::Pending(challenge) => Ok(SignInOutcome::Pending(challenge)),
+    }
+}
+
+async fn open(
+    app: &App,
+    completed: &Completed,
+    visitor: &BrowserCookies,
+    info: &RequestInfo,
+) -> Result<SignInOutcome, Failure> {
     let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
-    app.transaction(&info, async |tx| accept(tx, &authenticated, &visitor, &cookie).await).await?;
+    app.transaction(info, async |tx| accept(tx, completed, visitor, &cookie).await).await?;
     Metrics::count(&app.metrics.logins, "ok");
-    Ok(Secret::new(cookie))
+    Ok(SignInOutcome::SignedIn(Secret::new(cookie)))
 }
 
 /// A browser with a live log-in is known in whichever network it is.
@@ -112,14 +178,14 @@ async fn admission(
 
 async fn accept(
     tx: &mut AuditedTx,
-    authenticated: &AuthenticatedUser,
+    completed: &Completed,
     visitor: &BrowserCookies,
     cookie: &str,
 ) -> Result<(), Failure> {
     let (app, info) = (tx.app(), tx.info());
     let now = info.now;
-    let AuthenticatedUser { user, right } = authenticated;
-    let Authentication { auth_time, factors } = authenticated.completed(tx).await?;
+    let Authentication { auth_time, factors } = completed.authentication;
+    let user = completed.enter(tx).await?;
     let before = match &visitor.session {
         Some(before) => {
             let hash = session_hash(&app, before, &visitor.browser);
@@ -153,10 +219,10 @@ async fn accept(
     };
     if !begun {
         // Disabled, deleted or given a new password while the hash was computed.
-        return Err(authenticated.refuse(tx, "account_changed").await);
+        return Err(completed.refuse(tx, "account_changed").await);
     }
-    let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail("browser");
-    right.settle(tx, user, &event).await?;
+    let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail(PLACE);
+    completed.settle(tx, &event).await?;
     Ok(())
 }
 

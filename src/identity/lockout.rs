@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::app::App;
 use crate::app::limits::{PendingAttempt, Subject};
+use crate::app::{App, AuditedTx};
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::password::Slot;
 use crate::domain::network::network;
@@ -318,21 +318,75 @@ impl Counted {
         if !self.is_limited {
             return Ok(());
         }
-        let Names { from_network, from_strangers, known, network, account } = &self.names;
-        login_limits::forgive(tx, from_network).await?;
+        forgive_names(app, tx, Forgiven { names: &self.names, address: self.address, now }).await?;
         if self.counts_everywhere() {
-            login_limits::give_back(tx, from_strangers).await?;
-        }
-        let Some(address) = self.address else { return Ok(()) };
-        let seen = KnownNetwork { pseudonym: known, network, account };
-        if known_networks::remember(tx, seen, NOTE_EVERY, now).await? {
-            known_networks::lend_to_latest(tx, account, STANDING_NETWORKS).await?;
-            app.standing.forget(address);
+            login_limits::give_back(tx, &self.names.from_strangers).await?;
         }
         Ok(())
     }
 
-    const fn counts_everywhere(&self) -> bool {
+    /// Whether it counts against the limit of all networks that the account does not know.
+    #[must_use]
+    pub const fn counts_everywhere(&self) -> bool {
         !self.is_known && self.closed_for.is_none()
+    }
+}
+
+/// The names to forgive, and when and where the user authenticated.
+struct Forgiven<'a> {
+    names: &'a Names,
+    address: Option<IpAddr>,
+    now: Timestamp,
+}
+
+/// Forgets the failures from this network, and remembers the network as the account's.
+async fn forgive_names(app: &App, tx: &mut Tx, forgiven: Forgiven<'_>) -> Result<(), Fault> {
+    let Forgiven { names, address, now } = forgiven;
+    let Names { from_network, known, network, account, .. } = names;
+    login_limits::forgive(tx, from_network).await?;
+    let Some(address) = address else { return Ok(()) };
+    let seen = KnownNetwork { pseudonym: known, network, account };
+    if known_networks::remember(tx, seen, NOTE_EVERY, now).await? {
+        known_networks::lend_to_latest(tx, account, STANDING_NETWORKS).await?;
+        app.standing.forget(address);
+    }
+    Ok(())
+}
+
+/// Forgives an attempt that was counted in an earlier request, and remembers the network of this one: the user
+/// has completed the last step of an authentication. `counted_everywhere` is what
+/// [`Counted::counts_everywhere`] said then.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forgive_earlier(
+    tx: &mut AuditedTx,
+    key: &str,
+    counted_everywhere: bool,
+) -> Result<(), Fault> {
+    let (app, now, address) = (tx.app(), tx.info().now, tx.info().address());
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    let names = Names::new(&app, key, address);
+    forgive_names(&app, tx, Forgiven { names: &names, address, now }).await?;
+    if counted_everywhere {
+        login_limits::give_back(tx, &names.from_strangers).await?;
+    }
+    Ok(())
+}
+
+/// Refuses while the failures of this network have used its limit up. Counts nothing.
+///
+/// # Errors
+/// `too_many_attempts`.
+pub fn check_network(app: &App, address: Option<IpAddr>) -> Result<(), Refusal> {
+    let Some(address) = address.filter(|_| app.config.rate_limits) else { return Ok(()) };
+    match app.address_limiter.has_more_than(0, of_network(address)) {
+        Ok(_) => Ok(()),
+        Err(wait) => {
+            Metrics::count(&app.metrics.logins, "throttled");
+            Err(too_many(app, wait, RateLimit::Login.as_str()))
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::app::cache::Audience;
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
@@ -23,7 +25,11 @@ use crate::metrics::Metrics;
 use crate::tokens::issue::{self, Tokens};
 
 use super::admission;
-use super::authenticate::{AuthenticatedUser, authenticate_user};
+use super::authenticate::authenticate_user;
+use super::authentication::{
+    Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
+    challenge_invalid,
+};
 use super::open_session::{Opening, open_session};
 
 /// What somebody who wants to log in says.
@@ -37,7 +43,7 @@ pub struct LoginRequest {
 }
 
 /// What tokens somebody asks for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RequestedAccess {
     /// The API they shall be for.
     pub audience: Option<String>,
@@ -56,20 +62,76 @@ pub struct CheckedLoginRequest {
     scopes: Scopes,
 }
 
-/// Checks the password and opens a session.
+/// What comes of a log-in.
+pub enum LoginOutcome {
+    /// A session is open.
+    Tokens(Tokens),
+    /// The user is asked for another step.
+    Pending(IssuedChallenge),
+}
+
+/// Checks the password and opens a session, unless another step is missing.
 ///
 /// # Errors
 /// Refused as the contract says; unavailable when hashing or storage cannot keep up.
-pub async fn login(app: App, attempt: LoginRequest, info: RequestInfo) -> Result<Tokens, Failure> {
+pub async fn login(
+    app: App,
+    attempt: LoginRequest,
+    info: RequestInfo,
+) -> Result<LoginOutcome, Failure> {
     let now = info.now;
     let request = request(&app, &attempt.asked).await?;
     let admission = admission::of(&app, info.address(), now).await?;
     let authenticated =
         authenticate_user(&app, admission, &attempt.login, attempt.password, &info).await?;
-    let session =
-        app.transaction(&info, async |tx| accept(tx, &authenticated, &request).await).await?;
+    match authenticated.proceed(&app, &info).await? {
+        Begun::Completed(completed) => open(&app, &completed, &request, &info).await,
+        Begun::Pending(first) => {
+            app.transaction(&info, async |tx| {
+                // Before the user is asked for anything else.
+                if let Err(refusal) = request.session(&tx.app(), first.user(), now) {
+                    first.refused(tx, "invalid_scope").await?;
+                    return Err(refusal.into());
+                }
+                Ok(first.record(tx, None).await?)
+            })
+            .await?;
+            let pending = PendingAuthentication::begin(&app, first.progress, attempt.asked, now);
+            Ok(LoginOutcome::Pending(pending.seal(&app, Channel::Api, first.step, now)?))
+        }
+    }
+}
+
+/// Takes the next step of a log-in; the last one opens a session.
+///
+/// # Errors
+/// As [`login`]; `challenge_invalid`, and what is wrong with the entry.
+pub async fn continue_login(
+    app: App,
+    challenge: String,
+    entry: Entry,
+    info: RequestInfo,
+) -> Result<LoginOutcome, Failure> {
+    let pending: PendingAuthentication<RequestedAccess> =
+        PendingAuthentication::open(&app, &challenge, Channel::Api, info.now)?;
+    let request = request(&app, &pending.aim).await?;
+    request.check_names(&app, pending.begun_at)?;
+    match pending.advance(&app, Channel::Api, entry, &info).await? {
+        Continuation::Completed(completed) => open(&app, &completed, &request, &info).await,
+        Continuation::Pending(challenge) => Ok(LoginOutcome::Pending(challenge)),
+    }
+}
+
+async fn open(
+    app: &App,
+    completed: &Completed,
+    request: &CheckedLoginRequest,
+    info: &RequestInfo,
+) -> Result<LoginOutcome, Failure> {
+    let session = app.transaction(info, async |tx| accept(tx, completed, request).await).await?;
     Metrics::count(&app.metrics.logins, "ok");
-    issue::tokens(&app, &session, || Ok(authenticated.user.subject()), now)
+    let tokens = issue::tokens(app, &session, || Ok(completed.user.subject()), info.now)?;
+    Ok(LoginOutcome::Tokens(tokens))
 }
 
 /// Checks what is asked for: nothing beyond the audiences and scopes of the client, all of it or an
@@ -120,6 +182,19 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
 }
 
 impl CheckedLoginRequest {
+    /// That client and API are those that had the names at `begun_at`, when the password was checked.
+    fn check_names(&self, app: &App, begun_at: Timestamp) -> Result<(), Refusal> {
+        let audience = self.audience.target.audience();
+        if app.audience_given_at(audience, begun_at).is_none() {
+            return Err(issue::invalid_target());
+        }
+        let client = app.client(&self.client_id);
+        if client.is_some_and(|client| !client.owned_name_at(begun_at)) {
+            return Err(challenge_invalid());
+        }
+        Ok(())
+    }
+
     /// The session `user` gets for it, bound to the epoch that was read with the password hash.
     ///
     /// # Errors
@@ -190,20 +265,20 @@ fn not_offered_by(target: Option<&str>) -> String {
 
 async fn accept(
     tx: &mut AuditedTx,
-    authenticated: &AuthenticatedUser,
+    completed: &Completed,
     request: &CheckedLoginRequest,
 ) -> Result<Session, Failure> {
     let (app, info) = (tx.app(), tx.info());
-    let now = info.now;
-    let AuthenticatedUser { user, right } = authenticated;
-    let Authentication { auth_time, factors } = authenticated.completed(tx).await?;
-    let session = match request.session(&app, user, now) {
-        Ok(session) => Session { auth_time, factors, ..session },
+    let Authentication { auth_time, factors } = completed.authentication;
+    let session = match request.session(&app, &completed.user, info.now) {
+        Ok(session) => session,
         Err(refusal) => {
-            right.refused(tx, user, "invalid_scope").await?;
+            completed.refused(tx, "invalid_scope").await?;
             return Err(refusal.into());
         }
     };
+    let user = completed.enter(tx).await?;
+    let session = Session { auth_time, factors, user_epoch: user.session_epoch, ..session };
     let opening = Opening {
         session,
         device: &info.device,
@@ -212,10 +287,10 @@ async fn accept(
     };
     let Some(session) = open_session(&app, tx, opening).await? else {
         // Disabled, deleted or given a new password while the hash was computed.
-        return Err(authenticated.refuse(tx, "account_changed").await);
+        return Err(completed.refuse(tx, "account_changed").await);
     };
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
-    right.settle(tx, user, &event).await?;
+    completed.settle(tx, &event).await?;
     Ok(session)
 }
 

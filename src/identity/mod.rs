@@ -6,6 +6,7 @@
 pub mod account;
 pub mod admission;
 pub mod authenticate;
+pub mod authentication;
 pub mod bearer;
 pub mod browser_login;
 mod lockout;

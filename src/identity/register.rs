@@ -102,5 +102,6 @@ pub async fn register(
         created_at: now,
         updated_at: now,
         session_epoch: 0,
+        must_change_password: false,
     })
 }

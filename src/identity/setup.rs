@@ -114,6 +114,7 @@ pub async fn complete(
         created_at: now,
         updated_at: now,
         session_epoch: 0,
+        must_change_password: false,
     };
     let granted = grant::grant(&Target::Issuer, Scopes::default(), Role::Admin)
         .ok_or_else(|| Fault::internal("granting no scope"))?;

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::sealed_state::{has_expired, seal, unseal};
 use crate::app::{App, AuditedTx};
 use crate::base::entropy::random;
 use crate::base::opaque_token::{self, AUTH_SESSION};
@@ -21,7 +22,8 @@ use crate::domain::password::Password;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::identity::admission;
-use crate::identity::authenticate::{AuthenticatedUser, authenticate_user};
+use crate::identity::authenticate::authenticate_user;
+use crate::identity::authentication::{Begun, Completed, FirstFactor};
 use crate::metrics::Metrics;
 use crate::store::users;
 
@@ -30,10 +32,10 @@ use super::client_auth::{self, Call};
 use super::code::issue_code;
 use super::dpop::{self, Purpose};
 use super::findings::note_refusal;
+use super::par::NewRequest;
 use super::params::{Params, invalid};
 use super::rate_limits::{give_back, throttle_public};
 use super::scope_narrowing::{count_dropped, still_available};
-use super::sealed::{has_expired, seal, unseal};
 use super::security_profile;
 use super::token::ClientRequest;
 
@@ -41,6 +43,9 @@ use super::token::ClientRequest;
 const LIFE: TimeSpan = TimeSpan::from_mins(5);
 
 const PATH: &str = "/oauth2/authorize-challenge";
+
+/// Tells the audit events of this endpoint from those of other places.
+const PLACE: &str = "authorize_challenge";
 
 /// The length of what is sealed is a multiple of this, in bytes.
 const PADDED_TO: usize = 256;
@@ -56,6 +61,8 @@ pub enum ChallengeAnswer {
     Insufficient(Challenge),
     /// What the user typed is wrong. The client may try again in the same session.
     Denied(Challenge, Refusal),
+    /// The next step is one of the pages: the client continues at the authorization endpoint.
+    RedirectToWeb(Option<String>),
 }
 
 /// A request that waits for its user.
@@ -130,7 +137,13 @@ pub async fn authorize_challenge(
         Ok(user) => user,
         Err(failure) => return denied(&app, &session, failure, now),
     };
-    let code = app.transaction(&info, async |tx| issue(tx, client, &session, &user).await).await;
+    let completed = match user.proceed(&app, &info).await {
+        Ok(Begun::Completed(completed)) => completed,
+        Ok(Begun::Pending(first)) => return to_pages(&app, client, &session, &first, &info).await,
+        Err(failure) => return denied(&app, &session, failure, now),
+    };
+    let code = app.transaction(&info, async |tx| issue(tx, client, &session, &completed).await);
+    let code = code.await;
     match code {
         Ok(code) => {
             if proof.is_some() {
@@ -194,7 +207,8 @@ async fn begin(
         Some(named) if client.redirect(named).is_some() => named.to_owned(),
         Some(_) => return Err(invalid("redirect_uri is not registered for this client.").into()),
     };
-    let to = AnswerTo { redirect_uri, mode: ResponseMode::Query, state: None };
+    // The answer of this endpoint has no state; one from the pages has.
+    let to = AnswerTo { redirect_uri, mode: ResponseMode::Query, state: params.text("state") };
     // A code is all there is to ask for here; drafts of the specification differ about the parameter.
     let params = match params.get("response_type") {
         Some(_) => params.clone(),
@@ -261,38 +275,68 @@ async fn issue(
     tx: &mut AuditedTx,
     client: &Client,
     session: &AuthSession,
-    authenticated: &AuthenticatedUser,
+    completed: &Completed,
 ) -> Result<String, Failure> {
     let app = tx.app();
-    let AuthenticatedUser { user, right } = authenticated;
     let AuthSession { id, request, .. } = session;
-    let authentication = authenticated.completed(tx).await?;
+    let user = &completed.enter(tx).await?;
     if !users::hold(tx, user.id, user.session_epoch).await? {
-        return Err(authenticated.refuse(tx, "account_changed").await);
+        return Err(completed.refuse(tx, "account_changed").await);
     }
     if request.wishes.sub.as_deref().is_some_and(|sub| sub != user.id.to_string()) {
-        right.refused(tx, user, "other_user").await?;
+        completed.refused(tx, "other_user").await?;
         let message = "Another user signed in than the one that the request names.";
         return Err(Refusal::oauth(OAuthError::AccessDenied, message).into());
     }
     let audience = app.audience_given_at(request.audience.as_deref(), session.begun_at);
     let available = still_available(client, audience.as_deref(), &request.scopes);
     let Some(available) = available else {
-        right.refused(tx, user, "invalid_scope").await?;
+        completed.refused(tx, "invalid_scope").await?;
         let message = "The API, or every scope that was requested, is not offered any more.";
         return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
     };
+    let authentication = completed.authentication;
     let grantor = Grantor { user, browser: None, authentication, by_consent: false };
     let mut authorization = Authorization::of(request, grantor, &available);
     // A proof with the last request alone binds the code as well.
     authorization.dpop_jkt = authorization.dpop_jkt.or_else(|| session.proved.clone());
     let Some(code) = issue_code(tx, id, &authorization).await? else {
-        right.refused(tx, user, "auth_session_used").await?;
+        completed.refused(tx, "auth_session_used").await?;
         return Err(invalid_session().into());
     };
-    let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail("authorize_challenge");
-    right.settle(tx, user, &event).await?;
+    let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail(PLACE);
+    completed.settle(tx, &event).await?;
     Ok(code)
+}
+
+/// Sends the user to the pages, where a new password is chosen: the same request, pushed on behalf of the client
+/// where its redirect URI is known.
+async fn to_pages(
+    app: &App,
+    client: &Client,
+    session: &AuthSession,
+    first: &FirstFactor,
+    info: &RequestInfo,
+) -> Result<ChallengeAnswer, Failure> {
+    let mut request = session.request.clone();
+    if request.redirect_uri.is_empty()
+        && let [only] = &*client.metadata.redirect_uris
+    {
+        request.redirect_uri.clone_from(only);
+    }
+    request.dpop_jkt = request.dpop_jkt.or_else(|| session.proved.clone());
+    let pushed = (!request.redirect_uri.is_empty())
+        .then(|| NewRequest::of(app, request, info.now))
+        .transpose()?;
+    app.transaction(info, async |tx| {
+        first.record(tx, Some(PLACE)).await?;
+        if let Some(pushed) = &pushed {
+            pushed.insert(tx).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(ChallengeAnswer::RedirectToWeb(pushed.map(|pushed| pushed.name)))
 }
 
 impl AuthSession {

@@ -27,7 +27,6 @@ mod replay;
 pub mod restart;
 pub mod revoke;
 pub mod scope_narrowing;
-mod sealed;
 mod security_profile;
 mod target;
 pub mod token;

@@ -15,7 +15,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
-use crate::store::pushed_requests;
+use crate::store::{Tx, pushed_requests};
 
 use super::authorize::request::address;
 use super::client_auth::{self, Call};
@@ -94,17 +94,43 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     let request = address(&app, params, PATH).await?.check(&app).await;
     note_refusal(&app, client.client(), PATH, &request);
     let request = request?;
-    let request = Request { pushed: true, ..request };
     count_dropped(&app, client.client(), PATH, &request.dropped);
-    let stored = serde_json::to_string(&Stored { at: now, request })
-        .map_err(|error| Fault::internal("writing a pushed request").with_source(error))?;
-    let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
-    let (hash, expires_at) = (token_hash(&name), now + LIFE);
-    app.transaction_or_nothing(&info, async |tx| {
-        Ok(pushed_requests::insert(tx, &hash, &client_id, &stored, expires_at).await?)
-    })
-    .await?;
-    Ok(name)
+    let pushed = NewRequest::of(&app, request, now)?;
+    app.transaction_or_nothing(&info, async |tx| Ok(pushed.insert(tx).await?)).await?;
+    Ok(pushed.name)
+}
+
+/// A checked request, about to be stored.
+pub(super) struct NewRequest {
+    /// Its name, `request_uri`.
+    pub name: String,
+    client_id: String,
+    stored: String,
+    expires_at: Timestamp,
+}
+
+impl NewRequest {
+    /// Gives `request` a name.
+    ///
+    /// # Errors
+    /// Only when it cannot be written as text.
+    pub fn of(app: &App, request: Request, now: Timestamp) -> Result<Self, Fault> {
+        let client_id = request.client_id.clone();
+        let request = Request { pushed: true, ..request };
+        let stored = serde_json::to_string(&Stored { at: now, request })
+            .map_err(|error| Fault::internal("writing a pushed request").with_source(error))?;
+        let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
+        Ok(Self { name, client_id, stored, expires_at: now + LIFE })
+    }
+
+    /// Stores it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn insert(&self, tx: &mut Tx) -> Result<(), Fault> {
+        let hash = token_hash(&self.name);
+        pushed_requests::insert(tx, &hash, &self.client_id, &self.stored, self.expires_at).await
+    }
 }
 
 /// The request, bound to the key that signed `proof` as if `dpop_jkt` named it (RFC 9449 §10.1).

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::app::sealed_state::{has_expired, seal, unseal};
 use crate::base::entropy::random;
 use crate::base::id::UserId;
 use crate::base::{TimeSpan, Timestamp};
@@ -17,8 +18,6 @@ use crate::crypto::digest::{constant_time_eq, sha256_base64url};
 use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Fault, Refusal};
 use crate::identity::browser_login::BrowserCookies;
-
-use super::sealed::{has_expired, seal, unseal};
 
 /// Said where a page cannot be finished any more.
 pub const STALE: &str = "This page is too old, or was opened in another browser. Go back to where you came \

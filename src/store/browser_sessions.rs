@@ -54,6 +54,7 @@ struct FoundRow {
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    must_change_password: bool,
     consented_scope: Option<String>,
     consented_at: Option<Timestamp>,
 }
@@ -88,6 +89,7 @@ impl TryFrom<FoundRow> for Found {
             created_at: row.created_at,
             updated_at: row.updated_at,
             session_epoch: row.session_epoch,
+            must_change_password: row.must_change_password,
         };
         Ok(Self { browser, user, consented })
     }
@@ -109,7 +111,7 @@ pub async fn find(
         FoundRow,
         "SELECT b.id AS browser_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.ended_at, u.id, \
          u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
-         u.created_at, u.updated_at, c.scope AS consented_scope, c.updated_at AS consented_at \
+         u.created_at, u.updated_at, u.must_change_password, c.scope AS consented_scope, c.updated_at AS consented_at \
          FROM browser_sessions b JOIN users u ON u.id = b.user_id \
          LEFT JOIN consents c ON c.user_id = u.id AND c.client_id = $2 AND c.audience = $3 \
          WHERE b.hash = $1",

@@ -51,19 +51,21 @@ pub async fn change_password(
         tx,
         (i64,),
         "UPDATE users SET password_hash = $1, password_changed_at = $2, updated_at = $2, \
-         session_epoch = session_epoch + 1 WHERE id = $3 AND session_epoch = $4 \
+         must_change_password = $5, session_epoch = session_epoch + 1 WHERE id = $3 AND session_epoch = $4 \
          AND disabled_at IS NULL RETURNING session_epoch",
         hash,
         now,
         id,
-        epoch
+        epoch,
+        false
     )?;
     let Some((epoch,)) = row else { return Ok(None) };
     moved(tx, old.as_deref(), Some(hash)).await?;
     Ok(Some(epoch))
 }
 
-/// Sets a password whatever the old one was, and ends everything. False when there is no user.
+/// Sets a password whatever the old one was, and ends everything. `must_change` says whether the user has to
+/// choose another one at the next sign-in. False when there is no user.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -71,16 +73,18 @@ pub async fn set_password(
     tx: &mut Tx,
     id: UserId,
     hash: &str,
+    must_change: bool,
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let Some(old) = hold(tx, id).await? else { return Ok(false) };
     execute!(
         tx,
         "UPDATE users SET password_hash = $1, password_changed_at = $2, updated_at = $2, \
-         session_epoch = session_epoch + 1 WHERE id = $3",
+         session_epoch = session_epoch + 1, must_change_password = $4 WHERE id = $3",
         hash,
         now,
-        id
+        id,
+        must_change
     )?;
     moved(tx, old.as_deref(), Some(hash)).await?;
     Ok(true)

@@ -21,6 +21,8 @@ pub struct Credential {
     pub user: User,
     /// The PHC string, none for a user without a password.
     pub password_hash: Option<String>,
+    /// Since when a second factor follows the password, if it does.
+    pub second_factor_since: Option<Timestamp>,
 }
 
 /// A user to be made.
@@ -50,6 +52,7 @@ struct UserRow {
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    must_change_password: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -57,6 +60,7 @@ struct CredentialRow {
     #[sqlx(flatten)]
     user: UserRow,
     password_hash: Option<String>,
+    second_factor_since: Option<Timestamp>,
 }
 
 impl TryFrom<UserRow> for User {
@@ -73,6 +77,7 @@ impl TryFrom<UserRow> for User {
             created_at: row.created_at,
             updated_at: row.updated_at,
             session_epoch: row.session_epoch,
+            must_change_password: row.must_change_password,
         })
     }
 }
@@ -130,7 +135,7 @@ pub async fn credential(link: &mut impl Link, key: &str) -> Result<Option<Creden
         link,
         CredentialRow,
         "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
-         created_at, updated_at, password_hash FROM users WHERE login_key = $1",
+         created_at, updated_at, must_change_password, password_hash, second_factor_since FROM users WHERE login_key = $1",
         key
     )?;
     row.map(Credential::try_from).transpose()
@@ -145,7 +150,7 @@ pub async fn credential_of(link: &mut impl Link, id: UserId) -> Result<Option<Cr
         link,
         CredentialRow,
         "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
-         created_at, updated_at, password_hash FROM users WHERE id = $1",
+         created_at, updated_at, must_change_password, password_hash, second_factor_since FROM users WHERE id = $1",
         id
     )?;
     row.map(Credential::try_from).transpose()
@@ -154,7 +159,11 @@ pub async fn credential_of(link: &mut impl Link, id: UserId) -> Result<Option<Cr
 impl TryFrom<CredentialRow> for Credential {
     type Error = Fault;
     fn try_from(row: CredentialRow) -> Result<Self, Fault> {
-        Ok(Self { user: row.user.try_into()?, password_hash: row.password_hash })
+        Ok(Self {
+            user: row.user.try_into()?,
+            password_hash: row.password_hash,
+            second_factor_since: row.second_factor_since,
+        })
     }
 }
 
@@ -175,7 +184,7 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Use
         link,
         UserRow,
         "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
-         created_at, updated_at FROM users WHERE id > $1 ORDER BY id LIMIT $2",
+         created_at, updated_at, must_change_password FROM users WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
     )?;
@@ -296,6 +305,26 @@ pub async fn update(
         column(&attributes.roles),
         column(&attributes.groups),
         column(&attributes.claims),
+        now,
+        id
+    )?;
+    Ok(rows == 1)
+}
+
+/// Says whether the next sign-in begins with a new password. False when there is no such user.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn require_password_change(
+    tx: &mut Tx,
+    id: UserId,
+    must: bool,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE users SET must_change_password = $1, updated_at = $2 WHERE id = $3",
+        must,
         now,
         id
     )?;

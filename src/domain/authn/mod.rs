@@ -255,7 +255,11 @@ fn available(account: &AccountState, fresh: &Factors, target: AssuranceLevel) ->
 
 impl From<&User> for AccountState {
     fn from(user: &User) -> Self {
-        Self { user: user.into(), ..Self::default() }
+        Self {
+            user: user.into(),
+            must_change_password: user.must_change_password,
+            ..Self::default()
+        }
     }
 }
 

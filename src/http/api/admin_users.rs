@@ -5,7 +5,7 @@ use actix_web::http::header;
 use actix_web::web::Path;
 
 use crate::admin::tokens;
-use crate::admin::users::{self, Create, Update};
+use crate::admin::users::{self, Create, NewPassword, Update};
 use crate::base::id::UserId;
 use crate::domain::attributes::{Attributes, ClaimsPatch};
 use crate::domain::outcome::{Code, Refusal};
@@ -62,6 +62,7 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
             groups: body.strings("groups"),
             claims: body.patch_object("claims").flatten().unwrap_or_default(),
         },
+        must_change_password: body.flag("must_change_password"),
     };
     context.check(body.finish())?;
     let info = context.request_info_of(caller.caller());
@@ -81,7 +82,7 @@ pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Proble
     Ok(HttpResponse::Ok().json(view::user(&user)))
 }
 
-/// Changes name, role or attributes (JSON merge patch, RFC 7396).
+/// Changes name, role, attributes or `must_change_password` (JSON merge patch, RFC 7396).
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -100,6 +101,7 @@ pub async fn update(
         claims: body
             .patch_object("claims")
             .map(|patch| patch.map_or(ClaimsPatch::Clear, ClaimsPatch::Merge)),
+        must_change_password: body.optional_bool("must_change_password"),
     };
     let read_only = context.check(body.finish_patch())?;
     let app = context.app.clone();
@@ -165,7 +167,8 @@ pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Sets a user's password and ends everything it has.
+/// Sets a user's password and ends everything they have. Unless it is permanent, the next sign-in asks for
+/// another one.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -176,10 +179,10 @@ pub async fn set_password(
 ) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let password = body.string("password");
+    let new = NewPassword { password: body.string("password"), permanent: body.flag("permanent") };
     context.check(body.finish())?;
     let info = context.request_info_of(caller.caller());
-    let work = users::set_password(context.app.clone(), id, password, info);
+    let work = users::set_password(context.app.clone(), id, new, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

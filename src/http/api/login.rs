@@ -1,4 +1,4 @@
-//! `POST /v1/login`.
+//! `POST /v1/login` and `POST /v1/login/continue`.
 
 use actix_web::HttpResponse;
 
@@ -7,7 +7,8 @@ use crate::domain::password::Password;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::JsonFields;
-use crate::identity::login::{self, LoginRequest, RequestedAccess};
+use crate::identity::authentication::Entry;
+use crate::identity::login::{self, LoginOutcome, LoginRequest, RequestedAccess};
 
 /// Login and password for tokens.
 ///
@@ -17,8 +18,31 @@ pub async fn post(context: Context, body: JsonFields) -> Result<HttpResponse, Pr
     let attempt = context.check(attempt(body))?;
     let app = context.app.clone();
     let work = login::login(app, attempt, context.request_info());
-    let tokens = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(tokens))
+    let outcome = context.run(work).await?;
+    answered(&context, outcome)
+}
+
+/// The next step of a log-in.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn continue_(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
+    let challenge = body.string("challenge");
+    let entry = Entry::NewPassword(body.string("new_password"));
+    context.check(body.finish())?;
+    let app = context.app.clone();
+    let work = login::continue_login(app, challenge, entry, context.request_info());
+    let outcome = context.run(work).await?;
+    answered(&context, outcome)
+}
+
+fn answered(context: &Context, outcome: LoginOutcome) -> Result<HttpResponse, Problem> {
+    match outcome {
+        LoginOutcome::Tokens(tokens) => Ok(HttpResponse::Ok().json(tokens)),
+        LoginOutcome::Pending(challenge) => {
+            Err(Problem::pending(challenge, &context.facts.request_id))
+        }
+    }
 }
 
 fn attempt(mut body: JsonFields) -> Result<LoginRequest, Refusal> {

@@ -99,6 +99,17 @@ pub async fn authorize_challenge(
         ChallengeAnswer::Denied(challenge, refusal) => {
             challenged(OAuthError::AccessDenied, &refusal.message, &challenge)
         }
+        ChallengeAnswer::RedirectToWeb(request_uri) => {
+            let mut body = json!({
+                "error": OAuthError::RedirectToWeb,
+                "error_description": "The user has to continue at the authorization endpoint.",
+            });
+            if let Some(request_uri) = request_uri {
+                body["request_uri"] = request_uri.into();
+                body["expires_in"] = par::LIFE.secs().into();
+            }
+            answer(HttpResponse::BadRequest(), &body)
+        }
     })
 }
 

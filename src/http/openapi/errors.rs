@@ -25,6 +25,15 @@ pub static PROBLEM: Named = Named {
         required("request_id", TEXT.about("As in `X-Request-Id` and in the log.")),
         optional("retry_after", INTEGER.about("Seconds.")),
         optional(
+            "challenge",
+            TEXT.about("Of a sign-in that waits for another step. See `POST /v1/login/continue`."),
+        ),
+        optional("expires_in", INTEGER.about("Seconds until `challenge` expires.")),
+        optional(
+            "methods",
+            list(&TEXT).about("The factors of which one is next; empty where no factor is."),
+        ),
+        optional(
             "errors",
             list(&object(&[
                 required("field", TEXT.about("The name of the member or parameter.")),
@@ -175,6 +184,13 @@ const fn meaning(code: Code) -> &'static str {
         Code::WeakPassword => "The password is too short, too long, too common or the login name.",
         Code::InvalidCredentials => {
             "The login name or the password is wrong, or the user is disabled."
+        }
+        Code::PasswordChangeRequired => {
+            "The password is right and has to be replaced first. `challenge` continues at \
+             `POST /v1/login/continue` with `new_password`."
+        }
+        Code::ChallengeInvalid => {
+            "The challenge is invalid, expired or already used, or the account has changed since."
         }
         Code::InvalidToken => "The access token is missing or invalid.",
         Code::InsufficientScope => "The access token lacks the scope `signet:admin`.",

@@ -8,7 +8,8 @@ use askama::Template;
 use super::home::HomePage;
 use super::pages::{
     AccountPage, AppRow, BackLink, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage,
-    DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, SessionRow,
+    DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, NewPasswordPage,
+    SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy, policy_under_way};
@@ -82,14 +83,14 @@ fn sample<T: Template>(name: &'static str, template: &T, policy: String) -> Resu
 fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let policy = || policy_under_way(true);
     let error = frame.locale.error(Code::InvalidCredentials, "");
-    let again = start_again(world);
+    let restart = start_again(world);
     let first = LoginPage {
         frame,
         flow: world.typed,
         login: "",
         client_name: Some(world.client),
         error: None,
-        restart: &again,
+        restart: &restart,
     };
     let again = LoginPage {
         frame,
@@ -99,7 +100,22 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         error: Some(error),
         restart: &RestartOptions { start_again: None, application: Some(application(world)) },
     };
-    Ok(vec![sample("login", &first, policy())?, sample("login-refused", &again, policy())?])
+    let unchanged = FieldError { field: "new_password", code: "unchanged", message: "" };
+    let new_password = |error| NewPasswordPage {
+        frame,
+        flow: world.typed,
+        challenge: world.typed,
+        client_name: Some(world.client),
+        error,
+        restart: first.restart,
+    };
+    let refused = new_password(Some(frame.locale.field(&unchanged)));
+    Ok(vec![
+        sample("login", &first, policy())?,
+        sample("login-refused", &again, policy())?,
+        sample("new-password", &new_password(None), policy())?,
+        sample("new-password-refused", &refused, policy())?,
+    ])
 }
 
 /// A request that can be begun again.

@@ -9,7 +9,8 @@ use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::FormFields;
-use crate::identity::browser_login::{self, Typed};
+use crate::identity::authentication::{IssuedChallenge, RemainingStep};
+use crate::identity::browser_login::{self, SignInOutcome, Typed};
 use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
@@ -74,17 +75,36 @@ async fn signed_in(
         }
     };
     match signed_in {
-        Ok(cookie) => {
-            let mut answer = HttpResponse::SeeOther();
-            cookie::log_in(&context.app, &mut answer, cookie.expose());
-            go_here(answer, &onwards(&context, &flow, &sealed))
-        }
+        Ok(outcome) => answered(&context, &flow, &sealed, &outcome),
         Err(problem) => again(
             &context,
             &visit,
             &FailedSignIn { flow: &flow, sealed: &sealed, login: &login },
             &problem,
         ),
+    }
+}
+
+/// The answer to a step that succeeded: always a redirect, so that what was typed is not sent again.
+pub(super) fn answered(
+    context: &Context,
+    flow: &PendingRequest,
+    sealed: &str,
+    outcome: &SignInOutcome,
+) -> HttpResponse {
+    let mut answer = HttpResponse::SeeOther();
+    match outcome {
+        SignInOutcome::SignedIn(cookie) => {
+            cookie::log_in(&context.app, &mut answer, cookie.expose());
+            go_here(answer, &onwards(context, flow, sealed))
+        }
+        SignInOutcome::Pending(IssuedChallenge { challenge, step, .. }) => {
+            let page = match step {
+                RemainingStep::NewPassword => "/login/password",
+            };
+            let query = format!("flow={sealed}&challenge={challenge}");
+            go_here(answer, &context.link(page).with_query(&query))
+        }
     }
 }
 

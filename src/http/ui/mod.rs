@@ -15,6 +15,7 @@ pub mod home;
 mod layout;
 pub mod login;
 pub mod logout;
+pub mod new_password;
 pub mod pages;
 mod render;
 pub mod setup;

@@ -39,6 +39,13 @@ struct BearerRow {
     disabled_at: Option<Timestamp>,
     user_created_at: Timestamp,
     updated_at: Timestamp,
+    #[serde(deserialize_with = "flag")]
+    must_change_password: bool,
+}
+
+/// SQLite has no truth values: in JSON a flag is 0 or 1.
+fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(u8::deserialize(deserializer)? != 0)
 }
 
 /// A session and its user as they are now. Of several branches the one that lives longest.
@@ -56,7 +63,7 @@ pub async fn with_user(
          s.current, s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, \
          s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
          s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, s.factors, \
-         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at, u.must_change_password \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE coalesce(s.sid, s.id) = $1 \
          ORDER BY s.revoked_at IS NOT NULL, s.idle_expires_at DESC, s.id LIMIT 1",
         id
@@ -79,7 +86,7 @@ pub async fn of_branch(
          s.current, s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, \
          s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
          s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, s.factors, \
-         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at, u.must_change_password \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1",
         branch
     )?;
@@ -160,7 +167,7 @@ pub const WITH_USERS: Reading = Reading {
     sqlite: lines_of_sessions!(
         "coalesce(s.sid, s.id)",
         ", u.login, u.name, json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch, \
-         u.disabled_at, u.created_at, u.updated_at",
+         u.disabled_at, u.created_at, u.updated_at, u.must_change_password",
         ", (SELECT group_concat(hashes.key) FROM json_each($2) AS hashes \
          CROSS JOIN spent_ids ON spent_ids.hash = unhex(hashes.value)) AS spent"
     ),
@@ -168,7 +175,7 @@ pub const WITH_USERS: Reading = Reading {
         "SELECT ",
         session_columns!(),
         ", u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
-         u.created_at AS user_created_at, u.updated_at, \
+         u.created_at AS user_created_at, u.updated_at, u.must_change_password, \
          (SELECT array_agg(hashes.place) FROM unnest($2::bytea[]) WITH ORDINALITY \
          AS hashes (hash, place) JOIN spent_ids ON spent_ids.hash = hashes.hash) AS spent \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE coalesce(s.sid, s.id) = ANY($1)"
@@ -188,6 +195,7 @@ impl BearerRow {
             created_at: self.user_created_at,
             updated_at: self.updated_at,
             session_epoch: self.session_epoch,
+            must_change_password: self.must_change_password,
         };
         Ok((Session::try_from(self.session)?, user))
     }

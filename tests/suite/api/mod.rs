@@ -12,6 +12,7 @@ mod judged_passwords;
 mod listed_sessions;
 mod lockout;
 mod login;
+mod login_steps;
 mod login_timing;
 mod malformed_input;
 mod names;

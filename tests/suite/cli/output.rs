@@ -26,7 +26,14 @@ async fn long_lists_come_whole_or_page_by_page() {
     for n in 0..205 {
         let login = format!("user{n:03}");
         let attributes = Attributes::default();
-        let create = Create { login, password: None, name: None, role: Role::User, attributes };
+        let create = Create {
+            login,
+            password: None,
+            name: None,
+            role: Role::User,
+            attributes,
+            must_change_password: false,
+        };
         users::create(app.clone(), create, RequestInfo::cli(SystemClock.now())).await.unwrap();
     }
     app.db.close().await;

@@ -21,6 +21,7 @@ fn a_users_life() {
         "groups",
         "id",
         "login",
+        "must_change_password",
         "name",
         "role",
         "roles",
@@ -131,7 +132,7 @@ async fn passwords_come_from_files_and_pipes_and_are_told_to_nobody() {
         assert_eq!(server.post("/v1/login", body).await.0, works, "{login}");
     }
 
-    let args = ["user", "set-password", "two", "--password-file", "-"];
+    let args = ["user", "set-password", "two", "--permanent", "--password-file", "-"];
     let old = server
         .post("/v1/login", json!({ "login": "two", "password": format!("{PASSWORD}\n") }))
         .await;
@@ -149,6 +150,32 @@ async fn passwords_come_from_files_and_pipes_and_are_told_to_nobody() {
     let args = ["user", "set-password", "two", "--password-file", "missing"];
     place.run(&args).refused(1, &["missing"]);
     server.log_in("two").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_an_administrator_sets_is_replaced_by_its_user() {
+    let place = Place::empty();
+    let server = place.serve();
+    place.administrator("ada");
+    let shown = || place.run(&["user", "show", "ada"]).ok().one()["must_change_password"].clone();
+    assert_eq!(shown(), false, "the first administrator has chosen the password");
+    let set = ["user", "set-password", "ada", "--password-file", "-"];
+    let ran = place.run_with(&set, b"set by somebody else").ok();
+    assert!(ran.err.contains("asks for a new password"), "{}", ran.err);
+    assert_eq!(shown(), true);
+    let table = place.run(&["user", "show", "ada", "-o", "table"]).ok().out;
+    assert!(table.contains("must change password"), "{table}");
+    let body = json!({"login": "ada", "password": "set by somebody else"});
+    let (status, answer) = server.post("/v1/login", body.clone()).await;
+    assert_eq!((status, text(&answer, "code")), (401, "password_change_required"));
+    let update = ["user", "update", "ada", "--must-change-password"];
+    let changed = place.run(&[&update[..], &["false"]].concat()).ok().one();
+    assert_eq!(changed["must_change_password"], false);
+    assert_eq!(server.post("/v1/login", body).await.0, 200);
+    assert_eq!(place.run(&update).ok().one()["must_change_password"], true);
+    let create = ["user", "create", "bob", "--must-change-password", "--password-file", "-"];
+    let bob = place.run_with(&create, PASSWORD.as_bytes()).ok().one();
+    assert_eq!(bob["must_change_password"], true);
 }
 
 #[test]

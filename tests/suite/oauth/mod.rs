@@ -23,6 +23,7 @@ mod id_token_hint;
 mod interaction;
 mod introspection;
 mod logout;
+mod new_password;
 mod oidc;
 mod redemption;
 mod refresh_grant;

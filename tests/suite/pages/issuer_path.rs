@@ -35,6 +35,7 @@ pub async fn administrator(server: &Server, below: &Below) -> Tokens {
         name: None,
         role: Role::Admin,
         attributes: Attributes::default(),
+        must_change_password: false,
     };
     let work = users::create(server.app.clone(), create, RequestInfo::cli(server.now()));
     server.app.run_to_completion(work).await.unwrap_or_else(|stop| panic!("{stop:?}"));

@@ -201,6 +201,8 @@ async fn every_documented_request_produces_its_error() {
     let api = json!({"identifier": "https://api.example.com", "scopes": ["orders:read"]});
     server.call_as(Method::POST, "/v1/admin/apis", &root.access, api).await.is(201);
     server.register("ada").await;
+    let new = json!({"login": "new", "password": "set by an administrator", "must_change_password": true});
+    server.call_as(Method::POST, "/v1/admin/users", &root.access, new).await.is(201);
     let ada = server.login("ada").await;
     let used_up = server.login("ada").await.refresh;
     let next = Tokens::of(&server.refresh(&used_up).await).refresh;

@@ -413,6 +413,7 @@ impl Server {
             name: None,
             role: Role::Admin,
             attributes: Attributes::default(),
+            must_change_password: false,
         };
         let app = self.app.clone();
         let now = self.now();

@@ -24,6 +24,7 @@ const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("role", ROLE, ADMINISTRATORS),
     ReadOnlyMember::new("roles", TEXTS, ADMINISTRATORS),
     ReadOnlyMember::new("groups", TEXTS, ADMINISTRATORS),
+    ReadOnlyMember::new("must_change_password", BOOLEAN, ADMINISTRATORS),
     ReadOnlyMember::new(
         "disabled",
         BOOLEAN,

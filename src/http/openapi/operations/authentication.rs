@@ -15,6 +15,9 @@ const REFRESH_TOKEN: Schema = TEXT.with(&[Keyword::Pattern("^srt_[A-Za-z0-9_-]{5
 /// Has the form of a refresh token, and was never issued.
 const EXAMPLE_TOKEN: &str = "srt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// Begins like a challenge, and was never issued.
+const EXAMPLE_CHALLENGE: &str = "sch_AAAA";
+
 static TOKENS: Named = Named {
     name: "Tokens",
     schema: object(&[
@@ -63,6 +66,28 @@ pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
         Code::InvalidScope,
         Code::InvalidClient,
         Code::InvalidCredentials,
+        Code::PasswordChangeRequired,
+        Code::TooManyAttempts,
+    ]);
+
+/// `POST /v1/login/continue`.
+pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Take the next step of a log-in")
+    .about(
+        "A log-in that waits for another step is answered 401 with `challenge`, `expires_in` and `methods`; \
+         `code` names the step. After `password_change_required` send `new_password`. Every session that the old \
+         password opened ends.",
+    )
+    .body(
+        Body::json(&[&[required("challenge", TEXT), required("new_password", TEXT)]])
+            .example(|| json!({ "challenge": EXAMPLE_CHALLENGE, "new_password": "another good one" })),
+    )
+    .returns(&[ok(named(&TOKENS))])
+    .fails_with(&[
+        Code::InvalidTarget,
+        Code::InvalidScope,
+        Code::InvalidClient,
+        Code::ChallengeInvalid,
+        Code::WeakPassword,
         Code::TooManyAttempts,
     ]);
 

@@ -33,6 +33,10 @@ pub static USER: Named = Named {
                  see them.",
             ),
         ),
+        required(
+            "must_change_password",
+            BOOLEAN.about("Whether the next sign-in begins with a new password."),
+        ),
         required("disabled", BOOLEAN),
         required("disabled_at", TIME.nullable()),
         required("created_at", TIME),
@@ -55,6 +59,13 @@ const ATTRIBUTES: &[Member] = &[
         Schema::new(Kind::Map(&CLAIM)).nullable().about(
             "Custom claims to set, by name. A claim that is null is removed; null for the whole \
              member removes all.",
+        ),
+    ),
+    optional(
+        "must_change_password",
+        BOOLEAN.nullable().about(
+            "Whether the next sign-in begins with a new password. It ends no session. A user who \
+             changes the password sets it to false.",
         ),
     ),
 ];
@@ -108,7 +119,10 @@ pub static SHOW: Operation =
 
 /// `PATCH /v1/admin/users/{id}`.
 pub static UPDATE: Operation = Operation::new("updateUser", Tag::Admin, "Change a user")
-    .about("A JSON merge patch (RFC 7396) of name, role, roles, groups and claims.")
+    .about(
+        "A JSON merge patch (RFC 7396) of name, role, roles, groups, claims and \
+            must_change_password.",
+    )
     .path(ID)
     .body(Body::json(&[ATTRIBUTES]).read_only(READ_ONLY).example(|| json!({ "role": "admin" })))
     .returns(&[ok(named(&USER))])
@@ -134,16 +148,24 @@ pub static ENABLE: Operation = Operation::new("enableUser", Tag::Admin, "Enable 
     .returns(&[ok(named(&USER))]);
 
 /// `POST /v1/admin/users/{id}/password`.
-pub static SET_PASSWORD: Operation =
-    Operation::new("setPassword", Tag::Admin, "Set a user's password")
-        .about("All their sessions end.")
-        .path(ID)
-        .body(
-            Body::json(&[&[required("password", TEXT)]])
-                .example(|| json!({ "password": "another good one" })),
-        )
-        .returns(&[NO_CONTENT])
-        .fails_with(&[Code::WeakPassword]);
+pub static SET_PASSWORD: Operation = Operation::new(
+    "setPassword",
+    Tag::Admin,
+    "Set a user's password",
+)
+.about(
+    "All their sessions end. The next sign-in asks for a new password, unless `permanent` is true.",
+)
+.path(ID)
+.body(
+    Body::json(&[&[
+        required("password", TEXT),
+        optional("permanent", BOOLEAN.nullable().about("Whether the user may keep this password.")),
+    ]])
+    .example(|| json!({ "password": "another good one" })),
+)
+.returns(&[NO_CONTENT])
+.fails_with(&[Code::WeakPassword]);
 
 /// `GET /v1/admin/users/{id}/token-preview`.
 pub static PREVIEW_TOKEN: Operation =

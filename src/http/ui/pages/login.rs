@@ -1,4 +1,4 @@
-//! Signing in: one form for login and password.
+//! Signing in: a form for login and password, and one for a new password.
 
 use askama::Template;
 
@@ -15,6 +15,25 @@ pub struct LoginPage<'a> {
     pub flow: &'a str,
     /// The login to begin with; empty for none.
     pub login: &'a str,
+    /// The application that asked, by its name.
+    pub client_name: Option<&'a str>,
+    /// Why the last try did not work, in the language of the page.
+    pub error: Option<&'a str>,
+    /// How to begin again.
+    pub restart: &'a RestartOptions,
+}
+
+/// The form for a new password, which the user chooses before the sign-in goes on. Its policy needs the same
+/// script.
+#[derive(Template)]
+#[template(path = "new_password.html")]
+pub struct NewPasswordPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// What the request is known by; comes back as the field `flow`.
+    pub flow: &'a str,
+    /// What the sign-in is known by; comes back as the field `challenge`.
+    pub challenge: &'a str,
     /// The application that asked, by its name.
     pub client_name: Option<&'a str>,
     /// Why the last try did not work, in the language of the page.

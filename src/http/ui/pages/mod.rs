@@ -14,5 +14,5 @@ pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
 pub use consent::{ConsentItem, ConsentPage};
 pub use device::{DeviceDonePage, DevicePage};
-pub use login::LoginPage;
+pub use login::{LoginPage, NewPasswordPage};
 pub use logout::{BackLink, LoggedOutPage, LogoutConfirmPage};

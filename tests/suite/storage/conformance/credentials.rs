@@ -54,7 +54,7 @@ async fn a_password_set_from_outside_ends_everything() {
         assert!(insert(&db, ada, &login("ada")).await);
         let bob = user(&db, "bob").await;
         let set = async |id, at| {
-            commit(&db, async |tx| passwords::set_password(tx, id, "set", at).await).await
+            commit(&db, async |tx| passwords::set_password(tx, id, "set", false, at).await).await
         };
         assert!(!set(none, after(1)).await);
         assert!(set(ada, after(1)).await);
@@ -66,6 +66,16 @@ async fn a_password_set_from_outside_ends_everything() {
         assert!(set(ada, after(3)).await);
         let now = found(&db, ada).await;
         assert_eq!((now.session_epoch, now.disabled_at), (3, Some(after(2))));
+        // A password for one sign-in; the user's own change makes it last.
+        assert!(commit(&db, async |tx| users::enable(tx, ada, after(4)).await).await);
+        let once =
+            async |tx: &mut _| passwords::set_password(tx, ada, "once", true, after(5)).await;
+        assert!(commit(&db, once).await);
+        assert!(found(&db, ada).await.must_change_password);
+        let change =
+            async |tx: &mut _| passwords::change_password(tx, ada, 4, "chosen", after(6)).await;
+        assert_eq!(commit(&db, change).await, Some(5));
+        assert!(!found(&db, ada).await.must_change_password);
     })
     .await;
 }

@@ -78,7 +78,7 @@ async fn change(db: &Db, id: UserId, name: &str, dice: &mut Dice) {
             let epoch = before.map_or(epoch, |found| found.user.session_epoch);
             passwords::change_password(&mut tx, id, epoch, &hash, after(1)).await.map(drop)
         }
-        8 => passwords::set_password(&mut tx, id, &hash, after(1)).await.map(drop),
+        8 => passwords::set_password(&mut tx, id, &hash, false, after(1)).await.map(drop),
         _ => users::delete(&mut tx, id).await.map(drop),
     };
     // A serialization failure is a history as well: nothing of it may stay.

@@ -1,21 +1,22 @@
-//! Requests under way, sealed and handed to who will finish them: nothing is stored for clients and users
-//! that have not authenticated.
+//! Requests and authentications under way, sealed and handed to the caller that will finish them: nothing is
+//! stored for clients and users that have not authenticated.
 //!
-//! Owns the sealed form and when it is over. What is sealed, and for whom, is `pending_request`'s and
-//! `authorize_challenge`'s.
+//! Owns the sealed form and when it has expired. What is sealed, and for which caller, is decided by
+//! `oauth::pending_request`, `oauth::authorize_challenge` and `identity::authentication`.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
+
+use super::App;
 
 /// Seals a value. Its JSON is padded to a multiple of `padding` bytes, so that the length says little.
 ///
 /// # Errors
 /// Only when the crypto library fails.
-pub(super) fn seal(
+pub fn seal(
     app: &App,
     purpose: &str,
     value: &impl Serialize,
@@ -28,14 +29,16 @@ pub(super) fn seal(
     app.seal.newest().seal(purpose, &plain)
 }
 
-/// Opens what was sealed for `purpose`. None when it was not, or was altered.
-pub(super) fn unseal<T: DeserializeOwned>(app: &App, purpose: &str, sealed: &[u8]) -> Option<T> {
+/// Opens what was sealed for `purpose`. None when it was sealed for another one, or was altered.
+#[must_use]
+pub fn unseal<T: DeserializeOwned>(app: &App, purpose: &str, sealed: &[u8]) -> Option<T> {
     let plain = app.seal.open(purpose, sealed).ok()?;
     serde_json::from_slice(&plain).ok()
 }
 
 /// Whether something that was begun at `begun_at` and may take `life` is over, also after the clock was set
 /// back.
-pub(super) fn has_expired(begun_at: Timestamp, life: TimeSpan, now: Timestamp) -> bool {
+#[must_use]
+pub fn has_expired(begun_at: Timestamp, life: TimeSpan, now: Timestamp) -> bool {
     now >= begun_at + life || now < begun_at - life
 }

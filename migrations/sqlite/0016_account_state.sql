@@ -1,0 +1,4 @@
+-- Whether the next sign-in begins with a new password.
+ALTER TABLE users ADD COLUMN must_change_password INTEGER NOT NULL DEFAULT 0;
+-- Since when a second factor follows the password. Null where the password is enough.
+ALTER TABLE users ADD COLUMN second_factor_since INTEGER;

@@ -1,0 +1,135 @@
+//! `/login/password`: a user whose password has to be replaced chooses a new one, and continues with the request
+//! that led to the sign-in.
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::domain::outcome::{Code, Refusal};
+use crate::http::context::Context;
+use crate::http::cookie::Visit;
+use crate::http::error::Problem;
+use crate::http::extract::{FormFields, Params};
+use crate::identity::authentication::Entry;
+use crate::identity::browser_login;
+use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
+use crate::oauth::restart::RestartOptions;
+
+use super::login::answered;
+use super::pages::NewPasswordPage;
+use super::render::{self, aim};
+use super::{flow_error_page, own_account, page_with, policy};
+
+/// A sign-in that waits for a new password, in the browser that it was begun in.
+struct UnderWay {
+    context: Context,
+    visit: Visit,
+    flow: PendingRequest,
+    /// The flow, as the form carries it.
+    sealed: String,
+    challenge: String,
+}
+
+/// The page.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let params = match params {
+        Ok(params) => params,
+        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
+    };
+    let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
+    let under_way = match UnderWay::of(context, given("flow"), given("challenge")) {
+        Ok(under_way) => under_way,
+        Err(answer) => return answer,
+    };
+    let UnderWay { context, visit, challenge, .. } = &under_way;
+    let now = context.now();
+    let checked = browser_login::check_challenge(&context.app, challenge, &visit.visitor, now);
+    let answer = match checked {
+        Ok(()) => under_way.show(None, HttpResponse::Ok()),
+        Err(refusal) => under_way.over(refusal),
+    };
+    under_way.finished(answer)
+}
+
+/// The new password.
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
+    };
+    // First of all: a form that this browser was not given changes no password.
+    let under_way = match UnderWay::of(context, form.take("flow"), form.take("challenge")) {
+        Ok(under_way) => under_way,
+        Err(answer) => return answer,
+    };
+    let UnderWay { context, visit, flow, sealed, challenge } = &under_way;
+    let entry = Entry::NewPassword(form.take("new_password"));
+    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let step = (challenge.clone(), entry);
+    let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
+    let answer = match context.run(work).await {
+        Ok(outcome) => answered(context, flow, sealed, &outcome),
+        Err(problem) => under_way.again(&problem),
+    };
+    under_way.finished(answer)
+}
+
+impl UnderWay {
+    fn of(context: Context, sealed: String, challenge: String) -> Result<Self, HttpResponse> {
+        let visit = Visit::of(&context);
+        let flow = PendingRequest::open(&context.app, &sealed, &visit.visitor, context.now());
+        let flow = flow.and_then(|flow| match flow.aim {
+            Destination::Logout(_) => Err(of_another_kind()),
+            Destination::Authorize(_) | Destination::Device(_) | Destination::Account => Ok(flow),
+        });
+        match flow {
+            Ok(flow) => Ok(Self { context, visit, flow, sealed, challenge }),
+            Err(refusal) => {
+                let restart = RestartOptions::of_sealed(&context.app, &sealed);
+                Err(flow_error_page(&context, &context.problem(refusal.into()), &restart))
+            }
+        }
+    }
+
+    fn show(&self, problem: Option<&Problem>, mut answer: HttpResponseBuilder) -> HttpResponse {
+        let Self { context, visit, flow, sealed, challenge } = self;
+        let (client_name, ui_locales) = aim(context, flow);
+        let frame = context.frame(ui_locales.as_deref());
+        let error = problem.map(|problem| match problem.fields().first() {
+            Some(field) => frame.locale.field(field),
+            None => frame.locale.error(problem.code(), problem.message()),
+        });
+        let template = NewPasswordPage {
+            frame,
+            flow: sealed,
+            challenge,
+            client_name: client_name.as_deref(),
+            error,
+            restart: &render::restart(context, sealed),
+        };
+        visit.keep(&context.app, &mut answer);
+        page_with(answer, &template, &policy(true))
+    }
+
+    /// The page once more, where the user can correct what was wrong.
+    fn again(&self, problem: &Problem) -> HttpResponse {
+        match problem.code() {
+            Code::WeakPassword | Code::TooManyAttempts | Code::Unavailable => {
+                self.show(Some(problem), problem.head())
+            }
+            _ => self.failed(problem),
+        }
+    }
+
+    fn over(&self, refusal: Refusal) -> HttpResponse {
+        self.failed(&self.context.problem(refusal.into()))
+    }
+
+    fn failed(&self, problem: &Problem) -> HttpResponse {
+        let restart = RestartOptions::of(&self.context.app, &self.flow);
+        flow_error_page(&self.context, problem, &restart)
+    }
+
+    /// With the headers of what the sign-in is for.
+    fn finished(&self, answer: HttpResponse) -> HttpResponse {
+        if matches!(self.flow.aim, Destination::Account) { own_account(answer) } else { answer }
+    }
+}

@@ -1,0 +1,163 @@
+//! The challenge that stands for an authentication under way: sealed, handed to the caller, stored nowhere.
+//!
+//! Owns its form, its life and what it is bound to. An older copy of a challenge rolls nothing back: failures
+//! are counted for the account, and the id counts once.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::app::sealed_state::{has_expired, seal, unseal};
+use crate::base::entropy::random;
+use crate::base::opaque_token::{self, AUTH_SESSION};
+use crate::base::{TimeSpan, Timestamp};
+use crate::crypto::digest::{sha256_base64url, token_hash};
+use crate::domain::outcome::{Failure, Fault, Refusal};
+use crate::domain::request_info::RequestInfo;
+
+use super::{
+    Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, advance,
+    challenge_invalid,
+};
+
+/// The length of what is sealed is a multiple of this, in bytes.
+const PADDED_TO: usize = 256;
+
+/// How much longer than its life the id of an authentication is kept, so that a clock that is set back opens no
+/// used challenge.
+const KEPT_LONGER: TimeSpan = TimeSpan::from_mins(60);
+
+/// Where an authentication takes place. Its challenge is valid there only.
+#[derive(Debug, Clone, Copy)]
+pub enum Channel<'a> {
+    /// `/v1`: the challenge itself is the secret of the client instance.
+    Api,
+    /// Signet's pages, in the browser with this cookie.
+    Browser(&'a str),
+}
+
+impl Channel<'_> {
+    /// What a challenge is sealed for.
+    fn purpose(self) -> String {
+        match self {
+            Self::Api => "authentication/v1/api".to_owned(),
+            Self::Browser(cookie) => {
+                format!("authentication/v1/browser/{}", sha256_base64url(cookie.as_bytes()))
+            }
+        }
+    }
+
+    /// How long a user may take.
+    const fn life(self) -> TimeSpan {
+        match self {
+            Self::Api => TimeSpan::from_mins(5),
+            Self::Browser(_) => TimeSpan::from_mins(10),
+        }
+    }
+}
+
+/// An authentication under way. `A` is what it is for.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PendingAuthentication<A> {
+    id: [u8; 16],
+    /// When its first factor was checked.
+    pub begun_at: Timestamp,
+    progress: Progress,
+    /// What it is for.
+    pub aim: A,
+}
+
+/// A challenge for the caller.
+pub struct IssuedChallenge {
+    /// The text.
+    pub challenge: String,
+    /// Seconds until it ends.
+    pub expires_in: i64,
+    /// What it waits for.
+    pub step: RemainingStep,
+}
+
+impl std::fmt::Debug for IssuedChallenge {
+    // Without the text: debug output ends up in logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IssuedChallenge").field("step", &self.step).finish_non_exhaustive()
+    }
+}
+
+/// What a step leads to.
+pub enum Continuation {
+    /// The user is authenticated.
+    Completed(Box<Completed>),
+    /// Another step is missing.
+    Pending(IssuedChallenge),
+}
+
+impl<A: Serialize> PendingAuthentication<A> {
+    /// A new one.
+    #[must_use]
+    pub fn begin(app: &App, progress: Progress, aim: A, now: Timestamp) -> Self {
+        Self { id: random(&*app.entropy), begun_at: now, progress, aim }
+    }
+
+    /// The challenge for the caller, which waits for `step`.
+    ///
+    /// # Errors
+    /// Only when the crypto library fails.
+    pub fn seal(
+        &self,
+        app: &App,
+        channel: Channel<'_>,
+        step: RemainingStep,
+        now: Timestamp,
+    ) -> Result<IssuedChallenge, Fault> {
+        let sealed = seal(app, &channel.purpose(), self, PADDED_TO)?;
+        let expires_in = (self.begun_at + channel.life() - now).secs();
+        let challenge = opaque_token::encode(AUTH_SESSION, &sealed);
+        Ok(IssuedChallenge { challenge, expires_in, step })
+    }
+
+    /// Takes the next step.
+    ///
+    /// # Errors
+    /// See [`advance`].
+    pub async fn advance(
+        self,
+        app: &App,
+        channel: Channel<'_>,
+        entry: Entry,
+        info: &RequestInfo,
+    ) -> Result<Continuation, Failure> {
+        let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(self.id)));
+        let kept_until = self.begun_at + channel.life() + KEPT_LONGER;
+        let single_use = Some(SingleUse { id, kept_until });
+        let step = Step { progress: self.progress, entry, single_use };
+        match advance(app, step, info).await? {
+            Advanced::Completed(completed) => Ok(Continuation::Completed(completed)),
+            Advanced::Pending(progress, step) => {
+                let next = Self { progress, ..self };
+                Ok(Continuation::Pending(next.seal(app, channel, step, info.now)?))
+            }
+        }
+    }
+}
+
+impl<A: DeserializeOwned> PendingAuthentication<A> {
+    /// The authentication behind a challenge. That its step is not taken yet is decided later.
+    ///
+    /// # Errors
+    /// `challenge_invalid`, the same for every reason.
+    pub fn open(
+        app: &App,
+        challenge: &str,
+        channel: Channel<'_>,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let sealed = opaque_token::parse_any(AUTH_SESSION, challenge);
+        sealed
+            .and_then(|sealed| unseal::<Self>(app, &channel.purpose(), &sealed))
+            .filter(|pending| !has_expired(pending.begun_at, channel.life(), now))
+            .ok_or_else(challenge_invalid)
+    }
+}

@@ -1,0 +1,127 @@
+//! A user who has completed every step of an authentication.
+//!
+//! Owns what the last step writes besides what it opens: the id that is used up, the new password, the
+//! forgiven attempt, the known network, the audit event. All of it is in the transaction that opens a session,
+//! a sign-in at the pages or an authorization code.
+
+use crate::app::AuditedTx;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::Authentication;
+use crate::domain::login_name::LoginName;
+use crate::domain::outcome::{Failure, Fault};
+use crate::domain::user::User;
+use crate::identity::authenticate::{RightPassword, invalid_credentials};
+use crate::identity::lockout;
+use crate::identity::logout_notices::{Fate, everything_of};
+use crate::store::{passwords, spent_ids};
+
+use super::{SingleUse, challenge_invalid};
+
+/// A user who is authenticated. Everything that is opened for them is guarded by the epoch that was read with
+/// the account.
+#[must_use = "a password that was judged leaves an audit event"]
+pub struct Completed {
+    /// The user, as read with the account.
+    pub user: User,
+    /// When and how they authenticated.
+    pub authentication: Authentication,
+    pub(super) how: How,
+}
+
+/// How many requests it took.
+pub(super) enum How {
+    /// One: the password was enough.
+    AtOnce(RightPassword),
+    /// Several.
+    Continued(Continued),
+}
+
+/// What the last of several requests writes.
+pub(super) struct Continued {
+    pub(super) counted_everywhere: bool,
+    pub(super) single_use: Option<SingleUse>,
+    /// The hash of the new password, where the user had to choose one.
+    pub(super) new_password: Option<String>,
+}
+
+impl Completed {
+    /// Uses the authentication up and stores the new password. Comes first in the transaction. The user as they
+    /// are then: a new password raises the epoch.
+    ///
+    /// # Errors
+    /// `challenge_invalid` when another request has used it up, or the account has changed; faults.
+    pub async fn enter(&self, tx: &mut AuditedTx) -> Result<User, Failure> {
+        let How::Continued(Continued { single_use, new_password, .. }) = &self.how else {
+            return Ok(self.user.clone());
+        };
+        if let Some(SingleUse { id, kept_until }) = single_use
+            && !spent_ids::spend(tx, id, *kept_until).await?
+        {
+            // Of several requests at once. The winner has forgiven the attempt.
+            self.record_refusal(tx, "challenge_used").await?;
+            return Err(challenge_invalid().into());
+        }
+        match new_password {
+            Some(hash) => self.store_password(tx, hash).await,
+            None => Ok(self.user.clone()),
+        }
+    }
+
+    /// Everything that the old password opened ends, as with any change of it.
+    async fn store_password(&self, tx: &mut AuditedTx, hash: &str) -> Result<User, Failure> {
+        let (now, user) = (tx.info().now, &self.user);
+        let epoch = user.session_epoch;
+        let everything = everything_of(tx, user.id, Fate::Stays).await?;
+        let changed = passwords::change_password(tx, user.id, epoch, hash, now).await?;
+        let (Some(everything), Some(session_epoch)) = (everything, changed) else {
+            return Err(self.refuse(tx, "account_changed").await);
+        };
+        everything.ended(tx, None).await?;
+        let event = Event::new(EventKind::PasswordChanged).about(user.id).detail("required");
+        tx.record(&event).await?;
+        Ok(User { session_epoch, must_change_password: false, ..user.clone() })
+    }
+
+    /// Records what came of it, forgives the attempt and remembers the network.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn settle(&self, tx: &mut AuditedTx, event: &Event) -> Result<(), Fault> {
+        match &self.how {
+            How::AtOnce(right) => right.settle(tx, &self.user, event).await,
+            How::Continued(Continued { counted_everywhere, .. }) => {
+                let login = LoginName::parse(&self.user.login)
+                    .map_err(|_| Fault::internal("a stored login that is none"))?;
+                lockout::forgive_earlier(tx, login.key(), *counted_everywhere).await?;
+                tx.record(event).await
+            }
+        }
+    }
+
+    /// Records that nothing came of it, and why.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn refused(&self, tx: &mut AuditedTx, why: &'static str) -> Result<(), Fault> {
+        match &self.how {
+            How::AtOnce(right) => right.refused(tx, &self.user, why).await,
+            How::Continued(_) => self.record_refusal(tx, why).await,
+        }
+    }
+
+    /// Records why it was not enough. The answer is that to a wrong password, or to an invalid challenge: another
+    /// would tell which part was right.
+    pub async fn refuse(&self, tx: &mut AuditedTx, why: &'static str) -> Failure {
+        if let Err(fault) = self.refused(tx, why).await {
+            return fault.into();
+        }
+        match &self.how {
+            How::AtOnce(_) => invalid_credentials().into(),
+            How::Continued(_) => challenge_invalid().into(),
+        }
+    }
+
+    async fn record_refusal(&self, tx: &mut AuditedTx, why: &'static str) -> Result<(), Fault> {
+        tx.record(&Event::new(EventKind::LoginRefused).about(self.user.id).detail(why)).await
+    }
+}

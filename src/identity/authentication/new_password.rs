@@ -1,0 +1,42 @@
+//! The step in which a user chooses a new password: after an administrator has set one, for example.
+
+use crate::app::App;
+use crate::crypto::password::Slot;
+use crate::domain::login_name::LoginName;
+use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
+use crate::domain::password::Check;
+use crate::identity::register::parse_password;
+use crate::store::users::Credential;
+
+/// The field of forms and of `/v1` that holds it.
+const FIELD: &str = "new_password";
+
+/// The hash of a new password. It is compared with the present one, which an administrator may know.
+///
+/// # Errors
+/// `weak_password`, naming the field; unavailable when hashing cannot keep up.
+pub(super) async fn hash(
+    app: &App,
+    slots: Vec<Slot>,
+    credential: &Credential,
+    typed: &str,
+) -> Result<String, Failure> {
+    let login = LoginName::parse(&credential.user.login)
+        .map_err(|_| Fault::internal("a stored login that is none"))?;
+    let password = parse_password(FIELD, typed, &login)?;
+    let mut slots = slots.into_iter();
+    let mut slot = || slots.next().ok_or_else(|| Fault::internal("a hash without a place"));
+    if let Some(present) = &credential.password_hash {
+        let compared = app.verify_password(slot()?, password.clone(), present.clone()).await?;
+        if compared.check == Check::Matches {
+            return Err(unchanged().into());
+        }
+    }
+    Ok(app.hash_password(slot()?, password).await?)
+}
+
+fn unchanged() -> Refusal {
+    let message = "This is the present password. Choose another one.";
+    let fields = vec![FieldError { field: FIELD, code: "unchanged", message }];
+    Refusal { fields, ..Refusal::new(Code::WeakPassword, "This password is not acceptable.") }
+}
