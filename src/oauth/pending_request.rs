@@ -16,9 +16,10 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{constant_time_eq, sha256_base64url};
 use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Fault, Refusal};
+use crate::domain::validity::has_expired;
 use crate::identity::browser_login::BrowserCookies;
 
-use super::sealed::{has_expired, seal, unseal};
+use super::sealed::{seal, unseal};
 
 /// Said where a page cannot be finished any more.
 pub const STALE: &str = "This page is too old, or was opened in another browser. Go back to where you came \
@@ -121,7 +122,7 @@ impl PendingRequest {
             None => read(app, sealed, &format!("{OLD_PURPOSE}{here}")),
         };
         let flow = flow.ok_or_else(refused)?;
-        if has_expired(flow.begun_at, LIFE, now) { Err(refused()) } else { Ok(flow) }
+        if has_expired(flow.begun_at + LIFE, LIFE, now) { Err(refused()) } else { Ok(flow) }
     }
 
     /// What a text says, whichever browser it was made for and however old it is. Only for telling a user

@@ -1,14 +1,13 @@
 //! Requests under way, sealed and handed to who will finish them: nothing is stored for clients and users
 //! that have not authenticated.
 //!
-//! Owns the sealed form and when it is over. What is sealed, and for whom, is `pending_request`'s and
+//! Owns the sealed form. When it expires is `domain::validity`'s; what is sealed, and for whom, is `pending_request`'s and
 //! `authorize_challenge`'s.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
 
 /// Seals a value. Its JSON is padded to a multiple of `padding` bytes, so that the length says little.
@@ -32,10 +31,4 @@ pub(super) fn seal(
 pub(super) fn unseal<T: DeserializeOwned>(app: &App, purpose: &str, sealed: &[u8]) -> Option<T> {
     let plain = app.seal.open(purpose, sealed).ok()?;
     serde_json::from_slice(&plain).ok()
-}
-
-/// Whether something that was begun at `begun_at` and may take `life` is over, also after the clock was set
-/// back.
-pub(super) fn has_expired(begun_at: Timestamp, life: TimeSpan, now: Timestamp) -> bool {
-    now >= begun_at + life || now < begun_at - life
 }
