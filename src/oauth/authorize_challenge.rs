@@ -20,6 +20,7 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::Password;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
+use crate::domain::validity::has_expired;
 use crate::identity::admission;
 use crate::identity::authenticate::{AuthenticatedUser, authenticate_user};
 use crate::metrics::Metrics;
@@ -31,8 +32,8 @@ use super::code::issue_code;
 use super::dpop::{self, Purpose};
 use super::params::{Params, invalid};
 use super::rate_limits::{give_back, throttle_public};
-use super::scope_narrowing::{count_dropped, still_available};
-use super::sealed::{has_expired, seal, unseal};
+use super::scope_narrowing::{count_dropped, still_available, withdrawn};
+use super::sealed::{seal, unseal};
 use super::security_profile;
 use super::token::ClientRequest;
 
@@ -276,8 +277,7 @@ async fn issue(
     let available = still_available(client, audience.as_deref(), &request.scopes);
     let Some(available) = available else {
         right.refused(tx, user, "invalid_scope").await?;
-        let message = "The API, or every scope that was requested, is not offered any more.";
-        return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
+        return Err(withdrawn(&request.scopes).into());
     };
     let grantor = Grantor { user, browser: None, authentication, by_consent: false };
     let mut authorization = Authorization::of(request, grantor, &available);
@@ -297,7 +297,7 @@ impl AuthSession {
     fn open(app: &App, text: &str, now: Timestamp) -> Option<Self> {
         let sealed = opaque_token::parse_any(AUTH_SESSION, text)?;
         let session: Self = unseal(app, PURPOSE, &sealed)?;
-        (!has_expired(session.begun_at, LIFE, now)).then_some(session)
+        (!has_expired(session.begun_at + LIFE, LIFE, now)).then_some(session)
     }
 
     /// Whether it is a request of this client, and not of one that had the name before, with the key that
