@@ -7,6 +7,7 @@ pub mod account;
 pub mod admission;
 pub mod authenticate;
 pub mod bearer;
+mod browser_limit;
 pub mod browser_login;
 mod lockout;
 pub mod login;
