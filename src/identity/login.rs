@@ -24,7 +24,7 @@ use crate::tokens::issue::{self, Tokens};
 
 use super::admission;
 use super::authenticate::{AuthenticatedUser, authenticate_user};
-use super::open_session::{Opening, open_session};
+use super::open_session::{Opened, Opening, open_session};
 
 /// What somebody who wants to log in says.
 pub struct LoginRequest {
@@ -210,7 +210,7 @@ async fn accept(
         origin: &info.origin,
         name_since: Timestamp::from_millis(0),
     };
-    let Some(session) = open_session(&app, tx, opening).await? else {
+    let Some(Opened { session, .. }) = open_session(&app, tx, opening).await? else {
         // Disabled, deleted or given a new password while the hash was computed.
         return Err(authenticated.refuse(tx, "account_changed").await);
     };
