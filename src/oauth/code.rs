@@ -1,6 +1,7 @@
 //! Issuing authorization codes: for users at the pages, and in the forms of first-party applications.
 //!
-//! Owns that a request gives one code, and that the codes of a user and client are bounded. What a code stands for is `domain::authorization`'s.
+//! Owns that a request gives one code, and that the codes of a user and client are bounded. What a code stands
+//! for is `domain::authorization`'s.
 
 use crate::app::AuditedTx;
 use crate::base::opaque_token::{self, AUTHORIZATION_CODE};

@@ -1,8 +1,8 @@
 //! Requests under way, sealed and handed to who will finish them: nothing is stored for clients and users
 //! that have not authenticated.
 //!
-//! Owns the sealed form. When it expires is `domain::validity`'s; what is sealed, and for whom, is `pending_request`'s and
-//! `authorize_challenge`'s.
+//! Owns the sealed form. When it expires is `domain::validity`'s; what is sealed, and for whom, is
+//! `pending_request`'s and `authorize_challenge`'s.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

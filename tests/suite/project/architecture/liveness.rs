@@ -50,6 +50,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["owned_name_at", "session_epoch"],
         "whose request it was; holds the user in the epoch that was read with the password",
     ),
+    (
+        "src/identity/browser_limit.rs",
+        &["session_epoch"],
+        "holds the user in the epoch that was read with the password",
+    ),
     ("src/identity/login.rs", &["name_since"], "the built-in client always had its name"),
     ("src/identity/open_session.rs", &["name_since"], "a branch joins a session of this client"),
     (
