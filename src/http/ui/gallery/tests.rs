@@ -108,7 +108,9 @@ fn every_address_of_a_page_lies_below_the_path_of_the_issuer() {
     let mut seen = 0;
     for Sample { name, html, .. } in everything_below(&base_path, &ORDINARY, "Signet") {
         for tag in tags(&html) {
-            for address in ["href", "src", "action"].iter().filter_map(|name| attribute(tag, name))
+            for address in ["href", "src", "action", "formaction"]
+                .iter()
+                .filter_map(|name| attribute(tag, name))
             {
                 let own = address.starts_with("/auth/x/");
                 let elsewhere = address.starts_with("https://photos.example.com/")
