@@ -56,7 +56,7 @@ pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
 pub use process::differing_settings;
 pub use proxy_findings::ProxyFinding;
-pub use transaction::{AuditedTx, RETRIES};
+pub use transaction::{AuditedTx, Runs};
 use write_probe::WriteProbe;
 
 /// Everything a use case needs, cheap to clone.

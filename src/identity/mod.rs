@@ -8,6 +8,7 @@ pub mod admission;
 pub mod authenticate;
 pub mod authentication;
 pub mod bearer;
+mod browser_limit;
 pub mod browser_login;
 mod lockout;
 pub mod login;

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::sealed_state::{has_expired, seal, unseal};
+use crate::app::sealed_state::{seal, unseal};
 use crate::app::{App, AuditedTx};
 use crate::base::entropy::random;
 use crate::base::opaque_token::{self, AUTH_SESSION};
@@ -21,6 +21,7 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::Password;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
+use crate::domain::validity::has_expired;
 use crate::identity::admission;
 use crate::identity::authenticate::authenticate_user;
 use crate::identity::authentication::{Begun, Completed, FirstFactor};
@@ -35,7 +36,7 @@ use super::findings::note_refusal;
 use super::par::NewRequest;
 use super::params::{Params, invalid};
 use super::rate_limits::{give_back, throttle_public};
-use super::scope_narrowing::{count_dropped, still_available};
+use super::scope_narrowing::{count_dropped, still_available, withdrawn};
 use super::security_profile;
 use super::token::ClientRequest;
 
@@ -292,8 +293,7 @@ async fn issue(
     let available = still_available(client, audience.as_deref(), &request.scopes);
     let Some(available) = available else {
         completed.refused(tx, "invalid_scope").await?;
-        let message = "The API, or every scope that was requested, is not offered any more.";
-        return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
+        return Err(withdrawn(&request.scopes).into());
     };
     let authentication = completed.authentication;
     let grantor = Grantor { user, browser: None, authentication, by_consent: false };
@@ -344,7 +344,7 @@ impl AuthSession {
     fn open(app: &App, text: &str, now: Timestamp) -> Option<Self> {
         let sealed = opaque_token::parse_any(AUTH_SESSION, text)?;
         let session: Self = unseal(app, PURPOSE, &sealed)?;
-        (!has_expired(session.begun_at, LIFE, now)).then_some(session)
+        (!has_expired(session.begun_at + LIFE, LIFE, now)).then_some(session)
     }
 
     /// Whether it is a request of this client, and not of one that had the name before, with the key that

@@ -240,7 +240,7 @@ async fn waiting(
 ) -> Result<(DeviceCode, Arc<Client>), Failure> {
     let device = device_codes::by_user_code(&mut app.db.reader().await?, user_code).await?;
     let device =
-        device.filter(|device| device.state == DeviceState::Pending && now < device.expires_at);
+        device.filter(|device| device.state == DeviceState::Pending && !device.has_expired(now));
     let device = device.ok_or_else(unknown)?;
     let client = app.client_or_reload(&device.client_id).await?;
     let client =

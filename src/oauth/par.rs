@@ -6,10 +6,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::base::Timestamp;
 use crate::base::entropy::random;
-use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
-use crate::domain::authorization::Request;
+use crate::domain::authorization::{PUSHED_REQUEST_LIFE, Request};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
@@ -26,9 +26,6 @@ use super::rate_limits::throttle_public;
 use super::scope_narrowing::count_dropped;
 use super::security_profile;
 use super::token::ClientRequest;
-
-/// How long a pushed request waits for its person.
-pub const LIFE: TimeSpan = TimeSpan::from_secs(90);
 
 /// The longest request, in bytes: as long as an address may be.
 const MAX_REQUEST: usize = 16 * 1024;
@@ -120,7 +117,7 @@ impl NewRequest {
         let stored = serde_json::to_string(&Stored { at: now, request })
             .map_err(|error| Fault::internal("writing a pushed request").with_source(error))?;
         let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
-        Ok(Self { name, client_id, stored, expires_at: now + LIFE })
+        Ok(Self { name, client_id, stored, expires_at: now + PUSHED_REQUEST_LIFE })
     }
 
     /// Stores it.

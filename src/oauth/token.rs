@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::app::{App, RETRIES};
+use crate::app::{App, Runs};
 use crate::base::Timestamp;
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
@@ -23,7 +23,6 @@ use super::findings::note_refusal;
 use super::grant::{Authenticated, Grant, GrantContext, GrantVisitor};
 use super::params::Params;
 use super::{grants, rate_limits, security_profile, token_response};
-use crate::store::error::is_deadlock;
 use crate::tokens::issue::Tokens;
 
 /// A request to the token endpoint, as it came.
@@ -136,18 +135,13 @@ async fn authenticated<G: Grant>(
     let info = RequestInfo { origin, device, now };
     let deadline = Instant::now() + app.db.deadlines().write();
     let of = Authenticated { client, proved, deadline };
-    let mut retries = RETRIES;
+    let mut runs = Runs::until(deadline);
     let (context, outcome) = loop {
         let mut context = GrantContext::new(app, &params, info.clone(), of.clone());
         let outcome = grant.clone().authorize(&mut context).await;
-        match context.settle(outcome).await {
-            Err(Failure::Failed(fault))
-                if retries > 0 && is_deadlock(&fault) && Instant::now() < deadline =>
-            {
-                retries -= 1;
-                tracing::debug!(%fault, "a grant runs again");
-            }
-            settled => break settled?,
+        let settled = context.settle(outcome).await;
+        if !runs.again(&settled) {
+            break settled?;
         }
     };
     if proof.is_some() {

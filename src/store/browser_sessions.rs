@@ -248,6 +248,34 @@ pub async fn renew(
     Ok(rows == 1)
 }
 
+/// The live log-ins of a user beyond the `most` that were used last, the most recently used first. A log-in is
+/// used when its user authenticates, and when a session of a client that belongs to it is refreshed. At most 100,
+/// so that one log-in never pays for thousands.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn over_limit(
+    link: &mut impl Link,
+    user: UserId,
+    most: i64,
+    now: Timestamp,
+) -> Result<Vec<BrowserId>, Fault> {
+    let rows = fetch_all!(
+        link,
+        (BrowserId,),
+        "SELECT b.id FROM browser_sessions b JOIN users u ON u.id = b.user_id \
+         LEFT JOIN sessions s ON s.browser_id = b.id \
+         WHERE b.user_id = $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
+         AND b.expires_at > $2 GROUP BY b.id, b.auth_time \
+         ORDER BY CASE WHEN max(s.answered_at) > b.auth_time THEN max(s.answered_at) ELSE b.auth_time END DESC, \
+         b.id DESC LIMIT 100 OFFSET $3",
+        user,
+        now,
+        most
+    )?;
+    Ok(rows.into_iter().map(|(browser,)| browser).collect())
+}
+
 /// Takes a log-in along to the user's new epoch, when the user changed the password in it.
 ///
 /// # Errors

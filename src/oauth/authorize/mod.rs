@@ -30,7 +30,7 @@ use super::findings::note_refusal;
 use super::par::{self, Pushed};
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest, of_another_kind};
-use super::scope_narrowing::{count_dropped, still_available};
+use super::scope_narrowing::{count_dropped, still_available, withdrawn};
 
 use request::{Addressed, address};
 use response::Answer;
@@ -328,7 +328,7 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
     let audience = checked.audience(&app);
     let available = still_available(&addressed.client, audience.as_deref(), &request.scopes);
     let Some(available) = available else {
-        let message = "The API, or every scope that was requested, is not offered any more.";
+        let message = withdrawn(&request.scopes).message;
         return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, message));
     };
     let grantor = Grantor {

@@ -59,6 +59,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "whose request it was; holds the user in the epoch that was read with the password",
     ),
     (
+        "src/identity/browser_limit.rs",
+        &["session_epoch"],
+        "holds the user in the epoch that was read with the password",
+    ),
+    (
         "src/identity/login.rs",
         &["name_since", "owned_name_at", "session_epoch"],
         "the built-in client always had its name; a log-in in several steps ends with its client and opens \
