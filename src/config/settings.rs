@@ -142,7 +142,7 @@ settings! {
             "How long a lost answer to a refresh may be asked for again: 0s to 5m.";
         MAX_SESSIONS_PER_USER = "SIGNET_MAX_SESSIONS_PER_USER", secret: false,
             Fixed("1000"),
-            "Live sessions of one user, and live sign-ins at the pages: 1 to 100000 each; one more ends the one used longest ago.";
+            "Live sessions and sign-ins of one user: 1 to 100000 each; one more ends the one used longest ago.";
     }
     "Accounts and passwords" {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
