@@ -39,11 +39,11 @@ struct Progress<'a> {
 }
 
 impl Progress<'_> {
-    fn begin(&self, stage: Stage) {
+    fn enter(&self, stage: Stage) {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = stage;
     }
 
-    /// The stage that was begun last is done.
+    /// The stage that was entered last is done.
     fn done(&self) {
         (self.reached)(self.at());
     }
@@ -89,7 +89,7 @@ impl Relay<'_> {
     ) -> Result<AsyncSmtpConnection, SendError> {
         let addresses = self.resolve().await?;
         progress.done();
-        progress.begin(Stage::Connect);
+        progress.enter(Stage::Connect);
         let wait = deadlines.mail_connection();
         let failed = |stage| move |error: SmtpError| SendError::of(stage, &error);
         let mut connection = if self.server.tls == SmtpTls::Implicit {
@@ -99,20 +99,20 @@ impl Relay<'_> {
                 AsyncSmtpConnection::connect_tokio1(&*addresses, Some(wait), self.hello, tls, None);
             let connection = opened.await.map_err(failed(Stage::Connect))?;
             progress.done();
-            progress.begin(Stage::Tls);
+            progress.enter(Stage::Tls);
             progress.done();
-            progress.begin(Stage::Greeting);
+            progress.enter(Stage::Greeting);
             connection
         } else {
             let stream = reach(&addresses, wait).await?;
             progress.done();
-            progress.begin(Stage::Greeting);
+            progress.enter(Stage::Greeting);
             let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(stream), self.hello);
             greeted.await.map_err(failed(Stage::Greeting))?
         };
         progress.done();
         if self.server.tls == SmtpTls::StartTls {
-            progress.begin(Stage::Tls);
+            progress.enter(Stage::Tls);
             if !connection.can_starttls() {
                 let text = "the server does not offer STARTTLS, and nothing is sent without it";
                 return Err(SendError::local(Stage::Tls, text).needs_operator());
@@ -122,7 +122,7 @@ impl Relay<'_> {
             progress.done();
         }
         if let Some((user, password)) = &self.server.login {
-            progress.begin(Stage::Authenticate);
+            progress.enter(Stage::Authenticate);
             let credentials = Credentials::new(user.clone(), password.expose().clone());
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
             let authenticated = connection.auth(&mechanisms, &credentials);
@@ -140,15 +140,15 @@ impl Relay<'_> {
         progress: &Progress<'_>,
     ) -> Result<(), SendError> {
         let failed = |stage| move |error: SmtpError| SendError::of(stage, &error);
-        progress.begin(Stage::Sender);
+        progress.enter(Stage::Sender);
         let sender = Mail::new(Some(message.from.clone()), Vec::new());
         connection.command(sender).await.map_err(failed(Stage::Sender))?;
         progress.done();
-        progress.begin(Stage::Recipient);
+        progress.enter(Stage::Recipient);
         let recipient = Rcpt::new(message.to.clone(), Vec::new());
         connection.command(recipient).await.map_err(failed(Stage::Recipient))?;
         progress.done();
-        progress.begin(Stage::Message);
+        progress.enter(Stage::Message);
         connection.command(Data).await.map_err(failed(Stage::Message))?;
         connection.message(&message.bytes).await.map_err(failed(Stage::Message))?;
         progress.done();
