@@ -56,7 +56,7 @@ fn only_a_path_that_is_there_can_be_stripped() {
         pairs.extend(issuer.map(|issuer| ("SIGNET_ISSUER", issuer)));
         let all = mistakes(&pairs);
         assert_eq!(all.len(), 1, "{all:?}");
-        assert!(all[0].to_string().contains("the issuer has no path"), "{}", all[0]);
+        assert!(all[0].to_string().contains("SIGNET_ISSUER has no path"), "{}", all[0]);
     }
     load(&[strips, ("SIGNET_ISSUER", "https://id.example.com/auth")]);
     one(&[("SIGNET_PROXY_STRIPS_PATH", "on")], "SIGNET_PROXY_STRIPS_PATH", "Type true or false");
