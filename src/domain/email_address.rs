@@ -80,7 +80,6 @@ impl EmailAddress {
     }
 
     /// The normal form: equal for two spellings of one address. Dots and plus tags stay.
-    #[cfg(test)]
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key

@@ -82,7 +82,7 @@ pub struct AvailableScopes {
 /// Whether a user can let `client` have this scope at `target`.
 ///
 /// The standard scopes Signet has nothing to say about are never available, also where an API has a
-/// scope of that name: libraries request `email` without meaning an API.
+/// scope of that name: libraries request `phone` without meaning an API.
 #[must_use]
 pub fn is_available(target: &Target, client: &Client, scope: &str) -> bool {
     let exists = oidc::is_scope(scope)
@@ -200,12 +200,12 @@ mod tests {
 
     #[test]
     fn what_is_not_available_is_dropped_and_never_granted() {
-        let api = Api::new("https://api.example.com", scopes("read email")).unwrap();
+        let api = Api::new("https://api.example.com", scopes("read phone")).unwrap();
         let api = Target::Api(api);
         let long = "x".repeat(200);
         for (text, allowed, granted, dropped) in [
             ("openid read", None, "openid read", ""),
-            ("openid read email nothing", None, "openid read", "email nothing"),
+            ("openid read phone nothing", None, "openid read", "phone nothing"),
             ("openid read", Some("openid"), "openid", "read"),
             ("openid OPENID Read", None, "openid", "OPENID Read"),
             (&*format!("openid {long}"), None, "openid", &*long),
@@ -225,7 +225,7 @@ mod tests {
                 ("signet:admin", ScopeError::Reserved),
                 ("openid signet:admin", ScopeError::Reserved),
                 ("openid signet:nothing", ScopeError::Reserved),
-                ("email", ScopeError::NothingLeft),
+                ("phone", ScopeError::NothingLeft),
                 ("nothing:like:it", ScopeError::NothingLeft),
             ] {
                 let outcome = grant_available(target, &client(None), &requested(text));
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(outcome("read", None), Ok(GrantedScopes(scopes("read"))));
         for (text, allowed, error) in [
             ("read nothing", None, ScopeError::Unknown),
-            ("read email", None, ScopeError::Unknown),
+            ("read phone", None, ScopeError::Unknown),
             ("read write", Some("read"), ScopeError::NotAllowed),
             ("read signet:admin", None, ScopeError::Reserved),
         ] {

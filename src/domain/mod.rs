@@ -56,5 +56,6 @@ pub mod token_rules;
 pub mod user;
 pub mod user_agent;
 pub mod user_claims;
+pub mod user_email;
 pub mod verifier_compat;
 pub mod web_origin;

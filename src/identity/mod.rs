@@ -8,6 +8,7 @@ pub mod admission;
 pub mod authenticate;
 pub mod bearer;
 pub mod browser_login;
+pub mod email;
 mod lockout;
 pub mod login;
 pub mod logout;

@@ -11,6 +11,7 @@ use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
 use signet::domain::request_info::RequestInfo;
 use signet::domain::user::Role;
+use signet::domain::user_email::EmailChange;
 
 use super::Place;
 
@@ -26,7 +27,14 @@ async fn long_lists_come_whole_or_page_by_page() {
     for n in 0..205 {
         let login = format!("user{n:03}");
         let attributes = Attributes::default();
-        let create = Create { login, password: None, name: None, role: Role::User, attributes };
+        let create = Create {
+            login,
+            password: None,
+            name: None,
+            email: EmailChange::default(),
+            role: Role::User,
+            attributes,
+        };
         users::create(app.clone(), create, RequestInfo::cli(SystemClock.now())).await.unwrap();
     }
     app.db.close().await;
