@@ -36,6 +36,8 @@ pub fn user(user: &User) -> Value {
         "id": user.id,
         "login": user.login,
         "name": user.name,
+        "email": user.email.as_ref().map(|email| &email.address),
+        "email_verified": user.verified_email().is_some(),
         "role": user.role,
         "roles": user.attributes.roles,
         "groups": user.attributes.groups,

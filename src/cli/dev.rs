@@ -14,6 +14,7 @@ use crate::domain::attributes::Attributes;
 use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::Role;
+use crate::domain::user_email::EmailChange;
 
 use super::serve::{self, Refused};
 use super::startup_report;
@@ -66,6 +67,7 @@ fn demo(mut config: Config) -> Result<(), Refused> {
             login: LOGIN.to_owned(),
             password: Some(password.clone()),
             name: Some("Alice".to_owned()),
+            email: EmailChange::default(),
             role: Role::Admin,
             attributes: Attributes::default(),
             must_change_password: false,

@@ -51,7 +51,7 @@ an access token until it expires.")]
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Only this user's
-    #[arg(long, value_name = "LOGIN|ID")]
+    #[arg(long, value_name = "LOGIN|EMAIL|ID")]
     user: Option<String>,
     #[command(flatten)]
     paging: Paging,
@@ -65,7 +65,7 @@ pub struct RevokeArgs {
     #[arg(value_name = "SESSION_ID")]
     id: Option<String>,
     /// All sessions of this user
-    #[arg(long, value_name = "LOGIN|ID")]
+    #[arg(long, value_name = "LOGIN|EMAIL|ID")]
     user: Option<String>,
     /// All sessions of every user
     #[arg(long)]

@@ -40,6 +40,8 @@ text_enum! {
         UserCreated = "user.created",
         /// A user's profile or role changed.
         UserUpdated = "user.updated",
+        /// The e-mail address of a user was set, verified or removed.
+        EmailChanged = "email.changed",
         /// A user was disabled.
         UserDisabled = "user.disabled",
         /// A user was enabled again.

@@ -23,7 +23,6 @@ text_enum! {
 
 impl EmailAddressError {
     /// The stable code of this refusal, for answers and tests.
-    #[cfg(test)]
     #[must_use]
     pub const fn code(self) -> &'static str {
         self.as_str()
@@ -88,7 +87,6 @@ impl EmailAddress {
     }
 
     /// The normal form: equal for two spellings of one address. Dots and plus tags stay.
-    #[cfg(test)]
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key

@@ -92,7 +92,7 @@ pub struct AvailableScopes {
 /// Whether a user can let `client` have this scope at `target`.
 ///
 /// The standard scopes Signet has nothing to say about are never available, also where an API has a
-/// scope of that name: libraries request `email` without meaning an API.
+/// scope of that name: libraries request `phone` without meaning an API.
 #[must_use]
 pub fn is_available(target: &Target, client: &Client, scope: &str) -> bool {
     let exists = oidc::is_scope(scope)
@@ -210,12 +210,12 @@ mod tests {
 
     #[test]
     fn what_is_not_available_is_dropped_and_never_granted() {
-        let api = Api::new("https://api.example.com", scopes("read email")).unwrap();
+        let api = Api::new("https://api.example.com", scopes("read phone")).unwrap();
         let api = Target::Api(api);
         let long = "x".repeat(200);
         for (text, allowed, granted, dropped) in [
             ("openid read", None, "openid read", ""),
-            ("openid read email nothing", None, "openid read", "email nothing"),
+            ("openid read phone nothing", None, "openid read", "phone nothing"),
             ("openid read", Some("openid"), "openid", "read"),
             ("openid OPENID Read", None, "openid", "OPENID Read"),
             (&*format!("openid {long}"), None, "openid", &*long),
@@ -235,7 +235,7 @@ mod tests {
                 ("signet:admin", ScopeError::Reserved("signet:admin".to_owned())),
                 ("openid signet:admin", ScopeError::Reserved("signet:admin".to_owned())),
                 ("openid signet:nothing", ScopeError::Reserved("signet:nothing".to_owned())),
-                ("email", ScopeError::NothingLeft(requested("email"))),
+                ("phone", ScopeError::NothingLeft(requested("phone"))),
                 ("nothing:like:it", ScopeError::NothingLeft(requested("nothing:like:it"))),
             ] {
                 let outcome = grant_available(target, &client(None), &requested(text));
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(outcome("read", None), Ok(GrantedScopes(scopes("read"))));
         for (text, allowed, error) in [
             ("read nothing", None, ScopeError::Unknown("nothing".to_owned())),
-            ("read email", None, ScopeError::Unknown("email".to_owned())),
+            ("read phone", None, ScopeError::Unknown("phone".to_owned())),
             ("read write", Some("read"), ScopeError::NotAllowed("write".to_owned())),
             ("read signet:admin", None, ScopeError::Reserved("signet:admin".to_owned())),
         ] {

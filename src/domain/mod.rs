@@ -58,6 +58,7 @@ pub mod token_rules;
 pub mod user;
 pub mod user_agent;
 pub mod user_claims;
+pub mod user_email;
 pub mod validity;
 pub mod verifier_compat;
 pub mod web_origin;

@@ -10,6 +10,7 @@ pub mod authentication;
 pub mod bearer;
 mod browser_limit;
 pub mod browser_login;
+pub mod email;
 mod lockout;
 pub mod login;
 pub mod logout;

@@ -108,6 +108,7 @@ pub async fn complete(
         name: None,
         role: Role::Admin,
         attributes: Attributes::default(),
+        email: None,
         disabled_at: None,
         created_at: now,
         updated_at: now,

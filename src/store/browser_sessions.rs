@@ -63,7 +63,7 @@ impl TryFrom<FoundRow> for Found {
     type Error = Fault;
     fn try_from(row: FoundRow) -> Result<Self, Fault> {
         let unreadable = |_| Fault::internal("a consent with scopes that cannot be read");
-        let Subject { role, attributes } = row.subject.read()?;
+        let Subject { role, attributes, email } = row.subject.read()?;
         let consented = match (row.consented_scope, row.consented_at) {
             (Some(scope), Some(at)) => {
                 Some(Consented { scopes: Scopes::parse(&scope).map_err(unreadable)?, at })
@@ -85,6 +85,7 @@ impl TryFrom<FoundRow> for Found {
             name: row.name,
             role,
             attributes,
+            email,
             disabled_at: row.disabled_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -110,7 +111,7 @@ pub async fn find(
         link,
         FoundRow,
         "SELECT b.id AS browser_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.ended_at, u.id, \
-         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at, \
          u.created_at, u.updated_at, u.must_change_password, c.scope AS consented_scope, c.updated_at AS consented_at \
          FROM browser_sessions b JOIN users u ON u.id = b.user_id \
          LEFT JOIN consents c ON c.user_id = u.id AND c.client_id = $2 AND c.audience = $3 \

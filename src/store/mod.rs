@@ -16,6 +16,7 @@ mod codec;
 pub mod consents;
 pub mod db;
 pub mod device_codes;
+pub mod email_owners;
 pub mod error;
 pub mod housekeeping;
 pub mod keys;

@@ -66,13 +66,14 @@ struct CredentialRow {
 impl TryFrom<UserRow> for User {
     type Error = Fault;
     fn try_from(row: UserRow) -> Result<Self, Fault> {
-        let Subject { role, attributes } = row.subject.read()?;
+        let Subject { role, attributes, email } = row.subject.read()?;
         Ok(Self {
             id: row.id,
             login: row.login,
             name: row.name,
             role,
             attributes,
+            email,
             disabled_at: row.disabled_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -134,7 +135,7 @@ pub async fn credential(link: &mut impl Link, key: &str) -> Result<Option<Creden
     let row = fetch_optional!(
         link,
         CredentialRow,
-        "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, password_hash, second_factor_since FROM users WHERE login_key = $1",
         key
     )?;
@@ -149,7 +150,7 @@ pub async fn credential_of(link: &mut impl Link, id: UserId) -> Result<Option<Cr
     let row = fetch_optional!(
         link,
         CredentialRow,
-        "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, password_hash, second_factor_since FROM users WHERE id = $1",
         id
     )?;
@@ -183,7 +184,7 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Use
     let rows = fetch_all!(
         link,
         UserRow,
-        "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
          created_at, updated_at, must_change_password FROM users WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
@@ -293,7 +294,7 @@ pub async fn update(
     tx: &mut Tx,
     id: UserId,
     name: Option<&str>,
-    Subject { role, attributes }: &Subject,
+    Subject { role, attributes, .. }: &Subject,
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let rows = execute!(

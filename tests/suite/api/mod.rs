@@ -5,6 +5,8 @@ mod attributes;
 mod client_address;
 mod clients;
 mod decoys;
+mod email;
+mod email_sign_in;
 mod expired_sessions;
 mod first_party;
 mod forged_tokens;

@@ -17,6 +17,7 @@ mod device;
 mod discovery;
 mod dpop;
 mod dropped_scopes;
+mod email_scope;
 mod exchange;
 mod fapi2;
 mod form_post;

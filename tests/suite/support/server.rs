@@ -16,6 +16,7 @@ use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
 use signet::domain::request_info::RequestInfo;
 use signet::domain::user::Role;
+use signet::domain::user_email::EmailChange;
 use signet::{admin, jobs, server};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -411,6 +412,7 @@ impl Server {
             login: login.to_owned(),
             password: Some(PASSWORD.to_owned()),
             name: None,
+            email: EmailChange::default(),
             role: Role::Admin,
             attributes: Attributes::default(),
             must_change_password: false,

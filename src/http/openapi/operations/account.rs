@@ -21,6 +21,8 @@ pub static SHOW: Operation =
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new("login", TEXT, "No call changes a login."),
+    ReadOnlyMember::new("email", TEXT.nullable(), ADMINISTRATORS),
+    ReadOnlyMember::new("email_verified", BOOLEAN, ADMINISTRATORS),
     ReadOnlyMember::new("role", ROLE, ADMINISTRATORS),
     ReadOnlyMember::new("roles", TEXTS, ADMINISTRATORS),
     ReadOnlyMember::new("groups", TEXTS, ADMINISTRATORS),

@@ -18,6 +18,7 @@ mod consents;
 mod credentials;
 mod db;
 mod device_codes;
+mod email_owners;
 mod expiry;
 mod housekeeping;
 mod keys;
