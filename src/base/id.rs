@@ -32,6 +32,9 @@ pub enum Notice {}
 /// Marks the ids of server processes.
 #[derive(Debug)]
 pub enum Process {}
+/// Marks the ids of second factors.
+#[derive(Debug)]
+pub enum Factor {}
 /// Marks the ids of audit events.
 #[derive(Debug)]
 pub enum AuditEvent {}
@@ -49,6 +52,8 @@ pub type BrowserId = Id<Browser>;
 pub type NoticeId = Id<Notice>;
 /// The id of a server process: another one after each start.
 pub type ProcessId = Id<Process>;
+/// The id of a second factor.
+pub type FactorId = Id<Factor>;
 /// An audit event's id.
 pub type AuditId = Id<AuditEvent>;
 
