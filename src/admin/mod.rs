@@ -8,6 +8,7 @@ pub mod audit;
 mod client_patch;
 mod client_unchanged;
 pub mod clients;
+pub mod factors;
 pub mod key_import;
 pub mod key_rotation;
 pub mod keys;

@@ -321,7 +321,7 @@ fn requester(info: &RequestInfo) -> Requester {
 }
 
 /// One guarded change of a user with its audit event.
-async fn change(
+pub(super) async fn change(
     app: &App,
     id: UserId,
     info: &RequestInfo,

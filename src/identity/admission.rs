@@ -70,6 +70,25 @@ pub(super) fn standing_name(app: &App, address: Option<IpAddr>) -> Vec<u8> {
     app.pseudonyms.of("login/standing", &[spelt(address).as_bytes()])
 }
 
+/// The pseudonym under which the account named by `key` knows a network.
+pub(super) fn known_name(app: &App, key: &str, address: Option<IpAddr>) -> Vec<u8> {
+    app.pseudonyms.of("login/known", &[key.as_bytes(), spelt(address).as_bytes()])
+}
+
+/// Whether the account named by `key` has logged in from the network of a request.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn is_known_network(
+    app: &App,
+    link: &mut impl Link,
+    key: &str,
+    info: &RequestInfo,
+) -> Result<bool, Fault> {
+    let known = known_name(app, key, info.address());
+    known_networks::is_known(link, &known, KNOWN_NETWORK, info.now).await
+}
+
 /// A network as it goes into a pseudonym; empty when the address is unknown.
 pub(super) fn spelt(address: Option<IpAddr>) -> String {
     address.map_or_else(String::new, |address| network(address).to_string())

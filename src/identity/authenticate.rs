@@ -249,6 +249,8 @@ async fn unhashed(app: &App, counted: Counted, why: PasswordNotHashed) -> Failur
 pub(super) fn account_state(found: &Credential) -> AccountState {
     AccountState {
         second_factor_since: found.second_factor_since,
+        has_totp: found.has_totp,
+        has_recovery_codes: found.has_recovery_codes,
         ..AccountState::from(&found.user)
     }
 }

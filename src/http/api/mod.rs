@@ -5,10 +5,12 @@
 pub mod admin_apis;
 pub mod admin_audit;
 pub mod admin_clients;
+pub mod admin_factors;
 pub mod admin_keys;
 pub mod admin_sessions;
 pub mod admin_token_why;
 pub mod admin_users;
+pub mod factors;
 pub mod login;
 pub mod logout;
 pub mod me;

@@ -59,7 +59,7 @@ impl Channel<'_> {
 }
 
 /// An authentication under way. `A` is what it is for.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PendingAuthentication<A> {
     id: [u8; 16],
     begun_at: Timestamp,

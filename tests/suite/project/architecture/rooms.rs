@@ -45,6 +45,7 @@ const ROOMS: &[Room] = &[
         places: &["src/http/ui/"],
         why: "HTML is made where it is served, and nowhere else",
     },
+    Room { library: "qrcodegen", places: &["src/http/ui/"], why: "QR codes are pictures in pages" },
     Room {
         library: "reqwest",
         places: &["src/http_client.rs"],
