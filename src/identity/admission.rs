@@ -12,7 +12,8 @@ use crate::crypto::password::{Lane, Requester, Slot};
 use crate::domain::network::network;
 use crate::domain::outcome::{Fault, Refusal};
 use crate::domain::rate_limit::{KNOWN_NETWORK, MAX_STANDING};
-use crate::store::known_networks;
+use crate::domain::request_info::RequestInfo;
+use crate::store::{Link, known_networks};
 
 /// How a request waits for a hash.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@
 
 pub mod authorize;
 pub mod authorize_challenge;
-pub mod challenge_steps;
+mod challenge_steps;
 mod client_assertion;
 mod client_auth;
 mod client_target;
