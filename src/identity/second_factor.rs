@@ -153,7 +153,7 @@ async fn count_in(app: &App, tx: &mut AuditedTx, name: &[u8], limit: Limit) -> R
     let now = tx.info().now;
     match login_limits::count_try(tx, name, limit, now).await? {
         Ok(()) => Ok(()),
-        Err(Refused { wait }) => Err(lockout::too_many(app, wait, "factor").into()),
+        Err(Refused { wait }) => Err(lockout::too_many(app, wait, "factor_account").into()),
     }
 }
 

@@ -60,8 +60,8 @@ pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<StoredFac
     rows.into_iter().map(read).collect()
 }
 
-/// Stores a factor, whose code of `step` was right. False when the user has `most` of its kind already; then
-/// nothing changed. The caller holds the user's row: otherwise two at once would both find room.
+/// Stores a factor, whose code of `step` was right. False when it is stored already, or the user has `most` of
+/// its kind; then nothing changed. The caller holds the user's row: otherwise two at once would both find room.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -76,7 +76,8 @@ pub async fn insert(
         tx,
         "INSERT INTO factors (id, user_id, kind, name, created_at, last_used_at, sealed, last_step) \
          SELECT $1, $2, $3, $4, $5, $6, $7, $8 \
-         WHERE (SELECT count(*) FROM factors WHERE user_id = $2 AND kind = $3) < $9",
+         WHERE (SELECT count(*) FROM factors WHERE user_id = $2 AND kind = $3) < $9 \
+         ON CONFLICT (id) DO NOTHING",
         factor.id,
         user,
         factor.kind.as_str(),

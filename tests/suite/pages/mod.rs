@@ -7,5 +7,6 @@ mod issuer_path;
 mod kept;
 mod languages;
 mod proxies;
+mod second_factors;
 mod served;
 mod stale;

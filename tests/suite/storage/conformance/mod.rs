@@ -18,6 +18,7 @@ mod credentials;
 mod db;
 mod device_codes;
 mod expiry;
+mod factors;
 mod housekeeping;
 mod keys;
 mod known_networks;
