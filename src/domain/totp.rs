@@ -11,7 +11,7 @@ pub const SECRET_BYTES: usize = 20;
 pub const DIGITS: usize = 6;
 /// How long one code is shown (RFC 6238 §5.2).
 pub const STEP: TimeSpan = TimeSpan::from_secs(30);
-/// How many TOTP secrets an account may have. Each one triples the codes that are right at a time.
+/// How many TOTP secrets an account may have. Three codes of each are right at a time.
 pub const MAX_SECRETS: i64 = 3;
 /// How long an enrolment may take.
 pub const SETUP_LIFE: TimeSpan = TimeSpan::from_mins(10);
