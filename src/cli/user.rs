@@ -167,6 +167,7 @@ impl Row for User {
     fn cells(&self, now: Timestamp) -> Vec<String> {
         let status = match self.disabled_at {
             Some(at) => format!("disabled {}", ago(at, now)),
+            None if self.must_change_password => "must change password".to_owned(),
             None => "active".to_owned(),
         };
         vec![

@@ -28,7 +28,7 @@ use super::admission;
 use super::authenticate::authenticate_user;
 use super::authentication::{
     Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
-    RemainingStep,
+    RemainingStep, challenge_invalid,
 };
 use super::open_session::{Opening, open_session};
 use super::second_factor::TypedCode;
@@ -143,6 +143,7 @@ async fn step(
     info: &RequestInfo,
 ) -> Result<LoginOutcome, Failure> {
     let request = request(app, &pending.aim).await?;
+    request.check_names(app, pending.begun_at)?;
     match pending.advance(app, Channel::Api, entry, info).await? {
         Continuation::Completed(completed) => open(app, &completed, &request, info).await,
         Continuation::Pending(challenge) => Ok(LoginOutcome::Pending(challenge)),
@@ -209,6 +210,19 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
 }
 
 impl CheckedLoginRequest {
+    /// That client and API are those that had the names at `begun_at`, when the password was checked.
+    fn check_names(&self, app: &App, begun_at: Timestamp) -> Result<(), Refusal> {
+        let audience = self.audience.target.audience();
+        if app.audience_given_at(audience, begun_at).is_none() {
+            return Err(issue::invalid_target());
+        }
+        let client = app.client(&self.client_id);
+        if client.is_some_and(|client| !client.owned_name_at(begun_at)) {
+            return Err(challenge_invalid());
+        }
+        Ok(())
+    }
+
     /// The session `user` gets for it, bound to the epoch that was read with the password hash.
     ///
     /// # Errors

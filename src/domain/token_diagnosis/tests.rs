@@ -69,6 +69,7 @@ fn state() -> StoredState {
         created_at: BEGAN,
         updated_at: BEGAN,
         session_epoch: 4,
+        must_change_password: false,
     };
     let user = Holder::Known(Box::new(user));
     StoredState { session: Some(session), user, ..StoredState::default() }

@@ -62,7 +62,8 @@ impl Channel<'_> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PendingAuthentication<A> {
     id: [u8; 16],
-    begun_at: Timestamp,
+    /// When its first factor was checked.
+    pub begun_at: Timestamp,
     progress: Progress,
     /// What it is for.
     pub aim: A,

@@ -13,6 +13,7 @@ use signet::identity::authentication::Entry;
 use signet::identity::login::{LoginOutcome, LoginRequest, RequestedAccess, continue_login, login};
 use signet::store::db::counted;
 
+use crate::support::relying_party::Person;
 use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, on_both};
 
@@ -32,6 +33,8 @@ async fn place(options: Options) -> Place {
     let ada = server.register("ada").await;
     let place = Place { server, root, ada };
     place.set_password(json!({"password": SET})).await.is(204);
+    // Events of one moment have no order.
+    place.server.advance(TimeSpan::from_secs(1));
     place
 }
 
@@ -120,8 +123,8 @@ async fn a_password_set_by_an_administrator_is_replaced_before_there_are_tokens(
         let changes = place.server.events(&place.root, "password.changed").await;
         let details: Vec<&Value> = changes.iter().map(|event| &event["detail"]).collect();
         assert_eq!(details, [&json!("required"), &json!("set")]);
-        let shown =
-            place.server.get_as(&format!("/v1/admin/users/{}", place.ada), &place.root.access);
+        let path = format!("/v1/admin/users/{}", place.ada);
+        let shown = place.server.get_as(&path, &place.root.access);
         assert_eq!(shown.await.json()["must_change_password"], false);
     })
     .await;
@@ -153,6 +156,30 @@ async fn an_administrator_decides_whether_a_password_lasts() {
         let bob = place.server.call_as(Method::POST, users, &place.root.access, created).await;
         assert_eq!(bob.is(201).json()["must_change_password"], true);
         place.server.try_login("bob", SET).await.is_problem(401, "password_change_required");
+    })
+    .await;
+}
+
+/// As after any change of a password.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_ends_what_the_old_one_opened() {
+    on_both("sessions of the old password", async |backend| {
+        let place = place(Options::on(backend)).await;
+        place.set_password(json!({"password": SET, "permanent": true})).await.is(204);
+        let old = Tokens::of(&place.server.try_login("ada", SET).await);
+        let person = Person::new(&place.server, "ada");
+        let page = person.get("/login").await;
+        person.log_in(&page, SET).await.is(303);
+        person.get("/account").await.is(200);
+        place.patch(json!({"must_change_password": true})).await.is(200);
+        let challenge = place.challenge(SET).await;
+        let new = Tokens::of(&place.proceed(&challenge, NEW).await);
+        place.server.get_as("/v1/me", &old.access).await.is_problem(401, "invalid_token");
+        place.server.refresh(&old.refresh).await.is(401);
+        assert_eq!(person.get("/account").await.header("location"), "/login");
+        place.server.get_as("/v1/me", &new.access).await.is(200);
+        place.server.refresh(&new.refresh).await.is(200);
+        assert_eq!(place.sessions().await, 1);
     })
     .await;
 }
@@ -245,7 +272,7 @@ async fn a_challenge_is_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_continuation_of_many_wins() {
     on_both("continuation race", async |backend| {
-        let place = place(Options::on(backend).with("SIGNET_HASH_MAX_WAIT", "60s")).await;
+        let place = place(Options::on(backend)).await;
         let challenge = place.challenge(SET).await;
         let attempts = (0..20).map(|number| {
             let password = format!("{NEW} {number}");
@@ -308,7 +335,11 @@ async fn what_was_requested_is_granted_with_the_last_step() {
     on_both("requests over steps", async |backend| {
         let place = place(Options::on(backend)).await;
         let api = json!({"identifier": "https://api.example.com", "scopes": ["orders:read"]});
-        place.server.call_as(Method::POST, "/v1/admin/apis", &place.root.access, api).await.is(201);
+        place
+            .server
+            .call_as(Method::POST, "/v1/admin/apis", &place.root.access, api.clone())
+            .await
+            .is(201);
         let ask = async |more: Value| {
             let mut body = json!({"login": "ada", "password": SET});
             body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -319,6 +350,22 @@ async fn what_was_requested_is_granted_with_the_last_step() {
         let more = json!({"audience": "https://api.example.com", "scope": "orders:read"});
         let asked = ask(more).await;
         let challenge = asked.is_problem(401, "password_change_required").string("challenge");
+        // Another API under the same identifier is not the one that was asked for.
+        let apis = place.server.get_as("/v1/admin/apis", &place.root.access).await.json();
+        let id = apis["data"][0]["id"].as_str().unwrap().to_owned();
+        let of_first =
+            ask(json!({"audience": "https://api.example.com"})).await.string("challenge");
+        place.server.advance(TimeSpan::from_secs(1));
+        let access = &place.root.access;
+        let path = format!("/v1/admin/apis/{id}");
+        place.server.call_as(Method::DELETE, &path, access, Value::Null).await.is(204);
+        place.server.call_as(Method::POST, "/v1/admin/apis", access, api).await.is(201);
+        for challenge in [&challenge, &of_first] {
+            place.proceed(challenge, NEW).await.is_problem(400, "invalid_target");
+        }
+        place.server.advance(TimeSpan::from_secs(1));
+        let more = json!({"audience": "https://api.example.com", "scope": "orders:read"});
+        let challenge = ask(more).await.string("challenge");
         let tokens = place.proceed(&challenge, NEW).await;
         assert_eq!(tokens.is(200).json()["scope"], "orders:read");
         assert_eq!(Tokens::of(&tokens).claims()["aud"], "https://api.example.com");

@@ -169,6 +169,8 @@ async fn a_password_that_an_administrator_sets_is_replaced_by_its_user() {
     let ran = place.run_with(&set, b"set by somebody else").ok();
     assert!(ran.err.contains("asks for a new password"), "{}", ran.err);
     assert_eq!(shown(), true);
+    let table = place.run(&["user", "show", "ada", "-o", "table"]).ok().out;
+    assert!(table.contains("must change password"), "{table}");
     let body = json!({"login": "ada", "password": "set by somebody else"});
     let (status, answer) = server.post("/v1/login", body.clone()).await;
     assert_eq!((status, text(&answer, "code")), (401, "password_change_required"));

@@ -36,6 +36,8 @@ async fn place(backend: Backend) -> Place {
     let app = App::register(&server, &root, client).await;
     let place = Place { server, root, app, ada };
     place.require().await;
+    // Events of one moment have no order.
+    place.server.advance(TimeSpan::from_secs(1));
     place
 }
 

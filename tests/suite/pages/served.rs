@@ -1,5 +1,6 @@
 //! The pages as they are served: the set-up page in a real browser, the reader's language, the brand.
 use reqwest::Method;
+use serde_json::json;
 use signet::domain::request_info::RequestInfo;
 use signet::identity::setup;
 use url::form_urlencoded;
@@ -31,6 +32,25 @@ async fn the_set_up_page_works_in_chromium() {
     let me = server.get_as("/v1/me", said.trim()).await;
     assert_eq!(me.is(200).json()["role"], "admin");
     server.try_login("ada@example.com", PASSWORD).await.is(200);
+}
+
+/// Without JavaScript and by keyboard alone, on a narrow screen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_replaced_in_chromium_without_javascript() {
+    let Some(mut command) = browser_script(Browser::Chromium, "new_password.mjs") else { return };
+    let server = Options::on(Backend::Sqlite).real_clock().start().await;
+    let root = server.administrator("root").await;
+    let user =
+        json!({"login": "ada@example.com", "password": PASSWORD, "must_change_password": true});
+    server.call_as(Method::POST, "/v1/admin/users", &root.access, user).await.is(201);
+    let new = "known to ada alone";
+    command.args([&*server.base, "ada@example.com", PASSWORD, new]);
+    if let Some(screenshots) = require::variable("SIGNET_TEST_SCREENSHOTS") {
+        command.arg(screenshots);
+    }
+    output(command).await;
+    server.try_login("ada@example.com", new).await.is(200);
+    server.try_login("ada@example.com", PASSWORD).await.is(401);
 }
 
 async fn ask(server: &Server, path: &str, headers: &[(&str, &str)]) -> Answer {

@@ -117,6 +117,13 @@ async fn every_page_has_its_headers() {
     pages.push(("log-out", asks));
     let leave = [("flow", &*flow), ("decision", "allow")];
     pages.push(("logged out", ada.post("/oauth2/logout", &leave).await));
+    let password = crate::support::server::PASSWORD;
+    let eve = json!({"login": "eve", "password": password, "must_change_password": true});
+    server.call_as(Method::POST, "/v1/admin/users", &root.access, eve).await.is(201);
+    let eve = Person::new(&server, "eve");
+    let asks = eve.get(&app.url(&[])).await;
+    let answer = eve.log_in(&asks, password).await;
+    pages.push(("new password", eve.get(answer.is(303).header("location")).await));
     for (what, page) in &pages {
         assert!(page.header("content-type").starts_with("text/html"), "{what}: {}", page.text);
         let policy = page.header("content-security-policy");
@@ -201,7 +208,11 @@ async fn every_response_while_a_request_is_under_way_may_be_sent_on_and_opened_b
 /// The sign-in to one's own account belongs to no request: its pages stay closed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_to_the_account_is_closed_to_other_pages() {
-    let (server, _) = set().await;
+    let (server, root) = set().await;
+    let users = server.get_as("/v1/admin/users", &root.access).await.is(200).json();
+    let users = users["data"].as_array().unwrap();
+    let ada_id = users.iter().find(|user| user["login"] == "ada").unwrap()["id"].clone();
+    let ada_id = ada_id.as_str().unwrap();
     let ada = Person::new(&server, "ada");
     let page = ada.get("/login").await;
     let refused = ada.log_in(&page, "not the password").await;
@@ -210,7 +221,16 @@ async fn a_sign_in_to_the_account_is_closed_to_other_pages() {
     for answer in [&page, &refused, &answer, &account] {
         assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{}", answer.text);
     }
-    for page in [&page, &refused, &account] {
+    let path = format!("/v1/admin/users/{ada_id}/password");
+    let body = json!({"password": crate::support::server::PASSWORD});
+    server.call_as(Method::POST, &path, &root.access, body).await.is(204);
+    let page = ada.get("/login").await;
+    let answer = ada.log_in(&page, crate::support::server::PASSWORD).await;
+    let new_password = ada.get(answer.is(303).header("location")).await;
+    for answer in [&answer, new_password.is(200)] {
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{}", answer.text);
+    }
+    for page in [&page, &refused, &account, &new_password] {
         assert!(page.header("content-security-policy").contains("form-action 'self'"));
     }
 }

@@ -40,17 +40,27 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["owned_name_at", "session_epoch"],
         "says whether an API is the one the token was made for; looks for what raised the epoch",
     ),
+    ("src/identity/authenticate.rs", &["disabled_at"], "a disabled user cannot log in"),
     (
-        "src/identity/authenticate.rs",
-        &["disabled_at", "session_epoch"],
-        "a disabled user cannot log in; says with which epoch the password was checked",
+        "src/identity/authentication/mod.rs",
+        &["session_epoch"],
+        "says with which epoch the password was checked",
+    ),
+    (
+        "src/identity/authentication/completed.rs",
+        &["session_epoch"],
+        "writes a password only over the one it was compared with",
     ),
     (
         "src/oauth/authorize_challenge.rs",
         &["owned_name_at", "session_epoch"],
         "whose request it was; holds the user in the epoch that was read with the password",
     ),
-    ("src/identity/login.rs", &["name_since"], "the built-in client always had its name"),
+    (
+        "src/identity/login.rs",
+        &["name_since", "owned_name_at"],
+        "the built-in client always had its name; a log-in in several steps ends with its client",
+    ),
     ("src/identity/open_session.rs", &["name_since"], "a branch joins a session of this client"),
     (
         "src/oauth/restart.rs",

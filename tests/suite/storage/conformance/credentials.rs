@@ -66,6 +66,16 @@ async fn a_password_set_from_outside_ends_everything() {
         assert!(set(ada, after(3)).await);
         let now = found(&db, ada).await;
         assert_eq!((now.session_epoch, now.disabled_at), (3, Some(after(2))));
+        // A password for one sign-in; the user's own change makes it last.
+        assert!(commit(&db, async |tx| users::enable(tx, ada, after(4)).await).await);
+        let once =
+            async |tx: &mut _| passwords::set_password(tx, ada, "once", true, after(5)).await;
+        assert!(commit(&db, once).await);
+        assert!(found(&db, ada).await.must_change_password);
+        let change =
+            async |tx: &mut _| passwords::change_password(tx, ada, 4, "chosen", after(6)).await;
+        assert_eq!(commit(&db, change).await, Some(5));
+        assert!(!found(&db, ada).await.must_change_password);
     })
     .await;
 }

@@ -68,6 +68,7 @@ async fn a_user_comes_back_as_it_was_made() {
             created_at: NOW,
             updated_at: NOW,
             session_epoch: 0,
+            must_change_password: false,
         };
         let by_key = users::credential(&mut reader(&db).await, login.key()).await.unwrap().unwrap();
         for found in [by_key, credential(&db, id).await] {
@@ -268,6 +269,33 @@ async fn name_and_role_change_and_nothing_else() {
         }
         let update = async |tx: &mut _| users::update(tx, user_id(0), None, &admin(), NOW).await;
         assert!(!commit(&db, update).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_required_password_change_is_stored_and_ends_nothing() {
+    on_both_stores("users: required password change", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        assert!(!found(&db, ada).await.must_change_password);
+        for (secs, must) in [(1, true), (2, false), (3, true)] {
+            let at = after(secs);
+            let require =
+                async |tx: &mut _| users::require_password_change(tx, ada, must, at).await;
+            assert!(commit(&db, require).await);
+            let now = credential(&db, ada).await;
+            assert_eq!((now.user.must_change_password, now.user.updated_at), (must, at));
+            assert_eq!((now.user.session_epoch, now.second_factor_since), (0, None));
+        }
+        assert!(!found(&db, bob).await.must_change_password);
+        let page = users::page(&mut reader(&db).await, PageRequest { after: None, limit: 9 })
+            .await
+            .unwrap();
+        let listed: Vec<bool> = page.data.iter().map(|user| user.must_change_password).collect();
+        assert_eq!(listed.iter().filter(|must| **must).count(), 1);
+        let none =
+            async |tx: &mut _| users::require_password_change(tx, user_id(0), true, NOW).await;
+        assert!(!commit(&db, none).await);
     })
     .await;
 }
