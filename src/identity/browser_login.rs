@@ -102,7 +102,7 @@ pub async fn sign_in(
     let admission = admission(&app, &visitor, &info).await?;
     let authenticated =
         authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
-    match authenticated.begin(&app, &info).await? {
+    match authenticated.proceed(&app, &info).await? {
         Begun::Completed(completed) => open(&app, &completed, &visitor, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| Ok(first.record(tx, Some(PLACE)).await?)).await?;

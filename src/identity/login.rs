@@ -89,7 +89,7 @@ pub async fn login(
     let admission = admission::of(&app, info.address(), now).await?;
     let authenticated =
         authenticate_user(&app, admission, &attempt.login, attempt.password, &info).await?;
-    match authenticated.begin(&app, &info).await? {
+    match authenticated.proceed(&app, &info).await? {
         Begun::Completed(completed) => open(&app, &completed, &request, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| {

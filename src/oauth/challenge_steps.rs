@@ -82,7 +82,7 @@ pub(super) async fn first_factor(
 ) -> Result<Taken, Failure> {
     let admission = admission::of(app, info.address(), info.now).await?;
     let user = authenticate_user(app, admission, &login, password, info).await?;
-    Ok(match user.begin(app, info).await? {
+    Ok(match user.proceed(app, info).await? {
         Begun::Completed(completed) => Taken::Completed(completed),
         Begun::Pending(first) => Taken::Pending(first.progress, first.step.clone(), Some(first)),
     })

@@ -176,7 +176,7 @@ impl AuthenticatedUser {
     /// # Errors
     /// `invalid_credentials`, once it is recorded, where it leads to nothing: another answer than for a wrong
     /// password would tell that this one is right.
-    pub async fn begin(self, app: &App, info: &RequestInfo) -> Result<Begun, Failure> {
+    pub async fn proceed(self, app: &App, info: &RequestInfo) -> Result<Begun, Failure> {
         let now = info.now;
         let progress = Progress {
             user: self.user.id,

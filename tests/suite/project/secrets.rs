@@ -19,6 +19,7 @@ const ADMIN: &str = "very-private-root@example.com";
 const PASSWORD: &str = "first password 8Zq1";
 const CHANGED: &str = "second password 8Zq2";
 const SET: &str = "third password 8Zq3";
+const ONCE: &str = "for one sign-in 8Zq8";
 const WRONG: &str = "wrong password 8Zq4";
 const WEAK: &str = "8Zq5";
 const ROOT: &str = "root password 8Zq6";
@@ -56,7 +57,7 @@ async fn live_a_life(server: &Process) -> Secrets {
     let caller = server.caller();
     let path = server.setup_path().await;
     let link = path.strip_prefix("/setup/").unwrap().to_owned();
-    let words = [PASSWORD, CHANGED, SET, WRONG, WEAK, ROOT, STRAY];
+    let words = [PASSWORD, CHANGED, SET, ONCE, WRONG, WEAK, ROOT, STRAY];
     let mut secrets = Secrets {
         anywhere: words.map(str::to_owned).to_vec(),
         logs: vec![LOGIN.to_owned(), ADMIN.to_owned()],
@@ -120,8 +121,14 @@ async fn live_a_life(server: &Process) -> Secrets {
         assert!([400, 422].contains(&status), "{status}");
     }
     let user = format!("/v1/admin/users/{id}");
-    let set = json!({"password": SET});
+    let set = json!({"password": ONCE});
     call(&caller, Method::POST, &format!("{user}/password"), &admin, set).await.is(204);
+    let challenge = login(LOGIN, ONCE, "").await.is(401).string("challenge");
+    secrets.anywhere.push(challenge.clone());
+    let new = |password: &str| json!({"challenge": challenge, "new_password": password});
+    caller.post("/v1/login/continue", &new(WEAK)).await.is(422);
+    secrets.keep(&caller.post("/v1/login/continue", &new(SET)).await);
+    caller.post("/v1/login/continue", &new(SET)).await.is(401);
     let (_, last) = secrets.keep(&login(LOGIN, SET, "").await);
     let api = json!({"identifier": "urn:shared", "signing_alg": "HS256"});
     let api = call(&caller, Method::POST, "/v1/admin/apis", &admin, api).await;

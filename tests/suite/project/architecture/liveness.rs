@@ -58,8 +58,9 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "src/identity/login.rs",
-        &["name_since", "owned_name_at"],
-        "the built-in client always had its name; a log-in in several steps ends with its client",
+        &["name_since", "owned_name_at", "session_epoch"],
+        "the built-in client always had its name; a log-in in several steps ends with its client and opens \
+         its session in the epoch of the new password",
     ),
     ("src/identity/open_session.rs", &["name_since"], "a branch joins a session of this client"),
     (

@@ -30,7 +30,6 @@ const SHORT: &[(&str, &str)] = &[
     ("src/http/api/refresh.rs", "each endpoint under /v1 has a file"),
     ("src/http/api/register.rs", "each endpoint under /v1 has a file"),
     ("src/http/etag.rs", "one rule of RFC 9110 that two handlers share"),
-    ("src/http/ui/pages/login.rs", "each page has a file"),
     ("src/main.rs", "the binary is the library's command line"),
 ];
 
