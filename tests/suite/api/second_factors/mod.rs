@@ -160,10 +160,6 @@ async fn the_challenge_endpoint_asks_for_the_second_factor() {
         let fields = [("auth_session", &*session), ("method", "totp"), ("code", &*code)];
         let done = app.call(server, path, &fields).await;
         let authorization_code = done.is(200).string("authorization_code");
-        // The session has given its code, whatever else its user types.
-        let code = place.app.new_code(server);
-        let fields = [("auth_session", &*session), ("method", "totp"), ("code", &*code)];
-        assert_eq!(app.call(server, path, &fields).await.json()["error"], "invalid_session");
         let verifier = crate::support::relying_party::VERIFIER;
         let fields = [
             ("grant_type", "authorization_code"),
@@ -174,6 +170,10 @@ async fn the_challenge_endpoint_asks_for_the_second_factor() {
         let access = tokens.is(200).string("access_token");
         let claims = Tokens { access, refresh: String::new() }.claims();
         assert_eq!(claims["amr"], json!(["pwd", "otp", "mfa"]));
+        // The session has given its code, whatever else its user types.
+        let code = place.app.new_code(server);
+        let fields = [("auth_session", &*session), ("method", "totp"), ("code", &*code)];
+        assert_eq!(app.call(server, path, &fields).await.json()["error"], "invalid_session");
         // A code without a password before it is refused.
         let bare: Vec<_> = first[..4].iter().copied().chain([("code", "123456")]).collect();
         assert_eq!(app.call(server, path, &bare).await.json()["error"], "invalid_request");
