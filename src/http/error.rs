@@ -30,9 +30,16 @@ pub struct Problem {
     request_id: String,
     /// A challenge without `error`: no token was sent (RFC 6750 §3.1).
     bare_challenge: bool,
-    allow: Option<Box<str>>,
+    extra: Option<Box<Extra>>,
+}
+
+/// What only some answers have.
+#[derive(Debug)]
+enum Extra {
+    /// The methods that an address takes.
+    Allow(String),
     /// What the caller needs to continue an authentication.
-    challenge: Option<Box<IssuedChallenge>>,
+    Challenge(IssuedChallenge),
 }
 
 /// The status of a code.
@@ -104,8 +111,7 @@ impl Problem {
             retry_after: refusal.retry_after,
             request_id: request_id.to_owned(),
             bare_challenge: false,
-            allow: None,
-            challenge: None,
+            extra: None,
         }
     }
 
@@ -126,7 +132,7 @@ impl Problem {
     /// The same, naming the methods an address takes (RFC 9110 §10.2.1).
     #[must_use]
     pub fn allowing(mut self, methods: String) -> Self {
-        self.allow = Some(methods.into());
+        self.extra = Some(Box::new(Extra::Allow(methods)));
         self
     }
 
@@ -140,7 +146,7 @@ impl Problem {
     /// The same, with what the caller needs to continue the authentication.
     #[must_use]
     pub fn continued_with(mut self, challenge: IssuedChallenge) -> Self {
-        self.challenge = Some(Box::new(challenge));
+        self.extra = Some(Box::new(Extra::Challenge(challenge)));
         self
     }
 
@@ -175,8 +181,8 @@ impl Problem {
         if let Some(span) = self.retry_after {
             answer.insert_header((header::RETRY_AFTER, span.retry_after()));
         }
-        if let Some(allow) = &self.allow {
-            answer.insert_header((header::ALLOW, &**allow));
+        if let Some(Extra::Allow(methods)) = self.extra.as_deref() {
+            answer.insert_header((header::ALLOW, methods.as_str()));
         }
         if let Some(challenge) = self.www_authenticate() {
             answer.insert_header((header::WWW_AUTHENTICATE, challenge));
@@ -245,7 +251,7 @@ impl ResponseError for Problem {
         if let Some(span) = self.retry_after {
             body["retry_after"] = span.retry_after().into();
         }
-        if let Some(pending) = &self.challenge {
+        if let Some(Extra::Challenge(pending)) = self.extra.as_deref() {
             body["challenge"] = pending.challenge.as_str().into();
             body["expires_in"] = pending.expires_in.into();
             body["methods"] = json!(pending.step.methods());

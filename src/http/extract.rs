@@ -34,8 +34,7 @@ pub struct JsonFields {
 }
 
 /// Fields of which a hash is used or that are only looked at, so that they may hold any character.
-const HASHED: &[&str] =
-    &["password", "current_password", "new_password", "refresh_token", "token", "challenge"];
+const HASHED: &[&str] = &["password", "current_password", "new_password", "refresh_token", "token"];
 
 /// The fields of an HTML form.
 pub struct FormFields {

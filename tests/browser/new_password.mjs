@@ -58,7 +58,6 @@ expect((await field.getAttribute("aria-invalid")) === "true", "the field is not 
 expect((await field.inputValue()) === "", "the password was sent back");
 await typed(replacement);
 expect(path() === "/account", `after the change: ${path()}`);
-await page.goBack();
 await browser.close();
 
 if (problems.length > 0) {

@@ -37,7 +37,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
     let under_way = match UnderWay::of(context, given("flow"), given("challenge")) {
         Ok(under_way) => under_way,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let UnderWay { context, visit, challenge, .. } = &under_way;
     let now = context.now();
@@ -58,7 +58,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     // First of all: a form that this browser was not given changes no password.
     let under_way = match UnderWay::of(context, form.take("flow"), form.take("challenge")) {
         Ok(under_way) => under_way,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let UnderWay { context, visit, flow, sealed, challenge } = &under_way;
     let entry = Entry::NewPassword(form.take("new_password"));
@@ -77,7 +77,7 @@ impl UnderWay {
         context: Context,
         sealed: String,
         challenge: String,
-    ) -> Result<Self, HttpResponse> {
+    ) -> Result<Self, Box<HttpResponse>> {
         let visit = Visit::of(&context);
         let flow = PendingRequest::open(&context.app, &sealed, &visit.visitor, context.now());
         let flow = flow.and_then(|flow| match flow.aim {
@@ -88,7 +88,8 @@ impl UnderWay {
             Ok(flow) => Ok(Self { context, visit, flow, sealed, challenge }),
             Err(refusal) => {
                 let restart = RestartOptions::of_sealed(&context.app, &sealed);
-                Err(flow_error_page(&context, &context.problem(refusal.into()), &restart))
+                let problem = context.problem(refusal.into());
+                Err(Box::new(flow_error_page(&context, &problem, &restart)))
             }
         }
     }

@@ -27,7 +27,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
     let under_way = match UnderWay::of(context, given("flow"), given("challenge")) {
         Ok(under_way) => under_way,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let UnderWay { context, visit, challenge, .. } = &under_way;
     let now = context.now();
@@ -47,7 +47,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     };
     let under_way = match UnderWay::of(context, form.take("flow"), form.take("challenge")) {
         Ok(under_way) => under_way,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let UnderWay { context, visit, flow, sealed, challenge } = &under_way;
     let method = method(&form.take("method"));

@@ -224,7 +224,7 @@ async fn a_challenge_is_valid_as_it_was_issued_for_five_minutes_and_once() {
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
             texts.push(invalid(&String::from_utf8(bytes).unwrap()).await);
         }
-        for other in ["", "sch_", "sch_AAAA", "\u{0}", &challenge[1..], &place.root.refresh] {
+        for other in ["", "sch_", "sch_AAAA", "\u{1}", &challenge[1..], &place.root.refresh] {
             texts.push(invalid(other).await);
         }
         place.server.advance(TimeSpan::from_secs(299));
