@@ -104,7 +104,7 @@ impl RouteMetrics {
 }
 
 /// Every result a log-in is counted under.
-const LOGINS: &[&str] = &["ok", "failed", "throttled"];
+const LOGINS: &[&str] = &["ok", "failed", "factor_failed", "throttled"];
 /// Every result a refresh is counted under.
 const REFRESHES: &[&str] = &[
     "rotated",
@@ -122,6 +122,7 @@ const REFRESHES: &[&str] = &[
 const LIMITS: &[&str] = &[
     "login_address",
     "login_account",
+    "factor_account",
     "register_address",
     "setup_address",
     "client_address",

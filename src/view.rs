@@ -6,15 +6,19 @@ use serde_json::{Value, json};
 use crate::admin::apis::Changed;
 use crate::admin::client_why::ClientReport;
 use crate::admin::clients;
-use crate::base::TimeSpan;
 use crate::base::id::SessionId;
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::client::SecretHash;
 use crate::domain::client_finding::{Explanation, Finding};
+use crate::domain::factor::Factor;
 use crate::domain::pagination::Page;
+use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::token_diagnosis::{Checked, Report};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
+use crate::identity::factors::Overview;
 use crate::identity::sessions::LoggedIn;
+use crate::identity::totp_enrolment::{Enrolled, TotpSetup};
 use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
 use crate::store::clients::StoredClient;
@@ -48,6 +52,53 @@ pub fn user(user: &User) -> Value {
         "created_at": user.created_at.rfc3339(),
         "updated_at": user.updated_at.rfc3339(),
     })
+}
+
+/// A second factor.
+#[must_use]
+pub fn factor(factor: &Factor) -> Value {
+    json!({
+        "id": factor.id,
+        "kind": factor.kind,
+        "name": factor.name,
+        "created_at": factor.created_at.rfc3339(),
+        "last_used_at": factor.last_used_at.map(Timestamp::rfc3339),
+    })
+}
+
+/// The second factors of a user.
+#[must_use]
+pub fn factors(overview: &Overview) -> Value {
+    json!({
+        "data": overview.factors.iter().map(factor).collect::<Vec<_>>(),
+        "recovery_codes_left": overview.recovery_codes,
+    })
+}
+
+/// A TOTP secret that is being enrolled.
+#[must_use]
+pub fn totp_setup(setup: &TotpSetup) -> Value {
+    json!({ "setup": setup.setup, "secret": setup.secret, "otpauth_uri": setup.otpauth_uri })
+}
+
+/// A factor that was enrolled, with recovery codes if some were made.
+#[must_use]
+pub fn enrolled(enrolled: &Enrolled) -> Value {
+    let mut value = json!({ "factor": factor(&enrolled.factor) });
+    if !enrolled.recovery_codes.is_empty() {
+        value["recovery_codes"] = codes(&enrolled.recovery_codes);
+    }
+    value
+}
+
+/// Recovery codes, this once.
+#[must_use]
+pub fn recovery_codes(codes: &[RecoveryCode]) -> Value {
+    json!({ "recovery_codes": self::codes(codes) })
+}
+
+fn codes(codes: &[RecoveryCode]) -> Value {
+    codes.iter().map(RecoveryCode::text).collect()
 }
 
 /// Something that a user is logged in by, as its owner sees it; `current` is the session of the request.

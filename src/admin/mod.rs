@@ -9,6 +9,7 @@ mod client_patch;
 mod client_unchanged;
 pub mod client_why;
 pub mod clients;
+pub mod factors;
 pub mod key_import;
 pub mod key_rotation;
 pub mod keys;

@@ -361,7 +361,7 @@ fn requester(info: &RequestInfo) -> Requester {
 
 /// One guarded change of a user with its audit event. A refusal takes all of it back: an address that is
 /// taken is noticed after the one before was given free.
-async fn change(
+pub(super) async fn change(
     app: &App,
     id: UserId,
     info: &RequestInfo,

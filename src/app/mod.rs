@@ -28,7 +28,7 @@ use tokio::runtime::Handle;
 
 use crate::base::{Clock, Entropy, TimeSpan, Timestamp};
 use crate::config::Config;
-use crate::crypto::digest::PseudonymKey;
+use crate::crypto::digest::{CodeKey, PseudonymKey};
 use crate::crypto::password::{Decoys, PasswordHasher};
 use crate::crypto::seal::Seals;
 use crate::domain::base_path::BasePath;
@@ -85,6 +85,8 @@ pub struct AppState {
     pub seal: Seals,
     /// The keyed hash under which login names and networks are counted.
     pub pseudonyms: PseudonymKey,
+    /// The key of the MACs of codes; none on the command line, before a server has made it.
+    pub code_key: Option<CodeKey>,
     /// The group commit of refreshes.
     pub refresher: Refresher,
     /// The shared reading of sessions.

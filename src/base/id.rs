@@ -35,6 +35,9 @@ pub enum Mail {}
 /// Marks the ids of server processes.
 #[derive(Debug)]
 pub enum Process {}
+/// Marks the ids of second factors.
+#[derive(Debug)]
+pub enum Factor {}
 /// Marks the ids of audit events.
 #[derive(Debug)]
 pub enum AuditEvent {}
@@ -54,6 +57,8 @@ pub type NoticeId = Id<Notice>;
 pub type MailId = Id<Mail>;
 /// The id of a server process: another one after each start.
 pub type ProcessId = Id<Process>;
+/// The id of a second factor.
+pub type FactorId = Id<Factor>;
 /// An audit event's id.
 pub type AuditId = Id<AuditEvent>;
 

@@ -17,6 +17,8 @@ pub const AUTHORIZATION_CODE: &str = "sac_";
 pub const DEVICE_CODE: &str = "sdc_";
 /// A sealed, pending sign-in.
 pub const AUTH_SESSION: &str = "sch_";
+/// A sealed second factor that is being enrolled.
+pub const FACTOR_SETUP: &str = "sfs_";
 /// The cookie of a browser session.
 pub const BROWSER_SESSION: &str = "sbs_";
 

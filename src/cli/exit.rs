@@ -58,6 +58,9 @@ impl Exit {
             Code::InvalidCredentials
             | Code::PasswordChangeRequired
             | Code::ChallengeInvalid
+            | Code::MfaRequired
+            | Code::MfaFailed
+            | Code::ReauthenticationRequired
             | Code::InvalidToken
             | Code::InsufficientScope
             | Code::Forbidden

@@ -12,6 +12,7 @@ mod db;
 mod dev;
 mod error;
 mod exit;
+mod factors;
 mod health;
 mod key;
 mod mail;

@@ -15,6 +15,7 @@ use crate::view;
 
 use super::attributes::{Given, Removed};
 use super::error::{CommandError, about};
+use super::factors;
 use super::output::{Output, Row};
 use super::paging::Paging;
 use super::prompt::{self, PasswordArgs, PasswordSource};
@@ -91,6 +92,13 @@ The same login created again is somebody else: ids are never used twice.")]
 The next sign-in asks for a new password, which only the user knows. --permanent leaves that out, for
 accounts of programs.")]
     SetPassword(SetPasswordArgs),
+    /// Remove a user's second factors and recovery codes, and end all its sessions
+    #[command(after_help = "Examples:
+  signet user reset-factors ada
+
+For a user who has lost their authenticator app and their recovery codes. Make sure that it is the user who
+asks: afterwards the password alone signs in.")]
+    ResetFactors(Named),
 }
 
 /// A user that is named.
@@ -233,7 +241,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
                 })
                 .await
         }),
-        Command::Show(named) => with_app(async |app| Ok(output.one(&named.find(&app).await?)?)),
+        Command::Show(named) => with_app(async |app| factors::show(app, named, output).await),
         Command::Update(args) => update(args, output),
         Command::Disable(named) => with_app(async |app| {
             let user = named.find(&app).await?;
@@ -249,6 +257,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         }),
         Command::Delete(args) => delete(args),
         Command::SetPassword(args) => set_password(args),
+        Command::ResetFactors(named) => factors::reset(named),
     }
 }
 

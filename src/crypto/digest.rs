@@ -52,12 +52,34 @@ impl PseudonymKey {
     /// The pseudonym of `parts` for `purpose`. Parts are length-prefixed: no two lists collide.
     #[must_use]
     pub fn of(&self, purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
-        let mut context = hmac::Context::with_key(&self.0);
-        context.update(purpose.as_bytes());
-        for part in parts {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
-        context.sign().as_ref().to_vec()
+        mac(&self.0, purpose, parts)
     }
+}
+
+/// The key of the MACs as which short codes are stored. The codes have fewer bits than a hash would need to
+/// protect them: without this key a stolen database does not tell them.
+pub struct CodeKey(hmac::Key);
+
+impl CodeKey {
+    /// With this key.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    /// The MAC of `parts` for `purpose`. Parts are length-prefixed: no two lists collide.
+    #[must_use]
+    pub fn mac(&self, purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
+        mac(&self.0, purpose, parts)
+    }
+}
+
+fn mac(key: &hmac::Key, purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
+    let mut context = hmac::Context::with_key(key);
+    context.update(purpose.as_bytes());
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    context.sign().as_ref().to_vec()
 }

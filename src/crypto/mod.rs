@@ -21,6 +21,7 @@ pub mod seal;
 pub mod spki;
 #[cfg(test)]
 mod test_vectors;
+pub mod totp;
 
 use crate::domain::outcome::Fault;
 

@@ -23,6 +23,19 @@ text_enum! {
         LoginThrottled = "login.throttled",
         /// A password was right and nothing came of it; the detail says why.
         LoginRefused = "login.refused",
+        /// A code of a second factor was wrong; the detail is its method; folded likewise, by user.
+        FactorFailed = "factor.failed",
+        /// A second factor was added; the detail is its kind.
+        FactorAdded = "factor.added",
+        /// A user removed a second factor; the detail is its kind.
+        FactorRemoved = "factor.removed",
+        /// An administrator removed a second factor, or all of them and the recovery codes; the detail is the
+        /// kind, or `all`.
+        FactorsReset = "factors.reset",
+        /// New recovery codes replaced the old ones.
+        RecoveryCodesRenewed = "recovery_codes.renewed",
+        /// A recovery code was used up.
+        RecoveryCodeUsed = "recovery_code.used",
         /// A session was ended by its owner.
         SessionEnded = "session.ended",
         /// A session reached the end of its life, idle or absolute; the detail is its client. Written when its

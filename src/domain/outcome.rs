@@ -28,6 +28,12 @@ text_enum! {
         PasswordChangeRequired = "password_change_required",
         /// The challenge of a sign-in is invalid, expired or used.
         ChallengeInvalid = "challenge_invalid",
+        /// The password is right, and a second factor has to follow.
+        MfaRequired = "mfa_required",
+        /// The code of the second factor is wrong or was used before.
+        MfaFailed = "mfa_failed",
+        /// The sign-in is too old for what was requested, or lacks a factor.
+        ReauthenticationRequired = "reauthentication_required",
         /// No token, or one that is not good here.
         InvalidToken = "invalid_token",
         /// The token lacks a scope.

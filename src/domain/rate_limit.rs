@@ -27,6 +27,19 @@ pub const ACCOUNT_FROM_NETWORK: Limit = Limit { tries: 20, window: TimeSpan::fro
 /// Known networks neither count nor wait, so that attackers elsewhere cannot lock the owner out.
 pub const ACCOUNT_FROM_STRANGERS: Limit = Limit { tries: 100, window: TimeSpan::from_mins(60) };
 
+/// Wrong TOTP codes of one account from one network.
+pub const TOTP_FROM_NETWORK: Limit = Limit { tries: 5, window: TimeSpan::from_mins(15) };
+
+/// Wrong TOTP codes of one account from all networks that it has not logged in from. Three of a million codes
+/// are right at a time: an attacker with the password guesses one with a probability of 6 in 100,000 a day.
+pub const TOTP_FROM_STRANGERS: Limit = Limit { tries: 20, window: TimeSpan::from_days(1) };
+
+/// Wrong recovery codes of one account. A counter of its own: neither kind of code blocks the other.
+pub const RECOVERY_CODES: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
+
+/// The longest window of any limit in the database.
+pub const LONGEST_WINDOW: TimeSpan = TOTP_FROM_STRANGERS.window;
+
 /// How long a network stays known to an account after its last log-in.
 pub const KNOWN_NETWORK: TimeSpan = TimeSpan::from_days(90);
 

@@ -52,6 +52,19 @@ pub fn is_readable_name(text: &str) -> bool {
         && has_tags_in_flags_only(text)
 }
 
+/// `text` in groups of `size` characters, for those who read or type it.
+#[must_use]
+pub fn in_groups(text: &str, size: usize, separator: char) -> String {
+    let mut grouped = String::with_capacity(text.len() + text.len() / size);
+    for (at, c) in text.chars().enumerate() {
+        if at > 0 && at % size == 0 {
+            grouped.push(separator);
+        }
+        grouped.push(c);
+    }
+    grouped
+}
+
 /// The black flag that begins the flag of a subdivision.
 const BLACK_FLAG: char = '\u{1f3f4}';
 /// The tag that ends it.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::base::TimeSpan;
 use crate::domain::outcome::{Code, Failure, FaultKind, FieldError, NameError, Refusal};
 use crate::identity::authentication::IssuedChallenge;
+use crate::identity::fresh_authentication::MAX_AGE;
 
 /// When to try again after a 503.
 const RETRY_UNAVAILABLE: TimeSpan = TimeSpan::from_secs(2);
@@ -52,6 +53,9 @@ pub const fn status(code: Code) -> StatusCode {
         | Code::PasswordChangeRequired
         | Code::ChallengeInvalid
         | Code::InvalidToken
+        | Code::MfaRequired
+        | Code::MfaFailed
+        | Code::ReauthenticationRequired
         | Code::RefreshTokenReused
         | Code::SessionExpired
         | Code::RefreshTokenInvalid => StatusCode::UNAUTHORIZED,
@@ -138,8 +142,14 @@ impl Problem {
     #[must_use]
     pub fn pending(challenge: IssuedChallenge, request_id: &str) -> Self {
         let refusal = Refusal::new(challenge.step.code(), challenge.step.message());
-        let extra = Some(Box::new(Extra::Challenge(challenge)));
-        Self { extra, ..Self::new(refusal.into(), request_id) }
+        Self::new(refusal.into(), request_id).continued_with(challenge)
+    }
+
+    /// The same, with what the caller needs to continue the authentication.
+    #[must_use]
+    pub fn continued_with(mut self, challenge: IssuedChallenge) -> Self {
+        self.extra = Some(Box::new(Extra::Challenge(challenge)));
+        self
     }
 
     /// The code.
@@ -191,6 +201,12 @@ impl Problem {
             Code::InvalidToken => Some(format!(
                 r#"{realm}, error="invalid_token", error_description="{}""#,
                 self.message
+            )),
+            // RFC 9470 §3: which authentication would be enough.
+            Code::ReauthenticationRequired => Some(format!(
+                r#"{realm}, error="insufficient_user_authentication", error_description="{}", max_age="{}""#,
+                self.message,
+                MAX_AGE.secs()
             )),
             Code::InsufficientScope => {
                 Some(format!(r#"{realm}, error="insufficient_scope", scope="signet:admin""#))

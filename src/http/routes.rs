@@ -150,6 +150,7 @@ routes! {
         GET Anyone ui::new_password::get => flow,
         POST Anyone ui::new_password::post => flow,
     }
+    "/login/verify" { GET Anyone ui::verify::get => flow, POST Anyone ui::verify::post => flow }
     "/login/switch" { POST Anyone ui::login::switch => flow }
     "/consent" { POST Anyone ui::consent::post => flow }
     "/device" { GET Anyone ui::device::get => flow, POST Anyone ui::device::post => flow }
@@ -161,6 +162,15 @@ routes! {
     "/account/sessions/end" { POST Anyone ui::account::post_end => page }
     "/account/sessions/end-others" { POST Anyone ui::account::post_end_others => page }
     "/account/apps/remove" { POST Anyone ui::account::post_remove => page }
+    "/account/security" { GET Anyone ui::security::get => page }
+    "/account/security/totp" {
+        GET Anyone ui::security::setup => page,
+        POST Anyone ui::security::begin_totp => page,
+    }
+    "/account/security/totp/confirm" { POST Anyone ui::security::confirm_totp => page }
+    "/account/security/remove" { POST Anyone ui::security::remove => page }
+    "/account/security/recovery-codes" { POST Anyone ui::security::renew_codes => page }
+    "/account/security/recovery-codes/file" { POST Anyone ui::security::codes_file => page }
     "/setup/{token}" { GET Anyone ui::setup::get => page, POST Anyone ui::setup::post => page }
     "/assets/signet.css" { GET Anyone ui::assets::css => page }
     "/assets/brand.css" { GET Anyone ui::assets::brand_css => page }
@@ -181,6 +191,17 @@ routes! {
     }
     "/v1/sessions/{id}" { DELETE Bearer api::sessions::delete_one => account::END_SESSION }
 
+    "/v1/factors" { GET Bearer api::factors::list => factors::LIST }
+    "/v1/factors/totp" { POST Bearer api::factors::begin_totp => factors::BEGIN_TOTP }
+    "/v1/factors/totp/confirm" { POST Bearer api::factors::confirm_totp => factors::CONFIRM_TOTP }
+    "/v1/factors/recovery-codes" {
+        POST Bearer api::factors::renew_recovery_codes => factors::RENEW_RECOVERY_CODES,
+    }
+    "/v1/factors/{id}" {
+        PATCH Bearer api::factors::rename => factors::RENAME,
+        DELETE Bearer api::factors::remove => factors::REMOVE,
+    }
+
     // Administration.
     "/v1/admin/users" {
         GET Admin api::admin_users::list => users::LIST,
@@ -195,6 +216,13 @@ routes! {
     "/v1/admin/users/{id}/enable" { POST Admin api::admin_users::enable => users::ENABLE }
     "/v1/admin/users/{id}/password" {
         POST Admin api::admin_users::set_password => users::SET_PASSWORD,
+    }
+    "/v1/admin/users/{id}/factors" {
+        GET Admin api::admin_factors::list => factors::LIST_OF_USER,
+        DELETE Admin api::admin_factors::reset => factors::RESET,
+    }
+    "/v1/admin/users/{id}/factors/{factor_id}" {
+        DELETE Admin api::admin_factors::remove => factors::REMOVE_OF_USER,
     }
     "/v1/admin/users/{id}/token-preview" {
         GET Admin api::admin_users::token_preview => users::PREVIEW_TOKEN,

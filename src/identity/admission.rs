@@ -12,7 +12,8 @@ use crate::crypto::password::{Lane, Requester, Slot};
 use crate::domain::network::network;
 use crate::domain::outcome::{Fault, Refusal};
 use crate::domain::rate_limit::{KNOWN_NETWORK, MAX_STANDING};
-use crate::store::known_networks;
+use crate::domain::request_info::RequestInfo;
+use crate::store::{Link, known_networks};
 
 /// How a request waits for a hash.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,25 @@ pub async fn of(app: &App, address: Option<IpAddr>, now: Timestamp) -> Result<Ad
 /// The pseudonym of a network that accounts lend their standing to.
 pub(super) fn standing_name(app: &App, address: Option<IpAddr>) -> Vec<u8> {
     app.pseudonyms.of("login/standing", &[spelt(address).as_bytes()])
+}
+
+/// The pseudonym under which the account named by `key` knows a network.
+pub(super) fn known_name(app: &App, key: &str, address: Option<IpAddr>) -> Vec<u8> {
+    app.pseudonyms.of("login/known", &[key.as_bytes(), spelt(address).as_bytes()])
+}
+
+/// Whether the account named by `key` has logged in from the network of a request.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn is_known_network(
+    app: &App,
+    link: &mut impl Link,
+    key: &str,
+    info: &RequestInfo,
+) -> Result<bool, Fault> {
+    let known = known_name(app, key, info.address());
+    known_networks::is_known(link, &known, KNOWN_NETWORK, info.now).await
 }
 
 /// A network as it goes into a pseudonym; empty when the address is unknown.

@@ -58,15 +58,15 @@ struct Names {
 }
 
 impl Names {
-    fn new(app: &App, key: &str, address: Option<IpAddr>) -> Self {
+    fn new(app: &App, login_key: &str, address: Option<IpAddr>) -> Self {
         let net = admission::spelt(address);
-        let (key, net, of) = (key.as_bytes(), net.as_bytes(), |kind, parts: &[&[u8]]| {
+        let (key, net, of) = (login_key.as_bytes(), net.as_bytes(), |kind, parts: &[&[u8]]| {
             app.pseudonyms.of(kind, parts)
         });
         Self {
             from_network: of("login/network", &[key, net]),
             from_strangers: of("login/strangers", &[key]),
-            known: of("login/known", &[key, net]),
+            known: admission::known_name(app, login_key, address),
             network: admission::standing_name(app, address),
             account: of("login/account", &[key]),
         }

@@ -28,9 +28,10 @@ use super::admission;
 use super::authenticate::authenticate_user;
 use super::authentication::{
     Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
-    challenge_invalid,
+    RemainingStep, challenge_invalid,
 };
 use super::open_session::{Opened, Opening, open_session};
+use super::second_factor::TypedCode;
 
 /// What somebody who wants to log in says.
 pub struct LoginRequest {
@@ -38,6 +39,8 @@ pub struct LoginRequest {
     pub login: String,
     /// The password.
     pub password: Password,
+    /// A code of the second factor, where the user typed one beside the password.
+    pub code: Option<TypedCode>,
     /// The tokens wanted.
     pub asked: RequestedAccess,
 }
@@ -68,6 +71,8 @@ pub enum LoginOutcome {
     Tokens(Tokens),
     /// The user is asked for another step.
     Pending(IssuedChallenge),
+    /// The password is right and the code beside it is not. The log-in can be continued.
+    WrongCode(IssuedChallenge, Refusal),
 }
 
 /// Checks the password and opens a session, unless another step is missing.
@@ -97,7 +102,21 @@ pub async fn login(
             })
             .await?;
             let pending = PendingAuthentication::begin(&app, first.progress, attempt.asked, now);
-            Ok(LoginOutcome::Pending(pending.seal(&app, Channel::Api, first.step, now)?))
+            match (attempt.code, &first.step) {
+                (Some(code), RemainingStep::Factor(_)) => {
+                    let outcome = step(&app, pending.clone(), Entry::Code(code), &info).await;
+                    match outcome {
+                        Err(Failure::Refused(refusal)) if refusal.code == Code::MfaFailed => {
+                            let challenge = pending.seal(&app, Channel::Api, first.step, now)?;
+                            Ok(LoginOutcome::WrongCode(challenge, refusal))
+                        }
+                        outcome => outcome,
+                    }
+                }
+                _ => {
+                    Ok(LoginOutcome::Pending(pending.seal(&app, Channel::Api, first.step, now)?))
+                }
+            }
         }
     }
 }
@@ -114,10 +133,19 @@ pub async fn continue_login(
 ) -> Result<LoginOutcome, Failure> {
     let pending: PendingAuthentication<RequestedAccess> =
         PendingAuthentication::open(&app, &challenge, Channel::Api, info.now)?;
-    let request = request(&app, &pending.aim).await?;
-    request.check_names(&app, pending.begun_at)?;
-    match pending.advance(&app, Channel::Api, entry, &info).await? {
-        Continuation::Completed(completed) => open(&app, &completed, &request, &info).await,
+    step(&app, pending, entry, &info).await
+}
+
+async fn step(
+    app: &App,
+    pending: PendingAuthentication<RequestedAccess>,
+    entry: Entry,
+    info: &RequestInfo,
+) -> Result<LoginOutcome, Failure> {
+    let request = request(app, &pending.aim).await?;
+    request.check_names(app, pending.begun_at)?;
+    match pending.advance(app, Channel::Api, entry, info).await? {
+        Continuation::Completed(completed) => open(app, &completed, &request, info).await,
         Continuation::Pending(challenge) => Ok(LoginOutcome::Pending(challenge)),
     }
 }

@@ -11,7 +11,7 @@ use crate::base::id::BranchId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::Origin;
 use crate::domain::outcome::Fault;
-use crate::domain::rate_limit::{ACCOUNT_FROM_STRANGERS, KNOWN_NETWORK};
+use crate::domain::rate_limit::{KNOWN_NETWORK, LONGEST_WINDOW};
 use crate::store::Tx;
 use crate::store::housekeeping::RemovedBranch;
 use crate::store::sessions::expiry::{ExpiredSession, record_expired};
@@ -129,7 +129,7 @@ impl Kind {
                 store::verifiers(tx, now - KEEP_VERIFIERS, now - KEEP_PASSERS_BY, rows).await
             }
             Self::LoginLimits => {
-                let latest = now + ACCOUNT_FROM_STRANGERS.window + login_limits::AHEAD;
+                let latest = now + LONGEST_WINDOW + login_limits::AHEAD;
                 store::login_limits(tx, now, latest, rows).await
             }
             Self::KnownNetworks => store::known_networks(tx, now - KNOWN_NETWORK, rows).await,

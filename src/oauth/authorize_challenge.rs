@@ -18,17 +18,15 @@ use crate::domain::client::{Client, ClientType};
 use crate::domain::interaction::{Prompt, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
-use crate::domain::password::Password;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
-use crate::identity::admission;
-use crate::identity::authenticate::authenticate_user;
-use crate::identity::authentication::{Begun, Completed, FirstFactor};
+use crate::identity::authentication::{Completed, FirstFactor, Progress, RemainingStep};
 use crate::metrics::Metrics;
 use crate::store::users;
 
 use super::authorize::request::{AnswerTo, check};
+use super::challenge_steps::{Taken, Typed, first_factor, second_factor, typed};
 use super::client_auth::{self, Call};
 use super::code::issue_code;
 use super::dpop::{self, Purpose};
@@ -82,17 +80,13 @@ struct AuthSession {
     id: [u8; 16],
     begun_at: Timestamp,
     request: Request,
+    /// What the user has completed, and the factors of which one is next.
+    progress: Option<(Progress, Vec<Method>)>,
     /// The key that was proved with the first request.
     bound_to: Option<String>,
     /// The key that was proved with this request.
     #[serde(skip)]
     proved: Option<String>,
-}
-
-/// What a user typed, if anything.
-struct Typed {
-    login: String,
-    password: Password,
 }
 
 /// Answers a challenge request.
@@ -128,20 +122,41 @@ pub async fn authorize_challenge(
             .ok_or_else(invalid_session)?,
         None => begin(&app, client, &params, jkt.clone(), now).await?,
     };
-    let session = AuthSession { proved: jkt, ..session };
-    let Some(typed) = typed(&params)? else {
-        return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now)?));
+    let mut session = AuthSession { proved: jkt, ..session };
+    let Typed { credentials, mut code } = typed(&params)?;
+    let mut taken = match (credentials, &session.progress) {
+        (Some(credentials), _) => first_factor(&app, credentials, &info).await,
+        (None, Some((progress, _))) => match code.take() {
+            Some(code) => second_factor(&app, *progress, code, &info).await,
+            None => return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now)?)),
+        },
+        (None, None) if code.is_some() => {
+            return Err(invalid("code comes after login and password, or with them.").into());
+        }
+        (None, None) => {
+            return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now)?));
+        }
     };
-    let admission = admission::of(&app, info.address(), now).await?;
-    let attempt = authenticate_user(&app, admission, &typed.login, typed.password, &info).await;
-    let user = match attempt {
-        Ok(user) => user,
-        Err(failure) => return denied(&app, &session, failure, now),
-    };
-    let completed = match user.proceed(&app, &info).await {
-        Ok(Begun::Completed(completed)) => completed,
-        Ok(Begun::Pending(first)) => return to_pages(&app, client, &session, &first, &info).await,
-        Err(failure) => return denied(&app, &session, failure, now),
+    // At most twice: a password, then the code beside it.
+    let completed = loop {
+        match taken {
+            Ok(Taken::Completed(completed)) => break completed,
+            Ok(Taken::Pending(progress, RemainingStep::Factor(methods), first)) => {
+                session.progress = Some((progress, methods));
+                if let Some(first) = first {
+                    app.transaction(&info, async |tx| Ok(first.record(tx, Some(PLACE)).await?))
+                        .await?;
+                }
+                let Some(code) = code.take() else {
+                    return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now)?));
+                };
+                taken = second_factor(&app, progress, code, &info).await;
+            }
+            Ok(Taken::Pending(_, RemainingStep::NewPassword, first)) => {
+                return to_pages(&app, client, &session, first.as_deref(), &info).await;
+            }
+            Err(failure) => return denied(&app, &session, failure, now),
+        }
     };
     let code = app.transaction(&info, async |tx| issue(tx, client, &session, &completed).await);
     let code = code.await;
@@ -235,29 +250,13 @@ async fn begin(
         id: random(&*app.entropy),
         begun_at: now,
         request,
+        progress: None,
         bound_to: jkt,
         proved: None,
     })
 }
 
-/// What the user typed; none when the client sent nothing of it.
-fn typed(params: &Params) -> Result<Option<Typed>, Refusal> {
-    if params.get("method").is_some_and(|method| method != Method::Password.as_str()) {
-        return Err(invalid("method must be password."));
-    }
-    match (params.text("login"), params.get("password")) {
-        (None, None) => Ok(None),
-        (Some(login), Some(password)) => {
-            let password =
-                Password::for_verification(password).map_err(|error| invalid(error.message()))?;
-            Ok(Some(Typed { login, password }))
-        }
-        (None, Some(_)) => Err(invalid("login is missing.")),
-        (Some(_), None) => Err(invalid("password is missing.")),
-    }
-}
-
-/// Wrong credentials leave the request as it was; every other failure ends it.
+/// Wrong credentials and codes leave the request as it was; every other failure ends it.
 fn denied(
     app: &App,
     session: &AuthSession,
@@ -265,8 +264,13 @@ fn denied(
     now: Timestamp,
 ) -> Result<ChallengeAnswer, Failure> {
     match failure {
-        Failure::Refused(refusal) if refusal.code == Code::InvalidCredentials => {
+        Failure::Refused(refusal)
+            if matches!(refusal.code, Code::InvalidCredentials | Code::MfaFailed) =>
+        {
             Ok(ChallengeAnswer::Denied(session.challenge(app, now)?, refusal))
+        }
+        Failure::Refused(refusal) if refusal.code == Code::ChallengeInvalid => {
+            Err(invalid_session().into())
         }
         failure => Err(failure),
     }
@@ -315,7 +319,7 @@ async fn to_pages(
     app: &App,
     client: &Client,
     session: &AuthSession,
-    first: &FirstFactor,
+    first: Option<&FirstFactor>,
     info: &RequestInfo,
 ) -> Result<ChallengeAnswer, Failure> {
     let mut request = session.request.clone();
@@ -329,7 +333,9 @@ async fn to_pages(
         .then(|| NewRequest::of(app, request, info.now))
         .transpose()?;
     app.transaction(info, async |tx| {
-        first.record(tx, Some(PLACE)).await?;
+        if let Some(first) = first {
+            first.record(tx, Some(PLACE)).await?;
+        }
         if let Some(pushed) = &pushed {
             pushed.insert(tx).await?;
         }
@@ -360,7 +366,10 @@ impl AuthSession {
         Ok(Challenge {
             auth_session: opaque_token::encode(AUTH_SESSION, &sealed),
             expires_in: (self.begun_at + LIFE - now).secs(),
-            methods: vec![Method::Password],
+            methods: match &self.progress {
+                Some((_, methods)) => methods.clone(),
+                None => vec![Method::Password],
+            },
         })
     }
 }

@@ -5,8 +5,9 @@
 
 pub mod authorize;
 pub mod authorize_challenge;
+mod challenge_steps;
 mod client_assertion;
-pub mod client_auth;
+mod client_auth;
 mod client_target;
 mod code;
 pub mod device;

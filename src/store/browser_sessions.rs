@@ -6,6 +6,7 @@ use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
 use crate::base::opaque_token::TokenHash;
 use crate::domain::attributes::Subject;
+use crate::domain::authn::Authentication;
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
@@ -275,6 +276,25 @@ pub async fn over_limit(
         most
     )?;
     Ok(rows.into_iter().map(|(browser,)| browser).collect())
+}
+
+/// Replaces what a sign-in says about how its user authenticated.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn set_authentication(
+    tx: &mut Tx,
+    id: BrowserId,
+    authentication: &Authentication,
+) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "UPDATE browser_sessions SET auth_time = $1, factors = $2 WHERE id = $3",
+        authentication.auth_time,
+        authentication.factors.as_ref().map(column),
+        id
+    )?;
+    Ok(())
 }
 
 /// Takes a log-in along to the user's new epoch, when the user changed the password in it.

@@ -23,6 +23,10 @@ pub struct Credential {
     pub password_hash: Option<String>,
     /// Since when a second factor follows the password, if it does.
     pub second_factor_since: Option<Timestamp>,
+    /// Whether the user has a TOTP secret.
+    pub has_totp: bool,
+    /// Whether the user has recovery codes left.
+    pub has_recovery_codes: bool,
 }
 
 /// A user to be made.
@@ -61,6 +65,8 @@ struct CredentialRow {
     user: UserRow,
     password_hash: Option<String>,
     second_factor_since: Option<Timestamp>,
+    has_totp: bool,
+    has_recovery_codes: bool,
 }
 
 impl TryFrom<UserRow> for User {
@@ -136,7 +142,10 @@ pub async fn credential(link: &mut impl Link, key: &str) -> Result<Option<Creden
         link,
         CredentialRow,
         "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
-         created_at, updated_at, must_change_password, password_hash, second_factor_since FROM users WHERE login_key = $1",
+         created_at, updated_at, must_change_password, password_hash, second_factor_since, \
+         EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'totp') AS has_totp, \
+         EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = users.id) AS has_recovery_codes \
+         FROM users WHERE login_key = $1",
         key
     )?;
     row.map(Credential::try_from).transpose()
@@ -151,7 +160,10 @@ pub async fn credential_of(link: &mut impl Link, id: UserId) -> Result<Option<Cr
         link,
         CredentialRow,
         "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
-         created_at, updated_at, must_change_password, password_hash, second_factor_since FROM users WHERE id = $1",
+         created_at, updated_at, must_change_password, password_hash, second_factor_since, \
+         EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'totp') AS has_totp, \
+         EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = users.id) AS has_recovery_codes \
+         FROM users WHERE id = $1",
         id
     )?;
     row.map(Credential::try_from).transpose()
@@ -164,6 +176,8 @@ impl TryFrom<CredentialRow> for Credential {
             user: row.user.try_into()?,
             password_hash: row.password_hash,
             second_factor_since: row.second_factor_since,
+            has_totp: row.has_totp,
+            has_recovery_codes: row.has_recovery_codes,
         })
     }
 }

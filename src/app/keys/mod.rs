@@ -2,6 +2,7 @@
 //!
 //! Owns which purpose each sealed value is bound to.
 
+mod factors;
 mod operations;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use crate::domain::outcome::Fault;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys::{self, StoredKey};
 use crate::store::{Db, Link, Tx, audit, meta};
+
+pub use factors::code_key;
 
 /// The name of the value that tells whether a master key is the right one.
 const KEY_CHECK: &str = "master_key_check";
@@ -84,7 +87,8 @@ pub async fn rewrap(tx: &mut Tx, seals: &Seals) -> Result<bool, Fault> {
         let purpose = refresh_purpose(u16::try_from(version).unwrap_or_default());
         keys::reseal_refresh_key(tx, version, &again(&purpose, &sealed)?).await?;
     }
-    for name in [PSEUDONYM_KEY, KEY_CHECK] {
+    factors::rewrap(tx, &again).await?;
+    for name in [PSEUDONYM_KEY, factors::CODE_KEY, KEY_CHECK] {
         if let Some(sealed) = meta::get(tx, name).await? {
             meta::set(tx, name, &again(name, &sealed)?).await?;
         }

@@ -38,6 +38,7 @@ impl Startup {
         common_clock: CommonClock,
     ) -> Result<App, OpenError> {
         let pseudonyms = keys::pseudonyms(&db, &seal, self.serves()).await?;
+        let code_key = keys::code_key(&db, &seal, &*self.entropy, self.serves()).await?;
         let longest_max_age = longest_max_age(&db, self.purpose).await?;
         let found = self.describe_database();
         let issuer = self.issuer(&db).await?;
@@ -76,6 +77,7 @@ impl Startup {
             decoys,
             seal,
             pseudonyms,
+            code_key,
             refresher,
             session_loader,
             verified_tokens: VerifiedTokenCache::default(),

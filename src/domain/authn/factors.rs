@@ -101,6 +101,14 @@ pub struct Amr {
     multi: bool,
 }
 
+impl Authentication {
+    /// The factors.
+    #[must_use]
+    pub fn factors(&self) -> Factors {
+        self.factors.unwrap_or_else(|| Factors::password(self.auth_time))
+    }
+}
+
 impl Factors {
     /// A password, given at `at`, and nothing else.
     #[must_use]

@@ -9,6 +9,7 @@ use crate::http::error::Problem;
 use crate::http::extract::JsonFields;
 use crate::identity::authentication::Entry;
 use crate::identity::login::{self, LoginOutcome, LoginRequest, RequestedAccess};
+use crate::identity::second_factor::{CodeMethod, TypedCode};
 
 /// Login and password for tokens.
 ///
@@ -28,12 +29,44 @@ pub async fn post(context: Context, body: JsonFields) -> Result<HttpResponse, Pr
 /// See `docs/errors.md`.
 pub async fn continue_(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let challenge = body.string("challenge");
-    let entry = Entry::NewPassword(body.string("new_password"));
+    let entry = entry(&mut body);
     context.check(body.finish())?;
     let app = context.app.clone();
     let work = login::continue_login(app, challenge, entry, context.request_info());
     let outcome = context.run(work).await?;
     answered(&context, outcome)
+}
+
+/// What the user entered: a code, by its method or by its form, or a new password.
+fn entry(body: &mut JsonFields) -> Entry {
+    let method = body.optional_string("method");
+    let code = body.optional_string("code");
+    let new_password = body.optional_string("new_password");
+    match (code, new_password) {
+        (Some(code), None) => Entry::Code(match method.as_deref() {
+            None => TypedCode::guess(code),
+            Some("totp") => TypedCode::new(CodeMethod::Totp, code),
+            Some("recovery_code") => TypedCode::new(CodeMethod::RecoveryCode, code),
+            Some(_) => {
+                body.note::<()>("method", "unknown", "A method is totp or recovery_code.");
+                TypedCode::guess(code)
+            }
+        }),
+        (None, Some(new_password)) => {
+            if method.is_some() {
+                body.note::<()>("method", "unexpected", "A method belongs to a code.");
+            }
+            Entry::NewPassword(new_password)
+        }
+        (Some(_), Some(_)) => {
+            body.note::<()>("new_password", "unexpected", "Send a code or a new password.");
+            Entry::NewPassword(String::new())
+        }
+        (None, None) => {
+            body.note::<()>("code", "missing", "Send a code, or a new_password.");
+            Entry::NewPassword(String::new())
+        }
+    }
 }
 
 fn answered(context: &Context, outcome: LoginOutcome) -> Result<HttpResponse, Problem> {
@@ -42,19 +75,23 @@ fn answered(context: &Context, outcome: LoginOutcome) -> Result<HttpResponse, Pr
         LoginOutcome::Pending(challenge) => {
             Err(Problem::pending(challenge, &context.facts.request_id))
         }
+        LoginOutcome::WrongCode(challenge, refusal) => {
+            Err(context.problem(refusal.into()).continued_with(challenge))
+        }
     }
 }
 
 fn attempt(mut body: JsonFields) -> Result<LoginRequest, Refusal> {
     let login = body.string("login");
     let raw = body.string("password");
+    let code = body.optional_string("code").map(TypedCode::guess);
     let asked = RequestedAccess {
         audience: body.optional_string("audience"),
         scope: body.optional_string("scope"),
         client_id: body.optional_string("client_id"),
     };
     body.finish()?;
-    Ok(LoginRequest { login, password: password("password", &raw)?, asked })
+    Ok(LoginRequest { login, password: password("password", &raw)?, code, asked })
 }
 
 /// A password to compare: only its size can be wrong, and that is said before anything is hashed.

@@ -192,6 +192,14 @@ const fn meaning(code: Code) -> &'static str {
         Code::ChallengeInvalid => {
             "The challenge is invalid, expired or already used, or the account has changed since."
         }
+        Code::MfaRequired => {
+            "The password is right, and a second factor has to follow. `challenge` continues at \
+             `POST /v1/login/continue` with `code`."
+        }
+        Code::MfaFailed => "The code of the second factor is wrong or was used before.",
+        Code::ReauthenticationRequired => {
+            "The sign-in is more than 5 minutes old, or lacks a factor that the account asks for."
+        }
         Code::InvalidToken => "The access token is missing or invalid.",
         Code::InsufficientScope => "The access token lacks the scope `signet:admin`.",
         Code::Forbidden => "The user does not have the role `admin`.",

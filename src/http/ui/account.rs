@@ -24,10 +24,10 @@ use super::render::go_here;
 use super::{Locale, error_page, page, stale_form};
 
 /// A signed-in user on the account page.
-struct Visited {
-    context: Context,
-    visit: Visit,
-    here: Here,
+pub(super) struct Visited {
+    pub(super) context: Context,
+    pub(super) visit: Visit,
+    pub(super) here: Here,
 }
 
 /// The page.
@@ -129,7 +129,7 @@ pub async fn post_remove(context: Context, form: Result<FormFields, Problem>) ->
 }
 
 /// The signed-in user; without one, a redirect to the sign-in page.
-async fn visited(context: Context) -> Result<Visited, HttpResponse> {
+pub(super) async fn visited(context: Context) -> Result<Visited, HttpResponse> {
     let visit = Visit::of(&context);
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
     match context.run(async move { account::here(&app, &visitor, now).await }).await {
@@ -140,7 +140,7 @@ async fn visited(context: Context) -> Result<Visited, HttpResponse> {
 }
 
 /// A form that this page gave to this browser.
-async fn submitted(
+pub(super) async fn submitted(
     context: Context,
     form: Result<FormFields, Problem>,
 ) -> Result<(Visited, FormFields), HttpResponse> {
@@ -153,7 +153,7 @@ async fn submitted(
 }
 
 impl Visited {
-    fn parts(&self) -> (App, Here, RequestInfo) {
+    pub(super) fn parts(&self) -> (App, Here, RequestInfo) {
         let info = self.context.request_info().by(self.here.user.id);
         (self.context.app.clone(), self.here.clone(), info)
     }

@@ -3,6 +3,8 @@
 //! Owns the samples. No route leads here. The values are chosen to be awkward: long names that do not
 //! break, markup where people type.
 
+mod second_factors;
+
 use askama::Template;
 
 use super::home::HomePage;
@@ -66,8 +68,10 @@ pub fn gallery(frame: Frame<'_>) -> Result<Vec<Sample>, String> {
 
 fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let mut all = signing_in(frame, world)?;
+    all.extend(second_factors::verifying(frame, world)?);
     all.extend(consenting(frame, world)?);
     all.extend(accounts(frame, world)?);
+    all.extend(second_factors::of_account(frame, world)?);
     all.extend(devices(frame, world)?);
     all.extend(signing_out(frame, world)?);
     all.extend(answers(frame, world)?);

@@ -133,6 +133,7 @@ pub(super) fn answered(
         }
         SignInOutcome::Pending(IssuedChallenge { challenge, step, .. }) => {
             let page = match step {
+                RemainingStep::Factor(_) => "/login/verify",
                 RemainingStep::NewPassword => "/login/password",
             };
             let query = format!("flow={sealed}&challenge={challenge}");

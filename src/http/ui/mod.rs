@@ -17,8 +17,11 @@ pub mod login;
 pub mod logout;
 pub mod new_password;
 pub mod pages;
+mod qr;
 mod render;
+pub mod security;
 pub mod setup;
+pub mod verify;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};

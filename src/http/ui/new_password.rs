@@ -18,14 +18,14 @@ use super::pages::NewPasswordPage;
 use super::render::{self, aim};
 use super::{flow_error_page, own_account, page_with, policy};
 
-/// A sign-in that waits for a new password, in the browser that it was begun in.
-struct UnderWay {
-    context: Context,
-    visit: Visit,
-    flow: PendingRequest,
+/// A sign-in that waits for another step, in the browser that it was begun in.
+pub(super) struct UnderWay {
+    pub(super) context: Context,
+    pub(super) visit: Visit,
+    pub(super) flow: PendingRequest,
     /// The flow, as the form carries it.
-    sealed: String,
-    challenge: String,
+    pub(super) sealed: String,
+    pub(super) challenge: String,
 }
 
 /// The page.
@@ -73,7 +73,11 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
 }
 
 impl UnderWay {
-    fn of(context: Context, sealed: String, challenge: String) -> Result<Self, Box<HttpResponse>> {
+    pub(super) fn of(
+        context: Context,
+        sealed: String,
+        challenge: String,
+    ) -> Result<Self, Box<HttpResponse>> {
         let visit = Visit::of(&context);
         let flow = PendingRequest::open(&context.app, &sealed, &visit.visitor, context.now());
         let flow = flow.and_then(|flow| match flow.aim {
@@ -120,17 +124,17 @@ impl UnderWay {
         }
     }
 
-    fn over(&self, refusal: Refusal) -> HttpResponse {
+    pub(super) fn over(&self, refusal: Refusal) -> HttpResponse {
         self.failed(&self.context.problem(refusal.into()))
     }
 
-    fn failed(&self, problem: &Problem) -> HttpResponse {
+    pub(super) fn failed(&self, problem: &Problem) -> HttpResponse {
         let restart = RestartOptions::of(&self.context.app, &self.flow);
         flow_error_page(&self.context, problem, &restart)
     }
 
     /// With the headers of what the sign-in is for.
-    fn finished(&self, answer: HttpResponse) -> HttpResponse {
+    pub(super) fn finished(&self, answer: HttpResponse) -> HttpResponse {
         if matches!(self.flow.aim, Destination::Account) { own_account(answer) } else { answer }
     }
 }

@@ -60,7 +60,7 @@ impl Channel<'_> {
 }
 
 /// An authentication under way. `A` is what it is for.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PendingAuthentication<A> {
     id: [u8; 16],
     /// When its first factor was checked.

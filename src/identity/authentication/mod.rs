@@ -32,6 +32,7 @@ use crate::store::{spent_ids, users};
 use super::admission::{self, Admission};
 use super::authenticate::{AuthenticatedUser, account_state, invalid_credentials};
 use super::lockout;
+use super::second_factor::{TypedCode, check_code};
 
 pub use challenge::{Channel, Continuation, IssuedChallenge, PendingAuthentication};
 pub use completed::Completed;
@@ -52,12 +53,16 @@ pub struct Progress {
 /// What an authentication waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RemainingStep {
+    /// The user completes one of these factors.
+    Factor(Vec<Method>),
     /// The user chooses a new password.
     NewPassword,
 }
 
 /// What a user entered for the step that an authentication waits for.
 pub enum Entry {
+    /// A code of a second factor.
+    Code(TypedCode),
     /// A new password, as typed.
     NewPassword(String),
 }
@@ -121,6 +126,7 @@ impl RemainingStep {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
+            Self::Factor(_) => Code::MfaRequired,
             Self::NewPassword => Code::PasswordChangeRequired,
         }
     }
@@ -129,14 +135,16 @@ impl RemainingStep {
     #[must_use]
     pub const fn message(&self) -> &'static str {
         match self {
+            Self::Factor(_) => "The password is right, and a second factor has to follow.",
             Self::NewPassword => "The password is right and has to be replaced by a new one first.",
         }
     }
 
     /// The factors of which one is next; none where no factor is.
     #[must_use]
-    pub const fn methods(&self) -> &[Method] {
+    pub fn methods(&self) -> &[Method] {
         match self {
+            Self::Factor(methods) => methods,
             Self::NewPassword => &[],
         }
     }
@@ -154,6 +162,7 @@ impl Entry {
     /// The places in the queue for password hashes that this entry needs.
     fn reserve(&self, app: &App, admission: Admission) -> Result<Vec<Slot>, Refusal> {
         let hashes = match self {
+            Self::Code(_) => 0,
             // One to compare with the old password, one to store.
             Self::NewPassword(_) => 2,
         };
@@ -175,6 +184,9 @@ impl AuthenticatedUser {
             factors: Factors::password(now),
             counted_everywhere: self.right.counts_everywhere(),
         };
+        let pending = |step, authenticated| {
+            Ok(Begun::Pending(Box::new(FirstFactor { progress, step, authenticated })))
+        };
         let why = match progress.next_step(&self.account, now) {
             NextStep::Done(factors) => {
                 let Self { user, right, .. } = self;
@@ -182,13 +194,12 @@ impl AuthenticatedUser {
                 let completed = Completed { user, authentication, how: How::AtOnce(right) };
                 return Ok(Begun::Completed(Box::new(completed)));
             }
-            NextStep::ChangePassword => {
-                let step = RemainingStep::NewPassword;
-                let first = FirstFactor { progress, step, authenticated: self };
-                return Ok(Begun::Pending(Box::new(first)));
+            NextStep::Authenticate(methods) => {
+                return pending(RemainingStep::Factor(methods), self);
             }
+            NextStep::ChangePassword => return pending(RemainingStep::NewPassword, self),
             NextStep::Refuse(_) => "account_changed",
-            NextStep::Authenticate(_) | NextStep::Enrol { .. } => "factor_missing",
+            NextStep::Enrol { .. } => "factor_missing",
         };
         app.transaction(info, async |tx| {
             self.right.refused(tx, &self.user, why).await?;
@@ -227,8 +238,9 @@ impl FirstFactor {
     }
 }
 
-/// Takes one step. Writes nothing: what the last step changes is written in the transaction that opens
-/// something, by [`Completed::enter`].
+/// Takes one step. What the last step changes is written in the transaction that opens something, by
+/// [`Completed::enter`]. A code is counted and used up here, also where nothing is opened in the end: a code
+/// whose check was undone could be guessed without being counted.
 ///
 /// # Errors
 /// `challenge_invalid`; what is wrong with the entry, after which the same authentication can go on; too many
@@ -243,6 +255,11 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
     let (progress, new_password) = match (progress.next_step(&account, now), entry) {
         (NextStep::ChangePassword, Entry::NewPassword(typed)) => {
             (progress, Some(new_password::hash(app, slots, &credential, &typed).await?))
+        }
+        (NextStep::Authenticate(_), Entry::Code(code)) => {
+            let check = async |tx: &mut AuditedTx| check_code(tx, &credential.user, &code).await;
+            let method = app.transaction(info, check).await?;
+            (Progress { factors: progress.factors.with(method, now), ..progress }, None)
         }
         // It is over, or waits for another step than the entry is for.
         _ => return Err(challenge_invalid().into()),
@@ -259,10 +276,11 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
                 how: How::Continued(continued),
             })))
         }
-        NextStep::ChangePassword => Ok(Advanced::Pending(progress, RemainingStep::NewPassword)),
-        NextStep::Authenticate(_) | NextStep::Enrol { .. } | NextStep::Refuse(_) => {
-            Err(challenge_invalid().into())
+        NextStep::Authenticate(methods) => {
+            Ok(Advanced::Pending(progress, RemainingStep::Factor(methods)))
         }
+        NextStep::ChangePassword => Ok(Advanced::Pending(progress, RemainingStep::NewPassword)),
+        NextStep::Enrol { .. } | NextStep::Refuse(_) => Err(challenge_invalid().into()),
     }
 }
 

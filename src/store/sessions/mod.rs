@@ -17,12 +17,13 @@ use crate::base::Timestamp;
 use crate::base::id::{BranchId, SessionId, UserId};
 use crate::base::opaque_token::TokenHash;
 use crate::domain::attributes::Subject;
+use crate::domain::authn::Authentication;
 use crate::domain::outcome::Fault;
 use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::{execute, fetch_optional};
 
-use super::attributes::StoredSubject;
+use super::attributes::{StoredSubject, column};
 use super::batch_read::{self, Reading, lines_of_sessions};
 use super::session_row::{SessionRow, session_as_json, session_columns};
 use super::{Link, Tx};
@@ -200,6 +201,25 @@ impl BearerRow {
         };
         Ok((Session::try_from(self.session)?, user))
     }
+}
+
+/// Replaces what a session says about how its user authenticated, in all its branches.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn set_authentication(
+    tx: &mut Tx,
+    id: SessionId,
+    authentication: &Authentication,
+) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "UPDATE sessions SET auth_time = $1, factors = $2 WHERE coalesce(sid, id) = $3",
+        authentication.auth_time,
+        authentication.factors.as_ref().map(column),
+        id
+    )?;
+    Ok(())
 }
 
 /// Takes one session along to the user's new epoch, with all its branches, so that it survives what ends

@@ -266,6 +266,7 @@ async fn seen(server: &Server, address: &str, password: &str) -> (Answer, u64, u
         now: server.now(),
     };
     let attempt = LoginRequest {
+        code: None,
         login: "alice".to_owned(),
         password: Password::for_verification(password).unwrap(),
         asked: RequestedAccess::default(),

@@ -401,6 +401,7 @@ async fn each_step_asks_the_database_for_little() {
         let app = place.server.app.clone();
         let info = RequestInfo::system(place.server.now());
         let request = LoginRequest {
+            code: None,
             login: "ada".to_owned(),
             password: Password::for_verification(SET).unwrap(),
             asked: RequestedAccess::default(),

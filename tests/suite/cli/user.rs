@@ -41,16 +41,22 @@ fn a_users_life() {
         .map(|user| text(user, "login").to_owned())
         .collect();
     assert_eq!(logins, ["ada", "bob"]);
+    // One user is shown with their second factors.
+    let mut shown = ada.clone();
+    shown["factors"] = json!([]);
+    shown["recovery_codes_left"] = json!(0);
     for name in ["ada", "ADA", id.as_str()] {
-        assert_eq!(place.run(&["user", "show", name]).ok().one(), ada, "{name}");
+        assert_eq!(place.run(&["user", "show", name]).ok().one(), shown, "{name}");
     }
+    let reset = place.run(&["user", "reset-factors", "ada"]).ok();
+    assert!(reset.err.contains("second factors and recovery codes of user ada"), "{}", reset.err);
 
     let json = place.run(&["user", "list", "-o", "json"]).ok();
     assert!(json.out.starts_with("[\n  {\n"), "{}", json.out);
     let array: Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(array.as_array().map(Vec::len), Some(2));
     let object = place.run(&["-o", "json", "user", "show", "ada"]).ok();
-    assert_eq!(serde_json::from_str::<Value>(&object.out).unwrap(), ada);
+    assert_eq!(serde_json::from_str::<Value>(&object.out).unwrap(), shown);
     assert!(object.out.starts_with("{\n"), "{}", object.out);
 
     let table = place.run(&["user", "list", "--output", "table"]).ok();

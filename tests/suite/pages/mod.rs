@@ -8,5 +8,6 @@ mod kept;
 mod languages;
 mod no_dead_ends;
 mod proxies;
+mod second_factors;
 mod served;
 mod stale;

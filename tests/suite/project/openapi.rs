@@ -11,6 +11,7 @@ use signet::http::openapi::document;
 use signet::http::routes::{Access, TABLE};
 
 use crate::support::packages::{copy_of, have, npm_ci, venv};
+use crate::support::second_factors::Authenticator;
 use crate::support::server::{Options, Tokens};
 use crate::support::{Backend, Server, require};
 
@@ -207,7 +208,11 @@ async fn every_documented_request_produces_its_error() {
     let used_up = server.login("ada").await.refresh;
     let next = Tokens::of(&server.refresh(&used_up).await).refresh;
     server.refresh(&next).await.is(200);
+    server.register("tia").await;
+    let tia = server.login("tia").await;
+    Authenticator::enrol(&server, &tia).await;
     let environment = [
+        ("TIA", tia.access),
         ("BASE", server.base.clone()),
         ("ACCESS", ada.access),
         ("USED_UP", used_up),

@@ -16,6 +16,7 @@ pub mod process;
 pub mod relying_party;
 pub mod require;
 pub mod scripts;
+pub mod second_factors;
 pub mod server;
 pub mod sessions;
 pub mod smtp_sink;

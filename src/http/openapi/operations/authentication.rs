@@ -52,6 +52,13 @@ pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
             required("login", TEXT),
             required("password", TEXT),
             optional(
+                "code",
+                TEXT.nullable().about(
+                    "A code of the second factor, for users who have one: of the authenticator app, or a \
+                     recovery code. Ignored where none is asked for.",
+                ),
+            ),
+            optional(
                 "audience",
                 TEXT.nullable().about("The API the access token is for; null for Signet itself."),
             ),
@@ -66,6 +73,8 @@ pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
         Code::InvalidScope,
         Code::InvalidClient,
         Code::InvalidCredentials,
+        Code::MfaRequired,
+        Code::MfaFailed,
         Code::PasswordChangeRequired,
         Code::TooManyAttempts,
     ]);
@@ -74,12 +83,18 @@ pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
 pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Take the next step of a log-in")
     .about(
         "A log-in that waits for another step is answered 401 with `challenge`, `expires_in` and `methods`; \
-         `code` names the step. After `password_change_required` send `new_password`. Every session that the old \
-         password opened ends.",
+         `code` names the step. After `mfa_required` send `code`, and `method` where the code alone does not tell \
+         it: a wrong code is answered `mfa_failed`, and the same challenge can be tried again. After \
+         `password_change_required` send `new_password`. Every session that the old password opened ends.",
     )
     .body(
-        Body::json(&[&[required("challenge", TEXT), required("new_password", TEXT)]])
-            .example(|| json!({ "challenge": EXAMPLE_CHALLENGE, "new_password": "another good one" })),
+        Body::json(&[&[
+            required("challenge", TEXT),
+            optional("method", one_of(|| vec!["totp", "recovery_code"]).nullable()),
+            optional("code", TEXT.nullable()),
+            optional("new_password", TEXT.nullable()),
+        ]])
+        .example(|| json!({ "challenge": EXAMPLE_CHALLENGE, "new_password": "another good one" })),
     )
     .returns(&[ok(named(&TOKENS))])
     .fails_with(&[
@@ -87,6 +102,9 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
         Code::InvalidScope,
         Code::InvalidClient,
         Code::ChallengeInvalid,
+        Code::MfaRequired,
+        Code::MfaFailed,
+        Code::PasswordChangeRequired,
         Code::WeakPassword,
         Code::TooManyAttempts,
     ]);

@@ -149,9 +149,10 @@ pub static AUTHORIZE_CHALLENGE: Operation = Operation::new(
         optional("dpop_jkt", TEXT),
         optional("login_hint", TEXT),
         optional("auth_session", TEXT.about("From an earlier answer; instead of the above.")),
-        optional("method", TEXT),
+        optional("method", TEXT.about("The kind of `code`: `totp` or `recovery_code`.")),
         optional("login", TEXT),
         optional("password", TEXT),
+        optional("code", TEXT.about("A code of the second factor.")),
     ],
     CLIENT_AUTHENTICATION,
 ]))

@@ -78,6 +78,10 @@ text_enum! {
         Others = "others",
         /// An application lost its access.
         Apps = "apps",
+        /// A second factor was added.
+        FactorAdded = "factor-added",
+        /// A second factor was removed.
+        FactorRemoved = "factor-removed",
     }
 }
 
@@ -91,6 +95,8 @@ impl Done {
             Self::Session => locale.t("account.done_session"),
             Self::Others => locale.t("account.done_others"),
             Self::Apps => locale.t("account.done_apps"),
+            Self::FactorAdded => locale.t("security.done_added"),
+            Self::FactorRemoved => locale.t("security.done_removed"),
         }
     }
 }

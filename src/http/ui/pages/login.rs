@@ -1,7 +1,8 @@
-//! Signing in: a form for login and password, and one for a new password.
+//! Signing in: a form for login and password, one for the code of a second factor, and one for a new password.
 
 use askama::Template;
 
+use crate::domain::base_path::Link;
 use crate::http::ui::Frame;
 use crate::oauth::restart::RestartOptions;
 
@@ -37,6 +38,30 @@ pub struct NewPasswordPage<'a> {
     /// The application that asked, by its name.
     pub client_name: Option<&'a str>,
     /// Why the last try did not work, in the language of the page.
+    pub error: Option<&'a str>,
+    /// How to begin again.
+    pub restart: &'a RestartOptions,
+}
+
+/// The form for a code of the second factor.
+#[derive(Template)]
+#[template(path = "verify.html")]
+pub struct VerifyPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// What the request is known by; comes back as the field `flow`.
+    pub flow: &'a str,
+    /// What the sign-in is known by; comes back as the field `challenge`.
+    pub challenge: &'a str,
+    /// The application that asked, by its name.
+    pub client_name: Option<&'a str>,
+    /// The kind of code; comes back as the field `method`.
+    pub method: &'a str,
+    /// Whether it is a recovery code.
+    pub is_recovery: bool,
+    /// The page for the other kind of code.
+    pub other: Link,
+    /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
     /// How to begin again.
     pub restart: &'a RestartOptions,

@@ -9,10 +9,12 @@ mod consent;
 mod device;
 mod login;
 mod logout;
+mod security;
 
 pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
 pub use consent::{ConsentItem, ConsentPage};
 pub use device::{DeviceDonePage, DevicePage};
-pub use login::{LoginPage, NewPasswordPage};
+pub use login::{LoginPage, NewPasswordPage, VerifyPage};
 pub use logout::{BackLink, LoggedOutPage, LogoutConfirmPage};
+pub use security::{FactorRow, RecoveryCodesPage, SecurityPage, TotpSetupPage};

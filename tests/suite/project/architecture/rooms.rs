@@ -50,6 +50,7 @@ const ROOMS: &[Room] = &[
         places: &["src/mail/"],
         why: "every delivery has a deadline, which the library does not set",
     },
+    Room { library: "qrcodegen", places: &["src/http/ui/"], why: "QR codes are pictures in pages" },
     Room {
         library: "reqwest",
         places: &["src/http_client.rs"],

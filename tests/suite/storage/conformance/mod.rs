@@ -20,6 +20,7 @@ mod db;
 mod device_codes;
 mod email_owners;
 mod expiry;
+mod factors;
 mod housekeeping;
 mod keys;
 mod known_networks;

@@ -1,0 +1,66 @@
+//! The second factors of users: what an administrator sees of them, and removing them for a user who has lost
+//! theirs.
+
+use crate::app::App;
+use crate::base::id::{FactorId, UserId};
+use crate::domain::audit::EventKind;
+use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::request_info::RequestInfo;
+use crate::identity::factors::{self as own, Overview};
+use crate::identity::logout_notices::Fate;
+use crate::store::{factors, recovery_codes, users};
+
+use super::users::{change, show};
+
+/// The factors of a user, and how many recovery codes are left.
+///
+/// # Errors
+/// `not_found`.
+pub async fn list(app: App, id: UserId) -> Result<Overview, Failure> {
+    show(app.clone(), id).await?;
+    own::overview(app, id).await
+}
+
+/// Removes all factors and recovery codes of a user, and ends everything the user has: the password alone
+/// signs in afterwards. Without any, nothing happens.
+///
+/// # Errors
+/// `not_found`.
+pub async fn reset(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
+    let now = info.now;
+    change(&app, id, &info, Fate::Stays, async |tx, _| {
+        let removed = factors::delete_all(tx, id).await?;
+        let codes = recovery_codes::left(tx, id).await?;
+        if removed == 0 && codes == 0 {
+            return Ok(None);
+        }
+        recovery_codes::delete_all(tx, id).await?;
+        factors::require_no_second(tx, id).await?;
+        users::raise_epoch(tx, id, now).await?;
+        Ok(Some((EventKind::FactorsReset, "all")))
+    })
+    .await
+}
+
+/// Removes one factor of a user, and ends everything the user has. With the last one the recovery codes go.
+///
+/// # Errors
+/// `not_found`.
+pub async fn remove(
+    app: App,
+    id: UserId,
+    factor: FactorId,
+    info: RequestInfo,
+) -> Result<(), Failure> {
+    let now = info.now;
+    change(&app, id, &info, Fate::Stays, async |tx, _| {
+        let stored = factors::of_user(tx, id).await?;
+        let found = stored.iter().find(|stored| stored.factor.id == factor);
+        let none = || Refusal::new(Code::NotFound, "There is no such factor.");
+        let kind = found.ok_or_else(none)?.factor.kind;
+        own::remove_factor(tx, id, factor).await?;
+        users::raise_epoch(tx, id, now).await?;
+        Ok(Some((EventKind::FactorsReset, kind.as_str())))
+    })
+    .await
+}

@@ -1,0 +1,151 @@
+//! Second factors: the caller's own, and those of users for administrators.
+
+use serde_json::json;
+
+use super::NEVER_CHANGES;
+use crate::domain::factor::FactorKind;
+use crate::domain::outcome::Code;
+use crate::http::openapi::operation::{
+    Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
+};
+use crate::http::openapi::schema::{
+    INTEGER, Keyword, Named, Schema, TEXT, TEXTS, TIME, UUID, list, named, object, optional,
+    required, texts_of,
+};
+
+const KIND: Schema = texts_of!(FactorKind);
+
+/// A second factor.
+static FACTOR: Named = Named {
+    name: "Factor",
+    schema: object(&[
+        required("id", UUID),
+        required("kind", KIND),
+        required("name", TEXT),
+        required("created_at", TIME),
+        required("last_used_at", TIME.nullable()),
+    ]),
+};
+
+const ONE_FACTOR: Schema = named(&FACTOR);
+
+static FACTORS: Named = Named {
+    name: "Factors",
+    schema: object(&[
+        required("data", list(&ONE_FACTOR)),
+        required("recovery_codes_left", INTEGER.about("Recovery codes that were not used yet.")),
+    ]),
+};
+
+const RECOVERY_CODES: Schema = TEXTS.about(
+    "Ten codes, each of which replaces the second factor once. They are shown this once only.",
+);
+
+const NAME: Schema = TEXT.with(&[Keyword::MaxLength(64)]);
+
+const FRESH: &str = "Needs a sign-in of the last 5 minutes with every factor of the account.";
+
+/// `GET /v1/factors`.
+pub static LIST: Operation =
+    Operation::new("factors", Tag::Account, "List the caller's second factors")
+        .about("Oldest first.")
+        .returns(&[ok(named(&FACTORS))]);
+
+/// `POST /v1/factors/totp`.
+pub static BEGIN_TOTP: Operation =
+    Operation::new("beginTotp", Tag::Account, "Begin to enrol an authenticator app")
+        .about(
+            "Stores nothing: the secret is sealed into `setup`, which is valid for 10 minutes. Needs a sign-in of \
+             the last 5 minutes with every factor of the account.",
+        )
+        .returns(&[ok(object(&[
+            required("setup", TEXT.about("Comes back with the first code.")),
+            required("secret", TEXT.about("The secret in base32, for users who type it.")),
+            required("otpauth_uri", TEXT.about("The same for a QR code or a link.")),
+        ]))])
+        .fails_with(&[Code::ReauthenticationRequired])
+        .conflicts("The account has 3 authenticator apps, which is the most.");
+
+/// `POST /v1/factors/totp/confirm`.
+pub static CONFIRM_TOTP: Operation =
+    Operation::new("confirmTotp", Tag::Account, "Enrol an authenticator app")
+        .about(
+            "With the code that the app shows now, which is used up. From then on a code follows the password. \
+             Needs a sign-in of the last 5 minutes with every factor of the account.",
+        )
+        .body(
+            Body::json(&[&[
+                required("setup", TEXT),
+                required("code", TEXT),
+                optional("name", NAME.nullable()),
+            ]])
+            .example(|| json!({ "setup": "sfs_AAAAAAAA", "code": "123456", "name": "Phone" })),
+        )
+        .returns(&[created(object(&[
+            required("factor", named(&FACTOR)),
+            optional("recovery_codes", RECOVERY_CODES),
+        ]))])
+        .fails_with(&[Code::ReauthenticationRequired, Code::TooManyAttempts])
+        .conflicts("The setup was confirmed before, or the account has 3 authenticator apps.");
+
+const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The factor's `id`.")];
+
+/// What a `PATCH` of a factor may repeat and not change.
+const READ_ONLY: &[ReadOnlyMember] = &[
+    ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
+    ReadOnlyMember::new("kind", KIND, NEVER_CHANGES),
+    ReadOnlyMember::new("created_at", TIME, NEVER_CHANGES),
+    ReadOnlyMember::new("last_used_at", TIME.nullable(), "It changes when the factor is used."),
+];
+
+/// `PATCH /v1/factors/{id}`.
+pub static RENAME: Operation = Operation::new("renameFactor", Tag::Account, "Rename a factor")
+    .about("A JSON merge patch (RFC 7396). Needs a sign-in of the last 5 minutes with every factor of the account.")
+    .path(ID)
+    .body(
+        Body::json(&[&[optional("name", NAME)]])
+            .read_only(READ_ONLY)
+            .example(|| json!({ "name": "Phone" })),
+    )
+    .returns(&[ok(named(&FACTOR))])
+    .fails_with(&[Code::ReauthenticationRequired, Code::TooManyAttempts]);
+
+/// `DELETE /v1/factors/{id}`.
+pub static REMOVE: Operation = Operation::new("removeFactor", Tag::Account, "Remove a factor")
+    .about(
+        "Every other session of the caller ends; this one goes on without the factor. With the last factor the \
+         recovery codes go. Needs a sign-in of the last 5 minutes with every factor of the account.",
+    )
+    .path(ID)
+    .returns(&[NO_CONTENT])
+    .fails_with(&[Code::ReauthenticationRequired, Code::TooManyAttempts]);
+
+/// `POST /v1/factors/recovery-codes`.
+pub static RENEW_RECOVERY_CODES: Operation =
+    Operation::new("renewRecoveryCodes", Tag::Account, "Replace the recovery codes")
+        .about(FRESH)
+        .returns(&[created(object(&[required("recovery_codes", RECOVERY_CODES)]))])
+        .fails_with(&[Code::ReauthenticationRequired, Code::TooManyAttempts])
+        .conflicts("The account has no second factor that a code could replace.");
+
+const USER_ID: Parameter = Parameter::path("id", TEXT, "The user's `id`.");
+
+/// `GET /v1/admin/users/{id}/factors`.
+pub static LIST_OF_USER: Operation =
+    Operation::new("factorsOfUser", Tag::Admin, "List a user's second factors")
+        .path(&[USER_ID])
+        .returns(&[ok(named(&FACTORS))]);
+
+/// `DELETE /v1/admin/users/{id}/factors`.
+pub static RESET: Operation =
+    Operation::new("resetFactors", Tag::Admin, "Remove all second factors of a user")
+        .about("The recovery codes go too, and all sessions of the user end.")
+        .path(&[USER_ID])
+        .returns(&[NO_CONTENT]);
+
+/// `DELETE /v1/admin/users/{id}/factors/{factor_id}`.
+pub static REMOVE_OF_USER: Operation =
+    Operation::new("removeFactorOfUser", Tag::Admin, "Remove a second factor of a user")
+        .about("All sessions of the user end. With the last factor the recovery codes go.")
+        .path(&[USER_ID, Parameter::path("factor_id", TEXT, "The factor's `id`.")])
+        .returns(&[NO_CONTENT]);

@@ -1,0 +1,96 @@
+//! Samples of the pages for second factors.
+
+use super::{Sample, World, sample, start_again};
+use crate::base::{TimeSpan, Timestamp};
+use crate::domain::outcome::FieldError;
+use crate::domain::totp;
+use crate::http::ui::pages::{
+    Done, FactorRow, RecoveryCodesPage, SecurityPage, TotpSetupPage, VerifyPage,
+};
+use crate::http::ui::qr::QrImage;
+use crate::http::ui::{Frame, policy, policy_under_way};
+
+/// The page for a code at the sign-in.
+pub(super) fn verifying(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
+    let restart = start_again(world);
+    let page = |is_recovery, error| VerifyPage {
+        frame,
+        flow: world.typed,
+        challenge: world.typed,
+        client_name: Some(world.client),
+        method: if is_recovery { "recovery_code" } else { "totp" },
+        is_recovery,
+        other: frame.link("/login/verify").with_query("flow=F&challenge=C&method=totp"),
+        error,
+        restart: &restart,
+    };
+    let policy = || policy_under_way(false);
+    let (wrong, wrong_code) = (frame.t("verify.wrong"), frame.t("verify.wrong_recovery"));
+    Ok(vec![
+        sample("verify", &page(false, None), policy())?,
+        sample("verify-refused", &page(false, Some(wrong)), policy())?,
+        sample("verify-recovery", &page(true, None), policy())?,
+        sample("verify-recovery-refused", &page(true, Some(wrong_code)), policy())?,
+    ])
+}
+
+/// The pages of the account.
+pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
+    let now = Timestamp::from_secs(1_800_000_000);
+    let ago = |span: TimeSpan| {
+        frame.locale.ago(Timestamp::from_millis(now.millis() - span.millis()), now)
+    };
+    let factor = |name: &str, used| FactorRow {
+        id: world.typed.to_owned(),
+        name: name.to_owned(),
+        created: ago(TimeSpan::from_days(12)),
+        used,
+    };
+    let page = |is_fresh, factors| SecurityPage {
+        frame,
+        csrf: world.typed,
+        notice: None,
+        is_fresh,
+        factors,
+        recovery_codes: "8".to_owned(),
+    };
+    let two = || {
+        vec![
+            factor(world.device, Some(ago(TimeSpan::from_mins(3)))),
+            factor(frame.t("totp.default_name"), None),
+        ]
+    };
+    let removed =
+        SecurityPage { notice: Some(Done::FactorRemoved.text(frame.locale)), ..page(true, two()) };
+    let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    let uri = totp::otpauth_uri(world.client, world.login, secret);
+    let wrong = |field| frame.locale.field(&FieldError { field, code: "wrong", message: "" });
+    let setup = |code_error, name_error| TotpSetupPage {
+        frame,
+        csrf: world.typed,
+        setup: world.typed,
+        secret: totp::grouped(secret),
+        otpauth_uri: &uri,
+        qr: QrImage::of(&uri),
+        name: world.device,
+        code_error,
+        name_error,
+    };
+    let codes = RecoveryCodesPage {
+        frame,
+        csrf: world.typed,
+        notice: Some(Done::FactorAdded.text(frame.locale)),
+        codes: (0..10).map(|at| format!("{at}K7D-0MXR-4TQZ-PA6N")).collect(),
+    };
+    let name_error = frame.t("error.factor_name");
+    let policy = || policy(false);
+    Ok(vec![
+        sample("security", &removed, policy())?,
+        sample("security-off", &page(true, Vec::new()), policy())?,
+        sample("security-stale", &page(false, two()), policy())?,
+        sample("totp-setup", &setup(None, None), policy())?,
+        sample("totp-setup-refused", &setup(Some(wrong("code")), None), policy())?,
+        sample("totp-setup-name", &setup(None, Some(name_error)), policy())?,
+        sample("recovery-codes", &codes, policy())?,
+    ])
+}

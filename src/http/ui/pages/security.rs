@@ -1,0 +1,81 @@
+//! Two-step sign-in: the factors of one's own account, and enrolling one.
+
+use askama::Template;
+
+use crate::http::ui::Frame;
+use crate::http::ui::qr::QrImage;
+
+/// The second factors of an account. Every form carries `csrf`.
+#[derive(Template)]
+#[template(path = "security.html")]
+pub struct SecurityPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+    /// What has just been done, in the language of the page.
+    pub notice: Option<&'a str>,
+    /// Whether the sign-in is fresh enough to change anything.
+    pub is_fresh: bool,
+    /// The factors.
+    pub factors: Vec<FactorRow>,
+    /// How many recovery codes are left.
+    pub recovery_codes: String,
+}
+
+/// A factor. Points in time are texts.
+pub struct FactorRow {
+    /// Its id, which comes back as the field `id`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// When it was added.
+    pub created: String,
+    /// When it was last used, if it was.
+    pub used: Option<String>,
+}
+
+/// Enrolling an authenticator app.
+#[derive(Template)]
+#[template(path = "totp_setup.html")]
+pub struct TotpSetupPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+    /// The sealed secret.
+    pub setup: &'a str,
+    /// The secret in groups of four.
+    pub secret: String,
+    /// The URI for the app.
+    pub otpauth_uri: &'a str,
+    /// The same as a QR code; none where it is too long for one.
+    pub qr: Option<QrImage>,
+    /// The name that was typed.
+    pub name: &'a str,
+    /// What is wrong with the code.
+    pub code_error: Option<&'a str>,
+    /// What is wrong with the name.
+    pub name_error: Option<&'a str>,
+}
+
+/// Recovery codes, this once.
+#[derive(Template)]
+#[template(path = "recovery_codes.html")]
+pub struct RecoveryCodesPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+    /// What has just been done besides.
+    pub notice: Option<&'a str>,
+    /// The codes.
+    pub codes: Vec<String>,
+}
+
+impl RecoveryCodesPage<'_> {
+    /// The codes as the field that the download brings back.
+    fn joined(&self) -> String {
+        self.codes.join(" ")
+    }
+}

@@ -1,0 +1,220 @@
+//! `/account/security`: two-step sign-in of one's own account.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::domain::outcome::{Code, FieldError};
+use crate::domain::recovery_code::{CODES, RecoveryCode};
+use crate::domain::totp;
+use crate::http::api::factors::factor_id;
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::{FormFields, Params};
+use crate::identity::account;
+use crate::identity::factors;
+use crate::identity::totp_enrolment::{self, Confirmation, TotpSetup};
+
+use super::account::{Visited, submitted, visited};
+use super::pages::{Done, FactorRow, RecoveryCodesPage, SecurityPage, TotpSetupPage};
+use super::qr::QrImage;
+use super::render::go_here;
+use super::{error_page, page};
+
+/// The page.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
+    match visited(context).await {
+        Ok(visited) => visited.show_factors(done).await,
+        Err(answer) => answer,
+    }
+}
+
+/// Begins to enrol an authenticator app. The secret is sealed into the address of the next page, so that a
+/// reload shows the same one.
+pub async fn begin_totp(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, _) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let (app, here, info) = visited.parts();
+    let begun = visited.context.run(totp_enrolment::begin_totp(app, here.into(), info.now)).await;
+    match begun {
+        Ok(TotpSetup { setup, .. }) => {
+            // Base64url: nothing in it needs escaping.
+            let query = format!("setup={setup}");
+            let to = visited.context.link("/account/security/totp").with_query(&query);
+            go_here(HttpResponse::SeeOther(), &to)
+        }
+        Err(problem) => visited.failed(&problem),
+    }
+}
+
+/// The secret that is being enrolled.
+pub async fn setup(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let setup = params.ok().and_then(|params| params.get("setup").map(str::to_owned));
+    let visited = match visited(context).await {
+        Ok(visited) => visited,
+        Err(answer) => return answer,
+    };
+    let name = visited.context.frame(None).t("totp.default_name");
+    visited.show_setup(setup.unwrap_or_default(), name, &[], HttpResponse::Ok())
+}
+
+/// Enrols it.
+pub async fn confirm_totp(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, mut form) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let (setup, code, name) = (form.take("setup"), form.take("code"), form.take("name"));
+    let confirmation = Confirmation { setup: setup.clone(), code, name: Some(name.clone()) };
+    let (app, here, info) = visited.parts();
+    let work = totp_enrolment::confirm_totp(app, here.into(), confirmation, info);
+    match visited.context.run(work).await {
+        Ok(enrolled) if enrolled.recovery_codes.is_empty() => visited.done(Done::FactorAdded),
+        Ok(enrolled) => visited.show_codes(Some(Done::FactorAdded), &enrolled.recovery_codes),
+        Err(problem) if problem.fields().is_empty() => visited.failed(&problem),
+        Err(problem) => visited.show_setup(setup, &name, problem.fields(), problem.head()),
+    }
+}
+
+/// Removes a factor.
+pub async fn remove(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, mut form) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let id = match visited.context.check(factor_id(&form.take("id"))) {
+        Ok(id) => id,
+        Err(problem) => return visited.failed(&problem),
+    };
+    let (app, here, info) = visited.parts();
+    match visited.context.run(factors::remove(app, here.into(), id, info)).await {
+        Ok(()) => visited.done(Done::FactorRemoved),
+        Err(problem) => visited.failed(&problem),
+    }
+}
+
+/// Replaces the recovery codes.
+pub async fn renew_codes(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, _) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let (app, here, info) = visited.parts();
+    match visited.context.run(factors::renew_recovery_codes(app, here.into(), info)).await {
+        Ok(codes) => visited.show_codes(None, &codes),
+        Err(problem) => visited.failed(&problem),
+    }
+}
+
+/// The recovery codes of the page as a text file. They come from the form: the server does not have them.
+pub async fn codes_file(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, mut form) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let typed = form.take("codes");
+    let codes = typed.split_ascii_whitespace().take(CODES).filter_map(RecoveryCode::parse);
+    let frame = visited.context.frame(None);
+    let values = [("brand", &*frame.brand.name), ("login", &*visited.here.user.login)];
+    let mut text = frame.locale.with("recovery.file", &values);
+    text.push_str("\r\n\r\n");
+    for code in codes {
+        text.push_str(&code.text());
+        text.push_str("\r\n");
+    }
+    HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"recovery-codes.txt\""))
+        .body(text)
+}
+
+impl Visited {
+    /// What comes after a form that did what it was for.
+    fn done(&self, what: Done) -> HttpResponse {
+        let to = self.context.link("/account/security").with_query(&format!("done={what}"));
+        go_here(HttpResponse::SeeOther(), &to)
+    }
+
+    /// A refusal. Where the sign-in is too old, the page says so and offers a new one.
+    fn failed(&self, problem: &Problem) -> HttpResponse {
+        if problem.code() == Code::ReauthenticationRequired {
+            return go_here(HttpResponse::SeeOther(), &self.context.link("/account/security"));
+        }
+        error_page(&self.context, problem)
+    }
+
+    async fn show_factors(self, done: Option<Done>) -> HttpResponse {
+        let (app, here, info) = self.parts();
+        let now = info.now;
+        let work = factors::own_overview(app, here.into(), now);
+        let (overview, is_fresh) = match self.context.run(work).await {
+            Ok(found) => found,
+            Err(problem) => return error_page(&self.context, &problem),
+        };
+        let frame = self.context.frame(None);
+        let locale = frame.locale;
+        let row = |factor: &crate::domain::factor::Factor| FactorRow {
+            id: factor.id.to_string(),
+            name: factor.name.clone(),
+            created: locale.ago(factor.created_at, now),
+            used: factor.last_used_at.map(|at| locale.ago(at, now)),
+        };
+        let template = SecurityPage {
+            frame,
+            csrf: &self.csrf(),
+            notice: done.map(|done| done.text(locale)),
+            is_fresh,
+            factors: overview.factors.iter().map(row).collect(),
+            recovery_codes: overview.recovery_codes.to_string(),
+        };
+        page(HttpResponse::Ok(), &template)
+    }
+
+    fn show_setup(
+        &self,
+        setup: String,
+        name: &str,
+        errors: &[FieldError],
+        answer: HttpResponseBuilder,
+    ) -> HttpResponse {
+        let Self { context, here, .. } = self;
+        let shown = totp_enrolment::shown_again(&context.app, &here.user, setup, context.now());
+        let TotpSetup { setup, secret, otpauth_uri } = match context.check(shown) {
+            Ok(shown) => shown,
+            // Expired: the page before offers to begin again.
+            Err(_) => return go_here(HttpResponse::SeeOther(), &context.link("/account/security")),
+        };
+        let frame = context.frame(None);
+        let locale = frame.locale;
+        let of = |field: &str| errors.iter().find(|error| error.field == field);
+        let template = TotpSetupPage {
+            frame,
+            csrf: &self.csrf(),
+            setup: &setup,
+            secret: totp::grouped(&secret),
+            otpauth_uri: &otpauth_uri,
+            qr: QrImage::of(&otpauth_uri),
+            name,
+            code_error: of("code").map(|error| locale.field(error)),
+            name_error: of("name").map(|_| locale.t("error.factor_name")),
+        };
+        page(answer, &template)
+    }
+
+    fn show_codes(&self, done: Option<Done>, codes: &[RecoveryCode]) -> HttpResponse {
+        let frame = self.context.frame(None);
+        let template = RecoveryCodesPage {
+            frame,
+            csrf: &self.csrf(),
+            notice: done.map(|done| done.text(frame.locale)),
+            codes: codes.iter().map(RecoveryCode::text).collect(),
+        };
+        page(HttpResponse::Ok(), &template)
+    }
+
+    fn csrf(&self) -> String {
+        account::token(&self.context.app, &self.visit.visitor)
+    }
+}

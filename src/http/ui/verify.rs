@@ -1,0 +1,110 @@
+//! `/login/verify`: a user whose password was right types a code of their second factor, and continues with the
+//! request that led to the sign-in.
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::domain::outcome::Code;
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::{FormFields, Params};
+use crate::identity::authentication::Entry;
+use crate::identity::browser_login;
+use crate::identity::second_factor::{CodeMethod, TypedCode};
+use crate::oauth::restart::RestartOptions;
+
+use super::login::answered;
+use super::new_password::UnderWay;
+use super::pages::VerifyPage;
+use super::render::{self, aim};
+use super::{flow_error_page, page};
+
+/// The page.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let params = match params {
+        Ok(params) => params,
+        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
+    };
+    let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
+    let under_way = match UnderWay::of(context, given("flow"), given("challenge")) {
+        Ok(under_way) => under_way,
+        Err(answer) => return *answer,
+    };
+    let UnderWay { context, visit, challenge, .. } = &under_way;
+    let now = context.now();
+    let checked = browser_login::check_challenge(&context.app, challenge, &visit.visitor, now);
+    let answer = match checked {
+        Ok(()) => show(&under_way, method(&given("method")), None, HttpResponse::Ok()),
+        Err(refusal) => under_way.over(refusal),
+    };
+    under_way.finished(answer)
+}
+
+/// The code.
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
+    };
+    let under_way = match UnderWay::of(context, form.take("flow"), form.take("challenge")) {
+        Ok(under_way) => under_way,
+        Err(answer) => return *answer,
+    };
+    let UnderWay { context, visit, flow, sealed, challenge } = &under_way;
+    let method = method(&form.take("method"));
+    let entry = Entry::Code(TypedCode::new(method, form.take("code")));
+    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let step = (challenge.clone(), entry);
+    let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
+    let answer = match context.run(work).await {
+        Ok(outcome) => answered(context, flow, sealed, &outcome),
+        Err(problem) => match problem.code() {
+            // The page once more, where the user can correct what was wrong.
+            Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
+                show(&under_way, method, Some(&problem), problem.head())
+            }
+            _ => under_way.failed(&problem),
+        },
+    };
+    under_way.finished(answer)
+}
+
+/// The kind of code that the page asks for: of an app, unless the user asked for the other one.
+fn method(given: &str) -> CodeMethod {
+    if given == CodeMethod::RecoveryCode.method().as_str() {
+        CodeMethod::RecoveryCode
+    } else {
+        CodeMethod::Totp
+    }
+}
+
+fn show(
+    under_way: &UnderWay,
+    method: CodeMethod,
+    problem: Option<&Problem>,
+    mut answer: HttpResponseBuilder,
+) -> HttpResponse {
+    let UnderWay { context, visit, flow, sealed, challenge } = under_way;
+    let (client_name, ui_locales) = aim(context, flow);
+    let frame = context.frame(ui_locales.as_deref());
+    let is_recovery = method == CodeMethod::RecoveryCode;
+    let error = problem.map(|problem| match (problem.code(), is_recovery) {
+        (Code::MfaFailed, true) => frame.t("verify.wrong_recovery"),
+        (Code::MfaFailed, false) => frame.t("verify.wrong"),
+        (code, _) => frame.locale.error(code, problem.message()),
+    });
+    let other = if is_recovery { CodeMethod::Totp } else { CodeMethod::RecoveryCode };
+    let query = format!("flow={sealed}&challenge={challenge}&method={}", other.method());
+    let template = VerifyPage {
+        frame,
+        flow: sealed,
+        challenge,
+        client_name: client_name.as_deref(),
+        method: method.method().as_str(),
+        is_recovery,
+        other: context.link("/login/verify").with_query(&query),
+        error,
+        restart: &render::restart(context, sealed),
+    };
+    visit.keep(&context.app, &mut answer);
+    page(answer, &template)
+}

@@ -1,0 +1,72 @@
+//! Fresh authentication: what changes how a user signs in needs every factor of the account, completed a few
+//! minutes ago.
+//!
+//! Owns the limit and the refusal (RFC 9470). Sessions that an exchanged token stands for do not come here:
+//! `bearer` accepts only sessions that were opened by a sign-in.
+
+use crate::base::{TimeSpan, Timestamp};
+use crate::domain::authn::{Attempt, Factors, NextStep, Purpose, Requirements, next_step};
+use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::user::User;
+use crate::store::{Link, users};
+
+use super::account::Here;
+use super::authenticate::account_state;
+use super::bearer::{Caller, invalid_token};
+use super::password::Keep;
+
+/// How long ago a user may have authenticated.
+pub const MAX_AGE: TimeSpan = TimeSpan::from_mins(5);
+
+/// A user who is signed in at `/v1` or at the pages, and what the sign-in rests on.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// The user as stored now.
+    pub user: User,
+    /// The session or sign-in, which goes on when everything else ends.
+    pub keep: Keep,
+    /// The user's epoch that it belongs to.
+    pub epoch: i64,
+    /// The factors.
+    pub factors: Factors,
+}
+
+impl From<Caller> for SignedIn {
+    fn from(Caller { user, session, .. }: Caller) -> Self {
+        let keep = Keep::Session(session.id);
+        Self { user, keep, epoch: session.user_epoch, factors: session.factors() }
+    }
+}
+
+impl From<Here> for SignedIn {
+    fn from(Here { user, browser }: Here) -> Self {
+        let keep = Keep::Browser(browser.id);
+        let factors = browser.authentication().factors();
+        Self { user, keep, epoch: browser.user_epoch, factors }
+    }
+}
+
+/// Refuses a sign-in that is older than [`MAX_AGE`], or that lacks a factor which the account asks for.
+///
+/// # Errors
+/// `reauthentication_required`; `invalid_token` when the account has changed; faults.
+pub async fn require_fresh(
+    link: &mut impl Link,
+    signed_in: &SignedIn,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let SignedIn { user, epoch, factors, .. } = signed_in;
+    let credential = users::credential_of(link, user.id).await?.ok_or_else(invalid_token)?;
+    let account = account_state(&credential);
+    let attempt = Attempt { purpose: Purpose::StepUp, epoch: *epoch, factors: *factors };
+    let requirements = Requirements { max_age: Some(MAX_AGE), ..Requirements::BASIC };
+    match next_step(&attempt, &account, &requirements, now) {
+        NextStep::Done(_) => Ok(()),
+        NextStep::Refuse(_) => Err(invalid_token().into()),
+        NextStep::Authenticate(_) | NextStep::ChangePassword | NextStep::Enrol { .. } => {
+            let message = "This needs a sign-in of the last 5 minutes, with every factor of the account. Sign \
+                           in again, then repeat the request.";
+            Err(Refusal::new(Code::ReauthenticationRequired, message).into())
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Checking a code of a second factor: of a TOTP secret, or a recovery code.
+//!
+//! Owns the order: counted, compared, used up, all in the transaction of the caller. A code that was counted
+//! stays counted when it is refused, and the guarded write decides which of two requests used it up. Only
+//! comes after a right password: the counters lock nobody else's account.
+
+use crate::app::{App, AuditedTx};
+use crate::base::Secret;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::Method;
+use crate::domain::login_name::LoginName;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::rate_limit::{Limit, RECOVERY_CODES, TOTP_FROM_NETWORK, TOTP_FROM_STRANGERS};
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::request_info::RequestInfo;
+use crate::domain::totp::{self, TimeStep};
+use crate::domain::user::User;
+use crate::metrics::Metrics;
+use crate::store::login_limits::{self, Refused};
+use crate::store::{factors, recovery_codes};
+
+use super::{admission, lockout};
+
+/// A code as a user typed it.
+pub struct TypedCode {
+    /// Which kind of code it is meant to be.
+    pub method: CodeMethod,
+    /// The text.
+    pub text: Secret<String>,
+}
+
+/// The second factors that are a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeMethod {
+    /// A code of an authenticator app.
+    Totp,
+    /// A recovery code.
+    RecoveryCode,
+}
+
+impl CodeMethod {
+    /// The factor that a right code completes.
+    #[must_use]
+    pub const fn method(self) -> Method {
+        match self {
+            Self::Totp => Method::Totp,
+            Self::RecoveryCode => Method::RecoveryCode,
+        }
+    }
+}
+
+impl TypedCode {
+    /// A code of this kind.
+    #[must_use]
+    pub const fn new(method: CodeMethod, text: String) -> Self {
+        Self { method, text: Secret::new(text) }
+    }
+
+    /// A code of which only the text is known: digits are of an app, everything else is a recovery code.
+    #[must_use]
+    pub fn guess(text: String) -> Self {
+        let is_totp = totp::parse_code(&text).is_some();
+        let method = if is_totp { CodeMethod::Totp } else { CodeMethod::RecoveryCode };
+        Self { method, text: Secret::new(text) }
+    }
+}
+
+/// Checks a code of `user` and uses it up. The caller's transaction commits refusals.
+///
+/// # Errors
+/// `mfa_failed` when the code is wrong or was used before, `too_many_attempts`; faults.
+pub async fn check_code(
+    tx: &mut AuditedTx,
+    user: &User,
+    code: &TypedCode,
+) -> Result<Method, Failure> {
+    let app = tx.app();
+    let counted = count(&app, tx, user, code.method).await?;
+    let right = match code.method {
+        CodeMethod::Totp => use_totp(&app, tx, user, code.text.expose()).await?,
+        CodeMethod::RecoveryCode => use_recovery_code(&app, tx, user, code.text.expose()).await?,
+    };
+    let method = code.method.method();
+    if right {
+        counted.forgive(tx).await?;
+        return Ok(method);
+    }
+    Metrics::count(&app.metrics.logins, "factor_failed");
+    let event = Event::new(EventKind::FactorFailed).about(user.id).detail(method.as_str());
+    let fold = fold(&app, user, method, &tx.info());
+    tx.record(&event.folded(fold)).await?;
+    Err(Refusal::new(Code::MfaFailed, "The code is wrong, or it was used before.").into())
+}
+
+/// The counters that an attempt was counted in.
+struct Counted {
+    /// Forgotten when the code was right.
+    own: Option<Vec<u8>>,
+    /// Of which one attempt is given back when the code was right.
+    shared: Option<Vec<u8>>,
+}
+
+impl Counted {
+    async fn forgive(&self, tx: &mut AuditedTx) -> Result<(), Fault> {
+        if let Some(own) = &self.own {
+            login_limits::forgive(tx, own).await?;
+        }
+        if let Some(shared) = &self.shared {
+            login_limits::give_back(tx, shared).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts an attempt before anything is compared. Its row is locked until the end of the transaction, so that
+/// parallel attempts are compared one after the other.
+async fn count(
+    app: &App,
+    tx: &mut AuditedTx,
+    user: &User,
+    method: CodeMethod,
+) -> Result<Counted, Failure> {
+    let mut counted = Counted { own: None, shared: None };
+    if !app.config.rate_limits {
+        return Ok(counted);
+    }
+    let id = user.id.uuid();
+    let of = |kind, net: &[u8]| app.pseudonyms.of(kind, &[id.as_bytes(), net]);
+    match method {
+        CodeMethod::RecoveryCode => {
+            let name = of("factor/recovery-code", b"");
+            count_in(app, tx, &name, RECOVERY_CODES).await?;
+            counted.own = Some(name);
+        }
+        CodeMethod::Totp => {
+            let info = tx.info();
+            let name = of("factor/totp/network", admission::spelt(info.address()).as_bytes());
+            count_in(app, tx, &name, TOTP_FROM_NETWORK).await?;
+            counted.own = Some(name);
+            let login = LoginName::parse(&user.login)
+                .map_err(|_| Fault::internal("a stored login that is none"))?;
+            if !admission::is_known_network(app, tx, login.key(), &info).await? {
+                let name = of("factor/totp/strangers", b"");
+                count_in(app, tx, &name, TOTP_FROM_STRANGERS).await?;
+                counted.shared = Some(name);
+            }
+        }
+    }
+    Ok(counted)
+}
+
+async fn count_in(app: &App, tx: &mut AuditedTx, name: &[u8], limit: Limit) -> Result<(), Failure> {
+    let now = tx.info().now;
+    match login_limits::count_try(tx, name, limit, now).await? {
+        Ok(()) => Ok(()),
+        Err(Refused { wait }) => Err(lockout::too_many(app, wait, "factor_account").into()),
+    }
+}
+
+/// Compares with the accepted steps of every secret of the user, and uses the step up that it is of.
+async fn use_totp(
+    app: &App,
+    tx: &mut AuditedTx,
+    user: &User,
+    typed: &str,
+) -> Result<bool, Failure> {
+    let now = tx.info().now;
+    let stored = factors::of_user(tx, user.id).await?;
+    let Some(code) = totp::parse_code(typed) else { return Ok(false) };
+    let accepted = TimeStep::accepted(now);
+    let mut found = None;
+    // Every secret is compared: the time does not tell which one the code is of.
+    for stored in &stored {
+        let Some(sealed) = &stored.sealed else { continue };
+        let secret = app.unseal_totp(user.id, stored.factor.id, sealed)?;
+        if let Some(step) = secret.step_of(&code, accepted) {
+            found = found.or(Some((stored.factor.id, step)));
+        }
+    }
+    match found {
+        Some((id, step)) => Ok(factors::use_step(tx, id, step, now).await?),
+        None => Ok(false),
+    }
+}
+
+async fn use_recovery_code(
+    app: &App,
+    tx: &mut AuditedTx,
+    user: &User,
+    typed: &str,
+) -> Result<bool, Failure> {
+    let Some(code) = RecoveryCode::parse(typed) else { return Ok(false) };
+    let mac = app.recovery_code_mac(user.id, &code)?;
+    if !recovery_codes::spend(tx, user.id, &mac).await? {
+        return Ok(false);
+    }
+    tx.record(&Event::new(EventKind::RecoveryCodeUsed).about(user.id)).await?;
+    Ok(true)
+}
+
+/// Failures fold into one row a minute for each user, method and address.
+fn fold(app: &App, user: &User, method: Method, info: &RequestInfo) -> Vec<u8> {
+    let minute = info.now.secs().div_euclid(60).to_be_bytes();
+    let address = info.address().map_or_else(String::new, |address| address.to_string());
+    let user = user.id.uuid();
+    let parts = [user.as_bytes(), method.as_str().as_bytes(), address.as_bytes(), &minute];
+    app.pseudonyms.of("audit/factor.failed", &parts)
+}

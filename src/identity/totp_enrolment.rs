@@ -1,0 +1,188 @@
+//! Enrolling a TOTP secret.
+//!
+//! Owns the order: the secret is sealed into `setup`, and stored only with a right code, which is used up by it.
+//! Nothing is stored for an enrolment that is not finished.
+
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::app::sealed_state::has_expired;
+use crate::base::Timestamp;
+use crate::base::id::{FactorId, UserId};
+use crate::base::opaque_token::{self, FACTOR_SETUP};
+use crate::crypto::totp::TotpSecret;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::factor::{Factor, FactorKind};
+use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::request_info::RequestInfo;
+use crate::domain::totp::{self, MAX_SECRETS, SETUP_LIFE, TimeStep};
+use crate::domain::user::User;
+use crate::store::factors::StoredFactor;
+use crate::store::{factors, recovery_codes, users};
+
+use super::bearer::invalid_token;
+use super::factors::{check_name, new_codes, replace_codes};
+use super::fresh_authentication::{SignedIn, require_fresh};
+use super::write_limit::UserWrite;
+
+/// A TOTP secret that is being enrolled.
+pub struct TotpSetup {
+    /// The sealed secret, which comes back with the first code.
+    pub setup: String,
+    /// The secret in base32.
+    pub secret: String,
+    /// The URI for the authenticator app.
+    pub otpauth_uri: String,
+}
+
+/// The first code of a secret that is being enrolled.
+pub struct Confirmation {
+    /// The sealed secret.
+    pub setup: String,
+    /// The code that the user typed.
+    pub code: String,
+    /// The name of the factor; none takes one by its kind.
+    pub name: Option<String>,
+}
+
+/// A factor that was enrolled.
+pub struct Enrolled {
+    /// The factor.
+    pub factor: Factor,
+    /// New recovery codes, where the account had none.
+    pub recovery_codes: Vec<RecoveryCode>,
+}
+
+/// The secret in a setup.
+struct OpenedSetup {
+    id: FactorId,
+    secret: TotpSecret,
+}
+
+/// Begins to enrol a TOTP secret. Nothing is stored.
+///
+/// # Errors
+/// `reauthentication_required`; `conflict` when the account has as many as it may.
+pub async fn begin_totp(
+    app: App,
+    signed_in: SignedIn,
+    now: Timestamp,
+) -> Result<TotpSetup, Failure> {
+    let mut reader = app.db.reader().await?;
+    require_fresh(&mut reader, &signed_in, now).await?;
+    let stored = factors::of_user(&mut reader, signed_in.user.id).await?;
+    let secrets = stored.iter().filter(|stored| stored.factor.kind == FactorKind::Totp).count();
+    if i64::try_from(secrets).is_ok_and(|secrets| secrets >= MAX_SECRETS) {
+        return Err(too_many().into());
+    }
+    let id = FactorId::new(now, &*app.entropy);
+    let secret = TotpSecret::generate(&*app.entropy);
+    let mut plain = id.uuid().as_bytes().to_vec();
+    plain.extend(now.millis().to_be_bytes());
+    plain.extend(secret.bytes());
+    let sealed = app.seal.newest().seal(&purpose(signed_in.user.id), &plain)?;
+    let setup = opaque_token::encode(FACTOR_SETUP, &sealed);
+    Ok(shown(&app, &signed_in.user, setup, &secret))
+}
+
+/// The setup that a page was opened with, to show it once more.
+///
+/// # Errors
+/// `validation_failed` when it has expired, or is none of this user.
+pub fn shown_again(
+    app: &App,
+    user: &User,
+    setup: String,
+    now: Timestamp,
+) -> Result<TotpSetup, Refusal> {
+    let OpenedSetup { secret, .. } = open(app, user.id, &setup, now)?;
+    Ok(shown(app, user, setup, &secret))
+}
+
+fn shown(app: &App, user: &User, setup: String, secret: &TotpSecret) -> TotpSetup {
+    let secret = totp::base32(secret.bytes());
+    let otpauth_uri = totp::otpauth_uri(&app.config.brand.name, &user.login, &secret);
+    TotpSetup { setup, secret, otpauth_uri }
+}
+
+fn purpose(user: UserId) -> String {
+    format!("factor-setup/v1/{user}")
+}
+
+fn open(app: &App, user: UserId, setup: &str, now: Timestamp) -> Result<OpenedSetup, Refusal> {
+    let opened = || {
+        let sealed = opaque_token::parse_any(FACTOR_SETUP, setup)?;
+        let plain = app.seal.open(&purpose(user), &sealed).ok()?;
+        let (id, rest) = plain.split_first_chunk::<16>()?;
+        let (begun_at, secret) = rest.split_first_chunk::<8>()?;
+        let begun_at = Timestamp::from_millis(i64::from_be_bytes(*begun_at));
+        let secret = TotpSecret::from_bytes(secret)?;
+        let id = FactorId::from_uuid(Uuid::from_bytes(*id));
+        (!has_expired(begun_at, SETUP_LIFE, now)).then_some(OpenedSetup { id, secret })
+    };
+    opened().ok_or_else(|| {
+        let message = "This setup has expired, or was issued to another user. Begin again.";
+        Refusal::field("setup", "invalid", message)
+    })
+}
+
+/// Stores the secret if the code is right, and uses the code up.
+///
+/// # Errors
+/// `validation_failed` when the code is wrong, the setup has expired or the name is refused; `conflict` when
+/// it was confirmed before, or the account has as many as it may; `reauthentication_required`.
+pub async fn confirm_totp(
+    app: App,
+    signed_in: SignedIn,
+    Confirmation { setup, code, name }: Confirmation,
+    info: RequestInfo,
+) -> Result<Enrolled, Failure> {
+    let now = info.now;
+    let user = signed_in.user.id;
+    if let Some(name) = &name {
+        check_name(name)?;
+    }
+    let OpenedSetup { id, secret } = open(&app, user, &setup, now)?;
+    let step = totp::parse_code(&code)
+        .and_then(|code| secret.step_of(&code, TimeStep::accepted(now)))
+        .ok_or_else(wrong_code)?;
+    let name = name.unwrap_or_else(|| "Authenticator app".to_owned());
+    let kind = FactorKind::Totp;
+    let factor = Factor { id, kind, name, created_at: now, last_used_at: None };
+    let codes = new_codes(&app);
+    let write = UserWrite::new(&app);
+    app.transaction_or_nothing(&info, async |tx| {
+        if !users::hold(tx, user, signed_in.epoch).await? {
+            return Err(invalid_token().into());
+        }
+        require_fresh(tx, &signed_in, now).await?;
+        write.take(&signed_in.user)?;
+        let sealed = app.seal_totp(tx, user, id, &secret).await?;
+        let stored = StoredFactor { factor: factor.clone(), sealed: Some(sealed) };
+        if !factors::insert(tx, user, &stored, Some(step), MAX_SECRETS).await? {
+            return Err(too_many().into());
+        }
+        factors::require_second(tx, user, now).await?;
+        tx.record(&Event::new(EventKind::FactorAdded).about(user).detail(kind.as_str())).await?;
+        let mut recovery_codes = Vec::new();
+        if recovery_codes::left(tx, user).await? == 0 {
+            replace_codes(tx, user, &codes).await?;
+            recovery_codes.clone_from(&codes);
+        }
+        Ok(Enrolled { factor: factor.clone(), recovery_codes })
+    })
+    .await
+}
+
+fn wrong_code() -> Refusal {
+    let message = "The code is wrong. Type the one that the app shows now; if it stays wrong, check that the \
+                   clock of the device is right.";
+    Refusal::field("code", "wrong", message)
+}
+
+fn too_many() -> Refusal {
+    let message = "This secret is enrolled already, or the account has 3 authenticator apps, which is the most. \
+                   Remove one first.";
+    Refusal::new(Code::Conflict, message)
+}

@@ -1,0 +1,150 @@
+//! Codes: each counts once, at its time, and only so often may one be wrong.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use signet::base::TimeSpan;
+
+use super::{place, place_with};
+use crate::support::on_both;
+use crate::support::second_factors::{challenge_of, log_in_with, proceed};
+use crate::support::server::Options;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_requests_with_one_code_one_succeeds() {
+    on_both("one code at once", async |backend| {
+        let place = place(backend).await;
+        let server = &place.server;
+        // The confirming code is used up.
+        log_in_with(server, "tia", &place.app.code(server, 0)).await.is_problem(401, "mfa_failed");
+        let challenges = [challenge_of(server, "tia").await, challenge_of(server, "tia").await];
+        let code = place.app.new_code(server);
+        let all = (0..20).map(|at| proceed(server, &challenges[at % 2], &code));
+        let statuses: Vec<u16> = join_all(all).await.iter().map(|answer| answer.status).collect();
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|status| [200, 401].contains(status)), "{statuses:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_of_the_steps_around_now_count_and_none_after_a_newer_one() {
+    on_both("steps of codes", async |backend| {
+        let place = place(backend).await;
+        let server = &place.server;
+        server.advance(TimeSpan::from_mins(5));
+        let code = |steps| place.app.code(server, steps);
+        for steps in [-2, 2] {
+            log_in_with(server, "tia", &code(steps)).await.is_problem(401, "mfa_failed");
+        }
+        log_in_with(server, "tia", &code(-1)).await.is(200);
+        log_in_with(server, "tia", &code(-1)).await.is_problem(401, "mfa_failed");
+        log_in_with(server, "tia", &code(1)).await.is(200);
+        // Older than the last that counted.
+        log_in_with(server, "tia", &code(0)).await.is_problem(401, "mfa_failed");
+        server.advance(TimeSpan::from_secs(60));
+        // Typed in groups, as apps show it.
+        let (one, two) = (code(0)[..3].to_owned(), code(0)[3..].to_owned());
+        log_in_with(server, "tia", &format!(" {one} {two} ")).await.is(200);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sixth_wrong_code_has_to_wait_also_after_a_restart() {
+    on_both("limit of codes", async |backend| {
+        let limited = || Options::on(backend).with("SIGNET_RATE_LIMITS", "on");
+        let place = place_with(limited()).await;
+        let wrong = place.app.wrong_code(&place.server);
+        let challenge = challenge_of(&place.server, "tia").await;
+        for _ in 0..3 {
+            proceed(&place.server, &challenge, &wrong).await.is_problem(401, "mfa_failed");
+        }
+        // In other sign-ins it is the same limit.
+        for _ in 0..2 {
+            log_in_with(&place.server, "tia", &wrong).await.is_problem(401, "mfa_failed");
+        }
+        let right = place.app.new_code(&place.server);
+        let answer = proceed(&place.server, &challenge, &right).await;
+        answer.is_problem(429, "too_many_attempts");
+        assert!(answer.header("retry-after").parse::<i64>().unwrap() <= 15 * 60);
+        let (url, dir, base) = (
+            place.server.database_url.clone(),
+            Arc::clone(&place.server.dir),
+            place.server.base.clone(),
+        );
+        let app = place.app;
+        drop(place.server);
+        let mut options = limited().with("SIGNET_ISSUER", &base);
+        if let Some(url) = &url {
+            options = options.on_database(url);
+        }
+        let server = options.start_in(dir).await;
+        server.advance(TimeSpan::from_secs(90));
+        let right = app.code(&server, 0);
+        let answer = log_in_with(&server, "tia", &right).await;
+        answer.is_problem(429, "too_many_attempts");
+        // Recovery codes are counted apart.
+        log_in_with(&server, "tia", &app.recovery_codes[0]).await.is(200);
+        server.advance(TimeSpan::from_mins(15));
+        log_in_with(&server, "tia", &app.new_code(&server)).await.is(200);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_recovery_codes_wait_for_an_hour_and_hold_up_no_app() {
+    on_both("limit of recovery codes", async |backend| {
+        let place = place_with(Options::on(backend).with("SIGNET_RATE_LIMITS", "on")).await;
+        let server = &place.server;
+        let challenge = challenge_of(server, "tia").await;
+        let all = (0..30).map(|_| proceed(server, &challenge, "0000-0000-0000-0000"));
+        let all = join_all(all).await;
+        let compared = all.iter().filter(|answer| answer.code() == "mfa_failed").count();
+        assert_eq!(compared, 10, "codes that were compared");
+        let right = &place.app.recovery_codes[0];
+        proceed(server, &challenge, right).await.is_problem(429, "too_many_attempts");
+        log_in_with(server, "tia", &place.app.new_code(server)).await.is(200);
+        server.advance(TimeSpan::from_mins(60));
+        log_in_with(server, "tia", right).await.is(200);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_code_counts_once_however_it_is_typed() {
+    on_both("recovery codes", async |backend| {
+        let place = place(backend).await;
+        let server = &place.server;
+        let codes = &place.app.recovery_codes;
+        assert_eq!(codes.len(), 10);
+        let challenges = [challenge_of(server, "tia").await, challenge_of(server, "tia").await];
+        let all = (0..20).map(|at| proceed(server, &challenges[at % 2], &codes[0]));
+        let won = join_all(all).await.iter().filter(|answer| answer.status == 200).count();
+        assert_eq!(won, 1);
+        let typed = codes[1].replace('-', "").to_lowercase();
+        log_in_with(server, "tia", &typed).await.is(200);
+        log_in_with(server, "tia", &codes[1]).await.is_problem(401, "mfa_failed");
+        // Several codes for one challenge: it is used up by one of them.
+        let challenge = challenge_of(server, "tia").await;
+        let all = codes[2..8].iter().map(|code| proceed(server, &challenge, code));
+        let won = join_all(all).await.iter().filter(|answer| answer.status == 200).count();
+        assert_eq!(won, 1);
+        let tokens = place.app.log_in(server, "tia").await;
+        let path = "/v1/factors/recovery-codes";
+        let renewed = server.call_as(Method::POST, path, &tokens.access, Value::Null).await;
+        let new = renewed.is(201).json()["recovery_codes"].clone();
+        assert_eq!(new.as_array().unwrap().len(), 10);
+        log_in_with(server, "tia", &codes[9]).await.is_problem(401, "mfa_failed");
+        log_in_with(server, "tia", new[0].as_str().unwrap()).await.is(200);
+        let factors = server.get_as("/v1/factors", &tokens.access).await.is(200).json();
+        assert_eq!(factors["recovery_codes_left"], json!(9));
+        // Each kind of code only under its own name.
+        let challenge = challenge_of(server, "tia").await;
+        let body = json!({"challenge": challenge, "method": "totp", "code": new[1]});
+        server.post("/v1/login/continue", body).await.is_problem(401, "mfa_failed");
+    })
+    .await;
+}

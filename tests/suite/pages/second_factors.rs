@@ -1,0 +1,140 @@
+//! Two-step sign-in at the pages: enrolling an authenticator app, signing in with it, removing it.
+
+use signet::base::TimeSpan;
+use signet::crypto::totp::TotpSecret;
+
+use crate::support::relying_party::{Person, field};
+use crate::support::second_factors::{code_of, secret_of};
+use crate::support::server::{Answer, PASSWORD};
+use crate::support::{Server, on_both};
+
+/// The secret that a page shows in groups of four.
+fn shown_secret(page: &Answer) -> TotpSecret {
+    let (_, rest) = page.text.split_once(r#"<p class="groups"><code>"#).unwrap();
+    secret_of(&rest.split_once('<').unwrap().0.replace(' ', ""))
+}
+
+/// Signs in with a password, as far as that leads.
+async fn password(person: &Person<'_>) -> Answer {
+    let page = person.get("/login").await;
+    let flow = field(&page.text, "flow");
+    let fields = [("flow", &*flow), ("login", "tia"), ("password", PASSWORD)];
+    let answer = person.post("/login", &fields).await;
+    person.get(&person.below_base(answer.is(303).header("location"))).await
+}
+
+async fn verify(person: &Person<'_>, page: &Answer, method: &str, code: &str) -> Answer {
+    let (flow, challenge) = (field(&page.text, "flow"), field(&page.text, "challenge"));
+    let fields = [("flow", &*flow), ("challenge", &*challenge), ("method", method), ("code", code)];
+    person.post("/login/verify", &fields).await
+}
+
+/// Enrols an app; the secret, and the page with the recovery codes.
+async fn enrol(server: &Server, person: &Person<'_>) -> (TotpSecret, Answer) {
+    let account = person.get("/account/security").await;
+    let csrf = field(&account.is(200).text, "csrf");
+    let begun = person.post("/account/security/totp", &[("csrf", &csrf)]).await;
+    let address = person.below_base(begun.is(303).header("location"));
+    let page = person.get(&address).await;
+    // A reload shows the same secret.
+    assert_eq!(person.get(&address).await.text, page.text);
+    let secret = shown_secret(page.is(200));
+    let setup = field(&page.text, "setup");
+    let confirm = async |code: &str| {
+        let fields = [("csrf", &*csrf), ("setup", &*setup), ("code", code), ("name", "Phone")];
+        person.post("/account/security/totp/confirm", &fields).await
+    };
+    let refused = confirm("12345").await;
+    assert!(refused.is(422).text.contains("The code is wrong."), "{}", refused.text);
+    assert_eq!(field(&refused.text, "setup"), setup);
+    let done = confirm(&code_of(server, &secret, 0)).await;
+    assert!(done.is(200).text.contains("Your recovery codes"), "{}", done.text);
+    (secret, done)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_is_enrolled_used_and_removed_at_the_pages() {
+    on_both("second factors at the pages", async |backend| {
+        let server = Server::start(backend).await;
+        server.register("tia").await;
+        let tia = Person::new(&server, "tia");
+        password(&tia).await.is(200);
+        let (secret, codes) = enrol(&server, &tia).await;
+        let csrf = field(&codes.text, "csrf");
+        let all = field(&codes.text, "codes");
+        let fields = [("csrf", &*csrf), ("codes", &*all)];
+        let file = tia.post("/account/security/recovery-codes/file", &fields).await;
+        assert!(file.header("content-disposition").starts_with("attachment"));
+        assert!(file.header("content-type").starts_with("text/plain"));
+        let code = all.split(' ').next().unwrap();
+        assert!(file.is(200).text.contains(&format!("{code}\r\n")), "{}", file.text);
+        // What is no code does not come back.
+        let fields = [("csrf", &*csrf), ("codes", "<script>")];
+        let file = tia.post("/account/security/recovery-codes/file", &fields).await;
+        assert!(!file.text.contains("script"));
+
+        // Another browser needs a code.
+        let elsewhere = Person::new(&server, "tia");
+        let page = password(&elsewhere).await;
+        assert!(page.is(200).text.contains(r#"autocomplete="one-time-code""#), "{}", page.text);
+        assert!(elsewhere.get("/account").await.header("location").ends_with("/login"));
+        let refused = verify(&elsewhere, &page, "totp", "12345").await;
+        assert!(refused.is(401).text.contains("The code is wrong"), "{}", refused.text);
+        server.advance(TimeSpan::from_secs(60));
+        let done = verify(&elsewhere, &refused, "totp", &code_of(&server, &secret, 0)).await;
+        assert!(done.is(303).header("location").ends_with("/account"), "{done:?}");
+        elsewhere.get("/account").await.is(200);
+        // A challenge of one browser is nothing in another, nor once more.
+        let again = verify(&elsewhere, &page, "totp", &code_of(&server, &secret, 1)).await;
+        assert!([401, 403].contains(&again.status), "{}", again.status);
+        let third = Person::new(&server, "tia");
+        let page = password(&third).await;
+        let recovery = verify(&third, &page, "recovery_code", code).await;
+        assert!(recovery.is(303).header("location").ends_with("/account"));
+        // The first browser is signed in without a code: it has to sign in again to change anything.
+        let stale = tia.get("/account/security").await;
+        assert!(stale.is(200).text.contains("sign in again first"), "{}", stale.text);
+        assert!(!stale.text.contains("/account/security/remove"));
+
+        let security = elsewhere.get("/account/security").await;
+        let (csrf, id) = (field(&security.text, "csrf"), field(&security.text, "id"));
+        let fields = [("csrf", &*csrf), ("id", &*id)];
+        // Without the form of this browser nothing happens.
+        third.post("/account/security/remove", &fields).await.is(403);
+        let removed = elsewhere.post("/account/security/remove", &fields).await;
+        assert!(removed.is(303).header("location").ends_with("done=factor-removed"));
+        let security = elsewhere.get("/account/security").await;
+        assert!(security.is(200).text.contains("Two-step sign-in is off"), "{}", security.text);
+        assert!(third.get("/account").await.header("location").ends_with("/login"));
+        password(&Person::new(&server, "tia")).await.is(200);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_gets_its_code_after_the_second_factor() {
+    use crate::support::relying_party::{App, REDIRECT_URI, id_token};
+    on_both("second factor for an application", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let web = serde_json::json!({"type": "web", "redirect_uris": [REDIRECT_URI]});
+        let app = App::register(&server, &root, web).await;
+        server.register("tia").await;
+        let tia = Person::new(&server, "tia");
+        password(&tia).await.is(200);
+        let (secret, _) = enrol(&server, &tia).await;
+        let elsewhere = Person::new(&server, "tia");
+        let page = match elsewhere.visit(&app.url(&[("nonce", "n")])).await {
+            crate::support::relying_party::Landing::Page(page) => page,
+            other => panic!("{other:?}"),
+        };
+        assert!(page.text.contains("/login/verify"), "{}", page.text);
+        server.advance(TimeSpan::from_secs(60));
+        let done = verify(&elsewhere, &page, "totp", &code_of(&server, &secret, 0)).await;
+        let code = elsewhere.go_on(done).await.said("code");
+        let tokens = app.redeem(&server, &code).await.is(200).json();
+        let claims = id_token(&server, &app, &tokens, Some("n")).await;
+        assert_eq!(claims["amr"], serde_json::json!(["pwd", "otp", "mfa"]));
+    })
+    .await;
+}
