@@ -17,6 +17,7 @@ mod lockout;
 pub mod login;
 pub mod logout;
 pub mod logout_notices;
+pub mod notifications;
 pub mod open_session;
 pub mod password;
 pub mod profile;

@@ -100,7 +100,7 @@ pub async fn authorize_challenge(
     now: Timestamp,
 ) -> Result<ChallengeAnswer, Failure> {
     let ClientRequest { params, authorization, proof, origin, device } = request;
-    let info = RequestInfo { origin, device, now };
+    let info = RequestInfo::new(origin, device, now);
     params.once()?;
     let call = Call { path: PATH, authorization: authorization.as_deref() };
     let client = client_auth::authenticate_client(&app, call, &params, &info.origin, now).await?;

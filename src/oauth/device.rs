@@ -76,7 +76,7 @@ pub enum DeviceStep {
 /// `invalid_client`, `unauthorized_client`, `invalid_scope`, `invalid_target`; too many requests.
 pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Result<Value, Failure> {
     let ClientRequest { params, authorization, origin, device, .. } = request;
-    let info = RequestInfo { origin, device, now };
+    let info = RequestInfo::new(origin, device, now);
     params.once()?;
     let client = client_auth::authenticate_client(
         &app,

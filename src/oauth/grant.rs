@@ -140,7 +140,7 @@ impl<'a> GrantContext<'a> {
         info: RequestInfo,
         of: Authenticated,
     ) -> Self {
-        let RequestInfo { origin, device, now } = info;
+        let RequestInfo { origin, device, now, .. } = info;
         let Authenticated { client, proved, deadline } = of;
         let (tx, replaced_branches) = (None, 0);
         Self { app, params, origin, device, now, client, proved, deadline, tx, replaced_branches }

@@ -65,7 +65,7 @@ struct Stored {
 /// As the authorization endpoint would refuse it; `invalid_client`; `invalid_dpop_proof`.
 pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<String, Failure> {
     let ClientRequest { params, authorization, proof, origin, device } = request;
-    let info = RequestInfo { origin, device, now };
+    let info = RequestInfo::new(origin, device, now);
     params.once()?;
     let client = client_auth::authenticate_client(
         &app,

@@ -132,7 +132,7 @@ async fn authenticated<G: Grant>(
     // 6. Settle: a refusal commits what it recorded, a fault rolls back. After a serialization failure or
     // a deadlock, which rolled everything back, both run again: what the phases before used up, an
     // assertion and a proof, stays used up.
-    let info = RequestInfo { origin, device, now };
+    let info = RequestInfo::new(origin, device, now);
     let deadline = Instant::now() + app.db.deadlines().write();
     let of = Authenticated { client, proved, deadline };
     let mut runs = Runs::until(deadline);

@@ -123,7 +123,7 @@ async fn known_and_unknown_addresses_run_the_same_statements() {
             };
             let origin =
                 Origin { address: "192.0.2.1".parse().ok(), via: Via::Http, ..Origin::system() };
-            let info = RequestInfo { origin, device: Device::default(), now: place.server.now() };
+            let info = RequestInfo::without_device(origin, place.server.now());
             let (refused, statements) =
                 counted(login(place.server.app.clone(), attempt, info)).await;
             assert!(refused.is_err());

@@ -3,6 +3,7 @@
 mod command;
 mod exim;
 mod messages;
+mod notifications;
 mod outbox;
 mod processes;
 mod secrets;
