@@ -212,8 +212,14 @@ fn every_error_that_is_translated_exists() {
             || rest
                 .strip_prefix("password.")
                 .is_some_and(|code| PasswordError::ALL.iter().any(|error| error.code() == code))
-            || ["missing", "name.not_a_name", "current_password.wrong", "user_code.unknown"]
-                .contains(&rest)
+            || [
+                "missing",
+                "name.not_a_name",
+                "code.wrong",
+                "current_password.wrong",
+                "user_code.unknown",
+            ]
+            .contains(&rest)
     };
     for key in LANGUAGES.english.texts.keys() {
         assert!(key.strip_prefix("error.").is_none_or(known), "{key}");
