@@ -216,6 +216,7 @@ fn every_error_that_is_translated_exists() {
             || [
                 "missing",
                 "name.not_a_name",
+                "code.wrong",
                 "current_password.wrong",
                 "decision.unknown",
                 "user_code.unknown",

@@ -212,7 +212,7 @@ async fn accept(
             browser_sessions::renew(tx, &browser, &hash).await?
         }
         other => {
-            let begun = browser_limit::make_room(tx, user).await?
+            let begun = browser_limit::make_room(tx, &user).await?
                 && browser_sessions::begin(tx, &browser, &hash, &info.device).await?;
             // A refusal is committed: it must not have ended the sign-in of the other user.
             if let Some(found) = other.filter(|_| begun) {

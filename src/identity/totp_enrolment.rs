@@ -6,7 +6,6 @@
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::app::sealed_state::has_expired;
 use crate::base::Timestamp;
 use crate::base::id::{FactorId, UserId};
 use crate::base::opaque_token::{self, FACTOR_SETUP};
@@ -18,6 +17,7 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::totp::{self, MAX_SECRETS, SETUP_LIFE, TimeStep};
 use crate::domain::user::User;
+use crate::domain::validity::has_expired;
 use crate::store::factors::StoredFactor;
 use crate::store::{factors, recovery_codes, users};
 
@@ -119,7 +119,7 @@ fn open(app: &App, user: UserId, setup: &str, now: Timestamp) -> Result<OpenedSe
         let begun_at = Timestamp::from_millis(i64::from_be_bytes(*begun_at));
         let secret = TotpSecret::from_bytes(secret)?;
         let id = FactorId::from_uuid(Uuid::from_bytes(*id));
-        (!has_expired(begun_at, SETUP_LIFE, now)).then_some(OpenedSetup { id, secret })
+        (!has_expired(begun_at + SETUP_LIFE, SETUP_LIFE, now)).then_some(OpenedSetup { id, secret })
     };
     opened().ok_or_else(|| {
         let message = "This setup has expired, or was issued to another user. Begin again.";

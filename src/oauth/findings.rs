@@ -58,6 +58,7 @@ const fn is_finding(error: OAuthError) -> bool {
         | OAuthError::ConsentRequired
         | OAuthError::InsufficientAuthorization
         | OAuthError::InvalidSession
+        | OAuthError::RedirectToWeb
         | OAuthError::ServerError
         | OAuthError::TemporarilyUnavailable
         | OAuthError::InvalidToken

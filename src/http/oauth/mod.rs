@@ -107,7 +107,7 @@ pub async fn authorize_challenge(
             });
             if let Some(request_uri) = request_uri {
                 body["request_uri"] = request_uri.into();
-                body["expires_in"] = par::LIFE.secs().into();
+                body["expires_in"] = PUSHED_REQUEST_LIFE.secs().into();
             }
             answer(HttpResponse::BadRequest(), &body)
         }

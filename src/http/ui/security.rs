@@ -198,7 +198,7 @@ impl Visited {
             qr: QrImage::of(&otpauth_uri),
             name,
             code_error: of("code").map(|error| locale.field(error)),
-            name_error: of("name").map(|_| locale.t("error.factor_name")),
+            name_error: of("name").map(|_| locale.t("totp.name_error")),
         };
         page(answer, &template)
     }

@@ -82,7 +82,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         notice: Some(Done::FactorAdded.text(frame.locale)),
         codes: (0..10).map(|at| format!("{at}K7D-0MXR-4TQZ-PA6N")).collect(),
     };
-    let name_error = frame.t("error.factor_name");
+    let name_error = frame.t("totp.name_error");
     let policy = || policy(false);
     Ok(vec![
         sample("security", &removed, policy())?,

@@ -57,7 +57,8 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 fn what_comes_from_outside_is_text() {
     for (hostile, ordinary) in hostile().iter().zip(everything(&ORDINARY, "Signet")) {
         let name = hostile.name;
-        assert!(!hostile.html.contains("<svg"), "{name}");
+        // The page for an authenticator app has one of its own: the QR code.
+        assert!(!hostile.html.replace("<svg class=\"qr\"", "").contains("<svg"), "{name}");
         assert!(hostile.html.contains("&#60;svg/onload=alert(1)&#62;"), "{name}");
         // The same elements in the same order: nothing was opened and nothing closed.
         let shape = |html| -> Vec<String> {
@@ -114,7 +115,8 @@ fn every_address_of_a_page_lies_below_the_path_of_the_issuer() {
             {
                 let own = address.starts_with("/auth/x/");
                 let elsewhere = address.starts_with("https://photos.example.com/")
-                    || address.starts_with("com.example.photos:");
+                    || address.starts_with("com.example.photos:")
+                    || address.starts_with("otpauth://totp/");
                 assert!(own || elsewhere, "{name}: {tag}");
                 seen += usize::from(own);
             }
