@@ -2,7 +2,8 @@
 //! check.
 //!
 //! Owns what keeps that harmless: no redirect is followed, no proxy of the environment is used, an
-//! answer is looked at no further than its status, and nothing takes longer than five seconds.
+//! answer is looked at no further than its status, nothing takes longer than five seconds, and all requests
+//! together hold a bounded number of sockets.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -11,22 +12,88 @@ use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::redirect::Policy;
+use rustix::process::{Resource, getrlimit};
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use url::Url;
 
 use crate::base::Deadlines;
+
+/// The sockets of one request at most: a host with addresses of both families is tried at two of them
+/// (RFC 8305), and the socket of the name server is closed before that.
+const SOCKETS_OF_A_REQUEST: u64 = 2;
+/// The share of the open files that requests to others may take: one in this many.
+const SHARE: u64 = 8;
+/// The fewest and the most sockets of all requests to others.
+const SOCKETS: (u64, u64) = (8, 512);
+
+/// How many sockets all requests to others may hold at once, where this process may open `open_files` files.
+#[must_use]
+pub fn outgoing_sockets(open_files: u64) -> u64 {
+    (open_files / SHARE).clamp(SOCKETS.0, SOCKETS.1)
+}
 
 /// A client for HTTP, made when it is first needed: without certificates of the system there can be
 /// none, and most servers never need one.
 pub struct HttpClient {
     client: OnceLock<Option<reqwest::Client>>,
     deadlines: Deadlines,
+    /// One permit for each request that may be under way.
+    places: Semaphore,
+}
+
+/// The right to have some requests under way at once. Nothing is posted without.
+pub struct Places<'a> {
+    client: &'a HttpClient,
+    count: u32,
+    permit: SemaphorePermit<'a>,
 }
 
 impl HttpClient {
-    /// A client that waits as long as `deadlines` say.
+    /// A client that waits as long as `deadlines` say. Its requests share the sockets that the limit of open
+    /// files leaves them.
     #[must_use]
-    pub const fn new(deadlines: Deadlines) -> Self {
-        Self { client: OnceLock::new(), deadlines }
+    pub fn new(deadlines: Deadlines) -> Self {
+        let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let places = outgoing_sockets(open_files) / SOCKETS_OF_A_REQUEST;
+        let places = Semaphore::new(usize::try_from(places).unwrap_or(1));
+        Self { client: OnceLock::new(), deadlines, places }
+    }
+
+    /// Waits for its turn; `most` requests may be under way then, or fewer where others wait.
+    ///
+    /// # Errors
+    /// Never while the client lives.
+    pub async fn places(&self, most: u32) -> Result<Places<'_>, AcquireError> {
+        let mut permit = self.places.acquire().await?;
+        let mut count = 1;
+        // A quarter of what is free: a receiver that hangs leaves places for others.
+        let free = u32::try_from(self.places.available_permits() / 4).unwrap_or(u32::MAX);
+        if let more @ 1.. = free.min(most.saturating_sub(1))
+            && let Ok(further) = self.places.try_acquire_many(more)
+        {
+            permit.merge(further);
+            count += more;
+        }
+        Ok(Places { client: self, count, permit })
+    }
+}
+
+impl Places<'_> {
+    /// How many requests may be under way at once.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Gives back all places but `count`.
+    pub fn keep(&mut self, count: usize) {
+        let surplus = (self.count as usize).saturating_sub(count);
+        if surplus > 0
+            && let Some(given_back) = self.permit.split(surplus)
+        {
+            drop(given_back);
+            self.count = u32::try_from(count).unwrap_or(self.count);
+        }
     }
 
     /// Posts a form. Good is every status of success.
@@ -34,7 +101,8 @@ impl HttpClient {
     /// # Errors
     /// In words for the log, which hold nothing of the form.
     pub async fn post_form(&self, uri: &str, fields: &[(&str, &str)]) -> Result<(), String> {
-        let client = self.client.get_or_init(|| make(self.deadlines)).as_ref();
+        let Self { client, .. } = self;
+        let client = client.client.get_or_init(|| make(client.deadlines)).as_ref();
         let client = client.ok_or("there are no certificates to trust on this system")?;
         let body =
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
@@ -101,7 +169,42 @@ fn make(deadlines: Deadlines) -> Option<reqwest::Client> {
     let client = builder()
         .timeout(deadlines.delivery())
         .connect_timeout(deadlines.delivery_connection())
-        .pool_max_idle_per_host(1)
+        // A connection is closed after its answer: idle ones would be descriptors that nothing counts.
+        .pool_max_idle_per_host(0)
         .build();
     client.inspect_err(|error| tracing::error!(%error, "no way out to clients")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_to_others_take_a_part_of_the_open_files() {
+        for (open_files, sockets) in [(0, 8), (80, 10), (256, 32), (1_024, 128), (1 << 20, 512)] {
+            assert_eq!(outgoing_sockets(open_files), sockets, "{open_files}");
+        }
+        assert_eq!(outgoing_sockets(u64::MAX), 512);
+    }
+
+    #[tokio::test]
+    async fn one_receiver_takes_no_more_than_a_part_of_the_places() {
+        let client = HttpClient::new(Deadlines::IN_SERVICE);
+        let all = client.places.available_permits();
+        let first = client.places(4).await.unwrap();
+        assert!((1..=4).contains(&first.count()));
+        let mut held = vec![first];
+        while client.places.available_permits() > 0 {
+            held.push(client.places(4).await.unwrap());
+        }
+        let taken: u32 = held.iter().map(Places::count).sum();
+        assert_eq!(usize::try_from(taken), Ok(all));
+        assert_eq!(held.last().map(Places::count), Some(1), "the last ones go one by one");
+        held.clear();
+        let mut several = client.places(4).await.unwrap();
+        several.keep(1);
+        assert_eq!((several.count(), client.places.available_permits()), (1, all - 1));
+        drop(several);
+        assert_eq!(client.places.available_permits(), all);
+    }
 }

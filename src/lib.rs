@@ -54,6 +54,10 @@ mod jobs;
 #[cfg(feature = "test-support")]
 pub mod jobs;
 #[cfg(not(feature = "test-support"))]
+mod mail;
+#[cfg(feature = "test-support")]
+pub mod mail;
+#[cfg(not(feature = "test-support"))]
 mod metrics;
 #[cfg(feature = "test-support")]
 pub mod metrics;

@@ -13,7 +13,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::base::Timestamp;
+use crate::base::{TimeSpan, Timestamp};
+use crate::domain::mail::MailKind;
 
 /// The labels of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,6 +46,15 @@ pub struct ResultLabel {
 pub struct GrantLabels {
     /// The grant, of a short list.
     pub grant: &'static str,
+    /// A stable word.
+    pub result: &'static str,
+}
+
+/// The labels of a mail that was to be delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MailLabels {
+    /// The kind, of a short list.
+    pub kind: &'static str,
     /// A stable word.
     pub result: &'static str,
 }
@@ -136,11 +146,17 @@ const CONNECTIONS: &[&str] = &["idle_of_network", "idle", "largest", "refused", 
 /// Every result a token request is counted under.
 const TOKENS: &[&str] = &["ok", "refused"];
 
+/// Every result of an attempt to deliver a mail: delivered; to be tried again; refused for good by the mail
+/// server; given up when it expired.
+const MAILS: &[&str] = &["delivered", "deferred", "refused", "failed"];
+
 /// Every metric there is.
 pub struct Metrics {
     registry: Registry,
     /// In milliseconds since the epoch; 0 for none.
     certificate_end: AtomicI64,
+    /// When the oldest mail that waits was written, likewise.
+    oldest_mail: AtomicI64,
     /// Requests answered.
     pub requests: Family<RequestLabels, Counter>,
     /// How long they took.
@@ -161,6 +177,8 @@ pub struct Metrics {
     pub hashes: Family<ResultLabel, Counter>,
     /// Answers of the token endpoint by grant and result.
     pub tokens: Family<GrantLabels, Counter>,
+    /// Attempts to deliver a mail by kind and result.
+    pub mails: Family<MailLabels, Counter>,
     /// Requested scopes that were left out, by client.
     pub dropped_scopes: Family<ClientLabel, Counter>,
     /// Refresh branches that made room for the ninth of their session.
@@ -198,6 +216,14 @@ impl Default for Metrics {
         let tokens = Family::default();
         let help = "Answers of the token endpoint by grant and result";
         registry.register("token_requests", help, tokens.clone());
+        let mails = Family::<MailLabels, Counter>::default();
+        for kind in MailKind::ALL {
+            for result in MAILS {
+                drop(mails.get_or_create(&MailLabels { kind: kind.as_str(), result }));
+            }
+        }
+        let help = "Attempts to deliver a mail by kind and result";
+        registry.register("mails", help, mails.clone());
         let dropped_scopes = Family::default();
         let help = "Requested scopes that were left out: unknown, or not for the client";
         registry.register("dropped_scopes", help, dropped_scopes.clone());
@@ -208,6 +234,7 @@ impl Default for Metrics {
         Self {
             registry,
             certificate_end,
+            oldest_mail: AtomicI64::new(0),
             requests,
             durations,
             logins,
@@ -218,6 +245,7 @@ impl Default for Metrics {
             connections_closed,
             hashes,
             tokens,
+            mails,
             dropped_scopes,
             replaced_branches,
         }
@@ -264,6 +292,24 @@ impl Metrics {
     pub fn certificate_end(&self) -> Option<Timestamp> {
         let at = self.certificate_end.load(Ordering::Relaxed);
         (at != 0).then(|| Timestamp::from_millis(at))
+    }
+
+    /// Notes when the oldest mail that waits was written.
+    pub fn mail_waits_since(&self, at: Option<Timestamp>) {
+        self.oldest_mail.store(at.map_or(0, Timestamp::millis), Ordering::Relaxed);
+    }
+
+    /// How long the oldest mail has waited by `now`; zero where none waits.
+    #[must_use]
+    pub fn longest_wait_of_mail(&self, now: Timestamp) -> TimeSpan {
+        let at = self.oldest_mail.load(Ordering::Relaxed);
+        let waited = if at == 0 { 0 } else { now.millis().saturating_sub(at) };
+        TimeSpan::from_millis(waited.max(0))
+    }
+
+    /// Counts one attempt to deliver a mail.
+    pub fn count_mail(&self, kind: MailKind, result: &'static str) {
+        self.mails.get_or_create(&MailLabels { kind: kind.as_str(), result }).inc();
     }
 
     /// Counts one answer of the token endpoint.

@@ -4,18 +4,20 @@
 use serde_json::{Value, json};
 
 use crate::admin::apis::Changed;
+use crate::admin::client_why::ClientReport;
 use crate::admin::clients;
-use crate::admin::sessions::LoggedIn;
 use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::client::SecretHash;
+use crate::domain::client_finding::{Explanation, Finding};
 use crate::domain::factor::Factor;
 use crate::domain::pagination::Page;
 use crate::domain::recovery_code::RecoveryCode;
-use crate::domain::session::Listed;
 use crate::domain::token_diagnosis::{Checked, Report};
 use crate::domain::user::User;
+use crate::domain::user_agent::Device;
 use crate::identity::factors::Overview;
+use crate::identity::sessions::LoggedIn;
 use crate::identity::totp_enrolment::{Enrolled, TotpSetup};
 use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
@@ -38,6 +40,8 @@ pub fn user(user: &User) -> Value {
         "id": user.id,
         "login": user.login,
         "name": user.name,
+        "email": user.email.as_ref().map(|email| &email.address),
+        "email_verified": user.verified_email().is_some(),
         "role": user.role,
         "roles": user.attributes.roles,
         "groups": user.attributes.groups,
@@ -97,53 +101,60 @@ fn codes(codes: &[RecoveryCode]) -> Value {
     codes.iter().map(RecoveryCode::text).collect()
 }
 
-/// A session as its owner sees it; `current` is the session the request came with.
+/// Something that a user is logged in by, as its owner sees it; `current` is the session of the request.
 #[must_use]
-pub fn session(listed: &Listed, current: Option<SessionId>) -> Value {
-    let session = &listed.session;
-    json!({
-        "id": session.id,
-        "client_id": session.client_id,
-        "audience": session.audience,
-        "scope": session.scopes.to_string(),
-        "user_agent": listed.device.user_agent,
-        "address": listed.device.address.map(|address| address.to_string()),
-        "created_at": session.created_at.rfc3339(),
-        "last_seen_at": session.chain.answered_at.rfc3339(),
-        "expires_at": session.idle_expires_at.min(session.expires_at).rfc3339(),
-        "superseded": listed.superseded,
-        "current": current == Some(session.id),
-    })
-}
-
-/// A session as an administrator sees it.
-#[must_use]
-pub fn session_of_anybody(listed: &Listed) -> Value {
-    let mut value = session(listed, None);
-    value["user_id"] = json!(listed.session.user_id);
-    if let Some(object) = value.as_object_mut() {
-        object.remove("current");
-    }
+pub fn logged_in(row: &LoggedIn, current: SessionId) -> Value {
+    let mut value = without_user(row);
+    value["current"] =
+        json!(matches!(row, LoggedIn::Client(listed) if listed.session.id == current));
     value
 }
 
 /// Something that a user is logged in by, as an administrator sees it.
 #[must_use]
-pub fn logged_in(row: &LoggedIn) -> Value {
+pub fn logged_in_of_anybody(row: &LoggedIn) -> Value {
+    let mut value = without_user(row);
+    value["user_id"] = json!(match row {
+        LoggedIn::Client(listed) => listed.session.user_id,
+        LoggedIn::Browser(browser, _) => browser.user_id,
+    });
+    value
+}
+
+/// Both kinds have the same members, so that a caller who reads those of a session finds them in each row.
+fn without_user(row: &LoggedIn) -> Value {
+    let address = |device: &Device| device.address.map(|address| address.to_string());
     match row {
         LoggedIn::Client(listed) => {
-            let mut value = session_of_anybody(listed);
-            value["kind"] = json!("client");
-            value
+            let session = &listed.session;
+            json!({
+                "id": session.id,
+                "kind": "client",
+                "client_id": session.client_id,
+                "audience": session.audience,
+                "scope": session.scopes.to_string(),
+                "user_agent": listed.device.user_agent,
+                "address": address(&listed.device),
+                "created_at": session.created_at.rfc3339(),
+                "authenticated_at": session.auth_time.rfc3339(),
+                "last_seen_at": session.chain.answered_at.rfc3339(),
+                "expires_at": session.idle_expires_at.min(session.expires_at).rfc3339(),
+                "superseded": listed.superseded,
+            })
         }
         LoggedIn::Browser(browser, device) => json!({
             "id": browser.id,
             "kind": "browser",
-            "user_id": browser.user_id,
+            "client_id": null,
+            "audience": null,
+            "scope": "",
             "user_agent": device.user_agent,
-            "address": device.address.map(|address| address.to_string()),
+            "address": address(device),
+            "created_at": browser.id.made_at().rfc3339(),
             "authenticated_at": browser.auth_time.rfc3339(),
+            "last_seen_at": browser.auth_time.rfc3339(),
             "expires_at": browser.expires_at.rfc3339(),
+            "superseded": false,
         }),
     }
 }
@@ -223,6 +234,28 @@ pub fn changed_client(changed: &clients::Changed) -> Value {
         value["client_secret"] = json!(secret.expose());
     }
     value
+}
+
+/// What was found about the requests of a client.
+#[must_use]
+pub fn client_report(report: &ClientReport) -> Value {
+    let finding = |(finding, explanation): &(Finding, Explanation)| {
+        json!({
+            "code": finding.key.code,
+            "endpoint": finding.key.endpoint,
+            "detail": finding.key.detail,
+            "times": finding.times,
+            "first_at": finding.first_at.rfc3339(),
+            "last_at": finding.last_at.rfc3339(),
+            "message": explanation.message,
+            "fix": explanation.fix,
+        })
+    };
+    json!({
+        "good": report.is_good(),
+        "client": client(&report.stored),
+        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
 }
 
 /// An audit event.

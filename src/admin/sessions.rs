@@ -1,73 +1,16 @@
-//! Listing and ending the sessions of all users.
-
-use uuid::Uuid;
+//! Ending the sessions of all users. `identity::sessions` lists them.
 
 use crate::app::{App, AuditedTx};
-use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::{Code, Failure, Refusal};
-use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::pagination::PageRequest;
 use crate::domain::request_info::RequestInfo;
-use crate::domain::session::{EndReason, Listed};
-use crate::domain::user_agent::Device;
+use crate::domain::session::EndReason;
 use crate::identity::browser_login::end_browser;
 use crate::identity::logout_notices::{self, Fate, everything_of};
 use crate::store::sessions::end::Ending;
-use crate::store::{browser_sessions, sessions, users};
-
-/// A page of live sessions, newest first; of one user if named.
-///
-/// # Errors
-/// Only faults.
-pub async fn list(
-    app: App,
-    user: Option<UserId>,
-    request: PageRequest,
-    now: Timestamp,
-) -> Result<Page<Listed>, Failure> {
-    Ok(sessions::list::page(&mut app.db.reader().await?, user, request, now).await?)
-}
-
-/// Something that a user is logged in by.
-#[derive(Debug, Clone)]
-pub enum LoggedIn {
-    /// A session of a client.
-    Client(Box<Listed>),
-    /// A sign-in at Signet's pages, and its device.
-    Browser(BrowserSession, Device),
-}
-
-impl LoggedIn {
-    fn id(&self) -> Uuid {
-        match self {
-            Self::Client(listed) => listed.session.id.uuid(),
-            Self::Browser(browser, _) => browser.id.uuid(),
-        }
-    }
-}
-
-/// A page of live sessions and of sign-ins at Signet's pages, newest first; of one user if named.
-///
-/// # Errors
-/// Only faults.
-pub async fn list_with_browsers(
-    app: App,
-    user: Option<UserId>,
-    request: PageRequest,
-    now: Timestamp,
-) -> Result<Page<LoggedIn>, Failure> {
-    let mut reader = app.db.reader().await?;
-    let all = PageRequest { limit: request.limit + 1, ..request };
-    let sessions = sessions::list::page(&mut reader, user, all, now).await?.data;
-    let browsers = browser_sessions::page(&mut reader, user, all, now).await?.data;
-    let browsers = browsers.into_iter().map(|(browser, device)| LoggedIn::Browser(browser, device));
-    let sessions = sessions.into_iter().map(|listed| LoggedIn::Client(Box::new(listed)));
-    let mut rows: Vec<LoggedIn> = sessions.chain(browsers).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.id()));
-    Ok(Page::cut(rows, request.limit, LoggedIn::id))
-}
+use crate::store::{browser_sessions, users};
 
 /// Ends a session, or a sign-in at Signet's pages with what belongs to it.
 ///
@@ -77,7 +20,11 @@ pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Fa
     let now = info.now;
     app.transaction(&info, async |tx| {
         let ended = tx.end_session(id, Ending::of(EndReason::EndedByAdmin)).await?;
-        if ended.is_none() && !end_browser(tx, BrowserId::from_uuid(id.uuid())).await? {
+        let browser = BrowserId::from_uuid(id.uuid());
+        let found = ended.is_some()
+            || (browser_sessions::live_user(tx, browser, now).await?.is_some()
+                && end_browser(tx, browser).await?);
+        if !found {
             return Err(Refusal::new(Code::NotFound, "There is no such live session.").into());
         }
         logout_notices::tell(&app, tx, ended.as_slice(), now).await?;

@@ -1,22 +1,25 @@
 //! Managing users.
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
-use crate::app::App;
+use crate::app::{App, AuditedTx};
 use crate::base::id::UserId;
 use crate::crypto::password::{Lane, Requester};
-use crate::domain::attributes::{Attributes, ClaimsPatch};
+use crate::domain::attributes::{Attributes, ClaimsPatch, is_reserved_claim};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
+use crate::domain::user_email::{EmailChange, EmailChangeError};
+use crate::identity::email::set_email;
 use crate::identity::logout_notices::{Fate, everything_of};
+use crate::identity::notifications;
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
-use crate::store::{Tx, passwords, setup_links};
+use crate::store::{Tx, email_owners, passwords, setup_links};
 
 /// A user to be made.
 pub struct Create {
@@ -26,6 +29,8 @@ pub struct Create {
     pub password: Option<String>,
     /// The name to show.
     pub name: Option<String>,
+    /// The e-mail address, and whether it is verified.
+    pub email: EmailChange,
     /// What the user may do at Signet itself.
     pub role: Role,
     /// What the organisation says about the user.
@@ -39,6 +44,8 @@ pub struct Create {
 pub struct Update {
     /// The name to show, or no name.
     pub name: Option<Option<String>>,
+    /// The e-mail address, and whether it is verified.
+    pub email: EmailChange,
     /// What the user may do at Signet itself.
     pub role: Option<Role>,
     /// All application roles.
@@ -55,6 +62,11 @@ impl Update {
     /// Whether nothing is to be changed.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
+        self.email.is_empty() && self.keeps_profile()
+    }
+
+    /// Whether nothing but the e-mail address is to be changed.
+    const fn keeps_profile(&self) -> bool {
         self.name.is_none()
             && self.role.is_none()
             && self.roles.is_none()
@@ -67,6 +79,7 @@ impl Update {
     fn without_unchanged(mut self, user: &User) -> Self {
         let Attributes { roles, groups, claims } = &user.attributes;
         self.name = self.name.filter(|name| *name != user.name);
+        self.email = self.email.without_unchanged(user.email.as_ref());
         self.role = self.role.filter(|role| *role != user.role);
         self.roles = self.roles.filter(|chosen| chosen != roles);
         self.groups = self.groups.filter(|chosen| chosen != groups);
@@ -88,13 +101,16 @@ impl Update {
             groups: self.groups.clone().unwrap_or_default(),
             claims: match self.claims.clone() {
                 None => Map::new(),
-                Some(patch) => patch.applied_to(before.claims.clone()),
+                Some(patch) => to_check(patch.applied_to(before.claims.clone()), &before.claims),
             },
         })?;
         let attributes = Attributes {
             roles: self.roles.map_or(before.roles, |_| changes.roles),
             groups: self.groups.map_or(before.groups, |_| changes.groups),
-            claims: self.claims.map_or(before.claims, |_| changes.claims),
+            claims: match self.claims {
+                None => before.claims,
+                Some(patch) => patch.applied_to(before.claims),
+            },
         };
         Ok(User {
             name: self.name.unwrap_or(user.name),
@@ -105,11 +121,22 @@ impl Update {
     }
 }
 
+/// The claims that a change has to check: not those of a name that was reserved after it was given away,
+/// which tokens do not contain and which must not block another change.
+fn to_check(mut claims: Map<String, Value>, before: &Map<String, Value>) -> Map<String, Value> {
+    claims.retain(|name, value| !is_reserved_claim(name) || before.get(name) != Some(value));
+    claims
+}
+
 /// Applies the rules for attributes.
 fn check_attributes(attributes: Attributes) -> Result<Attributes, Refusal> {
     attributes
         .checked()
         .map_err(|error| Refusal::field(error.field(), error.code(), error.message()))
+}
+
+fn invalid_email(error: EmailChangeError) -> Refusal {
+    Refusal::field(error.field(), error.code(), error.message())
 }
 
 fn not_found() -> Refusal {
@@ -133,30 +160,33 @@ pub async fn show(app: App, id: UserId) -> Result<User, Failure> {
     Ok(found.ok_or_else(not_found)?)
 }
 
-/// The user with this login, or with this id.
+/// The user with this login, with this verified e-mail address, or with this id, in this order.
 ///
 /// # Errors
 /// `not_found`.
-pub async fn resolve(app: App, login_or_id: String) -> Result<User, Failure> {
+pub async fn resolve(app: App, name: String) -> Result<User, Failure> {
     let mut reader = app.db.reader().await?;
-    if let Ok(login) = LoginName::parse(&login_or_id)
-        && let Some(found) = users::credential(&mut reader, login.key()).await?
+    if let Ok(login) = LoginName::parse(&name)
+        && let Some(key) = email_owners::login_key_of(&mut reader, login.key()).await?
+        && let Some(found) = users::credential(&mut reader, &key).await?
     {
         return Ok(found.user);
     }
-    let Ok(id) = login_or_id.parse::<UserId>() else { return Err(not_found().into()) };
+    let Ok(id) = name.parse::<UserId>() else { return Err(not_found().into()) };
     Ok(users::find(&mut reader, id).await?.ok_or_else(not_found)?)
 }
 
 /// Makes a user. The first administrator closes set-up for good.
 ///
 /// # Errors
-/// Refused when the login is none or taken, the password weak, or an attribute unacceptable.
+/// Refused when the login is none or taken, the password weak, or an attribute unacceptable; `email_taken`
+/// when another user has verified the address.
 pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
     check_name(create.name.as_deref())?;
     let attributes = check_attributes(create.attributes)?;
     let login = parse_login(&create.login)?;
+    let email = create.email.applied_to(None, now).map_err(invalid_email)?;
     let hash = match &create.password {
         None => None,
         Some(raw) => {
@@ -187,19 +217,22 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
         }
         let event = Event::new(EventKind::UserCreated).about(id).detail(create.role.as_str());
         tx.record(&event).await?;
-        Ok(())
+        match &email {
+            Some(email) => set_email(tx, id, Some(email)).await,
+            None => Ok(()),
+        }
     })
     .await?;
     show(app, id).await
 }
 
-/// Changes name, role, attributes or whether the password must be changed. Fields that equal the stored value are ignored. If none is left, nothing
-/// is written. Removing the role admin ends every session of the user; attributes show in the tokens of the
-/// next log-in or refresh.
+/// Changes name, e-mail address, role, attributes or whether the password must be changed. Fields that equal the
+/// stored value are ignored. If none is left, nothing is written. Removing the role admin ends every session of the
+/// user; attributes show in the tokens of the next log-in or refresh.
 ///
 /// # Errors
-/// `not_found`; refused when a value is unacceptable; `last_administrator` when nobody could
-/// administer afterwards.
+/// `not_found`; refused when a value is unacceptable; `email_taken` when another user has verified the
+/// address; `last_administrator` when nobody could administer afterwards.
 pub async fn update(
     app: App,
     id: UserId,
@@ -218,6 +251,13 @@ pub async fn update(
             return Ok(None);
         }
         let must_change = update.must_change_password;
+        if !update.email.is_empty() {
+            let email = update.email.applied_to(user.email.as_ref(), now).map_err(invalid_email)?;
+            set_email(tx, id, email.as_ref()).await?;
+        }
+        if update.keeps_profile() {
+            return Ok(None);
+        }
         let user = update.applied_to(user)?;
         if before == Role::Admin && user.role != Role::Admin {
             keep_an_administrator(tx, id).await?;
@@ -308,8 +348,9 @@ pub async fn set_password(
     let password = parse_password("password", &password, &login)?;
     let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
     let hash = app.hash_password(slot, password).await?;
-    change(&app, id, &info, Fate::Stays, async |tx, _| {
+    change(&app, id, &info, Fate::Stays, async |tx, user| {
         passwords::set_password(tx, id, &hash, !permanent, now).await?;
+        notifications::password_changed(tx, &user).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
     })
     .await
@@ -320,15 +361,17 @@ fn requester(info: &RequestInfo) -> Requester {
     info.origin.actor.map_or(Requester::Unknown, |actor| Requester::Account(actor.uuid()))
 }
 
-/// One guarded change of a user with its audit event.
+/// One guarded change of a user with its audit event. A refusal takes all of it back: an address that is
+/// taken is noticed after the one before was given free.
 pub(super) async fn change(
     app: &App,
     id: UserId,
     info: &RequestInfo,
     fate: Fate,
-    work: impl AsyncFnOnce(&mut Tx, User) -> Result<Option<(EventKind, &'static str)>, Failure> + Clone,
+    work: impl AsyncFnOnce(&mut AuditedTx, User) -> Result<Option<(EventKind, &'static str)>, Failure>
+    + Clone,
 ) -> Result<(), Failure> {
-    app.transaction(info, async |tx| {
+    app.transaction_or_nothing(info, async |tx| {
         setup_links::hold_administrators(tx).await?;
         let user = users::find(tx, id).await?.ok_or_else(not_found)?;
         let epoch = user.session_epoch;

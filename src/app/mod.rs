@@ -4,12 +4,14 @@
 //! no request.
 
 pub mod cache;
+mod client_findings;
 mod clock_guard;
 mod common_clock;
 mod disconnect;
 mod jwks_fetch_log;
 mod keys;
 pub mod limits;
+pub mod outbox;
 mod password_hashing;
 mod process;
 mod proxy_findings;
@@ -34,12 +36,14 @@ use crate::domain::clock_skew::Watch;
 use crate::domain::outcome::Fault;
 use crate::domain::session::Lifetimes;
 use crate::http_client::HttpClient;
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
 
 use cache::{Caches, VerifiedTokenCache};
+use client_findings::ClientFindings;
 use common_clock::CommonClock;
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
@@ -52,7 +56,7 @@ pub use keys::MadeKey;
 pub use password_hashing::PasswordNotHashed;
 pub use process::differing_settings;
 pub use proxy_findings::ProxyFinding;
-pub use transaction::{AuditedTx, RETRIES};
+pub use transaction::{AuditedTx, Runs};
 use write_probe::WriteProbe;
 
 /// Everything a use case needs, cheap to clone.
@@ -97,10 +101,14 @@ pub struct AppState {
     pub attempt_gate: AttemptGate,
     /// What was noticed about the proxies before this server.
     pub proxy_findings: ProxyFindings,
+    /// What was wrong with requests of clients since it was last written down.
+    pub client_findings: ClientFindings,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.
     pub http_client: HttpClient,
+    /// What sends mail; none where mail is off.
+    pub mailer: Option<Mailer>,
     /// Whether the database can be written, as far as was tried.
     pub write_probe: WriteProbe,
     /// Whether the wall clock can be trusted.

@@ -1,13 +1,12 @@
 //! Requests and authentications under way, sealed and handed to the caller that will finish them: nothing is
 //! stored for clients and users that have not authenticated.
 //!
-//! Owns the sealed form and when it has expired. What is sealed, and for which caller, is decided by
-//! `oauth::pending_request`, `oauth::authorize_challenge` and `identity::authentication`.
+//! Owns the sealed form. When it expires is `domain::validity`'s; what is sealed, and for which caller, is decided
+//! by `oauth::pending_request`, `oauth::authorize_challenge` and `identity::authentication`.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
 
 use super::App;
@@ -34,11 +33,4 @@ pub fn seal(
 pub fn unseal<T: DeserializeOwned>(app: &App, purpose: &str, sealed: &[u8]) -> Option<T> {
     let plain = app.seal.open(purpose, sealed).ok()?;
     serde_json::from_slice(&plain).ok()
-}
-
-/// Whether something that was begun at `begun_at` and may take `life` is over, also after the clock was set
-/// back.
-#[must_use]
-pub fn has_expired(begun_at: Timestamp, life: TimeSpan, now: Timestamp) -> bool {
-    now >= begun_at + life || now < begun_at - life
 }

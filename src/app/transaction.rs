@@ -9,6 +9,7 @@
 //!
 //! * `store`: migrations, and the batched refresh, which begins within the time its callers have left.
 //! * `app/startup` and `app/keys`: run before there is an `App`.
+//! * `app/client_findings.rs`: counts gathered in memory, written by a job. Audits nothing.
 //! * `app/clock_guard.rs`: one statement that serves no request and audits nothing.
 //! * `app/write_probe.rs`: one row that asks whether there is room, for no user and without an audit event.
 //! * `oauth/grant.rs`: a grant begins its transaction when it first needs one, so that a grant that
@@ -39,7 +40,32 @@ use crate::store::{Link, Tx, audit};
 use super::App;
 
 /// How often a transaction runs again after a serialization failure or a deadlock.
-pub const RETRIES: u32 = 2;
+const RETRIES: u32 = 2;
+
+/// The runs of one piece of work. One deadline for all of them: a conflict does not make the caller wait longer.
+pub struct Runs {
+    deadline: Instant,
+    left: u32,
+}
+
+impl Runs {
+    /// For work that must be done by `deadline`.
+    #[must_use]
+    pub const fn until(deadline: Instant) -> Self {
+        Self { deadline, left: RETRIES }
+    }
+
+    /// Whether the work runs again after `outcome`, which rolled everything back.
+    pub fn again<T>(&mut self, outcome: &Result<T, Failure>) -> bool {
+        let Err(Failure::Failed(fault)) = outcome else { return false };
+        let again = self.left > 0 && is_deadlock(fault) && Instant::now() < self.deadline;
+        if again {
+            self.left -= 1;
+            tracing::debug!(%fault, "a transaction runs again");
+        }
+        again
+    }
+}
 
 /// A transaction that knows on whose behalf it runs: a [`Tx`] for statements, with the audit context.
 pub struct AuditedTx {
@@ -192,9 +218,8 @@ impl App {
         on_refusal: OnRefusal,
         work: impl AsyncFnOnce(&mut AuditedTx) -> Result<T, Failure> + Clone,
     ) -> Result<T, Failure> {
-        // One deadline for all runs: a conflict does not make the caller wait longer.
         let deadline = Instant::now() + self.db.deadlines().write();
-        let mut retries = RETRIES;
+        let mut runs = Runs::until(deadline);
         let info = Arc::new(info.clone());
         loop {
             let mut tx = self.begin(&info, deadline).await?;
@@ -206,14 +231,8 @@ impl App {
                 Err(Failure::Failed(_)) => false,
             };
             let ended = tx.end(commits).await.map_err(Failure::from).and(outcome);
-            match ended {
-                Err(Failure::Failed(fault))
-                    if retries > 0 && is_deadlock(&fault) && Instant::now() < deadline =>
-                {
-                    retries -= 1;
-                    tracing::debug!(%fault, "a transaction runs again");
-                }
-                ended => return ended,
+            if !runs.again(&ended) {
+                return ended;
             }
         }
     }

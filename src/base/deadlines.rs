@@ -10,16 +10,25 @@ use std::time::Duration;
 pub struct Deadlines {
     factor: u32,
     unread_millis: u32,
+    /// 0 for the one in service.
+    mail_millis: u32,
 }
 
 impl Deadlines {
     /// Those of a server in service.
-    pub const IN_SERVICE: Self = Self { factor: 1, unread_millis: 30_000 };
+    pub const IN_SERVICE: Self = Self { factor: 1, unread_millis: 30_000, mail_millis: 0 };
 
     /// All of them `factor` times as long; at least once.
+    #[cfg(any(test, feature = "test-support"))]
     #[must_use]
     pub const fn stretched(factor: u32) -> Self {
-        Self { factor: if factor == 0 { 1 } else { factor }, ..Self::IN_SERVICE }
+        Self::IN_SERVICE.times(factor)
+    }
+
+    /// The same deadlines, `factor` times as long as in service; at least once.
+    #[must_use]
+    pub const fn times(self, factor: u32) -> Self {
+        Self { factor: if factor == 0 { 1 } else { factor }, ..self }
     }
 
     /// How long a write waits in all, for the queue and for the database, before it is a 503.
@@ -110,6 +119,28 @@ impl Deadlines {
         self.millis(2_000)
     }
 
+    /// How long one mail may take to be delivered, from the name of the server to its last reply.
+    #[must_use]
+    pub const fn mail(self) -> Duration {
+        match self.mail_millis {
+            0 => self.millis(30_000),
+            millis => Duration::from_millis(millis as u64),
+        }
+    }
+
+    /// How long the connection to one address of the server may take of it.
+    #[must_use]
+    pub const fn mail_connection(self) -> Duration {
+        self.millis(10_000)
+    }
+
+    /// The same deadlines with another for [`mail`](Self::mail), which is not stretched.
+    #[cfg(feature = "test-support")]
+    #[must_use]
+    pub const fn with_mail(self, millis: u32) -> Self {
+        Self { mail_millis: millis, ..self }
+    }
+
     const fn millis(self, millis: u32) -> Duration {
         Duration::from_millis(millis as u64 * self.factor as u64)
     }
@@ -135,6 +166,7 @@ mod tests {
         assert_eq!(deadlines.request_body(), Duration::from_secs(15));
         assert_eq!(deadlines.delivery(), Duration::from_secs(5));
         assert_eq!(deadlines.unread(), Duration::from_secs(30));
+        assert_eq!(deadlines.mail(), Duration::from_secs(30));
     }
 
     #[test]

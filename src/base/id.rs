@@ -29,6 +29,9 @@ pub enum Browser {}
 /// Marks the ids of notices to clients that a session has ended.
 #[derive(Debug)]
 pub enum Notice {}
+/// Marks the ids of mails.
+#[derive(Debug)]
+pub enum Mail {}
 /// Marks the ids of server processes.
 #[derive(Debug)]
 pub enum Process {}
@@ -50,6 +53,8 @@ pub type BranchId = Id<Branch>;
 pub type BrowserId = Id<Browser>;
 /// A notice's id, the `jti` of the logout token it is sent with.
 pub type NoticeId = Id<Notice>;
+/// A mail's id, from which its Message-ID is made.
+pub type MailId = Id<Mail>;
 /// The id of a server process: another one after each start.
 pub type ProcessId = Id<Process>;
 /// The id of a second factor.
@@ -71,6 +76,13 @@ impl<K> Id<K> {
     pub fn earliest(at: Timestamp) -> Self {
         let millis = u64::try_from(at.millis()).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid(), PhantomData)
+    }
+
+    /// When it was made, to the millisecond: the first 48 bits (RFC 9562 §5.7).
+    #[must_use]
+    pub fn made_at(&self) -> Timestamp {
+        let millis = self.0.as_u128() >> 80;
+        Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
     }
 
     /// Wraps a UUID that is known to be an id of this kind (a column, a verified token).

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::domain::request_info::RequestInfo;
+use crate::domain::validity::SETUP_LINK_LIFE;
 use crate::identity::setup;
 
 use super::error::CommandError;
@@ -31,7 +32,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
             let url = setup::make_link(&app, &RequestInfo::cli(app.now())).await?;
             let url = url.expose();
             output.text_or(&format!("{url}\n"), &json!({ "setup_url": url }))?;
-            let minutes = setup::LINK_LIFE.secs() / 60;
+            let minutes = SETUP_LINK_LIFE.secs() / 60;
             startup_report::say(&format!(
                 "Open it to create the administrator; good for {minutes} min.\n"
             ));

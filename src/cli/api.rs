@@ -115,7 +115,7 @@ pub struct Choices {
     /// How long its access tokens live, such as 5m; default follows SIGNET_ACCESS_TOKEN_TTL
     #[arg(long, value_name = "TIME", value_parser = ttl_parser)]
     access_token_ttl: Option<OrDefault<TimeSpan>>,
-    /// A claim about the user its tokens carry: roles, groups or a custom one; may be repeated
+    /// A claim about the user its tokens carry: roles, groups, email, email_verified or a custom one; may be repeated
     #[arg(long = "claim", value_name = "NAME", value_parser = names(any))]
     claims: Vec<Names>,
 }

@@ -88,6 +88,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
                 ));
             }
             say_path(&loaded.config);
+            say_mail(&loaded.config);
             compare(&loaded.config)?;
             startup_report::say("The settings are good.\n");
             Ok(())
@@ -102,6 +103,14 @@ fn check_tls(config: &Config) -> Result<(), CommandError> {
         let text = format!("{text}.\n  Check SIGNET_TLS_CERT and SIGNET_TLS_KEY.");
         CommandError::new(Exit::Configuration, text)
     })
+}
+
+/// Prints where mail goes, without the user and the password.
+fn say_mail(config: &Config) {
+    startup_report::say(&match &config.mail {
+        Some(mail) => format!("Mail goes to {}, from {}.\n", mail.route, mail.from),
+        None => "Mail is off: SIGNET_SMTP_URL and SIGNET_MAIL_FROM are not set.\n".to_owned(),
+    });
 }
 
 /// Prints which paths the server answers if its issuer has a path.

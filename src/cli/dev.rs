@@ -8,12 +8,13 @@ use crate::admin::{apis, users};
 use crate::app::startup::OpenPurpose;
 use crate::base::entropy::random;
 use crate::base::{Clock as _, SystemClock};
-use crate::config::{Config, Database, NewDatabase, Registration};
+use crate::config::{Config, Database, MailSettings, NewDatabase, Registration};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
 use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::Role;
+use crate::domain::user_email::EmailChange;
 
 use super::serve::{self, Refused};
 use super::startup_report;
@@ -52,6 +53,8 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     config.bootstrap_admin = None;
     config.registration = Registration::Open;
     config.new_database = NewDatabase::Allowed;
+    let mail = directory.path().join("mail");
+    config.mail = Some(MailSettings::to_files(mail.clone()));
 
     let (runtime, interrupts) = serve::storage_runtime(config.machine)?;
     let bound = serve::bind(&mut config)?;
@@ -64,6 +67,7 @@ fn demo(mut config: Config) -> Result<(), Refused> {
             login: LOGIN.to_owned(),
             password: Some(password.clone()),
             name: Some("Alice".to_owned()),
+            email: EmailChange::default(),
             role: Role::Admin,
             attributes: Attributes::default(),
             must_change_password: false,
@@ -86,14 +90,16 @@ fn demo(mut config: Config) -> Result<(), Refused> {
     let base = bound.urls().into_iter().next().unwrap_or_default();
     startup_report::say(&format!(
         "\nDEV MODE - everything is lost at exit - loopback only\n\
-         user  {LOGIN}   password  {password}   role  admin\n\n\
+         user  {LOGIN}   password  {password}   role  admin\n\
+         mail  {}\n\n\
          Get a token (copy, paste, done):\n\n  \
          curl -s {base}{login} -H 'content-type: application/json' \\\n    \
          -d '{{\"login\":\"{LOGIN}\",\"password\":\"{password}\"}}'\n\n\
          One for the API {API}:\n\n  \
          curl -s {base}{login} -H 'content-type: application/json' \\\n    \
          -d '{{\"login\":\"{LOGIN}\",\"password\":\"{password}\",\"audience\":\"{API}\",\"scope\":\"orders:read\"}}'\n\n\
-         Press Ctrl+C to stop.\n"
+         Press Ctrl+C to stop.\n",
+        mail.display()
     ));
     let served = serve::serve_until_stopped(runtime, interrupts, opened, bound);
     if let Err(error) = directory.close() {

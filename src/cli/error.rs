@@ -95,6 +95,7 @@ fn advice(refusal: &Refusal, noun: Option<&str>) -> Option<String> {
             return noun.map(|noun| format!("See what there is:  signet {noun} list"));
         }
         Code::LoginTaken => "Choose another login, or see what there is:  signet user list",
+        Code::EmailTaken => "See whose it is:  signet user show ADDRESS",
         Code::LastAdministrator => {
             "Make another one:  signet user create LOGIN --role admin\n  \
              or promote one:    signet user update LOGIN --role admin"

@@ -68,9 +68,11 @@ impl Exit {
             | Code::RefreshTokenReused
             | Code::RefreshTokenInvalid
             | Code::SessionExpired => Self::NotAllowed,
-            Code::LoginTaken | Code::Conflict | Code::LastAdministrator | Code::SetupClosed => {
-                Self::Conflict
-            }
+            Code::LoginTaken
+            | Code::EmailTaken
+            | Code::Conflict
+            | Code::LastAdministrator
+            | Code::SetupClosed => Self::Conflict,
             Code::TooManyAttempts | Code::Unavailable => Self::TryAgain,
             Code::Internal => Self::Failed,
         }
@@ -96,8 +98,13 @@ mod tests {
 
     #[test]
     fn conflicts_are_five() {
-        let conflicts =
-            [Code::LoginTaken, Code::Conflict, Code::LastAdministrator, Code::SetupClosed];
+        let conflicts = [
+            Code::LoginTaken,
+            Code::EmailTaken,
+            Code::Conflict,
+            Code::LastAdministrator,
+            Code::SetupClosed,
+        ];
         for code in conflicts {
             assert_eq!(Exit::of(code).number(), 5, "{code}");
         }

@@ -15,6 +15,7 @@ mod exit;
 mod factors;
 mod health;
 mod key;
+mod mail;
 mod migrate;
 mod names;
 mod output;
@@ -109,6 +110,9 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
     /// Look into tokens and verify them
     #[command(subcommand)]
     Token(token::Command),
+    /// Test whether mail can be delivered
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Show and check the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -174,6 +178,7 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Session(command) => session::run(command, output),
         Command::Key(command) => key::run(command, output),
         Command::Token(command) => token::run(command, output),
+        Command::Mail(command) => mail::run(command),
         Command::Config(command) => config::run(command, output),
         Command::Db(command) => db::run(command, output),
         Command::Migrate(command) => migrate::run(command, output),

@@ -19,6 +19,7 @@ use crate::domain::attributes::Attributes;
 use crate::domain::outcome::{Failure, FaultKind};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::Role;
+use crate::domain::user_email::EmailChange;
 use crate::server::{self, BindError, Bound, Interrupts};
 use crate::telemetry::{self, Voice};
 use crate::{identity, jobs};
@@ -228,6 +229,7 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
             login: bootstrap.login.clone(),
             password: Some(bootstrap.password.expose().clone()),
             name: None,
+            email: EmailChange::default(),
             role: Role::Admin,
             attributes: Attributes::default(),
             must_change_password: false,

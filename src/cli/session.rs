@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::admin::sessions::LoggedIn;
 use crate::admin::{sessions, users};
 use crate::app::App;
 use crate::base::Timestamp;
@@ -14,6 +13,7 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
+use crate::identity::{self, sessions::LoggedIn};
 use crate::view;
 
 use super::error::{CommandError, about};
@@ -51,7 +51,7 @@ an access token until it expires.")]
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Only this user's
-    #[arg(long, value_name = "LOGIN|ID")]
+    #[arg(long, value_name = "LOGIN|EMAIL|ID")]
     user: Option<String>,
     #[command(flatten)]
     paging: Paging,
@@ -65,7 +65,7 @@ pub struct RevokeArgs {
     #[arg(value_name = "SESSION_ID")]
     id: Option<String>,
     /// All sessions of this user
-    #[arg(long, value_name = "LOGIN|ID")]
+    #[arg(long, value_name = "LOGIN|EMAIL|ID")]
     user: Option<String>,
     /// All sessions of every user
     #[arg(long)]
@@ -113,7 +113,7 @@ impl Row for Shown {
     }
 
     fn json(&self) -> Value {
-        view::logged_in(&self.row)
+        view::logged_in_of_anybody(&self.row)
     }
 }
 
@@ -152,7 +152,7 @@ async fn page(
     request: PageRequest,
     logins: &mut Option<HashMap<UserId, String>>,
 ) -> Result<Page<Shown>, CommandError> {
-    let work = sessions::list_with_browsers(app.clone(), user, request, app.now());
+    let work = identity::sessions::list(app.clone(), user, request, app.now());
     let page = app.run_to_completion(work).await?;
     let mut data = Vec::with_capacity(page.data.len());
     for row in page.data {

@@ -10,6 +10,7 @@ use crate::domain::attributes::Attributes;
 use crate::domain::pagination::Page;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
+use crate::domain::user_email::{EmailChange, UserEmail};
 use crate::view;
 
 use super::attributes::{Given, Removed};
@@ -31,7 +32,12 @@ pub enum Command {
   signet user create ada --role admin --name 'Ada Lovelace'
   signet user create bob --role support,billing --group emea --claim department=string:sales
   signet user create ada --password-file - < secret.txt
+  signet user create bob --email bob@example.com --email-verified
   signet user create batch-import --no-password -o json | jq -r .id
+
+A login that looks like an e-mail address is not one: the address is what --email says.
+--email-verified says that you know that the user receives mail there. Only then clients are told
+the address, and the user can sign in with it.
 
 The first administrator, however it is made, closes set-up for good.")]
     Create(CreateArgs),
@@ -46,13 +52,17 @@ The first administrator, however it is made, closes set-up for good.")]
   signet user show ada@example.com
   signet user show 0190f5a2-7c1e-7b7c-9d0e-2f6a8c1b3d4e -o json")]
     Show(Named),
-    /// Change a user's name, roles, groups or claims
+    /// Change a user's name, e-mail address, roles, groups or claims
     #[command(after_help = "Examples:
   signet user update ada --name 'Ada King'
+  signet user update ada --email ada@example.com --email-verified
+  signet user update ada --no-email
   signet user update ada --role admin --role support
   signet user update ada --group emea --group sales --claim floor=integer:3
   signet user update ada --role user --no-name --no-groups --no-claim floor
   signet user update ada --must-change-password
+
+Another e-mail address than before is unverified without --email-verified.
 
 --role replaces all roles, --group all groups. Without admin among the roles an administrator becomes
 an ordinary user, which ends everything the user has. Other changes show in the tokens of the next
@@ -94,8 +104,8 @@ asks: afterwards the password alone signs in.")]
 /// A user that is named.
 #[derive(Debug, Args)]
 pub struct Named {
-    /// The user's login, or its id
-    #[arg(value_name = "LOGIN|ID")]
+    /// The user's login, verified e-mail address, or id
+    #[arg(value_name = "LOGIN|EMAIL|ID")]
     user: String,
 }
 
@@ -109,6 +119,12 @@ pub struct CreateArgs {
     /// The name to show
     #[arg(long)]
     name: Option<String>,
+    /// The e-mail address
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// You know that the user receives mail at the address
+    #[arg(long, requires = "email")]
+    email_verified: bool,
     #[command(flatten)]
     password: PasswordArgs,
     /// Create it without a password: nobody can log in until one is set
@@ -130,6 +146,15 @@ pub struct UpdateArgs {
     /// Remove the name
     #[arg(long)]
     no_name: bool,
+    /// The e-mail address
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_email")]
+    email: Option<String>,
+    /// You know that the user receives mail at the address; =false says that you do not
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    email_verified: Option<bool>,
+    /// Remove the e-mail address
+    #[arg(long)]
+    no_email: bool,
     #[command(flatten)]
     given: Given,
     #[command(flatten)]
@@ -162,7 +187,8 @@ pub struct SetPasswordArgs {
 }
 
 impl Row for User {
-    const HEAD: &'static [&'static str] = &["login", "role", "status", "name", "created", "id"];
+    const HEAD: &'static [&'static str] =
+        &["login", "role", "status", "name", "email", "created", "id"];
 
     fn cells(&self, now: Timestamp) -> Vec<String> {
         let status = match self.disabled_at {
@@ -175,6 +201,11 @@ impl Row for User {
             [&[self.role.to_string()], &*self.attributes.roles].concat().join(","),
             status,
             self.name.clone().unwrap_or_default(),
+            match &self.email {
+                None => String::new(),
+                Some(UserEmail { address, verified_at: Some(_) }) => address.clone(),
+                Some(UserEmail { address, verified_at: None }) => format!("{address} (unverified)"),
+            },
             ago(self.created_at, now),
             self.id.to_string(),
         ]
@@ -192,7 +223,7 @@ impl Named {
     }
 }
 
-/// The user with this login or id, as it is now.
+/// The user with this login, verified e-mail address or id, as it is now.
 pub async fn find(app: &App, name: &str) -> Result<User, CommandError> {
     app.run_to_completion(users::resolve(app.clone(), name.to_owned()))
         .await
@@ -241,6 +272,10 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
             login: args.login.clone(),
             password: source.map(read).transpose()?,
             name: args.name.clone(),
+            email: EmailChange {
+                address: args.email.clone().map(Some),
+                verified: args.email_verified.then_some(true),
+            },
             role,
             attributes,
             must_change_password: args.must_change_password,
@@ -256,6 +291,10 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     let (role, roles) = args.given.roles()?.unzip();
     let update = Update {
         name,
+        email: EmailChange {
+            address: if args.no_email { Some(None) } else { args.email.clone().map(Some) },
+            verified: args.email_verified,
+        },
         role,
         roles: args.removed.roles(roles),
         groups: args.removed.groups(args.given.groups()),
@@ -264,8 +303,9 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     };
     if update.is_empty() {
         return Err(CommandError::usage(
-            "nothing to change.\n  Say what:  --name  --role  --group  --claim  --no-name  \
-             --no-roles  --no-groups  --no-claim  --must-change-password",
+            "nothing to change.\n  Say what:  --name  --email  --email-verified  --role  --group  \
+             --claim  --no-name  --no-email  --no-roles  --no-groups  --no-claim  \
+             --must-change-password",
         ));
     }
     with_app(async |app| {

@@ -10,7 +10,8 @@ use super::errors::Wrong;
 use super::reader::Reader;
 use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, ProxyHeader, TlsFiles};
 use super::{
-    Config, LogFormat, NewDatabase, Registration, brand, database, issuer, parse, settings as s,
+    Config, LogFormat, NewDatabase, Registration, brand, database, issuer, mail, parse,
+    settings as s,
 };
 use crate::base::{Secret, TimeSpan};
 use crate::domain::signing_key::SigningAlg;
@@ -90,6 +91,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
             read.typed(&s::PROXY_HEADER, parse::proxy_header).unwrap_or(ProxyHeader::Unset),
         ),
         brand: brand::read(read),
+        mail: Some(mail::read(read)),
         metrics_listen: metrics_listen(read),
         log: read.fixed(&s::LOG, parse::log),
         log_format: read.fixed(&s::LOG_FORMAT, parse::word(LogFormat::ALL)),

@@ -51,8 +51,8 @@ fn entry(setting: &Setting) -> String {
             sample
         }
     };
-    // Outside of quotes a # would begin a comment.
-    let quote = if value.contains('#') { "'" } else { "" };
+    // Outside of quotes a # would begin a comment, and a blank would end the value.
+    let quote = if value.contains(['#', ' ']) { "'" } else { "" };
     text.push_str(&format!("#{name}={quote}{value}{quote}\n"));
     text
 }

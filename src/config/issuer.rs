@@ -6,7 +6,7 @@
 use url::{Host, Url};
 
 use super::errors::Wrong;
-use crate::domain::base_path::is_reserved;
+use crate::domain::base_path::{BasePath, is_reserved};
 
 /// The longest path of an issuer, in bytes.
 const MAX_PATH: usize = 128;
@@ -23,6 +23,19 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
         return Err(Wrong::new("is not an http or https URL", SUCH_AS));
     }
     let wanted = spelling(&url);
+    // The path first: what is recommended below must pass when it is typed.
+    let path = BasePath::of(&wanted, false);
+    if path.as_str().split('/').nth(1).is_some_and(is_reserved) {
+        return Err(Wrong::new(
+            "has a path that is reserved (/health, /ready, /.well-known)",
+            "Type another path, such as /auth",
+        ));
+    }
+    if !path.is_root() && !is_plain_path(path.as_str()) {
+        const PLAIN: &str = "Type a path such as /auth: letters, digits and - . _ ~ between slashes, \
+                             at most 128 bytes";
+        return Err(Wrong::new("has a path with other characters", PLAIN));
+    }
     let because = if !url.username().is_empty() || url.password().is_some() {
         "holds a user name or password"
     } else if url.query().is_some() {
@@ -33,25 +46,26 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
         "ends with a slash"
     } else if text != wanted {
         "is not in its normal form, which clients compare byte by byte"
-    } else if url.path().split('/').nth(1).is_some_and(is_reserved) {
-        return Err(Wrong::new(
-            "has a path that is reserved (/health, /ready, /.well-known)",
-            "Type another path, such as /auth",
-        ));
-    } else if !is_plain_path(url.path()) {
-        const PLAIN: &str = "Type a path such as /auth: letters, digits and - . _ ~ between slashes, \
-                             at most 128 bytes";
-        return Err(Wrong::new("has a path with other characters", PLAIN));
     } else {
         return Ok(wanted);
     };
-    Err(Wrong::new(because, format!("Type {wanted}")))
+    Err(Wrong::new(because, advice(&wanted)))
+}
+
+/// What to type: a spelling that no later check refuses. Plain http beyond this machine needs another setting
+/// as well.
+fn advice(wanted: &str) -> String {
+    if !is_exposed(wanted) {
+        return format!("Type {wanted}");
+    }
+    let https = wanted.replacen("http://", "https://", 1);
+    format!("Type {https}, or {wanted} with SIGNET_INSECURE_HTTP=true")
 }
 
 fn is_plain_path(path: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(plain);
-    path == "/" || (path.len() <= MAX_PATH && path[1..].split('/').all(is_segment))
+    path.len() <= MAX_PATH && path[1..].split('/').all(is_segment)
 }
 
 /// The issuer of a server that was given none: reachable on this machine at the port it serves on.

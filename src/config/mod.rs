@@ -14,6 +14,7 @@ mod errors;
 mod example;
 mod host_limits;
 mod issuer;
+mod mail;
 mod noticeable;
 mod parse;
 mod reader;
@@ -42,6 +43,7 @@ pub use errors::Mistake;
 pub use example::example;
 pub use host_limits::Machine;
 pub use issuer::default_for as default_issuer;
+pub use mail::{MailFrom, MailRoute, MailSettings, SmtpServer, SmtpTls};
 pub use parse::{length_of_time, spell};
 #[cfg(feature = "test-support")]
 pub use settings::{Fallback, SETTINGS, Setting};
@@ -118,6 +120,8 @@ pub struct Config {
     pub proxy_header: ProxyHeader,
     /// How the pages look.
     pub brand: Brand,
+    /// How mail leaves the server; none where mail is off.
+    pub mail: Option<MailSettings>,
     /// Where metrics are served, if at all.
     pub metrics_listen: MetricsListen,
     /// What is logged, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.

@@ -142,7 +142,7 @@ settings! {
             "How long a lost answer to a refresh may be asked for again: 0s to 5m.";
         MAX_SESSIONS_PER_USER = "SIGNET_MAX_SESSIONS_PER_USER", secret: false,
             Fixed("1000"),
-            "Live sessions of one user: 1 to 100000; one more ends the one used longest ago.";
+            "Live sessions and sign-ins of one user: 1 to 100000 each; one more ends the one used longest ago.";
     }
     "Accounts and passwords" {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
@@ -190,6 +190,17 @@ settings! {
         BRAND_LOGO = "SIGNET_BRAND_LOGO", secret: false,
             Derived { says: "none, the name is shown", sample: "/etc/signet/logo.svg" },
             "SVG, PNG or WebP file of up to 256 KiB, shown in place of the name.";
+    }
+    "Mail" {
+        SMTP_URL = "SIGNET_SMTP_URL", secret: true,
+            Derived { says: "none, no mail is sent", sample: "" },
+            "smtps://USER@HOST:465, smtp://USER@HOST:587 (STARTTLS) or file:/DIR; see docs/operating.md.";
+        SMTP_PASSWORD = "SIGNET_SMTP_PASSWORD", secret: true,
+            Derived { says: "none, the SMTP server asks for none", sample: "" },
+            "Password of the user in SIGNET_SMTP_URL.";
+        MAIL_FROM = "SIGNET_MAIL_FROM", secret: false,
+            Derived { says: "none, no mail is sent", sample: "Example <signet@example.com>" },
+            "Sender of mail, an address or NAME <ADDRESS>; with SIGNET_SMTP_URL, both or neither.";
     }
     "Logs, metrics, audit" {
         LOG = "SIGNET_LOG", secret: false,

@@ -19,6 +19,9 @@ const STRETCH: &str = "SIGNET_TEST_DEADLINES";
 /// How long an answer may wait to be read in a build for tests, in milliseconds.
 #[cfg(feature = "test-support")]
 const UNREAD: &str = "SIGNET_TEST_UNREAD_MILLIS";
+/// How long one mail may take to be delivered in a build for tests, in milliseconds.
+#[cfg(feature = "test-support")]
+const MAIL: &str = "SIGNET_TEST_MAIL_MILLIS";
 
 /// Where a value in force came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,12 +139,17 @@ impl Source {
         let name = name.to_string_lossy();
         if cfg!(feature = "test-support") && name == STRETCH {
             let factor = value.to_str().and_then(|factor| factor.parse().ok());
-            self.deadlines = factor.map_or(self.deadlines, Deadlines::stretched);
+            self.deadlines = factor.map_or(self.deadlines, |factor| self.deadlines.times(factor));
         }
         #[cfg(feature = "test-support")]
         if name == UNREAD {
             let millis = value.to_str().and_then(|millis| millis.parse().ok());
             self.deadlines = millis.map_or(self.deadlines, |ms| self.deadlines.with_unread(ms));
+        }
+        #[cfg(feature = "test-support")]
+        if name == MAIL {
+            let millis = value.to_str().and_then(|millis| millis.parse().ok());
+            self.deadlines = millis.map_or(self.deadlines, |ms| self.deadlines.with_mail(ms));
         }
         if !is_ours(&name) || value.is_empty() {
             return;

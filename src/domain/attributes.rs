@@ -9,6 +9,7 @@ use super::text;
 use crate::text_enum;
 
 use super::user_claims::user_claim;
+use super::user_email::UserEmail;
 
 /// The most application roles, and the most groups, of one user.
 pub const MAX_LABELS: usize = 64;
@@ -271,13 +272,21 @@ pub struct Subject {
     pub role: Role,
     /// What the organisation says.
     pub attributes: Attributes,
+    /// The e-mail address, if the user has one.
+    pub email: Option<UserEmail>,
 }
 
 impl Subject {
     /// Of a client that speaks for itself there is nothing to say.
     #[must_use]
     pub fn nobody() -> Self {
-        Self { role: Role::User, attributes: Attributes::default() }
+        Self { role: Role::User, attributes: Attributes::default(), email: None }
+    }
+
+    /// The e-mail address as tokens show it: only where it is verified.
+    #[must_use]
+    pub fn verified_email(&self) -> Option<&str> {
+        self.email.as_ref().and_then(UserEmail::verified)
     }
 
     /// The roles as tokens show them: the application's, and `admin` for an administrator.

@@ -84,7 +84,7 @@ fn a_patch_sets_removes_and_leaves_the_rest() {
 #[test]
 fn an_administrator_has_one_role_more() {
     let attributes = roles(&["support"]);
-    let of = |role| Subject { role, attributes: attributes.clone() }.token_roles();
+    let of = |role| Subject { role, attributes: attributes.clone(), email: None }.token_roles();
     assert_eq!(of(Role::User), ["support"]);
     assert_eq!(of(Role::Admin), ["support", "admin"]);
 }

@@ -53,6 +53,8 @@ text_enum! {
         UserCreated = "user.created",
         /// A user's profile or role changed.
         UserUpdated = "user.updated",
+        /// The e-mail address of a user was set, verified or removed.
+        EmailChanged = "email.changed",
         /// A user was disabled.
         UserDisabled = "user.disabled",
         /// A user was enabled again.
@@ -95,6 +97,10 @@ text_enum! {
         TokenRevoked = "token.revoked",
         /// A client was not told that a session has ended, however often it was tried.
         LogoutNoticeFailed = "logout.notice_failed",
+        /// A mail could not be delivered before it expired; the detail is its kind and why.
+        MailFailed = "mail.failed",
+        /// The mail server refused a mail for good; the detail is its kind and the reply code.
+        MailRefused = "mail.refused",
         /// A signing key was made and published; it signs nothing yet.
         KeyPublished = "key.published",
         /// A signing key began to sign.

@@ -58,6 +58,14 @@ pub struct Request {
 /// How long a code is good: long enough for a redirect, too short to be found in a log.
 pub const CODE_LIFE: TimeSpan = TimeSpan::from_secs(60);
 
+/// How many codes of one user and client are kept beside the newest: unredeemed ones and redeemed ones, each. A
+/// page that requests one after the other without a user (`prompt=none`) leaves no more. Redemption follows
+/// within seconds, so a client that works never has as many.
+pub const MAX_CODES: i64 = 32;
+
+/// How long a pushed request waits for its user (RFC 9126 §2.2).
+pub const PUSHED_REQUEST_LIFE: TimeSpan = TimeSpan::from_secs(90);
+
 /// What a user allowed a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorization {

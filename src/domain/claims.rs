@@ -239,11 +239,11 @@ pub struct LogoutClaims<'a> {
     pub events: Value,
 }
 
-/// The claims about the user that `rules` ask for. A custom claim the user does not have is left out.
+/// The claims about the user that `rules` ask for. A claim the user does not have is left out.
 #[must_use]
 pub fn asked_by(rules: &TokenRules, subject: &Subject) -> Map<String, Value> {
     let value = |name: &str| match user_claim(name) {
-        Some(claim) => Some((claim.value)(subject)),
+        Some(claim) => (claim.value)(subject),
         // A name that was reserved after it was given away: the token's own claim counts, and a token
         // must not have a claim twice (RFC 7519 §4).
         None if is_reserved_claim(name) => None,

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_is_known_is_kept_and_the_rest_left_out() {
-        let text = r#"{"userinfo":{"name":{"essential":true},"email":null},
+        let text = r#"{"userinfo":{"name":{"essential":true},"phone_number":null},
             "id_token":{"auth_time":{"essential":true},"sub":{"value":"x"},"roles":null},"z":1}"#;
         let request = ClaimsRequest::parse(text).unwrap();
         assert_eq!(request.asked.userinfo, ["name"]);

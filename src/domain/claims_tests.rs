@@ -11,7 +11,7 @@ use crate::domain::user::Role;
 fn an_api_sees_what_it_asks_for_and_nothing_else() {
     let Value::Object(claims) = json!({"department": "sales", "floor": 3}) else { panic!() };
     let attributes = Attributes { roles: vec!["support".to_owned()], groups: vec![], claims };
-    let subject = Subject { role: Role::Admin, attributes };
+    let subject = Subject { role: Role::Admin, attributes, email: None };
     let asked = |names: &[&str]| {
         let claims = names.iter().map(|name| (*name).to_owned()).collect();
         Value::Object(asked_by(&TokenRules { claims, ..TokenRules::DEFAULT }, &subject))
@@ -78,7 +78,7 @@ fn the_members_of_tokens_are_reserved_names() {
 fn a_custom_claim_never_doubles_a_claim_of_the_token() {
     let Value::Object(claims) = json!({"sub": "eve", "exp": 1, "floor": 3}) else { panic!() };
     let attributes = Attributes { roles: vec![], groups: vec![], claims };
-    let subject = Subject { role: Role::User, attributes };
+    let subject = Subject { role: Role::User, attributes, email: None };
     let claims = ["sub", "exp", "floor"].map(str::to_owned).to_vec();
     let asked = asked_by(&TokenRules { claims, ..TokenRules::DEFAULT }, &subject);
     assert_eq!(Value::Object(asked), json!({"floor": 3}));

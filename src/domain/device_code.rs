@@ -8,6 +8,7 @@ use crate::base::{Entropy, TimeSpan, Timestamp};
 use crate::text_enum;
 
 use super::scope::{RequestedScopes, Scopes};
+use super::validity::has_expired;
 
 /// How long a device waits.
 pub const LIFE: TimeSpan = TimeSpan::from_mins(10);
@@ -86,7 +87,7 @@ impl DeviceCode {
     /// What it is told at `now`.
     #[must_use]
     pub fn poll(&self, now: Timestamp) -> Poll {
-        if now >= self.expires_at {
+        if self.has_expired(now) {
             return Poll::Expired;
         }
         match self.state {
@@ -101,6 +102,12 @@ impl DeviceCode {
     #[must_use]
     pub fn begun_at(&self) -> Timestamp {
         self.expires_at - LIFE
+    }
+
+    /// Whether its time is over.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        has_expired(self.expires_at, LIFE, now)
     }
 
     /// The pause it has to keep after having come at `now`.

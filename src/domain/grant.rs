@@ -6,6 +6,7 @@
 use super::api::Target;
 use super::client::Client;
 use super::oidc;
+use super::outcome::quotable;
 use super::scope::{self, ADMIN, RequestedScopes, Scopes};
 use super::user::Role;
 
@@ -39,33 +40,42 @@ pub fn within_client(client: &Client, scopes: &Scopes) -> Scopes {
     scopes.only(|scope| client.may_request_scope(scope) && !scope::is_reserved(scope))
 }
 
-/// Why a client gets nothing of what it requested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a client gets nothing of what it requested, with the scopes that are wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScopeError {
     /// A scope that does not exist at the target.
-    Unknown,
+    Unknown(String),
     /// A scope that exists and that this client may not have.
-    NotAllowed,
+    NotAllowed(String),
     /// A scope of the issuer itself: no client acts as an administrator.
-    Reserved,
+    Reserved(String),
     /// Scopes were requested and all of them were dropped.
-    NothingLeft,
+    NothingLeft(RequestedScopes),
     /// More than can be granted at once.
     TooMany,
 }
 
 impl ScopeError {
-    /// A sentence for people.
+    /// A sentence for people. The scopes are quoted: they are well-formed scope tokens (RFC 6749 §3.3), and their
+    /// length is bounded.
     #[must_use]
-    pub const fn message(self) -> &'static str {
+    pub fn message(&self) -> String {
         match self {
-            Self::Unknown => "A scope does not exist at this API.",
-            Self::NotAllowed => "The client may not request one of the scopes.",
-            Self::Reserved => "Scopes that begin with signet: are not for clients of /oauth2.",
-            Self::NothingLeft => {
-                "None of the requested scopes exists there and is allowed for this client."
+            Self::Unknown(scope) => {
+                format!("The scope {} does not exist at this API.", quotable(scope))
             }
-            Self::TooMany => "More than 64 scopes would be granted. Request fewer.",
+            Self::NotAllowed(scope) => {
+                format!("The client may not request the scope {}.", quotable(scope))
+            }
+            Self::Reserved(scope) => format!(
+                "The scope {} is not for clients of /oauth2: scopes that begin with signet: are Signet's own.",
+                quotable(scope)
+            ),
+            Self::NothingLeft(scopes) => format!(
+                "None of the requested scopes exists there and is allowed for this client: {}",
+                quotable(scopes.as_str())
+            ),
+            Self::TooMany => "More than 64 scopes would be granted. Request fewer.".to_owned(),
         }
     }
 }
@@ -82,7 +92,7 @@ pub struct AvailableScopes {
 /// Whether a user can let `client` have this scope at `target`.
 ///
 /// The standard scopes Signet has nothing to say about are never available, also where an API has a
-/// scope of that name: libraries request `email` without meaning an API.
+/// scope of that name: libraries request `phone` without meaning an API.
 #[must_use]
 pub fn is_available(target: &Target, client: &Client, scope: &str) -> bool {
     let exists = oidc::is_scope(scope)
@@ -100,13 +110,13 @@ pub fn grant_available(
     client: &Client,
     requested: &RequestedScopes,
 ) -> Result<AvailableScopes, ScopeError> {
-    if requested.iter().any(scope::is_reserved) {
-        return Err(ScopeError::Reserved);
+    if let Some(reserved) = requested.iter().find(|scope| scope::is_reserved(scope)) {
+        return Err(ScopeError::Reserved(reserved.to_owned()));
     }
     let is_available = |scope: &str| is_available(target, client, scope);
     let granted = requested.only(is_available);
     if granted.is_empty() && !requested.is_empty() {
-        return Err(ScopeError::NothingLeft);
+        return Err(ScopeError::NothingLeft(requested.clone()));
     }
     if granted.iter().count() > MAX_GRANTED {
         return Err(ScopeError::TooMany);
@@ -128,13 +138,13 @@ pub fn grant_client(
 ) -> Result<GrantedScopes, ScopeError> {
     for scope in requested.iter() {
         if scope::is_reserved(scope) {
-            return Err(ScopeError::Reserved);
+            return Err(ScopeError::Reserved(scope.to_owned()));
         }
         if !target.offers(scope) {
-            return Err(ScopeError::Unknown);
+            return Err(ScopeError::Unknown(scope.to_owned()));
         }
         if !client.may_request_scope(scope) {
-            return Err(ScopeError::NotAllowed);
+            return Err(ScopeError::NotAllowed(scope.to_owned()));
         }
     }
     Ok(GrantedScopes(requested.clone()))
@@ -200,12 +210,12 @@ mod tests {
 
     #[test]
     fn what_is_not_available_is_dropped_and_never_granted() {
-        let api = Api::new("https://api.example.com", scopes("read email")).unwrap();
+        let api = Api::new("https://api.example.com", scopes("read phone")).unwrap();
         let api = Target::Api(api);
         let long = "x".repeat(200);
         for (text, allowed, granted, dropped) in [
             ("openid read", None, "openid read", ""),
-            ("openid read email nothing", None, "openid read", "email nothing"),
+            ("openid read phone nothing", None, "openid read", "phone nothing"),
             ("openid read", Some("openid"), "openid", "read"),
             ("openid OPENID Read", None, "openid", "OPENID Read"),
             (&*format!("openid {long}"), None, "openid", &*long),
@@ -222,17 +232,17 @@ mod tests {
         let api = Target::Api(Api::new("https://api.example.com", scopes("read")).unwrap());
         for target in [&api, &Target::Issuer] {
             for (text, error) in [
-                ("signet:admin", ScopeError::Reserved),
-                ("openid signet:admin", ScopeError::Reserved),
-                ("openid signet:nothing", ScopeError::Reserved),
-                ("email", ScopeError::NothingLeft),
-                ("nothing:like:it", ScopeError::NothingLeft),
+                ("signet:admin", ScopeError::Reserved("signet:admin".to_owned())),
+                ("openid signet:admin", ScopeError::Reserved("signet:admin".to_owned())),
+                ("openid signet:nothing", ScopeError::Reserved("signet:nothing".to_owned())),
+                ("phone", ScopeError::NothingLeft(requested("phone"))),
+                ("nothing:like:it", ScopeError::NothingLeft(requested("nothing:like:it"))),
             ] {
                 let outcome = grant_available(target, &client(None), &requested(text));
                 assert_eq!(outcome, Err(error), "{text}");
             }
             let barred = grant_available(target, &client(Some("read")), &requested("openid"));
-            assert_eq!(barred, Err(ScopeError::NothingLeft));
+            assert_eq!(barred, Err(ScopeError::NothingLeft(requested("openid"))));
         }
         let names: Vec<String> = (0..64).map(|n| format!("s{n}")).collect();
         let all = names.join(" ");
@@ -248,15 +258,29 @@ mod tests {
         let outcome = |text, allowed| grant_client(&api, &client(allowed), &scopes(text));
         assert_eq!(outcome("read", None), Ok(GrantedScopes(scopes("read"))));
         for (text, allowed, error) in [
-            ("read nothing", None, ScopeError::Unknown),
-            ("read email", None, ScopeError::Unknown),
-            ("read write", Some("read"), ScopeError::NotAllowed),
-            ("read signet:admin", None, ScopeError::Reserved),
+            ("read nothing", None, ScopeError::Unknown("nothing".to_owned())),
+            ("read phone", None, ScopeError::Unknown("phone".to_owned())),
+            ("read write", Some("read"), ScopeError::NotAllowed("write".to_owned())),
+            ("read signet:admin", None, ScopeError::Reserved("signet:admin".to_owned())),
         ] {
             assert_eq!(outcome(text, allowed), Err(error), "{text}");
         }
         let issuer = grant_client(&Target::Issuer, &client(None), &scopes(ADMIN));
-        assert_eq!(issuer, Err(ScopeError::Reserved));
+        assert_eq!(issuer, Err(ScopeError::Reserved(ADMIN.to_owned())));
+    }
+
+    #[test]
+    fn a_message_names_the_scopes_and_is_bounded() {
+        let long = requested(&format!("{} x", "x".repeat(4_000)));
+        for error in [
+            ScopeError::Unknown("orders:read".to_owned()),
+            ScopeError::NotAllowed("orders:read".to_owned()),
+            ScopeError::Reserved("orders:read".to_owned()),
+            ScopeError::NothingLeft(requested("orders:read b")),
+        ] {
+            assert!(error.message().contains("orders:read"), "{error:?}");
+        }
+        assert!(ScopeError::NothingLeft(long).message().len() < 300);
     }
 
     #[test]

@@ -177,8 +177,7 @@ impl LoginName {
         self.is_ascii
     }
 
-    /// Whether this is an e-mail address; otherwise it is a username.
-    #[cfg(test)]
+    /// Whether this has the form of an e-mail address; otherwise it is a username.
     #[must_use]
     pub const fn is_email(&self) -> bool {
         self.at.is_some()

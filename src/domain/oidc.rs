@@ -25,13 +25,14 @@ pub struct ScopeClaims {
 pub const SCOPES: &[ScopeClaims] = &[
     ScopeClaims { scope: OPENID, claims: &["sub"] },
     ScopeClaims { scope: "profile", claims: &["name", "preferred_username", "updated_at"] },
+    ScopeClaims { scope: "email", claims: &["email", "email_verified"] },
     ScopeClaims { scope: "roles", claims: &["roles"] },
     ScopeClaims { scope: "groups", claims: &["groups"] },
     ScopeClaims { scope: OFFLINE_ACCESS, claims: &[] },
 ];
 
 /// Standard scopes (OpenID Connect Core §5.4) about things Signet does not know.
-const UNSUPPORTED: &[&str] = &["email", "address", "phone"];
+const UNSUPPORTED: &[&str] = &["address", "phone"];
 
 /// Whether `scope` is one of [`SCOPES`].
 #[must_use]
@@ -123,6 +124,8 @@ pub fn claims<'a>(user: &User, names: impl Iterator<Item = &'a str>) -> Map<Stri
     let value = |name: &str| match name {
         "name" => user.name.as_ref().map(|name| json!(name)),
         "preferred_username" => Some(json!(user.login)),
+        "email" => user.verified_email().map(|email| json!(email)),
+        "email_verified" => user.verified_email().map(|_| json!(true)),
         "updated_at" => Some(json!(user.updated_at.secs())),
         "roles" => Some(json!(user.subject().token_roles())),
         "groups" => Some(json!(user.attributes.groups)),
@@ -138,6 +141,7 @@ mod tests {
     use crate::base::id::UserId;
     use crate::domain::attributes::Attributes;
     use crate::domain::user::Role;
+    use crate::domain::user_email::UserEmail;
 
     fn user(name: Option<&str>) -> User {
         User {
@@ -146,6 +150,7 @@ mod tests {
             name: name.map(str::to_owned),
             role: Role::User,
             attributes: Attributes { groups: vec!["staff".to_owned()], ..Attributes::default() },
+            email: None,
             disabled_at: None,
             created_at: Timestamp::from_secs(1),
             updated_at: Timestamp::from_secs(7),
@@ -169,6 +174,29 @@ mod tests {
             told("profile groups", None),
             json!({"preferred_username": "ada@example.com", "updated_at": 7, "groups": ["staff"]})
         );
+    }
+
+    #[test]
+    fn an_address_that_is_not_verified_is_never_told() {
+        let asked = RequestedClaims {
+            userinfo: vec!["email_verified".to_owned()],
+            id_token: vec!["email".to_owned()],
+        };
+        for (verified_at, at_userinfo, by_name) in [
+            (None, json!({}), json!({})),
+            (
+                Some(Timestamp::from_secs(2)),
+                json!({"email": "ada@x.org", "email_verified": true}),
+                json!({"email": "ada@x.org"}),
+            ),
+        ] {
+            let email = UserEmail { address: "ada@x.org".to_owned(), verified_at };
+            let ada = User { email: Some(email), ..user(None) };
+            let scopes = Scopes::parse("openid email").unwrap();
+            assert_eq!(Value::Object(userinfo(&ada, &scopes, &asked)), at_userinfo);
+            let told = id_token(&ada, &Scopes::default(), &asked);
+            assert_eq!(Value::Object(told), by_name);
+        }
     }
 
     #[test]
@@ -197,6 +225,6 @@ mod tests {
         let told = userinfo(&user(Some("Ada")), &scopes, &asked);
         assert_eq!(Value::Object(told), json!({"name": "Ada"}));
         assert_eq!(asked.scopes().collect::<Vec<_>>(), ["profile"]);
-        assert_eq!(scope_of("email"), None);
+        assert_eq!((scope_of("email_verified"), scope_of("phone_number")), (Some("email"), None));
     }
 }

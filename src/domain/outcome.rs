@@ -56,6 +56,8 @@ text_enum! {
         RegistrationClosed = "registration_closed",
         /// The login exists already.
         LoginTaken = "login_taken",
+        /// Another user has verified the e-mail address.
+        EmailTaken = "email_taken",
         /// There is no such thing.
         NotFound = "not_found",
         /// It conflicts with what is there.

@@ -90,13 +90,15 @@ impl RateLimit {
         }
     }
 
-    /// Whether this bounds what a caller can have stored. Such requests stay bounded
-    /// when the client's address is unknown: they share one bucket, which is wider.
+    /// Whether this bounds callers of unknown addresses as well. They share one bucket, which is wider. That is
+    /// so where it bounds what a caller can have stored, and where nothing else bounds guessing: no account
+    /// stands behind a user code.
     #[must_use]
-    pub const fn bounds_writes(self) -> bool {
+    pub const fn bounds_unknown_addresses(self) -> bool {
         match self {
-            Self::Login | Self::Setup | Self::ClientAuth | Self::UserCode => false,
+            Self::Login | Self::Setup | Self::ClientAuth => false,
             Self::Registration
+            | Self::UserCode
             | Self::Proof
             | Self::PushedRequest
             | Self::DeviceRequest

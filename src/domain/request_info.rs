@@ -9,7 +9,10 @@ use super::user_agent::Device;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 
-/// The origin of a request, its device and its time.
+/// The language of what a request causes where it names none.
+const ENGLISH: &str = "en";
+
+/// The origin of a request, its device, its time and its language.
 #[derive(Debug, Clone)]
 pub struct RequestInfo {
     /// The acting user, the door, the address and the request id, for the audit trail.
@@ -18,9 +21,17 @@ pub struct RequestInfo {
     pub device: Device,
     /// When the request came: the only "now" while it is served.
     pub now: Timestamp,
+    /// The tag of the language of mail that the request causes (BCP 47).
+    pub language: &'static str,
 }
 
 impl RequestInfo {
+    /// A request in English.
+    #[must_use]
+    pub const fn new(origin: Origin, device: Device, now: Timestamp) -> Self {
+        Self { origin, device, now, language: ENGLISH }
+    }
+
     /// A command on this machine.
     #[must_use]
     pub fn cli(now: Timestamp) -> Self {
@@ -36,7 +47,13 @@ impl RequestInfo {
     /// A request that opens no session, so that its device does not matter.
     #[must_use]
     pub fn without_device(origin: Origin, now: Timestamp) -> Self {
-        Self { origin, device: Device::default(), now }
+        Self::new(origin, Device::default(), now)
+    }
+
+    /// The same request in another language.
+    #[must_use]
+    pub fn in_language(self, language: &'static str) -> Self {
+        Self { language, ..self }
     }
 
     /// The same request with `user` as the acting user.

@@ -55,11 +55,11 @@ impl RequestedScopes {
         &self.0
     }
 
-    /// Whether every one is in `other` too.
+    /// Those that are not in `other`.
     #[must_use]
-    pub fn is_within(&self, other: &Self) -> bool {
+    pub fn without(&self, other: &Self) -> Self {
         let other: HashSet<&str> = other.iter().collect();
-        self.iter().all(|scope| other.contains(scope))
+        self.only(|scope| !other.contains(scope))
     }
 
     /// Those of `granted` that are requested.
@@ -131,9 +131,9 @@ mod tests {
 
     #[test]
     fn requested_scopes_are_compared_as_sets() {
-        assert!(requested("a b").is_within(&requested("c b a")));
-        assert!(!requested("a d").is_within(&requested("c b a")));
-        assert!(requested("").is_within(&requested("")));
+        assert!(requested("a b").without(&requested("c b a")).is_empty());
+        assert_eq!(requested("e a d").without(&requested("c b a")), requested("e d"));
+        assert!(requested("").without(&requested("")).is_empty());
         assert_eq!(requested("d b").among(&scopes("a b")), scopes("b"));
         assert_eq!(requested("b").with(["a", "b"]).as_str(), "b a");
         assert_eq!(requested("").with([]).as_str(), "");

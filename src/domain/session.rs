@@ -166,13 +166,13 @@ impl Session {
         self.factors.unwrap_or_else(|| Factors::password(self.auth_time))
     }
 
-    /// Whether a refresh may name `scopes`: they were requested when the session was opened. What of
-    /// them was not granted then is not granted now either; a client may repeat its own words.
+    /// What of `scopes` a refresh may not name: it was not requested when the session was opened. What was
+    /// requested then and not granted is not granted now either; a client may repeat its own words.
     #[must_use]
-    pub fn may_request(&self, scopes: &RequestedScopes) -> bool {
+    pub fn never_requested(&self, scopes: &RequestedScopes) -> RequestedScopes {
         match &self.requested_scopes {
-            Some(requested) => scopes.is_within(requested),
-            None => scopes.is_within(&RequestedScopes::from(&self.scopes)),
+            Some(requested) => scopes.without(requested),
+            None => scopes.without(&RequestedScopes::from(&self.scopes)),
         }
     }
 

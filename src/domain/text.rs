@@ -37,12 +37,18 @@ pub fn is_invisible(c: char) -> bool {
         || (!c.is_ascii() && ignorable(c))
 }
 
+/// Whether the character breaks a line or a paragraph without being a control character, or annotates the
+/// text between two others (interlinear annotation).
+const fn breaks_text(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
+}
+
 /// Whether people can read the text as a name: something of it is visible, and nothing changes its
-/// direction, controls a terminal, or hides a message in tag characters.
+/// direction, breaks its line, controls a terminal, or hides a message in tag characters.
 #[must_use]
 pub fn is_readable_name(text: &str) -> bool {
     text.chars().any(|c| !is_invisible(c))
-        && !text.chars().any(|c| c.is_control() || is_bidi_control(c))
+        && !text.chars().any(|c| c.is_control() || is_bidi_control(c) || breaks_text(c))
         && has_tags_in_flags_only(text)
 }
 

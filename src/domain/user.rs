@@ -7,6 +7,7 @@ use crate::base::id::UserId;
 
 use super::attributes::{Attributes, Subject};
 use super::text;
+use super::user_email::UserEmail;
 
 pub use super::attributes::Role;
 
@@ -26,6 +27,8 @@ pub struct User {
     pub role: Role,
     /// What the organisation says about the user, for the tokens of APIs that ask.
     pub attributes: Attributes,
+    /// The e-mail address, if the user has one.
+    pub email: Option<UserEmail>,
     /// Since when the user is disabled, if so.
     pub disabled_at: Option<Timestamp>,
     /// When the user was made.
@@ -46,17 +49,23 @@ impl std::fmt::Debug for User {
 }
 
 impl User {
+    /// The e-mail address if it is verified: the only one that is told, used for mail or signed in with.
+    #[must_use]
+    pub fn verified_email(&self) -> Option<&str> {
+        self.email.as_ref().and_then(UserEmail::verified)
+    }
+
     /// What tokens may say about the user.
     #[must_use]
     pub fn subject(&self) -> Subject {
-        Subject { role: self.role, attributes: self.attributes.clone() }
+        Subject { role: self.role, attributes: self.attributes.clone(), email: self.email.clone() }
     }
 }
 
 /// What is said about a name that is not one.
 pub const NAME_RULE: &str = "A name has 1 to 128 characters. At least one is visible, and none is a \
-                             control character, changes the direction of text, or is a tag outside an \
-                             emoji flag.";
+                             control character, breaks a line, annotates or changes the direction of \
+                             text, or is a tag outside an emoji flag.";
 
 /// Whether `name` can be the name that is shown of a user or a client.
 #[must_use]

@@ -1,4 +1,4 @@
-//! The claims that every user has and an API may ask for.
+//! The claims about users that Signet makes by itself and an API may ask for.
 //!
 //! Owns the list. A new one is an entry: its name is reserved, APIs may ask for it, and tokens carry its
 //! value. Custom claims are `attributes`.
@@ -11,16 +11,24 @@ use super::attributes::Subject;
 pub struct UserClaim {
     /// Its name.
     pub name: &'static str,
-    /// Its value.
-    pub value: fn(&Subject) -> Value,
+    /// Its value; none where the user has no such claim.
+    pub value: fn(&Subject) -> Option<Value>,
 }
 
-/// The claims that every user has. A list is there even when it is empty, so that an API need not tell
-/// "none" from "not said".
+/// The claims. A list is there even when it is empty, so that an API need not tell "none" from "not said".
 pub const USER_CLAIMS: &[UserClaim] = &[
     // RFC 9068 §2.2.3.1.
-    UserClaim { name: "roles", value: |subject| Value::from(subject.token_roles()) },
-    UserClaim { name: "groups", value: |subject| Value::from(subject.attributes.groups.clone()) },
+    UserClaim { name: "roles", value: |subject| Some(Value::from(subject.token_roles())) },
+    UserClaim {
+        name: "groups",
+        value: |subject| Some(Value::from(subject.attributes.groups.clone())),
+    },
+    // OpenID Connect Core §5.1. Both are left out where the address is not verified.
+    UserClaim { name: "email", value: |subject| subject.verified_email().map(Value::from) },
+    UserClaim {
+        name: "email_verified",
+        value: |subject| subject.verified_email().map(|_| Value::from(true)),
+    },
 ];
 
 /// The claim `name`, if it is one of [`USER_CLAIMS`].

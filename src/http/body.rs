@@ -15,14 +15,14 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::web::{self, Bytes};
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest};
-use futures_util::Stream;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{Stream, StreamExt as _};
 
 use crate::app::App;
 use crate::base::Deadlines;
 use crate::domain::outcome::{Code, Refusal};
 
-/// How long after its answer a body in chunks is kept; the answer is sent at once.
+/// How long after its answer a body in chunks is kept, without what has come of it; the answer is sent at once.
 const ANSWERED: Duration = Duration::from_secs(1);
 
 /// A body in chunks that somebody else reads. Were it dropped half read before its answer is sent, the
@@ -41,11 +41,13 @@ impl Kept {
         Some(Self(kept))
     }
 
-    /// Lets go of it when the answer has been sent.
-    pub fn answered(self) {
+    /// Lets go of it when the answer has been sent, or it has come to its end. What comes until then is dropped:
+    /// kept, it would be as much as a client can send in that time.
+    pub fn answered(mut self) {
         actix_web::rt::spawn(async move {
-            tokio::time::sleep(ANSWERED).await;
-            drop(self);
+            let rest = async { while let Some(Ok(_)) = self.next().await {} };
+            // Elapsed or not, it is dropped.
+            let _ = tokio::time::timeout(ANSWERED, rest).await;
         });
     }
 }
@@ -94,5 +96,45 @@ fn unreadable(error: Error) -> Refusal {
             Refusal::new(Code::PayloadTooLarge, "The body is larger than 64 KiB.")
         }
         _ => Refusal::new(Code::MalformedRequest, "The body could not be read."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use actix_web::test::TestRequest;
+    use futures_util::stream;
+
+    use super::*;
+
+    /// Bytes of which the owner is known.
+    struct Owned(Arc<[u8]>);
+
+    impl AsRef<[u8]> for Owned {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_has_come_of_a_body_is_dropped_behind_its_answer() {
+        let text: Arc<[u8]> = Arc::from([0; 8].as_slice());
+        let piece = Bytes::from_owner(Owned(Arc::clone(&text)));
+        let request = TestRequest::default().insert_header((TRANSFER_ENCODING, "chunked"));
+        let mut request = request.to_srv_request();
+        // The end does not come.
+        let body = stream::iter([Ok(piece)]).chain(stream::pending());
+        let body: Pin<Box<dyn Stream<Item = _>>> = Box::pin(body);
+        request.set_payload(body.into());
+        let kept = Kept::of(&mut request).unwrap();
+        drop(request);
+        assert_eq!(Arc::strong_count(&text), 2);
+        kept.answered();
+        // Long before the end of that time.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(Arc::strong_count(&text), 1);
     }
 }

@@ -93,14 +93,10 @@ fn forwarded(headers: &HeaderMap) -> Vec<Hop> {
     elements(headers, FORWARDED).iter().map(|element| forwarded_for(element)).collect()
 }
 
-/// The one address of a header that a proxy sets; a header that came twice was not set but added to.
+/// The one address of a header that a proxy sets. A header that holds more than one was added to: the last
+/// is the nearest hop's, and a client may have sent the others.
 fn single(headers: &HeaderMap, name: &str) -> Vec<Hop> {
-    let mut values = headers.get_all(name);
-    match (values.next(), values.next()) {
-        (None, _) => Vec::new(),
-        (Some(value), None) => vec![value.to_str().ok().and_then(|text| node(text.trim()))],
-        (Some(_), Some(_)) => vec![None],
-    }
+    elements(headers, name).last().map(|text| node(text)).into_iter().collect()
 }
 
 /// The elements of a list header, nearest hop last. A header without any element is one that is not there.

@@ -98,12 +98,14 @@ fn the_header_that_is_set_is_the_only_one_that_counts() {
         );
         assert_eq!(found("10.0.0.1", &others, &header), unknown(ProxyFinding::Missing));
     }
-    // One address, not a list that a client could have begun.
+    // A proxy that adds instead of replacing: what the client sent before it changes nothing.
     for headers in [
         vec![("x-real-ip", "192.0.2.1, 198.51.100.7")],
         vec![("x-real-ip", "192.0.2.1"), ("x-real-ip", "198.51.100.7")],
+        vec![("x-real-ip", "unreadable"), ("x-real-ip", "198.51.100.7")],
+        vec![("x-real-ip", "10.0.0.2"), ("x-real-ip", "198.51.100.7")],
     ] {
-        assert_eq!(found("10.0.0.1", &headers, &single), unknown(ProxyFinding::Unreadable));
+        assert_eq!(found("10.0.0.1", &headers, &single), known("198.51.100.7"));
     }
 }
 

@@ -17,6 +17,7 @@ use crate::domain::base_path::Link;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
+use crate::i18n::{self, Locale};
 use crate::identity::bearer::{self, Administrator, Caller};
 
 use super::error::Problem;
@@ -65,7 +66,8 @@ impl Context {
     /// The request as use cases know it, before anybody has authenticated.
     #[must_use]
     pub fn request_info(&self) -> RequestInfo {
-        RequestInfo { origin: self.origin(), device: self.device(), now: self.now() }
+        let info = RequestInfo::new(self.origin(), self.device(), self.now());
+        info.in_language(self.locale(None).lang())
     }
 
     /// The same with the acting user.
@@ -90,6 +92,13 @@ impl Context {
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
         cookie(self.cookies.as_ref()?.to_str().ok()?, name)
+    }
+
+    /// The language of the answer and of mail that the request causes. `ui_locales` is what the application asked
+    /// for, if one did; it goes before what the user chose and what the browser prefers.
+    #[must_use]
+    pub fn locale(&self, ui_locales: Option<&str>) -> Locale {
+        Locale::choose(ui_locales, self.cookie(i18n::COOKIE), self.accept_language())
     }
 
     /// The languages the browser prefers, as it says it.

@@ -64,9 +64,11 @@ pub const fn status(code: Code) -> StatusCode {
         }
         Code::NotFound | Code::SetupLinkInvalid => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        Code::LoginTaken | Code::Conflict | Code::LastAdministrator | Code::SetupClosed => {
-            StatusCode::CONFLICT
-        }
+        Code::LoginTaken
+        | Code::EmailTaken
+        | Code::Conflict
+        | Code::LastAdministrator
+        | Code::SetupClosed => StatusCode::CONFLICT,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UriTooLong => StatusCode::URI_TOO_LONG,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

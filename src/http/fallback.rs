@@ -10,7 +10,6 @@ use super::context::Context;
 use super::error::Problem;
 use super::routes;
 use super::ui;
-use crate::oauth::restart::RestartOptions;
 
 /// The answer to a path that does not exist.
 pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
@@ -42,7 +41,7 @@ fn speak(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpRes
     let path = request.path();
     if routes::is_flow(path) {
         // Loading an address anew that takes only forms ends here.
-        return ui::flow_error_page(context, problem, &RestartOptions::default());
+        return ui::reloaded(context, request, problem);
     }
     if path.starts_with("/oauth2/") || path == "/oauth2" {
         let body = json!({ "error": "invalid_request", "error_description": problem.message() });

@@ -87,6 +87,11 @@ pub fn metrics_text(app: &App) -> String {
             "Settings that differ between the servers on the database for ten minutes",
             app.process.differing_settings(),
         ),
+        (
+            "mail_oldest_age_seconds",
+            "How long the oldest mail has waited to be delivered",
+            app.metrics.longest_wait_of_mail(app.now()).secs(),
+        ),
         ("refresh_queue_depth", "Refreshes waiting", depth(app.refresher.queue_depth())),
     ];
     if let Some((open, limit)) = app.db.connections() {

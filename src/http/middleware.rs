@@ -142,8 +142,10 @@ fn client_address(request: &ServiceRequest, app: &App) -> Option<IpAddr> {
         &config.trusted_proxies,
         &config.proxy_header,
     );
-    let asks_about_health =
-        ["/health", "/ready"].iter().any(|path| request.path().starts_with(path));
+    let asks_about_health = app
+        .base_path
+        .route(request.path())
+        .is_some_and(|path| matches!(path, "/health" | "/ready" | "/ready/read"));
     if let Some(finding) = found.finding.filter(|_| !asks_about_health) {
         app.note_proxy(finding);
     }

@@ -254,6 +254,9 @@ routes! {
     "/v1/admin/clients/{client_id}/rotate-secret" {
         POST Admin api::admin_clients::rotate_secret => clients::ROTATE_SECRET,
     }
+    "/v1/admin/clients/{client_id}/why" {
+        GET Admin api::admin_client_why::get => clients::EXPLAIN,
+    }
     "/v1/admin/keys" { GET Admin api::admin_keys::list => keys::LIST }
     "/v1/admin/keys/rotate" { POST Admin api::admin_keys::rotate => keys::ROTATE }
     "/v1/admin/keys/{kid}/retire" { POST Admin api::admin_keys::retire => keys::RETIRE }

@@ -4,6 +4,7 @@
 //! new language is a file there and a line in `OTHERS`. Nothing here escapes: templates do.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::LazyLock;
 
 use crate::base::{TimeSpan, Timestamp};
@@ -46,6 +47,12 @@ impl Language {
 /// The texts of one language.
 #[derive(Clone, Copy)]
 pub struct Locale(&'static Language);
+
+impl fmt::Debug for Locale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Locale({})", self.lang())
+    }
+}
 
 impl Locale {
     /// English.

@@ -157,6 +157,7 @@ fn readers() -> String {
     let mut text = String::new();
     collect(&root.join("templates"), &mut text);
     collect(&root.join("src/http"), &mut text);
+    collect(&root.join("src/mail"), &mut text);
     text
 }
 
@@ -217,6 +218,8 @@ fn every_error_that_is_translated_exists() {
                 "name.not_a_name",
                 "code.wrong",
                 "current_password.wrong",
+                "password.unchanged",
+                "decision.unknown",
                 "user_code.unknown",
             ]
             .contains(&rest)

@@ -20,6 +20,7 @@ use crate::store::passwords;
 use crate::store::users::{self, Credential};
 
 use super::admission::Admission;
+use super::email::account_key;
 use super::lockout::{self, Counted};
 
 /// A user whose password was right a moment ago. What is done with it is guarded by the epoch that was
@@ -73,7 +74,11 @@ pub async fn authenticate_user(
     let mut slots = vec![admission.reserve(app)?];
     let parsed = LoginName::parse(login).ok();
     // What is no login name at all goes the same way as one that no account has.
-    let key = parsed.as_ref().map_or(login, LoginName::key);
+    let key = match &parsed {
+        Some(typed) => account_key(app, typed).await?,
+        None => login.to_owned(),
+    };
+    let key = key.as_str();
     let counted = match lockout::count(app, key, info.address(), info.now, &mut slots).await {
         Ok(counted) => counted,
         Err(stop) => {
@@ -249,6 +254,7 @@ async fn unhashed(app: &App, counted: Counted, why: PasswordNotHashed) -> Failur
 pub(super) fn account_state(found: &Credential) -> AccountState {
     AccountState {
         second_factor_since: found.second_factor_since,
+        has_verified_email: found.user.verified_email().is_some(),
         has_totp: found.has_totp,
         has_recovery_codes: found.has_recovery_codes,
         ..AccountState::from(&found.user)

@@ -26,6 +26,7 @@ use super::authenticate::authenticate_user;
 use super::authentication::{
     Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
 };
+use super::browser_limit;
 use super::logout_notices;
 
 /// Tells the audit events of the pages from those of other places.
@@ -211,10 +212,13 @@ async fn accept(
             browser_sessions::renew(tx, &browser, &hash).await?
         }
         other => {
-            if let Some(found) = other {
+            let begun = browser_limit::make_room(tx, user).await?
+                && browser_sessions::begin(tx, &browser, &hash, &info.device).await?;
+            // A refusal is committed: it must not have ended the sign-in of the other user.
+            if let Some(found) = other.filter(|_| begun) {
                 end_browser(tx, found.browser.id).await?;
             }
-            browser_sessions::begin(tx, &browser, &hash, &info.device).await?
+            begun
         }
     };
     if !begun {
@@ -249,16 +253,29 @@ pub async fn sign_out(app: App, visitor: BrowserCookies, info: RequestInfo) -> R
 /// # Errors
 /// When the database cannot be written.
 pub async fn end_browser(tx: &mut AuditedTx, browser: BrowserId) -> Result<bool, Fault> {
+    end_browser_for(tx, browser, EndReason::Logout).await
+}
+
+/// The same for another reason than that its user logged out.
+pub(super) async fn end_browser_for(
+    tx: &mut AuditedTx,
+    browser: BrowserId,
+    reason: EndReason,
+) -> Result<bool, Fault> {
     let (app, now) = (tx.app(), tx.info().now);
     let Some(user) = browser_sessions::end(tx, browser, now).await? else { return Ok(false) };
     for OfBrowser { session, goes_on } in end::of_browser(tx, browser, now).await? {
         if goes_on {
-            end::end_online_branches(tx, session.id, EndReason::Logout, now).await?;
+            end::end_online_branches(tx, session.id, reason, now).await?;
         } else {
-            tx.end_session(session.id, Ending::of(EndReason::Logout)).await?;
+            tx.end_session(session.id, Ending::of(reason)).await?;
         }
         logout_notices::tell(&app, tx, &[session], now).await?;
     }
-    tx.record(&Event::new(EventKind::SessionEnded).about(user).detail("browser")).await?;
+    let detail = match reason {
+        EndReason::SessionLimit => "browser_session_limit",
+        _ => "browser",
+    };
+    tx.record(&Event::new(EventKind::SessionEnded).about(user).detail(detail)).await?;
     Ok(true)
 }

@@ -30,7 +30,7 @@ use super::authentication::{
     Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
     RemainingStep, challenge_invalid,
 };
-use super::open_session::{Opening, open_session};
+use super::open_session::{Opened, Opening, open_session};
 use super::second_factor::TypedCode;
 
 /// What somebody who wants to log in says.
@@ -313,7 +313,7 @@ async fn accept(
         origin: &info.origin,
         name_since: Timestamp::from_millis(0),
     };
-    let Some(session) = open_session(&app, tx, opening).await? else {
+    let Some(Opened { session, .. }) = open_session(&app, tx, opening).await? else {
         // Disabled, deleted or given a new password while the hash was computed.
         return Err(completed.refuse(tx, "account_changed").await);
     };

@@ -27,6 +27,14 @@ pub struct Opening<'a> {
     pub name_since: Timestamp,
 }
 
+/// A session that was opened.
+pub struct Opened {
+    /// The session.
+    pub session: Session,
+    /// How many branches made room for it. Counted by the caller, after the commit.
+    pub replaced: u64,
+}
+
 /// Opens a session, or a branch of the one that the client has in the same sign-in already. None when the
 /// user was disabled, got a new password or logged out since the session was allowed.
 ///
@@ -36,22 +44,18 @@ pub async fn open_session(
     app: &App,
     tx: &mut Tx,
     opening: Opening<'_>,
-) -> Result<Option<Session>, Fault> {
+) -> Result<Option<Opened>, Fault> {
     let Opening { mut session, device, origin, name_since } = opening;
     if !open::hold(tx, &session).await? {
         return Ok(None);
     }
-    let mut joined = false;
+    let (mut joined, mut replaced) = (false, 0);
     if let Some(browser) = session.browser {
         let of = NewBranch { session: &session, name_since };
         let placement = place(&open::live_branches(tx, of, browser).await?);
         for branch in placement.replaces {
             open::remove_branch(tx, branch).await?;
-            app.metrics.replaced_branches.inc();
-            tracing::info!(
-                client_id = %session.client_id, session_id = ?placement.joins.map(|id| id.to_string()),
-                "a refresh token made room for a ninth of its session; its client may get it refused"
-            );
+            replaced += 1;
         }
         if let Some(id) = placement.joins {
             session.id = id;
@@ -62,7 +66,7 @@ pub async fn open_session(
         end_surplus(app, tx, &session, origin).await?;
     }
     open::insert(tx, &session, device).await?;
-    Ok(Some(session))
+    Ok(Some(Opened { session, replaced }))
 }
 
 /// Makes room for one more session of its user. The user's row is held, so that log-ins at the same moment

@@ -14,8 +14,8 @@ use crate::store::{browser_sessions, passwords, sessions, users};
 use super::admission::Admission;
 use super::authenticate::{Attempted, judge, turned_away};
 use super::bearer::invalid_token;
-use super::lockout;
 use super::register::parse_password;
+use super::{lockout, notifications};
 
 /// What goes on when everything else of a user ends.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +108,7 @@ pub async fn change(
             }
         }
         everything.ended(tx, kept).await?;
+        notifications::password_changed(tx, &user).await?;
         let event = Event::new(EventKind::PasswordChanged).about(user.id);
         Ok(right.settle(tx, &user, &event).await?)
     })

@@ -98,6 +98,7 @@ pub async fn register(
         name: None,
         role: Role::User,
         attributes: Attributes::default(),
+        email: None,
         disabled_at: None,
         created_at: now,
         updated_at: now,

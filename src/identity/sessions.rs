@@ -1,20 +1,43 @@
-//! One's own sessions.
+//! The list of sessions, and ending one's own.
+
+use uuid::Uuid;
 
 use super::logout_notices::{self, Fate, everything_of};
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::base::id::SessionId;
+use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::domain::audit::{Event, EventKind};
+use crate::domain::browser_session::BrowserSession;
 use crate::domain::liveness::{ClientState, active_session};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, Listed};
+use crate::domain::user_agent::Device;
 use crate::store::sessions::end::Ending;
-use crate::store::{sessions, users};
+use crate::store::{browser_sessions, sessions, users};
 
 use super::bearer::{Caller, invalid_token};
+use super::browser_login::end_browser;
 use super::write_limit::UserWrite;
+
+/// Something that a user is logged in by.
+#[derive(Debug, Clone)]
+pub enum LoggedIn {
+    /// A session of a client.
+    Client(Box<Listed>),
+    /// A sign-in at Signet's pages, and its device.
+    Browser(BrowserSession, Device),
+}
+
+impl LoggedIn {
+    fn id(&self) -> Uuid {
+        match self {
+            Self::Client(listed) => listed.session.id.uuid(),
+            Self::Browser(browser, _) => browser.id.uuid(),
+        }
+    }
+}
 
 /// Which sessions to end at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,21 +48,28 @@ pub enum Which {
     All,
 }
 
-/// A page of the caller's live sessions, newest first.
+/// A page of live sessions and of sign-ins at Signet's pages, newest first; of one user if named.
 ///
 /// # Errors
 /// Only faults.
 pub async fn list(
     app: App,
-    caller: Caller,
+    user: Option<UserId>,
     request: PageRequest,
     now: Timestamp,
-) -> Result<Page<Listed>, Failure> {
+) -> Result<Page<LoggedIn>, Failure> {
     let mut reader = app.db.reader().await?;
-    Ok(sessions::list::page(&mut reader, Some(caller.user.id), request, now).await?)
+    let all = PageRequest { limit: request.limit + 1, ..request };
+    let sessions = sessions::list::page(&mut reader, user, all, now).await?.data;
+    let browsers = browser_sessions::page(&mut reader, user, all, now).await?.data;
+    let browsers = browsers.into_iter().map(|(browser, device)| LoggedIn::Browser(browser, device));
+    let sessions = sessions.into_iter().map(|listed| LoggedIn::Client(Box::new(listed)));
+    let mut rows: Vec<LoggedIn> = sessions.chain(browsers).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.id()));
+    Ok(Page::cut(rows, request.limit, LoggedIn::id))
 }
 
-/// Ends one of the caller's sessions.
+/// Ends one of the caller's sessions, or a sign-in at Signet's pages with the sessions that belong to it.
 ///
 /// # Errors
 /// `not_found` when it is another user's or not live: the two are not told apart.
@@ -52,8 +82,14 @@ pub async fn end_one(
     let now = info.now;
     let not_found = || Refusal::new(Code::NotFound, "There is no such session.");
     app.transaction(&info, async |tx| {
-        let found = sessions::with_user(tx, id).await?;
-        let (session, user) = found.ok_or_else(not_found)?;
+        let Some((session, user)) = sessions::with_user(tx, id).await? else {
+            let browser = BrowserId::from_uuid(id.uuid());
+            let owner = browser_sessions::live_user(tx, browser, now).await?;
+            if owner == Some(caller.user.id) && end_browser(tx, browser).await? {
+                return Ok(());
+            }
+            return Err(not_found().into());
+        };
         let active =
             active_session(&session, (&user).into(), ClientState::NotConsidered, now).is_ok();
         if session.user_id != caller.user.id || !active {

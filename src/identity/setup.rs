@@ -5,9 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::app::App;
 use crate::app::limits::Subject;
+use crate::base::Secret;
 use crate::base::entropy::random;
 use crate::base::id::UserId;
-use crate::base::{Secret, TimeSpan};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
 use crate::domain::api::Target;
@@ -20,6 +20,7 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::user::{Role, User};
+use crate::domain::validity::SETUP_LINK_LIFE;
 use crate::store::Link;
 use crate::store::users::{self, NewUser};
 use crate::store::{sessions::open, setup_links};
@@ -28,9 +29,6 @@ use crate::tokens::issue::{self, Tokens};
 use super::lockout::too_many;
 use super::login::{GrantedAccess, new_session};
 use super::register::{login_taken, parse_login, parse_password};
-
-/// How long a link is good.
-pub const LINK_LIFE: TimeSpan = TimeSpan::from_mins(30);
 
 /// A fresh link, the only secret that is ever printed.
 ///
@@ -42,7 +40,7 @@ pub async fn make_link(app: &App, info: &RequestInfo) -> Result<Secret<String>, 
         if setup_links::is_closed(tx).await? {
             return Err(closed().into());
         }
-        setup_links::insert_link(tx, &token_hash(&token), info.now + LINK_LIFE).await?;
+        setup_links::insert_link(tx, &token_hash(&token), info.now + SETUP_LINK_LIFE).await?;
         Ok(())
     })
     .await?;
@@ -110,6 +108,7 @@ pub async fn complete(
         name: None,
         role: Role::Admin,
         attributes: Attributes::default(),
+        email: None,
         disabled_at: None,
         created_at: now,
         updated_at: now,

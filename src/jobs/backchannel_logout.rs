@@ -20,13 +20,14 @@ use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::claims::{LogoutClaims, TokenType};
 use crate::domain::client::Client;
 use crate::domain::outcome::Fault;
+use crate::http_client::Places;
 use crate::identity::logout_notices::{BATCH as CLIENTS, tell};
 use crate::store::logout_notices::{self, Notice};
 use crate::store::sessions::end::{self, EpochPage};
 use crate::store::{audit, logout_fanouts};
 
-/// How many notices of one client are delivered at a time.
-const BATCH: i64 = 4;
+/// The most notices of one client that are delivered at a time.
+const BATCH: u32 = 4;
 /// How many clients more are asked each time.
 const MAX_QUEUES: usize = 256;
 /// How long a client that did not take a notice is left alone, whatever else is due for it.
@@ -141,16 +142,24 @@ async fn run(app: App, queues: Queues, client_id: String) {
 
 /// Delivers the next notices of a client. None when none is due; else whether the client took any.
 async fn deliver_some(app: &App, client_id: &str) -> Result<Option<bool>, Fault> {
+    // First the right to send: notices that wait for it are not taken, and another process may take them.
+    let closed = |_| Fault::internal("the HTTP client is closed");
+    let mut places = app.http_client.places(BATCH).await.map_err(closed)?;
     let now = app.now();
     let mut tx = app.db.begin().await?;
-    let turn = logout_notices::Turn { client_id, now, again: now + TURN, limit: BATCH };
+    let limit = i64::from(places.count());
+    let turn = logout_notices::Turn { client_id, now, again: now + TURN, limit };
     let taken = logout_notices::take(&mut tx, turn).await?;
     tx.commit().await?;
     if taken.is_empty() {
         return Ok(None);
     }
-    let mut under_way: FuturesUnordered<_> =
-        taken.iter().map(|notice| async move { (notice, post(app, notice, now).await) }).collect();
+    places.keep(taken.len());
+    let places = &places;
+    let mut under_way: FuturesUnordered<_> = taken
+        .iter()
+        .map(|notice| async move { (notice, post(app, places, notice, now).await) })
+        .collect();
     let mut took_any = false;
     while let Some((notice, delivered)) = under_way.next().await {
         took_any |= delivered.is_ok();
@@ -191,12 +200,17 @@ pub async fn write_next(app: &App, now: Timestamp) -> Result<bool, Fault> {
 }
 
 /// Sends one notice.
-async fn post(app: &App, notice: &Notice, now: Timestamp) -> Result<(), String> {
+async fn post(
+    app: &App,
+    places: &Places<'_>,
+    notice: &Notice,
+    now: Timestamp,
+) -> Result<(), String> {
     // A client that is gone, or does not want to be told any more, has been told.
     let Some(client) = app.client(&notice.client_id) else { return Ok(()) };
     let Some(uri) = &client.metadata.backchannel_logout_uri else { return Ok(()) };
     let token = logout_token(app, &client, notice, now).map_err(|fault| fault.to_string())?;
-    app.http_client.post_form(uri, &[("logout_token", &token)]).await
+    places.post_form(uri, &[("logout_token", &token)]).await
 }
 
 fn logout_token(

@@ -7,6 +7,7 @@ mod backchannel_logout;
 mod heartbeat;
 mod housekeeping;
 pub mod key_rotation;
+mod mail;
 
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub use heartbeat::{beat, compare_settings};
 #[cfg(feature = "test-support")]
 pub use housekeeping::{MOST_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
+#[cfg(feature = "test-support")]
+pub use mail::deliver as deliver_mail;
 
 /// How often the write-ahead log is folded into the database file.
 const CHECKPOINT: Duration = Duration::from_millis(250);
@@ -38,6 +41,10 @@ const KEYS: Duration = Duration::from_secs(10);
 const DECOYS: Duration = Duration::from_secs(10);
 /// How often the outbox is looked at.
 const NOTICES: Duration = Duration::from_secs(1);
+/// How often the outbox of mail is looked at.
+const MAIL: Duration = Duration::from_secs(1);
+/// How often findings about requests of clients are written down.
+const FINDINGS: Duration = Duration::from_secs(2);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often the sessions are walked through for those that have been idle for too long.
@@ -71,6 +78,13 @@ pub fn start(app: &App) {
         NOTICES,
         "telling clients of log-outs",
         async move |app: &App| backchannel_logout::begin(app, &queues).await.map(drop),
+    ));
+    tokio::spawn(every(app.clone(), MAIL, "delivering mail", mail::deliver));
+    tokio::spawn(every(
+        app.clone(),
+        FINDINGS,
+        "writing findings about clients",
+        async |app: &App| app.write_client_findings().await,
     ));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await.map(drop)

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::sealed_state::{has_expired, seal, unseal};
+use crate::app::sealed_state::{seal, unseal};
 use crate::app::{App, AuditedTx};
 use crate::base::entropy::random;
 use crate::base::opaque_token::{self, AUTH_SESSION};
@@ -20,6 +20,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
+use crate::domain::validity::has_expired;
 use crate::identity::authentication::{Completed, FirstFactor, Progress, RemainingStep};
 use crate::metrics::Metrics;
 use crate::store::users;
@@ -29,10 +30,11 @@ use super::challenge_steps::{Taken, Typed, first_factor, second_factor, typed};
 use super::client_auth::{self, Call};
 use super::code::issue_code;
 use super::dpop::{self, Purpose};
+use super::findings::note_refusal;
 use super::par::NewRequest;
 use super::params::{Params, invalid};
 use super::rate_limits::{give_back, throttle_public};
-use super::scope_narrowing::{count_dropped, still_available};
+use super::scope_narrowing::{count_dropped, still_available, withdrawn};
 use super::security_profile;
 use super::token::ClientRequest;
 
@@ -98,7 +100,7 @@ pub async fn authorize_challenge(
     now: Timestamp,
 ) -> Result<ChallengeAnswer, Failure> {
     let ClientRequest { params, authorization, proof, origin, device } = request;
-    let info = RequestInfo { origin, device, now };
+    let info = RequestInfo::new(origin, device, now);
     params.once()?;
     let call = Call { path: PATH, authorization: authorization.as_deref() };
     let client = client_auth::authenticate_client(&app, call, &params, &info.origin, now).await?;
@@ -228,7 +230,9 @@ async fn begin(
         Some(_) => params.clone(),
         None => params.clone().with("response_type", "code"),
     };
-    let mut request = check(app, client, &params, to).await?;
+    let checked = check(app, client, &params, to).await;
+    note_refusal(app, client, PATH, &checked);
+    let mut request = checked?;
     if request.code_challenge.is_none() {
         let message = "code_challenge is missing: this endpoint needs PKCE with S256 (RFC 7636).";
         return Err(invalid(message).into());
@@ -241,7 +245,7 @@ async fn begin(
         return Err(dpop::refused().into());
     }
     request.dpop_jkt = request.dpop_jkt.or_else(|| jkt.clone());
-    count_dropped(app, client, &request.dropped);
+    count_dropped(app, client, PATH, &request.dropped);
     Ok(AuthSession {
         id: random(&*app.entropy),
         begun_at: now,
@@ -293,8 +297,7 @@ async fn issue(
     let available = still_available(client, audience.as_deref(), &request.scopes);
     let Some(available) = available else {
         completed.refused(tx, "invalid_scope").await?;
-        let message = "The API, or every scope that was requested, is not offered any more.";
-        return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
+        return Err(withdrawn(&request.scopes).into());
     };
     let authentication = completed.authentication;
     let grantor = Grantor { user, browser: None, authentication, by_consent: false };
@@ -347,7 +350,7 @@ impl AuthSession {
     fn open(app: &App, text: &str, now: Timestamp) -> Option<Self> {
         let sealed = opaque_token::parse_any(AUTH_SESSION, text)?;
         let session: Self = unseal(app, PURPOSE, &sealed)?;
-        (!has_expired(session.begun_at, LIFE, now)).then_some(session)
+        (!has_expired(session.begun_at + LIFE, LIFE, now)).then_some(session)
     }
 
     /// Whether it is a request of this client, and not of one that had the name before, with the key that

@@ -16,6 +16,7 @@ use crate::base::opaque_token::{self, CLIENT_SECRET};
 use crate::crypto::digest::{constant_time_eq, token_hash};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::client::{AuthMethod, Client};
+use crate::domain::client_finding::FindingCode;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::RateLimit;
@@ -23,6 +24,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::metrics::Metrics;
 
 use super::client_assertion::{self, Assertion};
+use super::findings::note_code;
 use super::params::{Params, invalid};
 
 /// The longest `Authorization` header that is looked at, in bytes.
@@ -66,6 +68,14 @@ impl Presented {
             Self::Assertion(assertion) => &assertion.client_id,
         }
     }
+
+    const fn method(&self) -> AuthMethod {
+        match self {
+            Self::Name { .. } => AuthMethod::None,
+            Self::Secret { method, .. } => *method,
+            Self::Assertion(_) => AuthMethod::PrivateKeyJwt,
+        }
+    }
 }
 
 /// The one answer to an unknown client, a wrong secret and a bad assertion.
@@ -106,6 +116,7 @@ pub async fn authenticate_client(
     now: Timestamp,
 ) -> Result<AuthenticatedClient, Failure> {
     let presented = present(call, params);
+    let method = presented.as_ref().ok().map(Presented::method);
     let named = presented.as_ref().ok().and_then(|presented| app.client(presented.client_id()));
     let outcome = match presented {
         Ok(presented) => check(app, presented, now).await,
@@ -115,9 +126,21 @@ pub async fn authenticate_client(
         && refusal.oauth == Some(OAuthError::InvalidClient)
     {
         count_failure(app, named.as_deref(), origin)?;
+        if let (Some(client), Some(method)) = (&named, method) {
+            note_code(app, client, call.path, failure(client, method));
+        }
         record(app, named.as_deref(), origin, now).await?;
     }
     outcome.map(AuthenticatedClient)
+}
+
+/// Why `client` was not authenticated by what it presented.
+fn failure(client: &Client, method: AuthMethod) -> FindingCode {
+    match method {
+        method if !client.metadata.may_authenticate_with(method) => FindingCode::WrongMethod,
+        AuthMethod::PrivateKeyJwt => FindingCode::AssertionRefused,
+        _ => FindingCode::WrongSecret,
+    }
 }
 
 /// Counts a failure for the network and the registered client that was named; names that no client has are

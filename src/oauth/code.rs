@@ -1,11 +1,12 @@
 //! Issuing authorization codes: for users at the pages, and in the forms of first-party applications.
 //!
-//! Owns that a request gives one code. What a code stands for is `domain::authorization`'s.
+//! Owns that a request gives one code, and that the codes of a user and client are bounded. What a code stands
+//! for is `domain::authorization`'s.
 
 use crate::app::AuditedTx;
 use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
 use crate::crypto::digest::token_hash;
-use crate::domain::authorization::{Authorization, CODE_LIFE};
+use crate::domain::authorization::{Authorization, CODE_LIFE, MAX_CODES};
 use crate::domain::outcome::Fault;
 use crate::store::authorization_codes::{self, NewCode};
 
@@ -22,6 +23,9 @@ pub(super) async fn issue_code(
     let code = opaque_token::generate(AUTHORIZATION_CODE, &*app.entropy);
     let hash = token_hash(&code);
     let new = NewCode { hash: &hash, flow, authorization, expires_at: now + CODE_LIFE };
-    let is_first = authorization_codes::insert(tx, &new).await?;
-    Ok(is_first.then_some(code))
+    if !authorization_codes::insert(tx, &new).await? {
+        return Ok(None);
+    }
+    authorization_codes::remove_surplus(tx, &new, MAX_CODES).await?;
+    Ok(Some(code))
 }

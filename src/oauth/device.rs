@@ -25,11 +25,15 @@ use crate::store::device_codes;
 
 use super::authorize;
 use super::client_auth::{self, Call};
+use super::findings::note_refusal;
 use super::grants;
 use super::pending_request::{Destination, PendingRequest};
 use super::rate_limits::{throttle, throttle_public};
 use super::scope_narrowing::{NarrowedForUser, count_dropped, narrow_for_user, still_available};
 use super::token::{ClientRequest, grant_not_allowed};
+
+/// The path of the endpoint.
+const PATH: &str = "/oauth2/device_authorization";
 
 /// How often a user code is made anew when it is in use already.
 const MAX_TRIES: u32 = 5;
@@ -72,11 +76,11 @@ pub enum DeviceStep {
 /// `invalid_client`, `unauthorized_client`, `invalid_scope`, `invalid_target`; too many requests.
 pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Result<Value, Failure> {
     let ClientRequest { params, authorization, origin, device, .. } = request;
-    let info = RequestInfo { origin, device, now };
+    let info = RequestInfo::new(origin, device, now);
     params.once()?;
     let client = client_auth::authenticate_client(
         &app,
-        Call { path: "/oauth2/device_authorization", authorization: authorization.as_deref() },
+        Call { path: PATH, authorization: authorization.as_deref() },
         &params,
         &info.origin,
         now,
@@ -85,10 +89,14 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
     let client = client.client();
     throttle_public(&app, client, RateLimit::DeviceRequest, &info.origin)?;
     if !client.may_use(grants::DEVICE_CODE) {
-        return Err(grant_not_allowed(client).into());
+        let refused = Err(grant_not_allowed(client).into());
+        note_refusal(&app, client, PATH, &refused);
+        return refused;
     }
-    let NarrowedForUser { narrowed, dropped } = narrow_for_user(&app, client, &params).await?;
-    count_dropped(&app, client, &dropped);
+    let narrowed = narrow_for_user(&app, client, &params).await;
+    note_refusal(&app, client, PATH, &narrowed);
+    let NarrowedForUser { narrowed, dropped } = narrowed?;
+    count_dropped(&app, client, PATH, &dropped);
     let device_code = opaque_token::generate(DEVICE_CODE, &*app.entropy);
     let hash = token_hash(&device_code);
     let scopes = narrowed.scopes.scopes().clone();
@@ -232,7 +240,7 @@ async fn waiting(
 ) -> Result<(DeviceCode, Arc<Client>), Failure> {
     let device = device_codes::by_user_code(&mut app.db.reader().await?, user_code).await?;
     let device =
-        device.filter(|device| device.state == DeviceState::Pending && now < device.expires_at);
+        device.filter(|device| device.state == DeviceState::Pending && !device.has_expired(now));
     let device = device.ok_or_else(unknown)?;
     let client = app.client_or_reload(&device.client_id).await?;
     let client =

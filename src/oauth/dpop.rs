@@ -65,13 +65,52 @@ pub async fn prove(
     purpose: Purpose<'_>,
     now: Timestamp,
 ) -> Result<Thumbprint, Failure> {
+    verify(app, proof, purpose, now)?.spend(app).await
+}
+
+/// A proof that is right and has not been used up yet.
+#[must_use = "a proof counts once"]
+pub struct Verified {
+    by: Thumbprint,
+    jti: String,
+    until: Timestamp,
+}
+
+/// Checks a proof. Nothing is written, so a caller that can still refuse its key does so before it is used up.
+///
+/// # Errors
+/// `invalid_dpop_proof` without saying why.
+pub fn verify(
+    app: &App,
+    proof: &str,
+    purpose: Purpose<'_>,
+    now: Timestamp,
+) -> Result<Verified, Refusal> {
     let jwt = ExternalJwt::read(proof).ok_or_else(refused)?;
     let (jkt, jti, until) =
         check(&jwt, app.issuer(), purpose, app.claim_time(now)).ok_or_else(refused)?;
-    if !replay::spend(app, Counted::Proof { jkt: &jkt, jti }, until).await? {
-        return Err(refused().into());
+    let by = Thumbprint { text: jkt, alg: jwt.alg };
+    Ok(Verified { by, jti: jti.to_owned(), until })
+}
+
+impl Verified {
+    /// Whether it was made with the key of this thumbprint.
+    #[must_use]
+    pub fn is_by(&self, jkt: &str) -> bool {
+        self.by.text == jkt
     }
-    Ok(Thumbprint { text: jkt, alg: jwt.alg })
+
+    /// Uses it up.
+    ///
+    /// # Errors
+    /// `invalid_dpop_proof` for a replay; faults when it cannot be written down.
+    pub async fn spend(self, app: &App) -> Result<Thumbprint, Failure> {
+        let Self { by, jti, until } = self;
+        if !replay::spend(app, Counted::Proof { jkt: &by.text, jti: &jti }, until).await? {
+            return Err(refused().into());
+        }
+        Ok(by)
+    }
 }
 
 /// The key's thumbprint, the proof's id and until when it would count.

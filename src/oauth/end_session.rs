@@ -81,7 +81,10 @@ pub async fn begin(
     // A hint that we did not sign, or whose key has left the published set, proves nothing; nor does
     // one of another user than the one who is logged in: every account has one (§2). Then the user is
     // asked, as without a hint.
-    let hint = params.get("id_token_hint").and_then(|token| id_token_hint::read(&app, token));
+    let hint = match params.get("id_token_hint") {
+        Some(token) => id_token_hint::read(&app, token).await?,
+        None => None,
+    };
     let hint = hint.filter(|hint| {
         here.as_ref().is_none_or(|found| found.user.id.to_string() == hint.claims.sub)
     });

@@ -21,7 +21,7 @@ use crate::domain::scope::Scopes;
 use crate::domain::session::{Lifetimes, Session};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
-use crate::identity::open_session::{Opening, open_session};
+use crate::identity::open_session::{Opened, Opening, open_session};
 use crate::store::sessions::end::{EndContext, Ending, end_session};
 use crate::store::{Tx, commit_unless_failed};
 
@@ -70,6 +70,7 @@ pub struct GrantContext<'a> {
     proved: Option<Thumbprint>,
     deadline: Instant,
     tx: Option<Tx>,
+    replaced_branches: u64,
 }
 
 /// What the phases before a grant have established. None of them runs again.
@@ -139,9 +140,10 @@ impl<'a> GrantContext<'a> {
         info: RequestInfo,
         of: Authenticated,
     ) -> Self {
-        let RequestInfo { origin, device, now } = info;
+        let RequestInfo { origin, device, now, .. } = info;
         let Authenticated { client, proved, deadline } = of;
-        Self { app, params, origin, device, now, client, proved, deadline, tx: None }
+        let (tx, replaced_branches) = (None, 0);
+        Self { app, params, origin, device, now, client, proved, deadline, tx, replaced_branches }
     }
 
     /// Ends the transaction, if one was begun: a refusal commits what it recorded, a fault rolls back.
@@ -158,6 +160,13 @@ impl<'a> GrantContext<'a> {
             Some(tx) => commit_unless_failed(tx, outcome).await?,
             None => outcome?,
         };
+        if self.replaced_branches > 0 {
+            self.app.metrics.replaced_branches.inc_by(self.replaced_branches);
+            tracing::info!(
+                client_id = %self.client().client_id, replaced = self.replaced_branches,
+                "a refresh token made room for a ninth of its session; its client may get it refused"
+            );
+        }
         Ok((self, outcome))
     }
 }
@@ -213,7 +222,11 @@ impl GrantContext<'_> {
         let (app, device, origin) = (self.app, self.device.clone(), self.origin.clone());
         let name_since = self.client().name_since;
         let opening = Opening { session, device: &device, origin: &origin, name_since };
-        open_session(app, self.tx().await?, opening).await
+        let opened = open_session(app, self.tx().await?, opening).await?;
+        Ok(opened.map(|Opened { session, replaced }| {
+            self.replaced_branches += replaced;
+            session
+        }))
     }
 
     /// Ends a session with all its branches, if it is not ended yet.

@@ -13,6 +13,7 @@ mod code;
 pub mod device;
 pub mod dpop;
 pub mod end_session;
+mod findings;
 pub mod grant;
 pub mod grants;
 pub mod id_token_hint;

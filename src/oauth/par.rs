@@ -6,10 +6,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::base::Timestamp;
 use crate::base::entropy::random;
-use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
-use crate::domain::authorization::Request;
+use crate::domain::authorization::{PUSHED_REQUEST_LIFE, Request};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
@@ -20,19 +20,20 @@ use crate::store::{Tx, pushed_requests};
 use super::authorize::request::address;
 use super::client_auth::{self, Call};
 use super::dpop::{self, Purpose};
+use super::findings::note_refusal;
 use super::params::{Params, invalid};
 use super::rate_limits::throttle_public;
 use super::scope_narrowing::count_dropped;
 use super::security_profile;
 use super::token::ClientRequest;
 
-/// How long a pushed request waits for its person.
-pub const LIFE: TimeSpan = TimeSpan::from_secs(90);
-
 /// The longest request, in bytes: as long as an address may be.
 const MAX_REQUEST: usize = 16 * 1024;
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// The path of the endpoint.
+const PATH: &str = "/oauth2/par";
 
 /// The parameter that names a key.
 const DPOP_JKT: &str = "dpop_jkt";
@@ -64,11 +65,11 @@ struct Stored {
 /// As the authorization endpoint would refuse it; `invalid_client`; `invalid_dpop_proof`.
 pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<String, Failure> {
     let ClientRequest { params, authorization, proof, origin, device } = request;
-    let info = RequestInfo { origin, device, now };
+    let info = RequestInfo::new(origin, device, now);
     params.once()?;
     let client = client_auth::authenticate_client(
         &app,
-        Call { path: "/oauth2/par", authorization: authorization.as_deref() },
+        Call { path: PATH, authorization: authorization.as_deref() },
         &params,
         &info.origin,
         now,
@@ -87,8 +88,10 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     if params.encoded().len() > MAX_REQUEST {
         return Err(invalid("The request is longer than 16 KiB.").into());
     }
-    let request = address(&app, params).await?.check(&app).await?;
-    count_dropped(&app, client.client(), &request.dropped);
+    let request = address(&app, params, PATH).await?.check(&app).await;
+    note_refusal(&app, client.client(), PATH, &request);
+    let request = request?;
+    count_dropped(&app, client.client(), PATH, &request.dropped);
     let pushed = NewRequest::of(&app, request, now)?;
     app.transaction_or_nothing(&info, async |tx| Ok(pushed.insert(tx).await?)).await?;
     Ok(pushed.name)
@@ -114,7 +117,7 @@ impl NewRequest {
         let stored = serde_json::to_string(&Stored { at: now, request })
             .map_err(|error| Fault::internal("writing a pushed request").with_source(error))?;
         let name = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy)));
-        Ok(Self { name, client_id, stored, expires_at: now + LIFE })
+        Ok(Self { name, client_id, stored, expires_at: now + PUSHED_REQUEST_LIFE })
     }
 
     /// Stores it.
@@ -135,7 +138,7 @@ async fn bound(
     proof: &str,
     now: Timestamp,
 ) -> Result<Params, Failure> {
-    let purpose = Purpose { method: "POST", path: "/oauth2/par", access_token: None };
+    let purpose = Purpose { method: "POST", path: PATH, access_token: None };
     let proved = dpop::prove(app, proof, purpose, now).await?;
     security_profile::check_proof(client, Some(&proved))?;
     if params.get(DPOP_JKT).is_some_and(|named| named != proved.as_str()) {

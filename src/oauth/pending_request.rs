@@ -10,13 +10,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::app::sealed_state::{has_expired, seal, unseal};
+use crate::app::sealed_state::{seal, unseal};
 use crate::base::entropy::random;
 use crate::base::id::UserId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{constant_time_eq, sha256_base64url};
 use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Fault, Refusal};
+use crate::domain::validity::has_expired;
 use crate::identity::browser_login::BrowserCookies;
 
 /// Said where a page cannot be finished any more.
@@ -120,7 +121,7 @@ impl PendingRequest {
             None => read(app, sealed, &format!("{OLD_PURPOSE}{here}")),
         };
         let flow = flow.ok_or_else(refused)?;
-        if has_expired(flow.begun_at, LIFE, now) { Err(refused()) } else { Ok(flow) }
+        if has_expired(flow.begun_at + LIFE, LIFE, now) { Err(refused()) } else { Ok(flow) }
     }
 
     /// What a text says, whichever browser it was made for and however old it is. Only for telling a user

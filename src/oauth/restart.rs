@@ -1,11 +1,14 @@
 //! How a user begins again from a page that is too old, or was opened in another browser.
 //!
 //! Owns the two ways: the same request from its beginning, where Signet knows it; the home page of the
-//! application, where only the application can begin again. Both are offered, and neither is a redirect. A repeated request passes every check again, from whichever browser it comes.
+//! application, where only the application can begin again. Both are offered, and neither is a redirect. A
+//! repeated request passes every check again, from whichever browser it comes.
 
 use crate::app::App;
 use crate::domain::client::Client;
 
+use super::authorize::request::MAX_UI_LOCALES;
+use super::params::Params;
 use super::pending_request::{Destination, PendingRequest};
 use super::repeated_request::{authorization_request, log_out};
 
@@ -16,6 +19,8 @@ pub struct RestartOptions {
     pub start_again: Option<StartAgain>,
     /// The application that sent the user.
     pub application: Option<Application>,
+    /// The languages that the application named, for the page that offers this.
+    pub ui_locales: Option<String>,
 }
 
 /// A request as a form that is sent with GET.
@@ -36,6 +41,24 @@ pub struct Application {
     pub name: String,
 }
 
+/// What is kept of an authorization request until it is known whether it is refused.
+pub struct RefusedRequest {
+    client_id: Option<String>,
+    ui_locales: Option<String>,
+}
+
+impl RefusedRequest {
+    /// What `params` say. A client that is named twice is not known.
+    #[must_use]
+    pub fn of(params: &Params) -> Self {
+        let once = |name: &str| params.text(name).filter(|_| !params.is_repeated(name));
+        Self {
+            client_id: once("client_id"),
+            ui_locales: once("ui_locales").filter(|tags| tags.len() <= MAX_UI_LOCALES),
+        }
+    }
+}
+
 impl RestartOptions {
     /// From a page of `flow`.
     #[must_use]
@@ -52,9 +75,13 @@ impl RestartOptions {
                         params: authorization_request(request),
                     }),
                     application: client.and_then(|client| Application::of(&client)),
+                    ui_locales: request.ui_locales.clone(),
                 }
             }
-            Destination::Logout(request) => Self::repeating("/oauth2/logout", log_out(request)),
+            Destination::Logout(request) => Self {
+                ui_locales: request.ui_locales.clone(),
+                ..Self::repeating("/oauth2/logout", log_out(request))
+            },
             Destination::Device(_) => Self::repeating("/device", Vec::new()),
             // The page of the account asks for the sign-in.
             Destination::Account => Self::default(),
@@ -68,17 +95,21 @@ impl RestartOptions {
         PendingRequest::peek(app, sealed).map(|flow| Self::of(app, &flow)).unwrap_or_default()
     }
 
-    /// From a request of `client_id` of which nothing else is known.
+    /// From a request that was refused before it was known where its answer goes: the home page of the client,
+    /// which is registered. The request itself would be refused again.
     #[must_use]
-    pub fn of_client(app: &App, client_id: &str) -> Self {
-        let application = app.client(client_id).and_then(|client| Application::of(&client));
-        Self { application, ..Self::default() }
+    pub fn of_refused(app: &App, request: RefusedRequest) -> Self {
+        let RefusedRequest { client_id, ui_locales } = request;
+        let client = client_id.and_then(|client_id| app.client(&client_id));
+        let application = client.and_then(|client| Application::of(&client));
+        Self { application, ui_locales, start_again: None }
     }
 
     /// A request to `path` once more.
     #[must_use]
     pub const fn repeating(path: &'static str, params: Vec<(&'static str, String)>) -> Self {
-        Self { start_again: Some(StartAgain { path, params }), application: None }
+        let start_again = Some(StartAgain { path, params });
+        Self { start_again, application: None, ui_locales: None }
     }
 
     /// What is offered on a page that can still be finished: one way, and the nearest.

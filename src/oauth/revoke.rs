@@ -30,7 +30,7 @@ use super::token::ClientRequest;
 /// `invalid_client`, `invalid_request`; too many requests of public clients; unavailable when it cannot be made durable.
 pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<(), Failure> {
     let ClientRequest { params, authorization, origin, device, .. } = request;
-    let info = RequestInfo { origin, device, now };
+    let info = RequestInfo::new(origin, device, now);
     params.once()?;
     let client = client_auth::authenticate_client(
         &app,

@@ -10,7 +10,7 @@ use crate::domain::client::Client;
 use crate::domain::grant::{self, AvailableScopes, GrantedScopes, ScopeError};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc;
-use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::outcome::{Failure, Refusal, quotable};
 use crate::domain::scope::{RequestedScopes, Scopes};
 
 use super::client_target::{names_own_apis, target_of_client};
@@ -105,10 +105,14 @@ pub async fn narrow_for_client(
         (None, Target::Api(api)) => api.scopes.only(|scope| client.may_request_scope(scope)),
         _ => requested,
     };
-    if requested.iter().any(oidc::is_scope) {
-        let message = "openid, profile, roles, groups and offline_access are about a user. Leave them out: a client that \
-                       authenticates for itself has no user.";
-        return Err(invalid_scope(message).into());
+    let about_users = requested.only(oidc::is_scope);
+    if about_users.iter().next().is_some() {
+        let message = format!(
+            "These scopes are about a user: {}. Leave them out: a client that authenticates for itself has no \
+             user.",
+            quotable(&about_users.to_string())
+        );
+        return Err(invalid_scope("").with_message(message).into());
     }
     let scopes = grant::grant_client(&known.target, client, &requested).map_err(refused)?;
     Ok(Narrowed { audience: Some(audience), scopes })
@@ -126,20 +130,39 @@ pub(super) fn still_available(
     grant::grant_available(&api.target, client, &RequestedScopes::from(scopes)).ok()
 }
 
-/// Counts the scopes of an accepted request that were left out, so that an operator sees which
-/// client requests what it cannot have. The scopes themselves are for debugging only: a caller
-/// without credentials chooses them.
-pub(super) fn count_dropped(app: &App, client: &Client, dropped: &RequestedScopes) {
+/// Counts the scopes of a request to `endpoint` that were left out, so that an operator sees which client
+/// requests what it cannot have, and which scopes those are (`signet client why`).
+pub(super) fn count_dropped(
+    app: &App,
+    client: &Client,
+    endpoint: &'static str,
+    dropped: &RequestedScopes,
+) {
     if dropped.is_empty() {
         return;
     }
     let scopes = dropped.iter().count();
     app.metrics.count_dropped_scopes(&client.client_id, scopes);
+    app.note_dropped(client, endpoint, dropped);
     tracing::debug!(client_id = %client.client_id, scopes, "requested scopes were left out");
 }
 
+/// The refusal of an accepted request of which [`still_available`] leaves nothing.
+pub(super) fn withdrawn(scopes: &Scopes) -> Refusal {
+    let scopes = quotable(&scopes.to_string());
+    let message =
+        format!("The API, or every scope that was requested, is not offered any more: {scopes}");
+    invalid_scope("").with_message(message)
+}
+
+/// The refusal of `scopes`, which are more than `may` says.
+pub(super) fn beyond(scopes: &Scopes, may: &str) -> Refusal {
+    let message = format!("The scope has more than {may}: {}", quotable(&scopes.to_string()));
+    invalid_scope("").with_message(message)
+}
+
 fn refused(error: ScopeError) -> Refusal {
-    invalid_scope(error.message())
+    invalid_scope("").with_message(error.message())
 }
 
 fn invalid_scope(message: &'static str) -> Refusal {

@@ -3,9 +3,11 @@
 //! Owns the entry and the order of the phases. What a grant is, and what it cannot do, is `grant`; what
 //! becomes of its outcome is `token_response`.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
-use crate::app::{App, RETRIES};
+use crate::app::{App, Runs};
 use crate::base::Timestamp;
 use crate::domain::audit::Origin;
 use crate::domain::client::Client;
@@ -15,12 +17,12 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
 
-use super::client_auth::{self, Call};
+use super::client_auth::{self, AuthenticatedClient, Call};
 use super::dpop::{self, Purpose};
+use super::findings::note_refusal;
 use super::grant::{Authenticated, Grant, GrantContext, GrantVisitor};
 use super::params::Params;
 use super::{grants, rate_limits, security_profile, token_response};
-use crate::store::error::is_deadlock;
 use crate::tokens::issue::Tokens;
 
 /// A request to the token endpoint, as it came.
@@ -82,20 +84,33 @@ async fn handle<G: Grant>(
     request: ClientRequest,
     now: Timestamp,
 ) -> Result<Tokens, Failure> {
-    let ClientRequest { params, authorization, proof, origin, device } = request;
-
     // 1. Parse the grant's own parameters.
-    let grant = G::parse(&params)?;
+    let grant = G::parse(&request.params)?;
 
     // 2. Authenticate the client.
     let client = client_auth::authenticate_client(
         app,
-        Call { path: "/oauth2/token", authorization: authorization.as_deref() },
-        &params,
-        &origin,
+        Call { path: PATH, authorization: request.authorization.as_deref() },
+        &request.params,
+        &request.origin,
         now,
     )
     .await?;
+    let asking = Arc::clone(client.client());
+    let outcome = authenticated(app, grant, client, request, now).await;
+    note_refusal(app, &asking, PATH, &outcome);
+    outcome
+}
+
+/// The phases after the client has authenticated.
+async fn authenticated<G: Grant>(
+    app: &App,
+    grant: G,
+    client: AuthenticatedClient,
+    request: ClientRequest,
+    now: Timestamp,
+) -> Result<Tokens, Failure> {
+    let ClientRequest { params, proof, origin, device, .. } = request;
 
     // 3. Is the client registered for this grant?
     if !client.client().may_use(G::INFO.name) {
@@ -117,21 +132,16 @@ async fn handle<G: Grant>(
     // 6. Settle: a refusal commits what it recorded, a fault rolls back. After a serialization failure or
     // a deadlock, which rolled everything back, both run again: what the phases before used up, an
     // assertion and a proof, stays used up.
-    let info = RequestInfo { origin, device, now };
+    let info = RequestInfo::new(origin, device, now);
     let deadline = Instant::now() + app.db.deadlines().write();
     let of = Authenticated { client, proved, deadline };
-    let mut retries = RETRIES;
+    let mut runs = Runs::until(deadline);
     let (context, outcome) = loop {
         let mut context = GrantContext::new(app, &params, info.clone(), of.clone());
         let outcome = grant.clone().authorize(&mut context).await;
-        match context.settle(outcome).await {
-            Err(Failure::Failed(fault))
-                if retries > 0 && is_deadlock(&fault) && Instant::now() < deadline =>
-            {
-                retries -= 1;
-                tracing::debug!(%fault, "a grant runs again");
-            }
-            settled => break settled?,
+        let settled = context.settle(outcome).await;
+        if !runs.again(&settled) {
+            break settled?;
         }
     };
     if proof.is_some() {
@@ -154,5 +164,7 @@ pub(super) fn grant_not_allowed(client: &Client) -> Refusal {
     Refusal::oauth(OAuthError::UnauthorizedClient, "").with_message(message)
 }
 
-const DPOP_PURPOSE: Purpose<'static> =
-    Purpose { method: "POST", path: "/oauth2/token", access_token: None };
+const DPOP_PURPOSE: Purpose<'static> = Purpose { method: "POST", path: PATH, access_token: None };
+
+/// The path of the endpoint.
+const PATH: &str = "/oauth2/token";

@@ -83,9 +83,14 @@ async fn prove(
         path: "/oauth2/userinfo",
         access_token: Some(&presented.token),
     };
-    let proved = dpop::prove(app, proof, purpose, now).await?;
+    let verified = dpop::verify(app, proof, purpose, now)?;
+    // Before it is written down: a caller could sign any number of proofs with other keys.
+    if !verified.is_by(jkt) {
+        return Err(invalid_token().into());
+    }
+    let proved = verified.spend(app).await?;
     if let Some(client) = client {
         security_profile::check_proof(client, Some(&proved))?;
     }
-    if proved.as_str() == jkt { Ok(()) } else { Err(invalid_token().into()) }
+    Ok(())
 }

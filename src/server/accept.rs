@@ -27,7 +27,7 @@ use crate::base::Deadlines;
 use super::connections::Connections;
 use super::pace::Paced;
 use super::pieces::InPieces;
-use super::stream::ClientStream;
+use super::stream::{ClientStream, Evicted};
 
 /// How long a connection may take to close.
 const DISCONNECT: Duration = Duration::from_secs(5);
@@ -122,6 +122,15 @@ where
         let application = map_config(application, |()| AppConfig::default());
         fn_service(move |io: TcpStream| acceptor.clone().open(io)).and_then(http.h1(application))
     })
+}
+
+impl Evicted for Transport {
+    fn must_close(&self, cx: &Context<'_>) -> bool {
+        match self {
+            Self::Plain(stream) => stream.must_close(cx),
+            Self::Tls(stream) => stream.get_ref().0.must_close(cx),
+        }
+    }
 }
 
 impl AsyncRead for Transport {

@@ -4,7 +4,8 @@
 //! of one network by half of that; loopback and trusted proxies carry many clients and are bounded by the
 //! former alone. At a bound, the connection that has been idle for longest is closed: of the network, or of
 //! the prefix that holds most. Where none is idle, a prefix that holds a large share makes room for one that
-//! holds little; otherwise the new connection is refused.
+//! holds little; otherwise the new connection is refused. The last few places are for the operator: only
+//! connections from the machine itself may take them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -19,6 +20,7 @@ use ipnet::IpNet;
 use crate::app::App;
 use crate::domain::network::{network, prefix};
 use crate::metrics::Metrics;
+use crate::text_enum;
 
 use super::descriptors::MAX_CLOSING;
 use super::idle_order::{Groups, Idle};
@@ -31,8 +33,25 @@ const MAX_PREFIXES: usize = 4;
 /// A prefix with at least this share of all connections (one in `LARGE_SHARE`) is evicted from even when none
 /// is idle: a slow request must not hold its place forever.
 const LARGE_SHARE: usize = 16;
+/// The most places that only the machine itself may take. Fewer, where those are more than one in
+/// `LARGE_SHARE`.
+const MAX_OWN_PLACES: usize = 8;
 /// The shortest time between two warnings of evicted or refused connections, in microseconds.
 const WARN_EVERY: u64 = 60_000_000;
+
+text_enum! {
+    /// What a new connection without a free place led to. The texts are labels of a metric.
+    pub(super) enum Pressure {
+        /// The longest idle connection of its network closes.
+        IdleOfNetwork = "idle_of_network",
+        /// The longest idle connection of another prefix closes.
+        Idle = "idle",
+        /// A connection of the prefix that holds most closes, although its client waits for an answer.
+        Largest = "largest",
+        /// The new connection is refused.
+        Refused = "refused",
+    }
+}
 
 /// The connections of this process.
 pub(super) struct Connections {
@@ -113,7 +132,7 @@ impl Connections {
         let mut table = self.table();
         if let Err(why) = table.make_room(place, self.budget, now) {
             self.note(&mut table, why, peer.ip(), now);
-            if why == "refused" {
+            if why == Pressure::Refused {
                 return None;
             }
         }
@@ -125,15 +144,15 @@ impl Connections {
     }
 
     /// Counts and, once a minute, logs that a bound was reached.
-    fn note(&self, table: &mut Table, why: &'static str, address: IpAddr, now: u64) {
-        Metrics::count(&self.app.metrics.connections_closed, why);
+    fn note(&self, table: &mut Table, why: Pressure, address: IpAddr, now: u64) {
+        Metrics::count(&self.app.metrics.connections_closed, why.as_str());
         if table.warned.is_none_or(|warned| now - warned >= WARN_EVERY) {
             table.warned = Some(now);
             tracing::warn!(
                 open = table.open.len(),
                 budget = self.budget,
                 %address,
-                why,
+                why = why.as_str(),
                 "connections are closed or turned away to make room"
             );
         }
@@ -162,20 +181,24 @@ impl Table {
     /// Makes room for one more.
     ///
     /// # Errors
-    /// Why an idle connection was closed for it, or `refused`.
-    fn make_room(&mut self, place: Place, budget: usize, now: u64) -> Result<(), &'static str> {
+    /// Why another connection closes for it, or that it is refused.
+    fn make_room(&mut self, place: Place, budget: usize, now: u64) -> Result<(), Pressure> {
         if let Place::Network { network, .. } = place
             && self.networks.len(network) >= (budget / 2).max(1)
         {
             let longest = self.networks.longest_idle(network, now, &idle_of(&self.open, now));
-            return Err(self.close_first(longest, "idle_of_network"));
+            return Err(self.close_first(longest, Pressure::IdleOfNetwork));
         }
+        let own_places = match place {
+            Place::Exempt(address) if address.is_loopback() => 0,
+            _ => (budget / LARGE_SHARE).min(MAX_OWN_PLACES),
+        };
         // Connections that are closing count until they are dropped.
-        if self.open.len() < budget {
+        if self.open.len() < budget - own_places {
             return Ok(());
         }
         if self.open.len() >= budget + MAX_CLOSING {
-            return Err("refused");
+            return Err(Pressure::Refused);
         }
         let open = idle_of(&self.open, now);
         let prefixes = self.prefixes.largest(MAX_PREFIXES);
@@ -188,10 +211,10 @@ impl Table {
             });
         drop(open);
         match longest {
-            Some(_) => Err(self.close_first(longest, "idle")),
+            Some(_) => Err(self.close_first(longest, Pressure::Idle)),
             None => {
                 let longest = self.of_largest(place, budget, now);
-                Err(self.close_first(longest, "largest"))
+                Err(self.close_first(longest, Pressure::Largest))
             }
         }
     }
@@ -214,9 +237,11 @@ impl Table {
         self.prefixes.longest_idle(largest, now, &quiet)
     }
 
-    fn close_first(&mut self, longest: Option<u64>, why: &'static str) -> &'static str {
-        let Some(id) = longest.filter(|_| self.closing < MAX_CLOSING) else { return "refused" };
-        let Some(open) = self.open.get(&id) else { return "refused" };
+    fn close_first(&mut self, longest: Option<u64>, why: Pressure) -> Pressure {
+        let Some(id) = longest.filter(|_| self.closing < MAX_CLOSING) else {
+            return Pressure::Refused;
+        };
+        let Some(open) = self.open.get(&id) else { return Pressure::Refused };
         let (connection, place) = (Arc::clone(&open.connection), open.place);
         self.uncount(id, place);
         self.closing += 1;

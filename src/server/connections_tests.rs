@@ -11,10 +11,10 @@ fn ip(text: &str) -> IpAddr {
 }
 
 /// Admits a connection as the server does; its id, and why room was made.
-fn admit(table: &mut Table, address: &str, now: u64) -> (Option<u64>, Option<&'static str>) {
+fn admit(table: &mut Table, address: &str, now: u64) -> (Option<u64>, Option<Pressure>) {
     let place = place(ip(address), &["198.51.100.0/24".parse().unwrap()]);
     let why = table.make_room(place, BUDGET, now).err();
-    if why == Some("refused") {
+    if why == Some(Pressure::Refused) {
         return (None, why);
     }
     let connection = Arc::new(Connection::default());
@@ -37,7 +37,7 @@ fn a_network_holds_half_and_its_longest_idle_connection_makes_room() {
     uses(&table, ids[0], 50, false);
     uses(&table, ids[1], 60, true);
     let (id, why) = admit(&mut table, "203.0.113.9", 100);
-    assert_eq!((id.is_some(), why), (true, Some("idle_of_network")));
+    assert_eq!((id.is_some(), why), (true, Some(Pressure::IdleOfNetwork)));
     assert!(closes(&table, ids[2]), "neither the used nor the busy one");
     assert_eq!(ids.iter().filter(|id| closes(&table, **id)).count(), 1);
     // Another network of the same prefix has its own half.
@@ -52,7 +52,7 @@ fn a_network_whose_connections_are_all_busy_is_turned_away_and_others_are_not() 
         uses(&table, id, n, true);
     }
     // The same /64 is the same network.
-    assert_eq!(admit(&mut table, "2001:db8::2", 100), (None, Some("refused")));
+    assert_eq!(admit(&mut table, "2001:db8::2", 100), (None, Some(Pressure::Refused)));
     assert_eq!(admit(&mut table, "2001:db8:0:1::2", 100).1, None);
     assert_eq!(admit(&mut table, "192.0.2.1", 100).1, None);
 }
@@ -65,7 +65,7 @@ fn where_all_places_are_taken_the_prefix_that_holds_most_makes_room() {
     for n in 1..BUDGET as u64 {
         assert_eq!(admit(&mut table, &format!("2001:db8:0:{n}::1"), n).1, None);
     }
-    assert_eq!(admit(&mut table, "192.0.2.2", 100).1, Some("idle"));
+    assert_eq!(admit(&mut table, "192.0.2.2", 100).1, Some(Pressure::Idle));
     assert!(!closes(&table, honest), "the connection that was idle for longest of all");
     assert!(closes(&table, 1));
 }
@@ -78,9 +78,9 @@ fn loopback_and_trusted_proxies_are_bounded_by_the_budget_alone() {
             assert_eq!(admit(&mut table, exempt, n).1, None, "{exempt}");
         }
         let others = admit(&mut table, "192.0.2.1", 100);
-        assert_eq!(others.1, Some("idle"), "{exempt}");
+        assert_eq!(others.1, Some(Pressure::Idle), "{exempt}");
         // What is not exempt makes room first.
-        assert_eq!(admit(&mut table, exempt, 101).1, Some("idle"));
+        assert_eq!(admit(&mut table, exempt, 101).1, Some(Pressure::Idle));
         assert!(closes(&table, others.0.unwrap()));
     }
 }
@@ -92,16 +92,16 @@ fn connections_that_close_have_their_places_until_they_are_gone() {
         admit(&mut table, "127.0.0.1", n);
     }
     for n in 0..MAX_CLOSING as u64 {
-        assert_eq!(admit(&mut table, "127.0.0.1", 100 + n).1, Some("idle"));
+        assert_eq!(admit(&mut table, "127.0.0.1", 100 + n).1, Some(Pressure::Idle));
     }
-    assert_eq!(admit(&mut table, "127.0.0.1", 200), (None, Some("refused")));
+    assert_eq!(admit(&mut table, "127.0.0.1", 200), (None, Some(Pressure::Refused)));
     assert_eq!(table.open.len(), BUDGET + MAX_CLOSING);
     for id in 0..MAX_CLOSING as u64 {
         assert!(closes(&table, id));
         table.remove(id);
     }
     assert_eq!((table.closing, table.open.len()), (0, BUDGET));
-    assert_eq!(admit(&mut table, "127.0.0.1", 201).1, Some("idle"));
+    assert_eq!(admit(&mut table, "127.0.0.1", 201).1, Some(Pressure::Idle));
     let all: Vec<u64> = table.open.keys().copied().collect();
     all.into_iter().for_each(|id| table.remove(id));
     assert_eq!((table.closing, table.exempt.len(ip("127.0.0.1"))), (0, 0));
@@ -119,7 +119,7 @@ fn the_task_of_a_connection_that_must_close_is_woken() {
     let id = admit(&mut table, "127.0.0.1", 0).0.unwrap();
     let flag = Arc::new(Flag(AtomicBool::new(false)));
     table.open[&id].connection.task.register(&Waker::from(Arc::clone(&flag)));
-    assert_eq!(table.close_first(Some(id), "idle"), "idle");
+    assert_eq!(table.close_first(Some(id), Pressure::Idle), Pressure::Idle);
     assert!(flag.0.load(Ordering::Relaxed));
 }
 
@@ -137,9 +137,34 @@ fn two_networks_that_finish_no_request_do_not_keep_others_out() {
     (10..20).for_each(|n| assert!(hold(&mut table, "192.0.2.7", n).0.is_some()));
     // Another network gets in, for the connection on which nothing has come for longest.
     let (id, why) = hold(&mut table, "2001:db8::1", 100);
-    assert_eq!(why, Some("largest"));
+    assert_eq!(why, Some(Pressure::Largest));
     assert!(id.is_some());
     assert!(closes(&table, first[0]) || table.prefixes.len(ip("203.0.113.0")) == 10);
     // The two themselves do not take each other's places.
-    assert_eq!(hold(&mut table, "192.0.2.7", 101), (None, Some("refused")));
+    assert_eq!(hold(&mut table, "192.0.2.7", 101), (None, Some(Pressure::Refused)));
+}
+
+/// The operator's own health check and commands must not wait for strangers, however many networks they have.
+#[test]
+fn the_last_places_are_for_the_machine_itself() {
+    const BUDGET: usize = 160;
+    let mut table = Table::default();
+    let busy = |table: &mut Table, address: &str, now| {
+        let place = place(ip(address), &[]);
+        let why = table.make_room(place, BUDGET, now).err();
+        if why == Some(Pressure::Refused) {
+            return why;
+        }
+        let id = table.insert(Arc::new(Connection::default()), place, now);
+        uses(table, id, now, true);
+        why
+    };
+    for n in 0..BUDGET - MAX_OWN_PLACES {
+        assert_eq!(busy(&mut table, &format!("10.{n}.0.1"), 0), None);
+    }
+    assert_eq!(busy(&mut table, "10.200.0.1", 1), Some(Pressure::Refused));
+    for n in 0..MAX_OWN_PLACES {
+        assert_eq!(busy(&mut table, "127.0.0.1", 1), None, "{n}");
+    }
+    assert_eq!(busy(&mut table, "127.0.0.1", 1), Some(Pressure::Refused));
 }

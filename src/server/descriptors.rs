@@ -2,12 +2,14 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::http_client::outgoing_sockets;
+
 /// File descriptors of a server without clients: its sockets, the database, the log.
-const LEAST_DESCRIPTORS: u64 = 64;
+const LEAST_DESCRIPTORS: u64 = 80;
 /// File descriptors of each worker: its event loop and what wakes it.
 const OF_A_WORKER: u64 = 8;
-/// File descriptors that connections never take: they are for the database, the log, notices to clients
-/// and the operator.
+/// File descriptors that connections never take, beside those of requests to others: they are for the
+/// database, the log and the operator.
 pub const RESERVED_DESCRIPTORS: u64 = 64;
 /// The part of it that is neither a worker's nor the database's.
 const RESERVED_FOR_THE_REST: u64 = 32;
@@ -65,7 +67,8 @@ pub(super) fn connection_budget(cores: usize, database_connections: u32) -> usiz
 /// The reserve is larger where workers and database need more of it.
 fn budget(limit: u64, cores: u64, database_connections: u64) -> usize {
     let needed = RESERVED_FOR_THE_REST + OF_A_WORKER * cores + database_connections;
-    let left = limit.saturating_sub(needed.max(RESERVED_DESCRIPTORS)).max(1);
+    let reserved = needed.max(RESERVED_DESCRIPTORS) + outgoing_sockets(limit);
+    let left = limit.saturating_sub(reserved).max(1);
     usize::try_from(left).unwrap_or(usize::MAX)
 }
 
@@ -75,10 +78,11 @@ mod tests {
 
     #[test]
     fn connections_get_what_the_database_and_the_operator_do_not_need() {
-        assert_eq!(budget(1_024, 2, 16), 960);
-        assert_eq!(budget(1_024, 1, 4), 960);
-        assert_eq!(budget(1_024, 16, 16), 1_024 - 176);
-        assert_eq!(budget(1_024, 2, 100), 1_024 - 148);
+        assert_eq!(budget(1_024, 2, 16), 960 - 128);
+        assert_eq!(budget(1_024, 1, 4), 960 - 128);
+        assert_eq!(budget(1_024, 16, 16), 1_024 - 176 - 128);
+        assert_eq!(budget(1_024, 2, 100), 1_024 - 148 - 128);
+        assert_eq!(budget(1 << 20, 2, 16), (1 << 20) - 64 - 512, "requests to others stop growing");
         assert_eq!(budget(10, 2, 16), 1);
     }
 }

@@ -1,9 +1,12 @@
 //! Where the heads of requests end in a stream of bytes (RFC 9112).
 //!
-//! The HTTP layer parses the request and refuses an invalid one. A misreading here delays bytes; it never
-//! changes how a request is interpreted.
+//! The HTTP layer parses the request and refuses an invalid one; nothing here changes how a request is
+//! interpreted. Where this could take the head of a request for a part of a body, a client would get past the
+//! limit on pipelined requests. So a length that is not certainly the one that the HTTP layer reads is not
+//! believed, and from then on every empty line behind another counts as the end of a head. That delays bytes at most.
 
-/// How many bytes of a line are kept: enough for the fields that give the length of a body.
+/// How many bytes of a line are kept: enough for the fields that give the length of a body, as clients write
+/// them.
 const KEPT: usize = 64;
 
 /// Follows the bytes of a stream.
@@ -12,6 +15,8 @@ pub(super) struct Framing {
     line: [u8; KEPT],
     /// The length of the line so far, including bytes that are not kept.
     length: usize,
+    /// The last byte of the line so far.
+    last: u8,
     /// Whether the head has a line.
     begun: bool,
     body: Body,
@@ -28,6 +33,8 @@ enum State {
     Chunk(u64),
     /// The lines after the last chunk.
     Trailers,
+    /// Lines of which any empty one behind another may end a head: the length of a body was not certain.
+    Unsure,
 }
 
 /// The length of the body, as the head gives it.
@@ -35,12 +42,21 @@ enum Body {
     None,
     Length(u64),
     Chunked,
+    /// A length that is not believed.
+    Unsure,
 }
 
 impl Framing {
     /// The state at the beginning of a stream.
     pub(super) const fn new() -> Self {
-        Self { state: State::Head, line: [0; KEPT], length: 0, begun: false, body: Body::None }
+        Self {
+            state: State::Head,
+            line: [0; KEPT],
+            length: 0,
+            last: 0,
+            begun: false,
+            body: Body::None,
+        }
     }
 
     /// How many of these bytes certainly belong to a body. None where lines are read.
@@ -62,12 +78,11 @@ impl Framing {
 
     /// Whether the end of the line would be the end of a head, when `more` is the rest of the line.
     pub(super) fn would_end_head(&self, more: &[u8]) -> bool {
-        let is_empty = |bytes: &[u8]| bytes.iter().all(|byte| *byte == b'\r');
-        matches!(self.state, State::Head)
+        matches!(self.state, State::Head | State::Unsure)
             && self.begun
             && self.length <= KEPT
-            && is_empty(&self.line[..self.length])
-            && is_empty(more)
+            && is_blank(&self.line[..self.length])
+            && is_blank(more)
     }
 
     /// Passes a part of a line.
@@ -77,18 +92,22 @@ impl Framing {
             self.line[self.length..self.length + room].copy_from_slice(&part[..room]);
         }
         self.length += part.len();
+        self.last = part.last().copied().unwrap_or(self.last);
     }
 
     /// Passes the end of a line.
     pub(super) fn end_line(&mut self) {
         let line = self.line;
-        let line = line[..self.length.min(KEPT)].trim_ascii_end();
+        let line = &line[..self.length.min(KEPT)];
+        let is_whole = self.length <= KEPT;
+        let ends_with_cr = self.length > 0 && self.last == b'\r';
         self.length = 0;
         match self.state {
-            State::Head if line.is_empty() => {
+            State::Head if is_whole && is_blank(line) => {
                 // Empty lines before a request are ignored (RFC 9112 §2.2).
                 if std::mem::take(&mut self.begun) {
                     self.state = match std::mem::replace(&mut self.body, Body::None) {
+                        Body::Unsure => State::Unsure,
                         Body::Chunked => State::ChunkSize,
                         Body::Length(length) if length > 0 => State::Body(length),
                         Body::Length(_) | Body::None => State::Head,
@@ -97,39 +116,67 @@ impl Framing {
             }
             State::Head => {
                 if self.begun {
-                    self.read_field(line);
+                    self.read_field(line, is_whole);
                 }
                 self.begun = true;
             }
             State::ChunkSize => {
-                let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
-                let size = std::str::from_utf8(digits.trim_ascii()).ok();
-                self.state = match size.and_then(|size| u64::from_str_radix(size, 16).ok()) {
+                self.state = match chunk_size(line, is_whole) {
                     Some(0) => State::Trailers,
                     Some(size) => State::Chunk(size.saturating_add(2)),
-                    // An invalid size: the HTTP layer refuses it, or reads it as a head.
-                    None => {
-                        self.begun = true;
-                        State::Head
-                    }
+                    None => State::Unsure,
                 };
+                self.begun = matches!(self.state, State::Unsure);
             }
-            State::Trailers if line.is_empty() => self.state = State::Head,
+            // To the HTTP layer, a line feed alone ends no line here.
+            State::Trailers if !ends_with_cr => {
+                self.state = State::Unsure;
+                self.begun = true;
+            }
+            State::Trailers if is_whole && line == b"\r" => self.state = State::Head,
+            State::Unsure => self.begun = !(is_whole && is_blank(line)),
             State::Trailers | State::Body(_) | State::Chunk(_) => {}
         }
     }
 
-    fn read_field(&mut self, line: &[u8]) {
+    fn read_field(&mut self, line: &[u8], is_whole: bool) {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { return };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            self.body = Body::Chunked;
-        } else if name.eq_ignore_ascii_case(b"content-length")
-            && !matches!(self.body, Body::Chunked)
-            && value.iter().all(u8::is_ascii_digit)
-            && let Some(length) = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok())
-        {
-            self.body = Body::Length(length);
-        }
+        let body = if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            value.eq_ignore_ascii_case(b"chunked").then_some(Body::Chunked)
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            number(value, 10).map(Body::Length)
+        } else {
+            return;
+        };
+        // Two lengths are refused by the HTTP layer, and so is another encoding.
+        let is_first = matches!(self.body, Body::None);
+        self.body = body.filter(|_| is_whole && is_first).unwrap_or(Body::Unsure);
     }
 }
+
+/// Whether a line is empty, less its end.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| *byte == b'\r')
+}
+
+/// The size that the line before a chunk gives. None where it is not certain.
+fn chunk_size(line: &[u8], is_whole: bool) -> Option<u64> {
+    let extension = line.iter().position(|byte| *byte == b';');
+    let digits = match extension {
+        Some(at) => &line[..at],
+        None => line,
+    };
+    if is_whole || extension.is_some() { number(digits.trim_ascii_end(), 16) } else { None }
+}
+
+/// A number of digits alone: no sign, no blanks.
+fn number(text: &[u8], radix: u32) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let is_number = text.chars().all(|digit| digit.is_digit(radix));
+    if is_number { u64::from_str_radix(text, radix).ok() } else { None }
+}
+
+#[cfg(test)]
+#[path = "framing_tests.rs"]
+mod tests;

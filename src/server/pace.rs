@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::framing::Framing;
+use super::stream::Evicted;
 
 /// How many heads are handed on before an answer ends.
 const MAX_HEADS: usize = 4;
@@ -158,7 +159,7 @@ impl<T> Paced<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
+impl<T: AsyncRead + Evicted + Unpin> AsyncRead for Paced<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -166,7 +167,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Paced<T> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.is_held_back(cx) {
-            return Poll::Pending;
+            // Nothing is read that would tell it. It takes one of a few places until it is gone.
+            let is_over = this.io.must_close(cx);
+            return if is_over { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
         if this.is_late(cx) {
             // The end of the stream.

@@ -5,7 +5,16 @@ use std::task::Waker;
 use super::*;
 
 /// Reads what it was given, all at once where there is room.
-struct Sent(Vec<u8>);
+struct Sent {
+    bytes: Vec<u8>,
+    evicted: bool,
+}
+
+impl Evicted for Sent {
+    fn must_close(&self, _: &Context<'_>) -> bool {
+        self.evicted
+    }
+}
 
 impl AsyncRead for Sent {
     fn poll_read(
@@ -14,12 +23,12 @@ impl AsyncRead for Sent {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.0.is_empty() {
+        if this.bytes.is_empty() {
             return Poll::Pending;
         }
-        let count = this.0.len().min(buffer.remaining());
-        buffer.put_slice(&this.0[..count]);
-        this.0.drain(..count);
+        let count = this.bytes.len().min(buffer.remaining());
+        buffer.put_slice(&this.bytes[..count]);
+        this.bytes.drain(..count);
         Poll::Ready(Ok(()))
     }
 }
@@ -38,8 +47,12 @@ impl AsyncWrite for Sent {
     }
 }
 
+fn sent(text: &str) -> Sent {
+    Sent { bytes: text.as_bytes().to_vec(), evicted: false }
+}
+
 fn paced(text: &str) -> Paced<Sent> {
-    Paced::new(Sent(text.as_bytes().to_vec()), 100, Duration::from_secs(60))
+    Paced::new(sent(text), 100, Duration::from_secs(60))
 }
 
 /// What the HTTP layer reads before it looks at it: until nothing is ready.
@@ -141,11 +154,11 @@ async fn only_a_few_heads_are_handed_on_before_an_answer_ends() {
 #[tokio::test]
 async fn the_head_of_a_further_request_has_its_time() {
     let text = "GET / HTTP/1.1\r\n\r\n";
-    let mut paced = Paced::new(Sent(text.as_bytes().to_vec()), 100, Duration::ZERO);
+    let mut paced = Paced::new(sent(text), 100, Duration::ZERO);
     assert_eq!(look(&mut paced, 100), text);
     assert!(paced.head_end.is_none(), "a whole head");
     answer(&mut paced, 10);
-    paced.io.0 = b"GET / HT".to_vec();
+    paced.io.bytes = b"GET / HT".to_vec();
     let mut bytes = [0; 100];
     let mut buffer = ReadBuf::new(&mut bytes);
     let read = std::future::poll_fn(|cx| Pin::new(&mut paced).poll_read(cx, &mut buffer));
@@ -154,5 +167,18 @@ async fn the_head_of_a_further_request_has_its_time() {
     let mut buffer = ReadBuf::new(&mut bytes);
     let read = std::future::poll_fn(|cx| Pin::new(&mut paced).poll_read(cx, &mut buffer));
     read.await.unwrap();
+    assert!(buffer.filled().is_empty(), "the end of the stream");
+}
+
+#[tokio::test]
+async fn a_connection_that_makes_room_ends_also_while_its_requests_are_held_back() {
+    let mut paced = paced(&"GET / HTTP/1.1\r\n\r\n".repeat(100));
+    paced.release_time = Duration::from_secs(3_600);
+    (0..50).for_each(|_| drop(look(&mut paced, 1_000)));
+    let (mut cx, mut bytes) = (Context::from_waker(Waker::noop()), [0; 100]);
+    let mut buffer = ReadBuf::new(&mut bytes);
+    assert!(Pin::new(&mut paced).poll_read(&mut cx, &mut buffer).is_pending());
+    paced.io.evicted = true;
+    assert!(Pin::new(&mut paced).poll_read(&mut cx, &mut buffer).is_ready());
     assert!(buffer.filled().is_empty(), "the end of the stream");
 }

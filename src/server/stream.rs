@@ -19,6 +19,12 @@ use super::connections::Seat;
 /// How many bytes are read before the requests among them are looked at.
 const MAX_READ_AHEAD: usize = 16 * 1024;
 
+/// A connection that may have to make room for another.
+pub(super) trait Evicted {
+    /// Whether it must end. The task is woken when it must.
+    fn must_close(&self, cx: &Context<'_>) -> bool;
+}
+
 /// A connection that was admitted.
 pub(super) struct ClientStream {
     io: TcpStream,
@@ -64,6 +70,12 @@ impl ClientStream {
             tracing::debug!(%error, "a connection cannot be reset");
         }
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+    }
+}
+
+impl Evicted for ClientStream {
+    fn must_close(&self, cx: &Context<'_>) -> bool {
+        self.seat.must_close(cx)
     }
 }
 

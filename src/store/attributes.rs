@@ -1,13 +1,15 @@
-//! Roles, groups and claims of users, as columns.
+//! Roles, groups, claims and e-mail addresses of users, as columns.
 //!
-//! Owns their text form: JSON. Reading it is a step of its own, so that the hot path pays for it
+//! Owns the text form of lists and maps: JSON. Reading it is a step of its own, so that the hot path pays for it
 //! only where an API asks.
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::Timestamp;
 use crate::domain::attributes::{Attributes, Subject};
 use crate::domain::authn::Factors;
 use crate::domain::outcome::Fault;
+use crate::domain::user_email::UserEmail;
 
 /// What a user row says about its user's rights, not looked into yet.
 #[derive(Debug, Clone, sqlx::FromRow, Deserialize)]
@@ -16,6 +18,8 @@ pub struct StoredSubject {
     roles: String,
     groups: String,
     claims: String,
+    email: Option<String>,
+    email_verified_at: Option<Timestamp>,
 }
 
 impl StoredSubject {
@@ -32,7 +36,9 @@ impl StoredSubject {
             groups: serde_json::from_str(&self.groups).map_err(unreadable)?,
             claims: serde_json::from_str(&self.claims).map_err(unreadable)?,
         };
-        Ok(Subject { role, attributes })
+        let verified_at = self.email_verified_at;
+        let email = self.email.clone().map(|address| UserEmail { address, verified_at });
+        Ok(Subject { role, attributes, email })
     }
 }
 

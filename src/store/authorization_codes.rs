@@ -29,15 +29,36 @@ pub struct NewCode<'a> {
 pub async fn insert(tx: &mut Tx, code: &NewCode<'_>) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
-        "INSERT INTO authorization_codes (hash, flow, user_id, grants, expires_at) \
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (flow) DO NOTHING",
+        "INSERT INTO authorization_codes (hash, flow, user_id, grants, expires_at, client_id) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (flow) DO NOTHING",
         code.hash.bytes(),
         code.flow,
         code.authorization.user_id,
         column(code.authorization),
-        code.expires_at
+        code.expires_at,
+        &code.authorization.client_id
     )?;
     Ok(rows == 1)
+}
+
+/// Removes the oldest codes that the user and client of `code` have beside it, where they are more than `most`:
+/// of those that were redeemed and of those that were not, separately. An attacker who makes a browser request
+/// codes pushes out no record of a redemption, by which a reused code is recognised.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn remove_surplus(tx: &mut Tx, code: &NewCode<'_>, most: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM (SELECT hash, row_number() OVER \
+         (PARTITION BY redeemed_at IS NULL ORDER BY expires_at DESC, hash DESC) AS position \
+         FROM authorization_codes WHERE user_id = $1 AND client_id = $2 AND hash <> $3) others \
+         WHERE position > $4)",
+        code.authorization.user_id,
+        &code.authorization.client_id,
+        code.hash.bytes(),
+        most
+    )
 }
 
 /// A code that was redeemed.

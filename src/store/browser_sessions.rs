@@ -64,7 +64,7 @@ impl TryFrom<FoundRow> for Found {
     type Error = Fault;
     fn try_from(row: FoundRow) -> Result<Self, Fault> {
         let unreadable = |_| Fault::internal("a consent with scopes that cannot be read");
-        let Subject { role, attributes } = row.subject.read()?;
+        let Subject { role, attributes, email } = row.subject.read()?;
         let consented = match (row.consented_scope, row.consented_at) {
             (Some(scope), Some(at)) => {
                 Some(Consented { scopes: Scopes::parse(&scope).map_err(unreadable)?, at })
@@ -86,6 +86,7 @@ impl TryFrom<FoundRow> for Found {
             name: row.name,
             role,
             attributes,
+            email,
             disabled_at: row.disabled_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -111,7 +112,7 @@ pub async fn find(
         link,
         FoundRow,
         "SELECT b.id AS browser_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.ended_at, u.id, \
-         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at, \
          u.created_at, u.updated_at, u.must_change_password, c.scope AS consented_scope, c.updated_at AS consented_at \
          FROM browser_sessions b JOIN users u ON u.id = b.user_id \
          LEFT JOIN consents c ON c.user_id = u.id AND c.client_id = $2 AND c.audience = $3 \
@@ -249,6 +250,34 @@ pub async fn renew(
     Ok(rows == 1)
 }
 
+/// The live log-ins of a user beyond the `most` that were used last, the most recently used first. A log-in is
+/// used when its user authenticates, and when a session of a client that belongs to it is refreshed. At most 100,
+/// so that one log-in never pays for thousands.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn over_limit(
+    link: &mut impl Link,
+    user: UserId,
+    most: i64,
+    now: Timestamp,
+) -> Result<Vec<BrowserId>, Fault> {
+    let rows = fetch_all!(
+        link,
+        (BrowserId,),
+        "SELECT b.id FROM browser_sessions b JOIN users u ON u.id = b.user_id \
+         LEFT JOIN sessions s ON s.browser_id = b.id \
+         WHERE b.user_id = $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
+         AND b.expires_at > $2 GROUP BY b.id, b.auth_time \
+         ORDER BY CASE WHEN max(s.answered_at) > b.auth_time THEN max(s.answered_at) ELSE b.auth_time END DESC, \
+         b.id DESC LIMIT 100 OFFSET $3",
+        user,
+        now,
+        most
+    )?;
+    Ok(rows.into_iter().map(|(browser,)| browser).collect())
+}
+
 /// Replaces what a sign-in says about how its user authenticated.
 ///
 /// # Errors
@@ -302,6 +331,27 @@ pub async fn is_of(link: &mut impl Link, id: BrowserId, user: UserId) -> Result<
         user
     )?;
     Ok(row.is_some())
+}
+
+/// The user of a live log-in.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn live_user(
+    link: &mut impl Link,
+    id: BrowserId,
+    now: Timestamp,
+) -> Result<Option<UserId>, Fault> {
+    let row = fetch_optional!(
+        link,
+        (UserId,),
+        "SELECT b.user_id FROM browser_sessions b JOIN users u ON u.id = b.user_id \
+         WHERE b.id = $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
+         AND b.expires_at > $2",
+        id,
+        now
+    )?;
+    Ok(row.map(|(user,)| user))
 }
 
 /// Whether this log-in of `user` goes on, and holds it until the end of `tx`: an end of it comes

@@ -4,8 +4,9 @@ use crate::base::id::UserId;
 use crate::base::opaque_token::TokenHash;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::authorization::Authorization;
-use crate::domain::device_code::{DeviceCode, DeviceState};
+use crate::domain::device_code::{DeviceCode, DeviceState, LIFE};
 use crate::domain::outcome::Fault;
+use crate::domain::validity::latest_end;
 use crate::{execute, fetch_optional};
 
 use super::attributes::column;
@@ -92,12 +93,13 @@ pub async fn decide(
     let rows = execute!(
         tx,
         "UPDATE device_codes SET state = $1, user_id = $2, grants = $3 \
-         WHERE user_code = $4 AND state = 'pending' AND expires_at > $5",
+         WHERE user_code = $4 AND state = 'pending' AND expires_at > $5 AND expires_at <= $6",
         state.as_str(),
         user,
         allowed.map(column),
         user_code,
-        now
+        now,
+        latest_end(LIFE, now)
     )?;
     Ok(rows == 1)
 }

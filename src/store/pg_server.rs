@@ -28,6 +28,9 @@ pub struct ServerFacts {
     pub role: String,
     /// The schema that new tables go into; none when the role may use no schema of its search path.
     pub schema: Option<String>,
+    /// After how many milliseconds statements outside a transaction are ended, by a default of the role, the
+    /// database or the server; 0 for never.
+    pub statement_timeout: i64,
 }
 
 impl Db {
@@ -40,7 +43,9 @@ impl Db {
         let mut lease = db.lend().await?;
         let facts = sqlx::query_as(
             "SELECT pg_encoding_to_char(encoding)::text AS encoding, current_user::text AS role, \
-             current_schema()::text AS schema FROM pg_database WHERE datname = current_database()",
+             current_schema()::text AS schema, (SELECT setting::bigint FROM pg_settings \
+             WHERE name = 'statement_timeout') AS statement_timeout \
+             FROM pg_database WHERE datname = current_database()",
         )
         .fetch_one(lease.connection())
         .await

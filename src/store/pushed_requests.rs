@@ -2,7 +2,9 @@
 
 use crate::base::Timestamp;
 use crate::base::opaque_token::TokenHash;
+use crate::domain::authorization::PUSHED_REQUEST_LIFE;
 use crate::domain::outcome::Fault;
+use crate::domain::validity::latest_end;
 use crate::{execute, fetch_optional};
 
 use super::{Link, Tx};
@@ -29,7 +31,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// What `client_id` has pushed under this name, while it is good.
+/// What `client_id` has pushed under this name, while it is valid.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -42,10 +44,12 @@ pub async fn find(
     let row = fetch_optional!(
         link,
         (String,),
-        "SELECT params FROM pushed_requests WHERE hash = $1 AND client_id = $2 AND expires_at > $3",
+        "SELECT params FROM pushed_requests WHERE hash = $1 AND client_id = $2 AND expires_at > $3 \
+         AND expires_at <= $4",
         hash.bytes(),
         client_id,
-        now
+        now,
+        latest_end(PUSHED_REQUEST_LIFE, now)
     )?;
     Ok(row.map(|(params,)| params))
 }

@@ -3,6 +3,7 @@
 use crate::base::Timestamp;
 use crate::base::opaque_token::TokenHash;
 use crate::domain::outcome::Fault;
+use crate::domain::validity::{SETUP_LINK_LIFE, latest_end};
 use crate::{execute, fetch_optional};
 
 use super::{Link, Tx, meta};
@@ -47,9 +48,10 @@ pub async fn is_open_link(
     let row = fetch_optional!(
         link,
         (Timestamp,),
-        "SELECT expires_at FROM setup_links WHERE hash = $1 AND expires_at > $2",
+        "SELECT expires_at FROM setup_links WHERE hash = $1 AND expires_at > $2 AND expires_at <= $3",
         hash.bytes(),
-        now
+        now,
+        latest_end(SETUP_LINK_LIFE, now)
     )?;
     Ok(row.is_some())
 }

@@ -72,13 +72,14 @@ struct CredentialRow {
 impl TryFrom<UserRow> for User {
     type Error = Fault;
     fn try_from(row: UserRow) -> Result<Self, Fault> {
-        let Subject { role, attributes } = row.subject.read()?;
+        let Subject { role, attributes, email } = row.subject.read()?;
         Ok(Self {
             id: row.id,
             login: row.login,
             name: row.name,
             role,
             attributes,
+            email,
             disabled_at: row.disabled_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -140,7 +141,7 @@ pub async fn credential(link: &mut impl Link, key: &str) -> Result<Option<Creden
     let row = fetch_optional!(
         link,
         CredentialRow,
-        "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, password_hash, second_factor_since, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'totp') AS has_totp, \
          EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = users.id) AS has_recovery_codes \
@@ -158,7 +159,7 @@ pub async fn credential_of(link: &mut impl Link, id: UserId) -> Result<Option<Cr
     let row = fetch_optional!(
         link,
         CredentialRow,
-        "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, password_hash, second_factor_since, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'totp') AS has_totp, \
          EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = users.id) AS has_recovery_codes \
@@ -197,7 +198,7 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Use
     let rows = fetch_all!(
         link,
         UserRow,
-        "SELECT id, login, name, role, roles, groups, claims, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
          created_at, updated_at, must_change_password FROM users WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
@@ -307,7 +308,7 @@ pub async fn update(
     tx: &mut Tx,
     id: UserId,
     name: Option<&str>,
-    Subject { role, attributes }: &Subject,
+    Subject { role, attributes, .. }: &Subject,
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let rows = execute!(

@@ -7,7 +7,7 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::Origin;
 use crate::domain::liveness::Inactive;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal, quotable};
 use crate::domain::refresh::{Alarm, Answer, Holder};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::RequestedScopes;
@@ -76,10 +76,13 @@ pub async fn present(
             });
             Ok(Continued { session, subject })
         }
-        Refreshed::ScopeExceeded => {
+        Refreshed::ScopeExceeded(more) => {
             count("widened");
-            let message = "The scope has something that was not requested when the session began.";
-            Err(Refusal::oauth(OAuthError::InvalidScope, message).into())
+            let message = format!(
+                "The scope has more than was requested when the session began: {}",
+                quotable(more.as_str())
+            );
+            Err(Refusal::oauth(OAuthError::InvalidScope, "").with_message(message).into())
         }
         Refreshed::Compromised(Alarm::Ahead) => {
             count("rollback_detected");

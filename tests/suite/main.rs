@@ -12,6 +12,7 @@ mod cli;
 mod faults;
 mod interop;
 mod keys;
+mod mail;
 mod oauth;
 mod pages;
 mod project;

@@ -102,6 +102,11 @@ impl Audiences {
         }
     }
 
+    /// Whether an API offers this scope.
+    pub(in crate::app) fn is_offered(&self, scope: &str) -> bool {
+        self.apis.values().any(|api| api.target.offers(scope))
+    }
+
     /// What a request means by `named`: the API of this identifier or the `issuer`, else the only one
     /// of them whose identifier is another spelling of it.
     pub(in crate::app) fn named(&self, named: &str, issuer: &str) -> Option<Arc<Audience>> {

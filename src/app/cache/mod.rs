@@ -139,6 +139,12 @@ impl App {
         Ok(self.audience_named(named))
     }
 
+    /// Whether any registered API offers this scope.
+    #[must_use]
+    pub fn is_offered(&self, scope: &str) -> bool {
+        self.caches.audiences.load().is_offered(scope)
+    }
+
     /// The registered client of this name, unless it is disabled.
     #[must_use]
     pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {

@@ -13,7 +13,7 @@ use crate::store::apis::SealedSecret;
 use crate::store::keys::StoredKey;
 
 use super::{MadeKey, in_force, retired, rewrap};
-use crate::app::{App, cache};
+use crate::app::{App, cache, outbox};
 
 impl App {
     /// A new secret for the API with this row id: sealed for storage in this transaction, and as it
@@ -68,6 +68,7 @@ impl App {
             return Ok(false);
         }
         cache::rewrap(tx, &self.seal).await?;
+        outbox::rewrap(tx, &self.seal).await?;
         Ok(true)
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Owns one table of buckets for each purpose, and the clock they run by: a monotonic one, so that no
 //! change of the wall clock closes or opens a limit. A request whose client address is unknown is not
-//! counted under the address of a proxy: limits on failures do not apply to it, limits on writes apply
-//! to all such requests together.
+//! counted under the address of a proxy: limits on writes and on guessed user codes apply to all such requests
+//! together, other limits on failures do not apply to it.
 
 use std::hash::RandomState;
 use std::net::IpAddr;
@@ -102,7 +102,7 @@ impl AddressLimiter {
         };
         match address {
             Some(address) => Some((bucket, Counted::new(&self.hasher, address, name))),
-            None if subject.purpose.bounds_writes() => {
+            None if subject.purpose.bounds_unknown_addresses() => {
                 Some((bucket.shared_by(UNKNOWN_ADDRESSES), Counted::unknown(&self.hasher)))
             }
             None => None,

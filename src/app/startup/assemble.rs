@@ -13,6 +13,7 @@ use crate::domain::base_path::BasePath;
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::session::Lifetimes;
 use crate::http_client::HttpClient;
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
@@ -21,6 +22,7 @@ use crate::store::{Db, meta};
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
 use crate::app::cache::{Caches, VerifiedTokenCache};
+use crate::app::client_findings::ClientFindings;
 use crate::app::common_clock::CommonClock;
 use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
 use crate::app::process::Process;
@@ -60,6 +62,7 @@ impl Startup {
         let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
         let session_loader = SessionLoader::start(db.clone());
         let http_client = HttpClient::new(config.deadlines);
+        let mailer = Mailer::new(&config);
         let address_limiter = AddressLimiter::new(Arc::clone(&clock));
         let standing = Standing::new(Arc::clone(&clock));
         let process = Process::new(&config, &db, &*entropy, common_clock.now());
@@ -82,8 +85,10 @@ impl Startup {
             standing,
             attempt_gate: AttemptGate::default(),
             proxy_findings: ProxyFindings::default(),
+            client_findings: ClientFindings::default(),
             jwks_fetches: JwksFetchLog::default(),
             http_client,
+            mailer,
             write_probe: write_probe::WriteProbe::default(),
             watch: Mutex::default(),
             longest_max_age,

@@ -42,6 +42,6 @@ pub(super) fn missing_rights(facts: Option<ServerFacts>, fault: &Fault) -> OpenE
 }
 
 /// A name as SQL takes it.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

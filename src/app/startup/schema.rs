@@ -1,10 +1,12 @@
 //! Whether the schema of a database is one that this binary works on.
 
-use crate::base::TimeSpan;
+use crate::base::{Deadlines, TimeSpan};
 use crate::domain::key_rotation;
+use crate::store::pg_server::ServerFacts;
 use crate::store::{Db, meta, migrate};
 
 use super::explain::POOLER;
+use super::rights::quoted;
 use super::{OpenError, OpenPurpose, Startup};
 
 /// Whether the database can hold every text.
@@ -12,23 +14,45 @@ use super::{OpenError, OpenPurpose, Startup};
 /// # Errors
 /// A PostgreSQL database with an encoding other than UTF-8, with what to do; faults.
 pub async fn check_encoding(db: &Db) -> Result<(), OpenError> {
-    if let Some(facts) = db.server_facts().await?
-        && facts.encoding != "UTF8"
-    {
-        return Err(OpenError::Configuration(format!(
-            "the PostgreSQL database in SIGNET_DATABASE_URL has the encoding {}, and Signet needs UTF8.\n  \
-             Make another one and name it in SIGNET_DATABASE_URL:  CREATE DATABASE name OWNER role \
-             ENCODING 'UTF8' TEMPLATE template0;",
-            facts.encoding
-        )));
+    db.server_facts().await?.as_ref().map_or(Ok(()), refuse_encoding)
+}
+
+fn refuse_encoding(facts: &ServerFacts) -> Result<(), OpenError> {
+    if facts.encoding == "UTF8" {
+        return Ok(());
     }
-    Ok(())
+    Err(OpenError::Configuration(format!(
+        "the PostgreSQL database in SIGNET_DATABASE_URL has the encoding {}, and Signet needs UTF8.\n  \
+         Make another one and name it in SIGNET_DATABASE_URL:  CREATE DATABASE name OWNER role \
+         ENCODING 'UTF8' TEMPLATE template0;",
+        facts.encoding
+    )))
+}
+
+/// Warns of a limit that Signet does not set. Transactions have limits of their own; reads outside of one have
+/// the default of the role, and one that reaches it is a 503.
+fn warn_of_timeout(facts: &ServerFacts, deadlines: Deadlines) {
+    let own = i64::try_from(deadlines.write().as_millis()).unwrap_or(i64::MAX);
+    if (1..own).contains(&facts.statement_timeout) {
+        tracing::warn!(
+            "PostgreSQL ends reads after {} ms (statement_timeout of the role, the database or the server); \
+             Signet waits {own} ms. Reads that take longer are answered with 503. To leave the limit to \
+             Signet:  ALTER ROLE {} SET statement_timeout = 0;",
+            facts.statement_timeout,
+            quoted(&facts.role)
+        );
+    }
 }
 
 impl Startup {
     /// Whether the server, and what stands before it, can be worked with at all.
     pub(super) async fn check_server(&self, db: &Db) -> Result<(), OpenError> {
-        check_encoding(db).await?;
+        if let Some(facts) = db.server_facts().await? {
+            refuse_encoding(&facts)?;
+            if self.serves() {
+                warn_of_timeout(&facts, self.config.deadlines);
+            }
+        }
         if self.serves() && !db.keeps_prepared_statements().await? {
             return Err(OpenError::Configuration(format!(
                 "prepared statements do not outlive a transaction.\n  {POOLER}"

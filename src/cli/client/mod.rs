@@ -2,6 +2,7 @@
 
 mod options;
 mod rows;
+mod why;
 
 use clap::{Args, Subcommand};
 
@@ -50,6 +51,13 @@ they prove with PKCE that it is they who began.")]
   signet client show shop
   signet client show shop -o json | jq .redirect_uris")]
     Show(Named),
+    /// Say why requests of a client were refused, or scopes left out, in the last 30 days
+    #[command(after_help = "Examples:
+  signet client why shop
+  signet client why shop -o json | jq -r '.findings[].message'
+
+A running server writes down within some seconds what it has found. Exit code 7: something was found.")]
+    Why(Named),
     /// Change a client
     #[command(after_help = "Examples:
   signet client update shop --redirect-uri https://shop.example.com/callback
@@ -173,6 +181,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
                 .await
         }),
         Command::Show(named) => with_app(async |app| rows::show(&named.find(&app).await?, output)),
+        Command::Why(named) => why::run(named, output),
         Command::Update(args) => update(args, output),
         Command::Disable(named) => with_app(async |app| {
             let (name, info) = (named.client_id.clone(), RequestInfo::cli(app.now()));

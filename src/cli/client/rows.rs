@@ -66,11 +66,25 @@ pub fn show(stored: &StoredClient, output: Output) -> Result<(), CommandError> {
     let shape = view::client(stored);
     let settings = shape.as_object().into_iter().flatten();
     let rows: Vec<Vec<String>> =
-        settings.map(|(name, value)| vec![name.clone(), cell(value)]).collect();
+        settings.map(|(name, value)| vec![name.clone(), setting(name, value)]).collect();
     Ok(output::write(&Table::new(&["setting", "value"]).lines(&rows))?)
 }
 
-/// A value as people read it; empty where there is nothing.
+/// The value of a setting as people read it. A list that is absent means everything, an empty one nothing:
+/// each is said in words.
+pub(super) fn setting(name: &str, value: &Value) -> String {
+    match (name, value) {
+        ("scopes", Value::Null) => "(all that its APIs offer)".to_owned(),
+        ("access_token_ttl" | "refresh_idle_ttl" | "refresh_max_ttl", Value::Null) => {
+            "(the server's)".to_owned()
+        }
+        (_, Value::Null) => "(none)".to_owned(),
+        (_, Value::Array(items)) if items.is_empty() => "(none)".to_owned(),
+        (_, value) => cell(value),
+    }
+}
+
+/// A value that is there.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -77,8 +77,8 @@ pub struct VerifyArgs {
 /// `signet token preview`.
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
-    /// The user's login, or its id
-    #[arg(value_name = "LOGIN|ID")]
+    /// The user's login, verified e-mail address, or id
+    #[arg(value_name = "LOGIN|EMAIL|ID")]
     user: String,
     /// The API the token would be for; without it, Signet itself
     #[arg(long, value_name = "AUDIENCE")]

@@ -1,6 +1,7 @@
 //! Tests of the configuration: defaults, every rule, the wording of mistakes, and `.env`.
 
 mod dotenv_file;
+mod mail;
 mod values;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -148,8 +149,11 @@ fn every_setting_can_be_changed() {
         "SIGNET_BROWSER_SESSION_TTL",
         "SIGNET_KEY_PUBLISH_AHEAD",
         "SIGNET_KEY_ROTATION",
+        "SIGNET_MAIL_FROM",
         "SIGNET_MASTER_KEY_OLD",
         "SIGNET_MAX_SESSIONS_PER_USER",
+        "SIGNET_SMTP_PASSWORD",
+        "SIGNET_SMTP_URL",
     ];
     for setting in SETTINGS {
         let here = changed.iter().any(|(name, _)| *name == setting.name);
@@ -363,6 +367,9 @@ const OF_ONE_SERVER: &[(&str, &str)] = &[
     ("SIGNET_HASH_WORKERS", "depends on the machine"),
     ("SIGNET_HASH_MAX_WAIT", "depends on the machine"),
     ("SIGNET_BRAND_LOGO", "a file of the machine"),
+    ("SIGNET_SMTP_URL", "each server may use the mail server that is near it"),
+    ("SIGNET_SMTP_PASSWORD", "depends on the mail server"),
+    ("SIGNET_MAIL_FROM", "depends on the mail server"),
     ("SIGNET_LOG", "not for clients"),
     ("SIGNET_LOG_FORMAT", "not for clients"),
     ("SIGNET_METRICS_LISTEN", "not for clients"),

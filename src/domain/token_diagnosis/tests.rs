@@ -65,6 +65,7 @@ fn state() -> StoredState {
         name: None,
         role: Role::User,
         attributes: Attributes::default(),
+        email: None,
         disabled_at: None,
         created_at: BEGAN,
         updated_at: BEGAN,

@@ -9,7 +9,7 @@ use crate::domain::outcome::{Code, Refusal};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
-use crate::identity::bearer::Administrator;
+use crate::identity::{self, bearer::Administrator};
 
 use crate::view;
 
@@ -27,7 +27,7 @@ pub fn user_param(params: &Params) -> Result<Option<UserId>, Refusal> {
         .transpose()
 }
 
-/// A page of live sessions, of one user if named.
+/// A page of live sessions and sign-ins at the pages, of one user if named.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -35,9 +35,9 @@ pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem>
     let context = admin.context;
     let request = context.check(super::page_request(&params))?;
     let user = context.check(user_param(&params))?;
-    let work = sessions::list(context.app.clone(), user, request, context.now());
+    let work = identity::sessions::list(context.app.clone(), user, request, context.now());
     let page = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(view::page(&page, view::session_of_anybody)))
+    Ok(HttpResponse::Ok().json(view::page(&page, view::logged_in_of_anybody)))
 }
 
 /// Ends one session.

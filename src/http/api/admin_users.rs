@@ -10,6 +10,7 @@ use crate::base::id::UserId;
 use crate::domain::attributes::{Attributes, ClaimsPatch};
 use crate::domain::outcome::{Code, Refusal};
 use crate::domain::user::Role;
+use crate::domain::user_email::EmailChange;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::{JsonFields, Params};
@@ -36,6 +37,13 @@ fn role(body: &mut JsonFields) -> Option<Role> {
     }
 }
 
+fn email(body: &mut JsonFields) -> EmailChange {
+    EmailChange {
+        address: body.patch_string("email"),
+        verified: body.optional_bool("email_verified"),
+    }
+}
+
 /// A page of users.
 ///
 /// # Errors
@@ -56,6 +64,7 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
         login: body.string("login"),
         password: body.optional_string("password"),
         name: body.optional_string("name"),
+        email: email(&mut body),
         role: role(&mut body).unwrap_or(Role::User),
         attributes: Attributes {
             roles: body.strings("roles"),
@@ -82,7 +91,7 @@ pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Proble
     Ok(HttpResponse::Ok().json(view::user(&user)))
 }
 
-/// Changes name, role, attributes or `must_change_password` (JSON merge patch, RFC 7396).
+/// Changes name, e-mail address, role, attributes or `must_change_password` (JSON merge patch, RFC 7396).
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -95,6 +104,7 @@ pub async fn update(
     let id = context.check(user_id(&id))?;
     let update = Update {
         name: body.patch_string("name"),
+        email: email(&mut body),
         role: role(&mut body),
         roles: body.patch_strings("roles"),
         groups: body.patch_strings("groups"),

@@ -12,7 +12,7 @@ use crate::identity::sessions::{self, Which};
 
 use crate::view;
 
-/// A page of the caller's live sessions, newest first.
+/// A page of the caller's live sessions and sign-ins at the pages, newest first.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -22,9 +22,10 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let current = caller.session.id;
     let request = context.check(super::page_request(&params))?;
-    let work = sessions::list(context.app.clone(), caller, request, context.now());
+    let user = Some(caller.user.id);
+    let work = sessions::list(context.app.clone(), user, request, context.now());
     let page = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(view::page(&page, |listed| view::session(listed, Some(current)))))
+    Ok(HttpResponse::Ok().json(view::page(&page, |row| view::logged_in(row, current))))
 }
 
 /// Ends one of the caller's sessions.

@@ -12,6 +12,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::domain::authorization::PUSHED_REQUEST_LIFE;
 use crate::domain::oauth_error::OAuthError;
 use crate::oauth::authorize_challenge::{self, Challenge, ChallengeAnswer};
 use crate::oauth::token::token_endpoint;
@@ -74,7 +75,7 @@ pub async fn par(
 ) -> Result<HttpResponse, OAuthProblem> {
     let work = par::push(context.app.clone(), request, context.now());
     let name = context.app.run_to_completion(work).await.map_err(|stop| render(&context, stop))?;
-    let body = json!({ "request_uri": name, "expires_in": par::LIFE.secs() });
+    let body = json!({ "request_uri": name, "expires_in": PUSHED_REQUEST_LIFE.secs() });
     Ok(answer(HttpResponse::Created(), &body))
 }
 

@@ -10,7 +10,7 @@ use crate::http::cookie::Visit;
 use crate::http::extract::is_form;
 use crate::oauth::authorize;
 use crate::oauth::params::{Params, invalid};
-use crate::oauth::restart::RestartOptions;
+use crate::oauth::restart::{RefusedRequest, RestartOptions};
 
 use super::render::{once_more, step};
 use super::{error_page, flow_error_page};
@@ -51,7 +51,9 @@ async fn answer(context: Context, params: Result<Params, Failure>) -> HttpRespon
     let (app, visitor, info) = (context.app.clone(), visit.visitor.clone(), context.request_info());
     let params = match params {
         Ok(params) => params,
-        Err(stop) => return error_page(&context, &context.problem(stop)),
+        Err(stop) => {
+            return flow_error_page(&context, &context.problem(stop), &RestartOptions::default());
+        }
     };
     if let Some(flow) = params.text("flow") {
         let restart = RestartOptions::of_sealed(&app, &flow);
@@ -60,16 +62,12 @@ async fn answer(context: Context, params: Result<Params, Failure>) -> HttpRespon
             Err(problem) => flow_error_page(&context, &problem, &restart),
         };
     }
-    // A request that was pushed is gone after a moment; its client can push it again.
-    let pushed = params.get("request_uri").and(params.text("client_id"));
+    let request = RefusedRequest::of(&params);
     match context.run(authorize::begin(app, params, visitor, info)).await {
         Ok(done) => step(&context, &visit, done),
-        Err(problem) => match pushed {
-            Some(client_id) => {
-                let restart = RestartOptions::of_client(&context.app, &client_id);
-                flow_error_page(&context, &problem, &restart)
-            }
-            None => error_page(&context, &problem),
-        },
+        Err(problem) => {
+            let restart = RestartOptions::of_refused(&context.app, request);
+            flow_error_page(&context, &problem, &restart)
+        }
     }
 }

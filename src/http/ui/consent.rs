@@ -25,24 +25,35 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let sealed = form.take("flow");
     let restart = RestartOptions::of_sealed(&app, &sealed);
     let refused = |problem: &Problem| flow_error_page(&context, problem, &restart);
-    let aim = PendingRequest::open(&app, &sealed, &visitor, now).map(|flow| flow.aim);
-    let allow = match decision(&mut form) {
-        Ok(allow) => allow,
+    let aim = match PendingRequest::open(&app, &sealed, &visitor, now) {
+        Ok(flow) => flow.aim,
         Err(refusal) => return refused(&context.problem(refusal.into())),
     };
-    match aim {
-        Err(refusal) => refused(&context.problem(refusal.into())),
-        Ok(Destination::Device(_)) => {
-            let work = device::decide(app, sealed, allow, visitor, context.request_info());
-            match context.run(work).await {
+    let info = context.request_info();
+    match (aim, decision(&mut form)) {
+        (Destination::Device(_), Ok(allow)) => {
+            match context.run(device::decide(app, sealed, allow, visitor, info)).await {
                 Ok(step) => render::device(&context, &visit, step),
                 Err(problem) => refused(&problem),
             }
         }
-        Ok(_) => {
-            let work = authorize::decide(app, sealed, allow, visitor, context.request_info());
-            match context.run(work).await {
+        (_, Ok(allow)) => {
+            match context.run(authorize::decide(app, sealed, allow, visitor, info)).await {
                 Ok(step) => render::step(&context, &visit, step),
+                Err(problem) => refused(&problem),
+            }
+        }
+        (Destination::Device(_), Err(refusal)) => {
+            let undecided = context.problem(refusal.into());
+            match context.run(device::resume(app, sealed, visitor, now)).await {
+                Ok(step) => render::device_again(&context, &visit, step, Some(&undecided)),
+                Err(problem) => refused(&problem),
+            }
+        }
+        (_, Err(refusal)) => {
+            let undecided = context.problem(refusal.into());
+            match context.run(authorize::resume(app, sealed, visitor, info)).await {
+                Ok(step) => render::step_again(&context, &visit, step, &undecided),
                 Err(problem) => refused(&problem),
             }
         }
@@ -50,10 +61,14 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
 }
 
 /// Yes or no; nothing else is taken for either.
-pub(super) fn decision(form: &mut FormFields) -> Result<bool, Refusal> {
+fn decision(form: &mut FormFields) -> Result<bool, Refusal> {
     match form.take("decision").as_str() {
         "allow" => Ok(true),
         "deny" => Ok(false),
-        _ => Err(Refusal::field("decision", "unknown", "The decision is allow or deny.")),
+        _ => Err(Refusal::field(
+            "decision",
+            "unknown",
+            "Choose one of the two buttons: allow or deny.",
+        )),
     }
 }

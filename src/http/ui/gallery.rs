@@ -102,7 +102,10 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         login: world.login,
         client_name: Some(world.client),
         error: Some(error),
-        restart: &RestartOptions { start_again: None, application: Some(application(world)) },
+        restart: &RestartOptions {
+            application: Some(application(world)),
+            ..RestartOptions::default()
+        },
     };
     let unchanged = FieldError { field: "new_password", code: "unchanged", message: "" };
     let new_password = |error| NewPasswordPage {
@@ -134,7 +137,7 @@ fn application(world: &World<'_>) -> Application {
 fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let own = |scope| ConsentItem::of_scope(frame.locale, scope, None);
     let again = start_again(world);
-    let page = |items, code: Option<_>| ConsentPage {
+    let page = |items, code: Option<_>, error| ConsentPage {
         frame,
         flow: world.typed,
         client_name: world.client,
@@ -143,15 +146,19 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         items,
         is_device: code.is_some(),
         user_code: code,
+        error,
         restart: &again,
     };
     let api = ConsentItem::of_scope(frame.locale, "albums:read", Some("https://api.example.com"));
-    let many = page(vec![own("openid"), own("profile"), own("offline_access"), api], None);
-    let device = page(vec![own("openid"), own("profile")], Some(world.typed));
+    let many = page(vec![own("openid"), own("profile"), own("offline_access"), api], None, None);
+    let device = page(vec![own("openid"), own("profile")], Some(world.typed), None);
+    let undecided = FieldError { field: "decision", code: "unknown", message: "" };
+    let refused = page(vec![own("openid")], None, Some(frame.locale.field(&undecided)));
     Ok(vec![
         sample("consent", &many, policy_under_way(false))?,
-        sample("consent-identity", &page(vec![], None), policy_under_way(false))?,
+        sample("consent-identity", &page(vec![], None, None), policy_under_way(false))?,
         sample("consent-device", &device, policy_under_way(false))?,
+        sample("consent-refused", &refused, policy_under_way(false))?,
     ])
 }
 
@@ -242,6 +249,11 @@ fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, Strin
     Ok(vec![
         sample("logout", &confirm, policy_under_way(false))?,
         sample("logged-out", &done, policy_under_way(false))?,
+        sample(
+            "logged-out-nowhere",
+            &LoggedOutPage { frame, back: None },
+            policy_under_way(false),
+        )?,
     ])
 }
 
@@ -288,6 +300,7 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     Ok(vec![
         sample("home", &home(Some(world.issuer), false), policy())?,
         sample("home-branded", &home(None, false), policy())?,
+        sample("home-branded-without-administrator", &home(None, true), policy())?,
         sample("home-without-administrator", &home(Some(world.issuer), true), policy())?,
         sample("setup", &setup("", None, None), policy())?,
         sample("setup-refused", &setup(world.login, login_error, password_error), policy())?,

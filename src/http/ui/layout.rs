@@ -6,7 +6,7 @@ use crate::config::Brand;
 use crate::domain::base_path::{BasePath, Link};
 use crate::http::context::Context;
 
-use crate::i18n::{self, Locale};
+use crate::i18n::Locale;
 
 /// The language and the brand of a page, and where its links lead.
 #[derive(Clone, Copy)]
@@ -44,8 +44,7 @@ impl Context {
     /// did; it goes before what the person chose and what the browser prefers.
     #[must_use]
     pub fn frame(&self, ui_locales: Option<&str>) -> Frame<'_> {
-        let chosen = self.cookie(i18n::COOKIE);
-        let locale = Locale::choose(ui_locales, chosen, self.accept_language());
+        let locale = self.locale(ui_locales);
         Frame { locale, brand: &self.app.config.brand, base_path: &self.app.base_path }
     }
 }

@@ -2,29 +2,62 @@
 
 use actix_web::HttpResponse;
 
-use crate::domain::base_path::Link;
 use crate::domain::outcome::Code;
 use crate::http::api::login::password;
 use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
-use crate::http::extract::FormFields;
+use crate::http::extract::{FormFields, Params};
 use crate::identity::authentication::{IssuedChallenge, RemainingStep};
 use crate::identity::browser_login::{self, SignInOutcome, Typed};
 use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
-use super::render::{Login, aim, go_here};
+use super::render::{Login, aim, go_here, onwards};
 use super::{error_page, flow_error_page, own_account};
 
-/// The sign-in page without a client.
-pub async fn get(context: Context) -> HttpResponse {
+/// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
+/// to such an address, so that a page with an error can be loaded again without its form.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let sealed = match &params {
+        Ok(params) => params.get("flow"),
+        Err(problem) => return flow_error_page(&context, problem, &RestartOptions::default()),
+    };
     let visit = Visit::of(&context);
+    let Some(sealed) = sealed else { return own(&context, &visit) };
+    let opened = PendingRequest::open(&context.app, sealed, &visit.visitor, context.now());
+    match opened.and_then(|flow| match flow.aim {
+        Destination::Logout(_) => Err(of_another_kind()),
+        _ => Ok(flow),
+    }) {
+        // Its own request would have expired before a new one does.
+        Ok(PendingRequest { aim: Destination::Account, .. }) => own(&context, &visit),
+        Ok(flow) => anew(&context, &visit, &flow, sealed),
+        Err(refusal) => {
+            let restart = RestartOptions::of_sealed(&context.app, sealed);
+            flow_error_page(&context, &context.problem(refusal.into()), &restart)
+        }
+    }
+}
+
+/// The sign-in page of the user's own account.
+fn own(context: &Context, visit: &Visit) -> HttpResponse {
     let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
     own_account(match flow.seal(&context.app, &visit.visitor) {
-        Ok(flow) => plain(&flow).show(&context, &visit, HttpResponse::Ok()),
-        Err(fault) => error_page(&context, &context.problem(fault.into())),
+        Ok(flow) => plain(&flow).show(context, visit, HttpResponse::Ok()),
+        Err(fault) => error_page(context, &context.problem(fault.into())),
     })
+}
+
+/// The sign-in page of a request that is under way, without a login name.
+fn anew(context: &Context, visit: &Visit, flow: &PendingRequest, sealed: &str) -> HttpResponse {
+    let (client_name, ui_locales) = aim(context, flow);
+    let login = Login {
+        client_name: client_name.as_deref(),
+        ui_locales: ui_locales.as_deref(),
+        ..plain(sealed)
+    };
+    login.show(context, visit, HttpResponse::Ok())
 }
 
 fn plain(flow: &str) -> Login<'_> {
@@ -109,16 +142,6 @@ pub(super) fn answered(
     }
 }
 
-/// The page after a successful sign-in.
-fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
-    let flow_of = format!("flow={sealed}");
-    match flow.aim {
-        Destination::Authorize(_) => context.link("/oauth2/authorize").with_query(&flow_of),
-        Destination::Device(_) => context.link("/device").with_query(&flow_of),
-        Destination::Account | Destination::Logout(_) => context.link("/account"),
-    }
-}
-
 /// A sign-in that was refused.
 struct FailedSignIn<'a> {
     /// What the user was signing in for.
@@ -177,15 +200,7 @@ pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> Http
         Destination::Account | Destination::Logout(_) => Err(of_another_kind()),
     });
     match flow {
-        Ok(flow) => {
-            let (client_name, ui_locales) = aim(&context, &flow);
-            let login = Login {
-                client_name: client_name.as_deref(),
-                ui_locales: ui_locales.as_deref(),
-                ..plain(&sealed)
-            };
-            login.show(&context, &visit, HttpResponse::Ok())
-        }
+        Ok(flow) => anew(&context, &visit, &flow, &sealed),
         Err(refusal) => {
             let restart = RestartOptions::of_sealed(&context.app, &sealed);
             flow_error_page(&context, &context.problem(refusal.into()), &restart)

@@ -15,7 +15,7 @@ use crate::oauth::params::{Params, invalid};
 use crate::oauth::restart::RestartOptions;
 
 use super::pages::{BackLink, LoggedOutPage, LogoutConfirmPage};
-use super::render::{go, go_here, once_more, restart};
+use super::render::{Redirection, go, go_here, once_more, restart};
 use super::{error_page, flow_error_page, page, stale_form};
 
 /// A client, or any page, sends a browser.
@@ -54,7 +54,7 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpRes
     let restart = RestartOptions::of_sealed(&app, &flow);
     let work = end_session::decide(app, flow, leave, visitor, context.request_info());
     match context.run(work).await {
-        Ok(step) => show(&context, &visit, step, None),
+        Ok(step) => show(&context, &visit, step, restart.ui_locales.as_deref()),
         Err(problem) => flow_error_page(&context, &problem, &restart),
     }
 }
@@ -98,7 +98,8 @@ fn show(
         LogoutStep::Out { back: Some(back) } => {
             let mut answer = HttpResponse::SeeOther();
             cookie::log_out(&context.app, visit, &mut answer);
-            go(context, answer, &back.redirect, &back.location)
+            let to = Redirection { redirect: &back.redirect, location: &back.location };
+            go(context, answer, to, ui_locales)
         }
         LogoutStep::Out { back: None } => out(context, visit, ui_locales, None),
         LogoutStep::NotLoggedIn { link } => {

@@ -39,6 +39,7 @@ pub use csp::{OwnAccount, open_to_application, own_account, policy};
 #[cfg(feature = "test-support")]
 pub use gallery::{Sample, gallery};
 pub use layout::Frame;
+pub use render::reloaded;
 
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -72,7 +73,7 @@ pub fn page_with(
     }
 }
 
-/// A problem as a page, in the user's language. Holds nothing that a request said.
+/// A problem as a page, in the user's language, with a link to the start page. Holds nothing that a request said.
 pub fn error_page(context: &Context, problem: &Problem) -> HttpResponse {
     error(context, problem, None)
 }
@@ -95,7 +96,8 @@ pub fn flow_error_page(
 }
 
 fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>) -> HttpResponse {
-    let frame = context.frame(None);
+    let ui_locales = restart.and_then(|restart| restart.ui_locales.as_deref());
+    let frame = context.frame(ui_locales);
     let text = frame.locale.error(problem.code(), problem.message());
     let request_id = problem.request_id();
     page(problem.head(), &ErrorPage { frame, text, request_id, restart })

@@ -3,14 +3,16 @@
 //! Owns which page a step becomes, under which policy, and how an answer reaches a client. Decides
 //! nothing.
 
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::domain::base_path::Link;
 use crate::domain::interaction::ResponseMode;
+use crate::domain::outcome::Code;
 use crate::domain::redirect::RegisteredRedirect;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
+use crate::http::error::Problem;
 use crate::oauth::authorize::response::Answer;
 use crate::oauth::authorize::{ConsentView, LoginView, Step};
 use crate::oauth::device::DeviceStep;
@@ -21,7 +23,7 @@ use crate::oauth::restart::RestartOptions;
 use super::pages::{
     ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
-use super::{page, page_with, policy};
+use super::{Frame, flow_error_page, page, page_with, policy};
 
 /// What comes of an authorization request.
 pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
@@ -37,8 +39,17 @@ pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
             };
             login.show(context, visit, HttpResponse::Ok())
         }
-        Step::Consent(view) => consent(context, visit, &view),
+        Step::Consent(view) => consent(context, visit, &view, None),
         Step::Done(answer) => done(context, visit, &answer),
+    }
+}
+
+/// The same after a decision that is refused: where the user is still to be asked, what is wrong stands above the
+/// buttons.
+pub fn step_again(context: &Context, visit: &Visit, next: Step, refused: &Problem) -> HttpResponse {
+    match next {
+        Step::Consent(view) => consent(context, visit, &view, Some(refused)),
+        other => step(context, visit, other),
     }
 }
 
@@ -77,7 +88,26 @@ impl Login<'_> {
     }
 }
 
-fn consent(context: &Context, visit: &Visit, view: &ConsentView) -> HttpResponse {
+/// A page: with the status of what is wrong, if something is.
+fn head(refused: Option<&Problem>) -> HttpResponseBuilder {
+    refused.map_or_else(HttpResponse::Ok, Problem::head)
+}
+
+/// What is wrong, in the language of the page.
+fn error_of<'a>(frame: &Frame<'_>, refused: Option<&'a Problem>) -> Option<&'a str> {
+    let problem = refused?;
+    Some(match problem.fields().first() {
+        Some(field) => frame.locale.field(field),
+        None => frame.locale.error(problem.code(), problem.message()),
+    })
+}
+
+fn consent(
+    context: &Context,
+    visit: &Visit,
+    view: &ConsentView,
+    refused: Option<&Problem>,
+) -> HttpResponse {
     let request = &view.request;
     let frame = context.frame(request.ui_locales.as_deref());
     let item = |scope: &str| {
@@ -93,9 +123,10 @@ fn consent(context: &Context, visit: &Visit, view: &ConsentView) -> HttpResponse
         items: view.scopes.iter().map(item).collect(),
         is_device: false,
         user_code: None,
+        error: error_of(&frame, refused),
         restart: &restart(context, &view.flow),
     };
-    let mut answer = HttpResponse::Ok();
+    let mut answer = head(refused);
     visit.keep(&context.app, &mut answer);
     page(answer, &template)
 }
@@ -114,7 +145,7 @@ fn done(context: &Context, visit: &Visit, answer: &Answer) -> HttpResponse {
     if answer.mode == ResponseMode::FormPost {
         let fields = answer.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let template = FormPostPage {
-            frame: context.frame(None),
+            frame: context.frame(answer.ui_locales.as_deref()),
             action: answer.redirect.as_str(),
             fields: fields.collect(),
         };
@@ -122,7 +153,17 @@ fn done(context: &Context, visit: &Visit, answer: &Answer) -> HttpResponse {
         visit.keep(&context.app, &mut head);
         return page_with(head, &template, &policy(true));
     }
-    go(context, HttpResponse::SeeOther(), &answer.redirect, &answer.location())
+    let to = Redirection { redirect: &answer.redirect, location: &answer.location() };
+    go(context, HttpResponse::SeeOther(), to, answer.ui_locales.as_deref())
+}
+
+/// A registered place, and the address there.
+#[derive(Clone, Copy)]
+pub struct Redirection<'a> {
+    /// The place.
+    pub redirect: &'a RegisteredRedirect,
+    /// The address, with what the client is told.
+    pub location: &'a str,
 }
 
 /// Sends the browser to a registered place: after a form always with 303, so that what was typed is
@@ -130,15 +171,16 @@ fn done(context: &Context, visit: &Visit, answer: &Answer) -> HttpResponse {
 pub fn go(
     context: &Context,
     mut answer: HttpResponseBuilder,
-    to: &RegisteredRedirect,
-    location: &str,
+    to: Redirection<'_>,
+    ui_locales: Option<&str>,
 ) -> HttpResponse {
-    if to.is_web() {
+    let Redirection { redirect, location } = to;
+    if redirect.is_web() {
         return answer.insert_header((header::LOCATION, location)).finish();
     }
-    let source = to.source();
-    let template =
-        ContinuePage { frame: context.frame(None), uri: location, destination: shown(&source) };
+    let source = redirect.source();
+    let frame = context.frame(ui_locales);
+    let template = ContinuePage { frame, uri: location, destination: shown(&source) };
     answer.status(actix_web::http::StatusCode::OK);
     page(answer, &template)
 }
@@ -167,8 +209,47 @@ pub fn once_more(
     again.then(|| go_here(HttpResponse::SeeOther(), &to.with_query(&params.encoded())))
 }
 
-/// What comes of a code that somebody typed.
+/// The page after a successful sign-in, or wherever `flow` goes on. `sealed` is the same, as the browser has it.
+pub fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
+    let flow_of = format!("flow={sealed}");
+    match flow.aim {
+        Destination::Authorize(_) => context.link("/oauth2/authorize").with_query(&flow_of),
+        Destination::Device(_) => context.link("/device").with_query(&flow_of),
+        Destination::Account | Destination::Logout(_) => context.link("/account"),
+    }
+}
+
+/// A page of a request that was loaded anew where only its form is taken: back to where the request stands, if
+/// the address names one of this browser.
+pub fn reloaded(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    let params = Params::parse(request.query_string().as_bytes()).unwrap_or_default();
+    let Some(sealed) = params.text("flow") else {
+        return flow_error_page(context, problem, &RestartOptions::default());
+    };
+    let visitor = Visit::of(context).visitor;
+    match PendingRequest::open(&context.app, &sealed, &visitor, context.now()) {
+        Ok(flow) if problem.code() == Code::MethodNotAllowed && request.method() == Method::GET => {
+            go_here(HttpResponse::SeeOther(), &onwards(context, &flow, &sealed))
+        }
+        _ => {
+            let restart = RestartOptions::of_sealed(&context.app, &sealed);
+            flow_error_page(context, problem, &restart)
+        }
+    }
+}
+
+/// What comes of a code that a user typed.
 pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpResponse {
+    device_again(context, visit, step, None)
+}
+
+/// The same after a decision that is refused, as [`step_again`].
+pub fn device_again(
+    context: &Context,
+    visit: &Visit,
+    step: DeviceStep,
+    refused: Option<&Problem>,
+) -> HttpResponse {
     let frame = context.frame(None);
     match step {
         DeviceStep::Login { flow } => {
@@ -191,9 +272,10 @@ pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpRespons
                 items: view.asked.scopes.iter().map(item).collect(),
                 is_device: true,
                 user_code: Some(&view.user_code),
+                error: error_of(&frame, refused),
                 restart: &restart(context, &view.flow),
             };
-            let mut answer = HttpResponse::Ok();
+            let mut answer = head(refused);
             visit.keep(&context.app, &mut answer);
             page(answer, &template)
         }

@@ -9,13 +9,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::app::sealed_state::{has_expired, seal, unseal};
+use crate::app::sealed_state::{seal, unseal};
 use crate::base::entropy::random;
 use crate::base::opaque_token::{self, AUTH_SESSION};
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{sha256_base64url, token_hash};
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
+use crate::domain::validity::has_expired;
 
 use super::{
     Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, advance,
@@ -157,7 +158,7 @@ impl<A: DeserializeOwned> PendingAuthentication<A> {
         let sealed = opaque_token::parse_any(AUTH_SESSION, challenge);
         sealed
             .and_then(|sealed| unseal::<Self>(app, &channel.purpose(), &sealed))
-            .filter(|pending| !has_expired(pending.begun_at, channel.life(), now))
+            .filter(|pending| !has_expired(pending.begun_at + channel.life(), channel.life(), now))
             .ok_or_else(challenge_invalid)
     }
 }

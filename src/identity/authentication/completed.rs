@@ -11,8 +11,8 @@ use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::user::User;
 use crate::identity::authenticate::{RightPassword, invalid_credentials};
-use crate::identity::lockout;
 use crate::identity::logout_notices::{Fate, everything_of};
+use crate::identity::{lockout, notifications};
 use crate::store::{passwords, spent_ids};
 
 use super::{SingleUse, challenge_invalid};
@@ -79,6 +79,7 @@ impl Completed {
         everything.ended(tx, None).await?;
         let event = Event::new(EventKind::PasswordChanged).about(user.id).detail("required");
         tx.record(&event).await?;
+        notifications::password_changed(tx, user).await?;
         Ok(User { session_epoch, must_change_password: false, ..user.clone() })
     }
 

@@ -26,13 +26,17 @@ use crate::store::browser_sessions::Found;
 use crate::store::consents;
 
 use super::code::issue_code;
+use super::findings::note_refusal;
 use super::par::{self, Pushed};
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest, of_another_kind};
-use super::scope_narrowing::{count_dropped, still_available};
+use super::scope_narrowing::{count_dropped, still_available, withdrawn};
 
 use request::{Addressed, address};
 use response::Answer;
+
+/// The path of the endpoint.
+const PATH: &str = "/oauth2/authorize";
 
 /// What happens next.
 pub enum Step {
@@ -106,18 +110,20 @@ pub async fn begin(
         let checked = Checked { addressed, request, flow, made: at };
         return go_on(app, checked, visitor, info).await;
     }
-    let addressed = address(&app, params).await?;
+    let addressed = address(&app, params, PATH).await?;
     if addressed.client.metadata.is_fapi2() {
         let message = "This client is registered with the profile fapi2: it pushes its requests to \
                     /oauth2/par (RFC 9126).";
         let refusal = Refusal::oauth(OAuthError::InvalidRequest, message);
         return refuse(&app, &addressed, refusal.into());
     }
-    let request = match addressed.check(&app).await {
+    let checked = addressed.check(&app).await;
+    note_refusal(&app, &addressed.client, PATH, &checked);
+    let request = match checked {
         Ok(request) => request,
         Err(stop) => return refuse(&app, &addressed, stop),
     };
-    count_dropped(&app, &addressed.client, &request.dropped);
+    count_dropped(&app, &addressed.client, PATH, &request.dropped);
     let flow = PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
     go_on(app, Checked { addressed, request, flow, made: now }, visitor, info).await
 }
@@ -322,7 +328,7 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
     let audience = checked.audience(&app);
     let available = still_available(&addressed.client, audience.as_deref(), &request.scopes);
     let Some(available) = available else {
-        let message = "The API, or every scope that was requested, is not offered any more.";
+        let message = withdrawn(&request.scopes).message;
         return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, message));
     };
     let grantor = Grantor {

@@ -11,12 +11,14 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::authorization::Request;
 use crate::domain::claims_request::ClaimsRequest;
 use crate::domain::client::{Client, PkcePolicy};
+use crate::domain::client_finding::FindingCode;
 use crate::domain::interaction::{AuthnRequest, Prompt, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::{OPENID, RequestedClaims};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pkce;
 use crate::domain::redirect::RegisteredRedirect;
+use crate::oauth::findings::note_code;
 use crate::oauth::grants::AUTHORIZATION_CODE;
 use crate::oauth::id_token_hint;
 use crate::oauth::params::{Params, invalid};
@@ -28,6 +30,8 @@ const MAX_STATE: usize = 3 * 1024;
 const MAX_NONCE: usize = 1024;
 /// The longest `login_hint`, in bytes: longer is no login.
 const MAX_LOGIN_HINT: usize = 320;
+/// The longest `ui_locales`, in bytes.
+pub const MAX_UI_LOCALES: usize = 320;
 
 /// A request of which it is known where its answer goes.
 pub struct Addressed {
@@ -39,11 +43,13 @@ pub struct Addressed {
     pub mode: ResponseMode,
     /// What the client gets back unchanged.
     pub state: Option<String>,
+    /// The languages of a page that carries the answer.
+    pub ui_locales: Option<String>,
     params: Params,
 }
 
-/// The refusal of a request nobody can be answered about. The same for a client that is unknown and
-/// one that is disabled.
+/// The refusal of a request that no client can be told about. The same for a client that is unknown and one
+/// that is disabled.
 fn unanswerable(message: &'static str) -> Refusal {
     Refusal {
         oauth: Some(OAuthError::InvalidRequest),
@@ -51,29 +57,46 @@ fn unanswerable(message: &'static str) -> Refusal {
     }
 }
 
-/// Finds out where the answer goes.
+/// Finds out where the answer to a request to `endpoint` goes.
 ///
 /// # Errors
 /// Refused for the person to see; faults when the client has to be looked up.
-pub async fn address(app: &App, params: Params) -> Result<Addressed, Failure> {
+pub async fn address(
+    app: &App,
+    params: Params,
+    endpoint: &'static str,
+) -> Result<Addressed, Failure> {
     if params.is_repeated("client_id") || params.is_repeated("redirect_uri") {
-        return Err(unanswerable("The application sent client_id or redirect_uri twice.").into());
+        let message = "The application sent client_id or redirect_uri twice. Report this to the people \
+                       who run it.";
+        return Err(unanswerable(message).into());
     }
-    let unknown = || unanswerable("The application that sent you here is not known here.");
+    let unknown = || {
+        unanswerable(
+            "The application that sent you here is not registered here. Report this to the people who run \
+             it.",
+        )
+    };
     let client_id = params.get("client_id").ok_or_else(unknown)?;
     let client = app.client_or_reload(client_id).await?.ok_or_else(unknown)?;
     let asked = params.get("redirect_uri").ok_or_else(|| {
-        unanswerable("The application did not say where to send you back to (redirect_uri).")
+        unanswerable(
+            "The application did not say where to send you back to (redirect_uri). Report this to the \
+             people who run it.",
+        )
     })?;
     let redirect = client.redirect(asked).ok_or_else(|| {
+        note_code(app, &client, endpoint, FindingCode::RedirectUri);
         unanswerable(
             "The application asked to send you to an address it has not registered \
-             (redirect_uri). Nothing was sent there.",
+             (redirect_uri). Nothing was sent there. Report this to the people who run it.",
         )
     })?;
     let mode = params.get("response_mode").and_then(|mode| mode.parse().ok());
     let state = params.text("state").filter(|state| state.len() <= MAX_STATE);
-    Ok(Addressed { client, redirect, mode: mode.unwrap_or(ResponseMode::Query), state, params })
+    let mode = mode.unwrap_or(ResponseMode::Query);
+    let ui_locales = params.text("ui_locales").filter(|tags| tags.len() <= MAX_UI_LOCALES);
+    Ok(Addressed { client, redirect, mode, state, ui_locales, params })
 }
 
 impl Addressed {
@@ -83,12 +106,18 @@ impl Addressed {
     /// Refused for the person to see, when the client is gone or has moved, or is another one by now
     /// than when the request was made.
     pub async fn again(app: &App, request: &Request, made: Timestamp) -> Result<Self, Failure> {
-        let gone = || unanswerable("The application that sent you here is not known any more.");
+        let gone = || {
+            unanswerable(
+                "The application that sent you here is not registered any more. Go back to it and begin \
+                 again; if that does not help, report this to the people who run it.",
+            )
+        };
         let client = app.client_or_reload(&request.client_id).await?;
         let client = client.filter(|client| client.owned_name_at(made)).ok_or_else(gone)?;
         let redirect = client.redirect(&request.redirect_uri).ok_or_else(gone)?;
         let (mode, state) = (request.mode, request.state.clone());
-        Ok(Self { client, redirect, mode, state, params: Params::default() })
+        let ui_locales = request.ui_locales.clone();
+        Ok(Self { client, redirect, mode, state, ui_locales, params: Params::default() })
     }
 
     /// Checks everything else.
@@ -155,7 +184,7 @@ pub(in crate::oauth) async fn check(
     if dpop_jkt.as_ref().is_some_and(|jkt| !pkce::is_challenge(jkt)) {
         return Err(invalid("dpop_jkt is not the thumbprint of a key.").into());
     }
-    let (wishes, asked_claims) = wishes(app, params)?;
+    let (wishes, asked_claims) = wishes(app, params).await?;
     let NarrowedForUser { narrowed, dropped } = narrow_for_user(app, client, params).await?;
     let openid = narrowed.scopes.scopes().contains(OPENID);
     let policy = client.metadata.pkce_policy();
@@ -176,7 +205,7 @@ pub(in crate::oauth) async fn check(
         asked_claims: asked_claims.only(|scope| client.may_request_scope(scope)),
         dpop_jkt,
         login_hint: params.text("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT),
-        ui_locales: params.text("ui_locales").filter(|tags| tags.len() <= MAX_LOGIN_HINT),
+        ui_locales: params.text("ui_locales").filter(|tags| tags.len() <= MAX_UI_LOCALES),
         pushed: false,
     })
 }
@@ -239,13 +268,13 @@ fn no_challenge(client: &Client, nonce: bool) -> Refusal {
     ))
 }
 
-fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims), Refusal> {
+async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims), Failure> {
     let words = params.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
     let prompt = words.map(str::parse).collect::<Result<Vec<Prompt>, _>>();
     let mut prompt =
         prompt.map_err(|_| invalid("prompt is none, login, consent or select_account."))?;
     if prompt.contains(&Prompt::None) && prompt.len() > 1 {
-        return Err(invalid("prompt=none goes with no other prompt."));
+        return Err(invalid("prompt=none goes with no other prompt.").into());
     }
     let max_age = match params.get("max_age") {
         None => None,
@@ -262,18 +291,18 @@ fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims),
     };
     if claims.needs_acr {
         let message = "claims requests an acr of certain values as essential; none is supported.";
-        return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, message));
+        return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, message).into());
     }
     let hinted = match params.get("id_token_hint") {
         None => None,
-        Some(token) => match id_token_hint::read(app, token) {
+        Some(token) => match id_token_hint::read(app, token).await? {
             Some(hint) => Some(hint),
             None if !id_token_hint::is_outlived(app, token) => {
-                return Err(invalid("id_token_hint is not an ID token of this issuer."));
+                return Err(invalid("id_token_hint is not an ID token of this issuer.").into());
             }
             None if prompt.contains(&Prompt::None) => {
                 let message = "The key that signed id_token_hint is gone: ask without prompt=none.";
-                return Err(Refusal::oauth(OAuthError::LoginRequired, message));
+                return Err(Refusal::oauth(OAuthError::LoginRequired, message).into());
             }
             // Who is meant cannot be read any more, so whoever it is shows it.
             None => {
@@ -284,7 +313,7 @@ fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims),
     };
     let sub = match (claims.sub, hinted.map(|hint| hint.claims.sub)) {
         (Some(one), Some(other)) if one != other => {
-            return Err(invalid("claims and id_token_hint name two users."));
+            return Err(invalid("claims and id_token_hint name two users.").into());
         }
         (one, other) => one.or(other),
     };

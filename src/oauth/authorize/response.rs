@@ -18,6 +18,8 @@ pub struct Answer {
     pub mode: ResponseMode,
     /// What it says.
     pub params: Vec<(&'static str, String)>,
+    /// The languages of a page that carries it.
+    pub ui_locales: Option<String>,
 }
 
 impl Answer {
@@ -39,7 +41,8 @@ impl Answer {
     fn new(issuer: &str, to: &Addressed, mut params: Vec<(&'static str, String)>) -> Self {
         params.extend(to.state.clone().map(|state| ("state", state)));
         params.push(("iss", issuer.to_owned()));
-        Self { redirect: to.redirect.clone(), mode: to.mode, params }
+        let (redirect, ui_locales) = (to.redirect.clone(), to.ui_locales.clone());
+        Self { redirect, mode: to.mode, params, ui_locales }
     }
 
     /// The address to go to, for the modes that have one.

@@ -16,6 +16,7 @@ use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::pkce;
 use crate::domain::session::EndReason;
 use crate::domain::user::User;
+use crate::domain::validity::has_expired;
 use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::{Params, invalid};
 use crate::store::authorization_codes::{self, Redeemed};
@@ -171,7 +172,7 @@ fn is_good(context: &GrantContext<'_>, redeemed: &Redeemed) -> Result<(), Wrong>
     if !is_own {
         return Err(Wrong::Client);
     }
-    if context.now >= *expires_at {
+    if has_expired(*expires_at, CODE_LIFE, context.now) {
         return Err(Wrong::Spent);
     }
     // The API it was asked for has been deleted since, whatever has its identifier now.

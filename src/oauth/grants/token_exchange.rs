@@ -120,8 +120,8 @@ async fn narrowed(
             None => had.clone(),
         };
         if !asked.is_within(&had) {
-            let message = "The scope has something that the subject token has not.";
-            return Err(Refusal::oauth(OAuthError::InvalidScope, message).into());
+            let more = asked.only(|scope| !had.contains(scope));
+            return Err(scope_narrowing::beyond(&more, "the subject token").into());
         }
         let audience = (subject.claims().aud != app.issuer()).then(|| subject.claims().aud.clone());
         let target = &subject.audience().target;

@@ -70,8 +70,8 @@ pub enum Refreshed {
     Unknown,
     /// It is somebody else's; nothing changed.
     NotHolder,
-    /// Something was requested that was not requested with the session; nothing changed.
-    ScopeExceeded,
+    /// These scopes were requested and had not been requested with the session; nothing changed.
+    ScopeExceeded(RequestedScopes),
 }
 
 struct Job {
@@ -292,8 +292,9 @@ impl Worker {
             return (Refreshed::NotHolder, None);
         }
         let requested = presentation.requested.as_ref();
-        if requested.is_some_and(|requested| !found.session.may_request(requested)) {
-            return (Refreshed::ScopeExceeded, None);
+        let more = requested.map(|requested| found.session.never_requested(requested));
+        if let Some(more) = more.filter(|more| !more.is_empty()) {
+            return (Refreshed::ScopeExceeded(more), None);
         }
         let now = presentation.now;
         let was = found.session.chain.current;

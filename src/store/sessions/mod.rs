@@ -64,7 +64,7 @@ pub async fn with_user(
          s.current, s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, \
          s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
          s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, s.factors, \
-         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at, u.must_change_password \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at, u.must_change_password \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE coalesce(s.sid, s.id) = $1 \
          ORDER BY s.revoked_at IS NOT NULL, s.idle_expires_at DESC, s.id LIMIT 1",
         id
@@ -87,7 +87,7 @@ pub async fn of_branch(
          s.current, s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, \
          s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
          s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, s.factors, \
-         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at, u.must_change_password \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at, u.must_change_password \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1",
         branch
     )?;
@@ -167,7 +167,7 @@ pub const WITH_USERS: Reading = Reading {
     doing: "reading sessions",
     sqlite: lines_of_sessions!(
         "coalesce(s.sid, s.id)",
-        ", u.login, u.name, json_array(u.role, u.roles, u.groups, u.claims), u.session_epoch, \
+        ", u.login, u.name, json_array(u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at), u.session_epoch, \
          u.disabled_at, u.created_at, u.updated_at, u.must_change_password",
         ", (SELECT group_concat(hashes.key) FROM json_each($2) AS hashes \
          CROSS JOIN spent_ids ON spent_ids.hash = unhex(hashes.value)) AS spent"
@@ -175,7 +175,7 @@ pub const WITH_USERS: Reading = Reading {
     postgres: concat!(
         "SELECT ",
         session_columns!(),
-        ", u.login, u.name, u.role, u.roles, u.groups, u.claims, u.session_epoch, u.disabled_at, \
+        ", u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at, \
          u.created_at AS user_created_at, u.updated_at, u.must_change_password, \
          (SELECT array_agg(hashes.place) FROM unnest($2::bytea[]) WITH ORDINALITY \
          AS hashes (hash, place) JOIN spent_ids ON spent_ids.hash = hashes.hash) AS spent \
@@ -185,13 +185,14 @@ pub const WITH_USERS: Reading = Reading {
 
 impl BearerRow {
     fn read(self) -> Result<(Session, User), Fault> {
-        let Subject { role, attributes } = self.subject.read()?;
+        let Subject { role, attributes, email } = self.subject.read()?;
         let user = User {
             id: self.session.user_id,
             login: self.login,
             name: self.name,
             role,
             attributes,
+            email,
             disabled_at: self.disabled_at,
             created_at: self.user_created_at,
             updated_at: self.updated_at,

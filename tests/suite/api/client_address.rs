@@ -123,6 +123,14 @@ async fn health_checks_of_a_proxy_are_nothing_to_report() {
     assert_eq!(findings(&server, "missing"), 0);
     server.get("/.well-known/jwks.json").await.is(200);
     assert_eq!(findings(&server, "missing"), 1);
+    // An address that only begins like one is no health check.
+    server.get("/healthy").await.is(404);
+    assert_eq!(findings(&server, "missing"), 2);
+    let server = behind_a_proxy(&[("SIGNET_ISSUER", "https://id.example.com/auth")]).await;
+    for path in ["/auth/health", "/auth/ready", "/ready/read"] {
+        server.get(path).await.is(200);
+    }
+    assert_eq!(findings(&server, "missing"), 0);
 }
 
 /// What unauthenticated callers can have stored stays bounded when no proxy says who they are.

@@ -260,11 +260,8 @@ async fn an_attempt_that_waits_for_reservations_too_long_is_told_to_come_again()
 async fn seen(server: &Server, address: &str, password: &str) -> (Answer, u64, u32) {
     let before = hashes(server);
     let answer = login_from(server, address, "alice", password).await;
-    let info = RequestInfo {
-        origin: Origin { address: address.parse().ok(), via: Via::Http, ..Origin::system() },
-        device: Device::default(),
-        now: server.now(),
-    };
+    let origin = Origin { address: address.parse().ok(), via: Via::Http, ..Origin::system() };
+    let info = RequestInfo::without_device(origin, server.now());
     let attempt = LoginRequest {
         code: None,
         login: "alice".to_owned(),

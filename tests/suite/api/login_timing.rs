@@ -20,11 +20,15 @@ async fn refusals_take_the_same_time() {
     }
     let options = Options::on(Backend::Sqlite).with("SIGNET_ARGON2_MEMORY_KIB", "19456");
     let server = options.with("SIGNET_ARGON2_ITERATIONS", "2").start().await;
-    server.register("ada").await;
+    let ada = server.register("ada").await;
     let bob = server.register("bob").await;
     let root = server.administrator("root").await;
     let path = format!("/v1/admin/users/{bob}/disable");
     server.call_as(Method::POST, &path, &root.access, json!(null)).await.is(200);
+
+    let path = format!("/v1/admin/users/{ada}");
+    let email = json!({"email": "ada@x.org", "email_verified": true});
+    server.call_as(Method::PATCH, &path, &root.access, email).await.is(200);
 
     // The first two are the same class: what they differ by is the machine's noise.
     let classes = [
@@ -32,6 +36,8 @@ async fn refusals_take_the_same_time() {
         ("known user, wrong password (control)", "ada", "wrong password"),
         ("unknown user", "nobody", "wrong password"),
         ("disabled user, right password", "bob", PASSWORD),
+        ("verified address, wrong password", "ada@x.org", "wrong password"),
+        ("unknown address", "nobody@x.org", "wrong password"),
     ];
     let mut times = vec![Vec::with_capacity(SAMPLES); classes.len()];
     for round in 0..SAMPLES + 10 {

@@ -19,6 +19,9 @@ const UNREADABLE: &[&str] = &[
     "\u{1f3f4}\u{e0067}\u{e0062}",
     "Ada\u{9b}31m",
     "Ada\n",
+    "Ada\u{2028}Byron",
+    "Ada\u{2029}Byron",
+    "\u{fff9}Ada\u{fffa}Eve\u{fffb}",
 ];
 
 const READABLE: &[&str] = &[

@@ -249,3 +249,53 @@ fn stored_keys_of_two_algorithms_are_named() {
     place.run(&["client", "update", "job", "--jwks-file", "keys.json"]).ok();
     assert_eq!(show(&[]), "");
 }
+
+/// Everything and nothing are two things, and neither is a dash.
+#[test]
+fn what_is_shown_of_a_client_tells_all_from_none() {
+    let place = Place::served();
+    place.run(&shop(&[])).ok();
+    let line = |sheet: &str, name: &str| {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let all = sheet.lines().map(words).collect::<Vec<_>>();
+        all.into_iter().find(|line| line.starts_with(&format!("{name} "))).unwrap()
+    };
+    let show = || place.run(&["client", "show", "shop", "-o", "table"]).ok().out;
+    let before = show();
+    assert_eq!(line(&before, "scopes"), "scopes (all that its APIs offer)");
+    assert_eq!(line(&before, "audiences"), "audiences (none)");
+    assert_eq!(line(&before, "refresh_max_ttl"), "refresh_max_ttl (the server's)");
+    assert!(!before.lines().any(|line| line.trim_end().ends_with(" -")), "{before}");
+    place.run(&["client", "update", "shop", "--scope", "openid"]).ok();
+    assert_eq!(line(&show(), "scopes"), "scopes openid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_says_what_was_wrong_with_requests_and_what_to_type() {
+    let place = Place::empty();
+    let server = place.serve();
+    place.run(&shop(&[])).ok();
+    let quiet = place.run(&["client", "why", "shop", "-o", "table"]).ok();
+    assert!(quiet.out.contains("No request was refused"), "{}", quiet.out);
+    assert!(quiet.out.contains("scopes: (all that its APIs offer)"), "{}", quiet.out);
+    place.run(&["client", "why", "nobody"]).refused(3, &["\"nobody\""]);
+    let elsewhere = "redirect_uri=https%3A%2F%2Felsewhere.example%2F";
+    let url = format!("{}/oauth2/authorize?client_id=shop&{elsewhere}", server.base);
+    let client = reqwest::Client::new();
+    crate::support::process::until("the server has written it down", async || {
+        client.get(&url).send().await.unwrap();
+        place.run(&["client", "why", "shop"]).code == Some(7)
+    })
+    .await;
+    let people = place.run(&["client", "why", "shop", "-o", "table"]).code(7).out;
+    assert!(people.contains("signet client update shop --redirect-uri"), "{people}");
+    assert!(
+        people.contains("/oauth2/authorize: ") && people.contains(" times, first "),
+        "{people}"
+    );
+    let report = place.run(&["client", "why", "shop"]).code(7).one();
+    assert_eq!(report["findings"][0]["code"], "redirect_uri_not_registered");
+    place.run(&["client", "disable", "shop"]).ok();
+    let disabled = place.run(&["client", "why", "shop", "-o", "table"]).code(7).out;
+    assert!(disabled.contains("signet client enable shop"), "{disabled}");
+}

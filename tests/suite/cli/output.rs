@@ -11,6 +11,7 @@ use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
 use signet::domain::request_info::RequestInfo;
 use signet::domain::user::Role;
+use signet::domain::user_email::EmailChange;
 
 use super::Place;
 
@@ -30,6 +31,7 @@ async fn long_lists_come_whole_or_page_by_page() {
             login,
             password: None,
             name: None,
+            email: EmailChange::default(),
             role: Role::User,
             attributes,
             must_change_password: false,

@@ -18,6 +18,8 @@ fn a_users_life() {
         "created_at",
         "disabled",
         "disabled_at",
+        "email",
+        "email_verified",
         "groups",
         "id",
         "login",
@@ -84,6 +86,43 @@ fn a_users_life() {
     let args = ["user", "set-password", "bob", "--password-file", "-"];
     place.run_with(&args, PASSWORD.as_bytes()).refused(3, &["bob"]);
     place.run(&["session", "list", "--user", "bob"]).refused(3, &["bob"]);
+}
+
+#[test]
+fn users_have_addresses_and_are_found_by_verified_ones() {
+    let place = Place::served();
+    let create = ["user", "create", "bob", "--no-password", "--email", "Bob@x.org"];
+    let bob = place.run(&create).ok().one();
+    assert_eq!((text(&bob, "email"), &bob["email_verified"]), ("Bob@x.org", &json!(false)));
+    place.run(&["user", "show", "bob@x.org"]).refused(3, &["bob@x.org"]);
+    let verified = place.run(&["user", "update", "bob", "--email-verified"]).ok().one();
+    assert_eq!(verified["email_verified"], true);
+    assert_eq!(place.run(&["user", "show", "BOB@X.ORG"]).ok().one(), verified);
+    let args = ["user", "create", "eve", "--no-password", "--email", "bob@x.org"];
+    place
+        .run(&[&args[..], &["--email-verified"]].concat())
+        .refused(5, &["e-mail", "signet user show"]);
+    place.run(&args).ok();
+    let table = place.run(&["user", "list", "-o", "table"]).ok();
+    assert!(table.out.contains("bob@x.org (unverified)"), "{}", table.out);
+    // A login comes before an address that is spelt like it.
+    let login = place.run(&["user", "create", "bob@x.org", "--no-password"]).ok().one();
+    assert_eq!(place.run(&["user", "show", "bob@x.org"]).ok().one(), login);
+    for (args, email) in [
+        (&["--email-verified=false"][..], (json!("Bob@x.org"), json!(false))),
+        (&["--email", "bob@y.org", "--email-verified"], (json!("bob@y.org"), json!(true))),
+        (&["--email", "bob@z.org"], (json!("bob@z.org"), json!(false))),
+        (&["--no-email"], (json!(null), json!(false))),
+    ] {
+        let args = [&["user", "update", "bob"], args].concat();
+        let shown = place.run(&args).ok().one();
+        assert_eq!((shown["email"].clone(), shown["email_verified"].clone()), email, "{args:?}");
+    }
+    place.run(&["user", "update", "bob", "--email-verified"]).refused(2, &["email_verified"]);
+    place.run(&["user", "update", "bob", "--email", "a@b@c"]).refused(2, &["email"]);
+    place
+        .run(&["user", "create", "x", "--no-password", "--email-verified"])
+        .refused(2, &["--email"]);
 }
 
 #[test]

@@ -69,7 +69,7 @@ async fn a_stopped_database_is_a_503_and_comes_back_by_itself() {
         return require::missing("postgres", "a database that goes away");
     };
     let url = cluster.fresh_database().await;
-    let server = Options::on(Backend::Postgres).on_database(&url).in_service().start().await;
+    let server = Options::on(Backend::Postgres).on_database(&url).soon_gives_up().start().await;
     server.register("ada").await;
     let tokens = server.login("ada").await;
     let live = server.refresh(&tokens.refresh).await.is(200).string("refresh_token");
@@ -108,7 +108,7 @@ async fn a_frozen_database_is_a_503_and_thaws_by_itself() {
         return require::missing("postgres", "a database that freezes");
     };
     let url = cluster.fresh_database().await;
-    let server = Options::on(Backend::Postgres).on_database(&url).in_service().start().await;
+    let server = Options::on(Backend::Postgres).on_database(&url).soon_gives_up().start().await;
     server.register("ada").await;
     let mut tokens = Vec::new();
     for _ in 0..SESSIONS {

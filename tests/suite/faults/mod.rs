@@ -15,6 +15,7 @@ mod lock;
 mod log;
 mod lost_database;
 mod memory;
+mod outgoing;
 mod overload;
 mod postgres;
 mod replicas;

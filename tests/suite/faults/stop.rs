@@ -84,7 +84,7 @@ async fn a_frozen_database_does_not_keep_a_process_from_ending() {
     };
     let database = cluster.fresh_database().await;
     let mut server =
-        Launch::new().with("SIGNET_DATABASE_URL", &database).in_service().start().await;
+        Launch::new().with("SIGNET_DATABASE_URL", &database).soon_gives_up().start().await;
     let caller = server.caller();
     let account = json!({"login": "ada", "password": PASSWORD});
     caller.post("/v1/register", &account).await.is(201);

@@ -186,7 +186,7 @@ async fn a_request_that_authorize_would_refuse_is_refused() {
     let without = [("response_type", ""), ADA[0], ADA[1]];
     code_of(&place.ask(&place.app, &without).await);
     // Scopes that the client cannot have are left out, as at the authorization endpoint.
-    let more = [("scope", "openid email"), ADA[0], ADA[1]];
+    let more = [("scope", "openid phone"), ADA[0], ADA[1]];
     let tokens = place.redeem(&code_of(&place.ask(&place.app, &more).await)).await;
     assert_eq!(tokens.is(200).json()["scope"], "openid");
     // A redirect URI goes nowhere, and is the same one at the token endpoint.

@@ -115,7 +115,7 @@ async fn what_the_authorization_endpoint_is_said_to_know() {
         let given = app.redeem(&server, &code).await.is(200).string("scope");
         assert!(given.split(' ').any(|known| known == scope), "{scope}: {given}");
     }
-    for scope in ["email", "address", "phone"] {
+    for scope in ["address", "phone"] {
         assert!(!scopes.iter().any(|known| known == scope));
     }
     let ours = list(&document, "ui_locales_supported");
@@ -289,9 +289,12 @@ async fn the_claims_of_id_tokens_and_userinfo_are_named_and_no_others() {
     let own = server.login("ada").await;
     let name = json!({"name": "Ada"});
     server.call_as(Method::PATCH, "/v1/me", &own.access, name).await.is(200);
+    let path = format!("/v1/admin/users/{}", own.claims()["sub"].as_str().unwrap());
+    let email = json!({"email": "ada@x.org", "email_verified": true});
+    server.call_as(Method::PATCH, &path, &root.access, email).await.is(200);
     let ada = Person::new(&server, "ada");
     let more = [
-        ("scope", "openid profile roles groups read"),
+        ("scope", "openid profile email roles groups read"),
         ("claims", r#"{"id_token":{"name":null,"roles":null}}"#),
     ];
     let code = app.code(&ada, &more).await;

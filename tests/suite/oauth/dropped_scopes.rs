@@ -88,7 +88,7 @@ async fn a_refresh_may_repeat_the_scope_that_was_requested() {
         let longest = format!("openid {}", "y".repeat(4_089));
         for way in WAYS {
             for (scope, granted) in [
-                ("openid profile email", "openid profile"),
+                ("openid profile address", "openid profile"),
                 ("openid read nothing:like:it", "openid read"),
                 ("  phone  read read openid ", "read openid"),
                 (&*long, "openid"),
@@ -134,12 +134,12 @@ async fn a_refresh_may_repeat_the_scope_that_was_requested() {
 async fn a_session_without_the_requested_text_keeps_to_what_was_granted() {
     on_both("sessions older than the column", async |backend| {
         let (server, _, app) = set(backend).await;
-        let first = tokens(&server, &app, Way::Query, "openid read email").await;
+        let first = tokens(&server, &app, Way::Query, "openid read phone").await;
         let mut tx = server.app.db.begin().await.unwrap();
         let rows = execute!(&mut tx, "UPDATE sessions SET asked_scope = NULL");
         assert!(rows.unwrap() > 0);
         tx.commit().await.unwrap();
-        let wider = refresh(&server, &app, &first, "openid read email").await;
+        let wider = refresh(&server, &app, &first, "openid read phone").await;
         assert_eq!(error_of(&wider, 400), "invalid_scope");
         let same = refresh(&server, &app, &first, "read openid").await;
         assert_eq!(same.is(200).json()["scope"], "openid read");
@@ -155,8 +155,8 @@ async fn a_request_of_which_nothing_is_left_or_for_the_issuers_scopes_is_refused
     let narrow = App::register(&server, &root, narrow).await;
     let too_long = format!("openid {}", "x".repeat(4_090));
     for (app, scope) in [
-        (&app, "email"),
-        (&app, "nothing:like:it email"),
+        (&app, "phone"),
+        (&app, "nothing:like:it phone"),
         (&app, "signet:admin"),
         (&app, "openid read signet:admin"),
         (&app, "openid signet:nothing"),
@@ -187,6 +187,7 @@ async fn only_a_scope_the_api_offers_the_client_makes_the_token_one_for_the_api(
         (&app, "openid read", API),
         (&app, "openid nothing:like:it read", API),
         (&app, "openid nothing:like:it", &*server.base),
+        (&app, "openid phone", &*server.base),
         (&app, "openid email", &*server.base),
         (&limited, "openid read", &*server.base),
         (&limited, "openid write", API),
@@ -267,7 +268,7 @@ async fn scopes_left_out_are_counted_by_client_once_for_each_request() {
     };
     let mut before = 0;
     for way in WAYS {
-        tokens(&server, &app, way, "openid email nothing:like:it").await;
+        tokens(&server, &app, way, "openid phone nothing:like:it").await;
         assert_eq!(counted(&app), before + 2, "{way:?}");
         before += 2;
         tokens(&server, &app, way, "openid read").await;

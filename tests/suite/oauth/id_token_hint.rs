@@ -10,7 +10,7 @@ use signet::domain::claims::TokenType;
 use signet::domain::signing_key::SigningAlg;
 
 use crate::support::relying_party::{App, FORM, Landing, Person, field, form, param, signed};
-use crate::support::server::{Answer, Tokens};
+use crate::support::server::{Answer, Tokens, pair};
 use crate::support::{Backend, Server};
 
 use super::key;
@@ -84,6 +84,49 @@ async fn a_hint_names_somebody_and_opens_nothing() {
     server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
     let landed = ada.visit(&silent(of_bob["id_token"].as_str().unwrap())).await;
     assert_eq!(landed.said("error"), "login_required");
+}
+
+/// A hint under a key that another process has just begun to sign with: it is read, and no user is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hint_under_a_key_of_another_process_is_read_at_once_on_postgres() {
+    let Some((one, two)) = pair("hints of another process").await else { return };
+    let root = one.administrator("root").await;
+    one.register("ada").await;
+    let app = App::register(&one, &root, json!({"type": "web", "skip_consent": true})).await;
+    two.app.reload_if_changed().await.unwrap();
+    let (here, there) = (Person::new(&one, "ada"), Person::new(&two, "ada"));
+    there.visit(&app.url(&[])).await.said("code");
+    let hint = async || {
+        let tokens = app.tokens(&one, &here).await;
+        tokens["id_token"].as_str().unwrap().to_owned()
+    };
+    let kid = |hint: &str| jsonwebtoken::decode_header(hint).unwrap().kid.unwrap();
+    let mut after = hint().await;
+    for _ in 0..3 {
+        two.advance(TimeSpan::from_secs(1));
+        // A stolen key: its successor signs in the same moment. The first one had been published before, the
+        // next ones the other process has not heard of.
+        let path = format!("/v1/admin/keys/{}/retire", kid(&after));
+        one.call_as(Method::POST, &path, &root.access, json!({"now": true})).await.is(204);
+        let before = std::mem::replace(&mut after, hint().await);
+        assert_ne!(kid(&after), kid(&before), "a new key signs");
+        let silent = app.url(&[("prompt", "none"), ("id_token_hint", &after)]);
+        there.visit(&silent).await.said("code");
+    }
+    // Another key that no process knows is asked for once a second: its user is asked.
+    let mut header: Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(after.split('.').next().unwrap()).unwrap())
+            .unwrap();
+    header["kid"] = json!("unknown");
+    let unknown = signed(&key(), &header, &claims_of(&after));
+    let silent = app.url(&[("prompt", "none"), ("id_token_hint", &unknown)]);
+    assert_eq!(there.visit(&silent).await.said("error"), "login_required");
+    let page = there.get(&app.url(&[("id_token_hint", &unknown)])).await;
+    assert!(page.is(200).text.contains(r#"action="/login""#), "{}", page.text);
+    let page = there.get(&format!("/oauth2/logout?id_token_hint={unknown}")).await;
+    assert!(page.is(200).text.contains(r#"name="decision""#), "{}", page.text);
+    let out = there.get(&format!("/oauth2/logout?id_token_hint={after}")).await;
+    assert!(!out.is(200).text.contains(r#"name="decision""#), "{}", out.text);
 }
 
 async fn post(server: &Server, request: &[(String, String)]) -> Answer {

@@ -87,7 +87,8 @@ async fn basic_flows_that_succeed() {
     }
     // Scopes whose claims Signet does not have are dropped, and the answer says so.
     let all = whole(&server, &app, &person, &[("scope", "openid email phone")]).await;
-    assert_eq!(all["tokens"]["scope"], "openid");
+    assert_eq!(all["tokens"]["scope"], "openid email");
+    // The user has no address.
     assert_eq!(all["info"].as_object().unwrap().len(), 1);
     let profile = whole(&server, &app, &person, &[]).await;
     assert_eq!(profile["info"]["preferred_username"], "ada");

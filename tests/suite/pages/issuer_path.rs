@@ -29,10 +29,12 @@ pub async fn administrator(server: &Server, below: &Below) -> Tokens {
     use signet::domain::attributes::Attributes;
     use signet::domain::request_info::RequestInfo;
     use signet::domain::user::Role;
+    use signet::domain::user_email::EmailChange;
     let create = users::Create {
         login: "root".to_owned(),
         password: Some(PASSWORD.to_owned()),
         name: None,
+        email: EmailChange::default(),
         role: Role::Admin,
         attributes: Attributes::default(),
         must_change_password: false,

@@ -6,6 +6,7 @@ mod gallery;
 mod issuer_path;
 mod kept;
 mod languages;
+mod no_dead_ends;
 mod proxies;
 mod second_factors;
 mod served;

@@ -133,7 +133,7 @@ fn the_upgrade_table_of_the_changelog_is_that_of_the_documentation() {
     // Links start at the folder of the document.
     let linked = |row: &String| {
         let row = row.replace("](#", "](docs/operating.md#");
-        ["apis", "clients", "keys", "oauth"].iter().fold(row, |row, name| {
+        ["accounts", "apis", "clients", "keys", "oauth"].iter().fold(row, |row, name| {
             row.replace(&format!("]({name}.md"), &format!("](docs/{name}.md"))
         })
     };

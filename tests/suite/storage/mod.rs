@@ -4,6 +4,8 @@ mod conformance;
 mod housekeeping;
 mod migrations;
 mod old_clients;
+mod old_users;
+mod postgres_connections;
 mod postgres_server;
 mod query_plans;
 mod refresh_batch;

@@ -1,4 +1,5 @@
-//! How the databases find the rows of housekeeping and of the audit trail: by an index, always. Both
+//! How the databases find the rows of housekeeping, of e-mail addresses and of the audit trail: by an index,
+//! always. Both
 //! are asked for their plans; one that reads a whole table, or sorts what it has read, fails.
 
 use serde_json::Value;
@@ -8,12 +9,13 @@ use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
 use super::statements::{Found, statements};
 use crate::support::{LONG, postgres, require};
 
-/// Everything housekeeping runs, and what reads the audit trail.
+/// Everything housekeeping runs, the statements of e-mail addresses, and what reads the audit trail.
 fn watched() -> Vec<Found> {
     let all = statements();
     let is_watched = |found: &Found| {
         let (place, sql) = (&found.place, &found.sql);
         place.starts_with("housekeeping.rs")
+            || (place.starts_with("email_owners.rs") && !sql.starts_with("INSERT"))
             || (place.starts_with("audit.rs") && sql.starts_with("SELECT"))
     };
     let found: Vec<Found> = all.into_iter().filter(is_watched).collect();

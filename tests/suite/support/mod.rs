@@ -19,6 +19,7 @@ pub mod scripts;
 pub mod second_factors;
 pub mod server;
 pub mod sessions;
+pub mod smtp_sink;
 pub mod third_party_verifier;
 
 pub use server::{Backend, Server, on_both};

@@ -85,6 +85,12 @@ impl Launch {
         self.with(DEADLINES, "1")
     }
 
+    /// With deadlines five times as long as in service, for tests that wait until the server gives up: what
+    /// must succeed beside it is given the time of a busy machine.
+    pub fn soon_gives_up(self) -> Self {
+        self.with(DEADLINES, "5")
+    }
+
     /// Without a setting.
     pub fn without(mut self, name: &str) -> Self {
         self.settings.retain(|(known, _)| known != name);

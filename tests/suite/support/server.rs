@@ -16,6 +16,7 @@ use signet::crypto::random::SystemEntropy;
 use signet::domain::attributes::Attributes;
 use signet::domain::request_info::RequestInfo;
 use signet::domain::user::Role;
+use signet::domain::user_email::EmailChange;
 use signet::{admin, jobs, server};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -164,9 +165,10 @@ impl Options {
         self
     }
 
-    /// With the deadlines of a server in service, for tests of one.
-    pub fn in_service(self) -> Self {
-        self.with(DEADLINES, "1")
+    /// With deadlines five times as long as in service, for tests that wait until the server gives up: what
+    /// must succeed beside it is given the time of a busy machine.
+    pub fn soon_gives_up(self) -> Self {
+        self.with(DEADLINES, "5")
     }
 
     pub fn clock_ahead(mut self, span: TimeSpan) -> Self {
@@ -410,6 +412,7 @@ impl Server {
             login: login.to_owned(),
             password: Some(PASSWORD.to_owned()),
             name: None,
+            email: EmailChange::default(),
             role: Role::Admin,
             attributes: Attributes::default(),
             must_change_password: false,

@@ -21,6 +21,8 @@ pub static SHOW: Operation =
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new("login", TEXT, "No call changes a login."),
+    ReadOnlyMember::new("email", TEXT.nullable(), ADMINISTRATORS),
+    ReadOnlyMember::new("email_verified", BOOLEAN, ADMINISTRATORS),
     ReadOnlyMember::new("role", ROLE, ADMINISTRATORS),
     ReadOnlyMember::new("roles", TEXTS, ADMINISTRATORS),
     ReadOnlyMember::new("groups", TEXTS, ADMINISTRATORS),
@@ -74,7 +76,7 @@ pub static CHANGE_PASSWORD: Operation =
 /// `GET /v1/sessions`.
 pub static LIST_SESSIONS: Operation =
     Operation::new("sessions", Tag::Account, "List the caller's live sessions")
-        .about("Newest first.")
+        .about("Sessions of clients and sign-ins at the pages, newest first.")
         .query(PAGINATION)
         .returns(&[ok(page(&named(&SESSION)))]);
 
@@ -93,6 +95,6 @@ pub static END_SESSIONS: Operation =
 /// `DELETE /v1/sessions/{id}`.
 pub static END_SESSION: Operation =
     Operation::new("endSession", Tag::Account, "End one of the caller's sessions")
-        .path(&[Parameter::path("id", TEXT, "The session's `id`.")])
+        .path(&[Parameter::path("id", TEXT, "The `id` of either kind.")])
         .returns(&[NO_CONTENT])
         .fails_with(&[Code::TooManyAttempts]);

@@ -36,8 +36,8 @@ static API: Named = Named {
         required(
             "claims",
             TEXTS.about(
-                "The claims about users in its access tokens: roles, groups, names of custom \
-                 claims.",
+                "The claims about users in its access tokens: roles, groups, email, email_verified, \
+                 names of custom claims.",
             ),
         ),
         required(

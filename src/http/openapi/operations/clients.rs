@@ -261,6 +261,46 @@ pub static SHOW: Operation = Operation::new("showClient", Tag::Admin, "Show a cl
     .path(ID)
     .returns(&[ok(named(&CLIENT))]);
 
+static CLIENT_REPORT: Named = Named {
+    name: "ClientReport",
+    schema: object(&[
+        required("good", BOOLEAN.about("Whether there is nothing to do.")),
+        required("client", named(&CLIENT)),
+        required(
+            "findings",
+            list(&object(&[
+                required(
+                    "code",
+                    TEXT.about("What was found: a code of its own, or the error code of OAuth."),
+                ),
+                required("endpoint", TEXT.about("The path that the client called.")),
+                required(
+                    "detail",
+                    TEXT.about(
+                        "The scope that was left out, or the sentence that the client was answered \
+                         with; empty where further findings of the code are counted together.",
+                    ),
+                ),
+                required("times", INTEGER),
+                required("first_at", TIME),
+                required("last_at", TIME),
+                required("message", TEXT.about("What was wrong, in plain words.")),
+                required("fix", TEXT.nullable().about("What ends it, where that is known.")),
+            ])),
+        ),
+    ]),
+};
+
+/// `GET /v1/admin/clients/{client_id}/why`.
+pub static EXPLAIN: Operation = Operation::new(
+    "explainClient",
+    Tag::Admin,
+    "Say why requests of a client were refused or narrowed",
+)
+.about("What was found in the last 30 days, the latest first, some seconds after it happened.")
+.path(ID)
+.returns(&[ok(named(&CLIENT_REPORT))]);
+
 /// `PATCH /v1/admin/clients/{client_id}`.
 pub static UPDATE: Operation = Operation::new("updateClient", Tag::Admin, "Change a client")
     .about("A JSON merge patch (RFC 7396). Null restores the default.")

@@ -5,21 +5,30 @@ use crate::domain::audit::Via;
 use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{NO_CONTENT, Operation, Parameter, Tag, ok};
 use crate::http::openapi::schema::{
-    BOOLEAN, INTEGER, Named, TEXT, TIME, UUID, named, object, optional, page, required, texts_of,
+    BOOLEAN, INTEGER, Named, TEXT, TIME, UUID, named, object, one_of, optional, page, required,
+    texts_of,
 };
 
-/// A session.
+/// A session of a client, or a sign-in at the pages.
 pub static SESSION: Named = Named {
     name: "Session",
     schema: object(&[
         required("id", UUID),
+        required(
+            "kind",
+            one_of(|| vec!["client", "browser"]).about(
+                "`client`: a session of a client. `browser`: a sign-in at Signet's pages; ending it ends \
+                 the sessions that clients opened in it, except those with `offline_access`.",
+            ),
+        ),
         optional("user_id", UUID.about("In lists for administrators.")),
-        required("client_id", TEXT),
+        required("client_id", TEXT.nullable().about("Null for a sign-in at the pages.")),
         required("audience", TEXT.nullable()),
         required("scope", TEXT),
         required("user_agent", TEXT),
         required("address", TEXT.nullable()),
         required("created_at", TIME),
+        required("authenticated_at", TIME.about("When the user last authenticated.")),
         required("last_seen_at", TIME),
         required("expires_at", TIME),
         required(
@@ -52,7 +61,7 @@ static EVENT: Named = Named {
 
 /// `GET /v1/admin/sessions`.
 pub static LIST: Operation = Operation::new("listSessions", Tag::Admin, "List live sessions")
-    .about("Of all users or of one, newest first.")
+    .about("Sessions of clients and sign-ins at the pages, of all users or of one, newest first.")
     .query(PAGINATION_BY_USER)
     .returns(&[ok(page(&named(&SESSION)))]);
 
@@ -65,7 +74,7 @@ pub static END_OF_USER: Operation =
 
 /// `DELETE /v1/admin/sessions/{id}`.
 pub static END: Operation = Operation::new("revokeSession", Tag::Admin, "End a session")
-    .path(&[Parameter::path("id", TEXT, "The session's `id`.")])
+    .path(&[Parameter::path("id", TEXT, "The `id` of either kind.")])
     .returns(&[NO_CONTENT]);
 
 /// `GET /v1/admin/audit`.

@@ -20,6 +20,11 @@ pub static USER: Named = Named {
         required("id", UUID),
         required("login", TEXT),
         required("name", TEXT.nullable()),
+        required("email", TEXT.nullable()),
+        required(
+            "email_verified",
+            BOOLEAN.about("Only a verified address is told to clients and signs in."),
+        ),
         required("role", ROLE),
         required(
             "roles",
@@ -51,6 +56,20 @@ const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The user's `id`.")];
 /// What both creating and changing a user may set.
 const ATTRIBUTES: &[Member] = &[
     optional("name", TEXT.nullable()),
+    optional(
+        "email",
+        TEXT.nullable().about(
+            "The e-mail address. Another address than before is unverified, unless `email_verified` \
+             is true. Null removes it.",
+        ),
+    ),
+    optional(
+        "email_verified",
+        BOOLEAN.nullable().about(
+            "Whether the address is verified. True says that the administrator knows that the user \
+             receives mail there.",
+        ),
+    ),
     optional("role", ROLE.nullable()),
     optional("roles", TEXTS.nullable().about("All application roles.")),
     optional("groups", TEXTS.nullable().about("All groups.")),
@@ -111,7 +130,7 @@ pub static CREATE: Operation = Operation::new("createUser", Tag::Admin, "Create 
         .example(|| json!({ "login": "bob", "password": "correct horse battery" })),
     )
     .returns(&[created(named(&USER))])
-    .fails_with(&[Code::LoginTaken, Code::WeakPassword]);
+    .fails_with(&[Code::LoginTaken, Code::EmailTaken, Code::WeakPassword]);
 
 /// `GET /v1/admin/users/{id}`.
 pub static SHOW: Operation =
@@ -120,13 +139,13 @@ pub static SHOW: Operation =
 /// `PATCH /v1/admin/users/{id}`.
 pub static UPDATE: Operation = Operation::new("updateUser", Tag::Admin, "Change a user")
     .about(
-        "A JSON merge patch (RFC 7396) of name, role, roles, groups, claims and \
+        "A JSON merge patch (RFC 7396) of name, email, email_verified, role, roles, groups, claims and \
             must_change_password.",
     )
     .path(ID)
     .body(Body::json(&[ATTRIBUTES]).read_only(READ_ONLY).example(|| json!({ "role": "admin" })))
     .returns(&[ok(named(&USER))])
-    .fails_with(&[Code::LastAdministrator]);
+    .fails_with(&[Code::EmailTaken, Code::LastAdministrator]);
 
 /// `DELETE /v1/admin/users/{id}`.
 pub static DELETE: Operation = Operation::new("deleteUser", Tag::Admin, "Delete a user")

@@ -109,7 +109,9 @@ fn every_address_of_a_page_lies_below_the_path_of_the_issuer() {
     let mut seen = 0;
     for Sample { name, html, .. } in everything_below(&base_path, &ORDINARY, "Signet") {
         for tag in tags(&html) {
-            for address in ["href", "src", "action"].iter().filter_map(|name| attribute(tag, name))
+            for address in ["href", "src", "action", "formaction"]
+                .iter()
+                .filter_map(|name| attribute(tag, name))
             {
                 let own = address.starts_with("/auth/x/");
                 let elsewhere = address.starts_with("https://photos.example.com/")
@@ -195,6 +197,22 @@ fn every_input_has_a_label_and_every_reference_an_end() {
         }
     }
     assert!(inputs > 30, "{inputs}");
+}
+
+/// A page from which no link and no form leads on is a dead end.
+#[test]
+fn every_page_has_a_link_or_a_form_to_go_on() {
+    for Sample { name, html, .. } in everything(&ORDINARY, "Signet") {
+        let main = html.split_once("<main").unwrap().1.split_once("</main>").unwrap().0;
+        let goes_on = |tag: &&str| {
+            attribute(tag, "href")
+                .or_else(|| attribute(tag, "action"))
+                .is_some_and(|to| !to.is_empty())
+        };
+        let tags = tags(main);
+        let leads_on = |tag: &&str| tag.starts_with("a ") || tag.starts_with("form ");
+        assert!(tags.iter().copied().filter(leads_on).any(|tag| goes_on(&tag)), "{name}: {main}");
+    }
 }
 
 /// The names and values that handlers and password managers rely on.

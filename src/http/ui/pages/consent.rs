@@ -25,6 +25,8 @@ pub struct ConsentPage<'a> {
     pub is_device: bool,
     /// The code the device shows, so that a person can compare (RFC 8628 §3.3.1).
     pub user_code: Option<&'a str>,
+    /// What is wrong with the decision, in the language of the page.
+    pub error: Option<&'a str>,
     /// How to begin again.
     pub restart: &'a RestartOptions,
 }

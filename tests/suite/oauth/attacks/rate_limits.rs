@@ -9,7 +9,7 @@ use signet::base::opaque_token::{self, DEVICE_CODE};
 use signet::crypto::digest::token_hash;
 use signet::crypto::jwt::SigningKey;
 use signet::crypto::random::SystemEntropy;
-use signet::domain::rate_limit::RateLimit;
+use signet::domain::rate_limit::{RateLimit, UNKNOWN_ADDRESSES};
 use signet::domain::signing_key::SigningAlg;
 use signet::store::pushed_requests;
 
@@ -287,4 +287,21 @@ async fn guessing_the_code_of_a_device_is_held_up() {
     assert_eq!([tried("BCDF-GHJK").await, tried(&code).await], [429, 429]);
     server.advance(RateLimit::UserCode.bucket().every);
     assert_eq!([tried(&code).await, tried(&code).await], [200, 429]);
+}
+
+/// A client that makes its address unreadable, with a second header beside the proxy's, guesses no faster.
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_guessed_from_unknown_addresses_are_held_up_together() {
+    let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");
+    let server = options.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32").start().await;
+    let wide = RateLimit::UserCode.bucket().burst * UNKNOWN_ADDRESSES;
+    for _ in 1..wide {
+        server.app.address_limiter.take(Subject::new(RateLimit::UserCode, None)).unwrap();
+    }
+    let mallory = Person::new(&server, "mallory");
+    let flow = field(&mallory.get("/device").await.text, "flow");
+    let tried = async || {
+        mallory.post("/device", &[("flow", &flow), ("user_code", "BCDF-GHJK")]).await.status
+    };
+    assert_eq!([tried().await, tried().await], [422, 429]);
 }

@@ -143,6 +143,12 @@ async fn a_token_bound_to_a_key_is_worth_nothing_without_it() {
     };
     let at = |key, jti| Proof::new(&server, key, "GET", "/oauth2/userinfo", jti);
     ask("dPoP", Some(at(&mine, "u1").for_token(access).sign())).await.is(200);
+    let stored = async || {
+        let mut link = server.app.db.reader().await.unwrap();
+        let rows = signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM spent_ids");
+        rows.unwrap().unwrap().0
+    };
+    let before = stored().await;
     for (scheme, proof) in [
         ("Bearer", None),
         ("DPoP", None),
@@ -156,6 +162,7 @@ async fn a_token_bound_to_a_key_is_worth_nothing_without_it() {
         assert_eq!(answer.status, 401, "{}", answer.text);
         assert!(answer.header("www-authenticate").starts_with(&scheme.to_owned()));
     }
+    assert_eq!(stored().await, before, "a refused proof was stored");
     // The refresh token is bound too, and a thief cannot even end the session with it.
     let refresh = tokens["refresh_token"].as_str().unwrap();
     assert_eq!(error_of(&app.refresh(&server, refresh).await, 400), "invalid_grant");

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8, &str)] = &[
     ("config", 2, "settings are read before anything that could use them exists"),
     ("metrics", 2, "counters have names and no opinions"),
     ("http_client", 2, "a mechanism that posts what it is given must not know what it says"),
+    ("mail", 2, "a mechanism that delivers what it is given must not know whom it writes to"),
     ("i18n", 2, "pages and mail share the texts, so they may depend on neither"),
     ("app", 3, "what every use case shares must not know any of them"),
     ("tokens", 4, "issuing and validating are shared by every protocol, so they depend on none"),

@@ -33,12 +33,21 @@ pub struct Template {
 
 pub fn templates() -> Vec<Template> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
-    let read = |entry: std::io::Result<fs::DirEntry>| {
+    let mut found = Vec::new();
+    collect(&folder, "templates", &mut found);
+    found
+}
+
+fn collect(folder: &Path, shown: &str, found: &mut Vec<Template>) {
+    for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        Template { text: fs::read_to_string(&path).unwrap(), path: format!("templates/{name}") }
-    };
-    fs::read_dir(folder).unwrap().map(read).collect()
+        let shown = format!("{shown}/{}", path.file_name().unwrap().to_string_lossy());
+        if path.is_dir() {
+            collect(&path, &shown, found);
+        } else {
+            found.push(Template { text: fs::read_to_string(&path).unwrap(), path: shown });
+        }
+    }
 }
 
 /// Everything about the sources of templates.

@@ -28,6 +28,8 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/view.rs", &["disabled_at"], "shows it"),
     ("src/cli/user.rs", &["disabled_at"], "shows it"),
     ("src/cli/client/rows.rs", &["disabled_at"], "shows it"),
+    ("src/cli/client/why.rs", &["disabled_at"], "shows it"),
+    ("src/admin/client_why.rs", &["disabled_at"], "reports that a client is disabled"),
     ("src/admin/clients.rs", &["disabled_at"], "disables and enables clients"),
     (
         "src/admin/users.rs",
@@ -55,6 +57,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "src/oauth/authorize_challenge.rs",
         &["owned_name_at", "session_epoch"],
         "whose request it was; holds the user in the epoch that was read with the password",
+    ),
+    (
+        "src/identity/browser_limit.rs",
+        &["session_epoch"],
+        "holds the user in the epoch that was read with the password",
     ),
     (
         "src/identity/login.rs",

@@ -42,8 +42,13 @@ const ROOMS: &[Room] = &[
     },
     Room {
         library: "askama",
-        places: &["src/http/ui/"],
-        why: "HTML is made where it is served, and nowhere else",
+        places: &["src/http/ui/", "src/mail/"],
+        why: "HTML is made where it is served or mailed, and nowhere else",
+    },
+    Room {
+        library: "lettre",
+        places: &["src/mail/"],
+        why: "every delivery has a deadline, which the library does not set",
     },
     Room { library: "qrcodegen", places: &["src/http/ui/"], why: "QR codes are pictures in pages" },
     Room {

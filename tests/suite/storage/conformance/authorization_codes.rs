@@ -201,3 +201,38 @@ async fn the_codes_of_one_user_that_are_under_way_can_be_voided() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oldest_codes_of_a_user_and_client_make_room() {
+    on_both_stores("codes: surplus", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let other = Authorization { client_id: "other".to_owned(), ..authorization(ada) };
+        assert!(insert(&db, 100, b"bob", &authorization(bob)).await);
+        assert!(insert(&db, 101, b"other", &other).await);
+        let (mine, first) = (authorization(ada), session_id(1));
+        let add = async |number: u8, expires_at| {
+            let hash = hash(number);
+            let new = NewCode { hash: &hash, flow: &[number], authorization: &mine, expires_at };
+            let work = async |tx: &mut _| {
+                assert!(authorization_codes::insert(tx, &new).await?);
+                authorization_codes::remove_surplus(tx, &new, 2).await
+            };
+            commit(&db, work).await
+        };
+        for number in 1..=3 {
+            assert_eq!(add(number, after(number.into())).await, 0, "two beside the newest");
+            if number == 1 {
+                assert!(redeem(&db, &hash(1), first, NOW).await.is_some());
+            }
+        }
+        assert_eq!(add(4, after(4)).await, 0, "those that were redeemed count separately");
+        assert_eq!(add(5, after(5)).await, 1);
+        assert_eq!(redeem(&db, &hash(2), session_id(2), NOW).await, None);
+        // The newest stays, also where the clock was set back or many are of the same moment.
+        assert_eq!(add(6, after(1)).await, 1);
+        assert!(redeem(&db, &hash(6), session_id(2), NOW).await.is_some());
+        assert_eq!(gave(&db, &hash(1)).await, Some(first));
+        assert_eq!(count!(&db, "SELECT count(*) FROM authorization_codes"), 6);
+    })
+    .await;
+}

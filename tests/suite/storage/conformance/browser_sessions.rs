@@ -1,19 +1,20 @@
 //! Log-ins at Signet's own pages: found by their cookie only, renewed and ended once.
 
 use signet::base::Timestamp;
-use signet::base::id::{BrowserId, UserId};
+use signet::base::id::{BranchId, BrowserId, UserId};
 use signet::base::opaque_token::TokenHash;
 use signet::domain::browser_session::BrowserSession;
 use signet::domain::pagination::PageRequest;
+use signet::domain::session::Session;
 use signet::domain::user_agent::Device;
 use signet::execute;
 use signet::store::browser_sessions::{self, Consented, Found};
 use signet::store::{Db, consents, users};
 
 use super::{
-    NOW, after, at_once, commit, count, hash, is_internal, log_in, on_both_stores, reader,
+    NOW, after, at_once, commit, count, hash, is_internal, log_in, on_both_stores, opened, reader,
 };
-use super::{scopes, user, user_id, winners};
+use super::{scopes, session, session_id, user, user_id, winners};
 
 async fn begin(db: &Db, browser: &BrowserSession, cookie: &TokenHash) -> bool {
     commit(db, async |tx| browser_sessions::begin(tx, browser, cookie, &Device::default()).await)
@@ -291,10 +292,54 @@ async fn a_users_log_ins_are_listed_while_they_live_and_belong_to_nobody_else() 
             browser_sessions::is_of(&mut reader(&db).await, id, user).await.unwrap()
         };
         assert!(is_of(one.id, ada).await && !is_of(one.id, bob).await);
+        let live_user = async |at| {
+            browser_sessions::live_user(&mut reader(&db).await, one.id, at).await.unwrap()
+        };
+        assert_eq!(live_user(after(0)).await, Some(ada));
+        assert_eq!(live_user(one.expires_at).await, None, "it has expired");
         commit(&db, async |tx| browser_sessions::end(tx, one.id, after(1)).await).await;
+        assert_eq!(live_user(after(1)).await, None, "it has ended");
         assert_eq!(live(ada, after(1)).await, [(two.clone(), device)]);
         commit(&db, async |tx| users::raise_epoch(tx, ada, after(2)).await).await;
         assert!(live(ada, after(2)).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_ins_beyond_the_limit_are_those_used_longest_ago() {
+    on_both_stores("browsers: limit", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let mut ids = Vec::new();
+        for number in 1..=4_u8 {
+            let at = after(number.into());
+            let browser =
+                BrowserSession { id: BrowserId::earliest(at), auth_time: at, ..log_in(ada) };
+            assert!(begin(&db, &browser, &hash(number)).await);
+            ids.push(browser.id);
+        }
+        assert!(begin(&db, &log_in(bob), &hash(9)).await);
+        let over = async |most, at| {
+            browser_sessions::over_limit(&mut reader(&db).await, ada, most, at).await.unwrap()
+        };
+        assert_eq!(over(2, NOW).await, [ids[1], ids[0]]);
+        assert_eq!(over(4, NOW).await, []);
+        // A session of a client that was answered later is a use; one that was answered before is not.
+        for (number, browser, at) in [(1, ids[0], 10), (2, ids[3], 2)] {
+            let (id, answered) = (session_id(number), after(at));
+            let branch = BranchId::from_uuid(id.uuid());
+            opened(&db, Session { id, branch, browser: Some(browser), ..session(ada) }).await;
+            let work = async |tx: &mut _| {
+                execute!(tx, "UPDATE sessions SET answered_at = $1 WHERE id = $2", answered, id)
+            };
+            assert_eq!(commit(&db, work).await, 1);
+        }
+        assert_eq!(over(0, NOW).await, [ids[0], ids[3], ids[2], ids[1]]);
+        assert!(end(&db, ids[0], after(11)).await.is_some());
+        assert_eq!(over(0, NOW).await, [ids[3], ids[2], ids[1]]);
+        assert_eq!(over(0, log_in(ada).expires_at).await, []);
+        commit(&db, async |tx| users::raise_epoch(tx, ada, after(2)).await).await;
+        assert_eq!(over(0, NOW).await, []);
     })
     .await;
 }

@@ -336,6 +336,7 @@ async fn a_server_says_who_we_are_and_a_file_says_nothing() {
                 ("UTF8", Some("public"))
             );
             assert!(!facts.role.is_empty());
+            assert_eq!(facts.statement_timeout, 0, "of a server without a default");
         }
         // Without a pooler every statement is kept.
         assert!(db.keeps_prepared_statements().await.unwrap());

@@ -68,7 +68,7 @@ async fn what_a_user_is_comes_with_the_session_and_is_looked_into_on_demand() {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         let (one, two) = (opened(&db, session(ada)).await, opened(&db, session(bob)).await);
         let attributes = Attributes { groups: vec!["staff".to_owned()], ..Attributes::default() };
-        let subject = Subject { role: Role::Admin, attributes };
+        let subject = Subject { role: Role::Admin, attributes, email: None };
         commit(&db, async |tx| users::update(tx, ada, None, &subject, NOW).await).await;
         commit(&db, async |tx| execute!(tx, "UPDATE users SET claims = '[' WHERE id = $1", bob))
             .await;

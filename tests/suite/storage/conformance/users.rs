@@ -31,7 +31,7 @@ fn attributes() -> Attributes {
 }
 
 fn admin() -> Subject {
-    Subject { role: Role::Admin, attributes: Attributes::default() }
+    Subject { role: Role::Admin, attributes: Attributes::default(), email: None }
 }
 
 pub async fn credential(db: &Db, id: UserId) -> Credential {
@@ -64,6 +64,7 @@ async fn a_user_comes_back_as_it_was_made() {
             name: Some(name.clone()),
             role: Role::Admin,
             attributes: attributes(),
+            email: None,
             disabled_at: None,
             created_at: NOW,
             updated_at: NOW,
@@ -258,7 +259,7 @@ async fn name_and_role_change_and_nothing_else() {
             [(1, Some("Àdà 🔑"), Role::Admin, attributes()), (2, None, Role::User, none)]
         {
             let at = after(secs);
-            let subject = Subject { role, attributes };
+            let subject = Subject { role, attributes, email: None };
             let done = commit(&db, async |tx| users::update(tx, ada, name, &subject, at).await);
             assert!(done.await);
             let now = credential(&db, ada).await;
@@ -343,7 +344,7 @@ async fn a_user_of_an_earlier_schema_has_no_attributes() {
 async fn renaming_leaves_everything_else() {
     on_both_stores("users: rename", async |db| {
         let ada = user(&db, "ada").await;
-        let subject = Subject { role: Role::Admin, attributes: attributes() };
+        let subject = Subject { role: Role::Admin, attributes: attributes(), email: None };
         commit(&db, async |tx| users::update(tx, ada, None, &subject, after(1)).await).await;
         for (secs, name) in [(2, Some("Ada")), (3, None)] {
             let at = after(secs);

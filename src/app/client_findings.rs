@@ -1,0 +1,133 @@
+//! What was wrong with requests of clients, collected in memory until a job writes it down: a refused
+//! request writes nothing itself.
+//!
+//! Bounded: callers without credentials can name a registered client and cause findings.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::base::Timestamp;
+use crate::domain::client::Client;
+use crate::domain::client_finding::{Finding, FindingKey, dropped};
+use crate::domain::outcome::Fault;
+use crate::domain::scope::RequestedScopes;
+use crate::store::client_findings as store;
+
+use super::App;
+
+/// The most findings of different kinds between two writes. Others are lost; the metrics count them all.
+const MAX_WAITING: usize = 1_024;
+
+/// The findings that wait to be written.
+#[derive(Default)]
+pub struct ClientFindings {
+    waiting: Mutex<BTreeMap<FindingKey, Seen>>,
+    /// Held while they are written.
+    writing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    times: i64,
+    first_at: Timestamp,
+    last_at: Timestamp,
+}
+
+impl ClientFindings {
+    /// Counts a finding.
+    pub fn note(&self, key: FindingKey, now: Timestamp) {
+        self.add(key, Seen { times: 1, first_at: now, last_at: now });
+    }
+
+    fn add(&self, key: FindingKey, seen: Seen) {
+        let mut waiting = self.waiting();
+        let is_full = waiting.len() >= MAX_WAITING;
+        match waiting.get_mut(&key) {
+            Some(known) => {
+                known.times = known.times.saturating_add(seen.times);
+                known.first_at = known.first_at.min(seen.first_at);
+                known.last_at = known.last_at.max(seen.last_at);
+            }
+            None if is_full => {}
+            None => {
+                waiting.insert(key, seen);
+            }
+        }
+    }
+
+    /// All that wait, in the order of their keys: two processes that write the same ones do not deadlock.
+    fn take(&self) -> Vec<Finding> {
+        let finding =
+            |(key, Seen { times, first_at, last_at })| Finding { key, times, first_at, last_at };
+        std::mem::take(&mut *self.waiting()).into_iter().map(finding).collect()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<FindingKey, Seen>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl App {
+    /// Notes the scopes that were left out of a request of `client`.
+    pub fn note_dropped(&self, client: &Client, endpoint: &'static str, scopes: &RequestedScopes) {
+        let now = self.now();
+        let exists = |scope: &str| self.is_offered(scope);
+        for key in dropped(&client.client_id, endpoint, scopes, exists) {
+            self.client_findings.note(key, now);
+        }
+    }
+
+    /// Writes down what waits; what another caller is writing is written as well when this returns.
+    ///
+    /// # Errors
+    /// When the database cannot be written; what waits is written the next time.
+    pub async fn write_client_findings(&self) -> Result<(), Fault> {
+        let _writing = self.client_findings.writing.lock().await;
+        let findings = self.client_findings.take();
+        if findings.is_empty() {
+            return Ok(());
+        }
+        let written = self.write_findings(&findings).await;
+        if written.is_err() {
+            for Finding { key, times, first_at, last_at } in findings {
+                self.client_findings.add(key, Seen { times, first_at, last_at });
+            }
+        }
+        written
+    }
+
+    async fn write_findings(&self, findings: &[Finding]) -> Result<(), Fault> {
+        let mut tx = self.db.begin().await?;
+        for finding in findings {
+            store::add(&mut tx, finding).await?;
+        }
+        tx.commit().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(detail: &str) -> FindingKey {
+        FindingKey::new("shop", "/oauth2/token", "scope_unknown", detail)
+    }
+
+    #[test]
+    fn equal_findings_are_counted_and_different_ones_are_bounded() {
+        let findings = ClientFindings::default();
+        let at = Timestamp::from_secs;
+        for second in [3, 1, 2] {
+            findings.note(key("read"), at(second));
+        }
+        let taken = findings.take();
+        assert_eq!(taken.len(), 1);
+        let one = &taken[0];
+        assert_eq!((one.times, one.first_at, one.last_at), (3, at(1), at(3)));
+        assert!(findings.take().is_empty(), "they are taken once");
+        for number in 0..10 * MAX_WAITING {
+            findings.note(key(&number.to_string()), at(1));
+        }
+        assert_eq!(findings.take().len(), MAX_WAITING);
+    }
+}

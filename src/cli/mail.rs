@@ -1,0 +1,154 @@
+//! `signet mail`: testing whether mail can be delivered.
+//!
+//! Owns what each stage of a delivery is called for people. The delivery itself is `mail`, the outbox
+//! `admin::mail`.
+
+use clap::Subcommand;
+
+use crate::admin;
+use crate::base::id::MailId;
+use crate::base::{Clock as _, SystemClock};
+use crate::config::Config;
+use crate::crypto::random::SystemEntropy;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::mail::MailContent;
+use crate::domain::request_info::RequestInfo;
+use crate::domain::terminal_text::escaped;
+use crate::i18n::Locale;
+use crate::mail::{Draft, Mailer, SendError, Stage};
+
+use super::error::CommandError;
+use super::exit::Exit;
+use super::startup_report::say;
+use super::with_app::{runtime, with_app};
+
+/// What to do with mail.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Send a test message and show each stage; exit 0 if it was accepted, 75 to try again, 78 to repair
+    ///
+    /// Sends with the settings of this shell, without a server and its database. That the mail server accepts
+    /// a message does not mean that it arrives: look into the mailbox.
+    #[command(after_help = "Examples:
+  signet mail test ada@example.com
+  signet mail test ada@example.com --language de
+  signet mail test ada@example.com --queue")]
+    Test {
+        /// Where to send it
+        address: String,
+        /// The language of the message
+        #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = language)]
+        language: Locale,
+        /// Write it into the outbox instead, from which a running server delivers it
+        #[arg(long)]
+        queue: bool,
+    },
+}
+
+fn language(tag: &str) -> Result<Locale, String> {
+    Locale::all().find(|locale| locale.lang() == tag).ok_or_else(|| {
+        let all: Vec<&str> = Locale::all().map(Locale::lang).collect();
+        format!("there are no texts in this language; type {}", all.join(" or "))
+    })
+}
+
+/// Carries out a command.
+pub fn run(command: &Command) -> Result<(), CommandError> {
+    let Command::Test { address, language, queue } = command;
+    let to = EmailAddress::parse(address).map_err(|error| {
+        CommandError::usage(format!("address {address:?}: {}", error.message()))
+    })?;
+    let config = Config::load()?.config;
+    let Some(mailer) = Mailer::new(&config) else {
+        return Err(CommandError::new(Exit::Configuration, "mail is off.").and(
+            "Set SIGNET_SMTP_URL, such as smtps://USER@smtp.example.com, SIGNET_SMTP_PASSWORD\n\
+             and SIGNET_MAIL_FROM; docs/operating.md has the forms.",
+        ));
+    };
+    if *queue { queue_test(to, *language) } else { send_test(&config, &mailer, &to, *language) }
+}
+
+fn queue_test(to: EmailAddress, locale: Locale) -> Result<(), CommandError> {
+    with_app(async move |app| {
+        let info = RequestInfo::cli(app.now());
+        app.run_to_completion(admin::mail::queue_test(app.clone(), to, locale, info)).await?;
+        say("The message is in the outbox; a running server delivers it.\n");
+        Ok(())
+    })
+}
+
+fn send_test(
+    config: &Config,
+    mailer: &Mailer,
+    to: &EmailAddress,
+    locale: Locale,
+) -> Result<(), CommandError> {
+    if let Some(mail) = &config.mail {
+        say(&format!("Mail goes to {}, from {}.\n", mail.route, mail.from));
+    }
+    let now = SystemClock.now();
+    let draft =
+        Draft { id: MailId::new(now, &SystemEntropy), to, locale, content: &MailContent::Test };
+    let message = mailer.compose(&draft, now)?;
+    let report = |stage| say(&format!("  ok  {}\n", done(stage)));
+    runtime()?.block_on(mailer.send(&message, &report)).map_err(|error| explain(&error))
+}
+
+/// A stage that is done.
+const fn done(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Resolve => "the name of the mail server was resolved",
+        Stage::Connect => "the mail server accepted the connection",
+        Stage::Greeting => "the mail server greeted",
+        Stage::Tls => "the connection is encrypted, and the certificate is valid",
+        Stage::Authenticate => "the mail server accepted the user and the password",
+        Stage::Sender => "the mail server accepted the sender",
+        Stage::Recipient => "the mail server accepted the recipient",
+        Stage::Message => "the message was accepted",
+    }
+}
+
+/// A stage that failed, and what to look at.
+const fn failed(stage: Stage) -> (&'static str, &'static str) {
+    match stage {
+        Stage::Resolve => {
+            ("the name of the mail server cannot be resolved", "Check the host in SIGNET_SMTP_URL.")
+        }
+        Stage::Connect => (
+            "the mail server cannot be reached",
+            "Check host and port in SIGNET_SMTP_URL, and whether a firewall blocks the port.",
+        ),
+        Stage::Greeting => (
+            "the mail server did not greet",
+            "Check scheme and port in SIGNET_SMTP_URL: smtps:// for port 465, smtp:// for port 587.",
+        ),
+        Stage::Tls => (
+            "the connection cannot be encrypted",
+            "Check scheme and port in SIGNET_SMTP_URL: smtps:// for port 465, smtp:// for port 587.\n\
+             The certificate must be valid for the host, under a root that this system trusts.",
+        ),
+        Stage::Authenticate => (
+            "the mail server refused the user or the password",
+            "Check the user in SIGNET_SMTP_URL and SIGNET_SMTP_PASSWORD.",
+        ),
+        Stage::Sender => (
+            "the mail server refused the sender",
+            "Check SIGNET_MAIL_FROM, and who may send as it.",
+        ),
+        Stage::Recipient => (
+            "the mail server refused the recipient",
+            "Check the address, or test with another one.",
+        ),
+        Stage::Message => (
+            "the message was not accepted",
+            "The reply of the mail server, or the error of the directory, says why.",
+        ),
+    }
+}
+
+fn explain(error: &SendError) -> CommandError {
+    let (what, advice) = failed(error.stage);
+    // A temporary failure passes; anything else is to be repaired.
+    let exit = if error.needs_operator { Exit::Configuration } else { Exit::TryAgain };
+    CommandError::new(exit, format!("{what}: {}.", escaped(&error.to_string()))).and(advice)
+}

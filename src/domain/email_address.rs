@@ -1,0 +1,105 @@
+//! E-mail addresses: a login name that mail can be delivered to.
+//!
+//! Owns which texts are addresses, how two are compared (`key`) and what the SMTP envelope and the `To`
+//! field contain (`delivery`). Must not know how mail is sent or who owns an address.
+
+use std::fmt;
+
+use super::login_name::{LoginName, LoginNameError};
+use crate::text_enum;
+
+text_enum! {
+    /// Why a text is not an address that mail can be sent to.
+    pub enum EmailAddressError {
+        /// Nothing is left once outer spaces are gone.
+        Empty = "empty",
+        /// The text breaks a rule of login names, or has no `@`.
+        Invalid = "email_invalid",
+        /// The local part has characters beyond ASCII. Every server on the way would have to support
+        /// SMTPUTF8 (RFC 6531).
+        Unsupported = "email_unsupported",
+    }
+}
+
+impl EmailAddressError {
+    /// The stable code of this refusal, for answers and tests.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        self.as_str()
+    }
+
+    /// One English sentence that says what to change. It never contains what was typed.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Empty => "Type an e-mail address.",
+            Self::Invalid => "This is not an e-mail address, such as ada@example.com.",
+            Self::Unsupported => {
+                "Mail can only be sent to addresses whose part before the @ sign is ASCII."
+            }
+        }
+    }
+}
+
+impl std::error::Error for EmailAddressError {}
+
+/// An e-mail address that mail can be sent to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EmailAddress {
+    delivery: String,
+    key: String,
+}
+
+impl EmailAddress {
+    /// Reads what a person typed: a [`LoginName`] with an `@`.
+    ///
+    /// # Errors
+    /// An [`EmailAddressError`] that says what is wrong without repeating the text.
+    pub fn parse(raw: &str) -> Result<Self, EmailAddressError> {
+        let login = LoginName::parse(raw).map_err(|error| match error {
+            LoginNameError::Empty => EmailAddressError::Empty,
+            _ => EmailAddressError::Invalid,
+        })?;
+        let local = login.local_part().ok_or(EmailAddressError::Invalid)?;
+        // Behind the `@` of the normal form: the domain in lower-case A-labels.
+        let domain = login.key().get(local.len()..).ok_or(EmailAddressError::Invalid)?;
+        // The `@` may have been typed in its wide form. Before it only ASCII is delivered, so that the
+        // rules of login names leave a dot-atom (RFC 5322 §3.2.3).
+        let typed = login.raw().split(['@', '\u{ff20}']).next().unwrap_or_default();
+        if !typed.is_ascii() {
+            return Err(EmailAddressError::Unsupported);
+        }
+        Ok(Self { delivery: format!("{typed}{domain}"), key: login.key().to_owned() })
+    }
+
+    /// The sender of a server that sends no mail beyond this machine.
+    #[must_use]
+    pub fn localhost() -> Self {
+        let address = "signet@localhost".to_owned();
+        Self { key: address.clone(), delivery: address }
+    }
+
+    /// What mail is sent to: the local part as typed, because only its host may compare it without
+    /// case (RFC 5321 §2.4), and the domain in A-labels.
+    #[must_use]
+    pub fn delivery(&self) -> &str {
+        &self.delivery
+    }
+
+    /// The normal form: equal for two spellings of one address. Dots and plus tags stay.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+impl fmt::Debug for EmailAddress {
+    // Debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmailAddress([..])")
+    }
+}
+
+#[cfg(test)]
+#[path = "email_address_tests.rs"]
+mod tests;

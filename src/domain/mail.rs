@@ -1,0 +1,84 @@
+//! Mail: the kinds there are, what each is made of, and when it is tried again.
+//!
+//! Owns the content that is sealed in the outbox and the rules for retries. Knows neither texts nor SMTP.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{TimeSpan, Timestamp};
+use crate::text_enum;
+
+/// How many mails may wait to be delivered. Over it, requests that cause mail are answered 503, for known
+/// and unknown users alike.
+pub const MAX_WAITING: i64 = 10_000;
+
+/// The most pauses that grow; later ones are as long as the last.
+const GROWING_PAUSES: i64 = 8;
+
+text_enum! {
+    /// The kinds of mail: labels of metrics, and names of templates.
+    pub enum MailKind {
+        /// Asked for by an operator.
+        Test = "test",
+        /// Tells a user that the password was changed.
+        PasswordChanged = "password_changed",
+    }
+}
+
+/// What the text of a mail is made of, with its secrets. Stored sealed only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum MailContent {
+    /// Asked for by an operator.
+    Test,
+    /// Tells a user that the password was changed.
+    PasswordChanged {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl MailContent {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> MailKind {
+        match self {
+            Self::Test => MailKind::Test,
+            Self::PasswordChanged { .. } => MailKind::PasswordChanged,
+        }
+    }
+}
+
+/// When a mail is tried again that could not be delivered the `tries`-th time: after five seconds, then after
+/// four times as long each time. At the end of its life it is due once more, to be given up.
+#[must_use]
+pub fn next_try(tries: i64, now: Timestamp, expires_at: Timestamp) -> Timestamp {
+    let exponent = u32::try_from(tries.clamp(1, GROWING_PAUSES) - 1).unwrap_or(0);
+    let pause = TimeSpan::from_secs(5 * 4_i64.pow(exponent));
+    (now + pause).min(expires_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end_with_the_life_of_the_mail() {
+        let (now, end) = (Timestamp::from_secs(1_000), Timestamp::from_secs(1_600));
+        let pause = |tries| next_try(tries, now, Timestamp::from_secs(1 << 40)).secs() - now.secs();
+        assert_eq!([1, 2, 3, 4].map(pause), [5, 20, 80, 320]);
+        assert_eq!((pause(0), pause(100)), (5, pause(GROWING_PAUSES)));
+        assert_eq!(next_try(4, now, end).secs(), 1_320);
+        assert_eq!(next_try(5, now, end), end);
+    }
+
+    #[test]
+    fn every_kind_is_the_tag_of_its_content() {
+        for content in
+            [MailContent::Test, MailContent::PasswordChanged { at: Timestamp::default() }]
+        {
+            let json = serde_json::to_value(&content).unwrap();
+            assert_eq!(json["kind"], content.kind().as_str());
+            assert_eq!(serde_json::from_value::<MailContent>(json).unwrap(), content);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Until when something stored is valid whose life has a fixed length: codes, pushed requests, links, sealed
+//! requests.
+//!
+//! Owns that none of them is valid for longer than its length, also when the clock is set back after it was
+//! issued. A row stores its end only; the length says when it was issued.
+
+use crate::base::{TimeSpan, Timestamp};
+
+/// How long a link for the first administrator is valid.
+pub const SETUP_LINK_LIFE: TimeSpan = TimeSpan::from_mins(30);
+
+/// How much later than `now` something may have been issued: two processes that both are ready may be this far
+/// apart for the ten seconds until they have measured the clock of the database again.
+const MAX_AHEAD: TimeSpan = TimeSpan::from_secs(10);
+
+/// Whether something that lasts `length` and ends at `ends_at` is not valid at `now`: its end has passed, or it
+/// was issued later than now, by a clock that has been set back since.
+#[must_use]
+pub fn has_expired(ends_at: Timestamp, length: TimeSpan, now: Timestamp) -> bool {
+    now >= ends_at || ends_at > latest_end(length, now)
+}
+
+/// The latest end that something valid at `now` can have, for statements: `ends_at > now AND ends_at <=
+/// latest_end`.
+#[must_use]
+pub fn latest_end(length: TimeSpan, now: Timestamp) -> Timestamp {
+    now + length + MAX_AHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_valid_longer_than_its_length_whatever_the_clock_does() {
+        let issued = Timestamp::from_secs(1_000_000);
+        for length in [TimeSpan::from_secs(60), TimeSpan::from_mins(60)] {
+            let ends_at = issued + length;
+            let at =
+                |seconds: i64| has_expired(ends_at, length, issued + TimeSpan::from_secs(seconds));
+            assert!(!at(0) && !at(length.secs() - 1));
+            assert!(at(length.secs()) && at(length.secs() + 1));
+            // Clocks of processes differ by seconds; a clock that was set back is told by more.
+            assert!(!at(-1) && !at(-10));
+            assert!(at(-11) && at(-3_600) && at(-1_000_000));
+            let sql = |now| ends_at > now && ends_at <= latest_end(length, now);
+            for seconds in [-3_600, -11, -10, 0, 59, 60, 3_599, 3_600] {
+                let now = issued + TimeSpan::from_secs(seconds);
+                assert_eq!(sql(now), !has_expired(ends_at, length, now), "{seconds}");
+            }
+        }
+    }
+}

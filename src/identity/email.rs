@@ -1,0 +1,64 @@
+//! The e-mail addresses of users: who owns a verified one, and signing in by it.
+//!
+//! Login names and addresses are two namespaces. A login name may look like an address of another user: it
+//! is then no address, and neither keeps the owner of the address from verifying it nor receives their mail.
+
+use crate::app::{App, AuditedTx};
+use crate::base::id::UserId;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::login_name::LoginName;
+use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
+use crate::domain::user_email::NewEmail;
+use crate::store::email_owners;
+
+/// The refusal of an address that another user has verified.
+#[must_use]
+pub fn email_taken() -> Refusal {
+    let message = "Another user has verified this e-mail address.";
+    let fields = vec![FieldError { field: "email", code: "taken", message }];
+    Refusal { fields, ..Refusal::new(Code::EmailTaken, message) }
+}
+
+/// Stores the address of a user and moves the ownership with it. A verified address is taken from every
+/// user who has not verified it.
+///
+/// # Errors
+/// `email_taken` after the user's own address was given free: run it in a transaction that a refusal takes
+/// back.
+pub async fn set_email(
+    tx: &mut AuditedTx,
+    user: UserId,
+    email: Option<&NewEmail>,
+) -> Result<(), Failure> {
+    let now = tx.info().now;
+    email_owners::disown(tx, user).await?;
+    let detail = match email {
+        None => "removed",
+        Some(email) if email.verified_at.is_none() => "unverified",
+        Some(email) => {
+            if !email_owners::own(tx, user, &email.key).await? {
+                return Err(email_taken().into());
+            }
+            email_owners::clear_unverified(tx, &email.key, user, now).await?;
+            "verified"
+        }
+    };
+    email_owners::set_email(tx, user, email, now).await?;
+    Ok(tx.record(&Event::new(EventKind::EmailChanged).about(user).detail(detail)).await?)
+}
+
+/// The key of the account that a sign-in with `typed` is for: a verified address stands for the login name
+/// of its owner, so that attempts by either use up one limit. The statement is the same where there is no
+/// such account, for which the address itself is the key.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn account_key(app: &App, typed: &LoginName) -> Result<String, Fault> {
+    let key = typed.key();
+    if !typed.is_email() {
+        return Ok(key.to_owned());
+    }
+    let mut reader = app.db.reader().await?;
+    let found = email_owners::login_key_of(&mut reader, key).await?;
+    Ok(found.unwrap_or_else(|| key.to_owned()))
+}

@@ -1,0 +1,176 @@
+//! Delivering mail from the outbox that `app::outbox` fills.
+//!
+//! Owns which mails are tried at the same time, what becomes of each, and what is recorded of it. A mail is
+//! delivered at least once: one whose process ends between the reply of the mail server and the removal of
+//! its row is sent again, with the same Message-ID.
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use crate::app::{App, outbox};
+use crate::base::{TimeSpan, Timestamp};
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::mail::{MailKind, next_try};
+use crate::domain::outcome::Fault;
+use crate::mail::Draft;
+use crate::store::audit;
+use crate::store::mails::{self, TakenMail, Turn};
+
+/// How many mails are taken at a time.
+const BATCH: i64 = 16;
+/// How many connections to the mail server there are at a time.
+const CONNECTIONS: usize = 4;
+/// How long a mail rests while mail is off.
+const OFF: TimeSpan = TimeSpan::from_mins(1);
+/// How long the process that takes a mail has for it while mail is off: nothing is sent.
+const TURN_WHILE_OFF: TimeSpan = TimeSpan::from_secs(60);
+
+/// What became of a mail.
+enum Outcome {
+    Delivered,
+    /// The mail server refused it for good: stage and codes.
+    Refused(String),
+    /// It was not delivered before it expired.
+    Expired,
+    /// It is tried again.
+    Deferred(String),
+    /// There was no time left to try it in this turn.
+    NotTried,
+    /// Mail was switched off while it waited.
+    Off,
+}
+
+/// Delivers what is due, until nothing is or until nothing of a batch could be delivered.
+///
+/// # Errors
+/// When the database cannot be read or written; what was taken is tried again later.
+pub async fn deliver(app: &App) -> Result<(), Fault> {
+    let now = app.now();
+    if mails::any_ahead(&mut app.db.reader().await?, now).await? {
+        let mut tx = app.db.begin().await?;
+        mails::make_due(&mut tx, now, BATCH * BATCH).await?;
+        tx.commit().await?;
+    }
+    note_oldest(app).await?;
+    while deliver_some(app).await? {
+        note_oldest(app).await?;
+    }
+    note_oldest(app).await
+}
+
+async fn note_oldest(app: &App) -> Result<(), Fault> {
+    let oldest = mails::oldest(&mut app.db.reader().await?).await?;
+    app.metrics.mail_waits_since(oldest.map(|id| id.made_at()));
+    Ok(())
+}
+
+/// Delivers the next mails. Whether there may be more that can be delivered now.
+async fn deliver_some(app: &App) -> Result<bool, Fault> {
+    let now = app.now();
+    if !mails::any_due(&mut app.db.reader().await?, now).await? {
+        return Ok(false);
+    }
+    let span = turn(app);
+    let ends = app.clock.counted() + span;
+    let mut tx = app.db.begin().await?;
+    let taken = mails::take(&mut tx, Turn { now, again: now + span, limit: BATCH }).await?;
+    tx.commit().await?;
+    let attempts: Vec<_> = taken
+        .iter()
+        .map(|mail| async move { (mail, attempt(app, mail, now, ends).await) })
+        .collect();
+    let mut attempts = stream::iter(attempts).buffer_unordered(CONNECTIONS);
+    let (mut progress, mut failed) = (false, None);
+    while let Some((mail, outcome)) = attempts.next().await {
+        progress |= matches!(outcome, Outcome::Delivered | Outcome::Refused(_) | Outcome::Expired);
+        // The other attempts go on: what the mail server accepted must be recorded.
+        failed = record(app, mail, outcome).await.err().or(failed);
+    }
+    failed.map_or(Ok(progress), Err)
+}
+
+/// How long the process that takes a mail has for it before another may take it: twice as long as an attempt,
+/// so that half of a batch can wait for the other half.
+fn turn(app: &App) -> TimeSpan {
+    let attempt = app.mailer.as_ref().map_or(TURN_WHILE_OFF, |mailer| span(mailer.deadline()));
+    attempt + attempt
+}
+
+fn span(duration: std::time::Duration) -> TimeSpan {
+    TimeSpan::from_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4))
+}
+
+/// Tries to deliver a mail, if it can be done before `ends` by the clock that cannot be set.
+async fn attempt(app: &App, mail: &TakenMail, now: Timestamp, ends: TimeSpan) -> Outcome {
+    if mail.expires_at <= now {
+        return Outcome::Expired;
+    }
+    let Some(mailer) = &app.mailer else { return Outcome::Off };
+    if app.clock.counted() + span(mailer.deadline()) > ends {
+        return Outcome::NotTried;
+    }
+    let composed = outbox::open(app, mail.id, &mail.sealed).and_then(|letter| {
+        let (locale, content) = (letter.locale, &letter.content);
+        mailer.compose(&Draft { id: mail.id, to: &letter.to, locale, content }, now)
+    });
+    let message = match composed {
+        Ok(message) => message,
+        Err(fault) => return Outcome::Deferred(fault.to_string()),
+    };
+    match mailer.send(&message, &|_| {}).await {
+        Ok(()) => Outcome::Delivered,
+        Err(error) if error.is_final() => Outcome::Refused(error.summary()),
+        Err(error) => Outcome::Deferred(error.summary()),
+    }
+}
+
+/// Records what became of a mail.
+async fn record(app: &App, mail: &TakenMail, outcome: Outcome) -> Result<(), Fault> {
+    let now = app.now();
+    let (id, kind) = (mail.id, &*mail.kind);
+    let mut tx = app.db.begin().await?;
+    let (result, event) = match outcome {
+        Outcome::Delivered => {
+            mails::remove(&mut tx, id).await?;
+            ("delivered", None)
+        }
+        Outcome::Refused(why) => {
+            tracing::warn!(mail = %id, kind, why, "the mail server refused a mail");
+            let event = Event::new(EventKind::MailRefused).detail(format!("{kind}: {why}"));
+            ("refused", Some(event))
+        }
+        Outcome::Expired => {
+            tracing::warn!(mail = %id, kind, tries = mail.tries - 1, "a mail was given up");
+            let detail = format!("{kind}: not delivered in {} tries", mail.tries - 1);
+            ("failed", Some(Event::new(EventKind::MailFailed).detail(detail)))
+        }
+        Outcome::Deferred(why) => {
+            tracing::warn!(mail = %id, kind, tries = mail.tries, why, "a mail waits for another try");
+            let until = next_try(mail.tries, now, mail.expires_at);
+            mails::put_off(&mut tx, id, until, now).await?;
+            ("deferred", None)
+        }
+        Outcome::NotTried => {
+            mails::release(&mut tx, id, now, now).await?;
+            return tx.commit().await;
+        }
+        Outcome::Off => {
+            mails::release(&mut tx, id, (now + OFF).min(mail.expires_at), now).await?;
+            return tx.commit().await;
+        }
+    };
+    if let Some(event) = event
+        && mails::remove(&mut tx, id).await?
+    {
+        let event = match mail.user_id {
+            Some(user) => event.about(user),
+            None => event,
+        };
+        audit::record(&mut tx, &event, &Origin::system(), now, &*app.entropy).await?;
+    }
+    tx.commit().await?;
+    if let Ok(kind) = kind.parse::<MailKind>() {
+        app.metrics.count_mail(kind, result);
+    }
+    Ok(())
+}

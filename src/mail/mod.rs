@@ -1,0 +1,109 @@
+//! Mail: what a message looks like and how it leaves the server.
+//!
+//! Owns the texts and the form of messages, the SMTP dialogue, the deadline of a delivery, and the files of
+//! the `file:` route. Knows neither the outbox nor the users it writes to, and is the only place that names
+//! `lettre`.
+
+mod files;
+mod message;
+mod outcome;
+mod smtp;
+mod texts;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use lettre::transport::smtp::client::TlsParameters;
+use lettre::transport::smtp::extension::ClientId;
+
+use crate::base::id::MailId;
+use crate::base::{Deadlines, Timestamp};
+use crate::config::{Config, MailFrom, MailRoute};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::mail::MailContent;
+use crate::domain::outcome::Fault;
+use crate::i18n::Locale;
+
+pub use message::Message;
+pub use outcome::{SendError, Stage};
+
+/// What sends mail, as the settings say.
+pub struct Mailer {
+    route: MailRoute,
+    from: MailFrom,
+    issuer: String,
+    brand: String,
+    /// The host of the issuer, as EHLO and Message-ID spell it.
+    host: ClientId,
+    deadlines: Deadlines,
+    /// Made when first needed: certificates of the system are read for it.
+    tls: OnceLock<TlsParameters>,
+}
+
+/// A mail that is to be written.
+pub struct Draft<'a> {
+    /// Its id.
+    pub id: MailId,
+    /// The recipient.
+    pub to: &'a EmailAddress,
+    /// Its language.
+    pub locale: Locale,
+    /// What its text is made of.
+    pub content: &'a MailContent,
+}
+
+impl Mailer {
+    /// What sends mail; none where the settings say that none is sent.
+    #[must_use]
+    pub fn new(config: &Config) -> Option<Self> {
+        let settings = config.mail.clone()?;
+        Some(Self {
+            route: settings.route,
+            from: settings.from,
+            issuer: config.issuer.clone(),
+            brand: config.brand.name.clone(),
+            host: message::host_of(&config.issuer),
+            deadlines: config.deadlines,
+            tls: OnceLock::new(),
+        })
+    }
+
+    /// The message of a mail, dated `now`.
+    ///
+    /// # Errors
+    /// When a template or an address is invalid, which is a fault of ours.
+    pub fn compose(&self, draft: &Draft<'_>, now: Timestamp) -> Result<Message, Fault> {
+        let frame = texts::Frame { locale: draft.locale, brand: &self.brand, issuer: &self.issuer };
+        let texts = texts::render(&frame, draft.content)?;
+        message::compose(self, draft, texts, now)
+    }
+
+    /// Delivers a message. `reached` is told of each stage that is done.
+    ///
+    /// # Errors
+    /// At which stage it failed and whether trying again can help. Nothing is known of a message whose
+    /// delivery was cut off by the deadline: it may arrive.
+    pub async fn send(
+        &self,
+        message: &Message,
+        reached: &(dyn Fn(Stage) + Send + Sync),
+    ) -> Result<(), SendError> {
+        match &self.route {
+            MailRoute::Files(directory) => {
+                files::write(directory, message).await?;
+                reached(Stage::Message);
+                Ok(())
+            }
+            MailRoute::Smtp(server) => {
+                let relay = smtp::Relay { server, hello: &self.host, tls: &self.tls };
+                relay.deliver(message, self.deadlines, reached).await
+            }
+        }
+    }
+
+    /// How long [`send`](Self::send) may take.
+    #[must_use]
+    pub const fn deadline(&self) -> Duration {
+        self.deadlines.mail()
+    }
+}

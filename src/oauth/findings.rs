@@ -1,0 +1,81 @@
+//! Refused requests of registered clients, noted for `signet client why`.
+//!
+//! What a user or a device does in the course of things is no finding: that a user denied a request, that a
+//! device polls. No text of a request is noted.
+
+use std::borrow::Cow;
+
+use crate::app::App;
+use crate::domain::client::Client;
+use crate::domain::client_finding::{FindingCode, FindingKey};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Failure, Refusal};
+
+/// What is noted in place of a message that quotes the request.
+const QUOTES_THE_REQUEST: &str = "The error_description of the response says what was wrong.";
+
+/// Notes the refusal of a request of `client`, if it was refused and that is a finding.
+pub(super) fn note_refusal<T>(
+    app: &App,
+    client: &Client,
+    endpoint: &'static str,
+    outcome: &Result<T, Failure>,
+) {
+    if let Err(Failure::Refused(refusal)) = outcome
+        && let Some(error) = refusal.oauth.filter(|error| is_finding(*error))
+    {
+        note(app, client, endpoint, (error.as_str(), detail(error, refusal)));
+    }
+}
+
+/// Notes a finding of a code of its own, which has an explanation.
+pub(super) fn note_code(app: &App, client: &Client, endpoint: &'static str, code: FindingCode) {
+    note(app, client, endpoint, (code.as_str(), code.as_str()));
+}
+
+fn note(app: &App, client: &Client, endpoint: &'static str, (code, detail): (&str, &str)) {
+    let key = FindingKey::new(&client.client_id, endpoint, code, detail);
+    app.client_findings.note(key, app.now());
+}
+
+/// The sentence that the client was answered with.
+fn detail(error: OAuthError, refusal: &Refusal) -> &str {
+    match &refusal.message {
+        Cow::Borrowed(message) => message,
+        // It names what the client is registered for.
+        Cow::Owned(message) if error == OAuthError::UnauthorizedClient => message,
+        Cow::Owned(_) => QUOTES_THE_REQUEST,
+    }
+}
+
+const fn is_finding(error: OAuthError) -> bool {
+    match error {
+        OAuthError::AccessDenied
+        | OAuthError::AuthorizationPending
+        | OAuthError::SlowDown
+        | OAuthError::ExpiredToken
+        | OAuthError::LoginRequired
+        | OAuthError::ConsentRequired
+        | OAuthError::InsufficientAuthorization
+        | OAuthError::InvalidSession
+        | OAuthError::ServerError
+        | OAuthError::TemporarilyUnavailable
+        | OAuthError::InvalidToken
+        | OAuthError::InsufficientScope
+        // A failed authentication has a code that says more.
+        | OAuthError::InvalidClient => false,
+        OAuthError::InvalidRequest
+        | OAuthError::InvalidGrant
+        | OAuthError::UnauthorizedClient
+        | OAuthError::UnsupportedGrantType
+        | OAuthError::UnsupportedResponseType
+        | OAuthError::InvalidScope
+        | OAuthError::InvalidTarget
+        | OAuthError::RequestNotSupported
+        | OAuthError::RequestUriNotSupported
+        | OAuthError::RegistrationNotSupported
+        | OAuthError::InvalidRequestUri
+        | OAuthError::UnmetAuthenticationRequirements
+        | OAuthError::InvalidDpopProof => true,
+    }
+}

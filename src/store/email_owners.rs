@@ -1,0 +1,96 @@
+//! The e-mail addresses of users, and who owns those that are verified.
+//!
+//! An address that is not verified is a column of its user alone. A verified one also has a row of
+//! `email_owners`, whose key makes it unique.
+
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::domain::outcome::Fault;
+use crate::domain::user_email::NewEmail;
+use crate::{execute, fetch_optional};
+
+use super::{Link, Tx};
+
+/// The key of the login name that `key` signs in to: the login name itself, else that of the user who owns
+/// the address. Neither need exist, and the statement is the same.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn login_key_of(link: &mut impl Link, key: &str) -> Result<Option<String>, Fault> {
+    let row = fetch_optional!(
+        link,
+        (String,),
+        "SELECT login_key FROM users WHERE id = coalesce(\
+         (SELECT named.id FROM users AS named WHERE named.login_key = $1), \
+         (SELECT email_owners.user_id FROM email_owners WHERE email_owners.email_key = $1))",
+        key
+    )?;
+    Ok(row.map(|(key,)| key))
+}
+
+/// Makes a user the owner of an address. False when another user owns it. The user must own none, see
+/// [`disown`].
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn own(tx: &mut Tx, user: UserId, key: &str) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "INSERT INTO email_owners (email_key, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        key,
+        user
+    )?;
+    Ok(rows == 1)
+}
+
+/// Gives the address of a user free. False when the user owned none.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn disown(tx: &mut Tx, user: UserId) -> Result<bool, Fault> {
+    Ok(execute!(tx, "DELETE FROM email_owners WHERE user_id = $1", user)? == 1)
+}
+
+/// Stores the address of a user, or that there is none. False when there is no such user.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn set_email(
+    tx: &mut Tx,
+    user: UserId,
+    email: Option<&NewEmail>,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE users SET email = $1, email_key = $2, email_verified_at = $3, updated_at = $4 \
+         WHERE id = $5",
+        email.map(|email| &*email.address),
+        email.map(|email| &*email.key),
+        email.and_then(|email| email.verified_at),
+        now,
+        user
+    )?;
+    Ok(rows == 1)
+}
+
+/// Takes an address from all users but its owner: it is verified now, and theirs never was. How many users
+/// had it.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn clear_unverified(
+    tx: &mut Tx,
+    key: &str,
+    owner: UserId,
+    now: Timestamp,
+) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "UPDATE users SET email = NULL, email_key = NULL, updated_at = $1 \
+         WHERE email_key = $2 AND id <> $3 AND email_verified_at IS NULL",
+        now,
+        key,
+        owner
+    )
+}

@@ -1,0 +1,59 @@
+//! Mail: the outbox, the dialogue with mail servers, the messages and the command.
+
+mod command;
+mod exim;
+mod messages;
+mod notifications;
+mod outbox;
+mod processes;
+mod secrets;
+
+use signet::admin;
+use signet::app::App;
+use signet::domain::email_address::EmailAddress;
+use signet::domain::request_info::RequestInfo;
+use signet::i18n::Locale;
+use signet::store::mails;
+
+use crate::support::Backend;
+use crate::support::process::until;
+use crate::support::server::{Options, Server};
+use crate::support::smtp_sink::Sink;
+
+const FROM: &str = "Example <signet@example.com>";
+const ADA: &str = "ada@example.org";
+
+/// Options of a server whose mail goes to `sink`.
+fn options(backend: Backend, sink: &Sink) -> Options {
+    Options::on(backend).with("SIGNET_SMTP_URL", &sink.url()).with("SIGNET_MAIL_FROM", FROM)
+}
+
+/// Writes a test message into the outbox.
+async fn queue(server: &Server, to: &str) {
+    queue_in(&server.app, to, "en").await.unwrap();
+}
+
+/// The same in a language; the code of the refusal where it is refused.
+async fn queue_in(app: &App, to: &str, language: &str) -> Result<(), String> {
+    let to = EmailAddress::parse(to).unwrap();
+    let locale = Locale::choose(Some(language), None, None);
+    let work = admin::mail::queue_test(app.clone(), to, locale, RequestInfo::cli(app.now()));
+    app.run_to_completion(work).await.map_err(|failure| format!("{failure:?}"))
+}
+
+/// How many mails wait.
+async fn waiting(server: &Server) -> i64 {
+    mails::waiting(&mut server.app.db.reader().await.unwrap(), 100_000).await.unwrap()
+}
+
+/// Waits until no mail waits.
+async fn all_delivered(server: &Server) {
+    until("the outbox is empty", async || waiting(server).await == 0).await;
+}
+
+/// A counter of mails.
+fn counted(server: &Server, result: &str) -> u64 {
+    let page = signet::http::metrics_text(&server.app);
+    let name = format!("signet_mails_total{{kind=\"test\",result=\"{result}\"}} ");
+    page.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
+}

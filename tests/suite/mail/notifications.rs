@@ -1,0 +1,59 @@
+//! Mail about changes of an account: who gets it, in which language.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{ADA, all_delivered, options};
+use crate::support::server::on_both;
+use crate::support::smtp_sink::Sink;
+
+const PASSWORD: &str = "correct horse battery";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_a_verified_address_learns_of_a_changed_password() {
+    on_both("mail: password changed", async |backend| {
+        let sink = Sink::start().await;
+        let server = options(backend, &sink).start().await;
+        let root = server.administrator("root").await;
+        let create = async |login: &str, more: serde_json::Value| {
+            let mut body = json!({"login": login, "password": PASSWORD});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let request = server.request(Method::POST, "/v1/admin/users").bearer_auth(&root.access);
+            let created = server.send(request.json(&body)).await.is(201).json();
+            created["id"].as_str().unwrap().to_owned()
+        };
+        let verified = json!({"email": ADA, "email_verified": true});
+        let (ada, _) = (create("ada", verified).await, create("bob", json!({})).await);
+        create("eve", json!({"email": "eve@example.org"})).await;
+        for login in ["ada", "bob", "eve"] {
+            let tokens = X.await;
+            let body =
+                json!({"current_password": PASSWORD, "new_password": "another long password"});
+            let request = server.request(Method::POST, "/v1/password").bearer_auth(access);
+            let request = request.header("accept-language", "de-AT, en;q=0.5");
+            server.send(request.json(&body)).await.is(204);
+        }
+        all_delivered(&server).await;
+        let received = sink.received();
+        assert_eq!(received.len(), 1, "neither without an address nor to an unverified one");
+        assert_eq!(received[0].to, ADA);
+        assert_eq!(received[0].header("content-language"), "de");
+
+        let path = format!("/v1/admin/users/{ada}/password");
+        let request = server.request(Method::POST, &path).bearer_auth(&root.access);
+        server
+            .send(request.json(&json!({"password": "chosen by the administrator"})))
+            .await
+            .is(204);
+        all_delivered(&server).await;
+        let received = sink.received();
+        assert_eq!(received.len(), 2);
+        assert_eq!(received[1].header("content-language"), "en");
+        for mail in &received {
+            for password in ["another long password", "chosen by the administrator"] {
+                assert!(!mail.data.contains(password));
+            }
+        }
+    })
+    .await;
+}
