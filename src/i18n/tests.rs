@@ -218,6 +218,7 @@ fn every_error_that_is_translated_exists() {
                 "name.not_a_name",
                 "code.wrong",
                 "current_password.wrong",
+                "password.unchanged",
                 "decision.unknown",
                 "user_code.unknown",
             ]

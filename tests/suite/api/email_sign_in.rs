@@ -5,7 +5,6 @@ use serde_json::json;
 use signet::domain::audit::{Origin, Via};
 use signet::domain::password::Password;
 use signet::domain::request_info::RequestInfo;
-use signet::domain::user_agent::Device;
 use signet::identity::login::{LoginRequest, RequestedAccess, login};
 use signet::store::db::counted;
 
@@ -117,6 +116,7 @@ async fn known_and_unknown_addresses_run_the_same_statements() {
         place.user("eve@x.org").await;
         let statements = async |typed: &str| {
             let attempt = LoginRequest {
+                code: None,
                 login: typed.to_owned(),
                 password: Password::for_verification("wrong password").unwrap(),
                 asked: RequestedAccess::default(),

@@ -8,7 +8,6 @@ use signet::crypto::password::{Lane, Requester};
 use signet::domain::audit::{Origin, Via};
 use signet::domain::password::Password;
 use signet::domain::request_info::RequestInfo;
-use signet::domain::user_agent::Device;
 use signet::identity;
 use signet::identity::login::{LoginRequest, RequestedAccess};
 use signet::metrics::ResultLabel;

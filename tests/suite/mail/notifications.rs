@@ -26,7 +26,8 @@ async fn the_owner_of_a_verified_address_learns_of_a_changed_password() {
         let (ada, _) = (create("ada", verified).await, create("bob", json!({})).await);
         create("eve", json!({"email": "eve@example.org"})).await;
         for login in ["ada", "bob", "eve"] {
-            let tokens = X.await;
+            let answer = server.try_login(login, PASSWORD).await.is(200).json();
+            let access = answer["access_token"].as_str().unwrap();
             let body =
                 json!({"current_password": PASSWORD, "new_password": "another long password"});
             let request = server.request(Method::POST, "/v1/password").bearer_auth(access);
