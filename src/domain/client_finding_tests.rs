@@ -58,7 +58,7 @@ fn the_fix_of_a_scope_follows_from_how_the_client_is_registered() {
 #[test]
 fn every_finding_has_a_sentence_and_names_no_client_but_its_own() {
     for code in FindingCode::ALL {
-        for detail in ["", "pay"] {
+        for detail in ["", "pay."] {
             let said = explain(&key(*code, detail), &client(), &[]);
             assert!(said.message.ends_with('.'), "{code}: {}", said.message);
             let commands = said.fix.iter().filter(|fix| fix.contains("signet client"));

@@ -40,7 +40,11 @@ async fn everywhere_in_the_api(server: &Server, root: &Tokens) {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let at = path.replace("{id}", &id).replace("{client_id}", "x").replace("{kid}", "x");
+            let at = path
+                .replace("{id}", &id)
+                .replace("{client_id}", "x")
+                .replace("{kid}", "x")
+                .replace("{factor_id}", &id);
             // In a variable of the path.
             if path.contains('{') {
                 let (before, rest) = path.split_once('{').unwrap();

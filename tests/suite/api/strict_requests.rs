@@ -35,7 +35,11 @@ fn operations(id: &str) -> Vec<Described> {
             let members = body["properties"].as_object().cloned().unwrap_or_default();
             found.push(Described {
                 method: Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(),
-                path: path.replace("{id}", id).replace("{client_id}", "x").replace("{kid}", "x"),
+                path: path
+                    .replace("{id}", id)
+                    .replace("{client_id}", "x")
+                    .replace("{kid}", "x")
+                    .replace("{factor_id}", id),
                 query: query
                     .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
                     .collect(),

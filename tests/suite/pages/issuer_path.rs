@@ -160,6 +160,7 @@ fn address(pattern: &str) -> String {
         .replace("{id}", "x")
         .replace("{client_id}", "x")
         .replace("{kid}", "x")
+        .replace("{factor_id}", "x")
 }
 
 #[tokio::test(flavor = "multi_thread")]
