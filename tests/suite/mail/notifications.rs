@@ -37,7 +37,7 @@ async fn the_owner_of_a_verified_address_learns_of_a_changed_password() {
         all_delivered(&server).await;
         let received = sink.received();
         assert_eq!(received.len(), 1, "neither without an address nor to an unverified one");
-        assert_eq!(received[0].to, ADA);
+        assert_eq!(received[0].to, format!("<{ADA}>"));
         assert_eq!(received[0].header("content-language"), "de");
 
         let path = format!("/v1/admin/users/{ada}/password");
