@@ -133,6 +133,7 @@ const LIMITS: &[&str] = &[
     "device_poll",
     "revocation",
     "authenticated_write",
+    "unattended_code",
 ];
 /// Everything that may become of a password hash.
 const HASHES: &[&str] =

@@ -24,13 +24,17 @@ struct UserWithFactors {
 
 impl Row for UserWithFactors {
     const HEAD: &'static [&'static str] =
-        &["login", "role", "status", "name", "created", "id", "second factors"];
+        &["login", "role", "status", "name", "email", "created", "id", "second factors"];
 
     fn cells(&self, now: Timestamp) -> Vec<String> {
         let names =
             self.factors.factors.iter().map(|factor| format!("{} ({})", factor.name, factor.kind));
         let mut cells = self.user.cells(now);
-        cells.push(names.collect::<Vec<_>>().join(", "));
+        let mut factors: Vec<String> = names.collect();
+        if self.factors.recovery_codes > 0 {
+            factors.push(format!("{} recovery codes left", self.factors.recovery_codes));
+        }
+        cells.push(factors.join(", "));
         cells
     }
 

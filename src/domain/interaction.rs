@@ -89,6 +89,9 @@ impl AuthnRequest {
     }
 }
 
+/// How far the clocks of two processes may be apart.
+const SKEW: TimeSpan = TimeSpan::from_secs(10);
+
 /// Decides about a request that began at `begun`, with `current` logged in, if anybody is.
 ///
 /// Whoever has authenticated since the request began has done so for it: that is what keeps
@@ -107,8 +110,10 @@ pub fn next_step(
         let again = request.has(Prompt::Login) || request.has(Prompt::SelectAccount);
         let age = now.secs() - current.auth_time.secs();
         // None is `prompt=login` by another name, also within the second of the log-in.
-        let stale =
-            request.max_age.is_some_and(|max_age| max_age.secs() == 0 || age > max_age.secs());
+        // A sign-in of the future was made before the clock was set back: how old it is cannot be known.
+        let stale = request.max_age.is_some_and(|max_age| {
+            max_age.secs() == 0 || age > max_age.secs() || age < -SKEW.secs()
+        });
         let other = request.sub.as_ref().is_some_and(|sub| *sub != current.sub);
         other || ((again || stale) && !since)
     };
@@ -185,6 +190,7 @@ mod tests {
                 PLAIN,
                 NextStep::Refuse(LoginRequired),
             ),
+            ("max_age, another clock", &[], Some(5), Some(119), true, PLAIN, NextStep::Issue),
             ("max_age 0, before", &[], Some(0), Some(99), true, PLAIN, NextStep::Login),
             ("max_age 0, for it", &[], Some(0), Some(100), true, PLAIN, NextStep::Issue),
             ("unprovable", &[], None, Some(50), true, always, NextStep::Consent),

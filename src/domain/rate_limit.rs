@@ -69,6 +69,8 @@ text_enum! {
         Revocation = "revocation",
         /// What users write who are signed in; counted by user.
         AuthenticatedWrite = "authenticated_write",
+        /// Authorization codes that a signed-in user gets without being asked; counted by user.
+        UnattendedCode = "unattended_code",
     }
 }
 
@@ -87,6 +89,8 @@ impl RateLimit {
             }
             Self::PushedRequest | Self::DeviceRequest => Bucket::new(100, TimeSpan::from_secs(1)),
             Self::AuthenticatedWrite => Bucket::new(60, TimeSpan::from_secs(1)),
+            // Wide: every tab of every application renews its tokens this way.
+            Self::UnattendedCode => Bucket::new(1_000, TimeSpan::from_secs(10)),
         }
     }
 
@@ -104,7 +108,8 @@ impl RateLimit {
             | Self::DeviceRequest
             | Self::DevicePoll
             | Self::Revocation
-            | Self::AuthenticatedWrite => true,
+            | Self::AuthenticatedWrite
+            | Self::UnattendedCode => true,
         }
     }
 }

@@ -7,6 +7,9 @@ use crate::{execute, fetch_all};
 
 use super::{Link, Tx};
 
+/// How many rows without a detail a client may have for one code: one for each endpoint that has findings.
+const ENDPOINTS: i64 = 8;
+
 #[derive(sqlx::FromRow)]
 struct FindingRow {
     client_id: String,
@@ -35,7 +38,7 @@ impl From<FindingRow> for Finding {
 pub async fn add(tx: &mut Tx, finding: &Finding) -> Result<(), Fault> {
     forget(tx, finding).await?;
     if !add_within(tx, finding, &finding.key.detail, MAX_DETAILS).await? {
-        add_within(tx, finding, "", MAX_DETAILS + 1).await?;
+        add_within(tx, finding, "", MAX_DETAILS + ENDPOINTS).await?;
     }
     Ok(())
 }

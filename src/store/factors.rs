@@ -9,6 +9,10 @@ use crate::{execute, fetch_all};
 
 use super::{Link, Tx};
 
+/// A step this far behind the last one was used after the clock was set back: two codes that are accepted at one time
+/// are two steps apart at most.
+const AHEAD: i64 = 3;
+
 /// A second factor as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFactor {
@@ -91,7 +95,8 @@ pub async fn insert(
     Ok(rows == 1)
 }
 
-/// Uses up the code of `step`. False when a code of this step or of a later one was used before.
+/// Uses up the code of `step`. False when a code of this step or of a later one was used before. A step of the
+/// future, from before the clock was set back, does not count: it would lock the user out until then.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -104,10 +109,11 @@ pub async fn use_step(
     let rows = execute!(
         tx,
         "UPDATE factors SET last_step = $1, last_used_at = $2 \
-         WHERE id = $3 AND (last_step IS NULL OR last_step < $1)",
+         WHERE id = $3 AND (last_step IS NULL OR last_step < $1 OR last_step > $4)",
         step.number(),
         now,
-        id
+        id,
+        step.number() + AHEAD
     )?;
     Ok(rows == 1)
 }

@@ -18,6 +18,9 @@ pub use factors::{
 /// How long a completed factor counts in an authentication that is not finished.
 pub const FACTOR_LIFE: TimeSpan = TimeSpan::from_mins(10);
 
+/// How far the clocks of two processes may be apart.
+const CLOCK_SKEW: TimeSpan = TimeSpan::from_secs(10);
+
 /// What a user authenticates for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -168,7 +171,10 @@ fn counts(
 ) -> bool {
     // A step-up carries what the session rests on, however long ago that was.
     let alive = purpose == Purpose::StepUp || now < factor.at + FACTOR_LIFE;
-    let young = requirements.max_age.is_none_or(|age| now <= factor.at + age);
+    // A factor of the future was completed before the clock was set back: how old it is cannot be known.
+    let young = requirements
+        .max_age
+        .is_none_or(|age| now <= factor.at + age && factor.at <= now + CLOCK_SKEW);
     let recent = requirements.since.is_none_or(|since| factor.at >= since);
     alive && young && recent
 }

@@ -4,6 +4,7 @@
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::domain::outcome::Code;
+use crate::domain::recovery_code::RecoveryCode;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
@@ -51,7 +52,12 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     };
     let UnderWay { context, visit, flow, sealed, challenge } = &under_way;
     let method = method(&form.take("method"));
-    let entry = Entry::Code(TypedCode::new(method, form.take("code")));
+    // A recovery code in the field for the code of an app is one all the same.
+    let typed = form.take("code");
+    let method =
+        if RecoveryCode::parse(&typed).is_some() { CodeMethod::RecoveryCode } else { method };
+    let code = TypedCode::new(method, typed);
+    let entry = Entry::Code(code);
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let step = (challenge.clone(), entry);
     let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());

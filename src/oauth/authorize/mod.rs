@@ -30,6 +30,7 @@ use super::findings::note_refusal;
 use super::par::{self, Pushed};
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest, of_another_kind};
+use super::rate_limits::throttle_unattended;
 use super::scope_narrowing::{count_dropped, still_available, withdrawn};
 
 use request::{Addressed, address};
@@ -272,6 +273,11 @@ async fn go_on(
             Ok(Step::Done(Box::new(Answer::refused(app.issuer(), addressed, error, message))))
         }
         (Next::Issue, Some(found)) => {
+            if found.browser.auth_time < flow.begun_at
+                && let Err(refusal) = throttle_unattended(&app, found.user.id)
+            {
+                return refuse(&app, addressed, refusal.into());
+            }
             let issued =
                 app.transaction_or_nothing(&info, async |tx| issue(tx, &checked, &found).await);
             Ok(Step::Done(Box::new(issued.await?)))

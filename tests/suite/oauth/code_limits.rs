@@ -2,7 +2,10 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
+use signet::app::limits::Subject;
 use signet::base::TimeSpan;
+use signet::base::id::UserId;
+use signet::domain::rate_limit::RateLimit;
 use signet::fetch_all;
 
 use crate::support::relying_party::{App, Person};
@@ -62,6 +65,32 @@ async fn a_loop_of_silent_requests_leaves_a_bounded_number_of_codes_on_both_data
         assert!(left <= 33 + 33 + 1, "{left}");
     })
     .await;
+}
+
+/// What becomes of such codes is stored, so they are counted however each of them ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_without_a_question_are_counted_by_user_and_sign_ins_are_not() {
+    let (server, _, app) = set(Backend::Sqlite, "1000").await;
+    let ada = Person::new(&server, "ada");
+    ada.visit(&app.url(&[])).await.said("code");
+    let mut link = server.app.db.reader().await.unwrap();
+    let user =
+        fetch_all!(&mut link, (UserId,), "SELECT id FROM users WHERE login = 'ada'").unwrap()[0].0;
+    drop(link);
+    let purpose = RateLimit::UnattendedCode;
+    for _ in 0..purpose.bucket().burst {
+        server.app.address_limiter.take(Subject::of_user(purpose, user)).unwrap();
+    }
+    for more in [&[("prompt", "none")][..], &[]] {
+        let refused = ada.visit(&app.url(more)).await;
+        assert_eq!(refused.said("error"), "temporarily_unavailable");
+    }
+    // A user who signs in for the request is not held up.
+    ada.visit(&app.url(&[("prompt", "login")])).await.said("code");
+    server.advance(TimeSpan::from_secs(10));
+    let silent = app.url(&[("prompt", "none")]);
+    ada.visit(&silent).await.said("code");
+    assert_eq!(ada.visit(&silent).await.said("error"), "temporarily_unavailable");
 }
 
 /// The sign-ins at the pages have the limit of the sessions of clients.

@@ -87,6 +87,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("polls of devices", bucket(RateLimit::DevicePoll)),
         ("tokens that public clients revoke", bucket(RateLimit::Revocation)),
         ("what a signed-in user writes", bucket(RateLimit::AuthenticatedWrite)),
+        ("codes that a signed-in user gets", bucket(RateLimit::UnattendedCode)),
         ("live sessions of one user", format!("({})", spelt(sessions))),
         ("networks, users or clients remembered", spelt(MAX_NETWORKS)),
         ("names of resource servers", format!("{} in all", spelt(MAX_UNKNOWN))),
