@@ -18,5 +18,6 @@ pub mod master_key;
 pub mod sessions;
 pub mod token_diagnosis;
 pub mod tokens;
+pub mod user_lookup;
 pub mod users;
 pub mod verifiers;

@@ -19,7 +19,7 @@ use crate::identity::notifications;
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
-use crate::store::{Tx, email_owners, passwords, setup_links};
+use crate::store::{Tx, passwords, setup_links};
 
 /// A user to be made.
 pub struct Create {
@@ -139,7 +139,7 @@ fn invalid_email(error: EmailChangeError) -> Refusal {
     Refusal::field(error.field(), error.code(), error.message())
 }
 
-fn not_found() -> Refusal {
+pub(super) fn not_found() -> Refusal {
     Refusal::new(Code::NotFound, "There is no such user.")
 }
 
@@ -158,22 +158,6 @@ pub async fn list(app: App, request: PageRequest) -> Result<Page<User>, Failure>
 pub async fn show(app: App, id: UserId) -> Result<User, Failure> {
     let found = users::find(&mut app.db.reader().await?, id).await?;
     Ok(found.ok_or_else(not_found)?)
-}
-
-/// The user with this login, with this verified e-mail address, or with this id, in this order.
-///
-/// # Errors
-/// `not_found`.
-pub async fn resolve(app: App, name: String) -> Result<User, Failure> {
-    let mut reader = app.db.reader().await?;
-    if let Ok(login) = LoginName::parse(&name)
-        && let Some(key) = email_owners::login_key_of(&mut reader, login.key()).await?
-        && let Some(found) = users::credential(&mut reader, &key).await?
-    {
-        return Ok(found.user);
-    }
-    let Ok(id) = name.parse::<UserId>() else { return Err(not_found().into()) };
-    Ok(users::find(&mut reader, id).await?.ok_or_else(not_found)?)
 }
 
 /// Makes a user. The first administrator closes set-up for good.

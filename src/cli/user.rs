@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use crate::admin::user_lookup;
 use crate::admin::users::{self, Create, NewPassword, Update};
 use crate::app::App;
 use crate::base::Timestamp;
@@ -225,7 +226,7 @@ impl Named {
 
 /// The user with this login, verified e-mail address or id, as it is now.
 pub async fn find(app: &App, name: &str) -> Result<User, CommandError> {
-    app.run_to_completion(users::resolve(app.clone(), name.to_owned()))
+    app.run_to_completion(user_lookup::resolve(app.clone(), name.to_owned()))
         .await
         .map_err(about("user", name))
 }

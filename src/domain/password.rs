@@ -88,6 +88,12 @@ impl Password {
         Ok(Self(Secret::new(text)))
     }
 
+    /// Whether both are the same text. For two passwords of one request: a stored one is compared by its hash.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.expose() == other.0.expose()
+    }
+
     /// Reads a password that `login` is to have from now on.
     ///
     /// There are no rules about kinds of characters: they make passwords worse, not better.

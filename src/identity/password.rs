@@ -1,7 +1,7 @@
 //! Changing one's own password.
 
 use super::logout_notices::{Fate, everything_of};
-use crate::app::App;
+use crate::app::{App, AuditedTx};
 use crate::base::id::{BrowserId, SessionId};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
@@ -76,7 +76,15 @@ pub async fn change(
             Keep::Browser(_) => "account",
         }),
     };
+    let is_unchanged = new.is(&current);
     let right = judge(&app, first, attempted, current, &info).await.map_err(current_is_wrong)?;
+    if is_unchanged {
+        let refused = async |tx: &mut AuditedTx| {
+            right.refused(tx, &user, "unchanged").await?;
+            Err(unchanged().into())
+        };
+        return app.transaction(&info, refused).await;
+    }
     let hash = match app.hash_password(second, new).await {
         Ok(hash) => hash,
         Err(why) => {
@@ -113,6 +121,14 @@ pub async fn change(
         Ok(right.settle(tx, &user, &event).await?)
     })
     .await
+}
+
+/// The refusal of a new password that is the present one.
+#[must_use]
+pub(super) fn unchanged() -> Refusal {
+    let message = "This is the present password. Choose another one.";
+    let fields = vec![FieldError { field: "new_password", code: "unchanged", message }];
+    Refusal { fields, ..Refusal::new(Code::WeakPassword, "This password is not acceptable.") }
 }
 
 /// The refusal of a wrong password, on the field it was typed into.

@@ -12,6 +12,7 @@ use crate::domain::password::Password;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
+use crate::store::email_owners;
 use crate::store::users::{self, NewUser};
 
 use super::admission::{self, Admission};
@@ -85,7 +86,9 @@ pub async fn register(
         password_hash: Some(&hash),
     };
     app.transaction(&info, async |tx| {
-        if !users::insert(tx, &new, now).await? {
+        // A login that is spelt like a verified address would keep its owner from signing in by it.
+        let is_address = email_owners::owner_of(&mut **tx, login.key()).await?.is_some();
+        if is_address || !users::insert(tx, &new, now).await? {
             return Err(login_taken().into());
         }
         tx.record(&Event::new(EventKind::UserCreated).about(id).detail("registered")).await?;

@@ -28,6 +28,20 @@ pub async fn login_key_of(link: &mut impl Link, key: &str) -> Result<Option<Stri
     Ok(row.map(|(key,)| key))
 }
 
+/// The user who has verified the address with this key.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn owner_of(link: &mut impl Link, key: &str) -> Result<Option<UserId>, Fault> {
+    let row = fetch_optional!(
+        link,
+        (UserId,),
+        "SELECT user_id FROM email_owners WHERE email_key = $1",
+        key
+    )?;
+    Ok(row.map(|(user,)| user))
+}
+
 /// Makes a user the owner of an address. False when another user owns it. The user must own none, see
 /// [`disown`].
 ///

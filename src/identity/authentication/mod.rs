@@ -14,6 +14,7 @@ mod new_password;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::limits::Subject;
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -24,6 +25,7 @@ use crate::domain::authn::{
     AccountState, Attempt, Factors, Method, NextStep, Purpose, Requirements, next_step,
 };
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::store::users::Credential;
@@ -254,11 +256,13 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
     let account = account_state(&credential);
     let (progress, new_password) = match (progress.next_step(&account, now), entry) {
         (NextStep::ChangePassword, Entry::NewPassword(typed)) => {
-            (progress, Some(new_password::hash(app, slots, &credential, &typed).await?))
+            let hash = new_password::hash(app, slots, &credential, &typed).await;
+            (progress, Some(hash.map_err(|failure| counted(app, info, failure))?))
         }
         (NextStep::Authenticate(_), Entry::Code(code)) => {
             let check = async |tx: &mut AuditedTx| check_code(tx, &credential.user, &code).await;
-            let method = app.transaction(info, check).await?;
+            let checked = app.transaction(info, check).await;
+            let method = checked.map_err(|failure| counted(app, info, failure))?;
             (Progress { factors: progress.factors.with(method, now), ..progress }, None)
         }
         // It is over, or waits for another step than the entry is for.
@@ -282,6 +286,19 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
         NextStep::ChangePassword => Ok(Advanced::Pending(progress, RemainingStep::NewPassword)),
         NextStep::Enrol { .. } | NextStep::Refuse(_) => Err(challenge_invalid().into()),
     }
+}
+
+/// An entry that was refused counts for the network, as a wrong password does: many accounts must not be tried from
+/// one address, nor one hash after another be asked for.
+fn counted(app: &App, info: &RequestInfo, failure: Failure) -> Failure {
+    if let Failure::Refused(refusal) = &failure
+        && matches!(refusal.code, Code::MfaFailed | Code::WeakPassword)
+        && app.config.rate_limits
+    {
+        // Where the bucket is empty, the next step is refused.
+        let _ = app.address_limiter.take(Subject::new(RateLimit::Login, info.address()));
+    }
+    failure
 }
 
 /// The account as it is now: two statements. A replay is found here, before anything is hashed for it.

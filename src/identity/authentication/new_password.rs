@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::crypto::password::Slot;
 use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
+use crate::domain::outcome::{Failure, Fault};
 use crate::domain::password::Check;
+use crate::identity::password::unchanged;
 use crate::identity::register::parse_password;
 use crate::store::users::Credential;
 
@@ -33,10 +34,4 @@ pub(super) async fn hash(
         }
     }
     Ok(app.hash_password(slot()?, password).await?)
-}
-
-fn unchanged() -> Refusal {
-    let message = "This is the present password. Choose another one.";
-    let fields = vec![FieldError { field: FIELD, code: "unchanged", message }];
-    Refusal { fields, ..Refusal::new(Code::WeakPassword, "This password is not acceptable.") }
 }

@@ -123,7 +123,7 @@ async fn of_sixteen_verifications_of_one_address_one_succeeds() {
     on_both("address races", async |backend| {
         let place = Place::on(backend).await;
         let ids = join_all((0..16).map(async |n| place.user(&format!("user{n}")).await)).await;
-        let address = |n: usize| if n % 2 == 0 { "vic@x.org" } else { "VIC@X.ORG" };
+        let address = |n: usize| if n.is_multiple_of(2) { "vic@x.org" } else { "VIC@X.ORG" };
         let all =
             join_all(ids.iter().enumerate().map(|(n, id)| place.verify(id, address(n)))).await;
         let won: Vec<usize> = (0..16).filter(|n| all[*n].status == 200).collect();

@@ -92,7 +92,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("networks, users or clients remembered", spelt(MAX_NETWORKS)),
         ("names of resource servers", format!("{} in all", spelt(MAX_UNKNOWN))),
         ("names of resource servers", format!("{MAX_UNKNOWN_OF_NETWORK} in 10 s")),
-        ("connections of clients", format!("open files − {RESERVED_DESCRIPTORS}")),
+        ("connections of clients", format!("− {RESERVED_DESCRIPTORS};")),
         ("connections of one network", "half of that; loopback and trusted proxies".to_owned()),
         ("an answer of which its client reads nothing", seconds(deadlines.unread())),
         ("notices of one log-out", spelt(BATCH.unsigned_abs())),

@@ -122,7 +122,17 @@ fn every_statement_binds_what_it_names() {
             assert!(!lower.contains(word), "{place}: {word} in {sql}");
         }
         if let Some((_, rest)) = lower.split_once("order by") {
-            let keys = ["id", "pseudonym", "version", "kid", "name", "hash", "client_id", "value"];
+            let keys = [
+                "id",
+                "pseudonym",
+                "version",
+                "kid",
+                "name",
+                "hash",
+                "client_id",
+                "value",
+                "detail",
+            ];
             // The order of a window function ends with its parenthesis.
             let order = rest.split(" limit").next().unwrap().split(") as ").next().unwrap();
             let order = order.trim_end_matches([')', ' ']);

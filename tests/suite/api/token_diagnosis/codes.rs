@@ -233,7 +233,7 @@ async fn rows_of_users(bench: &mut Bench) {
     let made = bench.server.now();
     bench.server.advance(TimeSpan::from_secs(5));
     let ended = bench.server.now();
-    let body = json!({"current_password": PASSWORD, "new_password": PASSWORD});
+    let body = json!({"current_password": PASSWORD, "new_password": "another fine password"});
     bench.server.call_as(Method::POST, "/v1/password", &here.access, body).await.is(204);
     is_good(&bench.ask(&here.access, json!({})).await);
     let report = bench.ask(&old.access, json!({})).await;

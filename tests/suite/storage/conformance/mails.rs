@@ -57,7 +57,7 @@ async fn mails_are_taken_when_due_put_off_and_removed() {
             tries: 1,
             expires_at: after(9_999),
         };
-        assert_eq!(taken, [expected.clone()], "the longest waiting first");
+        assert_eq!(taken, std::slice::from_ref(&expected), "the longest waiting first");
         assert_eq!(ids(&take(&db, after(9), after(60), 9).await), BTreeSet::from([late]));
         assert!(!any_due(after(59)).await);
         assert!(take(&db, after(59), after(90), 9).await.is_empty(), "another process has them");

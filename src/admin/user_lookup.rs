@@ -1,0 +1,41 @@
+//! Finding the user that an administrator names on the command line.
+//!
+//! Owns that a name means one user: a login and an e-mail address of another user can be spelt alike, and the
+//! administrator must not change the wrong one.
+
+use crate::app::App;
+use crate::base::id::UserId;
+use crate::domain::login_name::LoginName;
+use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::user::User;
+use crate::store::{email_owners, users};
+
+use super::users::not_found;
+
+/// The user with this login, with this verified e-mail address, or with this id.
+///
+/// # Errors
+/// `not_found`; `conflict` where it is the login of one user and the address of another.
+pub async fn resolve(app: App, name: String) -> Result<User, Failure> {
+    let mut reader = app.db.reader().await?;
+    if let Ok(login) = LoginName::parse(&name) {
+        let by_login = users::credential(&mut reader, login.key()).await?;
+        let owner = email_owners::owner_of(&mut reader, login.key()).await?;
+        match (by_login, owner) {
+            (Some(found), Some(owner)) if found.user.id != owner => {
+                let message = format!(
+                    "This is the login of user {} and the e-mail address of user {owner}. Name the id.",
+                    found.user.id
+                );
+                return Err(Refusal::new(Code::Conflict, "").with_message(message).into());
+            }
+            (Some(found), _) => return Ok(found.user),
+            (None, Some(owner)) => {
+                return Ok(users::find(&mut reader, owner).await?.ok_or_else(not_found)?);
+            }
+            (None, None) => {}
+        }
+    }
+    let Ok(id) = name.parse::<UserId>() else { return Err(not_found().into()) };
+    Ok(users::find(&mut reader, id).await?.ok_or_else(not_found)?)
+}
