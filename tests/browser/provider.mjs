@@ -192,7 +192,7 @@ at = "an app with a scheme of its own";
   await signIn(page);
   await page.waitForSelector("button[value=allow]");
   const [answer] = await Promise.all([
-    page.waitForResponse((response) => response.url().endsWith("/consent")),
+    page.waitForResponse((response) => new URL(response.url()).pathname.endsWith("/consent")),
     page.click("button[value=allow]"),
   ]);
   expect(answer.status() === 200, `the answer was ${answer.status()}`);
