@@ -73,6 +73,7 @@ async fn codes_without_a_question_are_counted_by_user_and_sign_ins_are_not() {
     let (server, _, app) = set(Backend::Sqlite, "1000").await;
     let ada = Person::new(&server, "ada");
     ada.visit(&app.url(&[])).await.said("code");
+    server.advance(TimeSpan::from_secs(1));
     let mut link = server.app.db.reader().await.unwrap();
     let user =
         fetch_all!(&mut link, (UserId,), "SELECT id FROM users WHERE login = 'ada'").unwrap()[0].0;
