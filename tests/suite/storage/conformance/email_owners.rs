@@ -15,6 +15,10 @@ async fn resolved(db: &Db, key: &str) -> Option<String> {
     email_owners::login_key_of(&mut reader(db).await, key).await.unwrap()
 }
 
+async fn owner(db: &Db, key: &str) -> Option<UserId> {
+    email_owners::owner_of(&mut reader(db).await, key).await.unwrap()
+}
+
 async fn own(db: &Db, user: UserId, key: &str) -> bool {
     commit(db, async |tx| email_owners::own(tx, user, key).await).await
 }
@@ -49,13 +53,16 @@ async fn a_login_comes_before_an_address() {
     on_both_stores("addresses: resolution", async |db| {
         let (ada, _) = (user(&db, "ada").await, user(&db, "vic@x.org").await);
         assert_eq!(resolved(&db, "ada@x.org").await, None);
+        assert_eq!(owner(&db, "ada@x.org").await, None);
         assert!(own(&db, ada, "ada@x.org").await);
+        assert_eq!(owner(&db, "ada@x.org").await, Some(ada));
         assert_eq!(resolved(&db, "ada@x.org").await.as_deref(), Some("ada"));
         assert_eq!(resolved(&db, "ada").await.as_deref(), Some("ada"));
         assert_eq!(resolved(&db, "ADA@x.org").await, None, "the key is looked up as it is");
         assert!(commit(&db, async |tx| email_owners::disown(tx, ada).await).await);
         assert!(!commit(&db, async |tx| email_owners::disown(tx, ada).await).await, "only once");
         assert!(own(&db, ada, "vic@x.org").await);
+        assert_eq!(owner(&db, "vic@x.org").await, Some(ada), "whatever login is spelt like it");
         assert_eq!(resolved(&db, "vic@x.org").await.as_deref(), Some("vic@x.org"));
         commit(&db, async |tx| users::delete(tx, ada).await).await;
         assert_eq!(count!(&db, "SELECT count(*) FROM email_owners"), 0);
