@@ -70,7 +70,11 @@ async fn a_loop_of_silent_requests_leaves_a_bounded_number_of_codes_on_both_data
 /// What becomes of such codes is stored, so they are counted however each of them ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn codes_without_a_question_are_counted_by_user_and_sign_ins_are_not() {
-    let (server, _, app) = set(Backend::Sqlite, "1000").await;
+    let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");
+    let server = options.start().await;
+    let root = server.administrator("root").await;
+    server.register("ada").await;
+    let app = App::register(&server, &root, json!({"type": "spa", "skip_consent": true})).await;
     let ada = Person::new(&server, "ada");
     ada.visit(&app.url(&[])).await.said("code");
     server.advance(TimeSpan::from_secs(1));
