@@ -17,6 +17,8 @@ use super::App;
 
 /// The most findings of different kinds between two writes. Others are lost; the metrics count them all.
 const MAX_WAITING: usize = 1_024;
+/// The most of one client, so that requests that name one client do not cost others their findings.
+const MAX_OF_CLIENT: usize = 64;
 
 /// The findings that wait to be written.
 #[derive(Default)]
@@ -41,17 +43,19 @@ impl ClientFindings {
 
     fn add(&self, key: FindingKey, seen: Seen) {
         let mut waiting = self.waiting();
-        let is_full = waiting.len() >= MAX_WAITING;
-        match waiting.get_mut(&key) {
-            Some(known) => {
-                known.times = known.times.saturating_add(seen.times);
-                known.first_at = known.first_at.min(seen.first_at);
-                known.last_at = known.last_at.max(seen.last_at);
-            }
-            None if is_full => {}
-            None => {
-                waiting.insert(key, seen);
-            }
+        if let Some(known) = waiting.get_mut(&key) {
+            known.times = known.times.saturating_add(seen.times);
+            known.first_at = known.first_at.min(seen.first_at);
+            known.last_at = known.last_at.max(seen.last_at);
+            return;
+        }
+        let of_client = waiting
+            .range(key.first_of_client()..)
+            .take_while(|(other, _)| other.client_id == key.client_id)
+            .take(MAX_OF_CLIENT)
+            .count();
+        if waiting.len() < MAX_WAITING && of_client < MAX_OF_CLIENT {
+            waiting.insert(key, seen);
         }
     }
 
@@ -109,8 +113,8 @@ impl App {
 mod tests {
     use super::*;
 
-    fn key(detail: &str) -> FindingKey {
-        FindingKey::new("shop", "/oauth2/token", "scope_unknown", detail)
+    fn key(client_id: &str, detail: &str) -> FindingKey {
+        FindingKey::new(client_id, "/oauth2/token", "scope_unknown", detail)
     }
 
     #[test]
@@ -118,16 +122,34 @@ mod tests {
         let findings = ClientFindings::default();
         let at = Timestamp::from_secs;
         for second in [3, 1, 2] {
-            findings.note(key("read"), at(second));
+            findings.note(key("shop", "read"), at(second));
         }
         let taken = findings.take();
         assert_eq!(taken.len(), 1);
         let one = &taken[0];
         assert_eq!((one.times, one.first_at, one.last_at), (3, at(1), at(3)));
         assert!(findings.take().is_empty(), "they are taken once");
-        for number in 0..10 * MAX_WAITING {
-            findings.note(key(&number.to_string()), at(1));
+        for client in 0..2 * MAX_WAITING / MAX_OF_CLIENT {
+            for number in 0..2 * MAX_OF_CLIENT {
+                findings.note(key(&format!("c{client}"), &number.to_string()), at(1));
+            }
         }
         assert_eq!(findings.take().len(), MAX_WAITING);
+    }
+
+    #[test]
+    fn a_flood_that_names_one_client_leaves_the_findings_of_others() {
+        let findings = ClientFindings::default();
+        let at = Timestamp::from_secs(1);
+        for number in 0..2 * MAX_WAITING {
+            findings.note(key("flooded", &number.to_string()), at);
+        }
+        for client in ["a", "flooded.", "shop"] {
+            findings.note(key(client, "read"), at);
+        }
+        findings.note(key("flooded", "0"), at);
+        let taken = findings.take();
+        let of = |client: &str| taken.iter().filter(|one| one.key.client_id == client).count();
+        assert_eq!((of("flooded"), of("a"), of("flooded."), of("shop")), (MAX_OF_CLIENT, 1, 1, 1));
     }
 }

@@ -60,6 +60,13 @@ pub struct FindingKey {
 }
 
 impl FindingKey {
+    /// The least key of this client in the order of keys.
+    #[must_use]
+    pub fn first_of_client(&self) -> Self {
+        let none = String::new;
+        Self { client_id: self.client_id.clone(), endpoint: none(), code: none(), detail: none() }
+    }
+
     /// A finding; `detail` is shortened.
     #[must_use]
     pub fn new(client_id: &str, endpoint: &'static str, code: &str, detail: &str) -> Self {
