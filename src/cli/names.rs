@@ -1,5 +1,7 @@
 //! Values of options that may be given several times: names, and addresses.
 
+use crate::domain::attributes::is_list;
+
 /// The names that one occurrence of a repeatable option gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names(Vec<String>);
@@ -18,7 +20,7 @@ where
     F: Fn(&str) -> Result<String, String> + Clone + Send + Sync + 'static,
 {
     move |text| {
-        let is_one = !text.contains(',') || text.split(',').all(|part| part.contains('='));
+        let is_one = !is_list(text);
         let names = if is_one {
             one(text).map(|name| vec![name])
         } else {

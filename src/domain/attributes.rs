@@ -103,6 +103,8 @@ pub struct Attributes {
 pub enum AttributeError {
     /// A role with an unacceptable name, or too many roles.
     Roles,
+    /// A role that is a list of roles.
+    RoleList,
     /// A role that is Signet's own.
     OwnRole,
     /// A group with an unacceptable name, or too many groups.
@@ -122,7 +124,7 @@ impl AttributeError {
     #[must_use]
     pub const fn field(self) -> &'static str {
         match self {
-            Self::Roles | Self::OwnRole => "roles",
+            Self::Roles | Self::RoleList | Self::OwnRole => "roles",
             Self::Groups => "groups",
             Self::ClaimName | Self::ReservedClaim | Self::ClaimType | Self::ClaimSize => "claims",
         }
@@ -132,7 +134,7 @@ impl AttributeError {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Roles | Self::Groups | Self::ClaimName => "malformed",
+            Self::Roles | Self::RoleList | Self::Groups | Self::ClaimName => "malformed",
             Self::OwnRole | Self::ReservedClaim => "reserved",
             Self::ClaimType => "wrong_type",
             Self::ClaimSize => "too_long",
@@ -145,6 +147,9 @@ impl AttributeError {
         match self {
             Self::Roles => {
                 "Up to 64 roles of 1 to 128 visible characters each, without control characters."
+            }
+            Self::RoleList => {
+                "A role with commas is a list of roles: send each as a string of its own."
             }
             Self::OwnRole => {
                 "admin and user, in small letters, are Signet's own roles; no other role may be \
@@ -178,6 +183,9 @@ impl Attributes {
     /// The first thing that cannot be.
     pub fn checked(self) -> Result<Self, AttributeError> {
         let roles = labels(self.roles).ok_or(AttributeError::Roles)?;
+        if roles.iter().any(|role| is_list(role)) {
+            return Err(AttributeError::RoleList);
+        }
         // However they are written: some verifiers compare roles without regard to case.
         let own = |role: &String| Role::ALL.iter().any(|r| r.as_str().eq_ignore_ascii_case(role));
         if roles.iter().any(own) {
@@ -204,6 +212,12 @@ impl Attributes {
         }
         Ok(Self { roles, groups, claims: self.claims })
     }
+}
+
+/// Whether this is a list of names and not one. A distinguished name of a directory (`cn=sales,ou=groups`) is one.
+#[must_use]
+pub fn is_list(name: &str) -> bool {
+    name.contains(',') && !name.split(',').all(|part| part.contains('='))
 }
 
 /// The names once each, unless one is unacceptable or there are too many.

@@ -23,6 +23,10 @@ fn names_are_kept_once_and_none_is_signets_own() {
         let groups = Attributes { groups: vec![wrong.to_owned()], ..Attributes::default() };
         assert_eq!(groups.checked(), Err(AttributeError::Groups), "{wrong:?}");
     }
+    for list in ["admin,support", "support,", "cn=sales,emea"] {
+        assert_eq!(roles(&[list]).checked(), Err(AttributeError::RoleList), "{list}");
+    }
+    assert!(roles(&["cn=sales,ou=groups", "on call"]).checked().is_ok());
     assert_eq!(roles(&["admin"]).checked(), Err(AttributeError::OwnRole));
     assert_eq!(roles(&["user"]).checked(), Err(AttributeError::OwnRole));
     assert_eq!(roles(&["Admin"]).checked(), Err(AttributeError::OwnRole));
