@@ -1,7 +1,7 @@
 //! Mail that tells users what happened to their accounts, so that they learn of a change that an attacker made.
 //!
 //! Owns to which address such mail goes: a verified one only. It holds no token, and is written in the transaction
-//! of the change.
+//! of the change; at most one of a kind waits for each user.
 
 use crate::app::AuditedTx;
 use crate::app::outbox::{self, Mail};
@@ -11,6 +11,7 @@ use crate::domain::mail::MailContent;
 use crate::domain::outcome::Fault;
 use crate::domain::user::User;
 use crate::i18n::Locale;
+use crate::store::mails;
 
 /// How long delivery is tried. Later than that the news is stale.
 const LIFE: TimeSpan = TimeSpan::from_days(1);
@@ -26,6 +27,10 @@ pub async fn password_changed(tx: &mut AuditedTx, user: &User) -> Result<(), Fau
 
 async fn notify(tx: &mut AuditedTx, user: &User, content: MailContent) -> Result<(), Fault> {
     let Some(address) = user.verified_email() else { return Ok(()) };
+    // Where mail cannot be delivered, a user who changes the password again and again does not fill the outbox.
+    if mails::waits(&mut **tx, user.id, content.kind().as_str()).await? {
+        return Ok(());
+    }
     let to = EmailAddress::parse(address)
         .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
     let (now, language) = (tx.info().now, tx.info().language);

@@ -199,6 +199,21 @@ pub async fn waiting(link: &mut impl Link, limit: i64) -> Result<i64, Fault> {
     Ok(row.map_or(0, |(waiting,)| waiting))
 }
 
+/// Whether a mail of `kind` to this user waits.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn waits(link: &mut impl Link, user: UserId, kind: &str) -> Result<bool, Fault> {
+    let row = fetch_optional!(
+        link,
+        (i64,),
+        "SELECT count(*) FROM mails WHERE user_id = $1 AND kind = $2",
+        user,
+        kind
+    )?;
+    Ok(row.is_some_and(|(waiting,)| waiting > 0))
+}
+
 /// Every mail with what is sealed of it.
 ///
 /// # Errors

@@ -2,10 +2,12 @@
 
 use reqwest::Method;
 use serde_json::json;
+use signet::base::TimeSpan;
 
-use super::{ADA, all_delivered, options};
+use super::{ADA, all_delivered, options, waiting};
+use crate::support::process::until;
 use crate::support::server::on_both;
-use crate::support::smtp_sink::Sink;
+use crate::support::smtp_sink::{Behavior, Sink};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -55,6 +57,36 @@ async fn the_owner_of_a_verified_address_learns_of_a_changed_password() {
                 assert!(!mail.data.contains(password));
             }
         }
+    })
+    .await;
+}
+
+/// While mail cannot be delivered, changes of one password do not fill the outbox.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_notice_of_a_changed_password_waits_for_each_user() {
+    on_both("mail: one notice", async |backend| {
+        let sink = Sink::start().await;
+        sink.behave([Behavior::Reply("RCPT", "451 4.3.0 later")]);
+        let server = options(backend, &sink).start().await;
+        let root = server.administrator("root").await;
+        let body = json!({"login": "ada", "email": ADA, "email_verified": true});
+        let request = server.request(Method::POST, "/v1/admin/users").bearer_auth(&root.access);
+        let ada = server.send(request.json(&body)).await.is(201).string("id");
+        let path = format!("/v1/admin/users/{ada}/password");
+        let change = async |password: &str| {
+            let request = server.request(Method::POST, &path).bearer_auth(&root.access);
+            server.send(request.json(&json!({"password": password}))).await.is(204);
+        };
+        change("the first of three").await;
+        until("it was deferred", async || sink.connections() == 1).await;
+        change("the second of three").await;
+        change("the third of three").await;
+        assert_eq!(waiting(&server).await, 1);
+        server.advance(TimeSpan::from_secs(5));
+        all_delivered(&server).await;
+        change("another one after it").await;
+        all_delivered(&server).await;
+        assert_eq!(sink.received().len(), 2);
     })
     .await;
 }

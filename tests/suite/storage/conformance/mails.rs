@@ -84,6 +84,10 @@ async fn mails_are_sealed_again_and_go_with_their_user() {
         let id = MailId::new(NOW, &SystemEntropy);
         commit(&db, async |tx| mails::insert(tx, &new(id, Some(ada)), NOW).await).await;
         let other = insert(&db, after(1)).await;
+        let waits =
+            async |user, kind| mails::waits(&mut reader(&db).await, user, kind).await.unwrap();
+        assert!(waits(ada, "test").await && !waits(ada, "password_changed").await);
+        assert!(!waits(user(&db, "bob").await, "test").await);
         commit(&db, async |tx| mails::reseal(tx, id, b"again").await).await;
         let sealed = mails::sealed(&mut reader(&db).await).await.unwrap();
         assert_eq!(sealed, [(id, b"again".to_vec()), (other, b"sealed".to_vec())]);
