@@ -34,7 +34,7 @@ pub const TOTP_FROM_NETWORK: Limit = Limit { tries: 5, window: TimeSpan::from_mi
 /// are right at a time: an attacker with the password guesses one with a probability of 6 in 100,000 a day.
 pub const TOTP_FROM_STRANGERS: Limit = Limit { tries: 20, window: TimeSpan::from_days(1) };
 
-/// Wrong recovery codes of one account. A counter of its own: neither kind of code blocks the other.
+/// Wrong recovery codes of one account from one network. A counter of its own: neither kind of code blocks the other.
 pub const RECOVERY_CODES: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
 
 /// The longest window of any limit in the database.

@@ -128,7 +128,9 @@ async fn count(
     let of = |kind, net: &[u8]| app.pseudonyms.of(kind, &[id.as_bytes(), net]);
     match method {
         CodeMethod::RecoveryCode => {
-            let name = of("factor/recovery-code", b"");
+            // By network: 80 bits cannot be guessed, and a thief of the password must not keep the owner out.
+            let network = admission::spelt(tx.info().address());
+            let name = of("factor/recovery-code", network.as_bytes());
             count_in(app, tx, &name, RECOVERY_CODES).await?;
             counted.own = Some(name);
         }

@@ -329,6 +329,10 @@ async fn to_pages(
         request.redirect_uri.clone_from(only);
     }
     request.dpop_jkt = request.dpop_jkt.or_else(|| session.proved.clone());
+    // Who is signed in in that browser has to choose a new password all the same.
+    if !request.wishes.prompt.contains(&Prompt::Login) {
+        request.wishes.prompt.push(Prompt::Login);
+    }
     let pushed = (!request.redirect_uri.is_empty())
         .then(|| NewRequest::of(app, request, info.now))
         .transpose()?;

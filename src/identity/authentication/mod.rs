@@ -265,8 +265,19 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
             let method = checked.map_err(|failure| counted(app, info, failure))?;
             (Progress { factors: progress.factors.with(method, now), ..progress }, None)
         }
-        // It is over, or waits for another step than the entry is for.
-        _ => return Err(challenge_invalid().into()),
+        (NextStep::ChangePassword, Entry::Code(_)) => {
+            return Err(
+                waits_for("new_password", "This challenge waits for a new password.").into()
+            );
+        }
+        (NextStep::Authenticate(_), Entry::NewPassword(_)) => {
+            return Err(
+                waits_for("code", "This challenge waits for a code of the second factor.").into()
+            );
+        }
+        (NextStep::Done(_) | NextStep::Enrol { .. } | NextStep::Refuse(_), _) => {
+            return Err(challenge_invalid().into());
+        }
     };
     let must_change_password = account.must_change_password && new_password.is_none();
     let account = AccountState { must_change_password, ..account };
@@ -286,6 +297,11 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
         NextStep::ChangePassword => Ok(Advanced::Pending(progress, RemainingStep::NewPassword)),
         NextStep::Enrol { .. } | NextStep::Refuse(_) => Err(challenge_invalid().into()),
     }
+}
+
+/// The refusal of an entry for another step than the next one. The challenge stays valid.
+fn waits_for(field: &'static str, message: &'static str) -> Refusal {
+    Refusal::field(field, "missing", message)
 }
 
 /// An entry that was refused counts for the network, as a wrong password does: many accounts must not be tried from

@@ -203,6 +203,11 @@ async fn a_new_password_is_another_one_and_keeps_the_rules() {
         let refused = place.proceed(&challenge, &long).await;
         assert_eq!(refused.is(422).json()["errors"][0]["field"], "new_password");
         place.server.post("/v1/login/continue", json!({"challenge": challenge})).await.is(422);
+        // A code is for another step than the next one.
+        let code = json!({"challenge": challenge, "code": "123456"});
+        let refused = place.server.post("/v1/login/continue", code).await;
+        let error = refused.is_problem(422, "validation_failed").json()["errors"][0].clone();
+        assert_eq!((&error["field"], &error["code"]), (&json!("new_password"), &json!("missing")));
         // The challenge goes on after each of them.
         place.proceed(&challenge, NEW).await.is(200);
     })

@@ -10,7 +10,7 @@ use signet::base::TimeSpan;
 use super::{place, place_with};
 use crate::support::on_both;
 use crate::support::second_factors::{challenge_of, log_in_with, proceed};
-use crate::support::server::Options;
+use crate::support::server::{Options, PASSWORD};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_requests_with_one_code_one_succeeds() {
@@ -100,6 +100,12 @@ async fn wrong_recovery_codes_wait_for_an_hour_and_hold_up_no_app() {
         let place = place_with(Options::on(backend).with("SIGNET_RATE_LIMITS", "on")).await;
         let server = &place.server;
         let challenge = challenge_of(server, "tia").await;
+        let password = json!({"challenge": challenge, "new_password": "not asked for"});
+        let refused = server.post("/v1/login/continue", password).await;
+        assert_eq!(
+            refused.is_problem(422, "validation_failed").json()["errors"][0]["field"],
+            "code"
+        );
         let all = (0..30).map(|_| proceed(server, &challenge, "0000-0000-0000-0000"));
         let all = join_all(all).await;
         let compared = all.iter().filter(|answer| answer.code() == "mfa_failed").count();
@@ -109,6 +115,27 @@ async fn wrong_recovery_codes_wait_for_an_hour_and_hold_up_no_app() {
         log_in_with(server, "tia", &place.app.new_code(server)).await.is(200);
         server.advance(TimeSpan::from_mins(60));
         log_in_with(server, "tia", right).await.is(200);
+    })
+    .await;
+}
+
+/// An attacker who has the password does not keep the owner from using a recovery code.
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_recovery_codes_of_one_network_hold_up_no_other() {
+    on_both("recovery codes of networks", async |backend| {
+        let options = Options::on(backend).with("SIGNET_RATE_LIMITS", "on");
+        let place = place_with(options.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1")).await;
+        let log_in = async |address: &str, code: &str| {
+            let request = place.server.request(Method::POST, "/v1/login");
+            let body = json!({"login": "tia", "password": PASSWORD, "code": code});
+            place.server.send(request.header("x-forwarded-for", address).json(&body)).await
+        };
+        for _ in 0..10 {
+            log_in("192.0.2.1", "0000-0000-0000-0000").await.is_problem(401, "mfa_failed");
+        }
+        let right = &place.app.recovery_codes[0];
+        log_in("192.0.2.1", right).await.is_problem(429, "too_many_attempts");
+        log_in("203.0.113.9", right).await.is(200);
     })
     .await;
 }
