@@ -39,6 +39,10 @@ pub struct Brand {
     pub dark: Accent,
     /// The picture in place of the name.
     pub logo: Option<Logo>,
+    /// The operator's privacy policy: an https URL.
+    pub privacy_url: Option<String>,
+    /// The operator's terms of service: an https URL.
+    pub terms_url: Option<String>,
 }
 
 /// A colour of buttons and links, readable on the page.
@@ -140,7 +144,25 @@ pub(super) fn read(read: &mut Reader<'_>) -> Option<Brand> {
         read.show(&s::BRAND_LOGO, path.display().to_string());
     }
     let logo = logo.map(|(_, logo)| logo);
-    Some(Brand { name: name?, light: Accent::new(light?), dark: Accent::new(dark), logo })
+    let privacy_url = read.typed(&s::PRIVACY_URL, document_url);
+    let terms_url = read.typed(&s::TERMS_URL, document_url);
+    let (light, dark) = (Accent::new(light?), Accent::new(dark));
+    Some(Brand { name: name?, light, dark, logo, privacy_url, terms_url })
+}
+
+/// The address of a document that pages link to.
+fn document_url(text: &str) -> Result<String, Wrong> {
+    let wrong = |because: &str| {
+        Wrong::new(because, "Type an https URL such as https://example.com/privacy")
+    };
+    let url = url::Url::parse(text).map_err(|_| wrong("is not a URL"))?;
+    if url.scheme() != "https" {
+        return Err(wrong("does not begin with https://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("contains a user name or a password"));
+    }
+    Ok(url.into())
 }
 
 fn name(text: &str) -> Result<String, Wrong> {

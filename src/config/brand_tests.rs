@@ -43,6 +43,21 @@ fn a_name_is_short_and_printable() {
 }
 
 #[test]
+fn pages_link_to_documents_over_https_only() {
+    let brand = brand(&[
+        ("SIGNET_PRIVACY_URL", "https://example.com/privacy?lang=de"),
+        ("SIGNET_TERMS_URL", "HTTPS://example.com"),
+    ]);
+    assert_eq!(brand.privacy_url.as_deref(), Some("https://example.com/privacy?lang=de"));
+    assert_eq!(brand.terms_url.as_deref(), Some("https://example.com/"));
+    for bad in ["http://example.com", "javascript:alert(1)", "/privacy", "https://a:b@example.com"]
+    {
+        refused("SIGNET_PRIVACY_URL", bad, &["https URL"]);
+        refused("SIGNET_TERMS_URL", bad, &["https URL"]);
+    }
+}
+
+#[test]
 fn a_colour_nobody_can_read_is_refused_with_one_that_is() {
     refused("SIGNET_BRAND_COLOR", "#ffcc00", &["1.51:1 on the white page", "the nearest is #"]);
     refused("SIGNET_BRAND_COLOR", "#777777", &["4.47:1", "the nearest is #767676"]);

@@ -38,6 +38,8 @@ impl Config {
             (s::BRAND_NAME.name, self.brand.name.clone()),
             (s::BRAND_COLOR.name, self.brand.light.color.to_string()),
             (s::BRAND_COLOR_DARK.name, self.brand.dark.color.to_string()),
+            (s::PRIVACY_URL.name, self.brand.privacy_url.clone().unwrap_or_default()),
+            (s::TERMS_URL.name, self.brand.terms_url.clone().unwrap_or_default()),
             (s::AUDIT_RETENTION.name, spell(self.audit_retention)),
         ])
     }

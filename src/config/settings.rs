@@ -190,6 +190,12 @@ settings! {
         BRAND_LOGO = "SIGNET_BRAND_LOGO", secret: false,
             Derived { says: "none, the name is shown", sample: "/etc/signet/logo.svg" },
             "SVG, PNG or WebP file of up to 256 KiB, shown in place of the name.";
+        PRIVACY_URL = "SIGNET_PRIVACY_URL", secret: false,
+            Derived { says: "none, no link is shown", sample: "https://example.com/privacy" },
+            "Address of the privacy policy, linked at the foot of every page.";
+        TERMS_URL = "SIGNET_TERMS_URL", secret: false,
+            Derived { says: "none, no link is shown", sample: "https://example.com/terms" },
+            "Address of the terms of service, linked at the foot of every page.";
     }
     "Mail" {
         SMTP_URL = "SIGNET_SMTP_URL", secret: true,

@@ -8,6 +8,8 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::uri::PathAndQuery;
+use actix_web::http::{Method, Uri};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use crate::app::{App, Fetcher};
@@ -41,6 +43,8 @@ pub struct Context {
     /// The request's facts.
     pub facts: Facts,
     user_agent: String,
+    method: Method,
+    uri: Uri,
     cookies: Option<HeaderValue>,
     accept_language: Option<HeaderValue>,
 }
@@ -94,8 +98,8 @@ impl Context {
         cookie(self.cookies.as_ref()?.to_str().ok()?, name)
     }
 
-    /// The language of the answer and of mail that the request causes. `ui_locales` is what the application asked
-    /// for, if one did; it goes before what the user chose and what the browser prefers.
+    /// The language of the answer and of mail that the request causes: what the user chose at a page, else
+    /// `ui_locales`, what the application asked for, else what the browser prefers.
     #[must_use]
     pub fn locale(&self, ui_locales: Option<&str>) -> Locale {
         Locale::choose(ui_locales, self.cookie(i18n::COOKIE), self.accept_language())
@@ -105,6 +109,15 @@ impl Context {
     #[must_use]
     pub fn accept_language(&self) -> Option<&str> {
         self.accept_language.as_ref()?.to_str().ok()
+    }
+
+    /// Path and query of this page, if a browser that loads it again gets the same page: after a form only where
+    /// the query names the request under way.
+    #[must_use]
+    pub fn reloadable(&self) -> Option<&str> {
+        let names_flow = || self.uri.query().is_some_and(|query| query.starts_with("flow="));
+        let again = self.method == Method::GET || names_flow();
+        self.uri.path_and_query().map(PathAndQuery::as_str).filter(|_| again)
     }
 
     /// The address of a page of the server's own, as browsers see it.
@@ -147,7 +160,8 @@ impl Context {
         let user_agent = user_agent.and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
         let header = |name| request.headers().get(name).cloned();
         let (cookies, accept_language) = (header(header::COOKIE), header(header::ACCEPT_LANGUAGE));
-        Some(Self { app, facts, user_agent, cookies, accept_language })
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Some(Self { app, facts, user_agent, method, uri, cookies, accept_language })
     }
 
     fn required(request: &HttpRequest) -> Result<Self, Problem> {

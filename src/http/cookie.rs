@@ -12,6 +12,7 @@ use actix_web::http::header;
 use crate::app::App;
 use crate::base::opaque_token;
 use crate::crypto::digest::sha256_base64url;
+use crate::i18n::{self, Locale};
 use crate::identity::browser_login::BrowserCookies;
 
 use super::context::Context;
@@ -76,6 +77,16 @@ pub fn log_out(app: &App, visit: &Visit, answer: &mut HttpResponseBuilder) {
     if visit.visitor.session.is_some() {
         set(app, answer, Cookie::Session, "", "; Max-Age=0");
     }
+}
+
+/// Keeps the language that the user chose, for a year.
+pub fn choose_language(app: &App, answer: &mut HttpResponseBuilder, locale: Locale) {
+    let secure = if is_secure(app) { "; Secure" } else { "" };
+    let (name, path, lang) = (i18n::COOKIE, app.base_path.as_str(), locale.lang());
+    let path = if app.base_path.is_root() { "/" } else { path };
+    let text =
+        format!("{name}={lang}; Path={path}; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}");
+    answer.append_header((header::SET_COOKIE, text));
 }
 
 impl Cookie {

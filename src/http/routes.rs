@@ -152,6 +152,7 @@ routes! {
     }
     "/login/verify" { GET Anyone ui::verify::get => flow, POST Anyone ui::verify::post => flow }
     "/login/switch" { POST Anyone ui::login::switch => flow }
+    "/language" { POST Anyone ui::language::post => flow }
     "/consent" { POST Anyone ui::consent::post => flow }
     "/device" { GET Anyone ui::device::get => flow, POST Anyone ui::device::post => flow }
     "/logout" { POST Anyone ui::logout::own => page }

@@ -16,7 +16,7 @@ const ENGLISH: (&str, &str) = ("en", include_str!("../../locales/en.json"));
 /// The others: a tag of BCP 47 and the file.
 const OTHERS: &[(&str, &str)] = &[("de", include_str!("../../locales/de.json"))];
 
-/// The cookie that holds the tag of the language somebody chose.
+/// The cookie that holds the tag of the language that the user chose.
 pub const COOKIE: &str = "signet_lang";
 
 /// What the names of texts begin with that are sentences of the layers below.
@@ -66,8 +66,8 @@ impl Locale {
         std::iter::once(Self::english()).chain(LANGUAGES.others.iter().map(Locale))
     }
 
-    /// The language of a page: what the application asks for (`ui_locales`, tags with spaces between
-    /// them, OpenID Connect Core §3.1.2.1), else what the person chose (`cookie`), else what the
+    /// The language of a page: what the user chose at a page (`cookie`), else what the application asks for
+    /// (`ui_locales`, tags with spaces between them, OpenID Connect Core §3.1.2.1), else what the
     /// browser prefers (`Accept-Language`, RFC 9110 §12.5.4), else English.
     #[must_use]
     pub fn choose(
@@ -76,8 +76,9 @@ impl Locale {
         accept_language: Option<&str>,
     ) -> Self {
         let asked = || ui_locales.and_then(|tags| tags.split_ascii_whitespace().find_map(lookup));
-        asked()
-            .or_else(|| cookie.and_then(lookup))
+        cookie
+            .and_then(lookup)
+            .or_else(asked)
             .or_else(|| accept_language.and_then(preferred))
             .unwrap_or_else(Self::english)
     }
@@ -86,6 +87,18 @@ impl Locale {
     #[must_use]
     pub const fn lang(self) -> &'static str {
         self.0.tag
+    }
+
+    /// The language with this tag.
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        Self::all().find(|locale| locale.lang() == tag)
+    }
+
+    /// The name of the language, in itself.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.t("language.name")
     }
 
     /// A text without values. What a language lacks is there in English, and a test sees to it that

@@ -19,12 +19,13 @@ fn german() -> Locale {
 }
 
 #[test]
-fn the_application_is_heard_before_the_person_and_the_browser() {
+fn the_choice_of_the_user_counts_before_the_application_and_the_browser() {
     assert_eq!(chosen("", "", ""), "en");
     assert_eq!(chosen("", "", "de"), "de");
     assert_eq!(chosen("", "en", "de"), "en");
-    assert_eq!(chosen("de", "en", "en"), "de");
-    assert_eq!(chosen("fr-CA de en", "en", "en"), "de");
+    assert_eq!(chosen("de", "en", "de"), "en");
+    assert_eq!(chosen("de", "", "en"), "de");
+    assert_eq!(chosen("fr-CA de en", "", "en"), "de");
     assert_eq!(chosen("fr", "de", "en"), "de");
     assert_eq!(chosen("fr", "tlh", "nl, de"), "de");
 }

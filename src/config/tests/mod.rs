@@ -83,6 +83,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.brand.light.color.to_string(), "#1d4ed8");
     assert_eq!(config.brand.dark.color.to_string(), "#8ab4f8");
     assert!(config.brand.logo.is_none());
+    assert!(config.brand.privacy_url.is_none() && config.brand.terms_url.is_none());
     assert_eq!(config.metrics_listen, MetricsListen::Default("127.0.0.1:9484".parse().unwrap()));
     assert_eq!(config.log, "info");
     assert_eq!(config.log_format, LogFormat::Auto);
@@ -152,8 +153,10 @@ fn every_setting_can_be_changed() {
         "SIGNET_MAIL_FROM",
         "SIGNET_MASTER_KEY_OLD",
         "SIGNET_MAX_SESSIONS_PER_USER",
+        "SIGNET_PRIVACY_URL",
         "SIGNET_SMTP_PASSWORD",
         "SIGNET_SMTP_URL",
+        "SIGNET_TERMS_URL",
     ];
     for setting in SETTINGS {
         let here = changed.iter().any(|(name, _)| *name == setting.name);

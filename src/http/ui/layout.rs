@@ -17,6 +17,8 @@ pub struct Frame<'a> {
     pub brand: &'a Brand,
     /// What every address of the server's own begins with.
     pub base_path: &'a BasePath,
+    /// Path and query of the page, if it can be loaded again: to where the choice of a language returns.
+    pub here: Option<&'a str>,
 }
 
 impl Frame<'_> {
@@ -32,6 +34,12 @@ impl Frame<'_> {
         self.base_path.link(path)
     }
 
+    /// The languages that the page is not in.
+    pub fn other_languages(&self) -> impl Iterator<Item = Locale> {
+        let lang = self.locale.lang();
+        Locale::all().filter(move |other| other.lang() != lang)
+    }
+
     /// A text with its one value, which the template escapes.
     #[must_use]
     pub fn with(&self, key: &str, name: &str, value: &str) -> String {
@@ -41,10 +49,11 @@ impl Frame<'_> {
 
 impl Context {
     /// The language and the brand of a page. `ui_locales` is what the application asked for, if one
-    /// did; it goes before what the person chose and what the browser prefers.
+    /// did; what the user chose at a page goes before it.
     #[must_use]
     pub fn frame(&self, ui_locales: Option<&str>) -> Frame<'_> {
         let locale = self.locale(ui_locales);
-        Frame { locale, brand: &self.app.config.brand, base_path: &self.app.base_path }
+        let here = self.reloadable();
+        Frame { locale, brand: &self.app.config.brand, base_path: &self.app.base_path, here }
     }
 }

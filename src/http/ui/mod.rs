@@ -12,6 +12,7 @@ pub mod device;
 #[cfg(feature = "test-support")]
 mod gallery;
 pub mod home;
+pub mod language;
 mod layout;
 pub mod login;
 pub mod logout;

@@ -1,11 +1,11 @@
-//! What goes wrong at the provider's pages is said in the language of whoever reads it.
+//! What goes wrong at the provider's pages is said in the language of the user.
 
 use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::relying_party::{App, FORM, field, form};
+use crate::support::relying_party::{App, FORM, Person, field, form};
 use crate::support::server::Answer;
 use crate::support::{Backend, Server};
 
@@ -80,4 +80,33 @@ async fn what_goes_wrong_is_said_in_every_language() {
     for (one, other) in first.iter().zip(second) {
         assert_eq!(english[one], german[other], "the same text");
     }
+}
+
+/// What a user chooses counts before what the application and the browser ask for, and the way back is a page of
+/// this server.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_chooses_the_language_of_the_pages() {
+    let server = Server::start(Backend::Sqlite).await;
+    let root = server.administrator("root").await;
+    server.register("ada").await;
+    let app = App::register(&server, &root, json!({"type": "spa"})).await;
+    let ada = Person::new(&server, "ada");
+    let asked = ada.get(&app.url(&[("ui_locales", "de")])).await;
+    assert!(asked.text.contains("<html lang=\"de\">"), "{}", asked.text);
+    let back = field(&asked.text, "back").replace("&amp;", "&");
+    let chosen = ada.post("/language", &[("lang", "en"), ("back", &back)]).await;
+    assert_eq!((chosen.status.as_u16(), chosen.header("location")), (303, &*back));
+    let cookie = chosen.header("set-cookie");
+    assert!(cookie.starts_with("signet_lang=en; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"));
+    let again = ada.get(&back).await;
+    assert!(again.text.contains("<html lang=\"en\">"), "{}", again.text);
+    // A form that was refused names its request, and the page can be loaded again.
+    let refused = ada.log_in(&again, "not the password").await;
+    let back = field(&refused.text, "back").replace("&amp;", "&");
+    assert!(ada.get(&back).await.is(200).text.contains("name=\"password\""), "{back}");
+    for elsewhere in ["//evil.example", "https://evil.example/", "/\\evil.example", ""] {
+        let chosen = ada.post("/language", &[("lang", "de"), ("back", elsewhere)]).await;
+        assert_eq!(chosen.header("location"), "/", "{elsewhere}");
+    }
+    ada.post("/language", &[("lang", "tlh"), ("back", "/")]).await.is(422);
 }

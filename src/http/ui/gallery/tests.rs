@@ -12,7 +12,14 @@ use crate::http::ui::Locale;
 const HOSTILE: &str = "\"'><svg/onload=alert(1)>{{x}}&lt;";
 
 fn brand(name: &str) -> Brand {
-    let source = Source::from_pairs("/srv", &[("SIGNET_BRAND_NAME", name)]);
+    let source = Source::from_pairs(
+        "/srv",
+        &[
+            ("SIGNET_BRAND_NAME", name),
+            ("SIGNET_PRIVACY_URL", "https://example.com/privacy"),
+            ("SIGNET_TERMS_URL", "https://example.com/terms"),
+        ],
+    );
     Config::from_source(&source).unwrap().config.brand
 }
 
@@ -24,8 +31,11 @@ fn everything(world: &World<'_>, name: &str) -> Vec<Sample> {
 /// The same on a server whose issuer has a path.
 fn everything_below(base_path: &BasePath, world: &World<'_>, name: &str) -> Vec<Sample> {
     let brand = brand(name);
+    let here = Some("/login?flow=x");
     Locale::all()
-        .flat_map(|locale| samples(Frame { locale, brand: &brand, base_path }, world).unwrap())
+        .flat_map(|locale| {
+            samples(Frame { locale, brand: &brand, base_path, here }, world).unwrap()
+        })
         .collect()
 }
 

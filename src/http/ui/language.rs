@@ -1,0 +1,56 @@
+//! `/language`: a user chooses the language of the pages, which a cookie keeps, and returns to the page.
+
+use actix_web::HttpResponse;
+use actix_web::http::{Uri, header};
+
+use crate::domain::outcome::Refusal;
+use crate::http::context::Context;
+use crate::http::cookie;
+use crate::http::error::Problem;
+use crate::http::extract::FormFields;
+use crate::i18n::Locale;
+
+use super::error_page;
+
+/// Keeps the choice.
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => return error_page(&context, &problem),
+    };
+    let (lang, back) = (form.take("lang"), form.take("back"));
+    let Some(locale) = Locale::of_tag(&lang) else {
+        let message = "The pages do not exist in this language.";
+        let refusal = Refusal::field("lang", "unknown", message);
+        return error_page(&context, &context.problem(refusal.into()));
+    };
+    let back = if is_own_page(&back) { &*back } else { "/" };
+    let mut answer = HttpResponse::SeeOther();
+    cookie::choose_language(&context.app, &mut answer, locale);
+    answer.insert_header((header::LOCATION, context.link(back).to_string())).finish()
+}
+
+/// Whether this is a path of this server. `//host` and `/\host` are addresses of other servers to a browser.
+fn is_own_page(back: &str) -> bool {
+    back.starts_with('/')
+        && !back[1..].starts_with(['/', '\\'])
+        && back.bytes().all(|byte| byte.is_ascii_graphic())
+        && back.parse::<Uri>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own_page;
+
+    #[test]
+    fn another_server_is_no_page_to_return_to() {
+        for own in ["/", "/login", "/oauth2/authorize?client_id=a&redirect_uri=https://b.example"] {
+            assert!(is_own_page(own), "{own}");
+        }
+        for other in
+            ["", "login", "//b.example", "/\\b.example", "https://b.example", "/a\nb", "/ü"]
+        {
+            assert!(!is_own_page(other), "{other:?}");
+        }
+    }
+}
