@@ -167,6 +167,7 @@ pub fn api(stored: &StoredApi) -> Value {
         "id": stored.id,
         "identifier": stored.api.identifier,
         "scopes": stored.api.scopes.iter().collect::<Vec<_>>(),
+        "scope_descriptions": stored.api.scope_descriptions,
         "signing_alg": rules.signing_alg,
         "token_profile": rules.profile,
         "access_token_ttl": rules.access_ttl.map(TimeSpan::secs),

@@ -1,5 +1,7 @@
 //! Managing APIs: what they offer and how their tokens look.
 
+use std::collections::BTreeMap;
+
 use crate::app::{App, MadeKey};
 use crate::base::entropy::random;
 use crate::base::{Secret, TimeSpan, Timestamp};
@@ -24,6 +26,8 @@ use super::key_rotation;
 pub struct Change {
     /// All the scopes it offers.
     pub scopes: Option<Vec<String>>,
+    /// Descriptions of scopes in the place of those of the same scopes; none removes one.
+    pub scope_descriptions: BTreeMap<String, Option<String>>,
     /// What its tokens are signed with, or the server's default.
     pub signing_alg: Option<Option<TokenAlg>>,
     /// Which conventions its tokens follow.
@@ -50,8 +54,9 @@ pub struct Changed {
 impl Change {
     /// Whether nothing is to be changed.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.scopes.is_none()
+            && self.scope_descriptions.is_empty()
             && self.signing_alg.is_none()
             && self.token_profile.is_none()
             && self.access_token_ttl.is_none()
@@ -66,6 +71,8 @@ impl Change {
             Scopes::parse(&chosen.join(" ")).is_ok_and(|scopes| scopes == api.scopes)
         };
         self.scopes = self.scopes.filter(|chosen| !same_scopes(chosen));
+        let known = |scope: &String| api.scope_descriptions.get(scope);
+        self.scope_descriptions.retain(|scope, chosen| known(scope) != chosen.as_ref());
         self.signing_alg = self.signing_alg.filter(|chosen| *chosen != rules.signing_alg);
         self.token_profile = self.token_profile.filter(|chosen| *chosen != rules.profile);
         self.access_token_ttl = self.access_token_ttl.filter(|chosen| *chosen != rules.access_ttl);
@@ -80,6 +87,7 @@ impl Change {
             None => api,
             Some(scopes) => api.offering(parse_scopes(scopes)?).map_err(refused)?,
         };
+        let api = api.describing(&self.scope_descriptions).map_err(refused)?;
         let life_is_new = self.access_token_ttl.is_some();
         let rules = TokenRules {
             signing_alg: self.signing_alg.unwrap_or(before.signing_alg),
@@ -147,6 +155,10 @@ fn refused(error: ApiError) -> Refusal {
     match error {
         ApiError::Identifier => Refusal::field("identifier", "not_an_identifier", error.message()),
         ApiError::ReservedScope => Refusal::field("scopes", "reserved", error.message()),
+        ApiError::UnknownScope => Refusal::field("scope_descriptions", "unknown", error.message()),
+        ApiError::ScopeDescription => {
+            Refusal::field("scope_descriptions", "malformed", error.message())
+        }
     }
 }
 

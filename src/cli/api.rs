@@ -28,7 +28,7 @@ use super::with_app::with_app;
 pub enum Command {
     /// Register an API, so that tokens can be made for it
     #[command(after_help = "Examples:
-  signet api create https://api.example.com --scope orders:read --scope orders:write
+  signet api create https://api.example.com --scope orders:read='See your orders' --scope orders:write
   signet api create https://api.example.com --claim roles --access-token-ttl 5m
   signet api create https://legacy.example.com --signing-alg RS256 --token-profile jwt
   signet api create urn:internal --signing-alg HS256 -o json | jq -r .shared_secret
@@ -103,9 +103,9 @@ pub struct SetArgs {
 /// What both can say about an API.
 #[derive(Debug, Args)]
 pub struct Choices {
-    /// A scope it offers; may be given several times
-    #[arg(long = "scope", value_name = "SCOPE", value_parser = names(any))]
-    scopes: Vec<Names>,
+    /// A scope it offers, with what it means to users, if you like; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE[=TEXT]", value_parser = described_scopes)]
+    scopes: Vec<DescribedScopes>,
     /// What its tokens are signed with; default follows SIGNET_SIGNING_ALG
     #[arg(long, value_name = "ALG", value_parser = alg_parser())]
     signing_alg: Option<OrDefault<TokenAlg>>,
@@ -137,11 +137,33 @@ fn ttl_parser(text: &str) -> Result<OrDefault<TimeSpan>, String> {
     time_or_default(text, MIN_ACCESS_TTL, MAX_ACCESS_TTL)
 }
 
+/// The scopes that one occurrence of `--scope` gives: one with a description, or a list without.
+type DescribedScopes = Vec<(String, Option<String>)>;
+
+/// Everything behind the first `=` is the description, which may contain commas.
+fn described_scopes(text: &str) -> Result<DescribedScopes, String> {
+    match text.split_once('=') {
+        Some(("", _)) => Err("a scope has a name before the =".to_owned()),
+        Some((scope, description)) => Ok(vec![(scope.to_owned(), Some(description.to_owned()))]),
+        None => {
+            let scopes = Names::all(&[names(any)(text)?]);
+            Ok(scopes.into_iter().map(|scope| (scope, None)).collect())
+        }
+    }
+}
+
 impl Choices {
     fn change(&self) -> Change {
         let all = |names: &[Names]| (!names.is_empty()).then(|| Names::all(names));
+        let scopes = || self.scopes.iter().flatten();
+        let described = scopes().filter_map(|(scope, text)| Some((scope.clone(), text.clone()?)));
         Change {
-            scopes: all(&self.scopes),
+            scopes: (!self.scopes.is_empty())
+                .then(|| scopes().map(|(scope, _)| scope.clone()).collect()),
+            // An empty description removes one.
+            scope_descriptions: described
+                .map(|(scope, text)| (scope, Some(text).filter(|text| !text.is_empty())))
+                .collect(),
             signing_alg: self.signing_alg.map(|chosen| chosen.0),
             token_profile: self.token_profile,
             access_token_ttl: self.access_token_ttl.map(|chosen| chosen.0),

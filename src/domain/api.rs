@@ -2,11 +2,20 @@
 //!
 //! Owns what an API identifier is and what an API offers. Does not know how either is stored.
 
+use std::collections::BTreeMap;
+
 use super::scope::{self, ADMIN, Scopes};
+use super::text;
 use super::token_rules::TokenRules;
 
 /// The longest API identifier, in bytes.
 const MAX_IDENTIFIER: usize = 256;
+
+/// The longest description of a scope, in characters.
+const MAX_DESCRIPTION: usize = 200;
+
+/// What scopes mean, in words for users, by the names of the scopes.
+pub type ScopeDescriptions = BTreeMap<String, String>;
 
 /// A registered API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +24,8 @@ pub struct Api {
     pub identifier: String,
     /// The scopes it offers.
     pub scopes: Scopes,
+    /// What its scopes mean, where an administrator has said it: each is a scope that it offers.
+    pub scope_descriptions: ScopeDescriptions,
     /// How its tokens look.
     pub rules: TokenRules,
 }
@@ -26,6 +37,10 @@ pub enum ApiError {
     Identifier,
     /// `signet:` scopes belong to the issuer.
     ReservedScope,
+    /// A description of a scope that it does not offer.
+    UnknownScope,
+    /// A description that is blank, too long or not printable.
+    ScopeDescription,
 }
 
 impl ApiError {
@@ -38,6 +53,10 @@ impl ApiError {
                  for example https://api.example.com."
             }
             Self::ReservedScope => "Scopes that begin with signet: belong to the issuer itself.",
+            Self::UnknownScope => "Only a scope that the API offers can have a description.",
+            Self::ScopeDescription => {
+                "A description of a scope has 1 to 200 printable characters, such as: See your orders"
+            }
         }
     }
 }
@@ -59,11 +78,11 @@ impl Api {
             return Err(ApiError::Identifier);
         }
         let rules = TokenRules::DEFAULT;
-        Self { identifier: identifier.to_owned(), scopes: Scopes::default(), rules }
-            .offering(scopes)
+        let (identifier, scope_descriptions) = (identifier.to_owned(), BTreeMap::new());
+        Self { identifier, scopes: Scopes::default(), scope_descriptions, rules }.offering(scopes)
     }
 
-    /// The same API with other scopes.
+    /// The same API with other scopes. Descriptions of scopes that it does not offer any more are dropped.
     ///
     /// # Errors
     /// When a scope is reserved for the issuer.
@@ -71,7 +90,34 @@ impl Api {
         if scopes.iter().any(scope::is_reserved) {
             return Err(ApiError::ReservedScope);
         }
-        Ok(Self { scopes, ..self })
+        let mut scope_descriptions = self.scope_descriptions;
+        scope_descriptions.retain(|scope, _| scopes.contains(scope));
+        Ok(Self { scopes, scope_descriptions, ..self })
+    }
+
+    /// The same API with these descriptions in the place of those of the same scopes; none removes one.
+    ///
+    /// # Errors
+    /// When the API does not offer a scope, or a description is unacceptable.
+    pub fn describing<'a>(
+        mut self,
+        changed: impl IntoIterator<Item = (&'a String, &'a Option<String>)>,
+    ) -> Result<Self, ApiError> {
+        for (scope, description) in changed {
+            let Some(description) = description else {
+                self.scope_descriptions.remove(scope);
+                continue;
+            };
+            if !self.scopes.contains(scope) {
+                return Err(ApiError::UnknownScope);
+            }
+            let is_short = description.chars().count() <= MAX_DESCRIPTION;
+            if !is_short || !text::is_readable_name(description) {
+                return Err(ApiError::ScopeDescription);
+            }
+            self.scope_descriptions.insert(scope.clone(), description.clone());
+        }
+        Ok(self)
     }
 }
 
@@ -100,6 +146,15 @@ impl Target {
         match self {
             Self::Issuer => scope == ADMIN,
             Self::Api(api) => api.scopes.contains(scope),
+        }
+    }
+
+    /// What its scope means, if an administrator has said it.
+    #[must_use]
+    pub fn description_of(&self, scope: &str) -> Option<&str> {
+        match self {
+            Self::Issuer => None,
+            Self::Api(api) => api.scope_descriptions.get(scope).map(String::as_str),
         }
     }
 

@@ -44,6 +44,7 @@ struct ApiRow {
     id: Uuid,
     identifier: String,
     scopes: String,
+    scope_descriptions: String,
     signing_alg: Option<String>,
     token_profile: String,
     access_token_ttl: Option<i64>,
@@ -78,7 +79,9 @@ impl TryFrom<ApiRow> for StoredApi {
         }
         let scopes = Scopes::parse(&row.scopes)
             .map_err(|_| Fault::internal("an API with scopes that cannot be read"))?;
-        let api = Api { identifier: row.identifier, scopes, rules };
+        let scope_descriptions =
+            serde_json::from_str(&row.scope_descriptions).map_err(|_| impossible())?;
+        let api = Api { identifier: row.identifier, scopes, scope_descriptions, rules };
         Ok(Self { id: row.id, api, secret, created_at: row.created_at, name_since: row.name_since })
     }
 }
@@ -92,9 +95,9 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
         "INSERT INTO apis (id, identifier, scopes, signing_alg, token_profile, access_token_ttl, \
-         claims, secret_kid, secret_sealed, created_at, name_since) \
+         claims, secret_kid, secret_sealed, created_at, name_since, scope_descriptions) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, COALESCE((SELECT CASE WHEN \
-         deleted_at > $10 THEN deleted_at ELSE $10 END FROM former_apis WHERE identifier = $2), 0)) \
+         deleted_at > $10 THEN deleted_at ELSE $10 END FROM former_apis WHERE identifier = $2), 0), $11) \
          ON CONFLICT (identifier) DO NOTHING",
         new.id,
         &api.identifier,
@@ -105,7 +108,8 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
         column(&rules.claims),
         new.secret.as_ref().map(|secret| &*secret.kid),
         new.secret.as_ref().map(|secret| &*secret.sealed),
-        new.created_at
+        new.created_at,
+        column(&api.scope_descriptions)
     )?;
     meta::raise_cache_version(tx).await?;
     Ok(rows == 1)
@@ -132,7 +136,8 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
         "UPDATE apis SET scopes = $1, signing_alg = $2, token_profile = $3, \
-         access_token_ttl = $4, claims = $5, secret_kid = $6, secret_sealed = $7 WHERE id = $8",
+         access_token_ttl = $4, claims = $5, secret_kid = $6, secret_sealed = $7, \
+         scope_descriptions = $8 WHERE id = $9",
         api.scopes.to_string(),
         rules.signing_alg.map(|alg| alg.as_str()),
         rules.profile.as_str(),
@@ -140,6 +145,7 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
         column(&rules.claims),
         changed.secret.as_ref().map(|secret| &*secret.kid),
         changed.secret.as_ref().map(|secret| &*secret.sealed),
+        column(&api.scope_descriptions),
         changed.id
     )?;
     if rows == 1 {
@@ -191,7 +197,7 @@ pub async fn find(link: &mut impl Link, name: &str) -> Result<Option<StoredApi>,
     fetch_optional!(
         link,
         ApiRow,
-        "SELECT id, identifier, scopes, signing_alg, token_profile, access_token_ttl, claims, \
+        "SELECT id, identifier, scopes, scope_descriptions, signing_alg, token_profile, access_token_ttl, claims, \
          secret_kid, secret_sealed, created_at, name_since FROM apis WHERE identifier = $1 OR id = $2",
         name,
         row_id(name)
@@ -208,7 +214,7 @@ pub async fn all(link: &mut impl Link) -> Result<Vec<StoredApi>, Fault> {
     let rows = fetch_all!(
         link,
         ApiRow,
-        "SELECT id, identifier, scopes, signing_alg, token_profile, access_token_ttl, claims, \
+        "SELECT id, identifier, scopes, scope_descriptions, signing_alg, token_profile, access_token_ttl, claims, \
          secret_kid, secret_sealed, created_at, name_since FROM apis ORDER BY id"
     )?;
     rows.into_iter().map(StoredApi::try_from).collect()
@@ -231,7 +237,7 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Sto
     let rows = fetch_all!(
         link,
         ApiRow,
-        "SELECT id, identifier, scopes, signing_alg, token_profile, access_token_ttl, claims, \
+        "SELECT id, identifier, scopes, scope_descriptions, signing_alg, token_profile, access_token_ttl, claims, \
          secret_kid, secret_sealed, created_at, name_since FROM apis WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1

@@ -1,5 +1,7 @@
 //! `/v1/admin/apis`.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Path;
@@ -71,6 +73,7 @@ fn change(body: &mut JsonFields) -> Change {
     let profile = body.patch_word("token_profile", "A token profile is rfc9068 or jwt.");
     Change {
         scopes: body.patch_strings("scopes"),
+        scope_descriptions: scope_descriptions(body),
         signing_alg: body.patch_word("signing_alg", algs),
         token_profile: profile.map(|chosen| chosen.unwrap_or(TokenRules::DEFAULT.profile)),
         access_token_ttl: body
@@ -79,6 +82,23 @@ fn change(body: &mut JsonFields) -> Change {
         claims: body.patch_strings("claims"),
         new_secret: false,
     }
+}
+
+/// The members of the merge patch: a text, or null to remove one.
+fn scope_descriptions(body: &mut JsonFields) -> BTreeMap<String, Option<String>> {
+    let given = body.patch_object("scope_descriptions").flatten().unwrap_or_default();
+    let read = given.into_iter().map(|(scope, value)| match value {
+        Value::Null => Some((scope, None)),
+        Value::String(text) => Some((scope, Some(text))),
+        _ => None,
+    });
+    read.collect::<Option<_>>().unwrap_or_else(|| {
+        body.note(
+            "scope_descriptions",
+            "wrong_type",
+            "Each description of a scope is a text or null.",
+        )
+    })
 }
 
 fn shape(changed: &Changed) -> Value {

@@ -6,7 +6,6 @@ use actix_web::HttpResponseBuilder;
 use crate::app::App;
 use crate::domain::base_path::Link;
 use crate::domain::client;
-use crate::domain::oidc;
 use crate::domain::pagination::PageRequest;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::Listed;
@@ -19,8 +18,8 @@ use crate::identity::account::{self, Here, Overview, Part, Shown};
 use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile;
 
-use super::pages::{AccountPage, AppRow, ConsentItem, Done, SessionRow};
-use super::render::go_here;
+use super::pages::{AccountPage, AppRow, Done, SessionRow};
+use super::render::{go_here, scope_item};
 use super::{Locale, error_page, page, stale_form};
 
 /// A signed-in user on the account page.
@@ -241,10 +240,9 @@ impl Visited {
         let now = self.context.now();
         let mut rows: Vec<AppRow> = Vec::new();
         for consent in &overview.consents {
-            let titles = consent.scopes.iter().map(|scope| {
-                let api = consent.audience.as_deref().filter(|_| !oidc::is_scope(scope));
-                ConsentItem::of_scope(locale, scope, api).title
-            });
+            let audience = consent.audience.as_deref();
+            let item = |scope| scope_item(&self.context, locale, scope, audience);
+            let titles = consent.scopes.iter().map(|scope| item(scope).title);
             match rows.iter_mut().find(|row| row.client_id == consent.client_id) {
                 Some(row) => row.scopes.extend(titles),
                 None => rows.push(AppRow {

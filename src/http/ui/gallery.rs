@@ -135,7 +135,7 @@ fn application(world: &World<'_>) -> Application {
 }
 
 fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
-    let own = |scope| ConsentItem::of_scope(frame.locale, scope, None);
+    let own = |scope| ConsentItem::of_scope(frame.locale, scope);
     let again = start_again(world);
     let page = |items, code: Option<_>, error| ConsentPage {
         frame,
@@ -149,8 +149,12 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         error,
         restart: &again,
     };
-    let api = ConsentItem::of_scope(frame.locale, "albums:read", Some("https://api.example.com"));
-    let many = page(vec![own("openid"), own("profile"), own("offline_access"), api], None, None);
+    let api = "https://api.example.com";
+    let albums =
+        ConsentItem::of_api("albums:read", api, Some("See your albums and their pictures"));
+    let orders = ConsentItem::of_api("orders:write", api, None);
+    let asked = vec![own("openid"), own("profile"), own("offline_access"), albums, orders];
+    let many = page(asked, None, None);
     let device = page(vec![own("openid"), own("profile")], Some(world.typed), None);
     let undecided = FieldError { field: "decision", code: "unknown", message: "" };
     let refused = page(vec![own("openid")], None, Some(frame.locale.field(&undecided)));

@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::domain::base_path::Link;
 use crate::domain::interaction::ResponseMode;
+use crate::domain::oidc;
 use crate::domain::outcome::Code;
 use crate::domain::redirect::RegisteredRedirect;
 use crate::http::context::Context;
@@ -23,7 +24,7 @@ use crate::oauth::restart::RestartOptions;
 use super::pages::{
     ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
-use super::{Frame, flow_error_page, page, page_with, policy};
+use super::{Frame, Locale, flow_error_page, page, page_with, policy};
 
 /// What comes of an authorization request.
 pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
@@ -110,10 +111,7 @@ fn consent(
 ) -> HttpResponse {
     let request = &view.request;
     let frame = context.frame(request.ui_locales.as_deref());
-    let item = |scope: &str| {
-        let api = request.audience.as_deref().filter(|_| !crate::domain::oidc::is_scope(scope));
-        ConsentItem::of_scope(frame.locale, scope, api)
-    };
+    let item = |scope: &str| scope_item(context, frame.locale, scope, request.audience.as_deref());
     let template = ConsentPage {
         frame,
         flow: &view.flow,
@@ -258,11 +256,8 @@ pub fn device_again(
             login.show(context, visit, HttpResponse::Ok())
         }
         DeviceStep::Consent(view) => {
-            let item = |scope: &str| {
-                let audience = view.asked.audience.as_deref();
-                let api = audience.filter(|_| !crate::domain::oidc::is_scope(scope));
-                ConsentItem::of_scope(frame.locale, scope, api)
-            };
+            let audience = view.asked.audience.as_deref();
+            let item = |scope: &str| scope_item(context, frame.locale, scope, audience);
             let template = ConsentPage {
                 frame,
                 flow: &view.flow,
@@ -284,6 +279,21 @@ pub fn device_again(
             page(HttpResponse::Ok(), &DeviceDonePage { frame, allowed, client_name })
         }
     }
+}
+
+/// What a scope that was asked for together with `audience` means.
+pub fn scope_item(
+    context: &Context,
+    locale: Locale,
+    scope: &str,
+    audience: Option<&str>,
+) -> ConsentItem {
+    let Some(identifier) = audience.filter(|_| !oidc::is_scope(scope)) else {
+        return ConsentItem::of_scope(locale, scope);
+    };
+    let known = context.app.audience(Some(identifier));
+    let description = known.as_ref().and_then(|known| known.target.description_of(scope));
+    ConsentItem::of_api(scope, identifier, description)
 }
 
 /// What the log-in page says about where a flow leads: the client and its languages.

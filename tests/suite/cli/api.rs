@@ -20,6 +20,7 @@ async fn an_api_is_known_to_the_running_server_without_a_restart() {
         "created_at",
         "id",
         "identifier",
+        "scope_descriptions",
         "scopes",
         "shared_secret_kid",
         "signing_alg",
@@ -165,4 +166,28 @@ async fn an_api_chooses_how_its_tokens_look() {
     place.run(&["api", "set", API, "--claim", "sub"]).refused(2, &["claims: "]);
     place.run(&["api", "set", API, "--access-token-ttl", "10s"]).refused(2, &["RETRY_WINDOW"]);
     place.run(&["api", "set", "urn:nobody", "--no-claims"]).refused(3, &["urn:nobody"]);
+}
+
+#[test]
+fn scopes_are_described_in_words_and_keep_their_description() {
+    let place = Place::empty();
+    place.administrator("ada");
+    let create = ["api", "create", API, "--scope", "orders:read=See your orders, and no others"];
+    place.run(&[&create[..], &["--scope", "orders:write,stock"]].concat()).ok();
+    let api = place.run(&["api", "show", API]).ok().one();
+    assert_eq!(api["scopes"], json!(["orders:read", "orders:write", "stock"]));
+    let described = json!({"orders:read": "See your orders, and no others"});
+    assert_eq!(api["scope_descriptions"], described);
+    // Scopes that go take their descriptions with them, and others keep theirs.
+    let set = ["api", "set", API, "--scope", "orders:read", "--scope", "stock=See what is there"];
+    let api = place.run(&set).ok().one();
+    let both = json!({
+        "orders:read": "See your orders, and no others", "stock": "See what is there",
+    });
+    assert_eq!(api["scope_descriptions"], both);
+    let api = place.run(&["api", "set", API, "--scope", "orders:read="]).ok().one();
+    assert_eq!(api["scope_descriptions"], json!({}));
+    let long = format!("orders:read={}", "x".repeat(201));
+    place.run(&["api", "set", API, "--scope", &long]).refused(2, &["200 printable characters"]);
+    place.run(&["api", "set", API, "--scope", "=x"]).refused(2, &["a name before the ="]);
 }

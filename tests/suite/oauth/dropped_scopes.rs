@@ -201,6 +201,51 @@ async fn only_a_scope_the_api_offers_the_client_makes_the_token_one_for_the_api(
     }
 }
 
+/// In the words of the administrator, as text: also for a scope that is called like one of Signet's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_and_account_describe_scopes_in_words() {
+    on_both("described scopes", async |backend| {
+        let (server, root, _) = set(backend).await;
+        let path = format!("/v1/admin/apis/{}", API.replace(':', "%3A").replace('/', "%2F"));
+        let describe = async |patch: Value| {
+            let body = json!({"scope_descriptions": patch});
+            server.call_as(Method::PATCH, &path, &root.access, body).await
+        };
+        let described = describe(json!({"read": "Read <your> mail", "write": "Write mail"})).await;
+        let both = json!({"read": "Read <your> mail", "write": "Write mail"});
+        assert_eq!(described.is(200).json()["scope_descriptions"], both);
+        let fewer = describe(json!({"write": null})).await;
+        let one = json!({"read": "Read <your> mail"});
+        assert_eq!(fewer.is(200).json()["scope_descriptions"], one);
+        for (wrong, code) in [
+            (json!({"absent": "x"}), "unknown"),
+            (json!({"read": ""}), "malformed"),
+            (json!({"read": "x".repeat(201)}), "malformed"),
+            (json!({"read": 1}), "wrong_type"),
+            (json!("x"), "wrong_type"),
+        ] {
+            let refused = describe(wrong).await;
+            let error = refused.is_problem(422, "validation_failed").json()["errors"][0].clone();
+            assert_eq!(
+                (&error["field"], &error["code"]),
+                (&json!("scope_descriptions"), &json!(code))
+            );
+        }
+        let app = json!({"type": "web", "audiences": [API]});
+        let app = App::register(&server, &root, app).await;
+        let ada = Person::new(&server, "ada");
+        ada.visit(&app.url(&[("scope", "openid")])).await.said("code");
+        let page = ada.get(&app.url(&[("scope", "openid read")])).await;
+        let item = "<li>Read &#60;your&#62; mail<span";
+        assert!(page.is(200).text.contains(item), "{}", page.text);
+        let answer = ada.decide(&page, "allow").await;
+        ada.go_on(answer).await.said("code");
+        let account = ada.get("/account").await;
+        assert!(account.text.contains("Read &#60;your&#62; mail"), "{}", account.text);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn consent_names_granted_scopes_only() {
     let (server, root, _) = set(Backend::Sqlite).await;

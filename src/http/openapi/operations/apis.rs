@@ -8,8 +8,8 @@ use crate::http::openapi::operation::{
     Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
 };
 use crate::http::openapi::schema::{
-    BOOLEAN, INTEGER, Keyword, Member, Named, Schema, TEXT, TEXTS, TIME, UUID, all_of, named,
-    object, one_of, optional, page, required, texts_of,
+    ANY_OBJECT, BOOLEAN, INTEGER, Keyword, Member, Named, Schema, TEXT, TEXTS, TIME, UUID, all_of,
+    named, object, one_of, optional, page, required, texts_of,
 };
 
 static API: Named = Named {
@@ -18,6 +18,10 @@ static API: Named = Named {
         required("id", UUID),
         required("identifier", TEXT.about("The audience (`aud`) of its access tokens.")),
         required("scopes", TEXTS),
+        required(
+            "scope_descriptions",
+            ANY_OBJECT.about("What scopes mean in words, by their names; shown to users who consent."),
+        ),
         required(
             "signing_alg",
             TEXT.nullable().about(
@@ -77,6 +81,13 @@ const ID: &[Parameter] =
 /// What both registering and changing an API may set.
 const SETTINGS: &[Member] = &[
     optional("scopes", TEXTS.nullable()),
+    optional(
+        "scope_descriptions",
+        ANY_OBJECT.nullable().about(
+            "Descriptions of scopes by their names, up to 200 characters each. Others stay as they are; null \
+             removes one.",
+        ),
+    ),
     optional("signing_alg", one_of(|| TokenAlg::all().map(TokenAlg::as_str).collect()).nullable()),
     optional("token_profile", PROFILE.nullable()),
     optional(

@@ -40,17 +40,20 @@ pub struct ConsentItem {
 }
 
 impl ConsentItem {
-    /// The texts for a scope. One that no language has a text for stands for itself, with the API that
-    /// offers it, if it is one's.
+    /// The texts for a scope of Signet's own. One that no language has a text for stands for itself.
     #[must_use]
-    pub fn of_scope(locale: Locale, scope: &str, api: Option<&str>) -> Self {
+    pub fn of_scope(locale: Locale, scope: &str) -> Self {
         let detail = locale.find(&format!("scope.{scope}.detail"));
         match locale.find(&format!("scope.{scope}")) {
-            Some(title) if api.is_none() => {
-                Self { title: title.to_owned(), detail: detail.map(str::to_owned) }
-            }
-            _ => Self { title: scope.to_owned(), detail: api.map(str::to_owned) },
+            Some(title) => Self { title: title.to_owned(), detail: detail.map(str::to_owned) },
+            None => Self { title: scope.to_owned(), detail: None },
         }
+    }
+
+    /// The texts for a scope of an API: in the words of its administrator, else the scope stands for itself.
+    #[must_use]
+    pub fn of_api(scope: &str, api: &str, description: Option<&str>) -> Self {
+        Self { title: description.unwrap_or(scope).to_owned(), detail: Some(api.to_owned()) }
     }
 }
 
@@ -63,20 +66,22 @@ mod tests {
     fn scopes_of_our_own_are_said_in_words() {
         for locale in Locale::all() {
             for known in SCOPES {
-                let item = ConsentItem::of_scope(locale, known.scope, None);
+                let item = ConsentItem::of_scope(locale, known.scope);
                 assert_ne!(item.title, known.scope, "{}", locale.lang());
             }
         }
     }
 
     #[test]
-    fn scopes_of_an_api_stand_for_themselves() {
-        let api = Some("https://api.example.com");
+    fn scopes_of_an_api_stand_for_themselves_without_a_description() {
+        let api = "https://api.example.com";
         for scope in ["orders:read", "profile", "openid.detail", "<b>"] {
-            let item = ConsentItem::of_scope(Locale::english(), scope, api);
-            assert_eq!((&*item.title, item.detail.as_deref()), (scope, api));
+            let item = ConsentItem::of_api(scope, api, None);
+            assert_eq!((&*item.title, item.detail.as_deref()), (scope, Some(api)));
         }
-        let item = ConsentItem::of_scope(Locale::english(), "orders:read", None);
+        let item = ConsentItem::of_api("orders:read", api, Some("See your orders"));
+        assert_eq!((&*item.title, item.detail.as_deref()), ("See your orders", Some(api)));
+        let item = ConsentItem::of_scope(Locale::english(), "orders:read");
         assert_eq!((&*item.title, item.detail), ("orders:read", None));
     }
 }

@@ -179,7 +179,10 @@ fn choosy(id: Uuid) -> StoredApi {
         access_ttl: Some(TimeSpan::from_days(1)),
         claims: vec!["roles".to_owned(), "https://example.com/a-b_c".to_owned()],
     };
-    let api = Api { rules, ..api("urn:choosy", "read write") };
+    let scope_descriptions =
+        [("read", "See your “orders”")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let scope_descriptions = scope_descriptions.into();
+    let api = Api { rules, scope_descriptions, ..api("urn:choosy", "read write") };
     let secret = SealedSecret { kid: "k".to_owned(), sealed: vec![0, 255, 1] };
     StoredApi { id, api, secret: Some(secret), created_at: NOW, name_since: ALWAYS }
 }
