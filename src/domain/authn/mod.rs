@@ -250,11 +250,14 @@ fn second_factor(
     }
     match requirements.policy {
         SecondFactorPolicy::Required { from } if may_enrol && level < AssuranceLevel::Multi => {
-            // A thief of the password must not enrol a factor of their own.
-            if account.has_verified_email && fresh.last_of(FactorClass::Mailbox).is_none() {
+            let may_skip = now < from && !is_unmet;
+            // A thief of the password must not enrol a factor of their own where the owner has not. Until then
+            // the owner may put it off, and enrolment is as open as where it is up to each user.
+            let has_shown_mailbox = fresh.last_of(FactorClass::Mailbox).is_some();
+            if account.has_verified_email && !has_shown_mailbox && !may_skip {
                 return Missing::Complete(vec![Method::MailedCode]);
             }
-            Missing::Enrol { may_skip: now < from && !is_unmet }
+            Missing::Enrol { may_skip }
         }
         _ => Missing::Enough,
     }

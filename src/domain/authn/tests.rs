@@ -166,6 +166,13 @@ fn a_sign_in_asks_for_what_the_account_and_the_request_want() {
             authenticate(&[MailedCode]),
         ),
         (
+            "unless it can be put off",
+            &[Password],
+            AccountState { has_verified_email: true, ..plain() },
+            required(ago(-1)),
+            NextStep::Enrol { may_skip: true },
+        ),
+        (
             "the owner does",
             &[Password, MailedCode],
             AccountState { has_verified_email: true, ..plain() },

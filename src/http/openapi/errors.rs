@@ -220,7 +220,9 @@ const fn meaning(code: Code) -> &'static str {
         }
         Code::InvalidToken => "The access token is missing or invalid.",
         Code::InsufficientScope => "The access token lacks the scope `signet:admin`.",
-        Code::Forbidden => "The user does not have the role `admin`.",
+        Code::Forbidden => {
+            "The user lacks the role `admin`, or the account a factor of the level that is required."
+        }
         Code::RefreshTokenReused => "The refresh token was used before; the session has ended.",
         Code::SessionExpired => "The session has expired.",
         Code::RefreshTokenInvalid => "The refresh token does not belong to a live session.",

@@ -62,7 +62,7 @@ impl RemainingStep {
 #[must_use]
 pub fn unmet_requirements() -> Refusal {
     let message = "This needs a stronger sign-in than the account has factors for. Enrol a second factor, then \
-                   sign in again.";
+                   sign in again, or ask an administrator.";
     Refusal {
         oauth: Some(OAuthError::UnmetAuthenticationRequirements),
         ..Refusal::new(Code::Forbidden, message)
