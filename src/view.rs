@@ -216,6 +216,7 @@ pub fn client(stored: &StoredClient) -> Value {
         "refresh_max_ttl": settings.refresh_max_ttl.map(TimeSpan::secs),
         "id_token_signed_response_alg": settings.id_token_alg,
         "id_token_claims": settings.id_token_claims,
+        "min_acr": settings.min_acr,
         "skip_consent": settings.skips_consent(),
         "first_party": settings.first_party,
         "jwks": jwks,

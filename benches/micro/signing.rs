@@ -72,6 +72,7 @@ pub fn claims() -> AccessClaims<'static> {
         scope: "orders:read orders:write".to_owned(),
         sid: Some("0190f2d8-b0a4-7000-8000-000000000002".to_owned()),
         auth_time: Some(1_784_246_400),
+        acr: Some(Factors::password(Timestamp::from_secs(1_784_246_400)).acr()),
         amr: Some(Factors::password(Timestamp::from_secs(1_784_246_400)).amr()),
         act: None,
         cnf: None,

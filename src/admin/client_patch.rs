@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::base::TimeSpan;
 use crate::crypto::client_key;
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::client::{
     AssertionAudience, AuthMethod, Client, ClientMetadata, ClientType, FAPI2_ALGS, IdTokenClaims,
     PkcePolicy, SecurityProfile,
@@ -68,6 +69,8 @@ pub struct Change {
     pub id_token_alg: Option<Option<SigningAlg>>,
     /// Which claims its ID tokens have, or the fewest.
     pub id_token_claims: Option<Option<IdTokenClaims>>,
+    /// The least assurance level of its users' sign-ins.
+    pub min_acr: Option<Option<AssuranceLevel>>,
     /// Whether users are not asked for consent.
     pub skip_consent: Option<bool>,
     /// Whether users may give it their passwords.
@@ -101,6 +104,7 @@ impl Change {
             && self.refresh_max_ttl.is_none()
             && self.id_token_alg.is_none()
             && self.id_token_claims.is_none()
+            && self.min_acr.is_none()
             && self.skip_consent.is_none()
             && self.first_party.is_none()
             && self.jwks.is_none()
@@ -183,6 +187,7 @@ impl Change {
                 None => before.id_token_claims,
                 Some(chosen) => chosen.unwrap_or(IdTokenClaims::Minimal),
             },
+            min_acr: self.min_acr.unwrap_or(before.min_acr),
             skip_consent: self.skip_consent.unwrap_or(before.skip_consent),
             first_party: self.first_party.unwrap_or(before.first_party),
             jwks: self.keys(before.jwks, auth_method, &mut wrong),

@@ -40,6 +40,7 @@ impl Change {
         drop_if(&mut self.id_token_claims, |chosen| {
             chosen.unwrap_or(IdTokenClaims::Minimal) == before.id_token_claims
         });
+        drop_if(&mut self.min_acr, |chosen| *chosen == before.min_acr);
         self
     }
 
@@ -121,6 +122,7 @@ mod tests {
             refresh_max_ttl: Some(None),
             id_token_alg: Some(Some(before.id_token_alg)),
             id_token_claims: Some(Some(before.id_token_claims)),
+            min_acr: Some(before.min_acr),
             skip_consent: Some(before.skips_consent()),
             first_party: Some(before.first_party),
             jwks: Some(serde_json::Value::Null),

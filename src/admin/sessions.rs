@@ -3,12 +3,14 @@
 use crate::app::{App, AuditedTx};
 use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::PageRequest;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
 use crate::identity::browser_login::end_browser;
 use crate::identity::logout_notices::{self, Fate, everything_of};
+use crate::identity::sessions::{self, LoggedIn};
 use crate::store::sessions::end::Ending;
 use crate::store::{browser_sessions, users};
 
@@ -77,6 +79,40 @@ pub async fn revoke_all_of_everyone(app: App, info: RequestInfo) -> Result<u64, 
         }
     }
 }
+
+/// Ends the sessions and the sign-ins at Signet's pages that rest on less than `level`. How many there were.
+///
+/// Interrupted, it has ended a part, and may be run again.
+///
+/// # Errors
+/// Only faults.
+pub async fn revoke_below(
+    app: App,
+    level: AssuranceLevel,
+    info: RequestInfo,
+) -> Result<u64, Failure> {
+    let (mut after, mut ended) = (None, 0);
+    loop {
+        let request = PageRequest { after, limit: SESSIONS_AT_ONCE };
+        let page = sessions::list(app.clone(), None, request, info.now).await?;
+        let last = page.data.last().map(LoggedIn::id);
+        for row in page.data.iter().filter(|row| row.acr() < level) {
+            match revoke(app.clone(), SessionId::from_uuid(row.id()), info.clone()).await {
+                Ok(()) => ended += 1,
+                // It has ended meanwhile, perhaps with the sign-in that it belongs to.
+                Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        match (page.next, last) {
+            (Some(_), Some(last)) => after = Some(last),
+            _ => return Ok(ended),
+        }
+    }
+}
+
+/// The sessions that are read at once.
+const SESSIONS_AT_ONCE: i64 = 100;
 
 /// False when there is no such user.
 async fn end_everything(tx: &mut AuditedTx, user: UserId) -> Result<bool, Failure> {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::app::startup;
 use crate::base::Timestamp;
 use crate::config::{self, CHANGED_SINCE, Config, Shown};
+use crate::domain::authn::{SecondFactor, ServerPolicy};
 use crate::domain::base_path::BasePath;
 use crate::server;
 
@@ -89,6 +90,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
             }
             say_path(&loaded.config);
             say_mail(&loaded.config);
+            say_second_factor(&loaded.config);
             compare(&loaded.config)?;
             startup_report::say("The settings are good.\n");
             Ok(())
@@ -111,6 +113,34 @@ fn say_mail(config: &Config) {
         Some(mail) => format!("Mail goes to {}, from {}.\n", mail.route, mail.from),
         None => "Mail is off: SIGNET_SMTP_URL and SIGNET_MAIL_FROM are not set.\n".to_owned(),
     });
+}
+
+/// Prints who needs a second factor, and the way back for an administrator who has lost theirs.
+fn say_second_factor(config: &Config) {
+    let ServerPolicy { second_factor, from } = config.second_factor;
+    let who = match second_factor {
+        SecondFactor::Off => {
+            startup_report::say(
+                "Users enrol no second factor; those who have one are asked for it.\n",
+            );
+            return;
+        }
+        SecondFactor::Optional => {
+            startup_report::say("A second factor is up to each user.\n");
+            return;
+        }
+        SecondFactor::Admins => "Administrators need",
+        SecondFactor::Required => "All users need",
+    };
+    let from = match from {
+        Some(from) => format!("may put it off until {from}"),
+        None => "enrol one at the next sign-in".to_owned(),
+    };
+    startup_report::say(&format!(
+        "{who} a second factor; those without one {from}. Sessions of before go on: signet session revoke \
+         --below mfa ends them. The command line needs none: signet user reset-factors helps an administrator \
+         who has lost theirs.\n"
+    ));
 }
 
 /// Prints which paths the server answers if its issuer has a path.

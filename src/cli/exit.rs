@@ -60,6 +60,8 @@ impl Exit {
             | Code::ChallengeInvalid
             | Code::MfaRequired
             | Code::MfaFailed
+            | Code::EnrolmentRequired
+            | Code::InsufficientUserAuthentication
             | Code::ReauthenticationRequired
             | Code::InvalidToken
             | Code::InsufficientScope

@@ -9,6 +9,7 @@ use crate::admin::{sessions, users};
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
@@ -16,6 +17,7 @@ use crate::domain::user_agent::Device;
 use crate::identity::{self, sessions::LoggedIn};
 use crate::view;
 
+use super::client::level;
 use super::error::{CommandError, about};
 use super::output::{Format, Output, Row};
 use super::paging::Paging;
@@ -36,11 +38,12 @@ pub enum Command {
 
 A sign-in at Signet's pages is one browser in which a user is logged in; its client is \"(browser)\".")]
     List(ListArgs),
-    /// End one session or sign-in, all of one user, or all of every user
+    /// End one session or sign-in, all of one user, all of every user, or those of a weak sign-in
     #[command(after_help = "Examples:
   signet session revoke 0190f5a2-7c1e-7b7c-9d0e-2f6a8c1b3d4e
   signet session revoke --user ada@example.com
   signet session revoke --all                  after a restore: everyone signs in again
+  signet session revoke --below mfa            after a second factor became required
 
 Signet refuses the session's tokens at the next request. An API that verifies tokens offline accepts
 an access token until it expires.")]
@@ -70,6 +73,10 @@ pub struct RevokeArgs {
     /// All sessions of every user
     #[arg(long)]
     all: bool,
+    /// Sessions and sign-ins of every user below this level: mfa (without a second factor) or phr (without a
+    /// passkey)
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    below: Option<AssuranceLevel>,
 }
 
 /// A session or a sign-in, and the login of its user where people will read it.
@@ -191,6 +198,10 @@ fn revoke(args: &RevokeArgs) -> Result<(), CommandError> {
             let work = sessions::revoke_all_of_everyone(app.clone(), info);
             let users = app.run_to_completion(work).await?;
             startup_report::say(&format!("Ended every session of {users} users\n"));
+        } else if let Some(level) = args.below {
+            let work = sessions::revoke_below(app.clone(), level, RequestInfo::cli(app.now()));
+            let ended = app.run_to_completion(work).await?;
+            startup_report::say(&format!("Ended {ended} sessions and sign-ins below {level}\n"));
         } else if let Some(name) = &args.user {
             let user = user::find(&app, name).await?;
             let work = sessions::revoke_all(app.clone(), user.id, RequestInfo::cli(app.now()));

@@ -14,6 +14,7 @@ use super::{
     settings as s,
 };
 use crate::base::{Secret, TimeSpan};
+use crate::domain::authn::{SecondFactor, ServerPolicy};
 use crate::domain::signing_key::SigningAlg;
 
 /// Shortest life of a token, a session or an audit event.
@@ -64,6 +65,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         master_key: Some(master_key(read, dir.as_deref())),
         master_key_old: Some(read.typed(&s::MASTER_KEY_OLD, parse::master_key)),
         data_dir: dir,
+        second_factor: second_factor(read),
         registration: read.fixed(&s::REGISTRATION, parse::word(Registration::ALL)),
         access_token_ttl: read
             .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),
@@ -133,6 +135,12 @@ fn master_key(read: &mut Reader<'_>, data_dir: Option<&Path>) -> Option<Secret<[
         read.show(&s::MASTER_KEY, format!("the file {}", dir.join("master.key").display()));
     }
     key
+}
+
+fn second_factor(read: &mut Reader<'_>) -> Option<ServerPolicy> {
+    let second_factor = read.fixed(&s::SECOND_FACTOR, parse::word(SecondFactor::ALL));
+    let from = read.typed(&s::SECOND_FACTOR_FROM, parse::time);
+    Some(ServerPolicy { second_factor: second_factor?, from })
 }
 
 fn argon2(read: &mut Reader<'_>) -> Option<Argon2Cost> {

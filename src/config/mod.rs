@@ -31,6 +31,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use crate::base::{Deadlines, Secret, TimeSpan};
+use crate::domain::authn::ServerPolicy;
 use crate::domain::signing_key::SigningAlg;
 
 #[cfg(feature = "test-support")]
@@ -84,6 +85,8 @@ pub struct Config {
     pub master_key_old: Option<Secret<[u8; 32]>>,
     /// Whether strangers may create accounts.
     pub registration: Registration,
+    /// Who needs a second factor, and from when.
+    pub second_factor: ServerPolicy,
     /// Life of an access token: 1 s to 24 h, at least twice the retry window.
     pub access_token_ttl: TimeSpan,
     /// A session unused for this long ends; never longer than `refresh_max_ttl`.

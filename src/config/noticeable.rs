@@ -29,6 +29,11 @@ impl Config {
             (s::REFRESH_RETRY_WINDOW.name, spell(self.refresh_retry_window)),
             (s::MAX_SESSIONS_PER_USER.name, self.max_sessions_per_user.to_string()),
             (s::REGISTRATION.name, self.registration.to_string()),
+            (s::SECOND_FACTOR.name, self.second_factor.second_factor.to_string()),
+            (
+                s::SECOND_FACTOR_FROM.name,
+                self.second_factor.from.map_or_else(String::new, |from| from.to_string()),
+            ),
             // Stored hashes follow the costs of the server that checked the password last.
             (s::ARGON2_MEMORY_KIB.name, argon2.memory_kib.to_string()),
             (s::ARGON2_ITERATIONS.name, argon2.iterations.to_string()),

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use super::errors::{Wrong, quoted};
 use super::types::ProxyHeader;
-use crate::base::{Secret, TimeSpan};
+use crate::base::{Secret, TimeSpan, Timestamp};
 
 /// Units of time with their milliseconds, longest first.
 const UNITS: [(&str, i64); 5] =
@@ -117,6 +117,13 @@ pub(super) fn kib(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, Wr
             .filter(|amount| range.contains(amount))
             .ok_or_else(|| Wrong::new(format!("is not between {least} and {most} KiB"), advice()))
     }
+}
+
+/// A point in time.
+pub(super) fn time(text: &str) -> Result<Timestamp, Wrong> {
+    Timestamp::parse(text).ok_or_else(|| {
+        Wrong::new("is not a point in time", "Type a date and time such as 2030-01-31T00:00:00Z")
+    })
 }
 
 /// One of two words: `yes` is true, `no` is false.

@@ -148,6 +148,12 @@ settings! {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
             Fixed("closed"),
             "`open` lets anyone create an account.";
+        SECOND_FACTOR = "SIGNET_SECOND_FACTOR", secret: false,
+            Fixed("optional"),
+            "Who needs a second factor: `off` (nobody enrols one), `optional`, `admins` or `required` (all).";
+        SECOND_FACTOR_FROM = "SIGNET_SECOND_FACTOR_FROM", secret: false,
+            Derived { says: "none, at the next sign-in", sample: "2030-01-31T00:00:00Z" },
+            "Until when users who need a second factor may put it off (RFC 3339 with an offset).";
         BOOTSTRAP_ADMIN_LOGIN = "SIGNET_BOOTSTRAP_ADMIN_LOGIN", secret: false,
             Derived { says: "none, the first start prints a set-up link", sample: "admin" },
             "First administrator; read only while no administrator has ever existed.";

@@ -16,6 +16,9 @@ text_enum! {
         /// A password was right and is not enough; what follows is the next step of the same sign-in. The detail
         /// says where, nothing for `/v1`.
         LoginFirstFactor = "login.first_factor",
+        /// A user has completed more factors in a session, or the same ones again; the detail says where,
+        /// nothing for `/v1`.
+        LoginSteppedUp = "login.stepped_up",
         /// A log-in, or the current password at a change of it, failed; folded into one row a minute for
         /// each login name, place and address.
         LoginFailed = "login.failed",

@@ -11,7 +11,7 @@ use crate::base::{TimeSpan, Timestamp};
 
 use super::api::Target;
 use super::attributes::{Subject, is_reserved_claim};
-use super::authn::Amr;
+use super::authn::{Amr, AssuranceLevel};
 use super::grant;
 use super::scope::Scopes;
 use super::session::Session;
@@ -63,8 +63,33 @@ pub struct SessionClaims {
     pub sid: SessionId,
     /// When its user authenticated.
     pub auth_time: Timestamp,
+    /// How well.
+    pub acr: AssuranceLevel,
     /// How.
     pub amr: Amr,
+}
+
+impl SessionClaims {
+    /// What a session says.
+    #[must_use]
+    pub fn of(session: &Session) -> Self {
+        let factors = session.factors();
+        let (acr, amr) = (factors.acr(), factors.amr());
+        Self { sid: session.id, auth_time: session.auth_time, acr, amr }
+    }
+
+    /// What a token of the session that says `claims` is worth. A session that was raised since does not
+    /// raise the tokens from before, and one that has lost a factor lowers them.
+    #[must_use]
+    pub fn of_token(session: &Session, claims: &VerifiedClaims) -> Self {
+        let now = Self::of(session);
+        match (claims.acr, claims.auth_time, claims.amr) {
+            (Some(acr), Some(auth_time), Some(amr)) if acr <= now.acr => {
+                Self { auth_time: Timestamp::from_secs(auth_time), acr, amr, ..now }
+            }
+            _ => now,
+        }
+    }
 }
 
 impl<'a> AccessTokenGrant<'a> {
@@ -76,11 +101,7 @@ impl<'a> AccessTokenGrant<'a> {
             client_id: &session.client_id,
             audience: session.audience.as_deref(),
             scopes: session.scopes.clone(),
-            session: Some(SessionClaims {
-                sid: session.id,
-                auth_time: session.auth_time,
-                amr: session.factors().amr(),
-            }),
+            session: Some(SessionClaims::of(session)),
             life: None,
             not_after: session.expires_at,
             act: None,
@@ -131,6 +152,9 @@ pub struct AccessClaims<'a> {
     /// When the user authenticated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+    /// How well (RFC 9470 §5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<AssuranceLevel>,
     /// How (RFC 8176).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amr: Option<Amr>,
@@ -177,6 +201,7 @@ impl<'a> AccessClaims<'a> {
             scope: grant::remaining(target, &entitled.scopes).to_string(),
             sid: entitled.session.map(|session| session.sid.to_string()),
             auth_time: entitled.session.map(|session| session.auth_time.secs()),
+            acr: entitled.session.map(|session| session.acr),
             amr: entitled.session.map(|session| session.amr),
             act: entitled.act.clone(),
             cnf: entitled.jkt.clone().map(|jkt| Confirmation { jkt }),
@@ -200,6 +225,8 @@ pub struct IdClaims<'a> {
     pub iat: i64,
     /// When the user authenticated.
     pub auth_time: i64,
+    /// How well.
+    pub acr: AssuranceLevel,
     /// How (RFC 8176).
     pub amr: Amr,
     /// The session.
@@ -216,7 +243,7 @@ pub struct IdClaims<'a> {
 
 /// The claims that ID tokens may have beside those of scopes, by the fields of [`IdClaims`].
 pub const ID_TOKEN_CLAIMS: &[&str] =
-    &["iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "sid", "nonce", "at_hash"];
+    &["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid", "nonce", "at_hash"];
 
 /// The claims of a logout token (OpenID Connect Back-Channel Logout §2.4).
 #[derive(Debug, Serialize)]
@@ -275,6 +302,15 @@ pub struct VerifiedClaims {
     /// The API it is for, or the issuer itself.
     #[serde(default)]
     pub aud: String,
+    /// Seconds since the epoch at which the user authenticated.
+    #[serde(default)]
+    pub auth_time: Option<i64>,
+    /// How well; none in a token of an older version.
+    #[serde(default)]
+    pub acr: Option<AssuranceLevel>,
+    /// How.
+    #[serde(default)]
+    pub amr: Option<Amr>,
     /// Who acts in the subject's name.
     #[serde(default)]
     pub act: Option<Value>,

@@ -1,8 +1,8 @@
 //! The `claims` parameter: single claims a client asks for (OpenID Connect Core §5.5).
 //!
 //! Owns its reading. A claim that does not exist here is left out, also where it is essential (§5.5.1).
-//! An essential `acr` with a value is the exception the standard makes (§5.5.1.1): that login cannot be
-//! had, and the client is told.
+//! An essential `acr` with a value is the exception the standard makes (§5.5.1.1): where that login cannot
+//! be had, the client is told.
 
 use serde_json::{Map, Value};
 
@@ -18,8 +18,17 @@ pub struct ClaimsRequest {
     pub asked: RequestedClaims,
     /// The only user that will do.
     pub sub: Option<String>,
-    /// The ID token has to say a certain `acr`; Signet has none.
-    pub needs_acr: bool,
+    /// The `acr` that the ID token shall say, where one is requested.
+    pub acr: Option<AcrRequest>,
+}
+
+/// A request for certain values of `acr`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcrRequest {
+    /// Whether the request fails without one of them.
+    pub is_essential: bool,
+    /// The values, also those that do not exist here.
+    pub values: Vec<String>,
 }
 
 /// The text is not the JSON object it should be.
@@ -42,7 +51,7 @@ impl ClaimsRequest {
                 "userinfo" => request.asked.userinfo = request.read(asked)?,
                 "id_token" => {
                     request.asked.id_token = request.read(asked)?;
-                    request.needs_acr = needs_acr(&asked["acr"])?;
+                    request.acr = acr(&asked["acr"])?;
                 }
                 _ => {}
             }
@@ -72,20 +81,24 @@ impl ClaimsRequest {
     }
 }
 
-/// Whether a request for `acr` is essential and names the values that will do. Without values any
-/// would do, and so does none.
-fn needs_acr(how: &Value) -> Result<bool, Malformed> {
-    let names_value = match &how["value"] {
-        Value::Null => false,
-        Value::String(_) => true,
+/// The values of `acr` that are requested. Without values any would do.
+fn acr(how: &Value) -> Result<Option<AcrRequest>, Malformed> {
+    let value = match &how["value"] {
+        Value::Null => None,
+        Value::String(value) => Some(value.clone()),
         _ => return Err(Malformed),
     };
-    let names_values = match &how["values"] {
-        Value::Null => false,
-        Value::Array(values) if values.iter().all(Value::is_string) => !values.is_empty(),
+    let values = match &how["values"] {
+        Value::Null => Vec::new(),
+        Value::Array(values) => {
+            let texts = values.iter().map(|value| value.as_str().map(str::to_owned));
+            texts.collect::<Option<Vec<_>>>().ok_or(Malformed)?
+        }
         _ => return Err(Malformed),
     };
-    Ok(how["essential"] == Value::Bool(true) && (names_value || names_values))
+    let values: Vec<String> = value.into_iter().chain(values).collect();
+    let is_essential = how["essential"] == Value::Bool(true);
+    Ok((!values.is_empty()).then_some(AcrRequest { is_essential, values }))
 }
 
 #[cfg(test)]
@@ -99,31 +112,35 @@ mod tests {
         let request = ClaimsRequest::parse(text).unwrap();
         assert_eq!(request.asked.userinfo, ["name"]);
         assert_eq!(request.asked.id_token, ["roles"]);
-        assert_eq!((request.sub.as_deref(), request.needs_acr), (Some("x"), false));
+        assert_eq!((request.sub.as_deref(), request.acr), (Some("x"), None));
         assert_eq!(ClaimsRequest::parse("{}"), Ok(ClaimsRequest::default()));
         assert!(ClaimsRequest::parse(r#"{"userinfo":null}"#).is_ok());
     }
 
     #[test]
-    fn an_acr_is_needed_only_where_it_is_essential_and_has_a_value() {
-        for (acr, needed) in [
-            (r#"{"essential":true,"value":"a"}"#, true),
-            (r#"{"essential":true,"values":["a","b"]}"#, true),
-            (r#"{"essential":true,"value":"a","values":[]}"#, true),
-            (r#"{"essential":true}"#, false),
-            (r#"{"essential":true,"values":[]}"#, false),
-            (r#"{"essential":true,"value":null,"values":null}"#, false),
-            (r#"{"essential":false,"values":["a"]}"#, false),
-            (r#"{"value":"a"}"#, false),
-            ("null", false),
-            ("{}", false),
+    fn an_acr_is_requested_only_with_a_value() {
+        for (acr, wanted) in [
+            (r#"{"essential":true,"value":"a"}"#, Some((true, vec!["a"]))),
+            (r#"{"essential":true,"values":["a","b"]}"#, Some((true, vec!["a", "b"]))),
+            (r#"{"essential":true,"value":"a","values":[]}"#, Some((true, vec!["a"]))),
+            (r#"{"essential":true}"#, None),
+            (r#"{"essential":true,"values":[]}"#, None),
+            (r#"{"essential":true,"value":null,"values":null}"#, None),
+            (r#"{"essential":false,"values":["a"]}"#, Some((false, vec!["a"]))),
+            (r#"{"value":"a"}"#, Some((false, vec!["a"]))),
+            ("null", None),
+            ("{}", None),
         ] {
+            let wanted = wanted.map(|(is_essential, values)| AcrRequest {
+                is_essential,
+                values: values.into_iter().map(str::to_owned).collect(),
+            });
             let request = |place: &str| {
                 ClaimsRequest::parse(&format!(r#"{{"{place}":{{"acr":{acr}}}}}"#)).unwrap()
             };
-            assert_eq!(request("id_token").needs_acr, needed, "{acr}");
+            assert_eq!(request("id_token").acr, wanted, "{acr}");
             // Userinfo says no acr (OpenID Connect Core §5.5.1.1 is about the ID token).
-            assert!(!request("userinfo").needs_acr, "{acr}");
+            assert_eq!(request("userinfo").acr, None, "{acr}");
         }
         for bad in [r#"{"values":"a"}"#, r#"{"values":[1]}"#, r#"{"value":1}"#, r#"{"value":[]}"#] {
             let text = format!(r#"{{"id_token":{{"acr":{bad}}}}}"#);

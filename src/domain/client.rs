@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::base::{TimeSpan, Timestamp};
 
+use super::authn::AssuranceLevel;
 pub use super::client_policy::{
     AssertionAudience, FAPI2_ALGS, IdTokenClaims, PkcePolicy, SecurityProfile,
 };
@@ -100,6 +101,9 @@ pub struct ClientMetadata {
     /// Which claims about its user an ID token has.
     #[serde(default = "IdTokenClaims::of_old_row")]
     pub id_token_claims: IdTokenClaims,
+    /// The least assurance level of its users' sign-ins.
+    #[serde(default)]
+    pub min_acr: Option<AssuranceLevel>,
     /// Whether users are not asked for consent: the client is the operator's own. Read by
     /// [`ClientMetadata::skips_consent`].
     #[serde(default)]
@@ -269,6 +273,7 @@ impl ClientMetadata {
             refresh_max_ttl: None,
             id_token_alg: id_token_alg(),
             id_token_claims: IdTokenClaims::Minimal,
+            min_acr: None,
             skip_consent: false,
             first_party: false,
             jwks: Vec::new(),

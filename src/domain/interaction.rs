@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
+use super::authn::{AssuranceLevel, Demand};
 use super::oauth_error::OAuthError;
 
 text_enum! {
@@ -48,6 +49,18 @@ pub struct AuthnRequest {
     /// The only person that will do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
+    /// How well the person shall authenticate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<RequestedAcr>,
+}
+
+/// The assurance level that a client requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestedAcr {
+    /// The least of the values that will do: a higher level satisfies a lower one.
+    pub level: AssuranceLevel,
+    /// Whether the request fails without it (OpenID Connect Core §5.5.1.1). Otherwise it is a wish.
+    pub is_essential: bool,
 }
 
 /// Who is there.
@@ -57,6 +70,8 @@ pub struct CurrentLogin {
     pub sub: String,
     /// When the person authenticated.
     pub auth_time: Timestamp,
+    /// Whether the factors of the sign-in are enough for the request, its client and the server's policy.
+    pub is_enough: bool,
     /// Whether all that is asked for was allowed before.
     pub consented: bool,
 }
@@ -75,6 +90,8 @@ pub struct ConsentPolicy {
 pub enum NextStep {
     /// The person authenticates.
     Login,
+    /// The person completes what the sign-in lacks.
+    StepUp,
     /// The person is asked.
     Consent,
     /// The client gets its code.
@@ -86,6 +103,17 @@ pub enum NextStep {
 impl AuthnRequest {
     fn has(&self, prompt: Prompt) -> bool {
         self.prompt.contains(&prompt)
+    }
+
+    /// What it wants of an authentication, together with the least level of its client.
+    #[must_use]
+    pub fn demand(&self, client: Option<AssuranceLevel>) -> Demand {
+        let (wished, essential) = match self.acr {
+            Some(RequestedAcr { level, is_essential: true }) => (None, Some(level)),
+            Some(RequestedAcr { level, is_essential: false }) => (Some(level), None),
+            None => (None, None),
+        };
+        Demand { wished, essential, client, since: None }
     }
 }
 
@@ -120,6 +148,10 @@ pub fn next_step(
     let Some(current) = current.filter(|current| !login(request, current)) else {
         return if silent { NextStep::Refuse(OAuthError::LoginRequired) } else { NextStep::Login };
     };
+    if !current.is_enough {
+        let refused = NextStep::Refuse(OAuthError::LoginRequired);
+        return if silent { refused } else { NextStep::StepUp };
+    }
     let needs = !policy.skip_consent && (policy.always_ask || !current.consented);
     if !needs && !request.has(Prompt::Consent) {
         return NextStep::Issue;
@@ -139,11 +171,12 @@ mod tests {
 
     fn request(prompt: &[Prompt], max_age: Option<i64>) -> AuthnRequest {
         let max_age = max_age.map(TimeSpan::from_secs);
-        AuthnRequest { prompt: prompt.to_vec(), max_age, sub: None }
+        AuthnRequest { prompt: prompt.to_vec(), max_age, ..AuthnRequest::default() }
     }
 
     fn current(auth_time: i64, consented: bool) -> CurrentLogin {
-        CurrentLogin { sub: "ada".to_owned(), auth_time: at(auth_time), consented }
+        let sub = "ada".to_owned();
+        CurrentLogin { sub, auth_time: at(auth_time), is_enough: true, consented }
     }
 
     #[test]
@@ -223,6 +256,19 @@ mod tests {
             let current = CurrentLogin { auth_time, ..current(100, true) };
             assert_eq!(next_step(&request, Some(&current), PLAIN, begun, now), wanted);
         }
+    }
+
+    #[test]
+    fn a_sign_in_that_is_not_enough_is_stepped_up() {
+        let weak = CurrentLogin { is_enough: false, ..current(50, true) };
+        let step = |prompt: &[Prompt], max_age| {
+            next_step(&request(prompt, max_age), Some(&weak), PLAIN, at(100), at(110))
+        };
+        assert_eq!(step(&[], None), NextStep::StepUp);
+        assert_eq!(step(&[Prompt::None], None), NextStep::Refuse(OAuthError::LoginRequired));
+        // Too old as well: the user begins anew.
+        assert_eq!(step(&[Prompt::Login], None), NextStep::Login);
+        assert_eq!(step(&[], Some(5)), NextStep::Login);
     }
 
     #[test]

@@ -30,10 +30,14 @@ text_enum! {
         ChallengeInvalid = "challenge_invalid",
         /// The password is right, and a second factor has to follow.
         MfaRequired = "mfa_required",
+        /// A policy requires a second factor, and the account has none.
+        EnrolmentRequired = "enrolment_required",
         /// The code of the second factor is wrong or was used before.
         MfaFailed = "mfa_failed",
         /// The sign-in is too old for what was requested, or lacks a factor.
         ReauthenticationRequired = "reauthentication_required",
+        /// The sign-in that the token stands for is weaker than what was requested needs (RFC 9470).
+        InsufficientUserAuthentication = "insufficient_user_authentication",
         /// No token, or one that is not good here.
         InvalidToken = "invalid_token",
         /// The token lacks a scope.

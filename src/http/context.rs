@@ -240,7 +240,8 @@ impl FromRequest for Authenticated<Administrator> {
         let caller = Authenticated::<Caller>::from_request(request, payload);
         Box::pin(async move {
             let Authenticated { context, caller } = caller.await?;
-            let caller = context.check(bearer::administrator(caller))?;
+            let caller = bearer::administrator(&context.app, caller, context.now());
+            let caller = context.check(caller)?;
             Ok(Self { context, caller })
         })
     }

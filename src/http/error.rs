@@ -12,8 +12,9 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Value, json};
 
 use crate::base::TimeSpan;
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::{Code, Failure, FaultKind, FieldError, NameError, Refusal};
-use crate::identity::authentication::IssuedChallenge;
+use crate::identity::authentication::{IssuedChallenge, RemainingStep};
 use crate::identity::fresh_authentication::MAX_AGE;
 
 /// When to try again after a 503.
@@ -55,6 +56,8 @@ pub const fn status(code: Code) -> StatusCode {
         | Code::InvalidToken
         | Code::MfaRequired
         | Code::MfaFailed
+        | Code::EnrolmentRequired
+        | Code::InsufficientUserAuthentication
         | Code::ReauthenticationRequired
         | Code::RefreshTokenReused
         | Code::SessionExpired
@@ -208,6 +211,11 @@ impl Problem {
                 self.message,
                 MAX_AGE.secs()
             )),
+            Code::InsufficientUserAuthentication => Some(format!(
+                r#"{realm}, error="insufficient_user_authentication", error_description="{}", acr_values="{}""#,
+                self.message,
+                AssuranceLevel::Multi
+            )),
             Code::InsufficientScope => {
                 Some(format!(r#"{realm}, error="insufficient_scope", scope="signet:admin""#))
             }
@@ -257,6 +265,9 @@ impl ResponseError for Problem {
             body["challenge"] = pending.challenge.as_str().into();
             body["expires_in"] = pending.expires_in.into();
             body["methods"] = json!(pending.step.methods());
+            if let RemainingStep::Enrol { may_skip } = pending.step {
+                body["may_skip"] = may_skip.into();
+            }
         }
         self.head().content_type(PROBLEM_JSON).body(body.to_string())
     }

@@ -128,6 +128,8 @@ routes! {
     "/v1/register" { POST Anyone api::register::post => authentication::REGISTER }
     "/v1/login" { POST Anyone api::login::post => authentication::LOGIN }
     "/v1/login/continue" { POST Anyone api::login::continue_ => authentication::CONTINUE }
+    "/v1/login/enrol" { POST Anyone api::login::enrol => authentication::ENROL }
+    "/v1/step-up" { POST Bearer api::login::step_up => authentication::STEP_UP }
     "/v1/refresh" { POST Anyone api::refresh::post => authentication::REFRESH }
     "/v1/logout" { POST Anyone api::logout::post => authentication::LOGOUT }
 
@@ -151,6 +153,7 @@ routes! {
         POST Anyone ui::new_password::post => flow,
     }
     "/login/verify" { GET Anyone ui::verify::get => flow, POST Anyone ui::verify::post => flow }
+    "/login/enrol" { GET Anyone ui::enrol::get => flow, POST Anyone ui::enrol::post => flow }
     "/login/switch" { POST Anyone ui::login::switch => flow }
     "/language" { POST Anyone ui::language::post => flow }
     "/consent" { POST Anyone ui::consent::post => flow }

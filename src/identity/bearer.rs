@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::claims::VerifiedClaims;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::scope::{self, Scopes};
@@ -19,6 +20,8 @@ pub struct Caller {
     pub user: User,
     /// The session the token belongs to.
     pub session: Session,
+    /// What the token says about how the user authenticated.
+    pub acr: AssuranceLevel,
     scopes: Scopes,
 }
 
@@ -56,20 +59,24 @@ pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<C
             Refusal::new(Code::InvalidToken, "The access token has expired.").into()
         }
     })?;
+    let is_exchanged = active.claims().act.is_some();
     let scopes = Scopes::parse(&active.claims().scope).map_err(|_| invalid_token())?;
+    let acr = active.session_claims().map(|claims| claims.acr).ok_or_else(invalid_token)?;
     let (session, user) = active.into_inner().into_session().ok_or_else(invalid_token)?;
     // What a client got at /oauth2 is for userinfo and APIs; it cannot act as its user here.
-    if session.audience.is_some() || session.grant_type.is_some() {
+    if session.audience.is_some() || session.grant_type.is_some() || is_exchanged {
         return Err(invalid_token().into());
     }
-    Ok(Caller { user, session, scopes })
+    Ok(Caller { user, session, acr, scopes })
 }
 
 /// The caller as an administrator.
 ///
 /// # Errors
-/// `insufficient_scope` when the token was not made for it, `forbidden` when the role is gone.
-pub fn administrator(caller: Caller) -> Result<Administrator, Refusal> {
+/// `insufficient_scope` when the token was not made for it, `forbidden` when the role is gone,
+/// `insufficient_user_authentication` when the server's policy requires a second factor of administrators and
+/// the token does not say so.
+pub fn administrator(app: &App, caller: Caller, now: Timestamp) -> Result<Administrator, Refusal> {
     if !caller.scopes.contains(scope::ADMIN) {
         return Err(Refusal::new(
             Code::InsufficientScope,
@@ -78,6 +85,13 @@ pub fn administrator(caller: Caller) -> Result<Administrator, Refusal> {
     }
     if caller.user.role != Role::Admin {
         return Err(Refusal::new(Code::Forbidden, "This needs the role admin."));
+    }
+    if app.config.second_factor.is_required(caller.user.role, now)
+        && caller.acr < AssuranceLevel::Multi
+    {
+        let message = "Administration needs a sign-in with a second factor. Step the session up at \
+                       /v1/step-up, or sign in again.";
+        return Err(Refusal::new(Code::InsufficientUserAuthentication, message));
     }
     Ok(Administrator(caller))
 }

@@ -10,15 +10,15 @@ use crate::base::{Secret, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::Authentication;
+use crate::domain::authn::{Authentication, Demand};
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::password::Password;
+use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
 use crate::metrics::Metrics;
-use crate::store::browser_sessions;
-use crate::store::browser_sessions::Found;
+use crate::store::browser_sessions::{self, Found};
 use crate::store::sessions::end::{self, Ending, OfBrowser};
 
 use super::admission::{self, Admission};
@@ -27,10 +27,11 @@ use super::authentication::{
     Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
 };
 use super::browser_limit;
+use super::browser_step_up::step_up;
 use super::logout_notices;
 
 /// Tells the audit events of the pages from those of other places.
-const PLACE: &str = "browser";
+pub(super) const PLACE: &str = "browser";
 
 /// The cookies of a browser.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +68,7 @@ pub async fn current_login(
 /// Below a path that cookie cannot have the prefix `__Host-`, so another host of the domain can set it. It
 /// counts only together with the cookie of the browser it was issued with, which has the prefix: an
 /// attacker cannot plant a session of their own in the browser of a user.
-fn session_hash(app: &App, cookie: &str, browser: &str) -> TokenHash {
+pub(super) fn session_hash(app: &App, cookie: &str, browser: &str) -> TokenHash {
     if app.base_path.is_root() {
         return token_hash(cookie);
     }
@@ -84,11 +85,24 @@ pub struct Typed {
 
 /// What comes of a sign-in at the pages.
 pub enum SignInOutcome {
-    /// The user is signed in in this browser: the value of the new cookie.
-    SignedIn(Secret<String>),
+    /// The user is signed in in this browser.
+    SignedIn(SignedInBrowser),
     /// The user is asked for another step.
     Pending(IssuedChallenge),
 }
+
+/// A browser in which a user is signed in.
+pub struct SignedInBrowser {
+    /// The value of the new cookie.
+    pub cookie: Secret<String>,
+    /// The user's login name.
+    pub login: String,
+    /// New recovery codes, where the user has enrolled the first factor on the way.
+    pub recovery_codes: Vec<RecoveryCode>,
+}
+
+/// An authentication at the pages: a sign-in, or a step-up of the sign-in that is named.
+pub(super) type Pending = PendingAuthentication<Option<BrowserId>>;
 
 /// Checks the password and signs the user in in this browser, unless another step is missing.
 ///
@@ -103,11 +117,12 @@ pub async fn sign_in(
     let admission = admission(&app, &visitor, &info).await?;
     let authenticated =
         authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
-    match authenticated.proceed(&app, &info).await? {
-        Begun::Completed(completed) => open(&app, &completed, &visitor, &info).await,
+    // What a request and its client want besides is a step-up, before the request is answered.
+    match authenticated.proceed(&app, &Demand::default(), &info).await? {
+        Begun::Completed(completed) => open(&app, (&completed, None), &visitor, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| Ok(first.record(tx, Some(PLACE)).await?)).await?;
-            let pending = PendingAuthentication::begin(&app, first.progress, (), info.now);
+            let pending = Pending::begin(&app, first.progress, None, info.now);
             let channel = Channel::Browser(&visitor.browser);
             let challenge = pending.seal(&app, channel, first.step, info.now)?;
             Ok(SignInOutcome::Pending(challenge))
@@ -127,7 +142,7 @@ pub fn check_challenge(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let channel = Channel::Browser(&visitor.browser);
-    PendingAuthentication::<()>::open(app, challenge, channel, now).map(drop)
+    Pending::open(app, challenge, channel, now).map(drop)
 }
 
 /// Takes the next step of a sign-in; the last one signs the user in in this browser.
@@ -142,23 +157,32 @@ pub async fn continue_sign_in(
     info: RequestInfo,
 ) -> Result<SignInOutcome, Failure> {
     let channel = Channel::Browser(&visitor.browser);
-    let pending = PendingAuthentication::<()>::open(&app, &challenge, channel, info.now)?;
+    let pending = Pending::open(&app, &challenge, channel, info.now)?;
+    let stepped_up = pending.aim;
     match pending.advance(&app, channel, entry, &info).await? {
-        Continuation::Completed(completed) => open(&app, &completed, &visitor, &info).await,
+        Continuation::Completed(completed) => {
+            open(&app, (&completed, stepped_up), &visitor, &info).await
+        }
         Continuation::Pending(challenge) => Ok(SignInOutcome::Pending(challenge)),
     }
 }
 
 async fn open(
     app: &App,
-    completed: &Completed,
+    (completed, stepped_up): (&Completed, Option<BrowserId>),
     visitor: &BrowserCookies,
     info: &RequestInfo,
 ) -> Result<SignInOutcome, Failure> {
     let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
-    app.transaction(info, async |tx| accept(tx, completed, visitor, &cookie).await).await?;
+    app.transaction(info, async |tx| match stepped_up {
+        None => accept(tx, completed, visitor, &cookie).await,
+        Some(browser) => step_up(tx, (completed, browser), visitor, &cookie).await,
+    })
+    .await?;
     Metrics::count(&app.metrics.logins, "ok");
-    Ok(SignInOutcome::SignedIn(Secret::new(cookie)))
+    let recovery_codes = completed.recovery_codes.clone();
+    let (cookie, login) = (Secret::new(cookie), completed.user.login.clone());
+    Ok(SignInOutcome::SignedIn(SignedInBrowser { cookie, login, recovery_codes }))
 }
 
 /// A browser with a live log-in is known in whichever network it is.

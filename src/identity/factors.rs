@@ -159,8 +159,8 @@ async fn find(tx: &mut AuditedTx, user: UserId, id: FactorId) -> Result<Factor, 
 /// any more. With the last factor the recovery codes go, and the password alone signs in.
 ///
 /// # Errors
-/// `not_found`; `reauthentication_required`; too many writes; `invalid_token` when the session has ended
-/// meanwhile.
+/// `not_found`; `reauthentication_required`; `conflict` when it is the last one and the server's policy requires
+/// one; too many writes; `invalid_token` when the session has ended meanwhile.
 pub async fn remove(
     app: App,
     signed_in: SignedIn,
@@ -176,6 +176,11 @@ pub async fn remove(
         let factor = find(tx, user, id).await?;
         write.take(&signed_in.user)?;
         let is_last = remove_factor(tx, user, id).await?;
+        if is_last && app.config.second_factor.is_required(signed_in.user.role, now) {
+            let message = "A second factor is required of this account, so the last one cannot be removed. Add \
+                           another one first.";
+            return Err(Refusal::new(Code::Conflict, message).into());
+        }
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;
         let left = without_factor(signed_in.factors, is_last);
         let kept = carry_over(tx, &signed_in, left, epoch).await?;

@@ -10,7 +10,7 @@ use crate::base::Timestamp;
 use crate::base::id::{BranchId, SessionId};
 use crate::domain::api::Target;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::Authentication;
+use crate::domain::authn::{Authentication, Demand};
 use crate::domain::client::{self, Client, ClientType};
 use crate::domain::grant::{self, GrantedScopes};
 use crate::domain::oidc::RequestedClaims;
@@ -22,14 +22,14 @@ use crate::domain::session::Chain;
 use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::metrics::Metrics;
-use crate::tokens::issue::{self, Tokens};
+use crate::tokens::issue;
 
 use super::admission;
 use super::authenticate::authenticate_user;
 use super::authentication::{
-    Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
-    RemainingStep, challenge_invalid,
+    Begun, Channel, Completed, Entry, IssuedChallenge, RemainingStep, challenge_invalid,
 };
+use super::continue_login::{ApiAim, LoginTokens, Pending, log_in};
 use super::open_session::{Opened, Opening, open_session};
 use super::second_factor::TypedCode;
 
@@ -68,7 +68,7 @@ pub struct CheckedLoginRequest {
 /// What comes of a log-in.
 pub enum LoginOutcome {
     /// A session is open.
-    Tokens(Tokens),
+    Tokens(LoginTokens),
     /// The user is asked for another step.
     Pending(IssuedChallenge),
     /// The password is right and the code beside it is not. The log-in can be continued.
@@ -89,7 +89,10 @@ pub async fn login(
     let admission = admission::of(&app, info.address(), now).await?;
     let authenticated =
         authenticate_user(&app, admission, &attempt.login, attempt.password, &info).await?;
-    match authenticated.proceed(&app, &info).await? {
+    let client = app.client(&request.client_id);
+    let client = client.and_then(|client| client.metadata.min_acr);
+    let demand = Demand { client, ..Demand::default() };
+    match authenticated.proceed(&app, &demand, &info).await? {
         Begun::Completed(completed) => open(&app, &completed, &request, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| {
@@ -101,10 +104,12 @@ pub async fn login(
                 Ok(first.record(tx, None).await?)
             })
             .await?;
-            let pending = PendingAuthentication::begin(&app, first.progress, attempt.asked, now);
+            let aim = ApiAim::LogIn(attempt.asked);
+            let pending = Pending::begin(&app, first.progress, aim, now);
             match (attempt.code, &first.step) {
                 (Some(code), RemainingStep::Factor(_)) => {
-                    let outcome = step(&app, pending.clone(), Entry::Code(code), &info).await;
+                    let outcome = log_in(&app, pending.clone(), &request, Entry::Code(code), &info);
+                    let outcome = outcome.await;
                     match outcome {
                         Err(Failure::Refused(refusal)) if refusal.code == Code::MfaFailed => {
                             let challenge = pending.seal(&app, Channel::Api, first.step, now)?;
@@ -121,36 +126,7 @@ pub async fn login(
     }
 }
 
-/// Takes the next step of a log-in; the last one opens a session.
-///
-/// # Errors
-/// As [`login`]; `challenge_invalid`, and what is wrong with the entry.
-pub async fn continue_login(
-    app: App,
-    challenge: String,
-    entry: Entry,
-    info: RequestInfo,
-) -> Result<LoginOutcome, Failure> {
-    let pending: PendingAuthentication<RequestedAccess> =
-        PendingAuthentication::open(&app, &challenge, Channel::Api, info.now)?;
-    step(&app, pending, entry, &info).await
-}
-
-async fn step(
-    app: &App,
-    pending: PendingAuthentication<RequestedAccess>,
-    entry: Entry,
-    info: &RequestInfo,
-) -> Result<LoginOutcome, Failure> {
-    let request = request(app, &pending.aim).await?;
-    request.check_names(app, pending.begun_at)?;
-    match pending.advance(app, Channel::Api, entry, info).await? {
-        Continuation::Completed(completed) => open(app, &completed, &request, info).await,
-        Continuation::Pending(challenge) => Ok(LoginOutcome::Pending(challenge)),
-    }
-}
-
-async fn open(
+pub(super) async fn open(
     app: &App,
     completed: &Completed,
     request: &CheckedLoginRequest,
@@ -159,7 +135,7 @@ async fn open(
     let session = app.transaction(info, async |tx| accept(tx, completed, request).await).await?;
     Metrics::count(&app.metrics.logins, "ok");
     let tokens = issue::tokens(app, &session, || Ok(completed.user.subject()), info.now)?;
-    Ok(LoginOutcome::Tokens(tokens))
+    Ok(LoginOutcome::Tokens(LoginTokens::new(tokens, completed)))
 }
 
 /// Checks what is asked for: nothing beyond the audiences and scopes of the client, all of it or an
@@ -211,7 +187,7 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
 
 impl CheckedLoginRequest {
     /// That client and API are those that had the names at `begun_at`, when the password was checked.
-    fn check_names(&self, app: &App, begun_at: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn check_names(&self, app: &App, begun_at: Timestamp) -> Result<(), Refusal> {
         let audience = self.audience.target.audience();
         if app.audience_given_at(audience, begun_at).is_none() {
             return Err(issue::invalid_target());

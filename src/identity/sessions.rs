@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId, UserId};
 use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::liveness::{ClientState, active_session};
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -31,10 +32,21 @@ pub enum LoggedIn {
 }
 
 impl LoggedIn {
-    fn id(&self) -> Uuid {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
         match self {
             Self::Client(listed) => listed.session.id.uuid(),
             Self::Browser(browser, _) => browser.id.uuid(),
+        }
+    }
+
+    /// The assurance level of its authentication.
+    #[must_use]
+    pub fn acr(&self) -> AssuranceLevel {
+        match self {
+            Self::Client(listed) => listed.session.factors().acr(),
+            Self::Browser(browser, _) => browser.authentication().factors().acr(),
         }
     }
 }

@@ -5,14 +5,14 @@
 
 use uuid::Uuid;
 
-use crate::app::App;
+use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::{FactorId, UserId};
 use crate::base::opaque_token::{self, FACTOR_SETUP};
 use crate::crypto::totp::TotpSecret;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::factor::{Factor, FactorKind};
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::totp::{self, MAX_SECRETS, SETUP_LIFE, TimeStep};
@@ -63,12 +63,14 @@ struct OpenedSetup {
 /// Begins to enrol a TOTP secret. Nothing is stored.
 ///
 /// # Errors
-/// `reauthentication_required`; `conflict` when the account has as many as it may.
+/// `forbidden` where enrolment is off; `reauthentication_required`; `conflict` when the account has as many as it
+/// may.
 pub async fn begin_totp(
     app: App,
     signed_in: SignedIn,
     now: Timestamp,
 ) -> Result<TotpSetup, Failure> {
+    check_offered(&app)?;
     let mut reader = app.db.reader().await?;
     require_fresh(&mut reader, &signed_in, now).await?;
     let stored = factors::of_user(&mut reader, signed_in.user.id).await?;
@@ -76,14 +78,22 @@ pub async fn begin_totp(
     if i64::try_from(secrets).is_ok_and(|secrets| secrets >= MAX_SECRETS) {
         return Err(too_many().into());
     }
+    Ok(new_setup(&app, &signed_in.user, now)?)
+}
+
+/// A new secret for `user`. Nothing is stored.
+///
+/// # Errors
+/// Only when the crypto library fails.
+pub(super) fn new_setup(app: &App, user: &User, now: Timestamp) -> Result<TotpSetup, Fault> {
     let id = FactorId::new(now, &*app.entropy);
     let secret = TotpSecret::generate(&*app.entropy);
     let mut plain = id.uuid().as_bytes().to_vec();
     plain.extend(now.millis().to_be_bytes());
     plain.extend(secret.bytes());
-    let sealed = app.seal.newest().seal(&purpose(signed_in.user.id), &plain)?;
+    let sealed = app.seal.newest().seal(&purpose(user.id), &plain)?;
     let setup = opaque_token::encode(FACTOR_SETUP, &sealed);
-    Ok(shown(&app, &signed_in.user, setup, &secret))
+    Ok(shown(app, user, setup, &secret))
 }
 
 /// The setup that a page was opened with, to show it once more.
@@ -135,22 +145,13 @@ fn open(app: &App, user: UserId, setup: &str, now: Timestamp) -> Result<OpenedSe
 pub async fn confirm_totp(
     app: App,
     signed_in: SignedIn,
-    Confirmation { setup, code, name }: Confirmation,
+    confirmation: Confirmation,
     info: RequestInfo,
 ) -> Result<Enrolled, Failure> {
     let now = info.now;
     let user = signed_in.user.id;
-    if let Some(name) = &name {
-        check_name(name)?;
-    }
-    let OpenedSetup { id, secret } = open(&app, user, &setup, now)?;
-    let step = totp::parse_code(&code)
-        .and_then(|code| secret.step_of(&code, TimeStep::accepted(now)))
-        .ok_or_else(wrong_code)?;
-    let name = name.unwrap_or_else(|| "Authenticator app".to_owned());
-    let kind = FactorKind::Totp;
-    let factor = Factor { id, kind, name, created_at: now, last_used_at: None };
-    let codes = new_codes(&app);
+    check_offered(&app)?;
+    let confirmed = check(&app, &signed_in.user, confirmation, now)?;
     let write = UserWrite::new(&app);
     app.transaction_or_nothing(&info, async |tx| {
         if !users::hold(tx, user, signed_in.epoch).await? {
@@ -158,21 +159,78 @@ pub async fn confirm_totp(
         }
         require_fresh(tx, &signed_in, now).await?;
         write.take(&signed_in.user)?;
-        let sealed = app.seal_totp(tx, user, id, &secret).await?;
+        confirmed.store(tx, user).await
+    })
+    .await
+}
+
+/// A secret whose first code was right, which is not stored yet.
+pub(super) struct Confirmed {
+    factor: Factor,
+    secret: TotpSecret,
+    step: TimeStep,
+    /// For an account that has none.
+    codes: Vec<RecoveryCode>,
+}
+
+/// Checks the first code of a secret.
+///
+/// # Errors
+/// `validation_failed` when the code is wrong, the setup has expired or the name is refused.
+pub(super) fn check(
+    app: &App,
+    user: &User,
+    Confirmation { setup, code, name }: Confirmation,
+    now: Timestamp,
+) -> Result<Confirmed, Refusal> {
+    if let Some(name) = &name {
+        check_name(name)?;
+    }
+    let OpenedSetup { id, secret } = open(app, user.id, &setup, now)?;
+    let step = totp::parse_code(&code)
+        .and_then(|code| secret.step_of(&code, TimeStep::accepted(now)))
+        .ok_or_else(wrong_code)?;
+    let name = name.unwrap_or_else(|| "Authenticator app".to_owned());
+    let kind = FactorKind::Totp;
+    let factor = Factor { id, kind, name, created_at: now, last_used_at: None };
+    Ok(Confirmed { factor, secret, step, codes: new_codes(app) })
+}
+
+impl Confirmed {
+    /// Stores it and uses the code up, with recovery codes where the account has none. The caller holds the user.
+    ///
+    /// # Errors
+    /// `conflict` when it was confirmed before, or the account has as many as it may; faults.
+    pub(super) async fn store(
+        &self,
+        tx: &mut AuditedTx,
+        user: UserId,
+    ) -> Result<Enrolled, Failure> {
+        let Self { factor, secret, step, codes } = self;
+        let (app, now) = (tx.app(), tx.info().now);
+        let sealed = app.seal_totp(tx, user, factor.id, secret).await?;
         let stored = StoredFactor { factor: factor.clone(), sealed: Some(sealed) };
-        if !factors::insert(tx, user, &stored, Some(step), MAX_SECRETS).await? {
+        if !factors::insert(tx, user, &stored, Some(*step), MAX_SECRETS).await? {
             return Err(too_many().into());
         }
         factors::require_second(tx, user, now).await?;
-        tx.record(&Event::new(EventKind::FactorAdded).about(user).detail(kind.as_str())).await?;
+        let event = Event::new(EventKind::FactorAdded).about(user).detail(factor.kind.as_str());
+        tx.record(&event).await?;
         let mut recovery_codes = Vec::new();
         if recovery_codes::left(tx, user).await? == 0 {
-            replace_codes(tx, user, &codes).await?;
-            recovery_codes.clone_from(&codes);
+            replace_codes(tx, user, codes).await?;
+            recovery_codes.clone_from(codes);
         }
         Ok(Enrolled { factor: factor.clone(), recovery_codes })
-    })
-    .await
+    }
+}
+
+fn check_offered(app: &App) -> Result<(), Refusal> {
+    if app.config.second_factor.offers_enrolment() {
+        return Ok(());
+    }
+    let message = "Second factors cannot be enrolled here: SIGNET_SECOND_FACTOR is off.";
+    Err(Refusal::new(Code::Forbidden, message))
 }
 
 fn wrong_code() -> Refusal {

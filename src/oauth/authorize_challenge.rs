@@ -125,7 +125,10 @@ pub async fn authorize_challenge(
     let mut session = AuthSession { proved: jkt, ..session };
     let Typed { credentials, mut code } = typed(&params)?;
     let mut taken = match (credentials, &session.progress) {
-        (Some(credentials), _) => first_factor(&app, credentials, &info).await,
+        (Some(credentials), _) => {
+            let demand = session.request.wishes.demand(client.metadata.min_acr);
+            first_factor(&app, credentials, &demand, &info).await
+        }
         (None, Some((progress, _))) => match code.take() {
             Some(code) => second_factor(&app, *progress, code, &info).await,
             None => return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now)?)),
@@ -141,7 +144,9 @@ pub async fn authorize_challenge(
     let completed = loop {
         match taken {
             Ok(Taken::Completed(completed)) => break completed,
-            Ok(Taken::Pending(progress, RemainingStep::Factor(methods), first)) => {
+            Ok(Taken::Pending(progress, RemainingStep::Factor(methods), first))
+                if methods != [Method::MailedCode] =>
+            {
                 session.progress = Some((progress, methods));
                 if let Some(first) = first {
                     app.transaction(&info, async |tx| Ok(first.record(tx, Some(PLACE)).await?))
@@ -152,7 +157,7 @@ pub async fn authorize_challenge(
                 };
                 taken = second_factor(&app, progress, code, &info).await;
             }
-            Ok(Taken::Pending(_, RemainingStep::NewPassword, first)) => {
+            Ok(Taken::Pending(_, _, first)) => {
                 return to_pages(&app, client, &session, first.as_deref(), &info).await;
             }
             Err(failure) => return denied(&app, &session, failure, now),

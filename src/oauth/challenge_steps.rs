@@ -2,7 +2,7 @@
 //! leads. Which step is next is `identity::authentication`'s.
 
 use crate::app::App;
-use crate::domain::authn::Method;
+use crate::domain::authn::{Demand, Method};
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
@@ -78,11 +78,12 @@ fn unknown_method() -> Refusal {
 pub(super) async fn first_factor(
     app: &App,
     (login, password): (String, Password),
+    demand: &Demand,
     info: &RequestInfo,
 ) -> Result<Taken, Failure> {
     let admission = admission::of(app, info.address(), info.now).await?;
     let user = authenticate_user(app, admission, &login, password, info).await?;
-    Ok(match user.proceed(app, info).await? {
+    Ok(match user.proceed(app, demand, info).await? {
         Begun::Completed(completed) => Taken::Completed(completed),
         Begun::Pending(first) => Taken::Pending(first.progress, first.step.clone(), Some(first)),
     })

@@ -15,12 +15,16 @@ use crate::domain::device_code::{
     show_user_code,
 };
 use crate::domain::grant::AvailableScopes;
+use crate::domain::interaction::AuthnRequest;
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
+use crate::identity::authentication::{IssuedChallenge, unmet_requirements};
 use crate::identity::browser_login::{self, BrowserCookies};
+use crate::identity::browser_step_up::{self, Lacking};
 use crate::identity::write_limit::UserWrite;
+use crate::store::browser_sessions::Found;
 use crate::store::device_codes;
 
 use super::authorize;
@@ -58,6 +62,13 @@ pub enum DeviceStep {
     Login {
         /// The sealed flow.
         flow: String,
+    },
+    /// The person completes what the sign-in lacks.
+    StepUp {
+        /// The sealed flow.
+        flow: String,
+        /// The step.
+        challenge: Box<IssuedChallenge>,
     },
     /// The person is asked.
     Consent(Box<DeviceView>),
@@ -192,6 +203,10 @@ pub async fn decide(
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
         return go_on(app, user_code, flow, visitor, now).await;
     };
+    // Signed in anew with fewer factors.
+    if allow && !matches!(lacking(&app, &client, &found, &visitor, now).await?, Lacking::Nothing) {
+        return go_on(app, user_code, flow, visitor, now).await;
+    }
     let audience = app.audience_or_reload(device.asked.audience.as_deref()).await?;
     let available = still_available(&client, audience.as_deref(), &device.asked.scopes);
     let AvailableScopes { granted, dropped } = available.ok_or_else(unknown)?;
@@ -254,6 +269,18 @@ pub(super) fn is_offered(app: &App, device: &DeviceCode) -> bool {
     app.audience_given_at(device.asked.audience.as_deref(), device.begun_at()).is_some()
 }
 
+/// What a sign-in lacks for a device of this client.
+async fn lacking(
+    app: &App,
+    client: &Client,
+    found: &Found,
+    visitor: &BrowserCookies,
+    now: Timestamp,
+) -> Result<Lacking, Failure> {
+    let demand = AuthnRequest::default().demand(client.metadata.min_acr);
+    browser_step_up::lacking(app, found, demand, visitor, now).await
+}
+
 async fn go_on(
     app: App,
     user_code: String,
@@ -265,6 +292,14 @@ async fn go_on(
     let Some(found) = browser_login::current_login(&app, &visitor, "", None, now).await? else {
         return Ok(DeviceStep::Login { flow: flow.seal(&app, &visitor)? });
     };
+    match lacking(&app, &client, &found, &visitor, now).await? {
+        Lacking::Nothing => {}
+        Lacking::Step(challenge) => {
+            let flow = flow.seal(&app, &visitor)?;
+            return Ok(DeviceStep::StepUp { flow, challenge: Box::new(challenge) });
+        }
+        Lacking::Unmet => return Err(unmet_requirements().into()),
+    }
     flow.asked = Some(found.user.id);
     Ok(DeviceStep::Consent(Box::new(DeviceView {
         flow: flow.seal(&app, &visitor)?,

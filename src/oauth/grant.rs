@@ -12,6 +12,7 @@ use crate::base::id::SessionId;
 use crate::domain::attributes::Subject;
 use crate::domain::audit::Origin;
 use crate::domain::authorization::SessionTerms;
+use crate::domain::claims::SessionClaims;
 use crate::domain::client::Client;
 use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
@@ -116,6 +117,8 @@ pub enum GrantOutcome {
 pub struct Delegation {
     /// The session that vouches for the subject, if one does.
     pub session: Option<Session>,
+    /// What the subject token says about it: the new token inherits it.
+    pub session_claims: Option<SessionClaims>,
     /// Who the token is about.
     pub sub: String,
     /// What tokens may say about the user.

@@ -78,8 +78,12 @@ fn described(issuer: &str, token: &ActiveToken) -> Value {
         "iat": claims.iat,
         "jti": claims.jti,
     });
+    let session = token.session_claims();
     for (name, value) in [
         ("sid", claims.sid.as_ref().map(|sid| json!(sid))),
+        // RFC 9470 §6.2.
+        ("auth_time", session.map(|session| json!(session.auth_time.secs()))),
+        ("acr", session.map(|session| json!(session.acr))),
         ("act", claims.act.clone()),
         ("cnf", claims.cnf.as_ref().map(|cnf| json!(cnf))),
     ] {
@@ -112,6 +116,8 @@ async fn refresh_token(
                 "exp": session.idle_expires_at.min(session.expires_at).secs(),
                 "iat": session.chain.answered_at.secs(),
                 "sid": session.id,
+                "auth_time": session.auth_time.secs(),
+                "acr": session.factors().acr(),
             })
         })
     }))

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::crypto::external_jwt::ED25519;
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::claims::ID_TOKEN_CLAIMS;
 use crate::domain::client::AuthMethod;
 use crate::domain::interaction::{Prompt, ResponseMode};
@@ -45,6 +46,7 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], languages: &[&str]) -> Valu
         "grant_types_supported": grants::NAMES,
         "subject_types_supported": ["public"],
         "prompt_values_supported": Prompt::ALL,
+        "acr_values_supported": AssuranceLevel::ALL,
         "code_challenge_methods_supported": [pkce::METHOD],
         "token_endpoint_auth_methods_supported": AuthMethod::ALL,
         "token_endpoint_auth_signing_alg_values_supported": of_clients,

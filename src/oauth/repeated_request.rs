@@ -33,6 +33,7 @@ pub(super) fn authorization_request(request: &Request) -> Vec<(&'static str, Str
         ("code_challenge_method", method),
         ("prompt", Some(prompt.join(" "))),
         ("max_age", wishes.max_age.map(|age| age.secs().to_string())),
+        ("acr_values", wished_acr(request)),
         ("claims", claims(request)),
         ("dpop_jkt", request.dpop_jkt.clone()),
         ("login_hint", request.login_hint.clone()),
@@ -41,6 +42,11 @@ pub(super) fn authorization_request(request: &Request) -> Vec<(&'static str, Str
     .into_iter()
     .filter_map(|(name, value)| Some((name, value.filter(|value| !value.is_empty())?)))
     .collect()
+}
+
+fn wished_acr(request: &Request) -> Option<String> {
+    let acr = request.wishes.acr.filter(|acr| !acr.is_essential)?;
+    Some(acr.level.as_str().to_owned())
 }
 
 /// The `claims` parameter of a request, if it needs one.
@@ -52,6 +58,9 @@ fn claims(request: &Request) -> Option<String> {
     let userinfo = named(&request.asked_claims.userinfo);
     if let Some(sub) = &request.wishes.sub {
         id_token.insert("sub".to_owned(), json!({ "value": sub }));
+    }
+    if let Some(acr) = request.wishes.acr.filter(|acr| acr.is_essential) {
+        id_token.insert("acr".to_owned(), json!({ "essential": true, "value": acr.level }));
     }
     let all = json!({ "id_token": id_token, "userinfo": userinfo });
     (!id_token.is_empty() || !userinfo.is_empty()).then(|| all.to_string())

@@ -91,13 +91,15 @@ fn for_session(
 
 fn delegated(context: &GrantContext<'_>, delegation: Delegation) -> Result<Tokens, Failure> {
     let (app, client, now) = (context.app, context.client(), context.now);
-    let Delegation { session, sub, subject, narrowed, not_after, act, parent, issued } = delegation;
+    let Delegation {
+        session_claims, sub, subject, narrowed, not_after, act, parent, issued, ..
+    } = delegation;
     let entitled = AccessTokenGrant {
         sub,
         client_id: &client.client_id,
         audience: narrowed.audience.as_deref(),
         scopes: narrowed.scopes.scopes().clone(),
-        session: session.as_ref().and_then(|session| AccessTokenGrant::of(session).session),
+        session: session_claims,
         life: client.metadata.access_token_ttl,
         not_after,
         act,

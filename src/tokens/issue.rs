@@ -185,6 +185,7 @@ impl Tokens {
             exp: (now + TimeSpan::from_secs(self.expires_in.max(1))).secs(),
             iat: now.secs(),
             auth_time: session.auth_time.secs(),
+            acr: session.factors().acr(),
             amr: session.factors().amr(),
             sid: session.id.to_string(),
             nonce,

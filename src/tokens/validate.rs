@@ -16,7 +16,7 @@ pub use crate::app::cache::VerifiedToken;
 use crate::base::Timestamp;
 use crate::crypto::digest::token_hash;
 use crate::crypto::jwt::{Expected, decode_unverified};
-use crate::domain::claims::VerifiedClaims;
+use crate::domain::claims::{SessionClaims, VerifiedClaims};
 use crate::domain::client::{BUILT_IN, Client};
 use crate::domain::liveness::{
     ActiveSession, ClientState, active_session, inactive_client, made_at_the_latest,
@@ -125,7 +125,14 @@ impl ActiveToken {
         self.holder.as_deref().map(|(session, user)| (session.session(), user))
     }
 
-    /// The same, given away.
+    /// When and how its user authenticated; none where a client speaks for itself.
+    #[must_use]
+    pub fn session_claims(&self) -> Option<SessionClaims> {
+        let (session, _) = self.session()?;
+        Some(SessionClaims::of_token(session, &self.claims))
+    }
+
+    /// The session, given away.
     #[must_use]
     pub fn into_session(self) -> Option<(Session, User)> {
         let (session, user) = *self.holder?;

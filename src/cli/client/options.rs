@@ -15,6 +15,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::names::{Names, address, any, names};
 use crate::cli::value_parsers::{OrDefault, signing_alg, time_or_default, word_or_default, words};
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::client::{
     AssertionAudience, AuthMethod, IdTokenClaims, PkcePolicy, SecurityProfile,
 };
@@ -88,6 +89,10 @@ pub struct Choices {
     /// scopes (those of the granted scopes as well)
     #[arg(long, value_name = "CLAIMS", value_parser = words(IdTokenClaims::ALL, IdTokenClaims::as_str))]
     id_token_claims: Option<IdTokenClaims>,
+    /// The least its users' sign-ins have to be: single (the default), mfa (with a second factor, which users
+    /// without one enrol) or phr (with a passkey)
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    min_acr: Option<AssuranceLevel>,
     /// Its public keys for private_key_jwt: a file with a JWK set or a JWK, or - for stdin
     #[arg(long, value_name = "FILE|-")]
     jwks_file: Option<PathBuf>,
@@ -123,6 +128,15 @@ pub struct Cleared {
     /// Let it be no API
     #[arg(long, conflicts_with = "serves")]
     no_serves: bool,
+}
+
+/// An assurance level by its short name.
+pub fn level(text: &str) -> Result<AssuranceLevel, String> {
+    match text {
+        "single" => Ok(AssuranceLevel::Single),
+        "mfa" => Ok(AssuranceLevel::Multi),
+        _ => text.parse().map_err(|_| "Type single, mfa or phr".to_owned()),
+    }
 }
 
 /// A grant's name without what stands in front of it and in the spelling of the others.
@@ -169,6 +183,9 @@ impl Choices {
             refresh_max_ttl: self.refresh_max_ttl.map(|chosen| chosen.0),
             id_token_alg: self.id_token_alg.map(Some),
             id_token_claims: self.id_token_claims.map(Some),
+            min_acr: self
+                .min_acr
+                .map(|level| Some(level).filter(|level| *level > AssuranceLevel::Single)),
             jwks: self.jwks()?,
             ..Change::default()
         })

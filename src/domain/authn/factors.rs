@@ -46,7 +46,7 @@ impl Method {
 }
 
 text_enum! {
-    /// The assurance level; the value of `acr` once tokens carry it.
+    /// The assurance level: the value of the claim `acr`.
     pub enum AssuranceLevel {
         /// One factor.
         Single = "urn:signet:acr:single",
@@ -94,12 +94,9 @@ pub struct Authentication {
     pub factors: Option<Factors>,
 }
 
-/// The methods of an authentication (RFC 8176), as the claim `amr` lists them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Amr {
-    methods: Factors,
-    multi: bool,
-}
+/// The methods of an authentication (RFC 8176), as the claim `amr` lists them: which of [`Amr::VALUES`] apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amr([bool; Amr::VALUES.len()]);
 
 impl Authentication {
     /// The factors.
@@ -191,6 +188,12 @@ impl Factors {
         }
     }
 
+    /// The claim `acr`.
+    #[must_use]
+    pub fn acr(&self) -> AssuranceLevel {
+        self.level().unwrap_or(AssuranceLevel::Single)
+    }
+
     /// The claim `amr`.
     #[must_use]
     pub fn amr(&self) -> Amr {
@@ -199,34 +202,37 @@ impl Factors {
         let counts = |factor: CompletedFactor| {
             factor.method != Method::MailedCode || self.completed(Method::Password).is_none()
         };
-        Amr { methods: self.only(counts), multi }
+        let counted = self.only(counts);
+        let has =
+            |methods: &[Method]| methods.iter().any(|method| counted.completed(*method).is_some());
+        let otp = [Method::Totp, Method::RecoveryCode, Method::MailedCode];
+        let passkey = has(&[Method::Passkey]);
+        Amr([has(&[Method::Password]), has(&otp), passkey, passkey, multi])
     }
 }
 
 impl Amr {
-    /// The values, in a fixed order. `pop` and `user`: a key was proved and its owner was verified.
-    /// Whether the key is in hardware (`hwk`) cannot be known without attestation.
+    /// What there is, in the order of the claim. `pop` and `user`: a key was proved and its owner was
+    /// verified. Whether the key is in hardware (`hwk`) cannot be known without attestation.
+    const VALUES: [&'static str; 5] = ["pwd", "otp", "pop", "user", "mfa"];
+
+    /// The values that apply.
     pub fn values(self) -> impl Iterator<Item = &'static str> {
-        let has = |methods: &[Method]| {
-            methods.iter().any(|method| self.methods.completed(*method).is_some())
-        };
-        let otp = [Method::Totp, Method::RecoveryCode, Method::MailedCode];
-        let passkey = has(&[Method::Passkey]);
-        [
-            ("pwd", has(&[Method::Password])),
-            ("otp", has(&otp)),
-            ("pop", passkey),
-            ("user", passkey),
-            ("mfa", self.multi),
-        ]
-        .into_iter()
-        .filter_map(|(value, applies)| applies.then_some(value))
+        let all = Self::VALUES.into_iter().zip(self.0);
+        all.filter_map(|(value, applies)| applies.then_some(value))
     }
 }
 
 impl Serialize for Amr {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.values())
+    }
+}
+
+impl<'de> Deserialize<'de> for Amr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = Vec::<String>::deserialize(deserializer)?;
+        Ok(Self(Self::VALUES.map(|value| given.iter().any(|given| given == value))))
     }
 }
 

@@ -5,6 +5,9 @@
 //! know how a factor is checked or stored.
 
 mod factors;
+mod policy;
+
+use serde::{Deserialize, Serialize};
 
 use crate::base::{TimeSpan, Timestamp};
 
@@ -14,6 +17,7 @@ use super::user::User;
 pub use factors::{
     Amr, AssuranceLevel, Authentication, CompletedFactor, FactorClass, Factors, Method,
 };
+pub use policy::{Demand, SecondFactor, ServerPolicy};
 
 /// How long a completed factor counts in an authentication that is not finished.
 pub const FACTOR_LIFE: TimeSpan = TimeSpan::from_mins(10);
@@ -22,9 +26,11 @@ pub const FACTOR_LIFE: TimeSpan = TimeSpan::from_mins(10);
 const CLOCK_SKEW: TimeSpan = TimeSpan::from_secs(10);
 
 /// What a user authenticates for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// To open a session or a sign-in at the pages.
+    #[default]
     SignIn,
     /// To raise what a session is worth, or to make it fresh. Begins with the factors of the session.
     StepUp,
@@ -65,10 +71,6 @@ pub struct AccountState {
 
 /// Whether a second factor has to follow, by the strictest of server, role, client and user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(feature = "test-support"),
-    expect(dead_code, reason = "no setting requires a second factor yet")
-)]
 pub enum SecondFactorPolicy {
     /// Where the account has one.
     IfEnrolled,
@@ -82,10 +84,10 @@ pub enum SecondFactorPolicy {
 /// What the outcome has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirements {
-    /// The least level.
-    pub least: AssuranceLevel,
-    /// Whether an account that cannot reach it is refused.
-    pub is_essential: bool,
+    /// The level that is asked for where the account can reach it.
+    pub wished: AssuranceLevel,
+    /// The level without which the user is refused.
+    pub required: AssuranceLevel,
     /// The oldest a factor may be (OpenID Connect Core §3.1.2.1).
     pub max_age: Option<TimeSpan>,
     /// Factors that were completed before this do not count.
@@ -97,12 +99,22 @@ pub struct Requirements {
 impl Requirements {
     /// What an account asks for by itself.
     pub const BASIC: Self = Self {
-        least: AssuranceLevel::Single,
-        is_essential: false,
+        wished: AssuranceLevel::Single,
+        required: AssuranceLevel::Single,
         max_age: None,
         since: None,
         policy: SecondFactorPolicy::IfEnrolled,
     };
+
+    /// The highest level that any of them asks for.
+    #[must_use]
+    pub fn level(&self) -> AssuranceLevel {
+        let by_policy = match self.policy {
+            SecondFactorPolicy::IfEnrolled => AssuranceLevel::Single,
+            SecondFactorPolicy::Required { .. } => AssuranceLevel::Multi,
+        };
+        by_policy.max(self.wished).max(self.required)
+    }
 }
 
 /// What happens next.
@@ -149,15 +161,15 @@ pub fn next_step(
     }
     let second = second_factor(attempt.purpose, &fresh, account, requirements, now);
     match second {
-        SecondFactor::Complete(methods) => return NextStep::Authenticate(methods),
-        SecondFactor::Unmet => return NextStep::Refuse(Refused::UnmetRequirements),
-        SecondFactor::Enrol { .. } | SecondFactor::Enough => {}
+        Missing::Complete(methods) => return NextStep::Authenticate(methods),
+        Missing::Unmet => return NextStep::Refuse(Refused::UnmetRequirements),
+        Missing::Enrol { .. } | Missing::Enough => {}
     }
     if attempt.purpose == Purpose::Recover || account.must_change_password {
         return NextStep::ChangePassword;
     }
     match second {
-        SecondFactor::Enrol { may_skip } => NextStep::Enrol { may_skip },
+        Missing::Enrol { may_skip } => NextStep::Enrol { may_skip },
         _ => NextStep::Done(fresh),
     }
 }
@@ -175,7 +187,8 @@ fn counts(
     let young = requirements
         .max_age
         .is_none_or(|age| now <= factor.at + age && factor.at <= now + CLOCK_SKEW);
-    let recent = requirements.since.is_none_or(|since| factor.at >= since);
+    let recent =
+        requirements.since.is_none_or(|since| factor.at >= since && factor.at <= now + CLOCK_SKEW);
     alive && young && recent
 }
 
@@ -197,7 +210,7 @@ fn first_factor(purpose: Purpose, fresh: &Factors, account: &AccountState) -> Op
 }
 
 /// What is missing after the first factor.
-enum SecondFactor {
+enum Missing {
     Enough,
     Complete(Vec<Method>),
     Enrol { may_skip: bool },
@@ -210,15 +223,21 @@ fn second_factor(
     account: &AccountState,
     requirements: &Requirements,
     now: Timestamp,
-) -> SecondFactor {
+) -> Missing {
     let level = fresh.level().unwrap_or(AssuranceLevel::Single);
-    let is_required = matches!(requirements.policy, SecondFactorPolicy::Required { .. });
-    let by_policy = if is_required || account.second_factor_since.is_some() {
-        AssuranceLevel::Multi
-    } else {
-        AssuranceLevel::Single
+    let by_account = match account.second_factor_since {
+        Some(_) => AssuranceLevel::Multi,
+        None => AssuranceLevel::Single,
     };
-    let wanted = by_policy.max(requirements.least);
+    let wanted = by_account.max(requirements.level());
+    let is_unmet = level < requirements.required;
+    // Nothing is asked of a user who cannot get there. Only a second factor can be enrolled on the way.
+    let may_enrol = purpose != Purpose::Recover
+        && matches!(requirements.policy, SecondFactorPolicy::Required { .. })
+        && requirements.required <= AssuranceLevel::Multi;
+    if is_unmet && !may_enrol && available(account, fresh, requirements.required).is_empty() {
+        return Missing::Unmet;
+    }
     // An account without a passkey comes as far as its other factors.
     let targets = [wanted, AssuranceLevel::Multi.min(wanted)];
     let methods = targets
@@ -227,21 +246,20 @@ fn second_factor(
         .map(|target| available(account, fresh, target))
         .find(|methods| !methods.is_empty());
     if let Some(methods) = methods {
-        return SecondFactor::Complete(methods);
+        return Missing::Complete(methods);
     }
-    let is_unmet = requirements.is_essential && level < requirements.least;
     match requirements.policy {
-        SecondFactorPolicy::Required { from }
-            if purpose != Purpose::Recover && level < AssuranceLevel::Multi =>
-        {
-            // A thief of the password must not enrol a factor of their own.
-            if account.has_verified_email && fresh.last_of(FactorClass::Mailbox).is_none() {
-                return SecondFactor::Complete(vec![Method::MailedCode]);
+        SecondFactorPolicy::Required { from } if may_enrol && level < AssuranceLevel::Multi => {
+            let may_skip = now < from && !is_unmet;
+            // A thief of the password must not enrol a factor of their own where the owner has not. Until then
+            // the owner may put it off, and enrolment is as open as where it is up to each user.
+            let has_shown_mailbox = fresh.last_of(FactorClass::Mailbox).is_some();
+            if account.has_verified_email && !has_shown_mailbox && !may_skip {
+                return Missing::Complete(vec![Method::MailedCode]);
             }
-            SecondFactor::Enrol { may_skip: now < from && !is_unmet }
+            Missing::Enrol { may_skip }
         }
-        _ if is_unmet => SecondFactor::Unmet,
-        _ => SecondFactor::Enough,
+        _ => Missing::Enough,
     }
 }
 

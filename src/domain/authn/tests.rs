@@ -47,7 +47,8 @@ fn with_passkey() -> AccountState {
 }
 
 fn demanding(least: AssuranceLevel, is_essential: bool) -> Requirements {
-    Requirements { least, is_essential, ..Requirements::BASIC }
+    let required = if is_essential { least } else { Single };
+    Requirements { wished: least, required, ..Requirements::BASIC }
 }
 
 fn required(from: Timestamp) -> Requirements {
@@ -64,7 +65,7 @@ fn done(methods: &[Method]) -> NextStep {
 
 #[test]
 fn a_sign_in_asks_for_what_the_account_and_the_request_want() {
-    let essential = Requirements { is_essential: true, ..required(ago(1)) };
+    let essential = Requirements { required: Multi, ..required(ago(-1)) };
     for (what, methods, account, requirements, wanted) in [
         ("nothing yet", &[][..], plain(), Requirements::BASIC, authenticate(&[Password])),
         (
@@ -163,6 +164,13 @@ fn a_sign_in_asks_for_what_the_account_and_the_request_want() {
             AccountState { has_verified_email: true, ..plain() },
             required(ago(1)),
             authenticate(&[MailedCode]),
+        ),
+        (
+            "unless it can be put off",
+            &[Password],
+            AccountState { has_verified_email: true, ..plain() },
+            required(ago(-1)),
+            NextStep::Enrol { may_skip: true },
         ),
         (
             "the owner does",
@@ -291,14 +299,12 @@ fn any_account() -> impl Strategy<Value = AccountState> {
 fn any_requirements() -> impl Strategy<Value = Requirements> {
     (0..3_usize, any::<bool>(), any::<bool>(), -10..10_i64).prop_map(
         |(least, is_essential, required, from)| Requirements {
-            least: AssuranceLevel::ALL[least],
-            is_essential,
             policy: if required {
                 SecondFactorPolicy::Required { from: ago(from) }
             } else {
                 SecondFactorPolicy::IfEnrolled
             },
-            ..Requirements::BASIC
+            ..demanding(AssuranceLevel::ALL[least], is_essential)
         },
     )
 }
@@ -332,9 +338,7 @@ proptest! {
                     if matches!(requirements.policy, SecondFactorPolicy::Required { .. }) {
                         prop_assert!(level >= Multi);
                     }
-                    if requirements.is_essential {
-                        prop_assert!(level >= requirements.least);
-                    }
+                    prop_assert!(level >= requirements.required);
                     return Ok(());
                 }
                 NextStep::ChangePassword | NextStep::Enrol { .. } | NextStep::Refuse(_) => return Ok(()),

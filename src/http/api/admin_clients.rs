@@ -25,6 +25,8 @@ const POLICIES: &str = "A policy is required, nonce or optional, or null for the
 const AUDIENCES: &str = "The audience of assertions is issuer or endpoint, or null for issuer.";
 const PROFILES: &str = "A security profile is fapi2, or null for none.";
 const CLAIMS: &str = "The claims of ID tokens are minimal or scopes, or null for minimal.";
+const LEVELS: &str =
+    "An assurance level is urn:signet:acr:single, urn:signet:acr:mfa or phr, or null.";
 const ALGS: &str = "An algorithm is ES256, RS256, PS256, ES384 or EdDSA, or null for RS256.";
 
 /// A page of clients.
@@ -123,6 +125,7 @@ fn change(body: &mut JsonFields) -> Change {
         refresh_max_ttl,
         id_token_alg: body.patch_word("id_token_signed_response_alg", ALGS),
         id_token_claims: body.patch_word("id_token_claims", CLAIMS),
+        min_acr: body.patch_word("min_acr", LEVELS),
         skip_consent: patch_flag(body, "skip_consent"),
         first_party: patch_flag(body, "first_party"),
         jwks: body.patch_value("jwks"),

@@ -2,14 +2,22 @@
 
 use actix_web::HttpResponse;
 
+use crate::base::TimeSpan;
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::Refusal;
 use crate::domain::password::Password;
-use crate::http::context::Context;
+use crate::http::context::{Authenticated, Context};
 use crate::http::error::Problem;
 use crate::http::extract::JsonFields;
 use crate::identity::authentication::Entry;
+use crate::identity::bearer::Caller;
+use crate::identity::continue_login;
+use crate::identity::fresh_authentication::MAX_AGE;
 use crate::identity::login::{self, LoginOutcome, LoginRequest, RequestedAccess};
 use crate::identity::second_factor::{CodeMethod, TypedCode};
+use crate::identity::step_up::{self, StepUpRequest};
+use crate::identity::totp_enrolment::Confirmation;
+use crate::view;
 
 /// Login and password for tokens.
 ///
@@ -32,16 +40,39 @@ pub async fn continue_(context: Context, mut body: JsonFields) -> Result<HttpRes
     let entry = entry(&mut body);
     context.check(body.finish())?;
     let app = context.app.clone();
-    let work = login::continue_login(app, challenge, entry, context.request_info());
+    let work = continue_login::continue_login(app, challenge, entry, context.request_info());
     let outcome = context.run(work).await?;
     answered(&context, outcome)
 }
 
-/// What the user entered: a code, by its method or by its form, or a new password.
+/// What the user entered: a code, by its method or by its form; the password; a new password; a secret that is
+/// enrolled with its first code; or nothing, to put the enrolment off.
 fn entry(body: &mut JsonFields) -> Entry {
     let method = body.optional_string("method");
     let code = body.optional_string("code");
     let new_password = body.optional_string("new_password");
+    let typed = body.optional_string("password");
+    let setup = body.optional_string("setup");
+    let name = body.optional_string("name");
+    if body.optional_bool("skip") == Some(true) {
+        return Entry::PutOff;
+    }
+    if let Some(setup) = setup {
+        if code.is_none() {
+            body.note::<()>("code", "missing", "Send the first code of the secret.");
+        }
+        return Entry::Totp(Confirmation { setup, code: code.unwrap_or_default(), name });
+    }
+    if name.is_some() {
+        body.note::<()>("name", "unexpected", "A name belongs to a setup.");
+    }
+    if let Some(typed) = typed {
+        match Password::for_verification(&typed) {
+            Ok(password) => return Entry::Password(password),
+            Err(error) => drop(body.note::<()>("password", error.code(), error.message())),
+        }
+        return Entry::PutOff;
+    }
     match (code, new_password) {
         (Some(code), None) => Entry::Code(match method.as_deref() {
             None => TypedCode::guess(code),
@@ -63,11 +94,60 @@ fn entry(body: &mut JsonFields) -> Entry {
             Entry::NewPassword(String::new())
         }
         (None, None) => {
-            body.note::<()>("code", "missing", "Send a code, or a new_password.");
+            let message =
+                "Send what the challenge waits for: a code, a password, a new_password or a setup.";
+            body.note::<()>("code", "missing", message);
             Entry::NewPassword(String::new())
         }
     }
 }
+
+/// A TOTP secret for the enrolment that a log-in waits for.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn enrol(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
+    let challenge = body.string("challenge");
+    context.check(body.finish())?;
+    let work =
+        continue_login::begin_enrolment(context.app.clone(), challenge, context.request_info());
+    Ok(HttpResponse::Ok().json(view::totp_setup(&context.run(work).await?)))
+}
+
+/// A session is raised to a higher level, or its user authenticates again.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn step_up(
+    Authenticated { context, caller }: Authenticated<Caller>,
+    mut body: JsonFields,
+) -> Result<HttpResponse, Problem> {
+    let level = body.optional_string("acr_values").and_then(|values| {
+        let known = values.split(' ').filter_map(|value| value.parse::<AssuranceLevel>().ok());
+        let least = known.min();
+        least.or_else(|| {
+            let message = "None of these values is supported: see acr_values_supported in the discovery document.";
+            body.note("acr_values", "unknown", message)
+        })
+    });
+    let max_age = match body.patch_integer("max_age").flatten() {
+        Some(age) if !(0..=MOST_SECONDS).contains(&age) => {
+            body.note("max_age", "out_of_range", "max_age is a number of seconds, 0 or more.")
+        }
+        age => age.map(TimeSpan::from_secs),
+    };
+    context.check(body.finish())?;
+    // Without either: what changes of the account need.
+    let max_age = if level.is_none() { max_age.or(Some(MAX_AGE)) } else { max_age };
+    let info = context.request_info_of(&caller);
+    let request = StepUpRequest { level, max_age };
+    let outcome = step_up::step_up(context.app.clone(), caller, request, info);
+    let outcome = context.run(outcome).await?;
+    answered(&context, outcome)
+}
+
+/// The longest `max_age`, in seconds.
+const MOST_SECONDS: i64 = u32::MAX as i64;
 
 fn answered(context: &Context, outcome: LoginOutcome) -> Result<HttpResponse, Problem> {
     match outcome {

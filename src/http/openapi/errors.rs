@@ -11,7 +11,7 @@ use crate::http::error::status;
 use crate::http::routes::Route;
 
 use super::operation::{Access, ErrorFormat, Operation, Security};
-use super::schema::{INTEGER, Named, TEXT, list, object, optional, required};
+use super::schema::{BOOLEAN, INTEGER, Named, TEXT, list, object, optional, required};
 
 /// The body of an error below `/v1`, and wherever no other form is prescribed.
 pub static PROBLEM: Named = Named {
@@ -32,6 +32,12 @@ pub static PROBLEM: Named = Named {
         optional(
             "methods",
             list(&TEXT).about("The factors of which one is next; empty where no factor is."),
+        ),
+        optional(
+            "may_skip",
+            BOOLEAN.about(
+                "Of `enrolment_required`: whether the enrolment can be put off with `skip`.",
+            ),
         ),
         optional(
             "errors",
@@ -147,7 +153,11 @@ fn codes(operation: &Operation, route: &Route) -> Vec<Code> {
         wanted.push(Code::InvalidToken);
     }
     if access == Access::Admin {
-        wanted.extend([Code::InsufficientScope, Code::Forbidden]);
+        wanted.extend([
+            Code::InsufficientScope,
+            Code::Forbidden,
+            Code::InsufficientUserAuthentication,
+        ]);
     }
     // Every path can be spelt wrongly.
     wanted.push(Code::MalformedRequest);
@@ -193,16 +203,26 @@ const fn meaning(code: Code) -> &'static str {
             "The challenge is invalid, expired or already used, or the account has changed since."
         }
         Code::MfaRequired => {
-            "The password is right, and a second factor has to follow. `challenge` continues at \
+            "A further factor has to follow; `methods` names those that will do. `challenge` continues at \
              `POST /v1/login/continue` with `code`."
         }
-        Code::MfaFailed => "The code of the second factor is wrong or was used before.",
+        Code::MfaFailed => "The code or the password is wrong, or the code was used before.",
+        Code::EnrolmentRequired => {
+            "A policy requires a second factor, and the account has none. `challenge` continues at \
+             `POST /v1/login/enrol` and `POST /v1/login/continue`."
+        }
+        Code::InsufficientUserAuthentication => {
+            "The server's policy requires a second factor of administrators, and the token stands for a \
+             sign-in without one. `WWW-Authenticate` names the level (RFC 9470)."
+        }
         Code::ReauthenticationRequired => {
             "The sign-in is more than 5 minutes old, or lacks a factor that the account asks for."
         }
         Code::InvalidToken => "The access token is missing or invalid.",
         Code::InsufficientScope => "The access token lacks the scope `signet:admin`.",
-        Code::Forbidden => "The user does not have the role `admin`.",
+        Code::Forbidden => {
+            "The user lacks the role `admin`, or the account a factor of the level that is required."
+        }
         Code::RefreshTokenReused => "The refresh token was used before; the session has ended.",
         Code::SessionExpired => "The session has expired.",
         Code::RefreshTokenInvalid => "The refresh token does not belong to a live session.",

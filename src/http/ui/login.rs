@@ -8,12 +8,11 @@ use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::authentication::{IssuedChallenge, RemainingStep};
-use crate::identity::browser_login::{self, SignInOutcome, Typed};
+use crate::identity::browser_login::{self, SignInOutcome, SignedInBrowser, Typed};
 use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
-use super::render::{Login, aim, go_here, onwards};
+use super::render::{Login, aim, go_here, onwards, page_of};
 use super::{error_page, flow_error_page, own_account};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
@@ -127,18 +126,11 @@ pub(super) fn answered(
 ) -> HttpResponse {
     let mut answer = HttpResponse::SeeOther();
     match outcome {
-        SignInOutcome::SignedIn(cookie) => {
+        SignInOutcome::SignedIn(SignedInBrowser { cookie, .. }) => {
             cookie::log_in(&context.app, &mut answer, cookie.expose());
             go_here(answer, &onwards(context, flow, sealed))
         }
-        SignInOutcome::Pending(IssuedChallenge { challenge, step, .. }) => {
-            let page = match step {
-                RemainingStep::Factor(_) => "/login/verify",
-                RemainingStep::NewPassword => "/login/password",
-            };
-            let query = format!("flow={sealed}&challenge={challenge}");
-            go_here(answer, &context.link(page).with_query(&query))
-        }
+        SignInOutcome::Pending(pending) => go_here(answer, &page_of(context, sealed, pending)),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod authorize;
 pub mod consent;
 mod csp;
 pub mod device;
+pub mod enrol;
 #[cfg(feature = "test-support")]
 mod gallery;
 pub mod home;

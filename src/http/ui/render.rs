@@ -14,6 +14,7 @@ use crate::domain::redirect::RegisteredRedirect;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
+use crate::identity::authentication::{IssuedChallenge, RemainingStep};
 use crate::oauth::authorize::response::Answer;
 use crate::oauth::authorize::{ConsentView, LoginView, Step};
 use crate::oauth::device::DeviceStep;
@@ -40,9 +41,32 @@ pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
             };
             login.show(context, visit, HttpResponse::Ok())
         }
+        Step::StepUp(view) => step_up(context, visit, &view.flow, &view.challenge),
         Step::Consent(view) => consent(context, visit, &view, None),
         Step::Done(answer) => done(context, visit, &answer),
     }
+}
+
+/// To the page of the step that a sign-in waits for.
+fn step_up(
+    context: &Context,
+    visit: &Visit,
+    sealed: &str,
+    pending: &IssuedChallenge,
+) -> HttpResponse {
+    let mut answer = HttpResponse::SeeOther();
+    visit.keep(&context.app, &mut answer);
+    go_here(answer, &page_of(context, sealed, pending))
+}
+
+/// The page of the step that a sign-in waits for.
+pub fn page_of(context: &Context, sealed: &str, pending: &IssuedChallenge) -> Link {
+    let page = match pending.step {
+        RemainingStep::Factor(_) => "/login/verify",
+        RemainingStep::NewPassword => "/login/password",
+        RemainingStep::Enrol { .. } => "/login/enrol",
+    };
+    context.link(page).with_query(&format!("flow={sealed}&challenge={}", pending.challenge))
 }
 
 /// The same after a decision that is refused: where the user is still to be asked, what is wrong stands above the
@@ -255,6 +279,7 @@ pub fn device_again(
                 Login { flow: &flow, login: "", client_name: None, ui_locales: None, error: None };
             login.show(context, visit, HttpResponse::Ok())
         }
+        DeviceStep::StepUp { flow, challenge } => step_up(context, visit, &flow, &challenge),
         DeviceStep::Consent(view) => {
             let audience = view.asked.audience.as_deref();
             let item = |scope: &str| scope_item(context, frame.locale, scope, audience);

@@ -153,6 +153,8 @@ impl Visited {
             Ok(found) => found,
             Err(problem) => return error_page(&self.context, &problem),
         };
+        let policy = self.context.app.config.second_factor;
+        let is_required = policy.is_required(self.here.user.role, now);
         let frame = self.context.frame(None);
         let locale = frame.locale;
         let row = |factor: &crate::domain::factor::Factor| FactorRow {
@@ -166,6 +168,8 @@ impl Visited {
             csrf: &self.csrf(),
             notice: done.map(|done| done.text(locale)),
             is_fresh,
+            may_add: self.context.app.config.second_factor.offers_enrolment(),
+            may_remove_last: !is_required,
             factors: overview.factors.iter().map(row).collect(),
             recovery_codes: overview.recovery_codes.to_string(),
         };
@@ -210,6 +214,7 @@ impl Visited {
             csrf: &self.csrf(),
             notice: done.map(|done| done.text(frame.locale)),
             codes: codes.iter().map(RecoveryCode::text).collect(),
+            onwards: self.context.link("/account/security"),
         };
         page(HttpResponse::Ok(), &template)
     }

@@ -65,7 +65,7 @@ pub struct PendingAuthentication<A> {
     id: [u8; 16],
     /// When its first factor was checked.
     pub begun_at: Timestamp,
-    progress: Progress,
+    pub(super) progress: Progress,
     /// What it is for.
     pub aim: A,
 }

@@ -4,11 +4,13 @@
 //! forgiven attempt, the known network, the audit event. All of it is in the transaction that opens a session,
 //! a sign-in at the pages or an authorization code.
 
-use crate::app::AuditedTx;
+use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::Authentication;
+use crate::domain::authn::{Authentication, Purpose};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault};
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::identity::authenticate::{RightPassword, invalid_credentials};
 use crate::identity::logout_notices::{Fate, everything_of};
@@ -25,6 +27,10 @@ pub struct Completed {
     pub user: User,
     /// When and how they authenticated.
     pub authentication: Authentication,
+    /// What for.
+    pub purpose: Purpose,
+    /// New recovery codes, where the user has enrolled the first factor on the way. Shown once.
+    pub recovery_codes: Vec<RecoveryCode>,
     pub(super) how: How,
 }
 
@@ -38,6 +44,8 @@ pub(super) enum How {
 
 /// What the last of several requests writes.
 pub(super) struct Continued {
+    /// See [`Progress`](super::Progress).
+    pub(super) is_counted: bool,
     pub(super) counted_everywhere: bool,
     pub(super) single_use: Option<SingleUse>,
     /// The hash of the new password, where the user had to choose one.
@@ -62,25 +70,12 @@ impl Completed {
             return Err(challenge_invalid().into());
         }
         match new_password {
-            Some(hash) => self.store_password(tx, hash).await,
+            Some(hash) => match store_password(tx, &self.user, hash).await? {
+                Some(user) => Ok(user),
+                None => Err(self.refuse(tx, "account_changed").await),
+            },
             None => Ok(self.user.clone()),
         }
-    }
-
-    /// Everything that the old password opened ends, as with any change of it.
-    async fn store_password(&self, tx: &mut AuditedTx, hash: &str) -> Result<User, Failure> {
-        let (now, user) = (tx.info().now, &self.user);
-        let epoch = user.session_epoch;
-        let everything = everything_of(tx, user.id, Fate::Stays).await?;
-        let changed = passwords::change_password(tx, user.id, epoch, hash, now).await?;
-        let (Some(everything), Some(session_epoch)) = (everything, changed) else {
-            return Err(self.refuse(tx, "account_changed").await);
-        };
-        everything.ended(tx, None).await?;
-        let event = Event::new(EventKind::PasswordChanged).about(user.id).detail("required");
-        tx.record(&event).await?;
-        notifications::password_changed(tx, user).await?;
-        Ok(User { session_epoch, must_change_password: false, ..user.clone() })
     }
 
     /// Records what came of it, forgives the attempt and remembers the network.
@@ -90,6 +85,7 @@ impl Completed {
     pub async fn settle(&self, tx: &mut AuditedTx, event: &Event) -> Result<(), Fault> {
         match &self.how {
             How::AtOnce(right) => right.settle(tx, &self.user, event).await,
+            How::Continued(Continued { is_counted: false, .. }) => tx.record(event).await,
             How::Continued(Continued { counted_everywhere, .. }) => {
                 let login = LoginName::parse(&self.user.login)
                     .map_err(|_| Fault::internal("a stored login that is none"))?;
@@ -125,4 +121,39 @@ impl Completed {
     async fn record_refusal(&self, tx: &mut AuditedTx, why: &'static str) -> Result<(), Fault> {
         tx.record(&Event::new(EventKind::LoginRefused).about(self.user.id).detail(why)).await
     }
+}
+
+/// Stores a new password. Everything that the old one opened ends, as with any change of it. The user as they are
+/// then; none when the account has changed meanwhile.
+async fn store_password(
+    tx: &mut AuditedTx,
+    user: &User,
+    hash: &str,
+) -> Result<Option<User>, Failure> {
+    let (now, epoch) = (tx.info().now, user.session_epoch);
+    let everything = everything_of(tx, user.id, Fate::Stays).await?;
+    let changed = passwords::change_password(tx, user.id, epoch, hash, now).await?;
+    let (Some(everything), Some(session_epoch)) = (everything, changed) else { return Ok(None) };
+    everything.ended(tx, None).await?;
+    let event = Event::new(EventKind::PasswordChanged).about(user.id).detail("required");
+    tx.record(&event).await?;
+    notifications::password_changed(tx, user).await?;
+    Ok(Some(User { session_epoch, must_change_password: false, ..user.clone() }))
+}
+
+/// Stores a new password after which another step follows. The epoch that it raised.
+///
+/// # Errors
+/// `challenge_invalid` when the account has changed meanwhile; faults.
+pub(super) async fn store_now(
+    app: &App,
+    user: &User,
+    hash: &str,
+    info: &RequestInfo,
+) -> Result<i64, Failure> {
+    app.transaction_or_nothing(info, async |tx| match store_password(tx, user, hash).await? {
+        Some(user) => Ok(user.session_epoch),
+        None => Err(challenge_invalid().into()),
+    })
+    .await
 }

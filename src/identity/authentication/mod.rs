@@ -10,22 +10,23 @@
 
 mod challenge;
 mod completed;
+mod enrolment;
 mod new_password;
-
-use serde::{Deserialize, Serialize};
+mod password;
+mod progress;
+mod remaining_step;
 
 use crate::app::limits::Subject;
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
-use crate::base::id::UserId;
 use crate::base::opaque_token::TokenHash;
 use crate::crypto::password::Slot;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::{
-    AccountState, Attempt, Factors, Method, NextStep, Purpose, Requirements, next_step,
-};
+use crate::domain::authn::{AccountState, Demand, Factors, Method, NextStep, Purpose, Refused};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::password::Password;
 use crate::domain::rate_limit::RateLimit;
+use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::store::users::Credential;
@@ -35,38 +36,27 @@ use super::admission::{self, Admission};
 use super::authenticate::{AuthenticatedUser, account_state, invalid_credentials};
 use super::lockout;
 use super::second_factor::{TypedCode, check_code};
+use super::totp_enrolment::Confirmation;
 
 pub use challenge::{Channel, Continuation, IssuedChallenge, PendingAuthentication};
 pub use completed::Completed;
 use completed::{Continued, How};
-
-/// What a user has completed so far. Sealed into what the caller sends back with the next step; holds nothing
-/// that could be guessed against.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Progress {
-    user: UserId,
-    /// The user's epoch when the first factor was checked.
-    epoch: i64,
-    factors: Factors,
-    /// Whether the first attempt counts against the limit of all networks that the account does not know.
-    counted_everywhere: bool,
-}
-
-/// What an authentication waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RemainingStep {
-    /// The user completes one of these factors.
-    Factor(Vec<Method>),
-    /// The user chooses a new password.
-    NewPassword,
-}
+pub use progress::Progress;
+pub use remaining_step::{RemainingStep, unmet_requirements};
+use remaining_step::{another_entry, waits_for_code};
 
 /// What a user entered for the step that an authentication waits for.
 pub enum Entry {
     /// A code of a second factor.
     Code(TypedCode),
+    /// The password, typed again to step a sign-in up.
+    Password(Password),
     /// A new password, as typed.
     NewPassword(String),
+    /// The first code of a TOTP secret that is enrolled.
+    Totp(Confirmation),
+    /// Nothing: the user puts the enrolment off.
+    PutOff,
 }
 
 /// What a right password leads to.
@@ -123,48 +113,12 @@ pub fn challenge_invalid() -> Refusal {
     Refusal::new(Code::ChallengeInvalid, message)
 }
 
-impl RemainingStep {
-    /// The code that names this step on the wire.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        match self {
-            Self::Factor(_) => Code::MfaRequired,
-            Self::NewPassword => Code::PasswordChangeRequired,
-        }
-    }
-
-    /// What the user has to do, as a sentence.
-    #[must_use]
-    pub const fn message(&self) -> &'static str {
-        match self {
-            Self::Factor(_) => "The password is right, and a second factor has to follow.",
-            Self::NewPassword => "The password is right and has to be replaced by a new one first.",
-        }
-    }
-
-    /// The factors of which one is next; none where no factor is.
-    #[must_use]
-    pub fn methods(&self) -> &[Method] {
-        match self {
-            Self::Factor(methods) => methods,
-            Self::NewPassword => &[],
-        }
-    }
-}
-
-impl Progress {
-    fn next_step(&self, account: &AccountState, now: Timestamp) -> NextStep {
-        let Self { epoch, factors, .. } = *self;
-        let attempt = Attempt { purpose: Purpose::SignIn, epoch, factors };
-        next_step(&attempt, account, &Requirements::BASIC, now)
-    }
-}
-
 impl Entry {
     /// The places in the queue for password hashes that this entry needs.
     fn reserve(&self, app: &App, admission: Admission) -> Result<Vec<Slot>, Refusal> {
         let hashes = match self {
-            Self::Code(_) => 0,
+            Self::Code(_) | Self::Totp(_) | Self::PutOff => 0,
+            Self::Password(_) => 1,
             // One to compare with the old password, one to store.
             Self::NewPassword(_) => 2,
         };
@@ -173,35 +127,61 @@ impl Entry {
 }
 
 impl AuthenticatedUser {
-    /// What the right password leads to.
+    /// What the right password leads to, where the request and its client want `demand`.
     ///
     /// # Errors
     /// `invalid_credentials`, once it is recorded, where it leads to nothing: another answer than for a wrong
-    /// password would tell that this one is right.
-    pub async fn proceed(self, app: &App, info: &RequestInfo) -> Result<Begun, Failure> {
+    /// password would tell that this one is right. [`unmet_requirements`], which tells it as a second factor
+    /// that is asked for does.
+    pub async fn proceed(
+        self,
+        app: &App,
+        demand: &Demand,
+        info: &RequestInfo,
+    ) -> Result<Begun, Failure> {
         let now = info.now;
         let progress = Progress {
+            purpose: Purpose::SignIn,
             user: self.user.id,
             epoch: self.user.session_epoch,
             factors: Factors::password(now),
+            demand: *demand,
+            is_counted: true,
             counted_everywhere: self.right.counts_everywhere(),
+            put_off: false,
         };
         let pending = |step, authenticated| {
             Ok(Begun::Pending(Box::new(FirstFactor { progress, step, authenticated })))
         };
-        let why = match progress.next_step(&self.account, now) {
+        let why = match progress.next_step(app, (&self.user, &self.account), now) {
             NextStep::Done(factors) => {
                 let Self { user, right, .. } = self;
-                let authentication = factors.authentication(now);
-                let completed = Completed { user, authentication, how: How::AtOnce(right) };
-                return Ok(Begun::Completed(Box::new(completed)));
+                return Ok(Begun::Completed(Box::new(Completed {
+                    user,
+                    authentication: factors.authentication(now),
+                    purpose: Purpose::SignIn,
+                    recovery_codes: Vec::new(),
+                    how: How::AtOnce(right),
+                })));
             }
             NextStep::Authenticate(methods) => {
                 return pending(RemainingStep::Factor(methods), self);
             }
             NextStep::ChangePassword => return pending(RemainingStep::NewPassword, self),
-            NextStep::Refuse(_) => "account_changed",
-            NextStep::Enrol { .. } => "factor_missing",
+            NextStep::Enrol { may_skip } => {
+                return pending(RemainingStep::Enrol { may_skip }, self);
+            }
+            NextStep::Refuse(Refused::AccountChanged) => "account_changed",
+            NextStep::Refuse(Refused::UnmetRequirements) => {
+                return app
+                    .transaction(info, async |tx| {
+                        let event = Event::new(EventKind::LoginRefused).about(self.user.id);
+                        let event = event.detail("unmet_requirements");
+                        self.right.first_of_several(tx, &self.user, &event).await?;
+                        Err(unmet_requirements().into())
+                    })
+                    .await;
+            }
         };
         app.transaction(info, async |tx| {
             self.right.refused(tx, &self.user, why).await?;
@@ -254,54 +234,74 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
     let slots = entry.reserve(app, admission::of(app, info.address(), now).await?)?;
     let credential = read_anew(app, &progress, single_use.as_ref()).await?;
     let account = account_state(&credential);
-    let (progress, new_password) = match (progress.next_step(&account, now), entry) {
+    let waits = progress.next_step(app, (&credential.user, &account), now);
+    let mut taken = Taken { progress, account, new_password: None, recovery_codes: Vec::new() };
+    match (waits, entry) {
         (NextStep::ChangePassword, Entry::NewPassword(typed)) => {
             let hash = new_password::hash(app, slots, &credential, &typed).await;
-            (progress, Some(hash.map_err(|failure| counted(app, info, failure))?))
+            taken.new_password = Some(hash.map_err(|failure| counted(app, info, failure))?);
+            taken.account.must_change_password = false;
         }
-        (NextStep::Authenticate(_), Entry::Code(code)) => {
+        (NextStep::Authenticate(methods), Entry::Code(code)) if waits_for_code(&methods) => {
             let check = async |tx: &mut AuditedTx| check_code(tx, &credential.user, &code).await;
             let checked = app.transaction(info, check).await;
-            let method = checked.map_err(|failure| counted(app, info, failure))?;
-            (Progress { factors: progress.factors.with(method, now), ..progress }, None)
+            taken.complete(checked.map_err(|failure| counted(app, info, failure))?, now);
         }
-        (NextStep::ChangePassword, Entry::Code(_)) => {
-            return Err(
-                waits_for("new_password", "This challenge waits for a new password.").into()
-            );
+        (NextStep::Authenticate(methods), Entry::Password(typed))
+            if methods.contains(&Method::Password) =>
+        {
+            let counted_everywhere = password::check(app, slots, &credential, typed, info).await?;
+            taken.progress = Progress { is_counted: true, counted_everywhere, ..taken.progress };
+            taken.complete(Method::Password, now);
         }
-        (NextStep::Authenticate(_), Entry::NewPassword(_)) => {
-            return Err(
-                waits_for("code", "This challenge waits for a code of the second factor.").into()
-            );
+        (NextStep::Enrol { .. }, Entry::Totp(confirmation)) => {
+            let enrolled = enrolment::confirm(app, &credential.user, confirmation, info).await?;
+            taken.recovery_codes = enrolled.recovery_codes;
+            taken.account.has_totp = true;
+            taken.complete(Method::Totp, now);
         }
-        (NextStep::Done(_) | NextStep::Enrol { .. } | NextStep::Refuse(_), _) => {
-            return Err(challenge_invalid().into());
-        }
-    };
-    let must_change_password = account.must_change_password && new_password.is_none();
-    let account = AccountState { must_change_password, ..account };
-    match progress.next_step(&account, now) {
+        (NextStep::Enrol { may_skip: true }, Entry::PutOff) => taken.progress.put_off = true,
+        (waits, _) => return Err(another_entry(&waits).into()),
+    }
+    let Taken { progress, account, new_password, recovery_codes } = taken;
+    let step = match progress.next_step(app, (&credential.user, &account), now) {
         NextStep::Done(factors) => {
-            let Progress { counted_everywhere, .. } = progress;
-            let continued = Continued { counted_everywhere, single_use, new_password };
-            Ok(Advanced::Completed(Box::new(Completed {
+            let Progress { purpose, is_counted, counted_everywhere, .. } = progress;
+            let continued = Continued { is_counted, counted_everywhere, single_use, new_password };
+            return Ok(Advanced::Completed(Box::new(Completed {
                 user: credential.user,
                 authentication: factors.authentication(now),
+                purpose,
+                recovery_codes,
                 how: How::Continued(continued),
-            })))
+            })));
         }
-        NextStep::Authenticate(methods) => {
-            Ok(Advanced::Pending(progress, RemainingStep::Factor(methods)))
-        }
-        NextStep::ChangePassword => Ok(Advanced::Pending(progress, RemainingStep::NewPassword)),
-        NextStep::Enrol { .. } | NextStep::Refuse(_) => Err(challenge_invalid().into()),
-    }
+        NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
+        NextStep::ChangePassword => RemainingStep::NewPassword,
+        NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
+        NextStep::Refuse(Refused::AccountChanged) => return Err(challenge_invalid().into()),
+        NextStep::Refuse(Refused::UnmetRequirements) => return Err(unmet_requirements().into()),
+    };
+    // A hash is not sealed into a challenge, so a new password that is not the last step is stored at once.
+    let epoch = match new_password {
+        Some(hash) => completed::store_now(app, &credential.user, &hash, info).await?,
+        None => progress.epoch,
+    };
+    Ok(Advanced::Pending(Progress { epoch, ..progress }, step))
 }
 
-/// The refusal of an entry for another step than the next one. The challenge stays valid.
-fn waits_for(field: &'static str, message: &'static str) -> Refusal {
-    Refusal::field(field, "missing", message)
+/// What a step has changed, before it is known what follows.
+struct Taken {
+    progress: Progress,
+    account: AccountState,
+    new_password: Option<String>,
+    recovery_codes: Vec<RecoveryCode>,
+}
+
+impl Taken {
+    fn complete(&mut self, method: Method, now: Timestamp) {
+        self.progress.factors = self.progress.factors.with(method, now);
+    }
 }
 
 /// An entry that was refused counts for the network, as a wrong password does: many accounts must not be tried from

@@ -20,7 +20,9 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
+use crate::identity::authentication::{IssuedChallenge, unmet_requirements};
 use crate::identity::browser_login::{self, BrowserCookies};
+use crate::identity::browser_step_up::{self, Lacking};
 use crate::identity::write_limit::UserWrite;
 use crate::store::browser_sessions::Found;
 use crate::store::consents;
@@ -43,6 +45,8 @@ const PATH: &str = "/oauth2/authorize";
 pub enum Step {
     /// The user authenticates.
     Login(Box<LoginView>),
+    /// The user completes what the sign-in lacks.
+    StepUp(Box<StepUpView>),
     /// The user is asked for consent.
     Consent(Box<ConsentView>),
     /// The client is answered.
@@ -57,6 +61,14 @@ pub struct LoginView {
     pub client: Arc<Client>,
     /// What the request says.
     pub request: Request,
+}
+
+/// What a page for a further step needs to know.
+pub struct StepUpView {
+    /// The sealed flow.
+    pub flow: String,
+    /// The step.
+    pub challenge: IssuedChallenge,
 }
 
 /// What the page that asks needs to know.
@@ -89,6 +101,18 @@ impl Checked {
     /// one is registered under its identifier: what the user saw or allowed was not about that one.
     fn audience(&self, app: &App) -> Option<Arc<Audience>> {
         app.audience_given_at(self.request.audience.as_deref(), self.made)
+    }
+
+    /// What a sign-in lacks for this request.
+    async fn lacking(
+        &self,
+        app: &App,
+        found: &Found,
+        visitor: &BrowserCookies,
+        now: Timestamp,
+    ) -> Result<Lacking, Failure> {
+        let demand = self.request.wishes.demand(self.addressed.client.metadata.min_acr);
+        browser_step_up::lacking(app, found, demand, visitor, now).await
     }
 }
 
@@ -178,6 +202,10 @@ pub async fn decide(
         // Logged out, or logged in as another user, since the page was shown: ask again.
         return go_on(app, checked, visitor, info).await;
     };
+    // Signed in anew with fewer factors.
+    if !matches!(checked.lacking(&app, &found, &visitor, now).await?, Lacking::Nothing) {
+        return go_on(app, checked, visitor, info).await;
+    }
     if !allow {
         let message = "The user denied the request.";
         let addressed = &checked.addressed;
@@ -248,11 +276,16 @@ async fn go_on(
         return Ok(Step::Done(Box::new(answer)));
     };
     let found = asked(&app, &visitor, request, now).await?;
+    let lacking = match &found {
+        Some(found) => checked.lacking(&app, found, &visitor, now).await?,
+        None => Lacking::Nothing,
+    };
     let client = Arc::clone(&addressed.client);
     let allowed = wanted(request);
     let present = found.as_ref().map(|found| CurrentLogin {
         sub: found.user.id.to_string(),
         auth_time: found.browser.auth_time,
+        is_enough: matches!(lacking, Lacking::Nothing),
         consented: found.consented.as_ref().is_some_and(|consented| {
             allowed.is_within(&consented.scopes)
                 && client.owned_name_at(consented.at)
@@ -290,7 +323,16 @@ async fn go_on(
             let view = ConsentView { flow, client, request, login, scopes: allowed, destination };
             Ok(Step::Consent(Box::new(view)))
         }
-        (Next::Login | Next::Issue | Next::Consent, _) => {
+        (Next::StepUp, Some(_)) => match lacking {
+            Lacking::Step(challenge) => {
+                let flow = checked.flow.seal(&app, &visitor)?;
+                Ok(Step::StepUp(Box::new(StepUpView { flow, challenge })))
+            }
+            Lacking::Nothing | Lacking::Unmet => {
+                refuse(&app, &checked.addressed, unmet_requirements().into())
+            }
+        },
+        (Next::Login | Next::StepUp | Next::Issue | Next::Consent, _) => {
             let Checked { request, flow, .. } = checked;
             let flow = flow.seal(&app, &visitor)?;
             Ok(Step::Login(Box::new(LoginView { flow, client, request })))

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::authorization::Request;
-use crate::domain::claims_request::ClaimsRequest;
+use crate::domain::claims_request::{AcrRequest, ClaimsRequest};
 use crate::domain::client::{Client, PkcePolicy};
 use crate::domain::client_finding::FindingCode;
-use crate::domain::interaction::{AuthnRequest, Prompt, ResponseMode};
+use crate::domain::interaction::{AuthnRequest, Prompt, RequestedAcr, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::{OPENID, RequestedClaims};
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -289,10 +290,7 @@ async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedCl
         Some(text) => ClaimsRequest::parse(text)
             .map_err(|_| invalid("claims is not a JSON object of claims requests."))?,
     };
-    if claims.needs_acr {
-        let message = "claims requests an acr of certain values as essential; none is supported.";
-        return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, message).into());
-    }
+    let acr = requested_acr(params.get("acr_values"), claims.acr)?;
     let hinted = match params.get("id_token_hint") {
         None => None,
         Some(token) => match id_token_hint::read(app, token).await? {
@@ -317,5 +315,29 @@ async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedCl
         }
         (one, other) => one.or(other),
     };
-    Ok((AuthnRequest { prompt, max_age, sub }, claims.asked))
+    Ok((AuthnRequest { prompt, max_age, sub, acr }, claims.asked))
+}
+
+/// The level that a request wants. An essential `acr` counts alone: together with `acr_values` its meaning
+/// is unspecified (OpenID Connect Core §5.5.1.1). Values that do not exist here are no wish.
+///
+/// # Errors
+/// `unmet_authentication_requirements` where an essential `acr` names no value that exists.
+fn requested_acr(
+    acr_values: Option<&str>,
+    claim: Option<AcrRequest>,
+) -> Result<Option<RequestedAcr>, Refusal> {
+    let least = |values: &mut dyn Iterator<Item = &str>| {
+        values.filter_map(|value| value.parse::<AssuranceLevel>().ok()).min()
+    };
+    let is_essential = claim.as_ref().is_some_and(|claim| claim.is_essential);
+    let claimed = claim.and_then(|claim| least(&mut claim.values.iter().map(String::as_str)));
+    if is_essential && claimed.is_none() {
+        let message = "claims requests an acr as essential, and none of its values is supported: see \
+                       acr_values_supported in the discovery document.";
+        return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, message));
+    }
+    let wished = || least(&mut acr_values.unwrap_or_default().split(' '));
+    let level = claimed.or_else(wished);
+    Ok(level.map(|level| RequestedAcr { level, is_essential }))
 }

@@ -174,12 +174,13 @@ fn act(
 fn delegation(subject: ActiveToken, narrowed: Narrowed, act: Option<Value>) -> Delegation {
     let not_after = Timestamp::from_secs(subject.claims().exp);
     let (sub, parent) = (subject.claims().sub.clone(), subject.claims().jti.clone());
+    let session_claims = subject.session_claims();
     let (session, about) = match subject.into_session() {
         Some((session, user)) => (Some(session), Some(user.subject())),
         None => (None, None),
     };
-    let issued = ACCESS_TOKEN;
-    Delegation { session, sub, subject: about, narrowed, not_after, act, parent, issued }
+    let (subject, issued) = (about, ACCESS_TOKEN);
+    Delegation { session, session_claims, sub, subject, narrowed, not_after, act, parent, issued }
 }
 
 async fn record(context: &mut GrantContext<'_>, delegation: &Delegation) -> Result<(), Failure> {

@@ -222,6 +222,32 @@ pub async fn set_authentication(
     Ok(())
 }
 
+/// Replaces what a live session of `user`, as they are now, says about how they authenticated, in all its
+/// branches. False when it is not live.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn raise(
+    tx: &mut Tx,
+    id: SessionId,
+    user: &User,
+    authentication: &Authentication,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE sessions SET auth_time = $1, factors = $2 WHERE coalesce(sid, id) = $3 AND user_id = $4 \
+         AND user_epoch = $5 AND revoked_at IS NULL AND idle_expires_at > $6 AND expires_at > $6",
+        authentication.auth_time,
+        authentication.factors.as_ref().map(column),
+        id,
+        user.id,
+        user.session_epoch,
+        now
+    )?;
+    Ok(rows > 0)
+}
+
 /// Takes one session along to the user's new epoch, with all its branches, so that it survives what ends
 /// the others. False when it is not live in the old epoch.
 ///

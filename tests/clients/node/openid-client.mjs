@@ -78,6 +78,9 @@ await steps({
     const first = await logIn(config, { params: { max_age: "300", prompt: "login" } });
     expect(first.who.seen.join() === "login,decision", `asked for ${first.who.seen}`);
     expect(first.tokens.claims().auth_time > 0, "no auth_time");
+    expect(first.tokens.claims().acr === "urn:signet:acr:single", `acr ${first.tokens.claims().acr}`);
+    expect(first.tokens.claims().amr.join() === "pwd", `amr ${first.tokens.claims().amr}`);
+    expect(config.serverMetadata().acr_values_supported.includes("urn:signet:acr:mfa"), "acr_values_supported");
     // Logged in and allowed: nobody is asked a second time.
     const before = first.who.seen.length;
     await logIn(config, { who: first.who, params: { prompt: "none" } });
@@ -131,6 +134,7 @@ await steps({
     expect(live.active === true && live.sub === sub, `introspection: ${JSON.stringify(live)}`);
     const access = await client.tokenIntrospection(config, done.tokens.access_token);
     expect(access.active === true && access.iss === issuer, `introspection: ${JSON.stringify(access)}`);
+    expect(access.acr === "urn:signet:acr:single" && access.auth_time > 0, `introspection: ${JSON.stringify(access)}`);
     const next = await goOn(config, done);
     const dead = await client.tokenIntrospection(config, next.refresh_token);
     expect(dead.active === false, "a revoked token is active");

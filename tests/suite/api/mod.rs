@@ -24,6 +24,7 @@ mod races;
 mod readiness;
 mod refresh;
 mod run_to_completion;
+mod second_factor_policy;
 mod second_factors;
 mod sent_back;
 mod sessions;

@@ -109,6 +109,7 @@ fn a_clients_life() {
         "id_token_claims",
         "id_token_signed_response_alg",
         "jwks",
+        "min_acr",
         "name",
         "pkce",
         "post_logout_redirect_uris",

@@ -60,6 +60,8 @@ fn each_option_replaces_what_it_says() {
         "endpoint",
         "--id-token-claims",
         "scopes",
+        "--min-acr",
+        "mfa",
         "--client-uri",
         "https://a.example/home",
         "--first-party",
@@ -91,6 +93,7 @@ fn each_option_replaces_what_it_says() {
         ("pkce", json!("optional")),
         ("assertion_audience", json!("endpoint")),
         ("id_token_claims", json!("scopes")),
+        ("min_acr", json!("urn:signet:acr:mfa")),
         ("client_uri", json!("https://a.example/home")),
         ("first_party", json!(true)),
     ] {
@@ -116,6 +119,8 @@ fn each_option_replaces_what_it_says() {
         "--first-party",
         "false",
         "--no-client-uri",
+        "--min-acr",
+        "single",
         "--auth-method",
         "default",
     ]);
@@ -128,6 +133,7 @@ fn each_option_replaces_what_it_says() {
     for member in [
         "backchannel_logout_uri",
         "client_uri",
+        "min_acr",
         "scopes",
         "access_token_ttl",
         "refresh_idle_ttl",

@@ -40,9 +40,28 @@ fn what_is_generated_is_what_is_documented() {
         json!({ "name": "SIGNET_ISSUER", "value": "http://127.0.0.1:1", "origin": ".env" });
     assert_eq!(*issuer, expected);
     let good = place.run(&["config", "check"]).ok();
-    let said =
-        "Mail is off: SIGNET_SMTP_URL and SIGNET_MAIL_FROM are not set.\nThe settings are good.\n";
+    let said = "Mail is off: SIGNET_SMTP_URL and SIGNET_MAIL_FROM are not set.\n\
+                A second factor is up to each user.\nThe settings are good.\n";
     assert_eq!((good.out.as_str(), good.err.as_str()), ("", said));
+
+    let strict = Place::empty()
+        .with("SIGNET_SECOND_FACTOR", "admins")
+        .with("SIGNET_SECOND_FACTOR_FROM", "2030-01-31T00:00:00Z");
+    let said = strict.run(&["config", "check"]).ok().err;
+    for part in [
+        "Administrators need a second factor",
+        "until 2030-01-31T00:00:00.000Z",
+        "signet session revoke --below mfa",
+        "signet user reset-factors",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    // A date without anybody it is for, and a date that is none.
+    let from = Place::empty().with("SIGNET_SECOND_FACTOR_FROM", "2030-01-31T00:00:00Z");
+    from.run(&["config", "check"])
+        .refused(78, &["SIGNET_SECOND_FACTOR_FROM", "admins or required"]);
+    let day = strict.with("SIGNET_SECOND_FACTOR_FROM", "2030-01-31");
+    day.run(&["config", "check"]).refused(78, &["not a point in time"]);
 
     // What this version reads differently is named where it matters, and only there.
     for (settings, names) in [

@@ -159,3 +159,22 @@ async fn every_session_of_every_user_is_ended_by_one_command() {
     place.run(&["session", "revoke", "--all", "--user", "ada"]).refused(2, &["--all"]);
     server.log_in("ada").await;
 }
+
+/// After a second factor became required.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_of_weak_sign_ins_are_ended_by_one_command() {
+    let place = Place::empty();
+    let server = place.serve();
+    place.administrator("ada");
+    let browser = sign_in(&server, "ada").await;
+    let tokens = server.log_in("ada").await;
+    let ran = place.run(&["session", "revoke", "--below", "single"]).ok();
+    assert_eq!(ran.err, "Ended 0 sessions and sign-ins below urn:signet:acr:single\n");
+    assert!(is_in(&server, &browser).await);
+    let ran = place.run(&["session", "revoke", "--below", "mfa"]).ok();
+    assert_eq!(ran.err, "Ended 2 sessions and sign-ins below urn:signet:acr:mfa\n");
+    assert!(!is_in(&server, &browser).await);
+    assert_eq!(server.get("/v1/me", text(&tokens, "access_token")).await.0, 401);
+    place.run(&["session", "revoke", "--below", "strong"]).refused(2, &["single, mfa or phr"]);
+    place.run(&["session", "revoke", "--below", "mfa", "--all"]).refused(2, &["--below"]);
+}

@@ -1,5 +1,6 @@
 //! The provider from outside: OAuth 2.1 and OpenID Connect as clients and people meet them.
 
+mod acr;
 mod attacks;
 mod authorize;
 mod authorize_challenge;

@@ -2,6 +2,7 @@
 
 mod below_path;
 mod browser;
+mod enrolment;
 mod gallery;
 mod issuer_path;
 mod kept;

@@ -66,6 +66,7 @@ async fn a_client_of_an_older_version_goes_on_as_it_was() {
                 ("pkce", json!("required")),
                 ("assertion_audience", json!("issuer")),
                 ("id_token_claims", json!("minimal")),
+                ("min_acr", Value::Null),
                 ("first_party", json!(false)),
                 ("skip_consent", json!(false)),
                 ("client_uri", Value::Null),

@@ -55,6 +55,23 @@ impl Authenticator {
         }
     }
 
+    /// Enrols an app in a log-in that waits for it; what the log-in gave.
+    pub async fn enrol_at_login(server: &Server, challenge: &str) -> (Self, Answer) {
+        let begun = server.post("/v1/login/enrol", json!({ "challenge": challenge })).await;
+        let secret = secret_of(&begun.is(200).string("secret"));
+        let code = code_of(server, &secret, 0);
+        let setup = begun.string("setup");
+        let body = json!({"challenge": challenge, "setup": setup, "code": code, "name": "Phone"});
+        let done = server.post("/v1/login/continue", body).await;
+        let codes = done.is(200).json()["recovery_codes"].as_array().unwrap().clone();
+        let app = Self {
+            secret,
+            factor: String::new(),
+            recovery_codes: codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect(),
+        };
+        (app, done)
+    }
+
     /// The code that it shows `steps` time steps from now.
     pub fn code(&self, server: &Server, steps: i64) -> String {
         code_of(server, &self.secret, steps)

@@ -408,6 +408,13 @@ impl Server {
 
     /// An administrator made at the machine itself, logged in for administration.
     pub async fn administrator(&self, login: &str) -> Tokens {
+        self.create_administrator(login).await;
+        let body = json!({"login": login, "password": PASSWORD, "scope": "signet:admin"});
+        Tokens::of(&self.post("/v1/login", body).await)
+    }
+
+    /// An administrator made at the machine itself.
+    pub async fn create_administrator(&self, login: &str) {
         let create = admin::users::Create {
             login: login.to_owned(),
             password: Some(PASSWORD.to_owned()),
@@ -423,8 +430,6 @@ impl Server {
             .run_to_completion(admin::users::create(app, create, RequestInfo::cli(now)))
             .await
             .unwrap_or_else(|stop| panic!("{stop:?}"));
-        let body = json!({"login": login, "password": PASSWORD, "scope": "signet:admin"});
-        Tokens::of(&self.post("/v1/login", body).await)
     }
 
     /// The events of one kind in the audit trail, as an administrator sees them.

@@ -2,11 +2,14 @@
 
 use serde_json::json;
 
+use super::factors::TOTP_SETUP;
 use super::users::USER;
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Security, Tag, created, ok};
 use crate::http::openapi::schema::{
-    INTEGER, Keyword, Named, Schema, TEXT, named, object, one_of, optional, required,
+    BOOLEAN, INTEGER, Keyword, Named, Schema, TEXT, TEXTS, named, object, one_of, optional,
+    required,
 };
 
 /// A refresh token, as it is issued.
@@ -26,6 +29,35 @@ static TOKENS: Named = Named {
         required("expires_in", INTEGER.about("Seconds.")),
         required("refresh_token", REFRESH_TOKEN),
         required("refresh_expires_in", INTEGER.about("Seconds.")),
+        required("scope", TEXT.about("The granted scopes, separated by spaces.")),
+    ]),
+};
+
+/// What the last step of a log-in or of a step-up gives.
+static CONTINUED: Named = Named {
+    name: "ContinuedTokens",
+    schema: object(&[
+        required("access_token", TEXT),
+        required("token_type", one_of(|| vec!["Bearer"])),
+        required("expires_in", INTEGER.about("Seconds.")),
+        optional("refresh_token", REFRESH_TOKEN.about("Not of a step-up.")),
+        optional("refresh_expires_in", INTEGER.about("Seconds. Not of a step-up.")),
+        required("scope", TEXT.about("The granted scopes, separated by spaces.")),
+        optional(
+            "recovery_codes",
+            TEXTS.about("After an enrolment: ten codes, each of which replaces the second factor once. They \
+                         are shown this once only."),
+        ),
+    ]),
+};
+
+/// An access token of a session that goes on.
+static ACCESS_TOKEN: Named = Named {
+    name: "AccessToken",
+    schema: object(&[
+        required("access_token", TEXT),
+        required("token_type", one_of(|| vec!["Bearer"])),
+        required("expires_in", INTEGER.about("Seconds.")),
         required("scope", TEXT.about("The granted scopes, separated by spaces.")),
     ]),
 };
@@ -75,6 +107,8 @@ pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
         Code::InvalidCredentials,
         Code::MfaRequired,
         Code::MfaFailed,
+        Code::EnrolmentRequired,
+        Code::Forbidden,
         Code::PasswordChangeRequired,
         Code::TooManyAttempts,
     ]);
@@ -82,21 +116,27 @@ pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
 /// `POST /v1/login/continue`.
 pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Take the next step of a log-in")
     .about(
-        "A log-in that waits for another step is answered 401 with `challenge`, `expires_in` and `methods`; \
-         `code` names the step. After `mfa_required` send `code`, and `method` where the code alone does not tell \
-         it: a wrong code is answered `mfa_failed`, and the same challenge can be tried again. After \
-         `password_change_required` send `new_password`. Every session that the old password opened ends.",
+        "A log-in or a step-up that waits for another step is answered 401 with `challenge`, `expires_in` and \
+         `methods`; its `code` names the step. After `mfa_required` send `code`, and `method` where the code \
+         alone does not tell it, or `password` where that is among the methods: a wrong one is answered \
+         `mfa_failed`, and the same challenge can be tried again. After `password_change_required` send \
+         `new_password`. Every session that the old password opened ends. After `enrolment_required` send \
+         `setup` of `POST /v1/login/enrol` with the first `code` and a `name`, or `skip` where it `may_skip`.",
     )
     .body(
         Body::json(&[&[
             required("challenge", TEXT),
             optional("method", one_of(|| vec!["totp", "recovery_code"]).nullable()),
             optional("code", TEXT.nullable()),
+            optional("password", TEXT.nullable()),
             optional("new_password", TEXT.nullable()),
+            optional("setup", TEXT.nullable()),
+            optional("name", TEXT.nullable().about("Of the authenticator app that is enrolled.")),
+            optional("skip", BOOLEAN.nullable().about("Put the enrolment off.")),
         ]])
         .example(|| json!({ "challenge": EXAMPLE_CHALLENGE, "new_password": "another good one" })),
     )
-    .returns(&[ok(named(&TOKENS))])
+    .returns(&[ok(named(&CONTINUED))])
     .fails_with(&[
         Code::InvalidTarget,
         Code::InvalidScope,
@@ -104,10 +144,48 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
         Code::ChallengeInvalid,
         Code::MfaRequired,
         Code::MfaFailed,
+        Code::EnrolmentRequired,
+        Code::Forbidden,
+        Code::Conflict,
         Code::PasswordChangeRequired,
         Code::WeakPassword,
         Code::TooManyAttempts,
     ]);
+
+/// `POST /v1/login/enrol`.
+pub static ENROL: Operation =
+    Operation::new("enrolAtLogin", Tag::LogIn, "Begin the enrolment that a log-in waits for")
+        .about(
+            "Stores nothing: the secret is sealed into `setup`. Show `otpauth_uri` as a QR code, and send `setup` \
+             with the first code to `POST /v1/login/continue`.",
+        )
+        .body(
+            Body::json(&[&[required("challenge", TEXT)]])
+                .example(|| json!({ "challenge": EXAMPLE_CHALLENGE })),
+        )
+        .returns(&[ok(named(&TOTP_SETUP))])
+        .fails_with(&[Code::ChallengeInvalid]);
+
+/// `POST /v1/step-up`.
+pub static STEP_UP: Operation =
+    Operation::new("stepUp", Tag::LogIn, "Raise the session to a higher assurance level")
+        .about(
+            "An access token of the same session where its sign-in is enough; else 401 with a `challenge` for \
+             `POST /v1/login/continue`. The refresh token stays as it is. Without `acr_values` and `max_age` \
+             the sign-in has to be at most 5 minutes old, as changes of the account need it.",
+        )
+        .body(Body::json(&[&[
+            optional(
+                "acr_values",
+                TEXT.nullable().about(
+                    "Assurance levels, separated by spaces; a higher one than the lowest of them will do.",
+                ),
+            ),
+            optional("max_age", INTEGER.nullable().about("Seconds.")),
+        ]])
+        .example(|| json!({ "acr_values": AssuranceLevel::Multi })))
+        .returns(&[ok(named(&ACCESS_TOKEN))])
+        .fails_with(&[Code::MfaRequired, Code::EnrolmentRequired, Code::Forbidden]);
 
 /// `POST /v1/refresh`.
 pub static REFRESH: Operation =

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{CHANGES_BY_ITSELF, NEVER_CHANGES, PAGINATION};
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::client::{
     AssertionAudience, AuthMethod, ClientType, IdTokenClaims, PkcePolicy, SecurityProfile,
 };
@@ -40,6 +41,7 @@ static CLIENT: Named = Named {
         required("refresh_max_ttl", INTEGER.nullable().about("Seconds.")),
         required("id_token_signed_response_alg", texts_of!(SigningAlg)),
         required("id_token_claims", texts_of!(IdTokenClaims)),
+        required("min_acr", texts_of!(AssuranceLevel).nullable()),
         required("skip_consent", BOOLEAN),
         required("first_party", BOOLEAN),
         required("jwks", object(&[required("keys", list(&ANY_OBJECT))]).nullable()),
@@ -187,6 +189,12 @@ const METADATA: &[Member] = &[
         texts_of!(IdTokenClaims).nullable().about(
             "Which claims its ID tokens have. minimal, the default: those requested by name. \
              scopes: also those of the granted scopes, up to 8 KiB.",
+        ),
+    ),
+    optional(
+        "min_acr",
+        texts_of!(AssuranceLevel).nullable().about(
+            "The least assurance level of its users' sign-ins. Users without a second factor enrol one.",
         ),
     ),
     optional(

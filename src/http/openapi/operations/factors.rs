@@ -45,6 +45,16 @@ const NAME: Schema = TEXT.with(&[Keyword::MaxLength(64)]);
 
 const FRESH: &str = "Needs a sign-in of the last 5 minutes with every factor of the account.";
 
+/// A TOTP secret that is being enrolled.
+pub static TOTP_SETUP: Named = Named {
+    name: "TotpSetup",
+    schema: object(&[
+        required("setup", TEXT.about("Comes back with the first code.")),
+        required("secret", TEXT.about("The secret in base32, for users who type it.")),
+        required("otpauth_uri", TEXT.about("The same for a QR code or a link.")),
+    ]),
+};
+
 /// `GET /v1/factors`.
 pub static LIST: Operation =
     Operation::new("factors", Tag::Account, "List the caller's second factors")
@@ -58,12 +68,8 @@ pub static BEGIN_TOTP: Operation =
             "Stores nothing: the secret is sealed into `setup`, which is valid for 10 minutes. Needs a sign-in of \
              the last 5 minutes with every factor of the account.",
         )
-        .returns(&[ok(object(&[
-            required("setup", TEXT.about("Comes back with the first code.")),
-            required("secret", TEXT.about("The secret in base32, for users who type it.")),
-            required("otpauth_uri", TEXT.about("The same for a QR code or a link.")),
-        ]))])
-        .fails_with(&[Code::ReauthenticationRequired])
+        .returns(&[ok(named(&TOTP_SETUP))])
+        .fails_with(&[Code::ReauthenticationRequired, Code::Forbidden])
         .conflicts("The account has 3 authenticator apps, which is the most.");
 
 /// `POST /v1/factors/totp/confirm`.
@@ -85,7 +91,7 @@ pub static CONFIRM_TOTP: Operation =
             required("factor", named(&FACTOR)),
             optional("recovery_codes", RECOVERY_CODES),
         ]))])
-        .fails_with(&[Code::ReauthenticationRequired, Code::TooManyAttempts])
+        .fails_with(&[Code::ReauthenticationRequired, Code::Forbidden, Code::TooManyAttempts])
         .conflicts("The setup was confirmed before, or the account has 3 authenticator apps.");
 
 const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The factor's `id`.")];
@@ -118,7 +124,8 @@ pub static REMOVE: Operation = Operation::new("removeFactor", Tag::Account, "Rem
     )
     .path(ID)
     .returns(&[NO_CONTENT])
-    .fails_with(&[Code::ReauthenticationRequired, Code::TooManyAttempts]);
+    .fails_with(&[Code::ReauthenticationRequired, Code::TooManyAttempts])
+    .conflicts("It is the last factor, and the server's policy requires one.");
 
 /// `POST /v1/factors/recovery-codes`.
 pub static RENEW_RECOVERY_CODES: Operation =

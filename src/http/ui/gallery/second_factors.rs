@@ -5,7 +5,7 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::FieldError;
 use crate::domain::totp;
 use crate::http::ui::pages::{
-    Done, FactorRow, RecoveryCodesPage, SecurityPage, TotpSetupPage, VerifyPage,
+    Done, EnrolPage, FactorRow, RecoveryCodesPage, SecurityPage, TotpSetupPage, VerifyPage,
 };
 use crate::http::ui::qr::QrImage;
 use crate::http::ui::{Frame, policy, policy_under_way};
@@ -34,6 +34,35 @@ pub(super) fn verifying(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sampl
     ])
 }
 
+/// The enrolment that a policy requires at the sign-in.
+pub(super) fn enrolling(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
+    let restart = start_again(world);
+    let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    let uri = totp::otpauth_uri(world.client, world.login, secret);
+    let page = |may_skip, code_error| EnrolPage {
+        frame,
+        flow: world.typed,
+        challenge: world.typed,
+        client_name: Some(world.client),
+        setup: world.typed,
+        secret: totp::grouped(secret),
+        otpauth_uri: &uri,
+        qr: QrImage::of(&uri),
+        name: world.device,
+        may_skip,
+        code_error,
+        name_error: None,
+        restart: &restart,
+    };
+    let wrong = frame.locale.field(&FieldError { field: "code", code: "wrong", message: "" });
+    let policy = || policy_under_way(false);
+    Ok(vec![
+        sample("enrol", &page(false, None), policy())?,
+        sample("enrol-refused", &page(false, Some(wrong)), policy())?,
+        sample("enrol-may-skip", &page(true, None), policy())?,
+    ])
+}
+
 /// The pages of the account.
 pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let now = Timestamp::from_secs(1_800_000_000);
@@ -51,6 +80,8 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         csrf: world.typed,
         notice: None,
         is_fresh,
+        may_add: true,
+        may_remove_last: true,
         factors,
         recovery_codes: "8".to_owned(),
     };
@@ -62,6 +93,8 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
     };
     let removed =
         SecurityPage { notice: Some(Done::FactorRemoved.text(frame.locale)), ..page(true, two()) };
+    let one = vec![factor(frame.t("totp.default_name"), None)];
+    let required = SecurityPage { may_remove_last: false, may_add: false, ..page(true, one) };
     let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
     let uri = totp::otpauth_uri(world.client, world.login, secret);
     let wrong = |field| frame.locale.field(&FieldError { field, code: "wrong", message: "" });
@@ -80,6 +113,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         frame,
         csrf: world.typed,
         notice: Some(Done::FactorAdded.text(frame.locale)),
+        onwards: frame.link("/account/security"),
         codes: (0..10).map(|at| format!("{at}K7D-0MXR-4TQZ-PA6N")).collect(),
     };
     let name_error = frame.t("totp.name_error");
@@ -87,6 +121,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
     Ok(vec![
         sample("security", &removed, policy())?,
         sample("security-off", &page(true, Vec::new()), policy())?,
+        sample("security-required", &required, policy())?,
         sample("security-stale", &page(false, two()), policy())?,
         sample("totp-setup", &setup(None, None), policy())?,
         sample("totp-setup-refused", &setup(Some(wrong("code")), None), policy())?,

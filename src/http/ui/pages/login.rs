@@ -1,9 +1,11 @@
-//! Signing in: a form for login and password, one for the code of a second factor, and one for a new password.
+//! Signing in: a form for login and password, one for the code of a second factor, one for a new password, and
+//! the enrolment of a second factor.
 
 use askama::Template;
 
 use crate::domain::base_path::Link;
 use crate::http::ui::Frame;
+use crate::http::ui::qr::QrImage;
 use crate::oauth::restart::RestartOptions;
 
 /// The form. Its policy needs a script, which adds the button that shows the password.
@@ -39,6 +41,38 @@ pub struct NewPasswordPage<'a> {
     pub client_name: Option<&'a str>,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
+    /// How to begin again.
+    pub restart: &'a RestartOptions,
+}
+
+/// The page on which a user who needs a second factor adds an authenticator app.
+#[derive(Template)]
+#[template(path = "enrol.html")]
+pub struct EnrolPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// What the request is known by; comes back as the field `flow`.
+    pub flow: &'a str,
+    /// What the sign-in is known by; comes back as the field `challenge`.
+    pub challenge: &'a str,
+    /// The application that asked, by its name.
+    pub client_name: Option<&'a str>,
+    /// The sealed secret.
+    pub setup: &'a str,
+    /// The secret in groups of four.
+    pub secret: String,
+    /// The URI for the app.
+    pub otpauth_uri: &'a str,
+    /// The same as a QR code; none where it is too long for one.
+    pub qr: Option<QrImage>,
+    /// The name that was typed.
+    pub name: &'a str,
+    /// Whether the user may put it off.
+    pub may_skip: bool,
+    /// What is wrong with the code.
+    pub code_error: Option<&'a str>,
+    /// What is wrong with the name.
+    pub name_error: Option<&'a str>,
     /// How to begin again.
     pub restart: &'a RestartOptions,
 }

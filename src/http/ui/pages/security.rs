@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::domain::base_path::Link;
 use crate::http::ui::Frame;
 use crate::http::ui::qr::QrImage;
 
@@ -17,6 +18,10 @@ pub struct SecurityPage<'a> {
     pub notice: Option<&'a str>,
     /// Whether the sign-in is fresh enough to change anything.
     pub is_fresh: bool,
+    /// Whether factors can be added.
+    pub may_add: bool,
+    /// Whether the last factor can be removed.
+    pub may_remove_last: bool,
     /// The factors.
     pub factors: Vec<FactorRow>,
     /// How many recovery codes are left.
@@ -71,6 +76,15 @@ pub struct RecoveryCodesPage<'a> {
     pub notice: Option<&'a str>,
     /// The codes.
     pub codes: Vec<String>,
+    /// The next page.
+    pub onwards: Link,
+}
+
+impl SecurityPage<'_> {
+    /// Whether a factor can be removed now.
+    fn may_remove(&self) -> bool {
+        self.is_fresh && (self.may_remove_last || self.factors.len() > 1)
+    }
 }
 
 impl RecoveryCodesPage<'_> {

@@ -52,6 +52,7 @@ async fn each_type_starts_with_what_it_needs() {
                 ("client_uri", Value::Null),
                 ("security_profile", Value::Null),
                 ("id_token_claims", json!("minimal")),
+                ("min_acr", Value::Null),
                 ("skip_consent", json!(false)),
                 ("first_party", json!(false)),
                 ("jwks", Value::Null),
@@ -103,7 +104,7 @@ async fn every_choice_can_be_made_left_and_taken_back() {
             "id_token_signed_response_alg": "ES256", "skip_consent": true,
             "token_endpoint_auth_method_pinned": false, "assertion_audience": "endpoint",
             "pkce": "optional", "client_uri": "https://shop.example.com/",
-            "id_token_claims": "scopes", "first_party": true,
+            "id_token_claims": "scopes", "first_party": true, "min_acr": "urn:signet:acr:mfa",
         });
         place.server.advance(TimeSpan::from_secs(5));
         let changed = place.patch("shop", choices.clone()).await.is(200).json();
@@ -279,6 +280,8 @@ async fn choices_that_cannot_be_name_their_field_and_change_nothing() {
         ("pkce", json!(true), "wrong_type"),
         ("security_profile", json!("fapi1"), "unknown"),
         ("id_token_claims", json!(["name"]), "wrong_type"),
+        ("min_acr", json!("mfa"), "unknown"),
+        ("min_acr", json!(2), "wrong_type"),
         ("client_uri", json!("http://a.example/"), "plain_http"),
         ("client_uri", json!("javascript:alert(1)"), "forbidden_scheme"),
         ("client_uri", json!("myapp:/x"), "not_for_this_type"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use signet::base::{TimeSpan, Timestamp};
+use signet::domain::authn::AssuranceLevel;
 use signet::domain::client::{
     AssertionAudience, AuthMethod, Client, ClientMetadata, ClientType, IdTokenClaims, PkcePolicy,
     SecretHash, SecurityProfile,
@@ -58,6 +59,7 @@ fn choosy(secs: i64, client_id: &str) -> StoredClient {
         refresh_max_ttl: Some(TimeSpan::from_secs(60)),
         id_token_alg: SigningAlg::EdDsa,
         id_token_claims: IdTokenClaims::Scopes,
+        min_acr: Some(AssuranceLevel::PhishingResistant),
         skip_consent: true,
         first_party: true,
         jwks: vec![json!({"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "1"})],

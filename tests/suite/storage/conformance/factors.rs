@@ -172,6 +172,32 @@ async fn a_recovery_code_is_used_up_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_a_live_session_of_the_user_as_they_are_now_is_raised() {
+    on_both_stores("factors: raised sessions", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let session = opened(&db, session(ada)).await;
+        let both = Factors::password(after(-5)).with(Method::Totp, after(-3)).authentication(NOW);
+        let owner = users::find(&mut reader(&db).await, ada).await.unwrap().unwrap();
+        let other = users::find(&mut reader(&db).await, bob).await.unwrap().unwrap();
+        let raise = async |user: &signet::domain::user::User, at| {
+            commit(&db, async |tx| sessions::raise(tx, session.id, user, &both, at).await).await
+        };
+        assert!(!raise(&other, NOW).await);
+        assert!(
+            !raise(&owner, session.expires_at).await
+                && !raise(&owner, session.idle_expires_at).await
+        );
+        let later = signet::domain::user::User { session_epoch: 1, ..owner.clone() };
+        assert!(!raise(&later, NOW).await);
+        assert_eq!(stored(&db, session.id).await.factors, None);
+        assert!(raise(&owner, NOW).await);
+        let found = stored(&db, session.id).await;
+        assert_eq!((found.auth_time, found.factors), (after(-5), both.factors));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_session_says_of_its_authentication_can_be_replaced() {
     on_both_stores("factors: of sessions", async |db| {
         let ada = user(&db, "ada").await;

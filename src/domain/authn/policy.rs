@@ -1,0 +1,149 @@
+//! Who needs a second factor: what the server, a client and a request want, as one set of requirements.
+//!
+//! Owns how they are combined: the strictest counts. What an account wants by itself is
+//! [`AccountState`](super::AccountState).
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Timestamp;
+use crate::domain::user::Role;
+use crate::text_enum;
+
+use super::{AssuranceLevel, Requirements, SecondFactorPolicy};
+
+text_enum! {
+    /// Who needs a second factor.
+    pub enum SecondFactor {
+        /// Users enrol none. Whoever has one is asked for it.
+        Off = "off",
+        /// Users may enrol one.
+        Optional = "optional",
+        /// Administrators need one.
+        Admins = "admins",
+        /// All users need one.
+        Required = "required",
+    }
+}
+
+/// The policy of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerPolicy {
+    /// Who needs a second factor.
+    pub second_factor: SecondFactor,
+    /// Until when a user who needs one may put its enrolment off.
+    pub from: Option<Timestamp>,
+}
+
+/// What a request and its client want of an authentication. Sealed into the challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Demand {
+    /// The level that the request wishes (`acr_values`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wished: Option<AssuranceLevel>,
+    /// The level that the request insists on (an essential `acr`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub essential: Option<AssuranceLevel>,
+    /// The least level of the client (`min_acr`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<AssuranceLevel>,
+    /// Factors that were completed before this do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl ServerPolicy {
+    /// Whether users may enrol a factor.
+    #[must_use]
+    pub const fn offers_enrolment(self) -> bool {
+        !matches!(self.second_factor, SecondFactor::Off)
+    }
+
+    /// From when a user of this role needs a second factor, if ever.
+    #[must_use]
+    pub fn required_from(self, role: Role) -> Option<Timestamp> {
+        let is_required = match self.second_factor {
+            SecondFactor::Off | SecondFactor::Optional => false,
+            SecondFactor::Admins => role == Role::Admin,
+            SecondFactor::Required => true,
+        };
+        is_required.then(|| self.from.unwrap_or_default())
+    }
+
+    /// Whether a user of this role needs a second factor at `now`.
+    #[must_use]
+    pub fn is_required(self, role: Role, now: Timestamp) -> bool {
+        self.required_from(role).is_some_and(|from| now >= from)
+    }
+
+    /// What an authentication of a user of this role has to be: the strictest of the server's policy and
+    /// `demand`.
+    #[must_use]
+    pub fn requirements(self, role: Role, demand: &Demand) -> Requirements {
+        let single = AssuranceLevel::Single;
+        let client = demand.client.unwrap_or(single);
+        // A user of a client that needs a second factor enrols one, unless the server has none.
+        let by_client = (client > single && self.offers_enrolment()).then(Timestamp::default);
+        let from = self.required_from(role).into_iter().chain(by_client).min();
+        Requirements {
+            wished: demand.wished.unwrap_or(single),
+            required: demand.essential.unwrap_or(single).max(client),
+            max_age: None,
+            since: demand.since,
+            policy: match from {
+                Some(from) => SecondFactorPolicy::Required { from },
+                None => SecondFactorPolicy::IfEnrolled,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use AssuranceLevel::{Multi, PhishingResistant, Single};
+
+    const DATE: Timestamp = Timestamp::from_secs(1_000);
+
+    fn server(second_factor: SecondFactor, from: Option<Timestamp>) -> ServerPolicy {
+        ServerPolicy { second_factor, from }
+    }
+
+    #[test]
+    fn the_role_decides_who_needs_a_second_factor() {
+        for (setting, user, admin) in [
+            (SecondFactor::Off, false, false),
+            (SecondFactor::Optional, false, false),
+            (SecondFactor::Admins, false, true),
+            (SecondFactor::Required, true, true),
+        ] {
+            for (role, needed) in [(Role::User, user), (Role::Admin, admin)] {
+                assert_eq!(server(setting, None).is_required(role, DATE), needed, "{setting}");
+                let later = server(setting, Some(DATE));
+                assert!(!later.is_required(role, Timestamp::from_secs(999)));
+                assert_eq!(later.is_required(role, DATE), needed, "{setting}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_strictest_of_server_client_and_request_counts() {
+        let of =
+            |setting, demand: Demand| server(setting, Some(DATE)).requirements(Role::User, &demand);
+        let client = |level| Demand { client: Some(level), ..Demand::default() };
+        let required = |from| SecondFactorPolicy::Required { from };
+        assert_eq!(of(SecondFactor::Optional, Demand::default()), Requirements::BASIC);
+        let asked = of(SecondFactor::Required, Demand::default());
+        assert_eq!((asked.policy, asked.required), (required(DATE), Single));
+        // A client does not wait for the date of the server.
+        let asked = of(SecondFactor::Required, client(Multi));
+        assert_eq!((asked.policy, asked.required), (required(Timestamp::default()), Multi));
+        // Where nothing can be enrolled, an account without a factor is refused.
+        let asked = of(SecondFactor::Off, client(Multi));
+        assert_eq!((asked.policy, asked.required), (SecondFactorPolicy::IfEnrolled, Multi));
+        assert_eq!(of(SecondFactor::Optional, client(Single)), Requirements::BASIC);
+        let wish = Demand { wished: Some(PhishingResistant), ..client(Multi) };
+        let asked = of(SecondFactor::Optional, wish);
+        assert_eq!((asked.wished, asked.required), (PhishingResistant, Multi));
+    }
+}

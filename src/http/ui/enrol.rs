@@ -1,0 +1,168 @@
+//! `/login/enrol`: a user who needs a second factor adds an authenticator app, and continues with the request that
+//! led to the sign-in.
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::domain::outcome::{Code, FieldError};
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::totp;
+use crate::http::context::Context;
+use crate::http::cookie;
+use crate::http::error::Problem;
+use crate::http::extract::{FormFields, Params};
+use crate::identity::account;
+use crate::identity::authentication::Entry;
+use crate::identity::browser_login::{self, BrowserCookies, SignInOutcome, SignedInBrowser};
+use crate::identity::browser_step_up::{self, Enrolment};
+use crate::identity::totp_enrolment::{self, Confirmation, TotpSetup};
+use crate::oauth::restart::RestartOptions;
+
+use super::login::answered;
+use super::new_password::UnderWay;
+use super::pages::{Done, EnrolPage, RecoveryCodesPage};
+use super::qr::QrImage;
+use super::render::{self, aim, go_here, onwards};
+use super::{flow_error_page, page};
+
+/// The page. Without a secret in the address it makes one and continues there, so that a reload shows the same
+/// one.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let params = match params {
+        Ok(params) => params,
+        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
+    };
+    let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
+    let under_way = match UnderWay::of(context, given("flow"), given("challenge")) {
+        Ok(under_way) => under_way,
+        Err(answer) => return *answer,
+    };
+    let answer = match params.get("setup") {
+        Some(setup) => {
+            let name = under_way.context.frame(None).t("totp.default_name");
+            show(&under_way, setup.to_owned(), name, &[], HttpResponse::Ok()).await
+        }
+        None => begin(&under_way).await,
+    };
+    under_way.finished(answer)
+}
+
+async fn begin(under_way: &UnderWay) -> HttpResponse {
+    let UnderWay { context, visit, sealed, challenge, .. } = under_way;
+    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let info = context.request_info();
+    let work = browser_step_up::begin_enrolment(app, challenge.clone(), visitor, info);
+    match context.run(work).await {
+        Ok(TotpSetup { setup, .. }) => {
+            // Base64url: nothing in it needs escaping.
+            let query = format!("flow={sealed}&challenge={challenge}&setup={setup}");
+            let to = context.link("/login/enrol").with_query(&query);
+            go_here(HttpResponse::SeeOther(), &to)
+        }
+        Err(problem) => under_way.failed(&problem),
+    }
+}
+
+/// The first code, or the choice to do it another time.
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
+    };
+    let under_way = match UnderWay::of(context, form.take("flow"), form.take("challenge")) {
+        Ok(under_way) => under_way,
+        Err(answer) => return *answer,
+    };
+    let UnderWay { context, visit, flow, sealed, challenge } = &under_way;
+    let (setup, code, name) = (form.take("setup"), form.take("code"), form.take("name"));
+    let entry = if form.take("decision") == "skip" {
+        Entry::PutOff
+    } else {
+        Entry::Totp(Confirmation { setup: setup.clone(), code, name: Some(name.clone()) })
+    };
+    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let step = (challenge.clone(), entry);
+    let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
+    let answer = match context.run(work).await {
+        Ok(SignInOutcome::SignedIn(signed_in)) if !signed_in.recovery_codes.is_empty() => {
+            show_codes(&under_way, &signed_in)
+        }
+        Ok(outcome) => answered(context, flow, sealed, &outcome),
+        // The page once more, where the user can correct what was wrong.
+        Err(problem)
+            if matches!(
+                problem.code(),
+                Code::ValidationFailed | Code::TooManyAttempts | Code::Unavailable
+            ) =>
+        {
+            let errors = problem.fields().to_vec();
+            show(&under_way, setup, &name, &errors, problem.head()).await
+        }
+        Err(problem) => under_way.failed(&problem),
+    };
+    under_way.finished(answer)
+}
+
+async fn show(
+    under_way: &UnderWay,
+    setup: String,
+    name: &str,
+    errors: &[FieldError],
+    mut answer: HttpResponseBuilder,
+) -> HttpResponse {
+    let UnderWay { context, visit, flow, sealed, challenge } = under_way;
+    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let info = context.request_info();
+    let work = browser_step_up::enrolment(app, challenge.clone(), visitor, info);
+    let Enrolment { user, may_skip } = match context.run(work).await {
+        Ok(enrolment) => enrolment,
+        Err(problem) => return under_way.failed(&problem),
+    };
+    let shown = totp_enrolment::shown_again(&context.app, &user, setup, context.now());
+    let TotpSetup { setup, secret, otpauth_uri } = match context.check(shown) {
+        Ok(shown) => shown,
+        Err(_) => return begin(under_way).await,
+    };
+    let (client_name, ui_locales) = aim(context, flow);
+    let frame = context.frame(ui_locales.as_deref());
+    let of = |field: &str| errors.iter().find(|error| error.field == field);
+    let template = EnrolPage {
+        frame,
+        flow: sealed,
+        challenge,
+        client_name: client_name.as_deref(),
+        setup: &setup,
+        secret: totp::grouped(&secret),
+        otpauth_uri: &otpauth_uri,
+        qr: QrImage::of(&otpauth_uri),
+        name,
+        may_skip,
+        code_error: of("code").map(|error| frame.locale.field(error)),
+        name_error: of("name").map(|_| frame.t("totp.name_error")),
+        restart: &render::restart(context, sealed),
+    };
+    visit.keep(&context.app, &mut answer);
+    page(answer, &template)
+}
+
+/// The recovery codes, this once. The user is signed in already: the next page is that of the request.
+fn show_codes(under_way: &UnderWay, signed_in: &SignedInBrowser) -> HttpResponse {
+    let UnderWay { context, visit, flow, sealed, .. } = under_way;
+    let SignedInBrowser { cookie, recovery_codes, .. } = signed_in;
+    let session = Some(cookie.expose().clone());
+    let csrf = account::token(
+        &context.app,
+        &BrowserCookies { browser: visit.visitor.browser.clone(), session },
+    );
+    let (_, ui_locales) = aim(context, flow);
+    let frame = context.frame(ui_locales.as_deref());
+    let mut answer = HttpResponse::Ok();
+    cookie::log_in(&context.app, &mut answer, cookie.expose());
+    let template = RecoveryCodesPage {
+        frame,
+        csrf: &csrf,
+        notice: Some(Done::FactorAdded.text(frame.locale)),
+        codes: recovery_codes.iter().map(RecoveryCode::text).collect(),
+        onwards: onwards(context, flow, sealed),
+    };
+    page(answer, &template)
+}

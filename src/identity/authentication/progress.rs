@@ -1,0 +1,87 @@
+//! What a user has completed so far, as it is sealed into a challenge.
+//!
+//! Owns which requirements it is held against: those of the server's policy, the client and the request. They are
+//! combined anew at every step, with the role that the user has then.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::domain::authn::{
+    AccountState, Attempt, Demand, Factors, Method, NextStep, Purpose, Refused, Requirements,
+    SecondFactorPolicy, next_step,
+};
+use crate::domain::user::User;
+
+/// What a user has completed so far. Sealed into what the caller sends back with the next step; holds nothing
+/// that could be guessed against.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Progress {
+    #[serde(default)]
+    pub(super) purpose: Purpose,
+    pub(super) user: UserId,
+    /// The user's epoch when the first factor was checked.
+    pub(super) epoch: i64,
+    pub(super) factors: Factors,
+    /// What the request and its client want.
+    #[serde(default)]
+    pub(super) demand: Demand,
+    /// Whether a password was counted, whose attempt is given back at the end.
+    #[serde(default = "counted")]
+    pub(super) is_counted: bool,
+    /// Whether that attempt counts against the limit of all networks that the account does not know.
+    pub(super) counted_everywhere: bool,
+    /// Whether the user has put the enrolment of a second factor off.
+    #[serde(default)]
+    pub(super) put_off: bool,
+}
+
+/// In a challenge of an older version: every authentication began with a password.
+const fn counted() -> bool {
+    true
+}
+
+impl Progress {
+    /// A step-up, which begins with the factors of a session.
+    #[must_use]
+    pub const fn step_up(user: &User, epoch: i64, factors: Factors, demand: Demand) -> Self {
+        Self {
+            purpose: Purpose::StepUp,
+            user: user.id,
+            epoch,
+            factors,
+            demand,
+            is_counted: false,
+            counted_everywhere: false,
+            put_off: false,
+        }
+    }
+
+    /// The next step, for the account as it is now.
+    #[must_use]
+    pub fn next_step(
+        &self,
+        app: &App,
+        (user, account): (&User, &AccountState),
+        now: Timestamp,
+    ) -> NextStep {
+        let Self { purpose, epoch, factors, .. } = *self;
+        let attempt = Attempt { purpose, epoch, factors };
+        let requirements = app.config.second_factor.requirements(user.role, &self.demand);
+        // Without mail no code can be asked for before an enrolment.
+        let has_verified_email = account.has_verified_email && app.config.mail.is_some();
+        let account = &AccountState { has_verified_email, ..*account };
+        match next_step(&attempt, account, &requirements, now) {
+            // No entry for a mailed code exists yet: a user with a verified address cannot enrol at the sign-in.
+            NextStep::Authenticate(methods) if methods == [Method::MailedCode] => {
+                NextStep::Refuse(Refused::UnmetRequirements)
+            }
+            NextStep::Enrol { may_skip: true } if self.put_off => {
+                let policy = SecondFactorPolicy::IfEnrolled;
+                next_step(&attempt, account, &Requirements { policy, ..requirements }, now)
+            }
+            step => step,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What an authentication waits for, and how that is said.
+
+use crate::domain::authn::{Method, NextStep};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Code, Refusal};
+
+use super::challenge_invalid;
+
+/// What an authentication waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RemainingStep {
+    /// The user completes one of these factors.
+    Factor(Vec<Method>),
+    /// The user chooses a new password.
+    NewPassword,
+    /// The user enrols a second factor.
+    Enrol {
+        /// Whether the user may put it off.
+        may_skip: bool,
+    },
+}
+
+impl RemainingStep {
+    /// The code that names this step on the wire.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Factor(_) => Code::MfaRequired,
+            Self::NewPassword => Code::PasswordChangeRequired,
+            Self::Enrol { .. } => Code::EnrolmentRequired,
+        }
+    }
+
+    /// What the user has to do, as a sentence.
+    #[must_use]
+    pub fn message(&self) -> &'static str {
+        match self {
+            Self::Factor(methods) if methods.contains(&Method::Password) => {
+                "The user has to authenticate again with one of the methods."
+            }
+            Self::Factor(_) => "The password is right, and a second factor has to follow.",
+            Self::NewPassword => "The password is right and has to be replaced by a new one first.",
+            Self::Enrol { may_skip: false } => "The user has to enrol a second factor.",
+            Self::Enrol { may_skip: true } => {
+                "The user has to enrol a second factor, and may put it off this time."
+            }
+        }
+    }
+
+    /// The factors of which one is next, or can be enrolled; none where no factor is.
+    #[must_use]
+    pub fn methods(&self) -> &[Method] {
+        match self {
+            Self::Factor(methods) => methods,
+            Self::NewPassword => &[],
+            Self::Enrol { .. } => &[Method::Totp],
+        }
+    }
+}
+
+/// The refusal of an account that has no factor of the level that is required.
+#[must_use]
+pub fn unmet_requirements() -> Refusal {
+    let message = "This needs a stronger sign-in than the account has factors for. Enrol a second factor, then \
+                   sign in again, or ask an administrator.";
+    Refusal {
+        oauth: Some(OAuthError::UnmetAuthenticationRequirements),
+        ..Refusal::new(Code::Forbidden, message)
+    }
+}
+
+/// Whether one of the factors that come next is a code that the user types.
+pub(super) fn waits_for_code(methods: &[Method]) -> bool {
+    methods.contains(&Method::Totp) || methods.contains(&Method::RecoveryCode)
+}
+
+/// The refusal of an entry for another step than the next one. The challenge stays valid.
+pub(super) fn another_entry(waits: &NextStep) -> Refusal {
+    let missing = |field, message| Refusal::field(field, "missing", message);
+    match waits {
+        NextStep::ChangePassword => {
+            missing("new_password", "This challenge waits for a new password.")
+        }
+        NextStep::Authenticate(methods) if methods.contains(&Method::Password) => {
+            missing("password", "This challenge waits for the password.")
+        }
+        NextStep::Authenticate(_) => {
+            missing("code", "This challenge waits for a code of the second factor.")
+        }
+        NextStep::Enrol { may_skip: true } => missing(
+            "setup",
+            "This challenge waits for setup and code of a second factor, or for skip.",
+        ),
+        NextStep::Enrol { may_skip: false } => {
+            missing("setup", "This challenge waits for setup and code of a second factor.")
+        }
+        NextStep::Done(_) | NextStep::Refuse(_) => challenge_invalid(),
+    }
+}

@@ -1,0 +1,138 @@
+//! What a sign-in at the pages lacks: further factors, or a second factor that the user has to enrol.
+//!
+//! Owns the step-up of a sign-in, in its place, and the enrolment on the way.
+
+use crate::app::{App, AuditedTx};
+use crate::base::Timestamp;
+use crate::base::id::BrowserId;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::{Authentication, Demand, NextStep, Refused};
+use crate::domain::browser_session::BrowserSession;
+use crate::domain::outcome::Failure;
+use crate::domain::request_info::RequestInfo;
+use crate::domain::user::User;
+use crate::store::browser_sessions::{self, Found};
+use crate::store::users;
+
+use super::authenticate::account_state;
+use super::authentication::{
+    Channel, Completed, IssuedChallenge, Progress, RemainingStep, challenge_invalid,
+};
+use super::browser_login::{BrowserCookies, PLACE, Pending, session_hash};
+use super::totp_enrolment::TotpSetup;
+
+/// The second factor that a sign-in at the pages waits to be enrolled.
+pub struct Enrolment {
+    /// The user.
+    pub user: User,
+    /// Whether it may be put off.
+    pub may_skip: bool,
+}
+
+/// The enrolment that a challenge waits for.
+///
+/// # Errors
+/// `challenge_invalid`; `validation_failed` when it waits for another step; faults.
+pub async fn enrolment(
+    app: App,
+    challenge: String,
+    visitor: BrowserCookies,
+    info: RequestInfo,
+) -> Result<Enrolment, Failure> {
+    let channel = Channel::Browser(&visitor.browser);
+    let pending = Pending::open(&app, &challenge, channel, info.now)?;
+    let (user, may_skip) = pending.enrolling(&app, &info).await?;
+    Ok(Enrolment { user, may_skip })
+}
+
+/// A TOTP secret for the enrolment that a challenge waits for.
+///
+/// # Errors
+/// As [`enrolment`].
+pub async fn begin_enrolment(
+    app: App,
+    challenge: String,
+    visitor: BrowserCookies,
+    info: RequestInfo,
+) -> Result<TotpSetup, Failure> {
+    let channel = Channel::Browser(&visitor.browser);
+    let pending = Pending::open(&app, &challenge, channel, info.now)?;
+    pending.begin_totp(&app, &info).await
+}
+
+/// What a sign-in at the pages lacks.
+pub enum Lacking {
+    /// Nothing that the user could add.
+    Nothing,
+    /// A step.
+    Step(IssuedChallenge),
+    /// A factor that the account does not have, without which the request fails.
+    Unmet,
+}
+
+/// What a sign-in lacks to meet `demand` and the policy. One that is strong enough costs no statement. An
+/// enrolment that can still be put off is offered at the sign-in only.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn lacking(
+    app: &App,
+    found: &Found,
+    demand: Demand,
+    visitor: &BrowserCookies,
+    now: Timestamp,
+) -> Result<Lacking, Failure> {
+    let Found { user, browser, .. } = found;
+    let factors = browser.authentication().factors();
+    let requirements = app.config.second_factor.requirements(user.role, &demand);
+    if factors.acr() >= requirements.level() {
+        return Ok(Lacking::Nothing);
+    }
+    let credential = users::credential_of(&mut app.db.reader().await?, user.id).await?;
+    let credential = credential.ok_or_else(challenge_invalid)?;
+    let progress = Progress::step_up(user, browser.user_epoch, factors, demand);
+    let account = account_state(&credential);
+    let step = match progress.next_step(app, (&credential.user, &account), now) {
+        NextStep::Done(_) | NextStep::Enrol { may_skip: true } => return Ok(Lacking::Nothing),
+        NextStep::Refuse(Refused::UnmetRequirements) => return Ok(Lacking::Unmet),
+        NextStep::Refuse(Refused::AccountChanged) => return Err(challenge_invalid().into()),
+        NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
+        NextStep::ChangePassword => RemainingStep::NewPassword,
+        NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
+    };
+    let pending = Pending::begin(app, progress, Some(browser.id), now);
+    Ok(Lacking::Step(pending.seal(app, Channel::Browser(&visitor.browser), step, now)?))
+}
+
+/// Raises the sign-in of this browser. It ends when it would have ended.
+pub(super) async fn step_up(
+    tx: &mut AuditedTx,
+    (completed, stepped_up): (&Completed, BrowserId),
+    visitor: &BrowserCookies,
+    cookie: &str,
+) -> Result<(), Failure> {
+    let (app, now) = (tx.app(), tx.info().now);
+    let Authentication { auth_time, factors } = completed.authentication;
+    let user = completed.enter(tx).await?;
+    let before = match &visitor.session {
+        Some(before) => {
+            let hash = session_hash(&app, before, &visitor.browser);
+            browser_sessions::find(tx, &hash, "", None).await?
+        }
+        None => None,
+    };
+    // Not after the user has signed out, or signed in anew.
+    let here = before
+        .filter(|found| found.browser.id == stepped_up && found.browser.is_live(&found.user, now));
+    let Some(Found { browser, .. }) = here else {
+        return Err(completed.refuse(tx, "browser_signed_out").await);
+    };
+    let user_epoch = user.session_epoch;
+    let raised = BrowserSession { auth_time, factors, user_epoch, ..browser };
+    let hash = session_hash(&app, cookie, &visitor.browser);
+    if !browser_sessions::renew(tx, &raised, &hash).await? {
+        return Err(completed.refuse(tx, "account_changed").await);
+    }
+    let event = Event::new(EventKind::LoginSteppedUp).about(user.id).detail(PLACE);
+    Ok(completed.settle(tx, &event).await?)
+}

@@ -1,0 +1,109 @@
+//! `/v1/login/continue`: the next step of a log-in or of a step-up.
+//!
+//! Owns what a challenge at `/v1` is for. One that was issued to raise a session opens none.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::base::id::SessionId;
+use crate::domain::outcome::Failure;
+use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::request_info::RequestInfo;
+use crate::tokens::issue::Tokens;
+
+use super::authentication::{Channel, Completed, Continuation, Entry, PendingAuthentication};
+use super::login::{CheckedLoginRequest, LoginOutcome, RequestedAccess, open, request};
+use super::step_up;
+use super::totp_enrolment::TotpSetup;
+
+/// The tokens of a log-in, or the access token of a step-up.
+#[derive(Serialize)]
+pub struct LoginTokens {
+    #[serde(flatten)]
+    tokens: Tokens,
+    /// New recovery codes, where the user has enrolled the first factor on the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recovery_codes: Vec<String>,
+}
+
+impl LoginTokens {
+    pub(super) fn new(tokens: Tokens, completed: &Completed) -> Self {
+        let codes = completed.recovery_codes.iter().map(RecoveryCode::text);
+        Self { tokens, recovery_codes: codes.collect() }
+    }
+
+    pub(super) const fn plain(tokens: Tokens) -> Self {
+        Self { tokens, recovery_codes: Vec::new() }
+    }
+}
+
+/// What an authentication at `/v1` is for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum ApiAim {
+    /// To raise a session.
+    StepUp {
+        /// The session.
+        session: SessionId,
+    },
+    /// To open one.
+    LogIn(RequestedAccess),
+}
+
+/// An authentication under way at `/v1`.
+pub(super) type Pending = PendingAuthentication<ApiAim>;
+
+/// Takes the next step of a log-in or a step-up; the last one opens or raises a session.
+///
+/// # Errors
+/// As [`login`]; `challenge_invalid`, and what is wrong with the entry.
+pub async fn continue_login(
+    app: App,
+    challenge: String,
+    entry: Entry,
+    info: RequestInfo,
+) -> Result<LoginOutcome, Failure> {
+    let pending = Pending::open(&app, &challenge, Channel::Api, info.now)?;
+    match pending.aim.clone() {
+        ApiAim::StepUp { session } => {
+            match pending.advance(&app, Channel::Api, entry, &info).await? {
+                Continuation::Completed(completed) => {
+                    let tokens = step_up::raise(&app, &completed, session, &info).await?;
+                    Ok(LoginOutcome::Tokens(tokens))
+                }
+                Continuation::Pending(challenge) => Ok(LoginOutcome::Pending(challenge)),
+            }
+        }
+        ApiAim::LogIn(asked) => {
+            let request = request(&app, &asked).await?;
+            log_in(&app, pending, &request, entry, &info).await
+        }
+    }
+}
+
+pub(super) async fn log_in(
+    app: &App,
+    pending: Pending,
+    request: &CheckedLoginRequest,
+    entry: Entry,
+    info: &RequestInfo,
+) -> Result<LoginOutcome, Failure> {
+    request.check_names(app, pending.begun_at)?;
+    match pending.advance(app, Channel::Api, entry, info).await? {
+        Continuation::Completed(completed) => open(app, &completed, request, info).await,
+        Continuation::Pending(challenge) => Ok(LoginOutcome::Pending(challenge)),
+    }
+}
+
+/// A TOTP secret for the enrolment that a challenge waits for. Nothing is stored.
+///
+/// # Errors
+/// `challenge_invalid`; `validation_failed` when it waits for another step; faults.
+pub async fn begin_enrolment(
+    app: App,
+    challenge: String,
+    info: RequestInfo,
+) -> Result<TotpSetup, Failure> {
+    let pending = Pending::open(&app, &challenge, Channel::Api, info.now)?;
+    pending.begin_totp(&app, &info).await
+}

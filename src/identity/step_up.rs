@@ -1,0 +1,110 @@
+//! `/v1/step-up`: a session is raised to a higher assurance level, or its user authenticates again.
+//!
+//! Owns what is raised: the session in its place. Its refresh token stays as it is; the access tokens from before
+//! are worth what they say.
+
+use crate::app::App;
+use crate::base::TimeSpan;
+use crate::base::id::SessionId;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::{AssuranceLevel, Demand, NextStep, Refused};
+use crate::domain::claims::AccessTokenGrant;
+use crate::domain::outcome::Failure;
+use crate::domain::request_info::RequestInfo;
+use crate::domain::session::Session;
+use crate::domain::user::User;
+use crate::metrics::Metrics;
+use crate::store::{sessions, users};
+use crate::tokens::issue::{self, Tokens};
+
+use super::authenticate::account_state;
+use super::authentication::{Channel, Completed, Progress, RemainingStep, unmet_requirements};
+use super::bearer::{Caller, invalid_token};
+use super::continue_login::{ApiAim, LoginTokens, Pending};
+use super::login::LoginOutcome;
+
+/// What a session shall be worth.
+#[derive(Debug, Clone, Copy)]
+pub struct StepUpRequest {
+    /// The least level.
+    pub level: Option<AssuranceLevel>,
+    /// The oldest a factor may be.
+    pub max_age: Option<TimeSpan>,
+}
+
+/// An access token for the session as it is, where that is enough; else a challenge for what it lacks.
+///
+/// # Errors
+/// `forbidden` when the account has no factor of the level; `invalid_token` when the account has changed; faults.
+pub async fn step_up(
+    app: App,
+    caller: Caller,
+    request: StepUpRequest,
+    info: RequestInfo,
+) -> Result<LoginOutcome, Failure> {
+    let now = info.now;
+    let Caller { session, .. } = caller;
+    let credential = users::credential_of(&mut app.db.reader().await?, caller.user.id).await?;
+    let credential = credential.ok_or_else(invalid_token)?;
+    let client = app.client(&session.client_id);
+    let demand = Demand {
+        wished: None,
+        essential: request.level,
+        client: client.and_then(|client| client.metadata.min_acr),
+        since: request.max_age.map(|age| now - age),
+    };
+    let (user, account) = (&credential.user, account_state(&credential));
+    let progress = Progress::step_up(user, session.user_epoch, session.factors(), demand);
+    let step = match progress.next_step(&app, (user, &account), now) {
+        NextStep::Done(_) => {
+            let tokens = token_of(&app, &session, user, &info)?;
+            return Ok(LoginOutcome::Tokens(LoginTokens::plain(tokens)));
+        }
+        NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
+        NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
+        NextStep::Refuse(Refused::UnmetRequirements) => return Err(unmet_requirements().into()),
+        // A password that has to be changed has ended every session.
+        NextStep::ChangePassword | NextStep::Refuse(Refused::AccountChanged) => {
+            return Err(invalid_token().into());
+        }
+    };
+    let pending = Pending::begin(&app, progress, ApiAim::StepUp { session: session.id }, now);
+    Ok(LoginOutcome::Pending(pending.seal(&app, Channel::Api, step, now)?))
+}
+
+/// Raises the session, and gives an access token that says so.
+///
+/// # Errors
+/// `challenge_invalid` when the session has ended since, or another request was first; faults.
+pub(super) async fn raise(
+    app: &App,
+    completed: &Completed,
+    id: SessionId,
+    info: &RequestInfo,
+) -> Result<LoginTokens, Failure> {
+    let raised = app.transaction(info, async |tx| {
+        let user = completed.enter(tx).await?;
+        let authentication = &completed.authentication;
+        let is_live = users::hold(tx, user.id, user.session_epoch).await?
+            && sessions::raise(tx, id, &user, authentication, info.now).await?;
+        let found = if is_live { sessions::with_user(tx, id).await? } else { None };
+        let Some((session, user)) = found else {
+            return Err(completed.refuse(tx, "session_ended").await);
+        };
+        let event = Event::new(EventKind::LoginSteppedUp).about(user.id).in_session(id);
+        completed.settle(tx, &event).await?;
+        Ok((session, user))
+    });
+    let (session, user) = raised.await?;
+    Metrics::count(&app.metrics.logins, "ok");
+    Ok(LoginTokens::new(token_of(app, &session, &user, info)?, completed))
+}
+
+fn token_of(
+    app: &App,
+    session: &Session,
+    user: &User,
+    info: &RequestInfo,
+) -> Result<Tokens, Failure> {
+    issue::access_token(app, &AccessTokenGrant::of(session), || Ok(user.subject()), info.now)
+}
