@@ -17,8 +17,9 @@ use super::App;
 
 /// The most findings of different kinds between two writes. Others are lost; the metrics count them all.
 const MAX_WAITING: usize = 1_024;
-/// The most of one client, so that requests that name one client do not cost others their findings.
-const MAX_OF_CLIENT: usize = 64;
+/// The most of one client, endpoint and code; what is over it is counted together. Requests that name one client
+/// and invent scopes hide neither its other findings nor those of other clients.
+const MAX_OF_KIND: usize = 16;
 
 /// The findings that wait to be written.
 #[derive(Default)]
@@ -43,19 +44,25 @@ impl ClientFindings {
 
     fn add(&self, key: FindingKey, seen: Seen) {
         let mut waiting = self.waiting();
-        if let Some(known) = waiting.get_mut(&key) {
-            known.times = known.times.saturating_add(seen.times);
-            known.first_at = known.first_at.min(seen.first_at);
-            known.last_at = known.last_at.max(seen.last_at);
-            return;
-        }
-        let of_client = waiting
-            .range(key.first_of_client()..)
-            .take_while(|(other, _)| other.client_id == key.client_id)
-            .take(MAX_OF_CLIENT)
+        let together = key.together();
+        let of_kind = waiting
+            .range(&together..)
+            .take_while(|(other, _)| other.is_of_kind(&key))
+            .take(MAX_OF_KIND)
             .count();
-        if waiting.len() < MAX_WAITING && of_client < MAX_OF_CLIENT {
-            waiting.insert(key, seen);
+        let has_place = of_kind < MAX_OF_KIND || waiting.contains_key(&key);
+        let key = if has_place { key } else { together };
+        let is_full = waiting.len() >= MAX_WAITING;
+        match waiting.get_mut(&key) {
+            Some(known) => {
+                known.times = known.times.saturating_add(seen.times);
+                known.first_at = known.first_at.min(seen.first_at);
+                known.last_at = known.last_at.max(seen.last_at);
+            }
+            None if is_full => {}
+            None => {
+                waiting.insert(key, seen);
+            }
         }
     }
 
@@ -129,27 +136,29 @@ mod tests {
         let one = &taken[0];
         assert_eq!((one.times, one.first_at, one.last_at), (3, at(1), at(3)));
         assert!(findings.take().is_empty(), "they are taken once");
-        for client in 0..2 * MAX_WAITING / MAX_OF_CLIENT {
-            for number in 0..2 * MAX_OF_CLIENT {
-                findings.note(key(&format!("c{client}"), &number.to_string()), at(1));
-            }
+        for client in 0..2 * MAX_WAITING {
+            findings.note(key(&format!("c{client}"), "read"), at(1));
         }
         assert_eq!(findings.take().len(), MAX_WAITING);
     }
 
     #[test]
-    fn a_flood_that_names_one_client_leaves_the_findings_of_others() {
+    fn a_flood_that_names_one_client_leaves_other_findings() {
         let findings = ClientFindings::default();
         let at = Timestamp::from_secs(1);
-        for number in 0..2 * MAX_WAITING {
+        for number in 0..MAX_WAITING {
             findings.note(key("flooded", &number.to_string()), at);
         }
-        for client in ["a", "flooded.", "shop"] {
-            findings.note(key(client, "read"), at);
-        }
         findings.note(key("flooded", "0"), at);
+        for other in ["flooded", "flooded.", "shop"] {
+            findings.note(FindingKey::new(other, "/oauth2/token", "scope_not_granted", "read"), at);
+        }
         let taken = findings.take();
-        let of = |client: &str| taken.iter().filter(|one| one.key.client_id == client).count();
-        assert_eq!((of("flooded"), of("a"), of("flooded."), of("shop")), (MAX_OF_CLIENT, 1, 1, 1));
+        let unknown = taken.iter().filter(|one| one.key.code == "scope_unknown");
+        let counted: Vec<i64> = unknown.map(|one| one.times).collect();
+        // Those together, the first, which was seen twice, and the others that had a place.
+        assert_eq!((counted.len(), counted.iter().sum::<i64>()), (17, 1_025));
+        assert_eq!((counted[0], counted[1]), (1_008, 2));
+        assert_eq!(taken.len(), 17 + 3);
     }
 }

@@ -60,11 +60,18 @@ pub struct FindingKey {
 }
 
 impl FindingKey {
-    /// The least key of this client in the order of keys.
+    /// The key of all findings of this client, endpoint and code that are counted together. It is the least of
+    /// them in the order of keys.
     #[must_use]
-    pub fn first_of_client(&self) -> Self {
-        let none = String::new;
-        Self { client_id: self.client_id.clone(), endpoint: none(), code: none(), detail: none() }
+    pub fn together(&self) -> Self {
+        Self { detail: String::new(), ..self.clone() }
+    }
+
+    /// Whether the other differs in the detail only.
+    #[must_use]
+    pub fn is_of_kind(&self, other: &Self) -> bool {
+        let Self { client_id, endpoint, code, detail: _ } = other;
+        (&self.client_id, &self.endpoint, &self.code) == (client_id, endpoint, code)
     }
 
     /// A finding; `detail` is shortened.

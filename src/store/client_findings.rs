@@ -38,7 +38,7 @@ impl From<FindingRow> for Finding {
 pub async fn add(tx: &mut Tx, finding: &Finding) -> Result<(), Fault> {
     forget(tx, finding).await?;
     if !add_within(tx, finding, &finding.key.detail, MAX_DETAILS).await? {
-        add_within(tx, finding, "", MAX_DETAILS + ENDPOINTS).await?;
+        add_within(tx, finding, "", ENDPOINTS).await?;
     }
     Ok(())
 }
@@ -54,7 +54,8 @@ async fn forget(tx: &mut Tx, finding: &Finding) -> Result<(), Fault> {
     .map(drop)
 }
 
-/// Adds to the row with this detail, or makes it where the client has fewer than `most` of that code.
+/// Adds to the row with this detail, or makes it where the client has fewer than `most` of that code; rows with a
+/// detail and those without are counted apart.
 async fn add_within(
     tx: &mut Tx,
     finding: &Finding,
@@ -68,7 +69,8 @@ async fn add_within(
          SELECT c.client_id, $2, $3, $4, $5, $6, $7 FROM clients c \
          WHERE c.client_id = $1 AND c.created_at <= $6 AND (EXISTS (SELECT 1 FROM client_findings f \
          WHERE f.client_id = $1 AND f.endpoint = $2 AND f.code = $3 AND f.detail = $4) \
-         OR (SELECT count(*) FROM client_findings f WHERE f.client_id = $1 AND f.code = $3) < $8) \
+         OR (SELECT count(*) FROM client_findings f WHERE f.client_id = $1 AND f.code = $3 \
+         AND (f.detail = '') = ($4 = '')) < $8) \
          ON CONFLICT (client_id, code, endpoint, detail) DO UPDATE \
          SET times = client_findings.times + $5, last_at = CASE \
          WHEN client_findings.last_at < $7 THEN $7 ELSE client_findings.last_at END",

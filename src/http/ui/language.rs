@@ -1,7 +1,7 @@
 //! `/language`: a user chooses the language of the pages, which a cookie keeps, and returns to the page.
 
 use actix_web::HttpResponse;
-use actix_web::http::{Uri, header};
+use actix_web::http::Uri;
 
 use crate::domain::outcome::Refusal;
 use crate::http::context::Context;
@@ -11,6 +11,7 @@ use crate::http::extract::FormFields;
 use crate::i18n::Locale;
 
 use super::error_page;
+use super::render::go_here;
 
 /// Keeps the choice.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
@@ -27,7 +28,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let back = if is_own_page(&back) { &*back } else { "/" };
     let mut answer = HttpResponse::SeeOther();
     cookie::choose_language(&context.app, &mut answer, locale);
-    answer.insert_header((header::LOCATION, context.link(back).to_string())).finish()
+    go_here(answer, &context.link(back))
 }
 
 /// Whether this is a path of this server. `//host` and `/\host` are addresses of other servers to a browser.

@@ -170,8 +170,7 @@ async fn an_api_chooses_how_its_tokens_look() {
 
 #[test]
 fn scopes_are_described_in_words_and_keep_their_description() {
-    let place = Place::empty();
-    place.administrator("ada");
+    let place = Place::served();
     let create = ["api", "create", API, "--scope", "orders:read=See your orders, and no others"];
     place.run(&[&create[..], &["--scope", "orders:write,stock"]].concat()).ok();
     let api = place.run(&["api", "show", API]).ok().one();

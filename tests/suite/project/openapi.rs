@@ -27,6 +27,7 @@ const PAGES: &[&str] = &[
     "/consent",
     "/device",
     "/favicon.ico",
+    "/language",
     "/login",
     "/logout",
     "/oauth2/authorize",
