@@ -263,3 +263,40 @@ async fn costs_little(requests: &[u8]) {
     eprintln!("600 connections cost {cost} KiB");
     assert!(cost < 50 * 1024, "{cost} KiB");
 }
+
+/// The listener of the metrics has the same deadlines: a client that reads nothing does not keep its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_the_metrics_that_does_not_read_its_answers_is_disconnected() {
+    let metrics = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().to_string()
+    };
+    let server = Launch::new()
+        .with("SIGNET_METRICS_LISTEN", &metrics)
+        .with("SIGNET_TEST_UNREAD_MILLIS", "200")
+        .start()
+        .await;
+    let scrape = async || {
+        let text = reqwest::get(format!("http://{metrics}/metrics")).await.unwrap();
+        text.text().await.unwrap()
+    };
+    let answer = scrape().await;
+    assert!(answer.contains("signet_build_info"), "{answer}");
+    let requests = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(400);
+    let mut streams = Vec::new();
+    // More than there are places for the metrics.
+    for _ in 0..10 {
+        streams.push(unread(&metrics, &requests).await);
+    }
+    until("all that do not read are disconnected", async || {
+        let closed = scrape().await;
+        let count = closed.lines().find(|line| {
+            line.starts_with("signet_connections_closed_total") && line.contains("unread")
+        });
+        count.is_some_and(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() >= 8.0)
+    })
+    .await;
+    // The gauge counts the connections of clients only.
+    assert!(scrape().await.contains("signet_connections 0"), "{}", scrape().await);
+    drop(server);
+}
