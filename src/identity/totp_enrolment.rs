@@ -12,14 +12,14 @@ use crate::base::opaque_token::{self, FACTOR_SETUP};
 use crate::crypto::totp::TotpSecret;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::factor::{Factor, FactorKind};
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::totp::{self, MAX_SECRETS, SETUP_LIFE, TimeStep};
 use crate::domain::user::User;
 use crate::domain::validity::has_expired;
 use crate::store::factors::StoredFactor;
-use crate::store::{factors, recovery_codes, users};
+use crate::store::{Link, factors, recovery_codes, users};
 
 use super::bearer::invalid_token;
 use super::factors::{check_name, new_codes, replace_codes};
@@ -144,9 +144,13 @@ pub async fn confirm_totp(
         check_name(name)?;
     }
     let OpenedSetup { id, secret } = open(&app, user, &setup, now)?;
-    let step = totp::parse_code(&code)
-        .and_then(|code| secret.step_of(&code, TimeStep::accepted(now)))
-        .ok_or_else(wrong_code)?;
+    let step =
+        totp::parse_code(&code).and_then(|code| secret.step_of(&code, TimeStep::accepted(now)));
+    let Some(step) = step else {
+        let mut reader = app.db.reader().await?;
+        let is_confirmed = is_enrolled(&mut reader, user, id).await?;
+        return Err(if is_confirmed { confirmed() } else { wrong_code() }.into());
+    };
     let name = name.unwrap_or_else(|| "Authenticator app".to_owned());
     let kind = FactorKind::Totp;
     let factor = Factor { id, kind, name, created_at: now, last_used_at: None };
@@ -155,6 +159,10 @@ pub async fn confirm_totp(
     app.transaction_or_nothing(&info, async |tx| {
         if !users::hold(tx, user, signed_in.epoch).await? {
             return Err(invalid_token().into());
+        }
+        // Before the sign-in is judged: this factor may be what it lacks since the first request.
+        if is_enrolled(tx, user, id).await? {
+            return Err(confirmed().into());
         }
         require_fresh(tx, &signed_in, now).await?;
         write.take(&signed_in.user)?;
@@ -181,8 +189,18 @@ fn wrong_code() -> Refusal {
     Refusal::field("code", "wrong", message)
 }
 
+/// Whether this secret was confirmed before.
+async fn is_enrolled(link: &mut impl Link, user: UserId, id: FactorId) -> Result<bool, Fault> {
+    let stored = factors::of_user(link, user).await?;
+    Ok(stored.iter().any(|stored| stored.factor.id == id))
+}
+
+fn confirmed() -> Refusal {
+    let message = "This secret is enrolled already. Begin again to enrol another one.";
+    Refusal::new(Code::Conflict, message)
+}
+
 fn too_many() -> Refusal {
-    let message = "This secret is enrolled already, or the account has 3 authenticator apps, which is the most. \
-                   Remove one first.";
+    let message = "The account has 3 authenticator apps, which is the most. Remove one first.";
     Refusal::new(Code::Conflict, message)
 }
