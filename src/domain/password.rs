@@ -52,7 +52,7 @@ impl PasswordError {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::TooShort => "Use a password of at least 8 bytes; 15 characters or more are good.",
+            Self::TooShort => "Use a password of at least 8 characters; 15 or more are good.",
             Self::TooLong => "A password has at most 1,024 bytes.",
             Self::Common => "This password is among the first that anybody would try.",
             Self::IsLogin => "The password must not be the login or the name in its address.",

@@ -14,7 +14,7 @@ use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind
 use crate::oauth::restart::RestartOptions;
 
 use super::render::{Login, aim, go_here, onwards};
-use super::{error_page, flow_error_page, own_account};
+use super::{error_page, flow_error_page, own_account, said};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
 /// to such an address, so that a page with an error can be loaded again without its form.
@@ -132,13 +132,17 @@ pub(super) fn answered(
             go_here(answer, &onwards(context, flow, sealed))
         }
         SignInOutcome::Pending(IssuedChallenge { challenge, step, .. }) => {
-            let page = match step {
-                RemainingStep::Factor(_) => "/login/verify",
-                RemainingStep::NewPassword => "/login/password",
-            };
             let query = format!("flow={sealed}&challenge={challenge}");
-            go_here(answer, &context.link(page).with_query(&query))
+            go_here(answer, &context.link(page_of(step)).with_query(&query))
         }
+    }
+}
+
+/// The page of a step.
+pub(super) const fn page_of(step: &RemainingStep) -> &'static str {
+    match step {
+        RemainingStep::Factor(_) => "/login/verify",
+        RemainingStep::NewPassword => "/login/password",
     }
 }
 
@@ -172,16 +176,13 @@ fn again(
     }
     let (client_name, ui_locales) = aim(context, flow);
     let locale = context.frame(ui_locales.as_deref()).locale;
-    let error = match problem.fields().first() {
-        Some(field) => locale.field(field),
-        None => locale.error(problem.code(), problem.message()),
-    };
+    let error = said(locale, problem);
     let login = Login {
         flow: sealed,
         login,
         client_name: client_name.as_deref(),
         ui_locales: ui_locales.as_deref(),
-        error: Some(error),
+        error: Some(&error),
     };
     login.show(context, visit, problem.head())
 }

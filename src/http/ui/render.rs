@@ -23,7 +23,7 @@ use crate::oauth::restart::RestartOptions;
 use super::pages::{
     ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
-use super::{Frame, flow_error_page, page, page_with, policy};
+use super::{flow_error_page, page, page_with, policy, said};
 
 /// What comes of an authorization request.
 pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
@@ -89,17 +89,8 @@ impl Login<'_> {
 }
 
 /// A page: with the status of what is wrong, if something is.
-fn head(refused: Option<&Problem>) -> HttpResponseBuilder {
+pub(super) fn head(refused: Option<&Problem>) -> HttpResponseBuilder {
     refused.map_or_else(HttpResponse::Ok, Problem::head)
-}
-
-/// What is wrong, in the language of the page.
-fn error_of<'a>(frame: &Frame<'_>, refused: Option<&'a Problem>) -> Option<&'a str> {
-    let problem = refused?;
-    Some(match problem.fields().first() {
-        Some(field) => frame.locale.field(field),
-        None => frame.locale.error(problem.code(), problem.message()),
-    })
 }
 
 fn consent(
@@ -112,18 +103,19 @@ fn consent(
     let frame = context.frame(request.ui_locales.as_deref());
     let item = |scope: &str| {
         let api = request.audience.as_deref().filter(|_| !crate::domain::oidc::is_scope(scope));
-        ConsentItem::of_scope(frame.locale, scope, api)
+        ConsentItem::of_scope(frame.locale, scope, api).for_user(frame.locale, scope, &view.user)
     };
+    let error = refused.map(|problem| said(frame.locale, problem));
     let template = ConsentPage {
         frame,
         flow: &view.flow,
         client_name: &view.client.metadata.name,
         destination: shown(&view.destination),
-        login: &view.login,
+        login: &view.user.login,
         items: view.scopes.iter().map(item).collect(),
         is_device: false,
         user_code: None,
-        error: error_of(&frame, refused),
+        error: error.as_deref(),
         restart: &restart(context, &view.flow),
     };
     let mut answer = head(refused);
@@ -261,18 +253,20 @@ pub fn device_again(
             let item = |scope: &str| {
                 let audience = view.asked.audience.as_deref();
                 let api = audience.filter(|_| !crate::domain::oidc::is_scope(scope));
-                ConsentItem::of_scope(frame.locale, scope, api)
+                let item = ConsentItem::of_scope(frame.locale, scope, api);
+                item.for_user(frame.locale, scope, &view.user)
             };
+            let error = refused.map(|problem| said(frame.locale, problem));
             let template = ConsentPage {
                 frame,
                 flow: &view.flow,
                 client_name: &view.client.metadata.name,
                 destination: "",
-                login: &view.login,
+                login: &view.user.login,
                 items: view.asked.scopes.iter().map(item).collect(),
                 is_device: true,
                 user_code: Some(&view.user_code),
-                error: error_of(&frame, refused),
+                error: error.as_deref(),
                 restart: &restart(context, &view.flow),
             };
             let mut answer = head(refused);

@@ -299,6 +299,23 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
     }
 }
 
+/// The user of an authentication, and the step that it waits for now.
+async fn waiting_step(
+    app: &App,
+    progress: &Progress,
+    single_use: &SingleUse,
+    now: Timestamp,
+) -> Result<(User, RemainingStep), Failure> {
+    let credential = read_anew(app, progress, Some(single_use)).await?;
+    match progress.next_step(&account_state(&credential), now) {
+        NextStep::Authenticate(methods) => Ok((credential.user, RemainingStep::Factor(methods))),
+        NextStep::ChangePassword => Ok((credential.user, RemainingStep::NewPassword)),
+        NextStep::Done(_) | NextStep::Enrol { .. } | NextStep::Refuse(_) => {
+            Err(challenge_invalid().into())
+        }
+    }
+}
+
 /// The refusal of an entry for another step than the next one. The challenge stays valid.
 fn waits_for(field: &'static str, message: &'static str) -> Refusal {
     Refusal::field(field, "missing", message)

@@ -20,6 +20,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
+use crate::domain::user::User;
 use crate::identity::browser_login::{self, BrowserCookies};
 use crate::identity::write_limit::UserWrite;
 use crate::store::browser_sessions::Found;
@@ -68,7 +69,7 @@ pub struct ConsentView {
     /// What the request says.
     pub request: Request,
     /// Who is asked.
-    pub login: String,
+    pub user: User,
     /// The scopes to be allowed, those of single claims included.
     pub scopes: Scopes,
     /// Where the answer will go, for the page's policy.
@@ -286,8 +287,8 @@ async fn go_on(
             let Checked { request, mut flow, .. } = checked;
             flow.asked = Some(found.user.id);
             let flow = flow.seal(&app, &visitor)?;
-            let login = found.user.login;
-            let view = ConsentView { flow, client, request, login, scopes: allowed, destination };
+            let user = found.user;
+            let view = ConsentView { flow, client, request, user, scopes: allowed, destination };
             Ok(Step::Consent(Box::new(view)))
         }
         (Next::Login | Next::Issue | Next::Consent, _) => {
