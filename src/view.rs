@@ -113,7 +113,7 @@ pub fn logged_in(row: &LoggedIn, current: SessionId) -> Value {
 
 /// Something that a user is logged in by, as an administrator sees it.
 #[must_use]
-pub fn logged_in_of_anybody(row: &LoggedIn) -> Value {
+pub fn logged_in_of_any_user(row: &LoggedIn) -> Value {
     let mut value = without_user(row);
     value["user_id"] = json!(match row {
         LoggedIn::Client(listed) => listed.session.user_id,

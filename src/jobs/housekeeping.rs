@@ -1,7 +1,7 @@
-//! Housekeeping: what nobody needs any more goes, a few milliseconds at a time.
+//! Housekeeping: what is not needed any more goes, a few milliseconds at a time.
 //!
-//! Owns how long things are kept when they are over, and the pace: SQLite has one writer, so whoever
-//! holds it for longer than a moment is everybody's latency. One transaction is one step of one kind
+//! Owns how long things are kept when they are over, and the pace: SQLite has one writer, so that a
+//! transaction which holds it for longer than a moment delays every other one. One transaction is one step of one kind
 //! of thing; the next step comes after a pause that is longer than the step was.
 
 use std::time::{Duration, Instant};

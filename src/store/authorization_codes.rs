@@ -85,7 +85,7 @@ pub struct Redeemed {
     pub consented: bool,
 }
 
-/// Redeems a code for the session `session` of `client_id`: whoever comes second gets nothing. Whether
+/// Redeems a code for the session `session` of `client_id`: the second of two gets nothing. Whether
 /// what it was suffices is the caller's to decide.
 ///
 /// # Errors

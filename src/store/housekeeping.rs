@@ -1,4 +1,4 @@
-//! Removing what nobody needs any more: one statement for each kind of thing, a step at a time, the
+//! Removing what is not needed any more: one statement for each kind of thing, a step at a time, the
 //! oldest first.
 //!
 //! Each finds its rows by an index and reads no others; a test asks both databases. How large a step
@@ -119,7 +119,7 @@ pub async fn audit(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fau
 }
 
 /// Removes up to `step` verifiers that have not come since `before`, and those that came once or
-/// twice and not since `passers_by_before`, which is later: whoever invents names fills the list for
+/// twice and not since `passers_by_before`, which is later: a caller who invents names fills the list for
 /// days, not weeks.
 ///
 /// # Errors
