@@ -127,7 +127,7 @@ impl Finding {
     /// it.
     #[must_use]
     pub fn is_before_change(&self, updated_at: Timestamp) -> bool {
-        self.last_at <= updated_at
+        self.last_at < updated_at
     }
 }
 

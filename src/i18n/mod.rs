@@ -127,9 +127,9 @@ impl Locale {
     pub fn wait(self, span: TimeSpan) -> String {
         let minutes = span.retry_after().saturating_add(59) / 60;
         let (key, n) = match minutes {
-            i64::MIN..=1 => return self.t("wait.minute").to_owned(),
-            2..=120 => ("wait.minutes", minutes),
-            _ => ("wait.hours", minutes.saturating_add(59) / 60),
+            i64::MIN..=1 => return self.t("time.wait.minute").to_owned(),
+            2..=120 => ("time.wait.minutes", minutes),
+            _ => ("time.wait.hours", minutes.saturating_add(59) / 60),
         };
         self.with(key, &[("n", &n.to_string())])
     }

@@ -205,8 +205,8 @@ pub fn survive_file_size_limit() -> io::Result<()> {
     Ok(())
 }
 
-/// Serves the metrics, with the same deadlines as the application: a client that does not read its answer is
-/// disconnected.
+/// Serves the metrics, with the same rules as the application: a client that does not read its answer is
+/// disconnected, and idle connections make room for new ones.
 fn metrics_server(app: App, listener: TcpListener) -> io::Result<Server> {
     let text = async |app: web::Data<App>| {
         HttpResponse::Ok()
@@ -214,7 +214,8 @@ fn metrics_server(app: App, listener: TcpListener) -> io::Result<Server> {
             .body(http::metrics_text(&app))
     };
     let acceptor = Acceptor {
-        connections: Connections::of_metrics(app.clone(), MAX_METRICS_CONNECTIONS),
+        // Fewer than the worker accepts, so that a new one can take the place of an idle one.
+        connections: Connections::of_metrics(app.clone(), MAX_METRICS_CONNECTIONS / 2),
         tls: None,
         deadlines: app.config.deadlines,
     };

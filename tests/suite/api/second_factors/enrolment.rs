@@ -43,7 +43,9 @@ async fn enrolment_changes_nothing_before_a_right_code_and_uses_that_code_up() {
         // The session goes on, without what would let it change factors.
         server.get_as("/v1/me", &tokens.access).await.is(200);
         let again = post(&server, &tokens, CONFIRM, right).await;
-        again.is_problem(401, "reauthentication_required");
+        again.is_problem(409, "conflict");
+        let begun = post(&server, &tokens, BEGIN, Value::Null).await;
+        begun.is_problem(401, "reauthentication_required");
         // The setup of one user is nothing to another.
         server.register("ada").await;
         let ada = server.login("ada").await;
