@@ -9,8 +9,9 @@ use crate::admin::clients;
 use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::client::SecretHash;
-use crate::domain::client_finding::{Explanation, Finding};
+use crate::domain::client_finding::Finding;
 use crate::domain::factor::Factor;
+use crate::domain::finding_explanation::Explanation;
 use crate::domain::pagination::Page;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::token_diagnosis::{Checked, Report};
@@ -112,7 +113,7 @@ pub fn logged_in(row: &LoggedIn, current: SessionId) -> Value {
 
 /// Something that a user is logged in by, as an administrator sees it.
 #[must_use]
-pub fn logged_in_of_anybody(row: &LoggedIn) -> Value {
+pub fn logged_in_of_any_user(row: &LoggedIn) -> Value {
     let mut value = without_user(row);
     value["user_id"] = json!(match row {
         LoggedIn::Client(listed) => listed.session.user_id,
@@ -249,6 +250,7 @@ pub fn client_report(report: &ClientReport) -> Value {
             "times": finding.times,
             "first_at": finding.first_at.rfc3339(),
             "last_at": finding.last_at.rfc3339(),
+            "before_last_change": finding.is_before_change(report.stored.updated_at),
             "message": explanation.message,
             "fix": explanation.fix,
         })

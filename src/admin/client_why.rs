@@ -3,9 +3,10 @@
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::domain::client_finding::{Explanation, Finding, FindingCode, TOLD_FOR, explain};
+use crate::domain::client_finding::{Finding, FindingCode, TOLD_FOR};
+use crate::domain::finding_explanation::{Explanation, explain};
 use crate::domain::outcome::Failure;
-use crate::store::apis::{self, StoredApi};
+use crate::store::apis;
 use crate::store::client_findings;
 use crate::store::clients::StoredClient;
 
@@ -21,10 +22,13 @@ pub struct ClientReport {
 }
 
 impl ClientReport {
-    /// Whether there is anything to do.
+    /// Whether there is nothing to do: what was found before the client was last changed is told, and no longer
+    /// counts, because that change may have ended it.
     #[must_use]
-    pub const fn is_good(&self) -> bool {
-        self.stored.client.disabled_at.is_none() && self.findings.is_empty()
+    pub fn is_good(&self) -> bool {
+        let mut findings = self.findings.iter();
+        self.stored.client.disabled_at.is_none()
+            && findings.all(|(finding, _)| finding.is_before_change(self.stored.updated_at))
     }
 }
 
@@ -37,17 +41,21 @@ pub async fn why(app: App, client_id: String, now: Timestamp) -> Result<ClientRe
     let client = &stored.client;
     let mut reader = app.db.reader().await?;
     let found = client_findings::of_client(&mut reader, &client.client_id, now - TOLD_FOR).await?;
-    let is_about_scopes = |finding: &Finding| {
-        let code = finding.key.code.parse();
-        matches!(code, Ok(FindingCode::ScopeNotGranted | FindingCode::ScopeUnknown))
+    let is_about_apis = |finding: &Finding| {
+        matches!(
+            finding.key.code.parse(),
+            Ok(FindingCode::ScopeNotGranted
+                | FindingCode::ScopeUnknown
+                | FindingCode::InvalidScope
+                | FindingCode::InvalidTarget)
+        )
     };
-    let apis = match found.iter().any(is_about_scopes) {
+    let apis = match found.iter().any(is_about_apis) {
         true => apis::all(&mut reader).await?,
         false => Vec::new(),
     };
+    let apis: Vec<_> = apis.iter().map(|stored| &stored.api).collect();
     let explained = |finding: Finding| {
-        let offers = |stored: &&StoredApi| stored.api.scopes.contains(&finding.key.detail);
-        let apis: Vec<_> = apis.iter().filter(offers).map(|stored| &stored.api).collect();
         let explanation = explain(&finding.key, client, &apis);
         (finding, explanation)
     };

@@ -22,11 +22,11 @@ pub async fn list(app: App, id: UserId) -> Result<Overview, Failure> {
 }
 
 /// Removes all factors and recovery codes of a user, and ends everything the user has: the password alone
-/// signs in afterwards. Without any, nothing happens.
+/// signs in afterwards. Without any, nothing happens. Whether there were any.
 ///
 /// # Errors
 /// `not_found`.
-pub async fn reset(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
+pub async fn reset(app: App, id: UserId, info: RequestInfo) -> Result<bool, Failure> {
     let now = info.now;
     change(&app, id, &info, Fate::Stays, async |tx, _| {
         let removed = factors::delete_all(tx, id).await?;
@@ -53,7 +53,7 @@ pub async fn remove(
     info: RequestInfo,
 ) -> Result<(), Failure> {
     let now = info.now;
-    change(&app, id, &info, Fate::Stays, async |tx, _| {
+    let removed = change(&app, id, &info, Fate::Stays, async |tx, _| {
         let stored = factors::of_user(tx, id).await?;
         let found = stored.iter().find(|stored| stored.factor.id == factor);
         let none = || Refusal::new(Code::NotFound, "There is no such factor.");
@@ -61,6 +61,6 @@ pub async fn remove(
         own::remove_factor(tx, id, factor).await?;
         users::raise_epoch(tx, id, now).await?;
         Ok(Some((EventKind::FactorsReset, kind.as_str())))
-    })
-    .await
+    });
+    removed.await.map(drop)
 }

@@ -296,14 +296,14 @@ pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fai
 /// # Errors
 /// `not_found`; `last_administrator`.
 pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
-    change(&app, id, &info, Fate::MayBeDeleted, async |tx, user| {
+    let changed = change(&app, id, &info, Fate::MayBeDeleted, async |tx, user| {
         if user.role == Role::Admin {
             keep_an_administrator(tx, id).await?;
         }
         users::delete(tx, id).await?;
         Ok(Some((EventKind::UserDeleted, "")))
-    })
-    .await
+    });
+    changed.await.map(drop)
 }
 
 /// A password that an administrator sets.
@@ -332,12 +332,12 @@ pub async fn set_password(
     let password = parse_password("password", &password, &login)?;
     let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
     let hash = app.hash_password(slot, password).await?;
-    change(&app, id, &info, Fate::Stays, async |tx, user| {
+    let changed = change(&app, id, &info, Fate::Stays, async |tx, user| {
         passwords::set_password(tx, id, &hash, !permanent, now).await?;
         notifications::password_changed(tx, &user).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
-    })
-    .await
+    });
+    changed.await.map(drop)
 }
 
 /// Under which name an administrator's request waits for a hash.
@@ -354,27 +354,26 @@ pub(super) async fn change(
     fate: Fate,
     work: impl AsyncFnOnce(&mut AuditedTx, User) -> Result<Option<(EventKind, &'static str)>, Failure>
     + Clone,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     app.transaction_or_nothing(info, async |tx| {
         setup_links::hold_administrators(tx).await?;
         let user = users::find(tx, id).await?.ok_or_else(not_found)?;
         let epoch = user.session_epoch;
         let everything = everything_of(tx, id, fate).await?.ok_or_else(not_found)?;
-        if let Some((kind, detail)) = work.clone()(tx, user).await? {
-            let after = users::find(tx, id).await?;
-            if after.is_none_or(|user| user.session_epoch != epoch) {
-                everything.ended(tx, None).await?;
-            }
-            let mut event = Event::new(kind).about(id);
-            event.detail = (!detail.is_empty()).then(|| detail.to_owned());
-            tx.record(&event).await?;
+        let Some((kind, detail)) = work.clone()(tx, user).await? else { return Ok(false) };
+        let after = users::find(tx, id).await?;
+        if after.is_none_or(|user| user.session_epoch != epoch) {
+            everything.ended(tx, None).await?;
         }
-        Ok(())
+        let mut event = Event::new(kind).about(id);
+        event.detail = (!detail.is_empty()).then(|| detail.to_owned());
+        tx.record(&event).await?;
+        Ok(true)
     })
     .await
 }
 
-/// Refuses to leave nobody who could administer.
+/// Refuses to leave the server without an enabled administrator.
 async fn keep_an_administrator(tx: &mut Tx, id: UserId) -> Result<(), Failure> {
     let user = users::find(tx, id).await?;
     let counts = user.is_some_and(|user| user.disabled_at.is_none());

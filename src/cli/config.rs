@@ -83,10 +83,14 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
                 startup_report::say(&format!("warning: {warning}.\n"));
             }
             check_tls(&loaded.config)?;
-            for (setting, now) in loaded.read_differently() {
-                startup_report::say(&format!(
-                    "note: {setting} is read differently since {CHANGED_SINCE}: {now}.\n"
-                ));
+            // A new installation has no earlier version behind it.
+            if !startup::is_new_installation(&loaded.config) {
+                for (setting, now) in loaded.read_differently() {
+                    startup_report::say(&format!(
+                        "note: {setting} is read differently since {CHANGED_SINCE}, which matters where that \
+                         version ran: {now}.\n"
+                    ));
+                }
             }
             say_path(&loaded.config);
             say_mail(&loaded.config);

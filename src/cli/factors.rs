@@ -60,12 +60,18 @@ pub fn reset(named: &Named) -> Result<(), CommandError> {
     with_app(async |app| {
         let user = named.find(&app).await?;
         let work = factors::reset(app.clone(), user.id, RequestInfo::cli(app.now()));
-        app.run_to_completion(work).await.map_err(about("user", &user.login))?;
-        startup_report::say(&format!(
-            "Removed the second factors and recovery codes of user {} ({}). If there were any, the user's \
-             sessions have ended\n",
-            user.login, user.id
-        ));
+        let removed = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
+        let (login, id) = (&user.login, user.id);
+        startup_report::say(&if removed {
+            format!(
+                "Removed the second factors and recovery codes of user {login} ({id}); the user's sessions \
+                 have ended\n"
+            )
+        } else {
+            format!(
+                "User {login} ({id}) has no second factors and no recovery codes; nothing changed\n"
+            )
+        });
         Ok(())
     })
 }

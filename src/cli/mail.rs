@@ -108,9 +108,35 @@ const fn done(stage: Stage) -> &'static str {
     }
 }
 
-/// A stage that failed, and what to look at.
-const fn failed(stage: Stage) -> (&'static str, &'static str) {
-    match stage {
+/// A failure, and what to look at.
+fn failed(error: &SendError) -> (&'static str, &'static str) {
+    let passes = error.code.is_some_and(|code| (400..500).contains(&code));
+    match error.stage {
+        // RFC 4954 §6; some servers ask for encryption with the same code.
+        Stage::Sender | Stage::Recipient | Stage::Message if error.code == Some(530) => (
+            "the mail server accepts mail only after authentication or encryption",
+            "Set the user in SIGNET_SMTP_URL and SIGNET_SMTP_PASSWORD, and leave tls=none out.",
+        ),
+        Stage::Authenticate if error.code.is_none() => (
+            "the mail server did not answer the authentication",
+            "The connection works. Look into the log of the mail server, then try again.",
+        ),
+        Stage::Authenticate if passes => (
+            "the mail server cannot check the user and the password now",
+            "Try again; if that does not help, look into the log of the mail server.",
+        ),
+        Stage::Sender if passes => (
+            "the mail server does not accept the sender now",
+            "Try again later: the reply announces a failure that passes.",
+        ),
+        Stage::Recipient if passes => (
+            "the mail server does not accept the recipient now",
+            "Try again later: the reply announces a failure that passes, such as greylisting.",
+        ),
+        Stage::Message if passes => (
+            "the mail server does not accept the message now",
+            "Try again later: the reply announces a failure that passes.",
+        ),
         Stage::Resolve => {
             ("the name of the mail server cannot be resolved", "Check the host in SIGNET_SMTP_URL.")
         }
@@ -147,8 +173,36 @@ const fn failed(stage: Stage) -> (&'static str, &'static str) {
 }
 
 fn explain(error: &SendError) -> CommandError {
-    let (what, advice) = failed(error.stage);
+    let (what, advice) = failed(error);
     // A temporary failure passes; anything else is to be repaired.
     let exit = if error.needs_operator { Exit::Configuration } else { Exit::TryAgain };
     CommandError::new(exit, format!("{what}: {}.", escaped(&error.to_string()))).and(advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(stage: Stage, code: Option<u16>) -> &'static str {
+        let (enhanced, needs_operator) = (None, false);
+        failed(&SendError { stage, code, enhanced, text: "x".to_owned(), needs_operator }).0
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_failure_that_passes_and_from_no_answer() {
+        for (stage, code, words) in [
+            (Stage::Authenticate, Some(535), "refused the user or the password"),
+            (Stage::Authenticate, Some(454), "cannot check the user and the password now"),
+            (Stage::Authenticate, None, "did not answer the authentication"),
+            (Stage::Sender, Some(530), "only after authentication or encryption"),
+            (Stage::Recipient, Some(530), "only after authentication or encryption"),
+            (Stage::Sender, Some(451), "does not accept the sender now"),
+            (Stage::Recipient, Some(451), "does not accept the recipient now"),
+            (Stage::Message, Some(451), "does not accept the message now"),
+            (Stage::Sender, Some(550), "refused the sender"),
+            (Stage::Message, None, "was not accepted"),
+        ] {
+            assert!(said(stage, code).contains(words), "{stage} {code:?}: {}", said(stage, code));
+        }
+    }
 }

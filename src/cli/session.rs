@@ -120,7 +120,7 @@ impl Row for Shown {
     }
 
     fn json(&self) -> Value {
-        view::logged_in_of_anybody(&self.row)
+        view::logged_in_of_any_user(&self.row)
     }
 }
 

@@ -77,7 +77,7 @@ pub struct MailFrom {
 }
 
 impl MailSettings {
-    /// Mail of a demo: into a directory, and answered by nobody.
+    /// Mail of a demo: into a directory, and never delivered.
     #[must_use]
     pub fn to_files(directory: PathBuf) -> Self {
         let address = EmailAddress::localhost();

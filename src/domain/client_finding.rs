@@ -1,13 +1,12 @@
 //! What was wrong with requests of a registered client, for the operator who asks why.
 //!
-//! Owns which findings there are, how many of them are kept and how each is explained. A finding never holds a
-//! secret, a user or a free text of a request: only a scope, shortened, is the client's own words.
+//! Owns which findings there are and how many of them are kept; `finding_explanation` says what each means. A
+//! finding never holds a secret, a user or a free text of a request. What it has of a request is a scope, an API
+//! or a redirect URI without its query, each shortened.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
-use super::api::Api;
-use super::client::Client;
 use super::oidc;
 use super::scope::RequestedScopes;
 
@@ -55,7 +54,8 @@ pub struct FindingKey {
     pub endpoint: String,
     /// What was found: a [`FindingCode`] or another error code of OAuth.
     pub code: String,
-    /// A scope or a sentence of ours; empty for all that are counted together.
+    /// A scope, an API, a redirect URI, a grant, a method or a sentence of ours; empty for all that are counted
+    /// together.
     pub detail: String,
 }
 
@@ -105,6 +105,17 @@ pub fn dropped(
     dropped.iter().take(most).map(of).collect()
 }
 
+/// The part of a redirect URI that a finding keeps. The query may hold texts of a user and is left out; the
+/// question mark stays, because it may be what keeps the URI from being equal to a registered one.
+#[must_use]
+pub fn redirect_detail(asked: &str) -> String {
+    let without_fragment = asked.split('#').next().unwrap_or_default();
+    match without_fragment.split_once('?') {
+        Some((before, _)) => format!("{before}?"),
+        None => without_fragment.to_owned(),
+    }
+}
+
 /// A finding and how often it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -118,128 +129,13 @@ pub struct Finding {
     pub last_at: Timestamp,
 }
 
-/// A sentence about a finding, and the command or change that ends it, where one does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explanation {
-    /// What was wrong.
-    pub message: String,
-    /// What to do.
-    pub fix: Option<String>,
-}
-
-/// Explains a finding of `client` as it is registered now; `apis` are those that offer the scope of the
-/// finding.
-#[must_use]
-pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation {
-    let id = &client.client_id;
-    let with_fix = |message: String, fix: String| Explanation { message, fix: Some(fix) };
-    let update = |what: &str| format!("signet client update {id} {what}");
-    let others = key.detail.is_empty();
-    let Ok(code) = key.code.parse::<FindingCode>() else {
-        return Explanation { message: sentence(key), fix: None };
-    };
-    match code {
-        FindingCode::ScopeUnknown | FindingCode::ScopeNotGranted if others => with_fix(
-            "Further scopes were left out of requests.".to_owned(),
-            "Remove scopes that the client does not need from its configuration.".to_owned(),
-        ),
-        FindingCode::ScopeUnknown | FindingCode::ScopeNotGranted => scope(key, client, apis),
-        FindingCode::RedirectUri => with_fix(
-            "A request named a redirect_uri that is not registered for the client. Redirect URIs are \
-             compared character by character."
-                .to_owned(),
-            update("--redirect-uri URI with the whole list"),
-        ),
-        FindingCode::WrongSecret => with_fix(
-            "The client sent a secret that is not one of its own.".to_owned(),
-            format!(
-                "Give the client its secret. If that is lost:  signet client rotate-secret {id}"
-            ),
-        ),
-        FindingCode::WrongMethod => with_fix(
-            "The client authenticated by a method that it is not registered for.".to_owned(),
-            format!(
-                "Set the client to {}, or:  {}",
-                client.metadata.auth_method,
-                update("--auth-method METHOD")
-            ),
-        ),
-        FindingCode::AssertionRefused => with_fix(
-            "An assertion (private_key_jwt) did not authenticate the client: it is signed with another \
-             key, is expired or used, or names another audience."
-                .to_owned(),
-            update("--jwks-file FILE, if the client has a new key"),
-        ),
-        FindingCode::UnauthorizedClient => {
-            with_fix(sentence(key), update("--grant GRANT with the whole list"))
-        }
-        FindingCode::InvalidScope => {
-            with_fix(sentence(key), update("--scope SCOPE with the whole list"))
-        }
-        FindingCode::InvalidTarget => {
-            with_fix(sentence(key), update("--audience IDENTIFIER with the whole list"))
-        }
-        FindingCode::InvalidGrant => Explanation { message: sentence(key), fix: None },
+impl Finding {
+    /// Whether it was seen last before its client was last changed, at `updated_at`: that change may have ended
+    /// it.
+    #[must_use]
+    pub fn is_before_change(&self, updated_at: Timestamp) -> bool {
+        self.last_at < updated_at
     }
-}
-
-/// The sentence that the client was answered with.
-fn sentence(key: &FindingKey) -> String {
-    if key.detail.is_empty() {
-        return format!("Further requests were refused with {}.", key.code);
-    }
-    format!("A request was refused with {}: {}", key.code, key.detail)
-}
-
-/// The command that gives a client all of `known` and `new`.
-fn whole<'a>(id: &str, option: &str, known: impl Iterator<Item = &'a str>, new: &'a str) -> String {
-    let all = known.chain([new]).map(|word| format!(" {option} {word}"));
-    format!("signet client update {id}{}", all.collect::<String>())
-}
-
-fn scope(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation {
-    let (id, scope) = (&client.client_id, &key.detail);
-    let left_out = format!("The scope \"{scope}\" was left out");
-    let own = apis.iter().any(|api| client.may_target_api(&api.identifier));
-    let (message, fix) = if oidc::is_unsupported(scope) {
-        (
-            format!("{left_out}: this server has no claims for it."),
-            "Remove it from the configuration of the client.".to_owned(),
-        )
-    } else if apis.is_empty() && !oidc::is_scope(scope) {
-        (
-            format!("{left_out}: no API offers it."),
-            "Remove it from the configuration of the client, or let an API offer it:  signet api set \
-             IDENTIFIER --scope SCOPE with the whole list"
-                .to_owned(),
-        )
-    } else if let (Some(scopes), false) = (&client.metadata.scopes, client.may_request_scope(scope))
-    {
-        (
-            format!("{left_out}: the client is registered for other scopes."),
-            whole(id, "--scope", scopes.iter(), scope),
-        )
-    } else if let (Some(api), false) = (apis.first(), own) {
-        let audiences = &client.metadata.audiences;
-        (
-            format!(
-                "{left_out}: the API {} offers it, and the client may have no tokens for that API.",
-                api.identifier
-            ),
-            whole(id, "--audience", audiences.iter().map(String::as_str), &api.identifier),
-        )
-    } else if let Some(api) = apis.first() {
-        (
-            format!(
-                "{left_out}: the API {} offers it, and the request was for another API or for none.",
-                api.identifier
-            ),
-            format!("The client sends resource={} with such requests.", api.identifier),
-        )
-    } else {
-        (format!("{left_out}. The client may have it by now."), format!("signet client show {id}"))
-    };
-    Explanation { message, fix: Some(fix) }
 }
 
 #[cfg(test)]

@@ -56,6 +56,18 @@ pub enum ScopeError {
 }
 
 impl ScopeError {
+    /// The scopes at fault.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<String> {
+        match self {
+            Self::Unknown(scope) | Self::NotAllowed(scope) | Self::Reserved(scope) => {
+                vec![scope.clone()]
+            }
+            Self::NothingLeft(scopes) => scopes.iter().map(str::to_owned).collect(),
+            Self::TooMany => Vec::new(),
+        }
+    }
+
     /// A sentence for people. The scopes are quoted: they are well-formed scope tokens (RFC 6749 §3.3), and their
     /// length is bounded.
     #[must_use]

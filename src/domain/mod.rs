@@ -25,6 +25,7 @@ pub mod device_code;
 pub mod email_address;
 pub mod factor;
 pub mod fapi2;
+pub mod finding_explanation;
 pub mod grant;
 pub mod grant_type;
 pub mod http_uri;

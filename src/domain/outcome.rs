@@ -126,6 +126,9 @@ pub struct Refusal {
     pub retry_after: Option<TimeSpan>,
     /// What it is called where OAuth is spoken.
     pub oauth: Option<OAuthError>,
+    /// What a finding about the client says in place of a message that quotes the request: scopes, an API, a
+    /// grant, or a sentence of ours.
+    pub finding: Vec<String>,
 }
 
 impl Refusal {
@@ -140,6 +143,7 @@ impl Refusal {
             names: Vec::new(),
             retry_after: None,
             oauth: None,
+            finding: Vec::new(),
         }
     }
 
@@ -174,6 +178,13 @@ impl Refusal {
     #[must_use]
     pub fn with_message(mut self, message: String) -> Self {
         self.message = Cow::Owned(message);
+        self
+    }
+
+    /// Says what a finding about the client keeps of this refusal.
+    #[must_use]
+    pub fn with_finding<T: Into<String>>(mut self, finding: impl IntoIterator<Item = T>) -> Self {
+        self.finding = finding.into_iter().map(Into::into).collect();
         self
     }
 

@@ -20,7 +20,7 @@ use crate::text_enum;
 /// eight bytes out of three letters, or a shorter password out of what was typed.
 pub const MIN_BYTES: usize = 8;
 
-/// The most bytes a password may have, as typed. A bound, because anybody can make us hash; a
+/// The most bytes a password may have, as typed. A bound, because every caller can make us hash; a
 /// generous one, because nothing is ever cut off.
 pub const MAX_BYTES: usize = 1024;
 
@@ -52,9 +52,9 @@ impl PasswordError {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::TooShort => "Use a password of at least 8 bytes; 15 characters or more are good.",
+            Self::TooShort => "Use a password of at least 8 characters; 15 or more are good.",
             Self::TooLong => "A password has at most 1,024 bytes.",
-            Self::Common => "This password is among the first that anybody would try.",
+            Self::Common => "This password is among the first that an attacker would try.",
             Self::IsLogin => "The password must not be the login or the name in its address.",
         }
     }

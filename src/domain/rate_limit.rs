@@ -30,8 +30,13 @@ pub const ACCOUNT_FROM_STRANGERS: Limit = Limit { tries: 100, window: TimeSpan::
 /// Wrong TOTP codes of one account from one network.
 pub const TOTP_FROM_NETWORK: Limit = Limit { tries: 5, window: TimeSpan::from_mins(15) };
 
-/// Wrong TOTP codes of one account from all networks that it has not logged in from. Three of a million codes
-/// are right at a time: an attacker with the password guesses one with a probability of 6 in 100,000 a day.
+/// Wrong TOTP codes of one account from one network in a day. Three of a million codes are right at a time: an
+/// attacker with the password, in a network that the account knows, guesses one with a probability of 6 in 100,000
+/// a day. By network, so that the attacker keeps the owner from using codes in that network only.
+pub const TOTP_FROM_NETWORK_A_DAY: Limit = Limit { tries: 20, window: TimeSpan::from_days(1) };
+
+/// Wrong TOTP codes of one account from all networks that it has not logged in from: the same probability, for an
+/// attacker in all of these networks together.
 pub const TOTP_FROM_STRANGERS: Limit = Limit { tries: 20, window: TimeSpan::from_days(1) };
 
 /// Wrong recovery codes of one account from one network. A counter of its own: neither kind of code blocks the other.

@@ -173,6 +173,12 @@ impl Problem {
         &self.fields
     }
 
+    /// When it makes sense to try again.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<TimeSpan> {
+        self.retry_after
+    }
+
     /// The request's id.
     #[must_use]
     pub fn request_id(&self) -> &str {

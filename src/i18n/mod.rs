@@ -135,6 +135,18 @@ impl Locale {
         self.said(message).or_else(|| self.find(&format!("error.{code}"))).unwrap_or(message)
     }
 
+    /// That there were too many attempts, and in how many minutes or hours the next one may be made.
+    #[must_use]
+    pub fn wait(self, span: TimeSpan) -> String {
+        let minutes = span.retry_after().saturating_add(59) / 60;
+        let (key, n) = match minutes {
+            i64::MIN..=1 => return self.t("time.wait.minute").to_owned(),
+            2..=120 => ("time.wait.minutes", minutes),
+            _ => ("time.wait.hours", minutes.saturating_add(59) / 60),
+        };
+        self.with(key, &[("n", &n.to_string())])
+    }
+
     /// A sentence of the layers below, found by how it is said in English: they know no languages.
     fn said(self, english: &str) -> Option<&'static str> {
         let texts = LANGUAGES.english.texts.iter();

@@ -12,11 +12,12 @@ use crate::crypto::password::Lane;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{Authentication, Demand};
 use crate::domain::browser_session::BrowserSession;
-use crate::domain::outcome::{Failure, Fault, Refusal};
+use crate::domain::outcome::{Failure, Fault};
 use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
+use crate::domain::user::User;
 use crate::metrics::Metrics;
 use crate::store::browser_sessions::{self, Found};
 use crate::store::sessions::end::{self, Ending, OfBrowser};
@@ -25,6 +26,7 @@ use super::admission::{self, Admission};
 use super::authenticate::authenticate_user;
 use super::authentication::{
     Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
+    RemainingStep,
 };
 use super::browser_limit;
 use super::browser_step_up::step_up;
@@ -130,19 +132,19 @@ pub async fn sign_in(
     }
 }
 
-/// Whether a challenge belongs to this browser and has not expired. That its step is not taken yet is decided
-/// when it is.
+/// The user of a challenge of this browser, and the step that it waits for.
 ///
 /// # Errors
 /// `challenge_invalid`.
-pub fn check_challenge(
-    app: &App,
-    challenge: &str,
-    visitor: &BrowserCookies,
+pub async fn waiting_step(
+    app: App,
+    challenge: String,
+    visitor: BrowserCookies,
     now: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<(User, RemainingStep), Failure> {
     let channel = Channel::Browser(&visitor.browser);
-    Pending::open(app, challenge, channel, now).map(drop)
+    let pending = Pending::open(&app, &challenge, channel, now)?;
+    pending.waiting_step(&app, channel, now).await
 }
 
 /// Takes the next step of a sign-in; the last one signs the user in in this browser.

@@ -2,7 +2,7 @@
 //!
 //! Owns the order: counted, compared, used up, all in the transaction of the caller. A code that was counted
 //! stays counted when it is refused, and the guarded write decides which of two requests used it up. Only
-//! comes after a right password: the counters lock nobody else's account.
+//! comes after a right password, so that the counters lock no account of which the caller lacks the password.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Secret;
@@ -10,7 +10,9 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
-use crate::domain::rate_limit::{Limit, RECOVERY_CODES, TOTP_FROM_NETWORK, TOTP_FROM_STRANGERS};
+use crate::domain::rate_limit::{
+    Limit, RECOVERY_CODES, TOTP_FROM_NETWORK, TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
+};
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::totp::{self, TimeStep};
@@ -96,8 +98,8 @@ pub async fn check_code(
 struct Counted {
     /// Forgotten when the code was right.
     own: Option<Vec<u8>>,
-    /// Of which one attempt is given back when the code was right.
-    shared: Option<Vec<u8>>,
+    /// Of which one attempt is given back when the code was right: those of others stay counted.
+    shared: Vec<Vec<u8>>,
 }
 
 impl Counted {
@@ -105,7 +107,7 @@ impl Counted {
         if let Some(own) = &self.own {
             login_limits::forgive(tx, own).await?;
         }
-        if let Some(shared) = &self.shared {
+        for shared in &self.shared {
             login_limits::give_back(tx, shared).await?;
         }
         Ok(())
@@ -120,7 +122,7 @@ async fn count(
     user: &User,
     method: CodeMethod,
 ) -> Result<Counted, Failure> {
-    let mut counted = Counted { own: None, shared: None };
+    let mut counted = Counted { own: None, shared: Vec::new() };
     if !app.config.rate_limits {
         return Ok(counted);
     }
@@ -136,15 +138,19 @@ async fn count(
         }
         CodeMethod::Totp => {
             let info = tx.info();
-            let name = of("factor/totp/network", admission::spelt(info.address()).as_bytes());
+            let network = admission::spelt(info.address());
+            let name = of("factor/totp/network", network.as_bytes());
             count_in(app, tx, &name, TOTP_FROM_NETWORK).await?;
             counted.own = Some(name);
+            let name = of("factor/totp/network/day", network.as_bytes());
+            count_in(app, tx, &name, TOTP_FROM_NETWORK_A_DAY).await?;
+            counted.shared.push(name);
             let login = LoginName::parse(&user.login)
                 .map_err(|_| Fault::internal("a stored login that is none"))?;
             if !admission::is_known_network(app, tx, login.key(), &info).await? {
                 let name = of("factor/totp/strangers", b"");
                 count_in(app, tx, &name, TOTP_FROM_STRANGERS).await?;
-                counted.shared = Some(name);
+                counted.shared.push(name);
             }
         }
     }

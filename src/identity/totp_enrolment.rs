@@ -19,7 +19,7 @@ use crate::domain::totp::{self, MAX_SECRETS, SETUP_LIFE, TimeStep};
 use crate::domain::user::User;
 use crate::domain::validity::has_expired;
 use crate::store::factors::StoredFactor;
-use crate::store::{factors, recovery_codes, users};
+use crate::store::{Link, factors, recovery_codes, users};
 
 use super::bearer::invalid_token;
 use super::factors::{check_name, new_codes, replace_codes};
@@ -151,11 +151,21 @@ pub async fn confirm_totp(
     let now = info.now;
     let user = signed_in.user.id;
     check_offered(&app)?;
-    let confirmed = check(&app, &signed_in.user, confirmation, now)?;
+    let id = open(&app, user, &confirmation.setup, now)?.id;
+    let checked = check(&app, &signed_in.user, confirmation, now);
+    // A repeated request: the code that was right the first time is over by now.
+    if checked.is_err() && is_enrolled(&mut app.db.reader().await?, user, id).await? {
+        return Err(enrolled_already().into());
+    }
+    let confirmed = checked?;
     let write = UserWrite::new(&app);
     app.transaction_or_nothing(&info, async |tx| {
         if !users::hold(tx, user, signed_in.epoch).await? {
             return Err(invalid_token().into());
+        }
+        // Before the sign-in is judged: this factor may be what it lacks since the first request.
+        if is_enrolled(tx, user, id).await? {
+            return Err(enrolled_already().into());
         }
         require_fresh(tx, &signed_in, now).await?;
         write.take(&signed_in.user)?;
@@ -239,8 +249,18 @@ fn wrong_code() -> Refusal {
     Refusal::field("code", "wrong", message)
 }
 
+/// Whether this secret was confirmed before.
+async fn is_enrolled(link: &mut impl Link, user: UserId, id: FactorId) -> Result<bool, Fault> {
+    let stored = factors::of_user(link, user).await?;
+    Ok(stored.iter().any(|stored| stored.factor.id == id))
+}
+
+fn enrolled_already() -> Refusal {
+    let message = "This secret is enrolled already. Begin again to enrol another one.";
+    Refusal::new(Code::Conflict, message)
+}
+
 fn too_many() -> Refusal {
-    let message = "This secret is enrolled already, or the account has 3 authenticator apps, which is the most. \
-                   Remove one first.";
+    let message = "The account has 3 authenticator apps, which is the most. Remove one first.";
     Refusal::new(Code::Conflict, message)
 }

@@ -1,7 +1,7 @@
-//! Housekeeping: what nobody needs any more goes, a few milliseconds at a time.
+//! Housekeeping: what is not needed any more goes, a few milliseconds at a time.
 //!
-//! Owns how long things are kept when they are over, and the pace: SQLite has one writer, so whoever
-//! holds it for longer than a moment is everybody's latency. One transaction is one step of one kind
+//! Owns how long things are kept when they are over, and the pace: SQLite has one writer, so that a
+//! transaction which holds it for longer than a moment delays every other one. One transaction is one step of one kind
 //! of thing; the next step comes after a pause that is longer than the step was.
 
 use std::time::{Duration, Instant};
@@ -10,12 +10,15 @@ use crate::app::App;
 use crate::base::id::BranchId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::Origin;
+use crate::domain::authorization::{CODE_LIFE, PUSHED_REQUEST_LIFE};
+use crate::domain::device_code;
 use crate::domain::outcome::Fault;
 use crate::domain::rate_limit::{KNOWN_NETWORK, LONGEST_WINDOW};
+use crate::domain::validity::{SETUP_LINK_LIFE, latest_end};
 use crate::store::Tx;
 use crate::store::housekeeping::RemovedBranch;
 use crate::store::sessions::expiry::{ExpiredSession, record_expired};
-use crate::store::{housekeeping as store, login_limits};
+use crate::store::{housekeeping as store, known_networks, login_limits};
 
 /// How long a verifier that does not come any more is remembered.
 const KEEP_VERIFIERS: TimeSpan = TimeSpan::from_days(30);
@@ -132,19 +135,38 @@ impl Kind {
                 let latest = now + LONGEST_WINDOW + login_limits::AHEAD;
                 store::login_limits(tx, now, latest, rows).await
             }
-            Self::KnownNetworks => store::known_networks(tx, now - KNOWN_NETWORK, rows).await,
-            Self::SetupLinks => store::setup_links(tx, now, rows).await,
-            Self::AuthorizationCodes => {
-                store::authorization_codes(tx, now - KEEP_PROVIDER, rows).await
+            Self::KnownNetworks => {
+                let latest = now + known_networks::AHEAD;
+                store::known_networks(tx, now - KNOWN_NETWORK, latest, rows).await
             }
-            Self::DeviceCodes => store::device_codes(tx, now - KEEP_PROVIDER, rows).await,
-            Self::PushedRequests => store::pushed_requests(tx, now - KEEP_RUBBISH, rows).await,
+            Self::SetupLinks => {
+                store::setup_links(tx, now, kept_until(SETUP_LINK_LIFE, now), rows).await
+            }
+            Self::AuthorizationCodes => {
+                let latest = kept_until(CODE_LIFE, now);
+                store::authorization_codes(tx, now - KEEP_PROVIDER, latest, rows).await
+            }
+            Self::DeviceCodes => {
+                let latest = kept_until(device_code::LIFE, now);
+                store::device_codes(tx, now - KEEP_PROVIDER, latest, rows).await
+            }
+            Self::PushedRequests => {
+                let latest = kept_until(PUSHED_REQUEST_LIFE, now);
+                store::pushed_requests(tx, now - KEEP_RUBBISH, latest, rows).await
+            }
             Self::BrowserSessions => store::browser_sessions(tx, now - KEEP_PROVIDER, rows).await,
             Self::SpentIds => store::spent_ids(tx, now - KEEP_RUBBISH, rows).await,
             Self::Revocations => store::revocations(tx, now - KEEP_RUBBISH, rows).await,
         }?;
         Ok(Step { removed, written: 0, is_full: removed >= rows.unsigned_abs() })
     }
+}
+
+/// The latest end of something of this length that is kept. What ends later was issued by a clock that was more
+/// than an hour ahead, and is not valid. A clock that is set back by less must not take the record of a code that
+/// was redeemed.
+fn kept_until(length: TimeSpan, now: Timestamp) -> Timestamp {
+    latest_end(length, now) + KEEP_PROVIDER
 }
 
 /// Writes the events of sessions that have expired and of which these branches were removed.

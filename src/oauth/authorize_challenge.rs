@@ -23,7 +23,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
 use crate::identity::authentication::{Completed, FirstFactor, Progress, RemainingStep};
 use crate::metrics::Metrics;
-use crate::store::users;
+use crate::store::{authorization_codes, users};
 
 use super::authorize::request::{AnswerTo, check};
 use super::challenge_steps::{Taken, Typed, first_factor, second_factor, typed};
@@ -117,9 +117,17 @@ pub async fn authorize_challenge(
         }
     };
     let session = match params.get("auth_session") {
-        Some(sealed) => AuthSession::open(&app, sealed, now)
-            .filter(|session| session.is_of(client, jkt.as_deref()))
-            .ok_or_else(invalid_session)?,
+        Some(sealed) => {
+            let session = AuthSession::open(&app, sealed, now)
+                .filter(|session| session.is_of(client, jkt.as_deref()))
+                .ok_or_else(invalid_session)?;
+            // Before anything is judged: a used session must neither tell whether a password is right nor use
+            // a code up.
+            if authorization_codes::is_answered(&mut app.db.reader().await?, &session.id).await? {
+                return Err(invalid_session().into());
+            }
+            session
+        }
         None => begin(&app, client, &params, jkt.clone(), now).await?,
     };
     let mut session = AuthSession { proved: jkt, ..session };
@@ -209,7 +217,7 @@ fn check_client(client: &Client) -> Result<(), Refusal> {
 
 /// The same for an `auth_session` that is unknown, expired, altered, or was given to another client or key.
 fn invalid_session() -> Refusal {
-    let message = "auth_session is unknown or expired, or was issued to another client or for another \
+    let message = "auth_session is unknown, expired or used, or was issued to another client or for another \
                 DPoP key. Begin again without it.";
     Refusal::oauth(OAuthError::InvalidSession, message)
 }

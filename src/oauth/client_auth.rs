@@ -127,7 +127,7 @@ pub async fn authenticate_client(
     {
         count_failure(app, named.as_deref(), origin)?;
         if let (Some(client), Some(method)) = (&named, method) {
-            note_code(app, client, call.path, failure(client, method));
+            note_code(app, client, call.path, (failure(client, method), method.as_str()));
         }
         record(app, named.as_deref(), origin, now).await?;
     }

@@ -16,7 +16,8 @@ pub(super) fn target_of_client(
     match (named, client.metadata.audiences.as_slice()) {
         (Some(named), _) => {
             let own = named.target.audience().filter(|api| client.may_target_api(api));
-            own.map(str::to_owned).ok_or_else(|| names_own_apis(client))
+            own.map(str::to_owned)
+                .ok_or_else(|| names_own_apis(client).with_finding(named.target.audience()))
         }
         (None, [only]) => Ok(only.clone()),
         (None, _) => Err(names_own_apis(client)),

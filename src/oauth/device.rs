@@ -20,6 +20,7 @@ use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
+use crate::domain::user::User;
 use crate::identity::authentication::{IssuedChallenge, unmet_requirements};
 use crate::identity::browser_login::{self, BrowserCookies};
 use crate::identity::browser_step_up::{self, Lacking};
@@ -49,7 +50,7 @@ pub struct DeviceView {
     /// The client on the device.
     pub client: Arc<Client>,
     /// Who is asked.
-    pub login: String,
+    pub user: User,
     /// What it asked for.
     pub asked: DeviceAsk,
     /// The code as people read it.
@@ -81,6 +82,18 @@ pub enum DeviceStep {
     },
 }
 
+impl DeviceStep {
+    /// The sealed flow of a step that has a page to be loaded again.
+    #[must_use]
+    pub fn flow(&self) -> Option<&str> {
+        match self {
+            Self::Login { flow } => Some(flow),
+            Self::Consent(view) => Some(&view.flow),
+            Self::Done { .. } => None,
+        }
+    }
+}
+
 /// A device asks for a code (RFC 8628 §3.1).
 ///
 /// # Errors
@@ -100,7 +113,7 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
     let client = client.client();
     throttle_public(&app, client, RateLimit::DeviceRequest, &info.origin)?;
     if !client.may_use(grants::DEVICE_CODE) {
-        let refused = Err(grant_not_allowed(client).into());
+        let refused = Err(grant_not_allowed(client, grants::DEVICE_CODE).into());
         note_refusal(&app, client, PATH, &refused);
         return refused;
     }
@@ -304,7 +317,7 @@ async fn go_on(
     Ok(DeviceStep::Consent(Box::new(DeviceView {
         flow: flow.seal(&app, &visitor)?,
         client,
-        login: found.user.login,
+        user: found.user,
         asked: device.asked,
         user_code: show_user_code(&user_code),
     })))

@@ -125,22 +125,34 @@ pub async fn begin(
     Ok(LogoutStep::Ask(Box::new(LogoutView { flow, login, client })))
 }
 
-/// The user was asked and has decided.
+/// The user was asked and has decided, or has not: then they are asked once more.
 ///
 /// # Errors
 /// `forbidden` when it was begun in another browser.
 pub async fn decide(
     app: App,
     sealed: String,
-    leave: bool,
+    leave: Option<bool>,
     visitor: BrowserCookies,
     info: RequestInfo,
 ) -> Result<LogoutStep, Failure> {
     let now = info.now;
     let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
     let Destination::Logout(aim) = &flow.aim else { return Err(of_another_kind().into()) };
-    if !leave {
-        return Ok(LogoutStep::Stay);
+    match leave {
+        Some(true) => {}
+        Some(false) => return Ok(LogoutStep::Stay),
+        None => {
+            let found = browser_login::current_login(&app, &visitor, "", None, now).await?;
+            let Some(found) = found else { return Ok(LogoutStep::NotLoggedIn { link: None }) };
+            let client = match &aim.client_id {
+                Some(client_id) => app.client_or_reload(client_id).await?,
+                None => None,
+            };
+            let client = client.filter(|client| client.owned_name_at(flow.begun_at));
+            let view = LogoutView { flow: sealed, login: found.user.login, client };
+            return Ok(LogoutStep::Ask(Box::new(view)));
+        }
     }
     if let Some(found) = browser_login::current_login(&app, &visitor, "", None, now).await? {
         let sub = found.user.id.to_string();

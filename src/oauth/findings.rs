@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::app::App;
 use crate::domain::client::Client;
-use crate::domain::client_finding::{FindingCode, FindingKey};
+use crate::domain::client_finding::{FindingCode, FindingKey, MAX_DETAILS};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 
@@ -24,13 +24,24 @@ pub(super) fn note_refusal<T>(
     if let Err(Failure::Refused(refusal)) = outcome
         && let Some(error) = refusal.oauth.filter(|error| is_finding(*error))
     {
-        note(app, client, endpoint, (error.as_str(), detail(error, refusal)));
+        let most = usize::try_from(MAX_DETAILS).unwrap_or(usize::MAX);
+        for finding in refusal.finding.iter().take(most) {
+            note(app, client, endpoint, (error.as_str(), finding));
+        }
+        if refusal.finding.is_empty() {
+            note(app, client, endpoint, (error.as_str(), detail(error, refusal)));
+        }
     }
 }
 
-/// Notes a finding of a code of its own, which has an explanation.
-pub(super) fn note_code(app: &App, client: &Client, endpoint: &'static str, code: FindingCode) {
-    note(app, client, endpoint, (code.as_str(), code.as_str()));
+/// Notes a finding of a code of its own, which has an explanation, with its detail.
+pub(super) fn note_code(
+    app: &App,
+    client: &Client,
+    endpoint: &'static str,
+    (code, detail): (FindingCode, &str),
+) {
+    note(app, client, endpoint, (code.as_str(), detail));
 }
 
 fn note(app: &App, client: &Client, endpoint: &'static str, (code, detail): (&str, &str)) {

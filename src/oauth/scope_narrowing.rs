@@ -20,6 +20,9 @@ use super::target::{invalid_target, is_invalid_target, named_target, only_api, o
 /// The longest `scope` of a client that speaks for itself, in bytes.
 const MAX_SCOPE_TEXT: usize = 4 * 1024;
 
+/// What a finding keeps of the refusal of scopes about a user.
+const USER_SCOPES: &str = "A client that authenticates for itself requested scopes about a user.";
+
 /// An API and scopes that a client may have.
 #[derive(Debug, Clone)]
 pub struct Narrowed {
@@ -97,7 +100,9 @@ pub async fn narrow_for_client(
     let requested = scopes(params.get("scope"))?;
     let audience = match named_target(app, params).await {
         Ok(named) => target_of_client(client, named.as_deref())?,
-        Err(failure) if is_invalid_target(&failure) => return Err(names_own_apis(client).into()),
+        Err(failure) if is_invalid_target(&failure) => {
+            return Err(names_own_apis(client).with_finding(params.targets().take(1)).into());
+        }
         Err(failure) => return Err(failure),
     };
     let known = app.audience_or_reload(Some(&audience)).await?.ok_or_else(invalid_target)?;
@@ -112,7 +117,8 @@ pub async fn narrow_for_client(
              user.",
             quotable(&about_users.to_string())
         );
-        return Err(invalid_scope("").with_message(message).into());
+        let refusal = invalid_scope("").with_message(message).with_finding([USER_SCOPES]);
+        return Err(refusal.into());
     }
     let scopes = grant::grant_client(&known.target, client, &requested).map_err(refused)?;
     Ok(Narrowed { audience: Some(audience), scopes })
@@ -152,17 +158,21 @@ pub(super) fn withdrawn(scopes: &Scopes) -> Refusal {
     let scopes = quotable(&scopes.to_string());
     let message =
         format!("The API, or every scope that was requested, is not offered any more: {scopes}");
-    invalid_scope("").with_message(message)
+    invalid_scope("")
+        .with_message(message)
+        .with_finding(["Every scope that was requested was withdrawn."])
 }
 
 /// The refusal of `scopes`, which are more than `may` says.
 pub(super) fn beyond(scopes: &Scopes, may: &str) -> Refusal {
     let message = format!("The scope has more than {may}: {}", quotable(&scopes.to_string()));
-    invalid_scope("").with_message(message)
+    invalid_scope("")
+        .with_message(message)
+        .with_finding([format!("The scope has more than {may}.")])
 }
 
 fn refused(error: ScopeError) -> Refusal {
-    invalid_scope("").with_message(error.message())
+    invalid_scope("").with_message(error.message()).with_finding(error.scopes())
 }
 
 fn invalid_scope(message: &'static str) -> Refusal {

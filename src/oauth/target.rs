@@ -26,7 +26,8 @@ pub(super) async fn named_target(
 ) -> Result<Option<Arc<Audience>>, Failure> {
     let mut named: Option<Arc<Audience>> = None;
     for target in params.targets() {
-        let known = app.audience_named_or_reload(target).await?.ok_or_else(invalid_target)?;
+        let unknown = || invalid_target().with_finding([target]);
+        let known = app.audience_named_or_reload(target).await?.ok_or_else(unknown)?;
         // One token is for one API: with two audiences either could play it against the other.
         if named.is_some_and(|named| named.target.audience() != known.target.audience()) {
             let message = "One token is for one API. Ask for each by itself.";
@@ -42,7 +43,11 @@ pub(super) async fn named_target(
 /// # Errors
 /// `invalid_target` when they may not.
 pub(super) fn own_api(client: &Client, api: &str) -> Result<String, Refusal> {
-    if client.may_target_api(api) { Ok(api.to_owned()) } else { Err(invalid_target()) }
+    if client.may_target_api(api) {
+        Ok(api.to_owned())
+    } else {
+        Err(invalid_target().with_finding([api]))
+    }
 }
 
 /// The only API of `client`, if it offers one of the scopes that are requested.

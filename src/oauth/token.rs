@@ -114,7 +114,7 @@ async fn authenticated<G: Grant>(
 
     // 3. Is the client registered for this grant?
     if !client.client().may_use(G::INFO.name) {
-        return Err(grant_not_allowed(client.client()).into());
+        return Err(grant_not_allowed(client.client(), G::INFO.name).into());
     }
 
     // 4. Verify the DPoP proof. An attacker can name a public client and make the server store the
@@ -154,14 +154,14 @@ async fn authenticated<G: Grant>(
 
 /// The refusal of a grant that `client` is not registered for: which it is registered for, and the command
 /// that changes that.
-pub(super) fn grant_not_allowed(client: &Client) -> Refusal {
+pub(super) fn grant_not_allowed(client: &Client, grant: &str) -> Refusal {
     let message = format!(
         "The client may not use this grant; it is registered for {}. To change that: signet client update \
          {} --grant with the whole list.",
         client.metadata.grant_types.join(" "),
         client.client_id
     );
-    Refusal::oauth(OAuthError::UnauthorizedClient, "").with_message(message)
+    Refusal::oauth(OAuthError::UnauthorizedClient, "").with_message(message).with_finding([grant])
 }
 
 const DPOP_PURPOSE: Purpose<'static> = Purpose { method: "POST", path: PATH, access_token: None };

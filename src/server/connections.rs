@@ -59,6 +59,8 @@ pub(super) struct Connections {
     began: Instant,
     /// The maximum number of connections.
     budget: usize,
+    /// Whether the gauge counts them.
+    is_measured: bool,
     table: Mutex<Table>,
 }
 
@@ -122,7 +124,20 @@ pub(super) struct Seat {
 impl Connections {
     /// An empty table for at most `budget` connections.
     pub(super) fn new(app: App, budget: usize) -> Arc<Self> {
-        Arc::new(Self { app, began: Instant::now(), budget, table: Mutex::default() })
+        let (began, table) = (Instant::now(), Mutex::default());
+        Arc::new(Self { app, began, budget, is_measured: true, table })
+    }
+
+    /// The same for the listener of the metrics, whose connections the gauge of clients leaves out.
+    pub(super) fn of_metrics(app: App, budget: usize) -> Arc<Self> {
+        let (began, table) = (Instant::now(), Mutex::default());
+        Arc::new(Self { app, began, budget, is_measured: false, table })
+    }
+
+    fn measure(&self, table: &Table) {
+        if self.is_measured {
+            self.app.metrics.connections.set(as_gauge(table.open.len()));
+        }
     }
 
     /// Admits a new connection. None where there is no room and none can be made.
@@ -139,7 +154,7 @@ impl Connections {
         let connection = Arc::new(Connection::default());
         connection.activity.store(now << 1, Ordering::Relaxed);
         let id = table.insert(Arc::clone(&connection), place, now);
-        self.app.metrics.connections.set(as_gauge(table.open.len()));
+        self.measure(&table);
         Some(Seat { connections: Arc::clone(self), connection, id })
     }
 
@@ -320,7 +335,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut table = self.connections.table();
         table.remove(self.id);
-        self.connections.app.metrics.connections.set(as_gauge(table.open.len()));
+        self.connections.measure(&table);
     }
 }
 

@@ -17,7 +17,7 @@ const RESERVED_FOR_THE_REST: u64 = 32;
 pub(super) const MAX_CLOSING: usize = 8;
 /// How many connections may wait to be admitted.
 pub(super) const MAX_WAITING: usize = 4;
-/// The most connections to the metrics.
+/// The most connections to the metrics; half of them, and those that close or wait to be admitted.
 pub(super) const MAX_METRICS_CONNECTIONS: usize = 8;
 /// Sockets that listen, standard streams and the lock of the data directory.
 const ALWAYS_OPEN: usize = 12;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use actix_server::Server;
 use actix_web::middleware::from_fn;
-use actix_web::{App as Actix, HttpResponse, HttpServer, web};
+use actix_web::{App as Actix, HttpResponse, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
@@ -205,18 +205,26 @@ pub fn survive_file_size_limit() -> io::Result<()> {
     Ok(())
 }
 
-fn metrics_server(app: App, listener: TcpListener) -> io::Result<actix_web::dev::Server> {
+/// Serves the metrics, with the same rules as the application: a client that does not read its answer is
+/// disconnected, and idle connections make room for new ones.
+fn metrics_server(app: App, listener: TcpListener) -> io::Result<Server> {
     let text = async |app: web::Data<App>| {
         HttpResponse::Ok()
             .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
             .body(http::metrics_text(&app))
     };
-    let server = HttpServer::new(move || {
+    let acceptor = Acceptor {
+        // Fewer than the worker accepts, so that a new one can take the place of an idle one.
+        connections: Connections::of_metrics(app.clone(), MAX_METRICS_CONNECTIONS / 2),
+        tls: None,
+        deadlines: app.config.deadlines,
+    };
+    let application = move || {
         Actix::new().app_data(web::Data::new(app.clone())).route("/metrics", web::get().to(text))
-    })
-    .workers(1)
-    .max_connections(MAX_METRICS_CONNECTIONS)
-    .disable_signals()
-    .listen(listener)?;
-    Ok(server.run())
+    };
+    let server = Server::build()
+        .disable_signals()
+        .workers(1)
+        .max_concurrent_connections(MAX_METRICS_CONNECTIONS);
+    Ok(accept::listen(server, listener, acceptor, application)?.run())
 }

@@ -61,6 +61,20 @@ pub async fn remove_surplus(tx: &mut Tx, code: &NewCode<'_>, most: i64) -> Resul
     )
 }
 
+/// Whether the request `flow` has given a code.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_answered(link: &mut impl Link, flow: &[u8]) -> Result<bool, Fault> {
+    let row = fetch_optional!(
+        link,
+        (i64,),
+        "SELECT expires_at FROM authorization_codes WHERE flow = $1",
+        flow
+    )?;
+    Ok(row.is_some())
+}
+
 /// A code that was redeemed.
 pub struct Redeemed {
     /// What it stood for.
@@ -71,7 +85,7 @@ pub struct Redeemed {
     pub consented: bool,
 }
 
-/// Redeems a code for the session `session` of `client_id`: whoever comes second gets nothing. Whether
+/// Redeems a code for the session `session` of `client_id`: the second of two gets nothing. Whether
 /// what it was suffices is the caller's to decide.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Removing what nobody needs any more: one statement for each kind of thing, a step at a time, the
+//! Removing what is not needed any more: one statement for each kind of thing, a step at a time, the
 //! oldest first.
 //!
 //! Each finds its rows by an index and reads no others; a test asks both databases. How large a step
@@ -119,7 +119,7 @@ pub async fn audit(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fau
 }
 
 /// Removes up to `step` verifiers that have not come since `before`, and those that came once or
-/// twice and not since `passers_by_before`, which is later: whoever invents names fills the list for
+/// twice and not since `passers_by_before`, which is later: a caller who invents names fills the list for
 /// days, not weeks.
 ///
 /// # Errors
@@ -169,74 +169,140 @@ pub async fn login_limits(
     Ok(ended + ahead)
 }
 
-/// Removes up to `step` networks not seen since `before`.
+/// Removes up to `step` networks not seen since `before`, or seen later than `latest`, by a clock that was ahead.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn known_networks(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
-    execute!(
+pub async fn known_networks(
+    tx: &mut Tx,
+    before: Timestamp,
+    latest: Timestamp,
+    step: i64,
+) -> Result<u64, Fault> {
+    let ended = execute!(
         tx,
         "DELETE FROM known_networks WHERE pseudonym IN (SELECT pseudonym FROM known_networks \
          WHERE seen_at < $1 ORDER BY seen_at, pseudonym LIMIT $2)",
         before,
         step
-    )
+    )?;
+    let ahead = execute!(
+        tx,
+        "DELETE FROM known_networks WHERE pseudonym IN (SELECT pseudonym FROM known_networks \
+         WHERE seen_at > $1 ORDER BY seen_at, pseudonym LIMIT $2)",
+        latest,
+        step - i64::try_from(ended).unwrap_or(step)
+    )?;
+    Ok(ended + ahead)
 }
 
-/// Removes up to `step` links for the first administrator that have expired.
+/// Removes up to `step` links for the first administrator that have expired, or end later than `latest`: a
+/// clock that was ahead issued those, and they are not valid.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn setup_links(tx: &mut Tx, now: Timestamp, step: i64) -> Result<u64, Fault> {
-    execute!(
+pub async fn setup_links(
+    tx: &mut Tx,
+    now: Timestamp,
+    latest: Timestamp,
+    step: i64,
+) -> Result<u64, Fault> {
+    let ended = execute!(
         tx,
         "DELETE FROM setup_links WHERE hash IN (SELECT hash FROM setup_links \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
         now,
         step
-    )
+    )?;
+    let ahead = execute!(
+        tx,
+        "DELETE FROM setup_links WHERE hash IN (SELECT hash FROM setup_links \
+         WHERE expires_at > $1 ORDER BY expires_at, hash LIMIT $2)",
+        latest,
+        step - i64::try_from(ended).unwrap_or(step)
+    )?;
+    Ok(ended + ahead)
 }
 
-/// Removes up to `step` authorization codes that expired before `before`.
+/// Removes up to `step` authorization codes that expired before `before`, or end later than `latest`.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn authorization_codes(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
-    execute!(
+pub async fn authorization_codes(
+    tx: &mut Tx,
+    before: Timestamp,
+    latest: Timestamp,
+    step: i64,
+) -> Result<u64, Fault> {
+    let ended = execute!(
         tx,
         "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
         before,
         step
-    )
+    )?;
+    let ahead = execute!(
+        tx,
+        "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes \
+         WHERE expires_at > $1 ORDER BY expires_at, hash LIMIT $2)",
+        latest,
+        step - i64::try_from(ended).unwrap_or(step)
+    )?;
+    Ok(ended + ahead)
 }
 
-/// Removes up to `step` device codes that expired before `before`.
+/// Removes up to `step` device codes that expired before `before`, or end later than `latest`.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn device_codes(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
-    execute!(
+pub async fn device_codes(
+    tx: &mut Tx,
+    before: Timestamp,
+    latest: Timestamp,
+    step: i64,
+) -> Result<u64, Fault> {
+    let ended = execute!(
         tx,
         "DELETE FROM device_codes WHERE hash IN (SELECT hash FROM device_codes \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
         before,
         step
-    )
+    )?;
+    let ahead = execute!(
+        tx,
+        "DELETE FROM device_codes WHERE hash IN (SELECT hash FROM device_codes \
+         WHERE expires_at > $1 ORDER BY expires_at, hash LIMIT $2)",
+        latest,
+        step - i64::try_from(ended).unwrap_or(step)
+    )?;
+    Ok(ended + ahead)
 }
 
-/// Removes up to `step` pushed requests that expired before `before`.
+/// Removes up to `step` pushed requests that expired before `before`, or end later than `latest`.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn pushed_requests(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
-    execute!(
+pub async fn pushed_requests(
+    tx: &mut Tx,
+    before: Timestamp,
+    latest: Timestamp,
+    step: i64,
+) -> Result<u64, Fault> {
+    let ended = execute!(
         tx,
         "DELETE FROM pushed_requests WHERE hash IN (SELECT hash FROM pushed_requests \
          WHERE expires_at < $1 ORDER BY expires_at, hash LIMIT $2)",
         before,
         step
-    )
+    )?;
+    let ahead = execute!(
+        tx,
+        "DELETE FROM pushed_requests WHERE hash IN (SELECT hash FROM pushed_requests \
+         WHERE expires_at > $1 ORDER BY expires_at, hash LIMIT $2)",
+        latest,
+        step - i64::try_from(ended).unwrap_or(step)
+    )?;
+    Ok(ended + ahead)
 }
 
 /// Removes up to `step` log-ins at our pages that expired before `before`.
@@ -253,7 +319,8 @@ pub async fn browser_sessions(tx: &mut Tx, before: Timestamp, step: i64) -> Resu
     )
 }
 
-/// Removes up to `step` ids that count once and expired before `before`.
+/// Removes up to `step` ids that count once and expired before `before`. One that a clock which was ahead stored
+/// stays until then: what it keeps from being used again becomes valid at that time.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -267,7 +334,8 @@ pub async fn spent_ids(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64,
     )
 }
 
-/// Removes up to `step` revocations that no token can be valid under any more since `before`.
+/// Removes up to `step` revocations that no token can be valid under any more since `before`. As with ids that
+/// count once, none goes earlier.
 ///
 /// # Errors
 /// When the database cannot be written.

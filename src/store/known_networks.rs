@@ -33,7 +33,7 @@ pub async fn is_known(
 }
 
 /// How far the clock of another process may be ahead.
-const AHEAD: TimeSpan = TimeSpan::from_days(1);
+pub const AHEAD: TimeSpan = TimeSpan::from_days(1);
 
 /// A network that an account logged in from.
 #[derive(Debug, Clone, Copy)]

@@ -17,6 +17,9 @@ use crate::store::attributes::StoredSubject;
 use crate::store::refresh_batch::{Presentation, Refreshed};
 use crate::store::sessions::end::{Ending, end_branch};
 
+/// What a finding keeps of a refresh that requests more than its session has.
+const WIDENED: &str = "A refresh requested a scope that the session was not begun with.";
+
 /// A refresh token and who presents it.
 pub struct Presented<'a> {
     /// The token.
@@ -82,7 +85,8 @@ pub async fn present(
                 "The scope has more than was requested when the session began: {}",
                 quotable(more.as_str())
             );
-            Err(Refusal::oauth(OAuthError::InvalidScope, "").with_message(message).into())
+            let refusal = Refusal::oauth(OAuthError::InvalidScope, "").with_message(message);
+            Err(refusal.with_finding([WIDENED]).into())
         }
         Refreshed::Compromised(Alarm::Ahead) => {
             count("rollback_detected");

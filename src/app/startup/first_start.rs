@@ -6,11 +6,17 @@
 
 use std::path::Path;
 
-use crate::config::{Database, NewDatabase};
+use crate::config::{Config, Database, NewDatabase};
 use crate::store::Db;
 
 use super::{OpenError, OpenPurpose, Startup, data_dir};
 use crate::app::keys;
+
+/// Whether there is no database yet, as far as files tell: SQLite alone keeps its database in one.
+#[must_use]
+pub fn is_new_installation(config: &Config) -> bool {
+    matches!(&config.database, Database::Sqlite(path) if size(path) == 0)
+}
 
 impl Startup {
     /// Judges the files before anything is made: SQLite alone keeps its database in one.

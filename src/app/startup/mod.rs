@@ -38,6 +38,7 @@ pub use compact::{Compacted, compact};
 pub use connect::{connect, wait_for_database};
 pub use error::OpenError;
 pub use explain::explain;
+pub use first_start::is_new_installation;
 pub use permissions::exposure;
 pub use running::differing_settings;
 pub use schema::check_encoding;

@@ -7,7 +7,8 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{self, Format, Output};
 use crate::cli::relative_time::ago;
 use crate::cli::with_app::with_app;
-use crate::domain::client_finding::{Explanation, Finding};
+use crate::domain::client_finding::Finding;
+use crate::domain::finding_explanation::Explanation;
 use crate::view;
 
 use super::Named;
@@ -41,11 +42,25 @@ fn text(report: &ClientReport, now: Timestamp) -> String {
             ago(at, now)
         ));
     }
-    for (finding, explanation) in &report.findings {
+    let updated_at = report.stored.updated_at;
+    let is_before = |(finding, _): &&(Finding, Explanation)| finding.is_before_change(updated_at);
+    let (before, since): (Vec<_>, Vec<_>) = report.findings.iter().partition(is_before);
+    for (finding, explanation) in since {
         text.push_str(&paragraph(finding, explanation, now));
     }
-    if report.is_good() {
+    if report.findings.is_empty() && report.is_good() {
         text.push_str("\nNo request was refused or narrowed in the last 30 days.\n");
+    } else if report.is_good() {
+        text.push_str(&format!(
+            "\nNo request was refused or narrowed since the client was changed ({}).\n",
+            ago(updated_at, now)
+        ));
+    }
+    if !before.is_empty() {
+        text.push_str("\nSeen before the last change of the client, which may have ended it:\n");
+    }
+    for (finding, explanation) in before {
+        text.push_str(&paragraph(finding, explanation, now));
     }
     text
 }
@@ -54,8 +69,9 @@ fn paragraph(finding: &Finding, explanation: &Explanation, now: Timestamp) -> St
     let Finding { key, times, first_at, last_at } = finding;
     let mut text = format!("\n{}\n", explanation.message);
     text.push_str(&format!(
-        "  {}: {times} times, first {}, last {}\n",
+        "  {}: {}, first {}, last {}\n",
         key.endpoint,
+        if *times == 1 { "once".to_owned() } else { format!("{times} times") },
         ago(*first_at, now),
         ago(*last_at, now)
     ));

@@ -37,7 +37,7 @@ pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem>
     let user = context.check(user_param(&params))?;
     let work = identity::sessions::list(context.app.clone(), user, request, context.now());
     let page = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(view::page(&page, view::logged_in_of_anybody)))
+    Ok(HttpResponse::Ok().json(view::page(&page, view::logged_in_of_any_user)))
 }
 
 /// Ends one session.

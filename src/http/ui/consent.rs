@@ -30,7 +30,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
         Err(refusal) => return refused(&context.problem(refusal.into())),
     };
     let info = context.request_info();
-    match (aim, decision(&mut form)) {
+    match (aim, decision(&form.take("decision"))) {
         (Destination::Device(_), Ok(allow)) => {
             match context.run(device::decide(app, sealed, allow, visitor, info)).await {
                 Ok(step) => render::device(&context, &visit, step),
@@ -61,8 +61,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
 }
 
 /// Yes or no; nothing else is taken for either.
-fn decision(form: &mut FormFields) -> Result<bool, Refusal> {
-    match form.take("decision").as_str() {
+pub(super) fn decision(typed: &str) -> Result<bool, Refusal> {
+    match typed {
         "allow" => Ok(true),
         "deny" => Ok(false),
         _ => Err(Refusal::field(

@@ -12,7 +12,7 @@ use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind
 use crate::oauth::restart::RestartOptions;
 
 use super::pages::DevicePage;
-use super::{flow_error_page, page, render};
+use super::{flow_error_page, page, render, said};
 
 /// The page, with the code in it if the address brought one; or the way back from the log-in page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -51,7 +51,16 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let code = form.take("user_code");
     let work = device::typed(app, code.clone(), visitor, context.request_info());
     match context.run(work).await {
-        Ok(step) => render::device(&context, &visit, step),
+        Ok(step) => match step.flow() {
+            // The next page has an address of its own: loading it again does not lose the code.
+            Some(flow) => {
+                let mut answer = HttpResponse::SeeOther();
+                visit.keep(&context.app, &mut answer);
+                let query = format!("flow={flow}");
+                render::go_here(answer, &context.link("/device").with_query(&query))
+            }
+            None => render::device(&context, &visit, step),
+        },
         Err(problem) => failed(&context, &visit, &code, &problem),
     }
 }
@@ -63,13 +72,12 @@ fn refused(context: &Context, problem: &Problem) -> HttpResponse {
 
 fn failed(context: &Context, visit: &Visit, code: &str, problem: &Problem) -> HttpResponse {
     let locale = context.frame(None).locale;
-    let error = match (problem.code(), problem.fields().first()) {
-        (_, Some(field)) => locale.field(field),
-        (Code::TooManyAttempts, None) => locale.error(problem.code(), problem.message()),
-        _ => return refused(context, problem),
-    };
+    if problem.fields().is_empty() && problem.code() != Code::TooManyAttempts {
+        return refused(context, problem);
+    }
+    let error = said(locale, problem);
     let shown: String = code.chars().take(16).collect();
-    ask(context, visit, &shown, Some(error), problem.head())
+    ask(context, visit, &shown, Some(&error), problem.head())
 }
 
 fn ask(

@@ -114,6 +114,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         flow: world.typed,
         challenge: world.typed,
         client_name: Some(world.client),
+        login: Some(world.login),
         error,
         restart: first.restart,
     };
@@ -230,7 +231,8 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
 fn devices(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let page = |user_code, error| DevicePage { frame, flow: world.typed, user_code, error };
     let done = |allowed| DeviceDonePage { frame, allowed, client_name: world.client };
-    let error = Some(frame.locale.error(Code::TooManyAttempts, ""));
+    let error = frame.locale.wait(TimeSpan::from_mins(5));
+    let error = Some(&*error);
     let policy = || policy_under_way(false);
     Ok(vec![
         sample("device", &page("", None), policy())?,
@@ -242,17 +244,21 @@ fn devices(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
 
 fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let again = start_again(world);
-    let confirm = LogoutConfirmPage {
+    let undecided = FieldError { field: "decision", code: "unknown", message: "" };
+    let confirm = |error| LogoutConfirmPage {
         frame,
         flow: world.typed,
         login: Some(world.login),
         client_name: Some(world.client),
+        error,
         restart: &again,
     };
+    let refused = confirm(Some(frame.locale.field(&undecided)));
     let back = BackLink { location: world.callback, client_name: world.client };
     let done = LoggedOutPage { frame, back: Some(back) };
     Ok(vec![
-        sample("logout", &confirm, policy_under_way(false))?,
+        sample("logout", &confirm(None), policy_under_way(false))?,
+        sample("logout-refused", &refused, policy_under_way(false))?,
         sample("logged-out", &done, policy_under_way(false))?,
         sample(
             "logged-out-nowhere",

@@ -13,7 +13,7 @@ use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind
 use crate::oauth::restart::RestartOptions;
 
 use super::render::{Login, aim, go_here, onwards, page_of};
-use super::{error_page, flow_error_page, own_account};
+use super::{error_page, flow_error_page, own_account, said};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
 /// to such an address, so that a page with an error can be loaded again without its form.
@@ -134,6 +134,14 @@ pub(super) fn answered(
     }
 }
 
+/// The page of a step.
+pub(super) const fn page_of(step: &RemainingStep) -> &'static str {
+    match step {
+        RemainingStep::Factor(_) => "/login/verify",
+        RemainingStep::NewPassword => "/login/password",
+    }
+}
+
 /// A sign-in that was refused.
 struct FailedSignIn<'a> {
     /// What the user was signing in for.
@@ -164,16 +172,13 @@ fn again(
     }
     let (client_name, ui_locales) = aim(context, flow);
     let locale = context.frame(ui_locales.as_deref()).locale;
-    let error = match problem.fields().first() {
-        Some(field) => locale.field(field),
-        None => locale.error(problem.code(), problem.message()),
-    };
+    let error = said(locale, problem);
     let login = Login {
         flow: sealed,
         login,
         client_name: client_name.as_deref(),
         ui_locales: ui_locales.as_deref(),
-        error: Some(error),
+        error: Some(&error),
     };
     login.show(context, visit, problem.head())
 }

@@ -14,9 +14,10 @@ use crate::oauth::end_session::{self, LogoutStep};
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::restart::RestartOptions;
 
+use super::consent::decision;
 use super::pages::{BackLink, LoggedOutPage, LogoutConfirmPage};
-use super::render::{Redirection, go, go_here, once_more, restart};
-use super::{error_page, flow_error_page, page, stale_form};
+use super::render::{Redirection, go, go_here, head, once_more, restart};
+use super::{error_page, flow_error_page, page, said, stale_form};
 
 /// A client, or any page, sends a browser.
 pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
@@ -49,13 +50,32 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpRes
             None => begin(context, Ok(params)).await,
         };
     };
-    let leave = params.get("decision") == Some("allow");
+    let decision = decision(params.get("decision").unwrap_or_default());
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let restart = RestartOptions::of_sealed(&app, &flow);
+    let (leave, refused) = match decision {
+        Ok(leave) => (Some(leave), None),
+        Err(refusal) => (None, Some(context.problem(refusal.into()))),
+    };
     let work = end_session::decide(app, flow, leave, visitor, context.request_info());
     match context.run(work).await {
-        Ok(step) => show(&context, &visit, step, restart.ui_locales.as_deref()),
+        Ok(step) => show(&context, &visit, step, Shown::again(&restart, refused.as_ref())),
         Err(problem) => flow_error_page(&context, &problem, &restart),
+    }
+}
+
+/// How a step is shown.
+#[derive(Clone, Copy, Default)]
+struct Shown<'a> {
+    /// The languages that the client named.
+    ui_locales: Option<&'a str>,
+    /// What is wrong with the decision of the user.
+    refused: Option<&'a Problem>,
+}
+
+impl<'a> Shown<'a> {
+    fn again(restart: &'a RestartOptions, refused: Option<&'a Problem>) -> Self {
+        Self { ui_locales: restart.ui_locales.as_deref(), refused }
     }
 }
 
@@ -69,7 +89,10 @@ async fn begin(context: Context, params: Result<Params, Refusal>) -> HttpRespons
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let work = end_session::begin(app, params, visitor, context.request_info());
     match context.run(work).await {
-        Ok(step) => show(&context, &visit, step, ui_locales.as_deref()),
+        Ok(step) => {
+            let shown = Shown { ui_locales: ui_locales.as_deref(), refused: None };
+            show(&context, &visit, step, shown)
+        }
         Err(problem) => error_page(&context, &problem),
     }
 }
@@ -78,9 +101,10 @@ fn show(
     context: &Context,
     visit: &Visit,
     step: LogoutStep,
-    ui_locales: Option<&str>,
+    Shown { ui_locales, refused }: Shown<'_>,
 ) -> HttpResponse {
     let frame = context.frame(ui_locales);
+    let error = refused.map(|problem| said(frame.locale, problem));
     match step {
         LogoutStep::Ask(view) => {
             let client = view.client.as_ref();
@@ -89,9 +113,10 @@ fn show(
                 flow: &view.flow,
                 login: Some(&view.login),
                 client_name: client.map(|client| client.metadata.name.as_str()),
+                error: error.as_deref(),
                 restart: &restart(context, &view.flow),
             };
-            let mut answer = HttpResponse::Ok();
+            let mut answer = head(refused);
             visit.keep(&context.app, &mut answer);
             page(answer, &template)
         }

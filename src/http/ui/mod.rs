@@ -25,6 +25,8 @@ pub mod security;
 pub mod setup;
 pub mod verify;
 
+use std::borrow::Cow;
+
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use askama::Template;
@@ -100,7 +102,20 @@ pub fn flow_error_page(
 fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>) -> HttpResponse {
     let ui_locales = restart.and_then(|restart| restart.ui_locales.as_deref());
     let frame = context.frame(ui_locales);
-    let text = frame.locale.error(problem.code(), problem.message());
+    let text = match problem.fields() {
+        [] => said(frame.locale, problem),
+        // The field is not on this page.
+        _ => frame.locale.error(problem.code(), problem.message()).into(),
+    };
     let request_id = problem.request_id();
-    page(problem.head(), &ErrorPage { frame, text, request_id, restart })
+    page(problem.head(), &ErrorPage { frame, text: &text, request_id, restart })
+}
+
+/// What is wrong, in the language of the page: with a field, with how long to wait, or else with the request.
+fn said(locale: Locale, problem: &Problem) -> Cow<'_, str> {
+    match (problem.fields().first(), problem.retry_after()) {
+        (Some(field), _) => locale.field(field).into(),
+        (None, Some(wait)) if problem.code() == Code::TooManyAttempts => locale.wait(wait).into(),
+        (None, _) => locale.error(problem.code(), problem.message()).into(),
+    }
 }

@@ -3,7 +3,7 @@
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
-use crate::domain::outcome::{Code, Refusal};
+use crate::domain::outcome::Code;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
@@ -13,10 +13,10 @@ use crate::identity::browser_login;
 use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
-use super::login::answered;
+use super::login::{answered, page_of};
 use super::pages::NewPasswordPage;
 use super::render::{self, aim};
-use super::{flow_error_page, own_account, page_with, policy};
+use super::{flow_error_page, own_account, page_with, policy, said};
 
 /// A sign-in that waits for another step, in the browser that it was begun in.
 pub(super) struct UnderWay {
@@ -39,12 +39,9 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Ok(under_way) => under_way,
         Err(answer) => return *answer,
     };
-    let UnderWay { context, visit, challenge, .. } = &under_way;
-    let now = context.now();
-    let checked = browser_login::check_challenge(&context.app, challenge, &visit.visitor, now);
-    let answer = match checked {
-        Ok(()) => under_way.show(None, HttpResponse::Ok()),
-        Err(refusal) => under_way.over(refusal),
+    let answer = match under_way.waiting(PAGE).await {
+        Ok(login) => under_way.show(Some(&login), None, HttpResponse::Ok()),
+        Err(answer) => *answer,
     };
     under_way.finished(answer)
 }
@@ -67,10 +64,12 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
     let answer = match context.run(work).await {
         Ok(outcome) => answered(context, flow, sealed, &outcome),
-        Err(problem) => under_way.again(&problem),
+        Err(problem) => under_way.again(&problem).await,
     };
     under_way.finished(answer)
 }
+
+const PAGE: &str = "/login/password";
 
 impl UnderWay {
     pub(super) fn of(
@@ -94,20 +93,40 @@ impl UnderWay {
         }
     }
 
-    fn show(&self, problem: Option<&Problem>, mut answer: HttpResponseBuilder) -> HttpResponse {
+    /// The login name of the user whose sign-in waits for the step of `page`. Otherwise the answer: the way to
+    /// the page of the step that it waits for, or why there is none.
+    pub(super) async fn waiting(&self, page: &str) -> Result<String, Box<HttpResponse>> {
+        let Self { context, visit, sealed, challenge, .. } = self;
+        let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+        let work = browser_login::waiting_step(app, challenge.clone(), visitor, context.now());
+        match context.run(work).await {
+            Ok((user, step)) if page_of(&step) == page => Ok(user.login),
+            Ok((_, step)) => {
+                let query = format!("flow={sealed}&challenge={challenge}");
+                let to = context.link(page_of(&step)).with_query(&query);
+                Err(Box::new(render::go_here(HttpResponse::SeeOther(), &to)))
+            }
+            Err(problem) => Err(Box::new(self.failed(&problem))),
+        }
+    }
+
+    fn show(
+        &self,
+        login: Option<&str>,
+        problem: Option<&Problem>,
+        mut answer: HttpResponseBuilder,
+    ) -> HttpResponse {
         let Self { context, visit, flow, sealed, challenge } = self;
         let (client_name, ui_locales) = aim(context, flow);
         let frame = context.frame(ui_locales.as_deref());
-        let error = problem.map(|problem| match problem.fields().first() {
-            Some(field) => frame.locale.field(field),
-            None => frame.locale.error(problem.code(), problem.message()),
-        });
+        let error = problem.map(|problem| said(frame.locale, problem));
         let template = NewPasswordPage {
             frame,
             flow: sealed,
             challenge,
             client_name: client_name.as_deref(),
-            error,
+            login,
+            error: error.as_deref(),
             restart: &render::restart(context, sealed),
         };
         visit.keep(&context.app, &mut answer);
@@ -115,17 +134,20 @@ impl UnderWay {
     }
 
     /// The page once more, where the user can correct what was wrong.
-    fn again(&self, problem: &Problem) -> HttpResponse {
+    async fn again(&self, problem: &Problem) -> HttpResponse {
         match problem.code() {
-            Code::WeakPassword | Code::TooManyAttempts | Code::Unavailable => {
-                self.show(Some(problem), problem.head())
-            }
+            Code::WeakPassword | Code::TooManyAttempts => match self.waiting(PAGE).await {
+                Ok(login) => self.show(Some(&login), Some(problem), problem.head()),
+                Err(answer) => *answer,
+            },
+            Code::Unavailable => self.show(None, Some(problem), problem.head()),
+            // The form of another step.
+            Code::ValidationFailed => match self.waiting(PAGE).await {
+                Ok(_) => self.failed(problem),
+                Err(answer) => *answer,
+            },
             _ => self.failed(problem),
         }
-    }
-
-    pub(super) fn over(&self, refusal: Refusal) -> HttpResponse {
-        self.failed(&self.context.problem(refusal.into()))
     }
 
     pub(super) fn failed(&self, problem: &Problem) -> HttpResponse {

@@ -25,7 +25,7 @@ use crate::oauth::restart::RestartOptions;
 use super::pages::{
     ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
-use super::{Frame, Locale, flow_error_page, page, page_with, policy};
+use super::{Locale, flow_error_page, page, page_with, policy, said};
 
 /// What comes of an authorization request.
 pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
@@ -114,17 +114,8 @@ impl Login<'_> {
 }
 
 /// A page: with the status of what is wrong, if something is.
-fn head(refused: Option<&Problem>) -> HttpResponseBuilder {
+pub(super) fn head(refused: Option<&Problem>) -> HttpResponseBuilder {
     refused.map_or_else(HttpResponse::Ok, Problem::head)
-}
-
-/// What is wrong, in the language of the page.
-fn error_of<'a>(frame: &Frame<'_>, refused: Option<&'a Problem>) -> Option<&'a str> {
-    let problem = refused?;
-    Some(match problem.fields().first() {
-        Some(field) => frame.locale.field(field),
-        None => frame.locale.error(problem.code(), problem.message()),
-    })
 }
 
 fn consent(
@@ -135,17 +126,21 @@ fn consent(
 ) -> HttpResponse {
     let request = &view.request;
     let frame = context.frame(request.ui_locales.as_deref());
-    let item = |scope: &str| scope_item(context, frame.locale, scope, request.audience.as_deref());
+    let item = |scope: &str| {
+        let item = scope_item(context, frame.locale, scope, request.audience.as_deref());
+        item.for_user(frame.locale, scope, &view.user)
+    };
+    let error = refused.map(|problem| said(frame.locale, problem));
     let template = ConsentPage {
         frame,
         flow: &view.flow,
         client_name: &view.client.metadata.name,
         destination: shown(&view.destination),
-        login: &view.login,
+        login: &view.user.login,
         items: view.scopes.iter().map(item).collect(),
         is_device: false,
         user_code: None,
-        error: error_of(&frame, refused),
+        error: error.as_deref(),
         restart: &restart(context, &view.flow),
     };
     let mut answer = head(refused);
@@ -282,17 +277,21 @@ pub fn device_again(
         DeviceStep::StepUp { flow, challenge } => step_up(context, visit, &flow, &challenge),
         DeviceStep::Consent(view) => {
             let audience = view.asked.audience.as_deref();
-            let item = |scope: &str| scope_item(context, frame.locale, scope, audience);
+            let item = |scope: &str| {
+                let item = scope_item(context, frame.locale, scope, audience);
+                item.for_user(frame.locale, scope, &view.user)
+            };
+            let error = refused.map(|problem| said(frame.locale, problem));
             let template = ConsentPage {
                 frame,
                 flow: &view.flow,
                 client_name: &view.client.metadata.name,
                 destination: "",
-                login: &view.login,
+                login: &view.user.login,
                 items: view.asked.scopes.iter().map(item).collect(),
                 is_device: true,
                 user_code: Some(&view.user_code),
-                error: error_of(&frame, refused),
+                error: error.as_deref(),
                 restart: &restart(context, &view.flow),
             };
             let mut answer = head(refused);

@@ -1,7 +1,7 @@
 //! `/login/verify`: a user whose password was right types a code of their second factor, and continues with the
 //! request that led to the sign-in.
 
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::HttpResponse;
 
 use crate::domain::outcome::Code;
 use crate::domain::recovery_code::RecoveryCode;
@@ -17,7 +17,7 @@ use super::login::answered;
 use super::new_password::UnderWay;
 use super::pages::VerifyPage;
 use super::render::{self, aim};
-use super::{flow_error_page, page};
+use super::{flow_error_page, page, said};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -30,12 +30,10 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Ok(under_way) => under_way,
         Err(answer) => return *answer,
     };
-    let UnderWay { context, visit, challenge, .. } = &under_way;
-    let now = context.now();
-    let checked = browser_login::check_challenge(&context.app, challenge, &visit.visitor, now);
-    let answer = match checked {
-        Ok(()) => show(&under_way, method(&given("method")), None, HttpResponse::Ok()),
-        Err(refusal) => under_way.over(refusal),
+    let method = method(&given("method"));
+    let answer = match under_way.waiting(PAGE).await {
+        Ok(login) => show(&under_way, method, Shown { login: Some(&login), problem: None }),
+        Err(answer) => *answer,
     };
     under_way.finished(answer)
 }
@@ -65,9 +63,21 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
         Ok(outcome) => answered(context, flow, sealed, &outcome),
         Err(problem) => match problem.code() {
             // The page once more, where the user can correct what was wrong.
-            Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
-                show(&under_way, method, Some(&problem), problem.head())
+            Code::MfaFailed | Code::TooManyAttempts => match under_way.waiting(PAGE).await {
+                Ok(login) => {
+                    let shown = Shown { login: Some(&login), problem: Some(&problem) };
+                    show(&under_way, method, shown)
+                }
+                Err(answer) => *answer,
+            },
+            Code::Unavailable => {
+                show(&under_way, method, Shown { login: None, problem: Some(&problem) })
             }
+            // The form of another step.
+            Code::ValidationFailed => match under_way.waiting(PAGE).await {
+                Ok(_) => under_way.failed(&problem),
+                Err(answer) => *answer,
+            },
             _ => under_way.failed(&problem),
         },
     };
@@ -83,20 +93,30 @@ fn method(given: &str) -> CodeMethod {
     }
 }
 
+const PAGE: &str = "/login/verify";
+
+/// What the page says.
+struct Shown<'a> {
+    /// Who is signing in, where that could be read.
+    login: Option<&'a str>,
+    /// Why the last code was refused.
+    problem: Option<&'a Problem>,
+}
+
 fn show(
     under_way: &UnderWay,
     method: CodeMethod,
-    problem: Option<&Problem>,
-    mut answer: HttpResponseBuilder,
+    Shown { login, problem }: Shown<'_>,
 ) -> HttpResponse {
+    let mut answer = problem.map_or_else(HttpResponse::Ok, Problem::head);
     let UnderWay { context, visit, flow, sealed, challenge } = under_way;
     let (client_name, ui_locales) = aim(context, flow);
     let frame = context.frame(ui_locales.as_deref());
     let is_recovery = method == CodeMethod::RecoveryCode;
     let error = problem.map(|problem| match (problem.code(), is_recovery) {
-        (Code::MfaFailed, true) => frame.t("verify.wrong_recovery"),
-        (Code::MfaFailed, false) => frame.t("verify.wrong"),
-        (code, _) => frame.locale.error(code, problem.message()),
+        (Code::MfaFailed, true) => frame.t("verify.wrong_recovery").into(),
+        (Code::MfaFailed, false) => frame.t("verify.wrong").into(),
+        _ => said(frame.locale, problem),
     });
     let other = if is_recovery { CodeMethod::Totp } else { CodeMethod::RecoveryCode };
     let query = format!("flow={sealed}&challenge={challenge}&method={}", other.method());
@@ -105,10 +125,11 @@ fn show(
         flow: sealed,
         challenge,
         client_name: client_name.as_deref(),
+        login,
         method: method.method().as_str(),
         is_recovery,
         other: context.link("/login/verify").with_query(&query),
-        error,
+        error: error.as_deref(),
         restart: &render::restart(context, sealed),
     };
     visit.keep(&context.app, &mut answer);

@@ -16,11 +16,12 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{sha256_base64url, token_hash};
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
+use crate::domain::user::User;
 use crate::domain::validity::has_expired;
 
 use super::{
     Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, advance,
-    challenge_invalid,
+    challenge_invalid, waiting_step,
 };
 
 /// The length of what is sealed is a multiple of this, in bytes.
@@ -95,6 +96,26 @@ pub enum Continuation {
     Pending(IssuedChallenge),
 }
 
+impl<A> PendingAuthentication<A> {
+    fn single_use(&self, channel: Channel<'_>) -> SingleUse {
+        let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(self.id)));
+        SingleUse { id, kept_until: self.begun_at + channel.life() + KEPT_LONGER }
+    }
+
+    /// The user, and the step that the authentication waits for now.
+    ///
+    /// # Errors
+    /// `challenge_invalid` when it is used up, or the account has changed; faults.
+    pub async fn waiting_step(
+        &self,
+        app: &App,
+        channel: Channel<'_>,
+        now: Timestamp,
+    ) -> Result<(User, RemainingStep), Failure> {
+        waiting_step(app, &self.progress, &self.single_use(channel), now).await
+    }
+}
+
 impl<A: Serialize> PendingAuthentication<A> {
     /// A new one.
     #[must_use]
@@ -130,9 +151,7 @@ impl<A: Serialize> PendingAuthentication<A> {
         entry: Entry,
         info: &RequestInfo,
     ) -> Result<Continuation, Failure> {
-        let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(self.id)));
-        let kept_until = self.begun_at + channel.life() + KEPT_LONGER;
-        let single_use = Some(SingleUse { id, kept_until });
+        let single_use = Some(self.single_use(channel));
         let step = Step { progress: self.progress, entry, single_use };
         match advance(app, step, info).await? {
             Advanced::Completed(completed) => Ok(Continuation::Completed(completed)),

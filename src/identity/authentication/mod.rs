@@ -304,6 +304,24 @@ impl Taken {
     }
 }
 
+/// The user of an authentication, and the step that it waits for now.
+async fn waiting_step(
+    app: &App,
+    progress: &Progress,
+    single_use: &SingleUse,
+    now: Timestamp,
+) -> Result<(User, RemainingStep), Failure> {
+    let credential = read_anew(app, progress, Some(single_use)).await?;
+    let account = account_state(&credential);
+    let step = match progress.next_step(app, (&credential.user, &account), now) {
+        NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
+        NextStep::ChangePassword => RemainingStep::NewPassword,
+        NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
+        NextStep::Done(_) | NextStep::Refuse(_) => return Err(challenge_invalid().into()),
+    };
+    Ok((credential.user, step))
+}
+
 /// An entry that was refused counts for the network, as a wrong password does: many accounts must not be tried from
 /// one address, nor one hash after another be asked for.
 fn counted(app: &App, info: &RequestInfo, failure: Failure) -> Failure {

@@ -21,6 +21,7 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::identity::authentication::{IssuedChallenge, unmet_requirements};
+use crate::domain::user::User;
 use crate::identity::browser_login::{self, BrowserCookies};
 use crate::identity::browser_step_up::{self, Lacking};
 use crate::identity::write_limit::UserWrite;
@@ -80,7 +81,7 @@ pub struct ConsentView {
     /// What the request says.
     pub request: Request,
     /// Who is asked.
-    pub login: String,
+    pub user: User,
     /// The scopes to be allowed, those of single claims included.
     pub scopes: Scopes,
     /// Where the answer will go, for the page's policy.
@@ -319,8 +320,8 @@ async fn go_on(
             let Checked { request, mut flow, .. } = checked;
             flow.asked = Some(found.user.id);
             let flow = flow.seal(&app, &visitor)?;
-            let login = found.user.login;
-            let view = ConsentView { flow, client, request, login, scopes: allowed, destination };
+            let user = found.user;
+            let view = ConsentView { flow, client, request, user, scopes: allowed, destination };
             Ok(Step::Consent(Box::new(view)))
         }
         (Next::StepUp, Some(_)) => match lacking {

@@ -12,7 +12,7 @@ use crate::domain::authn::AssuranceLevel;
 use crate::domain::authorization::Request;
 use crate::domain::claims_request::{AcrRequest, ClaimsRequest};
 use crate::domain::client::{Client, PkcePolicy};
-use crate::domain::client_finding::FindingCode;
+use crate::domain::client_finding::{FindingCode, redirect_detail};
 use crate::domain::interaction::{AuthnRequest, Prompt, RequestedAcr, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::{OPENID, RequestedClaims};
@@ -87,7 +87,7 @@ pub async fn address(
         )
     })?;
     let redirect = client.redirect(asked).ok_or_else(|| {
-        note_code(app, &client, endpoint, FindingCode::RedirectUri);
+        note_code(app, &client, endpoint, (FindingCode::RedirectUri, &redirect_detail(asked)));
         unanswerable(
             "The application asked to send you to an address it has not registered \
              (redirect_uri). Nothing was sent there. Report this to the people who run it.",
@@ -168,7 +168,8 @@ pub(in crate::oauth) async fn check(
     }
     if !client.may_use(AUTHORIZATION_CODE) {
         let message = "The client may not log people in.";
-        return Err(Refusal::oauth(OAuthError::UnauthorizedClient, message).into());
+        let refusal = Refusal::oauth(OAuthError::UnauthorizedClient, message);
+        return Err(refusal.with_finding([AUTHORIZATION_CODE]).into());
     }
     if params.get("response_mode").is_some_and(|mode| mode.parse::<ResponseMode>().is_err()) {
         return Err(invalid("response_mode is query, fragment or form_post.").into());

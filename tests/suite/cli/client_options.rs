@@ -295,12 +295,19 @@ async fn why_says_what_was_wrong_with_requests_and_what_to_type() {
     .await;
     let people = place.run(&["client", "why", "shop", "-o", "table"]).code(7).out;
     assert!(people.contains("signet client update shop --redirect-uri"), "{people}");
-    assert!(
-        people.contains("/oauth2/authorize: ") && people.contains(" times, first "),
-        "{people}"
-    );
+    assert!(people.contains("/oauth2/authorize: ") && people.contains(", first "), "{people}");
+    assert!(!people.contains("1 times"), "{people}");
     let report = place.run(&["client", "why", "shop"]).code(7).one();
     assert_eq!(report["findings"][0]["code"], "redirect_uri_not_registered");
+    // The command that is shown, as it is shown, ends it.
+    let command = report["findings"][0]["fix"].as_str().unwrap();
+    let signet = env!("CARGO_BIN_EXE_signet");
+    let command = command.replacen("signet", signet, 1);
+    let mut shell = place.command_of("/bin/sh", &["-c", &command]);
+    assert!(shell.output().unwrap().status.success(), "{command}");
+    let repaired = place.run(&["client", "why", "shop", "-o", "table"]).ok().out;
+    assert!(repaired.contains("since the client was changed"), "{repaired}");
+    assert!(repaired.contains("Seen before the last change"), "{repaired}");
     place.run(&["client", "disable", "shop"]).ok();
     let disabled = place.run(&["client", "why", "shop", "-o", "table"]).code(7).out;
     assert!(disabled.contains("signet client enable shop"), "{disabled}");

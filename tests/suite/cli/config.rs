@@ -72,12 +72,16 @@ fn what_is_generated_is_what_is_documented() {
         ),
         (vec![("SIGNET_LOG_FORMAT", "json")], vec!["SIGNET_LOG_FORMAT"]),
     ] {
-        let place =
-            settings.iter().fold(Place::empty(), |place, (name, value)| place.with(name, value));
-        let checked = place.run(&["config", "check"]).ok();
+        let with = |place: Place| {
+            settings.iter().fold(place, |place, (name, value)| place.with(name, value))
+        };
+        let checked = with(Place::served()).run(&["config", "check"]).ok();
         assert_eq!(notes(&checked.err), names, "{}", checked.err);
+        // A new installation has no version behind it.
+        let checked = with(Place::empty()).run(&["config", "check"]).ok();
+        assert_eq!(notes(&checked.err), Vec::<&str>::new(), "{}", checked.err);
     }
-    let mut default = Place::empty().with("SIGNET_LISTEN", "127.0.0.1:9000");
+    let mut default = Place::served().with("SIGNET_LISTEN", "127.0.0.1:9000");
     default.settings.retain(|(name, _)| *name != "SIGNET_ISSUER");
     let checked = default.run(&["config", "check"]).ok();
     assert_eq!(notes(&checked.err), ["SIGNET_ISSUER"], "{}", checked.err);

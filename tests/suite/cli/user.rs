@@ -49,7 +49,11 @@ fn a_users_life() {
         assert_eq!(place.run(&["user", "show", name]).ok().one(), shown, "{name}");
     }
     let reset = place.run(&["user", "reset-factors", "ada"]).ok();
-    assert!(reset.err.contains("second factors and recovery codes of user ada"), "{}", reset.err);
+    assert!(
+        reset.err.contains("User ada (") && reset.err.contains("nothing changed"),
+        "{}",
+        reset.err
+    );
 
     let json = place.run(&["user", "list", "-o", "json"]).ok();
     assert!(json.out.starts_with("[\n  {\n"), "{}", json.out);
@@ -197,7 +201,7 @@ async fn passwords_come_from_files_and_pipes_and_are_told_to_nobody() {
     assert_eq!(server.get("/v1/me", text(&old.1, "access_token")).await.0, 401);
     assert_eq!(server.get("/v1/me", text(&new, "access_token")).await.0, 200);
 
-    place.run_with(&args, b"short").refused(2, &["password: ", "8 bytes"]);
+    place.run_with(&args, b"short").refused(2, &["password: ", "8 characters"]);
     place.run_with(&args, b"").refused(2, &["password: "]);
     place.run_with(&args, "x".repeat(5_000).as_bytes()).refused(2, &["1,024"]);
     place.run_with(&args, b"\xff\xfe\xff\xfe\xff\xfe\xff\xfe").refused(2, &["UTF-8"]);

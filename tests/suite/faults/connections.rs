@@ -263,3 +263,42 @@ async fn costs_little(requests: &[u8]) {
     eprintln!("600 connections cost {cost} KiB");
     assert!(cost < 50 * 1024, "{cost} KiB");
 }
+
+/// The listener of the metrics has the same rules: neither a client that reads nothing nor one that keeps an idle
+/// connection keeps a scraper out.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_the_metrics_that_do_not_read_keep_no_scraper_out() {
+    let metrics = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().to_string()
+    };
+    let server = Launch::new()
+        .with("SIGNET_METRICS_LISTEN", &metrics)
+        .with("SIGNET_TEST_UNREAD_MILLIS", "200")
+        .start()
+        .await;
+    let scraper =
+        reqwest::Client::builder().timeout(std::time::Duration::from_secs(2)).build().unwrap();
+    let scrape = async || -> Option<String> {
+        let answer = scraper.get(format!("http://{metrics}/metrics")).send().await.ok()?;
+        answer.text().await.ok()
+    };
+    assert!(scrape().await.unwrap().contains("signet_connections"));
+    let mut streams = Vec::new();
+    // The answers of the first fit into the buffers of the system, those of the others do not.
+    for count in [1, 1, 1, 1, 1, 2_000, 2_000, 2_000, 2_000, 2_000] {
+        let requests = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(count);
+        streams.push(unread(&metrics, &requests).await);
+    }
+    let closed = |text: &str| -> f64 {
+        let of = |line: &&str| line.starts_with("signet_connections_closed_total{");
+        let numbers = text.lines().filter(of).filter_map(|line| line.rsplit(' ').next());
+        numbers.map(|number| number.parse::<f64>().unwrap()).sum()
+    };
+    until("most of them are closed", async || {
+        scrape().await.is_some_and(|text| closed(&text) >= 6.0)
+    })
+    .await;
+    assert!(scrape().await.is_some());
+    drop(server);
+}

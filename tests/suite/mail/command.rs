@@ -29,8 +29,14 @@ async fn every_stage_is_shown_and_the_exit_code_says_what_to_do() {
         (Behavior::Reply("EHLO", "421 4.3.2 busy"), 75, "did not greet"),
         (Behavior::Reply("EHLO", "554 5.7.1 go away"), 78, "did not greet"),
         (Behavior::Reply("MAIL", "550 5.7.1 not you"), 78, "refused the sender: 550 5.7.1 not you"),
-        (Behavior::Reply("RCPT", "450 4.2.1 greylisted"), 75, "refused the recipient: 450"),
+        (Behavior::Reply("RCPT", "450 4.2.1 greylisted"), 75, "the recipient now: 450"),
         (Behavior::Reply("RCPT", "550 5.1.1 \u{1b}[2Jno"), 78, "\\u{1b}[2Jno"),
+        (Behavior::Reply("RCPT", "451 4.7.1 later"), 75, "does not accept the recipient now: 451"),
+        (
+            Behavior::Reply("MAIL", "530 5.7.0 log in"),
+            78,
+            "only after authentication or encryption",
+        ),
         (Behavior::Reply("DATA", "552 5.3.4 too large"), 78, "was not accepted"),
         (Behavior::DropAfterData, 75, "was not accepted"),
     ] {

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::relying_party::{App, Person, id_token};
-use crate::support::server::Tokens;
+use crate::support::server::{PASSWORD, Tokens};
 use crate::support::{Backend, Server, on_both};
 
 struct Place {
@@ -114,4 +114,25 @@ async fn the_user_is_asked_before_a_client_is_told_the_address() {
     assert_eq!(tokens["scope"], "openid profile email");
     let silent = [("scope", "openid email"), ("prompt", "none")];
     ada.visit(&app.url(&silent)).await.said("code");
+}
+
+/// The page says when the application will get no address.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_user_is_told_when_there_is_no_verified_address() {
+    let place = Place::on(Backend::Sqlite).await;
+    let app = place.app(json!({"skip_consent": false})).await;
+    let ada = Person::new(&place.server, "ada");
+    let request = [("scope", "openid email")];
+    let page = ada.log_in(&ada.get(&app.url(&request)).await, PASSWORD).await;
+    let address = ada.below_base(page.is(303).header("location"));
+    let page = ada.get(&address).await;
+    assert!(page.is(200).text.contains("Your account has no address"), "{}", page.text);
+    place.patch(json!({"email": "ada@x.org"})).await;
+    let page = ada.get(&address).await;
+    assert!(page.is(200).text.contains("Your address is not verified"), "{}", page.text);
+    let german = ada.get(&app.url(&[request[0], ("ui_locales", "de")])).await;
+    assert!(german.is(200).text.contains("Ihre Adresse ist nicht bestätigt"), "{}", german.text);
+    place.patch(json!({"email_verified": true})).await;
+    let page = ada.get(&address).await;
+    assert!(page.is(200).text.contains("Only if it is verified."), "{}", page.text);
 }

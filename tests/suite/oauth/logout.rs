@@ -240,3 +240,24 @@ async fn an_app_with_a_scheme_of_its_own_gets_its_user_back_by_a_link() {
     let Landing::Page(done) = confirm(&person, &page).await else { panic!("redirected") };
     assert!(done.is(200).text.contains(&format!(r#"href="{uri}""#)), "{}", done.text);
 }
+
+/// A form without one of the two answers is not taken for either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_out_without_a_decision_asks_once_more() {
+    let (server, _, app) = set().await;
+    let person = Person::new(&server, "ada");
+    app.code(&person, &[]).await;
+    let page =
+        person.get(&out(&[("client_id", &*app.id), ("post_logout_redirect_uri", BYE)])).await;
+    let flow = field(&page.is(200).text, "flow");
+    for decision in [&[][..], &[("decision", "")], &[("decision", "yes")]] {
+        let again = person.post("/oauth2/logout", &[&[("flow", &*flow)], decision].concat()).await;
+        assert!(again.is(422).text.contains("Choose one of the two buttons."), "{}", again.text);
+        assert!(again.text.contains("App asks"), "{}", again.text);
+        person.visit(&app.url(&[("prompt", "none")])).await.said("code");
+        assert_eq!(field(&again.text, "flow"), flow);
+    }
+    assert_eq!(confirm(&person, &page).await.callback().path(), "/bye");
+    let signed_out = person.post("/oauth2/logout", &[("flow", &flow)]).await;
+    assert!(signed_out.is(200).text.contains("signed out"), "{}", signed_out.text);
+}

@@ -100,7 +100,8 @@ async fn the_page_leads_on_to_the_application() {
         // Nobody is signed in yet, in this browser or any other.
         assert_eq!(person.cookie("signet_session"), None);
         assert_eq!(person.get("/account").await.header("location"), "/login");
-        for (password, said) in [(PASSWORD, "present password"), ("short", "at least 8 bytes")] {
+        for (password, said) in [(PASSWORD, "present password"), ("short", "at least 8 characters")]
+        {
             let refused = filled(&person, &shown, password).await;
             assert!(refused.is(422).text.contains(said), "{}", refused.text);
             assert!(!refused.text.contains(password), "{}", refused.text);

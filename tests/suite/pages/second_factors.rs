@@ -5,8 +5,8 @@ use signet::crypto::totp::TotpSecret;
 
 use crate::support::relying_party::{Person, field};
 use crate::support::second_factors::{code_of, secret_of};
-use crate::support::server::{Answer, PASSWORD};
-use crate::support::{Server, on_both};
+use crate::support::server::{Answer, Options, PASSWORD};
+use crate::support::{Backend, Server, on_both};
 
 /// The secret that a page shows in groups of four.
 fn shown_secret(page: &Answer) -> TotpSecret {
@@ -137,4 +137,69 @@ async fn an_application_gets_its_code_after_the_second_factor() {
         assert_eq!(claims["amr"], serde_json::json!(["pwd", "otp", "mfa"]));
     })
     .await;
+}
+
+/// Each page of a sign-in names the account, and leads to the page of the step that the sign-in waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_another_step_leads_to_the_right_one() {
+    on_both("pages of other steps", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let id = server.register("tia").await;
+        let tia = Person::new(&server, "tia");
+        password(&tia).await.is(200);
+        let (secret, _) = enrol(&server, &tia).await;
+        let body = serde_json::json!({"must_change_password": true});
+        let path = format!("/v1/admin/users/{id}");
+        server.call_as(reqwest::Method::PATCH, &path, &root.access, body).await.is(200);
+        let elsewhere = Person::new(&server, "tia");
+        let page = password(&elsewhere).await;
+        assert!(page.is(200).text.contains("You are signing in as tia."), "{}", page.text);
+        let (flow, challenge) = (field(&page.text, "flow"), field(&page.text, "challenge"));
+        let query = format!("?flow={flow}&challenge={challenge}");
+        let led = elsewhere.get(&format!("/login/password{query}")).await;
+        assert_eq!(led.is(303).header("location"), format!("/login/verify{query}"));
+        let fields =
+            [("flow", &*flow), ("challenge", &*challenge), ("new_password", "another good one")];
+        let led = elsewhere.post("/login/password", &fields).await;
+        assert_eq!(led.is(303).header("location"), format!("/login/verify{query}"));
+        // The reverse, after the code.
+        server.advance(TimeSpan::from_secs(60));
+        let done = verify(&elsewhere, &page, "totp", &code_of(&server, &secret, 0)).await;
+        let to = elsewhere.below_base(done.is(303).header("location"));
+        let page = elsewhere.get(&to).await;
+        assert!(page.is(200).text.contains("You are signing in as tia."), "{}", page.text);
+        let query = to.strip_prefix("/login/password").unwrap();
+        let led = elsewhere.get(&format!("/login/verify{query}")).await;
+        assert_eq!(led.is(303).header("location"), to);
+        let led = verify(&elsewhere, &page, "totp", &code_of(&server, &secret, 1)).await;
+        assert_eq!(led.is(303).header("location"), to);
+        let challenge = field(&page.text, "challenge");
+        let fields =
+            [("flow", &*flow), ("challenge", &*challenge), ("new_password", "another good one")];
+        let done = elsewhere.post("/login/password", &fields).await;
+        assert!(done.is(303).header("location").ends_with("/account"), "{done:?}");
+        // A sign-in that is over has neither page.
+        elsewhere.get(&to).await.is(401);
+    })
+    .await;
+}
+
+/// A page that refuses for a while says for how long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_for_too_many_codes_says_for_how_long() {
+    let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");
+    let server = options.start().await;
+    server.register("tia").await;
+    let tia = Person::new(&server, "tia");
+    password(&tia).await.is(200);
+    enrol(&server, &tia).await;
+    let elsewhere = Person::new(&server, "tia");
+    let page = password(&elsewhere).await;
+    for _ in 0..5 {
+        verify(&elsewhere, &page, "totp", "12345").await.is(401);
+    }
+    server.advance(TimeSpan::from_mins(3));
+    let refused = verify(&elsewhere, &page, "totp", "12345").await;
+    assert!(refused.is(429).text.contains("Try again in 12 minutes."), "{}", refused.text);
 }

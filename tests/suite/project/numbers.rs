@@ -7,7 +7,10 @@ use signet::app::{MAX_UNKNOWN, MAX_UNKNOWN_OF_NETWORK};
 use signet::base::Deadlines;
 use signet::crypto::password::{PLACES, SHARE, STRANGERS};
 use signet::domain::password::MAX_BYTES;
-use signet::domain::rate_limit::{ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, Limit, RateLimit};
+use signet::domain::rate_limit::{
+    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, Limit, RECOVERY_CODES, RateLimit,
+    TOTP_FROM_NETWORK, TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
+};
 use signet::http::routes::MAX_BODY;
 use signet::identity::logout_notices::BATCH;
 use signet::server::RESERVED_DESCRIPTORS;
@@ -53,6 +56,7 @@ fn bucket(limit: RateLimit) -> String {
 fn window(limit: Limit) -> String {
     match limit.window.secs() {
         3_600 => format!("{} in an hour", limit.tries),
+        86_400 => format!("{} in a day", limit.tries),
         secs => format!("{} in {} minutes", limit.tries, secs / 60),
     }
 }
@@ -70,6 +74,16 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
             "failed log-ins of one account from networks it does not know",
             window(ACCOUNT_FROM_STRANGERS),
         ),
+        ("wrong codes of an authenticator app of one account from one", window(TOTP_FROM_NETWORK)),
+        (
+            "wrong codes of an authenticator app of one account from one",
+            window(TOTP_FROM_NETWORK_A_DAY),
+        ),
+        (
+            "wrong codes of an authenticator app of one account from all",
+            window(TOTP_FROM_STRANGERS),
+        ),
+        ("wrong recovery codes of one account", window(RECOVERY_CODES)),
         ("failed log-ins of one network", bucket(RateLimit::Login)),
         ("failed authentications of one client", bucket(RateLimit::ClientAuth)),
         ("registrations of one network", bucket(RateLimit::Registration)),

@@ -140,7 +140,12 @@ impl<'s, S: Site> Person<'s, S> {
 
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let request = self.server.request(Method::POST, path).header(CONTENT_TYPE, FORM);
-        self.keep(request.body(form(fields.iter().copied()))).await
+        let answer = self.keep(request.body(form(fields.iter().copied()))).await;
+        // A code that was typed leads to a page of its own, as in a browser.
+        match (path, answer.status) {
+            ("/device", 303) => self.get(&self.below_base(answer.header("location"))).await,
+            _ => answer,
+        }
     }
 
     async fn keep(&self, request: reqwest::RequestBuilder) -> Answer {

@@ -285,15 +285,23 @@ static CLIENT_REPORT: Named = Named {
                 required(
                     "detail",
                     TEXT.about(
-                        "The scope that was left out, or the sentence that the client was answered \
-                         with; empty where further findings of the code are counted together.",
+                        "The scope, API, grant, authentication method or redirect URI (without its query) \
+                         of the request, or the sentence that the client was answered with; empty where \
+                         further findings of the code are counted together.",
                     ),
                 ),
                 required("times", INTEGER),
                 required("first_at", TIME),
                 required("last_at", TIME),
+                required(
+                    "before_last_change",
+                    BOOLEAN.about(
+                        "Whether it was seen last before the client was last changed. Such a finding does \
+                         not count for good.",
+                    ),
+                ),
                 required("message", TEXT.about("What was wrong, in plain words.")),
-                required("fix", TEXT.nullable().about("What ends it, where that is known.")),
+                required("fix", TEXT.nullable().about("The command or change that ends it, where one is known.")),
             ])),
         ),
     ]),

@@ -18,6 +18,7 @@ pub(super) fn verifying(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sampl
         flow: world.typed,
         challenge: world.typed,
         client_name: Some(world.client),
+        login: Some(world.login),
         method: if is_recovery { "recovery_code" } else { "totp" },
         is_recovery,
         other: frame.link("/login/verify").with_query("flow=F&challenge=C&method=totp"),

@@ -274,7 +274,7 @@ fn forms_have_the_fields_they_promise() {
         ),
         ("account-name-refused", &["id=\"name-error\"", "No application has access"]),
         ("account-password-wrong", &["id=\"current-error\"", "not the current password"]),
-        ("account-password-refused", &["id=\"new-error\"", "at least 8 bytes"]),
+        ("account-password-refused", &["id=\"new-error\"", "at least 8 characters"]),
         ("device", &["action=\"/device\"", "name=\"user_code\"", "autocapitalize=\"characters\""]),
         ("logout", &["action=\"/oauth2/logout\"", "value=\"allow\"", "value=\"deny\""]),
         ("logged-out", &["href=\"https://photos.example.com/callback\""]),

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::domain::user::User;
 use crate::http::ui::{Frame, Locale};
 use crate::oauth::restart::RestartOptions;
 
@@ -54,6 +55,16 @@ impl ConsentItem {
     #[must_use]
     pub fn of_api(scope: &str, api: &str, description: Option<&str>) -> Self {
         Self { title: description.unwrap_or(scope).to_owned(), detail: Some(api.to_owned()) }
+    }
+
+    /// The same for this user: whether the application gets their e-mail address.
+    #[must_use]
+    pub fn for_user(self, locale: Locale, scope: &str, user: &User) -> Self {
+        if scope != "email" || user.verified_email().is_some() {
+            return self;
+        }
+        let key = if user.email.is_some() { "scope.email.unverified" } else { "scope.email.none" };
+        Self { detail: Some(locale.t(key).to_owned()), ..self }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct NewPasswordPage<'a> {
     pub challenge: &'a str,
     /// The application that asked, by its name.
     pub client_name: Option<&'a str>,
+    /// Who is signing in.
+    pub login: Option<&'a str>,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
     /// How to begin again.
@@ -89,6 +91,8 @@ pub struct VerifyPage<'a> {
     pub challenge: &'a str,
     /// The application that asked, by its name.
     pub client_name: Option<&'a str>,
+    /// Who is signing in.
+    pub login: Option<&'a str>,
     /// The kind of code; comes back as the field `method`.
     pub method: &'a str,
     /// Whether it is a recovery code.

@@ -17,6 +17,8 @@ pub struct LogoutConfirmPage<'a> {
     pub login: Option<&'a str>,
     /// The application that asks.
     pub client_name: Option<&'a str>,
+    /// What is wrong with the decision, in the language of the page.
+    pub error: Option<&'a str>,
     /// How to begin again.
     pub restart: &'a RestartOptions,
 }

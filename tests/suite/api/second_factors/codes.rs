@@ -9,6 +9,7 @@ use signet::base::TimeSpan;
 
 use super::{place, place_with};
 use crate::support::on_both;
+use crate::support::relying_party::{App, VERIFIER};
 use crate::support::second_factors::{challenge_of, log_in_with, proceed};
 use crate::support::server::{Options, PASSWORD};
 
@@ -172,6 +173,82 @@ async fn a_recovery_code_counts_once_however_it_is_typed() {
         let challenge = challenge_of(server, "tia").await;
         let body = json!({"challenge": challenge, "method": "totp", "code": new[1]});
         server.post("/v1/login/continue", body).await.is_problem(401, "mfa_failed");
+    })
+    .await;
+}
+
+/// An `auth_session` that has given a code judges nothing more: neither a password nor a code, which stays unused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_auth_session_uses_no_code_up() {
+    on_both("used auth_session", async |backend| {
+        let place = place(backend).await;
+        let server = &place.server;
+        let native = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"],
+            "first_party": true});
+        let app = App::register(server, &place.root, native).await;
+        let path = "/oauth2/authorize-challenge";
+        let challenge = signet::crypto::digest::sha256_base64url(VERIFIER.as_bytes());
+        let first = [
+            ("response_type", "code"),
+            ("scope", "openid"),
+            ("code_challenge", &*challenge),
+            ("code_challenge_method", "S256"),
+            ("login", "tia"),
+            ("password", PASSWORD),
+        ];
+        let session = app.call(server, path, &first).await.is(400).string("auth_session");
+        let code = place.app.new_code(server);
+        app.call(server, path, &[("auth_session", &session), ("code", &code)]).await.is(200);
+        let next = place.app.new_code(server);
+        let failed = place.events("factor.failed").await;
+        for typed in [
+            &[("code", &*next)][..],
+            &[("code", "000000")],
+            &[("login", "tia"), ("password", PASSWORD), ("code", &next)],
+            &[("login", "tia"), ("password", "wrong")],
+            &[],
+        ] {
+            let again = [&[("auth_session", &*session)][..], typed].concat();
+            let answer = app.call(server, path, &again).await;
+            assert_eq!(answer.is(400).json()["error"], "invalid_session", "{typed:?}");
+        }
+        assert_eq!(place.events("factor.failed").await, failed);
+        log_in_with(server, "tia", &next).await.is(200);
+    })
+    .await;
+}
+
+/// In a network that the account knows the limit of a day counts too; recovery codes and other networks go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_codes_of_a_known_network_are_bounded_by_day() {
+    on_both("codes of a day", async |backend| {
+        let options = Options::on(backend).with("SIGNET_RATE_LIMITS", "on");
+        let place = place_with(options.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1")).await;
+        let server = &place.server;
+        let log_in = async |address: &str, code: &str| {
+            let request = server.request(Method::POST, "/v1/login");
+            let body = json!({"login": "tia", "password": PASSWORD, "code": code});
+            server.send(request.header("x-forwarded-for", address).json(&body)).await
+        };
+        let (office, home) = ("192.0.2.1", "203.0.113.9");
+        for network in [office, home] {
+            log_in(network, &place.app.new_code(server)).await.is(200);
+        }
+        let wrong = place.app.wrong_code(server);
+        for _ in 0..4 {
+            for _ in 0..5 {
+                log_in(office, &wrong).await.is_problem(401, "mfa_failed");
+            }
+            log_in(office, &wrong).await.is_problem(429, "too_many_attempts");
+            server.advance(TimeSpan::from_mins(15));
+        }
+        let refused = log_in(office, &place.app.new_code(server)).await;
+        let wait = refused.is_problem(429, "too_many_attempts").header("retry-after");
+        assert!(wait.parse::<i64>().unwrap() > 22 * 60 * 60, "{wait}");
+        log_in(home, &place.app.new_code(server)).await.is(200);
+        log_in(office, &place.app.recovery_codes[0]).await.is(200);
+        server.advance(TimeSpan::from_days(1));
+        log_in(office, &place.app.new_code(server)).await.is(200);
     })
     .await;
 }

@@ -43,7 +43,9 @@ async fn enrolment_changes_nothing_before_a_right_code_and_uses_that_code_up() {
         // The session goes on, without what would let it change factors.
         server.get_as("/v1/me", &tokens.access).await.is(200);
         let again = post(&server, &tokens, CONFIRM, right).await;
-        again.is_problem(401, "reauthentication_required");
+        again.is_problem(409, "conflict");
+        let begun = post(&server, &tokens, BEGIN, Value::Null).await;
+        begun.is_problem(401, "reauthentication_required");
         // The setup of one user is nothing to another.
         server.register("ada").await;
         let ada = server.login("ada").await;
@@ -73,8 +75,16 @@ async fn a_setup_ends_after_ten_minutes_and_counts_once() {
             let body = json!({"setup": setup, "code": code_of(&server, &secret, at % 2)});
             post(&server, &tokens, CONFIRM, body)
         });
-        let won = join_all(all).await.iter().filter(|answer| answer.status == 201).count();
-        assert_eq!(won, 1);
+        let all = join_all(all).await;
+        assert_eq!(all.iter().filter(|answer| answer.status == 201).count(), 1);
+        for lost in all.iter().filter(|answer| answer.status != 201) {
+            lost.is_problem(409, "conflict");
+        }
+        // Later as well, with a right code and with a wrong one, although the sign-in lacks the factor by now.
+        for code in [code_of(&server, &secret, 1), "000000".to_owned()] {
+            let body = json!({"setup": setup, "code": code});
+            post(&server, &tokens, CONFIRM, body).await.is_problem(409, "conflict");
+        }
         let listed = server.get_as("/v1/factors", &tokens.access).await.is(200).json();
         assert_eq!(listed["data"].as_array().unwrap().len(), 1);
     })

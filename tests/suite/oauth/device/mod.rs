@@ -2,11 +2,13 @@
 
 mod attacks;
 
+use reqwest::Method;
 use serde_json::json;
 use signet::base::TimeSpan;
 
-use crate::support::relying_party::{App, Person, error_of, field};
-use crate::support::server::Answer;
+use crate::support::relying_party::{App, FORM, Person, error_of, field, form};
+use crate::support::server::{Answer, PASSWORD};
+use crate::support::{Backend, Server};
 
 use super::{DEVICE, set};
 
@@ -78,4 +80,42 @@ async fn a_device_waits_until_somebody_decides() {
         assert!(answer.is(422).text.contains("role=\"alert\"") && !answer.text.contains("<svg"));
     }
     assert_eq!(error_of(&poll(&device, "sdc_x").await, 400), "invalid_grant");
+}
+
+/// The page that follows a typed code has an address of its own: loading it again does not lose the code.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_after_the_code_can_be_loaded_again() {
+    let server = Server::start(Backend::Sqlite).await;
+    let root = server.administrator("root").await;
+    server.register("ada").await;
+    let tv = json!({"type": "native", "name": "TV", "grant_types": [DEVICE]});
+    let device = App::register(&server, &root, tv).await;
+    let asked = device.call(&server, "/oauth2/device_authorization", &[("scope", "openid")]).await;
+    let typed = asked.is(200).string("user_code");
+    let ada = Person::new(&server, "ada");
+    let flow = field(&ada.get("/device").await.text, "flow");
+    let post = server.request(Method::POST, "/device");
+    let post = post.header("content-type", FORM).header("cookie", {
+        let cookies = ada.cookies().into_iter().map(|(name, value)| format!("{name}={value}"));
+        cookies.collect::<Vec<_>>().join("; ")
+    });
+    let answer = server.send(post.body(form([("flow", &*flow), ("user_code", &typed)]))).await;
+    let address = ada.below_base(answer.is(303).header("location"));
+    assert!(address.starts_with("/device?flow="), "{address}");
+    for _ in 0..2 {
+        let login = ada.get(&address).await;
+        assert!(login.is(200).text.contains("name=\"password\""), "{}", login.text);
+    }
+    let consent = ada.log_in(&ada.get(&address).await, PASSWORD).await;
+    let address = ada.below_base(consent.is(303).header("location"));
+    for _ in 0..2 {
+        let consent = ada.get(&address).await;
+        assert!(
+            consent.is(200).text.contains(&format!("<code>{typed}</code>")),
+            "{}",
+            consent.text
+        );
+    }
+    let done = ada.decide(&ada.get(&address).await, "allow").await;
+    assert!(done.is(200).text.contains("TV"), "{}", done.text);
 }

@@ -178,17 +178,59 @@ async fn counters_networks_and_links_go_when_their_time_is_over() {
         // One that ends later than any window may was begun by a clock that was ahead.
         assert_eq!(steps(async || until(after(64)).await).await, [1, 0]);
         let networks = async || {
-            commit(&db, async |tx| housekeeping::known_networks(tx, networks_before, 2).await).await
+            commit(&db, async |tx| {
+                housekeeping::known_networks(tx, networks_before, after(99), 2).await
+            })
+            .await
         };
         assert_eq!(networks().await, 2);
         assert_eq!(count!(&db, "SELECT min(seen_at) FROM known_networks"), after(2).millis());
         assert_eq!(steps(networks).await, [1, 0]);
-        let links =
-            async || commit(&db, async |tx| housekeeping::setup_links(tx, now, 2).await).await;
+        let links = async || {
+            commit(&db, async |tx| housekeeping::setup_links(tx, now, after(99), 2).await).await
+        };
         assert_eq!(steps(links).await, [2, 2, 1, 0]);
         assert_eq!(count!(&db, "SELECT count(*) FROM known_networks"), 3);
         assert_eq!(count!(&db, "SELECT min(seen_at) FROM known_networks"), after(3).millis());
         assert_eq!(count!(&db, "SELECT expires_at FROM setup_links"), after(65).millis());
+    })
+    .await;
+}
+
+/// What a clock that was ahead has stored is not valid, and does not stay until its time. What keeps something
+/// from being used twice does.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_later_than_it_may_goes_and_ids_that_count_once_stay() {
+    on_both_stores("housekeeping: a clock that was ahead", async |db| {
+        let ada = user(&db, "ada").await;
+        for secs in [1, 2, 3, 90, 91, 92] {
+            provider_of(&db, ada, secs).await;
+            counters_of(&db, secs, after(secs.into())).await;
+        }
+        let (before, latest) = (after(0), after(50));
+        let step = async || {
+            commit(&db, async |tx| {
+                Ok([
+                    housekeeping::authorization_codes(tx, before, latest, 2).await?,
+                    housekeeping::device_codes(tx, before, latest, 2).await?,
+                    housekeeping::pushed_requests(tx, before, latest, 2).await?,
+                    housekeeping::known_networks(tx, before, latest, 2).await?,
+                    housekeeping::setup_links(tx, before, latest + TimeSpan::from_mins(1), 2)
+                        .await?,
+                    housekeeping::spent_ids(tx, before, 2).await?,
+                ])
+            })
+            .await
+        };
+        assert_eq!(step().await, [2, 2, 2, 2, 2, 0]);
+        assert_eq!(step().await, [1, 1, 1, 1, 1, 0]);
+        assert_eq!(step().await, [0; 6]);
+        assert_eq!(
+            count!(&db, "SELECT max(expires_at) FROM authorization_codes"),
+            after(3).millis()
+        );
+        assert_eq!(count!(&db, "SELECT max(seen_at) FROM known_networks"), after(3).millis());
+        assert_eq!(count!(&db, "SELECT count(*) FROM spent_ids"), 6);
     })
     .await;
 }
@@ -238,9 +280,9 @@ async fn what_is_under_way_goes_when_its_time_is_over() {
         let step = async || {
             commit(&db, async |tx| {
                 Ok([
-                    housekeeping::authorization_codes(tx, after(5), 2).await?,
-                    housekeeping::device_codes(tx, after(5), 2).await?,
-                    housekeeping::pushed_requests(tx, after(5), 2).await?,
+                    housekeeping::authorization_codes(tx, after(5), after(99), 2).await?,
+                    housekeeping::device_codes(tx, after(5), after(99), 2).await?,
+                    housekeeping::pushed_requests(tx, after(5), after(99), 2).await?,
                     housekeeping::browser_sessions(tx, after(5), 2).await?,
                     housekeeping::spent_ids(tx, after(5), 2).await?,
                 ])
@@ -296,8 +338,8 @@ async fn an_empty_database_needs_no_housekeeping() {
         for at in ends {
             let removed = commit(&db, async |tx| {
                 let counters = housekeeping::login_limits(tx, at, at, 10).await?
-                    + housekeeping::known_networks(tx, at, 10).await?
-                    + housekeeping::setup_links(tx, at, 10).await?;
+                    + housekeeping::known_networks(tx, at, at, 10).await?
+                    + housekeeping::setup_links(tx, at, at, 10).await?;
                 let sessions = housekeeping::sessions(tx, at, 10).await?.len() as u64
                     + housekeeping::expiry_events(tx, at, 10).await?
                     + housekeeping::browser_sessions(tx, at, 10).await?;

@@ -1,0 +1,307 @@
+//! What a finding about a client means, and the command that ends it as the client is registered now.
+//!
+//! Callers without credentials cause findings, so their texts are theirs: every word of a command is quoted for a
+//! shell, and no command registers a text that only a request has named without saying so.
+
+use std::borrow::Cow;
+
+use super::api::Api;
+use super::client::{AuthMethod, Client};
+use super::client_finding::{FindingCode, FindingKey};
+use super::redirect;
+use super::scope;
+use super::{oidc, outcome::quotable};
+
+/// A sentence about a finding, and the command or change that ends it, where one does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// What was wrong.
+    pub message: String,
+    /// What to do: a command that can be pasted into a shell, or a sentence.
+    pub fix: Option<String>,
+}
+
+impl Explanation {
+    fn new(message: String, fix: impl Into<Option<String>>) -> Self {
+        Self { message, fix: fix.into() }
+    }
+}
+
+/// What an explanation is made from.
+struct Explained<'a> {
+    detail: &'a str,
+    code: &'a str,
+    client: &'a Client,
+    apis: &'a [&'a Api],
+}
+
+/// Explains a finding of `client` as it is registered now; `apis` are those that are registered.
+#[must_use]
+pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation {
+    let of = Explained { detail: &key.detail, code: &key.code, client, apis };
+    match key.code.parse::<FindingCode>() {
+        Ok(FindingCode::ScopeUnknown | FindingCode::ScopeNotGranted) if key.detail.is_empty() => {
+            Explanation::new(
+                "Further scopes were left out of requests.".to_owned(),
+                "Remove scopes that the client does not need from its configuration.".to_owned(),
+            )
+        }
+        Ok(FindingCode::ScopeUnknown | FindingCode::ScopeNotGranted) => of.scope("was left out"),
+        Ok(FindingCode::RedirectUri) => of.redirect_uri(),
+        Ok(FindingCode::WrongSecret) => Explanation::new(
+            "The client sent a secret that is not one of its own. Set the secret that it was given; if that \
+             is lost, make a new one."
+                .to_owned(),
+            of.command("rotate-secret"),
+        ),
+        Ok(FindingCode::WrongMethod) => of.method(),
+        Ok(FindingCode::AssertionRefused) => Explanation::new(
+            "An assertion (private_key_jwt) did not authenticate the client: it is signed with another \
+             key, is expired or used, or names another audience. If the client has a new key, register it."
+                .to_owned(),
+            of.update("--jwks-file FILE"),
+        ),
+        Ok(FindingCode::UnauthorizedClient) => of.grant(),
+        Ok(FindingCode::InvalidScope) if is_word(&key.detail) => {
+            of.scope("was requested, and the whole request was refused")
+        }
+        Ok(FindingCode::InvalidTarget) if is_word(&key.detail) => of.target(),
+        Ok(FindingCode::InvalidScope | FindingCode::InvalidTarget | FindingCode::InvalidGrant)
+        | Err(_) => Explanation::new(of.sentence(), None),
+    }
+}
+
+/// Whether a detail is a name of a request rather than a sentence of ours.
+fn is_word(detail: &str) -> bool {
+    !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// A word as a POSIX shell reads it back.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@%+,=".contains(&b);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
+}
+
+/// One option for each of `known` and for `new`.
+fn options<'a>(
+    option: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    new: Option<&'a str>,
+) -> String {
+    let words = known.into_iter().chain(new);
+    let all: Vec<String> = words.map(|word| format!("{option} {}", quoted(word))).collect();
+    all.join(" ")
+}
+
+impl Explained<'_> {
+    fn command(&self, verb: &str) -> String {
+        format!("signet client {verb} {}", quoted(&self.client.client_id))
+    }
+
+    fn update(&self, options: &str) -> String {
+        format!("{} {options}", self.command("update"))
+    }
+
+    /// The sentence that the client was answered with.
+    fn sentence(&self) -> String {
+        if self.detail.is_empty() {
+            return format!("Further requests were refused with {}.", self.code);
+        }
+        format!("A request was refused with {}: {}", self.code, self.detail)
+    }
+
+    fn redirect_uri(&self) -> Explanation {
+        let compared = "Redirect URIs are compared character by character.";
+        let uri = self.detail;
+        if !uri.contains(':') {
+            let message = format!(
+                "A request named a redirect_uri that is not registered for the client. {compared}"
+            );
+            return Explanation::new(message, None);
+        }
+        let named = format!(
+            "A request named the redirect_uri \"{}\", which is not registered for the client. {compared}",
+            quotable(uri)
+        );
+        let metadata = &self.client.metadata;
+        if uri.ends_with('?') {
+            return Explanation::new(
+                format!("{named} This one had a query, which is not shown."),
+                "The application sends a registered URI without a query, and what it wants back as state."
+                    .to_owned(),
+            );
+        }
+        if let Err(error) = redirect::check(uri, metadata.client_type) {
+            return Explanation::new(
+                format!("{named} It cannot be registered: {}", error.message()),
+                "The application sends a redirect_uri that can be registered.".to_owned(),
+            );
+        }
+        let known = metadata.redirect_uris.iter().map(String::as_str);
+        if metadata.redirect_uris.iter().any(|known| known == uri) {
+            return Explanation::new(format!("{named} It is by now."), None);
+        }
+        Explanation::new(
+            format!(
+                "{named} Any caller can send such a request: register the URI only if it is the \
+                 application's own."
+            ),
+            self.update(&options("--redirect-uri", known, Some(uri))),
+        )
+    }
+
+    fn method(&self) -> Explanation {
+        let registered = self.client.metadata.auth_method;
+        let Ok(sent) = self.detail.parse::<AuthMethod>() else {
+            let message = "The client authenticated by a method that it is not registered for.";
+            return Explanation::new(message.to_owned(), None);
+        };
+        match (sent, registered) {
+            (AuthMethod::None, AuthMethod::PrivateKeyJwt) => Explanation::new(
+                "The client sent its client_id and no assertion. It is registered for private_key_jwt."
+                    .to_owned(),
+                None,
+            ),
+            (AuthMethod::None, _) => Explanation::new(
+                "The client sent its client_id and no secret. Set the secret that it was given; if that is \
+                 lost, make a new one."
+                    .to_owned(),
+                self.command("rotate-secret"),
+            ),
+            (_, AuthMethod::None) => Explanation::new(
+                format!("The client sent a credential ({sent}) and is registered as a public client."),
+                "Remove the secret from the configuration of the client.".to_owned(),
+            ),
+            _ => {
+                let file = if sent == AuthMethod::PrivateKeyJwt { " --jwks-file FILE" } else { "" };
+                Explanation::new(
+                    format!(
+                        "The client authenticated with {sent} and is registered for {registered}. \
+                         Configure it for {registered}, or register what it sends."
+                    ),
+                    self.update(&format!("--auth-method {sent}{file}")),
+                )
+            }
+        }
+    }
+
+    fn grant(&self) -> Explanation {
+        if !is_word(self.detail) {
+            return Explanation::new(self.sentence(), None);
+        }
+        let known = self.client.metadata.grant_types.iter().map(String::as_str);
+        Explanation::new(
+            format!(
+                "A request used the grant {}, for which the client is not registered.",
+                quotable(self.detail)
+            ),
+            self.update(&options("--grant", known, Some(self.detail))),
+        )
+    }
+
+    fn target(&self) -> Explanation {
+        let named = quotable(self.detail);
+        let metadata = &self.client.metadata;
+        if !self.apis.iter().any(|api| api.identifier == self.detail) {
+            return Explanation::new(
+                format!(
+                    "A request named \"{named}\" as resource or audience, and no API has this identifier."
+                ),
+                "signet api list".to_owned(),
+            );
+        }
+        if self.client.may_target_api(self.detail) {
+            let message =
+                format!("A request named the API \"{named}\". It may have tokens by now.");
+            return Explanation::new(message, None);
+        }
+        let known = metadata.audiences.iter().map(String::as_str);
+        Explanation::new(
+            format!(
+                "A request named the API \"{named}\", and the client may have no tokens for that API."
+            ),
+            self.update(&options("--audience", known, Some(self.detail))),
+        )
+    }
+
+    /// A scope that the client did not get; `outcome` says what became of the request.
+    fn scope(&self, outcome: &str) -> Explanation {
+        let metadata = &self.client.metadata;
+        let name = self.detail;
+        let did_not_get = format!("The scope \"{}\" {outcome}", quotable(name));
+        let offering: Vec<&Api> =
+            self.apis.iter().copied().filter(|api| api.scopes.contains(name)).collect();
+        let own = offering.iter().any(|api| self.client.may_target_api(&api.identifier));
+        let remove = || "Remove it from the configuration of the client.".to_owned();
+        if scope::is_reserved(name) {
+            let message =
+                format!("{did_not_get}: scopes that begin with signet: are Signet's own.");
+            return Explanation::new(message, remove());
+        }
+        if oidc::is_unsupported(name) {
+            let message = format!("{did_not_get}: this server has no claims for it.");
+            return Explanation::new(message, remove());
+        }
+        if offering.is_empty() && !oidc::is_scope(name) {
+            return self.unknown_scope(&did_not_get);
+        }
+        if let (Some(scopes), false) = (&metadata.scopes, self.client.may_request_scope(name)) {
+            return Explanation::new(
+                format!("{did_not_get}: the client is registered for other scopes."),
+                self.update(&options("--scope", scopes.iter(), Some(name))),
+            );
+        }
+        let Some(api) = offering.first() else {
+            let message = format!("{did_not_get}. The client may have it by now.");
+            return Explanation::new(message, self.command("show"));
+        };
+        if own {
+            return Explanation::new(
+                format!(
+                    "{did_not_get}: the API {} offers it, and the request was for another API or for none.",
+                    api.identifier
+                ),
+                format!("The client sends resource={} with such requests.", api.identifier),
+            );
+        }
+        let known = metadata.audiences.iter().map(String::as_str);
+        Explanation::new(
+            format!(
+                "{did_not_get}: the API {} offers it, and the client may have no tokens for that API.",
+                api.identifier
+            ),
+            self.update(&options("--audience", known, Some(&api.identifier))),
+        )
+    }
+
+    /// A scope that no API offers. Where it is clear which API would, the command that lets it.
+    fn unknown_scope(&self, did_not_get: &str) -> Explanation {
+        let message = format!("{did_not_get}: no API offers it.");
+        let own = |api: &&&Api| self.client.metadata.audiences.contains(&api.identifier);
+        let own: Vec<&&Api> = self.apis.iter().filter(own).collect();
+        let [api] = own.as_slice() else {
+            return Explanation::new(
+                message,
+                "Remove it from the configuration of the client.".to_owned(),
+            );
+        };
+        Explanation::new(
+            format!(
+                "{message} Remove it from the configuration of the client; or, if the API has such a scope, \
+                 let it offer it."
+            ),
+            format!(
+                "signet api set {} {}",
+                quoted(&api.identifier),
+                options("--scope", api.scopes.iter(), Some(self.detail))
+            ),
+        )
+    }
+}
+
+#[cfg(test)]
+#[path = "finding_explanation_tests.rs"]
+mod tests;
