@@ -148,8 +148,8 @@ const CONNECTIONS: &[&str] = &["idle_of_network", "idle", "largest", "refused", 
 const TOKENS: &[&str] = &["ok", "refused"];
 
 /// Every result of an attempt to deliver a mail: delivered; to be tried again; refused for good by the mail
-/// server; given up when it expired.
-const MAILS: &[&str] = &["delivered", "deferred", "refused", "failed"];
+/// server; given up when it expired; not sent because no user has the address or its code is void.
+const MAILS: &[&str] = &["delivered", "deferred", "refused", "failed", "dropped"];
 
 /// Every metric there is.
 pub struct Metrics {

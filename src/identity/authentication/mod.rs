@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::limits::Subject;
 use crate::app::{App, AuditedTx};
-use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::base::opaque_token::TokenHash;
+use crate::base::{Secret, Timestamp};
 use crate::crypto::password::Slot;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{
@@ -67,6 +67,8 @@ pub enum Entry {
     Code(TypedCode),
     /// A new password, as typed.
     NewPassword(String),
+    /// A code that was mailed. It belongs to the recovery of an account: see `recovery`.
+    MailedCode(Secret<String>),
 }
 
 /// What a right password leads to.
@@ -164,7 +166,7 @@ impl Entry {
     /// The places in the queue for password hashes that this entry needs.
     fn reserve(&self, app: &App, admission: Admission) -> Result<Vec<Slot>, Refusal> {
         let hashes = match self {
-            Self::Code(_) => 0,
+            Self::Code(_) | Self::MailedCode(_) => 0,
             // One to compare with the old password, one to store.
             Self::NewPassword(_) => 2,
         };
@@ -265,12 +267,12 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
             let method = checked.map_err(|failure| counted(app, info, failure))?;
             (Progress { factors: progress.factors.with(method, now), ..progress }, None)
         }
-        (NextStep::ChangePassword, Entry::Code(_)) => {
+        (NextStep::ChangePassword, Entry::Code(_) | Entry::MailedCode(_)) => {
             return Err(
                 waits_for("new_password", "This challenge waits for a new password.").into()
             );
         }
-        (NextStep::Authenticate(_), Entry::NewPassword(_)) => {
+        (NextStep::Authenticate(_), Entry::NewPassword(_) | Entry::MailedCode(_)) => {
             return Err(
                 waits_for("code", "This challenge waits for a code of the second factor.").into()
             );
