@@ -128,6 +128,8 @@ routes! {
     "/v1/register" { POST Anyone api::register::post => authentication::REGISTER }
     "/v1/login" { POST Anyone api::login::post => authentication::LOGIN }
     "/v1/login/continue" { POST Anyone api::login::continue_ => authentication::CONTINUE }
+    "/v1/recovery" { POST Anyone api::recovery::post => recovery::REQUEST }
+    "/v1/link" { POST Anyone api::link::post => recovery::LINK }
     "/v1/refresh" { POST Anyone api::refresh::post => authentication::REFRESH }
     "/v1/logout" { POST Anyone api::logout::post => authentication::LOGOUT }
 
@@ -151,6 +153,16 @@ routes! {
         POST Anyone ui::new_password::post => flow,
     }
     "/login/verify" { GET Anyone ui::verify::get => flow, POST Anyone ui::verify::post => flow }
+    "/recover" { GET Anyone ui::recovery::get => flow, POST Anyone ui::recovery::post => flow }
+    "/recover/code" {
+        GET Anyone ui::recovery::get_code => flow,
+        POST Anyone ui::recovery::post_code => flow,
+    }
+    "/recover/password" {
+        GET Anyone ui::recovery::get_password => flow,
+        POST Anyone ui::recovery::post_password => flow,
+    }
+    "/link/{token}" { GET Anyone ui::link::get => page, POST Anyone ui::link::post => page }
     "/login/switch" { POST Anyone ui::login::switch => flow }
     "/consent" { POST Anyone ui::consent::post => flow }
     "/device" { GET Anyone ui::device::get => flow, POST Anyone ui::device::post => flow }

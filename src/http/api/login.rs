@@ -2,13 +2,17 @@
 
 use actix_web::HttpResponse;
 
+use crate::base::Secret;
+use crate::domain::authn::Method;
+use crate::domain::mailed_code::MailedCode;
 use crate::domain::outcome::Refusal;
 use crate::domain::password::Password;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::JsonFields;
-use crate::identity::authentication::Entry;
+use crate::identity::authentication::{Channel, Entry};
 use crate::identity::login::{self, LoginOutcome, LoginRequest, RequestedAccess};
+use crate::identity::recovery;
 use crate::identity::second_factor::{CodeMethod, TypedCode};
 
 /// Login and password for tokens.
@@ -29,26 +33,43 @@ pub async fn post(context: Context, body: JsonFields) -> Result<HttpResponse, Pr
 /// See `docs/errors.md`.
 pub async fn continue_(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let challenge = body.string("challenge");
-    let entry = entry(&mut body);
+    let is_recovery = recovery::is_challenge(&context.app, &challenge, Channel::Api);
+    let entry = entry(&mut body, is_recovery);
     context.check(body.finish())?;
+    if is_recovery {
+        return super::recovery::advance(&context, challenge, entry).await;
+    }
     let app = context.app.clone();
     let work = login::continue_login(app, challenge, entry, context.request_info());
     let outcome = context.run(work).await?;
     answered(&context, outcome)
 }
 
-/// What the user entered: a code, by its method or by its form, or a new password.
-fn entry(body: &mut JsonFields) -> Entry {
+/// What the user entered: a code, by its method or by its form, or a new password. Eight digits are a mailed code
+/// where one can be asked for.
+fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
     let method = body.optional_string("method");
     let code = body.optional_string("code");
     let new_password = body.optional_string("new_password");
     match (code, new_password) {
+        (Some(code), None) if method.as_deref() == Some(Method::MailedCode.as_str()) => {
+            Entry::MailedCode(Secret::new(code))
+        }
+        (Some(code), None)
+            if is_recovery && method.is_none() && MailedCode::parse(&code).is_some() =>
+        {
+            Entry::MailedCode(Secret::new(code))
+        }
         (Some(code), None) => Entry::Code(match method.as_deref() {
             None => TypedCode::guess(code),
             Some("totp") => TypedCode::new(CodeMethod::Totp, code),
             Some("recovery_code") => TypedCode::new(CodeMethod::RecoveryCode, code),
             Some(_) => {
-                body.note::<()>("method", "unknown", "A method is totp or recovery_code.");
+                body.note::<()>(
+                    "method",
+                    "unknown",
+                    "A method is totp, recovery_code or mailed_code.",
+                );
                 TypedCode::guess(code)
             }
         }),

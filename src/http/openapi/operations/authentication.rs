@@ -85,18 +85,19 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
         "A log-in that waits for another step is answered 401 with `challenge`, `expires_in` and `methods`; \
          `code` names the step. After `mfa_required` send `code`, and `method` where the code alone does not tell \
          it: a wrong code is answered `mfa_failed`, and the same challenge can be tried again. After \
-         `password_change_required` send `new_password`. Every session that the old password opened ends.",
+         `password_change_required` send `new_password`. Every session that the old password opened ends. The steps of \
+         `POST /v1/recovery` are taken here as well; the last one is answered 204.",
     )
     .body(
         Body::json(&[&[
             required("challenge", TEXT),
-            optional("method", one_of(|| vec!["totp", "recovery_code"]).nullable()),
+            optional("method", one_of(|| vec!["totp", "recovery_code", "mailed_code"]).nullable()),
             optional("code", TEXT.nullable()),
             optional("new_password", TEXT.nullable()),
         ]])
         .example(|| json!({ "challenge": EXAMPLE_CHALLENGE, "new_password": "another good one" })),
     )
-    .returns(&[ok(named(&TOKENS))])
+    .returns(&[ok(named(&TOKENS)), NO_CONTENT])
     .fails_with(&[
         Code::InvalidTarget,
         Code::InvalidScope,
