@@ -22,6 +22,7 @@ mod null_characters;
 mod path_spelling;
 mod races;
 mod readiness;
+mod recovery;
 mod refresh;
 mod run_to_completion;
 mod second_factors;
