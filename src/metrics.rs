@@ -122,6 +122,7 @@ const REFRESHES: &[&str] = &[
 const LIMITS: &[&str] = &[
     "login_address",
     "login_account",
+    "recovery",
     "factor_account",
     "register_address",
     "setup_address",

@@ -3,7 +3,6 @@
 //! Owns the content that is sealed in the outbox and the rules for retries. Knows neither texts nor SMTP.
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize as _;
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
@@ -55,13 +54,6 @@ impl std::fmt::Debug for MailedSecrets {
     // Debug output ends up in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("MailedSecrets([..])")
-    }
-}
-
-impl Drop for MailedSecrets {
-    fn drop(&mut self) {
-        self.link.zeroize();
-        self.code.zeroize();
     }
 }
 

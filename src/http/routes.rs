@@ -229,6 +229,11 @@ routes! {
     "/v1/admin/users/{id}/password" {
         POST Admin api::admin_users::set_password => users::SET_PASSWORD,
     }
+    "/v1/admin/users/{id}/invite" { POST Admin api::admin_invitations::invite => users::INVITE }
+    "/v1/admin/users/{id}/recovery" {
+        POST Admin api::admin_invitations::recover => users::SEND_RECOVERY,
+    }
+    "/v1/admin/users/{id}/unlock" { POST Admin api::admin_invitations::unlock => users::UNLOCK }
     "/v1/admin/users/{id}/factors" {
         GET Admin api::admin_factors::list => factors::LIST_OF_USER,
         DELETE Admin api::admin_factors::reset => factors::RESET,

@@ -78,18 +78,8 @@ impl Names {
 }
 
 /// The pseudonym of the account named by `login_key`.
-fn account_name(app: &App, login_key: &str) -> Vec<u8> {
+pub(super) fn account_name(app: &App, login_key: &str) -> Vec<u8> {
     app.pseudonyms.of("login/account", &[login_key.as_bytes()])
-}
-
-/// Forgets every attempt at the password of the account named by `login_key`, from whichever network: its mailbox
-/// was proved, or an administrator vouches for its user. How many counters there were.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn clear_account(tx: &mut AuditedTx, login_key: &str) -> Result<u64, Fault> {
-    let name = account_name(&tx.app(), login_key);
-    login_limits::clear_account(tx, &name).await
 }
 
 /// The refusal of an attempt after too many failures.

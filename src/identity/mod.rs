@@ -31,4 +31,5 @@ pub mod second_factor;
 pub mod sessions;
 pub mod setup;
 pub mod totp_enrolment;
+pub mod unlock;
 pub mod write_limit;

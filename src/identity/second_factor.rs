@@ -168,17 +168,8 @@ async fn count_in(
 }
 
 /// The pseudonym under which the counters of a user's second factors are found.
-fn account_name(app: &App, user: UserId) -> Vec<u8> {
+pub(super) fn account_name(app: &App, user: UserId) -> Vec<u8> {
     app.pseudonyms.of("factor/account", &[user.uuid().as_bytes()])
-}
-
-/// Forgets every attempt at the second factors of a user. How many counters there were.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn clear_counters(tx: &mut AuditedTx, user: UserId) -> Result<u64, Fault> {
-    let name = account_name(&tx.app(), user);
-    login_limits::clear_account(tx, &name).await
 }
 
 /// Compares with the accepted steps of every secret of the user, and uses the step up that it is of.

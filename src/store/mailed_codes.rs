@@ -276,17 +276,3 @@ pub async fn of_subject(
     )?;
     row.map(CodeRow::read).transpose()
 }
-
-/// Removes the code of this purpose and subject. False when there is none.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn void(tx: &mut Tx, purpose: CodePurpose, subject: &[u8]) -> Result<bool, Fault> {
-    let rows = execute!(
-        tx,
-        "DELETE FROM mailed_codes WHERE purpose = $1 AND subject = $2",
-        purpose.as_str(),
-        subject
-    )?;
-    Ok(rows == 1)
-}

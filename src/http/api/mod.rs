@@ -7,6 +7,7 @@ pub mod admin_audit;
 pub mod admin_client_why;
 pub mod admin_clients;
 pub mod admin_factors;
+pub mod admin_invitations;
 pub mod admin_keys;
 pub mod admin_sessions;
 pub mod admin_token_why;

@@ -12,7 +12,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::password::unchanged;
 use crate::identity::register::parse_password;
-use crate::identity::{admission, lockout, notifications};
+use crate::identity::{admission, notifications, unlock};
 use crate::store::passwords;
 use crate::store::users::Credential;
 
@@ -75,7 +75,7 @@ pub(super) async fn store(
         }
         everything.ended(tx, None).await?;
         // Who proved the mailbox is the owner: attackers elsewhere must not keep them out.
-        lockout::clear_account(tx, login.key()).await?;
+        unlock::clear_passwords(tx, login.key()).await?;
         let event = Event::new(EventKind::AccountRecovered).about(user.id);
         tx.record(&event.detail(proved.purpose.as_str())).await?;
         tx.record(&Event::new(EventKind::PasswordChanged).about(user.id).detail("recovered"))

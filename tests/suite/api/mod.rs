@@ -10,6 +10,7 @@ mod email_sign_in;
 mod expired_sessions;
 mod first_party;
 mod forged_tokens;
+mod invitations;
 mod judged_passwords;
 mod listed_sessions;
 mod lockout;

@@ -27,10 +27,12 @@ const PAGES: &[&str] = &[
     "/consent",
     "/device",
     "/favicon.ico",
+    "/link",
     "/login",
     "/logout",
     "/oauth2/authorize",
     "/oauth2/logout",
+    "/recover",
     "/setup",
 ];
 
