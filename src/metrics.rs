@@ -126,6 +126,8 @@ const LIMITS: &[&str] = &[
     "factor_account",
     "register_address",
     "setup_address",
+    "recovery_address",
+    "link_address",
     "client_address",
     "user_code",
     "proof",

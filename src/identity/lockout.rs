@@ -68,18 +68,13 @@ impl Names {
             from_strangers: of("login/strangers", &[key]),
             known: admission::known_name(app, login_key, address),
             network: admission::standing_name(app, address),
-            account: account_name(app, login_key),
+            account: admission::account_name(app, login_key),
         }
     }
 
     fn counter<'a>(&'a self, pseudonym: &'a [u8]) -> Counter<'a> {
         Counter { pseudonym, account: Some(&self.account) }
     }
-}
-
-/// The pseudonym of the account named by `login_key`.
-pub(super) fn account_name(app: &App, login_key: &str) -> Vec<u8> {
-    app.pseudonyms.of("login/account", &[login_key.as_bytes()])
 }
 
 /// The refusal of an attempt after too many failures.

@@ -8,7 +8,7 @@ use crate::base::id::UserId;
 use crate::domain::outcome::Fault;
 use crate::store::login_limits;
 
-use super::{lockout, second_factor};
+use super::{admission, second_factor};
 
 /// Forgets every attempt at the password of the account named by `login_key`: its mailbox was proved, or an
 /// administrator vouches for its user.
@@ -16,7 +16,7 @@ use super::{lockout, second_factor};
 /// # Errors
 /// When the database cannot be written.
 pub async fn clear_passwords(tx: &mut AuditedTx, login_key: &str) -> Result<(), Fault> {
-    let name = lockout::account_name(&tx.app(), login_key);
+    let name = admission::account_name(&tx.app(), login_key);
     login_limits::clear_account(tx, &name).await.map(drop)
 }
 
