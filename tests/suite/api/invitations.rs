@@ -53,13 +53,9 @@ async fn an_invitation_is_accepted_once_and_verifies_the_address() {
         let root = log_in_again(&place).await;
         let events = place.server.events(&root, "invitation.accepted").await;
         assert_eq!((events.len(), &events[0]["detail"]), (1, &json!("verified")));
-        let again = place.server.call_as(
-            Method::POST,
-            &format!("/v1/admin/users/{ada}/invite"),
-            &root.access,
-            Value::Null,
-        );
-        again.await.is_problem(409, "conflict");
+        let path = format!("/v1/admin/users/{ada}/invite");
+        let again = place.server.call_as(Method::POST, &path, &root.access, Value::Null).await;
+        again.is_problem(409, "conflict");
     })
     .await;
 }
