@@ -122,9 +122,12 @@ const REFRESHES: &[&str] = &[
 const LIMITS: &[&str] = &[
     "login_address",
     "login_account",
+    "recovery",
     "factor_account",
     "register_address",
     "setup_address",
+    "recovery_address",
+    "link_address",
     "client_address",
     "user_code",
     "proof",
@@ -148,8 +151,8 @@ const CONNECTIONS: &[&str] = &["idle_of_network", "idle", "largest", "refused", 
 const TOKENS: &[&str] = &["ok", "refused"];
 
 /// Every result of an attempt to deliver a mail: delivered; to be tried again; refused for good by the mail
-/// server; given up when it expired.
-const MAILS: &[&str] = &["delivered", "deferred", "refused", "failed"];
+/// server; given up when it expired; not sent because no user has the address or its code is void.
+const MAILS: &[&str] = &["delivered", "deferred", "refused", "failed", "dropped"];
 
 /// Every metric there is.
 pub struct Metrics {

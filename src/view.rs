@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::admin::apis::Changed;
 use crate::admin::client_why::ClientReport;
 use crate::admin::clients;
+use crate::admin::invitations::SentLink;
 use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::client::SecretHash;
@@ -52,6 +53,16 @@ pub fn user(user: &User) -> Value {
         "disabled_at": user.disabled_at.map(|at| at.rfc3339()),
         "created_at": user.created_at.rfc3339(),
         "updated_at": user.updated_at.rfc3339(),
+    })
+}
+
+/// A link that was made for a user.
+#[must_use]
+pub fn sent_link(sent: &SentLink, now: Timestamp) -> Value {
+    json!({
+        "mailed_to": sent.mailed_to,
+        "link": sent.link.as_ref().map(|link| link.expose()),
+        "expires_in": (sent.expires_at - now).secs(),
     })
 }
 

@@ -10,6 +10,7 @@ mod client_unchanged;
 pub mod client_why;
 pub mod clients;
 pub mod factors;
+pub mod invitations;
 pub mod key_import;
 pub mod key_rotation;
 pub mod keys;

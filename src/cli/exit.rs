@@ -54,7 +54,7 @@ impl Exit {
             | Code::UriTooLong
             | Code::UnsupportedMediaType
             | Code::MethodNotAllowed => Self::Usage,
-            Code::NotFound | Code::SetupLinkInvalid => Self::NotFound,
+            Code::NotFound | Code::SetupLinkInvalid | Code::LinkInvalid => Self::NotFound,
             Code::InvalidCredentials
             | Code::PasswordChangeRequired
             | Code::ChallengeInvalid
@@ -67,6 +67,7 @@ impl Exit {
             | Code::InsufficientScope
             | Code::Forbidden
             | Code::RegistrationClosed
+            | Code::FeatureDisabled
             | Code::RefreshTokenReused
             | Code::RefreshTokenInvalid
             | Code::SessionExpired => Self::NotAllowed,

@@ -14,6 +14,7 @@ mod error;
 mod exit;
 mod factors;
 mod health;
+mod invitations;
 mod key;
 mod mail;
 mod migrate;

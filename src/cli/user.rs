@@ -17,6 +17,7 @@ use crate::view;
 use super::attributes::{Given, Removed};
 use super::error::{CommandError, about};
 use super::factors;
+use super::invitations;
 use super::output::{Output, Row};
 use super::paging::Paging;
 use super::prompt::{self, PasswordArgs, PasswordSource};
@@ -100,6 +101,22 @@ accounts of programs.")]
 For a user who has lost their authenticator app and their recovery codes. Make sure that it is the user who
 asks: afterwards the password alone signs in.")]
     ResetFactors(Named),
+    /// Invite a user without a password to choose one
+    #[command(after_help = "Examples:
+  signet user invite ada
+
+Mails a link that is valid for 7 days; without mail or an address, prints it. An earlier one is void.")]
+    Invite(Named),
+    /// Send a user a link to choose a new password
+    #[command(after_help = "Examples:
+  signet user recover ada
+
+Mails a link that is valid for 24 hours to the verified address; without mail or one, prints it.")]
+    Recover(Named),
+    /// Clear the counters of failed attempts at a user's password and second factors
+    #[command(after_help = "Examples:
+  signet user unlock ada")]
+    Unlock(Named),
 }
 
 /// A user that is named.
@@ -131,6 +148,9 @@ pub struct CreateArgs {
     /// Create it without a password: nobody can log in until one is set
     #[arg(long, conflicts_with = "password_file")]
     no_password: bool,
+    /// Create it without a password, and send a link with which the user chooses one
+    #[arg(long, conflicts_with_all = ["password_file", "no_password", "must_change_password"])]
+    invite: bool,
     /// The first sign-in asks for a new password
     #[arg(long, conflicts_with = "no_password")]
     must_change_password: bool,
@@ -259,6 +279,9 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Delete(args) => delete(args),
         Command::SetPassword(args) => set_password(args),
         Command::ResetFactors(named) => factors::reset(named),
+        Command::Invite(named) => invitations::invite(named, output),
+        Command::Recover(named) => invitations::recover(named, output),
+        Command::Unlock(named) => invitations::unlock(named),
     }
 }
 
@@ -266,7 +289,8 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
     let (role, roles) = args.given.roles()?.unwrap_or((Role::User, Vec::new()));
     let (groups, claims) = (args.given.groups(), args.given.claims());
     let attributes = Attributes { roles, groups, claims };
-    let source = if args.no_password { None } else { Some(args.password.source()?) };
+    let none = args.no_password || args.invite;
+    let source = if none { None } else { Some(args.password.source()?) };
     with_app(async |app| {
         let read = |source: PasswordSource| source.read(&args.login);
         let create = Create {
@@ -283,6 +307,9 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
         };
         let work = users::create(app.clone(), create, RequestInfo::cli(app.now()));
         let user = app.run_to_completion(work).await.map_err(about("user", &args.login))?;
+        if args.invite {
+            return invitations::invite_new(&app, user.id, &user.login, output).await;
+        }
         done("Created", &user, output)
     })
 }

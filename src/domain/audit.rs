@@ -66,6 +66,17 @@ text_enum! {
         UserDeleted = "user.deleted",
         /// A password was changed or set.
         PasswordChanged = "password.changed",
+        /// A user chose a new password with a mailed code or link; the detail is what it was for.
+        AccountRecovered = "account.recovered",
+        /// An administrator had a link made with which a user chooses a new password; the detail says whether it
+        /// was mailed or handed over.
+        RecoverySent = "recovery.sent",
+        /// An administrator invited a user to choose the first password; the detail likewise.
+        UserInvited = "user.invited",
+        /// An invited user chose the first password; the detail says whether the address is verified by it.
+        InvitationAccepted = "invitation.accepted",
+        /// An administrator cleared the counters of failed attempts of a user.
+        UserUnlocked = "user.unlocked",
         /// The first administrator was made.
         SetupCompleted = "setup.completed",
         /// An API was registered.

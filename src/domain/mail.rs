@@ -21,6 +21,39 @@ text_enum! {
         Test = "test",
         /// Tells a user that the password was changed.
         PasswordChanged = "password_changed",
+        /// The code and the link with which the owner of an address chooses a new password.
+        Recovery = "recovery",
+        /// The link of a new password that an administrator asked for.
+        PasswordReset = "password_reset",
+        /// The link with which an invited user chooses the first password.
+        Invitation = "invitation",
+        /// Tells a user that the account was recovered.
+        RecoveryUsed = "recovery_used",
+    }
+}
+
+impl MailKind {
+    /// Whether a mail of this kind is asked for by address and goes to the user who owns it, or to nobody.
+    #[must_use]
+    pub const fn goes_to_owner(self) -> bool {
+        matches!(self, Self::Recovery)
+    }
+}
+
+/// What a mailed code is redeemed with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailedSecrets {
+    /// The token of the link.
+    pub link: String,
+    /// The code, as a user reads it; none for a link alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+impl std::fmt::Debug for MailedSecrets {
+    // Debug output ends up in logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MailedSecrets([..])")
     }
 }
 
@@ -35,6 +68,17 @@ pub enum MailContent {
         /// When.
         at: Timestamp,
     },
+    /// The code and the link with which the owner of an address chooses a new password.
+    Recovery(MailedSecrets),
+    /// The link of a new password that an administrator asked for.
+    PasswordReset(MailedSecrets),
+    /// The link with which an invited user chooses the first password.
+    Invitation(MailedSecrets),
+    /// Tells a user that the account was recovered.
+    RecoveryUsed {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl MailContent {
@@ -44,6 +88,10 @@ impl MailContent {
         match self {
             Self::Test => MailKind::Test,
             Self::PasswordChanged { .. } => MailKind::PasswordChanged,
+            Self::Recovery(_) => MailKind::Recovery,
+            Self::PasswordReset(_) => MailKind::PasswordReset,
+            Self::Invitation(_) => MailKind::Invitation,
+            Self::RecoveryUsed { .. } => MailKind::RecoveryUsed,
         }
     }
 }
@@ -73,9 +121,18 @@ mod tests {
 
     #[test]
     fn every_kind_is_the_tag_of_its_content() {
-        for content in
-            [MailContent::Test, MailContent::PasswordChanged { at: Timestamp::default() }]
-        {
+        let secrets = MailedSecrets { link: "LINK".to_owned(), code: Some("1234 5678".to_owned()) };
+        let at = Timestamp::default();
+        for content in [
+            MailContent::Test,
+            MailContent::PasswordChanged { at },
+            MailContent::Recovery(secrets.clone()),
+            MailContent::PasswordReset(MailedSecrets { code: None, ..secrets.clone() }),
+            MailContent::Invitation(MailedSecrets { code: None, ..secrets.clone() }),
+            MailContent::RecoveryUsed { at },
+        ] {
+            let debug = format!("{content:?}");
+            assert!(!debug.contains("LINK") && !debug.contains("1234"), "{debug}");
             let json = serde_json::to_value(&content).unwrap();
             assert_eq!(json["kind"], content.kind().as_str());
             assert_eq!(serde_json::from_value::<MailContent>(json).unwrap(), content);

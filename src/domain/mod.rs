@@ -35,6 +35,7 @@ pub mod key_rotation;
 pub mod liveness;
 pub mod login_name;
 pub mod mail;
+pub mod mailed_code;
 pub mod network;
 pub mod oauth_error;
 pub mod oidc;

@@ -42,6 +42,13 @@ pub const TOTP_FROM_STRANGERS: Limit = Limit { tries: 20, window: TimeSpan::from
 /// Wrong recovery codes of one account from one network. A counter of its own: neither kind of code blocks the other.
 pub const RECOVERY_CODES: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
 
+/// Requests of a new password for one address from one network. Whether the address is a user's does not matter.
+pub const RECOVERY_FROM_NETWORK: Limit = Limit { tries: 3, window: TimeSpan::from_mins(15) };
+
+/// Requests of a new password for one address from all networks that its user has not logged in from: strangers can
+/// neither fill a mailbox nor keep voiding the code of a user who is at home.
+pub const RECOVERY_FROM_STRANGERS: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
+
 /// The longest window of any limit in the database.
 pub const LONGEST_WINDOW: TimeSpan = TOTP_FROM_STRANGERS.window;
 
@@ -60,6 +67,10 @@ text_enum! {
         Setup = "setup_address",
         /// Failed authentications of one registered client, or of all names that no client has.
         ClientAuth = "client_address",
+        /// Requests of a new password, whatever the address: each is stored for a while.
+        Recovery = "recovery_address",
+        /// Looks and attempts at mailed links.
+        Link = "link_address",
         /// User codes of devices: eight letters are few enough to guess otherwise.
         UserCode = "user_code",
         /// DPoP proofs of public clients that led to nothing; each is stored.
@@ -85,6 +96,9 @@ impl RateLimit {
     pub const fn bucket(self) -> Bucket {
         match self {
             Self::Login | Self::ClientAuth => Bucket::new(60, TimeSpan::from_secs(2)),
+            Self::Recovery => Bucket::new(30, TimeSpan::from_secs(10)),
+            // Wide: scanners of mail open a link again and again, and their users come from the same address.
+            Self::Link => Bucket::new(200, TimeSpan::from_secs(1)),
             Self::Registration => Bucket::new(30, TimeSpan::from_secs(10)),
             Self::Setup => Bucket::new(20, TimeSpan::from_secs(5)),
             Self::UserCode => Bucket::new(20, TimeSpan::from_secs(15)),
@@ -105,8 +119,9 @@ impl RateLimit {
     #[must_use]
     pub const fn bounds_unknown_addresses(self) -> bool {
         match self {
-            Self::Login | Self::Setup | Self::ClientAuth => false,
+            Self::Login | Self::Setup | Self::ClientAuth | Self::Link => false,
             Self::Registration
+            | Self::Recovery
             | Self::UserCode
             | Self::Proof
             | Self::PushedRequest

@@ -62,10 +62,11 @@ pub const fn status(code: Code) -> StatusCode {
         | Code::RefreshTokenReused
         | Code::SessionExpired
         | Code::RefreshTokenInvalid => StatusCode::UNAUTHORIZED,
-        Code::InsufficientScope | Code::Forbidden | Code::RegistrationClosed => {
-            StatusCode::FORBIDDEN
-        }
-        Code::NotFound | Code::SetupLinkInvalid => StatusCode::NOT_FOUND,
+        Code::InsufficientScope
+        | Code::Forbidden
+        | Code::RegistrationClosed
+        | Code::FeatureDisabled => StatusCode::FORBIDDEN,
+        Code::NotFound | Code::SetupLinkInvalid | Code::LinkInvalid => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::LoginTaken
         | Code::EmailTaken

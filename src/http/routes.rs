@@ -130,6 +130,8 @@ routes! {
     "/v1/login/continue" { POST Anyone api::login::continue_ => authentication::CONTINUE }
     "/v1/login/enrol" { POST Anyone api::login::enrol => authentication::ENROL }
     "/v1/step-up" { POST Bearer api::login::step_up => authentication::STEP_UP }
+    "/v1/recovery" { POST Anyone api::recovery::post => recovery::REQUEST }
+    "/v1/link" { POST Anyone api::link::post => recovery::LINK }
     "/v1/refresh" { POST Anyone api::refresh::post => authentication::REFRESH }
     "/v1/logout" { POST Anyone api::logout::post => authentication::LOGOUT }
 
@@ -154,6 +156,16 @@ routes! {
     }
     "/login/verify" { GET Anyone ui::verify::get => flow, POST Anyone ui::verify::post => flow }
     "/login/enrol" { GET Anyone ui::enrol::get => flow, POST Anyone ui::enrol::post => flow }
+    "/recover" { GET Anyone ui::recovery::get => flow, POST Anyone ui::recovery::post => flow }
+    "/recover/code" {
+        GET Anyone ui::recovery::get_code => flow,
+        POST Anyone ui::recovery::post_code => flow,
+    }
+    "/recover/password" {
+        GET Anyone ui::recovery::get_password => flow,
+        POST Anyone ui::recovery::post_password => flow,
+    }
+    "/link/{token}" { GET Anyone ui::link::get => page, POST Anyone ui::link::post => page }
     "/login/switch" { POST Anyone ui::login::switch => flow }
     "/language" { POST Anyone ui::language::post => flow }
     "/consent" { POST Anyone ui::consent::post => flow }
@@ -221,6 +233,11 @@ routes! {
     "/v1/admin/users/{id}/password" {
         POST Admin api::admin_users::set_password => users::SET_PASSWORD,
     }
+    "/v1/admin/users/{id}/invite" { POST Admin api::admin_invitations::invite => users::INVITE }
+    "/v1/admin/users/{id}/recovery" {
+        POST Admin api::admin_invitations::recover => users::SEND_RECOVERY,
+    }
+    "/v1/admin/users/{id}/unlock" { POST Admin api::admin_invitations::unlock => users::UNLOCK }
     "/v1/admin/users/{id}/factors" {
         GET Admin api::admin_factors::list => factors::LIST_OF_USER,
         DELETE Admin api::admin_factors::reset => factors::RESET,

@@ -71,6 +71,11 @@ pub(super) fn standing_name(app: &App, address: Option<IpAddr>) -> Vec<u8> {
     app.pseudonyms.of("login/standing", &[spelt(address).as_bytes()])
 }
 
+/// The pseudonym of the account named by `key`.
+pub(super) fn account_name(app: &App, key: &str) -> Vec<u8> {
+    app.pseudonyms.of("login/account", &[key.as_bytes()])
+}
+
 /// The pseudonym under which the account named by `key` knows a network.
 pub(super) fn known_name(app: &App, key: &str, address: Option<IpAddr>) -> Vec<u8> {
     app.pseudonyms.of("login/known", &[key.as_bytes(), spelt(address).as_bytes()])

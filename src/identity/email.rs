@@ -9,7 +9,7 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
 use crate::domain::user_email::NewEmail;
-use crate::store::email_owners;
+use crate::store::{email_owners, mailed_codes};
 
 /// The refusal of an address that another user has verified.
 #[must_use]
@@ -31,6 +31,7 @@ pub async fn set_email(
     email: Option<&NewEmail>,
 ) -> Result<(), Failure> {
     let now = tx.info().now;
+    mailed_codes::void_of_user(tx, user).await?;
     email_owners::disown(tx, user).await?;
     let detail = match email {
         None => "removed",
@@ -45,6 +46,35 @@ pub async fn set_email(
     };
     email_owners::set_email(tx, user, email, now).await?;
     Ok(tx.record(&Event::new(EventKind::EmailChanged).about(user).detail(detail)).await?)
+}
+
+/// Notes that a user receives mail at `email`, which becomes or stays their address. False, and nothing changes, when
+/// another user has verified it.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn verify_email(
+    tx: &mut AuditedTx,
+    user: UserId,
+    email: &NewEmail,
+) -> Result<bool, Fault> {
+    let now = tx.info().now;
+    match email_owners::owner_of(&mut **tx, &email.key).await? {
+        Some(owner) if owner != user => return Ok(false),
+        Some(_) => {}
+        None => {
+            email_owners::disown(tx, user).await?;
+            if !email_owners::own(tx, user, &email.key).await? {
+                // Rolls back: the address before was given free.
+                return Err(Fault::unavailable("another user has just verified this address"));
+            }
+        }
+    }
+    email_owners::clear_unverified(tx, &email.key, user, now).await?;
+    let verified = NewEmail { verified_at: Some(now), ..email.clone() };
+    email_owners::set_email(tx, user, Some(&verified), now).await?;
+    tx.record(&Event::new(EventKind::EmailChanged).about(user).detail("verified")).await?;
+    Ok(true)
 }
 
 /// The key of the account that a sign-in with `typed` is for: a verified address stands for the login name

@@ -26,7 +26,7 @@ use crate::domain::rate_limit::{
 use crate::metrics::Metrics;
 use crate::store::Tx;
 use crate::store::known_networks::{self, KnownNetwork};
-use crate::store::login_limits::{self, Refused};
+use crate::store::login_limits::{self, Counter, Refused};
 
 use super::admission;
 
@@ -68,8 +68,12 @@ impl Names {
             from_strangers: of("login/strangers", &[key]),
             known: admission::known_name(app, login_key, address),
             network: admission::standing_name(app, address),
-            account: of("login/account", &[key]),
+            account: admission::account_name(app, login_key),
         }
+    }
+
+    fn counter<'a>(&'a self, pseudonym: &'a [u8]) -> Counter<'a> {
+        Counter { pseudonym, account: Some(&self.account) }
     }
 }
 
@@ -242,7 +246,8 @@ async fn count_account(
     let mut tx = app.db.begin().await?;
     let outcome = async {
         let here = ACCOUNT_FROM_NETWORK;
-        let counted = login_limits::count_try(&mut tx, &names.from_network, here, now).await?;
+        let counter = names.counter(&names.from_network);
+        let counted = login_limits::count_try_of(&mut tx, counter, here, now).await?;
         if let Err(Refused { wait }) = counted {
             return Ok(Reserved::Full(wait));
         }
@@ -250,8 +255,8 @@ async fn count_account(
         let mut closed =
             login_limits::used_up(&mut tx, &names.from_strangers, everywhere, now).await?;
         if closed.is_none() && !known {
-            let tried =
-                login_limits::count_try(&mut tx, &names.from_strangers, everywhere, now).await?;
+            let counter = names.counter(&names.from_strangers);
+            let tried = login_limits::count_try_of(&mut tx, counter, everywhere, now).await?;
             closed = tried.err();
         }
         Ok(match closed {

@@ -13,7 +13,7 @@ use crate::domain::outcome::Fault;
 use crate::store::logout_fanouts::{self, Fanout};
 use crate::store::logout_notices::{self, Notice};
 use crate::store::sessions::end::{self, EndedSession, EpochPage};
-use crate::store::{Tx, revocations, users};
+use crate::store::{Tx, mailed_codes, revocations, users};
 
 /// The most clients that are written into the outbox in one transaction.
 pub const BATCH: i64 = 500;
@@ -100,6 +100,7 @@ impl Everything {
     /// When the database cannot be written.
     pub async fn ended(mut self, tx: &mut AuditedTx, kept: Option<SessionId>) -> Result<(), Fault> {
         let (app, now) = (tx.app(), tx.info().now);
+        mailed_codes::void_of_user(tx, self.user).await?;
         self.with_valid_tokens.retain(|(session, _)| Some(*session) != kept);
         revocations::insert_sessions(tx, &self.with_valid_tokens, now).await?;
         if let Some(ended) = self.of_clients {

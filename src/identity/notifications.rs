@@ -25,6 +25,15 @@ pub async fn password_changed(tx: &mut AuditedTx, user: &User) -> Result<(), Fau
     notify(tx, user, MailContent::PasswordChanged { at }).await
 }
 
+/// Tells `user` that the account was recovered: the password is a new one.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn recovery_used(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
+    let at = tx.info().now;
+    notify(tx, user, MailContent::RecoveryUsed { at }).await
+}
+
 async fn notify(tx: &mut AuditedTx, user: &User, content: MailContent) -> Result<(), Fault> {
     let Some(address) = user.verified_email() else { return Ok(()) };
     // Where mail cannot be delivered, a user who changes the password again and again does not fill the outbox.

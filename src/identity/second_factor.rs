@@ -6,6 +6,7 @@
 
 use crate::app::{App, AuditedTx};
 use crate::base::Secret;
+use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
 use crate::domain::login_name::LoginName;
@@ -18,7 +19,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::totp::{self, TimeStep};
 use crate::domain::user::User;
 use crate::metrics::Metrics;
-use crate::store::login_limits::{self, Refused};
+use crate::store::login_limits::{self, Counter, Refused};
 use crate::store::{factors, recovery_codes};
 
 use super::{admission, lockout};
@@ -133,23 +134,23 @@ async fn count(
             // By network: 80 bits cannot be guessed, and a thief of the password must not keep the owner out.
             let network = admission::spelt(tx.info().address());
             let name = of("factor/recovery-code", network.as_bytes());
-            count_in(app, tx, &name, RECOVERY_CODES).await?;
+            count_in(tx, user, &name, RECOVERY_CODES).await?;
             counted.own = Some(name);
         }
         CodeMethod::Totp => {
             let info = tx.info();
             let network = admission::spelt(info.address());
             let name = of("factor/totp/network", network.as_bytes());
-            count_in(app, tx, &name, TOTP_FROM_NETWORK).await?;
+            count_in(tx, user, &name, TOTP_FROM_NETWORK).await?;
             counted.own = Some(name);
             let name = of("factor/totp/network/day", network.as_bytes());
-            count_in(app, tx, &name, TOTP_FROM_NETWORK_A_DAY).await?;
+            count_in(tx, user, &name, TOTP_FROM_NETWORK_A_DAY).await?;
             counted.shared.push(name);
             let login = LoginName::parse(&user.login)
                 .map_err(|_| Fault::internal("a stored login that is none"))?;
             if !admission::is_known_network(app, tx, login.key(), &info).await? {
                 let name = of("factor/totp/strangers", b"");
-                count_in(app, tx, &name, TOTP_FROM_STRANGERS).await?;
+                count_in(tx, user, &name, TOTP_FROM_STRANGERS).await?;
                 counted.shared.push(name);
             }
         }
@@ -157,12 +158,24 @@ async fn count(
     Ok(counted)
 }
 
-async fn count_in(app: &App, tx: &mut AuditedTx, name: &[u8], limit: Limit) -> Result<(), Failure> {
-    let now = tx.info().now;
-    match login_limits::count_try(tx, name, limit, now).await? {
+async fn count_in(
+    tx: &mut AuditedTx,
+    user: &User,
+    pseudonym: &[u8],
+    limit: Limit,
+) -> Result<(), Failure> {
+    let (app, now) = (tx.app(), tx.info().now);
+    let account = account_name(&app, user.id);
+    let counter = Counter { pseudonym, account: Some(&account) };
+    match login_limits::count_try_of(tx, counter, limit, now).await? {
         Ok(()) => Ok(()),
-        Err(Refused { wait }) => Err(lockout::too_many(app, wait, "factor_account").into()),
+        Err(Refused { wait }) => Err(lockout::too_many(&app, wait, "factor_account").into()),
     }
+}
+
+/// The pseudonym under which the counters of a user's second factors are found.
+pub(super) fn account_name(app: &App, user: UserId) -> Vec<u8> {
+    app.pseudonyms.of("factor/account", &[user.uuid().as_bytes()])
 }
 
 /// Compares with the accepted steps of every secret of the user, and uses the step up that it is of.

@@ -89,13 +89,14 @@ enum Kind {
     AuthorizationCodes,
     DeviceCodes,
     PushedRequests,
+    MailedCodes,
     BrowserSessions,
     SpentIds,
     Revocations,
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Sessions,
         Self::ExpiryEvents,
         Self::Audit,
@@ -106,6 +107,7 @@ impl Kind {
         Self::AuthorizationCodes,
         Self::DeviceCodes,
         Self::PushedRequests,
+        Self::MailedCodes,
         Self::BrowserSessions,
         Self::SpentIds,
         Self::Revocations,
@@ -154,6 +156,7 @@ impl Kind {
                 let latest = kept_until(PUSHED_REQUEST_LIFE, now);
                 store::pushed_requests(tx, now - KEEP_RUBBISH, latest, rows).await
             }
+            Self::MailedCodes => store::mailed_codes(tx, now - KEEP_PROVIDER, rows).await,
             Self::BrowserSessions => store::browser_sessions(tx, now - KEEP_PROVIDER, rows).await,
             Self::SpentIds => store::spent_ids(tx, now - KEEP_RUBBISH, rows).await,
             Self::Revocations => store::revocations(tx, now - KEEP_RUBBISH, rows).await,

@@ -12,7 +12,8 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::mail::{MailKind, next_try};
 use crate::domain::outcome::Fault;
-use crate::mail::Draft;
+use crate::identity::mailed_codes;
+use crate::mail::{Draft, Mailer, Message};
 use crate::store::audit;
 use crate::store::mails::{self, TakenMail, Turn};
 
@@ -36,6 +37,8 @@ enum Outcome {
     Deferred(String),
     /// There was no time left to try it in this turn.
     NotTried,
+    /// It is not to be sent: no user has the address, or the code in it is void.
+    Dropped,
     /// Mail was switched off while it waited.
     Off,
 }
@@ -82,7 +85,7 @@ async fn deliver_some(app: &App) -> Result<bool, Fault> {
     let mut attempts = stream::iter(attempts).buffer_unordered(CONNECTIONS);
     let (mut progress, mut failed) = (false, None);
     while let Some((mail, outcome)) = attempts.next().await {
-        progress |= matches!(outcome, Outcome::Delivered | Outcome::Refused(_) | Outcome::Expired);
+        progress |= !matches!(outcome, Outcome::Deferred(_) | Outcome::NotTried | Outcome::Off);
         // The other attempts go on: what the mail server accepted must be recorded.
         failed = record(app, mail, outcome).await.err().or(failed);
     }
@@ -109,12 +112,9 @@ async fn attempt(app: &App, mail: &TakenMail, now: Timestamp, ends: TimeSpan) ->
     if app.clock.counted() + span(mailer.deadline()) > ends {
         return Outcome::NotTried;
     }
-    let composed = outbox::open(app, mail.id, &mail.sealed).and_then(|letter| {
-        let (locale, content) = (letter.locale, &letter.content);
-        mailer.compose(&Draft { id: mail.id, to: &letter.to, locale, content }, now)
-    });
-    let message = match composed {
-        Ok(message) => message,
+    let message = match compose(app, mailer, mail, now).await {
+        Ok(Some(message)) => message,
+        Ok(None) => return Outcome::Dropped,
         Err(fault) => return Outcome::Deferred(fault.to_string()),
     };
     match mailer.send(&message, &|_| {}).await {
@@ -122,6 +122,19 @@ async fn attempt(app: &App, mail: &TakenMail, now: Timestamp, ends: TimeSpan) ->
         Err(error) if error.is_final() => Outcome::Refused(error.summary()),
         Err(error) => Outcome::Deferred(error.summary()),
     }
+}
+
+/// The message of a mail; none where it is not to be sent.
+async fn compose(
+    app: &App,
+    mailer: &Mailer,
+    mail: &TakenMail,
+    now: Timestamp,
+) -> Result<Option<Message>, Fault> {
+    let letter = outbox::open(app, mail.id, &mail.sealed)?;
+    let Some(to) = mailed_codes::recipient(app, mail, &letter, now).await? else { return Ok(None) };
+    let (locale, content) = (letter.locale, &letter.content);
+    mailer.compose(&Draft { id: mail.id, to: &to, locale, content }, now).map(Some)
 }
 
 /// Records what became of a mail.
@@ -133,6 +146,10 @@ async fn record(app: &App, mail: &TakenMail, outcome: Outcome) -> Result<(), Fau
         Outcome::Delivered => {
             mails::remove(&mut tx, id).await?;
             ("delivered", None)
+        }
+        Outcome::Dropped => {
+            mails::remove(&mut tx, id).await?;
+            ("dropped", None)
         }
         Outcome::Refused(why) => {
             tracing::warn!(mail = %id, kind, why, "the mail server refused a mail");

@@ -3,6 +3,8 @@
 //! Owns one template of each form for each kind. No text of a user is in them: mail to an address that is
 //! not verified would carry what a stranger wrote.
 
+mod codes;
+
 use askama::Template;
 
 use crate::base::Timestamp;
@@ -78,6 +80,10 @@ pub(super) fn render(frame: &Frame<'_>, content: &MailContent) -> Result<Texts, 
             let text = PasswordChangedText { frame, when };
             both(subject, &text, &PasswordChangedHtml { frame, when })
         }
+        MailContent::Recovery(secrets) => codes::recovery(frame, secrets),
+        MailContent::PasswordReset(secrets) => codes::password_reset(frame, secrets),
+        MailContent::Invitation(secrets) => codes::invitation(frame, secrets),
+        MailContent::RecoveryUsed { at } => codes::recovery_used(frame, *at),
     }
 }
 

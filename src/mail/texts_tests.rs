@@ -1,13 +1,20 @@
 //! Every kind of mail in every language.
 
 use super::*;
+use crate::domain::mail::MailedSecrets;
 
 /// Every kind in every language: no key is missing, no value is, and HTML is escaped.
 #[test]
 fn every_mail_says_the_same_in_both_forms_and_every_language() {
+    let at = Timestamp::from_secs(1_800_000_000);
+    let link = || MailedSecrets { link: "LINK".to_owned(), code: None };
     let contents = [
         MailContent::Test,
-        MailContent::PasswordChanged { at: Timestamp::from_secs(1_800_000_000) },
+        MailContent::PasswordChanged { at },
+        MailContent::Recovery(MailedSecrets { code: Some("1234 5678".to_owned()), ..link() }),
+        MailContent::PasswordReset(link()),
+        MailContent::Invitation(link()),
+        MailContent::RecoveryUsed { at },
     ];
     for locale in Locale::all() {
         let frame = Frame { locale, brand: "A & B <Ltd>", issuer: "https://id.example/x" };

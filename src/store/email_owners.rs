@@ -42,6 +42,50 @@ pub async fn owner_of(link: &mut impl Link, key: &str) -> Result<Option<UserId>,
     Ok(row.map(|(user,)| user))
 }
 
+/// The owner of an address, where they may sign in.
+#[derive(Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct EnabledOwner {
+    /// The user.
+    #[sqlx(rename = "id")]
+    pub user: UserId,
+    /// Their epoch.
+    #[sqlx(rename = "session_epoch")]
+    pub epoch: i64,
+    /// The address as they have stored it.
+    #[sqlx(rename = "email")]
+    pub address: String,
+}
+
+/// The user who has verified the address with this key, unless they are disabled.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn enabled_owner(link: &mut impl Link, key: &str) -> Result<Option<EnabledOwner>, Fault> {
+    fetch_optional!(
+        link,
+        EnabledOwner,
+        "SELECT id, session_epoch, email FROM users WHERE id = \
+         (SELECT user_id FROM email_owners WHERE email_key = $1) \
+         AND disabled_at IS NULL AND email IS NOT NULL",
+        key
+    )
+}
+
+/// The key of the login name of the user who has verified the address with this key.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn login_key_of_owner(link: &mut impl Link, key: &str) -> Result<Option<String>, Fault> {
+    let row = fetch_optional!(
+        link,
+        (String,),
+        "SELECT login_key FROM users WHERE id = \
+         (SELECT user_id FROM email_owners WHERE email_key = $1)",
+        key
+    )?;
+    Ok(row.map(|(key,)| key))
+}
+
 /// Makes a user the owner of an address. False when another user owns it. The user must own none, see
 /// [`disown`].
 ///

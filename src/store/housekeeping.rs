@@ -305,6 +305,20 @@ pub async fn pushed_requests(
     Ok(ended + ahead)
 }
 
+/// Removes up to `step` mailed codes that expired before `before`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn mailed_codes(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM mailed_codes WHERE link_hash IN (SELECT link_hash FROM mailed_codes \
+         WHERE expires_at < $1 ORDER BY expires_at, link_hash LIMIT $2)",
+        before,
+        step
+    )
+}
+
 /// Removes up to `step` log-ins at our pages that expired before `before`.
 ///
 /// # Errors

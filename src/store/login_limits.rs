@@ -21,12 +21,17 @@ pub struct Refused {
 /// would take the window of a later one for the work of a wrong clock and begin to count anew.
 pub const AHEAD: TimeSpan = TimeSpan::from_mins(2);
 
-/// Counts one attempt, or says when the window ends. Counting comes before the password is checked, so
-/// that a burst of parallel guesses cannot slip through between the check and the count; an attempt
-/// that turns out to be right is given back with [`forgive`].
-///
-/// A window that ends further away than it is long was begun by a clock that was ahead, and is over; by
-/// [`AHEAD`] more, because an attempt may be older than the one that began the window.
+/// A counter, and the account it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct Counter<'a> {
+    /// The pseudonym of the counter.
+    pub pseudonym: &'a [u8],
+    /// The pseudonym of the account, by which all its counters are cleared; none for what an administrator cannot
+    /// clear.
+    pub account: Option<&'a [u8]>,
+}
+
+/// Counts one attempt at a counter of no account. See [`count_try_of`].
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -36,9 +41,27 @@ pub async fn count_try(
     limit: Limit,
     now: Timestamp,
 ) -> Result<Result<(), Refused>, Fault> {
+    count_try_of(tx, Counter { pseudonym, account: None }, limit, now).await
+}
+
+/// Counts one attempt, or says when the window ends. Counting comes before the password is checked, so
+/// that a burst of parallel guesses cannot slip through between the check and the count; an attempt
+/// that turns out to be right is given back with [`forgive`].
+///
+/// A window that ends further away than it is long was begun by a clock that was ahead, and is over; by
+/// [`AHEAD`] more, because an attempt may be older than the one that began the window.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn count_try_of(
+    tx: &mut Tx,
+    counter: Counter<'_>,
+    limit: Limit,
+    now: Timestamp,
+) -> Result<Result<(), Refused>, Fault> {
     let rows = execute!(
         tx,
-        "INSERT INTO login_limits (pseudonym, tries, ends_at) VALUES ($1, 1, $2) \
+        "INSERT INTO login_limits (pseudonym, tries, ends_at, account) VALUES ($1, 1, $2, $6) \
          ON CONFLICT (pseudonym) DO UPDATE SET \
          tries = CASE WHEN login_limits.ends_at <= $3 OR login_limits.ends_at > $5 \
          THEN 1 ELSE login_limits.tries + 1 END, \
@@ -46,16 +69,17 @@ pub async fn count_try(
          THEN $2 ELSE login_limits.ends_at END \
          WHERE login_limits.ends_at <= $3 OR login_limits.ends_at > $5 \
          OR login_limits.tries < $4",
-        pseudonym,
+        counter.pseudonym,
         now + limit.window,
         now,
         limit.tries,
-        now + limit.window + AHEAD
+        now + limit.window + AHEAD,
+        counter.account
     )?;
     if rows == 1 {
         return Ok(Ok(()));
     }
-    let refused = used_up(tx, pseudonym, limit, now).await?;
+    let refused = used_up(tx, counter.pseudonym, limit, now).await?;
     Ok(Err(refused.unwrap_or(Refused { wait: TimeSpan::ZERO })))
 }
 
@@ -102,4 +126,12 @@ pub async fn give_back(tx: &mut Tx, pseudonym: &[u8]) -> Result<(), Fault> {
         pseudonym
     )?;
     Ok(())
+}
+
+/// Forgets every attempt counted for the account of this pseudonym. How many counters there were.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn clear_account(tx: &mut Tx, account: &[u8]) -> Result<u64, Fault> {
+    execute!(tx, "DELETE FROM login_limits WHERE account = $1", account)
 }

@@ -37,6 +37,8 @@ pub struct TakenMail {
     pub kind: String,
     /// The user it concerns.
     pub user_id: Option<UserId>,
+    /// The hash of the link in it.
+    pub link_hash: Option<Vec<u8>>,
     /// Recipient, language and content, sealed.
     pub sealed: Vec<u8>,
     /// How often it was taken, this time included.
@@ -103,7 +105,7 @@ pub async fn take(tx: &mut Tx, turn: Turn) -> Result<Vec<TakenMail>, Fault> {
         "UPDATE mails SET tries = tries + 1, next_at = $1, set_at = $2 \
          WHERE next_at <= $2 AND id IN (SELECT id FROM mails \
          WHERE next_at <= $2 ORDER BY next_at, id LIMIT $3) \
-         RETURNING id, kind, user_id, sealed, tries, expires_at",
+         RETURNING id, kind, user_id, link_hash, sealed, tries, expires_at",
         turn.again,
         turn.now,
         turn.limit

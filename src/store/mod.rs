@@ -25,6 +25,7 @@ pub mod known_networks;
 pub mod login_limits;
 pub mod logout_fanouts;
 pub mod logout_notices;
+pub mod mailed_codes;
 pub mod mails;
 pub mod meta;
 pub mod migrate;

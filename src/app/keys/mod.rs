@@ -3,6 +3,7 @@
 //! Owns which purpose each sealed value is bound to.
 
 mod factors;
+mod mailed_codes;
 mod operations;
 
 use std::sync::Arc;
@@ -88,6 +89,7 @@ pub async fn rewrap(tx: &mut Tx, seals: &Seals) -> Result<bool, Fault> {
         keys::reseal_refresh_key(tx, version, &again(&purpose, &sealed)?).await?;
     }
     factors::rewrap(tx, &again).await?;
+    mailed_codes::rewrap(tx, &again).await?;
     for name in [PSEUDONYM_KEY, factors::CODE_KEY, KEY_CHECK] {
         if let Some(sealed) = meta::get(tx, name).await? {
             meta::set(tx, name, &again(name, &sealed)?).await?;

@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Path;
 
-use crate::admin::tokens;
 use crate::admin::users::{self, Create, NewPassword, Update};
+use crate::admin::{invitations, tokens};
 use crate::base::id::UserId;
 use crate::domain::attributes::{Attributes, ClaimsPatch};
 use crate::domain::outcome::{Code, Refusal};
@@ -73,12 +73,28 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
         },
         must_change_password: body.flag("must_change_password"),
     };
+    let invite = body.flag("invite");
+    if invite && create.password.is_some() {
+        body.note::<()>("invite", "unexpected", "An invited user chooses the password: send none.");
+    }
     context.check(body.finish())?;
     let info = context.request_info_of(caller.caller());
-    let work = users::create(context.app.clone(), create, info);
-    let user = context.run(work).await?;
+    let app = context.app.clone();
+    let work = async move {
+        let user = users::create(app.clone(), create, info.clone()).await?;
+        let invited = match invite {
+            true => Some(invitations::invite(app, user.id, info).await?),
+            false => None,
+        };
+        Ok((user, invited))
+    };
+    let (user, invited) = context.run(work).await?;
     let location = format!("{}/v1/admin/users/{}", context.app.issuer(), user.id);
-    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(view::user(&user)))
+    let mut created = view::user(&user);
+    if let Some(sent) = invited {
+        created["invitation"] = view::sent_link(&sent, context.now());
+    }
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(created))
 }
 
 /// One user.

@@ -2,18 +2,20 @@
 
 use actix_web::HttpResponse;
 
-use crate::base::TimeSpan;
-use crate::domain::authn::AssuranceLevel;
+use crate::base::{Secret, TimeSpan};
+use crate::domain::authn::{AssuranceLevel, Method};
+use crate::domain::mailed_code::MailedCode;
 use crate::domain::outcome::Refusal;
 use crate::domain::password::Password;
 use crate::http::context::{Authenticated, Context};
 use crate::http::error::Problem;
 use crate::http::extract::JsonFields;
-use crate::identity::authentication::Entry;
+use crate::identity::authentication::{Channel, Entry};
 use crate::identity::bearer::Caller;
 use crate::identity::continue_login;
 use crate::identity::fresh_authentication::MAX_AGE;
 use crate::identity::login::{self, LoginOutcome, LoginRequest, RequestedAccess};
+use crate::identity::recovery;
 use crate::identity::second_factor::{CodeMethod, TypedCode};
 use crate::identity::step_up::{self, StepUpRequest};
 use crate::identity::totp_enrolment::Confirmation;
@@ -37,8 +39,12 @@ pub async fn post(context: Context, body: JsonFields) -> Result<HttpResponse, Pr
 /// See `docs/errors.md`.
 pub async fn continue_(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let challenge = body.string("challenge");
-    let entry = entry(&mut body);
+    let is_recovery = recovery::is_challenge(&context.app, &challenge, Channel::Api);
+    let entry = entry(&mut body, is_recovery);
     context.check(body.finish())?;
+    if is_recovery {
+        return super::recovery::advance(&context, challenge, entry).await;
+    }
     let app = context.app.clone();
     let work = continue_login::continue_login(app, challenge, entry, context.request_info());
     let outcome = context.run(work).await?;
@@ -46,8 +52,9 @@ pub async fn continue_(context: Context, mut body: JsonFields) -> Result<HttpRes
 }
 
 /// What the user entered: a code, by its method or by its form; the password; a new password; a secret that is
-/// enrolled with its first code; or nothing, to put the enrolment off.
-fn entry(body: &mut JsonFields) -> Entry {
+/// enrolled with its first code; or nothing, to put the enrolment off. Eight digits are a mailed code where one can
+/// be asked for.
+fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
     let method = body.optional_string("method");
     let code = body.optional_string("code");
     let new_password = body.optional_string("new_password");
@@ -74,12 +81,24 @@ fn entry(body: &mut JsonFields) -> Entry {
         return Entry::PutOff;
     }
     match (code, new_password) {
+        (Some(code), None) if method.as_deref() == Some(Method::MailedCode.as_str()) => {
+            Entry::MailedCode(Secret::new(code))
+        }
+        (Some(code), None)
+            if is_recovery && method.is_none() && MailedCode::parse(&code).is_some() =>
+        {
+            Entry::MailedCode(Secret::new(code))
+        }
         (Some(code), None) => Entry::Code(match method.as_deref() {
             None => TypedCode::guess(code),
             Some("totp") => TypedCode::new(CodeMethod::Totp, code),
             Some("recovery_code") => TypedCode::new(CodeMethod::RecoveryCode, code),
             Some(_) => {
-                body.note::<()>("method", "unknown", "A method is totp or recovery_code.");
+                body.note::<()>(
+                    "method",
+                    "unknown",
+                    "A method is totp, recovery_code or mailed_code.",
+                );
                 TypedCode::guess(code)
             }
         }),

@@ -312,6 +312,11 @@ pub const fn ok(schema: Schema) -> Response {
     Response { status: 200, description: "The request succeeded.", schema: Some(schema) }
 }
 
+/// 202 with a body.
+pub const fn accepted(schema: Schema) -> Response {
+    Response { status: 202, description: "Accepted.", schema: Some(schema) }
+}
+
 /// 201 with what was created.
 pub const fn created(schema: Schema) -> Response {
     Response { status: 201, description: "Created.", schema: Some(schema) }

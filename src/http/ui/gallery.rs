@@ -3,6 +3,7 @@
 //! Owns the samples. No route leads here. The values are chosen to be awkward: long names that do not
 //! break, markup where people type.
 
+mod recovery;
 mod second_factors;
 
 use askama::Template;
@@ -70,6 +71,7 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let mut all = signing_in(frame, world)?;
     all.extend(second_factors::verifying(frame, world)?);
     all.extend(second_factors::enrolling(frame, world)?);
+    all.extend(recovery::samples(frame, world)?);
     all.extend(consenting(frame, world)?);
     all.extend(accounts(frame, world)?);
     all.extend(second_factors::of_account(frame, world)?);
@@ -95,6 +97,8 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         login: "",
         client_name: Some(world.client),
         error: None,
+        notice: Some(frame.t("login.recovered")),
+        recover: Some(frame.link("/recover").with_query("flow=F")),
         restart: &restart,
     };
     let again = LoginPage {
@@ -103,6 +107,8 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         login: world.login,
         client_name: Some(world.client),
         error: Some(error),
+        notice: None,
+        recover: None,
         restart: &RestartOptions {
             application: Some(application(world)),
             ..RestartOptions::default()

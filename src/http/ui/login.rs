@@ -12,6 +12,7 @@ use crate::identity::browser_login::{self, SignInOutcome, SignedInBrowser, Typed
 use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
+use super::recovery;
 use super::render::{Login, aim, go_here, onwards, page_of};
 use super::{error_page, flow_error_page, own_account, said};
 
@@ -22,16 +23,18 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Ok(params) => params.get("flow"),
         Err(problem) => return flow_error_page(&context, problem, &RestartOptions::default()),
     };
+    let said = params.as_ref().ok().and_then(|params| params.get("notice"));
+    let notice = said.filter(|said| *said == recovery::DONE).map(|_| "login.recovered");
     let visit = Visit::of(&context);
-    let Some(sealed) = sealed else { return own(&context, &visit) };
+    let Some(sealed) = sealed else { return own(&context, &visit, notice) };
     let opened = PendingRequest::open(&context.app, sealed, &visit.visitor, context.now());
     match opened.and_then(|flow| match flow.aim {
         Destination::Logout(_) => Err(of_another_kind()),
         _ => Ok(flow),
     }) {
         // Its own request would have expired before a new one does.
-        Ok(PendingRequest { aim: Destination::Account, .. }) => own(&context, &visit),
-        Ok(flow) => anew(&context, &visit, &flow, sealed),
+        Ok(PendingRequest { aim: Destination::Account, .. }) => own(&context, &visit, notice),
+        Ok(flow) => anew(&context, &visit, (&flow, sealed), notice),
         Err(refusal) => {
             let restart = RestartOptions::of_sealed(&context.app, sealed);
             flow_error_page(&context, &context.problem(refusal.into()), &restart)
@@ -40,23 +43,28 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
 }
 
 /// The sign-in page of the user's own account.
-fn own(context: &Context, visit: &Visit) -> HttpResponse {
+fn own(context: &Context, visit: &Visit, notice: Option<&str>) -> HttpResponse {
     let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
     own_account(match flow.seal(&context.app, &visit.visitor) {
-        Ok(flow) => plain(&flow).show(context, visit, HttpResponse::Ok()),
+        Ok(flow) => plain(&flow).show_after(context, visit, HttpResponse::Ok(), notice),
         Err(fault) => error_page(context, &context.problem(fault.into())),
     })
 }
 
 /// The sign-in page of a request that is under way, without a login name.
-fn anew(context: &Context, visit: &Visit, flow: &PendingRequest, sealed: &str) -> HttpResponse {
+fn anew(
+    context: &Context,
+    visit: &Visit,
+    (flow, sealed): (&PendingRequest, &str),
+    notice: Option<&str>,
+) -> HttpResponse {
     let (client_name, ui_locales) = aim(context, flow);
     let login = Login {
         client_name: client_name.as_deref(),
         ui_locales: ui_locales.as_deref(),
         ..plain(sealed)
     };
-    login.show(context, visit, HttpResponse::Ok())
+    login.show_after(context, visit, HttpResponse::Ok(), notice)
 }
 
 fn plain(flow: &str) -> Login<'_> {
@@ -197,7 +205,7 @@ pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> Http
         Destination::Account | Destination::Logout(_) => Err(of_another_kind()),
     });
     match flow {
-        Ok(flow) => anew(&context, &visit, &flow, &sealed),
+        Ok(flow) => anew(&context, &visit, (&flow, &sealed), None),
         Err(refusal) => {
             let restart = RestartOptions::of_sealed(&context.app, &sealed);
             flow_error_page(&context, &context.problem(refusal.into()), &restart)

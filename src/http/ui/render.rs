@@ -98,10 +98,25 @@ impl Login<'_> {
         &self,
         context: &Context,
         visit: &Visit,
-        mut answer: HttpResponseBuilder,
+        answer: HttpResponseBuilder,
     ) -> HttpResponse {
+        self.show_after(context, visit, answer, None)
+    }
+
+    /// The page after something else was done, which `notice` says: a key of a text.
+    pub fn show_after(
+        &self,
+        context: &Context,
+        visit: &Visit,
+        mut answer: HttpResponseBuilder,
+        notice: Option<&str>,
+    ) -> HttpResponse {
+        let frame = context.frame(self.ui_locales);
+        let recover = || context.link("/recover").with_query(&format!("flow={}", self.flow));
         let template = LoginPage {
-            frame: context.frame(self.ui_locales),
+            frame,
+            notice: notice.map(|key| frame.t(key)),
+            recover: context.app.mailer.is_some().then(recover),
             flow: self.flow,
             login: self.login,
             client_name: self.client_name,

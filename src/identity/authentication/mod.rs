@@ -18,8 +18,8 @@ mod remaining_step;
 
 use crate::app::limits::Subject;
 use crate::app::{App, AuditedTx};
-use crate::base::Timestamp;
 use crate::base::opaque_token::TokenHash;
+use crate::base::{Secret, Timestamp};
 use crate::crypto::password::Slot;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{AccountState, Demand, Factors, Method, NextStep, Purpose, Refused};
@@ -57,6 +57,8 @@ pub enum Entry {
     Totp(Confirmation),
     /// Nothing: the user puts the enrolment off.
     PutOff,
+    /// A code that was mailed. It belongs to the recovery of an account: see `recovery`.
+    MailedCode(Secret<String>),
 }
 
 /// What a right password leads to.
@@ -117,7 +119,7 @@ impl Entry {
     /// The places in the queue for password hashes that this entry needs.
     fn reserve(&self, app: &App, admission: Admission) -> Result<Vec<Slot>, Refusal> {
         let hashes = match self {
-            Self::Code(_) | Self::Totp(_) | Self::PutOff => 0,
+            Self::Code(_) | Self::MailedCode(_) | Self::Totp(_) | Self::PutOff => 0,
             Self::Password(_) => 1,
             // One to compare with the old password, one to store.
             Self::NewPassword(_) => 2,

@@ -287,6 +287,34 @@ fn users_have_roles_groups_and_claims() {
     place.run(&["user", "update", "bob", "--claim", "sub=string:ada"]).refused(2, &["claims: "]);
 }
 
+/// Without mail, links are printed for the operator to hand over.
+#[test]
+fn links_for_users_are_printed_where_mail_is_off() {
+    let place = Place::served();
+    let args = ["user", "create", "ada", "--email", "ada@example.org", "--invite"];
+    let made = place.run(&args).ok();
+    assert!(
+        made.err.contains("Created user ada") && made.err.contains("Hand this link"),
+        "{}",
+        made.err
+    );
+    let first = made.one();
+    assert_eq!((&first["mailed_to"], &first["expires_in"]), (&Value::Null, &json!(604_800)));
+    assert!(text(&first, "link").contains("/link/"), "{first}");
+    let again = place.run(&["user", "invite", "ada"]).ok().one();
+    assert_ne!(again["link"], first["link"]);
+    place
+        .run(&["user", "create", "bob", "--invite", "--no-password"])
+        .refused(2, &["--no-password"]);
+    let root = place.administrator("root");
+    place.run(&["user", "invite", "root"]).refused(5, &["has a password"]);
+    let link = place.run(&["user", "recover", text(&root, "id")]).ok().one();
+    assert_eq!(link["expires_in"], 86_400);
+    let unlocked = place.run(&["user", "unlock", "ada"]).ok();
+    assert!(unlocked.err.starts_with("Unlocked user ada ("), "{}", unlocked.err);
+    place.run(&["user", "unlock", "nobody"]).refused(4, &["nobody"]);
+}
+
 /// A list that was typed with commas is a list, for every option that takes names.
 #[test]
 fn names_with_commas_between_them_are_several() {

@@ -28,10 +28,12 @@ const PAGES: &[&str] = &[
     "/device",
     "/favicon.ico",
     "/language",
+    "/link",
     "/login",
     "/logout",
     "/oauth2/authorize",
     "/oauth2/logout",
+    "/recover",
     "/setup",
 ];
 

@@ -1,4 +1,4 @@
-//! How the databases find the rows of housekeeping, of e-mail addresses and of the audit trail: by an index,
+//! How the databases find the rows of housekeeping, of e-mail addresses, of mailed codes and of the audit trail: by an index,
 //! always. Both
 //! are asked for their plans; one that reads a whole table, or sorts what it has read, fails.
 
@@ -15,6 +15,10 @@ fn watched() -> Vec<Found> {
     let is_watched = |found: &Found| {
         let (place, sql) = (&found.place, &found.sql);
         place.starts_with("housekeeping.rs")
+            // `key rewrap` reads the whole table.
+            || (place.starts_with("mailed_codes.rs")
+                && !sql.starts_with("INSERT")
+                && !sql.contains("ORDER BY link_hash"))
             || (place.starts_with("email_owners.rs") && !sql.starts_with("INSERT"))
             || (place.starts_with("audit.rs") && sql.starts_with("SELECT"))
     };

@@ -121,12 +121,13 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
          alone does not tell it, or `password` where that is among the methods: a wrong one is answered \
          `mfa_failed`, and the same challenge can be tried again. After `password_change_required` send \
          `new_password`. Every session that the old password opened ends. After `enrolment_required` send \
-         `setup` of `POST /v1/login/enrol` with the first `code` and a `name`, or `skip` where it `may_skip`.",
+         `setup` of `POST /v1/login/enrol` with the first `code` and a `name`, or `skip` where it `may_skip`. \
+         The steps of `POST /v1/recovery` are taken here as well; the last one is answered 204.",
     )
     .body(
         Body::json(&[&[
             required("challenge", TEXT),
-            optional("method", one_of(|| vec!["totp", "recovery_code"]).nullable()),
+            optional("method", one_of(|| vec!["totp", "recovery_code", "mailed_code"]).nullable()),
             optional("code", TEXT.nullable()),
             optional("password", TEXT.nullable()),
             optional("new_password", TEXT.nullable()),
@@ -136,7 +137,7 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
         ]])
         .example(|| json!({ "challenge": EXAMPLE_CHALLENGE, "new_password": "another good one" })),
     )
-    .returns(&[ok(named(&CONTINUED))])
+    .returns(&[ok(named(&CONTINUED)), NO_CONTENT])
     .fails_with(&[
         Code::InvalidTarget,
         Code::InvalidScope,

@@ -11,6 +11,7 @@ pub mod factors;
 pub mod keys;
 pub mod metadata;
 pub mod oauth;
+pub mod recovery;
 pub mod sessions;
 pub mod tokens;
 pub mod users;

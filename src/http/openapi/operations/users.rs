@@ -9,8 +9,8 @@ use crate::http::openapi::operation::{
     Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
 };
 use crate::http::openapi::schema::{
-    ANY_OBJECT, BOOLEAN, Kind, Member, Named, Schema, TEXT, TEXTS, TIME, UUID, named, object,
-    optional, page, required, texts_of,
+    ANY_OBJECT, BOOLEAN, INTEGER, Kind, Member, Named, Schema, TEXT, TEXTS, TIME, UUID, named,
+    object, optional, page, required, texts_of,
 };
 
 /// A user.
@@ -46,6 +46,11 @@ pub static USER: Named = Named {
         required("disabled_at", TIME.nullable()),
         required("created_at", TIME),
         required("updated_at", TIME),
+        optional(
+            "invitation",
+            ANY_OBJECT
+                .about("The invitation, where the user was created with `invite`: a `SentLink`."),
+        ),
     ]),
 };
 
@@ -124,6 +129,13 @@ pub static CREATE: Operation = Operation::new("createUser", Tag::Admin, "Create 
                     "password",
                     TEXT.nullable().about("Without one, the user cannot log in yet."),
                 ),
+                optional(
+                    "invite",
+                    BOOLEAN.nullable().about(
+                        "Whether the user is invited to choose the password. The answer has the member \
+                         `invitation`, as `POST /v1/admin/users/{id}/invite` answers.",
+                    ),
+                ),
             ],
             ATTRIBUTES,
         ])
@@ -131,6 +143,52 @@ pub static CREATE: Operation = Operation::new("createUser", Tag::Admin, "Create 
     )
     .returns(&[created(named(&USER))])
     .fails_with(&[Code::LoginTaken, Code::EmailTaken, Code::WeakPassword]);
+
+static SENT_LINK: Named = Named {
+    name: "SentLink",
+    schema: object(&[
+        required(
+            "mailed_to",
+            TEXT.nullable().about("The address it is mailed to; null where it is not."),
+        ),
+        required(
+            "link",
+            TEXT.nullable().about(
+                "Where it is not mailed: the link, to be handed to the user. It works once, and sets the password \
+                 of the account.",
+            ),
+        ),
+        required("expires_in", INTEGER.about("Seconds until the link expires.")),
+    ]),
+};
+
+/// `POST /v1/admin/users/{id}/invite`.
+pub static INVITE: Operation = Operation::new("inviteUser", Tag::Admin, "Invite a user")
+    .about(
+        "The user chooses the first password with a link, which is valid for 7 days. It is mailed to the address of \
+         the user where mail is on, and accepting it then verifies the address. The link of an earlier invitation is \
+         void.",
+    )
+    .path(ID)
+    .returns(&[ok(named(&SENT_LINK))])
+    .conflicts("The user has a password, or is disabled.");
+
+/// `POST /v1/admin/users/{id}/recovery`.
+pub static SEND_RECOVERY: Operation =
+    Operation::new("sendRecovery", Tag::Admin, "Send a user a link to choose a new password")
+        .about(
+            "The link is valid for 24 hours and mailed to a verified address only. The second factors of the account \
+             are asked for. Until the link is used, the present password stays valid.",
+        )
+        .path(ID)
+        .returns(&[ok(named(&SENT_LINK))])
+        .conflicts("The user is disabled.");
+
+/// `POST /v1/admin/users/{id}/unlock`.
+pub static UNLOCK: Operation = Operation::new("unlockUser", Tag::Admin, "Unlock a user")
+    .about("Clears the counters of failed attempts at the password and the second factors, from every network.")
+    .path(ID)
+    .returns(&[NO_CONTENT]);
 
 /// `GET /v1/admin/users/{id}`.
 pub static SHOW: Operation =

@@ -22,6 +22,10 @@ pub struct LoginPage<'a> {
     pub client_name: Option<&'a str>,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
+    /// What was done before, in the language of the page.
+    pub notice: Option<&'a str>,
+    /// Where a user goes who has forgotten the password; none where mail is off.
+    pub recover: Option<Link>,
     /// How to begin again.
     pub restart: &'a RestartOptions,
 }

@@ -9,6 +9,7 @@ mod consent;
 mod device;
 mod login;
 mod logout;
+mod recovery;
 mod security;
 
 pub use account::{AccountPage, AppRow, Done, SessionRow};
@@ -17,4 +18,5 @@ pub use consent::{ConsentItem, ConsentPage};
 pub use device::{DeviceDonePage, DevicePage};
 pub use login::{EnrolPage, LoginPage, NewPasswordPage, VerifyPage};
 pub use logout::{BackLink, LoggedOutPage, LogoutConfirmPage};
+pub use recovery::{ChoosePasswordPage, RecoverCodePage, RecoverPage};
 pub use security::{FactorRow, RecoveryCodesPage, SecurityPage, TotpSetupPage};

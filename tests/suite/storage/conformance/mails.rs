@@ -53,6 +53,7 @@ async fn mails_are_taken_when_due_put_off_and_removed() {
             id: early,
             kind: "test".to_owned(),
             user_id: None,
+            link_hash: Some(b"hash".to_vec()),
             sealed: b"sealed".to_vec(),
             tries: 1,
             expires_at: after(9_999),

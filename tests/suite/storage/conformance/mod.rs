@@ -26,6 +26,7 @@ mod keys;
 mod known_networks;
 mod login_limits;
 mod logout_notices;
+mod mailed_codes;
 mod mails;
 mod meta_and_setup;
 mod migrate;

@@ -1,0 +1,148 @@
+//! Links that administrators have made for users: invitations, new passwords. And unlocking an account.
+//!
+//! Owns who may be sent which link, and whether it is mailed or handed over. What a link does is
+//! `identity::invitation` and `identity::recovery`. A link that is handed over proves no address.
+
+use crate::app::{App, AuditedTx, outbox};
+use crate::base::id::UserId;
+use crate::base::{Secret, Timestamp};
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::login_name::LoginName;
+use crate::domain::mail::{MailContent, MailedSecrets};
+use crate::domain::mailed_code::CodePurpose;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::request_info::RequestInfo;
+use crate::domain::user::User;
+use crate::identity::mailed_codes::{self, CodeContent, CodeOwner, NewCode};
+use crate::identity::unlock;
+use crate::store::users;
+
+use super::users::not_found;
+
+/// A link that was made.
+pub struct SentLink {
+    /// The address it was mailed to; none where it was not.
+    pub mailed_to: Option<String>,
+    /// The link, where it was not mailed.
+    pub link: Option<Secret<String>>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Invites a user without a password to choose one. The link of an earlier invitation is void. Where mail is on and the
+/// user has an address, it is mailed there, and accepting it verifies the address.
+///
+/// # Errors
+/// `not_found`; `conflict` when the user has a password or is disabled; unavailable when too many mails wait.
+pub async fn invite(app: App, id: UserId, info: RequestInfo) -> Result<SentLink, Failure> {
+    let wanted = Wanted {
+        purpose: CodePurpose::Invite,
+        event: EventKind::UserInvited,
+        content: MailContent::Invitation,
+    };
+    send(&app, id, &info, wanted).await
+}
+
+/// Sends a user a link with which they choose a new password; the present one stays valid until they do. It is mailed
+/// to a verified address only.
+///
+/// # Errors
+/// `not_found`; `conflict` when the user is disabled; unavailable when too many mails wait.
+pub async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<SentLink, Failure> {
+    let wanted = Wanted {
+        purpose: CodePurpose::Reset,
+        event: EventKind::RecoverySent,
+        content: MailContent::PasswordReset,
+    };
+    send(&app, id, &info, wanted).await
+}
+
+/// Clears the counters of failed attempts at the password and the second factors of a user, from every network.
+///
+/// # Errors
+/// `not_found`.
+pub async fn unlock(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
+    app.transaction_or_nothing(&info, async |tx| {
+        let user = users::find(&mut **tx, id).await?.ok_or_else(not_found)?;
+        let login = LoginName::parse(&user.login)
+            .map_err(|_| Fault::internal("a stored login that is none"))?;
+        unlock::clear_passwords(tx, login.key()).await?;
+        unlock::clear_second_factors(tx, id).await?;
+        Ok(tx.record(&Event::new(EventKind::UserUnlocked).about(id)).await?)
+    })
+    .await
+}
+
+/// A link that is wanted.
+#[derive(Clone, Copy)]
+struct Wanted {
+    purpose: CodePurpose,
+    event: EventKind,
+    content: fn(MailedSecrets) -> MailContent,
+}
+
+async fn send(
+    app: &App,
+    id: UserId,
+    info: &RequestInfo,
+    wanted: Wanted,
+) -> Result<SentLink, Failure> {
+    if app.mailer.is_some() {
+        outbox::require_room(app).await?;
+    }
+    app.transaction_or_nothing(info, async |tx| make(tx, id, wanted).await).await
+}
+
+async fn make(tx: &mut AuditedTx, id: UserId, wanted: Wanted) -> Result<SentLink, Failure> {
+    let Wanted { purpose, event, content } = wanted;
+    let epoch = users::hold_any(tx, id).await?.ok_or_else(not_found)?;
+    if !users::hold(tx, id, epoch).await? {
+        return Err(conflict("The user is disabled. Enable the user first."));
+    }
+    let found = users::credential_of(&mut **tx, id).await?.ok_or_else(not_found)?;
+    if purpose == CodePurpose::Invite && found.password_hash.is_some() {
+        return Err(conflict(
+            "The user has a password. Send a link to choose a new one instead: \
+             POST /v1/admin/users/{id}/recovery, or signet user recover LOGIN.",
+        ));
+    }
+    let to = address(&tx.app(), &found.user, purpose);
+    let stored = CodeContent { address: to.as_ref().map(|to| to.delivery().to_owned()) };
+    let new = NewCode {
+        purpose,
+        subject: mailed_codes::subject_of_user(id),
+        flow: None,
+        owner: Some(CodeOwner { user: id, epoch: Some(epoch) }),
+        content: &stored,
+    };
+    let made = mailed_codes::make(tx, new).await?;
+    let expires_at = made.expires_at;
+    let detail = if to.is_some() { "mailed" } else { "handed over" };
+    tx.record(&Event::new(event).about(id).detail(detail)).await?;
+    match to {
+        Some(to) => {
+            mailed_codes::mail(tx, made, (Some(id), &to), content).await?;
+            Ok(SentLink { mailed_to: stored.address, link: None, expires_at })
+        }
+        None => {
+            let link = mailed_codes::link_address(&tx.app(), &made.secrets.link);
+            Ok(SentLink { mailed_to: None, link: Some(Secret::new(link)), expires_at })
+        }
+    }
+}
+
+/// Where a link is mailed to; nowhere where mail is off. An invitation is how an address is verified, a new password
+/// goes to a verified one only.
+fn address(app: &App, user: &User, purpose: CodePurpose) -> Option<EmailAddress> {
+    app.mailer.as_ref()?;
+    let address = match purpose {
+        CodePurpose::Invite => user.email.as_ref().map(|email| &*email.address),
+        _ => user.verified_email(),
+    };
+    EmailAddress::parse(address?).ok()
+}
+
+fn conflict(message: &'static str) -> Failure {
+    Refusal::new(Code::Conflict, message).into()
+}

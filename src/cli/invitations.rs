@@ -1,0 +1,100 @@
+//! `signet user invite`, `recover` and `unlock`.
+
+use serde_json::Value;
+
+use crate::admin::invitations::{self, SentLink};
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::domain::outcome::Failure;
+use crate::domain::request_info::RequestInfo;
+use crate::view;
+
+use super::error::{CommandError, about};
+use super::output::{Output, Row};
+use super::startup_report;
+use super::user::Named;
+use super::with_app::with_app;
+
+/// A link, and when it was made.
+struct MadeLink(SentLink, Timestamp);
+
+impl Row for MadeLink {
+    const HEAD: &'static [&'static str] = &["mailed to", "link", "expires in"];
+
+    fn cells(&self, _: Timestamp) -> Vec<String> {
+        let Self(sent, made_at) = self;
+        let link = sent.link.as_ref().map(|link| link.expose().clone());
+        vec![
+            sent.mailed_to.clone().unwrap_or_default(),
+            link.unwrap_or_default(),
+            format!("{} hours", (sent.expires_at - *made_at).secs() / 3_600),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        view::sent_link(&self.0, self.1)
+    }
+}
+
+/// Invites a user to choose the first password.
+pub fn invite(named: &Named, output: Output) -> Result<(), CommandError> {
+    with_app(async |app| send(app, named, output, invitations::invite).await)
+}
+
+/// Sends a user a link to choose a new password.
+pub fn recover(named: &Named, output: Output) -> Result<(), CommandError> {
+    with_app(async |app| send(app, named, output, invitations::recover).await)
+}
+
+/// Invites a user who was just made.
+pub async fn invite_new(
+    app: &App,
+    id: UserId,
+    login: &str,
+    output: Output,
+) -> Result<(), CommandError> {
+    startup_report::say(&format!("Created user {login} ({id})\n"));
+    let info = RequestInfo::cli(app.now());
+    let work = invitations::invite(app.clone(), id, info);
+    let sent = app.run_to_completion(work).await.map_err(about("user", login))?;
+    shown(app, sent, login, output)
+}
+
+/// Clears the counters of failed attempts of a user.
+pub fn unlock(named: &Named) -> Result<(), CommandError> {
+    with_app(async |app| {
+        let user = named.find(&app).await?;
+        let work = invitations::unlock(app.clone(), user.id, RequestInfo::cli(app.now()));
+        app.run_to_completion(work).await.map_err(about("user", &user.login))?;
+        startup_report::say(&format!("Unlocked user {} ({})\n", user.login, user.id));
+        Ok(())
+    })
+}
+
+async fn send<F>(
+    app: App,
+    named: &Named,
+    output: Output,
+    make: impl Fn(App, UserId, RequestInfo) -> F,
+) -> Result<(), CommandError>
+where
+    F: Future<Output = Result<SentLink, Failure>> + Send + 'static,
+{
+    let user = named.find(&app).await?;
+    let work = make(app.clone(), user.id, RequestInfo::cli(app.now()));
+    let sent = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
+    shown(&app, sent, &user.login, output)
+}
+
+fn shown(app: &App, sent: SentLink, login: &str, output: Output) -> Result<(), CommandError> {
+    match &sent.mailed_to {
+        Some(address) => {
+            startup_report::say(&format!("A link for {login} is mailed to {address}\n"))
+        }
+        None => startup_report::say(&format!(
+            "Hand this link to {login}. It works once, and sets the password of the account\n"
+        )),
+    }
+    Ok(output.one(&MadeLink(sent, app.now()))?)
+}

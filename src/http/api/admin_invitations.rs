@@ -1,0 +1,50 @@
+//! `/v1/admin/users/{id}/invite`, `/recovery` and `/unlock`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Path;
+
+use crate::admin::invitations;
+use crate::http::context::Authenticated;
+use crate::http::error::Problem;
+use crate::identity::bearer::Administrator;
+use crate::view;
+
+use super::admin_users::user_id;
+
+type Admin = Authenticated<Administrator>;
+
+/// Invites a user to choose the first password.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn invite(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let id = context.check(user_id(&id))?;
+    let info = context.request_info_of(caller.caller());
+    let sent = context.run(invitations::invite(context.app.clone(), id, info)).await?;
+    Ok(HttpResponse::Ok().json(view::sent_link(&sent, context.now())))
+}
+
+/// Sends a user a link to choose a new password.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn recover(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let id = context.check(user_id(&id))?;
+    let info = context.request_info_of(caller.caller());
+    let sent = context.run(invitations::recover(context.app.clone(), id, info)).await?;
+    Ok(HttpResponse::Ok().json(view::sent_link(&sent, context.now())))
+}
+
+/// Clears the counters of failed attempts of a user.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn unlock(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let Authenticated { context, caller } = admin;
+    let id = context.check(user_id(&id))?;
+    let info = context.request_info_of(caller.caller());
+    context.run(invitations::unlock(context.app.clone(), id, info)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,47 @@
+//! `POST /v1/recovery`: asking for a new password. The steps after it are those of `/v1/login/continue`.
+
+use actix_web::HttpResponse;
+use serde_json::json;
+
+use crate::domain::outcome::{Code, Refusal};
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::JsonFields;
+use crate::identity::authentication::{Channel, Entry, IssuedChallenge};
+use crate::identity::recovery::{self, RecoveryOutcome};
+
+/// Begins a recovery. The answer is the same for every address.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn post(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
+    let email = body.string("email");
+    context.check(body.finish())?;
+    let app = context.app.clone();
+    let work = recovery::request(app, email, Channel::Api, context.request_info());
+    let IssuedChallenge { challenge, expires_in, .. } = context.run(work).await?;
+    let answer = json!({ "challenge": challenge, "expires_in": expires_in });
+    Ok(HttpResponse::Accepted().json(answer))
+}
+
+/// The next step of a recovery. The last one is answered without a token.
+pub(super) async fn advance(
+    context: &Context,
+    challenge: String,
+    entry: Entry,
+) -> Result<HttpResponse, Problem> {
+    let app = context.app.clone();
+    let step = (challenge, entry);
+    let work = recovery::advance(app, step, Channel::Api, context.request_info());
+    match context.run(work).await? {
+        RecoveryOutcome::Done => Ok(HttpResponse::NoContent().finish()),
+        RecoveryOutcome::Pending(challenge) => {
+            let (code, message) = if challenge.step.methods().is_empty() {
+                (Code::PasswordChangeRequired, "The recovery waits for the new password.")
+            } else {
+                (Code::MfaRequired, "The recovery waits for a code of one of the methods.")
+            };
+            Err(context.problem(Refusal::new(code, message).into()).continued_with(challenge))
+        }
+    }
+}

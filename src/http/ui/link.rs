@@ -1,0 +1,121 @@
+//! `/link/{token}`: mailed links. Opening one changes nothing; its form does.
+//!
+//! Owns the page of each purpose. The path is a secret and stands in no log.
+
+use actix_web::web::Path;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::crypto::digest::constant_time_eq;
+use crate::domain::mailed_code::CodePurpose;
+use crate::domain::outcome::{Code, Refusal};
+use crate::http::context::Context;
+use crate::http::cookie::Visit;
+use crate::http::error::Problem;
+use crate::http::extract::FormFields;
+use crate::identity::links::{self, LinkView};
+use crate::oauth::restart::RestartOptions;
+
+use super::pages::ChoosePasswordPage;
+use super::recovery::{DONE, can_be_corrected, entry, said};
+use super::render::go_here;
+use super::{error_page, flow_error_page, page_with, policy};
+
+/// What the link is for, with the form that redeems it.
+pub async fn get(context: Context, token: Path<String>) -> HttpResponse {
+    let visit = Visit::of(&context);
+    match view(&context, &token).await {
+        Ok(view) => show(&Shown { context: &context, visit: &visit, token: &token }, &view, None),
+        Err(problem) => gone(&context, &problem),
+    }
+}
+
+/// Redeems the link, with the form of its page only.
+pub async fn post(
+    context: Context,
+    token: Path<String>,
+    form: Result<FormFields, Problem>,
+) -> HttpResponse {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => return error_page(&context, &problem),
+    };
+    let visit = Visit::of(&context);
+    let shown = Shown { context: &context, visit: &visit, token: &token };
+    if !constant_time_eq(form.take("csrf").as_bytes(), shown.csrf().as_bytes()) {
+        return shown.foreign();
+    }
+    let (app, info) = (context.app.clone(), context.request_info());
+    let redeemed = links::redeem(app, token.to_string(), entry(&mut form), info);
+    match context.run(redeemed).await {
+        Ok(_) => {
+            let to = context.link("/login").with_query(&format!("notice={DONE}"));
+            go_here(HttpResponse::SeeOther(), &to)
+        }
+        Err(problem) if can_be_corrected(&problem) => match view(&context, &token).await {
+            Ok(view) => show(&shown, &view, Some(&problem)),
+            Err(problem) => gone(&context, &problem),
+        },
+        Err(problem) => gone(&context, &problem),
+    }
+}
+
+async fn view(context: &Context, token: &str) -> Result<LinkView, Problem> {
+    let looked = links::look(context.app.clone(), token.to_owned(), context.request_info());
+    context.run(looked).await
+}
+
+/// A link in the browser that opened it.
+struct Shown<'a> {
+    context: &'a Context,
+    visit: &'a Visit,
+    token: &'a str,
+}
+
+impl Shown<'_> {
+    /// What only the form of this page in this browser has.
+    fn csrf(&self) -> String {
+        let Self { context, visit, token } = self;
+        let parts = [visit.visitor.browser.as_bytes(), token.as_bytes()];
+        URL_SAFE_NO_PAD.encode(context.app.pseudonyms.of("link/csrf", &parts))
+    }
+
+    /// The refusal of a form that another browser, or another page, was given.
+    fn foreign(&self) -> HttpResponse {
+        let message = "This page is too old. Go back and try again.";
+        let problem = self.context.problem(Refusal::new(Code::Forbidden, message).into());
+        error_page(self.context, &problem)
+    }
+}
+
+fn show(shown: &Shown<'_>, view: &LinkView, problem: Option<&Problem>) -> HttpResponse {
+    let Shown { context, visit, token } = shown;
+    let frame = context.frame(None);
+    let intro = match view.purpose {
+        CodePurpose::Invite => frame.t("link.invite"),
+        _ => frame.t("recover.password_intro"),
+    };
+    let csrf = shown.csrf();
+    let template = ChoosePasswordPage {
+        frame,
+        title: frame.t("new_password.title"),
+        intro,
+        action: context.link(&format!("/link/{token}")),
+        hidden: vec![("csrf", &csrf)],
+        asks_code: !view.methods.is_empty(),
+        error: problem.map(|problem| said(&frame, problem)),
+        restart: &RestartOptions::default(),
+    };
+    let mut answer: HttpResponseBuilder = problem.map_or_else(HttpResponse::Ok, Problem::head);
+    visit.keep(&context.app, &mut answer);
+    page_with(answer, &template, &policy(true))
+}
+
+/// A link that cannot be used, with the way to a new one.
+fn gone(context: &Context, problem: &Problem) -> HttpResponse {
+    if context.app.mailer.is_none() || problem.code() != Code::LinkInvalid {
+        return error_page(context, problem);
+    }
+    flow_error_page(context, problem, &RestartOptions::repeating("/recover", Vec::new()))
+}

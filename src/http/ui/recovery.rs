@@ -1,0 +1,315 @@
+//! `/recover`: a user who cannot sign in asks for a mail, types the code in it and chooses a new password. The request
+//! that led to the sign-in waits meanwhile.
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::base::Secret;
+use crate::domain::authn::Method;
+use crate::domain::base_path::Link;
+use crate::domain::outcome::{Code, Failure};
+use crate::domain::recovery_code::RecoveryCode;
+use crate::http::context::Context;
+use crate::http::cookie::Visit;
+use crate::http::error::Problem;
+use crate::http::extract::{FormFields, Params};
+use crate::identity::authentication::{Channel, Entry, IssuedChallenge, RemainingStep};
+use crate::identity::links::LinkEntry;
+use crate::identity::mailed_codes::require_mail;
+use crate::identity::recovery::{self, RecoveryOutcome};
+use crate::identity::second_factor::{CodeMethod, TypedCode};
+use crate::oauth::pending_request::{Destination, PendingRequest};
+use crate::oauth::restart::RestartOptions;
+
+use super::new_password::UnderWay;
+use super::pages::{ChoosePasswordPage, RecoverCodePage, RecoverPage};
+use super::render::{self, aim, go_here};
+use super::{error_page, flow_error_page, page, page_with, policy};
+
+/// Says on the sign-in page that the password is a new one.
+pub(super) const DONE: &str = "recovered";
+
+/// The form for the address.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let params = match params {
+        Ok(params) => params,
+        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
+    };
+    if let Err(refusal) = require_mail(&context.app) {
+        return error_page(&context, &context.problem(refusal.into()));
+    }
+    let under_way = match params.get("flow") {
+        Some(sealed) => match UnderWay::of(context, sealed.to_owned(), String::new()) {
+            Ok(under_way) => under_way,
+            Err(answer) => return *answer,
+        },
+        None => match own(context) {
+            Ok(under_way) => under_way,
+            Err(answer) => return *answer,
+        },
+    };
+    let answer = show_form(&under_way, "", None, HttpResponse::Ok());
+    under_way.finished(answer)
+}
+
+/// A recovery that no application waits for.
+fn own(context: Context) -> Result<UnderWay, Box<HttpResponse>> {
+    let visit = Visit::of(&context);
+    let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
+    match flow.seal(&context.app, &visit.visitor) {
+        Ok(sealed) => Ok(UnderWay { context, visit, flow, sealed, challenge: String::new() }),
+        Err(fault) => Err(Box::new(error_page(&context, &context.problem(fault.into())))),
+    }
+}
+
+/// The address.
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (under_way, mut form) = match opened(context, form) {
+        Ok(opened) => opened,
+        Err(answer) => return *answer,
+    };
+    let email = form.take("email");
+    let UnderWay { context, visit, flow, .. } = &under_way;
+    let (_, ui_locales) = aim(context, flow);
+    let language = context.locale(ui_locales.as_deref()).lang();
+    let info = context.request_info().in_language(language);
+    let (app, browser, typed) = (context.app.clone(), visit.visitor.browser.clone(), email.clone());
+    let work = async move { recovery::request(app, typed, Channel::Browser(&browser), info).await };
+    let answer = match context.run(work).await {
+        Ok(IssuedChallenge { challenge, .. }) => under_way.to("/recover/code", &challenge),
+        Err(problem) => match problem.code() {
+            Code::ValidationFailed | Code::TooManyAttempts | Code::Unavailable => {
+                show_form(&under_way, &email, Some(&problem), problem.head())
+            }
+            _ => under_way.failed(&problem),
+        },
+    };
+    under_way.finished(answer)
+}
+
+/// The form for the mailed code.
+pub async fn get_code(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let under_way = match in_address(context, params) {
+        Ok(under_way) => under_way,
+        Err(answer) => return *answer,
+    };
+    let answer = match step(&under_way).await {
+        Ok(step) if is_mailed(&step) => show_code(&under_way, None, HttpResponse::Ok()),
+        Ok(_) => under_way.to("/recover/password", &under_way.challenge),
+        Err(problem) => under_way.failed(&problem),
+    };
+    under_way.finished(answer)
+}
+
+/// The mailed code.
+pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (under_way, mut form) = match opened(context, form) {
+        Ok(opened) => opened,
+        Err(answer) => return *answer,
+    };
+    let UnderWay { context, visit, challenge, .. } = &under_way;
+    let entry = Entry::MailedCode(Secret::new(form.take("code")));
+    let (app, browser, info) =
+        (context.app.clone(), visit.visitor.browser.clone(), context.request_info());
+    let step = (challenge.clone(), entry);
+    let work = async move { recovery::advance(app, step, Channel::Browser(&browser), info).await };
+    let answer = match context.run(work).await {
+        Ok(RecoveryOutcome::Pending(next)) => under_way.to("/recover/password", &next.challenge),
+        Ok(RecoveryOutcome::Done) => under_way.to_login(),
+        Err(problem) => match problem.code() {
+            Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
+                show_code(&under_way, Some(&problem), problem.head())
+            }
+            _ => under_way.failed(&problem),
+        },
+    };
+    under_way.finished(answer)
+}
+
+/// The form for the new password.
+pub async fn get_password(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let under_way = match in_address(context, params) {
+        Ok(under_way) => under_way,
+        Err(answer) => return *answer,
+    };
+    let answer = match step(&under_way).await {
+        Ok(step) if is_mailed(&step) => under_way.to("/recover/code", &under_way.challenge),
+        Ok(step) => show_password(&under_way, &step, None, HttpResponse::Ok()),
+        Err(problem) => under_way.failed(&problem),
+    };
+    under_way.finished(answer)
+}
+
+/// The new password, with a code of the second factor where the account has one.
+pub async fn post_password(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (under_way, mut form) = match opened(context, form) {
+        Ok(opened) => opened,
+        Err(answer) => return *answer,
+    };
+    let UnderWay { context, visit, challenge, .. } = &under_way;
+    let entry = entry(&mut form);
+    let (app, browser, info) =
+        (context.app.clone(), visit.visitor.browser.clone(), context.request_info());
+    let last = (challenge.clone(), entry);
+    let work = async move { recovery::finish(app, last, Channel::Browser(&browser), info).await };
+    let answer = match context.run(work).await {
+        Ok(()) => under_way.to_login(),
+        Err(problem) if can_be_corrected(&problem) => match step(&under_way).await {
+            Ok(step) => show_password(&under_way, &step, Some(&problem), problem.head()),
+            Err(problem) => under_way.failed(&problem),
+        },
+        Err(problem) => under_way.failed(&problem),
+    };
+    under_way.finished(answer)
+}
+
+/// What is typed to choose a password: the code may be of an app, or a recovery code.
+pub(super) fn entry(form: &mut FormFields) -> LinkEntry {
+    let typed = form.take("code");
+    let method = if RecoveryCode::parse(&typed).is_some() {
+        CodeMethod::RecoveryCode
+    } else {
+        CodeMethod::Totp
+    };
+    let code = (!typed.trim().is_empty()).then(|| TypedCode::new(method, typed));
+    LinkEntry { new_password: Some(form.take("new_password")), code }
+}
+
+/// Whether the form can be shown again, with what was wrong.
+pub(super) fn can_be_corrected(problem: &Problem) -> bool {
+    matches!(
+        problem.code(),
+        Code::WeakPassword
+            | Code::MfaFailed
+            | Code::MfaRequired
+            | Code::ValidationFailed
+            | Code::TooManyAttempts
+            | Code::Unavailable
+    )
+}
+
+/// What was wrong with a new password or the code beside it, in the language of the page.
+pub(super) fn said<'a>(frame: &super::Frame<'_>, problem: &'a Problem) -> &'a str {
+    match (problem.code(), problem.fields().first()) {
+        (Code::MfaFailed | Code::MfaRequired, _) => frame.t("recover.wrong_factor"),
+        (_, Some(field)) => frame.locale.field(field),
+        (code, None) => frame.locale.error(code, problem.message()),
+    }
+}
+
+fn is_mailed(step: &RemainingStep) -> bool {
+    step.methods() == [Method::MailedCode]
+}
+
+async fn step(under_way: &UnderWay) -> Result<RemainingStep, Problem> {
+    let UnderWay { context, visit, challenge, .. } = under_way;
+    let (app, browser) = (context.app.clone(), visit.visitor.browser.clone());
+    let (challenge, now) = (challenge.clone(), context.now());
+    let work = async move {
+        let step = recovery::waits_for(app, challenge, Channel::Browser(&browser), now).await;
+        step.map_err(Failure::from)
+    };
+    context.run(work).await
+}
+
+fn opened(
+    context: Context,
+    form: Result<FormFields, Problem>,
+) -> Result<(UnderWay, FormFields), Box<HttpResponse>> {
+    let mut form = match form {
+        Ok(form) => form,
+        Err(problem) => {
+            let answer = flow_error_page(&context, &problem, &RestartOptions::default());
+            return Err(Box::new(answer));
+        }
+    };
+    let under_way = UnderWay::of(context, form.take("flow"), form.take("challenge"))?;
+    Ok((under_way, form))
+}
+
+fn in_address(
+    context: Context,
+    params: Result<Params, Problem>,
+) -> Result<UnderWay, Box<HttpResponse>> {
+    let params = match params {
+        Ok(params) => params,
+        Err(problem) => {
+            let answer = flow_error_page(&context, &problem, &RestartOptions::default());
+            return Err(Box::new(answer));
+        }
+    };
+    let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
+    UnderWay::of(context, given("flow"), given("challenge"))
+}
+
+impl UnderWay {
+    fn to(&self, path: &str, challenge: &str) -> HttpResponse {
+        let query = format!("flow={}&challenge={challenge}", self.sealed);
+        go_here(HttpResponse::SeeOther(), &self.context.link(path).with_query(&query))
+    }
+
+    /// The sign-in, which goes on with the request that led to it.
+    fn to_login(&self) -> HttpResponse {
+        let query = format!("flow={}&notice={DONE}", self.sealed);
+        go_here(HttpResponse::SeeOther(), &self.context.link("/login").with_query(&query))
+    }
+
+    fn with_flow(&self, path: &str) -> Link {
+        self.context.link(path).with_query(&format!("flow={}", self.sealed))
+    }
+}
+
+fn show_form(
+    under_way: &UnderWay,
+    email: &str,
+    problem: Option<&Problem>,
+    mut answer: HttpResponseBuilder,
+) -> HttpResponse {
+    let UnderWay { context, visit, flow, sealed, .. } = under_way;
+    let (_, ui_locales) = aim(context, flow);
+    let frame = context.frame(ui_locales.as_deref());
+    let error = problem.map(|problem| said(&frame, problem));
+    let back = under_way.with_flow("/login");
+    visit.keep(&context.app, &mut answer);
+    page(answer, &RecoverPage { frame, flow: sealed, email, error, back })
+}
+
+fn show_code(
+    under_way: &UnderWay,
+    problem: Option<&Problem>,
+    mut answer: HttpResponseBuilder,
+) -> HttpResponse {
+    let UnderWay { context, visit, flow, sealed, challenge } = under_way;
+    let (_, ui_locales) = aim(context, flow);
+    let frame = context.frame(ui_locales.as_deref());
+    let error = problem.map(|problem| match problem.code() {
+        Code::MfaFailed => frame.t("recover.wrong_code"),
+        code => frame.locale.error(code, problem.message()),
+    });
+    let again = under_way.with_flow("/recover");
+    visit.keep(&context.app, &mut answer);
+    page(answer, &RecoverCodePage { frame, flow: sealed, challenge, error, again })
+}
+
+fn show_password(
+    under_way: &UnderWay,
+    step: &RemainingStep,
+    problem: Option<&Problem>,
+    mut answer: HttpResponseBuilder,
+) -> HttpResponse {
+    let UnderWay { context, visit, flow, sealed, challenge } = under_way;
+    let (_, ui_locales) = aim(context, flow);
+    let frame = context.frame(ui_locales.as_deref());
+    let query = format!("flow={sealed}&challenge={challenge}");
+    let template = ChoosePasswordPage {
+        frame,
+        title: frame.t("new_password.title"),
+        intro: frame.t("recover.password_intro"),
+        action: context.link("/recover/password").with_query(&query),
+        hidden: vec![("flow", sealed), ("challenge", challenge)],
+        asks_code: !step.methods().is_empty(),
+        error: problem.map(|problem| said(&frame, problem)),
+        restart: &render::restart(context, sealed),
+    };
+    visit.keep(&context.app, &mut answer);
+    page_with(answer, &template, &policy(true))
+}

@@ -1,0 +1,95 @@
+//! Mailed links: what a link is for, and redeeming it.
+//!
+//! Owns the dispatch by purpose: what a purpose asks for and does is its own module's. Looking at a link changes
+//! nothing, and redeeming it signs no one in.
+
+use crate::app::App;
+use crate::app::limits::Subject;
+use crate::domain::authn::Method;
+use crate::domain::mailed_code::CodePurpose;
+use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::rate_limit::RateLimit;
+use crate::domain::request_info::RequestInfo;
+
+use super::mailed_codes::{self, UsableCode, link_invalid};
+use super::second_factor::TypedCode;
+use super::{invitation, lockout, recovery};
+
+/// What a link asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkView {
+    /// What it is for.
+    pub purpose: CodePurpose,
+    /// Whether a new password is typed.
+    pub wants_password: bool,
+    /// The second factors of which one is typed with it; empty where the account has none.
+    pub methods: Vec<Method>,
+}
+
+/// What is sent with a link.
+#[derive(Default)]
+pub struct LinkEntry {
+    /// The new password as typed.
+    pub new_password: Option<String>,
+    /// A code of a second factor.
+    pub code: Option<TypedCode>,
+}
+
+/// What a link asks for. Consumes nothing: scanners of mail and impatient browsers do no harm.
+///
+/// # Errors
+/// `link_invalid`, the same for every reason; too many requests.
+pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView, Failure> {
+    let code = found(&app, &token, &info).await?;
+    let purpose = code.purpose;
+    match purpose {
+        CodePurpose::Recover | CodePurpose::Reset => {
+            let methods = recovery::methods_of_link(&app, &code, info.now).await?;
+            Ok(LinkView { purpose, wants_password: true, methods })
+        }
+        CodePurpose::Invite => Ok(LinkView { purpose, wants_password: true, methods: Vec::new() }),
+        CodePurpose::Verify | CodePurpose::Signup | CodePurpose::Change | CodePurpose::Undo => {
+            Err(link_invalid().into())
+        }
+    }
+}
+
+/// Redeems a link. What it was for.
+///
+/// # Errors
+/// `link_invalid`; `mfa_required`, `mfa_failed` and `weak_password`, after which the link can be used again; too many
+/// attempts.
+pub async fn redeem(
+    app: App,
+    token: String,
+    entry: LinkEntry,
+    info: RequestInfo,
+) -> Result<CodePurpose, Failure> {
+    let code = found(&app, &token, &info).await?;
+    match code.purpose {
+        CodePurpose::Recover | CodePurpose::Reset => {
+            recovery::by_link(&app, &code, entry, &info).await?;
+        }
+        CodePurpose::Invite => invitation::accept(&app, &code, entry, &info).await?,
+        CodePurpose::Verify | CodePurpose::Signup | CodePurpose::Change | CodePurpose::Undo => {
+            return Err(link_invalid().into());
+        }
+    }
+    Ok(code.purpose)
+}
+
+async fn found(app: &App, token: &str, info: &RequestInfo) -> Result<UsableCode, Failure> {
+    throttle(app, info)?;
+    let found = mailed_codes::look(app, token, info).await?;
+    Ok(found.ok_or_else(link_invalid)?)
+}
+
+fn throttle(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    let purpose = RateLimit::Link;
+    app.address_limiter
+        .take(Subject::new(purpose, info.address()))
+        .map_err(|wait| lockout::too_many(app, wait, purpose.as_str()))
+}

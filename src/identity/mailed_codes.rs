@@ -1,0 +1,282 @@
+//! Codes and links that are mailed to users: making, checking and consuming them, and finding out who gets which
+//! mail.
+//!
+//! Owns the order of a check: counted, compared in constant time, consumed with the effect. A code counts in the flow
+//! that it was asked for in; its link counts in any browser. What a purpose does is its own module's, such as
+//! `recovery`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::app::outbox::{self, Letter, Mail};
+use crate::app::{App, AuditedTx};
+use crate::base::Timestamp;
+use crate::base::entropy::random;
+use crate::base::id::UserId;
+use crate::base::opaque_token::TokenHash;
+use crate::crypto::digest::{constant_time_eq, token_hash};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::mail::{MailContent, MailedSecrets};
+use crate::domain::mailed_code::{CodePurpose, MailedCode};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::request_info::RequestInfo;
+use crate::domain::validity::has_expired;
+use crate::i18n::Locale;
+use crate::store::mails::TakenMail;
+use crate::store::{Tx, email_owners, mailed_codes};
+
+pub use crate::store::mailed_codes::{CodeName, CodeOwner};
+
+/// The length of the text of a link's token.
+const TOKEN_LENGTH: usize = 43;
+
+/// What a purpose has to know besides whose a code is. Stored sealed.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeContent {
+    /// An address: the new one, the one before, or the one that the mail went to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+/// A code to be made.
+pub struct NewCode<'a> {
+    /// What it is for.
+    pub purpose: CodePurpose,
+    /// Which code it replaces: the one of the same purpose and subject.
+    pub subject: Vec<u8>,
+    /// The flow in which a code counts; none for a link alone.
+    pub flow: Option<TokenHash>,
+    /// Whose it is; none where that is found out when its mail is sent.
+    pub owner: Option<CodeOwner>,
+    /// What the purpose has to know besides.
+    pub content: &'a CodeContent,
+}
+
+/// A code that was made and is not mailed yet.
+pub struct MadeCode {
+    /// What its mail contains.
+    pub secrets: MailedSecrets,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    link_hash: TokenHash,
+}
+
+/// A code that can be used: the code was right, or the link is known.
+pub struct UsableCode {
+    /// What it is for.
+    pub purpose: CodePurpose,
+    /// By which it is consumed.
+    pub link_hash: TokenHash,
+    /// Whose it is, if it is a user's.
+    pub owner: Option<CodeOwner>,
+    /// What the purpose has to know besides.
+    pub content: CodeContent,
+}
+
+/// The subject of codes of a user.
+#[must_use]
+pub fn subject_of_user(user: UserId) -> Vec<u8> {
+    user.uuid().as_bytes().to_vec()
+}
+
+/// The subject of codes that are asked for by address: a pseudonym, because the address may be nobody's here.
+#[must_use]
+pub fn subject_of_address(app: &App, address: &EmailAddress) -> Vec<u8> {
+    app.pseudonyms.of("mailed-code/address", &[address.key().as_bytes()])
+}
+
+/// The flow of a sign-in, a session or whatever else a code is asked for in, by a name that tells it from others.
+#[must_use]
+pub fn flow(name: &str) -> TokenHash {
+    token_hash(&format!("mailed-code/flow/{name}"))
+}
+
+/// The address of the page of a link.
+#[must_use]
+pub fn link_address(app: &App, token: &str) -> String {
+    format!("{}/link/{token}", app.issuer())
+}
+
+/// The refusal of a link that is unknown, expired, used, replaced or void.
+#[must_use]
+pub fn link_invalid() -> Refusal {
+    let message = "This link has expired, was used or replaced, or was not made by this server. Request a new one.";
+    Refusal::new(Code::LinkInvalid, message)
+}
+
+/// The refusal of what needs mail where mail is off.
+///
+/// # Errors
+/// `feature_disabled`.
+pub fn require_mail(app: &App) -> Result<(), Refusal> {
+    if app.mailer.is_some() {
+        return Ok(());
+    }
+    let message = "This server sends no mail: an operator sets SIGNET_SMTP_URL. Until then, an administrator \
+                   helps.";
+    Err(Refusal::new(Code::FeatureDisabled, message))
+}
+
+/// Makes a code and stores it; the one of the same purpose and subject is void from now on.
+///
+/// # Errors
+/// When the database cannot be written; on the command line, before a server has made the key for codes.
+pub async fn make(tx: &mut AuditedTx, new: NewCode<'_>) -> Result<MadeCode, Fault> {
+    let NewCode { purpose, subject, flow, owner, content } = new;
+    let (app, now) = (tx.app(), tx.info().now);
+    let link = URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy));
+    let link_hash = token_hash(&link);
+    let code = flow.is_some().then(|| MailedCode::generate(&*app.entropy));
+    let mac = match &code {
+        Some(code) => Some(app.mailed_code_mac(purpose, &link_hash, code)?),
+        None => None,
+    };
+    let plain = serde_json::to_vec(content)
+        .map_err(|error| Fault::internal("writing a mailed code").with_source(error))?;
+    let sealed = app.seal_mailed_code(tx, purpose, &link_hash, &plain).await?;
+    let expires_at = now + purpose.life();
+    let row = mailed_codes::NewCode {
+        purpose,
+        subject: &subject,
+        link_hash: &link_hash,
+        code: mac.as_deref().zip(flow.as_ref()),
+        sealed: &sealed,
+        owner,
+        expires_at,
+    };
+    mailed_codes::put(tx, &row, now).await?;
+    let secrets = MailedSecrets { link, code: code.map(|code| code.text()) };
+    Ok(MadeCode { secrets, expires_at, link_hash })
+}
+
+/// Mails a code that was made in this transaction. `user` is the user it concerns, if that is known.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn mail(
+    tx: &mut AuditedTx,
+    made: MadeCode,
+    (user, to): (Option<UserId>, &EmailAddress),
+    content: impl FnOnce(MailedSecrets) -> MailContent + Send,
+) -> Result<(), Fault> {
+    let language = tx.info().language;
+    let mail = Mail {
+        user,
+        to,
+        locale: Locale::choose(Some(language), None, None),
+        link_hash: Some(*made.link_hash.digest()),
+        expires_at: made.expires_at,
+        content: content(made.secrets),
+    };
+    outbox::post(tx, mail).await
+}
+
+/// Checks a code that was typed in the flow of `name`. None when it is wrong, expired, used, replaced, not sent, or
+/// was tried too often. Run it in a transaction that commits a refusal: the try counts. A right code is not consumed.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn check(
+    tx: &mut AuditedTx,
+    name: CodeName<'_>,
+    typed: &str,
+) -> Result<Option<UsableCode>, Fault> {
+    let (app, now) = (tx.app(), tx.info().now);
+    let Some(code) = MailedCode::parse(typed) else { return Ok(None) };
+    let Some((stored, mac)) = mailed_codes::count_try(tx, name, now).await? else {
+        return Ok(None);
+    };
+    let typed = app.mailed_code_mac(name.purpose, &stored.link_hash, &code)?;
+    if !constant_time_eq(&typed, &mac) {
+        return Ok(None);
+    }
+    let sent = mailed_codes::by_link(tx, &stored.link_hash).await?;
+    sent.map(|code| usable(&app, code)).transpose()
+}
+
+/// The code behind a link. Changes nothing: scanners of mail open links too.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn look(app: &App, token: &str, info: &RequestInfo) -> Result<Option<UsableCode>, Fault> {
+    if token.len() != TOKEN_LENGTH {
+        return Ok(None);
+    }
+    let mut reader = app.db.reader().await?;
+    let Some(found) = mailed_codes::by_link(&mut reader, &token_hash(token)).await? else {
+        return Ok(None);
+    };
+    if has_expired(found.expires_at, found.purpose.life(), info.now) {
+        return Ok(None);
+    }
+    usable(app, found).map(Some)
+}
+
+/// The code of `purpose` that was made for `subject` and can still be used: what waits for its confirmation.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn pending(
+    app: &App,
+    purpose: CodePurpose,
+    subject: &[u8],
+    now: Timestamp,
+) -> Result<Option<UsableCode>, Fault> {
+    let mut reader = app.db.reader().await?;
+    let found = mailed_codes::of_subject(&mut reader, purpose, subject).await?;
+    let live = found.filter(|code| !has_expired(code.expires_at, purpose.life(), now));
+    live.map(|code| usable(app, code)).transpose()
+}
+
+/// Uses a code up, in the transaction of its effect. False when another request has, or it is void.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn consume(tx: &mut Tx, code: &TokenHash) -> Result<bool, Fault> {
+    mailed_codes::consume(tx, code).await
+}
+
+/// Who gets a mail of the outbox, decided when it is sent; none where it is not to be sent any more. A mail that was
+/// asked for by address goes to the user who owns the address. Whether there is one shows in nothing that the
+/// requester sees.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub async fn recipient(
+    app: &App,
+    mail: &TakenMail,
+    letter: &Letter,
+    now: Timestamp,
+) -> Result<Option<EmailAddress>, Fault> {
+    let Some(link_hash) = &mail.link_hash else { return Ok(Some(letter.to.clone())) };
+    if !letter.content.kind().goes_to_owner() {
+        let live = mailed_codes::is_live(&mut app.db.reader().await?, link_hash).await?;
+        return Ok(live.then(|| letter.to.clone()));
+    }
+    let info = RequestInfo::system(now);
+    let decided = app.transaction_or_nothing(&info, async |tx| {
+        let Some(owner) = email_owners::enabled_owner(tx, letter.to.key()).await? else {
+            // The code stays until it expires: tries at it are counted like those at any other.
+            return Ok(None);
+        };
+        if !mailed_codes::send_to(tx, link_hash, (owner.user, owner.epoch), now).await? {
+            return Ok(None);
+        }
+        let to = EmailAddress::parse(&owner.address)
+            .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
+        Ok(Some(to))
+    });
+    decided.await.map_err(|failure| match failure {
+        Failure::Failed(fault) => fault,
+        Failure::Refused(_) => Fault::internal("finding the recipient of a mail"),
+    })
+}
+
+fn usable(app: &App, code: mailed_codes::SentCode) -> Result<UsableCode, Fault> {
+    let mailed_codes::SentCode { purpose, link_hash, sealed, owner, .. } = code;
+    let plain = app.unseal_mailed_code(purpose, &link_hash, &sealed)?;
+    let content = serde_json::from_slice(&plain)
+        .map_err(|_| Fault::internal("what belongs to a mailed code cannot be read"))?;
+    Ok(UsableCode { purpose, link_hash, owner, content })
+}

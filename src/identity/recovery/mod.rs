@@ -1,0 +1,398 @@
+//! Recovery: the owner of a verified address chooses a new password without the old one.
+//!
+//! Owns the steps, of which `domain::authn` decides the order: the mailed code, a second factor where the account has
+//! one, the new password. A recovery opens nothing: it has a challenge of its own, which no sign-in accepts, and never
+//! leads to a `Completed`. The answers to a request are the same for every address; a job finds out whose it is.
+
+mod limits;
+mod new_password;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::app::sealed_state::{seal, unseal};
+use crate::app::{App, AuditedTx, outbox};
+use crate::base::entropy::random;
+use crate::base::id::UserId;
+use crate::base::opaque_token::{self, AUTH_SESSION, TokenHash};
+use crate::base::{TimeSpan, Timestamp};
+use crate::crypto::digest::sha256_base64url;
+use crate::domain::authn::{
+    Attempt, FACTOR_LIFE, Factors, Method, NextStep, Purpose, Requirements, next_step,
+};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::mail::MailContent;
+use crate::domain::mailed_code::CodePurpose;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::request_info::RequestInfo;
+use crate::domain::validity::has_expired;
+use crate::store::users::{self, Credential};
+
+use super::authenticate::account_state;
+use super::authentication::{Channel, Entry, IssuedChallenge, RemainingStep, challenge_invalid};
+use super::links::LinkEntry;
+use super::mailed_codes::{self, CodeContent, CodeName, NewCode, UsableCode};
+use super::second_factor::{TypedCode, check_code};
+
+/// The length of what is sealed is a multiple of this, in bytes.
+const PADDED_TO: usize = 512;
+
+/// How long a recovery may take: its code is right until the last moment, and the steps after it have their time.
+const LIFE: TimeSpan = TimeSpan::from_mins(20);
+
+/// A recovery under way. Sealed into what the caller sends back with the next step.
+#[derive(Clone, Serialize, Deserialize)]
+struct PendingRecovery {
+    /// The flow in which the code counts.
+    id: String,
+    begun_at: Timestamp,
+    subject: String,
+    proved: Option<ProvedMailbox>,
+}
+
+/// What a right code or a link has shown.
+#[derive(Clone, Serialize, Deserialize)]
+struct ProvedMailbox {
+    user: UserId,
+    /// The epoch of the user that the code was sent in.
+    epoch: i64,
+    /// The hash of the link beside the code: both are consumed together.
+    link: [u8; 32],
+    purpose: CodePurpose,
+    factors: Factors,
+}
+
+/// What comes of a step.
+pub enum RecoveryOutcome {
+    /// The password is the new one.
+    Done,
+    /// Another step is missing.
+    Pending(IssuedChallenge),
+}
+
+/// Begins a recovery: the owner of the address, if there is one, gets a mail. Statements and answer are the same for
+/// every address.
+///
+/// # Errors
+/// `feature_disabled` where mail is off; refused when the text is no address; too many requests; unavailable when too
+/// many mails wait.
+pub async fn request(
+    app: App,
+    email: String,
+    channel: Channel<'_>,
+    info: RequestInfo,
+) -> Result<IssuedChallenge, Failure> {
+    mailed_codes::require_mail(&app)?;
+    let address = EmailAddress::parse(&email)
+        .map_err(|error| Refusal::field("email", error.code(), error.message()))?;
+    limits::take(&app, &info)?;
+    outbox::require_room(&app).await?;
+    let subject = mailed_codes::subject_of_address(&app, &address);
+    let pending = PendingRecovery {
+        id: URL_SAFE_NO_PAD.encode(random::<16>(&*app.entropy)),
+        begun_at: info.now,
+        subject: URL_SAFE_NO_PAD.encode(&subject),
+        proved: None,
+    };
+    // A refusal takes everything back: what is over the limit costs no disk.
+    app.transaction_or_nothing(&info, async |tx| {
+        limits::count(tx, &address).await?;
+        let code = NewCode {
+            purpose: CodePurpose::Recover,
+            subject,
+            flow: Some(mailed_codes::flow(&pending.id)),
+            owner: None,
+            content: &CodeContent::default(),
+        };
+        let made = mailed_codes::make(tx, code).await?;
+        mailed_codes::mail(tx, made, (None, &address), MailContent::Recovery).await?;
+        Ok(())
+    })
+    .await?;
+    Ok(pending.seal(&app, channel, RemainingStep::Factor(vec![Method::MailedCode]), info.now)?)
+}
+
+/// Whether a challenge is one of a recovery. Whether it can be used is decided by the step.
+#[must_use]
+pub fn is_challenge(app: &App, challenge: &str, channel: Channel<'_>) -> bool {
+    PendingRecovery::read(app, challenge, channel).is_some()
+}
+
+/// What a recovery waits for, for the page that asks for it.
+///
+/// # Errors
+/// `challenge_invalid`.
+pub async fn waits_for(
+    app: App,
+    challenge: String,
+    channel: Channel<'_>,
+    now: Timestamp,
+) -> Result<RemainingStep, Failure> {
+    let pending = PendingRecovery::open(&app, &challenge, channel, now)?;
+    match &pending.proved {
+        None => Ok(RemainingStep::Factor(vec![Method::MailedCode])),
+        Some(proved) => {
+            let credential = proved.account(&app).await?;
+            Ok(proved.remaining(&credential, now).ok_or_else(challenge_invalid)?)
+        }
+    }
+}
+
+/// Takes the next step of a recovery.
+///
+/// # Errors
+/// `challenge_invalid`; `mfa_failed` and what else is wrong with the entry, after which the same challenge can be used
+/// again; too many attempts; unavailable when hashing or storage cannot keep up.
+pub async fn advance(
+    app: App,
+    (challenge, entry): (String, Entry),
+    channel: Channel<'_>,
+    info: RequestInfo,
+) -> Result<RecoveryOutcome, Failure> {
+    let pending = PendingRecovery::open(&app, &challenge, channel, info.now)?;
+    limits::check_guesses(&app, &info)?;
+    let now = info.now;
+    let Some(proved) = &pending.proved else {
+        let Entry::MailedCode(typed) = entry else {
+            let first = RemainingStep::Factor(vec![Method::MailedCode]);
+            return Ok(RecoveryOutcome::Pending(pending.seal(&app, channel, first, now)?));
+        };
+        let proved = pending.check_code(&app, typed.expose(), &info).await?;
+        let credential = proved.account(&app).await?;
+        let step = proved.remaining(&credential, now).ok_or_else(challenge_invalid)?;
+        let next = PendingRecovery { proved: Some(proved), ..pending };
+        return Ok(RecoveryOutcome::Pending(next.seal(&app, channel, step, now)?));
+    };
+    let credential = proved.account(&app).await?;
+    let remaining = proved.remaining(&credential, now).ok_or_else(challenge_invalid)?;
+    match (&remaining, entry) {
+        (RemainingStep::Factor(_), Entry::Code(code)) => {
+            let proved = proved.with_factor(&app, &credential, &code, &info).await?;
+            let step = proved.remaining(&credential, now).ok_or_else(challenge_invalid)?;
+            let next = PendingRecovery { proved: Some(proved), ..pending };
+            Ok(RecoveryOutcome::Pending(next.seal(&app, channel, step, now)?))
+        }
+        (RemainingStep::NewPassword, Entry::NewPassword(typed)) => {
+            new_password::store(&app, proved, &credential, typed, &info)
+                .await
+                .map_err(|failure| gone_as(failure, challenge_invalid))?;
+            Ok(RecoveryOutcome::Done)
+        }
+        // What comes too early is no reason to end the recovery.
+        _ => Ok(RecoveryOutcome::Pending(pending.seal(&app, channel, remaining, now)?)),
+    }
+}
+
+/// The last steps at once, for the page that asks for a code of the second factor and the new password together.
+/// Nothing is consumed before both hold.
+///
+/// # Errors
+/// As [`advance`]; refused, naming the field, when one is missing.
+pub async fn finish(
+    app: App,
+    (challenge, entry): (String, LinkEntry),
+    channel: Channel<'_>,
+    info: RequestInfo,
+) -> Result<(), Failure> {
+    let pending = PendingRecovery::open(&app, &challenge, channel, info.now)?;
+    let proved = pending.proved.ok_or_else(challenge_invalid)?;
+    let outcome = proved.finish(&app, entry, &info).await;
+    outcome.map_err(|failure| gone_as(failure, challenge_invalid))
+}
+
+/// The methods of which one has to follow the link; empty where the account has no second factor.
+///
+/// # Errors
+/// `link_invalid`.
+pub(super) async fn methods_of_link(
+    app: &App,
+    code: &UsableCode,
+    now: Timestamp,
+) -> Result<Vec<Method>, Failure> {
+    let proved = ProvedMailbox::by_link(code, now).ok_or_else(mailed_codes::link_invalid)?;
+    let credential = proved.account(app).await;
+    let credential = credential.map_err(|failure| gone_as(failure, mailed_codes::link_invalid))?;
+    match proved.remaining(&credential, now) {
+        Some(step) => Ok(step.methods().to_vec()),
+        None => Err(mailed_codes::link_invalid().into()),
+    }
+}
+
+/// Sets the new password that came with a link.
+///
+/// # Errors
+/// As [`finish`], with `link_invalid`.
+pub(super) async fn by_link(
+    app: &App,
+    code: &UsableCode,
+    entry: LinkEntry,
+    info: &RequestInfo,
+) -> Result<(), Failure> {
+    let proved = ProvedMailbox::by_link(code, info.now).ok_or_else(mailed_codes::link_invalid)?;
+    let outcome = proved.finish(app, entry, info).await;
+    outcome.map_err(|failure| gone_as(failure, mailed_codes::link_invalid))
+}
+
+impl PendingRecovery {
+    fn seal(
+        &self,
+        app: &App,
+        channel: Channel<'_>,
+        step: RemainingStep,
+        now: Timestamp,
+    ) -> Result<IssuedChallenge, Fault> {
+        let sealed = seal(app, &bound_to(channel), self, PADDED_TO)?;
+        let life = match &self.proved {
+            None => CodePurpose::Recover.life(),
+            Some(_) => (self.begun_at + LIFE - now).min(FACTOR_LIFE),
+        };
+        let challenge = opaque_token::encode(AUTH_SESSION, &sealed);
+        Ok(IssuedChallenge { challenge, expires_in: life.secs(), step })
+    }
+
+    fn read(app: &App, challenge: &str, channel: Channel<'_>) -> Option<Self> {
+        let sealed = opaque_token::parse_any(AUTH_SESSION, challenge)?;
+        unseal::<Self>(app, &bound_to(channel), &sealed)
+    }
+
+    fn open(
+        app: &App,
+        challenge: &str,
+        channel: Channel<'_>,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        Self::read(app, challenge, channel)
+            .filter(|pending| !has_expired(pending.begun_at + LIFE, LIFE, now))
+            .ok_or_else(challenge_invalid)
+    }
+
+    /// Counts and compares the mailed code. A right one stays, to be consumed with the last step.
+    async fn check_code(
+        &self,
+        app: &App,
+        typed: &str,
+        info: &RequestInfo,
+    ) -> Result<ProvedMailbox, Failure> {
+        let subject = URL_SAFE_NO_PAD.decode(&self.subject).unwrap_or_default();
+        let flow_hash = mailed_codes::flow(&self.id);
+        let name =
+            CodeName { purpose: CodePurpose::Recover, subject: &subject, flow_hash: &flow_hash };
+        let check = async |tx: &mut AuditedTx| Ok(mailed_codes::check(tx, name, typed).await?);
+        let right = app.transaction(info, check).await?;
+        let proved = right.and_then(|code| ProvedMailbox::by_link(&code, info.now));
+        Ok(proved.ok_or_else(|| {
+            limits::count_guess(app, info);
+            wrong_code()
+        })?)
+    }
+}
+
+impl ProvedMailbox {
+    fn by_link(code: &UsableCode, now: Timestamp) -> Option<Self> {
+        let owner = code.owner?;
+        let factors = Factors::default().with(Method::MailedCode, now);
+        Some(Self {
+            user: owner.user,
+            epoch: owner.epoch?,
+            link: *code.link_hash.digest(),
+            purpose: code.purpose,
+            factors,
+        })
+    }
+
+    /// The account as it is now.
+    async fn account(&self, app: &App) -> Result<Credential, Failure> {
+        let found = users::credential_of(&mut app.db.reader().await?, self.user).await?;
+        Ok(found.ok_or_else(gone)?)
+    }
+
+    /// The next step; none where the account has changed since the code was sent.
+    fn remaining(&self, credential: &Credential, now: Timestamp) -> Option<RemainingStep> {
+        let attempt =
+            Attempt { purpose: Purpose::Recover, epoch: self.epoch, factors: self.factors };
+        match next_step(&attempt, &account_state(credential), &Requirements::BASIC, now) {
+            NextStep::Authenticate(methods) if !methods.contains(&Method::MailedCode) => {
+                Some(RemainingStep::Factor(methods))
+            }
+            NextStep::ChangePassword => Some(RemainingStep::NewPassword),
+            _ => None,
+        }
+    }
+
+    /// These and a second factor, whose code is counted and used up here.
+    async fn with_factor(
+        &self,
+        app: &App,
+        credential: &Credential,
+        code: &TypedCode,
+        info: &RequestInfo,
+    ) -> Result<Self, Failure> {
+        let check = async |tx: &mut AuditedTx| check_code(tx, &credential.user, code).await;
+        let method = app.transaction(info, check).await.inspect_err(|failure| {
+            if matches!(failure, Failure::Refused(refusal) if refusal.code == Code::MfaFailed) {
+                limits::count_guess(app, info);
+            }
+        })?;
+        Ok(Self { factors: self.factors.with(method, info.now), ..self.clone() })
+    }
+
+    async fn finish(self, app: &App, entry: LinkEntry, info: &RequestInfo) -> Result<(), Failure> {
+        limits::check_guesses(app, info)?;
+        let LinkEntry { new_password, code } = entry;
+        let credential = self.account(app).await?;
+        let remaining = self.remaining(&credential, info.now).ok_or_else(gone)?;
+        let needs_code = matches!(remaining, RemainingStep::Factor(_));
+        if needs_code && code.is_none() {
+            let message =
+                "The account has a second factor. Send its code as well, with the new password.";
+            return Err(Refusal::new(Code::MfaRequired, message).into());
+        }
+        let typed = new_password.ok_or_else(|| {
+            Refusal::field("new_password", "missing", "Send the new password as new_password.")
+        })?;
+        // A password that is refused must not use up the code of the second factor.
+        new_password::acceptable(&credential, &typed)?;
+        let proved = match code.filter(|_| needs_code) {
+            Some(code) => self.with_factor(app, &credential, &code, info).await?,
+            None => self,
+        };
+        match proved.remaining(&credential, info.now) {
+            Some(RemainingStep::NewPassword) => {
+                new_password::store(app, &proved, &credential, typed, info).await
+            }
+            _ => Err(gone().into()),
+        }
+    }
+
+    fn link_hash(&self) -> TokenHash {
+        TokenHash::from_digest(self.link)
+    }
+}
+
+/// What a challenge is sealed for.
+fn bound_to(channel: Channel<'_>) -> String {
+    match channel {
+        Channel::Api => "recovery/v1/api".to_owned(),
+        Channel::Browser(cookie) => {
+            format!("recovery/v1/browser/{}", sha256_base64url(cookie.as_bytes()))
+        }
+    }
+}
+
+fn wrong_code() -> Refusal {
+    let message = "The code is wrong, expired, or was replaced by a newer one. After five tries, request a new one.";
+    Refusal::new(Code::MfaFailed, message)
+}
+
+/// What was proved does not count any more. Callers say it in their own words, see [`gone_as`].
+fn gone() -> Refusal {
+    mailed_codes::link_invalid()
+}
+
+fn gone_as(failure: Failure, refusal: fn() -> Refusal) -> Failure {
+    match failure {
+        Failure::Refused(refused) if refused.code == Code::LinkInvalid => refusal().into(),
+        other => other,
+    }
+}

@@ -1,0 +1,92 @@
+//! The last step of a recovery: the new password is stored, and everything that the old one opened ends.
+//!
+//! Owns that transaction: the code is consumed in it, guarded by the epoch that it was sent in, so that of several
+//! requests with one link a single one sets a password.
+
+use crate::app::{App, AuditedTx};
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::login_name::LoginName;
+use crate::domain::outcome::{Failure, Fault, Refusal};
+use crate::domain::password::{Check, Password};
+use crate::domain::request_info::RequestInfo;
+use crate::identity::logout_notices::{Fate, everything_of};
+use crate::identity::password::unchanged;
+use crate::identity::register::parse_password;
+use crate::identity::{admission, notifications, unlock};
+use crate::store::passwords;
+use crate::store::users::Credential;
+
+use super::{ProvedMailbox, gone, mailed_codes};
+
+/// The field of forms and of `/v1` that holds it.
+const FIELD: &str = "new_password";
+
+/// The password that was typed, if it follows the rules.
+///
+/// # Errors
+/// `weak_password`.
+pub(super) fn acceptable(credential: &Credential, typed: &str) -> Result<Password, Failure> {
+    Ok(parse_password(FIELD, typed, &login_of(credential)?)?)
+}
+
+fn login_of(credential: &Credential) -> Result<LoginName, Fault> {
+    LoginName::parse(&credential.user.login)
+        .map_err(|_| Fault::internal("a stored login that is none"))
+}
+
+/// Stores the new password. Opens no session.
+///
+/// # Errors
+/// `weak_password`; [`gone`] when another request was faster or the account has changed; unavailable when hashing
+/// cannot keep up.
+pub(super) async fn store(
+    app: &App,
+    proved: &ProvedMailbox,
+    credential: &Credential,
+    typed: String,
+    info: &RequestInfo,
+) -> Result<(), Failure> {
+    let password = acceptable(credential, &typed)?;
+    let login = login_of(credential)?;
+    let user = &credential.user;
+    let admission = admission::of(app, info.address(), info.now).await?;
+    if let Some(present) = &credential.password_hash
+        && user.must_change_password
+    {
+        // An administrator knows the present one.
+        let compared =
+            app.verify_password(admission.reserve(app)?, password.clone(), present.clone());
+        if compared.await?.check == Check::Matches {
+            return Err(unchanged().into());
+        }
+    }
+    let hash = app.hash_password(admission.reserve(app)?, password).await?;
+    let work = async |tx: &mut AuditedTx| {
+        // The row of the user comes first, as in everything that ends sessions.
+        let Some(everything) = everything_of(tx, user.id, Fate::Stays).await? else {
+            return Err(refused());
+        };
+        if !mailed_codes::consume(tx, &proved.link_hash()).await? {
+            return Err(refused());
+        }
+        let now = tx.info().now;
+        if passwords::change_password(tx, user.id, proved.epoch, &hash, now).await?.is_none() {
+            return Err(refused());
+        }
+        everything.ended(tx, None).await?;
+        // Who proved the mailbox is the owner: attackers elsewhere must not keep them out.
+        unlock::clear_passwords(tx, login.key()).await?;
+        let event = Event::new(EventKind::AccountRecovered).about(user.id);
+        tx.record(&event.detail(proved.purpose.as_str())).await?;
+        tx.record(&Event::new(EventKind::PasswordChanged).about(user.id).detail("recovered"))
+            .await?;
+        notifications::recovery_used(tx, user).await?;
+        Ok(())
+    };
+    app.transaction(info, work).await
+}
+
+fn refused() -> Failure {
+    let refusal: Refusal = gone();
+    refusal.into()
+}

@@ -1,0 +1,30 @@
+//! Unlocking an account: its counters of failed attempts are cleared, whichever network they are of.
+//!
+//! Owns which counters belong to an account. Those of a network are in the memory of each process and end by
+//! themselves. Counters of sent mail stay: they protect a mailbox.
+
+use crate::app::AuditedTx;
+use crate::base::id::UserId;
+use crate::domain::outcome::Fault;
+use crate::store::login_limits;
+
+use super::{admission, second_factor};
+
+/// Forgets every attempt at the password of the account named by `login_key`: its mailbox was proved, or an
+/// administrator vouches for its user.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn clear_passwords(tx: &mut AuditedTx, login_key: &str) -> Result<(), Fault> {
+    let name = admission::account_name(&tx.app(), login_key);
+    login_limits::clear_account(tx, &name).await.map(drop)
+}
+
+/// Forgets every attempt at the second factors of a user.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn clear_second_factors(tx: &mut AuditedTx, user: UserId) -> Result<(), Fault> {
+    let name = second_factor::account_name(&tx.app(), user);
+    login_limits::clear_account(tx, &name).await.map(drop)
+}

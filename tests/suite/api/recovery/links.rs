@@ -1,0 +1,150 @@
+//! Mailed links: opening one changes nothing, and of several that redeem it one does.
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+use super::{ADA, NEW};
+use crate::support::mailed::MailingServer;
+use crate::support::on_both;
+use crate::support::relying_party::{Person, field};
+use crate::support::second_factors::Authenticator;
+use crate::support::server::PASSWORD;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_redeemed_once_by_the_form_of_its_page() {
+    on_both("link: page", async |backend| {
+        let place = MailingServer::start(backend).await;
+        place.user("ada", ADA).await;
+        place.recover(ADA).await;
+        let mailed = place.newest().await;
+        let path = mailed.path();
+        let ada = Person::new(&place.server, "ada");
+        let page = ada.get(&path).await;
+        assert!(!page.is(200).text.contains(&mailed.code));
+        assert_eq!(page.header("referrer-policy"), "no-referrer");
+        assert_eq!(page.header("cache-control"), "no-store");
+        let csrf = field(&page.text, "csrf");
+        // A form that another page or browser was given redeems nothing.
+        let stranger = Person::new(&place.server, "eve");
+        stranger.get(&path).await.is(200);
+        for (person, csrf) in [(&ada, ""), (&ada, "x"), (&stranger, &*csrf)] {
+            let fields = [("csrf", csrf), ("new_password", NEW)];
+            person.post(&path, &fields).await.is(403);
+        }
+        let weak = ada.post(&path, &[("csrf", &csrf), ("new_password", "short")]).await;
+        assert!(weak.is(422).text.contains("at least 8 bytes"), "{}", weak.text);
+        let done = ada.post(&path, &[("csrf", &csrf), ("new_password", NEW)]).await;
+        let to = done.is(303).header("location").to_owned();
+        assert!(
+            done.headers
+                .get_all("set-cookie")
+                .iter()
+                .all(|c| !c.to_str().unwrap().contains("session"))
+        );
+        let login = ada.get(&ada.below_base(&to)).await;
+        assert!(login.is(200).text.contains("Your password was saved."), "{}", login.text);
+        let second = ada.post(&path, &[("csrf", &csrf), ("new_password", "yet another one")]).await;
+        // It says what happened and offers a new one.
+        assert!(second.is(404).text.contains("Ask for a new one"), "{}", second.text);
+        assert!(second.text.contains("/recover\""), "{}", second.text);
+        assert_eq!(place.server.try_login("ada", NEW).await.status, 200);
+        for bad in ["x", &"A".repeat(43), &"A".repeat(5_000)] {
+            place.server.get(&format!("/link/{bad}")).await.is(404);
+            place.redeem(bad, NEW).await.is_problem(404, "link_invalid");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_twenty_that_redeem_one_link_one_sets_its_password() {
+    on_both("link: race", async |backend| {
+        let place = MailingServer::start(backend).await;
+        place.user("ada", ADA).await;
+        place.recover(ADA).await;
+        let mailed = place.newest().await;
+        let passwords: Vec<String> = (0..20).map(|n| format!("the password of {n:02}")).collect();
+        let redeemed = join_all(passwords.iter().map(|new| place.redeem(&mailed.link, new))).await;
+        let won: Vec<usize> = (0..20).filter(|n| redeemed[*n].status == 204).collect();
+        assert_eq!(won.len(), 1, "{redeemed:?}");
+        for (number, answer) in redeemed.iter().enumerate().filter(|(number, _)| *number != won[0])
+        {
+            assert_eq!(answer.code(), "link_invalid", "{number}");
+        }
+        for (number, password) in passwords.iter().enumerate() {
+            let expected = if number == won[0] { 200 } else { 401 };
+            assert_eq!(place.server.try_login("ada", password).await.status, expected);
+        }
+    })
+    .await;
+}
+
+/// Nothing is consumed before the second factor and the new password both hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_asks_for_the_second_factor_of_the_account() {
+    on_both("link: second factor", async |backend| {
+        let place = MailingServer::start(backend).await;
+        place.user("tia", ADA).await;
+        let tokens = place.server.login("tia").await;
+        let app = Authenticator::enrol(&place.server, &tokens).await;
+        place.recover(ADA).await;
+        let mailed = place.newest().await;
+        place.redeem(&mailed.link, NEW).await.is_problem(401, "mfa_required");
+        let redeem = async |code: &str, new: &str| {
+            let body = json!({"token": mailed.link, "code": code, "new_password": new});
+            place.server.post("/v1/link", body).await
+        };
+        redeem(&app.wrong_code(&place.server), NEW).await.is_problem(401, "mfa_failed");
+        let code = app.new_code(&place.server);
+        // A password that is refused does not use the code up.
+        redeem(&code, "short").await.is_problem(422, "weak_password");
+        place.server.get(&mailed.path()).await.is(200);
+        let me = place.server.get_as("/v1/me", &tokens.access).await;
+        me.is(200);
+        redeem(&code, NEW).await.is(204);
+        place.server.get_as("/v1/me", &tokens.access).await.is(401);
+        let answer = place.server.try_login("tia", NEW).await;
+        answer.is_problem(401, "mfa_required");
+
+        // At the page, with a recovery code.
+        place.recover(ADA).await;
+        let mailed = place.newest().await;
+        let tia = Person::new(&place.server, "tia");
+        let page = tia.get(&mailed.path()).await;
+        let csrf = field(&page.is(200).text, "csrf");
+        let post = async |code: &str| {
+            let fields = [("csrf", &*csrf), ("code", code), ("new_password", PASSWORD)];
+            tia.post(&mailed.path(), &fields).await
+        };
+        post("").await.is(401);
+        post("123").await.is(401);
+        post(&app.recovery_codes[0]).await.is(303);
+        place.server.try_login("tia", PASSWORD).await.is_problem(401, "mfa_required");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_of_a_link_are_checked() {
+    on_both("link: members", async |backend| {
+        let place = MailingServer::start(backend).await;
+        place.user("ada", ADA).await;
+        place.recover(ADA).await;
+        let mailed = place.newest().await;
+        for (body, field) in [
+            (json!({}), "token"),
+            (json!({"token": 1}), "token"),
+            (json!({"token": mailed.link}), "new_password"),
+            (json!({"token": mailed.link, "new_password": NEW, "more": 1}), "more"),
+        ] {
+            let answer = place.server.post("/v1/link", body).await;
+            answer.is_problem(422, "validation_failed");
+            assert_eq!(answer.json()["errors"][0]["field"], field);
+        }
+        let request = place.server.request(Method::GET, "/v1/link");
+        place.server.send(request).await.is(405);
+        place.redeem(&mailed.link, NEW).await.is(204);
+    })
+    .await;
+}

@@ -1,0 +1,126 @@
+//! A server that mails codes and links, and what came.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use signet::store::mails;
+
+use super::process::until;
+use super::server::{Answer, Backend, Options, PASSWORD, Server, Tokens};
+use super::smtp_sink::{Received, Sink};
+
+/// A server with an administrator and a mail server.
+pub struct MailingServer {
+    pub sink: Sink,
+    pub server: Server,
+    pub root: Tokens,
+}
+
+/// What a mail contains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailed {
+    pub to: String,
+    /// The token of the link.
+    pub link: String,
+    /// The digits of the code; empty for a link alone.
+    pub code: String,
+}
+
+impl Mailed {
+    /// The code and the link of a message, if it has them.
+    pub fn of(received: &Received) -> Option<Self> {
+        let text = received.data.replace("=\r\n", "").replace("=3D", "=");
+        let (_, rest) = text.split_once("/link/")?;
+        let link: String = rest.chars().take(43).collect();
+        let code = text.lines().map(str::trim).find(|line| {
+            let shape: String =
+                line.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+            shape == "9999 9999"
+        });
+        let to = received.to.trim_matches(['<', '>']).to_owned();
+        Some(Self { to, link, code: code.unwrap_or_default().replace(' ', "") })
+    }
+
+    /// A code that is wrong.
+    pub fn wrong_code(&self) -> String {
+        let last = if self.code.ends_with('0') { '1' } else { '0' };
+        format!("{}{last}", &self.code[..7])
+    }
+
+    /// The path of the page of the link.
+    pub fn path(&self) -> String {
+        format!("/link/{}", self.link)
+    }
+}
+
+/// Options of a server whose mail goes to `sink`.
+pub fn options(backend: Backend, sink: &Sink) -> Options {
+    Options::on(backend)
+        .with("SIGNET_SMTP_URL", &sink.url())
+        .with("SIGNET_MAIL_FROM", "Example <signet@example.com>")
+}
+
+impl MailingServer {
+    pub async fn start(backend: Backend) -> Self {
+        Self::with(backend, &[]).await
+    }
+
+    pub async fn with(backend: Backend, settings: &[(&str, &str)]) -> Self {
+        let sink = Sink::start().await;
+        let mut options = options(backend, &sink);
+        for (name, value) in settings {
+            options = options.with(name, value);
+        }
+        let server = options.start().await;
+        let root = server.administrator("root").await;
+        Self { sink, server, root }
+    }
+
+    /// A user with a password and a verified address; the id.
+    pub async fn user(&self, login: &str, email: &str) -> String {
+        let body =
+            json!({"login": login, "password": PASSWORD, "email": email, "email_verified": true});
+        self.admin(Method::POST, "/v1/admin/users", body).await.is(201).string("id")
+    }
+
+    pub async fn admin(&self, method: Method, path: &str, body: Value) -> Answer {
+        self.server.call_as(method, path, &self.root.access, body).await
+    }
+
+    /// Asks for a new password at `/v1`; the challenge.
+    pub async fn recover(&self, email: &str) -> String {
+        let answer = self.server.post("/v1/recovery", json!({ "email": email })).await;
+        answer.is(202).string("challenge")
+    }
+
+    /// The next step of a recovery.
+    pub async fn proceed(&self, challenge: &str, more: Value) -> Answer {
+        let mut body = json!({ "challenge": challenge });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.server.post("/v1/login/continue", body).await
+    }
+
+    /// Waits until no mail waits.
+    pub async fn delivered(&self) {
+        until("the outbox is empty", async || {
+            mails::waiting(&mut self.server.app.db.reader().await.unwrap(), 10).await.unwrap() == 0
+        })
+        .await;
+    }
+
+    /// Every mail with a link that came.
+    pub async fn all(&self) -> Vec<Mailed> {
+        self.delivered().await;
+        self.sink.received().iter().filter_map(Mailed::of).collect()
+    }
+
+    /// The newest mail with a link.
+    pub async fn newest(&self) -> Mailed {
+        self.all().await.pop().unwrap()
+    }
+
+    /// Redeems a link at `/v1`.
+    pub async fn redeem(&self, link: &str, password: &str) -> Answer {
+        let body = json!({ "token": link, "new_password": password });
+        self.server.post("/v1/link", body).await
+    }
+}
