@@ -89,7 +89,8 @@ impl DeviceStep {
         match self {
             Self::Login { flow } => Some(flow),
             Self::Consent(view) => Some(&view.flow),
-            Self::Done { .. } => None,
+            // The page of the step has an address of its own.
+            Self::StepUp { .. } | Self::Done { .. } => None,
         }
     }
 }

@@ -142,14 +142,6 @@ pub(super) fn answered(
     }
 }
 
-/// The page of a step.
-pub(super) const fn page_of(step: &RemainingStep) -> &'static str {
-    match step {
-        RemainingStep::Factor(_) => "/login/verify",
-        RemainingStep::NewPassword => "/login/password",
-    }
-}
-
 /// A sign-in that was refused.
 struct FailedSignIn<'a> {
     /// What the user was signing in for.

@@ -13,9 +13,9 @@ use crate::identity::browser_login;
 use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
-use super::login::{answered, page_of};
+use super::login::answered;
 use super::pages::NewPasswordPage;
-use super::render::{self, aim};
+use super::render::{self, aim, path_of};
 use super::{flow_error_page, own_account, page_with, policy, said};
 
 /// A sign-in that waits for another step, in the browser that it was begun in.
@@ -100,10 +100,10 @@ impl UnderWay {
         let (app, visitor) = (context.app.clone(), visit.visitor.clone());
         let work = browser_login::waiting_step(app, challenge.clone(), visitor, context.now());
         match context.run(work).await {
-            Ok((user, step)) if page_of(&step) == page => Ok(user.login),
+            Ok((user, step)) if path_of(&step) == page => Ok(user.login),
             Ok((_, step)) => {
                 let query = format!("flow={sealed}&challenge={challenge}");
-                let to = context.link(page_of(&step)).with_query(&query);
+                let to = context.link(path_of(&step)).with_query(&query);
                 Err(Box::new(render::go_here(HttpResponse::SeeOther(), &to)))
             }
             Err(problem) => Err(Box::new(self.failed(&problem))),

@@ -59,14 +59,20 @@ fn step_up(
     go_here(answer, &page_of(context, sealed, pending))
 }
 
-/// The page of the step that a sign-in waits for.
-pub fn page_of(context: &Context, sealed: &str, pending: &IssuedChallenge) -> Link {
-    let page = match pending.step {
+/// The path of the page of a step.
+pub const fn path_of(step: &RemainingStep) -> &'static str {
+    match step {
         RemainingStep::Factor(_) => "/login/verify",
         RemainingStep::NewPassword => "/login/password",
         RemainingStep::Enrol { .. } => "/login/enrol",
-    };
-    context.link(page).with_query(&format!("flow={sealed}&challenge={}", pending.challenge))
+    }
+}
+
+/// The page of the step that a sign-in waits for.
+pub fn page_of(context: &Context, sealed: &str, pending: &IssuedChallenge) -> Link {
+    context
+        .link(path_of(&pending.step))
+        .with_query(&format!("flow={sealed}&challenge={}", pending.challenge))
 }
 
 /// The same after a decision that is refused: where the user is still to be asked, what is wrong stands above the
