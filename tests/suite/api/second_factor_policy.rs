@@ -248,7 +248,8 @@ async fn a_step_up_raises_the_session_and_leaves_its_refresh_token() {
         let challenge = asked.string("challenge");
         let wrong = json!({"code": app.wrong_code(&server)});
         go_on(&server, &challenge, wrong).await.is_problem(401, "mfa_failed");
-        assert_eq!(Tokens::of(&server.refresh(&tia.refresh).await).claims()["acr"], SINGLE);
+        let tia = Tokens::of(&server.refresh(&tia.refresh).await);
+        assert_eq!(tia.claims()["acr"], SINGLE);
         let code = json!({"code": app.new_code(&server)});
         let answers = join_all((0..10).map(|_| go_on(&server, &challenge, code.clone()))).await;
         let won: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 200).collect();
