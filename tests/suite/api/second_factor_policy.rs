@@ -299,6 +299,7 @@ async fn a_stale_session_becomes_fresh_with_every_factor() {
         assert!(fresh.claims()["auth_time"].as_i64() > tia.claims()["auth_time"].as_i64());
         change(&fresh).await.is(201);
         // A session that has ended is not raised.
+        server.advance(TimeSpan::from_secs(1));
         let asked = step_up(&server, &fresh, json!({"max_age": 0})).await.string("challenge");
         server.call_as(Method::POST, "/v1/logout", &fresh.access, json!({})).await.is(204);
         let next = go_on(&server, &asked, json!({ "password": PASSWORD })).await;
