@@ -6,7 +6,6 @@ use super::reader::Reader;
 use super::types::MetricsListen;
 use super::{Config, Machine, issuer, parse, settings as s};
 use crate::base::TimeSpan;
-use crate::domain::authn::SecondFactor;
 use crate::domain::base_path::BasePath;
 
 /// Reports every disagreement in `config` to `read`.
@@ -70,14 +69,6 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
                 s::ARGON2_MEMORY_KIB.name
             )
         },
-    );
-    let names_users =
-        matches!(config.second_factor.second_factor, SecondFactor::Admins | SecondFactor::Required);
-    read.require(
-        &[&s::SECOND_FACTOR_FROM, &s::SECOND_FACTOR],
-        names_users || config.second_factor.from.is_none(),
-        "nobody needs a second factor, so there is nothing to put off",
-        format!("Type {}=admins or required, or drop the date", s::SECOND_FACTOR.name),
     );
     let metrics = match config.metrics_listen {
         MetricsListen::Set(address) => Some(address),

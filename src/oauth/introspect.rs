@@ -1,7 +1,6 @@
 //! Introspection (RFC 7662): a client asks about a token that concerns it.
 //!
-//! Owns who may learn what. Of a token that is not good, or is none of the asker's business, nothing
-//! is said but that it is not active.
+//! Owns who may learn what. Of a token that is inactive, or does not concern the client, only that is said.
 
 use serde_json::{Value, json};
 
@@ -12,7 +11,6 @@ use crate::domain::client::Client;
 use crate::domain::liveness::active_session;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Fault, Refusal};
-
 use crate::store::sessions;
 
 use super::client_auth::{self, Call};
@@ -57,8 +55,7 @@ pub async fn introspect(
     Ok(found.unwrap_or_else(|| json!({ "active": false })))
 }
 
-/// Whether the token was issued to this client, or is for an API that it is. A token that its API could
-/// have made is described to that API alone.
+/// Whether it was issued to this client, or is for an API that it is. What an API could have made, it alone sees.
 fn concerns(client: &Client, token: &Source<ActiveToken>) -> bool {
     let issued = matches!(token, Source::Issued(_));
     (issued && token.claims().client_id == client.client_id) || client.is_api(&token.claims().aud)
@@ -81,7 +78,6 @@ fn described(issuer: &str, token: &ActiveToken) -> Value {
     let session = token.session_claims();
     for (name, value) in [
         ("sid", claims.sid.as_ref().map(|sid| json!(sid))),
-        // RFC 9470 §6.2.
         ("auth_time", session.map(|session| json!(session.auth_time.secs()))),
         ("acr", session.map(|session| json!(session.acr))),
         ("act", claims.act.clone()),

@@ -118,6 +118,8 @@ fn every_setting_can_be_changed() {
         ("SIGNET_SHUTDOWN_DELAY", "5m"),
         ("SIGNET_MASTER_KEY", KEY),
         ("SIGNET_REGISTRATION", "open"),
+        ("SIGNET_SECOND_FACTOR", "admins"),
+        ("SIGNET_SECOND_FACTOR_FROM", "2030-01-31T00:00:00Z"),
         ("SIGNET_ACCESS_TOKEN_TTL", "1h"),
         ("SIGNET_REFRESH_IDLE_TTL", "12h"),
         ("SIGNET_REFRESH_MAX_TTL", "2d"),
@@ -177,6 +179,9 @@ fn every_setting_can_be_changed() {
         if url.expose() == "postgresql://u:p%40w@db/signet?sslmode=require"));
     assert_eq!(config.master_key.unwrap().expose(), &[7; 32]);
     assert_eq!(config.registration, Registration::Open);
+    let policy = config.second_factor;
+    assert_eq!(policy.second_factor, crate::domain::authn::SecondFactor::Admins);
+    assert_eq!(policy.from, crate::base::Timestamp::parse("2030-01-31T00:00:00Z"));
     assert_eq!(config.access_token_ttl, TimeSpan::from_mins(60));
     assert_eq!(config.refresh_idle_ttl, TimeSpan::from_mins(720));
     assert_eq!(config.refresh_max_ttl, TimeSpan::from_days(2));

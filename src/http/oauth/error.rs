@@ -110,6 +110,7 @@ impl ResponseError for OAuthProblem {
             OAuthError::InvalidClient | OAuthError::InvalidToken => StatusCode::UNAUTHORIZED,
             OAuthError::InvalidDpopProof if self.as_bound => StatusCode::UNAUTHORIZED,
             OAuthError::InsufficientScope => StatusCode::FORBIDDEN,
+            OAuthError::UnmetAuthenticationRequirements => StatusCode::BAD_REQUEST,
             _ => match self.problem.status_code() {
                 // A form is the only thing that is understood here: the standard has 400 for it.
                 StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::UNAUTHORIZED => {

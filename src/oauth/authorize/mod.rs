@@ -203,15 +203,15 @@ pub async fn decide(
         // Logged out, or logged in as another user, since the page was shown: ask again.
         return go_on(app, checked, visitor, info).await;
     };
-    // Signed in anew with fewer factors.
-    if !matches!(checked.lacking(&app, &found, &visitor, now).await?, Lacking::Nothing) {
-        return go_on(app, checked, visitor, info).await;
-    }
     if !allow {
         let message = "The user denied the request.";
         let addressed = &checked.addressed;
         let answer = Answer::refused(app.issuer(), addressed, OAuthError::AccessDenied, message);
         return Ok(Step::Done(Box::new(answer)));
+    }
+    // Signed in anew with fewer factors.
+    if !matches!(checked.lacking(&app, &found, &visitor, now).await?, Lacking::Nothing) {
+        return go_on(app, checked, visitor, info).await;
     }
     let info = info.by(found.user.id);
     let write = UserWrite::new(&app);

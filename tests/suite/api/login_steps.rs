@@ -10,7 +10,8 @@ use signet::domain::password::Password;
 use signet::domain::request_info::RequestInfo;
 use signet::fetch_all;
 use signet::identity::authentication::Entry;
-use signet::identity::login::{LoginOutcome, LoginRequest, RequestedAccess, continue_login, login};
+use signet::identity::continue_login::continue_login;
+use signet::identity::login::{LoginOutcome, LoginRequest, RequestedAccess, login};
 use signet::store::db::counted;
 
 use crate::support::relying_party::Person;

@@ -112,15 +112,6 @@ async fn tokens_say_how_well_their_user_authenticated_and_a_refresh_changes_noth
             let seen = seen.is(200).json();
             assert_eq!((&seen["acr"], &seen["auth_time"]), (&wanted[0], &wanted[2]), "{seen}");
         }
-        // A client that speaks for itself has not authenticated any user.
-        let job = json!({"type": "service", "audiences": []});
-        let job = App::register(server, &place.root, job).await;
-        let own = job.call(server, "/oauth2/token", &[("grant_type", "client_credentials")]).await;
-        if own.status == 200 {
-            let token = own.string("access_token");
-            let seen = job.call(server, "/oauth2/introspect", &[("token", &token)]).await.json();
-            assert!(seen.get("acr").is_none(), "{seen}");
-        }
     })
     .await;
 }

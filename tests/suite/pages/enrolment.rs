@@ -24,8 +24,10 @@ async fn filled(person: &Person<'_>, page: &Answer, code: &str) -> Answer {
 }
 
 async fn skipped(person: &Person<'_>, page: &Answer) -> Answer {
-    let (flow, challenge) = (field(&page.text, "flow"), field(&page.text, "challenge"));
-    let fields = [("flow", &*flow), ("challenge", &*challenge), ("decision", "skip")];
+    let of = |name| field(&page.text, name);
+    let (flow, challenge, setup) = (of("flow"), of("challenge"), of("setup"));
+    let fields =
+        [("flow", &*flow), ("challenge", &*challenge), ("setup", &*setup), ("decision", "skip")];
     person.post("/login/enrol", &fields).await
 }
 

@@ -49,6 +49,21 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "says with which epoch the password was checked",
     ),
     (
+        "src/identity/authentication/enrolment.rs",
+        &["session_epoch"],
+        "stores a factor only for the account that was read",
+    ),
+    (
+        "src/identity/browser_step_up.rs",
+        &["session_epoch"],
+        "raises a sign-in only of the account that was read",
+    ),
+    (
+        "src/identity/step_up.rs",
+        &["session_epoch"],
+        "raises a session only of the account that was read",
+    ),
+    (
         "src/identity/authentication/completed.rs",
         &["session_epoch"],
         "writes a password only over the one it was compared with",
