@@ -3,13 +3,12 @@
 //! Callers without credentials cause findings, so their texts are theirs: every word of a command is quoted for a
 //! shell, and no command registers a text that only a request has named without saying so.
 
-use std::borrow::Cow;
-
 use super::api::Api;
 use super::client::{AuthMethod, Client};
 use super::client_finding::{FindingCode, FindingKey};
 use super::redirect;
 use super::scope;
+use super::shell_word::quoted;
 use super::{oidc, outcome::quotable};
 
 /// A sentence about a finding, and the command or change that ends it, where one does.
@@ -74,15 +73,6 @@ pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation 
 /// Whether a detail is a name of a request rather than a sentence of ours.
 fn is_word(detail: &str) -> bool {
     !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic())
-}
-
-/// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> Cow<'_, str> {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@%+,=".contains(&b);
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        return Cow::Borrowed(word);
-    }
-    Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
 }
 
 /// One option for each of `known` and for `new`.

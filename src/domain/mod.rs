@@ -53,6 +53,7 @@ pub mod request_info;
 pub mod requested_scopes;
 pub mod scope;
 pub mod session;
+pub mod shell_word;
 pub mod signing_key;
 pub mod terminal_text;
 pub mod text;

@@ -6,17 +6,11 @@
 
 use std::path::Path;
 
-use crate::config::{Config, Database, NewDatabase};
+use crate::config::{Database, NewDatabase};
 use crate::store::Db;
 
 use super::{OpenError, OpenPurpose, Startup, data_dir};
 use crate::app::keys;
-
-/// Whether there is no database yet, as far as files tell: SQLite alone keeps its database in one.
-#[must_use]
-pub fn is_new_installation(config: &Config) -> bool {
-    matches!(&config.database, Database::Sqlite(path) if size(path) == 0)
-}
 
 impl Startup {
     /// Judges the files before anything is made: SQLite alone keeps its database in one.
@@ -116,6 +110,6 @@ impl Startup {
     }
 }
 
-fn size(path: &Path) -> u64 {
+pub(super) fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |facts| facts.len())
 }

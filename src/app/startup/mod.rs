@@ -38,9 +38,8 @@ pub use compact::{Compacted, compact};
 pub use connect::{connect, wait_for_database};
 pub use error::OpenError;
 pub use explain::explain;
-pub use first_start::is_new_installation;
 pub use permissions::exposure;
-pub use running::differing_settings;
+pub use running::{differing_settings, is_new_installation};
 pub use schema::check_encoding;
 
 /// What an [`App`] is opened for.

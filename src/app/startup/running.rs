@@ -6,6 +6,7 @@ use crate::store::error::is_undefined_table;
 
 use super::OpenError;
 use super::connect::connect;
+use super::first_start::size;
 use crate::app::process;
 
 /// The settings in which the servers on this database have differed for long enough to count. None on SQLite,
@@ -29,4 +30,10 @@ pub async fn differing_settings(config: &Config) -> Result<Vec<Difference>, Open
     let found = found.await;
     db.close().await;
     found
+}
+
+/// Whether there is no database yet, as far as files tell: SQLite alone keeps its database in one.
+#[must_use]
+pub fn is_new_installation(config: &Config) -> bool {
+    matches!(&config.database, Database::Sqlite(path) if size(path) == 0)
 }
