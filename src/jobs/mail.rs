@@ -78,9 +78,15 @@ async fn deliver_some(app: &App) -> Result<bool, Fault> {
     let mut tx = app.db.begin().await?;
     let taken = mails::take(&mut tx, Turn { now, again: now + span, limit: BATCH }).await?;
     tx.commit().await?;
+    // One after the other: the transaction of one must not be open while the outcome of another is recorded.
+    let mut prepared = Vec::with_capacity(taken.len());
+    for mail in &taken {
+        prepared.push(prepare(app, mail, now).await);
+    }
     let attempts: Vec<_> = taken
         .iter()
-        .map(|mail| async move { (mail, attempt(app, mail, now, ends).await) })
+        .zip(prepared)
+        .map(|(mail, prepared)| async move { (mail, attempt(app, prepared, ends).await) })
         .collect();
     let mut attempts = stream::iter(attempts).buffer_unordered(CONNECTIONS);
     let (mut progress, mut failed) = (false, None);
@@ -103,20 +109,29 @@ fn span(duration: std::time::Duration) -> TimeSpan {
     TimeSpan::from_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4))
 }
 
-/// Tries to deliver a mail, if it can be done before `ends` by the clock that cannot be set.
-async fn attempt(app: &App, mail: &TakenMail, now: Timestamp, ends: TimeSpan) -> Outcome {
+/// The message of a mail, or what becomes of one that is not sent now.
+async fn prepare(app: &App, mail: &TakenMail, now: Timestamp) -> Result<Message, Outcome> {
     if mail.expires_at <= now {
-        return Outcome::Expired;
+        return Err(Outcome::Expired);
     }
+    let Some(mailer) = &app.mailer else { return Err(Outcome::Off) };
+    match compose(app, mailer, mail, now).await {
+        Ok(Some(message)) => Ok(message),
+        Ok(None) => Err(Outcome::Dropped),
+        Err(fault) => Err(Outcome::Deferred(fault.to_string())),
+    }
+}
+
+/// Tries to deliver a message, if it can be done before `ends` by the clock that cannot be set.
+async fn attempt(app: &App, prepared: Result<Message, Outcome>, ends: TimeSpan) -> Outcome {
+    let message = match prepared {
+        Ok(message) => message,
+        Err(outcome) => return outcome,
+    };
     let Some(mailer) = &app.mailer else { return Outcome::Off };
     if app.clock.counted() + span(mailer.deadline()) > ends {
         return Outcome::NotTried;
     }
-    let message = match compose(app, mailer, mail, now).await {
-        Ok(Some(message)) => message,
-        Ok(None) => return Outcome::Dropped,
-        Err(fault) => return Outcome::Deferred(fault.to_string()),
-    };
     match mailer.send(&message, &|_| {}).await {
         Ok(()) => Outcome::Delivered,
         Err(error) if error.is_final() => Outcome::Refused(error.summary()),

@@ -80,8 +80,6 @@ async fn an_invitation_expires_after_seven_days_and_with_a_password() {
         let second = place.newest().await;
         place.server.advance(TimeSpan::from_secs(7 * 24 * 3_600));
         place.redeem(&second.link, NEW).await.is_problem(404, "link_invalid");
-        place.server.jump(TimeSpan::from_secs(-3_600));
-        place.redeem(&second.link, NEW).await.is_problem(404, "link_invalid");
     })
     .await;
 }

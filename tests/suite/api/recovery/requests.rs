@@ -74,10 +74,10 @@ async fn the_mail_goes_to_the_address_as_its_owner_has_stored_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn links_begin_with_the_issuer_whatever_the_request_says() {
     on_both("recovery: host", async |backend| {
-        let issuer = "https://id.example.com/auth";
+        let issuer = "https://id.example.com";
         let place = MailingServer::with(backend, &[("SIGNET_ISSUER", issuer)]).await;
         place.user("ada", ADA).await;
-        let request = place.server.request(Method::POST, "/auth/v1/recovery");
+        let request = place.server.request(Method::POST, "/v1/recovery");
         let request = request
             .header("host", "evil.example")
             .header("x-forwarded-host", "evil.example")
