@@ -15,7 +15,7 @@ use crate::domain::user::{Role, User};
 use crate::domain::user_email::{EmailChange, EmailChangeError};
 use crate::identity::email::set_email;
 use crate::identity::logout_notices::{Fate, everything_of};
-use crate::identity::notifications;
+use crate::identity::notifications::{Notification, notify};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
@@ -334,7 +334,7 @@ pub async fn set_password(
     let hash = app.hash_password(slot, password).await?;
     change(&app, id, &info, Fate::Stays, async |tx, user| {
         passwords::set_password(tx, id, &hash, !permanent, now).await?;
-        notifications::password_changed(tx, &user).await?;
+        notify(tx, &user, Notification::PasswordChanged).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
     })
     .await

@@ -17,6 +17,7 @@ use crate::store::{Tx, browser_sessions, factors, recovery_codes, sessions, user
 use super::bearer::invalid_token;
 use super::fresh_authentication::{SignedIn, require_fresh};
 use super::logout_notices::{Fate, everything_of};
+use super::notifications::{Notification, notify};
 use super::password::Keep;
 use super::write_limit::UserWrite;
 
@@ -106,6 +107,7 @@ pub async fn renew_recovery_codes(
         }
         write.take(&signed_in.user)?;
         replace_codes(tx, user, &codes).await?;
+        notify(tx, &signed_in.user, Notification::RecoveryCodesRenewed).await?;
         Ok(codes.clone())
     })
     .await
@@ -180,6 +182,7 @@ pub async fn remove(
         let left = without_factor(signed_in.factors, is_last);
         let kept = carry_over(tx, &signed_in, left, epoch).await?;
         everything.ended(tx, kept).await?;
+        notify(tx, &signed_in.user, Notification::FactorRemoved(factor.kind)).await?;
         let event = Event::new(EventKind::FactorRemoved).about(user).detail(factor.kind.as_str());
         Ok(tx.record(&event).await?)
     })

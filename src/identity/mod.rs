@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod admission;
+mod attempt_names;
 pub mod authenticate;
 pub mod authentication;
 pub mod bearer;
@@ -30,6 +31,7 @@ pub mod register;
 pub mod second_factor;
 pub mod sessions;
 pub mod setup;
+mod sign_in_alarms;
 pub mod totp_enrolment;
 pub mod unlock;
 pub mod write_limit;

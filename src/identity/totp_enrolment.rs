@@ -24,6 +24,7 @@ use crate::store::{factors, recovery_codes, users};
 use super::bearer::invalid_token;
 use super::factors::{check_name, new_codes, replace_codes};
 use super::fresh_authentication::{SignedIn, require_fresh};
+use super::notifications::{Notification, notify};
 use super::write_limit::UserWrite;
 
 /// A TOTP secret that is being enrolled.
@@ -165,6 +166,7 @@ pub async fn confirm_totp(
         }
         factors::require_second(tx, user, now).await?;
         tx.record(&Event::new(EventKind::FactorAdded).about(user).detail(kind.as_str())).await?;
+        notify(tx, &signed_in.user, Notification::FactorAdded(kind)).await?;
         let mut recovery_codes = Vec::new();
         if recovery_codes::left(tx, user).await? == 0 {
             replace_codes(tx, user, &codes).await?;
