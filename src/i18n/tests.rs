@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
+use crate::domain::email_address::EmailAddressError;
 use crate::domain::login_name::LoginNameError;
 use crate::domain::password::PasswordError;
 
@@ -223,6 +224,10 @@ fn every_error_that_is_translated_exists() {
             || rest
                 .strip_prefix("password.")
                 .is_some_and(|code| PasswordError::ALL.iter().any(|error| error.code() == code))
+            || rest.strip_prefix("email.").is_some_and(|code| {
+                code == "unchanged"
+                    || EmailAddressError::ALL.iter().any(|error| error.code() == code)
+            })
             || [
                 "missing",
                 "name.not_a_name",

@@ -5,7 +5,7 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::FieldError;
 use crate::domain::totp;
 use crate::http::ui::pages::{
-    Done, FactorRow, RecoveryCodesPage, SecurityPage, TotpSetupPage, VerifyPage,
+    Done, FactorRow, RecoveryCodesPage, RemoveFactorPage, SecurityPage, TotpSetupPage, VerifyPage,
 };
 use crate::http::ui::qr::QrImage;
 use crate::http::ui::{Frame, policy, policy_under_way};
@@ -82,6 +82,12 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         notice: Some(Done::FactorAdded.text(frame.locale)),
         codes: (0..10).map(|at| format!("{at}K7D-0MXR-4TQZ-PA6N")).collect(),
     };
+    let remove = RemoveFactorPage {
+        frame,
+        csrf: world.typed,
+        id: world.typed.to_owned(),
+        name: world.device,
+    };
     let name_error = frame.t("totp.name_error");
     let policy = || policy(false);
     Ok(vec![
@@ -92,5 +98,6 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         sample("totp-setup-refused", &setup(Some(wrong("code")), None), policy())?,
         sample("totp-setup-name", &setup(None, Some(name_error)), policy())?,
         sample("recovery-codes", &codes, policy())?,
+        sample("remove-factor", &remove, policy())?,
     ])
 }

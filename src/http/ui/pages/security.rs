@@ -35,6 +35,20 @@ pub struct FactorRow {
     pub used: Option<String>,
 }
 
+/// The question before the only second factor is removed.
+#[derive(Template)]
+#[template(path = "remove_factor.html")]
+pub struct RemoveFactorPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+    /// The id of the factor, which comes back as the field `id`.
+    pub id: String,
+    /// Its name.
+    pub name: &'a str,
+}
+
 /// Enrolling an authenticator app.
 #[derive(Template)]
 #[template(path = "totp_setup.html")]
