@@ -13,7 +13,7 @@ use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::domain::user_email::{EmailChange, EmailChangeError};
-use crate::identity::email::set_email;
+use crate::identity::email::{replace_email, set_email};
 use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::notifications::{Notification, notify};
 use crate::identity::profile::check_name;
@@ -237,7 +237,7 @@ pub async fn update(
         let must_change = update.must_change_password;
         if !update.email.is_empty() {
             let email = update.email.applied_to(user.email.as_ref(), now).map_err(invalid_email)?;
-            set_email(tx, id, email.as_ref()).await?;
+            replace_email(tx, &user, email.as_ref()).await?;
         }
         if update.keeps_profile() {
             return Ok(None);

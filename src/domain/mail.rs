@@ -49,6 +49,16 @@ text_enum! {
         SecondFactorMissing = "second_factor_missing",
         /// Tells a user of a sign-in from a network that is new to the account.
         NewNetwork = "new_network",
+        /// The code and the link that confirm an address of an account.
+        EmailConfirmation = "email_confirmation",
+        /// Tells the owner of an address that a change of it was requested.
+        EmailChangeRequested = "email_change_requested",
+        /// Tells the owner of a new address that it is the account's.
+        EmailChanged = "email_changed",
+        /// Tells the owner of the address before that it was changed, with a link that takes it back.
+        EmailChangeUndo = "email_change_undo",
+        /// Tells the owner of the address before that an administrator changed or removed it.
+        EmailReplaced = "email_replaced",
     }
 }
 
@@ -149,6 +159,25 @@ pub enum MailContent {
         /// Browser and system in words of ours, where they are recognised.
         device: Option<String>,
     },
+    /// The code and the link that confirm an address of an account.
+    EmailConfirmation(MailedSecrets),
+    /// Tells the owner of an address that a change of it was requested.
+    EmailChangeRequested {
+        /// When.
+        at: Timestamp,
+    },
+    /// Tells the owner of a new address that it is the account's.
+    EmailChanged {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Tells the owner of the address before that it was changed, with a link that takes it back.
+    EmailChangeUndo(MailedSecrets),
+    /// Tells the owner of the address before that an administrator changed or removed it.
+    EmailReplaced {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl MailContent {
@@ -170,6 +199,11 @@ impl MailContent {
             Self::SecondFactorLimit { .. } => MailKind::SecondFactorLimit,
             Self::SecondFactorMissing { .. } => MailKind::SecondFactorMissing,
             Self::NewNetwork { .. } => MailKind::NewNetwork,
+            Self::EmailConfirmation(_) => MailKind::EmailConfirmation,
+            Self::EmailChangeRequested { .. } => MailKind::EmailChangeRequested,
+            Self::EmailChanged { .. } => MailKind::EmailChanged,
+            Self::EmailChangeUndo(_) => MailKind::EmailChangeUndo,
+            Self::EmailReplaced { .. } => MailKind::EmailReplaced,
         }
     }
 }
@@ -217,6 +251,11 @@ mod tests {
             MailContent::SecondFactorLimit { at },
             MailContent::SecondFactorMissing { at },
             MailContent::NewNetwork { at, address: None, device: Some("Firefox".to_owned()) },
+            MailContent::EmailConfirmation(secrets.clone()),
+            MailContent::EmailChangeRequested { at },
+            MailContent::EmailChanged { at },
+            MailContent::EmailChangeUndo(MailedSecrets { code: None, ..secrets.clone() }),
+            MailContent::EmailReplaced { at },
         ] {
             let debug = format!("{content:?}");
             assert!(!debug.contains("LINK") && !debug.contains("1234"), "{debug}");

@@ -15,7 +15,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::{Tx, browser_sessions, factors, recovery_codes, sessions, users};
 
 use super::bearer::invalid_token;
-use super::fresh_authentication::{SignedIn, require_fresh};
+use super::fresh_authentication::{SignedIn, is_fresh, require_fresh};
 use super::logout_notices::{Fate, everything_of};
 use super::notifications::{Notification, notify};
 use super::password::Keep;
@@ -49,11 +49,7 @@ pub async fn own_overview(
     signed_in: SignedIn,
     now: Timestamp,
 ) -> Result<(Overview, bool), Failure> {
-    let is_fresh = match require_fresh(&mut app.db.reader().await?, &signed_in, now).await {
-        Ok(()) => true,
-        Err(Failure::Refused(_)) => false,
-        Err(failure) => return Err(failure),
-    };
+    let is_fresh = is_fresh(&mut app.db.reader().await?, &signed_in, now).await?;
     Ok((overview(app, signed_in.user.id).await?, is_fresh))
 }
 

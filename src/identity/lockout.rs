@@ -26,7 +26,7 @@ use crate::domain::rate_limit::{
 use crate::metrics::Metrics;
 use crate::store::Tx;
 use crate::store::known_networks::{self, KnownNetwork};
-use crate::store::login_limits::{self, Counter, Refused};
+use crate::store::login_limits::{self, Refused};
 
 use super::attempt_names::AttemptNames;
 

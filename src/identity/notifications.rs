@@ -42,6 +42,12 @@ pub enum Notification {
     SecondFactorMissing,
     /// A sign-in came from a network that is new to the account.
     NewNetwork,
+    /// The user requested another address. Goes to the one that is stored.
+    EmailChangeRequested,
+    /// The user confirmed another address. Goes to that one; the one before gets a link that takes the change back.
+    EmailChanged,
+    /// An administrator replaced or removed the address. Goes to the one before.
+    EmailReplaced,
 }
 
 impl Notification {
@@ -58,6 +64,9 @@ impl Notification {
             Self::RecoveryCodeUsed(left) => MailContent::RecoveryCodeUsed { at, left },
             Self::SecondFactorLimit => MailContent::SecondFactorLimit { at },
             Self::SecondFactorMissing => MailContent::SecondFactorMissing { at },
+            Self::EmailChangeRequested => MailContent::EmailChangeRequested { at },
+            Self::EmailChanged => MailContent::EmailChanged { at },
+            Self::EmailReplaced => MailContent::EmailReplaced { at },
             Self::NewNetwork => MailContent::NewNetwork {
                 at,
                 address: info.address(),

@@ -22,6 +22,7 @@ use crate::store::factors::StoredFactor;
 use crate::store::{factors, recovery_codes, users};
 
 use super::bearer::invalid_token;
+use super::email::require_verified;
 use super::factors::{check_name, new_codes, replace_codes};
 use super::fresh_authentication::{SignedIn, require_fresh};
 use super::notifications::{Notification, notify};
@@ -64,12 +65,13 @@ struct OpenedSetup {
 /// Begins to enrol a TOTP secret. Nothing is stored.
 ///
 /// # Errors
-/// `reauthentication_required`; `conflict` when the account has as many as it may.
+/// `reauthentication_required`; `email_not_verified`; `conflict` when the account has as many as it may.
 pub async fn begin_totp(
     app: App,
     signed_in: SignedIn,
     now: Timestamp,
 ) -> Result<TotpSetup, Failure> {
+    require_verified(&app, &signed_in.user)?;
     let mut reader = app.db.reader().await?;
     require_fresh(&mut reader, &signed_in, now).await?;
     let stored = factors::of_user(&mut reader, signed_in.user.id).await?;
@@ -132,7 +134,8 @@ fn open(app: &App, user: UserId, setup: &str, now: Timestamp) -> Result<OpenedSe
 ///
 /// # Errors
 /// `validation_failed` when the code is wrong, the setup has expired or the name is refused; `conflict` when
-/// it was confirmed before, or the account has as many as it may; `reauthentication_required`.
+/// it was confirmed before, or the account has as many as it may; `reauthentication_required`;
+/// `email_not_verified`.
 pub async fn confirm_totp(
     app: App,
     signed_in: SignedIn,
@@ -141,6 +144,7 @@ pub async fn confirm_totp(
 ) -> Result<Enrolled, Failure> {
     let now = info.now;
     let user = signed_in.user.id;
+    require_verified(&app, &signed_in.user)?;
     if let Some(name) = &name {
         check_name(name)?;
     }

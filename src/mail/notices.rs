@@ -32,7 +32,9 @@ impl Notice {
             MailContent::Test
             | MailContent::Recovery(_)
             | MailContent::PasswordReset(_)
-            | MailContent::Invitation(_) => return None,
+            | MailContent::Invitation(_)
+            | MailContent::EmailConfirmation(_)
+            | MailContent::EmailChangeUndo(_) => return None,
             MailContent::PasswordChanged { at } => Self::new(
                 frame.t("mail.password_changed.subject"),
                 [when("mail.password_changed.text", at), frame.t("mail.password_changed.not_you")],
@@ -72,6 +74,18 @@ impl Notice {
             MailContent::SecondFactorMissing { at } => Self::new(
                 frame.t("mail.second_factor_missing.subject"),
                 [when("mail.second_factor_missing.text", at), frame.t("mail.password_is_known")],
+            ),
+            MailContent::EmailChangeRequested { at } => Self::new(
+                frame.t("mail.email_change_requested.subject"),
+                [when("mail.email_change_requested.text", at), not_you()],
+            ),
+            MailContent::EmailChanged { at } => Self::new(
+                frame.t("mail.email_changed.subject"),
+                [when("mail.email_changed.text", at), not_you()],
+            ),
+            MailContent::EmailReplaced { at } => Self::new(
+                frame.t("mail.email_replaced.subject"),
+                [when("mail.email_replaced.text", at), frame.t("mail.not_asked_for")],
             ),
             MailContent::NewNetwork { at, address, device } => {
                 let text = when("mail.new_network.text", at);

@@ -12,6 +12,7 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account;
+use crate::identity::email::require_verified;
 use crate::identity::factors;
 use crate::identity::totp_enrolment::{self, Confirmation, TotpSetup};
 use crate::oauth::pending_request::AccountSection;
@@ -193,6 +194,7 @@ impl Visited {
             csrf: &self.csrf(),
             notice: done.map(|done| done.text(locale)),
             is_fresh,
+            needs_email: require_verified(&self.context.app, &self.here.user).is_err(),
             factors: overview.factors.iter().map(row).collect(),
             recovery_codes: overview.recovery_codes.to_string(),
         };

@@ -41,6 +41,8 @@ pub(super) fn of(frame: &Frame<'_>, content: &MailContent) -> Option<Result<Text
         MailContent::Recovery(secrets) => (RECOVERY, secrets),
         MailContent::PasswordReset(secrets) => (PASSWORD_RESET, secrets),
         MailContent::Invitation(secrets) => (INVITATION, secrets),
+        MailContent::EmailConfirmation(secrets) => (EMAIL_CONFIRMATION, secrets),
+        MailContent::EmailChangeUndo(secrets) => (EMAIL_CHANGE_UNDO, secrets),
         _ => return None,
     };
     Some(with_code(frame, words, secrets))
@@ -65,6 +67,20 @@ const INVITATION: Words = Words {
     text: "mail.invitation.text",
     life: "mail.invitation.life",
     ignore: "mail.invitation.ignore",
+};
+
+const EMAIL_CHANGE_UNDO: Words = Words {
+    subject: "mail.email_change_undo.subject",
+    text: "mail.email_change_undo.text",
+    life: "mail.email_change_undo.life",
+    ignore: "mail.email_change_undo.ignore",
+};
+
+const EMAIL_CONFIRMATION: Words = Words {
+    subject: "mail.email_confirmation.subject",
+    text: "mail.email_confirmation.text",
+    life: "mail.code.life",
+    ignore: "mail.email_confirmation.ignore",
 };
 
 /// A mail with a link and, where a flow waits for it, a code. No code is in the subject: previews show that on

@@ -63,7 +63,7 @@ pub static BEGIN_TOTP: Operation =
             required("secret", TEXT.about("The secret in base32, for users who type it.")),
             required("otpauth_uri", TEXT.about("The same for a QR code or a link.")),
         ]))])
-        .fails_with(&[Code::ReauthenticationRequired])
+        .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified])
         .conflicts("The account has 3 authenticator apps, which is the most.");
 
 /// `POST /v1/factors/totp/confirm`.
@@ -85,7 +85,11 @@ pub static CONFIRM_TOTP: Operation =
             required("factor", named(&FACTOR)),
             optional("recovery_codes", RECOVERY_CODES),
         ]))])
-        .fails_with(&[Code::ReauthenticationRequired, Code::TooManyAttempts])
+        .fails_with(&[
+            Code::ReauthenticationRequired,
+            Code::EmailNotVerified,
+            Code::TooManyAttempts,
+        ])
         .conflicts("The setup was confirmed before, or the account has 3 authenticator apps.");
 
 const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The factor's `id`.")];

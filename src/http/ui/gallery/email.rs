@@ -2,7 +2,7 @@
 
 use super::{Sample, World, sample};
 use crate::domain::outcome::FieldError;
-use crate::http::ui::pages::{Done, EmailPage};
+use crate::http::ui::pages::{Done, EmailLinkDonePage, EmailLinkPage, EmailPage};
 use crate::http::ui::{Frame, policy};
 
 /// The page of the account.
@@ -31,6 +31,21 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         address_error: field("email", "email_invalid"),
         ..page(login, true, None)
     };
+    let ask = EmailLinkPage {
+        frame,
+        title: frame.t("link.undo_title"),
+        text: frame.with("link.undo_text", "email", world.login),
+        button: frame.t("link.undo_button"),
+        action: frame.link("/link/TOKEN"),
+        csrf: world.typed,
+    };
+    let asked = EmailLinkDonePage {
+        frame,
+        title: frame.t("link.undone_title"),
+        text: frame.with("link.undone_text", "email", world.login),
+        next: frame.link("/recover"),
+        next_text: frame.t("link.to_recovery"),
+    };
     let policy = || policy(false);
     Ok(vec![
         sample("email", &page(login, true, None), policy())?,
@@ -39,6 +54,8 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         sample("email-sent", &sent, policy())?,
         sample("email-code-refused", &wrong, policy())?,
         sample("email-refused", &refused, policy())?,
+        sample("email-link", &ask, policy())?,
+        sample("email-link-done", &asked, policy())?,
         sample("email-stale", &EmailPage { is_fresh: false, ..page(login, true, new) }, policy())?,
         sample(
             "email-no-mail",

@@ -51,6 +51,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         csrf: world.typed,
         notice: None,
         is_fresh,
+        needs_email: false,
         factors,
         recovery_codes: "8".to_owned(),
     };
@@ -93,6 +94,11 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
     Ok(vec![
         sample("security", &removed, policy())?,
         sample("security-off", &page(true, Vec::new()), policy())?,
+        sample(
+            "security-no-email",
+            &SecurityPage { needs_email: true, ..page(true, Vec::new()) },
+            policy(),
+        )?,
         sample("security-stale", &page(false, two()), policy())?,
         sample("totp-setup", &setup(None, None), policy())?,
         sample("totp-setup-refused", &setup(Some(wrong("code")), None), policy())?,

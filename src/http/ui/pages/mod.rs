@@ -17,7 +17,7 @@ pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
 pub use consent::{ConsentItem, ConsentPage};
 pub use device::{DeviceDonePage, DevicePage};
-pub use email::EmailPage;
+pub use email::{EmailLinkDonePage, EmailLinkPage, EmailPage};
 pub use login::{LoginPage, NewPasswordPage, VerifyPage};
 pub use logout::{BackLink, LoggedOutPage, LogoutConfirmPage};
 pub use recovery::{ChoosePasswordPage, RecoverCodePage, RecoverPage};

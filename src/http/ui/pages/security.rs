@@ -17,6 +17,8 @@ pub struct SecurityPage<'a> {
     pub notice: Option<&'a str>,
     /// Whether the sign-in is fresh enough to change anything.
     pub is_fresh: bool,
+    /// Whether the e-mail address has to be verified before a factor is added.
+    pub needs_email: bool,
     /// The factors.
     pub factors: Vec<FactorRow>,
     /// How many recovery codes are left.
