@@ -266,7 +266,7 @@ pub async fn undo_from(tx: &mut Tx, user: UserId, link_hash: &TokenHash) -> Resu
     let rows = execute!(
         tx,
         "DELETE FROM mailed_codes WHERE user_id = $1 AND purpose = 'undo' AND expires_at >= \
-         (SELECT used.expires_at FROM mailed_codes AS used WHERE used.link_hash = $2)",
+         (SELECT used.expires_at FROM mailed_codes AS used WHERE used.link_hash = $2 AND used.user_id = $1)",
         user,
         link_hash.bytes()
     )?;
