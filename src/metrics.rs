@@ -137,6 +137,7 @@ const LIMITS: &[&str] = &[
     "revocation",
     "authenticated_write",
     "unattended_code",
+    "email_confirmation",
 ];
 /// Everything that may become of a password hash.
 const HASHES: &[&str] =

@@ -18,6 +18,7 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::token_diagnosis::{Checked, Report};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
+use crate::identity::email_change::Requested;
 use crate::identity::factors::Overview;
 use crate::identity::sessions::LoggedIn;
 use crate::identity::totp_enrolment::{Enrolled, TotpSetup};
@@ -25,14 +26,22 @@ use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
 use crate::store::clients::StoredClient;
 
-/// A user as everybody sees himself: custom claims are for APIs and administrators.
+/// A user as users see themselves: custom claims are for APIs and administrators. `pending_email` is the address that
+/// waits for its confirmation.
 #[must_use]
-pub fn myself(user: &User) -> Value {
+pub fn myself(user: &User, pending_email: Option<&str>) -> Value {
     let mut value = self::user(user);
     if let Some(object) = value.as_object_mut() {
         object.shift_remove("claims");
+        object.insert("pending_email".to_owned(), json!(pending_email));
     }
     value
+}
+
+/// An address to which a code was sent.
+#[must_use]
+pub fn email_requested(requested: &Requested) -> Value {
+    json!({ "pending_email": requested.address, "expires_in": requested.expires_in.secs() })
 }
 
 /// A user as an administrator sees it.

@@ -8,6 +8,7 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::identity::factors::{self as own, Overview};
 use crate::identity::logout_notices::Fate;
+use crate::identity::notifications::{Notification, notify};
 use crate::store::{factors, recovery_codes, users};
 
 use super::users::{change, show};
@@ -28,7 +29,7 @@ pub async fn list(app: App, id: UserId) -> Result<Overview, Failure> {
 /// `not_found`.
 pub async fn reset(app: App, id: UserId, info: RequestInfo) -> Result<bool, Failure> {
     let now = info.now;
-    change(&app, id, &info, Fate::Stays, async |tx, _| {
+    change(&app, id, &info, Fate::Stays, async |tx, user| {
         let removed = factors::delete_all(tx, id).await?;
         let codes = recovery_codes::left(tx, id).await?;
         if removed == 0 && codes == 0 {
@@ -37,6 +38,7 @@ pub async fn reset(app: App, id: UserId, info: RequestInfo) -> Result<bool, Fail
         recovery_codes::delete_all(tx, id).await?;
         factors::require_no_second(tx, id).await?;
         users::raise_epoch(tx, id, now).await?;
+        notify(tx, &user, Notification::FactorsReset).await?;
         Ok(Some((EventKind::FactorsReset, "all")))
     })
     .await
@@ -53,13 +55,14 @@ pub async fn remove(
     info: RequestInfo,
 ) -> Result<(), Failure> {
     let now = info.now;
-    let removed = change(&app, id, &info, Fate::Stays, async |tx, _| {
+    let removed = change(&app, id, &info, Fate::Stays, async |tx, user| {
         let stored = factors::of_user(tx, id).await?;
         let found = stored.iter().find(|stored| stored.factor.id == factor);
         let none = || Refusal::new(Code::NotFound, "There is no such factor.");
         let kind = found.ok_or_else(none)?.factor.kind;
         own::remove_factor(tx, id, factor).await?;
         users::raise_epoch(tx, id, now).await?;
+        notify(tx, &user, Notification::FactorsReset).await?;
         Ok(Some((EventKind::FactorsReset, kind.as_str())))
     });
     removed.await.map(drop)

@@ -13,9 +13,9 @@ use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::domain::user_email::{EmailChange, EmailChangeError};
-use crate::identity::email::set_email;
+use crate::identity::email::{replace_email, set_email};
 use crate::identity::logout_notices::{Fate, everything_of};
-use crate::identity::notifications;
+use crate::identity::notifications::{Notification, notify};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
@@ -237,7 +237,7 @@ pub async fn update(
         let must_change = update.must_change_password;
         if !update.email.is_empty() {
             let email = update.email.applied_to(user.email.as_ref(), now).map_err(invalid_email)?;
-            set_email(tx, id, email.as_ref()).await?;
+            replace_email(tx, &user, email.as_ref()).await?;
         }
         if update.keeps_profile() {
             return Ok(None);
@@ -334,7 +334,7 @@ pub async fn set_password(
     let hash = app.hash_password(slot, password).await?;
     let changed = change(&app, id, &info, Fate::Stays, async |tx, user| {
         passwords::set_password(tx, id, &hash, !permanent, now).await?;
-        notifications::password_changed(tx, &user).await?;
+        notify(tx, &user, Notification::PasswordChanged).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
     });
     changed.await.map(drop)

@@ -73,6 +73,7 @@ impl Exit {
             | Code::SessionExpired => Self::NotAllowed,
             Code::LoginTaken
             | Code::EmailTaken
+            | Code::EmailNotVerified
             | Code::Conflict
             | Code::LastAdministrator
             | Code::SetupClosed => Self::Conflict,

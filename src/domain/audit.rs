@@ -56,6 +56,10 @@ text_enum! {
         UserCreated = "user.created",
         /// A user's profile or role changed.
         UserUpdated = "user.updated",
+        /// A user asked for a code to an address; the detail is `verify` for the stored one, `change` for another.
+        EmailChangeRequested = "email.change_requested",
+        /// A change of an address was taken back with the link that was mailed to the address before.
+        EmailChangeUndone = "email.change_undone",
         /// The e-mail address of a user was set, verified or removed.
         EmailChanged = "email.changed",
         /// A user was disabled.

@@ -2,10 +2,14 @@
 //!
 //! Owns the content that is sealed in the outbox and the rules for retries. Knows neither texts nor SMTP.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
+
+use super::factor::FactorKind;
 
 /// How many mails may wait to be delivered. Over it, requests that cause mail are answered 503, for known
 /// and unknown users alike.
@@ -29,6 +33,32 @@ text_enum! {
         Invitation = "invitation",
         /// Tells a user that the account was recovered.
         RecoveryUsed = "recovery_used",
+        /// Tells a user that a second factor was added.
+        FactorAdded = "factor_added",
+        /// Tells a user that a second factor was removed in their own account.
+        FactorRemoved = "factor_removed",
+        /// Tells a user that an administrator removed second factors.
+        FactorsReset = "factors_reset",
+        /// Tells a user that the recovery codes were replaced.
+        RecoveryCodesRenewed = "recovery_codes_renewed",
+        /// Tells a user that a recovery code was used up.
+        RecoveryCodeUsed = "recovery_code_used",
+        /// Tells a user that too many wrong codes followed the right password.
+        SecondFactorLimit = "second_factor_limit",
+        /// Tells a user that the right password was typed again and again without a second factor.
+        SecondFactorMissing = "second_factor_missing",
+        /// Tells a user of a sign-in from a network that is new to the account.
+        NewNetwork = "new_network",
+        /// The code and the link that confirm an address of an account.
+        EmailConfirmation = "email_confirmation",
+        /// Tells the owner of an address that a change of it was requested.
+        EmailChangeRequested = "email_change_requested",
+        /// Tells the owner of a new address that it is the account's.
+        EmailChanged = "email_changed",
+        /// Tells the owner of the address before that it was changed, with a link that takes it back.
+        EmailChangeUndo = "email_change_undo",
+        /// Tells the owner of the address before that an administrator changed or removed it.
+        EmailReplaced = "email_replaced",
     }
 }
 
@@ -79,6 +109,75 @@ pub enum MailContent {
         /// When.
         at: Timestamp,
     },
+    /// Tells a user that a second factor was added.
+    FactorAdded {
+        /// When.
+        at: Timestamp,
+        /// Its kind.
+        factor: FactorKind,
+    },
+    /// Tells a user that a second factor was removed in their own account.
+    FactorRemoved {
+        /// When.
+        at: Timestamp,
+        /// Its kind.
+        factor: FactorKind,
+    },
+    /// Tells a user that an administrator removed second factors.
+    FactorsReset {
+        /// When.
+        at: Timestamp,
+    },
+    /// Tells a user that the recovery codes were replaced.
+    RecoveryCodesRenewed {
+        /// When.
+        at: Timestamp,
+    },
+    /// Tells a user that a recovery code was used up.
+    RecoveryCodeUsed {
+        /// When.
+        at: Timestamp,
+        /// How many are left.
+        left: i64,
+    },
+    /// Tells a user that too many wrong codes followed the right password.
+    SecondFactorLimit {
+        /// When the limit was reached.
+        at: Timestamp,
+    },
+    /// Tells a user that the right password was typed again and again without a second factor.
+    SecondFactorMissing {
+        /// When it was typed the last time.
+        at: Timestamp,
+    },
+    /// Tells a user of a sign-in from a network that is new to the account.
+    NewNetwork {
+        /// When.
+        at: Timestamp,
+        /// The address, where it is known.
+        address: Option<IpAddr>,
+        /// Browser and system in words of ours, where they are recognised.
+        device: Option<String>,
+    },
+    /// The code and the link that confirm an address of an account.
+    EmailConfirmation(MailedSecrets),
+    /// Tells the owner of an address that a change of it was requested.
+    EmailChangeRequested {
+        /// When.
+        at: Timestamp,
+    },
+    /// Tells the owner of a new address that it is the account's.
+    EmailChanged {
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Tells the owner of the address before that it was changed, with a link that takes it back.
+    EmailChangeUndo(MailedSecrets),
+    /// Tells the owner of the address before that an administrator changed or removed it.
+    EmailReplaced {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl MailContent {
@@ -92,6 +191,19 @@ impl MailContent {
             Self::PasswordReset(_) => MailKind::PasswordReset,
             Self::Invitation(_) => MailKind::Invitation,
             Self::RecoveryUsed { .. } => MailKind::RecoveryUsed,
+            Self::FactorAdded { .. } => MailKind::FactorAdded,
+            Self::FactorRemoved { .. } => MailKind::FactorRemoved,
+            Self::FactorsReset { .. } => MailKind::FactorsReset,
+            Self::RecoveryCodesRenewed { .. } => MailKind::RecoveryCodesRenewed,
+            Self::RecoveryCodeUsed { .. } => MailKind::RecoveryCodeUsed,
+            Self::SecondFactorLimit { .. } => MailKind::SecondFactorLimit,
+            Self::SecondFactorMissing { .. } => MailKind::SecondFactorMissing,
+            Self::NewNetwork { .. } => MailKind::NewNetwork,
+            Self::EmailConfirmation(_) => MailKind::EmailConfirmation,
+            Self::EmailChangeRequested { .. } => MailKind::EmailChangeRequested,
+            Self::EmailChanged { .. } => MailKind::EmailChanged,
+            Self::EmailChangeUndo(_) => MailKind::EmailChangeUndo,
+            Self::EmailReplaced { .. } => MailKind::EmailReplaced,
         }
     }
 }
@@ -123,6 +235,7 @@ mod tests {
     fn every_kind_is_the_tag_of_its_content() {
         let secrets = MailedSecrets { link: "LINK".to_owned(), code: Some("1234 5678".to_owned()) };
         let at = Timestamp::default();
+        let factor = FactorKind::Totp;
         for content in [
             MailContent::Test,
             MailContent::PasswordChanged { at },
@@ -130,6 +243,19 @@ mod tests {
             MailContent::PasswordReset(MailedSecrets { code: None, ..secrets.clone() }),
             MailContent::Invitation(MailedSecrets { code: None, ..secrets.clone() }),
             MailContent::RecoveryUsed { at },
+            MailContent::FactorAdded { at, factor },
+            MailContent::FactorRemoved { at, factor },
+            MailContent::FactorsReset { at },
+            MailContent::RecoveryCodesRenewed { at },
+            MailContent::RecoveryCodeUsed { at, left: 9 },
+            MailContent::SecondFactorLimit { at },
+            MailContent::SecondFactorMissing { at },
+            MailContent::NewNetwork { at, address: None, device: Some("Firefox".to_owned()) },
+            MailContent::EmailConfirmation(secrets.clone()),
+            MailContent::EmailChangeRequested { at },
+            MailContent::EmailChanged { at },
+            MailContent::EmailChangeUndo(MailedSecrets { code: None, ..secrets.clone() }),
+            MailContent::EmailReplaced { at },
         ] {
             let debug = format!("{content:?}");
             assert!(!debug.contains("LINK") && !debug.contains("1234"), "{debug}");

@@ -62,6 +62,8 @@ text_enum! {
         LoginTaken = "login_taken",
         /// Another user has verified the e-mail address.
         EmailTaken = "email_taken",
+        /// It needs a verified e-mail address, and the account has none.
+        EmailNotVerified = "email_not_verified",
         /// There is no such thing.
         NotFound = "not_found",
         /// It conflicts with what is there.

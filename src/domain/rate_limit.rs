@@ -49,6 +49,12 @@ pub const RECOVERY_FROM_NETWORK: Limit = Limit { tries: 3, window: TimeSpan::fro
 /// neither fill a mailbox nor keep voiding the code of a user who is at home.
 pub const RECOVERY_FROM_STRANGERS: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
 
+/// Codes that one user has sent to addresses to be confirmed.
+pub const CONFIRMATIONS_OF_USER: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
+
+/// Right passwords of one account that no second factor followed, until the owner is told. Nothing is refused.
+pub const WITHOUT_SECOND_FACTOR: Limit = Limit { tries: 10, window: TimeSpan::from_days(1) };
+
 /// The longest window of any limit in the database.
 pub const LONGEST_WINDOW: TimeSpan = TOTP_FROM_STRANGERS.window;
 

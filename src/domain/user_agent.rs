@@ -29,13 +29,19 @@ impl Device {
     /// one's own. Empty where it says nothing.
     #[must_use]
     pub fn describe(&self) -> String {
+        self.recognised().unwrap_or_else(|| self.user_agent.chars().take(60).collect())
+    }
+
+    /// Browser and system in words of ours, where they are recognised: nothing that the client wrote.
+    #[must_use]
+    pub fn recognised(&self) -> Option<String> {
         let says = |marks: &[(&str, &'static str)]| {
             marks.iter().find(|(mark, _)| self.user_agent.contains(mark)).map(|(_, name)| *name)
         };
         match (says(BROWSERS), says(SYSTEMS)) {
-            (Some(browser), Some(system)) => format!("{browser} · {system}"),
-            (Some(one), None) | (None, Some(one)) => one.to_owned(),
-            (None, None) => self.user_agent.chars().take(60).collect(),
+            (Some(browser), Some(system)) => Some(format!("{browser} · {system}")),
+            (Some(one), None) | (None, Some(one)) => Some(one.to_owned()),
+            (None, None) => None,
         }
     }
 }
@@ -69,6 +75,7 @@ mod tests {
         assert_eq!(says(chrome), "Chrome · Linux");
         assert_eq!(says("Mozilla/5.0 (iPhone; like Mac OS X) Safari/604"), "Safari · iPhone");
         assert_eq!(says("curl/8"), "curl/8");
+        assert_eq!(Device::new("curl/8", None).recognised(), None);
         assert_eq!(says(""), "");
     }
 }

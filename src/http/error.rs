@@ -65,6 +65,7 @@ pub const fn status(code: Code) -> StatusCode {
         Code::InsufficientScope
         | Code::Forbidden
         | Code::RegistrationClosed
+        | Code::EmailNotVerified
         | Code::FeatureDisabled => StatusCode::FORBIDDEN,
         Code::NotFound | Code::SetupLinkInvalid | Code::LinkInvalid => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -178,6 +178,9 @@ routes! {
     "/account/sessions/end" { POST Anyone ui::account::post_end => page }
     "/account/sessions/end-others" { POST Anyone ui::account::post_end_others => page }
     "/account/apps/remove" { POST Anyone ui::account::post_remove => page }
+    "/account/email" { GET Anyone ui::email::get => page, POST Anyone ui::email::post => page }
+    "/account/email/verify" { POST Anyone ui::email::verify => page }
+    "/account/email/cancel" { POST Anyone ui::email::cancel => page }
     "/account/security" { GET Anyone ui::security::get => page }
     "/account/security/totp" {
         GET Anyone ui::security::setup => page,
@@ -201,6 +204,9 @@ routes! {
         PATCH Bearer api::me::patch => account::UPDATE,
     }
     "/v1/password" { POST Bearer api::password::post => account::CHANGE_PASSWORD }
+    "/v1/email" { PUT Bearer api::email::put => email::CHANGE }
+    "/v1/email/verify" { POST Bearer api::email::verify => email::VERIFY }
+    "/v1/email/pending" { DELETE Bearer api::email::cancel => email::CANCEL }
     "/v1/sessions" {
         GET Bearer api::sessions::list => account::LIST_SESSIONS,
         DELETE Bearer api::sessions::delete_many => account::END_SESSIONS,

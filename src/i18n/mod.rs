@@ -181,7 +181,40 @@ impl Locale {
             _ => self.with(key, &[("n", &n.to_string())]),
         }
     }
+
+    /// A point in time to the minute, as it is written in a sentence of this language, in UTC: the time zone of
+    /// the reader is not known.
+    #[must_use]
+    pub fn date_time(self, at: Timestamp) -> String {
+        let text = at.rfc3339();
+        let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
+        let month =
+            part(5, 7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+        let values = [
+            ("day", part(8, 10).trim_start_matches('0')),
+            ("month", month.map_or("", |key| self.t(key))),
+            ("year", part(0, 4)),
+            ("time", part(11, 16)),
+        ];
+        self.with("time.date_time", &values)
+    }
 }
+
+/// The names of the months.
+const MONTHS: [&str; 12] = [
+    "time.january",
+    "time.february",
+    "time.march",
+    "time.april",
+    "time.may",
+    "time.june",
+    "time.july",
+    "time.august",
+    "time.september",
+    "time.october",
+    "time.november",
+    "time.december",
+];
 
 /// The first `{name}` of a text with what is before and after it.
 fn placeholder(text: &str) -> Option<(&str, &str, &str)> {

@@ -110,6 +110,16 @@ fn what_is_wrong_with_a_field_is_said_in_every_language() {
     );
 }
 
+#[test]
+fn a_date_is_written_as_in_a_sentence_of_the_language() {
+    let date_time = |locale: Locale, secs| locale.date_time(Timestamp::from_secs(secs));
+    let english = Locale::english();
+    assert_eq!(date_time(english, 1_800_000_000), "15 January 2027 at 08:00 UTC");
+    assert_eq!(date_time(german(), 1_800_000_000), "15. Januar 2027 um 08:00 Uhr (UTC)");
+    assert_eq!(date_time(english, 1_796_083_199), "30 November 2026 at 23:59 UTC");
+    assert_eq!(date_time(german(), 1_772_323_200), "1. März 2026 um 00:00 Uhr (UTC)");
+}
+
 fn placeholders(text: &str) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     let mut rest = text;
@@ -216,9 +226,10 @@ fn every_error_that_is_translated_exists() {
             || rest
                 .strip_prefix("password.")
                 .is_some_and(|code| PasswordError::ALL.iter().any(|error| error.code() == code))
-            || rest
-                .strip_prefix("email.")
-                .is_some_and(|code| EmailAddressError::ALL.iter().any(|error| error.code() == code))
+            || rest.strip_prefix("email.").is_some_and(|code| {
+                code == "unchanged"
+                    || EmailAddressError::ALL.iter().any(|error| error.code() == code)
+            })
             || [
                 "missing",
                 "name.not_a_name",

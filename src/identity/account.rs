@@ -23,7 +23,8 @@ use crate::identity::browser_login::BrowserCookies;
 use crate::store::consents::Consent;
 use crate::store::sessions::end::{self, Ending};
 use crate::store::{
-    authorization_codes, browser_sessions, consents, device_codes, sessions, users,
+    authorization_codes, browser_sessions, consents, device_codes, factors, recovery_codes,
+    sessions, users,
 };
 
 use super::browser_login;
@@ -49,6 +50,8 @@ pub struct Overview {
     pub sessions: Page<Listed>,
     /// What clients were allowed.
     pub consents: Vec<Consent>,
+    /// How many recovery codes are left, where a second factor is enrolled.
+    pub recovery_codes: Option<i64>,
 }
 
 /// Who is logged in in this browser.
@@ -122,7 +125,11 @@ pub async fn overview(
         let audience = app.audience_given_at(consent.audience.as_deref(), consent.updated_at);
         audience.is_some() && client.is_some_and(|client| client.owned_name_at(consent.updated_at))
     });
+    let has_factors = !factors::of_user(&mut reader, user).await?.is_empty();
+    let recovery_codes =
+        if has_factors { Some(recovery_codes::left(&mut reader, user).await?) } else { None };
     Ok(Overview {
+        recovery_codes,
         browsers: match shown.browsers {
             Part::From(after) => {
                 let request = PageRequest { after, limit: ON_A_PAGE };

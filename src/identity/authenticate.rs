@@ -22,6 +22,7 @@ use crate::store::users::{self, Credential};
 use super::admission::Admission;
 use super::email::account_key;
 use super::lockout::{self, Counted};
+use super::sign_in_alarms;
 
 /// A user whose password was right a moment ago. What is done with it is guarded by the epoch that was
 /// read with the hash.
@@ -169,7 +170,9 @@ impl RightPassword {
         event: &Event,
     ) -> Result<(), Fault> {
         let (app, now) = (tx.app(), tx.info().now);
-        self.counted.forgive(&app, tx, now).await?;
+        if self.counted.forgive(&app, tx, now).await? {
+            sign_in_alarms::new_network(tx, user).await?;
+        }
         tx.record(event).await?;
         self.rehash(tx, user).await
     }

@@ -8,8 +8,11 @@ use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
+use crate::domain::user::{Role, User};
 use crate::domain::user_email::NewEmail;
 use crate::store::{email_owners, mailed_codes};
+
+use super::notifications::{Notification, notify};
 
 /// The refusal of an address that another user has verified.
 #[must_use]
@@ -17,6 +20,22 @@ pub fn email_taken() -> Refusal {
     let message = "Another user has verified this e-mail address.";
     let fields = vec![FieldError { field: "email", code: "taken", message }];
     Refusal { fields, ..Refusal::new(Code::EmailTaken, message) }
+}
+
+/// Refuses to enrol a second factor in an account without a verified address, where users can verify theirs: an attacker
+/// who makes an account with the address of a victim would keep the factor after the victim has proved the address.
+/// Administrators are exempt: an operator or another administrator made their accounts.
+///
+/// # Errors
+/// `email_not_verified`.
+pub fn require_verified(app: &App, user: &User) -> Result<(), Refusal> {
+    let exempt = app.mailer.is_none() || user.role == Role::Admin;
+    if exempt || user.verified_email().is_some() {
+        return Ok(());
+    }
+    let message = "A second factor needs a verified e-mail address. Send a code to yours with PUT /v1/email, or at \
+                   /account/email.";
+    Err(Refusal::new(Code::EmailNotVerified, message))
 }
 
 /// Stores the address of a user and moves the ownership with it. A verified address is taken from every
@@ -46,6 +65,25 @@ pub async fn set_email(
     };
     email_owners::set_email(tx, user, email, now).await?;
     Ok(tx.record(&Event::new(EventKind::EmailChanged).about(user).detail(detail)).await?)
+}
+
+/// Stores the address that an administrator chose. Links that would take an earlier change back are void, and the
+/// owner of a verified address that is not the user's any more is told.
+///
+/// # Errors
+/// As [`set_email`].
+pub async fn replace_email(
+    tx: &mut AuditedTx,
+    user: &User,
+    email: Option<&NewEmail>,
+) -> Result<(), Failure> {
+    mailed_codes::void_all_of_user(tx, user.id).await?;
+    set_email(tx, user.id, email).await?;
+    let before = user.verified_email().and_then(|before| NewEmail::parse(before).ok());
+    if before.is_some_and(|before| email.is_none_or(|email| email.key != before.key)) {
+        notify(tx, user, Notification::EmailReplaced).await?;
+    }
+    Ok(())
 }
 
 /// Notes that a user receives mail at `email`, which becomes or stays their address. False, and nothing changes, when

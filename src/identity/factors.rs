@@ -15,8 +15,9 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::{Tx, browser_sessions, factors, recovery_codes, sessions, users};
 
 use super::bearer::invalid_token;
-use super::fresh_authentication::{SignedIn, require_fresh};
+use super::fresh_authentication::{SignedIn, is_fresh, require_fresh};
 use super::logout_notices::{Fate, everything_of};
+use super::notifications::{Notification, notify};
 use super::password::Keep;
 use super::write_limit::UserWrite;
 
@@ -48,11 +49,7 @@ pub async fn own_overview(
     signed_in: SignedIn,
     now: Timestamp,
 ) -> Result<(Overview, bool), Failure> {
-    let is_fresh = match require_fresh(&mut app.db.reader().await?, &signed_in, now).await {
-        Ok(()) => true,
-        Err(Failure::Refused(_)) => false,
-        Err(failure) => return Err(failure),
-    };
+    let is_fresh = is_fresh(&mut app.db.reader().await?, &signed_in, now).await?;
     Ok((overview(app, signed_in.user.id).await?, is_fresh))
 }
 
@@ -106,6 +103,7 @@ pub async fn renew_recovery_codes(
         }
         write.take(&signed_in.user)?;
         replace_codes(tx, user, &codes).await?;
+        notify(tx, &signed_in.user, Notification::RecoveryCodesRenewed).await?;
         Ok(codes.clone())
     })
     .await
@@ -185,6 +183,7 @@ pub async fn remove(
         let left = without_factor(signed_in.factors, is_last);
         let kept = carry_over(tx, &signed_in, left, epoch).await?;
         everything.ended(tx, kept).await?;
+        notify(tx, &signed_in.user, Notification::FactorRemoved(factor.kind)).await?;
         let event = Event::new(EventKind::FactorRemoved).about(user).detail(factor.kind.as_str());
         Ok(tx.record(&event).await?)
     })

@@ -46,6 +46,22 @@ impl From<Here> for SignedIn {
     }
 }
 
+/// Whether [`require_fresh`] would accept the sign-in.
+///
+/// # Errors
+/// Only faults.
+pub async fn is_fresh(
+    link: &mut impl Link,
+    signed_in: &SignedIn,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    match require_fresh(link, signed_in, now).await {
+        Ok(()) => Ok(true),
+        Err(Failure::Refused(_)) => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Refuses a sign-in that is older than [`MAX_AGE`], or that lacks a factor which the account asks for.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::domain::request_info::RequestInfo;
 
 use super::mailed_codes::{self, UsableCode, link_invalid};
 use super::second_factor::TypedCode;
-use super::{invitation, lockout, recovery};
+use super::{email_change, email_undo, invitation, lockout, recovery};
 
 /// What a link asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,21 @@ pub struct LinkView {
     pub wants_password: bool,
     /// The second factors of which one is typed with it; empty where the account has none.
     pub methods: Vec<Method>,
+    /// The address that is confirmed or restored.
+    pub address: Option<String>,
+}
+
+impl LinkView {
+    /// Of a link that asks for nothing, or for nothing more.
+    fn of_redeemed(purpose: CodePurpose, address: Option<String>) -> Self {
+        let is_about_address =
+            matches!(purpose, CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo);
+        Self { purpose, wants_password: !is_about_address, methods: Vec::new(), address }
+    }
+
+    const fn asking_password(purpose: CodePurpose, methods: Vec<Method>) -> Self {
+        Self { purpose, wants_password: true, methods, address: None }
+    }
 }
 
 /// What is sent with a link.
@@ -45,16 +60,17 @@ pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView
     match purpose {
         CodePurpose::Recover | CodePurpose::Reset => {
             let methods = recovery::methods_of_link(&app, &code, info.now).await?;
-            Ok(LinkView { purpose, wants_password: true, methods })
+            Ok(LinkView::asking_password(purpose, methods))
         }
-        CodePurpose::Invite => Ok(LinkView { purpose, wants_password: true, methods: Vec::new() }),
-        CodePurpose::Verify | CodePurpose::Signup | CodePurpose::Change | CodePurpose::Undo => {
-            Err(link_invalid().into())
+        CodePurpose::Invite => Ok(LinkView::asking_password(purpose, Vec::new())),
+        CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo => {
+            Ok(LinkView::of_redeemed(purpose, code.content.address))
         }
+        CodePurpose::Signup => Err(link_invalid().into()),
     }
 }
 
-/// Redeems a link. What it was for.
+/// Redeems a link. What it was.
 ///
 /// # Errors
 /// `link_invalid`; `mfa_required`, `mfa_failed` and `weak_password`, after which the link can be used again; too many
@@ -64,18 +80,21 @@ pub async fn redeem(
     token: String,
     entry: LinkEntry,
     info: RequestInfo,
-) -> Result<CodePurpose, Failure> {
+) -> Result<LinkView, Failure> {
     let code = found(&app, &token, &info).await?;
-    match code.purpose {
+    let purpose = code.purpose;
+    match purpose {
         CodePurpose::Recover | CodePurpose::Reset => {
             recovery::by_link(&app, &code, entry, &info).await?;
         }
         CodePurpose::Invite => invitation::accept(&app, &code, entry, &info).await?,
-        CodePurpose::Verify | CodePurpose::Signup | CodePurpose::Change | CodePurpose::Undo => {
-            return Err(link_invalid().into());
+        CodePurpose::Verify | CodePurpose::Change => {
+            email_change::confirm_by_link(&app, &code, &info).await?;
         }
+        CodePurpose::Undo => email_undo::undo(&app, &code, &info).await?,
+        CodePurpose::Signup => return Err(link_invalid().into()),
     }
-    Ok(code.purpose)
+    Ok(LinkView::of_redeemed(purpose, code.content.address))
 }
 
 async fn found(app: &App, token: &str, info: &RequestInfo) -> Result<UsableCode, Failure> {

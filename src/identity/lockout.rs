@@ -26,9 +26,9 @@ use crate::domain::rate_limit::{
 use crate::metrics::Metrics;
 use crate::store::Tx;
 use crate::store::known_networks::{self, KnownNetwork};
-use crate::store::login_limits::{self, Counter, Refused};
+use crate::store::login_limits::{self, Refused};
 
-use super::admission;
+use super::attempt_names::AttemptNames;
 
 /// The least time an attempt waits for others: reserving takes its moment on a busy machine.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
@@ -39,42 +39,13 @@ const NOTE_EVERY: TimeSpan = TimeSpan::from_days(1);
 #[must_use = "an attempt has failed, succeeded or was not made"]
 pub struct Counted {
     address: Option<IpAddr>,
-    names: Names,
+    names: AttemptNames,
     is_known: bool,
     is_limited: bool,
     /// For how long the account is closed to networks it does not know.
     closed_for: Option<TimeSpan>,
     /// Let attempts that wait for this one go on when it is decided.
     pending: Vec<PendingAttempt>,
-}
-
-/// The pseudonyms under which an attempt is counted.
-struct Names {
-    from_network: Vec<u8>,
-    from_strangers: Vec<u8>,
-    known: Vec<u8>,
-    network: Vec<u8>,
-    account: Vec<u8>,
-}
-
-impl Names {
-    fn new(app: &App, login_key: &str, address: Option<IpAddr>) -> Self {
-        let net = admission::spelt(address);
-        let (key, net, of) = (login_key.as_bytes(), net.as_bytes(), |kind, parts: &[&[u8]]| {
-            app.pseudonyms.of(kind, parts)
-        });
-        Self {
-            from_network: of("login/network", &[key, net]),
-            from_strangers: of("login/strangers", &[key]),
-            known: admission::known_name(app, login_key, address),
-            network: admission::standing_name(app, address),
-            account: admission::account_name(app, login_key),
-        }
-    }
-
-    fn counter<'a>(&'a self, pseudonym: &'a [u8]) -> Counter<'a> {
-        Counter { pseudonym, account: Some(&self.account) }
-    }
 }
 
 /// The refusal of an attempt after too many failures.
@@ -102,7 +73,7 @@ pub async fn count(
 ) -> Result<Counted, Failure> {
     let mut counted = Counted {
         address,
-        names: Names::new(app, key, address),
+        names: AttemptNames::new(app, key, address),
         is_known: false,
         is_limited: app.config.rate_limits,
         closed_for: None,
@@ -238,7 +209,7 @@ enum Reserved {
 /// networks run the same statements.
 async fn count_account(
     app: &App,
-    names: &Names,
+    names: &AttemptNames,
     known: bool,
     undecided: &(dyn Fn() -> bool + Sync),
     now: Timestamp,
@@ -315,19 +286,20 @@ impl Counted {
     }
 
     /// The password was right: gives the attempt back in the transaction that records what came of it,
-    /// and remembers the network.
+    /// and remembers the network. Whether that is new to the account.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn forgive(&self, app: &App, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
+    pub async fn forgive(&self, app: &App, tx: &mut Tx, now: Timestamp) -> Result<bool, Fault> {
         if !self.is_limited {
-            return Ok(());
+            return Ok(false);
         }
-        forgive_names(app, tx, Forgiven { names: &self.names, address: self.address, now }).await?;
+        let forgiven = Forgiven { names: &self.names, address: self.address, now };
+        let noted = forgive_names(app, tx, forgiven).await?;
         if self.counts_everywhere() {
             login_limits::give_back(tx, &self.names.from_strangers).await?;
         }
-        Ok(())
+        Ok(noted && !self.is_known)
     }
 
     /// Whether it counts against the limit of all networks that the account does not know.
@@ -339,28 +311,31 @@ impl Counted {
 
 /// The names to forgive, and when and where the user authenticated.
 struct Forgiven<'a> {
-    names: &'a Names,
+    names: &'a AttemptNames,
     address: Option<IpAddr>,
     now: Timestamp,
 }
 
-/// Forgets the failures from this network, and remembers the network as the account's.
-async fn forgive_names(app: &App, tx: &mut Tx, forgiven: Forgiven<'_>) -> Result<(), Fault> {
+/// Forgets the failures from this network and the passwords that no second factor followed, and remembers the
+/// network as the account's. Whether that was written down now.
+async fn forgive_names(app: &App, tx: &mut Tx, forgiven: Forgiven<'_>) -> Result<bool, Fault> {
     let Forgiven { names, address, now } = forgiven;
-    let Names { from_network, known, network, account, .. } = names;
-    login_limits::forgive(tx, from_network).await?;
-    let Some(address) = address else { return Ok(()) };
+    let AttemptNames { from_network, without_second, known, network, account, .. } = names;
+    login_limits::forgive_both(tx, from_network, without_second).await?;
+    let Some(address) = address else { return Ok(false) };
     let seen = KnownNetwork { pseudonym: known, network, account };
-    if known_networks::remember(tx, seen, NOTE_EVERY, now).await? {
+    let noted = known_networks::remember(tx, seen, NOTE_EVERY, now).await?;
+    if noted {
         known_networks::lend_to_latest(tx, account, STANDING_NETWORKS).await?;
         app.standing.forget(address);
     }
-    Ok(())
+    Ok(noted)
 }
 
 /// Forgives an attempt that was counted in an earlier request, and remembers the network of this one: the user
 /// has completed the last step of an authentication. `counted_everywhere` is what
-/// [`Counted::counts_everywhere`] said then.
+/// [`Counted::counts_everywhere`] said then: of a password that was right, that the account did not know the
+/// network. Whether the network of this request is new to the account.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -368,17 +343,17 @@ pub async fn forgive_earlier(
     tx: &mut AuditedTx,
     key: &str,
     counted_everywhere: bool,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let (app, now, address) = (tx.app(), tx.info().now, tx.info().address());
     if !app.config.rate_limits {
-        return Ok(());
+        return Ok(false);
     }
-    let names = Names::new(&app, key, address);
-    forgive_names(&app, tx, Forgiven { names: &names, address, now }).await?;
+    let names = AttemptNames::new(&app, key, address);
+    let noted = forgive_names(&app, tx, Forgiven { names: &names, address, now }).await?;
     if counted_everywhere {
         login_limits::give_back(tx, &names.from_strangers).await?;
     }
-    Ok(())
+    Ok(noted && counted_everywhere)
 }
 
 /// Refuses while the failures of this network have used its limit up. Counts nothing.

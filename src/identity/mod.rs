@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod admission;
+mod attempt_names;
 pub mod authenticate;
 pub mod authentication;
 pub mod bearer;
@@ -13,6 +14,9 @@ pub mod browser_login;
 pub mod browser_step_up;
 pub mod continue_login;
 pub mod email;
+pub mod email_change;
+mod email_limits;
+pub mod email_undo;
 pub mod factors;
 pub mod fresh_authentication;
 mod invitation;
@@ -32,6 +36,7 @@ pub mod register;
 pub mod second_factor;
 pub mod sessions;
 pub mod setup;
+mod sign_in_alarms;
 pub mod step_up;
 pub mod totp_enrolment;
 pub mod unlock;

@@ -1,14 +1,17 @@
 //! Mail that tells users what happened to their accounts, so that they learn of a change that an attacker made.
 //!
-//! Owns to which address such mail goes: a verified one only. It holds no token, and is written in the transaction
-//! of the change; at most one of a kind waits for each user.
+//! Owns which event is told by which mail, and to which address: a verified one only. Such mail holds no token, and
+//! is written in the transaction of the change; at most one of a kind waits for each user. The sentences are
+//! `mail::notices`'.
 
 use crate::app::AuditedTx;
 use crate::app::outbox::{self, Mail};
 use crate::base::TimeSpan;
 use crate::domain::email_address::EmailAddress;
+use crate::domain::factor::FactorKind;
 use crate::domain::mail::MailContent;
 use crate::domain::outcome::Fault;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::i18n::Locale;
 use crate::store::mails;
@@ -16,39 +19,89 @@ use crate::store::mails;
 /// How long delivery is tried. Later than that the news is stale.
 const LIFE: TimeSpan = TimeSpan::from_days(1);
 
-/// Tells `user` that the password was changed.
+/// What a user is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notification {
+    /// The password was changed, by the user or by an administrator.
+    PasswordChanged,
+    /// The account was recovered: the password is a new one.
+    RecoveryUsed,
+    /// The user added a second factor.
+    FactorAdded(FactorKind),
+    /// The user removed a second factor.
+    FactorRemoved(FactorKind),
+    /// An administrator removed one second factor or all of them.
+    FactorsReset,
+    /// The user replaced the recovery codes.
+    RecoveryCodesRenewed,
+    /// A recovery code was used up; so many are left.
+    RecoveryCodeUsed(i64),
+    /// The limit of wrong codes of the second factor was reached.
+    SecondFactorLimit,
+    /// The right password was typed again and again without the second factor after it.
+    SecondFactorMissing,
+    /// A sign-in came from a network that is new to the account.
+    NewNetwork,
+    /// The user requested another address. Goes to the one that is stored.
+    EmailChangeRequested,
+    /// The user confirmed another address. Goes to that one; the one before gets a link that takes the change back.
+    EmailChanged,
+    /// An administrator replaced or removed the address. Goes to the one before.
+    EmailReplaced,
+}
+
+impl Notification {
+    /// The mail that tells it.
+    fn content(self, info: &RequestInfo) -> MailContent {
+        let at = info.now;
+        match self {
+            Self::PasswordChanged => MailContent::PasswordChanged { at },
+            Self::RecoveryUsed => MailContent::RecoveryUsed { at },
+            Self::FactorAdded(factor) => MailContent::FactorAdded { at, factor },
+            Self::FactorRemoved(factor) => MailContent::FactorRemoved { at, factor },
+            Self::FactorsReset => MailContent::FactorsReset { at },
+            Self::RecoveryCodesRenewed => MailContent::RecoveryCodesRenewed { at },
+            Self::RecoveryCodeUsed(left) => MailContent::RecoveryCodeUsed { at, left },
+            Self::SecondFactorLimit => MailContent::SecondFactorLimit { at },
+            Self::SecondFactorMissing => MailContent::SecondFactorMissing { at },
+            Self::EmailChangeRequested => MailContent::EmailChangeRequested { at },
+            Self::EmailChanged => MailContent::EmailChanged { at },
+            Self::EmailReplaced => MailContent::EmailReplaced { at },
+            Self::NewNetwork => MailContent::NewNetwork {
+                at,
+                address: info.address(),
+                device: info.device.recognised(),
+            },
+        }
+    }
+}
+
+/// Whether `user` can be told anything: mail is on, and the address is verified.
+#[must_use]
+pub(super) fn reaches(tx: &AuditedTx, user: &User) -> bool {
+    tx.app().mailer.is_some() && user.verified_email().is_some()
+}
+
+/// Tells `user` what happened.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn password_changed(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
-    let at = tx.info().now;
-    notify(tx, user, MailContent::PasswordChanged { at }).await
-}
-
-/// Tells `user` that the account was recovered: the password is a new one.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn recovery_used(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
-    let at = tx.info().now;
-    notify(tx, user, MailContent::RecoveryUsed { at }).await
-}
-
-async fn notify(tx: &mut AuditedTx, user: &User, content: MailContent) -> Result<(), Fault> {
-    let Some(address) = user.verified_email() else { return Ok(()) };
+pub async fn notify(tx: &mut AuditedTx, user: &User, what: Notification) -> Result<(), Fault> {
+    let Some(address) = user.verified_email().filter(|_| reaches(tx, user)) else { return Ok(()) };
+    let info = tx.info();
+    let content = what.content(&info);
     // Where mail cannot be delivered, a user who changes the password again and again does not fill the outbox.
     if mails::waits(&mut **tx, user.id, content.kind().as_str()).await? {
         return Ok(());
     }
     let to = EmailAddress::parse(address)
         .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
-    let (now, language) = (tx.info().now, tx.info().language);
     let mail = Mail {
         user: Some(user.id),
         to: &to,
-        locale: Locale::choose(Some(language), None, None),
+        locale: Locale::choose(Some(info.language), None, None),
         link_hash: None,
-        expires_at: now + LIFE,
+        expires_at: info.now + LIFE,
         content,
     };
     outbox::post(tx, mail).await

@@ -14,8 +14,9 @@ use crate::store::{browser_sessions, passwords, sessions, users};
 use super::admission::Admission;
 use super::authenticate::{Attempted, judge, turned_away};
 use super::bearer::invalid_token;
+use super::lockout;
+use super::notifications::{Notification, notify};
 use super::register::parse_password;
-use super::{lockout, notifications};
 
 /// What goes on when everything else of a user ends.
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +117,7 @@ pub async fn change(
             }
         }
         everything.ended(tx, kept).await?;
-        notifications::password_changed(tx, &user).await?;
+        notify(tx, &user, Notification::PasswordChanged).await?;
         let event = Event::new(EventKind::PasswordChanged).about(user.id);
         Ok(right.settle(tx, &user, &event).await?)
     })

@@ -22,7 +22,8 @@ use crate::metrics::Metrics;
 use crate::store::login_limits::{self, Counter, Refused};
 use crate::store::{factors, recovery_codes};
 
-use super::{admission, lockout};
+use super::notifications::{Notification, notify, reaches};
+use super::{admission, lockout, sign_in_alarms};
 
 /// A code as a user typed it.
 pub struct TypedCode {
@@ -169,7 +170,10 @@ async fn count_in(
     let counter = Counter { pseudonym, account: Some(&account) };
     match login_limits::count_try_of(tx, counter, limit, now).await? {
         Ok(()) => Ok(()),
-        Err(Refused { wait }) => Err(lockout::too_many(&app, wait, "factor_account").into()),
+        Err(Refused { wait }) => {
+            sign_in_alarms::limit_reached(tx, user, limit).await?;
+            Err(lockout::too_many(&app, wait, "factor_account").into())
+        }
     }
 }
 
@@ -216,6 +220,10 @@ async fn use_recovery_code(
         return Ok(false);
     }
     tx.record(&Event::new(EventKind::RecoveryCodeUsed).about(user.id)).await?;
+    if reaches(tx, user) {
+        let left = recovery_codes::left(tx, user.id).await?;
+        notify(tx, user, Notification::RecoveryCodeUsed(left)).await?;
+    }
     Ok(true)
 }
 

@@ -22,8 +22,10 @@ use crate::store::factors::StoredFactor;
 use crate::store::{Link, factors, recovery_codes, users};
 
 use super::bearer::invalid_token;
+use super::email::require_verified;
 use super::factors::{check_name, new_codes, replace_codes};
 use super::fresh_authentication::{SignedIn, require_fresh};
+use super::notifications::{Notification, notify};
 use super::write_limit::UserWrite;
 
 /// A TOTP secret that is being enrolled.
@@ -63,14 +65,15 @@ struct OpenedSetup {
 /// Begins to enrol a TOTP secret. Nothing is stored.
 ///
 /// # Errors
-/// `forbidden` where enrolment is off; `reauthentication_required`; `conflict` when the account has as many as it
-/// may.
+/// `forbidden` where enrolment is off; `email_not_verified`; `reauthentication_required`; `conflict` when the account
+/// has as many as it may.
 pub async fn begin_totp(
     app: App,
     signed_in: SignedIn,
     now: Timestamp,
 ) -> Result<TotpSetup, Failure> {
     check_offered(&app)?;
+    require_verified(&app, &signed_in.user)?;
     let mut reader = app.db.reader().await?;
     require_fresh(&mut reader, &signed_in, now).await?;
     let stored = factors::of_user(&mut reader, signed_in.user.id).await?;
@@ -141,7 +144,8 @@ fn open(app: &App, user: UserId, setup: &str, now: Timestamp) -> Result<OpenedSe
 ///
 /// # Errors
 /// `validation_failed` when the code is wrong, the setup has expired or the name is refused; `conflict` when
-/// it was confirmed before, or the account has as many as it may; `reauthentication_required`.
+/// it was confirmed before, or the account has as many as it may; `reauthentication_required`;
+/// `email_not_verified`.
 pub async fn confirm_totp(
     app: App,
     signed_in: SignedIn,
@@ -151,6 +155,7 @@ pub async fn confirm_totp(
     let now = info.now;
     let user = signed_in.user.id;
     check_offered(&app)?;
+    require_verified(&app, &signed_in.user)?;
     let id = open(&app, user, &confirmation.setup, now)?.id;
     let checked = check(&app, &signed_in.user, confirmation, now);
     // A repeated request: the code that was right the first time is over by now.
@@ -169,7 +174,7 @@ pub async fn confirm_totp(
         }
         require_fresh(tx, &signed_in, now).await?;
         write.take(&signed_in.user)?;
-        confirmed.store(tx, user).await
+        confirmed.store(tx, &signed_in.user).await
     })
     .await
 }
@@ -214,21 +219,22 @@ impl Confirmed {
     pub(super) async fn store(
         &self,
         tx: &mut AuditedTx,
-        user: UserId,
+        user: &User,
     ) -> Result<Enrolled, Failure> {
         let Self { factor, secret, step, codes } = self;
         let (app, now) = (tx.app(), tx.info().now);
-        let sealed = app.seal_totp(tx, user, factor.id, secret).await?;
+        let sealed = app.seal_totp(tx, user.id, factor.id, secret).await?;
         let stored = StoredFactor { factor: factor.clone(), sealed: Some(sealed) };
-        if !factors::insert(tx, user, &stored, Some(*step), MAX_SECRETS).await? {
+        if !factors::insert(tx, user.id, &stored, Some(*step), MAX_SECRETS).await? {
             return Err(too_many().into());
         }
-        factors::require_second(tx, user, now).await?;
-        let event = Event::new(EventKind::FactorAdded).about(user).detail(factor.kind.as_str());
+        factors::require_second(tx, user.id, now).await?;
+        let event = Event::new(EventKind::FactorAdded).about(user.id).detail(factor.kind.as_str());
         tx.record(&event).await?;
+        notify(tx, user, Notification::FactorAdded(factor.kind)).await?;
         let mut recovery_codes = Vec::new();
-        if recovery_codes::left(tx, user).await? == 0 {
-            replace_codes(tx, user, codes).await?;
+        if recovery_codes::left(tx, user.id).await? == 0 {
+            replace_codes(tx, user.id, codes).await?;
             recovery_codes.clone_from(codes);
         }
         Ok(Enrolled { factor: factor.clone(), recovery_codes })

@@ -6,6 +6,7 @@
 
 mod files;
 mod message;
+mod notices;
 mod outcome;
 mod smtp;
 mod texts;

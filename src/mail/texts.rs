@@ -1,16 +1,17 @@
 //! The texts of mail: subject, plain text and HTML of each kind, in every language.
 //!
-//! Owns one template of each form for each kind. No text of a user is in them: mail to an address that is
+//! Owns the templates: notices share one of each form. No text of a user is in them: mail to an address that is
 //! not verified would carry what a stranger wrote.
 
 mod codes;
 
 use askama::Template;
 
-use crate::base::Timestamp;
 use crate::domain::mail::MailContent;
 use crate::domain::outcome::Fault;
 use crate::i18n::Locale;
+
+use super::notices::Notice;
 
 /// What every mail shows: its language, the name of the operator's brand and the issuer, with which every
 /// link begins.
@@ -23,12 +24,12 @@ pub(super) struct Frame<'a> {
 
 impl Frame<'_> {
     /// A text, in which `{brand}` and `{issuer}` are known.
-    fn t(&self, key: &str) -> String {
+    pub(super) fn t(&self, key: &str) -> String {
         self.with(key, "", "")
     }
 
     /// A text with one more value.
-    fn with(&self, key: &str, name: &str, value: &str) -> String {
+    pub(super) fn with(&self, key: &str, name: &str, value: &str) -> String {
         let known = [("brand", self.brand), ("issuer", self.issuer), (name, value)];
         self.locale.with(key, &known)
     }
@@ -54,36 +55,28 @@ struct TestHtml<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "mail/password_changed.txt")]
-struct PasswordChangedText<'a> {
+#[template(path = "mail/notice.txt")]
+struct NoticeText<'a> {
     frame: &'a Frame<'a>,
-    when: &'a str,
+    notice: &'a Notice,
 }
 
 #[derive(Template)]
-#[template(path = "mail/password_changed.html")]
-struct PasswordChangedHtml<'a> {
+#[template(path = "mail/notice.html")]
+struct NoticeHtml<'a> {
     frame: &'a Frame<'a>,
-    when: &'a str,
+    notice: &'a Notice,
 }
 
 /// The texts of a mail.
 pub(super) fn render(frame: &Frame<'_>, content: &MailContent) -> Result<Texts, Fault> {
-    match content {
-        MailContent::Test => {
-            both(frame.t("mail.test.subject"), &TestText { frame }, &TestHtml { frame })
-        }
-        MailContent::PasswordChanged { at } => {
-            let when = to_the_minute(*at);
-            let when = when.as_str();
-            let subject = frame.t("mail.password_changed.subject");
-            let text = PasswordChangedText { frame, when };
-            both(subject, &text, &PasswordChangedHtml { frame, when })
-        }
-        MailContent::Recovery(secrets) => codes::recovery(frame, secrets),
-        MailContent::PasswordReset(secrets) => codes::password_reset(frame, secrets),
-        MailContent::Invitation(secrets) => codes::invitation(frame, secrets),
-        MailContent::RecoveryUsed { at } => codes::recovery_used(frame, *at),
+    if let Some(notice) = Notice::of(frame, content) {
+        let text = NoticeText { frame, notice: &notice };
+        return both(notice.subject.clone(), &text, &NoticeHtml { frame, notice: &notice });
+    }
+    match codes::of(frame, content) {
+        Some(texts) => texts,
+        None => both(frame.t("mail.test.subject"), &TestText { frame }, &TestHtml { frame }),
     }
 }
 
@@ -92,13 +85,6 @@ fn both(subject: String, text: &impl Template, html: &impl Template) -> Result<T
     let (text, html) = (text.render().map_err(failed)?, html.render().map_err(failed)?);
     // The last line break of a template is not part of what it renders.
     Ok(Texts { subject, text: format!("{text}\n"), html: format!("{html}\n") })
-}
-
-/// A time as people read it in every language: `2026-11-27 13:45 UTC`.
-fn to_the_minute(at: Timestamp) -> String {
-    let text = at.rfc3339();
-    let (day, time) = text.split_once('T').unwrap_or((&text, ""));
-    format!("{day} {} UTC", time.get(..5).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Fault, Refusal};
 use crate::domain::validity::has_expired;
 use crate::identity::browser_login::BrowserCookies;
+use crate::text_enum;
 
 /// Said where a page cannot be finished any more.
 pub const STALE: &str = "This page is too old, or was opened in another browser. Go back to where you came \
@@ -39,6 +40,19 @@ pub struct PendingRequest {
     /// Who was asked, once somebody was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<UserId>,
+    /// The page of the account that asked for the sign-in; none for its first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section: Option<AccountSection>,
+}
+
+text_enum! {
+    /// A page of the user's own account that can ask for a new sign-in and is shown again after it.
+    pub enum AccountSection {
+        /// Two-step sign-in.
+        Security = "security",
+        /// The e-mail address.
+        Email = "email",
+    }
 }
 
 /// What is sealed.
@@ -87,7 +101,13 @@ impl PendingRequest {
     /// A new one.
     #[must_use]
     pub fn begin(app: &App, aim: Destination, now: Timestamp) -> Self {
-        Self { id: random(&*app.entropy), begun_at: now, aim, asked: None }
+        Self { id: random(&*app.entropy), begun_at: now, aim, asked: None, section: None }
+    }
+
+    /// The same, leading to a page of the account.
+    #[must_use]
+    pub fn to_section(self, section: Option<AccountSection>) -> Self {
+        Self { section, ..self }
     }
 
     /// The text for this browser.

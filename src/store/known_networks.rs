@@ -73,6 +73,29 @@ pub async fn remember(
     Ok(rows == 1)
 }
 
+/// Whether the account has logged in since `since` from another network than that of `pseudonym`, of those that it
+/// lends its standing to.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn knows_another(
+    link: &mut impl Link,
+    account: &[u8],
+    pseudonym: &[u8],
+    since: Timestamp,
+) -> Result<bool, Fault> {
+    let row = fetch_optional!(
+        link,
+        (Timestamp,),
+        "SELECT seen_at FROM known_networks WHERE account = $1 AND network IS NOT NULL \
+         AND seen_at > $2 AND pseudonym <> $3 LIMIT 1",
+        account,
+        since,
+        pseudonym
+    )?;
+    Ok(row.is_some())
+}
+
 /// Leaves the standing of an account to the `most` networks it last logged in from.
 ///
 /// # Errors

@@ -106,6 +106,42 @@ pub async fn used_up(
     Ok(row.map(|(ends_at,)| Refused { wait: (ends_at - now).min(limit.window) }))
 }
 
+/// Counts under `pseudonym` without a limit. How many of the window that was; windows begin as in [`count_try`].
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn count(
+    tx: &mut Tx,
+    pseudonym: &[u8],
+    window: TimeSpan,
+    now: Timestamp,
+) -> Result<i64, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "INSERT INTO login_limits (pseudonym, tries, ends_at) VALUES ($1, 1, $2) \
+         ON CONFLICT (pseudonym) DO UPDATE SET \
+         tries = CASE WHEN login_limits.ends_at <= $3 OR login_limits.ends_at > $4 \
+         THEN 1 ELSE login_limits.tries + 1 END, \
+         ends_at = CASE WHEN login_limits.ends_at <= $3 OR login_limits.ends_at > $4 \
+         THEN $2 ELSE login_limits.ends_at END RETURNING tries",
+        pseudonym,
+        now + window,
+        now,
+        now + window + AHEAD
+    )?;
+    Ok(row.map_or(0, |(tries,)| tries))
+}
+
+/// Forgets what was counted under two names: the sign-in was completed.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forgive_both(tx: &mut Tx, one: &[u8], other: &[u8]) -> Result<(), Fault> {
+    execute!(tx, "DELETE FROM login_limits WHERE pseudonym IN ($1, $2)", one, other)?;
+    Ok(())
+}
+
 /// Forgets the attempts counted under `pseudonym`: the right password was given.
 ///
 /// # Errors

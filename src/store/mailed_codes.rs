@@ -234,6 +234,45 @@ pub async fn void_of_user(tx: &mut Tx, user: UserId) -> Result<u64, Fault> {
     execute!(tx, "DELETE FROM mailed_codes WHERE user_id = $1 AND user_epoch IS NOT NULL", user)
 }
 
+/// Removes the code of this purpose and subject. False when there is none.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn void(tx: &mut Tx, purpose: CodePurpose, subject: &[u8]) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "DELETE FROM mailed_codes WHERE purpose = $1 AND subject = $2",
+        purpose.as_str(),
+        subject
+    )?;
+    Ok(rows == 1)
+}
+
+/// Removes every code of a user, also those that outlive the user's epoch.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn void_all_of_user(tx: &mut Tx, user: UserId) -> Result<u64, Fault> {
+    execute!(tx, "DELETE FROM mailed_codes WHERE user_id = $1", user)
+}
+
+/// Uses a link up that takes back a change of address, and the links of later changes with it. Those of earlier
+/// changes stay: they lead to an address that the user had before. False when the link was used, or is void.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn undo_from(tx: &mut Tx, user: UserId, link_hash: &TokenHash) -> Result<bool, Fault> {
+    // All of them live equally long: the later one ends later.
+    let rows = execute!(
+        tx,
+        "DELETE FROM mailed_codes WHERE user_id = $1 AND purpose = 'undo' AND expires_at >= \
+         (SELECT used.expires_at FROM mailed_codes AS used WHERE used.link_hash = $2 AND used.user_id = $1)",
+        user,
+        link_hash.bytes()
+    )?;
+    Ok(rows > 0)
+}
+
 /// Every code with what is sealed of it: purpose, hash of the link, sealed.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ pub mod admin_keys;
 pub mod admin_sessions;
 pub mod admin_token_why;
 pub mod admin_users;
+pub mod email;
 pub mod factors;
 pub mod link;
 pub mod login;

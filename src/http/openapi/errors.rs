@@ -231,6 +231,7 @@ const fn meaning(code: Code) -> &'static str {
         Code::InvalidClient => "The client is not registered.",
         Code::RegistrationClosed => "Registration is closed.",
         Code::LoginTaken => "The login name exists, or looks like one that does.",
+        Code::EmailNotVerified => "The account has no verified e-mail address.",
         Code::EmailTaken => "Another user has verified the e-mail address.",
         Code::NotFound => "There is no such resource.",
         Code::Conflict => "The request conflicts with the current state.",

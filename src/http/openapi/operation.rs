@@ -322,6 +322,11 @@ pub const fn created(schema: Schema) -> Response {
     Response { status: 201, description: "Created.", schema: Some(schema) }
 }
 
+/// 202 with what is under way.
+pub const fn accepted_with(schema: Schema) -> Response {
+    Response { status: 202, description: "Accepted.", schema: Some(schema) }
+}
+
 /// 204.
 pub const NO_CONTENT: Response =
     Response { status: 204, description: "The request succeeded; no body.", schema: None };

@@ -17,6 +17,7 @@ use crate::http::extract::{FormFields, Params};
 use crate::identity::account::{self, Here, Overview, Part, Shown};
 use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile;
+use crate::oauth::pending_request::AccountSection;
 
 use super::pages::{AccountPage, AppRow, Done, SessionRow};
 use super::render::{go_here, scope_item};
@@ -33,7 +34,7 @@ pub(super) struct Visited {
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
     let done = params.as_ref().ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
     let shown = params.as_ref().map(shown).unwrap_or_default();
-    match visited(context).await {
+    match visited(context, None).await {
         Ok(visited) => visited.show(done, None, shown, HttpResponse::Ok()).await,
         Err(answer) => answer,
     }
@@ -127,13 +128,20 @@ pub async fn post_remove(context: Context, form: Result<FormFields, Problem>) ->
     visited.after(Done::Apps, done).await
 }
 
-/// The signed-in user; without one, a redirect to the sign-in page.
-pub(super) async fn visited(context: Context) -> Result<Visited, HttpResponse> {
+/// The signed-in user; without one, a redirect to the sign-in page, which leads back to `section`.
+pub(super) async fn visited(
+    context: Context,
+    section: Option<AccountSection>,
+) -> Result<Visited, HttpResponse> {
     let visit = Visit::of(&context);
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
     match context.run(async move { account::here(&app, &visitor, now).await }).await {
         Ok(Some(here)) => Ok(Visited { context, visit, here }),
-        Ok(None) => Err(go_here(HttpResponse::SeeOther(), &context.link("/login"))),
+        Ok(None) => {
+            let query = section.map(|section| format!("to={section}")).unwrap_or_default();
+            let login = context.link("/login").with_query(&query);
+            Err(go_here(HttpResponse::SeeOther(), &login))
+        }
         Err(problem) => Err(error_page(&context, &problem)),
     }
 }
@@ -148,7 +156,7 @@ pub(super) async fn submitted(
     if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
         return Err(stale_form(&context));
     }
-    Ok((visited(context).await?, form))
+    Ok((visited(context, None).await?, form))
 }
 
 impl Visited {
@@ -198,6 +206,9 @@ impl Visited {
             csrf: &csrf,
             login: &self.here.user.login,
             name: self.here.user.name.as_deref(),
+            email: self.here.user.email.as_ref().map(|email| &*email.address),
+            email_is_verified: self.here.user.verified_email().is_some(),
+            recovery_codes: overview.recovery_codes.map(|left| left.to_string()),
             notice: done.map(|done| done.text(locale)),
             name_error,
             password_error,

@@ -3,6 +3,7 @@
 //! Owns the samples. No route leads here. The values are chosen to be awkward: long names that do not
 //! break, markup where people type.
 
+mod email;
 mod recovery;
 mod second_factors;
 
@@ -75,6 +76,7 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(consenting(frame, world)?);
     all.extend(accounts(frame, world)?);
     all.extend(second_factors::of_account(frame, world)?);
+    all.extend(email::of_account(frame, world)?);
     all.extend(devices(frame, world)?);
     all.extend(signing_out(frame, world)?);
     all.extend(answers(frame, world)?);
@@ -201,6 +203,9 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         csrf: world.typed,
         login: world.login,
         name: None,
+        email: None,
+        email_is_verified: false,
+        recovery_codes: None,
         notice: None,
         name_error,
         password_error,
@@ -211,6 +216,9 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
     };
     let full = AccountPage {
         name: Some(world.name),
+        email: Some(world.login),
+        email_is_verified: true,
+        recovery_codes: Some("8".to_owned()),
         notice: Some(Done::Session.text(frame.locale)),
         sessions: vec![
             session("1", browser, "Firefox · Linux", true, TimeSpan::ZERO),

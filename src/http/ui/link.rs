@@ -17,6 +17,7 @@ use crate::http::extract::FormFields;
 use crate::identity::links::{self, LinkView};
 use crate::oauth::restart::RestartOptions;
 
+use super::email_link;
 use super::pages::ChoosePasswordPage;
 use super::recovery::{DONE, can_be_corrected, entry, said};
 use super::render::go_here;
@@ -49,6 +50,7 @@ pub async fn post(
     let (app, info) = (context.app.clone(), context.request_info());
     let redeemed = links::redeem(app, token.to_string(), entry(&mut form), info);
     match context.run(redeemed).await {
+        Ok(view) if !view.wants_password => email_link::done(&context, &view),
         Ok(_) => {
             let to = context.link("/login").with_query(&format!("notice={DONE}"));
             go_here(HttpResponse::SeeOther(), &to)
@@ -91,6 +93,12 @@ impl Shown<'_> {
 
 fn show(shown: &Shown<'_>, view: &LinkView, problem: Option<&Problem>) -> HttpResponse {
     let Shown { context, visit, token } = shown;
+    let mut answer: HttpResponseBuilder = problem.map_or_else(HttpResponse::Ok, Problem::head);
+    visit.keep(&context.app, &mut answer);
+    let action = context.link(&format!("/link/{token}"));
+    if !view.wants_password {
+        return email_link::ask(context, view, (action, &shown.csrf()), answer);
+    }
     let frame = context.frame(None);
     let intro = match view.purpose {
         CodePurpose::Invite => frame.t("link.invite"),
@@ -101,14 +109,12 @@ fn show(shown: &Shown<'_>, view: &LinkView, problem: Option<&Problem>) -> HttpRe
         frame,
         title: frame.t("new_password.title"),
         intro,
-        action: context.link(&format!("/link/{token}")),
+        action,
         hidden: vec![("csrf", &csrf)],
         asks_code: !view.methods.is_empty(),
         error: problem.map(|problem| said(&frame, problem)),
         restart: &RestartOptions::default(),
     };
-    let mut answer: HttpResponseBuilder = problem.map_or_else(HttpResponse::Ok, Problem::head);
-    visit.keep(&context.app, &mut answer);
     page_with(answer, &template, &policy(true))
 }
 

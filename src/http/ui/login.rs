@@ -9,7 +9,7 @@ use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::browser_login::{self, SignInOutcome, SignedInBrowser, Typed};
-use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
+use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
 use super::recovery;
@@ -19,21 +19,26 @@ use super::{error_page, flow_error_page, own_account, said};
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
 /// to such an address, so that a page with an error can be loaded again without its form.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let sealed = match &params {
-        Ok(params) => params.get("flow"),
+    let params = match &params {
+        Ok(params) => params,
         Err(problem) => return flow_error_page(&context, problem, &RestartOptions::default()),
     };
-    let said = params.as_ref().ok().and_then(|params| params.get("notice"));
-    let notice = said.filter(|said| *said == recovery::DONE).map(|_| "login.recovered");
+    let notice =
+        params.get("notice").filter(|said| *said == recovery::DONE).map(|_| "login.recovered");
     let visit = Visit::of(&context);
-    let Some(sealed) = sealed else { return own(&context, &visit, notice) };
+    let Some(sealed) = params.get("flow") else {
+        let section = params.get("to").and_then(|to| to.parse().ok());
+        return own(&context, &visit, section, notice);
+    };
     let opened = PendingRequest::open(&context.app, sealed, &visit.visitor, context.now());
     match opened.and_then(|flow| match flow.aim {
         Destination::Logout(_) => Err(of_another_kind()),
         _ => Ok(flow),
     }) {
         // Its own request would have expired before a new one does.
-        Ok(PendingRequest { aim: Destination::Account, .. }) => own(&context, &visit, notice),
+        Ok(PendingRequest { aim: Destination::Account, section, .. }) => {
+            own(&context, &visit, section, notice)
+        }
         Ok(flow) => anew(&context, &visit, (&flow, sealed), notice),
         Err(refusal) => {
             let restart = RestartOptions::of_sealed(&context.app, sealed);
@@ -42,9 +47,15 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     }
 }
 
-/// The sign-in page of the user's own account.
-fn own(context: &Context, visit: &Visit, notice: Option<&str>) -> HttpResponse {
+/// The sign-in page of the user's own account, which leads to `section` of it.
+fn own(
+    context: &Context,
+    visit: &Visit,
+    section: Option<AccountSection>,
+    notice: Option<&str>,
+) -> HttpResponse {
     let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
+    let flow = flow.to_section(section);
     own_account(match flow.seal(&context.app, &visit.visitor) {
         Ok(flow) => plain(&flow).show_after(context, visit, HttpResponse::Ok(), notice),
         Err(fault) => error_page(context, &context.problem(fault.into())),

@@ -9,6 +9,8 @@ pub mod authorize;
 pub mod consent;
 mod csp;
 pub mod device;
+pub mod email;
+mod email_link;
 pub mod enrol;
 #[cfg(feature = "test-support")]
 mod gallery;

@@ -19,7 +19,7 @@ use crate::oauth::authorize::response::Answer;
 use crate::oauth::authorize::{ConsentView, LoginView, Step};
 use crate::oauth::device::DeviceStep;
 use crate::oauth::params::Params;
-use crate::oauth::pending_request::{Destination, PendingRequest};
+use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest};
 use crate::oauth::restart::RestartOptions;
 
 use super::pages::{
@@ -253,7 +253,11 @@ pub fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
     match flow.aim {
         Destination::Authorize(_) => context.link("/oauth2/authorize").with_query(&flow_of),
         Destination::Device(_) => context.link("/device").with_query(&flow_of),
-        Destination::Account | Destination::Logout(_) => context.link("/account"),
+        Destination::Account | Destination::Logout(_) => context.link(match flow.section {
+            None => "/account",
+            Some(AccountSection::Security) => "/account/security",
+            Some(AccountSection::Email) => "/account/email",
+        }),
     }
 }
 

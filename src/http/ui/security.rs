@@ -3,6 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
+use crate::base::id::FactorId;
 use crate::domain::outcome::{Code, FieldError};
 use crate::domain::recovery_code::{CODES, RecoveryCode};
 use crate::domain::totp;
@@ -11,11 +12,15 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account;
+use crate::identity::email::require_verified;
 use crate::identity::factors;
 use crate::identity::totp_enrolment::{self, Confirmation, TotpSetup};
+use crate::oauth::pending_request::AccountSection;
 
 use super::account::{Visited, submitted, visited};
-use super::pages::{Done, FactorRow, RecoveryCodesPage, SecurityPage, TotpSetupPage};
+use super::pages::{
+    Done, FactorRow, RecoveryCodesPage, RemoveFactorPage, SecurityPage, TotpSetupPage,
+};
 use super::qr::QrImage;
 use super::render::go_here;
 use super::{error_page, page};
@@ -23,7 +28,7 @@ use super::{error_page, page};
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
     let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
-    match visited(context).await {
+    match visited(context, Some(AccountSection::Security)).await {
         Ok(visited) => visited.show_factors(done).await,
         Err(answer) => answer,
     }
@@ -52,7 +57,7 @@ pub async fn begin_totp(context: Context, form: Result<FormFields, Problem>) -> 
 /// The secret that is being enrolled.
 pub async fn setup(context: Context, params: Result<Params, Problem>) -> HttpResponse {
     let setup = params.ok().and_then(|params| params.get("setup").map(str::to_owned));
-    let visited = match visited(context).await {
+    let visited = match visited(context, Some(AccountSection::Security)).await {
         Ok(visited) => visited,
         Err(answer) => return answer,
     };
@@ -78,7 +83,7 @@ pub async fn confirm_totp(context: Context, form: Result<FormFields, Problem>) -
     }
 }
 
-/// Removes a factor.
+/// Removes a factor. Before the only one, the user is asked once more.
 pub async fn remove(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
     let (visited, mut form) = match submitted(context, form).await {
         Ok(both) => both,
@@ -88,6 +93,11 @@ pub async fn remove(context: Context, form: Result<FormFields, Problem>) -> Http
         Ok(id) => id,
         Err(problem) => return visited.failed(&problem),
     };
+    if form.take("confirmed").is_empty()
+        && let Some(question) = visited.is_sure(id).await
+    {
+        return question;
+    }
     let (app, here, info) = visited.parts();
     match visited.context.run(factors::remove(app, here.into(), id, info)).await {
         Ok(()) => visited.done(Done::FactorRemoved),
@@ -145,6 +155,24 @@ impl Visited {
         error_page(&self.context, problem)
     }
 
+    /// The question whether the only second factor is to be removed; none where it is another one, or where the
+    /// refusal of the removal says more.
+    async fn is_sure(&self, id: FactorId) -> Option<HttpResponse> {
+        let (app, here, info) = self.parts();
+        let work = factors::own_overview(app, here.into(), info.now);
+        let (overview, is_fresh) = self.context.run(work).await.ok()?;
+        let [only] = overview.factors.as_slice() else { return None };
+        (is_fresh && only.id == id).then(|| {
+            let template = RemoveFactorPage {
+                frame: self.context.frame(None),
+                csrf: &self.csrf(),
+                id: id.to_string(),
+                name: &only.name,
+            };
+            page(HttpResponse::Ok(), &template)
+        })
+    }
+
     async fn show_factors(self, done: Option<Done>) -> HttpResponse {
         let (app, here, info) = self.parts();
         let now = info.now;
@@ -170,6 +198,7 @@ impl Visited {
             is_fresh,
             may_add: self.context.app.config.second_factor.offers_enrolment(),
             may_remove_last: !is_required,
+            needs_email: require_verified(&self.context.app, &self.here.user).is_err(),
             factors: overview.factors.iter().map(row).collect(),
             recovery_codes: overview.recovery_codes.to_string(),
         };

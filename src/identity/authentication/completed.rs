@@ -14,7 +14,8 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::identity::authenticate::{RightPassword, invalid_credentials};
 use crate::identity::logout_notices::{Fate, everything_of};
-use crate::identity::{lockout, notifications};
+use crate::identity::notifications::{Notification, notify};
+use crate::identity::{lockout, sign_in_alarms};
 use crate::store::{passwords, spent_ids};
 
 use super::{SingleUse, challenge_invalid};
@@ -89,7 +90,9 @@ impl Completed {
             How::Continued(Continued { counted_everywhere, .. }) => {
                 let login = LoginName::parse(&self.user.login)
                     .map_err(|_| Fault::internal("a stored login that is none"))?;
-                lockout::forgive_earlier(tx, login.key(), *counted_everywhere).await?;
+                if lockout::forgive_earlier(tx, login.key(), *counted_everywhere).await? {
+                    sign_in_alarms::new_network(tx, &self.user).await?;
+                }
                 tx.record(event).await
             }
         }
@@ -137,7 +140,7 @@ async fn store_password(
     everything.ended(tx, None).await?;
     let event = Event::new(EventKind::PasswordChanged).about(user.id).detail("required");
     tx.record(&event).await?;
-    notifications::password_changed(tx, user).await?;
+    notify(tx, user, Notification::PasswordChanged).await?;
     Ok(Some(User { session_epoch, must_change_password: false, ..user.clone() }))
 }
 

@@ -54,7 +54,7 @@ pub(super) async fn confirm(
             return Err(challenge_invalid().into());
         }
         write.take(user)?;
-        confirmed.store(tx, user.id).await
+        confirmed.store(tx, user).await
     })
     .await
 }

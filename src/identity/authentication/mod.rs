@@ -36,6 +36,7 @@ use super::admission::{self, Admission};
 use super::authenticate::{AuthenticatedUser, account_state, invalid_credentials};
 use super::lockout;
 use super::second_factor::{TypedCode, check_code};
+use super::sign_in_alarms;
 use super::totp_enrolment::Confirmation;
 
 pub use challenge::{Channel, Continuation, IssuedChallenge, PendingAuthentication};
@@ -202,7 +203,11 @@ impl FirstFactor {
         let AuthenticatedUser { user, right, .. } = &self.authenticated;
         let mut event = Event::new(EventKind::LoginFirstFactor).about(user.id);
         event.detail = place.map(str::to_owned);
-        right.first_of_several(tx, user, &event).await
+        right.first_of_several(tx, user, &event).await?;
+        match self.step {
+            RemainingStep::Factor(_) => sign_in_alarms::first_factor(tx, user).await,
+            RemainingStep::NewPassword => Ok(()),
+        }
     }
 
     /// The user whose password was right.

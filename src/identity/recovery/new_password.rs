@@ -10,9 +10,10 @@ use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::password::{Check, Password};
 use crate::domain::request_info::RequestInfo;
 use crate::identity::logout_notices::{Fate, everything_of};
+use crate::identity::notifications::{Notification, notify};
 use crate::identity::password::unchanged;
 use crate::identity::register::parse_password;
-use crate::identity::{admission, notifications, unlock};
+use crate::identity::{admission, unlock};
 use crate::store::passwords;
 use crate::store::users::Credential;
 
@@ -80,7 +81,7 @@ pub(super) async fn store(
         tx.record(&event.detail(proved.purpose.as_str())).await?;
         tx.record(&Event::new(EventKind::PasswordChanged).about(user.id).detail("recovered"))
             .await?;
-        notifications::recovery_used(tx, user).await?;
+        notify(tx, user, Notification::RecoveryUsed).await?;
         Ok(())
     };
     app.transaction(info, work).await

@@ -1,12 +1,11 @@
-//! The texts of mail with codes and links, and of the notice that a link was used.
+//! The texts of mail with codes and links.
 //!
 //! Owns one pair of templates for links without a code, of which each kind has its own sentences.
 
 use askama::Template;
 
-use super::{Frame, Texts, both, to_the_minute};
-use crate::base::Timestamp;
-use crate::domain::mail::MailedSecrets;
+use super::{Frame, Texts, both};
+use crate::domain::mail::{MailContent, MailedSecrets};
 use crate::domain::outcome::Fault;
 
 #[derive(Template)]
@@ -27,74 +26,66 @@ struct CodeHtml<'a> {
     code: Option<&'a str>,
 }
 
-#[derive(Template)]
-#[template(path = "mail/recovery_used.txt")]
-struct RecoveryUsedText<'a> {
-    frame: &'a Frame<'a>,
-    when: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "mail/recovery_used.html")]
-struct RecoveryUsedHtml<'a> {
-    frame: &'a Frame<'a>,
-    when: &'a str,
-}
-
 /// The keys of the sentences of one kind of mail.
 #[derive(Clone, Copy)]
-pub(super) struct Words {
+struct Words {
     subject: &'static str,
     text: &'static str,
     life: &'static str,
     ignore: &'static str,
 }
 
-pub(super) fn recovery(frame: &Frame<'_>, secrets: &MailedSecrets) -> Result<Texts, Fault> {
-    let words = Words {
-        subject: "mail.recovery.subject",
-        text: "mail.recovery.text",
-        life: "mail.code.life",
-        ignore: "mail.recovery.ignore",
+/// The texts of a mail with a link; none where the mail is something else.
+pub(super) fn of(frame: &Frame<'_>, content: &MailContent) -> Option<Result<Texts, Fault>> {
+    let (words, secrets) = match content {
+        MailContent::Recovery(secrets) => (RECOVERY, secrets),
+        MailContent::PasswordReset(secrets) => (PASSWORD_RESET, secrets),
+        MailContent::Invitation(secrets) => (INVITATION, secrets),
+        MailContent::EmailConfirmation(secrets) => (EMAIL_CONFIRMATION, secrets),
+        MailContent::EmailChangeUndo(secrets) => (EMAIL_CHANGE_UNDO, secrets),
+        _ => return None,
     };
-    with_code(frame, words, secrets)
+    Some(with_code(frame, words, secrets))
 }
 
-pub(super) fn password_reset(frame: &Frame<'_>, secrets: &MailedSecrets) -> Result<Texts, Fault> {
-    let words = Words {
-        subject: "mail.password_reset.subject",
-        text: "mail.password_reset.text",
-        life: "mail.password_reset.life",
-        ignore: "mail.password_reset.ignore",
-    };
-    with_code(frame, words, secrets)
-}
+const RECOVERY: Words = Words {
+    subject: "mail.recovery.subject",
+    text: "mail.recovery.text",
+    life: "mail.code.life",
+    ignore: "mail.recovery.ignore",
+};
 
-pub(super) fn invitation(frame: &Frame<'_>, secrets: &MailedSecrets) -> Result<Texts, Fault> {
-    let words = Words {
-        subject: "mail.invitation.subject",
-        text: "mail.invitation.text",
-        life: "mail.invitation.life",
-        ignore: "mail.invitation.ignore",
-    };
-    with_code(frame, words, secrets)
-}
+const PASSWORD_RESET: Words = Words {
+    subject: "mail.password_reset.subject",
+    text: "mail.password_reset.text",
+    life: "mail.password_reset.life",
+    ignore: "mail.password_reset.ignore",
+};
 
-pub(super) fn recovery_used(frame: &Frame<'_>, at: Timestamp) -> Result<Texts, Fault> {
-    let when = to_the_minute(at);
-    let when = when.as_str();
-    let subject = frame.t("mail.recovery_used.subject");
-    let text = RecoveryUsedText { frame, when };
-    both(subject, &text, &RecoveryUsedHtml { frame, when })
-}
+const INVITATION: Words = Words {
+    subject: "mail.invitation.subject",
+    text: "mail.invitation.text",
+    life: "mail.invitation.life",
+    ignore: "mail.invitation.ignore",
+};
+
+const EMAIL_CHANGE_UNDO: Words = Words {
+    subject: "mail.email_change_undo.subject",
+    text: "mail.email_change_undo.text",
+    life: "mail.email_change_undo.life",
+    ignore: "mail.email_change_undo.ignore",
+};
+
+const EMAIL_CONFIRMATION: Words = Words {
+    subject: "mail.email_confirmation.subject",
+    text: "mail.email_confirmation.text",
+    life: "mail.code.life",
+    ignore: "mail.email_confirmation.ignore",
+};
 
 /// A mail with a link and, where a flow waits for it, a code. No code is in the subject: previews show that on
 /// locked screens.
-pub(super) fn with_code(
-    frame: &Frame<'_>,
-    words: Words,
-    secrets: &MailedSecrets,
-) -> Result<Texts, Fault> {
+fn with_code(frame: &Frame<'_>, words: Words, secrets: &MailedSecrets) -> Result<Texts, Fault> {
     let link = format!("{}/link/{}", frame.issuer, secrets.link);
     let (link, code) = (link.as_str(), secrets.code.as_deref());
     let text = CodeText { frame, words, link, code };

@@ -20,6 +20,7 @@ mod login_timing;
 mod malformed_input;
 mod names;
 mod null_characters;
+mod own_email;
 mod path_spelling;
 mod races;
 mod readiness;

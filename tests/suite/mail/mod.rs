@@ -1,5 +1,6 @@
 //! Mail: the outbox, the dialogue with mail servers, the messages and the command.
 
+mod alarms;
 mod command;
 mod exim;
 mod messages;
@@ -8,6 +9,8 @@ mod outbox;
 mod processes;
 mod secrets;
 
+use reqwest::Method;
+use serde_json::json;
 use signet::admin;
 use signet::app::App;
 use signet::domain::email_address::EmailAddress;
@@ -17,7 +20,7 @@ use signet::store::mails;
 
 use crate::support::Backend;
 use crate::support::process::until;
-use crate::support::server::{Options, Server};
+use crate::support::server::{Options, PASSWORD, Server, Tokens};
 use crate::support::smtp_sink::Sink;
 
 const FROM: &str = "Example <signet@example.com>";
@@ -39,6 +42,28 @@ async fn queue_in(app: &App, to: &str, language: &str) -> Result<(), String> {
     let locale = Locale::choose(Some(language), None, None);
     let work = admin::mail::queue_test(app.clone(), to, locale, RequestInfo::cli(app.now()));
     app.run_to_completion(work).await.map_err(|failure| format!("{failure:?}"))
+}
+
+/// A user with a verified address.
+async fn verified_user(server: &Server, root: &Tokens, login: &str, email: &str) -> String {
+    let body =
+        json!({"login": login, "password": PASSWORD, "email": email, "email_verified": true});
+    let created = server.call_as(Method::POST, "/v1/admin/users", &root.access, body).await;
+    created.is(201).string("id")
+}
+
+/// The subjects of what `to` was sent, once nothing waits.
+async fn subjects(server: &Server, sink: &Sink, to: &str) -> Vec<String> {
+    all_delivered(server).await;
+    let to = format!("<{to}>");
+    let received = sink.received().into_iter().filter(|mail| mail.to == to);
+    received.map(|mail| mail.header("subject")).collect()
+}
+
+/// The last mail as its reader sees it.
+async fn last_mail(server: &Server, sink: &Sink) -> String {
+    all_delivered(server).await;
+    sink.received().pop().unwrap().data.replace("=\r\n", "")
 }
 
 /// How many mails wait.

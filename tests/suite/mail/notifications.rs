@@ -1,12 +1,13 @@
 //! Mail about changes of an account: who gets it, in which language.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use signet::base::TimeSpan;
 
-use super::{ADA, all_delivered, options, waiting};
+use super::{ADA, all_delivered, last_mail, options, subjects, verified_user, waiting};
 use crate::support::process::until;
-use crate::support::server::on_both;
+use crate::support::second_factors::{Authenticator, log_in_with};
+use crate::support::server::{Tokens, on_both};
 use crate::support::smtp_sink::{Behavior, Sink};
 
 const PASSWORD: &str = "correct horse battery";
@@ -41,6 +42,8 @@ async fn the_owner_of_a_verified_address_learns_of_a_changed_password() {
         assert_eq!(received.len(), 1, "neither without an address nor to an unverified one");
         assert_eq!(received[0].to, format!("<{ADA}>"));
         assert_eq!(received[0].header("content-language"), "de");
+        let text = received[0].data.replace("=\r\n", "");
+        assert!(text.contains("am 15. Januar 2027 um 08:00 Uhr (UTC)"), "{text}");
 
         let path = format!("/v1/admin/users/{ada}/password");
         let request = server.request(Method::POST, &path).bearer_auth(&root.access);
@@ -87,6 +90,76 @@ async fn one_notice_of_a_changed_password_waits_for_each_user() {
         change("another one after it").await;
         all_delivered(&server).await;
         assert_eq!(sink.received().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_a_verified_address_learns_of_every_change_of_factors() {
+    on_both("mail: factors", async |backend| {
+        let sink = Sink::start().await;
+        let server = options(backend, &sink).start().await;
+        let root = server.administrator("root").await;
+        let ada = verified_user(&server, &root, "ada", ADA).await;
+        let call = async |method: Method, path: &str, tokens: &Tokens| {
+            server.call_as(method, path, &tokens.access, Value::Null).await
+        };
+        let tokens = server.login("ada").await;
+        let app = Authenticator::enrol(&server, &tokens).await;
+        let mut expected = vec!["A second factor was added to your account"];
+        assert_eq!(subjects(&server, &sink, ADA).await, expected, "codes came with the app");
+
+        let tokens = app.log_in(&server, "ada").await;
+        let renewed = call(Method::POST, "/v1/factors/recovery-codes", &tokens).await;
+        let codes = renewed.is(201).json()["recovery_codes"].clone();
+        expected.push("Your recovery codes were replaced");
+        assert_eq!(subjects(&server, &sink, ADA).await, expected);
+        for (left, said) in [
+            (9, "9 recovery codes are left."),
+            (8, "8 recovery codes are left."),
+            (7, "7 recovery codes are left."),
+            (6, "6 recovery codes are left."),
+            (5, "5 recovery codes are left."),
+            (4, "4 recovery codes are left."),
+            (3, "3 recovery codes are left. Make new ones: "),
+            (2, "2 recovery codes are left. Make new ones: "),
+            (1, "One recovery code is left. Make new ones: "),
+            (0, "No recovery code is left. Make new ones: "),
+        ] {
+            log_in_with(&server, "ada", codes[left].as_str().unwrap()).await.is(200);
+            expected.push("A recovery code of your account was used");
+            assert_eq!(subjects(&server, &sink, ADA).await, expected);
+            let mail = last_mail(&server, &sink).await;
+            assert!(mail.contains(said), "{mail}");
+            assert_eq!(mail.contains("Make new ones"), left <= 3, "{mail}");
+        }
+
+        let tokens = app.log_in(&server, "ada").await;
+        let path = format!("/v1/factors/{}", app.factor);
+        call(Method::DELETE, &path, &tokens).await.is(204);
+        expected.push("A second factor was removed from your account");
+        let tokens = server.login("ada").await;
+        let app = Authenticator::enrol(&server, &tokens).await;
+        expected.push("A second factor was added to your account");
+        all_delivered(&server).await;
+        let path = format!("/v1/admin/users/{ada}/factors");
+        call(Method::DELETE, &path, &root).await.is(204);
+        expected.push("Your second factors were removed");
+        assert_eq!(subjects(&server, &sink, ADA).await, expected);
+        // There is none any more.
+        call(Method::DELETE, &path, &root).await.is(204);
+        let tokens = server.login("ada").await;
+        let other = Authenticator::enrol(&server, &tokens).await;
+        expected.push("A second factor was added to your account");
+        all_delivered(&server).await;
+        call(Method::DELETE, &format!("{path}/{}", other.factor), &root).await.is(204);
+        expected.push("Your second factors were removed");
+        assert_eq!(subjects(&server, &sink, ADA).await, expected);
+        let codes = app.recovery_codes.iter().chain(&other.recovery_codes);
+        let codes: Vec<_> = codes.cloned().collect();
+        for mail in sink.received() {
+            assert!(codes.iter().all(|code| !mail.data.contains(code)), "{}", mail.data);
+        }
     })
     .await;
 }

@@ -8,6 +8,7 @@ mod issuer_path;
 mod kept;
 mod languages;
 mod no_dead_ends;
+mod own_email;
 mod proxies;
 mod second_factors;
 mod served;

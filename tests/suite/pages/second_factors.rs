@@ -95,12 +95,31 @@ async fn an_app_is_enrolled_used_and_removed_at_the_pages() {
         let stale = tia.get("/account/security").await;
         assert!(stale.is(200).text.contains("sign in again with a code"), "{}", stale.text);
         assert!(!stale.text.contains("/account/security/remove"));
+        // The new sign-in comes back to this page.
+        let page = tia.get("/login?to=security").await;
+        assert!(stale.text.contains(r#"href="/login?to=security""#), "{}", stale.text);
+        let flow = field(&page.is(200).text, "flow");
+        let fields = [("flow", &*flow), ("login", "tia"), ("password", PASSWORD)];
+        let answer = tia.post("/login", &fields).await;
+        let page = tia.get(&tia.below_base(answer.is(303).header("location"))).await;
+        server.advance(TimeSpan::from_secs(60));
+        let done = verify(&tia, &page, "totp", &code_of(&server, &secret, 0)).await;
+        assert!(done.is(303).header("location").ends_with("/account/security"), "{done:?}");
+        assert!(tia.get("/account/security").await.text.contains("/account/security/remove"));
+        let away = Person::new(&server, "tia");
+        let to = away.get("/account/security").await;
+        assert!(to.is(303).header("location").ends_with("/login?to=security"), "{to:?}");
 
         let security = elsewhere.get("/account/security").await;
         let (csrf, id) = (field(&security.text, "csrf"), field(&security.text, "id"));
         let fields = [("csrf", &*csrf), ("id", &*id)];
         // Without the form of this browser nothing happens.
         third.post("/account/security/remove", &fields).await.is(403);
+        // The only one is removed after a question.
+        let asked = elsewhere.post("/account/security/remove", &fields).await;
+        assert!(asked.is(200).text.contains("Turn off two-step sign-in?"), "{}", asked.text);
+        elsewhere.get("/account").await.is(200);
+        let fields = [("csrf", &*csrf), ("id", &*id), ("confirmed", "yes")];
         let removed = elsewhere.post("/account/security/remove", &fields).await;
         assert!(removed.is(303).header("location").ends_with("done=factor-removed"));
         let security = elsewhere.get("/account/security").await;

@@ -21,8 +21,9 @@ pub static SHOW: Operation =
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new("login", TEXT, "No call changes a login."),
-    ReadOnlyMember::new("email", TEXT.nullable(), ADMINISTRATORS),
-    ReadOnlyMember::new("email_verified", BOOLEAN, ADMINISTRATORS),
+    ReadOnlyMember::new("email", TEXT.nullable(), OWN_EMAIL),
+    ReadOnlyMember::new("email_verified", BOOLEAN, OWN_EMAIL),
+    ReadOnlyMember::new("pending_email", TEXT.nullable(), OWN_EMAIL),
     ReadOnlyMember::new("role", ROLE, ADMINISTRATORS),
     ReadOnlyMember::new("roles", TEXTS, ADMINISTRATORS),
     ReadOnlyMember::new("groups", TEXTS, ADMINISTRATORS),
@@ -40,6 +41,8 @@ const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("created_at", TIME, NEVER_CHANGES),
     ReadOnlyMember::new("updated_at", TIME, CHANGES_BY_ITSELF),
 ];
+
+const OWN_EMAIL: &str = "It changes with a code that is mailed: PUT /v1/email.";
 
 const ADMINISTRATORS: &str = "An administrator changes it: PATCH /v1/admin/users/{id}.";
 

@@ -69,7 +69,7 @@ pub static BEGIN_TOTP: Operation =
              the last 5 minutes with every factor of the account.",
         )
         .returns(&[ok(named(&TOTP_SETUP))])
-        .fails_with(&[Code::ReauthenticationRequired, Code::Forbidden])
+        .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified, Code::Forbidden])
         .conflicts("The account has 3 authenticator apps, which is the most.");
 
 /// `POST /v1/factors/totp/confirm`.
@@ -91,7 +91,12 @@ pub static CONFIRM_TOTP: Operation =
             required("factor", named(&FACTOR)),
             optional("recovery_codes", RECOVERY_CODES),
         ]))])
-        .fails_with(&[Code::ReauthenticationRequired, Code::Forbidden, Code::TooManyAttempts])
+        .fails_with(&[
+            Code::ReauthenticationRequired,
+            Code::EmailNotVerified,
+            Code::Forbidden,
+            Code::TooManyAttempts,
+        ])
         .conflicts("The setup was confirmed before, or the account has 3 authenticator apps.");
 
 const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The factor's `id`.")];

@@ -7,6 +7,7 @@ pub mod account;
 pub mod apis;
 pub mod authentication;
 pub mod clients;
+pub mod email;
 pub mod factors;
 pub mod keys;
 pub mod metadata;

@@ -25,6 +25,11 @@ pub static USER: Named = Named {
             "email_verified",
             BOOLEAN.about("Only a verified address is told to clients and signs in."),
         ),
+        optional(
+            "pending_email",
+            TEXT.nullable()
+                .about("The address that waits for its confirmation. Users see their own only."),
+        ),
         required("role", ROLE),
         required(
             "roles",

@@ -5,7 +5,8 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::FieldError;
 use crate::domain::totp;
 use crate::http::ui::pages::{
-    Done, EnrolPage, FactorRow, RecoveryCodesPage, SecurityPage, TotpSetupPage, VerifyPage,
+    Done, EnrolPage, FactorRow, RecoveryCodesPage, RemoveFactorPage, SecurityPage, TotpSetupPage,
+    VerifyPage,
 };
 use crate::http::ui::qr::QrImage;
 use crate::http::ui::{Frame, policy, policy_under_way};
@@ -83,6 +84,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         is_fresh,
         may_add: true,
         may_remove_last: true,
+        needs_email: false,
         factors,
         recovery_codes: "8".to_owned(),
     };
@@ -117,16 +119,28 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         onwards: frame.link("/account/security"),
         codes: (0..10).map(|at| format!("{at}K7D-0MXR-4TQZ-PA6N")).collect(),
     };
+    let remove = RemoveFactorPage {
+        frame,
+        csrf: world.typed,
+        id: world.typed.to_owned(),
+        name: world.device,
+    };
     let name_error = frame.t("totp.name_error");
     let policy = || policy(false);
     Ok(vec![
         sample("security", &removed, policy())?,
         sample("security-off", &page(true, Vec::new()), policy())?,
         sample("security-required", &required, policy())?,
+        sample(
+            "security-no-email",
+            &SecurityPage { needs_email: true, ..page(true, Vec::new()) },
+            policy(),
+        )?,
         sample("security-stale", &page(false, two()), policy())?,
         sample("totp-setup", &setup(None, None), policy())?,
         sample("totp-setup-refused", &setup(Some(wrong("code")), None), policy())?,
         sample("totp-setup-name", &setup(None, Some(name_error)), policy())?,
         sample("recovery-codes", &codes, policy())?,
+        sample("remove-factor", &remove, policy())?,
     ])
 }

@@ -18,6 +18,12 @@ pub struct AccountPage<'a> {
     pub login: &'a str,
     /// The name applications are told.
     pub name: Option<&'a str>,
+    /// The e-mail address, if there is one.
+    pub email: Option<&'a str>,
+    /// Whether it is verified.
+    pub email_is_verified: bool,
+    /// How many recovery codes are left, where a second factor is enrolled.
+    pub recovery_codes: Option<String>,
     /// What has just been done, in the language of the page; see [`Done`].
     pub notice: Option<&'a str>,
     /// What is wrong with the name.
@@ -82,6 +88,12 @@ text_enum! {
         FactorAdded = "factor-added",
         /// A second factor was removed.
         FactorRemoved = "factor-removed",
+        /// A code was sent to an address.
+        EmailSent = "email-sent",
+        /// An address was confirmed.
+        EmailVerified = "email-verified",
+        /// A change of address was cancelled.
+        EmailCancelled = "email-cancelled",
     }
 }
 
@@ -97,6 +109,9 @@ impl Done {
             Self::Apps => locale.t("account.done_apps"),
             Self::FactorAdded => locale.t("security.done_added"),
             Self::FactorRemoved => locale.t("security.done_removed"),
+            Self::EmailSent => locale.t("email.done_sent"),
+            Self::EmailVerified => locale.t("email.done_verified"),
+            Self::EmailCancelled => locale.t("email.done_cancelled"),
         }
     }
 }

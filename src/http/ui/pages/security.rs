@@ -22,6 +22,8 @@ pub struct SecurityPage<'a> {
     pub may_add: bool,
     /// Whether the last factor can be removed.
     pub may_remove_last: bool,
+    /// Whether the e-mail address has to be verified before a factor is added.
+    pub needs_email: bool,
     /// The factors.
     pub factors: Vec<FactorRow>,
     /// How many recovery codes are left.
@@ -38,6 +40,20 @@ pub struct FactorRow {
     pub created: String,
     /// When it was last used, if it was.
     pub used: Option<String>,
+}
+
+/// The question before the only second factor is removed.
+#[derive(Template)]
+#[template(path = "remove_factor.html")]
+pub struct RemoveFactorPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+    /// The id of the factor, which comes back as the field `id`.
+    pub id: String,
+    /// Its name.
+    pub name: &'a str,
 }
 
 /// Enrolling an authenticator app.

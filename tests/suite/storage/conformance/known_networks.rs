@@ -92,3 +92,23 @@ async fn an_account_lends_its_standing_to_the_networks_it_last_logged_in_from() 
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_knows_the_networks_that_it_lends_its_standing_to() {
+    on_both_stores("limits: another network", async |db| {
+        let another = async |account: &str, network: &str, since| {
+            let pseudonym = format!("{account} at {network}");
+            let (account, pseudonym) = (account.as_bytes(), pseudonym.as_bytes());
+            let link = &mut reader(&db).await;
+            known_networks::knows_another(link, account, pseudonym, since).await.unwrap()
+        };
+        assert!(!another("ada", "home", NOW - DAY).await);
+        remember(&db, "ada", "home", NOW).await;
+        assert!(!another("ada", "home", NOW - DAY).await, "no other than this one");
+        assert!(
+            another("ada", "work", NOW - DAY).await && !another("bob", "work", NOW - DAY).await
+        );
+        assert!(!another("ada", "work", NOW).await, "too long ago");
+    })
+    .await;
+}

@@ -157,3 +157,24 @@ async fn a_window_never_lasts_longer_than_its_own_length() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_limit_is_counted_within_its_window_and_forgotten_with_another() {
+    on_both_stores("limits: counted", async |db| {
+        let counted = async |name: &[u8], at| {
+            let window = TimeSpan::from_secs(60);
+            commit(&db, async |tx| login_limits::count(tx, name, window, after(at)).await).await
+        };
+        let all = join_all((0..8).map(|_| counted(b"ada", 0))).await;
+        let mut all: Vec<i64> = all.into_iter().collect();
+        all.sort_unstable();
+        assert_eq!(all, (1..=8).collect::<Vec<_>>());
+        assert_eq!((counted(b"ada", 59).await, counted(b"bob", 59).await), (9, 1));
+        assert_eq!(counted(b"ada", 60).await, 1, "the window is over");
+        // Begun by a clock that has been set back since.
+        assert_eq!(counted(b"ada", -200).await, 1);
+        commit(&db, async |tx| login_limits::forgive_both(tx, b"ada", b"bob").await).await;
+        assert_eq!((counted(b"ada", 0).await, counted(b"bob", 0).await), (1, 1));
+    })
+    .await;
+}

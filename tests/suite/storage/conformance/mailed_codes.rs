@@ -220,3 +220,70 @@ async fn the_counters_of_an_account_are_cleared_together() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_are_void_by_purpose_and_subject_or_all_of_a_user() {
+    on_both_stores("mailed codes: void", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        put(&db, CodePurpose::Verify, 1, of(ada)).await;
+        put(&db, CodePurpose::Change, 2, of(ada)).await;
+        let void = async |purpose| {
+            commit(&db, async |tx| mailed_codes::void(tx, purpose, b"subject").await).await
+        };
+        assert!(void(CodePurpose::Verify).await && !void(CodePurpose::Verify).await);
+        assert!(found(&db, 1).await.is_none() && found(&db, 2).await.is_some());
+        let outliving = Some(CodeOwner { user: ada, epoch: None });
+        put(&db, CodePurpose::Undo, 3, outliving).await;
+        put(&db, CodePurpose::Recover, 4, of(bob)).await;
+        commit(&db, async |tx| mailed_codes::void_all_of_user(tx, ada).await).await;
+        assert!(found(&db, 2).await.is_none() && found(&db, 3).await.is_none());
+        assert!(found(&db, 4).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_an_older_address_voids_the_newer_ones_and_not_the_other_way_round() {
+    on_both_stores("mailed codes: undo", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let outliving = |user| Some(CodeOwner { user, epoch: None });
+        let put_at = async |subject: &[u8], number: u8, user, at| {
+            let link_hash = hash(number);
+            let link = NewCode {
+                purpose: CodePurpose::Undo,
+                subject,
+                link_hash: &link_hash,
+                code: None,
+                sealed: b"",
+                owner: outliving(user),
+                expires_at: after(at),
+            };
+            commit(&db, async |tx| mailed_codes::put(tx, &link, NOW).await).await;
+        };
+        let undo = async |user, number| {
+            let link = hash(number);
+            commit(&db, async |tx| mailed_codes::undo_from(tx, user, &link).await).await
+        };
+        put_at(b"first", 1, ada, 10).await;
+        put_at(b"second", 2, ada, 20).await;
+        put_at(b"third", 3, ada, 30).await;
+        put_at(b"other", 4, bob, 30).await;
+        assert!(!undo(bob, 1).await, "of another user");
+        assert!(undo(ada, 2).await && !undo(ada, 2).await);
+        let left: Vec<u8> = {
+            let mut left = Vec::new();
+            for number in 1..=4 {
+                if found(&db, number).await.is_some() {
+                    left.push(number);
+                }
+            }
+            left
+        };
+        assert_eq!(left, [1, 4]);
+        put_at(b"third", 3, ada, 30).await;
+        let tries = at_once(async |_| undo(ada, 1).await).await;
+        assert_eq!(winners(tries.into_iter()).len(), 1);
+        assert!(found(&db, 3).await.is_none() && found(&db, 4).await.is_some());
+    })
+    .await;
+}

@@ -1,0 +1,131 @@
+//! `/account/email`: the e-mail address of one's own account, and confirming another one.
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::domain::outcome::Code;
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::{FormFields, Params};
+use crate::identity::account;
+use crate::identity::email_change::{self, EmailOverview};
+use crate::oauth::pending_request::AccountSection;
+
+use super::account::{Visited, submitted, visited};
+use super::pages::{Done, EmailPage};
+use super::render::go_here;
+use super::{error_page, page};
+
+/// What was typed, and what is wrong with it.
+#[derive(Default)]
+struct Typed<'a> {
+    address: &'a str,
+    problem: Option<&'a Problem>,
+}
+
+/// The page.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
+    match visited(context, Some(AccountSection::Email)).await {
+        Ok(visited) => visited.show_email(done, Typed::default(), HttpResponse::Ok()).await,
+        Err(answer) => answer,
+    }
+}
+
+/// Sends a code to the address that was typed, to the stored one, or once more to the one that waits.
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, mut form) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let address = form.take("email");
+    let (app, here, info) = visited.parts();
+    let work = email_change::request(app, here.into(), address.clone(), info);
+    let done = visited.context.run(work).await.map(drop);
+    visited.after_email(Done::EmailSent, &address, done).await
+}
+
+/// Takes the code.
+pub async fn verify(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, mut form) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let (app, here, info) = visited.parts();
+    let work = email_change::confirm(app, here.into(), form.take("code"), info);
+    let done = visited.context.run(work).await;
+    visited.after_email(Done::EmailVerified, "", done).await
+}
+
+/// Gives the change up. One that has ended meanwhile is given up as well.
+pub async fn cancel(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
+    let (visited, _) = match submitted(context, form).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let (app, here, info) = visited.parts();
+    let done = match visited.context.run(email_change::cancel(app, here.user.id, info)).await {
+        Err(problem) if problem.code() == Code::NotFound => Ok(()),
+        done => done,
+    };
+    visited.after_email(Done::EmailCancelled, "", done).await
+}
+
+impl Visited {
+    /// What comes after a form: the page anew, or with what was wrong.
+    async fn after_email(
+        self,
+        what: Done,
+        address: &str,
+        done: Result<(), Problem>,
+    ) -> HttpResponse {
+        let here = self.context.link("/account/email");
+        match done {
+            Ok(()) => {
+                let to = here.with_query(&format!("done={what}"));
+                go_here(HttpResponse::SeeOther(), &to)
+            }
+            // The page says so and offers a new sign-in.
+            Err(problem) if problem.code() == Code::ReauthenticationRequired => {
+                go_here(HttpResponse::SeeOther(), &here)
+            }
+            Err(problem) if problem.fields().is_empty() => error_page(&self.context, &problem),
+            Err(problem) => {
+                let typed = Typed { address, problem: Some(&problem) };
+                self.show_email(None, typed, problem.head()).await
+            }
+        }
+    }
+
+    async fn show_email(
+        self,
+        done: Option<Done>,
+        typed: Typed<'_>,
+        answer: HttpResponseBuilder,
+    ) -> HttpResponse {
+        let (app, here, info) = self.parts();
+        let work = email_change::overview(app, here.into(), info.now);
+        let EmailOverview { pending, is_fresh } = match self.context.run(work).await {
+            Ok(overview) => overview,
+            Err(problem) => return error_page(&self.context, &problem),
+        };
+        let frame = self.context.frame(None);
+        let locale = frame.locale;
+        let of = |field: &str| typed.problem?.fields().iter().find(|error| error.field == field);
+        let csrf = account::token(&self.context.app, &self.visit.visitor);
+        let user = &self.here.user;
+        let template = EmailPage {
+            frame,
+            csrf: &csrf,
+            notice: done.map(|done| done.text(locale)),
+            address: user.email.as_ref().map(|email| &*email.address),
+            is_verified: user.verified_email().is_some(),
+            pending: pending.as_deref(),
+            has_mail: self.context.app.mailer.is_some(),
+            is_fresh,
+            typed: typed.address,
+            address_error: of("email").map(|error| locale.field(error)),
+            code_error: of("code").map(|_| frame.t("email.code_wrong")),
+        };
+        page(answer, &template)
+    }
+}

@@ -1,0 +1,56 @@
+//! The pages of mailed links about an e-mail address: confirming one, and taking a change back.
+//!
+//! Owns what each says. That the form came from this page, and redeeming the link, is `link`'s.
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::domain::base_path::Link;
+use crate::domain::mailed_code::CodePurpose;
+use crate::http::context::Context;
+use crate::identity::links::LinkView;
+
+use super::page;
+use super::pages::{EmailLinkDonePage, EmailLinkPage};
+
+/// The page with the button.
+pub(super) fn ask(
+    context: &Context,
+    view: &LinkView,
+    (action, csrf): (Link, &str),
+    answer: HttpResponseBuilder,
+) -> HttpResponse {
+    let frame = context.frame(None);
+    let address = view.address.as_deref().unwrap_or_default();
+    let (title, text, button) = if view.purpose == CodePurpose::Undo {
+        let text = frame.with("link.undo_text", "email", address);
+        (frame.t("link.undo_title"), text, frame.t("link.undo_button"))
+    } else {
+        let text = frame.with("link.confirm_text", "email", address);
+        (frame.t("link.confirm_title"), text, frame.t("link.confirm_button"))
+    };
+    page(answer, &EmailLinkPage { frame, title, text, button, action, csrf })
+}
+
+/// The page after it.
+pub(super) fn done(context: &Context, view: &LinkView) -> HttpResponse {
+    let frame = context.frame(None);
+    let address = view.address.as_deref().unwrap_or_default();
+    let template = if view.purpose == CodePurpose::Undo {
+        EmailLinkDonePage {
+            frame,
+            title: frame.t("link.undone_title"),
+            text: frame.with("link.undone_text", "email", address),
+            next: context.link("/recover"),
+            next_text: frame.t("link.to_recovery"),
+        }
+    } else {
+        EmailLinkDonePage {
+            frame,
+            title: frame.t("link.confirmed_title"),
+            text: frame.with("link.confirmed_text", "email", address),
+            next: context.link("/account"),
+            next_text: frame.t("link.to_account"),
+        }
+    };
+    page(HttpResponse::Ok(), &template)
+}

@@ -1,0 +1,68 @@
+//! The e-mail address of one's own account: verifying and changing it, and the links that are mailed for it.
+
+use askama::Template;
+
+use crate::domain::base_path::Link;
+use crate::http::ui::Frame;
+
+/// The address of an account. Every form carries `csrf`.
+#[derive(Template)]
+#[template(path = "email.html")]
+pub struct EmailPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+    /// What has just been done, in the language of the page.
+    pub notice: Option<&'a str>,
+    /// The address, if there is one.
+    pub address: Option<&'a str>,
+    /// Whether it is verified.
+    pub is_verified: bool,
+    /// The address that waits for its confirmation.
+    pub pending: Option<&'a str>,
+    /// Whether the server sends mail; without, nothing can be confirmed.
+    pub has_mail: bool,
+    /// Whether the sign-in is fresh enough to change anything.
+    pub is_fresh: bool,
+    /// The address that was typed.
+    pub typed: &'a str,
+    /// What is wrong with the address that was typed.
+    pub address_error: Option<&'a str>,
+    /// What is wrong with the code that was typed.
+    pub code_error: Option<&'a str>,
+}
+
+/// What a mailed link about an address does, with the button that does it.
+#[derive(Template)]
+#[template(path = "email_link.html")]
+pub struct EmailLinkPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The heading.
+    pub title: &'a str,
+    /// What the button does.
+    pub text: String,
+    /// The button.
+    pub button: &'a str,
+    /// Where the form is sent.
+    pub action: Link,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+}
+
+/// What a mailed link about an address has done.
+#[derive(Template)]
+#[template(path = "email_link_done.html")]
+pub struct EmailLinkDonePage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The heading.
+    pub title: &'a str,
+    /// What has happened.
+    pub text: String,
+    /// Where the user goes on.
+    pub next: Link,
+    /// The same as a text.
+    pub next_text: &'a str,
+}

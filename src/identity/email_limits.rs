@@ -1,0 +1,53 @@
+//! How often a user can have mail sent to an address that is not verified.
+//!
+//! Owns which limits a request is held against: those of the address are the same whether another user has it or not,
+//! and one of the user who asks, so that an account cannot be used to mail many strangers.
+
+use crate::app::AuditedTx;
+use crate::base::id::UserId;
+use crate::domain::email_address::EmailAddress;
+use crate::domain::outcome::Failure;
+use crate::domain::rate_limit::{
+    CONFIRMATIONS_OF_USER, Limit, RECOVERY_FROM_NETWORK, RECOVERY_FROM_STRANGERS,
+};
+use crate::store::email_owners;
+use crate::store::login_limits::{self, Refused};
+
+use super::{admission, lockout};
+
+/// Counts a request of `user` for mail to `address`.
+///
+/// # Errors
+/// `too_many_attempts`; faults.
+pub(super) async fn count(
+    tx: &mut AuditedTx,
+    user: UserId,
+    address: &EmailAddress,
+) -> Result<(), Failure> {
+    let (app, info) = (tx.app(), tx.info());
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    let of = |kind, parts: &[&[u8]]| app.pseudonyms.of(kind, parts);
+    count_in(tx, &of("email/user", &[user.uuid().as_bytes()]), CONFIRMATIONS_OF_USER).await?;
+    let key = address.key();
+    let network = admission::spelt(info.address());
+    let here = of("email/network", &[key.as_bytes(), network.as_bytes()]);
+    count_in(tx, &here, RECOVERY_FROM_NETWORK).await?;
+    // The same statements where no user has the address.
+    let login = email_owners::login_key_of_owner(&mut **tx, key).await?;
+    let login = login.as_deref().unwrap_or(key);
+    if !admission::is_known_network(&app, &mut **tx, login, &info).await? {
+        let everywhere = of("email/strangers", &[key.as_bytes()]);
+        count_in(tx, &everywhere, RECOVERY_FROM_STRANGERS).await?;
+    }
+    Ok(())
+}
+
+async fn count_in(tx: &mut AuditedTx, name: &[u8], limit: Limit) -> Result<(), Failure> {
+    let (app, now) = (tx.app(), tx.info().now);
+    match login_limits::count_try(tx, name, limit, now).await? {
+        Ok(()) => Ok(()),
+        Err(Refused { wait }) => Err(lockout::too_many(&app, wait, "email_confirmation").into()),
+    }
+}

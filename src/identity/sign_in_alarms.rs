@@ -1,0 +1,91 @@
+//! Telling the owner of an account about sign-ins that look like an attack.
+//!
+//! Owns when that is: a network that is new to the account, right passwords that no second factor follows, and the
+//! limit of wrong codes. Owns how often it is told, so that an attacker cannot fill the owner's mailbox. Nothing here
+//! changes what an attempt leads to. Where rate limits are off, nothing is counted and nothing is told.
+
+use crate::app::AuditedTx;
+use crate::base::TimeSpan;
+use crate::domain::login_name::LoginName;
+use crate::domain::outcome::Fault;
+use crate::domain::rate_limit::{KNOWN_NETWORK, Limit, WITHOUT_SECOND_FACTOR};
+use crate::domain::user::User;
+use crate::store::{known_networks, login_limits};
+
+use super::attempt_names::AttemptNames;
+use super::notifications::{Notification, notify, reaches};
+
+/// How often a user is told of a network that is new to the account.
+const NEW_NETWORK_EVERY: TimeSpan = TimeSpan::from_days(1);
+
+/// Tells the user of a sign-in from a network that was not known to the account before. Not of the first network:
+/// that is the one where the account began.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(super) async fn new_network(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
+    if !reaches(tx, user) {
+        return Ok(());
+    }
+    let info = tx.info();
+    let names = names(tx, user)?;
+    let oldest = info.now - KNOWN_NETWORK;
+    if known_networks::knows_another(tx, &names.account, &names.known, oldest).await?
+        && is_first_in(tx, user, "mail/new-network", NEW_NETWORK_EVERY).await?
+    {
+        notify(tx, user, Notification::NewNetwork).await?;
+    }
+    Ok(())
+}
+
+/// Counts a right password that a second factor has to follow, and tells the user when none followed so many. A
+/// completed sign-in begins the count anew.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(super) async fn first_factor(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
+    let app = tx.app();
+    if !app.config.rate_limits || !reaches(tx, user) {
+        return Ok(());
+    }
+    let names = names(tx, user)?;
+    let (limit, now) = (WITHOUT_SECOND_FACTOR, tx.info().now);
+    let tries = login_limits::count(tx, &names.without_second, limit.window, now).await?;
+    if tries == limit.tries {
+        notify(tx, user, Notification::SecondFactorMissing).await?;
+    }
+    Ok(())
+}
+
+/// Tells the user that wrong codes have used `limit` up: once in its window.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(super) async fn limit_reached(
+    tx: &mut AuditedTx,
+    user: &User,
+    limit: Limit,
+) -> Result<(), Fault> {
+    if reaches(tx, user) && is_first_in(tx, user, "mail/second-factor-limit", limit.window).await? {
+        notify(tx, user, Notification::SecondFactorLimit).await?;
+    }
+    Ok(())
+}
+
+/// Whether this is the first time in `window` for this user.
+async fn is_first_in(
+    tx: &mut AuditedTx,
+    user: &User,
+    kind: &str,
+    window: TimeSpan,
+) -> Result<bool, Fault> {
+    let name = tx.app().pseudonyms.of(kind, &[user.id.uuid().as_bytes()]);
+    let now = tx.info().now;
+    Ok(login_limits::count_try(tx, &name, Limit { tries: 1, window }, now).await?.is_ok())
+}
+
+fn names(tx: &AuditedTx, user: &User) -> Result<AttemptNames, Fault> {
+    let login = LoginName::parse(&user.login)
+        .map_err(|_| Fault::internal("a stored login that is none"))?;
+    Ok(AttemptNames::new(&tx.app(), login.key(), tx.info().address()))
+}

@@ -1,0 +1,148 @@
+//! Mail about sign-ins that look like an attack: to whom, and how often.
+
+use reqwest::Method;
+use serde_json::json;
+use signet::base::TimeSpan;
+
+use super::{ADA, last_mail, options, subjects, verified_user};
+use crate::support::Backend;
+use crate::support::second_factors::{Authenticator, challenge_of, log_in_with, proceed};
+use crate::support::server::{Answer, Options, PASSWORD, Server, Tokens, on_both};
+use crate::support::smtp_sink::Sink;
+
+const ADDED: &str = "A second factor was added to your account";
+const LIMIT: &str = "Too many wrong codes at sign-ins to your account";
+const MISSING: &str = "Sign-ins to your account stop before the second factor";
+const NETWORK: &str = "Sign-in to your account from a new network";
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+fn limited(backend: Backend, sink: &Sink) -> Options {
+    let options = options(backend, sink).with("SIGNET_RATE_LIMITS", "on");
+    options.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1")
+}
+
+/// A log-in from an address.
+async fn log_in_from(server: &Server, address: &str, code: Option<&str>) -> Answer {
+    let request = server.request(Method::POST, "/v1/login").header("user-agent", FIREFOX);
+    let mut body = json!({"login": "ada", "password": PASSWORD});
+    if let Some(code) = code {
+        body["code"] = json!(code);
+    }
+    server.send(request.header("x-forwarded-for", address).json(&body)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_mail_says_that_the_limit_of_codes_was_reached() {
+    on_both("mail: limit of codes", async |backend| {
+        let sink = Sink::start().await;
+        let server = limited(backend, &sink).start().await;
+        let root = server.administrator("root").await;
+        verified_user(&server, &root, "ada", ADA).await;
+        let tokens = server.login("ada").await;
+        let app = Authenticator::enrol(&server, &tokens).await;
+        let wrong = app.wrong_code(&server);
+        let challenge = challenge_of(&server, "ada").await;
+        for _ in 0..5 {
+            proceed(&server, &challenge, &wrong).await.is_problem(401, "mfa_failed");
+        }
+        assert_eq!(subjects(&server, &sink, ADA).await, [ADDED], "within the limit");
+        for _ in 0..4 {
+            proceed(&server, &challenge, &wrong).await.is_problem(429, "too_many_attempts");
+        }
+        log_in_with(&server, "ada", &wrong).await.is_problem(429, "too_many_attempts");
+        assert_eq!(subjects(&server, &sink, ADA).await, [ADDED, LIMIT]);
+        let mail = last_mail(&server, &sink).await;
+        assert!(mail.contains("had passed the step before"), "{mail}");
+        // The next window is told anew.
+        server.advance(TimeSpan::from_mins(16));
+        let wrong = app.wrong_code(&server);
+        for _ in 0..5 {
+            log_in_with(&server, "ada", &wrong).await.is_problem(401, "mfa_failed");
+        }
+        log_in_with(&server, "ada", &wrong).await.is_problem(429, "too_many_attempts");
+        assert_eq!(subjects(&server, &sink, ADA).await, [ADDED, LIMIT, LIMIT]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_right_passwords_without_the_second_factor_are_one_mail() {
+    on_both("mail: second factor missing", async |backend| {
+        let sink = Sink::start().await;
+        let server = limited(backend, &sink).start().await;
+        let root = server.administrator("root").await;
+        verified_user(&server, &root, "ada", ADA).await;
+        let tokens = server.login("ada").await;
+        let app = Authenticator::enrol(&server, &tokens).await;
+        for _ in 0..9 {
+            challenge_of(&server, "ada").await;
+        }
+        // A completed sign-in begins the count anew.
+        app.log_in(&server, "ada").await;
+        for _ in 0..9 {
+            challenge_of(&server, "ada").await;
+        }
+        assert_eq!(subjects(&server, &sink, ADA).await, [ADDED]);
+        for _ in 0..3 {
+            challenge_of(&server, "ada").await;
+        }
+        assert_eq!(subjects(&server, &sink, ADA).await, [ADDED, MISSING]);
+        // Who has no second factor is not asked for one.
+        verified_user(&server, &root, "bob", "bob@example.org").await;
+        for _ in 0..12 {
+            server.login("bob").await;
+        }
+        assert!(subjects(&server, &sink, "bob@example.org").await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_from_a_network_new_to_the_account_is_told_once_a_day() {
+    on_both("mail: new network", async |backend| {
+        let sink = Sink::start().await;
+        let server = limited(backend, &sink).start().await;
+        let root = server.administrator("root").await;
+        verified_user(&server, &root, "ada", ADA).await;
+        let told = async || subjects(&server, &sink, ADA).await.len();
+        log_in_from(&server, "192.0.2.1", None).await.is(200);
+        log_in_from(&server, "192.0.2.1", None).await.is(200);
+        assert_eq!(told().await, 0, "the network where the account begins");
+        log_in_from(&server, "198.51.100.7", None).await.is(200);
+        assert_eq!(subjects(&server, &sink, ADA).await, [NETWORK]);
+        let mail = last_mail(&server, &sink).await;
+        assert!(mail.contains("Address: 198.51.100.7"), "{mail}");
+        assert!(mail.contains("Firefox") && !mail.contains("Gecko"), "{mail}");
+        log_in_from(&server, "198.51.100.7", None).await.is(200);
+        log_in_from(&server, "203.0.113.5", None).await.is(200);
+        assert_eq!(told().await, 1, "one a day");
+        server.advance(TimeSpan::from_days(2));
+        log_in_from(&server, "198.51.100.7", None).await.is(200);
+        assert_eq!(told().await, 1, "known");
+        log_in_from(&server, "203.0.113.200", None).await.is(200);
+        log_in_from(&server, "2001:db8:1::1", None).await.is(200);
+        assert_eq!(told().await, 2);
+    })
+    .await;
+}
+
+/// A password alone makes no network known where a second factor is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_network_is_told_when_the_last_factor_is_completed() {
+    on_both("mail: new network of a user with a second factor", async |backend| {
+        let sink = Sink::start().await;
+        let server = limited(backend, &sink).start().await;
+        let root = server.administrator("root").await;
+        verified_user(&server, &root, "ada", ADA).await;
+        let tokens = Tokens::of(&log_in_from(&server, "192.0.2.1", None).await);
+        let app = Authenticator::enrol(&server, &tokens).await;
+        log_in_from(&server, "198.51.100.7", None).await.is_problem(401, "mfa_required");
+        assert_eq!(subjects(&server, &sink, ADA).await, [ADDED]);
+        let code = app.new_code(&server);
+        log_in_from(&server, "198.51.100.7", Some(&code)).await.is(200);
+        let code = app.new_code(&server);
+        log_in_from(&server, "198.51.100.7", Some(&code)).await.is(200);
+        assert_eq!(subjects(&server, &sink, ADA).await, [ADDED, NETWORK]);
+    })
+    .await;
+}
