@@ -216,11 +216,7 @@ impl Confirmed {
     ///
     /// # Errors
     /// `conflict` when it was confirmed before, or the account has as many as it may; faults.
-    pub(super) async fn store(
-        &self,
-        tx: &mut AuditedTx,
-        user: &User,
-    ) -> Result<Enrolled, Failure> {
+    pub(super) async fn store(&self, tx: &mut AuditedTx, user: &User) -> Result<Enrolled, Failure> {
         let Self { factor, secret, step, codes } = self;
         let (app, now) = (tx.app(), tx.info().now);
         let sealed = app.seal_totp(tx, user.id, factor.id, secret).await?;

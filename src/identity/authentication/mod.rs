@@ -206,7 +206,7 @@ impl FirstFactor {
         right.first_of_several(tx, user, &event).await?;
         match self.step {
             RemainingStep::Factor(_) => sign_in_alarms::first_factor(tx, user).await,
-            RemainingStep::NewPassword => Ok(()),
+            RemainingStep::NewPassword | RemainingStep::Enrol { .. } => Ok(()),
         }
     }
 
