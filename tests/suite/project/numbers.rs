@@ -74,6 +74,16 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("failed authentications of one client", bucket(RateLimit::ClientAuth)),
         ("registrations of one network", bucket(RateLimit::Registration)),
         ("looks and tries at set-up links", bucket(RateLimit::Setup)),
+        ("requests of a new password from one network", bucket(RateLimit::Recovery)),
+        (
+            "requests of a new password for one address from one network",
+            window(RECOVERY_FROM_NETWORK),
+        ),
+        (
+            "requests of a new password for one address from networks",
+            window(RECOVERY_FROM_STRANGERS),
+        ),
+        ("looks and tries at mailed links", bucket(RateLimit::Link)),
         ("user codes of devices", bucket(RateLimit::UserCode)),
         (
             "pushed requests and device codes",
