@@ -7,7 +7,10 @@ use signet::app::{MAX_UNKNOWN, MAX_UNKNOWN_OF_NETWORK};
 use signet::base::Deadlines;
 use signet::crypto::password::{PLACES, SHARE, STRANGERS};
 use signet::domain::password::MAX_BYTES;
-use signet::domain::rate_limit::{ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, Limit, RateLimit};
+use signet::domain::rate_limit::{
+    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, Limit, RECOVERY_FROM_NETWORK,
+    RECOVERY_FROM_STRANGERS, RateLimit,
+};
 use signet::http::routes::MAX_BODY;
 use signet::identity::logout_notices::BATCH;
 use signet::server::RESERVED_DESCRIPTORS;
