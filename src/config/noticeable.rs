@@ -38,6 +38,9 @@ impl Config {
             (s::BRAND_NAME.name, self.brand.name.clone()),
             (s::BRAND_COLOR.name, self.brand.light.color.to_string()),
             (s::BRAND_COLOR_DARK.name, self.brand.dark.color.to_string()),
+            (s::PASSKEYS.name, if self.passkeys.enabled { "on" } else { "off" }.to_owned()),
+            (s::RP_ID.name, self.passkeys.rp_id.clone().unwrap_or_default()),
+            (s::PASSKEY_ORIGINS.name, self.passkeys.origins.join(",")),
             (s::AUDIT_RETENTION.name, spell(self.audit_retention)),
         ])
     }

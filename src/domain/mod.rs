@@ -39,6 +39,7 @@ pub mod oauth_error;
 pub mod oidc;
 pub mod outcome;
 pub mod pagination;
+pub mod passkey;
 pub mod password;
 pub mod path_spelling;
 pub mod pkce;

@@ -66,6 +66,8 @@ text_enum! {
         LastAdministrator = "last_administrator",
         /// The set-up link is used, expired or was never one.
         SetupLinkInvalid = "setup_link_invalid",
+        /// The server is not set up for it.
+        FeatureDisabled = "feature_disabled",
         /// An administrator exists already.
         SetupClosed = "setup_closed",
         /// Tried too often.

@@ -28,6 +28,7 @@ pub mod logout_notices;
 pub mod mails;
 pub mod meta;
 pub mod migrate;
+pub mod passkeys;
 pub mod password_costs;
 pub mod passwords;
 pub mod pg_server;

@@ -29,6 +29,7 @@ mod logout_notices;
 mod mails;
 mod meta_and_setup;
 mod migrate;
+mod passkeys;
 mod password_costs;
 mod processes;
 mod pushed_requests;
