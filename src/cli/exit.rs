@@ -65,6 +65,7 @@ impl Exit {
             | Code::InsufficientScope
             | Code::Forbidden
             | Code::RegistrationClosed
+            | Code::FeatureDisabled
             | Code::RefreshTokenReused
             | Code::RefreshTokenInvalid
             | Code::SessionExpired => Self::NotAllowed,

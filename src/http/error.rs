@@ -59,9 +59,10 @@ pub const fn status(code: Code) -> StatusCode {
         | Code::RefreshTokenReused
         | Code::SessionExpired
         | Code::RefreshTokenInvalid => StatusCode::UNAUTHORIZED,
-        Code::InsufficientScope | Code::Forbidden | Code::RegistrationClosed => {
-            StatusCode::FORBIDDEN
-        }
+        Code::InsufficientScope
+        | Code::Forbidden
+        | Code::RegistrationClosed
+        | Code::FeatureDisabled => StatusCode::FORBIDDEN,
         Code::NotFound | Code::SetupLinkInvalid => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::LoginTaken

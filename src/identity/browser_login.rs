@@ -9,6 +9,7 @@ use crate::base::opaque_token::{self, BROWSER_SESSION, TokenHash};
 use crate::base::{Secret, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
+use crate::crypto::webauthn::AssertionResponse;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Authentication;
 use crate::domain::browser_session::BrowserSession;
@@ -24,7 +25,8 @@ use crate::store::sessions::end::{self, Ending, OfBrowser};
 use super::admission::{self, Admission};
 use super::authenticate::authenticate_user;
 use super::authentication::{
-    Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
+    Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PasskeyChallenge,
+    PasskeySignIn, PendingAuthentication, Waiting,
 };
 use super::browser_limit;
 use super::logout_notices;
@@ -147,6 +149,54 @@ pub async fn continue_sign_in(
         Continuation::Completed(completed) => open(&app, &completed, &visitor, &info).await,
         Continuation::Pending(challenge) => Ok(SignInOutcome::Pending(challenge)),
     }
+}
+
+/// The challenge for a sign-in with a passkey in this browser; none where there are no passkeys. The same for
+/// everyone, and stored nowhere.
+///
+/// # Errors
+/// Only faults of the crypto library.
+pub fn begin_with_passkey(
+    app: &App,
+    visitor: &BrowserCookies,
+    now: Timestamp,
+) -> Result<Option<PasskeyChallenge>, Failure> {
+    if app.relying_party.is_none() {
+        return Ok(None);
+    }
+    PasskeySignIn::begin(app, Channel::Browser(&visitor.browser), (), now).map(Some)
+}
+
+/// Signs a user in whose passkey has answered the challenge, unless another step is missing.
+///
+/// # Errors
+/// `challenge_invalid`; `mfa_failed`; `feature_disabled`; too many attempts.
+pub async fn sign_in_with_passkey(
+    app: App,
+    (challenge, response): (String, AssertionResponse),
+    visitor: BrowserCookies,
+    info: RequestInfo,
+) -> Result<SignInOutcome, Failure> {
+    let channel = Channel::Browser(&visitor.browser);
+    let pending = PasskeySignIn::<()>::open(&app, &challenge, channel, info.now)?;
+    match pending.advance(&app, channel, response, &info).await? {
+        Continuation::Completed(completed) => open(&app, &completed, &visitor, &info).await,
+        Continuation::Pending(challenge) => Ok(SignInOutcome::Pending(challenge)),
+    }
+}
+
+/// What a sign-in of this browser waits for.
+///
+/// # Errors
+/// `challenge_invalid`; faults.
+pub async fn waiting(
+    app: App,
+    challenge: String,
+    visitor: BrowserCookies,
+    now: Timestamp,
+) -> Result<Waiting, Failure> {
+    let channel = Channel::Browser(&visitor.browser);
+    PendingAuthentication::<()>::open(&app, &challenge, channel, now)?.waiting(&app, now).await
 }
 
 async fn open(

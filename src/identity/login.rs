@@ -27,10 +27,11 @@ use crate::tokens::issue::{self, Tokens};
 use super::admission;
 use super::authenticate::authenticate_user;
 use super::authentication::{
-    Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
-    RemainingStep, challenge_invalid,
+    Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PasskeySignIn,
+    PendingAuthentication, RemainingStep, challenge_invalid,
 };
 use super::open_session::{Opened, Opening, open_session};
+use super::passkey_login;
 use super::second_factor::TypedCode;
 
 /// What somebody who wants to log in says.
@@ -131,9 +132,15 @@ pub async fn continue_login(
     entry: Entry,
     info: RequestInfo,
 ) -> Result<LoginOutcome, Failure> {
-    let pending: PendingAuthentication<RequestedAccess> =
-        PendingAuthentication::open(&app, &challenge, Channel::Api, info.now)?;
-    step(&app, pending, entry, &info).await
+    let (channel, now) = (Channel::Api, info.now);
+    match (PendingAuthentication::open(&app, &challenge, channel, now), entry) {
+        (Ok(pending), entry) => step(&app, pending, entry, &info).await,
+        (Err(_), Entry::Passkey(response)) => {
+            let pending = PasskeySignIn::open(&app, &challenge, channel, now)?;
+            passkey_login::proceed(&app, pending, response, &info).await
+        }
+        (Err(refusal), _) => Err(refusal.into()),
+    }
 }
 
 async fn step(
@@ -150,7 +157,8 @@ async fn step(
     }
 }
 
-async fn open(
+/// Opens the session that a completed log-in is for.
+pub(super) async fn open(
     app: &App,
     completed: &Completed,
     request: &CheckedLoginRequest,
@@ -211,7 +219,7 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
 
 impl CheckedLoginRequest {
     /// That client and API are those that had the names at `begun_at`, when the password was checked.
-    fn check_names(&self, app: &App, begun_at: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn check_names(&self, app: &App, begun_at: Timestamp) -> Result<(), Refusal> {
         let audience = self.audience.target.audience();
         if app.audience_given_at(audience, begun_at).is_none() {
             return Err(issue::invalid_target());

@@ -216,6 +216,7 @@ const fn meaning(code: Code) -> &'static str {
         Code::Conflict => "The request conflicts with the current state.",
         Code::LastAdministrator => "It would leave no enabled administrator.",
         Code::SetupLinkInvalid => "The set-up link is invalid, used or expired.",
+        Code::FeatureDisabled => "The server is not set up for it.",
         Code::SetupClosed => "An administrator exists already.",
         Code::TooManyAttempts => "Too many attempts.",
         Code::PayloadTooLarge => "The body is larger than 64 KiB.",

@@ -17,6 +17,7 @@ use crate::crypto::digest::{sha256_base64url, token_hash};
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
+use crate::identity::passkey::challenge_of;
 
 use super::{
     Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, advance,
@@ -24,7 +25,7 @@ use super::{
 };
 
 /// The length of what is sealed is a multiple of this, in bytes.
-const PADDED_TO: usize = 256;
+pub(super) const PADDED_TO: usize = 256;
 
 /// How much longer than its life the id of an authentication is kept, so that a clock that is set back opens no
 /// used challenge.
@@ -41,7 +42,7 @@ pub enum Channel<'a> {
 
 impl Channel<'_> {
     /// What a challenge is sealed for.
-    fn purpose(self) -> String {
+    pub(super) fn purpose(self) -> String {
         match self {
             Self::Api => "authentication/v1/api".to_owned(),
             Self::Browser(cookie) => {
@@ -51,7 +52,7 @@ impl Channel<'_> {
     }
 
     /// How long a user may take.
-    const fn life(self) -> TimeSpan {
+    pub(super) const fn life(self) -> TimeSpan {
         match self {
             Self::Api => TimeSpan::from_mins(5),
             Self::Browser(_) => TimeSpan::from_mins(10),
@@ -95,6 +96,39 @@ pub enum Continuation {
     Pending(IssuedChallenge),
 }
 
+/// What the authentication with this id uses up.
+pub(super) fn single_use(id: &[u8; 16], begun_at: Timestamp, channel: Channel<'_>) -> SingleUse {
+    let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(id)));
+    SingleUse { id, kept_until: begun_at + channel.life() + KEPT_LONGER }
+}
+
+impl<A> PendingAuthentication<A> {
+    /// One that was begun in another way, under its id.
+    pub(super) const fn resume(
+        id: [u8; 16],
+        begun_at: Timestamp,
+        progress: Progress,
+        aim: A,
+    ) -> Self {
+        Self { id, begun_at, progress, aim }
+    }
+
+    /// Its id.
+    pub(super) const fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+
+    /// Seconds until it ends.
+    pub(in crate::identity) fn expires_in(&self, channel: Channel<'_>, now: Timestamp) -> i64 {
+        (self.begun_at + channel.life() - now).secs()
+    }
+
+    /// What was completed.
+    pub(super) const fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}
+
 impl<A: Serialize> PendingAuthentication<A> {
     /// A new one.
     #[must_use]
@@ -114,7 +148,7 @@ impl<A: Serialize> PendingAuthentication<A> {
         now: Timestamp,
     ) -> Result<IssuedChallenge, Fault> {
         let sealed = seal(app, &channel.purpose(), self, PADDED_TO)?;
-        let expires_in = (self.begun_at + channel.life() - now).secs();
+        let expires_in = self.expires_in(channel, now);
         let challenge = opaque_token::encode(AUTH_SESSION, &sealed);
         Ok(IssuedChallenge { challenge, expires_in, step })
     }
@@ -130,10 +164,9 @@ impl<A: Serialize> PendingAuthentication<A> {
         entry: Entry,
         info: &RequestInfo,
     ) -> Result<Continuation, Failure> {
-        let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(self.id)));
-        let kept_until = self.begun_at + channel.life() + KEPT_LONGER;
-        let single_use = Some(SingleUse { id, kept_until });
-        let step = Step { progress: self.progress, entry, single_use };
+        let single_use = Some(single_use(&self.id, self.begun_at, channel));
+        let passkey_challenge = challenge_of(&self.id);
+        let step = Step { progress: self.progress, entry, single_use, passkey_challenge };
         match advance(app, step, info).await? {
             Advanced::Completed(completed) => Ok(Continuation::Completed(completed)),
             Advanced::Pending(progress, step) => {

@@ -11,6 +11,7 @@
 mod challenge;
 mod completed;
 mod new_password;
+mod passkey;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::base::opaque_token::TokenHash;
 use crate::crypto::password::Slot;
+use crate::crypto::webauthn::AssertionResponse;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{
     AccountState, Attempt, Factors, Method, NextStep, Purpose, Requirements, next_step,
@@ -34,11 +36,13 @@ use crate::store::{spent_ids, users};
 use super::admission::{self, Admission};
 use super::authenticate::{AuthenticatedUser, account_state, invalid_credentials};
 use super::lockout;
+use super::passkey::{Assertion, check_assertion};
 use super::second_factor::{TypedCode, check_code};
 
 pub use challenge::{Channel, Continuation, IssuedChallenge, PendingAuthentication};
 pub use completed::Completed;
 use completed::{Continued, How};
+pub use passkey::{PasskeyChallenge, PasskeySignIn, Waiting, begin_with_passkey, waiting};
 
 /// What a user has completed so far. Sealed into what the caller sends back with the next step; holds nothing
 /// that could be guessed against.
@@ -65,6 +69,8 @@ pub enum RemainingStep {
 pub enum Entry {
     /// A code of a second factor.
     Code(TypedCode),
+    /// What a passkey has signed.
+    Passkey(AssertionResponse),
     /// A new password, as typed.
     NewPassword(String),
 }
@@ -103,6 +109,8 @@ pub struct Step {
     pub entry: Entry,
     /// What the last step uses up; none where the caller guards it in another way.
     pub single_use: Option<SingleUse>,
+    /// The challenge that a passkey has to answer, in base64url.
+    pub passkey_challenge: String,
 }
 
 /// The id of an authentication, which counts once.
@@ -153,6 +161,12 @@ impl RemainingStep {
 }
 
 impl Progress {
+    /// A passkey of `user`, whom nothing was counted for.
+    fn of_passkey(user: &User, now: Timestamp) -> Self {
+        let factors = Factors::default().with(Method::Passkey, now);
+        Self { user: user.id, epoch: user.session_epoch, factors, counted_everywhere: false }
+    }
+
     fn next_step(&self, account: &AccountState, now: Timestamp) -> NextStep {
         let Self { epoch, factors, .. } = *self;
         let attempt = Attempt { purpose: Purpose::SignIn, epoch, factors };
@@ -164,7 +178,7 @@ impl Entry {
     /// The places in the queue for password hashes that this entry needs.
     fn reserve(&self, app: &App, admission: Admission) -> Result<Vec<Slot>, Refusal> {
         let hashes = match self {
-            Self::Code(_) => 0,
+            Self::Code(_) | Self::Passkey(_) => 0,
             // One to compare with the old password, one to store.
             Self::NewPassword(_) => 2,
         };
@@ -248,7 +262,7 @@ impl FirstFactor {
 /// `challenge_invalid`; what is wrong with the entry, after which the same authentication can go on; too many
 /// attempts; unavailable when hashing or storage cannot keep up.
 pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanced, Failure> {
-    let Step { progress, entry, single_use } = step;
+    let Step { progress, entry, single_use, passkey_challenge: challenge } = step;
     let now = info.now;
     lockout::check_network(app, info.address())?;
     let slots = entry.reserve(app, admission::of(app, info.address(), now).await?)?;
@@ -265,12 +279,20 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
             let method = checked.map_err(|failure| counted(app, info, failure))?;
             (Progress { factors: progress.factors.with(method, now), ..progress }, None)
         }
-        (NextStep::ChangePassword, Entry::Code(_)) => {
+        (NextStep::Authenticate(methods), Entry::Passkey(response))
+            if methods.contains(&Method::Passkey) =>
+        {
+            let assertion = Assertion { challenge, response };
+            let checked = check_assertion(app, &credential.user, &assertion, info).await;
+            checked.map_err(|failure| counted(app, info, failure))?;
+            (Progress { factors: progress.factors.with(Method::Passkey, now), ..progress }, None)
+        }
+        (NextStep::ChangePassword, Entry::Code(_) | Entry::Passkey(_)) => {
             return Err(
                 waits_for("new_password", "This challenge waits for a new password.").into()
             );
         }
-        (NextStep::Authenticate(_), Entry::NewPassword(_)) => {
+        (NextStep::Authenticate(_), Entry::NewPassword(_) | Entry::Passkey(_)) => {
             return Err(
                 waits_for("code", "This challenge waits for a code of the second factor.").into()
             );
@@ -279,6 +301,17 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
             return Err(challenge_invalid().into());
         }
     };
+    conclude(progress, credential, (single_use, new_password), now)
+}
+
+/// What the completed factors lead to.
+fn conclude(
+    progress: Progress,
+    credential: Credential,
+    (single_use, new_password): (Option<SingleUse>, Option<String>),
+    now: Timestamp,
+) -> Result<Advanced, Failure> {
+    let account = account_state(&credential);
     let must_change_password = account.must_change_password && new_password.is_none();
     let account = AccountState { must_change_password, ..account };
     match progress.next_step(&account, now) {

@@ -19,6 +19,7 @@ mod login_timing;
 mod malformed_input;
 mod names;
 mod null_characters;
+mod passkeys;
 mod path_spelling;
 mod races;
 mod readiness;

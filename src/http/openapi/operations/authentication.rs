@@ -6,7 +6,7 @@ use super::users::USER;
 use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Security, Tag, created, ok};
 use crate::http::openapi::schema::{
-    INTEGER, Keyword, Named, Schema, TEXT, named, object, one_of, optional, required,
+    ANY_OBJECT, INTEGER, Keyword, Named, Schema, TEXT, named, object, one_of, optional, required,
 };
 
 /// A refresh token, as it is issued.
@@ -79,19 +79,62 @@ pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
         Code::TooManyAttempts,
     ]);
 
+/// A challenge for an authenticator.
+pub static PASSKEY_CHALLENGE: Named = Named {
+    name: "PasskeyChallenge",
+    schema: object(&[
+        required("challenge", TEXT.about("Comes back with the response of the authenticator.")),
+        required("expires_in", INTEGER.about("Seconds.")),
+        required("public_key", ANY_OBJECT.about("The options, as WebAuthn writes them in JSON.")),
+    ]),
+};
+
+/// `POST /v1/login/passkey`.
+pub static PASSKEY: Operation = Operation::new("loginPasskey", Tag::LogIn, "Begin a log-in with a passkey")
+    .about(
+        "`public_key` are options for `navigator.credentials.get()` or the API of a platform. Its response goes to \
+         `POST /v1/login/continue` as `credential`, with `challenge`. Without a `challenge` in the request the \
+         options are the same for everyone. With that of a log-in whose `methods` have `passkey` they name the \
+         passkeys of its user.",
+    )
+    .body(
+        Body::json(&[&[
+            optional("challenge", TEXT.nullable().about("Of a log-in that waits for a passkey.")),
+            optional("audience", TEXT.nullable().about("As at `POST /v1/login`.")),
+            optional("scope", TEXT.nullable()),
+            optional("client_id", TEXT.nullable()),
+        ]])
+        .example(|| json!({})),
+    )
+    .returns(&[ok(named(&PASSKEY_CHALLENGE))])
+    .fails_with(&[
+        Code::FeatureDisabled,
+        Code::InvalidTarget,
+        Code::InvalidScope,
+        Code::InvalidClient,
+        Code::ChallengeInvalid,
+    ]);
+
 /// `POST /v1/login/continue`.
 pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Take the next step of a log-in")
     .about(
         "A log-in that waits for another step is answered 401 with `challenge`, `expires_in` and `methods`; \
          `code` names the step. After `mfa_required` send `code`, and `method` where the code alone does not tell \
-         it: a wrong code is answered `mfa_failed`, and the same challenge can be tried again. After \
+         it: a wrong code is answered `mfa_failed`, and the same challenge can be tried again. With `passkey` in \
+         `methods`, or after `POST /v1/login/passkey`, send `credential`. After \
          `password_change_required` send `new_password`. Every session that the old password opened ends.",
     )
     .body(
         Body::json(&[&[
             required("challenge", TEXT),
-            optional("method", one_of(|| vec!["totp", "recovery_code"]).nullable()),
+            optional("method", one_of(|| vec!["totp", "recovery_code", "passkey"]).nullable()),
             optional("code", TEXT.nullable()),
+            optional(
+                "credential",
+                ANY_OBJECT
+                    .nullable()
+                    .about("The response of an authenticator (`AuthenticationResponseJSON`)."),
+            ),
             optional("new_password", TEXT.nullable()),
         ]])
         .example(|| json!({ "challenge": EXAMPLE_CHALLENGE, "new_password": "another good one" })),
@@ -104,6 +147,7 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
         Code::ChallengeInvalid,
         Code::MfaRequired,
         Code::MfaFailed,
+        Code::FeatureDisabled,
         Code::PasswordChangeRequired,
         Code::WeakPassword,
         Code::TooManyAttempts,
