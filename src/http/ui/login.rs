@@ -14,7 +14,7 @@ use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind
 use crate::oauth::restart::RestartOptions;
 
 use super::render::{Login, aim, go_here, onwards};
-use super::{error_page, flow_error_page, own_account};
+use super::{error_page, flow_error_page, own_account, passkeys};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
 /// to such an address, so that a page with an error can be loaded again without its form.
@@ -99,9 +99,16 @@ async fn signed_in(
 ) -> HttpResponse {
     let Filled { sealed, mut form } = filled;
     let (login, typed) = (form.take("login"), form.take("password"));
-    let signed_in = match password("password", &typed) {
-        Err(refusal) => Err(context.problem(refusal.into())),
-        Ok(password) => {
+    let assertion = passkeys::assertion(&mut form);
+    let signed_in = match (assertion, password("password", &typed)) {
+        (Some(Err(refusal)), _) | (None, Err(refusal)) => Err(context.problem(refusal.into())),
+        (Some(Ok(response)), _) => {
+            let step = (form.take("challenge"), response);
+            let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+            let info = context.request_info();
+            context.run(browser_login::sign_in_with_passkey(app, step, visitor, info)).await
+        }
+        (None, Ok(password)) => {
             let typed = Typed { login: login.clone(), password };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
             context.run(browser_login::sign_in(app, typed, visitor, context.request_info())).await
@@ -163,6 +170,8 @@ fn again(
     let correctable = matches!(
         problem.code(),
         Code::InvalidCredentials
+            | Code::MfaFailed
+            | Code::ChallengeInvalid
             | Code::TooManyAttempts
             | Code::ValidationFailed
             | Code::Unavailable
@@ -174,6 +183,9 @@ fn again(
     let locale = context.frame(ui_locales.as_deref()).locale;
     let error = match problem.fields().first() {
         Some(field) => locale.field(field),
+        // Of a passkey: the page was open for too long. It has a new challenge now.
+        None if problem.code() == Code::ChallengeInvalid => locale.t("passkey.expired"),
+        None if problem.code() == Code::MfaFailed => locale.t("passkey.wrong"),
         None => locale.error(problem.code(), problem.message()),
     };
     let login = Login {

@@ -17,6 +17,7 @@ pub mod login;
 pub mod logout;
 pub mod new_password;
 pub mod pages;
+pub mod passkeys;
 mod qr;
 mod render;
 pub mod security;

@@ -8,16 +8,16 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::authentication::Entry;
+use crate::identity::authentication::{Entry, Waiting};
 use crate::identity::browser_login;
 use crate::identity::second_factor::{CodeMethod, TypedCode};
 use crate::oauth::restart::RestartOptions;
 
 use super::login::answered;
 use super::new_password::UnderWay;
-use super::pages::VerifyPage;
+use super::pages::{PasskeyForm, VerifyPage};
 use super::render::{self, aim};
-use super::{flow_error_page, page};
+use super::{flow_error_page, page_with, passkeys, policy};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -34,7 +34,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     let now = context.now();
     let checked = browser_login::check_challenge(&context.app, challenge, &visit.visitor, now);
     let answer = match checked {
-        Ok(()) => show(&under_way, method(&given("method")), None, HttpResponse::Ok()),
+        Ok(()) => show(&under_way, method(&given("method")), None, HttpResponse::Ok()).await,
         Err(refusal) => under_way.over(refusal),
     };
     under_way.finished(answer)
@@ -56,8 +56,16 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let typed = form.take("code");
     let method =
         if RecoveryCode::parse(&typed).is_some() { CodeMethod::RecoveryCode } else { method };
-    let code = TypedCode::new(method, typed);
-    let entry = Entry::Code(code);
+    let entry = match passkeys::assertion(&mut form) {
+        None => Entry::Code(TypedCode::new(method, typed)),
+        Some(Ok(response)) => Entry::Passkey(response),
+        Some(Err(refusal)) => {
+            let problem = context.problem(refusal.into());
+            let answer = show(&under_way, method, Some(Wrong(&problem, true)), problem.head());
+            return under_way.finished(answer.await);
+        }
+    };
+    let by_passkey = matches!(entry, Entry::Passkey(_));
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let step = (challenge.clone(), entry);
     let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
@@ -66,7 +74,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
         Err(problem) => match problem.code() {
             // The page once more, where the user can correct what was wrong.
             Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
-                show(&under_way, method, Some(&problem), problem.head())
+                show(&under_way, method, Some(Wrong(&problem, by_passkey)), problem.head()).await
             }
             _ => under_way.failed(&problem),
         },
@@ -83,17 +91,31 @@ fn method(given: &str) -> CodeMethod {
     }
 }
 
-fn show(
+/// What was refused, and whether it was a passkey.
+struct Wrong<'a>(&'a Problem, bool);
+
+async fn show(
     under_way: &UnderWay,
     method: CodeMethod,
-    problem: Option<&Problem>,
+    wrong: Option<Wrong<'_>>,
     mut answer: HttpResponseBuilder,
 ) -> HttpResponse {
     let UnderWay { context, visit, flow, sealed, challenge } = under_way;
+    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let work = browser_login::waiting(app, challenge.clone(), visitor, context.now());
+    let Waiting { methods, public_key } = match context.run(work).await {
+        Ok(waiting) => waiting,
+        Err(problem) => return under_way.failed(&problem),
+    };
+    let has = |method: CodeMethod| methods.contains(&method.method());
+    // An account that has one kind of code is asked for that one.
+    let method = [method, CodeMethod::RecoveryCode].into_iter().find(|kind| has(*kind));
+    let method = method.unwrap_or(CodeMethod::Totp);
     let (client_name, ui_locales) = aim(context, flow);
     let frame = context.frame(ui_locales.as_deref());
     let is_recovery = method == CodeMethod::RecoveryCode;
-    let error = problem.map(|problem| match (problem.code(), is_recovery) {
+    let error = wrong.map(|Wrong(problem, by_passkey)| match (problem.code(), is_recovery) {
+        (Code::MfaFailed, _) if by_passkey => frame.t("passkey.wrong"),
         (Code::MfaFailed, true) => frame.t("verify.wrong_recovery"),
         (Code::MfaFailed, false) => frame.t("verify.wrong"),
         (code, _) => frame.locale.error(code, problem.message()),
@@ -107,10 +129,16 @@ fn show(
         client_name: client_name.as_deref(),
         method: method.method().as_str(),
         is_recovery,
-        other: context.link("/login/verify").with_query(&query),
+        has_code: has(method) || public_key.is_none(),
+        other: has(other).then(|| context.link("/login/verify").with_query(&query)),
+        passkey: public_key.map(|options| PasskeyForm {
+            challenge: challenge.clone(),
+            options: options.to_string(),
+        }),
         error,
         restart: &render::restart(context, sealed),
     };
     visit.keep(&context.app, &mut answer);
-    page(answer, &template)
+    let script = template.passkey.is_some();
+    page_with(answer, &template, &policy(script))
 }

@@ -7,6 +7,7 @@ mod issuer_path;
 mod kept;
 mod languages;
 mod no_dead_ends;
+mod passkeys;
 mod proxies;
 mod second_factors;
 mod served;

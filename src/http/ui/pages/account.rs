@@ -82,6 +82,14 @@ text_enum! {
         FactorAdded = "factor-added",
         /// A second factor was removed.
         FactorRemoved = "factor-removed",
+        /// A factor got another name.
+        FactorRenamed = "factor-renamed",
+        /// The name was refused.
+        NameRefused = "name-refused",
+        /// A passkey was added.
+        PasskeyAdded = "passkey-added",
+        /// A passkey was not added.
+        PasskeyRefused = "passkey-refused",
     }
 }
 
@@ -97,6 +105,10 @@ impl Done {
             Self::Apps => locale.t("account.done_apps"),
             Self::FactorAdded => locale.t("security.done_added"),
             Self::FactorRemoved => locale.t("security.done_removed"),
+            Self::FactorRenamed => locale.t("passkey.done_renamed"),
+            Self::NameRefused => locale.t("totp.name_error"),
+            Self::PasskeyAdded => locale.t("passkey.done_added"),
+            Self::PasskeyRefused => locale.t("passkey.refused"),
         }
     }
 }

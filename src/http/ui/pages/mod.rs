@@ -15,6 +15,6 @@ pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
 pub use consent::{ConsentItem, ConsentPage};
 pub use device::{DeviceDonePage, DevicePage};
-pub use login::{LoginPage, NewPasswordPage, VerifyPage};
+pub use login::{LoginPage, NewPasswordPage, PasskeyForm, VerifyPage};
 pub use logout::{BackLink, LoggedOutPage, LogoutConfirmPage};
-pub use security::{FactorRow, RecoveryCodesPage, SecurityPage, TotpSetupPage};
+pub use security::{FactorRow, Passkeys, RecoveryCodesPage, SecurityPage, TotpSetupPage};

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::http::ui::Frame;
+use crate::http::ui::pages::PasskeyForm;
 use crate::http::ui::qr::QrImage;
 
 /// The second factors of an account. Every form carries `csrf`.
@@ -17,10 +18,31 @@ pub struct SecurityPage<'a> {
     pub notice: Option<&'a str>,
     /// Whether the sign-in is fresh enough to change anything.
     pub is_fresh: bool,
-    /// The factors.
+    /// The authenticator apps.
     pub factors: Vec<FactorRow>,
     /// How many recovery codes are left.
     pub recovery_codes: String,
+    /// The passkeys.
+    pub passkeys: Passkeys,
+}
+
+/// The passkeys of an account.
+pub struct Passkeys {
+    /// Whether the server offers any.
+    pub is_on: bool,
+    /// Those of the account.
+    pub rows: Vec<FactorRow>,
+    /// Whether a second factor follows the password already.
+    pub asks_second: bool,
+    /// The form for another one, where one can be added now.
+    pub form: Option<PasskeyForm>,
+}
+
+impl Passkeys {
+    /// Whether there is anything to show.
+    pub const fn is_shown(&self) -> bool {
+        self.is_on || !self.rows.is_empty()
+    }
 }
 
 /// A factor. Points in time are texts.
