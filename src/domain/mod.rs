@@ -6,6 +6,7 @@
 pub mod api;
 pub mod attributes;
 pub mod audit;
+pub mod authenticators;
 pub mod authn;
 pub mod authorization;
 pub mod base_path;

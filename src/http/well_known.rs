@@ -59,14 +59,12 @@ pub async fn discovery(
 /// The origins besides the issuer's whose pages may use the passkeys (WebAuthn §5.11.1). Not found where there are
 /// none: browsers then allow none.
 pub async fn webauthn(context: Context, request: HttpRequest) -> HttpResponse {
-    let party = context.app.relying_party.as_ref();
-    let origins: Vec<&String> = party
-        .map(|party| party.origins.iter().filter(|origin| origin.starts_with("https://")).collect())
-        .unwrap_or_default();
-    let has_related = context.app.config.passkeys.origins.iter().any(|o| o.starts_with("https://"));
-    if party.is_none() || !has_related {
+    let is_page = |origin: &&String| origin.starts_with("https://");
+    let related = context.app.config.passkeys.origins.iter().any(|origin| is_page(&origin));
+    let Some(party) = context.app.relying_party.as_ref().filter(|_| related) else {
         return fallback::not_found(context, request).await;
-    }
+    };
+    let origins: Vec<&String> = party.origins.iter().filter(is_page).collect();
     let document = json!({ "origins": origins }).to_string().into_bytes();
     answer(&request, &Document::new(document), METADATA_AGE)
 }

@@ -22,6 +22,7 @@ pub mod open_session;
 pub mod passkey;
 pub mod passkey_enrolment;
 pub mod passkey_login;
+pub mod passkey_options;
 pub mod password;
 pub mod profile;
 pub mod refresh;

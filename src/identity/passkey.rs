@@ -4,16 +4,13 @@
 //! failure with its event, in one transaction. An unknown credential, one of a disabled user and one with a wrong
 //! signature take the same way and have the same answer.
 
-use serde_json::Value;
-
 use crate::app::{App, AuditedTx};
 use crate::base::TimeSpan;
 use crate::base::id::UserId;
 use crate::base::opaque_token::TokenHash;
-use crate::crypto::digest::{sha256_base64url, token_hash};
-use crate::crypto::webauthn::json::{Descriptor, request_options};
+use crate::crypto::digest::token_hash;
 use crate::crypto::webauthn::{
-    Asserted, AssertionResponse, Invalid, KnownCredential, RelyingParty, verify_assertion,
+    Asserted, AssertionResponse, Invalid, KnownCredential, verify_assertion,
 };
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
@@ -21,10 +18,11 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::metrics::Metrics;
-use crate::store::passkeys::{self, CredentialDescriptor, StoredPasskey};
+use crate::store::passkeys::{self, StoredPasskey};
 use crate::store::{Link, spent_ids, users};
 
 use super::authentication::challenge_invalid;
+use super::passkey_options::relying_party;
 
 /// How long the challenge of a used assertion is kept: longer than any sign-in lives, so that a clock that is set back
 /// opens no used one.
@@ -45,56 +43,6 @@ pub(super) struct Judged {
     used: Option<(StoredPasskey, Asserted)>,
     /// The hash of the challenge, of which one assertion counts.
     spent: TokenHash,
-}
-
-/// The party that passkeys are for.
-///
-/// # Errors
-/// `feature_disabled` where there are none.
-pub fn relying_party(app: &App) -> Result<&RelyingParty, Refusal> {
-    let message =
-        "This server offers no passkeys: SIGNET_PASSKEYS is off, or its issuer can have none.";
-    app.relying_party.as_ref().ok_or_else(|| Refusal::new(Code::FeatureDisabled, message))
-}
-
-/// The challenge of the authentication with this id. It is not the id itself, which counts once.
-#[must_use]
-pub fn challenge_of(id: &[u8; 16]) -> String {
-    sha256_base64url(&[b"webauthn/", &id[..]].concat())
-}
-
-/// The options for a user whose passkeys are to be named: after another factor, never before one.
-///
-/// # Errors
-/// `feature_disabled`; faults.
-pub async fn options_of_user(
-    app: &App,
-    link: &mut impl Link,
-    user: UserId,
-    challenge: &str,
-) -> Result<Value, Failure> {
-    let party = relying_party(app)?;
-    let stored = passkeys::of_user(link, user).await?;
-    Ok(request_options(party, challenge, &descriptors(&stored)))
-}
-
-/// The options for a user who is not known yet: the same for everyone.
-///
-/// # Errors
-/// `feature_disabled`.
-pub fn options_of_anyone(app: &App, challenge: &str) -> Result<Value, Refusal> {
-    Ok(request_options(relying_party(app)?, challenge, &[]))
-}
-
-/// Credentials as options name them.
-pub(super) fn descriptors(stored: &[CredentialDescriptor]) -> Vec<Descriptor<'_>> {
-    stored
-        .iter()
-        .map(|credential| Descriptor {
-            id: &credential.credential_id,
-            transports: &credential.transports,
-        })
-        .collect()
 }
 
 /// The one refusal of an assertion.

@@ -16,7 +16,8 @@ use crate::identity::authentication::{
     Advanced, Begun, Completed, Entry, FirstFactor, Progress, RemainingStep, Step, advance,
     begin_with_passkey, waiting,
 };
-use crate::identity::passkey::{Assertion, challenge_of, options_of_anyone};
+use crate::identity::passkey::Assertion;
+use crate::identity::passkey_options::{challenge_of, options_of_anyone};
 use crate::identity::second_factor::{CodeMethod, TypedCode};
 
 use super::params::{Params, invalid};

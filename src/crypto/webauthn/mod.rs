@@ -8,7 +8,8 @@ mod cbor;
 mod ceremony;
 mod client_data;
 mod cose;
-pub mod json;
+mod json;
+pub mod options;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

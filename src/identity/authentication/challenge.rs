@@ -17,7 +17,7 @@ use crate::crypto::digest::{sha256_base64url, token_hash};
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
-use crate::identity::passkey::challenge_of;
+use crate::identity::passkey_options::challenge_of;
 
 use super::{
     Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, advance,

@@ -10,8 +10,10 @@
 
 mod challenge;
 mod completed;
+mod first_passkey;
 mod new_password;
 mod passkey;
+mod waiting;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +44,9 @@ use super::second_factor::{TypedCode, check_code};
 pub use challenge::{Channel, Continuation, IssuedChallenge, PendingAuthentication};
 pub use completed::Completed;
 use completed::{Continued, How};
-pub use passkey::{PasskeyChallenge, PasskeySignIn, Waiting, begin_with_passkey, waiting};
+pub use first_passkey::begin_with_passkey;
+pub use passkey::{PasskeyChallenge, PasskeySignIn};
+pub use waiting::{Waiting, waiting};
 
 /// What a user has completed so far. Sealed into what the caller sends back with the next step; holds nothing
 /// that could be guessed against.

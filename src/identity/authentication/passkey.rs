@@ -13,21 +13,15 @@ use crate::base::Timestamp;
 use crate::base::entropy::random;
 use crate::base::opaque_token::{self, AUTH_SESSION};
 use crate::crypto::webauthn::AssertionResponse;
-use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::{Method, NextStep};
-use crate::domain::liveness::inactive_user;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
-use crate::identity::authenticate::account_state;
-use crate::identity::lockout;
-use crate::identity::passkey::{self, Assertion, challenge_of, options_of_anyone, options_of_user};
+use crate::identity::passkey::Assertion;
+use crate::identity::passkey_options::{challenge_of, options_of_anyone};
 
 use super::challenge::{PADDED_TO, single_use};
-use super::{
-    Advanced, Channel, Continuation, PendingAuthentication, Progress, SingleUse, challenge_invalid,
-    conclude, counted, read_anew,
-};
+use super::first_passkey::begin_with_passkey;
+use super::{Advanced, Channel, Continuation, PendingAuthentication, challenge_invalid};
 
 /// A sign-in with a passkey under way. `A` is what it is for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -111,79 +105,4 @@ impl<A: DeserializeOwned> PasskeySignIn<A> {
 
 fn purpose(channel: Channel<'_>) -> String {
     format!("passkey/{}", channel.purpose())
-}
-
-/// Takes the first step of a sign-in with a passkey, which is the last one unless the account asks for more. What
-/// that changes is written in the transaction that opens something.
-///
-/// # Errors
-/// `mfa_failed`, the same for an unknown credential, a disabled user and a wrong signature; `challenge_invalid`
-/// when the challenge was used before; `feature_disabled`; too many attempts.
-pub async fn begin_with_passkey(
-    app: &App,
-    assertion: &Assertion,
-    single_use: Option<SingleUse>,
-    info: &RequestInfo,
-) -> Result<Advanced, Failure> {
-    let now = info.now;
-    lockout::check_network(app, info.address())?;
-    let mut reader = app.db.reader().await?;
-    let judged = passkey::judge(app, &mut reader, assertion, None).await?;
-    let account = passkey::account_of(&mut reader, &judged).await?;
-    drop(reader);
-    let state = account.as_ref().map(account_state);
-    let may_count = state.is_some_and(|state| inactive_user(state.user, None).next().is_none());
-    let checked = app.transaction(info, async |tx| judged.settle(tx, may_count).await).await;
-    checked.map_err(|failure| counted(app, info, failure))?;
-    let credential = account.ok_or_else(challenge_invalid)?;
-    let progress = Progress::of_passkey(&credential.user, now);
-    let advanced = conclude(progress, credential, (single_use, None), now)?;
-    if let Advanced::Pending(progress, _) = &advanced {
-        let event = Event::new(EventKind::LoginFirstFactor).about(progress.user);
-        let event = event.detail(Method::Passkey.as_str());
-        app.transaction(info, async |tx| Ok(tx.record(&event).await?)).await?;
-    }
-    Ok(advanced)
-}
-
-/// What an authentication waits for.
-pub struct Waiting {
-    /// The factors of which one is next; none where no factor is.
-    pub methods: Vec<Method>,
-    /// The options for a passkey, where one is among them.
-    pub public_key: Option<Value>,
-}
-
-/// What an authentication waits for, with the options for a passkey, whose challenge is `challenge`. The account is
-/// read anew.
-///
-/// # Errors
-/// `challenge_invalid` when there is no such user any more; faults.
-pub async fn waiting(
-    app: &App,
-    progress: &Progress,
-    challenge: &str,
-    now: Timestamp,
-) -> Result<Waiting, Failure> {
-    let credential = read_anew(app, progress, None).await?;
-    let methods = match progress.next_step(&account_state(&credential), now) {
-        NextStep::Authenticate(methods) => methods,
-        _ => Vec::new(),
-    };
-    let mut public_key = None;
-    if methods.contains(&Method::Passkey) && app.relying_party.is_some() {
-        let mut reader = app.db.reader().await?;
-        public_key = Some(options_of_user(app, &mut reader, progress.user, challenge).await?);
-    }
-    Ok(Waiting { methods, public_key })
-}
-
-impl<A> PendingAuthentication<A> {
-    /// What this authentication waits for.
-    ///
-    /// # Errors
-    /// See [`waiting`].
-    pub async fn waiting(&self, app: &App, now: Timestamp) -> Result<Waiting, Failure> {
-        waiting(app, self.progress(), &challenge_of(self.id()), now).await
-    }
 }
