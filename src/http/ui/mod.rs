@@ -22,6 +22,7 @@ pub mod login;
 pub mod logout;
 pub mod new_password;
 pub mod pages;
+pub mod passkeys;
 mod qr;
 pub mod recovery;
 mod render;

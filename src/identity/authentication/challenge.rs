@@ -16,16 +16,16 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{sha256_base64url, token_hash};
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::user::User;
 use crate::domain::validity::has_expired;
+use crate::identity::passkey_options::challenge_of;
 
 use super::{
-    Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, advance,
-    challenge_invalid, waiting_step,
+    Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, Waiting, advance,
+    challenge_invalid, waiting,
 };
 
 /// The length of what is sealed is a multiple of this, in bytes.
-const PADDED_TO: usize = 256;
+pub(super) const PADDED_TO: usize = 256;
 
 /// How much longer than its life the id of an authentication is kept, so that a clock that is set back opens no
 /// used challenge.
@@ -42,7 +42,7 @@ pub enum Channel<'a> {
 
 impl Channel<'_> {
     /// What a challenge is sealed for.
-    fn purpose(self) -> String {
+    pub(super) fn purpose(self) -> String {
         match self {
             Self::Api => "authentication/v1/api".to_owned(),
             Self::Browser(cookie) => {
@@ -52,7 +52,7 @@ impl Channel<'_> {
     }
 
     /// How long a user may take.
-    const fn life(self) -> TimeSpan {
+    pub(super) const fn life(self) -> TimeSpan {
         match self {
             Self::Api => TimeSpan::from_mins(5),
             Self::Browser(_) => TimeSpan::from_mins(10),
@@ -96,23 +96,40 @@ pub enum Continuation {
     Pending(IssuedChallenge),
 }
 
+/// What the authentication with this id uses up.
+pub(super) fn single_use(id: &[u8; 16], begun_at: Timestamp, channel: Channel<'_>) -> SingleUse {
+    let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(id)));
+    SingleUse { id, kept_until: begun_at + channel.life() + KEPT_LONGER }
+}
+
 impl<A> PendingAuthentication<A> {
-    fn single_use(&self, channel: Channel<'_>) -> SingleUse {
-        let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(self.id)));
-        SingleUse { id, kept_until: self.begun_at + channel.life() + KEPT_LONGER }
+    /// One that was begun in another way, under its id.
+    pub(super) const fn resume(
+        id: [u8; 16],
+        begun_at: Timestamp,
+        progress: Progress,
+        aim: A,
+    ) -> Self {
+        Self { id, begun_at, progress, aim }
     }
 
-    /// The user, and the step that the authentication waits for now.
+    /// Seconds until it ends.
+    pub(in crate::identity) fn expires_in(&self, channel: Channel<'_>, now: Timestamp) -> i64 {
+        (self.begun_at + channel.life() - now).secs()
+    }
+
+    /// What this authentication waits for.
     ///
     /// # Errors
-    /// `challenge_invalid` when it is used up, or the account has changed; faults.
-    pub async fn waiting_step(
+    /// See [`waiting`].
+    pub async fn waiting(
         &self,
         app: &App,
         channel: Channel<'_>,
         now: Timestamp,
-    ) -> Result<(User, RemainingStep), Failure> {
-        waiting_step(app, &self.progress, &self.single_use(channel), now).await
+    ) -> Result<Waiting, Failure> {
+        let single_use = single_use(&self.id, self.begun_at, channel);
+        waiting(app, &self.progress, (&challenge_of(&self.id), Some(&single_use)), now).await
     }
 }
 
@@ -135,7 +152,7 @@ impl<A: Serialize> PendingAuthentication<A> {
         now: Timestamp,
     ) -> Result<IssuedChallenge, Fault> {
         let sealed = seal(app, &channel.purpose(), self, PADDED_TO)?;
-        let expires_in = (self.begun_at + channel.life() - now).secs();
+        let expires_in = self.expires_in(channel, now);
         let challenge = opaque_token::encode(AUTH_SESSION, &sealed);
         Ok(IssuedChallenge { challenge, expires_in, step })
     }
@@ -151,8 +168,9 @@ impl<A: Serialize> PendingAuthentication<A> {
         entry: Entry,
         info: &RequestInfo,
     ) -> Result<Continuation, Failure> {
-        let single_use = Some(self.single_use(channel));
-        let step = Step { progress: self.progress, entry, single_use };
+        let single_use = Some(single_use(&self.id, self.begun_at, channel));
+        let passkey_challenge = challenge_of(&self.id);
+        let step = Step { progress: self.progress, entry, single_use, passkey_challenge };
         match advance(app, step, info).await? {
             Advanced::Completed(completed) => Ok(Continuation::Completed(completed)),
             Advanced::Pending(progress, step) => {

@@ -58,6 +58,20 @@ impl Progress {
         }
     }
 
+    /// A passkey of `user`, whom nothing was counted for.
+    pub(super) fn of_passkey(user: &User, demand: Demand, now: Timestamp) -> Self {
+        Self {
+            purpose: Purpose::SignIn,
+            user: user.id,
+            epoch: user.session_epoch,
+            factors: Factors::default().with(Method::Passkey, now),
+            demand,
+            is_counted: false,
+            counted_everywhere: false,
+            put_off: false,
+        }
+    }
+
     /// The next step, for the account as it is now.
     #[must_use]
     pub fn next_step(
