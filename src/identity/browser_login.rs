@@ -97,8 +97,6 @@ pub enum SignInOutcome {
 pub struct SignedInBrowser {
     /// The value of the new cookie.
     pub cookie: Secret<String>,
-    /// The user's login name.
-    pub login: String,
     /// New recovery codes, where the user has enrolled the first factor on the way.
     pub recovery_codes: Vec<RecoveryCode>,
 }
@@ -219,8 +217,8 @@ async fn open(
     .await?;
     Metrics::count(&app.metrics.logins, "ok");
     let recovery_codes = completed.recovery_codes.clone();
-    let (cookie, login) = (Secret::new(cookie), completed.user.login.clone());
-    Ok(SignInOutcome::SignedIn(SignedInBrowser { cookie, login, recovery_codes }))
+    let cookie = Secret::new(cookie);
+    Ok(SignInOutcome::SignedIn(SignedInBrowser { cookie, recovery_codes }))
 }
 
 /// A browser with a live log-in is known in whichever network it is.

@@ -178,7 +178,6 @@ impl AuthenticatedUser {
                 return Ok(Begun::Completed(Box::new(Completed {
                     user,
                     authentication: factors.authentication(now),
-                    purpose: Purpose::SignIn,
                     recovery_codes: Vec::new(),
                     how: How::AtOnce(right),
                 })));
@@ -307,12 +306,11 @@ async fn conclude(
     let now = info.now;
     let step = match progress.next_step(app, (&credential.user, &account), now) {
         NextStep::Done(factors) => {
-            let Progress { purpose, is_counted, counted_everywhere, .. } = progress;
+            let Progress { is_counted, counted_everywhere, .. } = progress;
             let continued = Continued { is_counted, counted_everywhere, single_use, new_password };
             return Ok(Advanced::Completed(Box::new(Completed {
                 user: credential.user,
                 authentication: factors.authentication(now),
-                purpose,
                 recovery_codes,
                 how: How::Continued(continued),
             })));

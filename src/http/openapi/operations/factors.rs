@@ -109,7 +109,7 @@ pub static BEGIN_PASSKEY: Operation =
              of the account.",
         )
         .returns(&[ok(named(&PASSKEY_CHALLENGE))])
-        .fails_with(&[Code::ReauthenticationRequired, Code::FeatureDisabled])
+        .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified, Code::FeatureDisabled])
         .conflicts("The account has 10 passkeys, which is the most.");
 
 /// `POST /v1/factors/passkeys`.
@@ -140,7 +140,7 @@ pub static ADD_PASSKEY: Operation = Operation::new("addPasskey", Tag::Account, "
         required("factor", named(&FACTOR)),
         optional("recovery_codes", RECOVERY_CODES),
     ]))])
-    .fails_with(&[Code::ReauthenticationRequired, Code::FeatureDisabled, Code::TooManyAttempts])
+    .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified, Code::FeatureDisabled, Code::TooManyAttempts])
     .conflicts("The passkey is stored already, or the account has 10, which is the most.");
 
 const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The factor's `id`.")];

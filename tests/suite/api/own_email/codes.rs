@@ -65,6 +65,7 @@ async fn a_code_lives_for_ten_minutes() {
             place.ask(&tokens, &email).await.is(202);
             let mailed = place.newest().await;
             place.server.advance(TimeSpan::from_secs(wait));
+            let tokens = Tokens::of(&place.server.refresh(&tokens.refresh).await);
             let answer = place.confirm(&tokens, &mailed.code).await;
             assert_eq!(answer.status, if confirmed { 204 } else { 422 }, "{wait}");
             if !confirmed {
