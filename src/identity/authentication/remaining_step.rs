@@ -38,10 +38,7 @@ impl RemainingStep {
             Self::Factor(methods) if methods.contains(&Method::Password) => {
                 "The user has to authenticate again with one of the methods."
             }
-            Self::Factor(_) if self.is_mailed_code() => {
-                "The password is right. Before a second factor is enrolled, the code has to follow that is mailed to \
-                 the address of the account."
-            }
+            Self::Factor(_) if self.is_mailed_code() => "The code that was mailed has to follow.",
             Self::Factor(_) => "The password is right, and a second factor has to follow.",
             Self::NewPassword => "The password is right and has to be replaced by a new one first.",
             Self::Enrol { may_skip: false } => "The user has to enrol a second factor.",

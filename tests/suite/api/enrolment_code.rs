@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use signet::base::TimeSpan;
 
 use crate::support::mailed::{Mailed, MailingServer};
@@ -79,7 +79,7 @@ async fn the_owner_enrols_after_a_mailed_code_and_a_thief_of_the_password_does_n
         code(&place, &stolen, &other.code).await.is_problem(422, "validation_failed");
         challenge_of(&place.server, "ada").await;
         app.log_in(&place.server, "ada").await;
-        let failed = place.server.events(&place.root, "login.factor_failed").await;
+        let failed = place.server.events(&place.root, "factor.failed").await;
         assert!(failed.iter().any(|event| event["detail"] == "mailed_code"), "{failed:?}");
     })
     .await;
@@ -100,8 +100,7 @@ async fn five_codes_are_compared_and_a_right_one_counts_once() {
         drop(link);
         code(&place, &challenge, &mailed.code).await.is_problem(401, "mfa_failed");
         let (challenge, mailed) = begin(&place).await;
-        let answers =
-            join_all((0..20).map(|_| code(&place, &challenge, &mailed.code))).await;
+        let answers = join_all((0..20).map(|_| code(&place, &challenge, &mailed.code))).await;
         let won: Vec<&Answer> =
             answers.iter().filter(|answer| answer.code() == "enrolment_required").collect();
         assert_eq!(won.len(), 1, "{:?}", answers.iter().map(|a| a.status).collect::<Vec<_>>());
@@ -112,13 +111,11 @@ async fn five_codes_are_compared_and_a_right_one_counts_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_ends_with_its_time_and_with_every_change_of_the_account() {
     on_both("enrolment code: void", async |backend| {
-        let place = place(backend).await;
-        let (challenge, mailed) = begin(&place).await;
-        place.server.advance(TimeSpan::from_secs(601));
-        code(&place, &challenge, &mailed.code).await.is_problem(401, "challenge_invalid");
-        let users = place.server.get_as("/v1/admin/users?login=ada", &place.root.access).await;
-        let id = users.is(200).json()["data"][0]["id"].as_str().unwrap().to_owned();
-        let path = format!("/v1/admin/users/{id}");
+        let place = MailingServer::requiring_factors(backend, &[]).await;
+        let path = format!("/v1/admin/users/{}", place.user("ada", ADA).await);
+        let switch = async |how: &str| {
+            place.admin(Method::POST, &format!("{path}/{how}"), Value::Null).await.is(200);
+        };
         // The mailbox of another address is no mailbox of this one.
         let (challenge, mailed) = begin(&place).await;
         let body = json!({"email": "new@example.org", "email_verified": true});
@@ -127,15 +124,24 @@ async fn a_code_ends_with_its_time_and_with_every_change_of_the_account() {
         assert!(refused.status == 401 && refused.code() != "enrolment_required", "{refused:?}");
         let (challenge, mailed) = begin(&place).await;
         assert_eq!(mailed.to, "new@example.org");
-        place.admin(Method::PATCH, &path, json!({"enabled": false})).await.is(200);
+        switch("disable").await;
         code(&place, &challenge, &mailed.code).await.is_problem(401, "challenge_invalid");
-        place.admin(Method::PATCH, &path, json!({"enabled": true})).await.is(200);
+        switch("enable").await;
         code(&place, &challenge, &mailed.code).await.is_problem(401, "challenge_invalid");
-        // Nothing is mailed to an address that is not verified, and none is asked for.
-        let body = json!({"email": "new@example.org", "email_verified": false});
-        place.admin(Method::PATCH, &path, body).await.is(200);
+        // Nothing is mailed to an address that is not verified, and no code is asked for.
+        let verified = async |is: bool| {
+            let body = json!({"email": "new@example.org", "email_verified": is});
+            place.admin(Method::PATCH, &path, body).await.is(200);
+        };
+        verified(false).await;
         let asked = place.server.try_login("ada", PASSWORD).await;
         asked.is_problem(401, "enrolment_required");
+        verified(true).await;
+        let (challenge, mailed) = begin(&place).await;
+        place.server.advance(TimeSpan::from_secs(599));
+        code(&place, &challenge, &mailed.wrong_code()).await.is_problem(401, "mfa_failed");
+        place.server.advance(TimeSpan::from_secs(2));
+        code(&place, &challenge, &mailed.code).await.is_problem(401, "challenge_invalid");
     })
     .await;
 }
@@ -148,8 +154,7 @@ async fn without_mail_no_code_is_asked_for() {
     let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
     let asked = server.post("/v1/login", body).await.string("challenge");
     let root = Tokens::of(&Authenticator::enrol_at_login(&server, &asked).await.1);
-    let body =
-        json!({"login": "ada", "password": PASSWORD, "email": ADA, "email_verified": true});
+    let body = json!({"login": "ada", "password": PASSWORD, "email": ADA, "email_verified": true});
     server.call_as(Method::POST, "/v1/admin/users", &root.access, body).await.is(201);
     let asked = server.try_login("ada", PASSWORD).await;
     asked.is_problem(401, "enrolment_required");
@@ -185,10 +190,8 @@ async fn mails_are_limited_by_network() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_up_asks_for_the_code_as_well() {
     on_both("enrolment code: step-up", async |backend| {
-        let from = [
-            ("SIGNET_SECOND_FACTOR", "admins"),
-            ("SIGNET_SECOND_FACTOR_FROM", "1800003600"),
-        ];
+        let from =
+            [("SIGNET_SECOND_FACTOR", "admins"), ("SIGNET_SECOND_FACTOR_FROM", "1800003600")];
         let place = MailingServer::requiring_factors(backend, &from).await;
         let body = json!({"login": "ada", "password": PASSWORD, "email": ADA,
             "email_verified": true, "role": "admin"});
