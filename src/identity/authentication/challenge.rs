@@ -14,6 +14,7 @@ use crate::base::entropy::random;
 use crate::base::opaque_token::{self, AUTH_SESSION};
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{sha256_base64url, token_hash};
+use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
@@ -21,7 +22,7 @@ use crate::identity::passkey_options::challenge_of;
 
 use super::{
     Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, Waiting, advance,
-    challenge_invalid, waiting,
+    challenge_invalid, mailbox, waiting,
 };
 
 /// The length of what is sealed is a multiple of this, in bytes.
@@ -69,6 +70,9 @@ pub struct PendingAuthentication<A> {
     pub(super) progress: Progress,
     /// What it is for.
     pub aim: A,
+    /// Whether one of its steps is a mailed code, which takes longer to arrive.
+    #[serde(default)]
+    by_mail: bool,
 }
 
 /// A challenge for the caller.
@@ -97,9 +101,9 @@ pub enum Continuation {
 }
 
 /// What the authentication with this id uses up.
-pub(super) fn single_use(id: &[u8; 16], begun_at: Timestamp, channel: Channel<'_>) -> SingleUse {
+pub(super) fn single_use(id: &[u8; 16], begun_at: Timestamp, life: TimeSpan) -> SingleUse {
     let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(id)));
-    SingleUse { id, kept_until: begun_at + channel.life() + KEPT_LONGER }
+    SingleUse { id, kept_until: begun_at + life + KEPT_LONGER }
 }
 
 impl<A> PendingAuthentication<A> {
@@ -110,12 +114,21 @@ impl<A> PendingAuthentication<A> {
         progress: Progress,
         aim: A,
     ) -> Self {
-        Self { id, begun_at, progress, aim }
+        Self { id, begun_at, progress, aim, by_mail: false }
+    }
+
+    pub(super) fn single_use(&self, channel: Channel<'_>) -> SingleUse {
+        single_use(&self.id, self.begun_at, self.life(channel))
+    }
+
+    fn life(&self, channel: Channel<'_>) -> TimeSpan {
+        let life = channel.life();
+        if self.by_mail { life.max(CodePurpose::Enrol.life()) } else { life }
     }
 
     /// Seconds until it ends.
     pub(in crate::identity) fn expires_in(&self, channel: Channel<'_>, now: Timestamp) -> i64 {
-        (self.begun_at + channel.life() - now).secs()
+        (self.begun_at + self.life(channel) - now).secs()
     }
 
     /// What this authentication waits for.
@@ -128,7 +141,7 @@ impl<A> PendingAuthentication<A> {
         channel: Channel<'_>,
         now: Timestamp,
     ) -> Result<Waiting, Failure> {
-        let single_use = single_use(&self.id, self.begun_at, channel);
+        let single_use = self.single_use(channel);
         waiting(app, &self.progress, (&challenge_of(&self.id), Some(&single_use)), now).await
     }
 }
@@ -137,10 +150,30 @@ impl<A: Serialize> PendingAuthentication<A> {
     /// A new one.
     #[must_use]
     pub fn begin(app: &App, progress: Progress, aim: A, now: Timestamp) -> Self {
-        Self { id: random(&*app.entropy), begun_at: now, progress, aim }
+        Self { id: random(&*app.entropy), begun_at: now, progress, aim, by_mail: false }
     }
 
-    /// The challenge for the caller, which waits for `step`.
+    /// The challenge for the caller, which waits for `step`. Where that is a mailed code, it is sent.
+    ///
+    /// # Errors
+    /// Of the mail: `too_many_attempts`; `challenge_invalid` when the account has changed; unavailable when too
+    /// many mails wait.
+    pub async fn issue(
+        self,
+        app: &App,
+        channel: Channel<'_>,
+        step: RemainingStep,
+        info: &RequestInfo,
+    ) -> Result<IssuedChallenge, Failure> {
+        let by_mail = self.by_mail || step.is_mailed_code();
+        let pending = Self { by_mail, ..self };
+        if step.is_mailed_code() {
+            mailbox::send(app, &pending.progress, &pending.single_use(channel), info).await?;
+        }
+        Ok(pending.seal(app, channel, step, info.now)?)
+    }
+
+    /// The challenge for the caller, which waits for `step`. Nothing is sent.
     ///
     /// # Errors
     /// Only when the crypto library fails.
@@ -168,14 +201,14 @@ impl<A: Serialize> PendingAuthentication<A> {
         entry: Entry,
         info: &RequestInfo,
     ) -> Result<Continuation, Failure> {
-        let single_use = Some(single_use(&self.id, self.begun_at, channel));
+        let single_use = Some(self.single_use(channel));
         let passkey_challenge = challenge_of(&self.id);
         let step = Step { progress: self.progress, entry, single_use, passkey_challenge };
         match advance(app, step, info).await? {
             Advanced::Completed(completed) => Ok(Continuation::Completed(completed)),
             Advanced::Pending(progress, step) => {
                 let next = Self { progress, ..self };
-                Ok(Continuation::Pending(next.seal(app, channel, step, info.now)?))
+                Ok(Continuation::Pending(next.issue(app, channel, step, info).await?))
             }
         }
     }
@@ -195,7 +228,10 @@ impl<A: DeserializeOwned> PendingAuthentication<A> {
         let sealed = opaque_token::parse_any(AUTH_SESSION, challenge);
         sealed
             .and_then(|sealed| unseal::<Self>(app, &channel.purpose(), &sealed))
-            .filter(|pending| !has_expired(pending.begun_at + channel.life(), channel.life(), now))
+            .filter(|pending| {
+                let life = pending.life(channel);
+                !has_expired(pending.begun_at + life, life, now)
+            })
             .ok_or_else(challenge_invalid)
     }
 }

@@ -12,6 +12,7 @@ mod challenge;
 mod completed;
 mod enrolment;
 mod first_passkey;
+mod mailbox;
 mod new_password;
 mod passkey;
 mod password;
@@ -68,7 +69,7 @@ pub enum Entry {
     Totp(Confirmation),
     /// Nothing: the user puts the enrolment off.
     PutOff,
-    /// A code that was mailed. It belongs to the recovery of an account: see `recovery`.
+    /// A code that was mailed: before an enrolment, or in the recovery of an account (see `recovery`).
     MailedCode(Secret<String>),
 }
 
@@ -283,6 +284,13 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
             let checked = check_assertion(app, &credential.user, &assertion, info).await;
             checked.map_err(|failure| counted(app, info, failure))?;
             taken.complete(Method::Passkey, now);
+        }
+        (NextStep::Authenticate(methods), Entry::MailedCode(typed))
+            if methods.contains(&Method::MailedCode) =>
+        {
+            let check = mailbox::check(app, &credential.user, single_use.as_ref(), &typed, info);
+            check.await.map_err(|failure| counted(app, info, failure))?;
+            taken.complete(Method::MailedCode, now);
         }
         (NextStep::Enrol { .. }, Entry::Totp(confirmation)) => {
             let enrolled = enrolment::confirm(app, &credential.user, confirmation, info).await?;

@@ -74,13 +74,13 @@ impl<A: Serialize> PasskeySignIn<A> {
         info: &RequestInfo,
     ) -> Result<Continuation, Failure> {
         let Self { id, begun_at, aim } = self;
-        let single_use = Some(single_use(&id, begun_at, channel));
+        let single_use = Some(single_use(&id, begun_at, channel.life()));
         let assertion = Assertion { challenge: challenge_of(&id), response };
         match begin_with_passkey(app, &assertion, single_use, demand, info).await? {
             Advanced::Completed(completed) => Ok(Continuation::Completed(completed)),
             Advanced::Pending(progress, step) => {
                 let next = PendingAuthentication::resume(id, begun_at, progress, aim);
-                Ok(Continuation::Pending(next.seal(app, channel, step, info.now)?))
+                Ok(Continuation::Pending(next.issue(app, channel, step, info).await?))
             }
         }
     }

@@ -156,7 +156,8 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
          `methods`; its `code` names the step. After `mfa_required` send `code`, and `method` where the code \
          alone does not tell it, or `password` where that is among the methods: a wrong one is answered \
          `mfa_failed`, and the same challenge can be tried again. With `passkey` in `methods`, or after \
-         `POST /v1/login/passkey`, send `credential`. After `password_change_required` send \
+         `POST /v1/login/passkey`, send `credential`. The code of the method `mailed_code` was mailed to the \
+         verified address of the account. After `password_change_required` send \
          `new_password`. Every session that the old password opened ends. After `enrolment_required` send \
          `setup` of `POST /v1/login/enrol` with the first `code` and a `name`, or `skip` where it `may_skip`. \
          The steps of `POST /v1/recovery` are taken here as well; the last one is answered 204.",
