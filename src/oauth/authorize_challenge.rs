@@ -1,35 +1,29 @@
 //! The authorization challenge endpoint: an application of the operator's own shows its own sign-in form
 //! (OAuth 2.0 for First-Party Applications, draft-ietf-oauth-first-party-apps).
 //!
-//! Owns the request under way: it is sealed into `auth_session`, bound to the client and to the DPoP key of
-//! the first request, and stored nowhere. It gives one code. Which factor comes next is `domain::authn`'s.
+//! Owns the order of a request: `auth_session` holds it between two of them, and it gives one code. Which factor
+//! comes next is `domain::authn`'s.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
-use crate::app::sealed_state::{seal, unseal};
 use crate::app::{App, AuditedTx};
+use crate::base::Timestamp;
 use crate::base::entropy::random;
-use crate::base::opaque_token::{self, AUTH_SESSION};
-use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
-use crate::domain::authorization::{Authorization, Grantor, Request};
+use crate::domain::authorization::{Authorization, Grantor};
 use crate::domain::client::{Client, ClientType};
 use crate::domain::interaction::{Prompt, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
-use crate::domain::validity::has_expired;
-use crate::identity::authentication::{Completed, Entry, FirstFactor, Progress, RemainingStep};
+use crate::identity::authentication::{Completed, Entry, FirstFactor, RemainingStep};
 use crate::metrics::Metrics;
 use crate::store::{authorization_codes, users};
 
+pub use super::auth_session::Challenge;
+use super::auth_session::{AuthSession, invalid_session};
 use super::authorize::request::{AnswerTo, check};
-use super::challenge_steps::{
-    Taken, Typed, first_factor, first_passkey, passkey_options, second_factor, typed,
-};
+use super::challenge_steps::{Taken, Typed, first_factor, first_passkey, second_factor, typed};
 use super::client_auth::{self, Call};
 use super::code::issue_code;
 use super::dpop::{self, Purpose};
@@ -41,19 +35,10 @@ use super::scope_narrowing::{count_dropped, still_available, withdrawn};
 use super::security_profile;
 use super::token::ClientRequest;
 
-/// How long a user may take.
-const LIFE: TimeSpan = TimeSpan::from_mins(5);
-
 const PATH: &str = "/oauth2/authorize-challenge";
 
 /// Tells the audit events of this endpoint from those of other places.
 const PLACE: &str = "authorize_challenge";
-
-/// The length of what is sealed is a multiple of this, in bytes.
-const PADDED_TO: usize = 256;
-
-/// What a request is sealed for.
-const PURPOSE: &str = "auth_session/v1";
 
 /// The answer to a client.
 pub enum ChallengeAnswer {
@@ -65,33 +50,6 @@ pub enum ChallengeAnswer {
     Denied(Challenge, Refusal),
     /// The next step is one of the pages: the client continues at the authorization endpoint.
     RedirectToWeb(Option<String>),
-}
-
-/// A request that waits for its user.
-pub struct Challenge {
-    /// The sealed request.
-    pub auth_session: String,
-    /// Seconds until it ends.
-    pub expires_in: i64,
-    /// The factors of which one is next.
-    pub methods: Vec<Method>,
-    /// The options for a passkey, where one is among them.
-    pub public_key: Option<Value>,
-}
-
-/// A request under way.
-#[derive(Serialize, Deserialize)]
-struct AuthSession {
-    id: [u8; 16],
-    begun_at: Timestamp,
-    request: Request,
-    /// What the user has completed, and the factors of which one is next.
-    progress: Option<(Progress, Vec<Method>)>,
-    /// The key that was proved with the first request.
-    bound_to: Option<String>,
-    /// The key that was proved with this request.
-    #[serde(skip)]
-    proved: Option<String>,
 }
 
 /// Answers a challenge request.
@@ -223,13 +181,6 @@ fn check_client(client: &Client) -> Result<(), Refusal> {
         ));
     }
     Ok(())
-}
-
-/// The same for an `auth_session` that is unknown, expired, altered, or was given to another client or key.
-fn invalid_session() -> Refusal {
-    let message = "auth_session is unknown, expired or used, or was issued to another client or for another \
-                DPoP key. Begin again without it.";
-    Refusal::oauth(OAuthError::InvalidSession, message)
 }
 
 /// A new request.
@@ -370,40 +321,4 @@ async fn to_pages(
     })
     .await?;
     Ok(ChallengeAnswer::RedirectToWeb(pushed.map(|pushed| pushed.name)))
-}
-
-impl AuthSession {
-    /// The session, if it was sealed here and is not too old.
-    fn open(app: &App, text: &str, now: Timestamp) -> Option<Self> {
-        let sealed = opaque_token::parse_any(AUTH_SESSION, text)?;
-        let session: Self = unseal(app, PURPOSE, &sealed)?;
-        (!has_expired(session.begun_at + LIFE, LIFE, now)).then_some(session)
-    }
-
-    /// Whether it is a request of this client, and not of one that had the name before, with the key that
-    /// was proved with the first request, if one was.
-    fn is_of(&self, client: &Client, jkt: Option<&str>) -> bool {
-        self.request.client_id == client.client_id
-            && client.owned_name_at(self.begun_at)
-            && (self.bound_to.is_none() || self.bound_to.as_deref() == jkt)
-    }
-
-    async fn challenge(&self, app: &App, now: Timestamp) -> Result<Challenge, Failure> {
-        let sealed = seal(app, PURPOSE, self, PADDED_TO)?;
-        let mut methods = match &self.progress {
-            Some((_, methods)) => methods.clone(),
-            None => vec![Method::Password],
-        };
-        let progress = self.progress.as_ref().map(|(progress, _)| progress);
-        let public_key = passkey_options(app, &self.id, progress, now).await?;
-        if progress.is_none() && public_key.is_some() {
-            methods.push(Method::Passkey);
-        }
-        Ok(Challenge {
-            auth_session: opaque_token::encode(AUTH_SESSION, &sealed),
-            expires_in: (self.begun_at + LIFE - now).secs(),
-            methods,
-            public_key,
-        })
-    }
 }

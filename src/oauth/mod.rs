@@ -3,6 +3,7 @@
 //! Owns the token pipeline and its grants, the authorization endpoint, issuing, introspection,
 //! revocation, logout and metadata. Must not know HTTP, and shows no page.
 
+mod auth_session;
 pub mod authorize;
 pub mod authorize_challenge;
 mod challenge_steps;

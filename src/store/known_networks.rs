@@ -86,14 +86,14 @@ pub async fn knows_another(
 ) -> Result<bool, Fault> {
     let row = fetch_optional!(
         link,
-        (Timestamp,),
-        "SELECT seen_at FROM known_networks WHERE account = $1 AND network IS NOT NULL \
-         AND seen_at > $2 AND pseudonym <> $3 LIMIT 1",
+        (i64,),
+        "SELECT count(*) FROM known_networks WHERE account = $1 AND network IS NOT NULL \
+         AND seen_at > $2 AND pseudonym <> $3",
         account,
         since,
         pseudonym
     )?;
-    Ok(row.is_some())
+    Ok(row.is_some_and(|(others,)| others > 0))
 }
 
 /// Leaves the standing of an account to the `most` networks it last logged in from.

@@ -54,7 +54,7 @@ for (const colorScheme of ["light", "dark"]) {
     const marks = await page.evaluate(() => ({
       login: document.querySelector("#login").autocomplete,
       password: document.querySelector("#password").autocomplete,
-      labels: [...document.querySelectorAll("input")].every((input) => input.labels.length === 1),
+      labels: [...document.querySelectorAll("input:not([type=hidden])")].every((input) => input.labels.length === 1),
       language: document.documentElement.lang,
     }));
     expect(marks.login === "username", `autocomplete of login: ${marks.login}`);

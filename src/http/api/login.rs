@@ -199,6 +199,9 @@ fn with_passkey(body: &mut JsonFields, credential: &Value) -> Entry {
             body.note::<()>(other, "unexpected", "A credential comes alone.");
         }
     }
+    if body.optional_bool("skip") == Some(true) {
+        body.note::<()>("skip", "unexpected", "A credential comes alone.");
+    }
     let Some(response) = AssertionResponse::read(credential) else {
         body.note::<()>("credential", "invalid", NOT_AN_ASSERTION);
         return Entry::NewPassword(String::new());

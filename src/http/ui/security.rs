@@ -163,7 +163,9 @@ impl Visited {
         let work = factors::own_overview(app, here.into(), info.now);
         let (overview, is_fresh) = self.context.run(work).await.ok()?;
         let [only] = overview.factors.as_slice() else { return None };
-        (is_fresh && only.id == id).then(|| {
+        // A passkey that only replaces the password is no second factor.
+        let is_second = only.kind == FactorKind::Totp || overview.asks_second;
+        (is_fresh && is_second && only.id == id).then(|| {
             let template = RemoveFactorPage {
                 frame: self.context.frame(None),
                 csrf: &self.csrf(),

@@ -109,7 +109,7 @@ async fn the_set_up_form_explains_in_german_too() {
     let path = url.expose().strip_prefix(&server.base).unwrap();
     for (login, password, text) in [
         ("a<b>", PASSWORD, "Der Benutzername enthält ein Zeichen, das hier nicht erlaubt ist."),
-        ("ada", "short", "Verwenden Sie mindestens 8 Bytes"),
+        ("ada", "short", "Verwenden Sie mindestens 8 Zeichen"),
         ("ada", "password1", "Dieses Passwort gehört zu den ersten"),
     ] {
         let answer = submit(&server, path, &[("login", login), ("password", password)]).await;

@@ -50,6 +50,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "says with which epoch the password was checked",
     ),
     (
+        "src/identity/authentication/progress.rs",
+        &["session_epoch"],
+        "says with which epoch the passkey was checked",
+    ),
+    (
         "src/identity/authentication/enrolment.rs",
         &["session_epoch"],
         "stores a factor only for the account that was read",

@@ -57,7 +57,12 @@ async fn a_code_gives_once_what_it_stands_for() {
 async fn a_request_is_answered_with_one_code() {
     on_both_stores("codes: one a request", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        let is_answered = async |flow: &[u8]| {
+            authorization_codes::is_answered(&mut reader(&db).await, flow).await.unwrap()
+        };
+        assert!(!is_answered(b"flow").await);
         assert!(insert(&db, 1, b"flow", &authorization(ada)).await);
+        assert!(is_answered(b"flow").await && !is_answered(b"Flow").await);
         assert!(!insert(&db, 2, b"flow", &authorization(bob)).await);
         assert_eq!(redeem(&db, &hash(2), session_id(0), NOW).await, None);
         let redeemed = redeem(&db, &hash(1), session_id(0), NOW).await;
