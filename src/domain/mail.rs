@@ -59,6 +59,8 @@ text_enum! {
         EmailChangeUndo = "email_change_undo",
         /// Tells the owner of the address before that an administrator changed or removed it.
         EmailReplaced = "email_replaced",
+        /// The code that is asked for before a second factor is enrolled at a sign-in.
+        EnrolmentCode = "enrolment_code",
     }
 }
 
@@ -178,6 +180,8 @@ pub enum MailContent {
         /// When.
         at: Timestamp,
     },
+    /// The code that is asked for before a second factor is enrolled at a sign-in.
+    EnrolmentCode(MailedSecrets),
 }
 
 impl MailContent {
@@ -204,6 +208,7 @@ impl MailContent {
             Self::EmailChanged { .. } => MailKind::EmailChanged,
             Self::EmailChangeUndo(_) => MailKind::EmailChangeUndo,
             Self::EmailReplaced { .. } => MailKind::EmailReplaced,
+            Self::EnrolmentCode(_) => MailKind::EnrolmentCode,
         }
     }
 }
@@ -256,6 +261,7 @@ mod tests {
             MailContent::EmailChanged { at },
             MailContent::EmailChangeUndo(MailedSecrets { code: None, ..secrets.clone() }),
             MailContent::EmailReplaced { at },
+            MailContent::EnrolmentCode(secrets.clone()),
         ] {
             let debug = format!("{content:?}");
             assert!(!debug.contains("LINK") && !debug.contains("1234"), "{debug}");

@@ -36,6 +36,9 @@ text_enum! {
         Invite = "invite",
         /// Takes a change of address back: a link without a code, to the address before.
         Undo = "undo",
+        /// Shows, in the sign-in that it was sent for, that a second factor is enrolled by the owner of the
+        /// address: a code of which the link does nothing.
+        Enrol = "enrol",
     }
 }
 
@@ -45,7 +48,9 @@ impl CodePurpose {
     #[must_use]
     pub const fn life(self) -> TimeSpan {
         match self {
-            Self::Verify | Self::Recover | Self::Signup | Self::Change => TimeSpan::from_mins(10),
+            Self::Verify | Self::Recover | Self::Signup | Self::Change | Self::Enrol => {
+                TimeSpan::from_mins(10)
+            }
             Self::Reset => TimeSpan::from_days(1),
             Self::Invite => TimeSpan::from_days(7),
             Self::Undo => TimeSpan::from_days(3),

@@ -155,6 +155,10 @@ routes! {
         POST Anyone ui::new_password::post => flow,
     }
     "/login/verify" { GET Anyone ui::verify::get => flow, POST Anyone ui::verify::post => flow }
+    "/login/mailed-code" {
+        GET Anyone ui::mailed_code::get => flow,
+        POST Anyone ui::mailed_code::post => flow,
+    }
     "/login/enrol" { GET Anyone ui::enrol::get => flow, POST Anyone ui::enrol::post => flow }
     "/recover" { GET Anyone ui::recovery::get => flow, POST Anyone ui::recovery::post => flow }
     "/recover/code" {

@@ -126,7 +126,7 @@ pub async fn sign_in(
             app.transaction(&info, async |tx| Ok(first.record(tx, Some(PLACE)).await?)).await?;
             let pending = Pending::begin(&app, first.progress, None, info.now);
             let channel = Channel::Browser(&visitor.browser);
-            let challenge = pending.seal(&app, channel, first.step, info.now)?;
+            let challenge = pending.issue(&app, channel, first.step, &info).await?;
             Ok(SignInOutcome::Pending(challenge))
         }
     }

@@ -60,6 +60,37 @@ pub async fn begin_enrolment(
     pending.begin_totp(&app, &info).await
 }
 
+/// Whether the mailed code was sent that a challenge waits for.
+///
+/// # Errors
+/// `challenge_invalid`; faults.
+pub async fn has_sent_code(
+    app: App,
+    challenge: String,
+    visitor: BrowserCookies,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let channel = Channel::Browser(&visitor.browser);
+    let pending = Pending::open(&app, &challenge, channel, now)?;
+    Ok(pending.has_sent_code(&app, channel, now).await?)
+}
+
+/// Sends the mailed code that a challenge waits for; the one before is void.
+///
+/// # Errors
+/// `challenge_invalid`; `validation_failed` when it waits for another step; too many mails; unavailable when too
+/// many mails wait.
+pub async fn send_code(
+    app: App,
+    challenge: String,
+    visitor: BrowserCookies,
+    info: RequestInfo,
+) -> Result<(), Failure> {
+    let channel = Channel::Browser(&visitor.browser);
+    let pending = Pending::open(&app, &challenge, channel, info.now)?;
+    pending.send_code(&app, channel, &info).await
+}
+
 /// What a sign-in at the pages lacks.
 pub enum Lacking {
     /// Nothing that the user could add.
@@ -100,6 +131,7 @@ pub async fn lacking(
         NextStep::ChangePassword => RemainingStep::NewPassword,
         NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
     };
+    // A request in an address sends no mail: the page of a mailed code asks first.
     let pending = Pending::begin(app, progress, Some(browser.id), now);
     Ok(Lacking::Step(pending.seal(app, Channel::Browser(&visitor.browser), step, now)?))
 }

@@ -24,12 +24,29 @@ pub(super) async fn count(
     user: UserId,
     address: &EmailAddress,
 ) -> Result<(), Failure> {
+    let app = tx.app();
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    let name = app.pseudonyms.of("email/user", &[user.uuid().as_bytes()]);
+    count_in(tx, &name, CONFIRMATIONS_OF_USER).await?;
+    count_of_address(tx, address).await
+}
+
+/// Counts a mail to `address` that its owner has a sign-in wait for. Not for the user: a thief of the password in
+/// another network must not keep the owner waiting.
+///
+/// # Errors
+/// `too_many_attempts`; faults.
+pub(super) async fn count_of_address(
+    tx: &mut AuditedTx,
+    address: &EmailAddress,
+) -> Result<(), Failure> {
     let (app, info) = (tx.app(), tx.info());
     if !app.config.rate_limits {
         return Ok(());
     }
     let of = |kind, parts: &[&[u8]]| app.pseudonyms.of(kind, parts);
-    count_in(tx, &of("email/user", &[user.uuid().as_bytes()]), CONFIRMATIONS_OF_USER).await?;
     let key = address.key();
     let network = admission::spelt(info.address());
     let here = of("email/network", &[key.as_bytes(), network.as_bytes()]);

@@ -66,7 +66,8 @@ pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView
         CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo => {
             Ok(LinkView::of_redeemed(purpose, code.content.address))
         }
-        CodePurpose::Signup => Err(link_invalid().into()),
+        // The code of an enrolment counts in its sign-in only.
+        CodePurpose::Signup | CodePurpose::Enrol => Err(link_invalid().into()),
     }
 }
 
@@ -92,7 +93,7 @@ pub async fn redeem(
             email_change::confirm_by_link(&app, &code, &info).await?;
         }
         CodePurpose::Undo => email_undo::undo(&app, &code, &info).await?,
-        CodePurpose::Signup => return Err(link_invalid().into()),
+        CodePurpose::Signup | CodePurpose::Enrol => return Err(link_invalid().into()),
     }
     Ok(LinkView::of_redeemed(purpose, code.content.address))
 }

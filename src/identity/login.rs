@@ -107,7 +107,7 @@ pub async fn login(
             let aim = ApiAim::LogIn(attempt.asked);
             let pending = Pending::begin(&app, first.progress, aim, now);
             match (attempt.code, &first.step) {
-                (Some(code), RemainingStep::Factor(_)) => {
+                (Some(code), RemainingStep::Factor(_)) if !first.step.is_mailed_code() => {
                     let outcome = log_in(&app, pending.clone(), &request, Entry::Code(code), &info);
                     let outcome = outcome.await;
                     match outcome {
@@ -119,7 +119,8 @@ pub async fn login(
                     }
                 }
                 _ => {
-                    Ok(LoginOutcome::Pending(pending.seal(&app, Channel::Api, first.step, now)?))
+                    let challenge = pending.issue(&app, Channel::Api, first.step, &info).await?;
+                    Ok(LoginOutcome::Pending(challenge))
                 }
             }
         }

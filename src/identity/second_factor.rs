@@ -89,11 +89,24 @@ pub async fn check_code(
         counted.forgive(tx).await?;
         return Ok(method);
     }
+    record_failed(tx, user, method).await?;
+    Err(Refusal::new(Code::MfaFailed, "The code is wrong, or it was used before.").into())
+}
+
+/// Records a wrong code of `user`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(super) async fn record_failed(
+    tx: &mut AuditedTx,
+    user: &User,
+    method: Method,
+) -> Result<(), Fault> {
+    let app = tx.app();
     Metrics::count(&app.metrics.logins, "factor_failed");
     let event = Event::new(EventKind::FactorFailed).about(user.id).detail(method.as_str());
     let fold = fold(&app, user, method, &tx.info());
-    tx.record(&event.folded(fold)).await?;
-    Err(Refusal::new(Code::MfaFailed, "The code is wrong, or it was used before.").into())
+    tx.record(&event.folded(fold)).await
 }
 
 /// The counters that an attempt was counted in.

@@ -69,7 +69,7 @@ pub async fn step_up(
         }
     };
     let pending = Pending::begin(&app, progress, ApiAim::StepUp { session: session.id }, now);
-    Ok(LoginOutcome::Pending(pending.seal(&app, Channel::Api, step, now)?))
+    Ok(LoginOutcome::Pending(pending.issue(&app, Channel::Api, step, &info).await?))
 }
 
 /// Raises the session, and gives an access token that says so.

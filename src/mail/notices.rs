@@ -34,7 +34,8 @@ impl Notice {
             | MailContent::PasswordReset(_)
             | MailContent::Invitation(_)
             | MailContent::EmailConfirmation(_)
-            | MailContent::EmailChangeUndo(_) => return None,
+            | MailContent::EmailChangeUndo(_)
+            | MailContent::EnrolmentCode(_) => return None,
             MailContent::PasswordChanged { at } => Self::new(
                 frame.t("mail.password_changed.subject"),
                 [when("mail.password_changed.text", at), frame.t("mail.password_changed.not_you")],

@@ -39,6 +39,7 @@ fn every_mail_says_the_same_in_both_forms_and_every_language() {
         MailContent::EmailChanged { at },
         MailContent::EmailChangeUndo(link()),
         MailContent::EmailReplaced { at },
+        MailContent::EnrolmentCode(MailedSecrets { code: Some("1234 5678".to_owned()), ..link() }),
     ];
     let contents: Vec<_> = factors.chain(codes).chain(others).collect();
     let kinds = contents.iter().map(MailContent::kind);

@@ -253,7 +253,9 @@ fn second_factor(
             let may_skip = now < from && !is_unmet;
             // A thief of the password must not enrol a factor of their own where the owner has not. Until then
             // the owner may put it off, and enrolment is as open as where it is up to each user.
-            let has_shown_mailbox = fresh.last_of(FactorClass::Mailbox).is_some();
+            // In a step-up, the code of the sign-in before it does not count.
+            let has_shown_mailbox =
+                fresh.completed(Method::MailedCode).is_some_and(|at| now < at + FACTOR_LIFE);
             if account.has_verified_email && !has_shown_mailbox && !may_skip {
                 return Missing::Complete(vec![Method::MailedCode]);
             }

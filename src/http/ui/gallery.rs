@@ -71,6 +71,7 @@ pub fn gallery(frame: Frame<'_>) -> Result<Vec<Sample>, String> {
 fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let mut all = signing_in(frame, world)?;
     all.extend(second_factors::verifying(frame, world)?);
+    all.extend(second_factors::mailed_code(frame, world)?);
     all.extend(second_factors::enrolling(frame, world)?);
     all.extend(recovery::samples(frame, world)?);
     all.extend(consenting(frame, world)?);

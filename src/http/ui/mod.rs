@@ -20,6 +20,7 @@ mod layout;
 pub mod link;
 pub mod login;
 pub mod logout;
+pub mod mailed_code;
 pub mod new_password;
 pub mod pages;
 mod qr;

@@ -60,8 +60,9 @@ fn step_up(
 }
 
 /// The path of the page of a step.
-pub const fn path_of(step: &RemainingStep) -> &'static str {
+pub fn path_of(step: &RemainingStep) -> &'static str {
     match step {
+        RemainingStep::Factor(_) if step.is_mailed_code() => "/login/mailed-code",
         RemainingStep::Factor(_) => "/login/verify",
         RemainingStep::NewPassword => "/login/password",
         RemainingStep::Enrol { .. } => "/login/enrol",

@@ -14,6 +14,7 @@ use crate::base::entropy::random;
 use crate::base::opaque_token::{self, AUTH_SESSION};
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{sha256_base64url, token_hash};
+use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
@@ -21,7 +22,7 @@ use crate::domain::validity::has_expired;
 
 use super::{
     Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, advance,
-    challenge_invalid, waiting_step,
+    challenge_invalid, mailbox, waiting_step,
 };
 
 /// The length of what is sealed is a multiple of this, in bytes.
@@ -69,6 +70,9 @@ pub struct PendingAuthentication<A> {
     pub(super) progress: Progress,
     /// What it is for.
     pub aim: A,
+    /// Whether one of its steps is a mailed code, which takes longer to arrive.
+    #[serde(default)]
+    by_mail: bool,
 }
 
 /// A challenge for the caller.
@@ -97,9 +101,14 @@ pub enum Continuation {
 }
 
 impl<A> PendingAuthentication<A> {
-    fn single_use(&self, channel: Channel<'_>) -> SingleUse {
+    pub(super) fn single_use(&self, channel: Channel<'_>) -> SingleUse {
         let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(self.id)));
-        SingleUse { id, kept_until: self.begun_at + channel.life() + KEPT_LONGER }
+        SingleUse { id, kept_until: self.begun_at + self.life(channel) + KEPT_LONGER }
+    }
+
+    fn life(&self, channel: Channel<'_>) -> TimeSpan {
+        let life = channel.life();
+        if self.by_mail { life.max(CodePurpose::Enrol.life()) } else { life }
     }
 
     /// The user, and the step that the authentication waits for now.
@@ -120,10 +129,30 @@ impl<A: Serialize> PendingAuthentication<A> {
     /// A new one.
     #[must_use]
     pub fn begin(app: &App, progress: Progress, aim: A, now: Timestamp) -> Self {
-        Self { id: random(&*app.entropy), begun_at: now, progress, aim }
+        Self { id: random(&*app.entropy), begun_at: now, progress, aim, by_mail: false }
     }
 
-    /// The challenge for the caller, which waits for `step`.
+    /// The challenge for the caller, which waits for `step`. Where that is a mailed code, it is sent.
+    ///
+    /// # Errors
+    /// Of the mail: `too_many_attempts`; `challenge_invalid` when the account has changed; unavailable when too
+    /// many mails wait.
+    pub async fn issue(
+        self,
+        app: &App,
+        channel: Channel<'_>,
+        step: RemainingStep,
+        info: &RequestInfo,
+    ) -> Result<IssuedChallenge, Failure> {
+        let by_mail = self.by_mail || step.is_mailed_code();
+        let pending = Self { by_mail, ..self };
+        if step.is_mailed_code() {
+            mailbox::send(app, &pending.progress, &pending.single_use(channel), info).await?;
+        }
+        Ok(pending.seal(app, channel, step, info.now)?)
+    }
+
+    /// The challenge for the caller, which waits for `step`. Nothing is sent.
     ///
     /// # Errors
     /// Only when the crypto library fails.
@@ -135,7 +164,7 @@ impl<A: Serialize> PendingAuthentication<A> {
         now: Timestamp,
     ) -> Result<IssuedChallenge, Fault> {
         let sealed = seal(app, &channel.purpose(), self, PADDED_TO)?;
-        let expires_in = (self.begun_at + channel.life() - now).secs();
+        let expires_in = (self.begun_at + self.life(channel) - now).secs();
         let challenge = opaque_token::encode(AUTH_SESSION, &sealed);
         Ok(IssuedChallenge { challenge, expires_in, step })
     }
@@ -157,7 +186,7 @@ impl<A: Serialize> PendingAuthentication<A> {
             Advanced::Completed(completed) => Ok(Continuation::Completed(completed)),
             Advanced::Pending(progress, step) => {
                 let next = Self { progress, ..self };
-                Ok(Continuation::Pending(next.seal(app, channel, step, info.now)?))
+                Ok(Continuation::Pending(next.issue(app, channel, step, info).await?))
             }
         }
     }
@@ -177,7 +206,10 @@ impl<A: DeserializeOwned> PendingAuthentication<A> {
         let sealed = opaque_token::parse_any(AUTH_SESSION, challenge);
         sealed
             .and_then(|sealed| unseal::<Self>(app, &channel.purpose(), &sealed))
-            .filter(|pending| !has_expired(pending.begun_at + channel.life(), channel.life(), now))
+            .filter(|pending| {
+                let life = pending.life(channel);
+                !has_expired(pending.begun_at + life, life, now)
+            })
             .ok_or_else(challenge_invalid)
     }
 }

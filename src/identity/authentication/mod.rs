@@ -11,6 +11,7 @@
 mod challenge;
 mod completed;
 mod enrolment;
+mod mailbox;
 mod new_password;
 mod password;
 mod progress;
@@ -58,7 +59,7 @@ pub enum Entry {
     Totp(Confirmation),
     /// Nothing: the user puts the enrolment off.
     PutOff,
-    /// A code that was mailed. It belongs to the recovery of an account: see `recovery`.
+    /// A code that was mailed: before an enrolment, or in the recovery of an account (see `recovery`).
     MailedCode(Secret<String>),
 }
 
@@ -260,6 +261,13 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
             let counted_everywhere = password::check(app, slots, &credential, typed, info).await?;
             taken.progress = Progress { is_counted: true, counted_everywhere, ..taken.progress };
             taken.complete(Method::Password, now);
+        }
+        (NextStep::Authenticate(methods), Entry::MailedCode(typed))
+            if methods.contains(&Method::MailedCode) =>
+        {
+            let check = mailbox::check(app, &credential.user, single_use.as_ref(), &typed, info);
+            check.await.map_err(|failure| counted(app, info, failure))?;
+            taken.complete(Method::MailedCode, now);
         }
         (NextStep::Enrol { .. }, Entry::Totp(confirmation)) => {
             let enrolled = enrolment::confirm(app, &credential.user, confirmation, info).await?;

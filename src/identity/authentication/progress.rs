@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::authn::{
-    AccountState, Attempt, Demand, Factors, Method, NextStep, Purpose, Refused, Requirements,
-    SecondFactorPolicy, next_step,
+    AccountState, Attempt, Demand, Factors, NextStep, Purpose, Requirements, SecondFactorPolicy,
+    next_step,
 };
 use crate::domain::user::User;
 
@@ -73,10 +73,6 @@ impl Progress {
         let has_verified_email = account.has_verified_email && app.config.mail.is_some();
         let account = &AccountState { has_verified_email, ..*account };
         match next_step(&attempt, account, &requirements, now) {
-            // No entry for a mailed code exists yet: a user with a verified address cannot enrol at the sign-in.
-            NextStep::Authenticate(methods) if methods == [Method::MailedCode] => {
-                NextStep::Refuse(Refused::UnmetRequirements)
-            }
             NextStep::Enrol { may_skip: true } if self.put_off => {
                 let policy = SecondFactorPolicy::IfEnrolled;
                 next_step(&attempt, account, &Requirements { policy, ..requirements }, now)

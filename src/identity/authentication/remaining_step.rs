@@ -38,6 +38,7 @@ impl RemainingStep {
             Self::Factor(methods) if methods.contains(&Method::Password) => {
                 "The user has to authenticate again with one of the methods."
             }
+            Self::Factor(_) if self.is_mailed_code() => "The code that was mailed has to follow.",
             Self::Factor(_) => "The password is right, and a second factor has to follow.",
             Self::NewPassword => "The password is right and has to be replaced by a new one first.",
             Self::Enrol { may_skip: false } => "The user has to enrol a second factor.",
@@ -45,6 +46,12 @@ impl RemainingStep {
                 "The user has to enrol a second factor, and may put it off this time."
             }
         }
+    }
+
+    /// Whether it is the code that is mailed before an enrolment.
+    #[must_use]
+    pub fn is_mailed_code(&self) -> bool {
+        matches!(self, Self::Factor(methods) if *methods == [Method::MailedCode])
     }
 
     /// The factors of which one is next, or can be enrolled; none where no factor is.
@@ -84,6 +91,10 @@ pub(super) fn another_entry(waits: &NextStep) -> Refusal {
         NextStep::Authenticate(methods) if methods.contains(&Method::Password) => {
             missing("password", "This challenge waits for the password.")
         }
+        NextStep::Authenticate(methods) if methods.contains(&Method::MailedCode) => missing(
+            "code",
+            "This challenge waits for the code that was mailed: send it with the method mailed_code.",
+        ),
         NextStep::Authenticate(_) => {
             missing("code", "This challenge waits for a code of the second factor.")
         }

@@ -26,6 +26,20 @@ struct CodeHtml<'a> {
     code: Option<&'a str>,
 }
 
+#[derive(Template)]
+#[template(path = "mail/code_alone.txt")]
+struct CodeAloneText<'a> {
+    frame: &'a Frame<'a>,
+    code: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/code_alone.html")]
+struct CodeAloneHtml<'a> {
+    frame: &'a Frame<'a>,
+    code: &'a str,
+}
+
 /// The keys of the sentences of one kind of mail.
 #[derive(Clone, Copy)]
 struct Words {
@@ -35,7 +49,7 @@ struct Words {
     ignore: &'static str,
 }
 
-/// The texts of a mail with a link; none where the mail is something else.
+/// The texts of a mail with a code or a link; none where the mail is something else.
 pub(super) fn of(frame: &Frame<'_>, content: &MailContent) -> Option<Result<Texts, Fault>> {
     let (words, secrets) = match content {
         MailContent::Recovery(secrets) => (RECOVERY, secrets),
@@ -43,6 +57,7 @@ pub(super) fn of(frame: &Frame<'_>, content: &MailContent) -> Option<Result<Text
         MailContent::Invitation(secrets) => (INVITATION, secrets),
         MailContent::EmailConfirmation(secrets) => (EMAIL_CONFIRMATION, secrets),
         MailContent::EmailChangeUndo(secrets) => (EMAIL_CHANGE_UNDO, secrets),
+        MailContent::EnrolmentCode(secrets) => return Some(code_alone(frame, secrets)),
         _ => return None,
     };
     Some(with_code(frame, words, secrets))
@@ -90,4 +105,11 @@ fn with_code(frame: &Frame<'_>, words: Words, secrets: &MailedSecrets) -> Result
     let (link, code) = (link.as_str(), secrets.code.as_deref());
     let text = CodeText { frame, words, link, code };
     both(frame.t(words.subject), &text, &CodeHtml { frame, words, link, code })
+}
+
+/// The mail with the code of an enrolment. Its link does nothing and is left out.
+fn code_alone(frame: &Frame<'_>, secrets: &MailedSecrets) -> Result<Texts, Fault> {
+    let code = secrets.code.as_deref().unwrap_or_default();
+    let subject = frame.t("mail.enrolment_code.subject");
+    both(subject, &CodeAloneText { frame, code }, &CodeAloneHtml { frame, code })
 }

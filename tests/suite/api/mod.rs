@@ -7,6 +7,7 @@ mod clients;
 mod decoys;
 mod email;
 mod email_sign_in;
+mod enrolment_code;
 mod expired_sessions;
 mod first_party;
 mod forged_tokens;

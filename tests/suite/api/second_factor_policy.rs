@@ -156,27 +156,6 @@ async fn everybody_needs_a_second_factor_where_the_policy_says_so() {
     .await;
 }
 
-/// A thief of the password must not enrol a factor of their own; see `docs/threat-model.md`.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_user_with_a_verified_address_does_not_enrol_with_the_password_alone() {
-    let mails = tempfile::tempdir().unwrap();
-    let options = Options::on(Backend::Sqlite)
-        .with("SIGNET_SECOND_FACTOR", "required")
-        .with("SIGNET_SMTP_URL", &format!("file:{}", mails.path().display()))
-        .with("SIGNET_MAIL_FROM", "signet@example.com");
-    let server = options.start().await;
-    let id = server.register("ada").await;
-    server.create_administrator("root").await;
-    let asked = log_in(&server, "root", "signet:admin").await.string("challenge");
-    let root = Tokens::of(&Authenticator::enrol_at_login(&server, &asked).await.1);
-    let body = json!({"email": "ada@example.com", "email_verified": true});
-    let path = format!("/v1/admin/users/{id}");
-    server.call_as(Method::PATCH, &path, &root.access, body).await.is(200);
-    let refused = log_in(&server, "ada", "").await;
-    assert!(refused.code() != "enrolment_required", "{}", refused.text);
-    assert!(refused.json().get("access_token").is_none());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_password_before_an_enrolment_is_not_lost() {
     on_both("new password, then enrolment", async |backend| {

@@ -3,6 +3,7 @@
 mod below_path;
 mod browser;
 mod enrolment;
+mod enrolment_code;
 mod gallery;
 mod issuer_path;
 mod kept;

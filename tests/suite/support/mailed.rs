@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use signet::store::mails;
 
 use super::process::until;
+use super::second_factors::Authenticator;
 use super::server::{Answer, Backend, Options, PASSWORD, Server, Tokens};
 use super::smtp_sink::{Received, Sink};
 
@@ -19,25 +20,28 @@ pub struct MailingServer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mailed {
     pub to: String,
-    /// The token of the link.
+    /// The token of the link; empty for a code alone.
     pub link: String,
     /// The digits of the code; empty for a link alone.
     pub code: String,
 }
 
 impl Mailed {
-    /// The code and the link of a message, if it has them.
+    /// The code and the link of a message, if it has one of them.
     pub fn of(received: &Received) -> Option<Self> {
         let text = received.data.replace("=\r\n", "").replace("=3D", "=");
-        let (_, rest) = text.split_once("/link/")?;
-        let link: String = rest.chars().take(43).collect();
+        let link = text.split_once("/link/").map(|(_, rest)| rest.chars().take(43).collect());
         let code = text.lines().map(str::trim).find(|line| {
             let shape: String =
                 line.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
             shape == "9999 9999"
         });
         let to = received.to.trim_matches(['<', '>']).to_owned();
-        Some(Self { to, link, code: code.unwrap_or_default().replace(' ', "") })
+        if link.is_none() && code.is_none() {
+            return None;
+        }
+        let code = code.unwrap_or_default().replace(' ', "");
+        Some(Self { to, link: link.unwrap_or_default(), code })
     }
 
     /// A code that is wrong.
@@ -75,6 +79,22 @@ impl MailingServer {
         Self { sink, server, root }
     }
 
+    /// A server where every user needs a second factor, as the administrator has one.
+    pub async fn requiring_factors(backend: Backend, settings: &[(&str, &str)]) -> Self {
+        let sink = Sink::start().await;
+        let mut options = options(backend, &sink).with("SIGNET_SECOND_FACTOR", "required");
+        for (name, value) in settings {
+            options = options.with(name, value);
+        }
+        let server = options.start().await;
+        server.create_administrator("root").await;
+        let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
+        let asked = server.post("/v1/login", body).await;
+        let challenge = asked.is_problem(401, "enrolment_required").string("challenge");
+        let root = Tokens::of(&Authenticator::enrol_at_login(&server, &challenge).await.1);
+        Self { sink, server, root }
+    }
+
     /// A user with a password and a verified address; the id.
     pub async fn user(&self, login: &str, email: &str) -> String {
         let body =
@@ -107,13 +127,13 @@ impl MailingServer {
         .await;
     }
 
-    /// Every mail with a link that came.
+    /// Every mail with a link or a code that came.
     pub async fn all(&self) -> Vec<Mailed> {
         self.delivered().await;
         self.sink.received().iter().filter_map(Mailed::of).collect()
     }
 
-    /// The newest mail with a link.
+    /// The newest mail with a link or a code.
     pub async fn newest(&self) -> Mailed {
         self.all().await.pop().unwrap()
     }

@@ -119,7 +119,8 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
         "A log-in or a step-up that waits for another step is answered 401 with `challenge`, `expires_in` and \
          `methods`; its `code` names the step. After `mfa_required` send `code`, and `method` where the code \
          alone does not tell it, or `password` where that is among the methods: a wrong one is answered \
-         `mfa_failed`, and the same challenge can be tried again. After `password_change_required` send \
+         `mfa_failed`, and the same challenge can be tried again. The code of the method `mailed_code` was \
+         mailed to the verified address of the account. After `password_change_required` send \
          `new_password`. Every session that the old password opened ends. After `enrolment_required` send \
          `setup` of `POST /v1/login/enrol` with the first `code` and a `name`, or `skip` where it `may_skip`. \
          The steps of `POST /v1/recovery` are taken here as well; the last one is answered 204.",

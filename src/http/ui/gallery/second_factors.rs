@@ -5,8 +5,8 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::FieldError;
 use crate::domain::totp;
 use crate::http::ui::pages::{
-    Done, EnrolPage, FactorRow, RecoveryCodesPage, RemoveFactorPage, SecurityPage, TotpSetupPage,
-    VerifyPage,
+    Done, EnrolPage, FactorRow, MailedCodePage, RecoveryCodesPage, RemoveFactorPage, SecurityPage,
+    TotpSetupPage, VerifyPage,
 };
 use crate::http::ui::qr::QrImage;
 use crate::http::ui::{Frame, policy, policy_under_way};
@@ -33,6 +33,30 @@ pub(super) fn verifying(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sampl
         sample("verify-refused", &page(false, Some(wrong)), policy())?,
         sample("verify-recovery", &page(true, None), policy())?,
         sample("verify-recovery-refused", &page(true, Some(wrong_code)), policy())?,
+    ])
+}
+
+/// The page for the code that is mailed before an enrolment.
+pub(super) fn mailed_code(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
+    let restart = start_again(world);
+    let page = |is_sent, notice, error| MailedCodePage {
+        frame,
+        flow: world.typed,
+        challenge: world.typed,
+        client_name: Some(world.client),
+        login: Some(world.login),
+        is_sent,
+        notice,
+        error,
+        restart: &restart,
+    };
+    let policy = || policy_under_way(false);
+    let (again, wrong) = (frame.t("mailed_code.again"), frame.t("recover.wrong_code"));
+    Ok(vec![
+        sample("mailed-code", &page(true, None, None), policy())?,
+        sample("mailed-code-again", &page(true, Some(again), None), policy())?,
+        sample("mailed-code-refused", &page(true, None, Some(wrong)), policy())?,
+        sample("mailed-code-unsent", &page(false, None, None), policy())?,
     ])
 }
 

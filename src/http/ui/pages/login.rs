@@ -108,3 +108,27 @@ pub struct VerifyPage<'a> {
     /// How to begin again.
     pub restart: &'a RestartOptions,
 }
+
+/// The form for the code that is mailed before an enrolment.
+#[derive(Template)]
+#[template(path = "mailed_code.html")]
+pub struct MailedCodePage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// What the request is known by; comes back as the field `flow`.
+    pub flow: &'a str,
+    /// What the sign-in is known by; comes back as the field `challenge`.
+    pub challenge: &'a str,
+    /// The application that asked, by its name.
+    pub client_name: Option<&'a str>,
+    /// Who is signing in.
+    pub login: Option<&'a str>,
+    /// Whether a code was sent.
+    pub is_sent: bool,
+    /// What was done, in the language of the page.
+    pub notice: Option<&'a str>,
+    /// Why the last code was refused, in the language of the page.
+    pub error: Option<&'a str>,
+    /// How to begin again.
+    pub restart: &'a RestartOptions,
+}
