@@ -102,6 +102,12 @@ pub fn totp_setup(setup: &TotpSetup) -> Value {
     json!({ "setup": setup.setup, "secret": setup.secret, "otpauth_uri": setup.otpauth_uri })
 }
 
+/// A challenge for an authenticator, with the options for the browser or application.
+#[must_use]
+pub fn passkey_challenge(challenge: &str, expires_in: i64, public_key: &Value) -> Value {
+    json!({ "challenge": challenge, "expires_in": expires_in, "public_key": public_key })
+}
+
 /// A factor that was enrolled, with recovery codes if some were made.
 #[must_use]
 pub fn enrolled(enrolled: &Enrolled) -> Value {

@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::crypto::digest::{CodeKey, PseudonymKey};
 use crate::crypto::password::{Decoys, PasswordHasher};
 use crate::crypto::seal::Seals;
+use crate::crypto::webauthn::RelyingParty;
 use crate::domain::base_path::BasePath;
 use crate::domain::clock_skew::Watch;
 use crate::domain::outcome::Fault;
@@ -119,6 +120,8 @@ pub struct AppState {
     pub metrics: Metrics,
     /// The path of the issuer, below which everything is served.
     pub base_path: BasePath,
+    /// The party that passkeys are for; none where there are none.
+    pub relying_party: Option<RelyingParty>,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
     caches: Caches,

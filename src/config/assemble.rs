@@ -10,7 +10,7 @@ use super::errors::Wrong;
 use super::reader::Reader;
 use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, ProxyHeader, TlsFiles};
 use super::{
-    Config, LogFormat, NewDatabase, Registration, brand, database, issuer, mail, parse,
+    Config, LogFormat, NewDatabase, Registration, brand, database, issuer, mail, parse, passkeys,
     settings as s,
 };
 use crate::base::{Secret, TimeSpan};
@@ -94,6 +94,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         ),
         brand: brand::read(read),
         mail: Some(mail::read(read)),
+        passkeys: passkeys::read(read),
         metrics_listen: metrics_listen(read),
         log: read.fixed(&s::LOG, parse::log),
         log_format: read.fixed(&s::LOG_FORMAT, parse::word(LogFormat::ALL)),

@@ -4,7 +4,7 @@
 
 use super::reader::Reader;
 use super::types::MetricsListen;
-use super::{Config, Machine, issuer, parse, settings as s};
+use super::{Config, Machine, issuer, parse, passkeys, settings as s};
 use crate::base::TimeSpan;
 use crate::domain::base_path::BasePath;
 
@@ -70,6 +70,7 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
             )
         },
     );
+    passkeys::check(config, read);
     let metrics = match config.metrics_listen {
         MetricsListen::Set(address) => Some(address),
         MetricsListen::Default(_) | MetricsListen::Off => None,

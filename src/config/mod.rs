@@ -17,6 +17,7 @@ mod issuer;
 mod mail;
 mod noticeable;
 mod parse;
+mod passkeys;
 mod reader;
 mod settings;
 mod source;
@@ -46,6 +47,7 @@ pub use host_limits::Machine;
 pub use issuer::default_for as default_issuer;
 pub use mail::{MailFrom, MailRoute, MailSettings, SmtpServer, SmtpTls};
 pub use parse::{length_of_time, spell};
+pub use passkeys::PasskeySettings;
 #[cfg(feature = "test-support")]
 pub use settings::{Fallback, SETTINGS, Setting};
 pub use source::{Origin, Source};
@@ -125,6 +127,8 @@ pub struct Config {
     pub brand: Brand,
     /// How mail leaves the server; none where mail is off.
     pub mail: Option<MailSettings>,
+    /// Which passkeys there are.
+    pub passkeys: PasskeySettings,
     /// Where metrics are served, if at all.
     pub metrics_listen: MetricsListen,
     /// What is logged, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.

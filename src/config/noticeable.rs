@@ -45,6 +45,9 @@ impl Config {
             (s::BRAND_COLOR_DARK.name, self.brand.dark.color.to_string()),
             (s::PRIVACY_URL.name, self.brand.privacy_url.clone().unwrap_or_default()),
             (s::TERMS_URL.name, self.brand.terms_url.clone().unwrap_or_default()),
+            (s::PASSKEYS.name, if self.passkeys.enabled { "on" } else { "off" }.to_owned()),
+            (s::RP_ID.name, self.passkeys.rp_id.clone().unwrap_or_default()),
+            (s::PASSKEY_ORIGINS.name, self.passkeys.origins.join(",")),
             (s::AUDIT_RETENTION.name, spell(self.audit_retention)),
         ])
     }

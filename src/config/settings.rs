@@ -180,6 +180,20 @@ settings! {
             Fixed("on"),
             "`off` lifts all limits on attempts: for benchmarks only.";
     }
+    "Passkeys" {
+        PASSKEYS = "SIGNET_PASSKEYS", secret: false,
+            Fixed("on"),
+            "`off` offers no passkeys. Stored ones are kept.";
+        RP_ID = "SIGNET_RP_ID", secret: false,
+            Derived { says: "the host of SIGNET_ISSUER", sample: "localhost" },
+            "Domain that passkeys are bound to: the host of SIGNET_ISSUER or a parent of it.";
+        RP_ID_OLD = "SIGNET_RP_ID_OLD", secret: false,
+            Derived { says: "none, the domain is not being changed", sample: "old.example.com" },
+            "The domain before it: confirms that the passkeys made for it cannot be used any more.";
+        PASSKEY_ORIGINS = "SIGNET_PASSKEY_ORIGINS", secret: false,
+            Derived { says: "none besides SIGNET_ISSUER", sample: "https://example.org" },
+            "Further origins that use the passkeys: https://HOST or android:apk-key-hash:HASH, comma separated.";
+    }
     "Pages" {
         BROWSER_SESSION_TTL = "SIGNET_BROWSER_SESSION_TTL", secret: false,
             Fixed("12h"),

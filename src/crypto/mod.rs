@@ -22,6 +22,7 @@ pub mod spki;
 #[cfg(test)]
 mod test_vectors;
 pub mod totp;
+pub mod webauthn;
 
 use crate::domain::outcome::Fault;
 

@@ -32,6 +32,8 @@ text_enum! {
         FactorAdded = "factor.added",
         /// A user removed a second factor; the detail is its kind.
         FactorRemoved = "factor.removed",
+        /// The counter of a passkey did not increase: it may have been copied. The sign-in went on; folded likewise.
+        PasskeyCounterReused = "passkey.counter_reused",
         /// An administrator removed a second factor, or all of them and the recovery codes; the detail is the
         /// kind, or `all`.
         FactorsReset = "factors.reset",

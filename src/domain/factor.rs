@@ -21,6 +21,8 @@ text_enum! {
     pub enum FactorKind {
         /// A secret in an authenticator app (RFC 6238).
         Totp = "totp",
+        /// A WebAuthn credential.
+        Passkey = "passkey",
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod attributes;
 pub mod audit;
+pub mod authenticators;
 pub mod authn;
 pub mod authorization;
 pub mod base_path;
@@ -41,6 +42,7 @@ pub mod oauth_error;
 pub mod oidc;
 pub mod outcome;
 pub mod pagination;
+pub mod passkey;
 pub mod password;
 pub mod path_spelling;
 pub mod pkce;

@@ -127,6 +127,7 @@ routes! {
     // Log in and stay logged in.
     "/v1/register" { POST Anyone api::register::post => authentication::REGISTER }
     "/v1/login" { POST Anyone api::login::post => authentication::LOGIN }
+    "/v1/login/passkey" { POST Anyone api::login::passkey => authentication::PASSKEY }
     "/v1/login/continue" { POST Anyone api::login::continue_ => authentication::CONTINUE }
     "/v1/login/enrol" { POST Anyone api::login::enrol => authentication::ENROL }
     "/v1/step-up" { POST Bearer api::login::step_up => authentication::STEP_UP }
@@ -175,6 +176,7 @@ routes! {
     "/consent" { POST Anyone ui::consent::post => flow }
     "/device" { GET Anyone ui::device::get => flow, POST Anyone ui::device::post => flow }
     "/logout" { POST Anyone ui::logout::own => page }
+    "/.well-known/webauthn" { GET Anyone well_known::webauthn => metadata::RELATED_ORIGINS }
     "/.well-known/change-password" { GET Anyone ui::account::change_password => page }
     "/account" { GET Anyone ui::account::get => page }
     "/account/profile" { POST Anyone ui::account::post_profile => page }
@@ -191,6 +193,8 @@ routes! {
         POST Anyone ui::security::begin_totp => page,
     }
     "/account/security/totp/confirm" { POST Anyone ui::security::confirm_totp => page }
+    "/account/security/passkeys" { POST Anyone ui::passkeys::add => page }
+    "/account/security/rename" { POST Anyone ui::passkeys::rename => page }
     "/account/security/remove" { POST Anyone ui::security::remove => page }
     "/account/security/recovery-codes" { POST Anyone ui::security::renew_codes => page }
     "/account/security/recovery-codes/file" { POST Anyone ui::security::codes_file => page }
@@ -200,6 +204,7 @@ routes! {
     "/assets/logo" { GET Anyone ui::assets::logo => page }
     "/favicon.ico" { GET Anyone ui::assets::favicon => page }
     "/assets/login.js" { GET Anyone ui::assets::login_js => page }
+    "/assets/passkey.js" { GET Anyone ui::assets::passkey_js => page }
     "/assets/submit.js" { GET Anyone ui::assets::submit_js => page }
 
     // One's own account.
@@ -220,6 +225,10 @@ routes! {
     "/v1/factors" { GET Bearer api::factors::list => factors::LIST }
     "/v1/factors/totp" { POST Bearer api::factors::begin_totp => factors::BEGIN_TOTP }
     "/v1/factors/totp/confirm" { POST Bearer api::factors::confirm_totp => factors::CONFIRM_TOTP }
+    "/v1/factors/passkeys" { POST Bearer api::factors::add_passkey => factors::ADD_PASSKEY }
+    "/v1/factors/passkeys/options" {
+        POST Bearer api::factors::begin_passkey => factors::BEGIN_PASSKEY,
+    }
     "/v1/factors/recovery-codes" {
         POST Bearer api::factors::renew_recovery_codes => factors::RENEW_RECOVERY_CODES,
     }

@@ -8,6 +8,7 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use arc_swap::ArcSwapOption;
+use serde_json::json;
 
 use crate::base::TimeSpan;
 use crate::crypto::keyring::Document;
@@ -17,6 +18,7 @@ use crate::oauth::metadata;
 
 use super::context::Context;
 use super::etag::is_known;
+use super::fallback;
 use super::openapi;
 use super::ui::Locale;
 
@@ -52,6 +54,19 @@ pub async fn discovery(
     let response = answer(&request, &document, METADATA_AGE);
     rendered.discovery.store(Some(Arc::new((in_use, document))));
     response
+}
+
+/// The origins besides the issuer's whose pages may use the passkeys (WebAuthn §5.11.1). Not found where there are
+/// none: browsers then allow none.
+pub async fn webauthn(context: Context, request: HttpRequest) -> HttpResponse {
+    let is_page = |origin: &&String| origin.starts_with("https://");
+    let related = context.app.config.passkeys.origins.iter().any(|origin| is_page(&origin));
+    let Some(party) = context.app.relying_party.as_ref().filter(|_| related) else {
+        return fallback::not_found(context, request).await;
+    };
+    let origins: Vec<&String> = party.origins.iter().filter(is_page).collect();
+    let document = json!({ "origins": origins }).to_string().into_bytes();
+    answer(&request, &Document::new(document), METADATA_AGE)
 }
 
 /// The description of the HTTP API (OpenAPI 3.1).

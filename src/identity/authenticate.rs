@@ -259,6 +259,7 @@ pub(super) fn account_state(found: &Credential) -> AccountState {
         second_factor_since: found.second_factor_since,
         has_verified_email: found.user.verified_email().is_some(),
         has_totp: found.has_totp,
+        has_passkey: found.has_passkey,
         has_recovery_codes: found.has_recovery_codes,
         ..AccountState::from(&found.user)
     }

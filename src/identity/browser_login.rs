@@ -9,6 +9,7 @@ use crate::base::opaque_token::{self, BROWSER_SESSION, TokenHash};
 use crate::base::{Secret, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
+use crate::crypto::webauthn::AssertionResponse;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{Authentication, Demand};
 use crate::domain::browser_session::BrowserSession;
@@ -17,7 +18,6 @@ use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
-use crate::domain::user::User;
 use crate::metrics::Metrics;
 use crate::store::browser_sessions::{self, Found};
 use crate::store::sessions::end::{self, Ending, OfBrowser};
@@ -25,8 +25,8 @@ use crate::store::sessions::end::{self, Ending, OfBrowser};
 use super::admission::{self, Admission};
 use super::authenticate::authenticate_user;
 use super::authentication::{
-    Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PendingAuthentication,
-    RemainingStep,
+    Begun, Channel, Completed, Continuation, Entry, IssuedChallenge, PasskeyChallenge,
+    PasskeySignIn, PendingAuthentication, Waiting,
 };
 use super::browser_limit;
 use super::browser_step_up::step_up;
@@ -97,8 +97,6 @@ pub enum SignInOutcome {
 pub struct SignedInBrowser {
     /// The value of the new cookie.
     pub cookie: Secret<String>,
-    /// The user's login name.
-    pub login: String,
     /// New recovery codes, where the user has enrolled the first factor on the way.
     pub recovery_codes: Vec<RecoveryCode>,
 }
@@ -132,21 +130,6 @@ pub async fn sign_in(
     }
 }
 
-/// The user of a challenge of this browser, and the step that it waits for.
-///
-/// # Errors
-/// `challenge_invalid`.
-pub async fn waiting_step(
-    app: App,
-    challenge: String,
-    visitor: BrowserCookies,
-    now: Timestamp,
-) -> Result<(User, RemainingStep), Failure> {
-    let channel = Channel::Browser(&visitor.browser);
-    let pending = Pending::open(&app, &challenge, channel, now)?;
-    pending.waiting_step(&app, channel, now).await
-}
-
 /// Takes the next step of a sign-in; the last one signs the user in in this browser.
 ///
 /// # Errors
@@ -169,6 +152,57 @@ pub async fn continue_sign_in(
     }
 }
 
+/// The challenge for a sign-in with a passkey in this browser; none where there are no passkeys. The same for
+/// everyone, and stored nowhere.
+///
+/// # Errors
+/// Only faults of the crypto library.
+pub fn begin_with_passkey(
+    app: &App,
+    visitor: &BrowserCookies,
+    now: Timestamp,
+) -> Result<Option<PasskeyChallenge>, Failure> {
+    if app.relying_party.is_none() {
+        return Ok(None);
+    }
+    let aim: Option<BrowserId> = None;
+    PasskeySignIn::begin(app, Channel::Browser(&visitor.browser), aim, now).map(Some)
+}
+
+/// Signs a user in whose passkey has answered the challenge, unless another step is missing.
+///
+/// # Errors
+/// `challenge_invalid`; `mfa_failed`; `feature_disabled`; too many attempts.
+pub async fn sign_in_with_passkey(
+    app: App,
+    (challenge, response): (String, AssertionResponse),
+    visitor: BrowserCookies,
+    info: RequestInfo,
+) -> Result<SignInOutcome, Failure> {
+    let channel = Channel::Browser(&visitor.browser);
+    let pending = PasskeySignIn::<Option<BrowserId>>::open(&app, &challenge, channel, info.now)?;
+    // What a request and its client want besides is a step-up, before the request is answered.
+    let asserted = (response, &Demand::default());
+    match pending.advance(&app, channel, asserted, &info).await? {
+        Continuation::Completed(completed) => open(&app, (&completed, None), &visitor, &info).await,
+        Continuation::Pending(challenge) => Ok(SignInOutcome::Pending(challenge)),
+    }
+}
+
+/// What the sign-in behind a challenge of this browser waits for.
+///
+/// # Errors
+/// `challenge_invalid`; faults.
+pub async fn waiting(
+    app: App,
+    challenge: String,
+    visitor: BrowserCookies,
+    now: Timestamp,
+) -> Result<Waiting, Failure> {
+    let channel = Channel::Browser(&visitor.browser);
+    Pending::open(&app, &challenge, channel, now)?.waiting(&app, channel, now).await
+}
+
 async fn open(
     app: &App,
     (completed, stepped_up): (&Completed, Option<BrowserId>),
@@ -183,8 +217,8 @@ async fn open(
     .await?;
     Metrics::count(&app.metrics.logins, "ok");
     let recovery_codes = completed.recovery_codes.clone();
-    let (cookie, login) = (Secret::new(cookie), completed.user.login.clone());
-    Ok(SignInOutcome::SignedIn(SignedInBrowser { cookie, login, recovery_codes }))
+    let cookie = Secret::new(cookie);
+    Ok(SignInOutcome::SignedIn(SignedInBrowser { cookie, recovery_codes }))
 }
 
 /// A browser with a live log-in is known in whichever network it is.

@@ -13,6 +13,7 @@ use crate::tokens::issue::Tokens;
 
 use super::authentication::{Channel, Completed, Continuation, Entry, PendingAuthentication};
 use super::login::{CheckedLoginRequest, LoginOutcome, RequestedAccess, open, request};
+use super::passkey_login;
 use super::step_up;
 use super::totp_enrolment::TotpSetup;
 
@@ -63,7 +64,13 @@ pub async fn continue_login(
     entry: Entry,
     info: RequestInfo,
 ) -> Result<LoginOutcome, Failure> {
-    let pending = Pending::open(&app, &challenge, Channel::Api, info.now)?;
+    let pending = match Pending::open(&app, &challenge, Channel::Api, info.now) {
+        Ok(pending) => pending,
+        Err(refusal) => {
+            let Entry::Passkey(response) = entry else { return Err(refusal.into()) };
+            return passkey_login::proceed(&app, &challenge, response, &info).await;
+        }
+    };
     match pending.aim.clone() {
         ApiAim::StepUp { session } => {
             match pending.advance(&app, Channel::Api, entry, &info).await? {

@@ -212,6 +212,7 @@ pub async fn confirm_by_link(
 ) -> Result<(), Failure> {
     let unreadable = || Fault::internal("a code for an address without an address");
     let owner = code.owner.ok_or_else(unreadable)?;
+    let epoch = owner.epoch.ok_or_else(unreadable)?;
     let address = code.content.address.as_deref().ok_or_else(unreadable)?;
     let new = NewEmail::parse(address).map_err(|_| unreadable())?;
     let new = NewEmail { verified_at: Some(info.now), ..new };
@@ -224,7 +225,6 @@ pub async fn confirm_by_link(
         }
         let user = users::find(tx, owner.user).await?.ok_or_else(link_invalid)?;
         change(tx, &user, &new).await?;
-        let epoch = owner.epoch.unwrap_or(user.session_epoch);
         if users::hold(tx, user.id, epoch).await? { Ok(()) } else { Err(link_invalid().into()) }
     })
     .await

@@ -8,7 +8,7 @@ use crate::base::Timestamp;
 use crate::base::id::{FactorId, SessionId, UserId};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{Factors, Method};
-use crate::domain::factor::{Factor, NAME_RULE, is_name};
+use crate::domain::factor::{Factor, FactorKind, NAME_RULE, is_name};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::recovery_code::{CODES, RecoveryCode};
 use crate::domain::request_info::RequestInfo;
@@ -27,6 +27,8 @@ pub struct Overview {
     pub factors: Vec<Factor>,
     /// How many recovery codes were not used yet.
     pub recovery_codes: i64,
+    /// Whether a second factor follows the password.
+    pub asks_second: bool,
 }
 
 /// The factors of a user.
@@ -37,7 +39,10 @@ pub async fn overview(app: App, user: UserId) -> Result<Overview, Failure> {
     let mut reader = app.db.reader().await?;
     let stored = factors::of_user(&mut reader, user).await?;
     let factors = stored.into_iter().map(|stored| stored.factor).collect();
-    Ok(Overview { factors, recovery_codes: recovery_codes::left(&mut reader, user).await? })
+    let recovery_codes = recovery_codes::left(&mut reader, user).await?;
+    let credential = users::credential_of(&mut reader, user).await?;
+    let asks_second = credential.is_some_and(|found| found.second_factor_since.is_some());
+    Ok(Overview { factors, recovery_codes, asks_second })
 }
 
 /// The factors of a user who is signed in, and whether the sign-in is fresh enough to change them.
@@ -154,7 +159,7 @@ async fn find(tx: &mut AuditedTx, user: UserId, id: FactorId) -> Result<Factor, 
 }
 
 /// Removes a factor. Everything of the user ends but the caller's session, which does not rest on the factor
-/// any more. With the last factor the recovery codes go, and the password alone signs in.
+/// any more, and ends too where it rested on nothing else. With the last factor the recovery codes go, and the password alone signs in.
 ///
 /// # Errors
 /// `not_found`; `reauthentication_required`; `conflict` when it is the last one and the server's policy requires
@@ -180,8 +185,13 @@ pub async fn remove(
             return Err(Refusal::new(Code::Conflict, message).into());
         }
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;
-        let left = without_factor(signed_in.factors, is_last);
-        let kept = carry_over(tx, &signed_in, left, epoch).await?;
+        let left = without_factor(signed_in.factors, factor.kind, is_last);
+        // A sign-in that rested on the passkey alone ends with it.
+        let kept = if left == Factors::default() {
+            None
+        } else {
+            carry_over(tx, &signed_in, left, epoch).await?
+        };
         everything.ended(tx, kept).await?;
         notify(tx, &signed_in.user, Notification::FactorRemoved(factor.kind)).await?;
         let event = Event::new(EventKind::FactorRemoved).about(user).detail(factor.kind.as_str());
@@ -204,13 +214,14 @@ pub async fn remove_factor(tx: &mut Tx, user: UserId, id: FactorId) -> Result<bo
     Ok(is_last)
 }
 
-/// What a session rests on without its TOTP factor. A session does not say which secret a code was of, so any
-/// code is struck out; a recovery code counts as long as there is a factor that it replaces.
-fn without_factor(factors: Factors, is_last: bool) -> Factors {
+/// What a session rests on without a factor of this kind. A session does not say which of several it rests on, so
+/// any is struck out; a recovery code counts as long as there is a factor that it replaces.
+fn without_factor(factors: Factors, kind: FactorKind, is_last: bool) -> Factors {
     factors.only(|factor| match factor.method {
-        Method::Totp => false,
+        Method::Totp => kind != FactorKind::Totp,
+        Method::Passkey => kind != FactorKind::Passkey,
         Method::RecoveryCode => !is_last,
-        Method::Password | Method::Passkey | Method::MailedCode => true,
+        Method::Password | Method::MailedCode => true,
     })
 }
 

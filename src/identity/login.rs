@@ -65,6 +65,15 @@ pub struct CheckedLoginRequest {
     scopes: Scopes,
 }
 
+impl CheckedLoginRequest {
+    /// What the client wants of the log-in.
+    pub(super) fn demand(&self, app: &App) -> Demand {
+        let client = app.client(&self.client_id);
+        let client = client.and_then(|client| client.metadata.min_acr);
+        Demand { client, ..Demand::default() }
+    }
+}
+
 /// What comes of a log-in.
 pub enum LoginOutcome {
     /// A session is open.
@@ -89,10 +98,7 @@ pub async fn login(
     let admission = admission::of(&app, info.address(), now).await?;
     let authenticated =
         authenticate_user(&app, admission, &attempt.login, attempt.password, &info).await?;
-    let client = app.client(&request.client_id);
-    let client = client.and_then(|client| client.metadata.min_acr);
-    let demand = Demand { client, ..Demand::default() };
-    match authenticated.proceed(&app, &demand, &info).await? {
+    match authenticated.proceed(&app, &request.demand(&app), &info).await? {
         Begun::Completed(completed) => open(&app, &completed, &request, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| {
@@ -127,6 +133,7 @@ pub async fn login(
     }
 }
 
+/// Opens the session that a completed log-in is for.
 pub(super) async fn open(
     app: &App,
     completed: &Completed,

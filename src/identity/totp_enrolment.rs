@@ -65,7 +65,7 @@ struct OpenedSetup {
 /// Begins to enrol a TOTP secret. Nothing is stored.
 ///
 /// # Errors
-/// `forbidden` where enrolment is off; `email_not_verified`; `reauthentication_required`; `conflict` when the account
+/// `feature_disabled` where enrolment is off; `email_not_verified`; `reauthentication_required`; `conflict` when the account
 /// has as many as it may.
 pub async fn begin_totp(
     app: App,
@@ -237,12 +237,13 @@ impl Confirmed {
     }
 }
 
-fn check_offered(app: &App) -> Result<(), Refusal> {
+/// Whether users may enrol second factors.
+pub(super) fn check_offered(app: &App) -> Result<(), Refusal> {
     if app.config.second_factor.offers_enrolment() {
         return Ok(());
     }
     let message = "Second factors cannot be enrolled here: SIGNET_SECOND_FACTOR is off.";
-    Err(Refusal::new(Code::Forbidden, message))
+    Err(Refusal::new(Code::FeatureDisabled, message))
 }
 
 fn wrong_code() -> Refusal {

@@ -104,12 +104,14 @@ impl Notice {
 const fn added(factor: FactorKind) -> &'static str {
     match factor {
         FactorKind::Totp => "mail.factor_added.totp",
+        FactorKind::Passkey => "mail.factor_added.passkey",
     }
 }
 
 const fn removed(factor: FactorKind) -> &'static str {
     match factor {
         FactorKind::Totp => "mail.factor_removed.totp",
+        FactorKind::Passkey => "mail.factor_removed.passkey",
     }
 }
 

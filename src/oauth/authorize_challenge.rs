@@ -5,6 +5,7 @@
 //! the first request, and stored nowhere. It gives one code. Which factor comes next is `domain::authn`'s.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::app::sealed_state::{seal, unseal};
 use crate::app::{App, AuditedTx};
@@ -17,16 +18,18 @@ use crate::domain::authorization::{Authorization, Grantor, Request};
 use crate::domain::client::{Client, ClientType};
 use crate::domain::interaction::{Prompt, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
-use crate::identity::authentication::{Completed, FirstFactor, Progress, RemainingStep};
+use crate::identity::authentication::{Completed, Entry, FirstFactor, Progress, RemainingStep};
 use crate::metrics::Metrics;
 use crate::store::{authorization_codes, users};
 
 use super::authorize::request::{AnswerTo, check};
-use super::challenge_steps::{Taken, Typed, first_factor, second_factor, typed};
+use super::challenge_steps::{
+    Taken, Typed, first_factor, first_passkey, passkey_options, second_factor, typed,
+};
 use super::client_auth::{self, Call};
 use super::code::issue_code;
 use super::dpop::{self, Purpose};
@@ -72,6 +75,8 @@ pub struct Challenge {
     pub expires_in: i64,
     /// The factors of which one is next.
     pub methods: Vec<Method>,
+    /// The options for a passkey, where one is among them.
+    pub public_key: Option<Value>,
 }
 
 /// A request under way.
@@ -131,21 +136,25 @@ pub async fn authorize_challenge(
         None => begin(&app, client, &params, jkt.clone(), now).await?,
     };
     let mut session = AuthSession { proved: jkt, ..session };
-    let Typed { credentials, mut code } = typed(&params)?;
+    let Typed { credentials, mut code, credential } = typed(&params)?;
+    let demand = session.request.wishes.demand(client.metadata.min_acr);
     let mut taken = match (credentials, &session.progress) {
-        (Some(credentials), _) => {
-            let demand = session.request.wishes.demand(client.metadata.min_acr);
-            first_factor(&app, credentials, &demand, &info).await
+        (Some(credentials), _) => first_factor(&app, credentials, &demand, &info).await,
+        (None, Some((progress, _))) => {
+            let entry = credential.map(Entry::Passkey).or_else(|| code.take().map(Entry::Code));
+            let Some(entry) = entry else {
+                return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now).await?));
+            };
+            second_factor(&app, *progress, (&session.id, entry), &info).await
         }
-        (None, Some((progress, _))) => match code.take() {
-            Some(code) => second_factor(&app, *progress, code, &info).await,
-            None => return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now)?)),
-        },
         (None, None) if code.is_some() => {
             return Err(invalid("code comes after login and password, or with them.").into());
         }
         (None, None) => {
-            return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now)?));
+            let Some(response) = credential else {
+                return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now).await?));
+            };
+            first_passkey(&app, (&session.id, response), &demand, &info).await
         }
     };
     // At most twice: a password, then the code beside it.
@@ -161,14 +170,15 @@ pub async fn authorize_challenge(
                         .await?;
                 }
                 let Some(code) = code.take() else {
-                    return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now)?));
+                    return Ok(ChallengeAnswer::Insufficient(session.challenge(&app, now).await?));
                 };
-                taken = second_factor(&app, progress, code, &info).await;
+                let entry = (&session.id, Entry::Code(code));
+                taken = second_factor(&app, progress, entry, &info).await;
             }
             Ok(Taken::Pending(_, _, first)) => {
                 return to_pages(&app, client, &session, first.as_deref(), &info).await;
             }
-            Err(failure) => return denied(&app, &session, failure, now),
+            Err(failure) => return denied(&app, &session, failure, now).await,
         }
     };
     let code = app.transaction(&info, async |tx| issue(tx, client, &session, &completed).await);
@@ -181,7 +191,7 @@ pub async fn authorize_challenge(
             Metrics::count(&app.metrics.logins, "ok");
             Ok(ChallengeAnswer::Code(code))
         }
-        Err(failure) => denied(&app, &session, failure, now),
+        Err(failure) => denied(&app, &session, failure, now).await,
     }
 }
 
@@ -270,7 +280,7 @@ async fn begin(
 }
 
 /// Wrong credentials and codes leave the request as it was; every other failure ends it.
-fn denied(
+async fn denied(
     app: &App,
     session: &AuthSession,
     failure: Failure,
@@ -280,7 +290,7 @@ fn denied(
         Failure::Refused(refusal)
             if matches!(refusal.code, Code::InvalidCredentials | Code::MfaFailed) =>
         {
-            Ok(ChallengeAnswer::Denied(session.challenge(app, now)?, refusal))
+            Ok(ChallengeAnswer::Denied(session.challenge(app, now).await?, refusal))
         }
         Failure::Refused(refusal) if refusal.code == Code::ChallengeInvalid => {
             Err(invalid_session().into())
@@ -378,15 +388,22 @@ impl AuthSession {
             && (self.bound_to.is_none() || self.bound_to.as_deref() == jkt)
     }
 
-    fn challenge(&self, app: &App, now: Timestamp) -> Result<Challenge, Fault> {
+    async fn challenge(&self, app: &App, now: Timestamp) -> Result<Challenge, Failure> {
         let sealed = seal(app, PURPOSE, self, PADDED_TO)?;
+        let mut methods = match &self.progress {
+            Some((_, methods)) => methods.clone(),
+            None => vec![Method::Password],
+        };
+        let progress = self.progress.as_ref().map(|(progress, _)| progress);
+        let public_key = passkey_options(app, &self.id, progress, now).await?;
+        if progress.is_none() && public_key.is_some() {
+            methods.push(Method::Passkey);
+        }
         Ok(Challenge {
             auth_session: opaque_token::encode(AUTH_SESSION, &sealed),
             expires_in: (self.begun_at + LIFE - now).secs(),
-            methods: match &self.progress {
-                Some((_, methods)) => methods.clone(),
-                None => vec![Method::Password],
-            },
+            methods,
+            public_key,
         })
     }
 }

@@ -1,7 +1,11 @@
 //! The steps of a sign-in at the authorization challenge endpoint: what a client sends of them, and where each
 //! leads. Which step is next is `identity::authentication`'s.
 
+use serde_json::Value;
+
 use crate::app::App;
+use crate::base::Timestamp;
+use crate::crypto::webauthn::AssertionResponse;
 use crate::domain::authn::{Demand, Method};
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::password::Password;
@@ -10,7 +14,10 @@ use crate::identity::admission;
 use crate::identity::authenticate::authenticate_user;
 use crate::identity::authentication::{
     Advanced, Begun, Completed, Entry, FirstFactor, Progress, RemainingStep, Step, advance,
+    begin_with_passkey, waiting,
 };
+use crate::identity::passkey::Assertion;
+use crate::identity::passkey_options::{challenge_of, options_of_anyone};
 use crate::identity::second_factor::{CodeMethod, TypedCode};
 
 use super::params::{Params, invalid};
@@ -21,6 +28,8 @@ pub(super) struct Typed {
     pub(super) credentials: Option<(String, Password)>,
     /// A code of the second factor.
     pub(super) code: Option<TypedCode>,
+    /// What a passkey has signed.
+    pub(super) credential: Option<AssertionResponse>,
 }
 
 /// Where a sign-in stands after a step.
@@ -51,9 +60,13 @@ pub(super) fn typed(params: &Params) -> Result<Typed, Refusal> {
         }
         (Some(_), Some(_)) => return Err(unknown_method()),
     };
-    if matches!(method, Some(Method::Passkey | Method::MailedCode)) {
-        return Err(unknown_method());
-    }
+    let credential = match (params.get("credential"), method) {
+        (None, Some(Method::Passkey)) => return Err(invalid("credential is missing.")),
+        (None, Some(Method::MailedCode)) => return Err(unknown_method()),
+        (None, _) => None,
+        (Some(json), None | Some(Method::Passkey)) => Some(credential(json)?),
+        (Some(_), Some(_)) => return Err(invalid("credential belongs to the method passkey.")),
+    };
     let credentials = match (params.text("login"), params.get("password")) {
         (None, None) => None,
         (Some(login), Some(password)) => {
@@ -64,11 +77,23 @@ pub(super) fn typed(params: &Params) -> Result<Typed, Refusal> {
         (None, Some(_)) => return Err(invalid("login is missing.")),
         (Some(_), None) => return Err(invalid("password is missing.")),
     };
-    Ok(Typed { credentials, code })
+    if credential.is_some() && (credentials.is_some() || code.is_some()) {
+        return Err(invalid("credential comes alone: without login, password and code."));
+    }
+    Ok(Typed { credentials, code, credential })
 }
 
 fn unknown_method() -> Refusal {
-    invalid("method must be password, totp or recovery_code.")
+    invalid("method must be password, passkey, totp or recovery_code.")
+}
+
+fn credential(json: &str) -> Result<AssertionResponse, Refusal> {
+    let value = serde_json::from_str(json).ok();
+    value.as_ref().and_then(AssertionResponse::read).ok_or_else(|| {
+        invalid(
+            "credential is not the JSON of an assertion (WebAuthn, AuthenticationResponseJSON).",
+        )
+    })
 }
 
 /// Checks a password.
@@ -89,20 +114,57 @@ pub(super) async fn first_factor(
     })
 }
 
-/// Checks a code of the second factor. That the session counts once is guarded by the authorization code that is
-/// issued for it.
+/// Checks a passkey of a user who is not known yet. That the session counts once is guarded as below.
+///
+/// # Errors
+/// As `begin_with_passkey`.
+pub(super) async fn first_passkey(
+    app: &App,
+    (session, response): (&[u8; 16], AssertionResponse),
+    demand: &Demand,
+    info: &RequestInfo,
+) -> Result<Taken, Failure> {
+    let assertion = Assertion { challenge: challenge_of(session), response };
+    Ok(taken(begin_with_passkey(app, &assertion, None, demand, info).await?))
+}
+
+/// Checks a second factor; a passkey answers the challenge of the session with this id. That the session counts
+/// once is guarded by the authorization code that is issued for it.
 ///
 /// # Errors
 /// As `advance`.
 pub(super) async fn second_factor(
     app: &App,
     progress: Progress,
-    code: TypedCode,
+    (session, entry): (&[u8; 16], Entry),
     info: &RequestInfo,
 ) -> Result<Taken, Failure> {
-    let step = Step { progress, entry: Entry::Code(code), single_use: None };
-    Ok(match advance(app, step, info).await? {
+    let passkey_challenge = challenge_of(session);
+    let step = Step { progress, entry, single_use: None, passkey_challenge };
+    Ok(taken(advance(app, step, info).await?))
+}
+
+/// The options for a passkey, which answers the challenge of the session with this id: of the user's passkeys where
+/// one may follow what they have completed, of any where nothing was.
+///
+/// # Errors
+/// As `waiting`.
+pub(super) async fn passkey_options(
+    app: &App,
+    session: &[u8; 16],
+    progress: Option<&Progress>,
+    now: Timestamp,
+) -> Result<Option<Value>, Failure> {
+    let challenge = challenge_of(session);
+    match progress {
+        Some(progress) => Ok(waiting(app, progress, (&challenge, None), now).await?.public_key),
+        None => Ok(options_of_anyone(app, &challenge).ok()),
+    }
+}
+
+fn taken(advanced: Advanced) -> Taken {
+    match advanced {
         Advanced::Completed(completed) => Taken::Completed(completed),
         Advanced::Pending(progress, step) => Taken::Pending(progress, step, None),
-    })
+    }
 }

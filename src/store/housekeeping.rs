@@ -312,8 +312,8 @@ pub async fn pushed_requests(
 pub async fn mailed_codes(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fault> {
     execute!(
         tx,
-        "DELETE FROM mailed_codes WHERE link_hash IN (SELECT link_hash FROM mailed_codes \
-         WHERE expires_at < $1 ORDER BY expires_at, link_hash LIMIT $2)",
+        "DELETE FROM mailed_codes WHERE (purpose, subject) IN (SELECT purpose, subject FROM mailed_codes \
+         WHERE expires_at < $1 ORDER BY expires_at, purpose, subject LIMIT $2)",
         before,
         step
     )

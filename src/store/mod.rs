@@ -29,6 +29,7 @@ pub mod mailed_codes;
 pub mod mails;
 pub mod meta;
 pub mod migrate;
+pub mod passkeys;
 pub mod password_costs;
 pub mod passwords;
 pub mod pg_server;

@@ -25,6 +25,8 @@ pub struct Credential {
     pub second_factor_since: Option<Timestamp>,
     /// Whether the user has a TOTP secret.
     pub has_totp: bool,
+    /// Whether the user has a passkey.
+    pub has_passkey: bool,
     /// Whether the user has recovery codes left.
     pub has_recovery_codes: bool,
 }
@@ -66,6 +68,7 @@ struct CredentialRow {
     password_hash: Option<String>,
     second_factor_since: Option<Timestamp>,
     has_totp: bool,
+    has_passkey: bool,
     has_recovery_codes: bool,
 }
 
@@ -144,6 +147,7 @@ pub async fn credential(link: &mut impl Link, key: &str) -> Result<Option<Creden
         "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, password_hash, second_factor_since, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'totp') AS has_totp, \
+         EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'passkey') AS has_passkey, \
          EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = users.id) AS has_recovery_codes \
          FROM users WHERE login_key = $1",
         key
@@ -162,6 +166,7 @@ pub async fn credential_of(link: &mut impl Link, id: UserId) -> Result<Option<Cr
         "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, password_hash, second_factor_since, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'totp') AS has_totp, \
+         EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'passkey') AS has_passkey, \
          EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = users.id) AS has_recovery_codes \
          FROM users WHERE id = $1",
         id
@@ -177,6 +182,7 @@ impl TryFrom<CredentialRow> for Credential {
             password_hash: row.password_hash,
             second_factor_since: row.second_factor_since,
             has_totp: row.has_totp,
+            has_passkey: row.has_passkey,
             has_recovery_codes: row.has_recovery_codes,
         })
     }

@@ -110,8 +110,11 @@ async function look(page) {
 // Tab goes through everything that can be used, in the order it is read, and is seen to be there.
 async function walk(page) {
   const count = await page.evaluate(() => {
-    const all = document.querySelectorAll("a[href], button, input:not([type=hidden]), [tabindex]");
-    window.stops = [...all].filter((element) => element.tabIndex >= 0);
+    const all = document.querySelectorAll(
+      "a[href], button, summary, input:not([type=hidden]), [tabindex]",
+    );
+    // What is folded away cannot be reached.
+    window.stops = [...all].filter((element) => element.tabIndex >= 0 && element.checkVisibility());
     window.stops[0]?.focus();
     return window.stops.length;
   });

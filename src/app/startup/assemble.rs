@@ -19,6 +19,7 @@ use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
 
+use super::relying_party::relying_party;
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
 use crate::app::cache::{Caches, VerifiedTokenCache};
@@ -42,8 +43,9 @@ impl Startup {
         let longest_max_age = longest_max_age(&db, self.purpose).await?;
         let found = self.describe_database();
         let issuer = self.issuer(&db).await?;
-        let Self { mut config, clock, entropy, purpose: _ } = self;
+        let Self { mut config, clock, entropy, purpose } = self;
         config.issuer = issuer;
+        let relying_party = relying_party(&config, &db, purpose).await?;
         let base_path = BasePath::of(&config.issuer, config.proxy_strips_path);
         db.last_write().tell_time(Arc::clone(&clock));
         let lifetimes = Lifetimes {
@@ -94,6 +96,7 @@ impl Startup {
             longest_max_age,
             metrics: Metrics::default(),
             base_path,
+            relying_party,
             lifetimes,
             caches,
             draining: AtomicBool::new(false),

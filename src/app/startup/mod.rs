@@ -14,6 +14,7 @@ mod explain;
 mod first_start;
 mod master_key;
 mod permissions;
+mod relying_party;
 mod rights;
 mod running;
 mod schema;

@@ -117,6 +117,10 @@ fn every_setting_can_be_changed() {
         ("SIGNET_NEW_DATABASE", "never"),
         ("SIGNET_SHUTDOWN_DELAY", "5m"),
         ("SIGNET_MASTER_KEY", KEY),
+        ("SIGNET_PASSKEYS", "off"),
+        ("SIGNET_RP_ID", "example.com"),
+        ("SIGNET_RP_ID_OLD", "id.example.com"),
+        ("SIGNET_PASSKEY_ORIGINS", "https://example.org, https://a.example.net:8443"),
         ("SIGNET_REGISTRATION", "open"),
         ("SIGNET_SECOND_FACTOR", "admins"),
         ("SIGNET_SECOND_FACTOR_FROM", "2030-01-31T00:00:00Z"),
@@ -192,6 +196,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.hash_max_wait, TimeSpan::ZERO);
     assert!(!config.rate_limits);
     assert!(config.proxy_strips_path);
+    assert_eq!(config.passkeys.rp_id_old.as_deref(), Some("id.example.com"));
     let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
     assert_eq!(config.proxy_header, ProxyHeader::Single("x-real-ip".to_owned()));
@@ -375,6 +380,7 @@ const OF_ONE_SERVER: &[(&str, &str)] = &[
     ("SIGNET_HASH_WORKERS", "depends on the machine"),
     ("SIGNET_HASH_MAX_WAIT", "depends on the machine"),
     ("SIGNET_BRAND_LOGO", "a file of the machine"),
+    ("SIGNET_RP_ID_OLD", "confirms what SIGNET_RP_ID says"),
     ("SIGNET_SMTP_URL", "each server may use the mail server that is near it"),
     ("SIGNET_SMTP_PASSWORD", "depends on the mail server"),
     ("SIGNET_MAIL_FROM", "depends on the mail server"),

@@ -295,3 +295,31 @@ fn the_default_issuer_is_reached_at_the_first_port() {
     let set = [("SIGNET_LISTEN", "127.0.0.1:9000"), ("SIGNET_ISSUER", "http://localhost:8484")];
     assert_eq!(issuer(&set), "http://localhost:8484");
 }
+
+#[test]
+fn an_rp_id_belongs_to_the_issuer_and_origins_are_origins() {
+    let bare = load(&[]);
+    assert!(bare.passkeys.enabled && bare.passkeys.origins.is_empty());
+    assert_eq!(bare.passkeys.rp_id_of(&bare.issuer), Ok(Some("localhost".to_owned())));
+    assert!(!load(&[("SIGNET_PASSKEYS", "off")]).passkeys.enabled);
+    let issuer = ("SIGNET_ISSUER", "https://id.example.com");
+    for good in ["id.example.com", "example.com"] {
+        assert_eq!(load(&[issuer, ("SIGNET_RP_ID", good)]).passkeys.rp_id.as_deref(), Some(good));
+    }
+    for bad in ["com", "example.org", "Example.com", "https://example.com", "a.id.example.com"] {
+        one(&[issuer, ("SIGNET_RP_ID", bad)], "SIGNET_RP_ID", "Type SIGNET_RP_ID=id.example.com");
+    }
+    let local = ("SIGNET_ISSUER", "http://127.0.0.1:8484");
+    one(&[local, ("SIGNET_RP_ID", "127.0.0.1")], "SIGNET_RP_ID", "bound to the host of the issuer");
+    let android = format!("android:apk-key-hash:{}", "A".repeat(43));
+    let both = format!("https://example.org,{android}");
+    let config = load(&[issuer, ("SIGNET_PASSKEY_ORIGINS", &both)]);
+    assert_eq!(config.passkeys.origins, ["https://example.org", &android]);
+    for bad in
+        ["http://example.org", "https://example.org/", "example.org", "android:apk-key-hash:x"]
+    {
+        one(&[issuer, ("SIGNET_PASSKEY_ORIGINS", bad)], "SIGNET_PASSKEY_ORIGINS", "Type origins");
+    }
+    let many = vec!["https://example.org"; 21].join(",");
+    one(&[issuer, ("SIGNET_PASSKEY_ORIGINS", &many)], "SIGNET_PASSKEY_ORIGINS", "more than 20");
+}

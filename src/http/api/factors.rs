@@ -4,12 +4,14 @@ use actix_web::HttpResponse;
 use actix_web::web::Path;
 
 use crate::base::id::FactorId;
+use crate::crypto::webauthn::RegistrationResponse;
 use crate::domain::outcome::{Code, Refusal};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::JsonFields;
 use crate::identity::bearer::Caller;
 use crate::identity::factors;
+use crate::identity::passkey_enrolment::{self, AddedPasskey, PasskeySetup};
 use crate::identity::totp_enrolment::{self, Confirmation};
 
 use crate::view;
@@ -62,6 +64,46 @@ pub async fn confirm_totp(
     let work = totp_enrolment::confirm_totp(context.app.clone(), caller.into(), confirmation, info);
     Ok(HttpResponse::Created().json(view::enrolled(&context.run(work).await?)))
 }
+
+/// Begins to add a passkey.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn begin_passkey(
+    Authenticated { context, caller }: Authenticated<Caller>,
+) -> Result<HttpResponse, Problem> {
+    let work = passkey_enrolment::begin_passkey(context.app.clone(), caller.into(), context.now());
+    let PasskeySetup { challenge, expires_in, public_key } = context.run(work).await?;
+    Ok(HttpResponse::Ok().json(view::passkey_challenge(&challenge, expires_in, &public_key)))
+}
+
+/// Adds it.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn add_passkey(
+    Authenticated { context, caller }: Authenticated<Caller>,
+    mut body: JsonFields,
+) -> Result<HttpResponse, Problem> {
+    let challenge = body.string("challenge");
+    let credential = body.patch_value("credential").unwrap_or_default();
+    let response = RegistrationResponse::read(&credential);
+    if response.is_none() {
+        body.note::<()>("credential", "invalid", NOT_A_REGISTRATION);
+    }
+    let name = body.optional_string("name");
+    let asks_second = body.flag("second_factor");
+    context.check(body.finish())?;
+    let response = response.unwrap_or_default();
+    let added = AddedPasskey { challenge, response, name, asks_second };
+    let info = context.request_info_of(&caller);
+    let work = passkey_enrolment::add_passkey(context.app.clone(), caller.into(), added, info);
+    Ok(HttpResponse::Created().json(view::enrolled(&context.run(work).await?)))
+}
+
+/// What is said about a credential that is not one.
+const NOT_A_REGISTRATION: &str =
+    "This is not the JSON of a registration (WebAuthn, RegistrationResponseJSON).";
 
 /// Renames a factor (JSON merge patch, RFC 7396).
 ///

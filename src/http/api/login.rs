@@ -1,8 +1,10 @@
 //! `POST /v1/login` and `POST /v1/login/continue`.
 
 use actix_web::HttpResponse;
+use serde_json::Value;
 
 use crate::base::{Secret, TimeSpan};
+use crate::crypto::webauthn::AssertionResponse;
 use crate::domain::authn::{AssuranceLevel, Method};
 use crate::domain::mailed_code::MailedCode;
 use crate::domain::outcome::Refusal;
@@ -10,11 +12,12 @@ use crate::domain::password::Password;
 use crate::http::context::{Authenticated, Context};
 use crate::http::error::Problem;
 use crate::http::extract::JsonFields;
-use crate::identity::authentication::{Channel, Entry};
+use crate::identity::authentication::{Channel, Entry, PasskeyChallenge};
 use crate::identity::bearer::Caller;
 use crate::identity::continue_login;
 use crate::identity::fresh_authentication::MAX_AGE;
 use crate::identity::login::{self, LoginOutcome, LoginRequest, RequestedAccess};
+use crate::identity::passkey_login;
 use crate::identity::recovery;
 use crate::identity::second_factor::{CodeMethod, TypedCode};
 use crate::identity::step_up::{self, StepUpRequest};
@@ -51,10 +54,30 @@ pub async fn continue_(context: Context, mut body: JsonFields) -> Result<HttpRes
     answered(&context, outcome)
 }
 
-/// What the user entered: a code, by its method or by its form; the password; a new password; a secret that is
-/// enrolled with its first code; or nothing, to put the enrolment off. Eight digits are a mailed code where one can
-/// be asked for.
+/// The options for a passkey: of any user, or of one whose log-in waits for it.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn passkey(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
+    let challenge = body.optional_string("challenge");
+    let asked = asked(&mut body);
+    context.check(body.finish())?;
+    let (app, now) = (context.app.clone(), context.now());
+    let issued = match challenge {
+        Some(challenge) => context.run(passkey_login::passkey_options(app, challenge, now)).await?,
+        None => context.run(passkey_login::begin_with_passkey(app, asked, now)).await?,
+    };
+    let PasskeyChallenge { challenge, expires_in, public_key } = issued;
+    Ok(HttpResponse::Ok().json(view::passkey_challenge(&challenge, expires_in, &public_key)))
+}
+
+/// What the user entered: a code, by its method or by its form; what a passkey has signed; the password; a new
+/// password; a secret that is enrolled with its first code; or nothing, to put the enrolment off. Eight digits are a
+/// mailed code where one can be asked for.
 fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
+    if let Some(credential) = body.patch_value("credential").filter(|value| !value.is_null()) {
+        return with_passkey(body, &credential);
+    }
     let method = body.optional_string("method");
     let code = body.optional_string("code");
     let new_password = body.optional_string("new_password");
@@ -94,11 +117,7 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
             Some("totp") => TypedCode::new(CodeMethod::Totp, code),
             Some("recovery_code") => TypedCode::new(CodeMethod::RecoveryCode, code),
             Some(_) => {
-                body.note::<()>(
-                    "method",
-                    "unknown",
-                    "A method is totp, recovery_code or mailed_code.",
-                );
+                body.note::<()>("method", "unknown", METHODS);
                 TypedCode::guess(code)
             }
         }),
@@ -113,8 +132,8 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
             Entry::NewPassword(String::new())
         }
         (None, None) => {
-            let message =
-                "Send what the challenge waits for: a code, a password, a new_password or a setup.";
+            let message = "Send what the challenge waits for: a code, a credential, a password, a new_password \
+                           or a setup.";
             body.note::<()>("code", "missing", message);
             Entry::NewPassword(String::new())
         }
@@ -168,6 +187,29 @@ pub async fn step_up(
 /// The longest `max_age`, in seconds.
 const MOST_SECONDS: i64 = u32::MAX as i64;
 
+const METHODS: &str =
+    "A method is totp, recovery_code or mailed_code with a code, and passkey with a credential.";
+
+fn with_passkey(body: &mut JsonFields, credential: &Value) -> Entry {
+    if body.optional_string("method").is_some_and(|method| method != "passkey") {
+        body.note::<()>("method", "unknown", METHODS);
+    }
+    for other in ["code", "password", "new_password", "setup", "name"] {
+        if body.optional_string(other).is_some() {
+            body.note::<()>(other, "unexpected", "A credential comes alone.");
+        }
+    }
+    let Some(response) = AssertionResponse::read(credential) else {
+        body.note::<()>("credential", "invalid", NOT_AN_ASSERTION);
+        return Entry::NewPassword(String::new());
+    };
+    Entry::Passkey(response)
+}
+
+/// What is said about a credential that is not one.
+const NOT_AN_ASSERTION: &str =
+    "This is not the JSON of an assertion (WebAuthn, AuthenticationResponseJSON).";
+
 fn answered(context: &Context, outcome: LoginOutcome) -> Result<HttpResponse, Problem> {
     match outcome {
         LoginOutcome::Tokens(tokens) => Ok(HttpResponse::Ok().json(tokens)),
@@ -184,13 +226,17 @@ fn attempt(mut body: JsonFields) -> Result<LoginRequest, Refusal> {
     let login = body.string("login");
     let raw = body.string("password");
     let code = body.optional_string("code").map(TypedCode::guess);
-    let asked = RequestedAccess {
+    let asked = asked(&mut body);
+    body.finish()?;
+    Ok(LoginRequest { login, password: password("password", &raw)?, code, asked })
+}
+
+fn asked(body: &mut JsonFields) -> RequestedAccess {
+    RequestedAccess {
         audience: body.optional_string("audience"),
         scope: body.optional_string("scope"),
         client_id: body.optional_string("client_id"),
-    };
-    body.finish()?;
-    Ok(LoginRequest { login, password: password("password", &raw)?, code, asked })
+    }
 }
 
 /// A password to compare: only its size can be wrong, and that is said before anything is hashed.

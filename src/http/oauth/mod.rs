@@ -115,13 +115,16 @@ pub async fn authorize_challenge(
 }
 
 fn challenged(error: OAuthError, message: &str, challenge: &Challenge) -> HttpResponse {
-    let body = json!({
+    let mut body = json!({
         "error": error,
         "error_description": message,
         "auth_session": challenge.auth_session,
         "expires_in": challenge.expires_in,
         "methods": challenge.methods,
     });
+    if let Some(public_key) = &challenge.public_key {
+        body["public_key"] = public_key.clone();
+    }
     answer(HttpResponse::BadRequest(), &body)
 }
 

@@ -238,7 +238,9 @@ const fn meaning(code: Code) -> &'static str {
         Code::LastAdministrator => "It would leave no enabled administrator.",
         Code::SetupLinkInvalid => "The set-up link is invalid, used or expired.",
         Code::LinkInvalid => "The link has expired, was used or replaced, or is unknown.",
-        Code::FeatureDisabled => "The server is not set up for it, such as one that sends no mail.",
+        Code::FeatureDisabled => {
+            "The server is not set up for it, such as one that sends no mail or offers no passkeys."
+        }
         Code::SetupClosed => "An administrator exists already.",
         Code::TooManyAttempts => "Too many attempts.",
         Code::PayloadTooLarge => "The body is larger than 64 KiB.",

@@ -34,6 +34,11 @@ pub async fn login_js(request: HttpRequest) -> HttpResponse {
     answer(&request, "text/javascript; charset=utf-8", include_str!("../../../assets/login.js"))
 }
 
+/// The script of pages with passkeys.
+pub async fn passkey_js(request: HttpRequest) -> HttpResponse {
+    answer(&request, "text/javascript; charset=utf-8", include_str!("../../../assets/passkey.js"))
+}
+
 /// The script of the page that sends itself.
 pub async fn submit_js(request: HttpRequest) -> HttpResponse {
     answer(&request, "text/javascript; charset=utf-8", include_str!("../../../assets/submit.js"))

@@ -13,7 +13,7 @@ use super::home::HomePage;
 use super::pages::{
     AccountPage, AppRow, BackLink, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage,
     DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, NewPasswordPage,
-    SessionRow,
+    PasskeyForm, SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy, policy_under_way};
@@ -99,16 +99,19 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         flow: world.typed,
         login: "",
         client_name: Some(world.client),
+        passkey: None,
         error: None,
         notice: Some(frame.t("login.recovered")),
         recover: Some(frame.link("/recover").with_query("flow=F")),
         restart: &restart,
     };
+    let passkey = PasskeyForm { challenge: world.typed.to_owned(), options: "{}".to_owned() };
     let again = LoginPage {
         frame,
         flow: world.typed,
         login: world.login,
         client_name: Some(world.client),
+        passkey: Some(passkey),
         error: Some(error),
         notice: None,
         recover: None,

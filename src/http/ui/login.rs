@@ -12,9 +12,8 @@ use crate::identity::browser_login::{self, SignInOutcome, SignedInBrowser, Typed
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
-use super::recovery;
 use super::render::{Login, aim, go_here, onwards, page_of};
-use super::{error_page, flow_error_page, own_account, said};
+use super::{error_page, flow_error_page, own_account, passkeys, recovery, said};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
 /// to such an address, so that a page with an error can be loaded again without its form.
@@ -117,9 +116,16 @@ async fn signed_in(
 ) -> HttpResponse {
     let Filled { sealed, mut form } = filled;
     let (login, typed) = (form.take("login"), form.take("password"));
-    let signed_in = match password("password", &typed) {
-        Err(refusal) => Err(context.problem(refusal.into())),
-        Ok(password) => {
+    let assertion = passkeys::assertion(&mut form);
+    let signed_in = match (assertion, password("password", &typed)) {
+        (Some(Err(refusal)), _) | (None, Err(refusal)) => Err(context.problem(refusal.into())),
+        (Some(Ok(response)), _) => {
+            let step = (form.take("challenge"), response);
+            let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+            let info = context.request_info();
+            context.run(browser_login::sign_in_with_passkey(app, step, visitor, info)).await
+        }
+        (None, Ok(password)) => {
             let typed = Typed { login: login.clone(), password };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
             context.run(browser_login::sign_in(app, typed, visitor, context.request_info())).await
@@ -174,6 +180,8 @@ fn again(
     let correctable = matches!(
         problem.code(),
         Code::InvalidCredentials
+            | Code::MfaFailed
+            | Code::ChallengeInvalid
             | Code::TooManyAttempts
             | Code::ValidationFailed
             | Code::Unavailable
@@ -183,7 +191,12 @@ fn again(
     }
     let (client_name, ui_locales) = aim(context, flow);
     let locale = context.frame(ui_locales.as_deref()).locale;
-    let error = said(locale, problem);
+    let error = match problem.code() {
+        // Of a passkey: the page was open for too long. It has a new challenge now.
+        Code::ChallengeInvalid => locale.t("passkey.expired").into(),
+        Code::MfaFailed => locale.t("passkey.wrong").into(),
+        _ => said(locale, problem),
+    };
     let login = Login {
         flow: sealed,
         login,

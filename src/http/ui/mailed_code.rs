@@ -94,7 +94,7 @@ async fn show(
     mut answer: HttpResponseBuilder,
 ) -> HttpResponse {
     let login = match under_way.waiting(PAGE).await {
-        Ok(login) => login,
+        Ok(waiting) => waiting.user.login,
         Err(answer) => return *answer,
     };
     let UnderWay { context, visit, flow, sealed, challenge } = under_way;

@@ -23,6 +23,7 @@ pub mod logout;
 pub mod mailed_code;
 pub mod new_password;
 pub mod pages;
+pub mod passkeys;
 mod qr;
 pub mod recovery;
 mod render;
@@ -106,7 +107,8 @@ pub fn flow_error_page(
 
 fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>) -> HttpResponse {
     let ui_locales = restart.and_then(|restart| restart.ui_locales.as_deref());
-    let frame = context.frame(ui_locales);
+    // Without the choice of a language, whose form repeats the address.
+    let frame = Frame { here: None, ..context.frame(ui_locales) };
     let text = match problem.fields() {
         [] => said(frame.locale, problem),
         // The field is not on this page.

@@ -8,7 +8,7 @@ use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::authentication::Entry;
+use crate::identity::authentication::{Entry, Waiting};
 use crate::identity::browser_login;
 use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
@@ -40,7 +40,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Err(answer) => return *answer,
     };
     let answer = match under_way.waiting(PAGE).await {
-        Ok(login) => under_way.show(Some(&login), None, HttpResponse::Ok()),
+        Ok(waiting) => under_way.show(Some(&waiting.user.login), None, HttpResponse::Ok()),
         Err(answer) => *answer,
     };
     under_way.finished(answer)
@@ -93,15 +93,15 @@ impl UnderWay {
         }
     }
 
-    /// The login name of the user whose sign-in waits for the step of `page`. Otherwise the answer: the way to
+    /// The sign-in, if it waits for the step of `page`. Otherwise the answer: the way to
     /// the page of the step that it waits for, or why there is none.
-    pub(super) async fn waiting(&self, page: &str) -> Result<String, Box<HttpResponse>> {
+    pub(super) async fn waiting(&self, page: &str) -> Result<Waiting, Box<HttpResponse>> {
         let Self { context, visit, sealed, challenge, .. } = self;
         let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-        let work = browser_login::waiting_step(app, challenge.clone(), visitor, context.now());
+        let work = browser_login::waiting(app, challenge.clone(), visitor, context.now());
         match context.run(work).await {
-            Ok((user, step)) if path_of(&step) == page => Ok(user.login),
-            Ok((_, step)) => {
+            Ok(waiting) if path_of(&waiting.step) == page => Ok(waiting),
+            Ok(Waiting { step, .. }) => {
                 let query = format!("flow={sealed}&challenge={challenge}");
                 let to = context.link(path_of(&step)).with_query(&query);
                 Err(Box::new(render::go_here(HttpResponse::SeeOther(), &to)))
@@ -137,7 +137,7 @@ impl UnderWay {
     async fn again(&self, problem: &Problem) -> HttpResponse {
         match problem.code() {
             Code::WeakPassword | Code::TooManyAttempts => match self.waiting(PAGE).await {
-                Ok(login) => self.show(Some(&login), Some(problem), problem.head()),
+                Ok(waiting) => self.show(Some(&waiting.user.login), Some(problem), problem.head()),
                 Err(answer) => *answer,
             },
             Code::Unavailable => self.show(None, Some(problem), problem.head()),

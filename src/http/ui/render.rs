@@ -25,7 +25,7 @@ use crate::oauth::restart::RestartOptions;
 use super::pages::{
     ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
-use super::{Locale, flow_error_page, page, page_with, policy, said};
+use super::{Locale, flow_error_page, page, page_with, passkeys, policy, said};
 
 /// What comes of an authorization request.
 pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
@@ -127,6 +127,7 @@ impl Login<'_> {
             flow: self.flow,
             login: self.login,
             client_name: self.client_name,
+            passkey: passkeys::sign_in_form(context, visit),
             error: self.error,
             restart: &restart(context, self.flow),
         };

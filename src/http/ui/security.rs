@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::base::id::FactorId;
+use crate::domain::factor::FactorKind;
 use crate::domain::outcome::{Code, FieldError};
 use crate::domain::recovery_code::{CODES, RecoveryCode};
 use crate::domain::totp;
@@ -23,7 +24,7 @@ use super::pages::{
 };
 use super::qr::QrImage;
 use super::render::go_here;
-use super::{error_page, page};
+use super::{error_page, page, page_with, policy};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -142,13 +143,13 @@ pub async fn codes_file(context: Context, form: Result<FormFields, Problem>) -> 
 
 impl Visited {
     /// What comes after a form that did what it was for.
-    fn done(&self, what: Done) -> HttpResponse {
+    pub(super) fn done(&self, what: Done) -> HttpResponse {
         let to = self.context.link("/account/security").with_query(&format!("done={what}"));
         go_here(HttpResponse::SeeOther(), &to)
     }
 
     /// A refusal. Where the sign-in is too old, the page says so and offers a new one.
-    fn failed(&self, problem: &Problem) -> HttpResponse {
+    pub(super) fn failed(&self, problem: &Problem) -> HttpResponse {
         if problem.code() == Code::ReauthenticationRequired {
             return go_here(HttpResponse::SeeOther(), &self.context.link("/account/security"));
         }
@@ -181,8 +182,8 @@ impl Visited {
             Ok(found) => found,
             Err(problem) => return error_page(&self.context, &problem),
         };
-        let policy = self.context.app.config.second_factor;
-        let is_required = policy.is_required(self.here.user.role, now);
+        let second_factor = self.context.app.config.second_factor;
+        let is_required = second_factor.is_required(self.here.user.role, now);
         let frame = self.context.frame(None);
         let locale = frame.locale;
         let row = |factor: &crate::domain::factor::Factor| FactorRow {
@@ -191,18 +192,24 @@ impl Visited {
             created: locale.ago(factor.created_at, now),
             used: factor.last_used_at.map(|at| locale.ago(at, now)),
         };
+        let may_add = second_factor.offers_enrolment();
+        let needs_email = require_verified(&self.context.app, &self.here.user).is_err();
+        let passkeys = self.passkeys(&overview, is_fresh && may_add && !needs_email, row).await;
+        let apps = overview.factors.iter().filter(|factor| factor.kind == FactorKind::Totp);
+        let script = passkeys.form.is_some();
         let template = SecurityPage {
             frame,
             csrf: &self.csrf(),
             notice: done.map(|done| done.text(locale)),
             is_fresh,
-            may_add: self.context.app.config.second_factor.offers_enrolment(),
+            may_add,
             may_remove_last: !is_required,
-            needs_email: require_verified(&self.context.app, &self.here.user).is_err(),
-            factors: overview.factors.iter().map(row).collect(),
+            needs_email,
+            factors: apps.map(row).collect(),
             recovery_codes: overview.recovery_codes.to_string(),
+            passkeys,
         };
-        page(HttpResponse::Ok(), &template)
+        page_with(HttpResponse::Ok(), &template, &policy(script))
     }
 
     fn show_setup(
@@ -236,7 +243,7 @@ impl Visited {
         page(answer, &template)
     }
 
-    fn show_codes(&self, done: Option<Done>, codes: &[RecoveryCode]) -> HttpResponse {
+    pub(super) fn show_codes(&self, done: Option<Done>, codes: &[RecoveryCode]) -> HttpResponse {
         let frame = self.context.frame(None);
         let template = RecoveryCodesPage {
             frame,

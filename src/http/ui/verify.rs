@@ -8,16 +8,16 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::authentication::Entry;
+use crate::identity::authentication::{Entry, Waiting};
 use crate::identity::browser_login;
 use crate::identity::second_factor::{CodeMethod, TypedCode};
 use crate::oauth::restart::RestartOptions;
 
 use super::login::answered;
 use super::new_password::UnderWay;
-use super::pages::VerifyPage;
+use super::pages::{PasskeyForm, VerifyPage};
 use super::render::{self, aim};
-use super::{flow_error_page, page, said};
+use super::{flow_error_page, page_with, passkeys, policy, said};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -30,11 +30,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Ok(under_way) => under_way,
         Err(answer) => return *answer,
     };
-    let method = method(&given("method"));
-    let answer = match under_way.waiting(PAGE).await {
-        Ok(login) => show(&under_way, method, Shown { login: Some(&login), problem: None }),
-        Err(answer) => *answer,
-    };
+    let answer = show(&under_way, method(&given("method")), None).await;
     under_way.finished(answer)
 }
 
@@ -54,8 +50,16 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let typed = form.take("code");
     let method =
         if RecoveryCode::parse(&typed).is_some() { CodeMethod::RecoveryCode } else { method };
-    let code = TypedCode::new(method, typed);
-    let entry = Entry::Code(code);
+    let entry = match passkeys::assertion(&mut form) {
+        None => Entry::Code(TypedCode::new(method, typed)),
+        Some(Ok(response)) => Entry::Passkey(response),
+        Some(Err(refusal)) => {
+            let problem = context.problem(refusal.into());
+            let answer = show(&under_way, method, Some(Wrong(&problem, true)));
+            return under_way.finished(answer.await);
+        }
+    };
+    let by_passkey = matches!(entry, Entry::Passkey(_));
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let step = (challenge.clone(), entry);
     let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
@@ -63,15 +67,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
         Ok(outcome) => answered(context, flow, sealed, &outcome),
         Err(problem) => match problem.code() {
             // The page once more, where the user can correct what was wrong.
-            Code::MfaFailed | Code::TooManyAttempts => match under_way.waiting(PAGE).await {
-                Ok(login) => {
-                    let shown = Shown { login: Some(&login), problem: Some(&problem) };
-                    show(&under_way, method, shown)
-                }
-                Err(answer) => *answer,
-            },
-            Code::Unavailable => {
-                show(&under_way, method, Shown { login: None, problem: Some(&problem) })
+            Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
+                show(&under_way, method, Some(Wrong(&problem, by_passkey))).await
             }
             // The form of another step.
             Code::ValidationFailed => match under_way.waiting(PAGE).await {
@@ -95,25 +92,26 @@ fn method(given: &str) -> CodeMethod {
 
 const PAGE: &str = "/login/verify";
 
-/// What the page says.
-struct Shown<'a> {
-    /// Who is signing in, where that could be read.
-    login: Option<&'a str>,
-    /// Why the last code was refused.
-    problem: Option<&'a Problem>,
-}
+/// What was refused, and whether it was a passkey.
+struct Wrong<'a>(&'a Problem, bool);
 
-fn show(
-    under_way: &UnderWay,
-    method: CodeMethod,
-    Shown { login, problem }: Shown<'_>,
-) -> HttpResponse {
-    let mut answer = problem.map_or_else(HttpResponse::Ok, Problem::head);
+async fn show(under_way: &UnderWay, method: CodeMethod, wrong: Option<Wrong<'_>>) -> HttpResponse {
+    let mut answer =
+        wrong.as_ref().map_or_else(HttpResponse::Ok, |Wrong(problem, _)| problem.head());
     let UnderWay { context, visit, flow, sealed, challenge } = under_way;
+    let Waiting { user, step, public_key } = match under_way.waiting(PAGE).await {
+        Ok(waiting) => waiting,
+        Err(answer) => return *answer,
+    };
+    let has = |method: CodeMethod| step.methods().contains(&method.method());
+    // An account that has one kind of code is asked for that one.
+    let method = [method, CodeMethod::RecoveryCode].into_iter().find(|kind| has(*kind));
+    let method = method.unwrap_or(CodeMethod::Totp);
     let (client_name, ui_locales) = aim(context, flow);
     let frame = context.frame(ui_locales.as_deref());
     let is_recovery = method == CodeMethod::RecoveryCode;
-    let error = problem.map(|problem| match (problem.code(), is_recovery) {
+    let error = wrong.map(|Wrong(problem, by_passkey)| match (problem.code(), is_recovery) {
+        (Code::MfaFailed, _) if by_passkey => frame.t("passkey.wrong").into(),
         (Code::MfaFailed, true) => frame.t("verify.wrong_recovery").into(),
         (Code::MfaFailed, false) => frame.t("verify.wrong").into(),
         _ => said(frame.locale, problem),
@@ -125,13 +123,19 @@ fn show(
         flow: sealed,
         challenge,
         client_name: client_name.as_deref(),
-        login,
+        login: Some(&user.login),
         method: method.method().as_str(),
         is_recovery,
-        other: context.link("/login/verify").with_query(&query),
+        has_code: has(method) || public_key.is_none(),
+        other: has(other).then(|| context.link("/login/verify").with_query(&query)),
+        passkey: public_key.map(|options| PasskeyForm {
+            challenge: challenge.clone(),
+            options: options.to_string(),
+        }),
         error: error.as_deref(),
         restart: &render::restart(context, sealed),
     };
     visit.keep(&context.app, &mut answer);
-    page(answer, &template)
+    let script = template.passkey.is_some();
+    page_with(answer, &template, &policy(script))
 }

@@ -17,16 +17,16 @@ use crate::crypto::digest::{sha256_base64url, token_hash};
 use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::user::User;
 use crate::domain::validity::has_expired;
+use crate::identity::passkey_options::challenge_of;
 
 use super::{
-    Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, advance,
-    challenge_invalid, mailbox, waiting_step,
+    Advanced, Completed, Entry, Progress, RemainingStep, SingleUse, Step, Waiting, advance,
+    challenge_invalid, mailbox, waiting,
 };
 
 /// The length of what is sealed is a multiple of this, in bytes.
-const PADDED_TO: usize = 256;
+pub(super) const PADDED_TO: usize = 256;
 
 /// How much longer than its life the id of an authentication is kept, so that a clock that is set back opens no
 /// used challenge.
@@ -43,7 +43,7 @@ pub enum Channel<'a> {
 
 impl Channel<'_> {
     /// What a challenge is sealed for.
-    fn purpose(self) -> String {
+    pub(super) fn purpose(self) -> String {
         match self {
             Self::Api => "authentication/v1/api".to_owned(),
             Self::Browser(cookie) => {
@@ -53,7 +53,7 @@ impl Channel<'_> {
     }
 
     /// How long a user may take.
-    const fn life(self) -> TimeSpan {
+    pub(super) const fn life(self) -> TimeSpan {
         match self {
             Self::Api => TimeSpan::from_mins(5),
             Self::Browser(_) => TimeSpan::from_mins(10),
@@ -100,9 +100,15 @@ pub enum Continuation {
     Pending(IssuedChallenge),
 }
 
+/// What the authentication with this id uses up.
+pub(super) fn single_use(id: &[u8; 16], begun_at: Timestamp, channel: Channel<'_>) -> SingleUse {
+    let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(id)));
+    SingleUse { id, kept_until: begun_at + channel.life() + KEPT_LONGER }
+}
+
 impl<A> PendingAuthentication<A> {
     pub(super) fn single_use(&self, channel: Channel<'_>) -> SingleUse {
-        let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(self.id)));
+        let SingleUse { id, .. } = single_use(&self.id, self.begun_at, channel);
         SingleUse { id, kept_until: self.begun_at + self.life(channel) + KEPT_LONGER }
     }
 
@@ -111,17 +117,33 @@ impl<A> PendingAuthentication<A> {
         if self.by_mail { life.max(CodePurpose::Enrol.life()) } else { life }
     }
 
-    /// The user, and the step that the authentication waits for now.
+    /// One that was begun in another way, under its id.
+    pub(super) const fn resume(
+        id: [u8; 16],
+        begun_at: Timestamp,
+        progress: Progress,
+        aim: A,
+    ) -> Self {
+        Self { id, begun_at, progress, aim, by_mail: false }
+    }
+
+    /// Seconds until it ends.
+    pub(in crate::identity) fn expires_in(&self, channel: Channel<'_>, now: Timestamp) -> i64 {
+        (self.begun_at + self.life(channel) - now).secs()
+    }
+
+    /// What this authentication waits for.
     ///
     /// # Errors
-    /// `challenge_invalid` when it is used up, or the account has changed; faults.
-    pub async fn waiting_step(
+    /// See [`waiting`].
+    pub async fn waiting(
         &self,
         app: &App,
         channel: Channel<'_>,
         now: Timestamp,
-    ) -> Result<(User, RemainingStep), Failure> {
-        waiting_step(app, &self.progress, &self.single_use(channel), now).await
+    ) -> Result<Waiting, Failure> {
+        let single_use = self.single_use(channel);
+        waiting(app, &self.progress, (&challenge_of(&self.id), Some(&single_use)), now).await
     }
 }
 
@@ -164,7 +186,7 @@ impl<A: Serialize> PendingAuthentication<A> {
         now: Timestamp,
     ) -> Result<IssuedChallenge, Fault> {
         let sealed = seal(app, &channel.purpose(), self, PADDED_TO)?;
-        let expires_in = (self.begun_at + self.life(channel) - now).secs();
+        let expires_in = self.expires_in(channel, now);
         let challenge = opaque_token::encode(AUTH_SESSION, &sealed);
         Ok(IssuedChallenge { challenge, expires_in, step })
     }
@@ -181,7 +203,8 @@ impl<A: Serialize> PendingAuthentication<A> {
         info: &RequestInfo,
     ) -> Result<Continuation, Failure> {
         let single_use = Some(self.single_use(channel));
-        let step = Step { progress: self.progress, entry, single_use };
+        let passkey_challenge = challenge_of(&self.id);
+        let step = Step { progress: self.progress, entry, single_use, passkey_challenge };
         match advance(app, step, info).await? {
             Advanced::Completed(completed) => Ok(Continuation::Completed(completed)),
             Advanced::Pending(progress, step) => {

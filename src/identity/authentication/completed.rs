@@ -6,7 +6,7 @@
 
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::{Authentication, Purpose};
+use crate::domain::authn::Authentication;
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::recovery_code::RecoveryCode;
@@ -28,8 +28,6 @@ pub struct Completed {
     pub user: User,
     /// When and how they authenticated.
     pub authentication: Authentication,
-    /// What for.
-    pub purpose: Purpose,
     /// New recovery codes, where the user has enrolled the first factor on the way. Shown once.
     pub recovery_codes: Vec<RecoveryCode>,
     pub(super) how: How,

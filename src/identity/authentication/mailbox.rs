@@ -123,7 +123,7 @@ impl<A> PendingAuthentication<A> {
         channel: Channel<'_>,
         info: &RequestInfo,
     ) -> Result<(), Failure> {
-        let (_, step) = self.waiting_step(app, channel, info.now).await?;
+        let step = self.waiting(app, channel, info.now).await?.step;
         if !step.is_mailed_code() {
             let message = "This challenge does not wait for a mailed code.";
             return Err(Refusal::field("challenge", "unexpected", message).into());

@@ -11,17 +11,21 @@
 mod challenge;
 mod completed;
 mod enrolment;
+mod first_passkey;
 mod mailbox;
 mod new_password;
+mod passkey;
 mod password;
 mod progress;
 mod remaining_step;
+mod waiting;
 
 use crate::app::limits::Subject;
 use crate::app::{App, AuditedTx};
 use crate::base::opaque_token::TokenHash;
 use crate::base::{Secret, Timestamp};
 use crate::crypto::password::Slot;
+use crate::crypto::webauthn::AssertionResponse;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{AccountState, Demand, Factors, Method, NextStep, Purpose, Refused};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
@@ -36,6 +40,7 @@ use crate::store::{spent_ids, users};
 use super::admission::{self, Admission};
 use super::authenticate::{AuthenticatedUser, account_state, invalid_credentials};
 use super::lockout;
+use super::passkey::{Assertion, check_assertion};
 use super::second_factor::{TypedCode, check_code};
 use super::sign_in_alarms;
 use super::totp_enrolment::Confirmation;
@@ -43,9 +48,12 @@ use super::totp_enrolment::Confirmation;
 pub use challenge::{Channel, Continuation, IssuedChallenge, PendingAuthentication};
 pub use completed::Completed;
 use completed::{Continued, How};
+pub use first_passkey::begin_with_passkey;
+pub use passkey::{PasskeyChallenge, PasskeySignIn};
 pub use progress::Progress;
 pub use remaining_step::{RemainingStep, unmet_requirements};
 use remaining_step::{another_entry, waits_for_code};
+pub use waiting::{Waiting, waiting};
 
 /// What a user entered for the step that an authentication waits for.
 pub enum Entry {
@@ -53,6 +61,8 @@ pub enum Entry {
     Code(TypedCode),
     /// The password, typed again to step a sign-in up.
     Password(Password),
+    /// What a passkey has signed.
+    Passkey(AssertionResponse),
     /// A new password, as typed.
     NewPassword(String),
     /// The first code of a TOTP secret that is enrolled.
@@ -97,6 +107,8 @@ pub struct Step {
     pub entry: Entry,
     /// What the last step uses up; none where the caller guards it in another way.
     pub single_use: Option<SingleUse>,
+    /// The challenge that a passkey has to answer, in base64url.
+    pub passkey_challenge: String,
 }
 
 /// The id of an authentication, which counts once.
@@ -121,7 +133,11 @@ impl Entry {
     /// The places in the queue for password hashes that this entry needs.
     fn reserve(&self, app: &App, admission: Admission) -> Result<Vec<Slot>, Refusal> {
         let hashes = match self {
-            Self::Code(_) | Self::MailedCode(_) | Self::Totp(_) | Self::PutOff => 0,
+            Self::Code(_)
+            | Self::Passkey(_)
+            | Self::MailedCode(_)
+            | Self::Totp(_)
+            | Self::PutOff => 0,
             Self::Password(_) => 1,
             // One to compare with the old password, one to store.
             Self::NewPassword(_) => 2,
@@ -163,7 +179,6 @@ impl AuthenticatedUser {
                 return Ok(Begun::Completed(Box::new(Completed {
                     user,
                     authentication: factors.authentication(now),
-                    purpose: Purpose::SignIn,
                     recovery_codes: Vec::new(),
                     how: How::AtOnce(right),
                 })));
@@ -236,7 +251,7 @@ impl FirstFactor {
 /// `challenge_invalid`; what is wrong with the entry, after which the same authentication can go on; too many
 /// attempts; unavailable when hashing or storage cannot keep up.
 pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanced, Failure> {
-    let Step { progress, entry, single_use } = step;
+    let Step { progress, entry, single_use, passkey_challenge } = step;
     let now = info.now;
     lockout::check_network(app, info.address())?;
     let slots = entry.reserve(app, admission::of(app, info.address(), now).await?)?;
@@ -269,6 +284,14 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
             check.await.map_err(|failure| counted(app, info, failure))?;
             taken.complete(Method::MailedCode, now);
         }
+        (NextStep::Authenticate(methods), Entry::Passkey(response))
+            if methods.contains(&Method::Passkey) =>
+        {
+            let assertion = Assertion { challenge: passkey_challenge, response };
+            let checked = check_assertion(app, &credential.user, &assertion, info).await;
+            checked.map_err(|failure| counted(app, info, failure))?;
+            taken.complete(Method::Passkey, now);
+        }
         (NextStep::Enrol { .. }, Entry::Totp(confirmation)) => {
             let enrolled = enrolment::confirm(app, &credential.user, confirmation, info).await?;
             taken.recovery_codes = enrolled.recovery_codes;
@@ -278,15 +301,24 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
         (NextStep::Enrol { may_skip: true }, Entry::PutOff) => taken.progress.put_off = true,
         (waits, _) => return Err(another_entry(&waits).into()),
     }
-    let Taken { progress, account, new_password, recovery_codes } = taken;
+    conclude(app, taken, (credential, single_use), info).await
+}
+
+/// What the completed factors lead to.
+async fn conclude(
+    app: &App,
+    Taken { progress, account, new_password, recovery_codes }: Taken,
+    (credential, single_use): (Credential, Option<SingleUse>),
+    info: &RequestInfo,
+) -> Result<Advanced, Failure> {
+    let now = info.now;
     let step = match progress.next_step(app, (&credential.user, &account), now) {
         NextStep::Done(factors) => {
-            let Progress { purpose, is_counted, counted_everywhere, .. } = progress;
+            let Progress { is_counted, counted_everywhere, .. } = progress;
             let continued = Continued { is_counted, counted_everywhere, single_use, new_password };
             return Ok(Advanced::Completed(Box::new(Completed {
                 user: credential.user,
                 authentication: factors.authentication(now),
-                purpose,
                 recovery_codes,
                 how: How::Continued(continued),
             })));
@@ -317,24 +349,6 @@ impl Taken {
     fn complete(&mut self, method: Method, now: Timestamp) {
         self.progress.factors = self.progress.factors.with(method, now);
     }
-}
-
-/// The user of an authentication, and the step that it waits for now.
-async fn waiting_step(
-    app: &App,
-    progress: &Progress,
-    single_use: &SingleUse,
-    now: Timestamp,
-) -> Result<(User, RemainingStep), Failure> {
-    let credential = read_anew(app, progress, Some(single_use)).await?;
-    let account = account_state(&credential);
-    let step = match progress.next_step(app, (&credential.user, &account), now) {
-        NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
-        NextStep::ChangePassword => RemainingStep::NewPassword,
-        NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
-        NextStep::Done(_) | NextStep::Refuse(_) => return Err(challenge_invalid().into()),
-    };
-    Ok((credential.user, step))
 }
 
 /// An entry that was refused counts for the network, as a wrong password does: many accounts must not be tried from

@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::authn::{
-    AccountState, Attempt, Demand, Factors, NextStep, Purpose, Requirements, SecondFactorPolicy,
-    next_step,
+    AccountState, Attempt, Demand, Factors, Method, NextStep, Purpose, Requirements,
+    SecondFactorPolicy, next_step,
 };
 use crate::domain::user::User;
 
@@ -51,6 +51,20 @@ impl Progress {
             user: user.id,
             epoch,
             factors,
+            demand,
+            is_counted: false,
+            counted_everywhere: false,
+            put_off: false,
+        }
+    }
+
+    /// A passkey of `user`, whom nothing was counted for.
+    pub(super) fn of_passkey(user: &User, demand: Demand, now: Timestamp) -> Self {
+        Self {
+            purpose: Purpose::SignIn,
+            user: user.id,
+            epoch: user.session_epoch,
+            factors: Factors::default().with(Method::Passkey, now),
             demand,
             is_counted: false,
             counted_everywhere: false,

@@ -37,7 +37,8 @@ async fn a_login_gives_tokens_as_the_contract_says() {
         for claim in ["jti", "sid"] {
             assert!(claims[claim].as_str().is_some_and(|text| text.len() == 36), "{claim}");
         }
-        assert_eq!(claims.as_object().unwrap().len(), 11);
+        assert_eq!(claims["acr"], "urn:signet:acr:single");
+        assert_eq!(claims.as_object().unwrap().len(), 12);
 
         let me = server.get_as("/v1/me", &tokens.access).await;
         assert_eq!(me.is(200).json()["id"], id);

@@ -22,6 +22,7 @@ mod malformed_input;
 mod names;
 mod null_characters;
 mod own_email;
+mod passkeys;
 mod path_spelling;
 mod races;
 mod readiness;

@@ -199,7 +199,7 @@ async fn off_hides_the_enrolment_and_asks_for_what_is_enrolled() {
     let tokens = app.log_in(&server, "tia").await;
     assert_eq!(tokens.claims()["acr"], MFA);
     let begin = server.call_as(Method::POST, "/v1/factors/totp", &tokens.access, Value::Null).await;
-    begin.is_problem(403, "forbidden");
+    begin.is_problem(403, "feature_disabled");
 }
 
 #[tokio::test(flavor = "multi_thread")]

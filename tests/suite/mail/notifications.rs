@@ -137,6 +137,7 @@ async fn the_owner_of_a_verified_address_learns_of_every_change_of_factors() {
         let tokens = app.log_in(&server, "ada").await;
         let path = format!("/v1/factors/{}", app.factor);
         call(Method::DELETE, &path, &tokens).await.is(204);
+        all_delivered(&server).await;
         expected.push("A second factor was removed from your account");
         let tokens = server.login("ada").await;
         let app = Authenticator::enrol(&server, &tokens).await;

@@ -164,6 +164,7 @@ async fn assets_are_asked_for_again_and_sent_once() {
         ("signet.css", "text/css; charset=utf-8"),
         ("brand.css", "text/css; charset=utf-8"),
         ("login.js", "text/javascript; charset=utf-8"),
+        ("passkey.js", "text/javascript; charset=utf-8"),
         ("submit.js", "text/javascript; charset=utf-8"),
     ] {
         let path = format!("/assets/{name}");

@@ -8,8 +8,9 @@ use signet::base::Deadlines;
 use signet::crypto::password::{PLACES, SHARE, STRANGERS};
 use signet::domain::password::MAX_BYTES;
 use signet::domain::rate_limit::{
-    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, Limit, RECOVERY_CODES, RateLimit,
-    TOTP_FROM_NETWORK, TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
+    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, Limit, RECOVERY_CODES, RECOVERY_FROM_NETWORK,
+    RECOVERY_FROM_STRANGERS, RateLimit, TOTP_FROM_NETWORK, TOTP_FROM_NETWORK_A_DAY,
+    TOTP_FROM_STRANGERS,
 };
 use signet::http::routes::MAX_BODY;
 use signet::identity::logout_notices::BATCH;
@@ -88,6 +89,16 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("failed authentications of one client", bucket(RateLimit::ClientAuth)),
         ("registrations of one network", bucket(RateLimit::Registration)),
         ("looks and tries at set-up links", bucket(RateLimit::Setup)),
+        ("requests of a new password from one network", bucket(RateLimit::Recovery)),
+        (
+            "requests of a new password for one address from one network",
+            window(RECOVERY_FROM_NETWORK),
+        ),
+        (
+            "requests of a new password for one address from networks",
+            window(RECOVERY_FROM_STRANGERS),
+        ),
+        ("looks and tries at mailed links", bucket(RateLimit::Link)),
         ("user codes of devices", bucket(RateLimit::UserCode)),
         (
             "pushed requests and device codes",

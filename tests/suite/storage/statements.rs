@@ -132,6 +132,9 @@ fn every_statement_binds_what_it_names() {
                 "client_id",
                 "value",
                 "detail",
+                // Of mailed codes.
+                "subject",
+                "link_hash",
             ];
             // The order of a window function ends with its parenthesis.
             let order = rest.split(" limit").next().unwrap().split(") as ").next().unwrap();

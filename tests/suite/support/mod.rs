@@ -21,6 +21,7 @@ pub mod second_factors;
 pub mod server;
 pub mod sessions;
 pub mod smtp_sink;
+pub mod software_authenticator;
 pub mod third_party_verifier;
 
 pub use server::{Backend, Server, on_both};

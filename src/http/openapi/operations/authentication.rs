@@ -8,8 +8,8 @@ use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Security, Tag, created, ok};
 use crate::http::openapi::schema::{
-    BOOLEAN, INTEGER, Keyword, Named, Schema, TEXT, TEXTS, named, object, one_of, optional,
-    required,
+    ANY_OBJECT, BOOLEAN, INTEGER, Keyword, Named, Schema, TEXT, TEXTS, named, object, one_of,
+    optional, required,
 };
 
 /// A refresh token, as it is issued.
@@ -113,14 +113,51 @@ pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
         Code::TooManyAttempts,
     ]);
 
+/// A challenge for an authenticator.
+pub static PASSKEY_CHALLENGE: Named = Named {
+    name: "PasskeyChallenge",
+    schema: object(&[
+        required("challenge", TEXT.about("Comes back with the response of the authenticator.")),
+        required("expires_in", INTEGER.about("Seconds.")),
+        required("public_key", ANY_OBJECT.about("The options, as WebAuthn writes them in JSON.")),
+    ]),
+};
+
+/// `POST /v1/login/passkey`.
+pub static PASSKEY: Operation = Operation::new("loginPasskey", Tag::LogIn, "Begin a log-in with a passkey")
+    .about(
+        "`public_key` are options for `navigator.credentials.get()` or the API of a platform. Its response goes to \
+         `POST /v1/login/continue` as `credential`, with `challenge`. Without a `challenge` in the request the \
+         options are the same for everyone. With that of a log-in whose `methods` have `passkey` they name the \
+         passkeys of its user.",
+    )
+    .body(
+        Body::json(&[&[
+            optional("challenge", TEXT.nullable().about("Of a log-in that waits for a passkey.")),
+            optional("audience", TEXT.nullable().about("As at `POST /v1/login`.")),
+            optional("scope", TEXT.nullable()),
+            optional("client_id", TEXT.nullable()),
+        ]])
+        .example(|| json!({})),
+    )
+    .returns(&[ok(named(&PASSKEY_CHALLENGE))])
+    .fails_with(&[
+        Code::FeatureDisabled,
+        Code::InvalidTarget,
+        Code::InvalidScope,
+        Code::InvalidClient,
+        Code::ChallengeInvalid,
+    ]);
+
 /// `POST /v1/login/continue`.
 pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Take the next step of a log-in")
     .about(
         "A log-in or a step-up that waits for another step is answered 401 with `challenge`, `expires_in` and \
          `methods`; its `code` names the step. After `mfa_required` send `code`, and `method` where the code \
          alone does not tell it, or `password` where that is among the methods: a wrong one is answered \
-         `mfa_failed`, and the same challenge can be tried again. The code of the method `mailed_code` was \
-         mailed to the verified address of the account. After `password_change_required` send \
+         `mfa_failed`, and the same challenge can be tried again. With `passkey` in `methods`, or after \
+         `POST /v1/login/passkey`, send `credential`. The code \
+         of the method `mailed_code` was mailed to the verified address of the account. After `password_change_required` send \
          `new_password`. Every session that the old password opened ends. After `enrolment_required` send \
          `setup` of `POST /v1/login/enrol` with the first `code` and a `name`, or `skip` where it `may_skip`. \
          The steps of `POST /v1/recovery` are taken here as well; the last one is answered 204.",
@@ -128,8 +165,17 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
     .body(
         Body::json(&[&[
             required("challenge", TEXT),
-            optional("method", one_of(|| vec!["totp", "recovery_code", "mailed_code"]).nullable()),
+            optional(
+                "method",
+                one_of(|| vec!["totp", "recovery_code", "mailed_code", "passkey"]).nullable(),
+            ),
             optional("code", TEXT.nullable()),
+            optional(
+                "credential",
+                ANY_OBJECT
+                    .nullable()
+                    .about("The response of an authenticator (`AuthenticationResponseJSON`)."),
+            ),
             optional("password", TEXT.nullable()),
             optional("new_password", TEXT.nullable()),
             optional("setup", TEXT.nullable()),
@@ -148,6 +194,7 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
         Code::MfaFailed,
         Code::EnrolmentRequired,
         Code::Forbidden,
+        Code::FeatureDisabled,
         Code::Conflict,
         Code::PasswordChangeRequired,
         Code::WeakPassword,

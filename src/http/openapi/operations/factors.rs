@@ -3,14 +3,15 @@
 use serde_json::json;
 
 use super::NEVER_CHANGES;
+use super::authentication::PASSKEY_CHALLENGE;
 use crate::domain::factor::FactorKind;
 use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{
     Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
 };
 use crate::http::openapi::schema::{
-    INTEGER, Keyword, Named, Schema, TEXT, TEXTS, TIME, UUID, list, named, object, optional,
-    required, texts_of,
+    ANY_OBJECT, BOOLEAN, INTEGER, Keyword, Named, Schema, TEXT, TEXTS, TIME, UUID, list, named,
+    object, optional, required, texts_of,
 };
 
 const KIND: Schema = texts_of!(FactorKind);
@@ -69,7 +70,7 @@ pub static BEGIN_TOTP: Operation =
              the last 5 minutes with every factor of the account.",
         )
         .returns(&[ok(named(&TOTP_SETUP))])
-        .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified, Code::Forbidden])
+        .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified, Code::FeatureDisabled])
         .conflicts("The account has 3 authenticator apps, which is the most.");
 
 /// `POST /v1/factors/totp/confirm`.
@@ -94,10 +95,53 @@ pub static CONFIRM_TOTP: Operation =
         .fails_with(&[
             Code::ReauthenticationRequired,
             Code::EmailNotVerified,
-            Code::Forbidden,
+            Code::FeatureDisabled,
             Code::TooManyAttempts,
         ])
         .conflicts("The setup was confirmed before, or the account has 3 authenticator apps.");
+
+/// `POST /v1/factors/passkeys/options`.
+pub static BEGIN_PASSKEY: Operation =
+    Operation::new("beginPasskey", Tag::Account, "Begin to add a passkey")
+        .about(
+            "Stores nothing. `public_key` are options for `navigator.credentials.create()` or the API of a \
+             platform; `challenge` is valid for 10 minutes. Needs a sign-in of the last 5 minutes with every factor \
+             of the account.",
+        )
+        .returns(&[ok(named(&PASSKEY_CHALLENGE))])
+        .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified, Code::FeatureDisabled])
+        .conflicts("The account has 10 passkeys, which is the most.");
+
+/// `POST /v1/factors/passkeys`.
+pub static ADD_PASSKEY: Operation = Operation::new("addPasskey", Tag::Account, "Add a passkey")
+    .about(
+        "With the response of the authenticator, which must have verified its user. A passkey signs in alone. The \
+         password goes on to do so as well, unless `second_factor` is true: then a second factor follows it. \
+         Recovery codes are in the answer where the account had none. Needs a sign-in of the last 5 minutes with \
+         every factor of the account.",
+    )
+    .body(
+        Body::json(&[&[
+            required("challenge", TEXT),
+            required("credential", ANY_OBJECT.about("The response (`RegistrationResponseJSON`).")),
+            optional("name", NAME.nullable().about("By default that of the authenticator.")),
+            optional("second_factor", BOOLEAN.nullable()),
+        ]])
+        .example(|| {
+            let response = json!({ "clientDataJSON": "AA", "attestationObject": "AA" });
+            json!({
+                "challenge": "sfs_AAAAAAAA",
+                "credential": { "id": "AA", "type": "public-key", "response": response },
+                "name": "Laptop",
+            })
+        }),
+    )
+    .returns(&[created(object(&[
+        required("factor", named(&FACTOR)),
+        optional("recovery_codes", RECOVERY_CODES),
+    ]))])
+    .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified, Code::FeatureDisabled, Code::TooManyAttempts])
+    .conflicts("The passkey is stored already, or the account has 10, which is the most.");
 
 const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The factor's `id`.")];
 

@@ -1,7 +1,8 @@
 //! Public keys, metadata and probes: the same for every caller.
 
+use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{NO_CONTENT, NOT_MODIFIED, Operation, Response, Tag, ok};
-use crate::http::openapi::schema::{ANY_OBJECT, Schema, TEXT, list, object, required};
+use crate::http::openapi::schema::{ANY_OBJECT, Schema, TEXT, TEXTS, list, object, required};
 
 /// `GET /v1/openapi.json`.
 pub static OPENAPI: Operation = Operation::new("openapi", Tag::Metadata, "This document")
@@ -34,6 +35,15 @@ pub static DISCOVERY: Operation =
 pub static OAUTH_METADATA: Operation =
     Operation::new("serverMetadata", Tag::Metadata, "Metadata (RFC 8414)")
         .returns(&[ok(SERVER_METADATA), NOT_MODIFIED]);
+
+/// `GET /.well-known/webauthn`.
+pub static RELATED_ORIGINS: Operation = Operation::new(
+    "relatedOrigins",
+    Tag::Metadata,
+    "Origins that may use the passkeys (WebAuthn §5.11)",
+)
+.returns(&[ok(object(&[required("origins", TEXTS)])), NOT_MODIFIED])
+.fails_with(&[Code::NotFound]);
 
 /// `OPTIONS /.well-known/jwks.json`.
 pub static JWKS_PREFLIGHT: Operation = preflight("jwksPreflight");

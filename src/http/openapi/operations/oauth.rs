@@ -130,7 +130,8 @@ pub static AUTHORIZE_CHALLENGE: Operation = Operation::new(
 )
 .about(
     "A 400 of `insufficient_authorization` or `access_denied` also has `auth_session`, `expires_in` (seconds) \
-     and `methods`, the factors of which one is next.",
+     and `methods`, the factors of which one is next; with `passkey` among them `public_key`, the options for \
+     `navigator.credentials.get()`.",
 )
 .security(Security::Client)
 .oauth_errors()
@@ -149,10 +150,11 @@ pub static AUTHORIZE_CHALLENGE: Operation = Operation::new(
         optional("dpop_jkt", TEXT),
         optional("login_hint", TEXT),
         optional("auth_session", TEXT.about("From an earlier answer; instead of the above.")),
-        optional("method", TEXT.about("The kind of `code`: `totp` or `recovery_code`.")),
+        optional("method", TEXT.about("`passkey`, or the kind of `code`: `totp` or `recovery_code`.")),
         optional("login", TEXT),
         optional("password", TEXT),
         optional("code", TEXT.about("A code of the second factor.")),
+        optional("credential", TEXT.about("The assertion of a passkey as JSON (`AuthenticationResponseJSON`).")),
     ],
     CLIENT_AUTHENTICATION,
 ]))

@@ -5,8 +5,8 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::FieldError;
 use crate::domain::totp;
 use crate::http::ui::pages::{
-    Done, EnrolPage, FactorRow, MailedCodePage, RecoveryCodesPage, RemoveFactorPage, SecurityPage,
-    TotpSetupPage, VerifyPage,
+    Done, EnrolPage, FactorRow, MailedCodePage, PasskeyForm, Passkeys, RecoveryCodesPage,
+    RemoveFactorPage, SecurityPage, TotpSetupPage, VerifyPage,
 };
 use crate::http::ui::qr::QrImage;
 use crate::http::ui::{Frame, policy, policy_under_way};
@@ -22,14 +22,21 @@ pub(super) fn verifying(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sampl
         login: Some(world.login),
         method: if is_recovery { "recovery_code" } else { "totp" },
         is_recovery,
-        other: frame.link("/login/verify").with_query("flow=F&challenge=C&method=totp"),
+        has_code: true,
+        other: Some(frame.link("/login/verify").with_query("flow=F&challenge=C&method=totp")),
+        passkey: None,
         error,
         restart: &restart,
     };
+    let form = || Some(PasskeyForm { challenge: world.typed.to_owned(), options: "{}".to_owned() });
+    let either = VerifyPage { passkey: form(), ..page(false, None) };
+    let alone = VerifyPage { has_code: false, other: None, passkey: form(), ..page(false, None) };
     let policy = || policy_under_way(false);
     let (wrong, wrong_code) = (frame.t("verify.wrong"), frame.t("verify.wrong_recovery"));
     Ok(vec![
         sample("verify", &page(false, None), policy())?,
+        sample("verify-passkey", &either, policy_under_way(true))?,
+        sample("verify-passkey-only", &alone, policy_under_way(true))?,
         sample("verify-refused", &page(false, Some(wrong)), policy())?,
         sample("verify-recovery", &page(true, None), policy())?,
         sample("verify-recovery-refused", &page(true, Some(wrong_code)), policy())?,
@@ -111,12 +118,22 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         needs_email: false,
         factors,
         recovery_codes: "8".to_owned(),
+        passkeys: Passkeys { is_on: true, rows: Vec::new(), asks_second: false, form: None },
     };
     let two = || {
         vec![
             factor(world.device, Some(ago(TimeSpan::from_mins(3)))),
             factor(frame.t("totp.default_name"), None),
         ]
+    };
+    let passkeys = SecurityPage {
+        passkeys: Passkeys {
+            is_on: true,
+            rows: two(),
+            asks_second: false,
+            form: Some(PasskeyForm { challenge: world.typed.to_owned(), options: "{}".to_owned() }),
+        },
+        ..page(true, Vec::new())
     };
     let removed =
         SecurityPage { notice: Some(Done::FactorRemoved.text(frame.locale)), ..page(true, two()) };
@@ -160,6 +177,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
             &SecurityPage { needs_email: true, ..page(true, Vec::new()) },
             policy(),
         )?,
+        sample("security-passkeys", &passkeys, super::super::policy(true))?,
         sample("security-stale", &page(false, two()), policy())?,
         sample("totp-setup", &setup(None, None), policy())?,
         sample("totp-setup-refused", &setup(Some(wrong("code")), None), policy())?,

@@ -94,6 +94,14 @@ text_enum! {
         EmailVerified = "email-verified",
         /// A change of address was cancelled.
         EmailCancelled = "email-cancelled",
+        /// A factor got another name.
+        FactorRenamed = "factor-renamed",
+        /// The name was refused.
+        NameRefused = "name-refused",
+        /// A passkey was added.
+        PasskeyAdded = "passkey-added",
+        /// A passkey was not added.
+        PasskeyRefused = "passkey-refused",
     }
 }
 
@@ -112,6 +120,10 @@ impl Done {
             Self::EmailSent => locale.t("email.done_sent"),
             Self::EmailVerified => locale.t("email.done_verified"),
             Self::EmailCancelled => locale.t("email.done_cancelled"),
+            Self::FactorRenamed => locale.t("passkey.done_renamed"),
+            Self::NameRefused => locale.t("totp.name_error"),
+            Self::PasskeyAdded => locale.t("passkey.done_added"),
+            Self::PasskeyRefused => locale.t("passkey.refused"),
         }
     }
 }

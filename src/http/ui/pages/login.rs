@@ -20,6 +20,8 @@ pub struct LoginPage<'a> {
     pub login: &'a str,
     /// The application that asked, by its name.
     pub client_name: Option<&'a str>,
+    /// The form for a passkey, where there are any.
+    pub passkey: Option<PasskeyForm>,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
     /// What was done before, in the language of the page.
@@ -28,6 +30,14 @@ pub struct LoginPage<'a> {
     pub recover: Option<Link>,
     /// How to begin again.
     pub restart: &'a RestartOptions,
+}
+
+/// A form that a script shows, runs a ceremony for and sends.
+pub struct PasskeyForm {
+    /// The sealed challenge; comes back as the field `challenge`.
+    pub challenge: String,
+    /// The options of the ceremony in JSON.
+    pub options: String,
 }
 
 /// The form for a new password, which the user chooses before the sign-in goes on. Its policy needs the same
@@ -83,7 +93,7 @@ pub struct EnrolPage<'a> {
     pub restart: &'a RestartOptions,
 }
 
-/// The form for a code of the second factor.
+/// The forms for a second factor: a code, a passkey.
 #[derive(Template)]
 #[template(path = "verify.html")]
 pub struct VerifyPage<'a> {
@@ -101,8 +111,12 @@ pub struct VerifyPage<'a> {
     pub method: &'a str,
     /// Whether it is a recovery code.
     pub is_recovery: bool,
-    /// The page for the other kind of code.
-    pub other: Link,
+    /// Whether the account has a code of this kind, so that there is a form for it.
+    pub has_code: bool,
+    /// The page for the other kind of code, where the account has both.
+    pub other: Option<Link>,
+    /// The form for a passkey, where the account has one.
+    pub passkey: Option<PasskeyForm>,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
     /// How to begin again.

@@ -18,7 +18,9 @@ pub use answer::{ContinuePage, FormPostPage};
 pub use consent::{ConsentItem, ConsentPage};
 pub use device::{DeviceDonePage, DevicePage};
 pub use email::{EmailLinkDonePage, EmailLinkPage, EmailPage};
-pub use login::{EnrolPage, LoginPage, MailedCodePage, NewPasswordPage, VerifyPage};
+pub use login::{EnrolPage, LoginPage, MailedCodePage, NewPasswordPage, PasskeyForm, VerifyPage};
 pub use logout::{BackLink, LoggedOutPage, LogoutConfirmPage};
 pub use recovery::{ChoosePasswordPage, RecoverCodePage, RecoverPage};
-pub use security::{FactorRow, RecoveryCodesPage, RemoveFactorPage, SecurityPage, TotpSetupPage};
+pub use security::{
+    FactorRow, Passkeys, RecoveryCodesPage, RemoveFactorPage, SecurityPage, TotpSetupPage,
+};

@@ -4,6 +4,7 @@ use askama::Template;
 
 use crate::domain::base_path::Link;
 use crate::http::ui::Frame;
+use crate::http::ui::pages::PasskeyForm;
 use crate::http::ui::qr::QrImage;
 
 /// The second factors of an account. Every form carries `csrf`.
@@ -24,10 +25,31 @@ pub struct SecurityPage<'a> {
     pub may_remove_last: bool,
     /// Whether the e-mail address has to be verified before a factor is added.
     pub needs_email: bool,
-    /// The factors.
+    /// The authenticator apps.
     pub factors: Vec<FactorRow>,
     /// How many recovery codes are left.
     pub recovery_codes: String,
+    /// The passkeys.
+    pub passkeys: Passkeys,
+}
+
+/// The passkeys of an account.
+pub struct Passkeys {
+    /// Whether the server offers any.
+    pub is_on: bool,
+    /// Those of the account.
+    pub rows: Vec<FactorRow>,
+    /// Whether a second factor follows the password already.
+    pub asks_second: bool,
+    /// The form for another one, where one can be added now.
+    pub form: Option<PasskeyForm>,
+}
+
+impl Passkeys {
+    /// Whether there is anything to show.
+    pub const fn is_shown(&self) -> bool {
+        self.is_on || !self.rows.is_empty()
+    }
 }
 
 /// A factor. Points in time are texts.
@@ -99,7 +121,8 @@ pub struct RecoveryCodesPage<'a> {
 impl SecurityPage<'_> {
     /// Whether a factor can be removed now.
     fn may_remove(&self) -> bool {
-        self.is_fresh && (self.may_remove_last || self.factors.len() > 1)
+        let factors = self.factors.len() + self.passkeys.rows.len();
+        self.is_fresh && (self.may_remove_last || factors > 1)
     }
 }
 

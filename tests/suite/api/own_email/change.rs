@@ -129,7 +129,7 @@ async fn what_cannot_be_an_address_is_refused_and_what_waits_can_be_given_up() {
         {
             let path = "/v1/me";
             let answer = place.server.call_as(Method::PATCH, path, &tokens.access, patch).await;
-            answer.is_problem(422, "validation_failed");
+            answer.is_problem(422, "read_only");
         }
     })
     .await;

@@ -7,7 +7,7 @@ use signet::base::TimeSpan;
 use super::{ADA, NEW};
 use crate::support::mailed::{Mailed, MailingServer};
 use crate::support::on_both;
-use crate::support::server::PASSWORD;
+use crate::support::server::{PASSWORD, Tokens};
 
 const THIRD: &str = "third@example.com";
 
@@ -39,8 +39,9 @@ async fn a_change_is_taken_back_with_everything_the_thief_has() {
             .await
             .is_problem(401, "password_change_required");
         place.server.try_login(NEW, PASSWORD).await.is_problem(401, "invalid_credentials");
-        let root = &place.root;
-        assert_eq!(place.server.events(root, "email.change_undone").await.len(), 1);
+        let root = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
+        let root = Tokens::of(&place.server.post("/v1/login", root).await);
+        assert_eq!(place.server.events(&root, "email.change_undone").await.len(), 1);
         // The mailbox is the owner's again.
         place.recover(ADA).await;
         let recovery = place.newest().await;

@@ -165,7 +165,7 @@ async fn the_pages_lead_from_a_forgotten_password_back_to_the_sign_in() {
             ];
             tia.post("/recover/password", &fields).await
         };
-        assert!(post(&code, "short").await.is(422).text.contains("at least 8 bytes"));
+        assert!(post(&code, "short").await.is(422).text.contains("at least 8 characters"));
         post("123456", NEW).await.is(401);
         place.server.advance(TimeSpan::from_secs(30));
         let code = app.code(&place.server, 0);

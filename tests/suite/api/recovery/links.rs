@@ -33,7 +33,7 @@ async fn a_link_is_redeemed_once_by_the_form_of_its_page() {
             person.post(&path, &fields).await.is(403);
         }
         let weak = ada.post(&path, &[("csrf", &csrf), ("new_password", "short")]).await;
-        assert!(weak.is(422).text.contains("at least 8 bytes"), "{}", weak.text);
+        assert!(weak.is(422).text.contains("at least 8 characters"), "{}", weak.text);
         let done = ada.post(&path, &[("csrf", &csrf), ("new_password", NEW)]).await;
         let to = done.is(303).header("location").to_owned();
         assert!(

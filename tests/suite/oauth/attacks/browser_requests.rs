@@ -108,7 +108,6 @@ async fn every_page_has_its_headers() {
     pages.push(("device done", ada.decide(&pages[8].1, "allow").await));
     pages.push(("own log-in", ada.get("/login").await));
     pages.push(("account", ada.get("/account").await));
-    pages.push(("own address", ada.get("/account/email").await));
     pages.push(("foreign form", ada.post("/account/profile", &[("csrf", "x")]).await));
     pages.push(("wrong client", ada.get("/oauth2/authorize").await));
     pages.push(("nothing", ada.get("/nowhere").await));

@@ -30,6 +30,7 @@ mod mailed_codes;
 mod mails;
 mod meta_and_setup;
 mod migrate;
+mod passkeys;
 mod password_costs;
 mod processes;
 mod pushed_requests;

@@ -1,0 +1,52 @@
+//! What an authentication waits for, for callers that show it: its user, the step, and the options for a passkey.
+
+use serde_json::Value;
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::authn::{Method, NextStep};
+use crate::domain::outcome::Failure;
+use crate::domain::user::User;
+use crate::identity::authenticate::account_state;
+use crate::identity::passkey_options::options_of_user;
+
+use super::{Progress, RemainingStep, SingleUse, challenge_invalid, read_anew};
+
+/// What an authentication waits for.
+pub struct Waiting {
+    /// Its user.
+    pub user: User,
+    /// The step.
+    pub step: RemainingStep,
+    /// The options for a passkey, where one is among the factors.
+    pub public_key: Option<Value>,
+}
+
+/// What an authentication waits for, with the options for a passkey, whose challenge is `challenge`. The account is
+/// read anew.
+///
+/// # Errors
+/// `challenge_invalid` when it is used up, or the account has changed; faults.
+pub async fn waiting(
+    app: &App,
+    progress: &Progress,
+    (challenge, single_use): (&str, Option<&SingleUse>),
+    now: Timestamp,
+) -> Result<Waiting, Failure> {
+    let credential = read_anew(app, progress, single_use).await?;
+    let account = account_state(&credential);
+    let step = match progress.next_step(app, (&credential.user, &account), now) {
+        NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
+        NextStep::ChangePassword => RemainingStep::NewPassword,
+        NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
+        NextStep::Done(_) | NextStep::Refuse(_) => return Err(challenge_invalid().into()),
+    };
+    let asks_passkey =
+        matches!(&step, RemainingStep::Factor(methods) if methods.contains(&Method::Passkey));
+    let mut public_key = None;
+    if asks_passkey && app.relying_party.is_some() {
+        let mut reader = app.db.reader().await?;
+        public_key = Some(options_of_user(app, &mut reader, progress.user, challenge).await?);
+    }
+    Ok(Waiting { user: credential.user, step, public_key })
+}

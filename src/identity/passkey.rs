@@ -1,0 +1,180 @@
+//! Checking what a passkey has signed.
+//!
+//! Owns the order: the credential is read, the assertion is verified, and the use is noted with its counter or the
+//! failure with its event, in one transaction. An unknown credential, one of a disabled user and one with a wrong
+//! signature take the same way and have the same answer.
+
+use crate::app::{App, AuditedTx};
+use crate::base::TimeSpan;
+use crate::base::id::UserId;
+use crate::base::opaque_token::TokenHash;
+use crate::crypto::digest::token_hash;
+use crate::crypto::webauthn::{
+    Asserted, AssertionResponse, Invalid, KnownCredential, verify_assertion,
+};
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::Method;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::request_info::RequestInfo;
+use crate::domain::user::User;
+use crate::metrics::Metrics;
+use crate::store::passkeys::{self, StoredPasskey};
+use crate::store::{Link, spent_ids, users};
+
+use super::authentication::challenge_invalid;
+use super::passkey_options::relying_party;
+
+/// How long the challenge of a used assertion is kept: longer than any sign-in lives, so that a clock that is set back
+/// opens no used one.
+const KEPT: TimeSpan = TimeSpan::from_mins(70);
+
+/// An assertion, and the challenge that it has to answer.
+pub struct Assertion {
+    /// The challenge in base64url.
+    pub challenge: String,
+    /// The response of the browser or application.
+    pub response: AssertionResponse,
+}
+
+/// An assertion that was verified, of which nothing is recorded yet.
+pub(super) struct Judged {
+    /// The user whom the credential belongs to, if there is one.
+    user: Option<UserId>,
+    used: Option<(StoredPasskey, Asserted)>,
+    /// The hash of the challenge, of which one assertion counts.
+    spent: TokenHash,
+}
+
+/// The one refusal of an assertion.
+fn refused() -> Refusal {
+    let message =
+        "The passkey was not accepted: it is unknown here, or it answers another challenge.";
+    Refusal::new(Code::MfaFailed, message)
+}
+
+/// Verifies an assertion of a credential that is read from `link`. One statement.
+///
+/// # Errors
+/// Only faults; `feature_disabled`.
+pub(super) async fn judge(
+    app: &App,
+    link: &mut impl Link,
+    assertion: &Assertion,
+    owner: Option<&User>,
+) -> Result<Judged, Failure> {
+    let party = relying_party(app)?;
+    let Assertion { challenge, response } = assertion;
+    let stored = passkeys::find(link, &response.credential_id).await?;
+    let known = stored.as_ref().map_or(DECOY, |stored| KnownCredential {
+        public_key: &stored.public_key,
+        backup_eligible: stored.backup_eligible,
+    });
+    let verified = verify_assertion(party, challenge, known, response);
+    let user = stored.as_ref().map(|stored| stored.user_id);
+    let handle = response.user_handle.as_deref();
+    let used = match (stored, verified) {
+        (Some(stored), Ok(asserted)) if is_owner(&stored, handle, owner) => Ok((stored, asserted)),
+        (Some(_), Ok(_)) => Err("belongs to another user".to_owned()),
+        (None, _) => Err("unknown".to_owned()),
+        (Some(_), Err(invalid)) => Err(Invalid::to_string(&invalid)),
+    };
+    if let Err(why) = &used {
+        tracing::debug!(%why, "a passkey was refused");
+    }
+    let spent = token_hash(&format!("passkey/{challenge}"));
+    Ok(Judged { user, used: used.ok(), spent })
+}
+
+/// Whether a credential belongs to the user who signs in. Where nobody is known yet, the authenticator has to name
+/// the user (WebAuthn §7.2, step 6).
+fn is_owner(stored: &StoredPasskey, handle: Option<&[u8]>, owner: Option<&User>) -> bool {
+    let named = handle.map(|handle| handle == stored.user_id.uuid().as_bytes());
+    match owner {
+        Some(user) => user.id == stored.user_id && named.unwrap_or(true),
+        None => named.unwrap_or(false),
+    }
+}
+
+/// What a signature of an unknown credential is compared with, so that the time does not tell it: the point of
+/// WebAuthn §16.2, whose private key is public.
+const DECOY: KnownCredential<'static> = KnownCredential {
+    public_key: b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20\
+        \xaf\xef\xa1\x6f\x97\xca\x9b\x2d\x23\xeb\x86\xcc\xb6\x40\x98\xd2\
+        \x0d\xb9\x08\x56\x06\x2e\xb2\x49\xc3\x3a\x9b\x67\x2f\x26\xdf\x61\
+        \x22\x58\x20\
+        \x93\x0a\x56\xb8\x7a\x2f\xca\x66\x33\x4b\x03\x45\x8a\xbf\x87\x97\
+        \x17\xc1\x2c\xc6\x8e\xd7\x32\x90\xaf\x2e\x26\x64\x79\x6b\x92\x20",
+    backup_eligible: false,
+};
+
+impl Judged {
+    /// The user whom the credential belongs to, if there is one; the nil id otherwise, so that both are looked up.
+    pub(super) fn user_or_nil(&self) -> UserId {
+        self.user.unwrap_or_else(|| UserId::from_uuid(uuid::Uuid::nil()))
+    }
+
+    /// Notes the use, or the failure. `may_count` is false where the account is disabled.
+    ///
+    /// # Errors
+    /// The one refusal, once its event is recorded; `challenge_invalid` when an assertion of this challenge was used
+    /// before; faults.
+    pub(super) async fn settle(&self, tx: &mut AuditedTx, may_count: bool) -> Result<(), Failure> {
+        let (app, info) = (tx.app(), tx.info());
+        let Some((stored, asserted)) = self.used.as_ref().filter(|_| may_count) else {
+            Metrics::count(&app.metrics.logins, "factor_failed");
+            let mut event = Event::new(EventKind::FactorFailed).detail(Method::Passkey.as_str());
+            event.subject = self.user;
+            tx.record(&event.folded(fold(&app, self.user, &info))).await?;
+            return Err(refused().into());
+        };
+        let Asserted { sign_count, backed_up } = *asserted;
+        let now = info.now;
+        if !spent_ids::spend(tx, &self.spent, now + KEPT).await? {
+            return Err(challenge_invalid().into());
+        }
+        if passkeys::count_use(tx, stored.id, sign_count, backed_up, now).await? {
+            return Ok(());
+        }
+        passkeys::note_use(tx, stored.id, backed_up, now).await?;
+        self.counter_reused(tx, stored.user_id).await?;
+        Ok(())
+    }
+
+    /// Records that a counter did not increase. Not a reason to refuse (WebAuthn §6.1.1): a synced passkey may do
+    /// so, and its user can judge.
+    async fn counter_reused(&self, tx: &mut AuditedTx, user: UserId) -> Result<(), Fault> {
+        let fold = fold(&tx.app(), Some(user), &tx.info());
+        let event = Event::new(EventKind::PasskeyCounterReused).about(user).folded(fold);
+        tx.record(&event).await
+    }
+}
+
+/// Checks an assertion of `user`, who has completed another factor, and notes its use.
+///
+/// # Errors
+/// `mfa_failed`; `feature_disabled`; faults.
+pub(super) async fn check_assertion(
+    app: &App,
+    user: &User,
+    assertion: &Assertion,
+    info: &RequestInfo,
+) -> Result<(), Failure> {
+    let judged = judge(app, &mut app.db.reader().await?, assertion, Some(user)).await?;
+    app.transaction(info, async |tx| judged.settle(tx, true).await).await
+}
+
+/// The account that a credential belongs to, read for an unknown one as well.
+pub(super) async fn account_of(
+    link: &mut impl Link,
+    judged: &Judged,
+) -> Result<Option<users::Credential>, Fault> {
+    users::credential_of(link, judged.user_or_nil()).await
+}
+
+/// Failures fold into one row a minute for each user, or all unknown credentials, and address.
+fn fold(app: &App, user: Option<UserId>, info: &RequestInfo) -> Vec<u8> {
+    let minute = info.now.secs().div_euclid(60).to_be_bytes();
+    let address = info.address().map_or_else(String::new, |address| address.to_string());
+    let user = user.map(|user| user.uuid()).unwrap_or_default();
+    app.pseudonyms.of("audit/passkey", &[user.as_bytes(), address.as_bytes(), &minute])
+}
