@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::history::{Account, Dice, administered, bystander, is_sound, keys, prepare};
-use crate::support::process::{Caller, until};
+use crate::support::process::{self, Caller};
 use crate::support::require;
 
 /// `SIGNET_TEST_SECONDS` says how long the lock is held.
@@ -48,7 +48,7 @@ async fn a_long_lock_starves_nobody_and_leaves_nothing_behind() {
     other.execute("ROLLBACK").await.unwrap();
     other.close().await.unwrap();
     // What was refused for the lock may be written for a while yet on a busy machine.
-    until("a log-in succeeds", async || {
+    process::until("a log-in succeeds", async || {
         let answer = caller.post("/v1/login", &account).await;
         assert!([200, 503].contains(&answer.status), "{}", answer.text);
         answer.status == 200
