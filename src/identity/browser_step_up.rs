@@ -6,7 +6,7 @@ use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::BrowserId;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::{Authentication, Demand, NextStep, Refused};
+use crate::domain::authn::{Authentication, Demand, Method, NextStep, Refused};
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
@@ -97,6 +97,8 @@ pub enum Lacking {
     Nothing,
     /// A step.
     Step(IssuedChallenge),
+    /// A new sign-in: the present one is too old for what is missing.
+    SignIn,
     /// A factor that the account does not have, without which the request fails.
     Unmet,
 }
@@ -127,6 +129,9 @@ pub async fn lacking(
         NextStep::Done(_) | NextStep::Enrol { may_skip: true } => return Ok(Lacking::Nothing),
         NextStep::Refuse(Refused::UnmetRequirements) => return Ok(Lacking::Unmet),
         NextStep::Refuse(Refused::AccountChanged) => return Err(challenge_invalid().into()),
+        NextStep::Authenticate(methods) if methods.contains(&Method::Password) => {
+            return Ok(Lacking::SignIn);
+        }
         NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
         NextStep::ChangePassword => RemainingStep::NewPassword,
         NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },

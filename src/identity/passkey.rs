@@ -23,6 +23,7 @@ use crate::store::{Link, spent_ids, users};
 
 use super::authentication::challenge_invalid;
 use super::passkey_options::relying_party;
+use super::write_limit::UserWrite;
 
 /// How long the challenge of a used assertion is kept: longer than any sign-in lives, so that a clock that is set back
 /// opens no used one.
@@ -113,6 +114,11 @@ impl Judged {
         self.user.unwrap_or_else(|| UserId::from_uuid(uuid::Uuid::nil()))
     }
 
+    /// Whether the assertion is valid. That its challenge was not used before is not known yet.
+    pub(super) const fn is_valid(&self) -> bool {
+        self.used.is_some()
+    }
+
     /// Notes the use, or the failure. `may_count` is false where the account is disabled.
     ///
     /// # Errors
@@ -160,6 +166,9 @@ pub(super) async fn check_assertion(
     info: &RequestInfo,
 ) -> Result<(), Failure> {
     let judged = judge(app, &mut app.db.reader().await?, assertion, Some(user)).await?;
+    if judged.is_valid() {
+        UserWrite::new(app).take(user)?;
+    }
     app.transaction(info, async |tx| judged.settle(tx, true).await).await
 }
 

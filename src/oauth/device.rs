@@ -308,6 +308,7 @@ async fn go_on(
     };
     match lacking(&app, &client, &found, &visitor, now).await? {
         Lacking::Nothing => {}
+        Lacking::SignIn => return Ok(DeviceStep::Login { flow: flow.seal(&app, &visitor)? }),
         Lacking::Step(challenge) => {
             let flow = flow.seal(&app, &visitor)?;
             return Ok(DeviceStep::StepUp { flow, challenge: Box::new(challenge) });

@@ -259,10 +259,24 @@ fn second_factor(
             if account.has_verified_email && !has_shown_mailbox && !may_skip {
                 return Missing::Complete(vec![Method::MailedCode]);
             }
+            // Nor must a thief of the session: its user types the password again. What can be put off waits for the
+            // next sign-in.
+            if purpose == Purpose::StepUp && !has_shown_mailbox && !has_just_begun(fresh, now) {
+                let again = Missing::Complete(vec![Method::Password]);
+                return if may_skip { Missing::Enough } else { again };
+            }
             Missing::Enrol { may_skip }
         }
         _ => Missing::Enough,
     }
+}
+
+/// Whether the password was typed as lately as in a sign-in that is not finished. A password of the future was typed
+/// before the clock was set back: how old it is cannot be known.
+fn has_just_begun(fresh: &Factors, now: Timestamp) -> bool {
+    fresh
+        .completed(Method::Password)
+        .is_some_and(|at| now < at + FACTOR_LIFE && at <= now + CLOCK_SKEW)
 }
 
 /// The factors of an account that lead to `target` and are not completed yet.

@@ -231,6 +231,32 @@ fn old_factors_do_not_count() {
     assert_eq!(next(Purpose::StepUp, at(6), since), authenticate(&[Password]));
 }
 
+/// A stolen session must not enrol a factor of the thief's.
+#[test]
+fn a_step_up_enrols_only_after_the_password_or_a_mailed_code() {
+    let of = |account, factors, requirements| {
+        let attempt = Attempt { purpose: Purpose::StepUp, epoch: 0, factors };
+        next_step(&attempt, &account, &requirements, NOW)
+    };
+    let next = |secs, requirements| of(plain(), Factors::password(ago(secs)), requirements);
+    let essential = Requirements { required: Multi, ..required(ago(-1)) };
+    for requirements in [required(ago(1)), essential] {
+        assert_eq!(next(599, requirements), NextStep::Enrol { may_skip: false });
+        for secs in [600, 9_000, -11] {
+            assert_eq!(next(secs, requirements), authenticate(&[Password]));
+        }
+    }
+    let verified = AccountState { has_verified_email: true, ..plain() };
+    let old = Factors::password(ago(9_000));
+    assert_eq!(of(verified, old, required(ago(1))), authenticate(&[MailedCode]));
+    let mailed = old.with(MailedCode, ago(1));
+    assert_eq!(of(verified, mailed, required(ago(1))), NextStep::Enrol { may_skip: false });
+    // What can be put off waits for the next sign-in.
+    assert_eq!(of(verified, old, required(ago(-1))), NextStep::Done(old));
+    assert_eq!(next(599, required(ago(-1))), NextStep::Enrol { may_skip: true });
+    assert_eq!(next(600, required(ago(-1))), NextStep::Done(Factors::password(ago(600))));
+}
+
 #[test]
 fn an_account_that_changed_since_the_first_factor_is_refused() {
     let refused = NextStep::Refuse(Refused::AccountChanged);

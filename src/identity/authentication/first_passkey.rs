@@ -12,6 +12,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::identity::authenticate::account_state;
 use crate::identity::lockout;
 use crate::identity::passkey::{self, Assertion};
+use crate::identity::write_limit::UserWrite;
 
 use super::{Advanced, Progress, SingleUse, Taken, challenge_invalid, conclude, counted};
 
@@ -36,6 +37,10 @@ pub async fn begin_with_passkey(
     drop(reader);
     let state = account.as_ref().map(account_state);
     let may_count = state.is_some_and(|state| inactive_user(state.user, None).next().is_none());
+    // No hash bounds how often a user signs in like that, and each time leaves rows.
+    if let Some(account) = account.as_ref().filter(|_| may_count && judged.is_valid()) {
+        UserWrite::new(app).take(&account.user)?;
+    }
     let checked = app.transaction(info, async |tx| judged.settle(tx, may_count).await).await;
     checked.map_err(|failure| counted(app, info, failure))?;
     let credential = account.ok_or_else(challenge_invalid)?;

@@ -324,12 +324,12 @@ async fn go_on(
             let view = ConsentView { flow, client, request, user, scopes: allowed, destination };
             Ok(Step::Consent(Box::new(view)))
         }
-        (Next::StepUp, Some(_)) => match lacking {
+        (Next::StepUp, Some(_)) if !matches!(lacking, Lacking::SignIn) => match lacking {
             Lacking::Step(challenge) => {
                 let flow = checked.flow.seal(&app, &visitor)?;
                 Ok(Step::StepUp(Box::new(StepUpView { flow, challenge })))
             }
-            Lacking::Nothing | Lacking::Unmet => {
+            Lacking::Nothing | Lacking::SignIn | Lacking::Unmet => {
                 refuse(&app, &checked.addressed, unmet_requirements().into())
             }
         },

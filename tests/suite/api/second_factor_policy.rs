@@ -111,8 +111,15 @@ async fn a_session_of_before_is_stepped_up_or_refused_by_the_policy() {
         assert!(header.contains(r#"error="insufficient_user_authentication""#), "{header}");
         assert!(header.contains(r#"acr_values="urn:signet:acr:mfa""#), "{header}");
         server.get_as("/v1/me", &root.access).await.is(200);
-        // The session is raised, and the token from before is not.
+        // A thief of the token does not enrol a factor: the password comes first.
         let asked = step_up(&server, &root, json!({"acr_values": MFA})).await;
+        let body = asked.is_problem(401, "mfa_required").json();
+        assert_eq!(body["methods"], json!(["password"]));
+        let challenge = asked.string("challenge");
+        let begun = server.post("/v1/login/enrol", json!({ "challenge": challenge })).await;
+        begun.is_problem(422, "validation_failed");
+        // The session is raised, and the token from before is not.
+        let asked = go_on(&server, &challenge, json!({"password": PASSWORD})).await;
         asked.is_problem(401, "enrolment_required");
         let (_, done) = Authenticator::enrol_at_login(&server, &asked.string("challenge")).await;
         let strong = raised(&done, &root);
