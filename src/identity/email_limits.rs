@@ -30,32 +30,34 @@ pub(super) async fn count(
     }
     let name = app.pseudonyms.of("email/user", &[user.uuid().as_bytes()]);
     count_in(tx, &name, CONFIRMATIONS_OF_USER).await?;
-    count_of_address(tx, address).await
+    count_of_address(tx, "email", address).await
 }
 
-/// Counts a mail to `address` that its owner has a sign-in wait for. Not for the user: a thief of the password in
-/// another network must not keep the owner waiting.
+/// Counts a mail of `kind` to `address`. Mails that others can have sent, and those that a sign-in waits for, are
+/// counted apart: strangers do not keep the owner from signing in. Not for the user: a thief of the password in another
+/// network must not keep the owner waiting.
 ///
 /// # Errors
 /// `too_many_attempts`; faults.
 pub(super) async fn count_of_address(
     tx: &mut AuditedTx,
+    kind: &str,
     address: &EmailAddress,
 ) -> Result<(), Failure> {
     let (app, info) = (tx.app(), tx.info());
     if !app.config.rate_limits {
         return Ok(());
     }
-    let of = |kind, parts: &[&[u8]]| app.pseudonyms.of(kind, parts);
+    let of = |whose: &str, parts: &[&[u8]]| app.pseudonyms.of(&format!("{kind}/{whose}"), parts);
     let key = address.key();
     let network = admission::spelt(info.address());
-    let here = of("email/network", &[key.as_bytes(), network.as_bytes()]);
+    let here = of("network", &[key.as_bytes(), network.as_bytes()]);
     count_in(tx, &here, RECOVERY_FROM_NETWORK).await?;
     // The same statements where no user has the address.
     let login = email_owners::login_key_of_owner(&mut **tx, key).await?;
     let login = login.as_deref().unwrap_or(key);
     if !admission::is_known_network(&app, &mut **tx, login, &info).await? {
-        let everywhere = of("email/strangers", &[key.as_bytes()]);
+        let everywhere = of("strangers", &[key.as_bytes()]);
         count_in(tx, &everywhere, RECOVERY_FROM_STRANGERS).await?;
     }
     Ok(())

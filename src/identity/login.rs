@@ -26,9 +26,7 @@ use crate::tokens::issue;
 
 use super::admission;
 use super::authenticate::authenticate_user;
-use super::authentication::{
-    Begun, Channel, Completed, Entry, IssuedChallenge, RemainingStep, challenge_invalid,
-};
+use super::authentication::{Begun, Channel, Completed, Entry, IssuedChallenge, challenge_invalid};
 use super::continue_login::{ApiAim, LoginTokens, Pending, log_in};
 use super::open_session::{Opened, Opening, open_session};
 use super::second_factor::TypedCode;
@@ -113,7 +111,7 @@ pub async fn login(
             let aim = ApiAim::LogIn(attempt.asked);
             let pending = Pending::begin(&app, first.progress, aim, now);
             match (attempt.code, &first.step) {
-                (Some(code), RemainingStep::Factor(_)) if !first.step.is_mailed_code() => {
+                (Some(code), step) if step.is_code() => {
                     let outcome = log_in(&app, pending.clone(), &request, Entry::Code(code), &info);
                     let outcome = outcome.await;
                     match outcome {

@@ -85,6 +85,17 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
     let setup = body.optional_string("setup");
     let name = body.optional_string("name");
     if body.optional_bool("skip") == Some(true) {
+        let given = [
+            ("method", method.is_some()),
+            ("code", code.is_some()),
+            ("new_password", new_password.is_some()),
+            ("password", typed.is_some()),
+            ("setup", setup.is_some()),
+            ("name", name.is_some()),
+        ];
+        for (field, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
+            body.note::<()>(field, "unexpected", "skip comes alone.");
+        }
         return Entry::PutOff;
     }
     if let Some(setup) = setup {

@@ -100,14 +100,14 @@ fn show(shown: &Shown<'_>, view: &LinkView, problem: Option<&Problem>) -> HttpRe
         return email_link::ask(context, view, (action, &shown.csrf()), answer);
     }
     let frame = context.frame(None);
-    let intro = match view.purpose {
-        CodePurpose::Invite => frame.t("link.invite"),
-        _ => frame.t("recover.password_intro"),
+    let (title, intro) = match view.purpose {
+        CodePurpose::Invite => (frame.t("link.invite_title"), frame.t("link.invite")),
+        _ => (frame.t("new_password.title"), frame.t("recover.password_intro")),
     };
     let csrf = shown.csrf();
     let template = ChoosePasswordPage {
         frame,
-        title: frame.t("new_password.title"),
+        title,
         intro,
         action,
         hidden: vec![("csrf", &csrf)],

@@ -50,7 +50,7 @@ pub(super) async fn send(
         let address = stored.verified_email().ok_or_else(challenge_invalid)?;
         let to = EmailAddress::parse(address)
             .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
-        email_limits::count_of_address(tx, &to).await?;
+        email_limits::count_of_address(tx, "enrolment", &to).await?;
         let code = NewCode {
             purpose: PURPOSE,
             subject: subject_of(user, flow),

@@ -54,6 +54,12 @@ impl RemainingStep {
         matches!(self, Self::Factor(methods) if *methods == [Method::MailedCode])
     }
 
+    /// Whether a code of an authenticator app or a recovery code is among what can be entered.
+    #[must_use]
+    pub fn is_code(&self) -> bool {
+        matches!(self, Self::Factor(methods) if waits_for_code(methods))
+    }
+
     /// The factors of which one is next, or can be enrolled; none where no factor is.
     #[must_use]
     pub fn methods(&self) -> &[Method] {

@@ -307,13 +307,17 @@ impl ProvedMailbox {
         Ok(found.ok_or_else(gone)?)
     }
 
-    /// The next step; none where the account has changed since the code was sent.
+    /// The next step; none where the account has changed since the code was sent, or its second factor is a passkey
+    /// alone.
     fn remaining(&self, credential: &Credential, now: Timestamp) -> Option<RemainingStep> {
         let attempt =
             Attempt { purpose: Purpose::Recover, epoch: self.epoch, factors: self.factors };
         match next_step(&attempt, &account_state(credential), &Requirements::BASIC, now) {
             NextStep::Authenticate(methods) if !methods.contains(&Method::MailedCode) => {
-                Some(RemainingStep::Factor(methods))
+                // A passkey signs in without a password, and is no way to a new one.
+                let codes = methods.into_iter().filter(|method| *method != Method::Passkey);
+                let codes: Vec<Method> = codes.collect();
+                (!codes.is_empty()).then_some(RemainingStep::Factor(codes))
             }
             NextStep::ChangePassword => Some(RemainingStep::NewPassword),
             _ => None,
