@@ -316,7 +316,7 @@ fn links_for_users_are_printed_where_mail_is_off() {
     assert!((86_000..=86_400).contains(&expires_in), "{expires_in}");
     let unlocked = place.run(&["user", "unlock", "ada"]).ok();
     assert!(unlocked.err.starts_with("Unlocked user ada ("), "{}", unlocked.err);
-    place.run(&["user", "unlock", "nobody"]).refused(4, &["nobody"]);
+    place.run(&["user", "unlock", "nobody"]).refused(3, &["nobody"]);
 }
 
 /// A list that was typed with commas is a list, for every option that takes names.
