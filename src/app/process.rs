@@ -12,9 +12,8 @@ use crate::domain::outcome::Fault;
 use crate::domain::process_settings::{
     DEAD_AFTER, Difference, RunningProcess, lasting_differences,
 };
-use crate::store::Db;
-use crate::store::migrate;
 use crate::store::processes::{self, StoredProcess};
+use crate::store::{Db, migrate};
 
 use super::App;
 
@@ -101,8 +100,7 @@ impl App {
 /// When the database cannot be read.
 pub async fn differing_settings(db: &Db, now: Timestamp) -> Result<Vec<Difference>, Fault> {
     let running = processes::running(&mut db.reader().await?, now, DEAD_AFTER).await?;
-    let running: Vec<_> = running.into_iter().map(comparable).collect();
-    Ok(lasting_differences(&running, now))
+    Ok(lasting_differences(&running.into_iter().map(comparable).collect::<Vec<_>>(), now))
 }
 
 /// What can be compared of a stored process. Settings that cannot be read, of another version, are none.

@@ -15,25 +15,19 @@ use crate::identity::authentication::Entry;
 use crate::identity::browser_login::{self, BrowserCookies, SignInOutcome, SignedInBrowser};
 use crate::identity::browser_step_up::{self, Enrolment};
 use crate::identity::totp_enrolment::{self, Confirmation, TotpSetup};
-use crate::oauth::restart::RestartOptions;
 
 use super::login::answered;
 use super::new_password::UnderWay;
+use super::page;
 use super::pages::{Done, EnrolPage, RecoveryCodesPage};
 use super::qr::QrImage;
 use super::render::{self, aim, go_here, onwards};
-use super::{flow_error_page, page};
 
 /// The page. Without a secret in the address it makes one and continues there, so that a reload shows the same
 /// one.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let params = match params {
-        Ok(params) => params,
-        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
-    };
-    let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
-    let under_way = match UnderWay::of(context, given("flow"), given("challenge")) {
-        Ok(under_way) => under_way,
+    let (under_way, params) = match UnderWay::of_address(context, params) {
+        Ok(both) => both,
         Err(answer) => return *answer,
     };
     let answer = match params.get("setup") {
@@ -64,12 +58,8 @@ async fn begin(under_way: &UnderWay) -> HttpResponse {
 
 /// The first code, or the choice to do it another time.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let mut form = match form {
-        Ok(form) => form,
-        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
-    };
-    let under_way = match UnderWay::of(context, form.take("flow"), form.take("challenge")) {
-        Ok(under_way) => under_way,
+    let (under_way, mut form) = match UnderWay::of_form(context, form) {
+        Ok(both) => both,
         Err(answer) => return *answer,
     };
     let UnderWay { context, visit, flow, sealed, challenge } = &under_way;

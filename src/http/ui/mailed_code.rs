@@ -9,25 +9,19 @@ use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::authentication::Entry;
 use crate::identity::{browser_login, browser_step_up};
-use crate::oauth::restart::RestartOptions;
 
 use super::login::answered;
 use super::new_password::UnderWay;
+use super::page;
 use super::pages::MailedCodePage;
 use super::render::{self, aim, go_here};
-use super::{flow_error_page, page};
 
 const PAGE: &str = "/login/mailed-code";
 
 /// The page. Sends nothing: a request in an address that an attacker made must not fill a mailbox.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let params = match params {
-        Ok(params) => params,
-        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
-    };
-    let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
-    let under_way = match UnderWay::of(context, given("flow"), given("challenge")) {
-        Ok(under_way) => under_way,
+    let (under_way, params) = match UnderWay::of_address(context, params) {
+        Ok(both) => both,
         Err(answer) => return *answer,
     };
     let was_sent_again = params.get("sent").is_some();
@@ -37,12 +31,8 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
 
 /// The code, or the wish for another mail.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let mut form = match form {
-        Ok(form) => form,
-        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
-    };
-    let under_way = match UnderWay::of(context, form.take("flow"), form.take("challenge")) {
-        Ok(under_way) => under_way,
+    let (under_way, mut form) = match UnderWay::of_form(context, form) {
+        Ok(both) => both,
         Err(answer) => return *answer,
     };
     let answer = if form.take("decision") == "send" {

@@ -30,13 +30,8 @@ pub(super) struct UnderWay {
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let params = match params {
-        Ok(params) => params,
-        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
-    };
-    let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
-    let under_way = match UnderWay::of(context, given("flow"), given("challenge")) {
-        Ok(under_way) => under_way,
+    let (under_way, _) = match UnderWay::of_address(context, params) {
+        Ok(both) => both,
         Err(answer) => return *answer,
     };
     let answer = match under_way.waiting(PAGE).await {
@@ -71,7 +66,31 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
 
 const PAGE: &str = "/login/password";
 
+fn unreadable(context: &Context, problem: &Problem) -> Box<HttpResponse> {
+    Box::new(flow_error_page(context, problem, &RestartOptions::default()))
+}
+
 impl UnderWay {
+    /// The one that the address of a page names.
+    pub(super) fn of_address(
+        context: Context,
+        params: Result<Params, Problem>,
+    ) -> Result<(Self, Params), Box<HttpResponse>> {
+        let params = params.map_err(|problem| unreadable(&context, &problem))?;
+        let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
+        Ok((Self::of(context, given("flow"), given("challenge"))?, params))
+    }
+
+    /// The one that a form belongs to.
+    pub(super) fn of_form(
+        context: Context,
+        form: Result<FormFields, Problem>,
+    ) -> Result<(Self, FormFields), Box<HttpResponse>> {
+        let mut form = form.map_err(|problem| unreadable(&context, &problem))?;
+        let (sealed, challenge) = (form.take("flow"), form.take("challenge"));
+        Ok((Self::of(context, sealed, challenge)?, form))
+    }
+
     pub(super) fn of(
         context: Context,
         sealed: String,

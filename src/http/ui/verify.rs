@@ -11,37 +11,27 @@ use crate::http::extract::{FormFields, Params};
 use crate::identity::authentication::{Entry, Waiting};
 use crate::identity::browser_login;
 use crate::identity::second_factor::{CodeMethod, TypedCode};
-use crate::oauth::restart::RestartOptions;
 
 use super::login::answered;
 use super::new_password::UnderWay;
 use super::pages::{PasskeyForm, VerifyPage};
 use super::render::{self, aim};
-use super::{flow_error_page, page_with, passkeys, policy, said};
+use super::{page_with, passkeys, policy, said};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let params = match params {
-        Ok(params) => params,
-        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
-    };
-    let given = |name: &str| params.get(name).unwrap_or_default().to_owned();
-    let under_way = match UnderWay::of(context, given("flow"), given("challenge")) {
-        Ok(under_way) => under_way,
+    let (under_way, params) = match UnderWay::of_address(context, params) {
+        Ok(both) => both,
         Err(answer) => return *answer,
     };
-    let answer = show(&under_way, method(&given("method")), None).await;
+    let answer = show(&under_way, method(params.get("method").unwrap_or_default()), None).await;
     under_way.finished(answer)
 }
 
 /// The code.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let mut form = match form {
-        Ok(form) => form,
-        Err(problem) => return flow_error_page(&context, &problem, &RestartOptions::default()),
-    };
-    let under_way = match UnderWay::of(context, form.take("flow"), form.take("challenge")) {
-        Ok(under_way) => under_way,
+    let (under_way, mut form) = match UnderWay::of_form(context, form) {
+        Ok(both) => both,
         Err(answer) => return *answer,
     };
     let UnderWay { context, visit, flow, sealed, challenge } = &under_way;

@@ -6,6 +6,7 @@
 
 mod limits;
 mod new_password;
+mod proved_mailbox;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,26 +15,21 @@ use serde::{Deserialize, Serialize};
 use crate::app::sealed_state::{seal, unseal};
 use crate::app::{App, AuditedTx, outbox};
 use crate::base::entropy::random;
-use crate::base::id::UserId;
-use crate::base::opaque_token::{self, AUTH_SESSION, TokenHash};
+use crate::base::opaque_token::{self, AUTH_SESSION};
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::sha256_base64url;
-use crate::domain::authn::{
-    Attempt, FACTOR_LIFE, Factors, Method, NextStep, Purpose, Requirements, next_step,
-};
+use crate::domain::authn::{FACTOR_LIFE, Method};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::mail::MailContent;
 use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
-use crate::store::users::{self, Credential};
 
-use super::authenticate::account_state;
 use super::authentication::{Channel, Entry, IssuedChallenge, RemainingStep, challenge_invalid};
 use super::links::LinkEntry;
 use super::mailed_codes::{self, CodeContent, CodeName, NewCode, UsableCode};
-use super::second_factor::{TypedCode, check_code};
+use proved_mailbox::ProvedMailbox;
 
 /// The length of what is sealed is a multiple of this, in bytes.
 const PADDED_TO: usize = 512;
@@ -49,18 +45,6 @@ struct PendingRecovery {
     begun_at: Timestamp,
     subject: String,
     proved: Option<ProvedMailbox>,
-}
-
-/// What a right code or a link has shown.
-#[derive(Clone, Serialize, Deserialize)]
-struct ProvedMailbox {
-    user: UserId,
-    /// The epoch of the user that the code was sent in.
-    epoch: i64,
-    /// The hash of the link beside the code: both are consumed together.
-    link: [u8; 32],
-    purpose: CodePurpose,
-    factors: Factors,
 }
 
 /// What comes of a step.
@@ -285,92 +269,6 @@ impl PendingRecovery {
             limits::count_guess(app, info);
             wrong_code()
         })?)
-    }
-}
-
-impl ProvedMailbox {
-    fn by_link(code: &UsableCode, now: Timestamp) -> Option<Self> {
-        let owner = code.owner?;
-        let factors = Factors::default().with(Method::MailedCode, now);
-        Some(Self {
-            user: owner.user,
-            epoch: owner.epoch?,
-            link: *code.link_hash.digest(),
-            purpose: code.purpose,
-            factors,
-        })
-    }
-
-    /// The account as it is now.
-    async fn account(&self, app: &App) -> Result<Credential, Failure> {
-        let found = users::credential_of(&mut app.db.reader().await?, self.user).await?;
-        Ok(found.ok_or_else(gone)?)
-    }
-
-    /// The next step; none where the account has changed since the code was sent, or its second factor is a passkey
-    /// alone.
-    fn remaining(&self, credential: &Credential, now: Timestamp) -> Option<RemainingStep> {
-        let attempt =
-            Attempt { purpose: Purpose::Recover, epoch: self.epoch, factors: self.factors };
-        match next_step(&attempt, &account_state(credential), &Requirements::BASIC, now) {
-            NextStep::Authenticate(methods) if !methods.contains(&Method::MailedCode) => {
-                // A passkey signs in without a password, and is no way to a new one.
-                let codes = methods.into_iter().filter(|method| *method != Method::Passkey);
-                let codes: Vec<Method> = codes.collect();
-                (!codes.is_empty()).then_some(RemainingStep::Factor(codes))
-            }
-            NextStep::ChangePassword => Some(RemainingStep::NewPassword),
-            _ => None,
-        }
-    }
-
-    /// These and a second factor, whose code is counted and used up here.
-    async fn with_factor(
-        &self,
-        app: &App,
-        credential: &Credential,
-        code: &TypedCode,
-        info: &RequestInfo,
-    ) -> Result<Self, Failure> {
-        let check = async |tx: &mut AuditedTx| check_code(tx, &credential.user, code).await;
-        let method = app.transaction(info, check).await.inspect_err(|failure| {
-            if matches!(failure, Failure::Refused(refusal) if refusal.code == Code::MfaFailed) {
-                limits::count_guess(app, info);
-            }
-        })?;
-        Ok(Self { factors: self.factors.with(method, info.now), ..self.clone() })
-    }
-
-    async fn finish(self, app: &App, entry: LinkEntry, info: &RequestInfo) -> Result<(), Failure> {
-        limits::check_guesses(app, info)?;
-        let LinkEntry { new_password, code } = entry;
-        let credential = self.account(app).await?;
-        let remaining = self.remaining(&credential, info.now).ok_or_else(gone)?;
-        let needs_code = matches!(remaining, RemainingStep::Factor(_));
-        if needs_code && code.is_none() {
-            let message =
-                "The account has a second factor. Send its code as well, with the new password.";
-            return Err(Refusal::new(Code::MfaRequired, message).into());
-        }
-        let typed = new_password.ok_or_else(|| {
-            Refusal::field("new_password", "missing", "Send the new password as new_password.")
-        })?;
-        // A password that is refused must not use up the code of the second factor.
-        new_password::acceptable(&credential, &typed)?;
-        let proved = match code.filter(|_| needs_code) {
-            Some(code) => self.with_factor(app, &credential, &code, info).await?,
-            None => self,
-        };
-        match proved.remaining(&credential, info.now) {
-            Some(RemainingStep::NewPassword) => {
-                new_password::store(app, &proved, &credential, typed, info).await
-            }
-            _ => Err(gone().into()),
-        }
-    }
-
-    fn link_hash(&self) -> TokenHash {
-        TokenHash::from_digest(self.link)
     }
 }
 

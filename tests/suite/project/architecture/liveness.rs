@@ -75,7 +75,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "writes a password only over the one it was compared with",
     ),
     (
-        "src/oauth/authorize_challenge.rs",
+        "src/oauth/auth_session.rs",
         &["owned_name_at", "session_epoch"],
         "whose request it was; holds the user in the epoch that was read with the password",
     ),

@@ -1,0 +1,129 @@
+//! A mailbox that was proved in a recovery: the factors that follow it, up to the new password.
+//!
+//! Owns when they are enough. The code or link itself is consumed with the new password.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::{App, AuditedTx};
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::base::opaque_token::TokenHash;
+use crate::domain::authn::{Attempt, Factors, Method, NextStep, Purpose, Requirements, next_step};
+use crate::domain::mailed_code::CodePurpose;
+use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::request_info::RequestInfo;
+use crate::identity::authenticate::account_state;
+use crate::identity::authentication::RemainingStep;
+use crate::identity::links::LinkEntry;
+use crate::identity::mailed_codes::UsableCode;
+use crate::identity::second_factor::{TypedCode, check_code};
+use crate::store::users::{self, Credential};
+
+use super::{gone, limits, new_password};
+
+/// What a right code or a link has shown.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct ProvedMailbox {
+    pub(super) user: UserId,
+    /// The epoch of the user that the code was sent in.
+    pub(super) epoch: i64,
+    /// The hash of the link beside the code: both are consumed together.
+    pub(super) link: [u8; 32],
+    pub(super) purpose: CodePurpose,
+    pub(super) factors: Factors,
+}
+
+impl ProvedMailbox {
+    pub(super) fn by_link(code: &UsableCode, now: Timestamp) -> Option<Self> {
+        let owner = code.owner?;
+        let factors = Factors::default().with(Method::MailedCode, now);
+        Some(Self {
+            user: owner.user,
+            epoch: owner.epoch?,
+            link: *code.link_hash.digest(),
+            purpose: code.purpose,
+            factors,
+        })
+    }
+
+    /// The account as it is now.
+    pub(super) async fn account(&self, app: &App) -> Result<Credential, Failure> {
+        let found = users::credential_of(&mut app.db.reader().await?, self.user).await?;
+        Ok(found.ok_or_else(gone)?)
+    }
+
+    /// The next step; none where the account has changed since the code was sent, or its second factor is a passkey
+    /// alone.
+    pub(super) fn remaining(
+        &self,
+        credential: &Credential,
+        now: Timestamp,
+    ) -> Option<RemainingStep> {
+        let attempt =
+            Attempt { purpose: Purpose::Recover, epoch: self.epoch, factors: self.factors };
+        match next_step(&attempt, &account_state(credential), &Requirements::BASIC, now) {
+            NextStep::Authenticate(methods) if !methods.contains(&Method::MailedCode) => {
+                // A passkey signs in without a password, and is no way to a new one.
+                let codes = methods.into_iter().filter(|method| *method != Method::Passkey);
+                let codes: Vec<Method> = codes.collect();
+                (!codes.is_empty()).then_some(RemainingStep::Factor(codes))
+            }
+            NextStep::ChangePassword => Some(RemainingStep::NewPassword),
+            _ => None,
+        }
+    }
+
+    /// These and a second factor, whose code is counted and used up here.
+    pub(super) async fn with_factor(
+        &self,
+        app: &App,
+        credential: &Credential,
+        code: &TypedCode,
+        info: &RequestInfo,
+    ) -> Result<Self, Failure> {
+        let check = async |tx: &mut AuditedTx| check_code(tx, &credential.user, code).await;
+        let method = app.transaction(info, check).await.inspect_err(|failure| {
+            if matches!(failure, Failure::Refused(refusal) if refusal.code == Code::MfaFailed) {
+                limits::count_guess(app, info);
+            }
+        })?;
+        Ok(Self { factors: self.factors.with(method, info.now), ..self.clone() })
+    }
+
+    pub(super) async fn finish(
+        self,
+        app: &App,
+        entry: LinkEntry,
+        info: &RequestInfo,
+    ) -> Result<(), Failure> {
+        limits::check_guesses(app, info)?;
+        let LinkEntry { new_password, code } = entry;
+        let credential = self.account(app).await?;
+        let remaining = self.remaining(&credential, info.now).ok_or_else(gone)?;
+        let needs_code = matches!(remaining, RemainingStep::Factor(_));
+        if needs_code && code.is_none() {
+            let message =
+                "The account has a second factor. Send its code as well, with the new password.";
+            return Err(Refusal::new(Code::MfaRequired, message).into());
+        }
+        let typed = new_password.ok_or_else(|| {
+            Refusal::field("new_password", "missing", "Send the new password as new_password.")
+        })?;
+        // A password that is refused must not use up the code of the second factor.
+        new_password::acceptable(&credential, &typed)?;
+        let proved = match code.filter(|_| needs_code) {
+            Some(code) => self.with_factor(app, &credential, &code, info).await?,
+            None => self,
+        };
+        match proved.remaining(&credential, info.now) {
+            Some(RemainingStep::NewPassword) => {
+                new_password::store(app, &proved, &credential, typed, info).await
+            }
+            _ => Err(gone().into()),
+        }
+    }
+
+    pub(super) fn link_hash(&self) -> TokenHash {
+        TokenHash::from_digest(self.link)
+    }
+}
