@@ -110,7 +110,7 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
     if let Some(typed) = typed {
         match Password::for_verification(&typed) {
             Ok(password) => return Entry::Password(password),
-            Err(error) => drop(body.note::<()>("password", error.code(), error.message())),
+            Err(error) => body.note::<()>("password", error.code(), error.message()),
         }
         return Entry::PutOff;
     }

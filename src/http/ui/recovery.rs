@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use crate::base::Secret;
 use crate::domain::authn::Method;
 use crate::domain::base_path::Link;
-use crate::domain::outcome::{Code, Failure};
+use crate::domain::outcome::Code;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
@@ -204,10 +204,8 @@ async fn step(under_way: &UnderWay) -> Result<RemainingStep, Problem> {
     let UnderWay { context, visit, challenge, .. } = under_way;
     let (app, browser) = (context.app.clone(), visit.visitor.browser.clone());
     let (challenge, now) = (challenge.clone(), context.now());
-    let work = async move {
-        let step = recovery::waits_for(app, challenge, Channel::Browser(&browser), now).await;
-        step.map_err(Failure::from)
-    };
+    let work =
+        async move { recovery::waits_for(app, challenge, Channel::Browser(&browser), now).await };
     context.run(work).await
 }
 
