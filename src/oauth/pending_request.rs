@@ -106,7 +106,7 @@ impl PendingRequest {
 
     /// The same, leading to a page of the account.
     #[must_use]
-    pub fn to_section(self, section: Option<AccountSection>) -> Self {
+    pub fn with_section(self, section: Option<AccountSection>) -> Self {
         Self { section, ..self }
     }
 

@@ -54,7 +54,7 @@ fn own(
     notice: Option<&str>,
 ) -> HttpResponse {
     let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
-    let flow = flow.to_section(section);
+    let flow = flow.with_section(section);
     own_account(match flow.seal(&context.app, &visit.visitor) {
         Ok(flow) => plain(&flow).show_after(context, visit, HttpResponse::Ok(), notice),
         Err(fault) => error_page(context, &context.problem(fault.into())),

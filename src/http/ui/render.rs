@@ -41,7 +41,7 @@ pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
             };
             login.show(context, visit, HttpResponse::Ok())
         }
-        Step::StepUp(view) => step_up(context, visit, &view.flow, &view.challenge),
+        Step::MissingFactor(view) => step_up(context, visit, &view.flow, &view.challenge),
         Step::Consent(view) => consent(context, visit, &view, None),
         Step::Done(answer) => done(context, visit, &answer),
     }

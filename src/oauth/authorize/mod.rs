@@ -47,7 +47,7 @@ pub enum Step {
     /// The user authenticates.
     Login(Box<LoginView>),
     /// The user completes what the sign-in lacks.
-    StepUp(Box<StepUpView>),
+    MissingFactor(Box<StepUpView>),
     /// The user is asked for consent.
     Consent(Box<ConsentView>),
     /// The client is answered.
@@ -327,7 +327,7 @@ async fn go_on(
         (Next::StepUp, Some(_)) if !matches!(lacking, Lacking::SignIn) => match lacking {
             Lacking::Step(challenge) => {
                 let flow = checked.flow.seal(&app, &visitor)?;
-                Ok(Step::StepUp(Box::new(StepUpView { flow, challenge })))
+                Ok(Step::MissingFactor(Box::new(StepUpView { flow, challenge })))
             }
             Lacking::Nothing | Lacking::SignIn | Lacking::Unmet => {
                 refuse(&app, &checked.addressed, unmet_requirements().into())
