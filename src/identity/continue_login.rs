@@ -57,7 +57,7 @@ pub(super) type Pending = PendingAuthentication<ApiAim>;
 /// Takes the next step of a log-in or a step-up; the last one opens or raises a session.
 ///
 /// # Errors
-/// As [`login`]; `challenge_invalid`, and what is wrong with the entry.
+/// As [`login`](super::login::login); `challenge_invalid`, and what is wrong with the entry.
 pub async fn continue_login(
     app: App,
     challenge: String,

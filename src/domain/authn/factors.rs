@@ -94,7 +94,7 @@ pub struct Authentication {
     pub factors: Option<Factors>,
 }
 
-/// The methods of an authentication (RFC 8176), as the claim `amr` lists them: which of [`Amr::VALUES`] apply.
+/// The methods of an authentication (RFC 8176), as the claim `amr` lists them: which of `VALUES` apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Amr([bool; Amr::VALUES.len()]);
 

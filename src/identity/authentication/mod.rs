@@ -1,7 +1,7 @@
 //! An authentication under way: what its user has completed, which step is next, and how it ends.
 //!
 //! Owns the order of every step, wherever the user authenticates: the account is read anew,
-//! [`next_step`] says what it waits for, the entry is checked, and the same
+//! [`next_step`](crate::domain::authn::next_step) says what it waits for, the entry is checked, and the same
 //! rule says what follows. `/v1`, the pages and the authorization challenge endpoint only encode the result.
 //! [`Completed`] is the only way to a session, and only this module makes one. How a challenge is sealed is
 //! `challenge`'s; how a user without any completed factor begins is `authenticate`'s.
