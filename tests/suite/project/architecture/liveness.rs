@@ -74,10 +74,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["session_epoch"],
         "writes a password only over the one it was compared with",
     ),
+    ("src/oauth/auth_session.rs", &["owned_name_at"], "whose request it was"),
     (
-        "src/oauth/auth_session.rs",
-        &["owned_name_at", "session_epoch"],
-        "whose request it was; holds the user in the epoch that was read with the password",
+        "src/oauth/authorize_challenge.rs",
+        &["session_epoch"],
+        "holds the user in the epoch that was read with the password",
     ),
     (
         "src/identity/browser_limit.rs",
