@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::json;
@@ -29,6 +30,8 @@ const SET_UP: &str = "ip link set lo up && ip route add local 198.18.0.0/15 dev 
 const OPEN_FILES: usize = 256;
 /// The requests to others that such a server has under way at most: an eighth of the files, two for each.
 const OUTGOING: usize = OPEN_FILES / 8 / 2;
+/// How long such a request may take before another has its place.
+const DELIVERY: Duration = Duration::from_secs(5);
 /// How many clients hang.
 const HANGING: usize = 100;
 
@@ -131,6 +134,7 @@ async fn holds(launch: Launch) {
     // At the bound, and what ends every session must be delivered to all of them at once.
     let access = caller().post("/v1/login", &account).await.is(200).string("access_token");
     let path = "/v1/sessions?scope=others";
+    let began = Instant::now();
     caller().try_call(Method::DELETE, path, Some(&access), None).await.unwrap().is(204);
     until("as many clients are asked as may be", async || asked.load(Ordering::SeqCst) >= OUTGOING)
         .await;
@@ -145,7 +149,12 @@ async fn holds(launch: Launch) {
         let open = open_files(&server);
         assert!(open < OPEN_FILES, "{open} of {OPEN_FILES} files are open");
     }
-    assert_eq!(asked.load(Ordering::SeqCst), OUTGOING, "none has answered, and no more are asked");
+    // None has answered: another is asked only where a request has had its time. A machine that takes longer
+    // over the requests above sees more of them end.
+    let asked = asked.load(Ordering::SeqCst);
+    let ended = usize::try_from(began.elapsed().as_secs() / DELIVERY.as_secs()).unwrap();
+    let bound = OUTGOING * (1 + ended);
+    assert!((OUTGOING..=bound).contains(&asked), "{asked} were asked, {bound} may be");
     let held = strangers.iter().filter(|stream| !is_closed(stream)).count();
     eprintln!("{held} connections of strangers, {} files", open_files(&server));
     assert!(held > 50, "only {held} connections of strangers");
