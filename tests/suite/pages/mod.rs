@@ -14,4 +14,5 @@ mod passkeys;
 mod proxies;
 mod second_factors;
 mod served;
+mod signup;
 mod stale;
