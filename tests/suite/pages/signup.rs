@@ -2,11 +2,14 @@
 
 use serde_json::json;
 use signet::base::TimeSpan;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::support::mailed::MailingServer;
-use crate::support::on_both;
 use crate::support::relying_party::{App, Person, field};
-use crate::support::server::{Answer, Backend, PASSWORD};
+use crate::support::scripts::{Browser, browser_script, output};
+use crate::support::server::{Answer, Backend, Options, PASSWORD};
+use crate::support::{on_both, require};
 
 const NEW: &str = "new@example.org";
 const TERMS: (&str, &str) = ("SIGNET_TERMS_URL", "https://example.com/terms");
@@ -51,14 +54,17 @@ async fn type_account(person: &Person<'_>, page: &Answer, more: &[(&str, &str)])
 async fn a_user_signs_up_on_the_way_to_an_application() {
     on_both("pages: sign-up", async |backend| {
         let place = place(backend, "verified", &[TERMS]).await;
-        let client = App::register(&place.server, &place.root, json!({"type": "spa", "name": "Shop"})).await;
+        let client =
+            App::register(&place.server, &place.root, json!({"type": "spa", "name": "Shop"})).await;
         let ada = Person::new(&place.server, "ada");
         let login = ada.get(&client.url(&[("ui_locales", "de")])).await;
         let to = link(&login, "Konto anlegen");
         let page = ada.get(&ada.below_base(&to)).await;
         assert!(page.text.contains("um mit Shop fortzufahren"), "{}", page.text);
-        assert!(page.header("content-security-policy").contains("script-src 'none'")
-            || !page.header("content-security-policy").contains("script-src 'self'"));
+        assert!(
+            page.header("content-security-policy").contains("script-src 'none'")
+                || !page.header("content-security-policy").contains("script-src 'self'")
+        );
         let sent = type_address(&place, &ada, &page).await;
         let page = follow(&ada, &sent).await;
         assert!(page.text.contains(NEW) && page.text.contains("10 Minuten"), "{}", page.text);
@@ -86,7 +92,11 @@ async fn a_user_signs_up_on_the_way_to_an_application() {
 
         for (fields, status, said) in [
             (&[("login", NEW)][..], 422, "Nutzungsbedingungen zustimmen"),
-            (&[("login", NEW), ("terms_accepted", "true"), ("password", "kurz")], 422, "mindestens 8"),
+            (
+                &[("login", NEW), ("terms_accepted", "true"), ("password", "kurz")],
+                422,
+                "mindestens 8",
+            ),
             (&[("login", "root"), ("terms_accepted", "true")], 409, "gibt es schon"),
             (&[("login", "x@y.example"), ("terms_accepted", "true")], 422, "bestätigte Adresse"),
         ] {
@@ -94,13 +104,19 @@ async fn a_user_signs_up_on_the_way_to_an_application() {
             assert!(refused.is(status).text.contains(said), "{said}: {}", refused.text);
             assert!(!refused.text.contains(PASSWORD));
         }
-        let done = type_account(&ada, &page, &[("login", "ada"), ("name", "Ada"), ("terms_accepted", "true")]).await;
+        let done = type_account(
+            &ada,
+            &page,
+            &[("login", "ada"), ("name", "Ada"), ("terms_accepted", "true")],
+        )
+        .await;
         assert!(done.is(303).header("location").contains("/oauth2/authorize?flow="), "{done:?}");
         let code = ada.go_on(done).await.said("code");
         let tokens = client.redeem(&place.server, &code).await.is(200).json();
         assert!(tokens["access_token"].is_string());
         // Used up.
-        let again = type_account(&ada, &page, &[("login", "again"), ("terms_accepted", "true")]).await;
+        let again =
+            type_account(&ada, &page, &[("login", "again"), ("terms_accepted", "true")]).await;
         again.is(401);
         assert_eq!(place.server.try_login(NEW, PASSWORD).await.status, 200);
     })
@@ -220,12 +236,16 @@ async fn where_no_address_is_asked_for_the_page_makes_the_account() {
         let page = bob.get(&bob.below_base(&link(&login, "Create an account"))).await;
         assert!(!page.is(200).text.contains("name=\"email\""), "{}", page.text);
         let send = async |person: &Person<'_>, flow: &str, more: &[(&str, &str)]| {
-            let fields: Vec<_> =
-                [("flow", flow), ("login", "bob"), ("password", PASSWORD), ("terms_accepted", "true")]
-                    .into_iter()
-                    .filter(|(name, _)| more.iter().all(|(other, _)| other != name))
-                    .chain(more.iter().copied())
-                    .collect();
+            let fields: Vec<_> = [
+                ("flow", flow),
+                ("login", "bob"),
+                ("password", PASSWORD),
+                ("terms_accepted", "true"),
+            ]
+            .into_iter()
+            .filter(|(name, _)| more.iter().all(|(other, _)| other != name))
+            .chain(more.iter().copied())
+            .collect();
             person.post("/signup", &fields).await
         };
         let flow = field(&page.text, "flow");
@@ -261,7 +281,8 @@ async fn where_no_address_is_asked_for_the_page_makes_the_account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_counts_for_the_sign_in_after_the_sign_up() {
     on_both("pages: sign-up with a policy", async |backend| {
-        let place = MailingServer::requiring_factors(backend, &[("SIGNET_REGISTRATION", "open")]).await;
+        let place =
+            MailingServer::requiring_factors(backend, &[("SIGNET_REGISTRATION", "open")]).await;
         let bob = Person::new(&place.server, "bob");
         let page = bob.get("/signup").await;
         place.server.advance(TimeSpan::from_secs(3));
@@ -270,7 +291,45 @@ async fn a_policy_counts_for_the_sign_in_after_the_sign_up() {
         let done = bob.post("/signup", &fields).await;
         assert!(done.is(303).header("location").contains("/login/enrol"), "{done:?}");
         assert!(bob.cookie("signet_session").is_none());
-        follow(&bob, &done).await.is(200);
+        let page = follow(&bob, &follow(&bob, &done).await).await;
+        assert!(page.is(200).text.contains("name=\"setup\""), "{}", page.text);
     })
     .await;
+}
+
+/// The whole way in a browser, by keyboard and without a script.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_signs_up_in_chromium_without_a_script() {
+    let Some(mut command) = browser_script(Browser::Chromium, "signup.mjs") else {
+        return;
+    };
+    let mails = tempfile::tempdir().unwrap();
+    let folder = mails.path().to_str().unwrap();
+    let server = Options::on(Backend::Sqlite)
+        .with("SIGNET_REGISTRATION", "verified")
+        .with(TERMS.0, TERMS.1)
+        .with("SIGNET_SMTP_URL", &format!("file:{folder}"))
+        .with("SIGNET_MAIL_FROM", "signet@example.com")
+        .start()
+        .await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let clock = format!("http://{}/", listener.local_addr().unwrap());
+    command.args([&server.base, &clock, folder, NEW, PASSWORD]);
+    if let Some(screenshots) = require::variable("SIGNET_TEST_SCREENSHOTS") {
+        command.arg(screenshots);
+    }
+    let time_passes = async {
+        loop {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            server.advance(TimeSpan::from_secs(3));
+            let _ = connection.read(&mut [0; 4096]).await;
+            let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+            connection.write_all(answer).await.unwrap();
+        }
+    };
+    tokio::select! {
+        _ = output(command) => {}
+        () = time_passes => {}
+    }
+    assert_eq!(server.try_login(NEW, PASSWORD).await.status, 200);
 }

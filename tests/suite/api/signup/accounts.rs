@@ -31,7 +31,10 @@ async fn the_account_has_the_proven_address_and_no_mail_has_its_name() {
         let made = complete(&place, accepted).await;
         let user = made.is(201).json();
         assert_eq!((&user["login"], &user["name"]), (&json!("New@Example.org"), &json!(EVIL)));
-        assert_eq!((&user["email"], &user["email_verified"]), (&json!("New@Example.org"), &json!(true)));
+        assert_eq!(
+            (&user["email"], &user["email_verified"]),
+            (&json!("New@Example.org"), &json!(true))
+        );
         let tokens = Tokens::of(&place.server.try_login(NEW, PASSWORD).await);
         let me = place.server.get_as("/v1/me", &tokens.access).await.is(200).json();
         assert_eq!((&me["id"], &me["email_verified"]), (&user["id"], &json!(true)));
@@ -48,7 +51,7 @@ async fn the_account_has_the_proven_address_and_no_mail_has_its_name() {
             ("email.changed", json!("verified")),
         ] {
             let events = place.server.events(&place.root, kind).await;
-            let of_user = events.iter().find(|event| event["subject_id"] == user["id"]);
+            let of_user = events.iter().find(|event| event["user_id"] == user["id"]);
             assert_eq!(of_user.unwrap()["detail"], detail, "{events:?}");
         }
     })
@@ -139,7 +142,8 @@ async fn open_registration_records_the_terms_that_were_accepted() {
         register("eve", json!(false)).await.is_problem(422, "validation_failed");
         let events = place.server.events(&place.root, "terms.accepted").await;
         assert_eq!(events.len(), 1, "{events:?}");
-        let refused = complete(&place, json!({"challenge": "sch_AAAA", "terms_accepted": true})).await;
+        let refused =
+            complete(&place, json!({"challenge": "sch_AAAA", "terms_accepted": true})).await;
         refused.is_problem(403, "feature_disabled");
     })
     .await;

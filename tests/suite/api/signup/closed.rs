@@ -50,7 +50,8 @@ async fn closed_and_by_invitation_every_door_refuses() {
             assert_eq!(users(&place).await, 0);
             assert!(place.sink.received().is_empty());
             let mut link = place.server.app.db.reader().await.unwrap();
-            let codes = signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM mailed_codes");
+            let codes =
+                signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM mailed_codes");
             assert_eq!(codes.unwrap(), Some((0,)));
             drop(link);
             // Administrators make and invite users all the same.

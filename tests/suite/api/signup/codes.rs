@@ -15,12 +15,11 @@ async fn of_ten_completions_of_one_proof_one_makes_an_account() {
         let place = verified(backend, &[]).await;
         let challenge = begin(&place, NEW).await;
         let mailed = place.newest().await;
-        let of_code = (0..5).map(|n| {
-            json!({"challenge": challenge, "code": mailed.code, "login": format!("ada{n}")})
-        });
+        let of_code = (0..5).map(
+            |n| json!({"challenge": challenge, "code": mailed.code, "login": format!("ada{n}")}),
+        );
         let of_link = (5..10).map(|n| json!({"token": mailed.link, "login": format!("ada{n}")}));
-        let answers =
-            join_all(of_code.chain(of_link).map(|body| complete(&place, body))).await;
+        let answers = join_all(of_code.chain(of_link).map(|body| complete(&place, body))).await;
         let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
         assert_eq!(made.len(), 1, "{answers:?}");
         for answer in answers.iter().filter(|answer| answer.status != 201) {
@@ -30,7 +29,8 @@ async fn of_ten_completions_of_one_proof_one_makes_an_account() {
         }
         assert_eq!(users(&place).await, 1);
         let mut link = place.server.app.db.reader().await.unwrap();
-        let owners = signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM email_owners");
+        let owners =
+            signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM email_owners");
         assert_eq!(owners.unwrap(), Some((1,)));
         drop(link);
         // The account of the winner is the one that signs in, by login and by address.
@@ -108,13 +108,14 @@ async fn of_two_flows_for_one_address_the_newer_counts() {
         complete(&place, body).await.is_problem(404, "link_invalid");
         complete(&place, json!({"challenge": newer, "code": second.code})).await.is(201);
         // Both at once, each with its own newest code: the database lets one own the address.
-        let races = join_all((0..2).map(|_| async { begin(&place, "twin@example.org").await })).await;
+        let races =
+            join_all((0..2).map(|_| async { begin(&place, "twin@example.org").await })).await;
         let codes = place.all().await;
         let tried = races.iter().flat_map(|challenge| {
             let newest = codes.iter().rev().filter(|mail| mail.to == "twin@example.org").take(2);
-            newest.map(move |mail| {
-                json!({"challenge": challenge, "code": mail.code, "login": &mail.code})
-            })
+            newest.map(
+                move |mail| json!({"challenge": challenge, "code": mail.code, "login": &mail.code}),
+            )
         });
         let answers = join_all(tried.map(|body| complete(&place, body))).await;
         let made = answers.iter().filter(|answer| answer.status == 201).count();

@@ -17,10 +17,8 @@ const NEW: &str = "new@example.org";
 
 /// A server where users sign up with a mailed code.
 async fn verified(backend: Backend, settings: &[(&str, &str)]) -> MailingServer {
-    let all: Vec<_> = [("SIGNET_REGISTRATION", "verified")]
-        .into_iter()
-        .chain(settings.iter().copied())
-        .collect();
+    let all: Vec<_> =
+        [("SIGNET_REGISTRATION", "verified")].into_iter().chain(settings.iter().copied()).collect();
     MailingServer::with(backend, &all).await
 }
 

@@ -104,9 +104,12 @@ async fn only_addresses_of_the_listed_domains_sign_up() {
             refused.is_problem(422, "domain_not_allowed");
             assert_eq!(refused.json()["errors"][0]["field"], "email");
         }
-        for email in
-            ["new@EXAMPLE.org", "new@a.b.example.net", "new@xn--bcher-kva.example", "n@b\u{fc}cher.example"]
-        {
+        for email in [
+            "new@EXAMPLE.org",
+            "new@a.b.example.net",
+            "new@xn--bcher-kva.example",
+            "n@b\u{fc}cher.example",
+        ] {
             begin(&place, email).await;
         }
         assert_eq!(place.all().await.len(), 4);

@@ -128,8 +128,7 @@ async fn a_code_without_a_user_redeems_something_once_it_is_sent() {
         put(&db, CodePurpose::Signup, 1, None).await;
         let send = async |number: u8, at| {
             let link = hash(number);
-            let work =
-                async |tx: &mut _| mailed_codes::send(tx, link.digest(), after(at)).await;
+            let work = async |tx: &mut _| mailed_codes::send(tx, link.digest(), after(at)).await;
             commit(&db, work).await
         };
         assert!(!send(1, 600).await, "expired");
