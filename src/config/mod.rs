@@ -33,6 +33,7 @@ use ipnet::IpNet;
 
 use crate::base::{Deadlines, Secret, TimeSpan};
 use crate::domain::authn::ServerPolicy;
+use crate::domain::sign_up::DomainList;
 use crate::domain::signing_key::SigningAlg;
 
 #[cfg(feature = "test-support")]
@@ -85,8 +86,10 @@ pub struct Config {
     pub master_key: Option<Secret<[u8; 32]>>,
     /// The master key before it, while it is being replaced.
     pub master_key_old: Option<Secret<[u8; 32]>>,
-    /// Whether strangers may create accounts.
+    /// Who can create an account without an administrator.
     pub registration: Registration,
+    /// The domains of the addresses that can.
+    pub registration_domains: DomainList,
     /// Who needs a second factor, and from when.
     pub second_factor: ServerPolicy,
     /// Life of an access token: 1 s to 24 h, at least twice the retry window.

@@ -147,7 +147,10 @@ settings! {
     "Accounts and passwords" {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
             Fixed("closed"),
-            "`open` lets anyone create an account.";
+            "`open`: anyone can create an account; `verified`: with a mailed code; `invite`: invited users only.";
+        REGISTRATION_DOMAINS = "SIGNET_REGISTRATION_DOMAINS", secret: false,
+            Derived { says: "none, every domain", sample: "example.com,*.example.org" },
+            "Domains of the addresses that can sign up, comma separated; *.DOMAIN for all below one.";
         SECOND_FACTOR = "SIGNET_SECOND_FACTOR", secret: false,
             Fixed("optional"),
             "Who needs a second factor: `off` (nobody enrols one), `optional`, `admins` or `required` (all).";

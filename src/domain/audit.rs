@@ -56,6 +56,8 @@ text_enum! {
         RefreshRollbackDetected = "refresh.rollback_detected",
         /// A user was made.
         UserCreated = "user.created",
+        /// A user accepted the terms of service at the sign-up; the detail is their address.
+        TermsAccepted = "terms.accepted",
         /// A user's profile or role changed.
         UserUpdated = "user.updated",
         /// A user asked for a code to an address; the detail is `verify` for the stored one, `change` for another.

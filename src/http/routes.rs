@@ -125,7 +125,8 @@ routes! {
     }
 
     // Log in and stay logged in.
-    "/v1/register" { POST Anyone api::register::post => authentication::REGISTER }
+    "/v1/register" { POST Anyone api::register::post => sign_up::REGISTER }
+    "/v1/register/complete" { POST Anyone api::register::complete => sign_up::COMPLETE }
     "/v1/login" { POST Anyone api::login::post => authentication::LOGIN }
     "/v1/login/passkey" { POST Anyone api::login::passkey => authentication::PASSKEY }
     "/v1/login/continue" { POST Anyone api::login::continue_ => authentication::CONTINUE }
@@ -169,6 +170,15 @@ routes! {
     "/recover/password" {
         GET Anyone ui::recovery::get_password => flow,
         POST Anyone ui::recovery::post_password => flow,
+    }
+    "/signup" { GET Anyone ui::signup::get => flow, POST Anyone ui::signup::post => flow }
+    "/signup/code" {
+        GET Anyone ui::signup::get_code => flow,
+        POST Anyone ui::signup::post_code => flow,
+    }
+    "/signup/account" {
+        GET Anyone ui::signup::get_account => flow,
+        POST Anyone ui::signup::post_account => flow,
     }
     "/link/{token}" { GET Anyone ui::link::get => page, POST Anyone ui::link::post => page }
     "/login/switch" { POST Anyone ui::login::switch => flow }

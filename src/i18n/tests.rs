@@ -233,6 +233,8 @@ fn every_error_that_is_translated_exists() {
             || [
                 "missing",
                 "name.not_a_name",
+                "login.not_confirmed",
+                "terms_accepted.not_accepted",
                 "code.wrong",
                 "current_password.wrong",
                 "password.unchanged",

@@ -63,6 +63,27 @@ pub(super) async fn count_of_address(
     Ok(())
 }
 
+/// Counts a mail to an address that signs up. No network is exempt: that one is known to an account would tell that
+/// there is one.
+///
+/// # Errors
+/// `too_many_attempts`; faults.
+pub(super) async fn count_of_new_address(
+    tx: &mut AuditedTx,
+    address: &EmailAddress,
+) -> Result<(), Failure> {
+    let (app, info) = (tx.app(), tx.info());
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    let key = address.key().as_bytes();
+    let network = admission::spelt(info.address());
+    let here = app.pseudonyms.of("sign-up/network", &[key, network.as_bytes()]);
+    count_in(tx, &here, RECOVERY_FROM_NETWORK).await?;
+    let everywhere = app.pseudonyms.of("sign-up/everywhere", &[key]);
+    count_in(tx, &everywhere, RECOVERY_FROM_STRANGERS).await
+}
+
 async fn count_in(tx: &mut AuditedTx, name: &[u8], limit: Limit) -> Result<(), Failure> {
     let (app, now) = (tx.app(), tx.info().now);
     match login_limits::count_try(tx, name, limit, now).await? {

@@ -41,6 +41,7 @@ pub mod second_factor;
 pub mod sessions;
 pub mod setup;
 mod sign_in_alarms;
+pub mod sign_up;
 pub mod step_up;
 pub mod totp_enrolment;
 pub mod unlock;

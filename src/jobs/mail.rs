@@ -12,7 +12,7 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::mail::{MailKind, next_try};
 use crate::domain::outcome::Fault;
-use crate::identity::mailed_codes;
+use crate::identity::mailed_codes::{self, Delivery};
 use crate::mail::{Draft, Mailer, Message};
 use crate::store::audit;
 use crate::store::mails::{self, TakenMail, Turn};
@@ -147,9 +147,10 @@ async fn compose(
     now: Timestamp,
 ) -> Result<Option<Message>, Fault> {
     let letter = outbox::open(app, mail.id, &mail.sealed)?;
-    let Some(to) = mailed_codes::recipient(app, mail, &letter, now).await? else { return Ok(None) };
-    let (locale, content) = (letter.locale, &letter.content);
-    mailer.compose(&Draft { id: mail.id, to: &to, locale, content }, now).map(Some)
+    let locale = letter.locale;
+    let delivery = mailed_codes::delivery(app, mail, letter, now).await?;
+    let Some(Delivery { to, content }) = delivery else { return Ok(None) };
+    mailer.compose(&Draft { id: mail.id, to: &to, locale, content: &content }, now).map(Some)
 }
 
 /// Records what became of a mail.

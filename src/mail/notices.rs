@@ -35,7 +35,16 @@ impl Notice {
             | MailContent::Invitation(_)
             | MailContent::EmailConfirmation(_)
             | MailContent::EmailChangeUndo(_)
-            | MailContent::EnrolmentCode(_) => return None,
+            | MailContent::EnrolmentCode(_)
+            | MailContent::Signup(_) => return None,
+            MailContent::AccountExists => Self::new(
+                frame.t("mail.account_exists.subject"),
+                [
+                    frame.t("mail.account_exists.text"),
+                    frame.t("mail.account_exists.next"),
+                    frame.t("mail.account_exists.ignore"),
+                ],
+            ),
             MailContent::PasswordChanged { at } => Self::new(
                 frame.t("mail.password_changed.subject"),
                 [when("mail.password_changed.text", at), frame.t("mail.password_changed.not_you")],

@@ -6,6 +6,7 @@
 mod email;
 mod recovery;
 mod second_factors;
+mod signup;
 
 use askama::Template;
 
@@ -74,6 +75,7 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(second_factors::mailed_code(frame, world)?);
     all.extend(second_factors::enrolling(frame, world)?);
     all.extend(recovery::samples(frame, world)?);
+    all.extend(signup::samples(frame, world)?);
     all.extend(consenting(frame, world)?);
     all.extend(accounts(frame, world)?);
     all.extend(second_factors::of_account(frame, world)?);
@@ -103,6 +105,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         error: None,
         notice: Some(frame.t("login.recovered")),
         recover: Some(frame.link("/recover").with_query("flow=F")),
+        sign_up: Some(frame.link("/signup").with_query("flow=F")),
         restart: &restart,
     };
     let passkey = PasskeyForm { challenge: world.typed.to_owned(), options: "{}".to_owned() };
@@ -115,6 +118,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         error: Some(error),
         notice: None,
         recover: None,
+        sign_up: None,
         restart: &RestartOptions {
             application: Some(application(world)),
             ..RestartOptions::default()

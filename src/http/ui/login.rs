@@ -13,7 +13,7 @@ use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest,
 use crate::oauth::restart::RestartOptions;
 
 use super::render::{Login, aim, go_here, onwards, page_of};
-use super::{error_page, flow_error_page, own_account, passkeys, recovery, said};
+use super::{error_page, flow_error_page, own_account, passkeys, recovery, said, signup};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
 /// to such an address, so that a page with an error can be loaded again without its form.
@@ -22,8 +22,11 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Ok(params) => params,
         Err(problem) => return flow_error_page(&context, problem, &RestartOptions::default()),
     };
-    let notice =
-        params.get("notice").filter(|said| *said == recovery::DONE).map(|_| "login.recovered");
+    let notice = params.get("notice").and_then(|said| match said {
+        recovery::DONE => Some("login.recovered"),
+        signup::DONE => Some("login.created"),
+        _ => None,
+    });
     let visit = Visit::of(&context);
     let Some(sealed) = params.get("flow") else {
         let section = params.get("to").and_then(|to| to.parse().ok());

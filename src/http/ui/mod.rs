@@ -29,6 +29,8 @@ pub mod recovery;
 mod render;
 pub mod security;
 pub mod setup;
+pub mod signup;
+mod signup_account;
 pub mod verify;
 
 use std::borrow::Cow;

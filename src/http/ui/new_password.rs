@@ -91,6 +91,18 @@ impl UnderWay {
         Ok((Self::of(context, sealed, challenge)?, form))
     }
 
+    /// One that no application waits for.
+    pub(super) fn begin(context: Context) -> Result<Self, Box<HttpResponse>> {
+        let visit = Visit::of(&context);
+        let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
+        match flow.seal(&context.app, &visit.visitor) {
+            Ok(sealed) => Ok(Self { context, visit, flow, sealed, challenge: String::new() }),
+            Err(fault) => {
+                Err(Box::new(super::error_page(&context, &context.problem(fault.into()))))
+            }
+        }
+    }
+
     pub(super) fn of(
         context: Context,
         sealed: String,

@@ -6,6 +6,7 @@
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
+use crate::config::Registration;
 use crate::domain::base_path::Link;
 use crate::domain::interaction::ResponseMode;
 use crate::domain::oidc;
@@ -119,11 +120,14 @@ impl Login<'_> {
         notice: Option<&str>,
     ) -> HttpResponse {
         let frame = context.frame(self.ui_locales);
-        let recover = || context.link("/recover").with_query(&format!("flow={}", self.flow));
+        let with_flow = |path| context.link(path).with_query(&format!("flow={}", self.flow));
+        let signs_up =
+            matches!(context.app.config.registration, Registration::Open | Registration::Verified);
         let template = LoginPage {
             frame,
             notice: notice.map(|key| frame.t(key)),
-            recover: context.app.mailer.is_some().then(recover),
+            recover: context.app.mailer.is_some().then(|| with_flow("/recover")),
+            sign_up: signs_up.then(|| with_flow("/signup")),
             flow: self.flow,
             login: self.login,
             client_name: self.client_name,

@@ -4,7 +4,7 @@
 //! one, the new password. A recovery opens nothing: it has a challenge of its own, which no sign-in accepts, and never
 //! leads to a `Completed`. The answers to a request are the same for every address; a job finds out whose it is.
 
-mod limits;
+pub(super) mod limits;
 mod new_password;
 mod proved_mailbox;
 

@@ -97,7 +97,7 @@ impl ProvedMailbox {
         info: &RequestInfo,
     ) -> Result<(), Failure> {
         limits::check_guesses(app, info)?;
-        let LinkEntry { new_password, code } = entry;
+        let LinkEntry { new_password, code, .. } = entry;
         let credential = self.account(app).await?;
         let remaining = self.remaining(&credential, info.now).ok_or_else(gone)?;
         let needs_code = matches!(remaining, RemainingStep::Factor(_));

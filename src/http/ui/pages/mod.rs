@@ -12,6 +12,7 @@ mod login;
 mod logout;
 mod recovery;
 mod security;
+mod signup;
 
 pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
@@ -24,3 +25,4 @@ pub use recovery::{ChoosePasswordPage, RecoverCodePage, RecoverPage};
 pub use security::{
     FactorRow, Passkeys, RecoveryCodesPage, RemoveFactorPage, SecurityPage, TotpSetupPage,
 };
+pub use signup::{AccountErrors, SignupAccountPage, SignupCodePage, SignupEmailPage};
