@@ -67,6 +67,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         data_dir: dir,
         second_factor: second_factor(read),
         registration: read.fixed(&s::REGISTRATION, parse::word(Registration::ALL)),
+        login_change: read.fixed(&s::LOGIN_CHANGE, parse::switch("on", "off")),
         access_token_ttl: read
             .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),
         refresh_idle_ttl: read.fixed(&s::REFRESH_IDLE_TTL, parse::span(LEAST..=LONGEST)),

@@ -87,6 +87,8 @@ pub struct Config {
     pub master_key_old: Option<Secret<[u8; 32]>>,
     /// Whether strangers may create accounts.
     pub registration: Registration,
+    /// Whether users may change their login name.
+    pub login_change: bool,
     /// Who needs a second factor, and from when.
     pub second_factor: ServerPolicy,
     /// Life of an access token: 1 s to 24 h, at least twice the retry window.

@@ -148,6 +148,9 @@ settings! {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
             Fixed("closed"),
             "`open` lets anyone create an account.";
+        LOGIN_CHANGE = "SIGNET_LOGIN_CHANGE", secret: false,
+            Fixed("off"),
+            "`on` lets users change their login name. The old one stays reserved for them for 90 days.";
         SECOND_FACTOR = "SIGNET_SECOND_FACTOR", secret: false,
             Fixed("optional"),
             "Who needs a second factor: `off` (nobody enrols one), `optional`, `admins` or `required` (all).";

@@ -61,6 +61,10 @@ text_enum! {
         EmailReplaced = "email_replaced",
         /// The code that is asked for before a second factor is enrolled at a sign-in.
         EnrolmentCode = "enrolment_code",
+        /// Tells a user that the login name was changed.
+        LoginChanged = "login_changed",
+        /// Tells the owner of an address that the account was deleted.
+        AccountDeleted = "account_deleted",
     }
 }
 
@@ -182,6 +186,16 @@ pub enum MailContent {
     },
     /// The code that is asked for before a second factor is enrolled at a sign-in.
     EnrolmentCode(MailedSecrets),
+    /// Tells a user that the login name was changed.
+    LoginChanged {
+        /// When.
+        at: Timestamp,
+    },
+    /// Tells the owner of an address that the account was deleted.
+    AccountDeleted {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl MailContent {
@@ -209,6 +223,8 @@ impl MailContent {
             Self::EmailChangeUndo(_) => MailKind::EmailChangeUndo,
             Self::EmailReplaced { .. } => MailKind::EmailReplaced,
             Self::EnrolmentCode(_) => MailKind::EnrolmentCode,
+            Self::LoginChanged { .. } => MailKind::LoginChanged,
+            Self::AccountDeleted { .. } => MailKind::AccountDeleted,
         }
     }
 }
@@ -262,6 +278,8 @@ mod tests {
             MailContent::EmailChangeUndo(MailedSecrets { code: None, ..secrets.clone() }),
             MailContent::EmailReplaced { at },
             MailContent::EnrolmentCode(secrets.clone()),
+            MailContent::LoginChanged { at },
+            MailContent::AccountDeleted { at },
         ] {
             let debug = format!("{content:?}");
             assert!(!debug.contains("LINK") && !debug.contains("1234"), "{debug}");

@@ -237,6 +237,14 @@ pub async fn consume(tx: &mut Tx, code: &TokenHash) -> Result<bool, Fault> {
     mailed_codes::consume(tx, code).await
 }
 
+/// Who gets a mail.
+pub struct Recipient {
+    /// The address.
+    pub to: EmailAddress,
+    /// The user that it belongs to, whose language the mail is in.
+    pub user: Option<UserId>,
+}
+
 /// Who gets a mail of the outbox, decided when it is sent; none where it is not to be sent any more. A mail that was
 /// asked for by address goes to the user who owns the address. Whether there is one shows in nothing that the
 /// requester sees.
@@ -248,11 +256,12 @@ pub async fn recipient(
     mail: &TakenMail,
     letter: &Letter,
     now: Timestamp,
-) -> Result<Option<EmailAddress>, Fault> {
-    let Some(link_hash) = &mail.link_hash else { return Ok(Some(letter.to.clone())) };
+) -> Result<Option<Recipient>, Fault> {
+    let stored = || Recipient { to: letter.to.clone(), user: mail.user_id };
+    let Some(link_hash) = &mail.link_hash else { return Ok(Some(stored())) };
     if !letter.content.kind().goes_to_owner() {
         let live = mailed_codes::is_live(&mut app.db.reader().await?, link_hash).await?;
-        return Ok(live.then(|| letter.to.clone()));
+        return Ok(live.then(stored));
     }
     let info = RequestInfo::system(now);
     let decided = app.transaction_or_nothing(&info, async |tx| {
@@ -265,7 +274,7 @@ pub async fn recipient(
         }
         let to = EmailAddress::parse(&owner.address)
             .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
-        Ok(Some(to))
+        Ok(Some(Recipient { to, user: Some(owner.user) }))
     });
     decided.await.map_err(|failure| match failure {
         Failure::Failed(fault) => fault,

@@ -19,5 +19,5 @@ pub async fn post(context: Context, mut body: JsonFields) -> Result<HttpResponse
     context.check(body.finish())?;
     let work = register::register(context.app.clone(), login, password, context.request_info());
     let user = context.run(work).await?;
-    Ok(HttpResponse::Created().json(view::myself(&user, None)))
+    Ok(HttpResponse::Created().json(view::myself(&user, None, None)))
 }
