@@ -70,6 +70,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         registration_domains: Some(
             read.typed(&s::REGISTRATION_DOMAINS, parse::domains).unwrap_or_default(),
         ),
+        login_change: read.fixed(&s::LOGIN_CHANGE, parse::switch("on", "off")),
         access_token_ttl: read
             .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),
         refresh_idle_ttl: read.fixed(&s::REFRESH_IDLE_TTL, parse::span(LEAST..=LONGEST)),

@@ -90,6 +90,8 @@ pub struct Config {
     pub registration: Registration,
     /// The domains of the addresses that can.
     pub registration_domains: DomainList,
+    /// Whether users may change their login name.
+    pub login_change: bool,
     /// Who needs a second factor, and from when.
     pub second_factor: ServerPolicy,
     /// Life of an access token: 1 s to 24 h, at least twice the retry window.

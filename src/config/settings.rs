@@ -151,6 +151,9 @@ settings! {
         REGISTRATION_DOMAINS = "SIGNET_REGISTRATION_DOMAINS", secret: false,
             Derived { says: "none, every domain", sample: "example.com,*.example.org" },
             "Domains of the addresses that can sign up, comma separated; *.DOMAIN for all below one.";
+        LOGIN_CHANGE = "SIGNET_LOGIN_CHANGE", secret: false,
+            Fixed("off"),
+            "`on` lets users change their login name. The old one stays reserved for them for 90 days.";
         SECOND_FACTOR = "SIGNET_SECOND_FACTOR", secret: false,
             Fixed("optional"),
             "Who needs a second factor: `off` (nobody enrols one), `optional`, `admins` or `required` (all).";

@@ -356,6 +356,20 @@ pub async fn forgive_earlier(
     Ok(noted && counted_everywhere)
 }
 
+/// Remembers the network of this request under another key of the account: its user is signed in and has changed the
+/// login name. Whether that was written down now.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn remember_network(tx: &mut AuditedTx, key: &str) -> Result<bool, Fault> {
+    let (app, now, address) = (tx.app(), tx.info().now, tx.info().address());
+    if !app.config.rate_limits {
+        return Ok(false);
+    }
+    let names = AttemptNames::new(&app, key, address);
+    forgive_names(&app, tx, Forgiven { names: &names, address, now }).await
+}
+
 /// Refuses while the failures of this network have used its limit up. Counts nothing.
 ///
 /// # Errors

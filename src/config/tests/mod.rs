@@ -70,6 +70,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert!(config.master_key.is_none());
     assert_eq!(config.registration, Registration::Closed);
     assert!(config.registration_domains.is_empty());
+    assert!(!config.login_change);
     assert_eq!(config.access_token_ttl, TimeSpan::from_mins(10));
     assert_eq!(config.refresh_idle_ttl, TimeSpan::from_days(30));
     assert_eq!(config.refresh_max_ttl, TimeSpan::from_days(180));
@@ -125,6 +126,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_PASSKEY_ORIGINS", "https://example.org, https://a.example.net:8443"),
         ("SIGNET_REGISTRATION", "open"),
         ("SIGNET_REGISTRATION_DOMAINS", "Example.com, *.example.org"),
+        ("SIGNET_LOGIN_CHANGE", "on"),
         ("SIGNET_SECOND_FACTOR", "admins"),
         ("SIGNET_SECOND_FACTOR_FROM", "2030-01-31T00:00:00Z"),
         ("SIGNET_ACCESS_TOKEN_TTL", "1h"),
@@ -187,6 +189,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.master_key.unwrap().expose(), &[7; 32]);
     assert_eq!(config.registration, Registration::Open);
     assert_eq!(config.registration_domains.to_string(), "example.com,*.example.org");
+    assert!(config.login_change);
     let policy = config.second_factor;
     assert_eq!(policy.second_factor, crate::domain::authn::SecondFactor::Admins);
     assert_eq!(policy.from, crate::base::Timestamp::parse("2030-01-31T00:00:00Z"));

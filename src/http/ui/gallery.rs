@@ -4,6 +4,7 @@
 //! break, markup where people type.
 
 mod email;
+mod own_data;
 mod recovery;
 mod second_factors;
 mod signup;
@@ -80,6 +81,7 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(accounts(frame, world)?);
     all.extend(second_factors::of_account(frame, world)?);
     all.extend(email::of_account(frame, world)?);
+    all.extend(own_data::of_account(frame, world)?);
     all.extend(devices(frame, world)?);
     all.extend(signing_out(frame, world)?);
     all.extend(answers(frame, world)?);
@@ -221,6 +223,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         older: None,
         newest: false,
         apps: vec![],
+        may_change_login: false,
     };
     let full = AccountPage {
         name: Some(world.name),
@@ -236,6 +239,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         older: Some(frame.link("/account").with_query("browsers=end&sessions=AZQ")),
         newest: true,
         apps: vec![app],
+        may_change_login: true,
         ..page(None, None)
     };
     let name = page(Some(wrong("name", "not_a_name")), None);

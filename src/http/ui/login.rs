@@ -12,7 +12,7 @@ use crate::identity::browser_login::{self, SignInOutcome, SignedInBrowser, Typed
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
-use super::render::{Login, aim, go_here, onwards, page_of};
+use super::render::{Login, aim, go_here, onwards, page_of, sign_in_info};
 use super::{error_page, flow_error_page, own_account, passkeys, recovery, said, signup};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
@@ -125,13 +125,14 @@ async fn signed_in(
         (Some(Ok(response)), _) => {
             let step = (form.take("challenge"), response);
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-            let info = context.request_info();
+            let info = sign_in_info(&context, &flow);
             context.run(browser_login::sign_in_with_passkey(app, step, visitor, info)).await
         }
         (None, Ok(password)) => {
             let typed = Typed { login: login.clone(), password };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-            context.run(browser_login::sign_in(app, typed, visitor, context.request_info())).await
+            let info = sign_in_info(&context, &flow);
+            context.run(browser_login::sign_in(app, typed, visitor, info)).await
         }
     };
     match signed_in {

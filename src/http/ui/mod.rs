@@ -14,6 +14,7 @@ mod email_link;
 pub mod enrol;
 #[cfg(feature = "test-support")]
 mod gallery;
+pub mod history;
 pub mod home;
 pub mod language;
 mod layout;
@@ -22,6 +23,8 @@ pub mod login;
 pub mod logout;
 pub mod mailed_code;
 pub mod new_password;
+pub mod own_data;
+pub mod own_login;
 pub mod pages;
 pub mod passkeys;
 mod qr;

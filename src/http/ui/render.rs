@@ -12,6 +12,7 @@ use crate::domain::interaction::ResponseMode;
 use crate::domain::oidc;
 use crate::domain::outcome::Code;
 use crate::domain::redirect::RegisteredRedirect;
+use crate::domain::request_info::RequestInfo;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
@@ -263,6 +264,10 @@ pub fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
             None => "/account",
             Some(AccountSection::Security) => "/account/security",
             Some(AccountSection::Email) => "/account/email",
+            Some(AccountSection::History) => "/account/history",
+            Some(AccountSection::Login) => "/account/login",
+            Some(AccountSection::Export) => "/account/export",
+            Some(AccountSection::Delete) => "/account/delete",
         }),
     }
 }
@@ -356,4 +361,13 @@ pub fn aim(context: &Context, flow: &PendingRequest) -> (Option<String>, Option<
     let Destination::Authorize(request) = &flow.aim else { return (None, None) };
     let client = context.app.client(&request.client_id);
     (client.map(|client| client.metadata.name.clone()), request.ui_locales.clone())
+}
+
+/// The request of a step of a sign-in, with the client that the sign-in is for.
+pub fn sign_in_info(context: &Context, flow: &PendingRequest) -> RequestInfo {
+    let client_id = match &flow.aim {
+        Destination::Authorize(request) => Some(request.client_id.clone()),
+        Destination::Device(_) | Destination::Account | Destination::Logout(_) => None,
+    };
+    context.request_info().for_client(client_id)
 }

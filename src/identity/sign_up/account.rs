@@ -77,7 +77,7 @@ impl NewAccount {
         if login.is_email() && login.key() != email.key {
             let message =
                 "A login that is an e-mail address must be the address that you confirmed.";
-            return Err(Refusal::field("login", "not_confirmed", message));
+            return Err(Refusal::field("login", "not_verified", message));
         }
         Self::of(app, (login, form), Some(email))
     }
