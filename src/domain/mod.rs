@@ -44,6 +44,7 @@ pub mod outcome;
 pub mod pagination;
 pub mod passkey;
 pub mod password;
+pub mod password_policy;
 pub mod path_spelling;
 pub mod pkce;
 pub mod process_settings;

@@ -26,6 +26,8 @@ pub struct LinkView {
     pub methods: Vec<Method>,
     /// The address that is confirmed or restored.
     pub address: Option<String>,
+    /// The login name of the account that the password is for.
+    pub login: Option<String>,
 }
 
 impl LinkView {
@@ -33,11 +35,11 @@ impl LinkView {
     fn of_redeemed(purpose: CodePurpose, address: Option<String>) -> Self {
         let is_about_address =
             matches!(purpose, CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo);
-        Self { purpose, wants_password: !is_about_address, methods: Vec::new(), address }
+        Self { purpose, wants_password: !is_about_address, methods: Vec::new(), address, login: None }
     }
 
-    const fn asking_password(purpose: CodePurpose, methods: Vec<Method>) -> Self {
-        Self { purpose, wants_password: true, methods, address: None }
+    fn asking_password(purpose: CodePurpose, (methods, login): (Vec<Method>, String)) -> Self {
+        Self { purpose, wants_password: true, methods, address: None, login: Some(login) }
     }
 }
 
@@ -59,10 +61,13 @@ pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView
     let purpose = code.purpose;
     match purpose {
         CodePurpose::Recover | CodePurpose::Reset => {
-            let methods = recovery::methods_of_link(&app, &code, info.now).await?;
-            Ok(LinkView::asking_password(purpose, methods))
+            let view = recovery::view_of_link(&app, &code, info.now).await?;
+            Ok(LinkView::asking_password(purpose, view))
         }
-        CodePurpose::Invite => Ok(LinkView::asking_password(purpose, Vec::new())),
+        CodePurpose::Invite => {
+            let login = invitation::invited(&app, &code).await?.login;
+            Ok(LinkView::asking_password(purpose, (Vec::new(), login)))
+        }
         CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo => {
             Ok(LinkView::of_redeemed(purpose, code.content.address))
         }

@@ -18,10 +18,11 @@ use crate::identity::account::{self, Here, Overview, Part, Shown};
 use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile;
 use crate::oauth::pending_request::AccountSection;
+use crate::oauth::restart::RestartOptions;
 
 use super::pages::{AccountPage, AppRow, Done, SessionRow};
 use super::render::{go_here, scope_item};
-use super::{Locale, error_page, page, stale_form};
+use super::{Locale, error_page, flow_error_page, page_with, policy, stale_form};
 
 /// A signed-in user on the account page.
 pub(super) struct Visited {
@@ -173,7 +174,9 @@ impl Visited {
                 let to = self.context.link("/account").with_query(&format!("done={what}"));
                 go_here(HttpResponse::SeeOther(), &to)
             }
-            Err(problem) if problem.fields().is_empty() => error_page(&self.context, &problem),
+            Err(problem) if problem.fields().is_empty() => {
+                flow_error_page(&self.context, &problem, &RestartOptions::default())
+            }
             Err(problem) => {
                 let head = problem.head();
                 self.show(None, Some(&problem), Shown::default(), head).await
@@ -217,7 +220,7 @@ impl Visited {
             newest: shown != Shown::default(),
             apps: self.apps(&overview, locale),
         };
-        page(answer, &template)
+        page_with(answer, &template, &policy(true))
     }
 
     fn sessions(&self, overview: &Overview, locale: Locale) -> Vec<SessionRow> {

@@ -100,6 +100,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         login: "",
         client_name: Some(world.client),
         passkey: None,
+        stay: None,
         error: None,
         notice: Some(frame.t("login.recovered")),
         recover: Some(frame.link("/recover").with_query("flow=F")),
@@ -112,6 +113,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         login: world.login,
         client_name: Some(world.client),
         passkey: Some(passkey),
+        stay: Some(true),
         error: Some(error),
         notice: None,
         recover: None,
@@ -237,7 +239,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
     let name = page(Some(wrong("name", "not_a_name")), None);
     let current = page(None, Some(("current_password", wrong("current_password", "wrong"))));
     let new = page(None, Some(("new_password", wrong("new_password", "too_short"))));
-    let policy = || policy(false);
+    let policy = || policy(true);
     Ok(vec![
         sample("account", &full, policy())?,
         sample("account-name-refused", &name, policy())?,
@@ -299,7 +301,7 @@ fn answers(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
 }
 
 fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
-    let policy = || policy(false);
+    let (policy, script) = (|| policy(false), || policy(true));
     let home = |issuer, needs_setup| HomePage { frame, issuer, needs_setup };
     let setup = |login, login_error, password_error| SetupPage {
         frame,
@@ -331,8 +333,8 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         sample("home-branded", &home(None, false), policy())?,
         sample("home-branded-without-administrator", &home(None, true), policy())?,
         sample("home-without-administrator", &home(Some(world.issuer), true), policy())?,
-        sample("setup", &setup("", None, None), policy())?,
-        sample("setup-refused", &setup(world.login, login_error, password_error), policy())?,
+        sample("setup", &setup("", None, None), script())?,
+        sample("setup-refused", &setup(world.login, login_error, password_error), script())?,
         sample("first-token", &token, policy())?,
         sample("error", &error, policy())?,
         sample("stale", &stale(&both), policy_under_way(false))?,

@@ -105,14 +105,16 @@ fn show(shown: &Shown<'_>, view: &LinkView, problem: Option<&Problem>) -> HttpRe
         _ => (frame.t("new_password.title"), frame.t("recover.password_intro")),
     };
     let csrf = shown.csrf();
+    let error = problem.map(|problem| said(&frame, problem));
     let template = ChoosePasswordPage {
         frame,
         title,
         intro,
         action,
         hidden: vec![("csrf", &csrf)],
+        login: view.login.as_deref(),
         asks_code: !view.methods.is_empty(),
-        error: problem.map(|problem| said(&frame, problem)),
+        error: error.as_deref(),
         restart: &RestartOptions::default(),
     };
     page_with(answer, &template, &policy(true))

@@ -8,7 +8,7 @@ use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::browser_login::{self, SignInOutcome, SignedInBrowser, Typed};
+use crate::identity::browser_login::{self, PasskeyAnswer, SignInOutcome, Typed};
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
@@ -78,7 +78,7 @@ fn anew(
 }
 
 fn plain(flow: &str) -> Login<'_> {
-    Login { flow, login: "", client_name: None, ui_locales: None, error: None }
+    Login { flow, login: "", client_name: None, ui_locales: None, stay: false, error: None }
 }
 
 /// What was typed.
@@ -116,17 +116,18 @@ async fn signed_in(
 ) -> HttpResponse {
     let Filled { sealed, mut form } = filled;
     let (login, typed) = (form.take("login"), form.take("password"));
+    let stay = form.take("stay") == "on";
     let assertion = passkeys::assertion(&mut form);
     let signed_in = match (assertion, password("password", &typed)) {
         (Some(Err(refusal)), _) | (None, Err(refusal)) => Err(context.problem(refusal.into())),
         (Some(Ok(response)), _) => {
-            let step = (form.take("challenge"), response);
+            let step = PasskeyAnswer { challenge: form.take("challenge"), response, stay };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
             let info = context.request_info();
             context.run(browser_login::sign_in_with_passkey(app, step, visitor, info)).await
         }
         (None, Ok(password)) => {
-            let typed = Typed { login: login.clone(), password };
+            let typed = Typed { login: login.clone(), password, stay };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
             context.run(browser_login::sign_in(app, typed, visitor, context.request_info())).await
         }
@@ -136,7 +137,7 @@ async fn signed_in(
         Err(problem) => again(
             &context,
             &visit,
-            &FailedSignIn { flow: &flow, sealed: &sealed, login: &login },
+            &FailedSignIn { flow: &flow, sealed: &sealed, login: &login, stay },
             &problem,
         ),
     }
@@ -151,8 +152,8 @@ pub(super) fn answered(
 ) -> HttpResponse {
     let mut answer = HttpResponse::SeeOther();
     match outcome {
-        SignInOutcome::SignedIn(SignedInBrowser { cookie, .. }) => {
-            cookie::log_in(&context.app, &mut answer, cookie.expose());
+        SignInOutcome::SignedIn(signed_in) => {
+            cookie::log_in(&context.app, &mut answer, signed_in);
             go_here(answer, &onwards(context, flow, sealed))
         }
         SignInOutcome::Pending(pending) => go_here(answer, &page_of(context, sealed, pending)),
@@ -167,6 +168,8 @@ struct FailedSignIn<'a> {
     sealed: &'a str,
     /// The login name that was typed.
     login: &'a str,
+    /// Whether "stay signed in" was ticked.
+    stay: bool,
 }
 
 /// The page once more, with what was wrong and the login kept.
@@ -176,7 +179,7 @@ fn again(
     failed: &FailedSignIn<'_>,
     problem: &Problem,
 ) -> HttpResponse {
-    let FailedSignIn { flow, sealed, login } = *failed;
+    let FailedSignIn { flow, sealed, login, stay } = *failed;
     let correctable = matches!(
         problem.code(),
         Code::InvalidCredentials
@@ -202,6 +205,7 @@ fn again(
         login,
         client_name: client_name.as_deref(),
         ui_locales: ui_locales.as_deref(),
+        stay,
         error: Some(&error),
     };
     login.show(context, visit, problem.head())

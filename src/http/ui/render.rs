@@ -6,6 +6,7 @@
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
+use crate::config::PersistentSessions;
 use crate::domain::base_path::Link;
 use crate::domain::interaction::ResponseMode;
 use crate::domain::oidc;
@@ -37,6 +38,7 @@ pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
                 login: request.login_hint.as_deref().unwrap_or_default(),
                 client_name: Some(&client.metadata.name),
                 ui_locales: request.ui_locales.as_deref(),
+                stay: false,
                 error: None,
             };
             login.show(context, visit, HttpResponse::Ok())
@@ -95,6 +97,8 @@ pub struct Login<'a> {
     pub client_name: Option<&'a str>,
     /// The languages the client named.
     pub ui_locales: Option<&'a str>,
+    /// Whether "stay signed in" is ticked, where the page has it.
+    pub stay: bool,
     /// Why the last try did not work.
     pub error: Option<&'a str>,
 }
@@ -127,6 +131,8 @@ impl Login<'_> {
             flow: self.flow,
             login: self.login,
             client_name: self.client_name,
+            stay: (context.app.config.browser_session_persistent == PersistentSessions::Ask)
+                .then_some(self.stay),
             passkey: passkeys::sign_in_form(context, visit),
             error: self.error,
             restart: &restart(context, self.flow),
@@ -185,7 +191,7 @@ fn done(context: &Context, visit: &Visit, answer: &Answer) -> HttpResponse {
     if answer.mode == ResponseMode::FormPost {
         let fields = answer.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let template = FormPostPage {
-            frame: context.frame(answer.ui_locales.as_deref()),
+            frame: context.frame(answer.ui_locales.as_deref()).shown_once(),
             action: answer.redirect.as_str(),
             fields: fields.collect(),
         };
@@ -219,7 +225,7 @@ pub fn go(
         return answer.insert_header((header::LOCATION, location)).finish();
     }
     let source = redirect.source();
-    let frame = context.frame(ui_locales);
+    let frame = context.frame(ui_locales).shown_once();
     let template = ContinuePage { frame, uri: location, destination: shown(&source) };
     answer.status(actix_web::http::StatusCode::OK);
     page(answer, &template)
@@ -298,7 +304,7 @@ pub fn device_again(
     match step {
         DeviceStep::Login { flow } => {
             let login =
-                Login { flow: &flow, login: "", client_name: None, ui_locales: None, error: None };
+                Login { flow: &flow, login: "", client_name: None, ui_locales: None, stay: false, error: None };
             login.show(context, visit, HttpResponse::Ok())
         }
         DeviceStep::StepUp { flow, challenge } => step_up(context, visit, &flow, &challenge),
@@ -326,7 +332,7 @@ pub fn device_again(
             page(answer, &template)
         }
         DeviceStep::Done { allowed, client } => {
-            let client_name = &client.metadata.name;
+            let (frame, client_name) = (frame.shown_once(), &client.metadata.name);
             page(HttpResponse::Ok(), &DeviceDonePage { frame, allowed, client_name })
         }
     }

@@ -26,6 +26,8 @@ pub struct LoginPage<'a> {
     pub error: Option<&'a str>,
     /// What was done before, in the language of the page.
     pub notice: Option<&'a str>,
+    /// Whether "stay signed in" is ticked; none where the user has no choice.
+    pub stay: Option<bool>,
     /// Where a user goes who has forgotten the password; none where mail is off.
     pub recover: Option<Link>,
     /// How to begin again.
@@ -85,6 +87,8 @@ pub struct EnrolPage<'a> {
     pub name: &'a str,
     /// Whether the user may put it off.
     pub may_skip: bool,
+    /// Why the last try did not work, where that is no field's fault.
+    pub error: Option<&'a str>,
     /// What is wrong with the code.
     pub code_error: Option<&'a str>,
     /// What is wrong with the name.
