@@ -9,3 +9,4 @@ CREATE TABLE client_logos (
     bytes      BYTEA   NOT NULL,
     created_at BIGINT NOT NULL
 );
+CREATE INDEX client_logos_hash ON client_logos (hash);

@@ -9,3 +9,4 @@ CREATE TABLE client_logos (
     bytes      BLOB   NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX client_logos_hash ON client_logos (hash);

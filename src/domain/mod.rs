@@ -17,6 +17,7 @@ pub mod client;
 pub mod client_checks;
 pub mod client_finding;
 pub mod client_jwks;
+pub mod client_logo;
 pub mod client_policy;
 pub mod client_type;
 pub mod clock_offset;

@@ -19,9 +19,10 @@ use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile;
 use crate::oauth::pending_request::AccountSection;
 use crate::oauth::restart::RestartOptions;
+use crate::store::consents::Consent;
 
 use super::pages::{AccountPage, AppRow, Done, SessionRow};
-use super::render::{go_here, scope_item};
+use super::render::{self, go_here, scope_item};
 use super::{Locale, error_page, flow_error_page, page_with, policy, stale_form};
 
 /// A signed-in user on the account page.
@@ -252,6 +253,7 @@ impl Visited {
     /// One row for each application, whatever the APIs it has access to.
     fn apps(&self, overview: &Overview, locale: Locale) -> Vec<AppRow> {
         let now = self.context.now();
+        let client = |consent: &Consent| self.context.app.client(&consent.client_id);
         let mut rows: Vec<AppRow> = Vec::new();
         for consent in &overview.consents {
             let audience = consent.audience.as_deref();
@@ -262,6 +264,8 @@ impl Visited {
                 None => rows.push(AppRow {
                     client_id: consent.client_id.clone(),
                     name: self.client_name(&consent.client_id),
+                    logo: client(consent).and_then(|client| render::logo(&self.context, &client)),
+                    home: client(consent).and_then(|client| client.metadata.client_uri.clone()),
                     scopes: titles.collect(),
                     since: locale.ago(consent.created_at, now),
                 }),

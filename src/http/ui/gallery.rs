@@ -11,13 +11,14 @@ use askama::Template;
 
 use super::home::HomePage;
 use super::pages::{
-    AccountPage, AppRow, BackLink, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage,
+    AccountPage, AppRow, BackLink, ClientCard, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage,
     DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, NewPasswordPage,
     PasskeyForm, SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy, policy_under_way};
 use crate::base::{TimeSpan, Timestamp};
+use crate::domain::base_path::Link;
 use crate::domain::outcome::{Code, FieldError};
 use crate::oauth::pending_request::STALE;
 use crate::oauth::restart::{Application, RestartOptions};
@@ -94,11 +95,13 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     let policy = || policy_under_way(true);
     let error = frame.locale.error(Code::InvalidCredentials, "");
     let restart = start_again(world);
+    let logo = logo(frame);
     let first = LoginPage {
         frame,
         flow: world.typed,
         login: "",
         client_name: Some(world.client),
+        client_logo: Some(&logo),
         passkey: None,
         stay: None,
         error: None,
@@ -112,6 +115,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         flow: world.typed,
         login: world.login,
         client_name: Some(world.client),
+        client_logo: None,
         passkey: Some(passkey),
         stay: Some(true),
         error: Some(error),
@@ -141,6 +145,11 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     ])
 }
 
+/// Stands for the logo of a client. The brand's is there wherever the pages are looked at.
+fn logo(frame: Frame<'_>) -> Link {
+    frame.link("/assets/logo")
+}
+
 /// A request that can be begun again.
 fn start_again(world: &World<'_>) -> RestartOptions {
     RestartOptions::repeating("/oauth2/authorize", vec![("state", world.typed.to_owned())])
@@ -156,7 +165,7 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     let page = |items, code: Option<_>, error| ConsentPage {
         frame,
         flow: world.typed,
-        client_name: world.client,
+        client: ClientCard { name: world.client, logo: None, home: None, policy: None, terms: None },
         destination: if code.is_some() { "" } else { world.host },
         login: world.login,
         items,
@@ -170,7 +179,14 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         ConsentItem::of_api("albums:read", api, Some("See your albums and their pictures"));
     let orders = ConsentItem::of_api("orders:write", api, None);
     let asked = vec![own("openid"), own("profile"), own("offline_access"), albums, orders];
-    let many = page(asked, None, None);
+    let card = ClientCard {
+        name: world.client,
+        logo: Some(logo(frame)),
+        home: Some(world.callback),
+        policy: Some(world.callback),
+        terms: Some(world.callback),
+    };
+    let many = ConsentPage { client: card, ..page(asked, None, None) };
     let device = page(vec![own("openid"), own("profile")], Some(world.typed), None);
     let undecided = FieldError { field: "decision", code: "unknown", message: "" };
     let refused = page(vec![own("openid")], None, Some(frame.locale.field(&undecided)));
@@ -200,6 +216,8 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
     let app = AppRow {
         client_id: world.typed.to_owned(),
         name: world.client.to_owned(),
+        logo: Some(logo(frame)),
+        home: Some(world.callback.to_owned()),
         scopes: vec![frame.t("scope.profile").to_owned(), "albums:read".to_owned()],
         since: ago(TimeSpan::from_days(12)),
     };

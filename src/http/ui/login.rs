@@ -12,7 +12,7 @@ use crate::identity::browser_login::{self, PasskeyAnswer, SignInOutcome, Typed};
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
-use super::render::{Login, aim, go_here, onwards, page_of};
+use super::render::{Login, aim, go_here, logo_of, onwards, page_of};
 use super::{error_page, flow_error_page, own_account, passkeys, recovery, said};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
@@ -56,7 +56,7 @@ fn own(
     let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
     let flow = flow.with_section(section);
     own_account(match flow.seal(&context.app, &visit.visitor) {
-        Ok(flow) => plain(&flow).show_after(context, visit, HttpResponse::Ok(), notice),
+        Ok(flow) => Login::of_flow(&flow).show_after(context, visit, HttpResponse::Ok(), notice),
         Err(fault) => error_page(context, &context.problem(fault.into())),
     })
 }
@@ -71,14 +71,11 @@ fn anew(
     let (client_name, ui_locales) = aim(context, flow);
     let login = Login {
         client_name: client_name.as_deref(),
+        client_logo: logo_of(context, flow),
         ui_locales: ui_locales.as_deref(),
-        ..plain(sealed)
+        ..Login::of_flow(sealed)
     };
     login.show_after(context, visit, HttpResponse::Ok(), notice)
-}
-
-fn plain(flow: &str) -> Login<'_> {
-    Login { flow, login: "", client_name: None, ui_locales: None, stay: false, error: None }
 }
 
 /// What was typed.
@@ -204,6 +201,7 @@ fn again(
         flow: sealed,
         login,
         client_name: client_name.as_deref(),
+        client_logo: logo_of(context, flow),
         ui_locales: ui_locales.as_deref(),
         stay,
         error: Some(&error),

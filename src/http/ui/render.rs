@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::config::PersistentSessions;
 use crate::domain::base_path::Link;
+use crate::domain::client::Client;
 use crate::domain::interaction::ResponseMode;
 use crate::domain::oidc;
 use crate::domain::outcome::Code;
@@ -24,7 +25,7 @@ use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest}
 use crate::oauth::restart::RestartOptions;
 
 use super::pages::{
-    ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
+    ClientCard, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
 use super::{Locale, flow_error_page, page, page_with, passkeys, policy, said};
 
@@ -37,6 +38,7 @@ pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
                 flow: &flow,
                 login: request.login_hint.as_deref().unwrap_or_default(),
                 client_name: Some(&client.metadata.name),
+                client_logo: logo(context, &client),
                 ui_locales: request.ui_locales.as_deref(),
                 stay: false,
                 error: None,
@@ -95,6 +97,8 @@ pub struct Login<'a> {
     pub login: &'a str,
     /// The client that asked.
     pub client_name: Option<&'a str>,
+    /// Its logo.
+    pub client_logo: Option<Link>,
     /// The languages the client named.
     pub ui_locales: Option<&'a str>,
     /// Whether "stay signed in" is ticked, where the page has it.
@@ -103,7 +107,20 @@ pub struct Login<'a> {
     pub error: Option<&'a str>,
 }
 
-impl Login<'_> {
+impl<'a> Login<'a> {
+    /// The page of a flow that no client is named for.
+    pub const fn of_flow(flow: &'a str) -> Self {
+        Self {
+            flow,
+            login: "",
+            client_name: None,
+            client_logo: None,
+            ui_locales: None,
+            stay: false,
+            error: None,
+        }
+    }
+
     /// The page.
     pub fn show(
         &self,
@@ -131,6 +148,7 @@ impl Login<'_> {
             flow: self.flow,
             login: self.login,
             client_name: self.client_name,
+            client_logo: self.client_logo.as_ref(),
             stay: (context.app.config.browser_session_persistent == PersistentSessions::Ask)
                 .then_some(self.stay),
             passkey: passkeys::sign_in_form(context, visit),
@@ -163,7 +181,7 @@ fn consent(
     let template = ConsentPage {
         frame,
         flow: &view.flow,
-        client_name: &view.client.metadata.name,
+        client: ClientCard::of(context, &view.client),
         destination: shown(&view.destination),
         login: &view.user.login,
         items: view.scopes.iter().map(item).collect(),
@@ -303,9 +321,7 @@ pub fn device_again(
     let frame = context.frame(None);
     match step {
         DeviceStep::Login { flow } => {
-            let login =
-                Login { flow: &flow, login: "", client_name: None, ui_locales: None, stay: false, error: None };
-            login.show(context, visit, HttpResponse::Ok())
+            Login::of_flow(&flow).show(context, visit, HttpResponse::Ok())
         }
         DeviceStep::StepUp { flow, challenge } => step_up(context, visit, &flow, &challenge),
         DeviceStep::Consent(view) => {
@@ -318,7 +334,7 @@ pub fn device_again(
             let template = ConsentPage {
                 frame,
                 flow: &view.flow,
-                client_name: &view.client.metadata.name,
+                client: ClientCard::of(context, &view.client),
                 destination: "",
                 login: &view.user.login,
                 items: view.asked.scopes.iter().map(item).collect(),
@@ -351,6 +367,30 @@ pub fn scope_item(
     let known = context.app.audience(Some(identifier));
     let description = known.as_ref().and_then(|known| known.target.description_of(scope));
     ConsentItem::of_api(scope, identifier, description)
+}
+
+/// The address of the logo of a client.
+pub fn logo(context: &Context, client: &Client) -> Option<Link> {
+    client.metadata.logo.as_ref().map(|logo| context.link(&logo.path()))
+}
+
+/// The logo of the client that a flow leads to.
+pub fn logo_of(context: &Context, flow: &PendingRequest) -> Option<Link> {
+    let Destination::Authorize(request) = &flow.aim else { return None };
+    logo(context, context.app.client(&request.client_id).as_deref()?)
+}
+
+impl<'a> ClientCard<'a> {
+    fn of(context: &Context, client: &'a Client) -> Self {
+        let metadata = &client.metadata;
+        Self {
+            name: &metadata.name,
+            logo: logo(context, client),
+            home: metadata.client_uri.as_deref(),
+            policy: metadata.policy_uri.as_deref(),
+            terms: metadata.tos_uri.as_deref(),
+        }
+    }
 }
 
 /// What the log-in page says about where a flow leads: the client and its languages.

@@ -20,6 +20,8 @@ pub struct LoginPage<'a> {
     pub login: &'a str,
     /// The application that asked, by its name.
     pub client_name: Option<&'a str>,
+    /// Its logo.
+    pub client_logo: Option<&'a Link>,
     /// The form for a passkey, where there are any.
     pub passkey: Option<PasskeyForm>,
     /// Why the last try did not work, in the language of the page.
