@@ -11,6 +11,7 @@ use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::client::SecretHash;
 use crate::domain::client_finding::Finding;
+use crate::domain::client_logo::ClientLogo;
 use crate::domain::factor::Factor;
 use crate::domain::finding_explanation::Explanation;
 use crate::domain::pagination::Page;
@@ -277,6 +278,9 @@ pub fn client(stored: &StoredClient) -> Value {
         "pkce": settings.pkce_policy(),
         "security_profile": settings.security_profile,
         "client_uri": settings.client_uri,
+        "policy_uri": settings.policy_uri,
+        "tos_uri": settings.tos_uri,
+        "logo": settings.logo.as_ref().map(ClientLogo::path),
         "redirect_uris": settings.redirect_uris,
         "post_logout_redirect_uris": settings.post_logout_redirect_uris,
         "backchannel_logout_uri": settings.backchannel_logout_uri,

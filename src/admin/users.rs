@@ -175,7 +175,7 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
     let hash = match &create.password {
         None => None,
         Some(raw) => {
-            let password = parse_password("password", raw, &login)?;
+            let password = parse_password(&app, "password", raw, &login)?;
             let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
             Some(app.hash_password(slot, password).await?)
         }
@@ -328,7 +328,7 @@ pub async fn set_password(
     let user = show(app.clone(), id).await?;
     let login = LoginName::parse(&user.login)
         .map_err(|_| Fault::internal("a stored login that is none"))?;
-    let password = parse_password("password", &password, &login)?;
+    let password = parse_password(&app, "password", &password, &login)?;
     let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
     let hash = app.hash_password(slot, password).await?;
     let changed = change(&app, id, &info, Fate::Stays, async |tx, user| {

@@ -225,6 +225,7 @@ routes! {
     "/assets/signet.css" { GET Anyone ui::assets::css => page }
     "/assets/brand.css" { GET Anyone ui::assets::brand_css => page }
     "/assets/logo" { GET Anyone ui::assets::logo => page }
+    "/assets/logos/{hash}" { GET Anyone ui::assets::client_logo => page }
     "/favicon.ico" { GET Anyone ui::assets::favicon => page }
     "/assets/login.js" { GET Anyone ui::assets::login_js => page }
     "/assets/passkey.js" { GET Anyone ui::assets::passkey_js => page }
@@ -319,6 +320,10 @@ routes! {
     }
     "/v1/admin/clients/{client_id}/rotate-secret" {
         POST Admin api::admin_clients::rotate_secret => clients::ROTATE_SECRET,
+    }
+    "/v1/admin/clients/{client_id}/logo" {
+        PUT Admin api::admin_client_logo::put => clients::SET_LOGO,
+        DELETE Admin api::admin_client_logo::delete => clients::REMOVE_LOGO,
     }
     "/v1/admin/clients/{client_id}/why" {
         GET Admin api::admin_client_why::get => clients::EXPLAIN,

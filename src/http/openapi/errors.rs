@@ -196,7 +196,7 @@ const fn meaning(code: Code) -> &'static str {
             "The login name or the password is wrong, or the user is disabled."
         }
         Code::PasswordChangeRequired => {
-            "The password is right and has to be replaced first. `challenge` continues at \
+            "The user has to choose a new password first. `challenge` continues at \
              `POST /v1/login/continue` with `new_password`."
         }
         Code::ChallengeInvalid => {

@@ -18,10 +18,12 @@ use crate::identity::account::{self, Here, Overview, Part, Shown};
 use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile::{self, ProfileChange};
 use crate::oauth::pending_request::AccountSection;
+use crate::oauth::restart::RestartOptions;
+use crate::store::consents::Consent;
 
 use super::pages::{AccountPage, AppRow, Done, SessionRow};
-use super::render::{go_here, scope_item};
-use super::{Locale, error_page, page, stale_form};
+use super::render::{self, go_here, scope_item};
+use super::{Locale, error_page, flow_error_page, page_with, policy, stale_form};
 
 /// A signed-in user on the account page.
 pub(super) struct Visited {
@@ -173,7 +175,9 @@ impl Visited {
                 let to = self.context.link("/account").with_query(&format!("done={what}"));
                 go_here(HttpResponse::SeeOther(), &to)
             }
-            Err(problem) if problem.fields().is_empty() => error_page(&self.context, &problem),
+            Err(problem) if problem.fields().is_empty() => {
+                flow_error_page(&self.context, &problem, &RestartOptions::default())
+            }
             Err(problem) => {
                 let head = problem.head();
                 self.show(None, Some(&problem), Shown::default(), head).await
@@ -218,7 +222,7 @@ impl Visited {
             apps: self.apps(&overview, locale),
             may_change_login: self.context.app.config.login_change,
         };
-        page(answer, &template)
+        page_with(answer, &template, &policy(true))
     }
 
     fn sessions(&self, overview: &Overview, locale: Locale) -> Vec<SessionRow> {
@@ -250,6 +254,7 @@ impl Visited {
     /// One row for each application, whatever the APIs it has access to.
     fn apps(&self, overview: &Overview, locale: Locale) -> Vec<AppRow> {
         let now = self.context.now();
+        let client = |consent: &Consent| self.context.app.client(&consent.client_id);
         let mut rows: Vec<AppRow> = Vec::new();
         for consent in &overview.consents {
             let audience = consent.audience.as_deref();
@@ -260,6 +265,8 @@ impl Visited {
                 None => rows.push(AppRow {
                     client_id: consent.client_id.clone(),
                     name: self.client_name(&consent.client_id),
+                    logo: client(consent).and_then(|client| render::logo(&self.context, &client)),
+                    home: client(consent).and_then(|client| client.metadata.client_uri.clone()),
                     scopes: titles.collect(),
                     since: locale.ago(consent.created_at, now),
                 }),

@@ -13,13 +13,14 @@ use askama::Template;
 
 use super::home::HomePage;
 use super::pages::{
-    AccountPage, AppRow, BackLink, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage,
-    DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, NewPasswordPage,
-    PasskeyForm, SessionRow,
+    AccountPage, AppRow, BackLink, ClientCard, ConsentItem, ConsentPage, ContinuePage,
+    DeviceDonePage, DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage,
+    NewPasswordPage, PasskeyForm, SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy, policy_under_way};
 use crate::base::{TimeSpan, Timestamp};
+use crate::domain::base_path::Link;
 use crate::domain::outcome::{Code, FieldError};
 use crate::oauth::pending_request::STALE;
 use crate::oauth::restart::{Application, RestartOptions};
@@ -98,12 +99,15 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     let policy = || policy_under_way(true);
     let error = frame.locale.error(Code::InvalidCredentials, "");
     let restart = start_again(world);
+    let logo = logo(frame);
     let first = LoginPage {
         frame,
         flow: world.typed,
         login: "",
         client_name: Some(world.client),
+        client_logo: Some(&logo),
         passkey: None,
+        stay: None,
         error: None,
         notice: Some(frame.t("login.recovered")),
         recover: Some(frame.link("/recover").with_query("flow=F")),
@@ -116,7 +120,9 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         flow: world.typed,
         login: world.login,
         client_name: Some(world.client),
+        client_logo: None,
         passkey: Some(passkey),
+        stay: Some(true),
         error: Some(error),
         notice: None,
         recover: None,
@@ -145,6 +151,11 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     ])
 }
 
+/// Stands for the logo of a client. The brand's is there wherever the pages are looked at.
+fn logo(frame: Frame<'_>) -> Link {
+    frame.link("/assets/logo")
+}
+
 /// A request that can be begun again.
 fn start_again(world: &World<'_>) -> RestartOptions {
     RestartOptions::repeating("/oauth2/authorize", vec![("state", world.typed.to_owned())])
@@ -160,7 +171,13 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     let page = |items, code: Option<_>, error| ConsentPage {
         frame,
         flow: world.typed,
-        client_name: world.client,
+        client: ClientCard {
+            name: world.client,
+            logo: None,
+            home: None,
+            policy: None,
+            terms: None,
+        },
         destination: if code.is_some() { "" } else { world.host },
         login: world.login,
         items,
@@ -174,7 +191,14 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         ConsentItem::of_api("albums:read", api, Some("See your albums and their pictures"));
     let orders = ConsentItem::of_api("orders:write", api, None);
     let asked = vec![own("openid"), own("profile"), own("offline_access"), albums, orders];
-    let many = page(asked, None, None);
+    let card = ClientCard {
+        name: world.client,
+        logo: Some(logo(frame)),
+        home: Some(world.callback),
+        policy: Some(world.callback),
+        terms: Some(world.callback),
+    };
+    let many = ConsentPage { client: card, ..page(asked, None, None) };
     let device = page(vec![own("openid"), own("profile")], Some(world.typed), None);
     let undecided = FieldError { field: "decision", code: "unknown", message: "" };
     let refused = page(vec![own("openid")], None, Some(frame.locale.field(&undecided)));
@@ -204,6 +228,8 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
     let app = AppRow {
         client_id: world.typed.to_owned(),
         name: world.client.to_owned(),
+        logo: Some(logo(frame)),
+        home: Some(world.callback.to_owned()),
         scopes: vec![frame.t("scope.profile").to_owned(), "albums:read".to_owned()],
         since: ago(TimeSpan::from_days(12)),
     };
@@ -245,7 +271,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
     let name = page(Some(wrong("name", "not_a_name")), None);
     let current = page(None, Some(("current_password", wrong("current_password", "wrong"))));
     let new = page(None, Some(("new_password", wrong("new_password", "too_short"))));
-    let policy = || policy(false);
+    let policy = || policy(true);
     Ok(vec![
         sample("account", &full, policy())?,
         sample("account-name-refused", &name, policy())?,
@@ -307,7 +333,7 @@ fn answers(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
 }
 
 fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
-    let policy = || policy(false);
+    let (policy, script) = (|| policy(false), || policy(true));
     let home = |issuer, needs_setup| HomePage { frame, issuer, needs_setup };
     let setup = |login, login_error, password_error| SetupPage {
         frame,
@@ -339,8 +365,8 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         sample("home-branded", &home(None, false), policy())?,
         sample("home-branded-without-administrator", &home(None, true), policy())?,
         sample("home-without-administrator", &home(Some(world.issuer), true), policy())?,
-        sample("setup", &setup("", None, None), policy())?,
-        sample("setup-refused", &setup(world.login, login_error, password_error), policy())?,
+        sample("setup", &setup("", None, None), script())?,
+        sample("setup-refused", &setup(world.login, login_error, password_error), script())?,
         sample("first-token", &token, policy())?,
         sample("error", &error, policy())?,
         sample("stale", &stale(&both), policy_under_way(false))?,

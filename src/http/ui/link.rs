@@ -110,11 +110,6 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
     if view.is_confirmation() {
         return email_link::ask(context, view, (action, &shown.csrf()), answer);
     }
-    let frame = context.frame(None);
-    let (title, intro) = match view.purpose {
-        CodePurpose::Invite => (frame.t("link.invite_title"), frame.t("link.invite")),
-        _ => (frame.t("new_password.title"), frame.t("recover.password_intro")),
-    };
     let csrf = shown.csrf();
     if let (CodePurpose::Signup, Some(address)) = (view.purpose, &view.address) {
         let first = Typed::begin(address);
@@ -130,14 +125,21 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
         let typed = refused.map_or(&first, |(typed, _)| typed);
         return view.show(context, (typed, problem), answer);
     }
+    let frame = context.frame(None);
+    let (title, intro) = match view.purpose {
+        CodePurpose::Invite => (frame.t("link.invite_title"), frame.t("link.invite")),
+        _ => (frame.t("new_password.title"), frame.t("recover.password_intro")),
+    };
+    let error = problem.map(|problem| said(&frame, problem));
     let template = ChoosePasswordPage {
         frame,
         title,
         intro,
         action,
         hidden: vec![("csrf", &csrf)],
+        login: view.login.as_deref(),
         asks_code: !view.methods.is_empty(),
-        error: problem.map(|problem| said(&frame, problem)),
+        error: error.as_deref(),
         restart: &RestartOptions::default(),
     };
     page_with(answer, &template, &policy(true))

@@ -112,8 +112,8 @@ pub fn flow_error_page(
 
 fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>) -> HttpResponse {
     let ui_locales = restart.and_then(|restart| restart.ui_locales.as_deref());
-    // Without the choice of a language, whose form repeats the address.
-    let frame = Frame { here: None, ..context.frame(ui_locales) };
+    // The choice of a language would repeat the address, which may be what is wrong.
+    let frame = context.frame(ui_locales).shown_once();
     let text = match problem.fields() {
         [] => said(frame.locale, problem),
         // The field is not on this page.

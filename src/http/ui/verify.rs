@@ -1,5 +1,5 @@
-//! `/login/verify`: a user whose password was right types a code of their second factor, and continues with the
-//! request that led to the sign-in.
+//! `/login/verify`: a user whose first step was right adds their second factor, and continues with the request that led
+//! to the sign-in.
 
 use actix_web::HttpResponse;
 

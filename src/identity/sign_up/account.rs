@@ -102,7 +102,7 @@ impl NewAccount {
         email: Option<NewEmail>,
     ) -> Result<Self, Refusal> {
         check_name(form.name.as_deref())?;
-        let password = parse_password("password", &form.password, &login)?;
+        let password = parse_password(app, "password", &form.password, &login)?;
         let terms = app.config.brand.terms_url.as_ref();
         let terms = match (terms, form.terms) {
             (Some(_), Terms::Refused) => {

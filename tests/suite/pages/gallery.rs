@@ -43,7 +43,7 @@ async fn inspect(server: &Server, name: &str, wanted: impl Fn(&str) -> bool) {
     for words in Locale::all() {
         let (brand, base_path) = (&server.app.config.brand, &server.app.base_path);
         let here = Some("/login?flow=x");
-        let frame = Frame { locale: words, brand, base_path, here };
+        let frame = Frame { locale: words, brand, base_path, here, min_password: 8 };
         for page in gallery(frame).unwrap().into_iter().filter(|page| wanted(page.name)) {
             let (html, policy) = (page.html, page.policy);
             let lang = words.lang();

@@ -66,6 +66,10 @@ pub struct AppRow {
     pub client_id: String,
     /// Its name.
     pub name: String,
+    /// Its logo.
+    pub logo: Option<Link>,
+    /// Its home page.
+    pub home: Option<String>,
     /// What it may have, as texts.
     pub scopes: Vec<String>,
     /// When that was allowed.

@@ -17,7 +17,7 @@ mod signup;
 
 pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
-pub use consent::{ConsentItem, ConsentPage};
+pub use consent::{ClientCard, ConsentItem, ConsentPage};
 pub use device::{DeviceDonePage, DevicePage};
 pub use email::{EmailLinkDonePage, EmailLinkPage, EmailPage};
 pub use login::{EnrolPage, LoginPage, MailedCodePage, NewPasswordPage, PasskeyForm, VerifyPage};

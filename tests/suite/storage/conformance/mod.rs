@@ -218,6 +218,7 @@ fn log_in(user: UserId) -> BrowserSession {
         auth_time: NOW,
         factors: None,
         expires_at: after(3_600),
+        persistent: false,
         ended_at: None,
     }
 }
