@@ -15,3 +15,4 @@ mod proxies;
 mod second_factors;
 mod served;
 mod stale;
+mod whole_account;
