@@ -77,10 +77,11 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
 
 /// The form for the mailed code.
 pub async fn get_code(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let (under_way, _) = match UnderWay::of_address(context, params) {
-        Ok(both) => both,
-        Err(answer) => return *answer,
-    };
+    let (under_way, _) =
+        match by_mail(context).and_then(|context| UnderWay::of_address(context, params)) {
+            Ok(both) => both,
+            Err(answer) => return *answer,
+        };
     let answer = match waiting(&under_way) {
         Ok(WaitingSignUp { is_proven: true, .. }) => {
             under_way.to("/signup/account", &under_way.challenge)
@@ -93,10 +94,11 @@ pub async fn get_code(context: Context, params: Result<Params, Problem>) -> Http
 
 /// The mailed code.
 pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (under_way, mut form) = match UnderWay::of_form(context, form) {
-        Ok(both) => both,
-        Err(answer) => return *answer,
-    };
+    let (under_way, mut form) =
+        match by_mail(context).and_then(|context| UnderWay::of_form(context, form)) {
+            Ok(both) => both,
+            Err(answer) => return *answer,
+        };
     let UnderWay { context, visit, challenge, .. } = &under_way;
     let (app, browser) = (context.app.clone(), visit.visitor.browser.clone());
     let step = (challenge.clone(), Secret::new(form.take("code")));
@@ -116,10 +118,11 @@ pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> H
 
 /// The form for the account of a proven address.
 pub async fn get_account(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let (under_way, _) = match UnderWay::of_address(context, params) {
-        Ok(both) => both,
-        Err(answer) => return *answer,
-    };
+    let (under_way, _) =
+        match by_mail(context).and_then(|context| UnderWay::of_address(context, params)) {
+            Ok(both) => both,
+            Err(answer) => return *answer,
+        };
     let answer = match waiting(&under_way) {
         Ok(WaitingSignUp { is_proven: false, .. }) => {
             under_way.to("/signup/code", &under_way.challenge)
@@ -135,10 +138,11 @@ pub async fn get_account(context: Context, params: Result<Params, Problem>) -> H
 
 /// The account of a proven address.
 pub async fn post_account(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (under_way, mut form) = match UnderWay::of_form(context, form) {
-        Ok(both) => both,
-        Err(answer) => return *answer,
-    };
+    let (under_way, mut form) =
+        match by_mail(context).and_then(|context| UnderWay::of_form(context, form)) {
+            Ok(both) => both,
+            Err(answer) => return *answer,
+        };
     let UnderWay { context, visit, challenge, .. } = &under_way;
     let account = read(&mut form);
     let (app, browser, info) =
@@ -176,6 +180,14 @@ fn way(context: &Context) -> Result<Way, Problem> {
     }
     context.check(sign_up::require(&context.app, Registration::Open))?;
     Ok(Way::AtOnce)
+}
+
+/// That users sign up with a mailed code; otherwise the page that says so.
+fn by_mail(context: Context) -> Result<Context, Box<HttpResponse>> {
+    match context.check(sign_up::require(&context.app, Registration::Verified)) {
+        Ok(()) => Ok(context),
+        Err(problem) => Err(Box::new(error_page(&context, &problem))),
+    }
 }
 
 /// In the language of the page, which is that of the mail.

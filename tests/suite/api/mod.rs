@@ -33,6 +33,7 @@ mod second_factor_policy;
 mod second_factors;
 mod sent_back;
 mod sessions;
+mod signup;
 mod strict_requests;
 mod token_diagnosis;
 mod write_limit;

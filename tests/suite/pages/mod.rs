@@ -14,5 +14,6 @@ mod passkeys;
 mod proxies;
 mod second_factors;
 mod served;
+mod signup;
 mod stale;
 mod whole_account;

@@ -98,6 +98,14 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
             "requests of a new password for one address from networks",
             window(RECOVERY_FROM_STRANGERS),
         ),
+        (
+            "requests of a code for a sign-up for one address from one network",
+            window(RECOVERY_FROM_NETWORK),
+        ),
+        (
+            "requests of a code for a sign-up for one address from all networks",
+            window(RECOVERY_FROM_STRANGERS),
+        ),
         ("looks and tries at mailed links", bucket(RateLimit::Link)),
         ("user codes of devices", bucket(RateLimit::UserCode)),
         (
