@@ -29,10 +29,12 @@ async fn without_the_setting_a_login_name_stays() {
     let server = Server::start(Backend::Sqlite).await;
     server.register("ada").await;
     let tokens = server.login("ada").await;
-    refused_login(&rename(&server, &tokens, "lovelace").await, "read_only");
+    let refused = rename(&server, &tokens, "lovelace").await;
+    let error = refused.is_problem(422, "read_only").json()["errors"][0].clone();
+    assert_eq!((&error["field"], &error["code"]), (&json!("login"), &json!("read_only")));
     // Nothing of such a request is done.
     let both = patch_as(&server, &tokens, json!({"login": "lovelace", "name": "Ada"})).await;
-    refused_login(&both, "read_only");
+    both.is_problem(422, "read_only");
     assert_eq!(me(&server, &tokens).await["name"], Value::Null);
     // The resource can be sent back.
     rename(&server, &tokens, "ada").await.is(200);
