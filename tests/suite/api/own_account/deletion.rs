@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use signet::base::TimeSpan;
+use signet::base::id::UserId;
 use signet::fetch_all;
 
 use super::{ADA, delete_as};
@@ -13,21 +14,39 @@ use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::software_authenticator::SoftwareAuthenticator;
 use crate::support::{Server, on_both};
 
-/// How many rows of `table` belong to `user`.
-macro_rules! rows_of {
-    ($server:expr, $user:expr, $($table:literal),+) => {{
-        let mut reader = $server.app.db.reader().await.unwrap();
-        let user: signet::base::id::UserId = $user.parse().unwrap();
-        vec![$((
-            $table,
-            fetch_all!(
-                &mut reader,
-                (i64,),
-                concat!("SELECT count(*) FROM ", $table, " WHERE user_id = $1"),
-                user
-            ).unwrap()[0].0
-        )),+]
-    }};
+/// How many rows of each table belong to a user.
+async fn rows_of(server: &Server, user: &str) -> Vec<(String, i64)> {
+    let mut reader = server.app.db.reader().await.unwrap();
+    let user: UserId = user.parse().unwrap();
+    let rows = fetch_all!(
+        &mut reader,
+        (String, i64),
+        "SELECT 'sessions', count(*) FROM sessions WHERE user_id = $1 \
+         UNION ALL SELECT 'browser_sessions', count(*) FROM browser_sessions WHERE user_id = $1 \
+         UNION ALL SELECT 'consents', count(*) FROM consents WHERE user_id = $1 \
+         UNION ALL SELECT 'codes', count(*) FROM authorization_codes WHERE user_id = $1 \
+         UNION ALL SELECT 'factors', count(*) FROM factors WHERE user_id = $1 \
+         UNION ALL SELECT 'recovery_codes', count(*) FROM recovery_codes WHERE user_id = $1 \
+         UNION ALL SELECT 'mailed_codes', count(*) FROM mailed_codes WHERE user_id = $1 \
+         UNION ALL SELECT 'mails', count(*) FROM mails WHERE user_id = $1 \
+         UNION ALL SELECT 'email_owners', count(*) FROM email_owners WHERE user_id = $1 \
+         UNION ALL SELECT 'former_logins', count(*) FROM former_logins WHERE user_id = $1",
+        user
+    );
+    rows.unwrap()
+}
+
+/// How many clients are still to be told of the log-out of a user.
+async fn notices_of(server: &Server, user: &str) -> i64 {
+    let mut reader = server.app.db.reader().await.unwrap();
+    let user: UserId = user.parse().unwrap();
+    let rows = fetch_all!(
+        &mut reader,
+        (i64,),
+        "SELECT count(*) FROM logout_notices WHERE user_id = $1",
+        user
+    );
+    rows.unwrap()[0].0
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,6 +69,13 @@ async fn everything_of_the_user_goes_and_name_and_address_are_free() {
         place.recover(ADA).await;
         let recovery = place.newest().await;
 
+        let before = rows_of(server, &id).await;
+        let has = |table: &str| before.iter().any(|(name, rows)| name == table && *rows > 0);
+        for table in
+            ["sessions", "browser_sessions", "consents", "codes", "factors", "mailed_codes"]
+        {
+            assert!(has(table), "{table}: {before:?}");
+        }
         // Only the login name of the account confirms it, in any spelling.
         for typed in ["", "bob", ADA] {
             let refused = delete_as(server, &tokens, typed).await;
@@ -78,23 +104,11 @@ async fn everything_of_the_user_goes_and_name_and_address_are_free() {
             (server.try_login("ada", PASSWORD).await, server.try_login("eve", PASSWORD).await);
         assert_eq!((gone.status, gone.code()), (unknown.status, unknown.code()));
 
-        let left = rows_of!(
-            server,
-            id,
-            "sessions",
-            "browser_sessions",
-            "consents",
-            "authorization_codes",
-            "factors",
-            "recovery_codes",
-            "mailed_codes",
-            "mails",
-            "email_owners",
-            "former_logins"
-        );
+        let left = rows_of(server, &id).await;
+        assert_eq!(left.len(), 10);
         assert!(left.iter().all(|(_, rows)| *rows == 0), "{left:?}");
         // The clients are told, in the transaction that ended the sessions.
-        assert!(rows_of!(server, id, "logout_notices")[0].1 >= 1);
+        assert!(notices_of(server, &id).await >= 1);
         let subjects = place.sent_to(ADA).await;
         assert_eq!(subjects.last().unwrap().1, "Your account was deleted", "{subjects:?}");
 
