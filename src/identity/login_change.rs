@@ -8,7 +8,7 @@ use crate::base::TimeSpan;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Failure, Fault, Refusal};
+use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::store::login_names::{self, LoginChange};
@@ -82,13 +82,14 @@ pub async fn change(
 /// Refuses where an operator has not switched the change on.
 ///
 /// # Errors
-/// `validation_failed` with `read_only`.
+/// `read_only`.
 pub fn require_allowed(app: &App) -> Result<(), Refusal> {
     if app.config.login_change {
         return Ok(());
     }
     let message = "Users do not change their login name on this server: an operator sets SIGNET_LOGIN_CHANGE=on.";
-    Err(Refusal::field("login", "read_only", message))
+    let fields = vec![FieldError { field: "login", code: Code::ReadOnly.as_str(), message }];
+    Err(Refusal { fields, ..Refusal::new(Code::ReadOnly, message) })
 }
 
 /// Refuses a name that is an address, unless it is the verified one of the user or the name stays the same: another

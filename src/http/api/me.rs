@@ -59,8 +59,8 @@ pub async fn patch(
     if login.is_some() {
         // Before anything is written: a request that is refused changes nothing.
         context.check(login_change::require_allowed(&context.app))?;
-        context
-            .check(change.name.iter().try_for_each(|name| profile::check_name(name.as_deref())))?;
+        let new = change.name.iter().filter(|name| **name != caller.user.name);
+        context.check(new.map(Option::as_deref).try_for_each(profile::check_name))?;
     }
     if let Some(login) = login {
         let work = login_change::change(context.app.clone(), caller.into(), login, info.clone());

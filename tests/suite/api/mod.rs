@@ -21,6 +21,7 @@ mod login_timing;
 mod malformed_input;
 mod names;
 mod null_characters;
+mod own_account;
 mod own_email;
 mod passkeys;
 mod path_spelling;

@@ -9,6 +9,7 @@ mod issuer_path;
 mod kept;
 mod languages;
 mod no_dead_ends;
+mod own_data;
 mod own_email;
 mod passkeys;
 mod proxies;

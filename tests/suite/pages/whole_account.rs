@@ -1,11 +1,12 @@
 //! The life of an account in Chromium, from the sign-up to the deletion.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use signet::base::TimeSpan;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::sync::mpsc;
 
 use crate::support::mailed::MailingServer;
 use crate::support::scripts::{Browser, browser_script};
@@ -29,26 +30,26 @@ async fn answer(mailing: &MailingServer, question: &str) -> Value {
 }
 
 /// Runs a script that has to succeed, and answers what it asks for.
-async fn converse(command: Command, mailing: &MailingServer) {
-    let mut command = tokio::process::Command::from(command);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+async fn converse(mut command: Command, mailing: &MailingServer) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut script = command.spawn().unwrap();
-    let mut stderr = script.stderr.take().unwrap();
-    let errors = tokio::spawn(async move {
+    let (mut stdin, mut stderr) = (script.stdin.take().unwrap(), script.stderr.take().unwrap());
+    let errors = std::thread::spawn(move || {
         let mut text = String::new();
-        stderr.read_to_string(&mut text).await.unwrap();
+        stderr.read_to_string(&mut text).unwrap();
         text
     });
-    let mut stdin = script.stdin.take().unwrap();
-    let mut lines = BufReader::new(script.stdout.take().unwrap()).lines();
-    while let Some(line) = lines.next_line().await.unwrap() {
+    let lines = BufReader::new(script.stdout.take().unwrap()).lines();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    while let Some(line) = told.recv().await {
         if let Some(question) = line.strip_prefix("? ") {
             let answer = format!("{}\n", answer(mailing, question).await);
-            stdin.write_all(answer.as_bytes()).await.unwrap();
+            stdin.write_all(answer.as_bytes()).unwrap();
         }
     }
-    let status = script.wait().await.unwrap();
-    assert!(status.success(), "{}", errors.await.unwrap());
+    let status = script.wait().unwrap();
+    assert!(status.success(), "{}", errors.join().unwrap());
 }
 
 async fn lives(backend: Backend, mode: &str, language: &str, width: &str) {

@@ -25,6 +25,7 @@ mod housekeeping;
 mod keys;
 mod known_networks;
 mod login_limits;
+mod login_names;
 mod logout_notices;
 mod mailed_codes;
 mod mails;
