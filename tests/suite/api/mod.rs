@@ -23,6 +23,7 @@ mod names;
 mod null_characters;
 mod own_email;
 mod passkeys;
+mod password_policy;
 mod path_spelling;
 mod races;
 mod readiness;

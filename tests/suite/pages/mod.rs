@@ -10,6 +10,7 @@ mod kept;
 mod languages;
 mod no_dead_ends;
 mod own_email;
+mod persistent;
 mod passkeys;
 mod proxies;
 mod second_factors;
