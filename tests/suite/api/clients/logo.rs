@@ -98,7 +98,7 @@ async fn a_file_that_is_no_picture_is_refused() {
     assert!(patched.text.contains("/logo stores a logo"), "{}", patched.text);
     place.patch(&id, json!({"logo": null})).await.is(200);
     let request = place.server.request(Method::PUT, &format!("{}/logo", path(&id)));
-    place.server.send(request.body(PICTURE)).await.is_problem(401, "unauthorized");
+    place.server.send(request.body(PICTURE)).await.is_problem(401, "invalid_token");
     assert_eq!(place.show(&id).await["logo"], Value::Null);
 }
 
