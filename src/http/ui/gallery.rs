@@ -151,9 +151,9 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     ])
 }
 
-/// Stands for the logo of a client. The brand's is there wherever the pages are looked at.
+/// The logo of a client, for which those who look at the pages provide a picture.
 fn logo(frame: Frame<'_>) -> Link {
-    frame.link("/assets/logo")
+    frame.link("/assets/logos/photos")
 }
 
 /// A request that can be begun again.
@@ -354,9 +354,10 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     };
     let text = frame.locale.error(Code::NotFound, "");
     let request_id = "4be1f9d2c07d4a6f8f5e0d3b2a190817";
-    let error = ErrorPage { frame, text, request_id, restart: None };
+    let error = ErrorPage { frame, title: frame.t("failure.not_found"), text, request_id, restart: None };
     let stale = frame.locale.error(Code::Forbidden, STALE);
-    let stale = |restart| ErrorPage { frame, text: stale, request_id, restart: Some(restart) };
+    let title = frame.t("failure.expired");
+    let stale = |restart| ErrorPage { frame, title, text: stale, request_id, restart: Some(restart) };
     let both = RestartOptions { application: Some(application(world)), ..start_again(world) };
     let pushed = RestartOptions { start_again: None, ..both.clone() };
     let unknown = RestartOptions::default();

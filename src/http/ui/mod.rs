@@ -45,6 +45,7 @@ use askama::Template;
 use super::context::Context;
 use super::error::Problem;
 use crate::domain::outcome::{Code, Refusal};
+use crate::oauth::pending_request::STALE;
 use crate::oauth::restart::RestartOptions;
 
 pub use crate::i18n::Locale;
@@ -60,6 +61,7 @@ pub use render::reloaded;
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
     frame: Frame<'a>,
+    title: &'a str,
     text: &'a str,
     request_id: &'a str,
     restart: Option<&'a RestartOptions>,
@@ -119,8 +121,22 @@ fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>)
         // The field is not on this page.
         _ => frame.locale.error(problem.code(), problem.message()).into(),
     };
-    let request_id = problem.request_id();
-    page(problem.head(), &ErrorPage { frame, text: &text, request_id, restart })
+    let (title, request_id) = (frame.t(title_of(problem)), problem.request_id());
+    page(problem.head(), &ErrorPage { frame, title, text: &text, request_id, restart })
+}
+
+/// The key of the heading of an error page.
+fn title_of(problem: &Problem) -> &'static str {
+    match problem.code() {
+        Code::NotFound | Code::MethodNotAllowed | Code::UriTooLong => "failure.not_found",
+        Code::LinkInvalid | Code::SetupLinkInvalid => "failure.link",
+        Code::TooManyAttempts => "failure.limit",
+        Code::ChallengeInvalid | Code::SessionExpired => "failure.expired",
+        Code::Forbidden if problem.message() == STALE => "failure.expired",
+        Code::Internal => "failure.internal",
+        Code::Unavailable => "failure.unavailable",
+        _ => "failure.title",
+    }
 }
 
 /// What is wrong, in the language of the page: with a field, with how long to wait, or else with the request.

@@ -24,6 +24,7 @@ mod null_characters;
 mod own_account;
 mod own_email;
 mod passkeys;
+mod password_policy;
 mod path_spelling;
 mod races;
 mod readiness;

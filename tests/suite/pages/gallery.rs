@@ -32,6 +32,10 @@ async fn assets(server: &Server) -> Vec<Value> {
         let body = STANDARD.encode(response.bytes().await.unwrap());
         assets.push(json!({"path": path, "headers": headers, "body": body}));
     }
+    // The logo of the client in the samples.
+    let picture = STANDARD.encode(include_bytes!("../../browser/photos.png"));
+    let headers = json!({"content-type": "image/png", "x-content-type-options": "nosniff"});
+    assets.push(json!({"path": "/assets/logos/photos", "headers": headers, "body": picture}));
     assets
 }
 

@@ -11,6 +11,7 @@ mod languages;
 mod no_dead_ends;
 mod own_data;
 mod own_email;
+mod persistent;
 mod passkeys;
 mod proxies;
 mod second_factors;

@@ -11,6 +11,7 @@ mod authorization_codes;
 mod branches;
 mod browser_sessions;
 mod client_findings;
+mod client_logos;
 mod client_sessions;
 mod clients;
 mod complete;
