@@ -326,6 +326,11 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let both = RestartOptions { application: Some(application(world)), ..start_again(world) };
     let pushed = RestartOptions { start_again: None, ..both.clone() };
     let unknown = RestartOptions::default();
+    let text = frame.locale.error(Code::LinkInvalid, "");
+    let link = |restart| ErrorPage { text, restart: Some(restart), ..stale(&unknown) };
+    let replaced =
+        RestartOptions { sign_in: true, ..RestartOptions::repeating("/recover", Vec::new()) };
+    let handed_over = RestartOptions { sign_in: true, ..RestartOptions::default() };
     Ok(vec![
         sample("home", &home(Some(world.issuer), false), policy())?,
         sample("home-branded", &home(None, false), policy())?,
@@ -338,6 +343,8 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         sample("stale", &stale(&both), policy_under_way(false))?,
         sample("stale-pushed", &stale(&pushed), policy_under_way(false))?,
         sample("stale-unknown", &stale(&unknown), policy_under_way(false))?,
+        sample("link-used", &link(&replaced), policy_under_way(false))?,
+        sample("link-used-without-mail", &link(&handed_over), policy_under_way(false))?,
     ])
 }
 

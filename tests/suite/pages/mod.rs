@@ -12,6 +12,7 @@ mod no_dead_ends;
 mod own_email;
 mod passkeys;
 mod proxies;
+mod races;
 mod second_factors;
 mod served;
 mod stale;
