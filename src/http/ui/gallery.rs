@@ -354,13 +354,20 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     };
     let text = frame.locale.error(Code::NotFound, "");
     let request_id = "4be1f9d2c07d4a6f8f5e0d3b2a190817";
-    let error = ErrorPage { frame, title: frame.t("failure.not_found"), text, request_id, restart: None };
+    let error =
+        ErrorPage { frame, title: frame.t("failure.not_found"), text, request_id, restart: None };
     let stale = frame.locale.error(Code::Forbidden, STALE);
     let title = frame.t("failure.expired");
-    let stale = |restart| ErrorPage { frame, title, text: stale, request_id, restart: Some(restart) };
+    let stale =
+        |restart| ErrorPage { frame, title, text: stale, request_id, restart: Some(restart) };
     let both = RestartOptions { application: Some(application(world)), ..start_again(world) };
     let pushed = RestartOptions { start_again: None, ..both.clone() };
     let unknown = RestartOptions::default();
+    let text = frame.locale.error(Code::LinkInvalid, "");
+    let link = |restart| ErrorPage { text, restart: Some(restart), ..stale(&unknown) };
+    let replaced =
+        RestartOptions { sign_in: true, ..RestartOptions::repeating("/recover", Vec::new()) };
+    let handed_over = RestartOptions { sign_in: true, ..RestartOptions::default() };
     Ok(vec![
         sample("home", &home(Some(world.issuer), false), policy())?,
         sample("home-branded", &home(None, false), policy())?,
@@ -373,6 +380,8 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         sample("stale", &stale(&both), policy_under_way(false))?,
         sample("stale-pushed", &stale(&pushed), policy_under_way(false))?,
         sample("stale-unknown", &stale(&unknown), policy_under_way(false))?,
+        sample("link-used", &link(&replaced), policy_under_way(false))?,
+        sample("link-used-without-mail", &link(&handed_over), policy_under_way(false))?,
     ])
 }
 

@@ -145,10 +145,16 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
     page_with(answer, &template, &policy(true))
 }
 
-/// A link that cannot be used, with the way to a new one.
+/// A link that cannot be used, with the ways on: a new one, and the sign-in of a user who has used this one before.
 fn gone(context: &Context, problem: &Problem) -> HttpResponse {
-    if context.app.mailer.is_none() || problem.code() != Code::LinkInvalid {
+    if !matches!(problem.code(), Code::LinkInvalid | Code::Forbidden) {
         return error_page(context, problem);
     }
-    flow_error_page(context, problem, &RestartOptions::repeating("/recover", Vec::new()))
+    let may_recover = context.app.mailer.is_some() && problem.code() == Code::LinkInvalid;
+    let ways = if may_recover {
+        RestartOptions::repeating("/recover", Vec::new())
+    } else {
+        RestartOptions::default()
+    };
+    flow_error_page(context, problem, &RestartOptions { sign_in: true, ..ways })
 }

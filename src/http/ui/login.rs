@@ -8,6 +8,7 @@ use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
+use crate::identity::account;
 use crate::identity::browser_login::{self, PasskeyAnswer, SignInOutcome, Typed};
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
@@ -30,7 +31,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     let visit = Visit::of(&context);
     let Some(sealed) = params.get("flow") else {
         let section = params.get("to").and_then(|to| to.parse().ok());
-        return own(&context, &visit, section, notice);
+        return own(&context, &visit, section, notice).await;
     };
     let opened = PendingRequest::open(&context.app, sealed, &visit.visitor, context.now());
     match opened.and_then(|flow| match flow.aim {
@@ -39,7 +40,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     }) {
         // Its own request would have expired before a new one does.
         Ok(PendingRequest { aim: Destination::Account, section, .. }) => {
-            own(&context, &visit, section, notice)
+            own(&context, &visit, section, notice).await
         }
         Ok(flow) => anew(&context, &visit, (&flow, sealed), notice),
         Err(refusal) => {
@@ -49,8 +50,9 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     }
 }
 
-/// The sign-in page of the user's own account, which leads to `section` of it.
-fn own(
+/// The sign-in page of the user's own account, which leads to `section` of it. A user who is signed in and comes back
+/// to sign in again finds their login name in the form.
+async fn own(
     context: &Context,
     visit: &Visit,
     section: Option<AccountSection>,
@@ -58,10 +60,26 @@ fn own(
 ) -> HttpResponse {
     let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
     let flow = flow.with_section(section);
+    let login = match section {
+        Some(_) => signed_in_as(context, visit).await.unwrap_or_default(),
+        None => String::new(),
+    };
     own_account(match flow.seal(&context.app, &visit.visitor) {
-        Ok(flow) => Login::of_flow(&flow).show_after(context, visit, HttpResponse::Ok(), notice),
+        Ok(flow) => Login { login: &login, ..Login::of_flow(&flow) }.show_after(
+            context,
+            visit,
+            HttpResponse::Ok(),
+            notice,
+        ),
         Err(fault) => error_page(context, &context.problem(fault.into())),
     })
+}
+
+/// The login name of the user who is signed in in this browser. Without it the user types it: no reason to fail.
+async fn signed_in_as(context: &Context, visit: &Visit) -> Option<String> {
+    let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
+    let here = context.run(async move { account::here(&app, &visitor, now).await }).await;
+    Some(here.ok()??.user.login)
 }
 
 /// The sign-in page of a request that is under way, without a login name.

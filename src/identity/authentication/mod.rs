@@ -315,8 +315,9 @@ async fn conclude(
     let now = info.now;
     let step = match progress.next_step(app, (&credential.user, &account), now) {
         NextStep::Done(factors) => {
-            let Progress { is_counted, counted_everywhere, .. } = progress;
-            let continued = Continued { is_counted, counted_everywhere, single_use, new_password };
+            let Progress { purpose, is_counted, counted_everywhere, .. } = progress;
+            let continued =
+                Continued { purpose, is_counted, counted_everywhere, single_use, new_password };
             return Ok(Advanced::Completed(Box::new(Completed {
                 user: credential.user,
                 authentication: factors.authentication(now),
