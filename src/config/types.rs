@@ -23,6 +23,30 @@ text_enum! {
 }
 
 text_enum! {
+    /// Whether a sign-in at the pages outlives the browser that it was made in.
+    pub enum PersistentSessions {
+        /// The cookie ends with the browser.
+        Off = "off",
+        /// The cookie lasts as long as the sign-in.
+        On = "on",
+        /// The user chooses on the sign-in page.
+        Ask = "ask",
+    }
+}
+
+impl PersistentSessions {
+    /// Whether the cookie of a sign-in outlives the browser, where the user may have asked for it.
+    #[must_use]
+    pub const fn outlives_browser(self, asked: bool) -> bool {
+        match self {
+            Self::Off => false,
+            Self::On => true,
+            Self::Ask => asked,
+        }
+    }
+}
+
+text_enum! {
     /// How log lines look.
     pub enum LogFormat {
         /// Pretty on a terminal, JSON otherwise.

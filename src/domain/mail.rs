@@ -66,6 +66,10 @@ text_enum! {
         Signup = "signup",
         /// Tells a user who signs up again that there is an account.
         AccountExists = "account_exists",
+        /// Tells a user that the login name was changed.
+        LoginChanged = "login_changed",
+        /// Tells the owner of an address that the account was deleted.
+        AccountDeleted = "account_deleted",
     }
 }
 
@@ -184,6 +188,16 @@ pub enum MailContent {
     /// Tells a user who signs up again that there is an account. Never in the outbox: a [`Self::Signup`] becomes it
     /// when it is sent.
     AccountExists,
+    /// Tells a user that the login name was changed.
+    LoginChanged {
+        /// When.
+        at: Timestamp,
+    },
+    /// Tells the owner of an address that the account was deleted.
+    AccountDeleted {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl MailContent {
@@ -213,6 +227,8 @@ impl MailContent {
             Self::EnrolmentCode(_) => MailKind::EnrolmentCode,
             Self::Signup(_) => MailKind::Signup,
             Self::AccountExists => MailKind::AccountExists,
+            Self::LoginChanged { .. } => MailKind::LoginChanged,
+            Self::AccountDeleted { .. } => MailKind::AccountDeleted,
         }
     }
 }
@@ -268,6 +284,8 @@ mod tests {
             MailContent::EnrolmentCode(secrets.clone()),
             MailContent::Signup(secrets.clone()),
             MailContent::AccountExists,
+            MailContent::LoginChanged { at },
+            MailContent::AccountDeleted { at },
         ] {
             let debug = format!("{content:?}");
             assert!(!debug.contains("LINK") && !debug.contains("1234"), "{debug}");

@@ -26,11 +26,18 @@ pub struct LinkView {
     pub methods: Vec<Method>,
     /// The address that is confirmed or restored, or that an account is for.
     pub address: Option<String>,
+    /// The login name of the account that the password is for.
+    pub login: Option<String>,
 }
 
 impl LinkView {
-    const fn new(purpose: CodePurpose, address: Option<String>) -> Self {
-        Self { purpose, methods: Vec::new(), address }
+    /// Of a link that asks for no password of an account that exists.
+    const fn of_address(purpose: CodePurpose, address: Option<String>) -> Self {
+        Self { purpose, methods: Vec::new(), address, login: None }
+    }
+
+    fn asking_password(purpose: CodePurpose, (methods, login): (Vec<Method>, String)) -> Self {
+        Self { purpose, methods, address: None, login: Some(login) }
     }
 
     /// Whether an address is confirmed or restored, with nothing to type.
@@ -77,16 +84,19 @@ pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView
     let purpose = code.purpose;
     match purpose {
         CodePurpose::Recover | CodePurpose::Reset => {
-            let methods = recovery::methods_of_link(&app, &code, info.now).await?;
-            Ok(LinkView { methods, ..LinkView::new(purpose, None) })
+            let view = recovery::view_of_link(&app, &code, info.now).await?;
+            Ok(LinkView::asking_password(purpose, view))
         }
-        CodePurpose::Invite => Ok(LinkView::new(purpose, None)),
+        CodePurpose::Invite => {
+            let login = invitation::invited(&app, &code).await?.login;
+            Ok(LinkView::asking_password(purpose, (Vec::new(), login)))
+        }
         CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo => {
-            Ok(LinkView::new(purpose, code.content.address))
+            Ok(LinkView::of_address(purpose, code.content.address))
         }
         CodePurpose::Signup => {
             let address = sign_up::address_of_link(&app, &code)?;
-            Ok(LinkView::new(purpose, Some(address)))
+            Ok(LinkView::of_address(purpose, Some(address)))
         }
         // The code of an enrolment counts in its sign-in only.
         CodePurpose::Enrol => Err(link_invalid().into()),
@@ -125,7 +135,7 @@ pub async fn redeem(
         }
         CodePurpose::Enrol => return Err(link_invalid().into()),
     }
-    Ok(LinkView::new(purpose, code.content.address))
+    Ok(LinkView::of_address(purpose, code.content.address))
 }
 
 async fn found(app: &App, token: &str, info: &RequestInfo) -> Result<UsableCode, Failure> {

@@ -240,6 +240,8 @@ pub async fn consume(tx: &mut Tx, code: &TokenHash) -> Result<bool, Fault> {
 pub struct Delivery {
     /// The recipient.
     pub to: EmailAddress,
+    /// The user that the address belongs to, whose language the mail is in.
+    pub user: Option<UserId>,
     /// What its text is made of.
     pub content: MailContent,
 }
@@ -256,13 +258,16 @@ pub async fn delivery(
     now: Timestamp,
 ) -> Result<Option<Delivery>, Fault> {
     let Letter { to, content, .. } = letter;
-    let Some(link_hash) = &mail.link_hash else { return Ok(Some(Delivery { to, content })) };
+    let user = mail.user_id;
+    let Some(link_hash) = &mail.link_hash else {
+        return Ok(Some(Delivery { to, user, content }));
+    };
     let info = RequestInfo::system(now);
     let decided = match content.kind() {
         MailKind::Recovery => {
             let work = async |tx: &mut AuditedTx| Ok(owner(tx, (link_hash, to.key()), now).await?);
             let owner = app.transaction_or_nothing(&info, work).await;
-            owner.map(|owner| owner.map(|to| Delivery { to, content }))
+            owner.map(|owner| owner.map(|(user, to)| Delivery { to, user: Some(user), content }))
         }
         MailKind::Signup => {
             let work = async |tx: &mut AuditedTx| {
@@ -272,7 +277,7 @@ pub async fn delivery(
         }
         _ => {
             let live = mailed_codes::is_live(&mut app.db.reader().await?, link_hash).await?;
-            return Ok(live.then_some(Delivery { to, content }));
+            return Ok(live.then_some(Delivery { to, user, content }));
         }
     };
     decided.map_err(|failure| match failure {
@@ -286,7 +291,7 @@ async fn owner(
     tx: &mut Tx,
     (link_hash, key): (&[u8], &str),
     now: Timestamp,
-) -> Result<Option<EmailAddress>, Fault> {
+) -> Result<Option<(UserId, EmailAddress)>, Fault> {
     let Some(owner) = email_owners::enabled_owner(tx, key).await? else {
         // The code stays until it expires: tries at it are counted like those at any other.
         return Ok(None);
@@ -294,7 +299,7 @@ async fn owner(
     if !mailed_codes::send_to(tx, link_hash, (owner.user, owner.epoch), now).await? {
         return Ok(None);
     }
-    stored(&owner.address).map(Some)
+    Ok(Some((owner.user, stored(&owner.address)?)))
 }
 
 /// The code of a sign-up, or, where a user owns the address, that there is an account. In that case the code stays
@@ -306,10 +311,11 @@ async fn to_new_user(
     now: Timestamp,
 ) -> Result<Option<Delivery>, Fault> {
     if let Some(address) = email_owners::stored_address(tx, to.key()).await? {
-        return Ok(Some(Delivery { to: stored(&address)?, content: MailContent::AccountExists }));
+        let (to, content) = (stored(&address)?, MailContent::AccountExists);
+        return Ok(Some(Delivery { to, user: None, content }));
     }
     let is_sent = mailed_codes::send(tx, link_hash, now).await?;
-    Ok(is_sent.then(|| Delivery { to: to.clone(), content: content.clone() }))
+    Ok(is_sent.then(|| Delivery { to: to.clone(), user: None, content: content.clone() }))
 }
 
 fn stored(address: &str) -> Result<EmailAddress, Fault> {

@@ -20,18 +20,21 @@ pub fn parse_login(raw: &str) -> Result<LoginName, Refusal> {
     LoginName::parse(raw).map_err(|error| Refusal::field("login", error.code(), error.message()))
 }
 
-/// Parses a password for storage, naming the field it came in.
+/// Parses a password for storage by the rules of the server, naming the field it came in: the one check of every
+/// way in which a password is set.
 ///
 /// # Errors
 /// `weak_password`, naming the field.
 pub fn parse_password(
+    app: &App,
     field: &'static str,
     raw: &str,
     login: &LoginName,
 ) -> Result<Password, Refusal> {
-    Password::for_storage(raw, login).map_err(|error| {
+    let policy = &app.config.password_policy;
+    policy.accept(raw, login).map_err(|error| {
         let message = "This password is not acceptable.";
-        let fields = vec![FieldError { field, code: error.code(), message: error.message() }];
+        let fields = vec![FieldError { field, code: error.code(), message: policy.message(error) }];
         Refusal { fields, ..Refusal::new(Code::WeakPassword, message) }
     })
 }

@@ -97,6 +97,14 @@ impl Notice {
                 frame.t("mail.email_replaced.subject"),
                 [when("mail.email_replaced.text", at), frame.t("mail.not_asked_for")],
             ),
+            MailContent::LoginChanged { at } => Self::new(
+                frame.t("mail.login_changed.subject"),
+                [when("mail.login_changed.text", at), not_you()],
+            ),
+            MailContent::AccountDeleted { at } => Self::new(
+                frame.t("mail.account_deleted.subject"),
+                [when("mail.account_deleted.text", at), frame.t("mail.not_asked_for")],
+            ),
             MailContent::NewNetwork { at, address, device } => {
                 let text = when("mail.new_network.text", at);
                 let from = [address_of(frame, *address), device_of(frame, device.as_deref())];

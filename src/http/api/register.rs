@@ -47,7 +47,7 @@ async fn at_once(context: Context, mut body: JsonFields) -> Result<HttpResponse,
     context.check(body.finish())?;
     let work = register::register(context.app.clone(), form, context.request_info());
     let user = context.run(work).await?;
-    Ok(HttpResponse::Created().json(view::myself(&user, None)))
+    Ok(HttpResponse::Created().json(view::myself(&user, None, None)))
 }
 
 async fn begin(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
@@ -109,5 +109,5 @@ pub async fn complete(context: Context, mut body: JsonFields) -> Result<HttpResp
             context.run(links::sign_up(app, token, form, info)).await?
         }
     };
-    Ok(HttpResponse::Created().json(view::myself(&user, None)))
+    Ok(HttpResponse::Created().json(view::myself(&user, None, None)))
 }

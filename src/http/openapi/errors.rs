@@ -191,12 +191,14 @@ const fn meaning(code: Code) -> &'static str {
             "A member that the request cannot change has another value; `errors` says which call \
              changes it."
         }
-        Code::WeakPassword => "The password is too short, too long, too common or the login name.",
+        Code::WeakPassword => {
+            "The password is too short, too long, too common, the login name, or on the operator's list."
+        }
         Code::InvalidCredentials => {
             "The login name or the password is wrong, or the user is disabled."
         }
         Code::PasswordChangeRequired => {
-            "The password is right and has to be replaced first. `challenge` continues at \
+            "The user has to choose a new password first. `challenge` continues at \
              `POST /v1/login/continue` with `new_password`."
         }
         Code::ChallengeInvalid => {

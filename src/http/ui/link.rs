@@ -110,11 +110,6 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
     if view.is_confirmation() {
         return email_link::ask(context, view, (action, &shown.csrf()), answer);
     }
-    let frame = context.frame(None);
-    let (title, intro) = match view.purpose {
-        CodePurpose::Invite => (frame.t("link.invite_title"), frame.t("link.invite")),
-        _ => (frame.t("new_password.title"), frame.t("recover.password_intro")),
-    };
     let csrf = shown.csrf();
     if let (CodePurpose::Signup, Some(address)) = (view.purpose, &view.address) {
         let first = Typed::begin(address);
@@ -130,23 +125,36 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
         let typed = refused.map_or(&first, |(typed, _)| typed);
         return view.show(context, (typed, problem), answer);
     }
+    let frame = context.frame(None);
+    let (title, intro) = match view.purpose {
+        CodePurpose::Invite => (frame.t("link.invite_title"), frame.t("link.invite")),
+        _ => (frame.t("new_password.title"), frame.t("recover.password_intro")),
+    };
+    let error = problem.map(|problem| said(&frame, problem));
     let template = ChoosePasswordPage {
         frame,
         title,
         intro,
         action,
         hidden: vec![("csrf", &csrf)],
+        login: view.login.as_deref(),
         asks_code: !view.methods.is_empty(),
-        error: problem.map(|problem| said(&frame, problem)),
+        error: error.as_deref(),
         restart: &RestartOptions::default(),
     };
     page_with(answer, &template, &policy(true))
 }
 
-/// A link that cannot be used, with the way to a new one.
+/// A link that cannot be used, with the ways on: a new one, and the sign-in of a user who has used this one before.
 fn gone(context: &Context, problem: &Problem) -> HttpResponse {
-    if context.app.mailer.is_none() || problem.code() != Code::LinkInvalid {
+    if !matches!(problem.code(), Code::LinkInvalid | Code::Forbidden) {
         return error_page(context, problem);
     }
-    flow_error_page(context, problem, &RestartOptions::repeating("/recover", Vec::new()))
+    let may_recover = context.app.mailer.is_some() && problem.code() == Code::LinkInvalid;
+    let ways = if may_recover {
+        RestartOptions::repeating("/recover", Vec::new())
+    } else {
+        RestartOptions::default()
+    };
+    flow_error_page(context, problem, &RestartOptions { sign_in: true, ..ways })
 }

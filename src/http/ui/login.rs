@@ -8,11 +8,12 @@ use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::browser_login::{self, SignInOutcome, SignedInBrowser, Typed};
+use crate::identity::account;
+use crate::identity::browser_login::{self, PasskeyAnswer, SignInOutcome, Typed};
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
-use super::render::{Login, aim, go_here, onwards, page_of};
+use super::render::{Login, aim, go_here, logo_of, onwards, page_of, sign_in_info};
 use super::{error_page, flow_error_page, own_account, passkeys, recovery, said, signup};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
@@ -30,7 +31,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     let visit = Visit::of(&context);
     let Some(sealed) = params.get("flow") else {
         let section = params.get("to").and_then(|to| to.parse().ok());
-        return own(&context, &visit, section, notice);
+        return own(&context, &visit, section, notice).await;
     };
     let opened = PendingRequest::open(&context.app, sealed, &visit.visitor, context.now());
     match opened.and_then(|flow| match flow.aim {
@@ -39,7 +40,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     }) {
         // Its own request would have expired before a new one does.
         Ok(PendingRequest { aim: Destination::Account, section, .. }) => {
-            own(&context, &visit, section, notice)
+            own(&context, &visit, section, notice).await
         }
         Ok(flow) => anew(&context, &visit, (&flow, sealed), notice),
         Err(refusal) => {
@@ -49,8 +50,9 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     }
 }
 
-/// The sign-in page of the user's own account, which leads to `section` of it.
-fn own(
+/// The sign-in page of the user's own account, which leads to `section` of it. A user who is signed in and comes back
+/// to sign in again finds their login name in the form.
+async fn own(
     context: &Context,
     visit: &Visit,
     section: Option<AccountSection>,
@@ -58,10 +60,26 @@ fn own(
 ) -> HttpResponse {
     let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
     let flow = flow.with_section(section);
+    let login = match section {
+        Some(_) => signed_in_as(context, visit).await.unwrap_or_default(),
+        None => String::new(),
+    };
     own_account(match flow.seal(&context.app, &visit.visitor) {
-        Ok(flow) => plain(&flow).show_after(context, visit, HttpResponse::Ok(), notice),
+        Ok(flow) => Login { login: &login, ..Login::of_flow(&flow) }.show_after(
+            context,
+            visit,
+            HttpResponse::Ok(),
+            notice,
+        ),
         Err(fault) => error_page(context, &context.problem(fault.into())),
     })
+}
+
+/// The login name of the user who is signed in in this browser. Without it the user types it: no reason to fail.
+async fn signed_in_as(context: &Context, visit: &Visit) -> Option<String> {
+    let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
+    let here = context.run(async move { account::here(&app, &visitor, now).await }).await;
+    Some(here.ok()??.user.login)
 }
 
 /// The sign-in page of a request that is under way, without a login name.
@@ -74,14 +92,11 @@ fn anew(
     let (client_name, ui_locales) = aim(context, flow);
     let login = Login {
         client_name: client_name.as_deref(),
+        client_logo: logo_of(context, flow),
         ui_locales: ui_locales.as_deref(),
-        ..plain(sealed)
+        ..Login::of_flow(sealed)
     };
     login.show_after(context, visit, HttpResponse::Ok(), notice)
-}
-
-fn plain(flow: &str) -> Login<'_> {
-    Login { flow, login: "", client_name: None, ui_locales: None, error: None }
 }
 
 /// What was typed.
@@ -119,19 +134,21 @@ async fn signed_in(
 ) -> HttpResponse {
     let Filled { sealed, mut form } = filled;
     let (login, typed) = (form.take("login"), form.take("password"));
+    let stay = form.take("stay") == "on";
     let assertion = passkeys::assertion(&mut form);
     let signed_in = match (assertion, password("password", &typed)) {
         (Some(Err(refusal)), _) | (None, Err(refusal)) => Err(context.problem(refusal.into())),
         (Some(Ok(response)), _) => {
-            let step = (form.take("challenge"), response);
+            let step = PasskeyAnswer { challenge: form.take("challenge"), response, stay };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-            let info = context.request_info();
+            let info = sign_in_info(&context, &flow);
             context.run(browser_login::sign_in_with_passkey(app, step, visitor, info)).await
         }
         (None, Ok(password)) => {
-            let typed = Typed { login: login.clone(), password };
+            let typed = Typed { login: login.clone(), password, stay };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-            context.run(browser_login::sign_in(app, typed, visitor, context.request_info())).await
+            let info = sign_in_info(&context, &flow);
+            context.run(browser_login::sign_in(app, typed, visitor, info)).await
         }
     };
     match signed_in {
@@ -139,7 +156,7 @@ async fn signed_in(
         Err(problem) => again(
             &context,
             &visit,
-            &FailedSignIn { flow: &flow, sealed: &sealed, login: &login },
+            &FailedSignIn { flow: &flow, sealed: &sealed, login: &login, stay },
             &problem,
         ),
     }
@@ -154,8 +171,8 @@ pub(super) fn answered(
 ) -> HttpResponse {
     let mut answer = HttpResponse::SeeOther();
     match outcome {
-        SignInOutcome::SignedIn(SignedInBrowser { cookie, .. }) => {
-            cookie::log_in(&context.app, &mut answer, cookie.expose());
+        SignInOutcome::SignedIn(signed_in) => {
+            cookie::log_in(&context.app, &mut answer, signed_in);
             go_here(answer, &onwards(context, flow, sealed))
         }
         SignInOutcome::Pending(pending) => go_here(answer, &page_of(context, sealed, pending)),
@@ -170,6 +187,8 @@ struct FailedSignIn<'a> {
     sealed: &'a str,
     /// The login name that was typed.
     login: &'a str,
+    /// Whether "stay signed in" was ticked.
+    stay: bool,
 }
 
 /// The page once more, with what was wrong and the login kept.
@@ -179,7 +198,7 @@ fn again(
     failed: &FailedSignIn<'_>,
     problem: &Problem,
 ) -> HttpResponse {
-    let FailedSignIn { flow, sealed, login } = *failed;
+    let FailedSignIn { flow, sealed, login, stay } = *failed;
     let correctable = matches!(
         problem.code(),
         Code::InvalidCredentials
@@ -204,7 +223,9 @@ fn again(
         flow: sealed,
         login,
         client_name: client_name.as_deref(),
+        client_logo: logo_of(context, flow),
         ui_locales: ui_locales.as_deref(),
+        stay,
         error: Some(&error),
     };
     login.show(context, visit, problem.head())

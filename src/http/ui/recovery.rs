@@ -1,6 +1,8 @@
 //! `/recover`: a user who cannot sign in asks for a mail, types the code in it and chooses a new password. The request
 //! that led to the sign-in waits meanwhile.
 
+use std::borrow::Cow;
+
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::base::Secret;
@@ -11,10 +13,10 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::authentication::{Channel, Entry, IssuedChallenge, RemainingStep};
+use crate::identity::authentication::{Channel, Entry, IssuedChallenge};
 use crate::identity::links::LinkEntry;
 use crate::identity::mailed_codes::require_mail;
-use crate::identity::recovery::{self, RecoveryOutcome};
+use crate::identity::recovery::{self, RecoveryOutcome, WaitingRecovery};
 use crate::identity::second_factor::{CodeMethod, TypedCode};
 use crate::oauth::restart::RestartOptions;
 
@@ -80,8 +82,10 @@ pub async fn get_code(context: Context, params: Result<Params, Problem>) -> Http
         Ok(under_way) => under_way,
         Err(answer) => return *answer,
     };
-    let answer = match step(&under_way).await {
-        Ok(step) if is_mailed(&step) => show_code(&under_way, None, HttpResponse::Ok()),
+    let answer = match waiting(&under_way).await {
+        Ok(waiting) if is_mailed(&waiting) => {
+            show_code(&under_way, &waiting, None, HttpResponse::Ok())
+        }
         Ok(_) => under_way.to("/recover/password", &under_way.challenge),
         Err(problem) => under_way.failed(&problem),
     };
@@ -105,7 +109,10 @@ pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> H
         Ok(RecoveryOutcome::Done) => under_way.to_login(DONE),
         Err(problem) => match problem.code() {
             Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
-                show_code(&under_way, Some(&problem), problem.head())
+                match waiting(&under_way).await {
+                    Ok(waiting) => show_code(&under_way, &waiting, Some(&problem), problem.head()),
+                    Err(problem) => under_way.failed(&problem),
+                }
             }
             _ => under_way.failed(&problem),
         },
@@ -119,9 +126,9 @@ pub async fn get_password(context: Context, params: Result<Params, Problem>) -> 
         Ok(under_way) => under_way,
         Err(answer) => return *answer,
     };
-    let answer = match step(&under_way).await {
-        Ok(step) if is_mailed(&step) => under_way.to("/recover/code", &under_way.challenge),
-        Ok(step) => show_password(&under_way, &step, None, HttpResponse::Ok()),
+    let answer = match waiting(&under_way).await {
+        Ok(waiting) if is_mailed(&waiting) => under_way.to("/recover/code", &under_way.challenge),
+        Ok(waiting) => show_password(&under_way, &waiting, None, HttpResponse::Ok()),
         Err(problem) => under_way.failed(&problem),
     };
     under_way.finished(answer)
@@ -141,8 +148,8 @@ pub async fn post_password(context: Context, form: Result<FormFields, Problem>) 
     let work = async move { recovery::finish(app, last, Channel::Browser(&browser), info).await };
     let answer = match context.run(work).await {
         Ok(()) => under_way.to_login(DONE),
-        Err(problem) if can_be_corrected(&problem) => match step(&under_way).await {
-            Ok(step) => show_password(&under_way, &step, Some(&problem), problem.head()),
+        Err(problem) if can_be_corrected(&problem) => match waiting(&under_way).await {
+            Ok(waiting) => show_password(&under_way, &waiting, Some(&problem), problem.head()),
             Err(problem) => under_way.failed(&problem),
         },
         Err(problem) => under_way.failed(&problem),
@@ -176,19 +183,18 @@ pub(super) fn can_be_corrected(problem: &Problem) -> bool {
 }
 
 /// What was wrong with a new password or the code beside it, in the language of the page.
-pub(super) fn said<'a>(frame: &super::Frame<'_>, problem: &'a Problem) -> &'a str {
-    match (problem.code(), problem.fields().first()) {
-        (Code::MfaFailed | Code::MfaRequired, _) => frame.t("recover.wrong_factor"),
-        (_, Some(field)) => frame.locale.field(field),
-        (code, None) => frame.locale.error(code, problem.message()),
+pub(super) fn said<'a>(frame: &super::Frame<'_>, problem: &'a Problem) -> Cow<'a, str> {
+    match problem.code() {
+        Code::MfaFailed | Code::MfaRequired => frame.t("recover.wrong_factor").into(),
+        _ => super::said(frame.locale, problem),
     }
 }
 
-fn is_mailed(step: &RemainingStep) -> bool {
-    step.methods() == [Method::MailedCode]
+fn is_mailed(waiting: &WaitingRecovery) -> bool {
+    waiting.step.methods() == [Method::MailedCode]
 }
 
-async fn step(under_way: &UnderWay) -> Result<RemainingStep, Problem> {
+async fn waiting(under_way: &UnderWay) -> Result<WaitingRecovery, Problem> {
     let UnderWay { context, visit, challenge, .. } = under_way;
     let (app, browser) = (context.app.clone(), visit.visitor.browser.clone());
     let (challenge, now) = (challenge.clone(), context.now());
@@ -256,11 +262,12 @@ fn show_form(
     let error = problem.map(|problem| said(&frame, problem));
     let back = under_way.with_flow("/login");
     visit.keep(&context.app, &mut answer);
-    page(answer, &RecoverPage { frame, flow: sealed, email, error, back })
+    page(answer, &RecoverPage { frame, flow: sealed, email, error: error.as_deref(), back })
 }
 
 fn show_code(
     under_way: &UnderWay,
+    waiting: &WaitingRecovery,
     problem: Option<&Problem>,
     mut answer: HttpResponseBuilder,
 ) -> HttpResponse {
@@ -268,17 +275,25 @@ fn show_code(
     let (_, ui_locales) = aim(context, flow);
     let frame = context.frame(ui_locales.as_deref());
     let error = problem.map(|problem| match problem.code() {
-        Code::MfaFailed => frame.t("recover.wrong_code"),
-        code => frame.locale.error(code, problem.message()),
+        Code::MfaFailed => frame.t("recover.wrong_code").into(),
+        _ => super::said(frame.locale, problem),
     });
     let again = under_way.with_flow("/recover");
     visit.keep(&context.app, &mut answer);
-    page(answer, &RecoverCodePage { frame, flow: sealed, challenge, error, again })
+    let template = RecoverCodePage {
+        frame,
+        flow: sealed,
+        challenge,
+        address: waiting.address.as_deref(),
+        error: error.as_deref(),
+        again,
+    };
+    page(answer, &template)
 }
 
 fn show_password(
     under_way: &UnderWay,
-    step: &RemainingStep,
+    waiting: &WaitingRecovery,
     problem: Option<&Problem>,
     mut answer: HttpResponseBuilder,
 ) -> HttpResponse {
@@ -286,14 +301,16 @@ fn show_password(
     let (_, ui_locales) = aim(context, flow);
     let frame = context.frame(ui_locales.as_deref());
     let query = format!("flow={sealed}&challenge={challenge}");
+    let error = problem.map(|problem| said(&frame, problem));
     let template = ChoosePasswordPage {
         frame,
         title: frame.t("new_password.title"),
         intro: frame.t("recover.password_intro"),
         action: context.link("/recover/password").with_query(&query),
         hidden: vec![("flow", sealed), ("challenge", challenge)],
-        asks_code: !step.methods().is_empty(),
-        error: problem.map(|problem| said(&frame, problem)),
+        login: waiting.login.as_deref(),
+        asks_code: !waiting.step.methods().is_empty(),
+        error: error.as_deref(),
         restart: &render::restart(context, sealed),
     };
     visit.keep(&context.app, &mut answer);

@@ -256,7 +256,8 @@ async fn sign_in(under_way: &UnderWay, login: String, password: &str) -> HttpRes
         return under_way.to_login(DONE);
     };
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let typed = browser_login::Typed { login, password };
+    // The form of a new account has no box for it.
+    let typed = browser_login::Typed { login, password, stay: false };
     let work = browser_login::sign_in(app, typed, visitor, context.request_info());
     match context.run(work).await {
         Ok(outcome) => answered(context, flow, sealed, &outcome),

@@ -27,6 +27,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
 
 use super::authentication::{Channel, Entry, IssuedChallenge, RemainingStep, challenge_invalid};
+use super::email_limits::{LimitedMail, count_of_address};
 use super::links::LinkEntry;
 use super::mailed_codes::{self, CodeContent, CodeName, NewCode, UsableCode};
 use proved_mailbox::ProvedMailbox;
@@ -44,7 +45,20 @@ struct PendingRecovery {
     id: String,
     begun_at: Timestamp,
     subject: String,
+    /// The address that was typed.
+    #[serde(default)]
+    address: Option<String>,
     proved: Option<ProvedMailbox>,
+}
+
+/// What a recovery waits for, and what its user has shown to know.
+pub struct WaitingRecovery {
+    /// The next step.
+    pub step: RemainingStep,
+    /// The address that was typed.
+    pub address: Option<String>,
+    /// The login name of the account, once its mailbox was proved.
+    pub login: Option<String>,
 }
 
 /// What comes of a step.
@@ -77,11 +91,12 @@ pub async fn request(
         id: URL_SAFE_NO_PAD.encode(random::<16>(&*app.entropy)),
         begun_at: info.now,
         subject: URL_SAFE_NO_PAD.encode(&subject),
+        address: Some(email.trim().to_owned()),
         proved: None,
     };
     // A refusal takes everything back: what is over the limit costs no disk.
     app.transaction_or_nothing(&info, async |tx| {
-        limits::count(tx, &address).await?;
+        count_of_address(tx, LimitedMail::Recovery, &address).await?;
         let code = NewCode {
             purpose: CodePurpose::Recover,
             subject,
@@ -106,28 +121,29 @@ pub fn is_challenge(app: &App, challenge: &str, channel: Channel<'_>) -> bool {
 /// What a recovery waits for, for the page that asks for it.
 ///
 /// # Errors
-/// `challenge_invalid`.
+/// `challenge_invalid`; `forbidden` where the second factor of the account is a passkey alone.
 pub async fn waits_for(
     app: App,
     challenge: String,
     channel: Channel<'_>,
     now: Timestamp,
-) -> Result<RemainingStep, Failure> {
-    let pending = PendingRecovery::open(&app, &challenge, channel, now)?;
-    match &pending.proved {
-        None => Ok(RemainingStep::Factor(vec![Method::MailedCode])),
-        Some(proved) => {
-            let credential = proved.account(&app).await?;
-            Ok(proved.remaining(&credential, now).ok_or_else(challenge_invalid)?)
-        }
-    }
+) -> Result<WaitingRecovery, Failure> {
+    let PendingRecovery { address, proved, .. } =
+        PendingRecovery::open(&app, &challenge, channel, now)?;
+    let Some(proved) = proved else {
+        let step = RemainingStep::Factor(vec![Method::MailedCode]);
+        return Ok(WaitingRecovery { step, address, login: None });
+    };
+    let credential = proved.account(&app).await?;
+    let step = proved.remaining(&credential, now).map_err(as_challenge)?;
+    Ok(WaitingRecovery { step, address, login: Some(credential.user.login) })
 }
 
 /// Takes the next step of a recovery.
 ///
 /// # Errors
-/// `challenge_invalid`; `mfa_failed` and what else is wrong with the entry, after which the same challenge can be used
-/// again; too many attempts; unavailable when hashing or storage cannot keep up.
+/// `challenge_invalid`; `forbidden` where the second factor of the account is a passkey alone; `mfa_failed` and what
+/// else is wrong with the entry, after which the same challenge can be used again; too many attempts; unavailable when hashing or storage cannot keep up.
 pub async fn advance(
     app: App,
     (challenge, entry): (String, Entry),
@@ -144,16 +160,16 @@ pub async fn advance(
         };
         let proved = pending.check_code(&app, typed.expose(), &info).await?;
         let credential = proved.account(&app).await?;
-        let step = proved.remaining(&credential, now).ok_or_else(challenge_invalid)?;
+        let step = proved.remaining(&credential, now).map_err(as_challenge)?;
         let next = PendingRecovery { proved: Some(proved), ..pending };
         return Ok(RecoveryOutcome::Pending(next.seal(&app, channel, step, now)?));
     };
     let credential = proved.account(&app).await?;
-    let remaining = proved.remaining(&credential, now).ok_or_else(challenge_invalid)?;
+    let remaining = proved.remaining(&credential, now).map_err(as_challenge)?;
     match (&remaining, entry) {
         (RemainingStep::Factor(_), Entry::Code(code)) => {
             let proved = proved.with_factor(&app, &credential, &code, &info).await?;
-            let step = proved.remaining(&credential, now).ok_or_else(challenge_invalid)?;
+            let step = proved.remaining(&credential, now).map_err(as_challenge)?;
             let next = PendingRecovery { proved: Some(proved), ..pending };
             Ok(RecoveryOutcome::Pending(next.seal(&app, channel, step, now)?))
         }
@@ -185,22 +201,21 @@ pub async fn finish(
     outcome.map_err(|failure| gone_as(failure, challenge_invalid))
 }
 
-/// The methods of which one has to follow the link; empty where the account has no second factor.
+/// The methods of which one has to follow the link, empty where the account has no second factor, and the login name
+/// of the account.
 ///
 /// # Errors
-/// `link_invalid`.
-pub(super) async fn methods_of_link(
+/// `link_invalid`; `forbidden` where the second factor of the account is a passkey alone.
+pub(super) async fn view_of_link(
     app: &App,
     code: &UsableCode,
     now: Timestamp,
-) -> Result<Vec<Method>, Failure> {
+) -> Result<(Vec<Method>, String), Failure> {
     let proved = ProvedMailbox::by_link(code, now).ok_or_else(mailed_codes::link_invalid)?;
     let credential = proved.account(app).await;
     let credential = credential.map_err(|failure| gone_as(failure, mailed_codes::link_invalid))?;
-    match proved.remaining(&credential, now) {
-        Some(step) => Ok(step.methods().to_vec()),
-        None => Err(mailed_codes::link_invalid().into()),
-    }
+    let methods = proved.remaining(&credential, now)?.methods().to_vec();
+    Ok((methods, credential.user.login))
 }
 
 /// Sets the new password that came with a link.
@@ -290,6 +305,10 @@ fn wrong_code() -> Refusal {
 /// What was proved does not count any more. Callers say it in their own words, see [`gone_as`].
 fn gone() -> Refusal {
     mailed_codes::link_invalid()
+}
+
+fn as_challenge(refusal: Refusal) -> Failure {
+    gone_as(refusal.into(), challenge_invalid)
 }
 
 fn gone_as(failure: Failure, refusal: fn() -> Refusal) -> Failure {

@@ -77,7 +77,7 @@ impl NewAccount {
         if login.is_email() && login.key() != email.key {
             let message =
                 "A login that is an e-mail address must be the address that you confirmed.";
-            return Err(Refusal::field("login", "not_confirmed", message));
+            return Err(Refusal::field("login", "not_verified", message));
         }
         Self::of(app, (login, form), Some(email))
     }
@@ -102,7 +102,7 @@ impl NewAccount {
         email: Option<NewEmail>,
     ) -> Result<Self, Refusal> {
         check_name(form.name.as_deref())?;
-        let password = parse_password("password", &form.password, &login)?;
+        let password = parse_password(app, "password", &form.password, &login)?;
         let terms = app.config.brand.terms_url.as_ref();
         let terms = match (terms, form.terms) {
             (Some(_), Terms::Refused) => {

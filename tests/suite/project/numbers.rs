@@ -13,6 +13,7 @@ use signet::domain::rate_limit::{
     TOTP_FROM_STRANGERS,
 };
 use signet::http::routes::MAX_BODY;
+use signet::identity::login_change::MOST_RESERVED;
 use signet::identity::logout_notices::BATCH;
 use signet::server::RESERVED_DESCRIPTORS;
 
@@ -121,6 +122,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("tokens that public clients revoke", bucket(RateLimit::Revocation)),
         ("what a signed-in user writes", bucket(RateLimit::AuthenticatedWrite)),
         ("codes that a signed-in user gets", bucket(RateLimit::UnattendedCode)),
+        ("login names reserved for one user", format!("{MOST_RESERVED}, each for 90 days")),
         ("live sessions of one user", format!("({})", spelt(sessions))),
         ("networks, users or clients remembered", spelt(MAX_NETWORKS)),
         ("names of resource servers", format!("{} in all", spelt(MAX_UNKNOWN))),

@@ -2,6 +2,7 @@
 
 mod challenge_endpoint;
 mod enrolment;
+mod races;
 mod refused;
 mod relying_party;
 

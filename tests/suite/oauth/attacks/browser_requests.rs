@@ -108,6 +108,9 @@ async fn every_page_has_its_headers() {
     pages.push(("device done", ada.decide(&pages[8].1, "allow").await));
     pages.push(("own log-in", ada.get("/login").await));
     pages.push(("account", ada.get("/account").await));
+    for page in ["/account/history", "/account/export", "/account/delete"] {
+        pages.push((page, ada.get(page).await));
+    }
     pages.push(("foreign form", ada.post("/account/profile", &[("csrf", "x")]).await));
     pages.push(("wrong client", ada.get("/oauth2/authorize").await));
     pages.push(("nothing", ada.get("/nowhere").await));
@@ -131,7 +134,8 @@ async fn every_page_has_its_headers() {
         assert!(policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
         // What belongs to a request that is under way may be sent on by the application, and may be in a
         // pop-up that the application opened.
-        let own = ["account", "own log-in", "foreign form", "nothing", "method"].contains(what);
+        let own = what.starts_with("/account/")
+            || ["account", "own log-in", "foreign form", "nothing", "method"].contains(what);
         assert_eq!(policy.contains("form-action 'self'"), own, "{what}: {policy}");
         let opener = if own { "same-origin" } else { "" };
         assert!(policy.contains("base-uri 'none'"), "{what}: {policy}");
