@@ -87,7 +87,7 @@ pub async fn get_code(context: Context, params: Result<Params, Problem>) -> Http
             under_way.to("/signup/account", &under_way.challenge)
         }
         Ok(waiting) => show_code(&under_way, &waiting, None),
-        Err(problem) => under_way.failed(&problem),
+        Err(problem) => failed(&under_way, &problem),
     };
     under_way.finished(answer)
 }
@@ -110,7 +110,7 @@ pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> H
             (Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable, Ok(waiting)) => {
                 show_code(&under_way, &waiting, Some(&problem))
             }
-            _ => under_way.failed(&problem),
+            _ => failed(&under_way, &problem),
         },
     };
     under_way.finished(answer)
@@ -131,7 +131,7 @@ pub async fn get_account(context: Context, params: Result<Params, Problem>) -> H
             let typed = Typed::begin(&waiting.address);
             show_account(&under_way, Some(&waiting.address), (&typed, None))
         }
-        Err(problem) => under_way.failed(&problem),
+        Err(problem) => failed(&under_way, &problem),
     };
     under_way.finished(answer)
 }
@@ -163,7 +163,7 @@ pub async fn post_account(context: Context, form: Result<FormFields, Problem>) -
             let typed = Typed::of(&account);
             show_account(&under_way, Some(&waiting.address), (&typed, Some(&problem)))
         }
-        _ => under_way.failed(&problem),
+        _ => failed(&under_way, &problem),
     };
     under_way.finished(answer)
 }
@@ -198,6 +198,17 @@ fn info(under_way: &UnderWay) -> RequestInfo {
     context.request_info().in_language(language)
 }
 
+/// A page that cannot go on. A sign-up that is over begins again, for the same request.
+fn failed(under_way: &UnderWay, problem: &Problem) -> HttpResponse {
+    if problem.code() != Code::ChallengeInvalid {
+        return under_way.failed(problem);
+    }
+    let UnderWay { context, flow, sealed, .. } = under_way;
+    let (_, ui_locales) = aim(context, flow);
+    let again = RestartOptions::repeating("/signup", vec![("flow", sealed.clone())]);
+    flow_error_page(context, problem, &RestartOptions { ui_locales, ..again })
+}
+
 fn waiting(under_way: &UnderWay) -> Result<WaitingSignUp, Problem> {
     let UnderWay { context, visit, challenge, .. } = under_way;
     let channel = Channel::Browser(&visit.visitor.browser);
@@ -214,7 +225,7 @@ async fn requested(under_way: &UnderWay, email: String, is_automated: bool) -> H
     match context.run(work).await {
         Ok(IssuedChallenge { challenge, .. }) => under_way.to("/signup/code", &challenge),
         Err(problem) if can_be_corrected(&problem) => show_email(under_way, &email, Some(&problem)),
-        Err(problem) => under_way.failed(&problem),
+        Err(problem) => failed(under_way, &problem),
     }
 }
 
@@ -234,7 +245,7 @@ async fn registered(
         Err(problem) if can_be_corrected(&problem) => {
             show_account(under_way, None, (&Typed::of(&account), Some(&problem)))
         }
-        Err(problem) => under_way.failed(&problem),
+        Err(problem) => failed(under_way, &problem),
     }
 }
 
