@@ -110,9 +110,12 @@ pub(super) async fn count_of_new_address(
     let key = address.key().as_bytes();
     let network = admission::spelt(info.address());
     let kind = LimitedMail::SignUp;
-    let here = app.pseudonyms.of("sign-up/network", &[key, network.as_bytes()]);
+    let of = |whose: &str, parts: &[&[u8]]| {
+        app.pseudonyms.of(&format!("{}/{whose}", kind.as_str()), parts)
+    };
+    let here = of("network", &[key, network.as_bytes()]);
     count_in(tx, kind, &here, RECOVERY_FROM_NETWORK).await?;
-    let everywhere = app.pseudonyms.of("sign-up/everywhere", &[key]);
+    let everywhere = of("everywhere", &[key]);
     count_in(tx, kind, &everywhere, RECOVERY_FROM_STRANGERS).await
 }
 

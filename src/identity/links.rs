@@ -103,6 +103,14 @@ pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView
     }
 }
 
+/// Whether a link that has expired was for a sign-up: its holder begins again there, and has no account.
+///
+/// # Errors
+/// Only faults.
+pub async fn was_sign_up(app: App, token: String) -> Result<bool, Failure> {
+    Ok(mailed_codes::purpose(&app, &token).await? == Some(CodePurpose::Signup))
+}
+
 /// Redeems a link. What it was.
 ///
 /// # Errors

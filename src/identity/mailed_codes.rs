@@ -212,6 +212,18 @@ pub async fn look(app: &App, token: &str, info: &RequestInfo) -> Result<Option<U
     usable(app, found).map(Some)
 }
 
+/// What a link is for that cannot be used any more, while it is still known.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn purpose(app: &App, token: &str) -> Result<Option<CodePurpose>, Fault> {
+    if token.len() != TOKEN_LENGTH {
+        return Ok(None);
+    }
+    let found = mailed_codes::by_link(&mut app.db.reader().await?, &token_hash(token)).await?;
+    Ok(found.map(|code| code.purpose))
+}
+
 /// The code of `purpose` that was made for `subject` and can still be used: what waits for its confirmation.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ pub async fn get(context: Context, token: Path<String>) -> HttpResponse {
     let visit = Visit::of(&context);
     match view(&context, &token).await {
         Ok(view) => show(&Shown { context: &context, visit: &visit, token: &token }, &view, None),
-        Err(problem) => gone(&context, &problem),
+        Err(problem) => gone(&context, &token, &problem).await,
     }
 }
 
@@ -66,10 +66,10 @@ pub async fn post(
         {
             match view(&context, &token).await {
                 Ok(view) => show(&shown, &view, Some((&typed, &problem))),
-                Err(problem) => gone(&context, &problem),
+                Err(problem) => gone(&context, &token, &problem).await,
             }
         }
-        Err(problem) => gone(&context, &problem),
+        Err(problem) => gone(&context, &token, &problem).await,
     }
 }
 
@@ -146,15 +146,18 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
 }
 
 /// A link that cannot be used, with the ways on: a new one, and the sign-in of a user who has used this one before.
-fn gone(context: &Context, problem: &Problem) -> HttpResponse {
+async fn gone(context: &Context, token: &str, problem: &Problem) -> HttpResponse {
     if !matches!(problem.code(), Code::LinkInvalid | Code::Forbidden) {
         return error_page(context, problem);
     }
     let may_recover = context.app.mailer.is_some() && problem.code() == Code::LinkInvalid;
-    let ways = if may_recover {
-        RestartOptions::repeating("/recover", Vec::new())
-    } else {
-        RestartOptions::default()
+    let looked = links::was_sign_up(context.app.clone(), token.to_owned());
+    let ways = match may_recover {
+        true if context.run(looked).await.unwrap_or_default() => {
+            RestartOptions::repeating("/signup", Vec::new())
+        }
+        true => RestartOptions::repeating("/recover", Vec::new()),
+        false => RestartOptions::default(),
     };
     flow_error_page(context, problem, &RestartOptions { sign_in: true, ..ways })
 }

@@ -158,6 +158,29 @@ async fn a_link_makes_the_account_elsewhere_and_signs_in_no_browser() {
     .await;
 }
 
+/// A user without an account begins again where accounts are made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_up_that_is_over_begins_again() {
+    on_both("pages: sign-up over", async |backend| {
+        let place = place(backend, "verified", &[]).await;
+        let ada = Person::new(&place.server, "ada");
+        let page = ada.get("/signup").await;
+        let page = follow(&ada, &type_address(&place, &ada, &page).await).await;
+        let (flow, challenge) = (field(&page.text, "flow"), field(&page.text, "challenge"));
+        let mailed = place.newest().await;
+        place.server.advance(TimeSpan::from_mins(31));
+        let expired = ada.get(&mailed.path()).await;
+        assert!(expired.is(404).text.contains("action=\"/signup\""), "{}", expired.text);
+        let late = ada.get(&format!("/signup/code?flow={flow}&challenge={challenge}")).await;
+        assert!(late.is(401).text.contains("action=\"/signup\""), "{}", late.text);
+        // The same request goes on.
+        let again = ada.get(&format!("/signup?flow={}", field(&late.text, "flow"))).await;
+        let sent = type_address(&place, &ada, &again).await;
+        assert!(sent.is(303).header("location").contains("/signup/code?flow="), "{sent:?}");
+    })
+    .await;
+}
+
 /// Of several that send the same form one makes an account.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_ten_forms_of_one_sign_up_one_makes_an_account() {
