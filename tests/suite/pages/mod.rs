@@ -13,6 +13,7 @@ mod own_email;
 mod persistent;
 mod passkeys;
 mod proxies;
+mod recovery;
 mod second_factors;
 mod served;
 mod stale;
