@@ -240,6 +240,7 @@ fn every_error_that_is_translated_exists() {
                 "code.wrong",
                 "current_password.wrong",
                 "password.unchanged",
+                "password.too_short_long",
                 "decision.unknown",
                 "user_code.unknown",
             ]

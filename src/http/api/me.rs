@@ -1,6 +1,7 @@
 //! `/v1/me`: the caller's own account.
 
 use actix_web::HttpResponse;
+use serde_json::Value;
 
 use crate::domain::outcome::Refusal;
 use crate::domain::user::User;
@@ -25,7 +26,7 @@ pub async fn get(
 }
 
 /// The user with the address that waits for its confirmation and the language of mail.
-async fn shown(context: &Context, user: &User) -> Result<serde_json::Value, Problem> {
+async fn shown(context: &Context, user: &User) -> Result<Value, Problem> {
     let (app, id, now) = (context.app.clone(), user.id, context.now());
     let work = async move {
         let pending = email_change::pending(&app, id, now).await?;
@@ -45,9 +46,14 @@ pub async fn patch(
 ) -> Result<HttpResponse, Problem> {
     let name = body.patch_string("name");
     let language = body.patch_string("language");
-    let login = match body.patch_string("login") {
-        Some(None) => body.note("login", "missing", "An account always has a login name."),
-        login => login.flatten(),
+    let login = match body.patch_value("login") {
+        None => None,
+        Some(Value::String(login)) => Some(login),
+        // Where users do not change it, it is read-only, and its type does not matter.
+        Some(_) => {
+            context.check(login_change::require_allowed(&context.app))?;
+            body.note("login", "wrong_type", "A login name is a string. Every account has one.")
+        }
     };
     let read_only = context.check(body.finish_patch())?;
     context.check(read_only.compare(&shown(&context, &caller.user).await?))?;

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use crate::base::{TimeSpan, Timestamp};
+use crate::base::Timestamp;
 use crate::domain::authn::Method;
 use crate::domain::pagination::PageRequest;
 use crate::domain::sign_in_history::{SignIn, SignInOutcome};
@@ -15,9 +15,6 @@ use crate::oauth::pending_request::AccountSection;
 use super::account::{Visited, visited};
 use super::pages::{HistoryPage, HistoryRow};
 use super::{Locale, error_page, page};
-
-/// How soon a sign-in follows its first factor.
-const SAME_SIGN_IN: TimeSpan = TimeSpan::from_mins(10);
 
 /// The page. A cursor that is none of ours is the beginning.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -42,7 +39,7 @@ impl Visited {
             self.context.link("/account/history").with_query(&format!("after={next}"))
         };
         let rows = found.data.iter().enumerate();
-        let shown = rows.filter(|(at, row)| !was_completed(row, &found.data[..*at]));
+        let shown = rows.filter(|(at, row)| !row.was_completed(&found.data[..*at]));
         let template = HistoryPage {
             frame,
             rows: shown.map(|(_, row)| self.history_row(row, frame.locale, info.now)).collect(),
@@ -68,16 +65,6 @@ impl Visited {
             when: when.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · "),
         }
     }
-}
-
-/// Whether a first factor led to one of the sign-ins after it, which says more.
-fn was_completed(row: &SignIn, newer: &[SignIn]) -> bool {
-    row.outcome == SignInOutcome::FirstFactor
-        && newer.iter().any(|later| {
-            matches!(later.outcome, SignInOutcome::Succeeded | SignInOutcome::SteppedUp)
-                && later.address == row.address
-                && later.at - row.at <= SAME_SIGN_IN
-        })
 }
 
 const fn title(row: &SignIn) -> &'static str {

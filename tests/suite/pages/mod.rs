@@ -15,6 +15,7 @@ mod passkeys;
 mod persistent;
 mod proxies;
 mod races;
+mod recovery;
 mod second_factors;
 mod served;
 mod signup;

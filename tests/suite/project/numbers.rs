@@ -9,8 +9,8 @@ use signet::crypto::password::{PLACES, SHARE, STRANGERS};
 use signet::domain::password::MAX_BYTES;
 use signet::domain::rate_limit::{
     ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, Limit, RECOVERY_CODES, RECOVERY_FROM_NETWORK,
-    RECOVERY_FROM_STRANGERS, RateLimit, TOTP_FROM_NETWORK, TOTP_FROM_NETWORK_A_DAY,
-    TOTP_FROM_STRANGERS,
+    RECOVERY_FROM_NETWORK_AN_HOUR, RECOVERY_FROM_STRANGERS, RateLimit, TOTP_FROM_NETWORK,
+    TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
 };
 use signet::http::routes::MAX_BODY;
 use signet::identity::login_change::MOST_RESERVED;
@@ -94,6 +94,10 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         (
             "requests of a new password for one address from one network",
             window(RECOVERY_FROM_NETWORK),
+        ),
+        (
+            "requests of a new password for one address from one network",
+            window(RECOVERY_FROM_NETWORK_AN_HOUR),
         ),
         (
             "requests of a new password for one address from networks",

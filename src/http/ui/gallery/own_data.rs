@@ -1,6 +1,7 @@
 //! Samples of the pages about the data of one's own account.
 
 use super::{Sample, World, sample};
+use crate::base::Timestamp;
 use crate::domain::outcome::{Code, FieldError};
 use crate::http::ui::pages::{
     AccountDeletedPage, DeleteAccountPage, Done, ExportPage, HistoryPage, HistoryRow, OwnLoginPage,
@@ -56,7 +57,11 @@ fn histories(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String>
         times: times.map(|n| frame.with("history.times", "n", n)),
         place: [world.device, "192.0.2.7", &frame.with("history.client", "client", world.client)]
             .join(" · "),
-        when: methods.iter().map(|key| frame.t(key)).collect::<Vec<_>>().join(" + "),
+        when: [
+            frame.locale.date_time(Timestamp::from_secs(1_800_000_000)),
+            methods.iter().map(|key| frame.t(key)).collect::<Vec<_>>().join(" + "),
+        ]
+        .join(" · "),
     };
     let none = HistoryPage { frame, rows: vec![], older: None, newest: false };
     let full = HistoryPage {

@@ -154,3 +154,14 @@ pub struct MailedCodePage<'a> {
     /// How to begin again.
     pub restart: &'a RestartOptions,
 }
+
+impl VerifyPage<'_> {
+    /// What the page asks for.
+    fn title(&self) -> &'static str {
+        match (&self.passkey, self.has_code) {
+            (None, _) => self.frame.t("verify.title"),
+            (Some(_), true) => self.frame.t("verify.title_either"),
+            (Some(_), false) => self.frame.t("verify.title_passkey"),
+        }
+    }
+}

@@ -39,9 +39,8 @@ async fn without_the_setting_a_login_name_stays() {
     // The resource can be sent back.
     rename(&server, &tokens, "ada").await.is(200);
     for wrong in [json!(null), json!(1)] {
-        patch_as(&server, &tokens, json!({ "login": wrong }))
-            .await
-            .is_problem(422, "validation_failed");
+        let refused = patch_as(&server, &tokens, json!({ "login": wrong })).await;
+        refused.is_problem(422, "read_only");
     }
 }
 
@@ -111,6 +110,12 @@ async fn a_name_has_to_be_free_and_an_address_the_own_one() {
         }
         refused_login(&rename(server, &tokens, "a b").await, "hidden_character");
         refused_login(&rename(server, &tokens, "").await, "empty");
+        for wrong in [json!(null), json!(1), json!(["ada"])] {
+            refused_login(
+                &patch_as(server, &tokens, json!({ "login": wrong })).await,
+                "wrong_type",
+            );
+        }
         assert_eq!(me(server, &tokens).await["login"], "ada");
         rename(server, &tokens, "Ada@Example.org").await.is(200);
         // Another spelling of the same name reserves nothing.
