@@ -236,6 +236,7 @@ fn every_error_that_is_translated_exists() {
                 "name.not_a_name",
                 "login.not_confirmed",
                 "login.not_verified",
+                "login.not_an_address",
                 "terms_accepted.not_accepted",
                 "code.wrong",
                 "current_password.wrong",

@@ -89,8 +89,10 @@ impl NewAccount {
     pub(in crate::identity) fn unverified(app: &App, form: AccountForm) -> Result<Self, Refusal> {
         let login = parse_login(form.login.as_deref().unwrap_or_default())?;
         if !app.config.registration_domains.is_empty() {
-            let address = EmailAddress::parse(login.raw())
-                .map_err(|error| Refusal::field("login", error.code(), error.message()))?;
+            let address = EmailAddress::parse(login.raw()).map_err(|_| {
+                let message = "An account needs an e-mail address as the login here.";
+                Refusal::field("login", "not_an_address", message)
+            })?;
             require_domain(app, "login", &address)?;
         }
         Self::of(app, (login, form), None)

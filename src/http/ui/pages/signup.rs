@@ -90,3 +90,25 @@ pub struct AccountErrors<'a> {
     /// With none of the fields.
     pub other: Option<Cow<'a, str>>,
 }
+
+impl AccountErrors<'_> {
+    /// Whether a field is marked.
+    const fn is_of_a_field(&self) -> bool {
+        self.login.is_some()
+            || self.password.is_some()
+            || self.name.is_some()
+            || self.terms.is_some()
+    }
+
+    /// The field that has the focus: the first that is wrong, else the first that is empty.
+    const fn focus(&self, login: &str) -> &'static str {
+        match self {
+            Self { login: Some(_), .. } => "login",
+            Self { password: Some(_), .. } => "password",
+            Self { name: Some(_), .. } => "name",
+            Self { terms: Some(_), .. } => "terms",
+            _ if login.is_empty() => "login",
+            _ => "password",
+        }
+    }
+}

@@ -132,7 +132,8 @@ async fn a_login_without_a_proof_is_held_to_the_list_of_domains() {
         register("ada@foreign.example").await.is_problem(422, "domain_not_allowed");
         let name = register("ada").await;
         name.is_problem(422, "validation_failed");
-        assert_eq!(name.json()["errors"][0]["field"], "login");
+        let error = &name.json()["errors"][0];
+        assert_eq!((&error["field"], &error["code"]), (&json!("login"), &json!("not_an_address")));
         // Nothing is mailed, and an address alone is no registration.
         assert!(place.all().await.is_empty());
         ask(&place, NEW).await.is_problem(422, "validation_failed");
