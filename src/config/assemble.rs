@@ -10,8 +10,8 @@ use super::errors::Wrong;
 use super::reader::Reader;
 use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, ProxyHeader, TlsFiles};
 use super::{
-    Config, LogFormat, NewDatabase, PersistentSessions, Registration, brand, database, issuer, mail,
-    parse, passkeys, passwords, settings as s,
+    Config, LogFormat, NewDatabase, PersistentSessions, Registration, brand, database, issuer,
+    mail, parse, passkeys, passwords, settings as s,
 };
 use crate::base::{Secret, TimeSpan};
 use crate::domain::authn::{SecondFactor, ServerPolicy};

@@ -70,7 +70,9 @@ impl LogoError {
     pub const fn message(self) -> &'static str {
         match self {
             Self::TooLarge => "A logo is a file of at most 64 KiB.",
-            Self::NotAnImage => "A logo is a PNG, JPEG or WebP file; what it is called does not matter.",
+            Self::NotAnImage => {
+                "A logo is a PNG, JPEG or WebP file; what it is called does not matter."
+            }
             Self::Dimensions => "A logo is 1 to 1024 pixels wide and high.",
         }
     }
@@ -149,7 +151,8 @@ fn webp_size(bytes: &[u8]) -> Option<(u32, u32)> {
             Some(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1))
         }
         b"VP8X" => {
-            let side = |at: usize| Some((le16(bytes, at)? | u32::from(*bytes.get(at + 2)?) << 16) + 1);
+            let side =
+                |at: usize| Some((le16(bytes, at)? | u32::from(*bytes.get(at + 2)?) << 16) + 1);
             Some((side(24)?, side(27)?))
         }
         _ => None,

@@ -55,14 +55,17 @@ fn pictures_are_told_by_their_content() {
     for file in [lossy(96, 1024), lossless(96, 1024), extended(96, 1024)] {
         assert_eq!(check(&file), Ok(ImageType::Webp));
     }
-    for other in [&b""[..], b"GIF89a", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", b"BM", b"%PDF-1.7"] {
+    for other in
+        [&b""[..], b"GIF89a", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", b"BM", b"%PDF-1.7"]
+    {
         assert_eq!(check(other), Err(LogoError::NotAnImage));
     }
 }
 
 #[test]
 fn sides_are_bounded() {
-    for file in [png(1025, 1), png(1, 1025), png(0, 1), png(u32::MAX, 1), jpeg(1025, 1), jpeg(1, 0)] {
+    for file in [png(1025, 1), png(1, 1025), png(0, 1), png(u32::MAX, 1), jpeg(1025, 1), jpeg(1, 0)]
+    {
         assert_eq!(check(&file), Err(LogoError::Dimensions));
     }
     for file in [lossy(1025, 1), lossy(1, 0), lossless(1, 1025), extended(1025, 1)] {

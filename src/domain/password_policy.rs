@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_list_is_compared_in_lower_case_and_normal_form() {
-        let denied = DenyList::parse("\u{feff}Acme-Hamburg-1\r\n\n#winter 2026\nCafe\u{301}-Paris").unwrap();
+        let denied =
+            DenyList::parse("\u{feff}Acme-Hamburg-1\r\n\n#winter 2026\nCafe\u{301}-Paris").unwrap();
         assert_eq!(denied.len(), 3);
         let policy = PasswordPolicy { denied, ..PasswordPolicy::default() };
         for raw in ["acme-hamburg-1", "ACME-Hamburg-1", "#Winter 2026", "caf\u{e9}-paris"] {

@@ -35,7 +35,13 @@ impl LinkView {
     fn of_redeemed(purpose: CodePurpose, address: Option<String>) -> Self {
         let is_about_address =
             matches!(purpose, CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo);
-        Self { purpose, wants_password: !is_about_address, methods: Vec::new(), address, login: None }
+        Self {
+            purpose,
+            wants_password: !is_about_address,
+            methods: Vec::new(),
+            address,
+            login: None,
+        }
     }
 
     fn asking_password(purpose: CodePurpose, (methods, login): (Vec<Method>, String)) -> Self {

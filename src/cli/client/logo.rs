@@ -64,7 +64,12 @@ fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
     let mut file = Vec::new();
     let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
     File::open(path).and_then(|opened| opened.take(most + 1).read_to_end(&mut file)).map_err(
-        |error| CommandError::new(Exit::Failed, format!("the logo cannot be read from {name}: {error}.")),
+        |error| {
+            CommandError::new(
+                Exit::Failed,
+                format!("the logo cannot be read from {name}: {error}."),
+            )
+        },
     )?;
     check(&file).map_err(|error| CommandError::usage(format!("{name}: {}", error.message())))?;
     Ok(file)

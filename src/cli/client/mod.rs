@@ -23,8 +23,8 @@ use super::startup_report;
 use super::value_parsers::words;
 use super::with_app::with_app;
 
-pub use options::level;
 use logo::LogoArgs;
+pub use options::level;
 use options::{Choices, Cleared};
 
 /// What to do with clients.

@@ -191,7 +191,9 @@ const fn meaning(code: Code) -> &'static str {
             "A member that the request cannot change has another value; `errors` says which call \
              changes it."
         }
-        Code::WeakPassword => "The password is too short, too long, too common, the login name, or on the operator's list.",
+        Code::WeakPassword => {
+            "The password is too short, too long, too common, the login name, or on the operator's list."
+        }
         Code::InvalidCredentials => {
             "The login name or the password is wrong, or the user is disabled."
         }

@@ -65,7 +65,11 @@ pub async fn logo(context: Context, request: HttpRequest) -> HttpResponse {
 }
 
 /// The logo of a client. Its address names the content, so that a browser never asks again.
-pub async fn client_logo(context: Context, request: HttpRequest, hash: Path<String>) -> HttpResponse {
+pub async fn client_logo(
+    context: Context,
+    request: HttpRequest,
+    hash: Path<String>,
+) -> HttpResponse {
     let picture = client_logo::picture(context.app.clone(), hash.into_inner());
     match context.run(picture).await {
         Ok(Some((kind, bytes))) => HttpResponse::Ok()

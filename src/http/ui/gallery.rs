@@ -11,9 +11,9 @@ use askama::Template;
 
 use super::home::HomePage;
 use super::pages::{
-    AccountPage, AppRow, BackLink, ClientCard, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage,
-    DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, NewPasswordPage,
-    PasskeyForm, SessionRow,
+    AccountPage, AppRow, BackLink, ClientCard, ConsentItem, ConsentPage, ContinuePage,
+    DeviceDonePage, DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage,
+    NewPasswordPage, PasskeyForm, SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy, policy_under_way};
@@ -165,7 +165,13 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     let page = |items, code: Option<_>, error| ConsentPage {
         frame,
         flow: world.typed,
-        client: ClientCard { name: world.client, logo: None, home: None, policy: None, terms: None },
+        client: ClientCard {
+            name: world.client,
+            logo: None,
+            home: None,
+            policy: None,
+            terms: None,
+        },
         destination: if code.is_some() { "" } else { world.host },
         login: world.login,
         items,
@@ -340,10 +346,12 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     };
     let text = frame.locale.error(Code::NotFound, "");
     let request_id = "4be1f9d2c07d4a6f8f5e0d3b2a190817";
-    let error = ErrorPage { frame, title: frame.t("failure.not_found"), text, request_id, restart: None };
+    let error =
+        ErrorPage { frame, title: frame.t("failure.not_found"), text, request_id, restart: None };
     let stale = frame.locale.error(Code::Forbidden, STALE);
     let title = frame.t("failure.expired");
-    let stale = |restart| ErrorPage { frame, title, text: stale, request_id, restart: Some(restart) };
+    let stale =
+        |restart| ErrorPage { frame, title, text: stale, request_id, restart: Some(restart) };
     let both = RestartOptions { application: Some(application(world)), ..start_again(world) };
     let pushed = RestartOptions { start_again: None, ..both.clone() };
     let unknown = RestartOptions::default();

@@ -122,9 +122,7 @@ pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> H
         Err(problem) => match problem.code() {
             Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
                 match waiting(&under_way).await {
-                    Ok(waiting) => {
-                        show_code(&under_way, &waiting, Some(&problem), problem.head())
-                    }
+                    Ok(waiting) => show_code(&under_way, &waiting, Some(&problem), problem.head()),
                     Err(problem) => under_way.failed(&problem),
                 }
             }
@@ -141,9 +139,7 @@ pub async fn get_password(context: Context, params: Result<Params, Problem>) -> 
         Err(answer) => return *answer,
     };
     let answer = match waiting(&under_way).await {
-        Ok(waiting) if is_mailed(&waiting) => {
-            under_way.to("/recover/code", &under_way.challenge)
-        }
+        Ok(waiting) if is_mailed(&waiting) => under_way.to("/recover/code", &under_way.challenge),
         Ok(waiting) => show_password(&under_way, &waiting, None, HttpResponse::Ok()),
         Err(problem) => under_way.failed(&problem),
     };

@@ -1,7 +1,7 @@
 //! `/account/security`: the second factors and passkeys of one's own account.
 
-use actix_web::http::header;
 use actix_web::HttpResponse;
+use actix_web::http::header;
 
 use crate::base::id::FactorId;
 use crate::domain::factor::FactorKind;

@@ -51,7 +51,8 @@ fn list() -> (tempfile::TempDir, String) {
 async fn every_way_to_set_a_password_asks_the_same_rules() {
     on_both("password rules", async |backend| {
         let (_dir, path) = list();
-        let settings = [("SIGNET_PASSWORD_MIN_LENGTH", "12"), ("SIGNET_PASSWORD_DENY_LIST", &*path)];
+        let settings =
+            [("SIGNET_PASSWORD_MIN_LENGTH", "12"), ("SIGNET_PASSWORD_DENY_LIST", &*path)];
         let place = MailingServer::with(backend, &settings).await;
         let server = &place.server;
         let ada = place.user("ada", ADA).await;

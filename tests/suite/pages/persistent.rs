@@ -124,7 +124,10 @@ async fn the_choice_survives_a_second_step_and_a_step_up() {
             let raised = verify(&early, &asked, ("code", &code)).await;
             let left = kept_for(raised.is(303));
             assert_eq!(left.is_some(), stays, "{setting} {tick}");
-            assert!(left.is_none_or(|left| (LIFE - 3_900..=LIFE - 3_600).contains(&left)), "{left:?}");
+            assert!(
+                left.is_none_or(|left| (LIFE - 3_900..=LIFE - 3_600).contains(&left)),
+                "{left:?}"
+            );
         }
     })
     .await;

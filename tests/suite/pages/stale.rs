@@ -232,7 +232,11 @@ async fn a_pushed_request_leads_back_to_the_application() {
             Some(_) => links_to_the_application(page, what),
             None => {
                 assert!(start_again(page).is_none(), "{what}");
-                assert!(page.text.contains(r#"<a class="button whole" href="/account">"#), "{what}: {}", page.text);
+                assert!(
+                    page.text.contains(r#"<a class="button whole" href="/account">"#),
+                    "{what}: {}",
+                    page.text
+                );
             }
         };
         let url = push().await;
@@ -346,7 +350,11 @@ async fn where_nothing_is_known_the_account_is_offered() {
     let ada = Person::new(&server, "ada");
     let asked = ada.get(&app.url(&[])).await;
     let account = |page: &Answer, what: &str| {
-        assert!(page.text.contains(r#"<a class="button whole" href="/account">"#), "{what}: {}", page.text);
+        assert!(
+            page.text.contains(r#"<a class="button whole" href="/account">"#),
+            "{what}: {}",
+            page.text
+        );
         assert!(start_again(page).is_none(), "{what}");
     };
     for (path, fields) in [

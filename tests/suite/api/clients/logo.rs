@@ -106,7 +106,8 @@ async fn a_file_that_is_no_picture_is_refused() {
 async fn pages_show_what_is_registered_about_an_application() {
     on_both("about an application", async |backend| {
         let place = Place::on(backend).await;
-        let app = App::register(&place.server, &place.root, json!({"type": "web", "name": "Shop"})).await;
+        let app =
+            App::register(&place.server, &place.root, json!({"type": "web", "name": "Shop"})).await;
         let (policy, terms) = ("https://shop.example.com/privacy", "http://localhost:3000/terms");
         let home = "https://shop.example.com/";
         let uris = json!({"client_uri": home, "policy_uri": policy, "tos_uri": terms});
