@@ -36,7 +36,16 @@ const toJSON = (credential) => {
 // A browser refuses a second ceremony while one is under way: autofill waits until the button ends it.
 let autofill = null;
 
+// A field of another form that counts for this one as well, such as "stay signed in".
+const copyFields = (form) => {
+  for (const field of form.querySelectorAll("[data-like]")) {
+    const box = document.getElementById(field.dataset.like);
+    field.value = box?.checked ? box.value : "";
+  }
+};
+
 const finish = (form, credential) => {
+  copyFields(form);
   form.elements.credential.value = JSON.stringify(toJSON(credential));
   form.requestSubmit(form.querySelector("button"));
 };

@@ -43,6 +43,10 @@ pub struct Change {
     pub security_profile: Option<Option<SecurityProfile>>,
     /// Its home page.
     pub client_uri: Option<Option<String>>,
+    /// Its privacy policy.
+    pub policy_uri: Option<Option<String>>,
+    /// Its terms of service.
+    pub tos_uri: Option<Option<String>>,
     /// All the places answers may be sent to.
     pub redirect_uris: Option<Vec<String>>,
     /// All the places people may be sent to after logging out.
@@ -91,6 +95,8 @@ impl Change {
             && self.pkce.is_none()
             && self.security_profile.is_none()
             && self.client_uri.is_none()
+            && self.policy_uri.is_none()
+            && self.tos_uri.is_none()
             && self.redirect_uris.is_none()
             && self.post_logout_redirect_uris.is_none()
             && self.backchannel_logout_uri.is_none()
@@ -157,6 +163,9 @@ impl Change {
             pkce,
             security_profile,
             client_uri: self.client_uri.clone().unwrap_or(before.client_uri),
+            policy_uri: self.policy_uri.clone().unwrap_or(before.policy_uri),
+            tos_uri: self.tos_uri.clone().unwrap_or(before.tos_uri),
+            logo: before.logo,
             redirect_uris: list(&self.redirect_uris, before.redirect_uris),
             post_logout_redirect_uris: list(
                 &self.post_logout_redirect_uris,

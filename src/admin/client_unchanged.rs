@@ -19,6 +19,8 @@ impl Change {
         });
         drop_if(&mut self.security_profile, |chosen| *chosen == before.security_profile);
         drop_if(&mut self.client_uri, |chosen| *chosen == before.client_uri);
+        drop_if(&mut self.policy_uri, |chosen| *chosen == before.policy_uri);
+        drop_if(&mut self.tos_uri, |chosen| *chosen == before.tos_uri);
         drop_if(&mut self.redirect_uris, |chosen| list(chosen, &before.redirect_uris));
         drop_if(&mut self.post_logout_redirect_uris, |chosen| {
             list(chosen, &before.post_logout_redirect_uris)
@@ -109,6 +111,8 @@ mod tests {
             pkce: Some(Some(before.pkce_policy())),
             security_profile: Some(before.security_profile),
             client_uri: Some(None),
+            policy_uri: Some(None),
+            tos_uri: Some(None),
             redirect_uris: Some(Vec::new()),
             post_logout_redirect_uris: Some(Vec::new()),
             backchannel_logout_uri: Some(None),

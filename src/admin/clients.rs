@@ -291,7 +291,7 @@ pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<()
 
 /// One change of a client, held from its reading to its end, with its audit events: none means that
 /// nothing changed.
-async fn changed<T>(
+pub(super) async fn changed<T>(
     app: &App,
     client_id: &str,
     info: &RequestInfo,

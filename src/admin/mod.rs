@@ -5,6 +5,7 @@
 
 pub mod apis;
 pub mod audit;
+pub mod client_logo;
 mod client_patch;
 mod client_unchanged;
 pub mod client_why;

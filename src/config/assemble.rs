@@ -10,8 +10,8 @@ use super::errors::Wrong;
 use super::reader::Reader;
 use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, ProxyHeader, TlsFiles};
 use super::{
-    Config, LogFormat, NewDatabase, Registration, brand, database, issuer, mail, parse, passkeys,
-    settings as s,
+    Config, LogFormat, NewDatabase, PersistentSessions, Registration, brand, database, issuer,
+    mail, parse, passkeys, passwords, settings as s,
 };
 use crate::base::{Secret, TimeSpan};
 use crate::domain::authn::{SecondFactor, ServerPolicy};
@@ -67,6 +67,11 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         data_dir: dir,
         second_factor: second_factor(read),
         registration: read.fixed(&s::REGISTRATION, parse::word(Registration::ALL)),
+        registration_domains: Some(
+            read.typed(&s::REGISTRATION_DOMAINS, parse::domains).unwrap_or_default(),
+        ),
+        login_change: read.fixed(&s::LOGIN_CHANGE, parse::switch("on", "off")),
+        password_policy: passwords::read(read),
         access_token_ttl: read
             .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),
         refresh_idle_ttl: read.fixed(&s::REFRESH_IDLE_TTL, parse::span(LEAST..=LONGEST)),
@@ -78,6 +83,8 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
             &s::BROWSER_SESSION_TTL,
             parse::span(TimeSpan::from_mins(1)..=TimeSpan::from_days(365)),
         ),
+        browser_session_persistent: read
+            .fixed(&s::BROWSER_SESSION_PERSISTENT, parse::word(PersistentSessions::ALL)),
         signing_alg: read.fixed(&s::SIGNING_ALG, parse::word(SigningAlg::ALL)),
         key_rotation: read.fixed(&s::KEY_ROTATION, parse::span_or_off(HOUR..=LONGEST)),
         key_publish_ahead: read

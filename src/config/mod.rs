@@ -2,7 +2,7 @@
 //!
 //! Owns the way from raw text to [`Config`] and the wording of every mistake on that way. Only
 //! `source` reads the process environment; nothing here creates, opens or connects to what a
-//! setting names, except the files that hold secrets (`NAME_FILE`) and the logo.
+//! setting names, except the files that hold secrets (`NAME_FILE`), the logo and the list of passwords.
 
 mod assemble;
 mod brand;
@@ -18,6 +18,7 @@ mod mail;
 mod noticeable;
 mod parse;
 mod passkeys;
+mod passwords;
 mod reader;
 mod settings;
 mod source;
@@ -33,6 +34,8 @@ use ipnet::IpNet;
 
 use crate::base::{Deadlines, Secret, TimeSpan};
 use crate::domain::authn::ServerPolicy;
+use crate::domain::password_policy::PasswordPolicy;
+use crate::domain::sign_up::DomainList;
 use crate::domain::signing_key::SigningAlg;
 
 #[cfg(feature = "test-support")]
@@ -52,8 +55,8 @@ pub use passkeys::PasskeySettings;
 pub use settings::{Fallback, SETTINGS, Setting};
 pub use source::{Origin, Source};
 pub use types::{
-    Argon2Cost, BootstrapAdmin, Database, LogFormat, MetricsListen, NewDatabase, ProxyHeader,
-    Registration, TlsFiles,
+    Argon2Cost, BootstrapAdmin, Database, LogFormat, MetricsListen, NewDatabase,
+    PersistentSessions, ProxyHeader, Registration, TlsFiles,
 };
 
 /// Every setting, parsed and consistent with the others. Paths are absolute.
@@ -85,8 +88,14 @@ pub struct Config {
     pub master_key: Option<Secret<[u8; 32]>>,
     /// The master key before it, while it is being replaced.
     pub master_key_old: Option<Secret<[u8; 32]>>,
-    /// Whether strangers may create accounts.
+    /// Who can create an account without an administrator.
     pub registration: Registration,
+    /// The domains of the addresses that can.
+    pub registration_domains: DomainList,
+    /// Whether users may change their login name.
+    pub login_change: bool,
+    /// What new passwords must be like.
+    pub password_policy: PasswordPolicy,
     /// Who needs a second factor, and from when.
     pub second_factor: ServerPolicy,
     /// Life of an access token: 1 s to 24 h, at least twice the retry window.
@@ -99,6 +108,8 @@ pub struct Config {
     pub refresh_retry_window: TimeSpan,
     /// How long somebody stays logged in at the pages.
     pub browser_session_ttl: TimeSpan,
+    /// Whether they stay so after the browser was closed.
+    pub browser_session_persistent: PersistentSessions,
     /// The most live sessions of one user.
     pub max_sessions_per_user: i64,
     /// Signature algorithm of access tokens for APIs that did not choose their own.

@@ -29,6 +29,8 @@ impl Config {
             (s::REFRESH_RETRY_WINDOW.name, spell(self.refresh_retry_window)),
             (s::MAX_SESSIONS_PER_USER.name, self.max_sessions_per_user.to_string()),
             (s::REGISTRATION.name, self.registration.to_string()),
+            (s::REGISTRATION_DOMAINS.name, self.registration_domains.to_string()),
+            (s::LOGIN_CHANGE.name, if self.login_change { "on" } else { "off" }.to_owned()),
             (s::SECOND_FACTOR.name, self.second_factor.second_factor.to_string()),
             (
                 s::SECOND_FACTOR_FROM.name,
@@ -40,6 +42,8 @@ impl Config {
             (s::ARGON2_PARALLELISM.name, argon2.parallelism.to_string()),
             (s::RATE_LIMITS.name, if self.rate_limits { "on" } else { "off" }.to_owned()),
             (s::BROWSER_SESSION_TTL.name, spell(self.browser_session_ttl)),
+            (s::BROWSER_SESSION_PERSISTENT.name, self.browser_session_persistent.to_string()),
+            (s::PASSWORD_MIN_LENGTH.name, self.password_policy.min_length.to_string()),
             (s::BRAND_NAME.name, self.brand.name.clone()),
             (s::BRAND_COLOR.name, self.brand.light.color.to_string()),
             (s::BRAND_COLOR_DARK.name, self.brand.dark.color.to_string()),

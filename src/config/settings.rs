@@ -147,7 +147,19 @@ settings! {
     "Accounts and passwords" {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
             Fixed("closed"),
-            "`open` lets anyone create an account.";
+            "`open`: anyone can create an account; `verified`: with a mailed code; `invite`: invited users only.";
+        REGISTRATION_DOMAINS = "SIGNET_REGISTRATION_DOMAINS", secret: false,
+            Derived { says: "none, every domain", sample: "example.com,*.example.org" },
+            "Domains of the addresses that can sign up, comma separated; *.DOMAIN for all below one.";
+        LOGIN_CHANGE = "SIGNET_LOGIN_CHANGE", secret: false,
+            Fixed("off"),
+            "`on` lets users change their login name. The old one stays reserved for them for 90 days.";
+        PASSWORD_MIN_LENGTH = "SIGNET_PASSWORD_MIN_LENGTH", secret: false,
+            Fixed("8"),
+            "Fewest characters of a new password: 8 to 64.";
+        PASSWORD_DENY_LIST = "SIGNET_PASSWORD_DENY_LIST", secret: false,
+            Derived { says: "none besides the built-in list", sample: "/etc/signet/passwords.txt" },
+            "Text file of passwords that are not accepted, one a line: up to 100000 and 4 MiB, read at the start.";
         SECOND_FACTOR = "SIGNET_SECOND_FACTOR", secret: false,
             Fixed("optional"),
             "Who needs a second factor: `off` (nobody enrols one), `optional`, `admins` or `required` (all).";
@@ -198,6 +210,9 @@ settings! {
         BROWSER_SESSION_TTL = "SIGNET_BROWSER_SESSION_TTL", secret: false,
             Fixed("12h"),
             "How long somebody stays logged in at the pages, for all clients: 1m to 365d.";
+        BROWSER_SESSION_PERSISTENT = "SIGNET_BROWSER_SESSION_PERSISTENT", secret: false,
+            Fixed("off"),
+            "Whether that outlives the browser: `off`, `on`, or `ask` (the user ticks a box when signing in).";
         BRAND_NAME = "SIGNET_BRAND_NAME", secret: false,
             Fixed("Signet"),
             "Name on every page and in its title: up to 64 characters.";

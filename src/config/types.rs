@@ -9,12 +9,40 @@ use crate::base::Secret;
 use crate::text_enum;
 
 text_enum! {
-    /// Who may create an account through `POST /v1/register`.
+    /// Who can create an account without an administrator.
     pub enum Registration {
-        /// Nobody; administrators create users.
+        /// No one; administrators create users.
         Closed = "closed",
-        /// Anybody who can reach the server.
+        /// Everyone who can reach the server.
         Open = "open",
+        /// Everyone who receives mail at an address that is no other user's.
+        Verified = "verified",
+        /// Users whom an administrator has invited by mail.
+        Invite = "invite",
+    }
+}
+
+text_enum! {
+    /// Whether a sign-in at the pages outlives the browser that it was made in.
+    pub enum PersistentSessions {
+        /// The cookie ends with the browser.
+        Off = "off",
+        /// The cookie lasts as long as the sign-in.
+        On = "on",
+        /// The user chooses on the sign-in page.
+        Ask = "ask",
+    }
+}
+
+impl PersistentSessions {
+    /// Whether the cookie of a sign-in outlives the browser, where the user may have asked for it.
+    #[must_use]
+    pub const fn outlives_browser(self, asked: bool) -> bool {
+        match self {
+            Self::Off => false,
+            Self::On => true,
+            Self::Ask => asked,
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub struct BrowserSession {
     pub factors: Option<Factors>,
     /// When it ends in any case.
     pub expires_at: Timestamp,
+    /// Whether its cookie outlives the browser.
+    pub persistent: bool,
     /// When it was ended.
     pub ended_at: Option<Timestamp>,
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::base::{TimeSpan, Timestamp};
 
 use super::authn::AssuranceLevel;
+use super::client_logo::ClientLogo;
 pub use super::client_policy::{
     AssertionAudience, FAPI2_ALGS, IdTokenClaims, PkcePolicy, SecurityProfile,
 };
@@ -61,6 +62,15 @@ pub struct ClientMetadata {
     /// Its home page.
     #[serde(default)]
     pub client_uri: Option<String>,
+    /// Its privacy policy.
+    #[serde(default)]
+    pub policy_uri: Option<String>,
+    /// Its terms of service.
+    #[serde(default)]
+    pub tos_uri: Option<String>,
+    /// Its logo.
+    #[serde(default)]
+    pub logo: Option<ClientLogo>,
     /// Where answers may be sent.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
@@ -260,6 +270,9 @@ impl ClientMetadata {
             pkce: PkcePolicy::of_new(client_type.auth_method()),
             security_profile: None,
             client_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            logo: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,

@@ -115,11 +115,16 @@ impl ClientMetadata {
         found.uris("post_logout_redirect_uris", after);
         let back = self.backchannel_logout_uri.iter().map(|uri| redirect::check_web(uri));
         found.uris("backchannel_logout_uri", back);
-        let home = self.client_uri.as_ref().map(|uri| redirect::check_web(uri));
-        if let Some(Err(error)) = home {
-            let message = "The address of the application's home page, such as \
-                        https://app.example.com/: https, or http on this machine, without fragment.";
-            found.note("client_uri", error.code(), message);
+        for (field, uri) in [
+            ("client_uri", &self.client_uri),
+            ("policy_uri", &self.policy_uri),
+            ("tos_uri", &self.tos_uri),
+        ] {
+            if let Some(Err(error)) = uri.as_ref().map(|uri| redirect::check_web(uri)) {
+                let message = "The address of a page of the application, such as \
+                            https://app.example.com/: https, or http on this machine, without fragment.";
+                found.note(field, error.code(), message);
+            }
         }
         if self.web_origins.len() > MAX_LIST {
             found.note("web_origins", "too_many", TOO_MANY);

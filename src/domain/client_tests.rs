@@ -64,6 +64,14 @@ fn what_does_not_fit_is_named() {
             ("client_uri", "plain_http"),
         ),
         (
+            ClientMetadata { policy_uri: Some("javascript:alert(1)".to_owned()), ..web() },
+            ("policy_uri", "forbidden_scheme"),
+        ),
+        (
+            ClientMetadata { tos_uri: Some("com.example.app:/terms".to_owned()), ..web() },
+            ("tos_uri", "not_for_this_type"),
+        ),
+        (
             ClientMetadata { client_type: ClientType::Service, first_party: true, ..web() },
             ("first_party", "not_for_this_type"),
         ),

@@ -24,11 +24,11 @@ text_enum! {
         WeakPassword = "weak_password",
         /// Wrong login, wrong password or disabled user: never said which.
         InvalidCredentials = "invalid_credentials",
-        /// The password is right and has to be replaced before anything else.
+        /// The first step was right, and the password has to be replaced before anything else.
         PasswordChangeRequired = "password_change_required",
         /// The challenge of a sign-in is invalid, expired or used.
         ChallengeInvalid = "challenge_invalid",
-        /// The password is right, and a second factor has to follow.
+        /// The first step was right, and a second factor has to follow.
         MfaRequired = "mfa_required",
         /// A policy requires a second factor, and the account has none.
         EnrolmentRequired = "enrolment_required",
@@ -64,6 +64,8 @@ text_enum! {
         EmailTaken = "email_taken",
         /// It needs a verified e-mail address, and the account has none.
         EmailNotVerified = "email_not_verified",
+        /// Addresses of this domain cannot sign up.
+        DomainNotAllowed = "domain_not_allowed",
         /// There is no such thing.
         NotFound = "not_found",
         /// It conflicts with what is there.

@@ -38,6 +38,8 @@ text_enum! {
         Common = "common_password",
         /// The login itself, or the name in its e-mail address.
         IsLogin = "same_as_login",
+        /// On the operator's list.
+        Denied = "denied_password",
     }
 }
 
@@ -56,6 +58,9 @@ impl PasswordError {
             Self::TooLong => "A password has at most 1,024 bytes.",
             Self::Common => "This password is among the first that an attacker would try.",
             Self::IsLogin => "The password must not be the login or the name in its address.",
+            Self::Denied => {
+                "This password is on the list of passwords that this server does not accept. Choose another one."
+            }
         }
     }
 }
@@ -94,7 +99,18 @@ impl Password {
         self.0.expose() == other.0.expose()
     }
 
-    /// Reads a password that `login` is to have from now on.
+    /// How many characters (Unicode scalar values) it has.
+    pub(super) fn length(&self) -> usize {
+        self.0.expose().chars().count()
+    }
+
+    /// The text in lower case, in memory that is wiped.
+    pub(super) fn in_lower_case(&self) -> Zeroizing<String> {
+        lower_case(self.0.expose())
+    }
+
+    /// Reads a password that `login` is to have from now on, by the built-in rules; those of the operator are
+    /// `password_policy`'s.
     ///
     /// There are no rules about kinds of characters: they make passwords worse, not better.
     ///
@@ -131,7 +147,7 @@ impl fmt::Debug for Password {
 }
 
 /// `text` in lower case, in memory that is wiped.
-fn lower_case(text: &str) -> Zeroizing<String> {
+pub(super) fn lower_case(text: &str) -> Zeroizing<String> {
     // No character grows more than threefold in lower case either.
     let mut lower = Zeroizing::new(String::with_capacity(text.len() * NFC_GROWTH));
     lower.extend(text.chars().flat_map(char::to_lowercase));

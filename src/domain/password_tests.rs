@@ -133,7 +133,7 @@ fn nothing_echoes_the_password() {
         assert!(error.message().is_ascii() && error.message().ends_with('.'));
     }
     let codes: Vec<_> = PasswordError::ALL.iter().map(|e| e.code()).collect();
-    assert_eq!(codes, ["too_short", "too_long", "common_password", "same_as_login"]);
+    assert_eq!(codes, ["too_short", "too_long", "common_password", "same_as_login", "denied_password"]);
 }
 
 #[test]

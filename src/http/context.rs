@@ -111,13 +111,15 @@ impl Context {
         self.accept_language.as_ref()?.to_str().ok()
     }
 
-    /// Path and query of this page, if a browser that loads it again gets the same page: after a form only where
-    /// the query names the request under way.
+    /// Path and query of this page, if a browser that loads it again gets the same page. After a form: where the
+    /// query names the request under way, or else the page that the form is on.
     #[must_use]
     pub fn reloadable(&self) -> Option<&str> {
         let names_flow = || self.uri.query().is_some_and(|query| query.starts_with("flow="));
-        let again = self.method == Method::GET || names_flow();
-        self.uri.path_and_query().map(PathAndQuery::as_str).filter(|_| again)
+        if self.method == Method::GET || names_flow() {
+            return self.uri.path_and_query().map(PathAndQuery::as_str);
+        }
+        page_of_form(self.uri.path())
     }
 
     /// The address of a page of the server's own, as browsers see it.
@@ -167,6 +169,21 @@ impl Context {
     fn required(request: &HttpRequest) -> Result<Self, Problem> {
         Self::of(request).ok_or_else(Problem::misrouted)
     }
+}
+
+/// The pages of the user's account, whose forms are sent to paths below them.
+const ACCOUNT_PAGES: [&str; 3] = ["/account/security", "/account/email", "/account"];
+
+/// The page with the form that is sent to `path`, where that page changes nothing and needs no query.
+fn page_of_form(path: &str) -> Option<&str> {
+    let is_below = |page: &str| {
+        path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if let Some(page) = ACCOUNT_PAGES.into_iter().find(|page| is_below(page)) {
+        return Some(page);
+    }
+    let has_form = path == "/device" || path.starts_with("/setup/") || path.starts_with("/link/");
+    has_form.then_some(path)
 }
 
 /// The value of a cookie (RFC 6265 §4.2.1).

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::base::opaque_token;
 use crate::crypto::digest::sha256_base64url;
 use crate::i18n::{self, Locale};
-use crate::identity::browser_login::BrowserCookies;
+use crate::identity::browser_login::{BrowserCookies, SignedInBrowser};
 
 use super::context::Context;
 
@@ -65,10 +65,12 @@ impl Visit {
     }
 }
 
-/// Gives the browser the cookie of a log-in. It ends with the browser; the server decides how long it is
-/// valid.
-pub fn log_in(app: &App, answer: &mut HttpResponseBuilder, value: &str) {
-    set(app, answer, Cookie::Session, value, "");
+/// Gives the browser the cookie of a sign-in. It ends with the browser unless the sign-in outlives it; the server
+/// decides how long it is valid.
+pub fn log_in(app: &App, answer: &mut HttpResponseBuilder, signed_in: &SignedInBrowser) {
+    let kept_for = signed_in.kept_for.map(|span| format!("; Max-Age={}", span.secs().max(0)));
+    let life = kept_for.unwrap_or_default();
+    set(app, answer, Cookie::Session, signed_in.cookie.expose(), &life);
 }
 
 /// Takes the cookie of a log-in away, if the request came with one. A form that another site sends here

@@ -49,7 +49,13 @@ pub async fn discovery(
         return answer(&request, &known.1, METADATA_AGE);
     }
     let languages: Vec<&str> = Locale::all().map(Locale::lang).collect();
-    let document = metadata::document(context.app.issuer(), &in_use, &languages);
+    let brand = &context.app.config.brand;
+    let pages = metadata::Pages {
+        languages: &languages,
+        policy_uri: brand.privacy_url.as_deref(),
+        tos_uri: brand.terms_url.as_deref(),
+    };
+    let document = metadata::document(context.app.issuer(), &in_use, &pages);
     let document = Document::new(document.to_string().into_bytes());
     let response = answer(&request, &document, METADATA_AGE);
     rendered.discovery.store(Some(Arc::new((in_use, document))));

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, FieldError};
+use crate::domain::password::PasswordError;
+use crate::domain::password_policy::{MIN_LENGTHS, RECOMMENDED_LENGTH, min_length_in};
 
 /// The language that has every text, and in which pages are when nobody asks for another one.
 const ENGLISH: (&str, &str) = ("en", include_str!("../../locales/en.json"));
@@ -35,6 +37,15 @@ struct Languages {
 static LANGUAGES: LazyLock<Languages> = LazyLock::new(|| Languages {
     english: Language::read(&ENGLISH),
     others: OTHERS.iter().map(Language::read).collect(),
+});
+
+/// The refusal of a short password, by language and minimum length.
+static TOO_SHORT: LazyLock<HashMap<(&'static str, usize), String>> = LazyLock::new(|| {
+    let lengths = |locale: Locale| MIN_LENGTHS.map(move |least| (locale, least));
+    let text = |(locale, least): (Locale, usize)| {
+        ((locale.lang(), least), locale.of_length("error.password.too_short", least))
+    };
+    Locale::all().flat_map(lengths).map(text).collect()
 });
 
 impl Language {
@@ -135,6 +146,21 @@ impl Locale {
         self.said(message).or_else(|| self.find(&format!("error.{code}"))).unwrap_or(message)
     }
 
+    /// The rules for a new password, with the fewest characters that it has.
+    #[must_use]
+    pub fn password_hint(self, least: usize) -> String {
+        self.of_length("password.hint", least)
+    }
+
+    /// The text `key`, or the one for a minimum beyond which nothing longer is recommended.
+    fn of_length(self, key: &str, least: usize) -> String {
+        let values = [("n", &*least.to_string())];
+        if least < RECOMMENDED_LENGTH {
+            return self.with(key, &values);
+        }
+        self.with(&format!("{key}_long"), &values)
+    }
+
     /// That there were too many attempts, and in how many minutes or hours the next one may be made.
     #[must_use]
     pub fn wait(self, span: TimeSpan) -> String {
@@ -160,6 +186,10 @@ impl Locale {
     pub fn field(self, error: &FieldError) -> &'static str {
         let FieldError { field, code, message } = error;
         let rules_of = if *field == "new_password" { "password" } else { field };
+        if (rules_of, *code) == ("password", PasswordError::TooShort.code()) {
+            let least = min_length_in(message).unwrap_or(*MIN_LENGTHS.start());
+            return TOO_SHORT.get(&(self.lang(), least)).map_or(message, String::as_str);
+        }
         self.find(&format!("error.{rules_of}.{code}"))
             .or_else(|| self.find(&format!("error.{code}")))
             .unwrap_or(message)

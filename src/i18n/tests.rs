@@ -179,8 +179,9 @@ fn every_text_is_used_and_every_text_used_is_there() {
     let readers = readers() + "\"language.name\"";
     for key in LANGUAGES.english.texts.keys() {
         // Errors and scopes are looked up by what they are called, times by how much there is.
-        let by_name =
-            ["error.", "scope.", "time.", SAID].iter().any(|start| key.starts_with(start));
+        let by_name = ["error.", "password.hint", "scope.", "time.", SAID]
+            .iter()
+            .any(|start| key.starts_with(start));
         assert!(by_name || readers.contains(&format!("\"{key}\"")), "{key} is used nowhere");
     }
     let mut used = 0;
@@ -233,9 +234,13 @@ fn every_error_that_is_translated_exists() {
             || [
                 "missing",
                 "name.not_a_name",
+                "login.not_confirmed",
+                "login.not_verified",
+                "terms_accepted.not_accepted",
                 "code.wrong",
                 "current_password.wrong",
                 "password.unchanged",
+                "password.too_short_long",
                 "decision.unknown",
                 "user_code.unknown",
             ]

@@ -3,10 +3,12 @@
 //! Owns the cookie's life: its value changes with every authentication, and the one before is dead on
 //! the server. What a client gets of it is the authorization endpoint's.
 
+use serde::{Deserialize, Serialize};
+
 use crate::app::{App, AuditedTx};
 use crate::base::id::BrowserId;
 use crate::base::opaque_token::{self, BROWSER_SESSION, TokenHash};
-use crate::base::{Secret, Timestamp};
+use crate::base::{Secret, TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
 use crate::crypto::webauthn::AssertionResponse;
@@ -83,6 +85,18 @@ pub struct Typed {
     pub login: String,
     /// The password.
     pub password: Password,
+    /// Whether the sign-in is asked to outlive the browser.
+    pub stay: bool,
+}
+
+/// What a passkey has signed for a sign-in at the pages.
+pub struct PasskeyAnswer {
+    /// The sealed sign-in.
+    pub challenge: String,
+    /// The assertion.
+    pub response: AssertionResponse,
+    /// Whether the sign-in is asked to outlive the browser.
+    pub stay: bool,
 }
 
 /// What comes of a sign-in at the pages.
@@ -97,12 +111,27 @@ pub enum SignInOutcome {
 pub struct SignedInBrowser {
     /// The value of the new cookie.
     pub cookie: Secret<String>,
+    /// How long the browser keeps it; none for until it is closed.
+    pub kept_for: Option<TimeSpan>,
     /// New recovery codes, where the user has enrolled the first factor on the way.
     pub recovery_codes: Vec<RecoveryCode>,
 }
 
-/// An authentication at the pages: a sign-in, or a step-up of the sign-in that is named.
-pub(super) type Pending = PendingAuthentication<Option<BrowserId>>;
+/// What an authentication at the pages is for.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum BrowserAim {
+    /// A sign-in that is asked to outlive the browser.
+    Stay {
+        /// Always true: tells this form from the other.
+        stay: bool,
+    },
+    /// A step-up of the sign-in that is named; without one, a sign-in until the browser is closed.
+    StepUp(Option<BrowserId>),
+}
+
+/// An authentication at the pages.
+pub(super) type Pending = PendingAuthentication<BrowserAim>;
 
 /// Checks the password and signs the user in in this browser, unless another step is missing.
 ///
@@ -114,15 +143,16 @@ pub async fn sign_in(
     visitor: BrowserCookies,
     info: RequestInfo,
 ) -> Result<SignInOutcome, Failure> {
+    let aim = BrowserAim::sign_in(typed.stay);
     let admission = admission(&app, &visitor, &info).await?;
     let authenticated =
         authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
     // What a request and its client want besides is a step-up, before the request is answered.
     match authenticated.proceed(&app, &Demand::default(), &info).await? {
-        Begun::Completed(completed) => open(&app, (&completed, None), &visitor, &info).await,
+        Begun::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| Ok(first.record(tx, Some(PLACE)).await?)).await?;
-            let pending = Pending::begin(&app, first.progress, None, info.now);
+            let pending = Pending::begin(&app, first.progress, aim, info.now);
             let channel = Channel::Browser(&visitor.browser);
             let challenge = pending.issue(&app, channel, first.step, &info).await?;
             Ok(SignInOutcome::Pending(challenge))
@@ -143,11 +173,9 @@ pub async fn continue_sign_in(
 ) -> Result<SignInOutcome, Failure> {
     let channel = Channel::Browser(&visitor.browser);
     let pending = Pending::open(&app, &challenge, channel, info.now)?;
-    let stepped_up = pending.aim;
+    let aim = pending.aim;
     match pending.advance(&app, channel, entry, &info).await? {
-        Continuation::Completed(completed) => {
-            open(&app, (&completed, stepped_up), &visitor, &info).await
-        }
+        Continuation::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
         Continuation::Pending(challenge) => Ok(SignInOutcome::Pending(challenge)),
     }
 }
@@ -165,7 +193,7 @@ pub fn begin_with_passkey(
     if app.relying_party.is_none() {
         return Ok(None);
     }
-    let aim: Option<BrowserId> = None;
+    let aim = BrowserAim::sign_in(false);
     PasskeySignIn::begin(app, Channel::Browser(&visitor.browser), aim, now).map(Some)
 }
 
@@ -175,16 +203,19 @@ pub fn begin_with_passkey(
 /// `challenge_invalid`; `mfa_failed`; `feature_disabled`; too many attempts.
 pub async fn sign_in_with_passkey(
     app: App,
-    (challenge, response): (String, AssertionResponse),
+    PasskeyAnswer { challenge, response, stay }: PasskeyAnswer,
     visitor: BrowserCookies,
     info: RequestInfo,
 ) -> Result<SignInOutcome, Failure> {
     let channel = Channel::Browser(&visitor.browser);
-    let pending = PasskeySignIn::<Option<BrowserId>>::open(&app, &challenge, channel, info.now)?;
+    let mut pending = PasskeySignIn::<BrowserAim>::open(&app, &challenge, channel, info.now)?;
+    // Known only now: the challenge is part of the page with the tick box.
+    let aim = BrowserAim::sign_in(stay);
+    pending.aim = aim;
     // What a request and its client want besides is a step-up, before the request is answered.
     let asserted = (response, &Demand::default());
     match pending.advance(&app, channel, asserted, &info).await? {
-        Continuation::Completed(completed) => open(&app, (&completed, None), &visitor, &info).await,
+        Continuation::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
         Continuation::Pending(challenge) => Ok(SignInOutcome::Pending(challenge)),
     }
 }
@@ -203,22 +234,37 @@ pub async fn waiting(
     Pending::open(&app, &challenge, channel, now)?.waiting(&app, channel, now).await
 }
 
+impl BrowserAim {
+    const fn sign_in(stay: bool) -> Self {
+        if stay { Self::Stay { stay } } else { Self::StepUp(None) }
+    }
+}
+
 async fn open(
     app: &App,
-    (completed, stepped_up): (&Completed, Option<BrowserId>),
+    (completed, aim): (&Completed, BrowserAim),
     visitor: &BrowserCookies,
     info: &RequestInfo,
 ) -> Result<SignInOutcome, Failure> {
     let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
-    app.transaction(info, async |tx| match stepped_up {
-        None => accept(tx, completed, visitor, &cookie).await,
-        Some(browser) => step_up(tx, (completed, browser), visitor, &cookie).await,
-    })
-    .await?;
+    let persistent = app.config.browser_session_persistent;
+    let work = app.transaction(info, async |tx| match aim {
+        BrowserAim::StepUp(Some(browser)) => {
+            step_up(tx, (completed, browser), visitor, &cookie).await
+        }
+        BrowserAim::StepUp(None) | BrowserAim::Stay { .. } => {
+            let asked = matches!(aim, BrowserAim::Stay { stay: true });
+            let stays = persistent.outlives_browser(asked);
+            accept(tx, (completed, stays), visitor, &cookie).await
+        }
+    });
+    let BrowserSession { expires_at, persistent: stays, .. } = work.await?;
+    // Also after a step-up on a server that has stopped to offer it.
+    let kept_for = persistent.outlives_browser(stays).then(|| expires_at - info.now);
     Metrics::count(&app.metrics.logins, "ok");
     let recovery_codes = completed.recovery_codes.clone();
     let cookie = Secret::new(cookie);
-    Ok(SignInOutcome::SignedIn(SignedInBrowser { cookie, recovery_codes }))
+    Ok(SignInOutcome::SignedIn(SignedInBrowser { cookie, kept_for, recovery_codes }))
 }
 
 /// A browser with a live log-in is known in whichever network it is.
@@ -239,10 +285,10 @@ async fn admission(
 
 async fn accept(
     tx: &mut AuditedTx,
-    completed: &Completed,
+    (completed, persistent): (&Completed, bool),
     visitor: &BrowserCookies,
     cookie: &str,
-) -> Result<(), Failure> {
+) -> Result<BrowserSession, Failure> {
     let (app, info) = (tx.app(), tx.info());
     let now = info.now;
     let Authentication { auth_time, factors } = completed.authentication;
@@ -262,6 +308,7 @@ async fn accept(
         auth_time,
         factors,
         expires_at: now + app.config.browser_session_ttl,
+        persistent,
         ended_at: None,
     };
     let hash = session_hash(&app, cookie, &visitor.browser);
@@ -287,7 +334,7 @@ async fn accept(
     }
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail(PLACE);
     completed.settle(tx, &event).await?;
-    Ok(())
+    Ok(browser)
 }
 
 /// Logs the person out in this browser, if anybody is logged in.

@@ -18,7 +18,7 @@ use super::authenticate::account_state;
 use super::authentication::{
     Channel, Completed, IssuedChallenge, Progress, RemainingStep, challenge_invalid,
 };
-use super::browser_login::{BrowserCookies, PLACE, Pending, session_hash};
+use super::browser_login::{BrowserAim, BrowserCookies, PLACE, Pending, session_hash};
 use super::totp_enrolment::TotpSetup;
 
 /// The second factor that a sign-in at the pages waits to be enrolled.
@@ -137,7 +137,7 @@ pub async fn lacking(
         NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
     };
     // A request in an address sends no mail: the page of a mailed code asks first.
-    let pending = Pending::begin(app, progress, Some(browser.id), now);
+    let pending = Pending::begin(app, progress, BrowserAim::StepUp(Some(browser.id)), now);
     Ok(Lacking::Step(pending.seal(app, Channel::Browser(&visitor.browser), step, now)?))
 }
 
@@ -147,7 +147,7 @@ pub(super) async fn step_up(
     (completed, stepped_up): (&Completed, BrowserId),
     visitor: &BrowserCookies,
     cookie: &str,
-) -> Result<(), Failure> {
+) -> Result<BrowserSession, Failure> {
     let (app, now) = (tx.app(), tx.info().now);
     let Authentication { auth_time, factors } = completed.authentication;
     let user = completed.enter(tx).await?;
@@ -171,5 +171,6 @@ pub(super) async fn step_up(
         return Err(completed.refuse(tx, "account_changed").await);
     }
     let event = Event::new(EventKind::LoginSteppedUp).about(user.id).detail(PLACE);
-    Ok(completed.settle(tx, &event).await?)
+    completed.settle(tx, &event).await?;
+    Ok(raised)
 }

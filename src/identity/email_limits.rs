@@ -28,6 +28,8 @@ text_enum! {
         Confirmation = "email",
         /// To enrol a second factor during a sign-in.
         Enrolment = "enrolment",
+        /// To make an account.
+        SignUp = "sign_up",
     }
 }
 
@@ -37,6 +39,7 @@ impl LimitedMail {
         match self {
             Self::Recovery => "recovery",
             Self::Confirmation | Self::Enrolment => "email_confirmation",
+            Self::SignUp => "registration",
         }
     }
 }
@@ -89,6 +92,31 @@ pub(super) async fn count_of_address(
         count_in(tx, kind, &everywhere, RECOVERY_FROM_STRANGERS).await?;
     }
     Ok(())
+}
+
+/// Counts a mail to an address that signs up. No network is exempt: that one is known to an account would tell that
+/// there is one.
+///
+/// # Errors
+/// `too_many_attempts`; faults.
+pub(super) async fn count_of_new_address(
+    tx: &mut AuditedTx,
+    address: &EmailAddress,
+) -> Result<(), Failure> {
+    let (app, info) = (tx.app(), tx.info());
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    let key = address.key().as_bytes();
+    let network = admission::spelt(info.address());
+    let kind = LimitedMail::SignUp;
+    let of = |whose: &str, parts: &[&[u8]]| {
+        app.pseudonyms.of(&format!("{}/{whose}", kind.as_str()), parts)
+    };
+    let here = of("network", &[key, network.as_bytes()]);
+    count_in(tx, kind, &here, RECOVERY_FROM_NETWORK).await?;
+    let everywhere = of("everywhere", &[key]);
+    count_in(tx, kind, &everywhere, RECOVERY_FROM_STRANGERS).await
 }
 
 async fn count_in(

@@ -4,6 +4,7 @@
 //! Owns the limit and the refusal (RFC 9470). Sessions that an exchanged token stands for do not come here:
 //! `bearer` accepts only sessions that were opened by a sign-in.
 
+use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::authn::{Attempt, Factors, NextStep, Purpose, Requirements, next_step};
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -50,6 +51,14 @@ impl From<Here> for SignedIn {
         let factors = browser.authentication().factors();
         Self { user, keep, epoch: browser.user_epoch, factors, stored_factors: factors }
     }
+}
+
+/// Whether a page may offer what needs a fresh authentication.
+///
+/// # Errors
+/// Only faults.
+pub async fn is_fresh_at(app: &App, signed_in: SignedIn, now: Timestamp) -> Result<bool, Failure> {
+    is_fresh(&mut app.db.reader().await?, &signed_in, now).await
 }
 
 /// Whether [`require_fresh`] would accept the sign-in.

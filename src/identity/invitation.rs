@@ -8,6 +8,7 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
+use crate::domain::user::User;
 use crate::domain::user_email::NewEmail;
 use crate::store::{passwords, users};
 
@@ -17,6 +18,16 @@ use super::links::LinkEntry;
 use super::logout_notices::{Fate, everything_of};
 use super::mailed_codes::{self, UsableCode, link_invalid};
 use super::register::parse_password;
+
+/// The user whom an invitation is for.
+///
+/// # Errors
+/// `link_invalid` when there is none.
+pub(super) async fn invited(app: &App, code: &UsableCode) -> Result<User, Failure> {
+    let owner = code.owner.ok_or_else(link_invalid)?;
+    let found = users::find(&mut app.db.reader().await?, owner.user).await?;
+    Ok(found.ok_or_else(link_invalid)?)
+}
 
 /// Sets the first password of an invited user, and verifies the address that the invitation was mailed to.
 ///
@@ -31,14 +42,13 @@ pub(super) async fn accept(
 ) -> Result<(), Failure> {
     let owner = code.owner.ok_or_else(link_invalid)?;
     let epoch = owner.epoch.ok_or_else(link_invalid)?;
-    let found = users::find(&mut app.db.reader().await?, owner.user).await?;
-    let user = found.ok_or_else(link_invalid)?;
+    let user = invited(app, code).await?;
     let login = LoginName::parse(&user.login)
         .map_err(|_| Fault::internal("a stored login that is none"))?;
     let typed = entry.new_password.ok_or_else(|| {
         Refusal::field("new_password", "missing", "Send the new password as new_password.")
     })?;
-    let password = parse_password("new_password", &typed, &login)?;
+    let password = parse_password(app, "new_password", &typed, &login)?;
     let slot = admission::of(app, info.address(), info.now).await?.reserve(app)?;
     let hash = app.hash_password(slot, password).await?;
     let mailed_to = code.content.address.as_deref();

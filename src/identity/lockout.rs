@@ -363,8 +363,8 @@ pub async fn forgive_earlier(
     Ok(noted && counted_everywhere)
 }
 
-/// Remembers the network of a sign-in that began without a password, for which nothing was counted. Whether it is new
-/// to the account.
+/// Remembers the network of this request under a key of the account, of a sign-in that began without a password or
+/// after a change of the login name: nothing was counted there. Whether it is new to the account.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -52,7 +52,7 @@ pub async fn change(
     let now = info.now;
     let unreadable = |_| Fault::internal("a stored login that is none");
     let login = LoginName::parse(&user.login).map_err(unreadable)?;
-    let new = parse_password("new_password", &new, &login)?;
+    let new = parse_password(&app, "new_password", &new, &login)?;
     // Both places before anything is counted.
     let admission = Admission::authenticated(user.id);
     let mut slots = vec![admission.reserve(&app)?, admission.reserve(&app)?];

@@ -90,7 +90,7 @@ pub async fn complete(
     let now = info.now;
     check_link(app.clone(), token.clone(), info.clone()).await?;
     let login = parse_login(&login)?;
-    let password = parse_password("password", &password, &login)?;
+    let password = parse_password(&app, "password", &password, &login)?;
     let slot = app.reserve_hash_slot(Lane::Known, info.address().into())?;
     let hash = app.hash_password(slot, password).await?;
     let id = UserId::new(now, &*app.entropy);

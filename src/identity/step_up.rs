@@ -97,6 +97,7 @@ pub(super) async fn raise(
             return Err(completed.refuse(tx, "session_ended").await);
         };
         let event = Event::new(EventKind::LoginSteppedUp).about(user.id).in_session(id);
+        let event = event.for_client(&*session.client_id);
         completed.settle(tx, &event).await?;
         Ok((session, user))
     });

@@ -15,9 +15,19 @@ use crate::domain::signing_key::SigningAlg;
 
 use super::grants;
 
-/// The metadata document of `issuer`, which signs with `in_use` and whose pages speak `languages`.
+/// What the metadata say about the pages.
+pub struct Pages<'a> {
+    /// The languages they are in.
+    pub languages: &'a [&'a str],
+    /// The operator's privacy policy.
+    pub policy_uri: Option<&'a str>,
+    /// The operator's terms of service.
+    pub tos_uri: Option<&'a str>,
+}
+
+/// The metadata document of `issuer`, which signs with `in_use`.
 #[must_use]
-pub fn document(issuer: &str, in_use: &[SigningAlg], languages: &[&str]) -> Value {
+pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value {
     // One popular verifier takes its allow-list for *access* tokens from this member, so it names
     // every algorithm in use, RS256 first as OpenID Connect demands it.
     let mut algs = in_use.to_vec();
@@ -28,7 +38,7 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], languages: &[&str]) -> Valu
         SigningAlg::ALL.iter().map(|alg| alg.as_str()).chain([ED25519]).collect();
     let proved: Vec<_> =
         AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None).collect();
-    json!({
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/oauth2/authorize"),
         "token_endpoint": at("/oauth2/token"),
@@ -64,8 +74,14 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], languages: &[&str]) -> Valu
         "authorization_response_iss_parameter_supported": true,
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
-        "ui_locales_supported": languages,
-    })
+        "ui_locales_supported": pages.languages,
+    });
+    for (name, uri) in [("op_policy_uri", pages.policy_uri), ("op_tos_uri", pages.tos_uri)] {
+        if let Some(uri) = uri {
+            document[name] = json!(uri);
+        }
+    }
+    document
 }
 
 /// The claims that ID tokens and userinfo can say (OpenID Connect Discovery §3). Those of access tokens

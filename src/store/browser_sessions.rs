@@ -45,6 +45,7 @@ struct FoundRow {
     auth_time: Timestamp,
     factors: Option<String>,
     expires_at: Timestamp,
+    persistent: bool,
     ended_at: Option<Timestamp>,
     id: UserId,
     login: String,
@@ -78,6 +79,7 @@ impl TryFrom<FoundRow> for Found {
             auth_time: row.auth_time,
             factors: factors(row.factors)?,
             expires_at: row.expires_at,
+            persistent: row.persistent,
             ended_at: row.ended_at,
         };
         let user = User {
@@ -111,7 +113,7 @@ pub async fn find(
     fetch_optional!(
         link,
         FoundRow,
-        "SELECT b.id AS browser_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.ended_at, u.id, \
+        "SELECT b.id AS browser_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.persistent, b.ended_at, u.id, \
          u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at, \
          u.created_at, u.updated_at, u.must_change_password, c.scope AS consented_scope, c.updated_at AS consented_at \
          FROM browser_sessions b JOIN users u ON u.id = b.user_id \
@@ -138,8 +140,8 @@ pub async fn begin(
     let rows = execute!(
         tx,
         "INSERT INTO browser_sessions (id, hash, user_id, user_epoch, auth_time, expires_at, \
-         user_agent, address, factors) \
-         SELECT $1, $2, users.id, users.session_epoch, $3, $4, $7, $8, $9 FROM users \
+         user_agent, address, factors, persistent) \
+         SELECT $1, $2, users.id, users.session_epoch, $3, $4, $7, $8, $9, $10 FROM users \
          WHERE users.id = $5 AND users.session_epoch = $6 AND users.disabled_at IS NULL",
         browser.id,
         cookie.bytes(),
@@ -149,7 +151,8 @@ pub async fn begin(
         browser.user_epoch,
         &device.user_agent,
         device.address.map(|address| address.to_string()),
-        browser.factors.as_ref().map(column)
+        browser.factors.as_ref().map(column),
+        browser.persistent
     )?;
     Ok(rows == 1)
 }
@@ -162,6 +165,7 @@ struct ListedRow {
     auth_time: Timestamp,
     factors: Option<String>,
     expires_at: Timestamp,
+    persistent: bool,
     ended_at: Option<Timestamp>,
     user_agent: String,
     address: Option<String>,
@@ -183,7 +187,7 @@ pub async fn page(
         None => fetch_all!(
             link,
             ListedRow,
-            "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.ended_at, \
+            "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.persistent, b.ended_at, \
              b.user_agent, b.address FROM browser_sessions b JOIN users u ON u.id = b.user_id \
              WHERE b.id < $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
              AND b.expires_at > $2 ORDER BY b.id DESC LIMIT $3",
@@ -194,7 +198,7 @@ pub async fn page(
         Some(user) => fetch_all!(
             link,
             ListedRow,
-            "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.ended_at, \
+            "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.persistent, b.ended_at, \
              b.user_agent, b.address FROM browser_sessions b JOIN users u ON u.id = b.user_id \
              WHERE b.user_id = $1 AND b.id < $2 AND b.ended_at IS NULL \
              AND b.user_epoch = u.session_epoch AND b.expires_at > $3 ORDER BY b.id DESC LIMIT $4",
@@ -216,6 +220,7 @@ pub async fn page(
             auth_time: row.auth_time,
             factors: factors(row.factors)?,
             expires_at: row.expires_at,
+            persistent: row.persistent,
             ended_at: row.ended_at,
         };
         Ok((browser, device))
@@ -237,7 +242,7 @@ pub async fn renew(
     let rows = execute!(
         tx,
         "UPDATE browser_sessions SET hash = $1, auth_time = $2, expires_at = $3, user_epoch = $4, \
-         factors = $7 WHERE id = $5 AND user_id = $6 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM users \
+         factors = $7, persistent = $8 WHERE id = $5 AND user_id = $6 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM users \
          WHERE users.id = $6 AND users.session_epoch = $4 AND users.disabled_at IS NULL)",
         cookie.bytes(),
         browser.auth_time,
@@ -245,7 +250,8 @@ pub async fn renew(
         browser.user_epoch,
         browser.id,
         browser.user_id,
-        browser.factors.as_ref().map(column)
+        browser.factors.as_ref().map(column),
+        browser.persistent
     )?;
     Ok(rows == 1)
 }

@@ -92,8 +92,12 @@ await first.page.goto(`${origin}/account/security`);
 await look(first.page, "passkeys-one");
 await first.context.close();
 
+// Until when the browser keeps the sign-in: -1 for until it is closed.
+const keptUntil = async (context) =>
+  (await context.cookies()).find(({ name }) => name.endsWith("signet_session"))?.expires;
+
 const autofill = await open();
-await authenticator(autofill.page, credentials);
+const used = await authenticator(autofill.page, credentials);
 await autofill.page.goto(`${origin}/login`);
 // Either the conditional request answers at once, or the button does.
 try {
@@ -104,7 +108,26 @@ try {
   ]);
 }
 expect(path(autofill.page) === "/account", `after autofill: ${path(autofill.page)}`);
+expect((await keptUntil(autofill.context)) === -1, "a sign-in stays without a tick");
+const counted = await used.stored();
 await autofill.context.close();
+
+// The tick box is in the form of the password, and counts for the passkey. The device comes after the tick.
+const staying = await open();
+await staying.page.goto(`${origin}/login`);
+await staying.page.waitForSelector("form[data-passkey]:not([hidden])");
+await staying.page.check("#stay");
+await look(staying.page, "login-stay");
+await authenticator(staying.page, counted);
+try {
+  await staying.page.waitForURL(`${origin}/account`, { timeout: 5_000 });
+} catch {
+  await Promise.all([
+    staying.page.waitForURL(`${origin}/account`), staying.page.click("form[data-passkey] button"),
+  ]);
+}
+expect((await keptUntil(staying.context)) > Date.now() / 1000, "a passkey forgets the tick");
+await staying.context.close();
 
 // A device without a passkey for this site: the page says so, and the password still works.
 const without = await open();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::base::TimeSpan;
 use crate::domain::client::Client;
+use crate::domain::client_logo::{ClientLogo, ImageType};
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
 use crate::store::{Link, clients};
@@ -17,6 +18,7 @@ use crate::store::{Link, clients};
 pub(in crate::app) struct Clients {
     by_id: HashMap<String, Arc<Client>>,
     origins: HashSet<String>,
+    logos: HashMap<String, ImageType>,
     to_tell: bool,
 }
 
@@ -29,6 +31,9 @@ impl Clients {
             if client.disabled_at.is_none() {
                 loaded.origins.extend(client.origins());
                 loaded.to_tell |= client.metadata.backchannel_logout_uri.is_some();
+            }
+            if let Some(ClientLogo { hash, media_type }) = &client.metadata.logo {
+                loaded.logos.insert(hash.clone(), *media_type);
             }
             loaded.by_id.insert(client.client_id.clone(), Arc::new(client));
         }
@@ -49,6 +54,11 @@ impl Clients {
     pub(in crate::app) fn longest_access_ttl(&self, others: TimeSpan) -> TimeSpan {
         let chosen = self.by_id.values().filter_map(|client| client.metadata.access_token_ttl);
         chosen.fold(others, TimeSpan::max)
+    }
+
+    /// What the logo with this hash is, if a client has it.
+    pub(in crate::app) fn logo_type(&self, hash: &str) -> Option<ImageType> {
+        self.logos.get(hash).copied()
     }
 
     /// Whether scripts of this origin may ask us.

@@ -18,6 +18,7 @@ use crate::crypto::keyring::Keyring;
 use crate::crypto::refresh_token::RefreshKeys;
 use crate::crypto::seal::Seals;
 use crate::domain::client::Client;
+use crate::domain::client_logo::ImageType;
 use crate::domain::key_rotation::{KEEP_AFTER, Policy, WAIT_AT_MOST};
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
@@ -149,6 +150,12 @@ impl App {
     #[must_use]
     pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
         self.caches.clients.load().get(client_id).filter(|client| client.disabled_at.is_none())
+    }
+
+    /// What the logo with this hash is, if a registered client has it.
+    #[must_use]
+    pub fn logo_type(&self, hash: &str) -> Option<ImageType> {
+        self.caches.clients.load().logo_type(hash)
     }
 
     /// The same, looking again before it says none: perhaps another process has registered the client within

@@ -1,5 +1,6 @@
 //! `signet client`: the applications tokens are given to.
 
+mod logo;
 mod options;
 mod rows;
 mod why;
@@ -22,6 +23,7 @@ use super::startup_report;
 use super::value_parsers::words;
 use super::with_app::with_app;
 
+use logo::LogoArgs;
 pub use options::level;
 use options::{Choices, Cleared};
 
@@ -66,6 +68,7 @@ A running server writes down within some seconds what it has found. Exit code 7:
   signet client update shop --access-token-ttl 5m --refresh-max-ttl default
   signet client update shop --auth-method private_key_jwt --jwks-file public.json
   signet client update shop --no-web-origins --all-scopes
+  signet client update shop --logo shop.png --policy-uri https://shop.example.com/privacy
   signet client update shop --pkce optional            its library sends no challenge and no nonce
   signet client update desk --first-party true         users may type their passwords into it
 
@@ -146,6 +149,8 @@ pub struct UpdateArgs {
     choices: Choices,
     #[command(flatten)]
     cleared: Cleared,
+    #[command(flatten)]
+    logo: LogoArgs,
     #[command(flatten)]
     flags: Flags,
 }
@@ -240,7 +245,8 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
         client_type: args.client_type,
         ..args.flags.with(args.cleared.from(args.choices.change()?))
     };
-    if change.is_empty() {
+    let logo = args.logo.change()?;
+    if change.is_empty() && logo.is_none() {
         return Err(CommandError::usage(
             "nothing to change.\n  See what can be:  signet client update --help",
         ));
@@ -248,7 +254,11 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let (name, info) = (args.named.client_id.clone(), RequestInfo::cli(app.now()));
         let work = clients::update(app.clone(), name, change, info);
-        let changed = app.run_to_completion(work).await.map_err(args.named.about())?;
+        let mut changed = app.run_to_completion(work).await.map_err(args.named.about())?;
+        if let Some(logo) = logo {
+            let name = args.named.client_id.clone();
+            changed.stored = logo.apply(&app, name).await.map_err(args.named.about())?;
+        }
         startup_report::say(&said("Changed", &changed.stored));
         rows::changed(&changed, output)
     })

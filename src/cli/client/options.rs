@@ -48,6 +48,12 @@ pub struct Choices {
     /// The home page of the application
     #[arg(long, value_name = "URI")]
     client_uri: Option<String>,
+    /// The privacy policy of the application
+    #[arg(long, value_name = "URI")]
+    policy_uri: Option<String>,
+    /// The terms of service of the application
+    #[arg(long, value_name = "URI")]
+    tos_uri: Option<String>,
     /// Where answers may be sent, compared letter by letter; may be given several times
     #[arg(long = "redirect-uri", value_name = "URI", value_parser = address)]
     redirect_uris: Vec<String>,
@@ -104,6 +110,12 @@ pub struct Cleared {
     /// Remove the home page
     #[arg(long, conflicts_with = "client_uri")]
     no_client_uri: bool,
+    /// Remove the privacy policy
+    #[arg(long, conflicts_with = "policy_uri")]
+    no_policy_uri: bool,
+    /// Remove the terms of service
+    #[arg(long, conflicts_with = "tos_uri")]
+    no_tos_uri: bool,
     /// Remove all redirect URIs
     #[arg(long, conflicts_with = "redirect_uris")]
     no_redirect_uris: bool,
@@ -170,6 +182,8 @@ impl Choices {
             assertion_audience: self.assertion_audience.map(Some),
             security_profile: self.security_profile.map(|chosen| chosen.0),
             client_uri: self.client_uri.clone().map(Some),
+            policy_uri: self.policy_uri.clone().map(Some),
+            tos_uri: self.tos_uri.clone().map(Some),
             redirect_uris: all(&self.redirect_uris),
             post_logout_redirect_uris: all(&self.post_logout_redirect_uris),
             backchannel_logout_uri: self.backchannel_logout_uri.clone().map(Some),
@@ -231,6 +245,8 @@ impl Cleared {
         let back = self.no_backchannel_logout_uri.then_some(None);
         Change {
             client_uri: self.no_client_uri.then_some(None).or(change.client_uri),
+            policy_uri: self.no_policy_uri.then_some(None).or(change.policy_uri),
+            tos_uri: self.no_tos_uri.then_some(None).or(change.tos_uri),
             redirect_uris: none(self.no_redirect_uris).or(change.redirect_uris),
             post_logout_redirect_uris: none(self.no_post_logout_redirect_uris)
                 .or(change.post_logout_redirect_uris),

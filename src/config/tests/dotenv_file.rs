@@ -133,6 +133,7 @@ fn the_example_uncommented_is_a_valid_dotenv_with_the_defaults() {
     let page = page.replace("SIGNET_BOOTSTRAP_ADMIN_LOGIN=admin", "");
     let page = page.replace("SIGNET_MAIL_FROM='Example <signet@example.com>'", "");
     let page = page.replace("SIGNET_BRAND_LOGO=/etc/signet/logo.svg", "");
+    let page = page.replace("SIGNET_PASSWORD_DENY_LIST=/etc/signet/passwords.txt", "");
     let dir = with_dotenv(page.as_bytes());
     let loaded = load_in(dir.path(), &[]).unwrap();
     let defaults = load_in(tempfile::tempdir().unwrap().path(), &[]).unwrap();

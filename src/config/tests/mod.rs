@@ -69,6 +69,10 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert!(config.issuer_is_default && config.secret_files.is_empty());
     assert!(config.master_key.is_none());
     assert_eq!(config.registration, Registration::Closed);
+    assert!(config.registration_domains.is_empty());
+    assert!(!config.login_change);
+    assert_eq!((config.password_policy.min_length, config.password_policy.denied.len()), (8, 0));
+    assert_eq!(config.browser_session_persistent, PersistentSessions::Off);
     assert_eq!(config.access_token_ttl, TimeSpan::from_mins(10));
     assert_eq!(config.refresh_idle_ttl, TimeSpan::from_days(30));
     assert_eq!(config.refresh_max_ttl, TimeSpan::from_days(180));
@@ -123,6 +127,10 @@ fn every_setting_can_be_changed() {
         ("SIGNET_RP_ID_OLD", "id.example.com"),
         ("SIGNET_PASSKEY_ORIGINS", "https://example.org, https://a.example.net:8443"),
         ("SIGNET_REGISTRATION", "open"),
+        ("SIGNET_REGISTRATION_DOMAINS", "Example.com, *.example.org"),
+        ("SIGNET_LOGIN_CHANGE", "on"),
+        ("SIGNET_PASSWORD_MIN_LENGTH", "12"),
+        ("SIGNET_BROWSER_SESSION_PERSISTENT", "ask"),
         ("SIGNET_SECOND_FACTOR", "admins"),
         ("SIGNET_SECOND_FACTOR_FROM", "2030-01-31T00:00:00Z"),
         ("SIGNET_ACCESS_TOKEN_TTL", "1h"),
@@ -160,6 +168,7 @@ fn every_setting_can_be_changed() {
         "SIGNET_MAIL_FROM",
         "SIGNET_MASTER_KEY_OLD",
         "SIGNET_MAX_SESSIONS_PER_USER",
+        "SIGNET_PASSWORD_DENY_LIST",
         "SIGNET_PRIVACY_URL",
         "SIGNET_SMTP_PASSWORD",
         "SIGNET_SMTP_URL",
@@ -184,6 +193,10 @@ fn every_setting_can_be_changed() {
         if url.expose() == "postgresql://u:p%40w@db/signet?sslmode=require"));
     assert_eq!(config.master_key.unwrap().expose(), &[7; 32]);
     assert_eq!(config.registration, Registration::Open);
+    assert_eq!(config.registration_domains.to_string(), "example.com,*.example.org");
+    assert!(config.login_change);
+    assert_eq!(config.password_policy.min_length, 12);
+    assert_eq!(config.browser_session_persistent, PersistentSessions::Ask);
     let policy = config.second_factor;
     assert_eq!(policy.second_factor, crate::domain::authn::SecondFactor::Admins);
     assert_eq!(policy.from, crate::base::Timestamp::parse("2030-01-31T00:00:00Z"));

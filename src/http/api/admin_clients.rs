@@ -112,6 +112,8 @@ fn change(body: &mut JsonFields) -> Change {
         pkce: body.patch_word("pkce", POLICIES),
         security_profile: body.patch_word("security_profile", PROFILES),
         client_uri: body.patch_string("client_uri"),
+        policy_uri: body.patch_string("policy_uri"),
+        tos_uri: body.patch_string("tos_uri"),
         redirect_uris: body.patch_strings("redirect_uris"),
         post_logout_redirect_uris: body.patch_strings("post_logout_redirect_uris"),
         backchannel_logout_uri: body.patch_string("backchannel_logout_uri"),

@@ -191,12 +191,14 @@ const fn meaning(code: Code) -> &'static str {
             "A member that the request cannot change has another value; `errors` says which call \
              changes it."
         }
-        Code::WeakPassword => "The password is too short, too long, too common or the login name.",
+        Code::WeakPassword => {
+            "The password is too short, too long, too common, the login name, or on the operator's list."
+        }
         Code::InvalidCredentials => {
             "The login name or the password is wrong, or the user is disabled."
         }
         Code::PasswordChangeRequired => {
-            "The password is right and has to be replaced first. `challenge` continues at \
+            "The user has to choose a new password first. `challenge` continues at \
              `POST /v1/login/continue` with `new_password`."
         }
         Code::ChallengeInvalid => {
@@ -229,10 +231,11 @@ const fn meaning(code: Code) -> &'static str {
         Code::InvalidTarget => "The audience is not a registered API.",
         Code::InvalidScope => "A scope does not exist at the audience or may not be granted.",
         Code::InvalidClient => "The client is not registered.",
-        Code::RegistrationClosed => "Registration is closed.",
+        Code::RegistrationClosed => "Registration is closed, or for invited users only.",
         Code::LoginTaken => "The login name exists, or looks like one that does.",
         Code::EmailNotVerified => "The account has no verified e-mail address.",
         Code::EmailTaken => "Another user has verified the e-mail address.",
+        Code::DomainNotAllowed => "The address belongs to a domain that cannot sign up.",
         Code::NotFound => "There is no such resource.",
         Code::Conflict => "The request conflicts with the current state.",
         Code::LastAdministrator => "It would leave no enabled administrator.",

@@ -113,6 +113,8 @@ pub enum Media {
     Json,
     /// An HTML form.
     Form,
+    /// A picture.
+    Image,
 }
 
 /// A request's body.
@@ -273,6 +275,11 @@ impl Body {
     /// A form that must be there.
     pub const fn form(members: &'static [&'static [Member]]) -> Self {
         Self { media: Media::Form, required: true, members, read_only: &[], example: None }
+    }
+
+    /// A picture that must be there.
+    pub const fn image() -> Self {
+        Self { media: Media::Image, required: true, members: &[], read_only: &[], example: None }
     }
 
     /// The same, which may be absent.

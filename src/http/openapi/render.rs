@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::client_logo::ImageType;
 use crate::http::routes::{Route, TABLE};
 
 use super::errors::{self, ErrorResponse, OAUTH_ERROR, PROBLEM};
@@ -135,6 +136,10 @@ impl Components {
     }
 
     fn body(&mut self, body: &Body) -> Value {
+        if body.media == Media::Image {
+            let content = ImageType::ALL.iter().map(|kind| (kind.to_string(), json!({})));
+            return json!({ "required": body.required, "content": content.collect::<Object>() });
+        }
         let mut schema = Object::new();
         schema.insert("type".to_owned(), json!("object"));
         let settable = body.members.iter().copied().flatten();
@@ -154,7 +159,7 @@ impl Components {
         }
         let media = match body.media {
             Media::Json => "application/json",
-            Media::Form => "application/x-www-form-urlencoded",
+            Media::Form | Media::Image => "application/x-www-form-urlencoded",
         };
         json!({ "required": body.required, "content": { media: content } })
     }

@@ -16,12 +16,14 @@ use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account::{self, Here, Overview, Part, Shown};
 use crate::identity::password::{self, Keep, PasswordChange};
-use crate::identity::profile;
+use crate::identity::profile::{self, ProfileChange};
 use crate::oauth::pending_request::AccountSection;
+use crate::oauth::restart::RestartOptions;
+use crate::store::consents::Consent;
 
 use super::pages::{AccountPage, AppRow, Done, SessionRow};
-use super::render::{go_here, scope_item};
-use super::{Locale, error_page, page, stale_form};
+use super::render::{self, go_here, scope_item};
+use super::{Locale, error_page, flow_error_page, page_with, policy, stale_form};
 
 /// A signed-in user on the account page.
 pub(super) struct Visited {
@@ -66,7 +68,7 @@ pub async fn post_profile(context: Context, form: Result<FormFields, Problem>) -
     };
     let name = Some(form.take("name")).filter(|name| !name.trim().is_empty());
     let (app, here, info) = visited.parts();
-    let work = profile::update(app, here.user.id, name, info);
+    let work = profile::update(app, here.user.id, ProfileChange::of_name(name), info);
     let done = visited.context.run(work).await.map(drop);
     visited.after(Done::Profile, done).await
 }
@@ -173,7 +175,9 @@ impl Visited {
                 let to = self.context.link("/account").with_query(&format!("done={what}"));
                 go_here(HttpResponse::SeeOther(), &to)
             }
-            Err(problem) if problem.fields().is_empty() => error_page(&self.context, &problem),
+            Err(problem) if problem.fields().is_empty() => {
+                flow_error_page(&self.context, &problem, &RestartOptions::default())
+            }
             Err(problem) => {
                 let head = problem.head();
                 self.show(None, Some(&problem), Shown::default(), head).await
@@ -216,8 +220,9 @@ impl Visited {
             older: self.older(&overview),
             newest: shown != Shown::default(),
             apps: self.apps(&overview, locale),
+            may_change_login: self.context.app.config.login_change,
         };
-        page(answer, &template)
+        page_with(answer, &template, &policy(true))
     }
 
     fn sessions(&self, overview: &Overview, locale: Locale) -> Vec<SessionRow> {
@@ -249,6 +254,7 @@ impl Visited {
     /// One row for each application, whatever the APIs it has access to.
     fn apps(&self, overview: &Overview, locale: Locale) -> Vec<AppRow> {
         let now = self.context.now();
+        let client = |consent: &Consent| self.context.app.client(&consent.client_id);
         let mut rows: Vec<AppRow> = Vec::new();
         for consent in &overview.consents {
             let audience = consent.audience.as_deref();
@@ -259,6 +265,8 @@ impl Visited {
                 None => rows.push(AppRow {
                     client_id: consent.client_id.clone(),
                     name: self.client_name(&consent.client_id),
+                    logo: client(consent).and_then(|client| render::logo(&self.context, &client)),
+                    home: client(consent).and_then(|client| client.metadata.client_uri.clone()),
                     scopes: titles.collect(),
                     since: locale.ago(consent.created_at, now),
                 }),
@@ -283,7 +291,7 @@ impl Visited {
         Some(self.context.link("/account").with_query(&query))
     }
 
-    fn client_name(&self, client_id: &str) -> String {
+    pub(super) fn client_name(&self, client_id: &str) -> String {
         if client_id == client::BUILT_IN {
             return self.context.app.config.brand.name.clone();
         }

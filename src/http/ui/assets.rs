@@ -1,16 +1,20 @@
-//! What pages load: the stylesheet, the brand's colours and logo, two small scripts.
+//! What pages load: the stylesheet, the brand's colours and logo, the logos of clients, small scripts.
 //!
 //! Owns their headers. All of it is small, is asked for again after five minutes, and costs nothing
 //! then: the tag is the content's hash, so a new version or a new brand is seen at once.
 
 use actix_web::http::header;
+use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::admin::client_logo;
 use crate::config::{Accent, Brand, LogoType};
 use crate::crypto::keyring::Document;
 use crate::http::context::Context;
 use crate::http::etag::is_known;
 use crate::http::fallback;
+
+use super::error_page;
 
 /// How long a browser uses its copy without asking.
 const CACHING: &str = "public, max-age=300";
@@ -18,6 +22,9 @@ const CACHING: &str = "public, max-age=300";
 /// An SVG that is opened by itself is a document. It may not run a script, load anything, or count
 /// as part of this origin.
 const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+/// A picture that is opened by itself loads nothing.
+const PICTURE_POLICY: &str = "default-src 'none'; sandbox";
 
 /// The one stylesheet.
 pub async fn css(request: HttpRequest) -> HttpResponse {
@@ -55,6 +62,24 @@ pub async fn logo(context: Context, request: HttpRequest) -> HttpResponse {
         answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     answer
+}
+
+/// The logo of a client. Its address names the content, so that a browser never asks again.
+pub async fn client_logo(
+    context: Context,
+    request: HttpRequest,
+    hash: Path<String>,
+) -> HttpResponse {
+    let picture = client_logo::picture(context.app.clone(), hash.into_inner());
+    match context.run(picture).await {
+        Ok(Some((kind, bytes))) => HttpResponse::Ok()
+            .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, PICTURE_POLICY))
+            .content_type(kind.as_str())
+            .body(bytes),
+        Ok(None) => fallback::not_found(context, request).await,
+        Err(problem) => error_page(&context, &problem),
+    }
 }
 
 /// What browsers ask for by themselves: the logo, or nothing, rather than an error in their console.

@@ -9,11 +9,12 @@ use crate::http::extract::{FormFields, Params};
 use crate::identity::account;
 use crate::identity::email_change::{self, EmailOverview};
 use crate::oauth::pending_request::AccountSection;
+use crate::oauth::restart::RestartOptions;
 
 use super::account::{Visited, submitted, visited};
 use super::pages::{Done, EmailPage};
 use super::render::go_here;
-use super::{error_page, page};
+use super::{error_page, flow_error_page, page};
 
 /// What was typed, and what is wrong with it.
 #[derive(Default)]
@@ -88,7 +89,9 @@ impl Visited {
             Err(problem) if problem.code() == Code::ReauthenticationRequired => {
                 go_here(HttpResponse::SeeOther(), &here)
             }
-            Err(problem) if problem.fields().is_empty() => error_page(&self.context, &problem),
+            Err(problem) if problem.fields().is_empty() => {
+                flow_error_page(&self.context, &problem, &RestartOptions::default())
+            }
             Err(problem) => {
                 let typed = Typed { address, problem: Some(&problem) };
                 self.show_email(None, typed, problem.head()).await

@@ -33,7 +33,7 @@ pub(super) fn ask(
 
 /// The page after it.
 pub(super) fn done(context: &Context, view: &LinkView) -> HttpResponse {
-    let frame = context.frame(None);
+    let frame = context.frame(None).shown_once();
     let address = view.address.as_deref().unwrap_or_default();
     let template = if view.purpose == CodePurpose::Undo {
         EmailLinkDonePage {

@@ -1,9 +1,9 @@
 //! `/login/enrol`: a user who needs a second factor adds an authenticator app, and continues with the request that
 //! led to the sign-in.
 
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::HttpResponse;
 
-use crate::domain::outcome::{Code, FieldError};
+use crate::domain::outcome::Code;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::totp;
 use crate::http::context::Context;
@@ -18,10 +18,10 @@ use crate::identity::totp_enrolment::{self, Confirmation, TotpSetup};
 
 use super::login::answered;
 use super::new_password::UnderWay;
-use super::page;
 use super::pages::{Done, EnrolPage, RecoveryCodesPage};
 use super::qr::QrImage;
-use super::render::{self, aim, go_here, onwards};
+use super::render::{self, aim, go_here, head, onwards};
+use super::{page, said};
 
 /// The page. Without a secret in the address it makes one and continues there, so that a reload shows the same
 /// one.
@@ -33,7 +33,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     let answer = match params.get("setup") {
         Some(setup) => {
             let name = under_way.context.frame(None).t("totp.default_name");
-            show(&under_way, setup.to_owned(), name, &[], HttpResponse::Ok()).await
+            show(&under_way, setup.to_owned(), name, None).await
         }
         None => begin(&under_way).await,
     };
@@ -71,7 +71,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     };
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let step = (challenge.clone(), entry);
-    let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
+    let info = render::sign_in_info(context, flow);
+    let work = browser_login::continue_sign_in(app, step, visitor, info);
     let answer = match context.run(work).await {
         Ok(SignInOutcome::SignedIn(signed_in)) if !signed_in.recovery_codes.is_empty() => {
             show_codes(&under_way, &signed_in)
@@ -84,8 +85,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
                 Code::ValidationFailed | Code::TooManyAttempts | Code::Unavailable
             ) =>
         {
-            let errors = problem.fields().to_vec();
-            show(&under_way, setup, &name, &errors, problem.head()).await
+            show(&under_way, setup, &name, Some(&problem)).await
         }
         Err(problem) => under_way.failed(&problem),
     };
@@ -96,8 +96,7 @@ async fn show(
     under_way: &UnderWay,
     setup: String,
     name: &str,
-    errors: &[FieldError],
-    mut answer: HttpResponseBuilder,
+    problem: Option<&Problem>,
 ) -> HttpResponse {
     let UnderWay { context, visit, flow, sealed, challenge } = under_way;
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
@@ -114,7 +113,9 @@ async fn show(
     };
     let (client_name, ui_locales) = aim(context, flow);
     let frame = context.frame(ui_locales.as_deref());
+    let errors = problem.map(Problem::fields).unwrap_or_default();
     let of = |field: &str| errors.iter().find(|error| error.field == field);
+    let error = problem.filter(|_| errors.is_empty()).map(|problem| said(frame.locale, problem));
     let template = EnrolPage {
         frame,
         flow: sealed,
@@ -126,10 +127,12 @@ async fn show(
         qr: QrImage::of(&otpauth_uri),
         name,
         may_skip,
+        error: error.as_deref(),
         code_error: of("code").map(|error| frame.locale.field(error)),
         name_error: of("name").map(|_| frame.t("totp.name_error")),
         restart: &render::restart(context, sealed),
     };
+    let mut answer = head(problem);
     visit.keep(&context.app, &mut answer);
     page(answer, &template)
 }
@@ -144,9 +147,9 @@ fn show_codes(under_way: &UnderWay, signed_in: &SignedInBrowser) -> HttpResponse
         &BrowserCookies { browser: visit.visitor.browser.clone(), session },
     );
     let (_, ui_locales) = aim(context, flow);
-    let frame = context.frame(ui_locales.as_deref());
+    let frame = context.frame(ui_locales.as_deref()).shown_once();
     let mut answer = HttpResponse::Ok();
-    cookie::log_in(&context.app, &mut answer, cookie.expose());
+    cookie::log_in(&context.app, &mut answer, signed_in);
     let template = RecoveryCodesPage {
         frame,
         csrf: &csrf,

@@ -4,20 +4,23 @@
 //! break, markup where people type.
 
 mod email;
+mod own_data;
 mod recovery;
 mod second_factors;
+mod signup;
 
 use askama::Template;
 
 use super::home::HomePage;
 use super::pages::{
-    AccountPage, AppRow, BackLink, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage,
-    DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage, NewPasswordPage,
-    PasskeyForm, SessionRow,
+    AccountPage, AppRow, BackLink, ClientCard, ConsentItem, ConsentPage, ContinuePage,
+    DeviceDonePage, DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage,
+    NewPasswordPage, PasskeyForm, SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy, policy_under_way};
 use crate::base::{TimeSpan, Timestamp};
+use crate::domain::base_path::Link;
 use crate::domain::outcome::{Code, FieldError};
 use crate::oauth::pending_request::STALE;
 use crate::oauth::restart::{Application, RestartOptions};
@@ -74,10 +77,12 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(second_factors::mailed_code(frame, world)?);
     all.extend(second_factors::enrolling(frame, world)?);
     all.extend(recovery::samples(frame, world)?);
+    all.extend(signup::samples(frame, world)?);
     all.extend(consenting(frame, world)?);
     all.extend(accounts(frame, world)?);
     all.extend(second_factors::of_account(frame, world)?);
     all.extend(email::of_account(frame, world)?);
+    all.extend(own_data::of_account(frame, world)?);
     all.extend(devices(frame, world)?);
     all.extend(signing_out(frame, world)?);
     all.extend(answers(frame, world)?);
@@ -94,15 +99,19 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     let policy = || policy_under_way(true);
     let error = frame.locale.error(Code::InvalidCredentials, "");
     let restart = start_again(world);
+    let logo = logo(frame);
     let first = LoginPage {
         frame,
         flow: world.typed,
         login: "",
         client_name: Some(world.client),
+        client_logo: Some(&logo),
         passkey: None,
+        stay: None,
         error: None,
         notice: Some(frame.t("login.recovered")),
         recover: Some(frame.link("/recover").with_query("flow=F")),
+        sign_up: Some(frame.link("/signup").with_query("flow=F")),
         restart: &restart,
     };
     let passkey = PasskeyForm { challenge: world.typed.to_owned(), options: "{}".to_owned() };
@@ -111,10 +120,13 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         flow: world.typed,
         login: world.login,
         client_name: Some(world.client),
+        client_logo: None,
         passkey: Some(passkey),
+        stay: Some(true),
         error: Some(error),
         notice: None,
         recover: None,
+        sign_up: None,
         restart: &RestartOptions {
             application: Some(application(world)),
             ..RestartOptions::default()
@@ -139,6 +151,11 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     ])
 }
 
+/// The logo of a client, for which those who look at the pages provide a picture.
+fn logo(frame: Frame<'_>) -> Link {
+    frame.link("/assets/logos/photos")
+}
+
 /// A request that can be begun again.
 fn start_again(world: &World<'_>) -> RestartOptions {
     RestartOptions::repeating("/oauth2/authorize", vec![("state", world.typed.to_owned())])
@@ -154,7 +171,13 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     let page = |items, code: Option<_>, error| ConsentPage {
         frame,
         flow: world.typed,
-        client_name: world.client,
+        client: ClientCard {
+            name: world.client,
+            logo: None,
+            home: None,
+            policy: None,
+            terms: None,
+        },
         destination: if code.is_some() { "" } else { world.host },
         login: world.login,
         items,
@@ -168,7 +191,14 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         ConsentItem::of_api("albums:read", api, Some("See your albums and their pictures"));
     let orders = ConsentItem::of_api("orders:write", api, None);
     let asked = vec![own("openid"), own("profile"), own("offline_access"), albums, orders];
-    let many = page(asked, None, None);
+    let card = ClientCard {
+        name: world.client,
+        logo: Some(logo(frame)),
+        home: Some(world.callback),
+        policy: Some(world.callback),
+        terms: Some(world.callback),
+    };
+    let many = ConsentPage { client: card, ..page(asked, None, None) };
     let device = page(vec![own("openid"), own("profile")], Some(world.typed), None);
     let undecided = FieldError { field: "decision", code: "unknown", message: "" };
     let refused = page(vec![own("openid")], None, Some(frame.locale.field(&undecided)));
@@ -198,6 +228,8 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
     let app = AppRow {
         client_id: world.typed.to_owned(),
         name: world.client.to_owned(),
+        logo: Some(logo(frame)),
+        home: Some(world.callback.to_owned()),
         scopes: vec![frame.t("scope.profile").to_owned(), "albums:read".to_owned()],
         since: ago(TimeSpan::from_days(12)),
     };
@@ -217,6 +249,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         older: None,
         newest: false,
         apps: vec![],
+        may_change_login: false,
     };
     let full = AccountPage {
         name: Some(world.name),
@@ -232,12 +265,13 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         older: Some(frame.link("/account").with_query("browsers=end&sessions=AZQ")),
         newest: true,
         apps: vec![app],
+        may_change_login: true,
         ..page(None, None)
     };
     let name = page(Some(wrong("name", "not_a_name")), None);
     let current = page(None, Some(("current_password", wrong("current_password", "wrong"))));
     let new = page(None, Some(("new_password", wrong("new_password", "too_short"))));
-    let policy = || policy(false);
+    let policy = || policy(true);
     Ok(vec![
         sample("account", &full, policy())?,
         sample("account-name-refused", &name, policy())?,
@@ -299,7 +333,7 @@ fn answers(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
 }
 
 fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
-    let policy = || policy(false);
+    let (policy, script) = (|| policy(false), || policy(true));
     let home = |issuer, needs_setup| HomePage { frame, issuer, needs_setup };
     let setup = |login, login_error, password_error| SetupPage {
         frame,
@@ -320,9 +354,12 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     };
     let text = frame.locale.error(Code::NotFound, "");
     let request_id = "4be1f9d2c07d4a6f8f5e0d3b2a190817";
-    let error = ErrorPage { frame, text, request_id, restart: None };
+    let error =
+        ErrorPage { frame, title: frame.t("failure.not_found"), text, request_id, restart: None };
     let stale = frame.locale.error(Code::Forbidden, STALE);
-    let stale = |restart| ErrorPage { frame, text: stale, request_id, restart: Some(restart) };
+    let title = frame.t("failure.expired");
+    let stale =
+        |restart| ErrorPage { frame, title, text: stale, request_id, restart: Some(restart) };
     let both = RestartOptions { application: Some(application(world)), ..start_again(world) };
     let pushed = RestartOptions { start_again: None, ..both.clone() };
     let unknown = RestartOptions::default();
@@ -336,8 +373,8 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         sample("home-branded", &home(None, false), policy())?,
         sample("home-branded-without-administrator", &home(None, true), policy())?,
         sample("home-without-administrator", &home(Some(world.issuer), true), policy())?,
-        sample("setup", &setup("", None, None), policy())?,
-        sample("setup-refused", &setup(world.login, login_error, password_error), policy())?,
+        sample("setup", &setup("", None, None), script())?,
+        sample("setup-refused", &setup(world.login, login_error, password_error), script())?,
         sample("first-token", &token, policy())?,
         sample("error", &error, policy())?,
         sample("stale", &stale(&both), policy_under_way(false))?,

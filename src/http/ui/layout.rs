@@ -19,6 +19,8 @@ pub struct Frame<'a> {
     pub base_path: &'a BasePath,
     /// Path and query of the page, if it can be loaded again: to where the choice of a language returns.
     pub here: Option<&'a str>,
+    /// The fewest characters of a new password.
+    pub min_password: usize,
 }
 
 impl Frame<'_> {
@@ -32,6 +34,19 @@ impl Frame<'_> {
     #[must_use]
     pub fn link(&self, path: &str) -> Link {
         self.base_path.link(path)
+    }
+
+    /// The rules for a new password.
+    #[must_use]
+    pub fn password_hint(&self) -> String {
+        self.locale.password_hint(self.min_password)
+    }
+
+    /// The same for a page that shows once what the server does not have again: a choice of the language would lose
+    /// it.
+    #[must_use]
+    pub const fn shown_once(self) -> Self {
+        Self { here: None, ..self }
     }
 
     /// The languages that the page is not in.
@@ -53,7 +68,12 @@ impl Context {
     #[must_use]
     pub fn frame(&self, ui_locales: Option<&str>) -> Frame<'_> {
         let locale = self.locale(ui_locales);
-        let here = self.reloadable();
-        Frame { locale, brand: &self.app.config.brand, base_path: &self.app.base_path, here }
+        Frame {
+            locale,
+            brand: &self.app.config.brand,
+            base_path: &self.app.base_path,
+            here: self.reloadable(),
+            min_password: self.app.config.password_policy.min_length,
+        }
     }
 }

@@ -9,12 +9,12 @@ use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account;
-use crate::identity::browser_login::{self, SignInOutcome, SignedInBrowser, Typed};
+use crate::identity::browser_login::{self, PasskeyAnswer, SignInOutcome, Typed};
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
-use super::render::{Login, aim, go_here, onwards, page_of};
-use super::{error_page, flow_error_page, own_account, passkeys, recovery, said};
+use super::render::{Login, aim, go_here, logo_of, onwards, page_of, sign_in_info};
+use super::{error_page, flow_error_page, own_account, passkeys, recovery, said, signup};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
 /// to such an address, so that a page with an error can be loaded again without its form.
@@ -23,8 +23,11 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Ok(params) => params,
         Err(problem) => return flow_error_page(&context, problem, &RestartOptions::default()),
     };
-    let notice =
-        params.get("notice").filter(|said| *said == recovery::DONE).map(|_| "login.recovered");
+    let notice = params.get("notice").and_then(|said| match said {
+        recovery::DONE => Some("login.recovered"),
+        signup::DONE => Some("login.created"),
+        _ => None,
+    });
     let visit = Visit::of(&context);
     let Some(sealed) = params.get("flow") else {
         let section = params.get("to").and_then(|to| to.parse().ok());
@@ -62,7 +65,7 @@ async fn own(
         None => String::new(),
     };
     own_account(match flow.seal(&context.app, &visit.visitor) {
-        Ok(flow) => Login { login: &login, ..plain(&flow) }.show_after(
+        Ok(flow) => Login { login: &login, ..Login::of_flow(&flow) }.show_after(
             context,
             visit,
             HttpResponse::Ok(),
@@ -89,14 +92,11 @@ fn anew(
     let (client_name, ui_locales) = aim(context, flow);
     let login = Login {
         client_name: client_name.as_deref(),
+        client_logo: logo_of(context, flow),
         ui_locales: ui_locales.as_deref(),
-        ..plain(sealed)
+        ..Login::of_flow(sealed)
     };
     login.show_after(context, visit, HttpResponse::Ok(), notice)
-}
-
-fn plain(flow: &str) -> Login<'_> {
-    Login { flow, login: "", client_name: None, ui_locales: None, error: None }
 }
 
 /// What was typed.
@@ -134,19 +134,21 @@ async fn signed_in(
 ) -> HttpResponse {
     let Filled { sealed, mut form } = filled;
     let (login, typed) = (form.take("login"), form.take("password"));
+    let stay = form.take("stay") == "on";
     let assertion = passkeys::assertion(&mut form);
     let signed_in = match (assertion, password("password", &typed)) {
         (Some(Err(refusal)), _) | (None, Err(refusal)) => Err(context.problem(refusal.into())),
         (Some(Ok(response)), _) => {
-            let step = (form.take("challenge"), response);
+            let step = PasskeyAnswer { challenge: form.take("challenge"), response, stay };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-            let info = context.request_info();
+            let info = sign_in_info(&context, &flow);
             context.run(browser_login::sign_in_with_passkey(app, step, visitor, info)).await
         }
         (None, Ok(password)) => {
-            let typed = Typed { login: login.clone(), password };
+            let typed = Typed { login: login.clone(), password, stay };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-            context.run(browser_login::sign_in(app, typed, visitor, context.request_info())).await
+            let info = sign_in_info(&context, &flow);
+            context.run(browser_login::sign_in(app, typed, visitor, info)).await
         }
     };
     match signed_in {
@@ -154,7 +156,7 @@ async fn signed_in(
         Err(problem) => again(
             &context,
             &visit,
-            &FailedSignIn { flow: &flow, sealed: &sealed, login: &login },
+            &FailedSignIn { flow: &flow, sealed: &sealed, login: &login, stay },
             &problem,
         ),
     }
@@ -169,8 +171,8 @@ pub(super) fn answered(
 ) -> HttpResponse {
     let mut answer = HttpResponse::SeeOther();
     match outcome {
-        SignInOutcome::SignedIn(SignedInBrowser { cookie, .. }) => {
-            cookie::log_in(&context.app, &mut answer, cookie.expose());
+        SignInOutcome::SignedIn(signed_in) => {
+            cookie::log_in(&context.app, &mut answer, signed_in);
             go_here(answer, &onwards(context, flow, sealed))
         }
         SignInOutcome::Pending(pending) => go_here(answer, &page_of(context, sealed, pending)),
@@ -185,6 +187,8 @@ struct FailedSignIn<'a> {
     sealed: &'a str,
     /// The login name that was typed.
     login: &'a str,
+    /// Whether "stay signed in" was ticked.
+    stay: bool,
 }
 
 /// The page once more, with what was wrong and the login kept.
@@ -194,7 +198,7 @@ fn again(
     failed: &FailedSignIn<'_>,
     problem: &Problem,
 ) -> HttpResponse {
-    let FailedSignIn { flow, sealed, login } = *failed;
+    let FailedSignIn { flow, sealed, login, stay } = *failed;
     let correctable = matches!(
         problem.code(),
         Code::InvalidCredentials
@@ -219,7 +223,9 @@ fn again(
         flow: sealed,
         login,
         client_name: client_name.as_deref(),
+        client_logo: logo_of(context, flow),
         ui_locales: ui_locales.as_deref(),
+        stay,
         error: Some(&error),
     };
     login.show(context, visit, problem.head())

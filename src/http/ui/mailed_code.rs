@@ -12,9 +12,9 @@ use crate::identity::{browser_login, browser_step_up};
 
 use super::login::answered;
 use super::new_password::UnderWay;
-use super::page;
 use super::pages::MailedCodePage;
 use super::render::{self, aim, go_here};
+use super::{page, said};
 
 const PAGE: &str = "/login/mailed-code";
 
@@ -61,7 +61,8 @@ async fn checked(under_way: &UnderWay, typed: String) -> Result<HttpResponse, Pr
     let UnderWay { context, visit, flow, sealed, challenge } = under_way;
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let step = (challenge.clone(), Entry::MailedCode(Secret::new(typed)));
-    let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
+    let info = render::sign_in_info(context, flow);
+    let work = browser_login::continue_sign_in(app, step, visitor, info);
     Ok(answered(context, flow, sealed, &context.run(work).await?))
 }
 
@@ -97,8 +98,8 @@ async fn show(
     let (client_name, ui_locales) = aim(context, flow);
     let frame = context.frame(ui_locales.as_deref());
     let error = problem.map(|problem| match problem.code() {
-        Code::MfaFailed => frame.t("recover.wrong_code"),
-        code => frame.locale.error(code, problem.message()),
+        Code::MfaFailed => frame.t("recover.wrong_code").into(),
+        _ => said(frame.locale, problem),
     });
     let template = MailedCodePage {
         frame,
@@ -108,7 +109,7 @@ async fn show(
         login: Some(&waiting.user.login),
         is_sent,
         notice: (is_sent && was_sent_again).then(|| frame.t("mailed_code.again")),
-        error,
+        error: error.as_deref(),
         restart: &render::restart(context, sealed),
     };
     visit.keep(&context.app, &mut answer);

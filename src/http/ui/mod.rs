@@ -14,6 +14,7 @@ mod email_link;
 pub mod enrol;
 #[cfg(feature = "test-support")]
 mod gallery;
+pub mod history;
 pub mod home;
 pub mod language;
 mod layout;
@@ -22,6 +23,8 @@ pub mod login;
 pub mod logout;
 pub mod mailed_code;
 pub mod new_password;
+pub mod own_data;
+pub mod own_login;
 pub mod pages;
 pub mod passkeys;
 mod qr;
@@ -29,6 +32,8 @@ pub mod recovery;
 mod render;
 pub mod security;
 pub mod setup;
+pub mod signup;
+mod signup_account;
 pub mod verify;
 
 use std::borrow::Cow;
@@ -40,6 +45,7 @@ use askama::Template;
 use super::context::Context;
 use super::error::Problem;
 use crate::domain::outcome::{Code, Refusal};
+use crate::oauth::pending_request::STALE;
 use crate::oauth::restart::RestartOptions;
 
 pub use crate::i18n::Locale;
@@ -55,6 +61,7 @@ pub use render::reloaded;
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
     frame: Frame<'a>,
+    title: &'a str,
     text: &'a str,
     request_id: &'a str,
     restart: Option<&'a RestartOptions>,
@@ -107,15 +114,29 @@ pub fn flow_error_page(
 
 fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>) -> HttpResponse {
     let ui_locales = restart.and_then(|restart| restart.ui_locales.as_deref());
-    // Without the choice of a language, whose form repeats the address.
-    let frame = Frame { here: None, ..context.frame(ui_locales) };
+    // The choice of a language would repeat the address, which may be what is wrong.
+    let frame = context.frame(ui_locales).shown_once();
     let text = match problem.fields() {
         [] => said(frame.locale, problem),
         // The field is not on this page.
         _ => frame.locale.error(problem.code(), problem.message()).into(),
     };
-    let request_id = problem.request_id();
-    page(problem.head(), &ErrorPage { frame, text: &text, request_id, restart })
+    let (title, request_id) = (frame.t(title_of(problem)), problem.request_id());
+    page(problem.head(), &ErrorPage { frame, title, text: &text, request_id, restart })
+}
+
+/// The key of the heading of an error page.
+fn title_of(problem: &Problem) -> &'static str {
+    match problem.code() {
+        Code::NotFound | Code::MethodNotAllowed | Code::UriTooLong => "failure.not_found",
+        Code::LinkInvalid | Code::SetupLinkInvalid => "failure.link",
+        Code::TooManyAttempts => "failure.limit",
+        Code::ChallengeInvalid | Code::SessionExpired => "failure.expired",
+        Code::Forbidden if problem.message() == STALE => "failure.expired",
+        Code::Internal => "failure.internal",
+        Code::Unavailable => "failure.unavailable",
+        _ => "failure.title",
+    }
 }
 
 /// What is wrong, in the language of the page: with a field, with how long to wait, or else with the request.

@@ -1,6 +1,8 @@
 //! `/recover`: a user who cannot sign in asks for a mail, types the code in it and chooses a new password. The request
 //! that led to the sign-in waits meanwhile.
 
+use std::borrow::Cow;
+
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::base::Secret;
@@ -9,15 +11,13 @@ use crate::domain::base_path::Link;
 use crate::domain::outcome::Code;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::http::context::Context;
-use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::authentication::{Channel, Entry, IssuedChallenge, RemainingStep};
+use crate::identity::authentication::{Channel, Entry, IssuedChallenge};
 use crate::identity::links::LinkEntry;
 use crate::identity::mailed_codes::require_mail;
-use crate::identity::recovery::{self, RecoveryOutcome};
+use crate::identity::recovery::{self, RecoveryOutcome, WaitingRecovery};
 use crate::identity::second_factor::{CodeMethod, TypedCode};
-use crate::oauth::pending_request::{Destination, PendingRequest};
 use crate::oauth::restart::RestartOptions;
 
 use super::new_password::UnderWay;
@@ -42,23 +42,13 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
             Ok(under_way) => under_way,
             Err(answer) => return *answer,
         },
-        None => match own(context) {
+        None => match UnderWay::begin(context) {
             Ok(under_way) => under_way,
             Err(answer) => return *answer,
         },
     };
     let answer = show_form(&under_way, "", None, HttpResponse::Ok());
     under_way.finished(answer)
-}
-
-/// A recovery that no application waits for.
-fn own(context: Context) -> Result<UnderWay, Box<HttpResponse>> {
-    let visit = Visit::of(&context);
-    let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
-    match flow.seal(&context.app, &visit.visitor) {
-        Ok(sealed) => Ok(UnderWay { context, visit, flow, sealed, challenge: String::new() }),
-        Err(fault) => Err(Box::new(error_page(&context, &context.problem(fault.into())))),
-    }
 }
 
 /// The address.
@@ -92,8 +82,10 @@ pub async fn get_code(context: Context, params: Result<Params, Problem>) -> Http
         Ok(under_way) => under_way,
         Err(answer) => return *answer,
     };
-    let answer = match step(&under_way).await {
-        Ok(step) if is_mailed(&step) => show_code(&under_way, None, HttpResponse::Ok()),
+    let answer = match waiting(&under_way).await {
+        Ok(waiting) if is_mailed(&waiting) => {
+            show_code(&under_way, &waiting, None, HttpResponse::Ok())
+        }
         Ok(_) => under_way.to("/recover/password", &under_way.challenge),
         Err(problem) => under_way.failed(&problem),
     };
@@ -114,10 +106,13 @@ pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> H
     let work = async move { recovery::advance(app, step, Channel::Browser(&browser), info).await };
     let answer = match context.run(work).await {
         Ok(RecoveryOutcome::Pending(next)) => under_way.to("/recover/password", &next.challenge),
-        Ok(RecoveryOutcome::Done) => under_way.to_login(),
+        Ok(RecoveryOutcome::Done) => under_way.to_login(DONE),
         Err(problem) => match problem.code() {
             Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
-                show_code(&under_way, Some(&problem), problem.head())
+                match waiting(&under_way).await {
+                    Ok(waiting) => show_code(&under_way, &waiting, Some(&problem), problem.head()),
+                    Err(problem) => under_way.failed(&problem),
+                }
             }
             _ => under_way.failed(&problem),
         },
@@ -131,9 +126,9 @@ pub async fn get_password(context: Context, params: Result<Params, Problem>) -> 
         Ok(under_way) => under_way,
         Err(answer) => return *answer,
     };
-    let answer = match step(&under_way).await {
-        Ok(step) if is_mailed(&step) => under_way.to("/recover/code", &under_way.challenge),
-        Ok(step) => show_password(&under_way, &step, None, HttpResponse::Ok()),
+    let answer = match waiting(&under_way).await {
+        Ok(waiting) if is_mailed(&waiting) => under_way.to("/recover/code", &under_way.challenge),
+        Ok(waiting) => show_password(&under_way, &waiting, None, HttpResponse::Ok()),
         Err(problem) => under_way.failed(&problem),
     };
     under_way.finished(answer)
@@ -152,9 +147,9 @@ pub async fn post_password(context: Context, form: Result<FormFields, Problem>) 
     let last = (challenge.clone(), entry);
     let work = async move { recovery::finish(app, last, Channel::Browser(&browser), info).await };
     let answer = match context.run(work).await {
-        Ok(()) => under_way.to_login(),
-        Err(problem) if can_be_corrected(&problem) => match step(&under_way).await {
-            Ok(step) => show_password(&under_way, &step, Some(&problem), problem.head()),
+        Ok(()) => under_way.to_login(DONE),
+        Err(problem) if can_be_corrected(&problem) => match waiting(&under_way).await {
+            Ok(waiting) => show_password(&under_way, &waiting, Some(&problem), problem.head()),
             Err(problem) => under_way.failed(&problem),
         },
         Err(problem) => under_way.failed(&problem),
@@ -171,7 +166,7 @@ pub(super) fn entry(form: &mut FormFields) -> LinkEntry {
         CodeMethod::Totp
     };
     let code = (!typed.trim().is_empty()).then(|| TypedCode::new(method, typed));
-    LinkEntry { new_password: Some(form.take("new_password")), code }
+    LinkEntry { new_password: Some(form.take("new_password")), code, account: None }
 }
 
 /// Whether the form can be shown again, with what was wrong.
@@ -188,19 +183,18 @@ pub(super) fn can_be_corrected(problem: &Problem) -> bool {
 }
 
 /// What was wrong with a new password or the code beside it, in the language of the page.
-pub(super) fn said<'a>(frame: &super::Frame<'_>, problem: &'a Problem) -> &'a str {
-    match (problem.code(), problem.fields().first()) {
-        (Code::MfaFailed | Code::MfaRequired, _) => frame.t("recover.wrong_factor"),
-        (_, Some(field)) => frame.locale.field(field),
-        (code, None) => frame.locale.error(code, problem.message()),
+pub(super) fn said<'a>(frame: &super::Frame<'_>, problem: &'a Problem) -> Cow<'a, str> {
+    match problem.code() {
+        Code::MfaFailed | Code::MfaRequired => frame.t("recover.wrong_factor").into(),
+        _ => super::said(frame.locale, problem),
     }
 }
 
-fn is_mailed(step: &RemainingStep) -> bool {
-    step.methods() == [Method::MailedCode]
+fn is_mailed(waiting: &WaitingRecovery) -> bool {
+    waiting.step.methods() == [Method::MailedCode]
 }
 
-async fn step(under_way: &UnderWay) -> Result<RemainingStep, Problem> {
+async fn waiting(under_way: &UnderWay) -> Result<WaitingRecovery, Problem> {
     let UnderWay { context, visit, challenge, .. } = under_way;
     let (app, browser) = (context.app.clone(), visit.visitor.browser.clone());
     let (challenge, now) = (challenge.clone(), context.now());
@@ -240,18 +234,18 @@ fn in_address(
 }
 
 impl UnderWay {
-    fn to(&self, path: &str, challenge: &str) -> HttpResponse {
+    pub(super) fn to(&self, path: &str, challenge: &str) -> HttpResponse {
         let query = format!("flow={}&challenge={challenge}", self.sealed);
         go_here(HttpResponse::SeeOther(), &self.context.link(path).with_query(&query))
     }
 
-    /// The sign-in, which goes on with the request that led to it.
-    fn to_login(&self) -> HttpResponse {
-        let query = format!("flow={}&notice={DONE}", self.sealed);
+    /// The sign-in, which says `notice` and goes on with the request that led to it.
+    pub(super) fn to_login(&self, notice: &str) -> HttpResponse {
+        let query = format!("flow={}&notice={notice}", self.sealed);
         go_here(HttpResponse::SeeOther(), &self.context.link("/login").with_query(&query))
     }
 
-    fn with_flow(&self, path: &str) -> Link {
+    pub(super) fn with_flow(&self, path: &str) -> Link {
         self.context.link(path).with_query(&format!("flow={}", self.sealed))
     }
 }
@@ -268,11 +262,12 @@ fn show_form(
     let error = problem.map(|problem| said(&frame, problem));
     let back = under_way.with_flow("/login");
     visit.keep(&context.app, &mut answer);
-    page(answer, &RecoverPage { frame, flow: sealed, email, error, back })
+    page(answer, &RecoverPage { frame, flow: sealed, email, error: error.as_deref(), back })
 }
 
 fn show_code(
     under_way: &UnderWay,
+    waiting: &WaitingRecovery,
     problem: Option<&Problem>,
     mut answer: HttpResponseBuilder,
 ) -> HttpResponse {
@@ -280,17 +275,25 @@ fn show_code(
     let (_, ui_locales) = aim(context, flow);
     let frame = context.frame(ui_locales.as_deref());
     let error = problem.map(|problem| match problem.code() {
-        Code::MfaFailed => frame.t("recover.wrong_code"),
-        code => frame.locale.error(code, problem.message()),
+        Code::MfaFailed => frame.t("recover.wrong_code").into(),
+        _ => super::said(frame.locale, problem),
     });
     let again = under_way.with_flow("/recover");
     visit.keep(&context.app, &mut answer);
-    page(answer, &RecoverCodePage { frame, flow: sealed, challenge, error, again })
+    let template = RecoverCodePage {
+        frame,
+        flow: sealed,
+        challenge,
+        address: waiting.address.as_deref(),
+        error: error.as_deref(),
+        again,
+    };
+    page(answer, &template)
 }
 
 fn show_password(
     under_way: &UnderWay,
-    step: &RemainingStep,
+    waiting: &WaitingRecovery,
     problem: Option<&Problem>,
     mut answer: HttpResponseBuilder,
 ) -> HttpResponse {
@@ -298,14 +301,16 @@ fn show_password(
     let (_, ui_locales) = aim(context, flow);
     let frame = context.frame(ui_locales.as_deref());
     let query = format!("flow={sealed}&challenge={challenge}");
+    let error = problem.map(|problem| said(&frame, problem));
     let template = ChoosePasswordPage {
         frame,
         title: frame.t("new_password.title"),
         intro: frame.t("recover.password_intro"),
         action: context.link("/recover/password").with_query(&query),
         hidden: vec![("flow", sealed), ("challenge", challenge)],
-        asks_code: !step.methods().is_empty(),
-        error: problem.map(|problem| said(&frame, problem)),
+        login: waiting.login.as_deref(),
+        asks_code: !waiting.step.methods().is_empty(),
+        error: error.as_deref(),
         restart: &render::restart(context, sealed),
     };
     visit.keep(&context.app, &mut answer);

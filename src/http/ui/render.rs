@@ -6,11 +6,14 @@
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
+use crate::config::{PersistentSessions, Registration};
 use crate::domain::base_path::Link;
+use crate::domain::client::Client;
 use crate::domain::interaction::ResponseMode;
 use crate::domain::oidc;
 use crate::domain::outcome::Code;
 use crate::domain::redirect::RegisteredRedirect;
+use crate::domain::request_info::RequestInfo;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
@@ -23,7 +26,7 @@ use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest}
 use crate::oauth::restart::RestartOptions;
 
 use super::pages::{
-    ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
+    ClientCard, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
 use super::{Locale, flow_error_page, page, page_with, passkeys, policy, said};
 
@@ -36,7 +39,9 @@ pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
                 flow: &flow,
                 login: request.login_hint.as_deref().unwrap_or_default(),
                 client_name: Some(&client.metadata.name),
+                client_logo: logo(context, &client),
                 ui_locales: request.ui_locales.as_deref(),
+                stay: false,
                 error: None,
             };
             login.show(context, visit, HttpResponse::Ok())
@@ -93,13 +98,30 @@ pub struct Login<'a> {
     pub login: &'a str,
     /// The client that asked.
     pub client_name: Option<&'a str>,
+    /// Its logo.
+    pub client_logo: Option<Link>,
     /// The languages the client named.
     pub ui_locales: Option<&'a str>,
+    /// Whether "stay signed in" is ticked, where the page has it.
+    pub stay: bool,
     /// Why the last try did not work.
     pub error: Option<&'a str>,
 }
 
-impl Login<'_> {
+impl<'a> Login<'a> {
+    /// The page of a flow that no client is named for.
+    pub const fn of_flow(flow: &'a str) -> Self {
+        Self {
+            flow,
+            login: "",
+            client_name: None,
+            client_logo: None,
+            ui_locales: None,
+            stay: false,
+            error: None,
+        }
+    }
+
     /// The page.
     pub fn show(
         &self,
@@ -119,14 +141,20 @@ impl Login<'_> {
         notice: Option<&str>,
     ) -> HttpResponse {
         let frame = context.frame(self.ui_locales);
-        let recover = || context.link("/recover").with_query(&format!("flow={}", self.flow));
+        let with_flow = |path| context.link(path).with_query(&format!("flow={}", self.flow));
+        let signs_up =
+            matches!(context.app.config.registration, Registration::Open | Registration::Verified);
         let template = LoginPage {
             frame,
             notice: notice.map(|key| frame.t(key)),
-            recover: context.app.mailer.is_some().then(recover),
+            recover: context.app.mailer.is_some().then(|| with_flow("/recover")),
+            sign_up: signs_up.then(|| with_flow("/signup")),
             flow: self.flow,
             login: self.login,
             client_name: self.client_name,
+            client_logo: self.client_logo.as_ref(),
+            stay: (context.app.config.browser_session_persistent == PersistentSessions::Ask)
+                .then_some(self.stay),
             passkey: passkeys::sign_in_form(context, visit),
             error: self.error,
             restart: &restart(context, self.flow),
@@ -157,7 +185,7 @@ fn consent(
     let template = ConsentPage {
         frame,
         flow: &view.flow,
-        client_name: &view.client.metadata.name,
+        client: ClientCard::of(context, &view.client),
         destination: shown(&view.destination),
         login: &view.user.login,
         items: view.scopes.iter().map(item).collect(),
@@ -185,7 +213,7 @@ fn done(context: &Context, visit: &Visit, answer: &Answer) -> HttpResponse {
     if answer.mode == ResponseMode::FormPost {
         let fields = answer.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let template = FormPostPage {
-            frame: context.frame(answer.ui_locales.as_deref()),
+            frame: context.frame(answer.ui_locales.as_deref()).shown_once(),
             action: answer.redirect.as_str(),
             fields: fields.collect(),
         };
@@ -219,7 +247,7 @@ pub fn go(
         return answer.insert_header((header::LOCATION, location)).finish();
     }
     let source = redirect.source();
-    let frame = context.frame(ui_locales);
+    let frame = context.frame(ui_locales).shown_once();
     let template = ContinuePage { frame, uri: location, destination: shown(&source) };
     answer.status(actix_web::http::StatusCode::OK);
     page(answer, &template)
@@ -259,6 +287,10 @@ pub fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
             None => "/account",
             Some(AccountSection::Security) => "/account/security",
             Some(AccountSection::Email) => "/account/email",
+            Some(AccountSection::History) => "/account/history",
+            Some(AccountSection::Login) => "/account/login",
+            Some(AccountSection::Export) => "/account/export",
+            Some(AccountSection::Delete) => "/account/delete",
         }),
     }
 }
@@ -297,9 +329,7 @@ pub fn device_again(
     let frame = context.frame(None);
     match step {
         DeviceStep::Login { flow } => {
-            let login =
-                Login { flow: &flow, login: "", client_name: None, ui_locales: None, error: None };
-            login.show(context, visit, HttpResponse::Ok())
+            Login::of_flow(&flow).show(context, visit, HttpResponse::Ok())
         }
         DeviceStep::StepUp { flow, challenge } => step_up(context, visit, &flow, &challenge),
         DeviceStep::Consent(view) => {
@@ -312,7 +342,7 @@ pub fn device_again(
             let template = ConsentPage {
                 frame,
                 flow: &view.flow,
-                client_name: &view.client.metadata.name,
+                client: ClientCard::of(context, &view.client),
                 destination: "",
                 login: &view.user.login,
                 items: view.asked.scopes.iter().map(item).collect(),
@@ -326,7 +356,7 @@ pub fn device_again(
             page(answer, &template)
         }
         DeviceStep::Done { allowed, client } => {
-            let client_name = &client.metadata.name;
+            let (frame, client_name) = (frame.shown_once(), &client.metadata.name);
             page(HttpResponse::Ok(), &DeviceDonePage { frame, allowed, client_name })
         }
     }
@@ -347,9 +377,42 @@ pub fn scope_item(
     ConsentItem::of_api(scope, identifier, description)
 }
 
+/// The address of the logo of a client.
+pub fn logo(context: &Context, client: &Client) -> Option<Link> {
+    client.metadata.logo.as_ref().map(|logo| context.link(&logo.path()))
+}
+
+/// The logo of the client that a flow leads to.
+pub fn logo_of(context: &Context, flow: &PendingRequest) -> Option<Link> {
+    let Destination::Authorize(request) = &flow.aim else { return None };
+    logo(context, context.app.client(&request.client_id).as_deref()?)
+}
+
+impl<'a> ClientCard<'a> {
+    fn of(context: &Context, client: &'a Client) -> Self {
+        let metadata = &client.metadata;
+        Self {
+            name: &metadata.name,
+            logo: logo(context, client),
+            home: metadata.client_uri.as_deref(),
+            policy: metadata.policy_uri.as_deref(),
+            terms: metadata.tos_uri.as_deref(),
+        }
+    }
+}
+
 /// What the log-in page says about where a flow leads: the client and its languages.
 pub fn aim(context: &Context, flow: &PendingRequest) -> (Option<String>, Option<String>) {
     let Destination::Authorize(request) = &flow.aim else { return (None, None) };
     let client = context.app.client(&request.client_id);
     (client.map(|client| client.metadata.name.clone()), request.ui_locales.clone())
+}
+
+/// The request of a step of a sign-in, with the client that the sign-in is for.
+pub fn sign_in_info(context: &Context, flow: &PendingRequest) -> RequestInfo {
+    let client_id = match &flow.aim {
+        Destination::Authorize(request) => Some(request.client_id.clone()),
+        Destination::Device(_) | Destination::Account | Destination::Logout(_) => None,
+    };
+    context.request_info().for_client(client_id)
 }

@@ -1,11 +1,11 @@
-//! `/account/security`: two-step sign-in of one's own account.
+//! `/account/security`: the second factors and passkeys of one's own account.
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
-use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::base::id::FactorId;
 use crate::domain::factor::FactorKind;
-use crate::domain::outcome::{Code, FieldError};
+use crate::domain::outcome::Code;
 use crate::domain::recovery_code::{CODES, RecoveryCode};
 use crate::domain::totp;
 use crate::http::api::factors::factor_id;
@@ -17,14 +17,15 @@ use crate::identity::email::require_verified;
 use crate::identity::factors;
 use crate::identity::totp_enrolment::{self, Confirmation, TotpSetup};
 use crate::oauth::pending_request::AccountSection;
+use crate::oauth::restart::RestartOptions;
 
 use super::account::{Visited, submitted, visited};
 use super::pages::{
     Done, FactorRow, RecoveryCodesPage, RemoveFactorPage, SecurityPage, TotpSetupPage,
 };
 use super::qr::QrImage;
-use super::render::go_here;
-use super::{error_page, page, page_with, policy};
+use super::render::{go_here, head};
+use super::{Frame, error_page, flow_error_page, page, page_with, policy, said};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -63,7 +64,7 @@ pub async fn setup(context: Context, params: Result<Params, Problem>) -> HttpRes
         Err(answer) => return answer,
     };
     let name = visited.context.frame(None).t("totp.default_name");
-    visited.show_setup(setup.unwrap_or_default(), name, &[], HttpResponse::Ok())
+    visited.show_setup(setup.unwrap_or_default(), name, None)
 }
 
 /// Enrols it.
@@ -79,8 +80,14 @@ pub async fn confirm_totp(context: Context, form: Result<FormFields, Problem>) -
     match visited.context.run(work).await {
         Ok(enrolled) if enrolled.recovery_codes.is_empty() => visited.done(Done::FactorAdded),
         Ok(enrolled) => visited.show_codes(Some(Done::FactorAdded), &enrolled.recovery_codes),
-        Err(problem) if problem.fields().is_empty() => visited.failed(&problem),
-        Err(problem) => visited.show_setup(setup, &name, problem.fields(), problem.head()),
+        // The page once more, where the user can correct what was wrong.
+        Err(problem)
+            if !problem.fields().is_empty()
+                || matches!(problem.code(), Code::TooManyAttempts | Code::Unavailable) =>
+        {
+            visited.show_setup(setup, &name, Some(&problem))
+        }
+        Err(problem) => visited.failed(&problem),
     }
 }
 
@@ -153,7 +160,7 @@ impl Visited {
         if problem.code() == Code::ReauthenticationRequired {
             return go_here(HttpResponse::SeeOther(), &self.context.link("/account/security"));
         }
-        error_page(&self.context, problem)
+        flow_error_page(&self.context, problem, &RestartOptions::default())
     }
 
     /// The question whether the only second factor is to be removed; none where it is another one, or where the
@@ -214,13 +221,7 @@ impl Visited {
         page_with(HttpResponse::Ok(), &template, &policy(script))
     }
 
-    fn show_setup(
-        &self,
-        setup: String,
-        name: &str,
-        errors: &[FieldError],
-        answer: HttpResponseBuilder,
-    ) -> HttpResponse {
+    fn show_setup(&self, setup: String, name: &str, problem: Option<&Problem>) -> HttpResponse {
         let Self { context, here, .. } = self;
         let shown = totp_enrolment::shown_again(&context.app, &here.user, setup, context.now());
         let TotpSetup { setup, secret, otpauth_uri } = match context.check(shown) {
@@ -228,9 +229,14 @@ impl Visited {
             // Expired: the page before offers to begin again.
             Err(_) => return go_here(HttpResponse::SeeOther(), &context.link("/account/security")),
         };
-        let frame = context.frame(None);
+        // Base64url: nothing in it needs escaping.
+        let here = format!("/account/security/totp?setup={setup}");
+        let frame = Frame { here: Some(&here), ..context.frame(None) };
         let locale = frame.locale;
+        let errors = problem.map(Problem::fields).unwrap_or_default();
         let of = |field: &str| errors.iter().find(|error| error.field == field);
+        let error = problem.filter(|problem| problem.fields().is_empty());
+        let error = error.map(|problem| said(locale, problem));
         let template = TotpSetupPage {
             frame,
             csrf: &self.csrf(),
@@ -239,14 +245,15 @@ impl Visited {
             otpauth_uri: &otpauth_uri,
             qr: QrImage::of(&otpauth_uri),
             name,
+            error: error.as_deref(),
             code_error: of("code").map(|error| locale.field(error)),
             name_error: of("name").map(|_| locale.t("totp.name_error")),
         };
-        page(answer, &template)
+        page(head(problem), &template)
     }
 
     pub(super) fn show_codes(&self, done: Option<Done>, codes: &[RecoveryCode]) -> HttpResponse {
-        let frame = self.context.frame(None);
+        let frame = self.context.frame(None).shown_once();
         let template = RecoveryCodesPage {
             frame,
             csrf: &self.csrf(),
@@ -257,7 +264,7 @@ impl Visited {
         page(HttpResponse::Ok(), &template)
     }
 
-    fn csrf(&self) -> String {
+    pub(super) fn csrf(&self) -> String {
         account::token(&self.context.app, &self.visit.visitor)
     }
 }

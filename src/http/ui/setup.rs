@@ -10,7 +10,7 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::identity::setup;
 
-use super::{Frame, error_page, page};
+use super::{Frame, error_page, page, page_with, policy};
 
 #[derive(Template)]
 #[template(path = "setup.html")]
@@ -41,7 +41,7 @@ pub async fn get(context: Context, token: Path<String>) -> HttpResponse {
             let (login_error, password_error) = (None, None);
             let template =
                 SetupPage { frame, token: &token, login: "", login_error, password_error };
-            page(HttpResponse::Ok(), &template)
+            page_with(HttpResponse::Ok(), &template, &policy(true))
         }
         Err(problem) => error_page(&context, &problem),
     }
@@ -68,7 +68,7 @@ pub async fn post(
     match context.run(work).await {
         Ok((user, tokens)) => {
             let template = FirstTokenPage {
-                frame: context.frame(None),
+                frame: context.frame(None).shown_once(),
                 issuer: context.app.issuer(),
                 login: &user.login,
                 login_json: quoted(&user.login),
@@ -103,5 +103,5 @@ fn again(context: &Context, token: &str, login: &str, problem: &Problem) -> Http
         login_error: error_of("login"),
         password_error: error_of("password"),
     };
-    page(problem.head(), &template)
+    page_with(problem.head(), &template, &policy(true))
 }

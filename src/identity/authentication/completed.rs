@@ -83,6 +83,9 @@ impl Completed {
     /// # Errors
     /// When the database cannot be written.
     pub async fn settle(&self, tx: &mut AuditedTx, event: &Event) -> Result<(), Fault> {
+        let factors = self.authentication.factors();
+        let methods = factors.iter().map(|factor| factor.method.as_str());
+        let event = &event.clone().by_methods(methods);
         match &self.how {
             How::AtOnce(right) => right.settle(tx, &self.user, event).await,
             How::Continued(continued) => {

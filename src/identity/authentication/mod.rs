@@ -218,6 +218,7 @@ impl FirstFactor {
     pub async fn record(&self, tx: &mut AuditedTx, place: Option<&str>) -> Result<(), Fault> {
         let AuthenticatedUser { user, right, .. } = &self.authenticated;
         let mut event = Event::new(EventKind::LoginFirstFactor).about(user.id);
+        event = event.by_methods([Method::Password.as_str()]);
         event.detail = place.map(str::to_owned);
         right.first_of_several(tx, user, &event).await?;
         match self.step {

@@ -24,7 +24,7 @@ pub(super) async fn hash(
 ) -> Result<String, Failure> {
     let login = LoginName::parse(&credential.user.login)
         .map_err(|_| Fault::internal("a stored login that is none"))?;
-    let password = parse_password(FIELD, typed, &login)?;
+    let password = parse_password(app, FIELD, typed, &login)?;
     let mut slots = slots.into_iter();
     let mut slot = || slots.next().ok_or_else(|| Fault::internal("a hash without a place"));
     if let Some(present) = &credential.password_hash {

@@ -39,8 +39,8 @@ impl RemainingStep {
                 "The user has to authenticate again with one of the methods."
             }
             Self::Factor(_) if self.is_mailed_code() => "The code that was mailed has to follow.",
-            Self::Factor(_) => "The password is right, and a second factor has to follow.",
-            Self::NewPassword => "The password is right and has to be replaced by a new one first.",
+            Self::Factor(_) => "A second factor has to follow.",
+            Self::NewPassword => "The password has to be replaced by a new one first.",
             Self::Enrol { may_skip: false } => "The user has to enrol a second factor.",
             Self::Enrol { may_skip: true } => {
                 "The user has to enrol a second factor, and may put it off this time."

@@ -21,12 +21,12 @@ pub(super) fn take(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
 }
 
 /// Refuses while wrong codes and passwords of this network have used its limit up.
-pub(super) fn check_guesses(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
+pub(in crate::identity) fn check_guesses(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
     lockout::check_network(app, info.address())
 }
 
 /// Counts a wrong code for the network, as a wrong password.
-pub(super) fn count_guess(app: &App, info: &RequestInfo) {
+pub(in crate::identity) fn count_guess(app: &App, info: &RequestInfo) {
     if app.config.rate_limits {
         // Where the bucket is empty, the next step is refused.
         let _ = app.address_limiter.take(Subject::new(RateLimit::Login, info.address()));

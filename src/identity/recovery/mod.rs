@@ -4,7 +4,7 @@
 //! one, the new password. A recovery opens nothing: it has a challenge of its own, which no sign-in accepts, and never
 //! leads to a `Completed`. The answers to a request are the same for every address; a job finds out whose it is.
 
-mod limits;
+pub(super) mod limits;
 mod new_password;
 mod proved_mailbox;
 
@@ -45,7 +45,20 @@ struct PendingRecovery {
     id: String,
     begun_at: Timestamp,
     subject: String,
+    /// The address that was typed.
+    #[serde(default)]
+    address: Option<String>,
     proved: Option<ProvedMailbox>,
+}
+
+/// What a recovery waits for, and what its user has shown to know.
+pub struct WaitingRecovery {
+    /// The next step.
+    pub step: RemainingStep,
+    /// The address that was typed.
+    pub address: Option<String>,
+    /// The login name of the account, once its mailbox was proved.
+    pub login: Option<String>,
 }
 
 /// What comes of a step.
@@ -78,6 +91,7 @@ pub async fn request(
         id: URL_SAFE_NO_PAD.encode(random::<16>(&*app.entropy)),
         begun_at: info.now,
         subject: URL_SAFE_NO_PAD.encode(&subject),
+        address: Some(email.trim().to_owned()),
         proved: None,
     };
     // A refusal takes everything back: what is over the limit costs no disk.
@@ -113,15 +127,16 @@ pub async fn waits_for(
     challenge: String,
     channel: Channel<'_>,
     now: Timestamp,
-) -> Result<RemainingStep, Failure> {
-    let pending = PendingRecovery::open(&app, &challenge, channel, now)?;
-    match &pending.proved {
-        None => Ok(RemainingStep::Factor(vec![Method::MailedCode])),
-        Some(proved) => {
-            let credential = proved.account(&app).await?;
-            proved.remaining(&credential, now).map_err(as_challenge)
-        }
-    }
+) -> Result<WaitingRecovery, Failure> {
+    let PendingRecovery { address, proved, .. } =
+        PendingRecovery::open(&app, &challenge, channel, now)?;
+    let Some(proved) = proved else {
+        let step = RemainingStep::Factor(vec![Method::MailedCode]);
+        return Ok(WaitingRecovery { step, address, login: None });
+    };
+    let credential = proved.account(&app).await?;
+    let step = proved.remaining(&credential, now).map_err(as_challenge)?;
+    Ok(WaitingRecovery { step, address, login: Some(credential.user.login) })
 }
 
 /// Takes the next step of a recovery.
@@ -186,19 +201,21 @@ pub async fn finish(
     outcome.map_err(|failure| gone_as(failure, challenge_invalid))
 }
 
-/// The methods of which one has to follow the link; empty where the account has no second factor.
+/// The methods of which one has to follow the link, empty where the account has no second factor, and the login name
+/// of the account.
 ///
 /// # Errors
 /// `link_invalid`; `forbidden` where the second factor of the account is a passkey alone.
-pub(super) async fn methods_of_link(
+pub(super) async fn view_of_link(
     app: &App,
     code: &UsableCode,
     now: Timestamp,
-) -> Result<Vec<Method>, Failure> {
+) -> Result<(Vec<Method>, String), Failure> {
     let proved = ProvedMailbox::by_link(code, now).ok_or_else(mailed_codes::link_invalid)?;
     let credential = proved.account(app).await;
     let credential = credential.map_err(|failure| gone_as(failure, mailed_codes::link_invalid))?;
-    Ok(proved.remaining(&credential, now)?.methods().to_vec())
+    let methods = proved.remaining(&credential, now)?.methods().to_vec();
+    Ok((methods, credential.user.login))
 }
 
 /// Sets the new password that came with a link.

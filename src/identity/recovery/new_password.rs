@@ -26,8 +26,12 @@ const FIELD: &str = "new_password";
 ///
 /// # Errors
 /// `weak_password`.
-pub(super) fn acceptable(credential: &Credential, typed: &str) -> Result<Password, Failure> {
-    Ok(parse_password(FIELD, typed, &login_of(credential)?)?)
+pub(super) fn acceptable(
+    app: &App,
+    credential: &Credential,
+    typed: &str,
+) -> Result<Password, Failure> {
+    Ok(parse_password(app, FIELD, typed, &login_of(credential)?)?)
 }
 
 fn login_of(credential: &Credential) -> Result<LoginName, Fault> {
@@ -47,7 +51,7 @@ pub(super) async fn store(
     typed: String,
     info: &RequestInfo,
 ) -> Result<(), Failure> {
-    let password = acceptable(credential, &typed)?;
+    let password = acceptable(app, credential, &typed)?;
     let login = login_of(credential)?;
     let user = &credential.user;
     let admission = admission::of(app, info.address(), info.now).await?;

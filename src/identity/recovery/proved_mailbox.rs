@@ -104,7 +104,7 @@ impl ProvedMailbox {
         info: &RequestInfo,
     ) -> Result<(), Failure> {
         limits::check_guesses(app, info)?;
-        let LinkEntry { new_password, code } = entry;
+        let LinkEntry { new_password, code, .. } = entry;
         let credential = self.account(app).await?;
         let remaining = self.remaining(&credential, info.now)?;
         let needs_code = matches!(remaining, RemainingStep::Factor(_));
@@ -117,7 +117,7 @@ impl ProvedMailbox {
             Refusal::field("new_password", "missing", "Send the new password as new_password.")
         })?;
         // A password that is refused must not use up the code of the second factor.
-        new_password::acceptable(&credential, &typed)?;
+        new_password::acceptable(app, &credential, &typed)?;
         let proved = match code.filter(|_| needs_code) {
             Some(code) => self.with_factor(app, &credential, &code, info).await?,
             None => self,

@@ -57,6 +57,7 @@ async fn a_warm_flow_asks_once_for_each_step() {
             auth_time: now,
             factors: None,
             expires_at: now + TimeSpan::from_mins(60),
+            persistent: false,
             ended_at: None,
         };
         let mut tx = app.db.begin().await.unwrap();

@@ -90,7 +90,10 @@ async fn a_second_factor_is_enrolled_on_the_way_to_an_application() {
         let file = ada.post("/account/security/recovery-codes/file", &fields).await;
         assert!(file.is(200).text.contains(all.split(' ').next().unwrap()));
         // Signed in, and on to the application.
-        let (_, rest) = codes.text.split_once(r#"<p class="again"><a href=""#).unwrap();
+        let (_, rest) = codes
+            .text
+            .split_once(r#"<p class="next"><a class="button whole secondary" href=""#)
+            .unwrap();
         let onwards = rest.split_once('"').unwrap().0.replace("&#38;", "&");
         let code = ada.visit(&ada.below_base(&onwards)).await.said("code");
         let tokens = app.redeem(&server, &code).await.is(200).json();

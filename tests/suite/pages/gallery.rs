@@ -32,6 +32,10 @@ async fn assets(server: &Server) -> Vec<Value> {
         let body = STANDARD.encode(response.bytes().await.unwrap());
         assets.push(json!({"path": path, "headers": headers, "body": body}));
     }
+    // The logo of the client in the samples.
+    let picture = STANDARD.encode(include_bytes!("../../browser/photos.png"));
+    let headers = json!({"content-type": "image/png", "x-content-type-options": "nosniff"});
+    assets.push(json!({"path": "/assets/logos/photos", "headers": headers, "body": picture}));
     assets
 }
 
@@ -43,7 +47,7 @@ async fn inspect(server: &Server, name: &str, wanted: impl Fn(&str) -> bool) {
     for words in Locale::all() {
         let (brand, base_path) = (&server.app.config.brand, &server.app.base_path);
         let here = Some("/login?flow=x");
-        let frame = Frame { locale: words, brand, base_path, here };
+        let frame = Frame { locale: words, brand, base_path, here, min_password: 8 };
         for page in gallery(frame).unwrap().into_iter().filter(|page| wanted(page.name)) {
             let (html, policy) = (page.html, page.policy);
             let lang = words.lang();

@@ -112,3 +112,39 @@ async fn a_user_chooses_the_language_of_the_pages() {
     }
     ada.post("/language", &[("lang", "tlh"), ("back", "/")]).await.is(422);
 }
+
+/// The page that shows a refused form again names a page that can be loaded, and nothing that was typed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_form_keeps_the_choice_of_the_language() {
+    let server = Server::start(Backend::Sqlite).await;
+    server.register("ada").await;
+    let ada = Person::new(&server, "ada");
+    let login = ada.get("/login").await;
+    ada.log_in(&login, crate::support::server::PASSWORD).await.is(303);
+    let csrf = field(&ada.get("/account").await.text, "csrf");
+    let begun = ada.post("/account/security/totp", &[("csrf", &csrf)]).await;
+    let setup_page = ada.below_base(begun.is(303).header("location"));
+    let setup = field(&ada.get(&setup_page).await.text, "setup");
+    let password = [("csrf", &*csrf), ("current_password", "wrong"), ("new_password", "x")];
+    let name = [("csrf", &*csrf), ("name", "\u{7f}")];
+    let code = [("csrf", &*csrf), ("setup", &*setup), ("code", "1"), ("name", "Phone")];
+    for (path, fields, back) in [
+        ("/account/password", &password[..], "/account"),
+        ("/account/profile", &name[..], "/account"),
+        ("/account/security/totp/confirm", &code[..], &*setup_page),
+    ] {
+        let refused = ada.post(path, fields).await;
+        assert!([401, 422].contains(&refused.status), "{path}: {}", refused.text);
+        let named = field(&refused.text, "back").replace("&amp;", "&");
+        assert_eq!(named, back, "{path}");
+        let chosen = ada.post("/language", &[("lang", "de"), ("back", &named)]).await;
+        assert_eq!(chosen.is(303).header("location"), back);
+        assert!(ada.get(back).await.is(200).text.contains("<html lang=\"de\">"), "{path}");
+    }
+    let device = field(&ada.get("/device").await.text, "flow");
+    let unknown = ada.post("/device", &[("flow", &device), ("user_code", "BCDF-GHJK")]).await;
+    assert_eq!(field(&unknown.text, "back"), "/device", "{}", unknown.text);
+    // A form that is none names nothing.
+    let foreign = ada.post("/account/password", &[("csrf", "x")]).await;
+    assert!(!foreign.is(403).text.contains(r#"name="back""#), "{}", foreign.text);
+}

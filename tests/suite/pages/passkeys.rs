@@ -160,6 +160,7 @@ async fn passkeys_work_in_chromium() {
     let server = Options::on(Backend::Sqlite)
         .with("SIGNET_LISTEN", &format!("127.0.0.1:{port}"))
         .with("SIGNET_ISSUER", &issuer)
+        .with("SIGNET_BROWSER_SESSION_PERSISTENT", "ask")
         .real_clock()
         .start()
         .await;

@@ -232,7 +232,11 @@ async fn a_pushed_request_leads_back_to_the_application() {
             Some(_) => links_to_the_application(page, what),
             None => {
                 assert!(start_again(page).is_none(), "{what}");
-                assert!(page.text.contains(r#"<a href="/account">"#), "{what}: {}", page.text);
+                assert!(
+                    page.text.contains(r#"<a class="button whole" href="/account">"#),
+                    "{what}: {}",
+                    page.text
+                );
             }
         };
         let url = push().await;
@@ -288,7 +292,7 @@ async fn an_expired_request_also_leads_back_to_the_application() {
     let stale = ada.log_in(&asked, PASSWORD).await;
     offers(&stale, 403, "a client that is gone");
     assert!(start_again(&stale).is_none() && !stale.text.contains(HOME), "{}", stale.text);
-    assert!(stale.text.contains(r#"<a href="/account">"#), "{}", stale.text);
+    assert!(stale.text.contains(r#"<a class="button whole" href="/account">"#), "{}", stale.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -346,7 +350,11 @@ async fn where_nothing_is_known_the_account_is_offered() {
     let ada = Person::new(&server, "ada");
     let asked = ada.get(&app.url(&[])).await;
     let account = |page: &Answer, what: &str| {
-        assert!(page.text.contains(r#"<a href="/account">"#), "{what}: {}", page.text);
+        assert!(
+            page.text.contains(r#"<a class="button whole" href="/account">"#),
+            "{what}: {}",
+            page.text
+        );
         assert!(start_again(page).is_none(), "{what}");
     };
     for (path, fields) in [

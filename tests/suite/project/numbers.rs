@@ -13,6 +13,7 @@ use signet::domain::rate_limit::{
     TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
 };
 use signet::http::routes::MAX_BODY;
+use signet::identity::login_change::MOST_RESERVED;
 use signet::identity::logout_notices::BATCH;
 use signet::server::RESERVED_DESCRIPTORS;
 
@@ -102,6 +103,14 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
             "requests of a new password for one address from networks",
             window(RECOVERY_FROM_STRANGERS),
         ),
+        (
+            "requests of a code for a sign-up for one address from one network",
+            window(RECOVERY_FROM_NETWORK),
+        ),
+        (
+            "requests of a code for a sign-up for one address from all networks",
+            window(RECOVERY_FROM_STRANGERS),
+        ),
         ("looks and tries at mailed links", bucket(RateLimit::Link)),
         ("user codes of devices", bucket(RateLimit::UserCode)),
         (
@@ -117,6 +126,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("tokens that public clients revoke", bucket(RateLimit::Revocation)),
         ("what a signed-in user writes", bucket(RateLimit::AuthenticatedWrite)),
         ("codes that a signed-in user gets", bucket(RateLimit::UnattendedCode)),
+        ("login names reserved for one user", format!("{MOST_RESERVED}, each for 90 days")),
         ("live sessions of one user", format!("({})", spelt(sessions))),
         ("networks, users or clients remembered", spelt(MAX_NETWORKS)),
         ("names of resource servers", format!("{} in all", spelt(MAX_UNKNOWN))),

@@ -35,6 +35,7 @@ const PAGES: &[&str] = &[
     "/oauth2/logout",
     "/recover",
     "/setup",
+    "/signup",
 ];
 
 fn is_page(path: &str) -> bool {

@@ -1,12 +1,11 @@
-//! Registration, log-in, refresh and log-out without OAuth.
+//! Log-in, refresh and log-out without OAuth.
 
 use serde_json::json;
 
 use super::factors::TOTP_SETUP;
-use super::users::USER;
 use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::Code;
-use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Security, Tag, created, ok};
+use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Security, Tag, ok};
 use crate::http::openapi::schema::{
     ANY_OBJECT, BOOLEAN, INTEGER, Keyword, Named, Schema, TEXT, TEXTS, named, object, one_of,
     optional, required,
@@ -61,21 +60,6 @@ static ACCESS_TOKEN: Named = Named {
         required("scope", TEXT.about("The granted scopes, separated by spaces.")),
     ]),
 };
-
-/// `POST /v1/register`.
-pub static REGISTER: Operation = Operation::new("register", Tag::LogIn, "Register a user")
-    .about("Only where registration is open.")
-    .body(
-        Body::json(&[&[required("login", TEXT), required("password", TEXT)]])
-            .example(|| json!({ "login": "ada@example.com", "password": "correct horse battery" })),
-    )
-    .returns(&[created(named(&USER))])
-    .fails_with(&[
-        Code::RegistrationClosed,
-        Code::LoginTaken,
-        Code::WeakPassword,
-        Code::TooManyAttempts,
-    ]);
 
 /// `POST /v1/login`.
 pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")

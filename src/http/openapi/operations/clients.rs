@@ -7,6 +7,7 @@ use crate::domain::authn::AssuranceLevel;
 use crate::domain::client::{
     AssertionAudience, AuthMethod, ClientType, IdTokenClaims, PkcePolicy, SecurityProfile,
 };
+use crate::domain::outcome::Code;
 use crate::domain::signing_key::SigningAlg;
 use crate::http::openapi::operation::{
     Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
@@ -28,6 +29,9 @@ static CLIENT: Named = Named {
         required("pkce", texts_of!(PkcePolicy)),
         required("security_profile", texts_of!(SecurityProfile).nullable()),
         required("client_uri", TEXT.nullable()),
+        required("policy_uri", TEXT.nullable()),
+        required("tos_uri", TEXT.nullable()),
+        required("logo", LOGO),
         required("redirect_uris", TEXTS),
         required("post_logout_redirect_uris", TEXTS),
         required("backchannel_logout_uri", TEXT.nullable()),
@@ -126,6 +130,8 @@ const METADATA: &[Member] = &[
         ),
     ),
     optional("client_uri", TEXT.nullable().about("The home page of the application.")),
+    optional("policy_uri", TEXT.nullable().about("The privacy policy of the application.")),
+    optional("tos_uri", TEXT.nullable().about("The terms of service of the application.")),
     optional("redirect_uris", TEXTS.nullable()),
     optional("post_logout_redirect_uris", TEXTS.nullable()),
     optional("backchannel_logout_uri", TEXT.nullable()),
@@ -217,11 +223,19 @@ const READ_ONLY: &[ReadOnlyMember] = &[
         SECRETS,
         "POST /v1/admin/clients/{client_id}/rotate-secret creates a secret.",
     ),
+    ReadOnlyMember::new(
+        "logo",
+        LOGO,
+        "PUT /v1/admin/clients/{client_id}/logo stores a logo, DELETE removes it.",
+    ),
     ReadOnlyMember::new("disabled", BOOLEAN, HOW_TO_DISABLE),
     ReadOnlyMember::new("disabled_at", TIME.nullable(), HOW_TO_DISABLE),
     ReadOnlyMember::new("created_at", TIME, NEVER_CHANGES),
     ReadOnlyMember::new("updated_at", TIME, CHANGES_BY_ITSELF),
 ];
+
+/// The path of a logo.
+const LOGO: Schema = TEXT.nullable().about("The path of its logo, below that of the issuer.");
 
 const HOW_TO_DISABLE: &str = "POST /v1/admin/clients/{client_id}/disable disables a client, POST \
                               /v1/admin/clients/{client_id}/enable enables one.";
@@ -327,6 +341,23 @@ pub static UPDATE: Operation = Operation::new("updateClient", Tag::Admin, "Chang
             .example(|| json!({ "redirect_uris": ["https://shop.example.com/callback"] })),
     )
     .returns(&[ok(named(&CHANGED_CLIENT))]);
+
+/// `PUT /v1/admin/clients/{client_id}/logo`.
+pub static SET_LOGO: Operation = Operation::new("setClientLogo", Tag::Admin, "Store the logo of a client")
+    .about(
+        "A PNG, JPEG or WebP file of up to 64 KiB and 1024 pixels a side; its kind is told by its content. \
+         Pages of sign-ins, consent and accounts show it.",
+    )
+    .path(ID)
+    .body(Body::image())
+    .returns(&[ok(named(&CLIENT))])
+    .fails_with(&[Code::ValidationFailed]);
+
+/// `DELETE /v1/admin/clients/{client_id}/logo`.
+pub static REMOVE_LOGO: Operation =
+    Operation::new("removeClientLogo", Tag::Admin, "Remove the logo of a client")
+        .path(ID)
+        .returns(&[ok(named(&CLIENT))]);
 
 /// `DELETE /v1/admin/clients/{client_id}`.
 pub static DELETE: Operation = Operation::new("deleteClient", Tag::Admin, "Delete a client")

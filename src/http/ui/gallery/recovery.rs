@@ -1,7 +1,8 @@
 //! Samples of the pages for choosing a new password.
 
 use super::{Sample, World, sample, start_again};
-use crate::domain::outcome::{Code, FieldError};
+use crate::base::TimeSpan;
+use crate::domain::outcome::FieldError;
 use crate::http::ui::pages::{ChoosePasswordPage, RecoverCodePage, RecoverPage};
 use crate::http::ui::{Frame, policy, policy_under_way};
 use crate::oauth::restart::RestartOptions;
@@ -18,6 +19,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         frame,
         flow: world.typed,
         challenge: world.typed,
+        address: Some(world.login),
         error,
         again: frame.link("/recover").with_query("flow=F"),
     };
@@ -28,6 +30,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         intro: frame.t("recover.password_intro"),
         action: frame.link("/recover/password").with_query("flow=F&challenge=C"),
         hidden: vec![("flow", world.typed), ("challenge", world.typed)],
+        login: Some(world.login),
         asks_code,
         error,
         restart: &restart,
@@ -41,13 +44,13 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         ..password(false, None)
     };
     let short = FieldError { field: "new_password", code: "too_short", message: "" };
-    let limited = frame.locale.error(Code::TooManyAttempts, "");
+    let limited = frame.locale.wait(TimeSpan::from_mins(15));
     let wrong = frame.t("recover.wrong_code");
     let wrong_factor = frame.t("recover.wrong_factor");
     let policy_here = || policy_under_way(false);
     Ok(vec![
         sample("recover", &form("", None), policy_here())?,
-        sample("recover-refused", &form(world.login, Some(limited)), policy_here())?,
+        sample("recover-refused", &form(world.login, Some(&limited)), policy_here())?,
         sample("recover-code", &code(None), policy_here())?,
         sample("recover-code-refused", &code(Some(wrong)), policy_here())?,
         sample("recover-password", &password(false, None), policy_under_way(true))?,

@@ -72,7 +72,7 @@ pub(super) fn enrolling(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sampl
     let restart = start_again(world);
     let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
     let uri = totp::otpauth_uri(world.client, world.login, secret);
-    let page = |may_skip, code_error| EnrolPage {
+    let page = |may_skip, error, code_error| EnrolPage {
         frame,
         flow: world.typed,
         challenge: world.typed,
@@ -83,16 +83,19 @@ pub(super) fn enrolling(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sampl
         qr: QrImage::of(&uri),
         name: world.device,
         may_skip,
+        error,
         code_error,
         name_error: None,
         restart: &restart,
     };
     let wrong = frame.locale.field(&FieldError { field: "code", code: "wrong", message: "" });
+    let limited = frame.locale.wait(TimeSpan::from_mins(15));
     let policy = || policy_under_way(false);
     Ok(vec![
-        sample("enrol", &page(false, None), policy())?,
-        sample("enrol-refused", &page(false, Some(wrong)), policy())?,
-        sample("enrol-may-skip", &page(true, None), policy())?,
+        sample("enrol", &page(false, None, None), policy())?,
+        sample("enrol-refused", &page(false, None, Some(wrong)), policy())?,
+        sample("enrol-limited", &page(false, Some(&limited), None), policy())?,
+        sample("enrol-may-skip", &page(true, None, None), policy())?,
     ])
 }
 
@@ -150,6 +153,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         otpauth_uri: &uri,
         qr: QrImage::of(&uri),
         name: world.device,
+        error: None,
         code_error,
         name_error,
     };

@@ -34,7 +34,8 @@ fn everything_below(base_path: &BasePath, world: &World<'_>, name: &str) -> Vec<
     let here = Some("/login?flow=x");
     Locale::all()
         .flat_map(|locale| {
-            samples(Frame { locale, brand: &brand, base_path, here }, world).unwrap()
+            samples(Frame { locale, brand: &brand, base_path, here, min_password: 8 }, world)
+                .unwrap()
         })
         .collect()
 }

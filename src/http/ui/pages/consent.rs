@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::domain::base_path::Link;
 use crate::domain::user::User;
 use crate::http::ui::{Frame, Locale};
 use crate::oauth::restart::RestartOptions;
@@ -14,8 +15,8 @@ pub struct ConsentPage<'a> {
     pub frame: Frame<'a>,
     /// What the request is known by; comes back as the field `flow`.
     pub flow: &'a str,
-    /// The application's name.
-    pub client_name: &'a str,
+    /// The application.
+    pub client: ClientCard<'a>,
     /// Where the browser goes next: host or scheme in full. Empty for a device, which goes nowhere.
     pub destination: &'a str,
     /// Who is signed in.
@@ -30,6 +31,26 @@ pub struct ConsentPage<'a> {
     pub error: Option<&'a str>,
     /// How to begin again.
     pub restart: &'a RestartOptions,
+}
+
+/// What an administrator has registered about an application.
+pub struct ClientCard<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its logo.
+    pub logo: Option<Link>,
+    /// Its home page.
+    pub home: Option<&'a str>,
+    /// Its privacy policy.
+    pub policy: Option<&'a str>,
+    /// Its terms of service.
+    pub terms: Option<&'a str>,
+}
+
+impl ClientCard<'_> {
+    const fn has_links(&self) -> bool {
+        self.home.is_some() || self.policy.is_some() || self.terms.is_some()
+    }
 }
 
 /// One thing an application asks for.

@@ -20,14 +20,20 @@ pub struct LoginPage<'a> {
     pub login: &'a str,
     /// The application that asked, by its name.
     pub client_name: Option<&'a str>,
+    /// Its logo.
+    pub client_logo: Option<&'a Link>,
     /// The form for a passkey, where there are any.
     pub passkey: Option<PasskeyForm>,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
     /// What was done before, in the language of the page.
     pub notice: Option<&'a str>,
+    /// Whether "stay signed in" is ticked; none where the user has no choice.
+    pub stay: Option<bool>,
     /// Where a user goes who has forgotten the password; none where mail is off.
     pub recover: Option<Link>,
+    /// Where a user without an account goes; none where users cannot sign up.
+    pub sign_up: Option<Link>,
     /// How to begin again.
     pub restart: &'a RestartOptions,
 }
@@ -85,6 +91,8 @@ pub struct EnrolPage<'a> {
     pub name: &'a str,
     /// Whether the user may put it off.
     pub may_skip: bool,
+    /// Why the last try did not work, where that is no field's fault.
+    pub error: Option<&'a str>,
     /// What is wrong with the code.
     pub code_error: Option<&'a str>,
     /// What is wrong with the name.
@@ -145,4 +153,15 @@ pub struct MailedCodePage<'a> {
     pub error: Option<&'a str>,
     /// How to begin again.
     pub restart: &'a RestartOptions,
+}
+
+impl VerifyPage<'_> {
+    /// What the page asks for.
+    fn title(&self) -> &'static str {
+        match (&self.passkey, self.has_code) {
+            (None, _) => self.frame.t("verify.title"),
+            (Some(_), true) => self.frame.t("verify.title_either"),
+            (Some(_), false) => self.frame.t("verify.title_passkey"),
+        }
+    }
 }

@@ -33,6 +33,8 @@ pub struct RecoverCodePage<'a> {
     pub flow: &'a str,
     /// What the recovery is known by; comes back as the field `challenge`.
     pub challenge: &'a str,
+    /// The address that was typed.
+    pub address: Option<&'a str>,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
     /// Where another mail is asked for.
@@ -54,6 +56,8 @@ pub struct ChoosePasswordPage<'a> {
     pub action: Link,
     /// Names and values that come back with it.
     pub hidden: Vec<(&'static str, &'a str)>,
+    /// The login name of the account.
+    pub login: Option<&'a str>,
     /// Whether a code of the second factor is asked for.
     pub asks_code: bool,
     /// Why the last try did not work, in the language of the page.

@@ -96,6 +96,8 @@ pub struct TotpSetupPage<'a> {
     pub qr: Option<QrImage>,
     /// The name that was typed.
     pub name: &'a str,
+    /// Why the last try did not work, where that is no field's fault.
+    pub error: Option<&'a str>,
     /// What is wrong with the code.
     pub code_error: Option<&'a str>,
     /// What is wrong with the name.

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod lifecycle;
+mod logo;
 mod metadata;
 mod names;
 mod policies;

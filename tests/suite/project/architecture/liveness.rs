@@ -32,11 +32,8 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/cli/client/why.rs", &["disabled_at"], "shows it"),
     ("src/admin/client_why.rs", &["disabled_at"], "reports that a client is disabled"),
     ("src/admin/clients.rs", &["disabled_at"], "disables and enables clients"),
-    (
-        "src/admin/users.rs",
-        &["disabled_at", "session_epoch"],
-        "keeps an administrator; ends sessions",
-    ),
+    ("src/admin/users.rs", &["session_epoch"], "ends sessions"),
+    ("src/identity/deletion.rs", &["disabled_at"], "keeps an enabled administrator"),
     ("src/admin/tokens.rs", &["disabled_at"], "a preview is refused as the log-in would be"),
     (
         "src/admin/token_diagnosis.rs",

@@ -10,6 +10,7 @@ use signet::domain::client::{
     AssertionAudience, AuthMethod, Client, ClientMetadata, ClientType, IdTokenClaims, PkcePolicy,
     SecretHash, SecurityProfile,
 };
+use signet::domain::client_logo::{ClientLogo, ImageType};
 use signet::domain::pagination::PageRequest;
 use signet::domain::signing_key::SigningAlg;
 use signet::execute;
@@ -46,6 +47,9 @@ fn choosy(secs: i64, client_id: &str) -> StoredClient {
         pkce: PkcePolicy::Optional,
         security_profile: Some(SecurityProfile::Fapi2),
         client_uri: Some("https://a.example/home".to_owned()),
+        policy_uri: Some("https://a.example/privacy".to_owned()),
+        tos_uri: Some("https://a.example/terms".to_owned()),
+        logo: Some(ClientLogo { hash: "h".repeat(43), media_type: ImageType::Png }),
         redirect_uris: text(&["https://a.example/cb", "https://a.example/cb?x=%20"]),
         post_logout_redirect_uris: text(&["https://a.example/"]),
         backchannel_logout_uri: Some("https://a.example/back".to_owned()),

@@ -11,6 +11,7 @@ mod authorization_codes;
 mod branches;
 mod browser_sessions;
 mod client_findings;
+mod client_logos;
 mod client_sessions;
 mod clients;
 mod complete;
@@ -25,6 +26,7 @@ mod housekeeping;
 mod keys;
 mod known_networks;
 mod login_limits;
+mod login_names;
 mod logout_notices;
 mod mailed_codes;
 mod mails;
@@ -218,6 +220,7 @@ fn log_in(user: UserId) -> BrowserSession {
         auth_time: NOW,
         factors: None,
         expires_at: after(3_600),
+        persistent: false,
         ended_at: None,
     }
 }

@@ -1,0 +1,69 @@
+//! A forgotten password at the pages: what each page names, and what it says about limits.
+
+use crate::support::mailed::MailingServer;
+use crate::support::on_both;
+use crate::support::relying_party::{Person, field};
+use crate::support::server::Answer;
+
+const ADA: &str = "ada@example.org";
+
+/// Asks for a mail.
+async fn ask(person: &Person<'_>, page: &Answer, email: &str) -> Answer {
+    let flow = field(&page.text, "flow");
+    person.post(&format!("/recover?flow={flow}"), &[("flow", &flow), ("email", email)]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_name_the_address_and_the_account() {
+    on_both("recovery: pages", async |backend| {
+        let place = MailingServer::start(backend).await;
+        place.user("ada", ADA).await;
+        let ada = Person::new(&place.server, "ada");
+        let page = ada.get("/recover").await;
+        // The address of no account is named as well: the page tells nothing.
+        for email in ["nobody@example.org", ADA] {
+            let to = ask(&ada, &page, email).await;
+            let code = ada.get(&ada.below_base(to.is(303).header("location"))).await;
+            assert!(code.is(200).text.contains(&format!("If {email} is the")), "{}", code.text);
+            assert!(!code.header("location").contains(email));
+            let of = |name| field(&code.text, name);
+            let (flow, challenge) = (of("flow"), of("challenge"));
+            let send = async |code: &str| {
+                let fields = [("flow", &*flow), ("challenge", &*challenge), ("code", code)];
+                ada.post("/recover/code", &fields).await
+            };
+            let wrong = send("00000000").await;
+            assert!(wrong.is(401).text.contains(&format!("If {email} is the")), "{}", wrong.text);
+            if email != ADA {
+                continue;
+            }
+            let right = send(&place.newest().await.code).await;
+            let password = ada.get(&ada.below_base(right.is(303).header("location"))).await;
+            assert!(password.is(200).text.contains("for the account ada."), "{}", password.text);
+            let known = r#"value="ada" autocomplete="username" readonly"#;
+            assert!(password.text.contains(known), "{}", password.text);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_says_how_long_to_wait() {
+    on_both("recovery: limits at the pages", async |backend| {
+        let place = MailingServer::start(backend).await;
+        let ada = Person::new(&place.server, "ada");
+        let page = ada.get("/recover").await;
+        let mut limited = None;
+        for _ in 0..20 {
+            let answer = ask(&ada, &page, ADA).await;
+            if answer.status == 429 {
+                limited = Some(answer);
+                break;
+            }
+        }
+        let limited = limited.expect("a limit");
+        assert!(limited.text.contains("Too many tries. Try again in"), "{}", limited.text);
+        assert!(limited.text.contains(&format!("value=\"{ADA}\"")), "{}", limited.text);
+    })
+    .await;
+}
