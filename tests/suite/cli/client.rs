@@ -259,7 +259,7 @@ fn a_logo_is_read_from_a_file_and_checked_before_anything_changes() {
         assert_ne!(refused.code, Some(0), "{name}");
         assert!(refused.err.contains(said) && refused.err.contains(name), "{}", refused.err);
     }
-    let kept = place.run(&["client", "show", "shop", "-o", "json"]).ok().one();
+    let kept = place.run(&["client", "show", "shop"]).ok().one();
     assert_eq!((text(&kept, "name"), text(&kept, "logo")), ("Shop", text(&shown, "logo")));
     let removed =
         place.run(&["client", "update", "shop", "--no-logo", "--no-policy-uri"]).ok().one();
