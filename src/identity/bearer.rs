@@ -33,11 +33,18 @@ impl Caller {
         self.worth.factors(&self.session)
     }
 
-    /// Whether the token is worth less than its session by now, so that its holder may be another than the user who
-    /// has authenticated since.
-    #[must_use]
-    pub fn is_outdated(&self) -> bool {
-        !self.worth.is_worth(&self.session)
+    /// Refuses a token that is worth less than its session by now: its holder may be another than the user who has
+    /// authenticated since, and gets no token that says so.
+    ///
+    /// # Errors
+    /// `invalid_token`.
+    pub fn require_current(&self) -> Result<(), Refusal> {
+        if self.worth.is_worth(&self.session) {
+            return Ok(());
+        }
+        let message = "The session was stepped up after this access token was issued. Use an access token from after \
+                       that, or refresh.";
+        Err(Refusal::new(Code::InvalidToken, message))
     }
 }
 

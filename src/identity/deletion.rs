@@ -24,6 +24,7 @@ use super::fresh_authentication::{SignedIn, require_fresh};
 use super::logout_notices::{Fate, everything_of};
 use super::mailed_codes::subject_of_address;
 use super::notifications::{LIFE, reaches};
+use super::unlock;
 
 /// Deletes the account of a user who is signed in and has typed its login name.
 ///
@@ -75,6 +76,9 @@ pub async fn delete(tx: &mut AuditedTx, user: &User) -> Result<Option<()>, Failu
     };
     tell(tx, user).await?;
     void_codes_of_address(tx, user).await?;
+    let login = LoginName::parse(&user.login)
+        .map_err(|_| Fault::internal("a stored login that is none"))?;
+    unlock::forget_account(tx, login.key()).await?;
     users::delete(tx, id).await?;
     everything.ended(tx, None).await?;
     tx.record(&Event::new(EventKind::UserDeleted).about(id)).await?;

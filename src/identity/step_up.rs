@@ -10,7 +10,7 @@ use crate::base::id::SessionId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{AssuranceLevel, Demand, NextStep, Refused};
 use crate::domain::claims::AccessTokenGrant;
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::Session;
 use crate::domain::user::User;
@@ -46,7 +46,7 @@ pub async fn step_up(
     info: RequestInfo,
 ) -> Result<LoginOutcome, Failure> {
     let now = info.now;
-    let (factors, is_outdated) = (caller.factors(), caller.is_outdated());
+    let (factors, is_current) = (caller.factors(), caller.require_current());
     let Caller { session, user, .. } = caller;
     let credential = users::credential_of(&mut app.db.reader().await?, user.id).await?;
     let credential = credential.ok_or_else(invalid_token)?;
@@ -60,8 +60,8 @@ pub async fn step_up(
     let (user, account) = (&credential.user, account_state(&credential));
     let progress = Progress::step_up(user, session.user_epoch, factors, demand);
     let step = match progress.next_step(&app, (user, &account), now) {
-        NextStep::Done(_) if is_outdated => return Err(outdated().into()),
         NextStep::Done(_) => {
+            is_current?;
             let tokens = token_of(&app, &session, user, &info)?;
             return Ok(LoginOutcome::Tokens(LoginTokens::plain(tokens)));
         }
@@ -104,13 +104,6 @@ pub(super) async fn raise(
     let (session, user) = raised.await?;
     Metrics::count(&app.metrics.logins, "ok");
     Ok(LoginTokens::new(token_of(app, &session, &user, info)?, completed))
-}
-
-/// The refusal of a token that is enough for the request, but worth less than the one that it would be answered with.
-fn outdated() -> Refusal {
-    let message = "The session was stepped up after this access token was issued. Use an access token from after that, \
-                   or refresh.";
-    Refusal::new(Code::InvalidToken, message)
 }
 
 fn token_of(

@@ -39,6 +39,8 @@ const expect = (condition, what) => condition || problems.push(`${at}: ${what}`)
 
 const context = await browser.newContext({
   javaScriptEnabled, locale: language, viewport: { width: Number(width), height: 900 },
+  // A colour that is still changing has less contrast.
+  reducedMotion: "reduce",
 });
 context.setDefaultTimeout(patience);
 await context.addInitScript(() => {

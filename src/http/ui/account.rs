@@ -21,8 +21,9 @@ use crate::oauth::pending_request::AccountSection;
 use crate::oauth::restart::RestartOptions;
 use crate::store::consents::Consent;
 
+use super::client_card::logo;
 use super::pages::{AccountPage, AppRow, Done, SessionRow};
-use super::render::{self, go_here, scope_item};
+use super::render::{go_here, scope_item};
 use super::{Locale, error_page, flow_error_page, page_with, policy, stale_form};
 
 /// A signed-in user on the account page.
@@ -265,7 +266,7 @@ impl Visited {
                 None => rows.push(AppRow {
                     client_id: consent.client_id.clone(),
                     name: self.client_name(&consent.client_id),
-                    logo: client(consent).and_then(|client| render::logo(&self.context, &client)),
+                    logo: client(consent).and_then(|client| logo(&self.context, &client)),
                     home: client(consent).and_then(|client| client.metadata.client_uri.clone()),
                     scopes: titles.collect(),
                     since: locale.ago(consent.created_at, now),

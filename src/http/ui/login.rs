@@ -13,7 +13,8 @@ use crate::identity::browser_login::{self, PasskeyAnswer, SignInOutcome, Typed};
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
-use super::render::{Login, aim, go_here, logo_of, onwards, page_of, sign_in_info};
+use super::client_card::logo_of;
+use super::render::{Login, aim, go_here, onwards, page_of, sign_in_info};
 use super::{error_page, flow_error_page, own_account, passkeys, recovery, said, signup};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form

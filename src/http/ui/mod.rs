@@ -6,6 +6,7 @@
 pub mod account;
 pub mod assets;
 pub mod authorize;
+mod client_card;
 pub mod consent;
 mod csp;
 pub mod device;

@@ -16,7 +16,7 @@ use super::{error_page, page};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    if let Err(answer) = require_allowed(&context) {
+    if let Some(answer) = not_allowed(&context) {
         return answer;
     }
     let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
@@ -28,7 +28,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
 
 /// Another login name.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    if let Err(answer) = require_allowed(&context) {
+    if let Some(answer) = not_allowed(&context) {
         return answer;
     }
     let (visited, mut form) = match submitted(context, form).await {
@@ -56,11 +56,11 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     }
 }
 
-fn require_allowed(context: &Context) -> Result<(), HttpResponse> {
-    login_change::require_allowed(&context.app).map_err(|Refusal { message, .. }| {
-        let refusal = Refusal::new(Code::FeatureDisabled, "").with_message(message.into_owned());
-        error_page(context, &context.problem(refusal.into()))
-    })
+/// The answer where no user changes the login name.
+fn not_allowed(context: &Context) -> Option<HttpResponse> {
+    let Refusal { message, .. } = login_change::require_allowed(&context.app).err()?;
+    let refusal = Refusal::new(Code::FeatureDisabled, "").with_message(message.into_owned());
+    Some(error_page(context, &context.problem(refusal.into())))
 }
 
 impl Visited {

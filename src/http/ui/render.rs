@@ -8,7 +8,6 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::config::{PersistentSessions, Registration};
 use crate::domain::base_path::Link;
-use crate::domain::client::Client;
 use crate::domain::interaction::ResponseMode;
 use crate::domain::oidc;
 use crate::domain::outcome::Code;
@@ -25,6 +24,7 @@ use crate::oauth::params::Params;
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest};
 use crate::oauth::restart::RestartOptions;
 
+use super::client_card::logo;
 use super::pages::{
     ClientCard, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
@@ -375,30 +375,6 @@ pub fn scope_item(
     let known = context.app.audience(Some(identifier));
     let description = known.as_ref().and_then(|known| known.target.description_of(scope));
     ConsentItem::of_api(scope, identifier, description)
-}
-
-/// The address of the logo of a client.
-pub fn logo(context: &Context, client: &Client) -> Option<Link> {
-    client.metadata.logo.as_ref().map(|logo| context.link(&logo.path()))
-}
-
-/// The logo of the client that a flow leads to.
-pub fn logo_of(context: &Context, flow: &PendingRequest) -> Option<Link> {
-    let Destination::Authorize(request) = &flow.aim else { return None };
-    logo(context, context.app.client(&request.client_id).as_deref()?)
-}
-
-impl<'a> ClientCard<'a> {
-    fn of(context: &Context, client: &'a Client) -> Self {
-        let metadata = &client.metadata;
-        Self {
-            name: &metadata.name,
-            logo: logo(context, client),
-            home: metadata.client_uri.as_deref(),
-            policy: metadata.policy_uri.as_deref(),
-            terms: metadata.tos_uri.as_deref(),
-        }
-    }
 }
 
 /// What the log-in page says about where a flow leads: the client and its languages.

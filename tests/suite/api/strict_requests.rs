@@ -13,6 +13,8 @@ struct Described {
     path: String,
     query: Vec<String>,
     members: Vec<String>,
+    /// Whether its body, if it has one, is JSON.
+    is_json: bool,
 }
 
 fn operations(id: &str) -> Vec<Described> {
@@ -31,7 +33,8 @@ fn operations(id: &str) -> Vec<Described> {
                 None => parameter,
             });
             let query = resolved.filter(|parameter| parameter["in"] == "query");
-            let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let content = &operation["requestBody"]["content"];
+            let body = &content["application/json"]["schema"];
             let members = body["properties"].as_object().cloned().unwrap_or_default();
             found.push(Described {
                 method: Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(),
@@ -44,6 +47,7 @@ fn operations(id: &str) -> Vec<Described> {
                     .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
                     .collect(),
                 members: members.keys().cloned().collect(),
+                is_json: content.is_null() || !body.is_null(),
             });
         }
     }
@@ -67,7 +71,7 @@ async fn every_operation_refuses_unknown_members_and_unknown_or_repeated_paramet
     let root = server.administrator("root").await;
     let id = root.claims()["sub"].as_str().unwrap().to_owned();
     let audit = server.get_as("/v1/admin/audit", &root.access).await.is(200).json();
-    for Described { method, path, query, members } in operations(&id) {
+    for Described { method, path, query, members, is_json } in operations(&id) {
         let call = async |path: &str, body: Value| {
             server.call_as(method.clone(), path, &root.access, body).await
         };
@@ -87,6 +91,9 @@ async fn every_operation_refuses_unknown_members_and_unknown_or_repeated_paramet
             assert!(said.contains(&format!("Did you mean \"{known}\"?")), "{said}");
             let twice = call(&format!("{path}?{known}=1&{known}=1"), Value::Null).await;
             assert_eq!(about(&twice, known).0, "repeated_name", "{method} {path}");
+        }
+        if !is_json {
+            continue;
         }
         let unknown = call(&path, json!({"no_such_member": 1})).await;
         assert_eq!(about(&unknown, "no_such_member").0, "unknown_name", "{method} {path}");

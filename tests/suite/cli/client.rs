@@ -109,9 +109,11 @@ fn a_clients_life() {
         "id_token_claims",
         "id_token_signed_response_alg",
         "jwks",
+        "logo",
         "min_acr",
         "name",
         "pkce",
+        "policy_uri",
         "post_logout_redirect_uris",
         "redirect_uris",
         "refresh_idle_ttl",
@@ -123,6 +125,7 @@ fn a_clients_life() {
         "skip_consent",
         "token_endpoint_auth_method",
         "token_endpoint_auth_method_pinned",
+        "tos_uri",
         "type",
         "updated_at",
         "web_origins",
@@ -230,6 +233,39 @@ fn clients_are_listed_page_by_page() {
     assert_eq!(listed(&["--after", &all[1]]).0, all[2..], "a client_id that was given is a cursor");
 }
 
+/// A logo.
+const PICTURE: &[u8] = include_bytes!("../../browser/photos.png");
+
+#[test]
+fn a_logo_is_read_from_a_file_and_checked_before_anything_changes() {
+    let place = Place::served();
+    place.run(&shop(&[])).ok();
+    let file =
+        |name: &str, bytes: &[u8]| std::fs::write(place.dir.path().join(name), bytes).unwrap();
+    file("logo.png", PICTURE);
+    file("logo.svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
+    file("large.png", &[PICTURE, &[0; 70_000]].concat());
+    let policy = ["--policy-uri", "https://shop.example.com/privacy"];
+    let set = [&["client", "update", "shop", "--logo", "logo.png"], &policy[..]].concat();
+    let shown = place.run(&set).ok().one();
+    assert!(text(&shown, "logo").starts_with("/assets/logos/"), "{shown}");
+    assert_eq!(text(&shown, "policy_uri"), policy[1]);
+    for (name, said) in [
+        ("logo.svg", "A logo is a PNG, JPEG or WebP file"),
+        ("large.png", "at most 64 KiB"),
+        ("none.png", "cannot be read"),
+    ] {
+        let refused = place.run(&["client", "update", "shop", "--name", "Other", "--logo", name]);
+        assert_ne!(refused.code, Some(0), "{name}");
+        assert!(refused.err.contains(said) && refused.err.contains(name), "{}", refused.err);
+    }
+    let kept = place.run(&["client", "show", "shop"]).ok().one();
+    assert_eq!((text(&kept, "name"), text(&kept, "logo")), ("Shop", text(&shown, "logo")));
+    let removed =
+        place.run(&["client", "update", "shop", "--no-logo", "--no-policy-uri"]).ok().one();
+    assert!(removed["logo"].is_null() && removed["policy_uri"].is_null(), "{removed}");
+}
+
 /// The page's commands, one after another, as they stand.
 #[test]
 fn the_documented_commands_work_when_pasted() {
@@ -241,6 +277,7 @@ fn the_documented_commands_work_when_pasted() {
     let blocks = PAGE.split("```sh\n").skip(1);
     let script: String = blocks.filter_map(|block| block.split("```").next()).collect();
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_signet")).parent().unwrap();
+    std::fs::write(place.dir.path().join("shop.png"), PICTURE).unwrap();
     let mut shell = place.command_of("sh", &["-eu", "-c", &script]);
     shell.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", binary.display()));
     let output = shell.output().unwrap();

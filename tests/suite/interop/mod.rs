@@ -134,7 +134,7 @@ impl Provider {
         let root = server.administrator("root").await;
         let sub = server.register(LOGIN).await;
         let path = format!("/v1/admin/users/{sub}");
-        let verified = json!({"email_verified": true});
+        let verified = json!({"email": LOGIN, "email_verified": true});
         server.call_as(reqwest::Method::PATCH, &path, &root.access, verified).await.is(200);
         Self { server, root, sub }
     }

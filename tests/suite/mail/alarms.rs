@@ -202,3 +202,29 @@ async fn a_sign_in_with_a_passkey_makes_its_network_known_and_tells_of_a_new_one
     })
     .await;
 }
+
+/// A name that was given free and taken by another user: the networks of the user before are strangers to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_networks_of_a_deleted_account_are_new_to_the_next_one_of_its_name() {
+    on_both("mail: networks of a deleted account", async |backend| {
+        let sink = Sink::start().await;
+        let server = limited(backend, &sink).start().await;
+        let root = server.administrator("root").await;
+        let before = verified_user(&server, &root, "ada", ADA).await;
+        log_in_from(&server, "192.0.2.1", None).await.is(200);
+        let wrong = json!({"login": "ada", "password": "not the password"});
+        server.post("/v1/login", wrong).await.is(401);
+        let path = format!("/v1/admin/users/{before}");
+        server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
+        verified_user(&server, &root, "ada", ADA).await;
+        let told = async || {
+            let subjects = subjects(&server, &sink, ADA).await;
+            subjects.into_iter().filter(|subject| subject == NETWORK).count()
+        };
+        log_in_from(&server, "198.51.100.7", None).await.is(200);
+        assert_eq!(told().await, 0, "the network where the account begins");
+        log_in_from(&server, "192.0.2.1", None).await.is(200);
+        assert_eq!(told().await, 1);
+    })
+    .await;
+}

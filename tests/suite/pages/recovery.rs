@@ -50,7 +50,7 @@ async fn the_pages_name_the_address_and_the_account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_says_how_long_to_wait() {
     on_both("recovery: limits at the pages", async |backend| {
-        let place = MailingServer::start(backend).await;
+        let place = MailingServer::with(backend, &[("SIGNET_RATE_LIMITS", "on")]).await;
         let ada = Person::new(&place.server, "ada");
         let page = ada.get("/recover").await;
         let mut limited = None;

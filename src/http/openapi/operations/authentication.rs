@@ -203,9 +203,10 @@ pub static ENROL: Operation =
 pub static STEP_UP: Operation =
     Operation::new("stepUp", Tag::LogIn, "Raise the session to a higher assurance level")
         .about(
-            "An access token of the same session where its sign-in is enough; else 401 with a `challenge` for \
-             `POST /v1/login/continue`. The refresh token stays as it is. Without `acr_values` and `max_age` \
-             the sign-in has to be at most 5 minutes old, as changes of the account need it.",
+            "An access token of the same session where the sign-in that the caller's token stands for is enough; \
+             else 401 with a `challenge` for `POST /v1/login/continue`. The refresh token stays as it is. Without \
+             `acr_values` and `max_age` the sign-in has to be at most 5 minutes old, as changes of the account \
+             need it. A token from before a step-up of its session is `invalid_token` where it is enough.",
         )
         .body(Body::json(&[&[
             optional(

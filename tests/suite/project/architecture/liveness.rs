@@ -95,7 +95,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "offers to repeat a request, which is checked like any other",
     ),
     ("src/oauth/grant.rs", &["name_since"], "a branch joins a session of this client"),
-    ("src/identity/register.rs", &["disabled_at", "session_epoch"], "makes a user"),
+    ("src/identity/sign_up/account.rs", &["disabled_at", "session_epoch"], "makes a user"),
     ("src/identity/setup.rs", &["disabled_at", "session_epoch"], "makes a user"),
     (
         "src/identity/password.rs",

@@ -1,0 +1,34 @@
+//! What pages show of a client: name, logo and links.
+//!
+//! Owns where its logo is served. What an administrator has registered is `domain::client`'s.
+
+use crate::domain::base_path::Link;
+use crate::domain::client::Client;
+use crate::http::context::Context;
+use crate::oauth::pending_request::{Destination, PendingRequest};
+
+use super::pages::ClientCard;
+
+/// The address of the logo of a client.
+pub fn logo(context: &Context, client: &Client) -> Option<Link> {
+    client.metadata.logo.as_ref().map(|logo| context.link(&logo.path()))
+}
+
+/// The logo of the client that a flow leads to.
+pub fn logo_of(context: &Context, flow: &PendingRequest) -> Option<Link> {
+    let Destination::Authorize(request) = &flow.aim else { return None };
+    logo(context, context.app.client(&request.client_id).as_deref()?)
+}
+
+impl<'a> ClientCard<'a> {
+    pub(super) fn of(context: &Context, client: &'a Client) -> Self {
+        let metadata = &client.metadata;
+        Self {
+            name: &metadata.name,
+            logo: logo(context, client),
+            home: metadata.client_uri.as_deref(),
+            policy: metadata.policy_uri.as_deref(),
+            terms: metadata.tos_uri.as_deref(),
+        }
+    }
+}
