@@ -138,6 +138,8 @@ const LIMITS: &[&str] = &[
     "authenticated_write",
     "unattended_code",
     "email_confirmation",
+    "registration",
+    "login_change",
 ];
 /// Everything that may become of a password hash.
 const HASHES: &[&str] =

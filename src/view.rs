@@ -16,25 +16,29 @@ use crate::domain::factor::Factor;
 use crate::domain::finding_explanation::Explanation;
 use crate::domain::pagination::Page;
 use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::sign_in_history::SignIn;
 use crate::domain::token_diagnosis::{Checked, Report};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
 use crate::identity::email_change::Requested;
+use crate::identity::export::Export;
 use crate::identity::factors::Overview;
 use crate::identity::sessions::LoggedIn;
 use crate::identity::totp_enrolment::{Enrolled, TotpSetup};
 use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
 use crate::store::clients::StoredClient;
+use crate::store::consents::Consent;
 
 /// A user as users see themselves: custom claims are for APIs and administrators. `pending_email` is the address that
-/// waits for its confirmation.
+/// waits for its confirmation, `language` the one that was chosen for mail.
 #[must_use]
-pub fn myself(user: &User, pending_email: Option<&str>) -> Value {
+pub fn myself(user: &User, pending_email: Option<&str>, language: Option<&str>) -> Value {
     let mut value = self::user(user);
     if let Some(object) = value.as_object_mut() {
         object.shift_remove("claims");
         object.insert("pending_email".to_owned(), json!(pending_email));
+        object.insert("language".to_owned(), json!(language));
     }
     value
 }
@@ -63,6 +67,49 @@ pub fn user(user: &User) -> Value {
         "disabled_at": user.disabled_at.map(|at| at.rfc3339()),
         "created_at": user.created_at.rfc3339(),
         "updated_at": user.updated_at.rfc3339(),
+    })
+}
+
+/// A sign-in to the account of its owner, or an attempt.
+#[must_use]
+pub fn sign_in(sign_in: &SignIn) -> Value {
+    json!({
+        "id": sign_in.id,
+        "at": sign_in.at.rfc3339(),
+        "outcome": sign_in.outcome,
+        "address": sign_in.address,
+        "browser": sign_in.browser,
+        "client_id": sign_in.client_id,
+        "methods": sign_in.methods,
+        "times": sign_in.times,
+    })
+}
+
+/// Everything that is stored about a user, for the user. Custom claims are in it: they are about the user.
+#[must_use]
+pub fn export(export: &Export) -> Value {
+    let mut profile = user(&export.user);
+    profile["pending_email"] = json!(export.pending_email);
+    profile["language"] = json!(export.language);
+    json!({
+        "exported_at": export.at.rfc3339(),
+        "complete": export.is_complete,
+        "profile": profile,
+        "factors": factors(&export.factors),
+        "sessions": export.sessions.iter().map(without_user).collect::<Vec<_>>(),
+        "consents": export.consents.iter().map(consent).collect::<Vec<_>>(),
+        "history": export.history.iter().map(sign_in).collect::<Vec<_>>(),
+    })
+}
+
+/// What a user has allowed a client.
+fn consent(consent: &Consent) -> Value {
+    json!({
+        "client_id": consent.client_id,
+        "audience": consent.audience,
+        "scope": consent.scopes.to_string(),
+        "created_at": consent.created_at.rfc3339(),
+        "updated_at": consent.updated_at.rfc3339(),
     })
 }
 

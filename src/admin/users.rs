@@ -13,13 +13,14 @@ use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::domain::user_email::{EmailChange, EmailChangeError};
+use crate::identity::deletion::{self, keep_an_administrator};
 use crate::identity::email::{replace_email, set_email};
 use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::notifications::{Notification, notify};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
 use crate::store::users::{self, NewUser};
-use crate::store::{Tx, passwords, setup_links};
+use crate::store::{passwords, setup_links};
 
 /// A user to be made.
 pub struct Create {
@@ -296,14 +297,12 @@ pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fai
 /// # Errors
 /// `not_found`; `last_administrator`.
 pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
-    let changed = change(&app, id, &info, Fate::MayBeDeleted, async |tx, user| {
-        if user.role == Role::Admin {
-            keep_an_administrator(tx, id).await?;
-        }
-        users::delete(tx, id).await?;
-        Ok(Some((EventKind::UserDeleted, "")))
-    });
-    changed.await.map(drop)
+    app.transaction_or_nothing(&info, async |tx| {
+        setup_links::hold_administrators(tx).await?;
+        let user = users::find(tx, id).await?.ok_or_else(not_found)?;
+        Ok(deletion::delete(tx, &user).await?.ok_or_else(not_found)?)
+    })
+    .await
 }
 
 /// A password that an administrator sets.
@@ -371,18 +370,4 @@ pub(super) async fn change(
         Ok(true)
     })
     .await
-}
-
-/// Refuses to leave the server without an enabled administrator.
-async fn keep_an_administrator(tx: &mut Tx, id: UserId) -> Result<(), Failure> {
-    let user = users::find(tx, id).await?;
-    let counts = user.is_some_and(|user| user.disabled_at.is_none());
-    if counts && users::other_administrators(tx, id).await? == 0 {
-        return Err(Refusal::new(
-            Code::LastAdministrator,
-            "This is the last enabled administrator. Make another one first.",
-        )
-        .into());
-    }
-    Ok(())
 }

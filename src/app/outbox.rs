@@ -27,7 +27,7 @@ pub struct Mail<'a> {
     pub user: Option<UserId>,
     /// The recipient.
     pub to: &'a EmailAddress,
-    /// The language of the request that causes it.
+    /// The language of the request that causes it. A user who has chosen one gets it in that.
     pub locale: Locale,
     /// The hash of the link in it.
     pub link_hash: Option<[u8; 32]>,

@@ -93,8 +93,9 @@ impl AuditedTx {
     /// # Errors
     /// When the database cannot be written.
     pub async fn record(&mut self, event: &Event) -> Result<(), Fault> {
-        let RequestInfo { origin, now, .. } = &*self.info;
-        audit::record(&mut self.tx, event, origin, *now, &*self.app.entropy).await
+        let RequestInfo { origin, now, device, client_id, .. } = &*self.info;
+        let event = event.clone().seen_in(device, client_id.as_deref());
+        audit::record(&mut self.tx, &event, origin, *now, &*self.app.entropy).await
     }
 
     /// The transaction, and on whose behalf it ends sessions.

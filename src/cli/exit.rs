@@ -47,6 +47,7 @@ impl Exit {
             | Code::ValidationFailed
             | Code::ReadOnly
             | Code::WeakPassword
+            | Code::DomainNotAllowed
             | Code::InvalidTarget
             | Code::InvalidScope
             | Code::InvalidClient

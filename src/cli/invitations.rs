@@ -16,16 +16,21 @@ use super::startup_report;
 use super::user::Named;
 use super::with_app::with_app;
 
-/// A link, and when it was made.
-struct MadeLink(SentLink, Timestamp);
+/// A link, whom it is for, and when it was made.
+struct MadeLink {
+    user: UserId,
+    sent: SentLink,
+    made_at: Timestamp,
+}
 
 impl Row for MadeLink {
-    const HEAD: &'static [&'static str] = &["mailed to", "link", "expires in"];
+    const HEAD: &'static [&'static str] = &["user id", "mailed to", "link", "expires in"];
 
     fn cells(&self, _: Timestamp) -> Vec<String> {
-        let Self(sent, made_at) = self;
+        let Self { user, sent, made_at } = self;
         let link = sent.link.as_ref().map(|link| link.expose().clone());
         vec![
+            user.to_string(),
             sent.mailed_to.clone().unwrap_or_default(),
             link.unwrap_or_default(),
             format!("{} hours", (sent.expires_at - *made_at).secs() / 3_600),
@@ -33,7 +38,9 @@ impl Row for MadeLink {
     }
 
     fn json(&self) -> Value {
-        view::sent_link(&self.0, self.1)
+        let mut link = view::sent_link(&self.sent, self.made_at);
+        link["user_id"] = self.user.to_string().into();
+        link
     }
 }
 
@@ -58,7 +65,7 @@ pub async fn invite_new(
     let info = RequestInfo::cli(app.now());
     let work = invitations::invite(app.clone(), id, info);
     let sent = app.run_to_completion(work).await.map_err(about("user", login))?;
-    shown(app, sent, login, output)
+    shown(app, sent, (id, login), output)
 }
 
 /// Clears the counters of failed attempts of a user.
@@ -84,17 +91,22 @@ where
     let user = named.find(&app).await?;
     let work = make(app.clone(), user.id, RequestInfo::cli(app.now()));
     let sent = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
-    shown(&app, sent, &user.login, output)
+    shown(&app, sent, (user.id, &user.login), output)
 }
 
-fn shown(app: &App, sent: SentLink, login: &str, output: Output) -> Result<(), CommandError> {
+fn shown(
+    app: &App,
+    sent: SentLink,
+    (user, login): (UserId, &str),
+    output: Output,
+) -> Result<(), CommandError> {
     match &sent.mailed_to {
         Some(address) => {
-            startup_report::say(&format!("A link for {login} is mailed to {address}\n"))
+            startup_report::say(&format!("A link for {login} ({user}) is mailed to {address}\n"))
         }
         None => startup_report::say(&format!(
-            "Hand this link to {login}. It works once, and sets the password of the account\n"
+            "Hand this link to {login} ({user}). It works once, and sets the password of the account\n"
         )),
     }
-    Ok(output.one(&MadeLink(sent, app.now()))?)
+    Ok(output.one(&MadeLink { user, sent, made_at: app.now() })?)
 }

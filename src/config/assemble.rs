@@ -67,6 +67,10 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         data_dir: dir,
         second_factor: second_factor(read),
         registration: read.fixed(&s::REGISTRATION, parse::word(Registration::ALL)),
+        registration_domains: Some(
+            read.typed(&s::REGISTRATION_DOMAINS, parse::domains).unwrap_or_default(),
+        ),
+        login_change: read.fixed(&s::LOGIN_CHANGE, parse::switch("on", "off")),
         password_policy: passwords::read(read),
         access_token_ttl: read
             .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),

@@ -3,7 +3,7 @@
 //! Owns the rules that need more than one value. Single values have been checked before.
 
 use super::reader::Reader;
-use super::types::MetricsListen;
+use super::types::{MetricsListen, Registration};
 use super::{Config, Machine, issuer, parse, passkeys, settings as s};
 use crate::base::TimeSpan;
 use crate::domain::base_path::BasePath;
@@ -71,6 +71,18 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
         },
     );
     passkeys::check(config, read);
+    let needs_mail = matches!(config.registration, Registration::Verified | Registration::Invite);
+    read.require(
+        &[&s::REGISTRATION, &s::SMTP_URL],
+        !needs_mail || config.mail.is_some(),
+        "codes and invitations are sent by mail, which is off",
+        format!(
+            "Set {} and {}, or type {}=closed",
+            s::SMTP_URL.name,
+            s::MAIL_FROM.name,
+            s::REGISTRATION.name
+        ),
+    );
     let metrics = match config.metrics_listen {
         MetricsListen::Set(address) => Some(address),
         MetricsListen::Default(_) | MetricsListen::Off => None,

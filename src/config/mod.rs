@@ -35,6 +35,7 @@ use ipnet::IpNet;
 use crate::base::{Deadlines, Secret, TimeSpan};
 use crate::domain::authn::ServerPolicy;
 use crate::domain::password_policy::PasswordPolicy;
+use crate::domain::sign_up::DomainList;
 use crate::domain::signing_key::SigningAlg;
 
 #[cfg(feature = "test-support")]
@@ -87,8 +88,12 @@ pub struct Config {
     pub master_key: Option<Secret<[u8; 32]>>,
     /// The master key before it, while it is being replaced.
     pub master_key_old: Option<Secret<[u8; 32]>>,
-    /// Whether strangers may create accounts.
+    /// Who can create an account without an administrator.
     pub registration: Registration,
+    /// The domains of the addresses that can.
+    pub registration_domains: DomainList,
+    /// Whether users may change their login name.
+    pub login_change: bool,
     /// What new passwords must be like.
     pub password_policy: PasswordPolicy,
     /// Who needs a second factor, and from when.

@@ -29,6 +29,8 @@ impl Config {
             (s::REFRESH_RETRY_WINDOW.name, spell(self.refresh_retry_window)),
             (s::MAX_SESSIONS_PER_USER.name, self.max_sessions_per_user.to_string()),
             (s::REGISTRATION.name, self.registration.to_string()),
+            (s::REGISTRATION_DOMAINS.name, self.registration_domains.to_string()),
+            (s::LOGIN_CHANGE.name, if self.login_change { "on" } else { "off" }.to_owned()),
             (s::SECOND_FACTOR.name, self.second_factor.second_factor.to_string()),
             (
                 s::SECOND_FACTOR_FROM.name,

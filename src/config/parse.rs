@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use super::errors::{Wrong, quoted};
 use super::types::ProxyHeader;
 use crate::base::{Secret, TimeSpan, Timestamp};
+use crate::domain::sign_up::DomainList;
 
 /// Units of time with their milliseconds, longest first.
 const UNITS: [(&str, i64); 5] =
@@ -190,6 +191,16 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Wrong> {
         })
     };
     items(text).map(network).collect()
+}
+
+/// Domains of e-mail addresses, comma separated.
+pub(super) fn domains(text: &str) -> Result<DomainList, Wrong> {
+    DomainList::parse(text).map_err(|part| {
+        Wrong::new(
+            format!("holds {}, not a domain", quoted(part)),
+            "Type domains, comma separated, such as example.com, or *.example.com for all below it",
+        )
+    })
 }
 
 /// The name of the header in which trusted proxies send the client's address (RFC 9110 §5.1).

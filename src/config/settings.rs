@@ -147,7 +147,13 @@ settings! {
     "Accounts and passwords" {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
             Fixed("closed"),
-            "`open` lets anyone create an account.";
+            "`open`: anyone can create an account; `verified`: with a mailed code; `invite`: invited users only.";
+        REGISTRATION_DOMAINS = "SIGNET_REGISTRATION_DOMAINS", secret: false,
+            Derived { says: "none, every domain", sample: "example.com,*.example.org" },
+            "Domains of the addresses that can sign up, comma separated; *.DOMAIN for all below one.";
+        LOGIN_CHANGE = "SIGNET_LOGIN_CHANGE", secret: false,
+            Fixed("off"),
+            "`on` lets users change their login name. The old one stays reserved for them for 90 days.";
         PASSWORD_MIN_LENGTH = "SIGNET_PASSWORD_MIN_LENGTH", secret: false,
             Fixed("8"),
             "Fewest characters of a new password: 8 to 64.";

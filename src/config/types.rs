@@ -9,12 +9,16 @@ use crate::base::Secret;
 use crate::text_enum;
 
 text_enum! {
-    /// Who may create an account through `POST /v1/register`.
+    /// Who can create an account without an administrator.
     pub enum Registration {
-        /// Nobody; administrators create users.
+        /// No one; administrators create users.
         Closed = "closed",
-        /// Anybody who can reach the server.
+        /// Everyone who can reach the server.
         Open = "open",
+        /// Everyone who receives mail at an address that is no other user's.
+        Verified = "verified",
+        /// Users whom an administrator has invited by mail.
+        Invite = "invite",
     }
 }
 

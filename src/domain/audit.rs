@@ -8,6 +8,9 @@ use std::net::IpAddr;
 use crate::base::id::{SessionId, UserId};
 use crate::text_enum;
 
+use super::sign_in_history::SignInOutcome;
+use super::user_agent::Device;
+
 text_enum! {
     /// What happened. The texts are stable.
     pub enum EventKind {
@@ -56,6 +59,8 @@ text_enum! {
         RefreshRollbackDetected = "refresh.rollback_detected",
         /// A user was made.
         UserCreated = "user.created",
+        /// A user accepted the terms of service at the sign-up; the detail is their address.
+        TermsAccepted = "terms.accepted",
         /// A user's profile or role changed.
         UserUpdated = "user.updated",
         /// A user asked for a code to an address; the detail is `verify` for the stored one, `change` for another.
@@ -68,6 +73,10 @@ text_enum! {
         UserDisabled = "user.disabled",
         /// A user was enabled again.
         UserEnabled = "user.enabled",
+        /// A user changed the login name.
+        LoginChanged = "login.changed",
+        /// A user downloaded what is stored about them.
+        AccountExported = "account.exported",
         /// A user was deleted.
         UserDeleted = "user.deleted",
         /// A password was changed or set.
@@ -175,6 +184,17 @@ impl Origin {
     }
 }
 
+/// What a user is shown of a sign-in besides time and address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignInDetails {
+    /// Browser and system, in words of ours: nothing that the client wrote.
+    pub browser: Option<String>,
+    /// The client that it is for.
+    pub client_id: Option<String>,
+    /// The methods, with spaces between them.
+    pub methods: Option<String>,
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -188,13 +208,16 @@ pub struct Event {
     pub detail: Option<String>,
     /// Under which key it folds: one row for each, counting how often.
     pub fold: Option<Vec<u8>>,
+    /// What the user is shown of a sign-in; empty for other events.
+    pub sign_in: SignInDetails,
 }
 
 impl Event {
     /// An event that concerns nobody in particular.
     #[must_use]
     pub const fn new(kind: EventKind) -> Self {
-        Self { kind, subject: None, session: None, detail: None, fold: None }
+        let sign_in = SignInDetails { browser: None, client_id: None, methods: None };
+        Self { kind, subject: None, session: None, detail: None, fold: None, sign_in }
     }
 
     /// Names the user it concerns.
@@ -215,6 +238,31 @@ impl Event {
     #[must_use]
     pub fn folded(mut self, fold: impl Into<Vec<u8>>) -> Self {
         self.fold = Some(fold.into());
+        self
+    }
+
+    /// Names the methods of a sign-in.
+    #[must_use]
+    pub fn by_methods<'a>(mut self, methods: impl IntoIterator<Item = &'a str>) -> Self {
+        self.sign_in.methods = Some(methods.into_iter().collect::<Vec<_>>().join(" "));
+        self
+    }
+
+    /// Names the client of a sign-in.
+    #[must_use]
+    pub fn for_client(mut self, client_id: impl Into<String>) -> Self {
+        self.sign_in.client_id = Some(client_id.into());
+        self
+    }
+
+    /// The same with what the request says, where it is part of a sign-in.
+    #[must_use]
+    pub fn seen_in(mut self, device: &Device, client_id: Option<&str>) -> Self {
+        if SignInOutcome::of(self.kind).is_some() {
+            let named = &mut self.sign_in;
+            named.browser = device.recognised();
+            named.client_id = named.client_id.take().or_else(|| client_id.map(str::to_owned));
+        }
         self
     }
 

@@ -11,7 +11,7 @@ use crate::base::{TimeSpan, Timestamp};
 
 use super::api::Target;
 use super::attributes::{Subject, is_reserved_claim};
-use super::authn::{Amr, AssuranceLevel};
+use super::authn::{Amr, AssuranceLevel, Factors};
 use super::grant;
 use super::scope::Scopes;
 use super::session::Session;
@@ -83,11 +83,30 @@ impl SessionClaims {
     #[must_use]
     pub fn of_token(session: &Session, claims: &VerifiedClaims) -> Self {
         let now = Self::of(session);
-        match (claims.acr, claims.auth_time, claims.amr) {
-            (Some(acr), Some(auth_time), Some(amr)) if acr <= now.acr => {
-                Self { auth_time: Timestamp::from_secs(auth_time), acr, amr, ..now }
-            }
-            _ => now,
+        let auth_time = claims.auth_time.map_or(now.auth_time, Timestamp::from_secs);
+        let lower = Self { auth_time: auth_time.min(now.auth_time), ..now };
+        match (claims.acr, claims.amr) {
+            (Some(acr), Some(amr)) if acr <= now.acr => Self { acr, amr, ..lower },
+            _ => lower,
+        }
+    }
+
+    /// Whether this is worth what `session` is worth now. Claims have whole seconds.
+    #[must_use]
+    pub fn is_worth(&self, session: &Session) -> bool {
+        let now = Self::of(session);
+        let is_as_fresh = self.auth_time.secs() == now.auth_time.secs();
+        (self.sid, self.acr, self.amr) == (now.sid, now.acr, now.amr) && is_as_fresh
+    }
+
+    /// The factors that a token with these claims stands for. One that is worth less than `session` says only when
+    /// the oldest of them was completed, and no more is believed of the others.
+    #[must_use]
+    pub fn factors(&self, session: &Session) -> Factors {
+        if self.is_worth(session) {
+            session.factors()
+        } else {
+            Factors::claimed(self.amr, self.auth_time)
         }
     }
 }

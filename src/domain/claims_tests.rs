@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::attributes::Attributes;
-use crate::domain::authn::Factors;
 use crate::domain::user::Role;
 
 #[test]

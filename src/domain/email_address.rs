@@ -91,6 +91,12 @@ impl EmailAddress {
     pub fn key(&self) -> &str {
         &self.key
     }
+
+    /// The domain, in lower-case A-labels.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.key.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
 }
 
 impl fmt::Debug for EmailAddress {

@@ -61,14 +61,15 @@ text_enum! {
         EmailReplaced = "email_replaced",
         /// The code that is asked for before a second factor is enrolled at a sign-in.
         EnrolmentCode = "enrolment_code",
-    }
-}
-
-impl MailKind {
-    /// Whether a mail of this kind is asked for by address and goes to the user who owns it, or to nobody.
-    #[must_use]
-    pub const fn goes_to_owner(self) -> bool {
-        matches!(self, Self::Recovery)
+        /// The code and the link with which a new user signs up. For an address that a user has verified,
+        /// [`Self::AccountExists`] is sent in its place.
+        Signup = "signup",
+        /// Tells a user who signs up again that there is an account.
+        AccountExists = "account_exists",
+        /// Tells a user that the login name was changed.
+        LoginChanged = "login_changed",
+        /// Tells the owner of an address that the account was deleted.
+        AccountDeleted = "account_deleted",
     }
 }
 
@@ -182,6 +183,21 @@ pub enum MailContent {
     },
     /// The code that is asked for before a second factor is enrolled at a sign-in.
     EnrolmentCode(MailedSecrets),
+    /// The code and the link with which a new user signs up.
+    Signup(MailedSecrets),
+    /// Tells a user who signs up again that there is an account. Never in the outbox: a [`Self::Signup`] becomes it
+    /// when it is sent.
+    AccountExists,
+    /// Tells a user that the login name was changed.
+    LoginChanged {
+        /// When.
+        at: Timestamp,
+    },
+    /// Tells the owner of an address that the account was deleted.
+    AccountDeleted {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl MailContent {
@@ -209,6 +225,10 @@ impl MailContent {
             Self::EmailChangeUndo(_) => MailKind::EmailChangeUndo,
             Self::EmailReplaced { .. } => MailKind::EmailReplaced,
             Self::EnrolmentCode(_) => MailKind::EnrolmentCode,
+            Self::Signup(_) => MailKind::Signup,
+            Self::AccountExists => MailKind::AccountExists,
+            Self::LoginChanged { .. } => MailKind::LoginChanged,
+            Self::AccountDeleted { .. } => MailKind::AccountDeleted,
         }
     }
 }
@@ -262,6 +282,10 @@ mod tests {
             MailContent::EmailChangeUndo(MailedSecrets { code: None, ..secrets.clone() }),
             MailContent::EmailReplaced { at },
             MailContent::EnrolmentCode(secrets.clone()),
+            MailContent::Signup(secrets.clone()),
+            MailContent::AccountExists,
+            MailContent::LoginChanged { at },
+            MailContent::AccountDeleted { at },
         ] {
             let debug = format!("{content:?}");
             assert!(!debug.contains("LINK") && !debug.contains("1234"), "{debug}");

@@ -58,6 +58,8 @@ pub mod requested_scopes;
 pub mod scope;
 pub mod session;
 pub mod shell_word;
+pub mod sign_in_history;
+pub mod sign_up;
 pub mod signing_key;
 pub mod terminal_text;
 pub mod text;

@@ -64,6 +64,8 @@ text_enum! {
         EmailTaken = "email_taken",
         /// It needs a verified e-mail address, and the account has none.
         EmailNotVerified = "email_not_verified",
+        /// Addresses of this domain cannot sign up.
+        DomainNotAllowed = "domain_not_allowed",
         /// There is no such thing.
         NotFound = "not_found",
         /// It conflicts with what is there.

@@ -45,6 +45,11 @@ pub const RECOVERY_CODES: Limit = Limit { tries: 10, window: TimeSpan::from_mins
 /// Requests of a new password for one address from one network. Whether the address is a user's does not matter.
 pub const RECOVERY_FROM_NETWORK: Limit = Limit { tries: 3, window: TimeSpan::from_mins(15) };
 
+/// Requests of a new password for one address from one network in an hour, also where its user has logged in: as many
+/// as all networks have that the user has not logged in from, so that no network learns from its own requests whether it
+/// is one of the user's.
+pub const RECOVERY_FROM_NETWORK_AN_HOUR: Limit = RECOVERY_FROM_STRANGERS;
+
 /// Requests of a new password for one address from all networks that its user has not logged in from: strangers can
 /// neither fill a mailbox nor keep voiding the code of a user who is at home.
 pub const RECOVERY_FROM_STRANGERS: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };

@@ -23,13 +23,15 @@ pub struct RequestInfo {
     pub now: Timestamp,
     /// The tag of the language of mail that the request causes (BCP 47).
     pub language: &'static str,
+    /// The client that a sign-in at the pages is for.
+    pub client_id: Option<String>,
 }
 
 impl RequestInfo {
     /// A request in English.
     #[must_use]
     pub const fn new(origin: Origin, device: Device, now: Timestamp) -> Self {
-        Self { origin, device, now, language: ENGLISH }
+        Self { origin, device, now, language: ENGLISH, client_id: None }
     }
 
     /// A command on this machine.
@@ -54,6 +56,12 @@ impl RequestInfo {
     #[must_use]
     pub fn in_language(self, language: &'static str) -> Self {
         Self { language, ..self }
+    }
+
+    /// The same request, of a sign-in for a client.
+    #[must_use]
+    pub fn for_client(self, client_id: Option<String>) -> Self {
+        Self { client_id, ..self }
     }
 
     /// The same request with `user` as the acting user.

@@ -9,6 +9,9 @@ use crate::base::{TimeSpan, Timestamp};
 /// How long a link for the first administrator is valid.
 pub const SETUP_LINK_LIFE: TimeSpan = TimeSpan::from_mins(30);
 
+/// How long a login name is reserved for the user who has changed it.
+pub const FORMER_LOGIN_LIFE: TimeSpan = TimeSpan::from_days(90);
+
 /// How much later than `now` something may have been issued: two processes that both are ready may be this far
 /// apart for the ten seconds until they have measured the clock of the database again.
 const MAX_AHEAD: TimeSpan = TimeSpan::from_secs(10);

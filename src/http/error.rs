@@ -77,7 +77,7 @@ pub const fn status(code: Code) -> StatusCode {
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UriTooLong => StatusCode::URI_TOO_LONG,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Code::ValidationFailed | Code::ReadOnly | Code::WeakPassword => {
+        Code::ValidationFailed | Code::ReadOnly | Code::WeakPassword | Code::DomainNotAllowed => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         Code::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,

@@ -125,7 +125,8 @@ routes! {
     }
 
     // Log in and stay logged in.
-    "/v1/register" { POST Anyone api::register::post => authentication::REGISTER }
+    "/v1/register" { POST Anyone api::register::post => sign_up::REGISTER }
+    "/v1/register/complete" { POST Anyone api::register::complete => sign_up::COMPLETE }
     "/v1/login" { POST Anyone api::login::post => authentication::LOGIN }
     "/v1/login/passkey" { POST Anyone api::login::passkey => authentication::PASSKEY }
     "/v1/login/continue" { POST Anyone api::login::continue_ => authentication::CONTINUE }
@@ -170,6 +171,15 @@ routes! {
         GET Anyone ui::recovery::get_password => flow,
         POST Anyone ui::recovery::post_password => flow,
     }
+    "/signup" { GET Anyone ui::signup::get => flow, POST Anyone ui::signup::post => flow }
+    "/signup/code" {
+        GET Anyone ui::signup::get_code => flow,
+        POST Anyone ui::signup::post_code => flow,
+    }
+    "/signup/account" {
+        GET Anyone ui::signup::get_account => flow,
+        POST Anyone ui::signup::post_account => flow,
+    }
     "/link/{token}" { GET Anyone ui::link::get => page, POST Anyone ui::link::post => page }
     "/login/switch" { POST Anyone ui::login::switch => flow }
     "/language" { POST Anyone ui::language::post => flow }
@@ -187,6 +197,19 @@ routes! {
     "/account/email" { GET Anyone ui::email::get => page, POST Anyone ui::email::post => page }
     "/account/email/verify" { POST Anyone ui::email::verify => page }
     "/account/email/cancel" { POST Anyone ui::email::cancel => page }
+    "/account/history" { GET Anyone ui::history::get => page }
+    "/account/login" {
+        GET Anyone ui::own_login::get => page,
+        POST Anyone ui::own_login::post => page,
+    }
+    "/account/export" {
+        GET Anyone ui::own_data::get_export => page,
+        POST Anyone ui::own_data::post_export => page,
+    }
+    "/account/delete" {
+        GET Anyone ui::own_data::get_delete => page,
+        POST Anyone ui::own_data::post_delete => page,
+    }
     "/account/security" { GET Anyone ui::security::get => page }
     "/account/security/totp" {
         GET Anyone ui::security::setup => page,
@@ -212,7 +235,10 @@ routes! {
     "/v1/me" {
         GET Bearer api::me::get => account::SHOW,
         PATCH Bearer api::me::patch => account::UPDATE,
+        DELETE Bearer api::me::delete => account::DELETE,
     }
+    "/v1/me/history" { GET Bearer api::me::list_history => account::HISTORY }
+    "/v1/me/export" { GET Bearer api::me::export => account::EXPORT }
     "/v1/password" { POST Bearer api::password::post => account::CHANGE_PASSWORD }
     "/v1/email" { PUT Bearer api::email::put => email::CHANGE }
     "/v1/email/verify" { POST Bearer api::email::verify => email::VERIFY }

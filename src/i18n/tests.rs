@@ -234,6 +234,10 @@ fn every_error_that_is_translated_exists() {
             || [
                 "missing",
                 "name.not_a_name",
+                "login.not_confirmed",
+                "login.not_verified",
+                "login.not_an_address",
+                "terms_accepted.not_accepted",
                 "code.wrong",
                 "current_password.wrong",
                 "password.unchanged",

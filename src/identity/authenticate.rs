@@ -9,7 +9,7 @@
 use crate::app::{App, AuditedTx, PasswordNotHashed};
 use crate::crypto::password::{Slot, Verified};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::AccountState;
+use crate::domain::authn::{AccountState, Method};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::{Account, Password, Verdict, decide};
@@ -116,6 +116,8 @@ pub(super) async fn judge(
 ) -> Result<RightPassword, Failure> {
     let Attempted { key, credential, counted, place } = attempted;
     let own = credential.and_then(|found| found.password_hash.as_deref());
+    // The user sees the failure in the history of the account.
+    let subject = credential.map(|found| found.user.id);
     // No password of an account counts that is closed to this network. It is hashed at the cost that it had
     // before: another cost would tell accounts from names that have none.
     let credential = credential.filter(|_| counted.may_be_right());
@@ -139,8 +141,8 @@ pub(super) async fn judge(
         Verdict::Refuse => {
             let closed_for = counted.closed_for();
             counted.failed(app);
-            let subject = place.and(credential.map(|found| found.user.id));
             let mut event = Event::new(EventKind::LoginFailed).folded(fold(app, key, place, info));
+            event = event.by_methods([Method::Password.as_str()]);
             (event.subject, event.detail) = (subject, place.map(str::to_owned));
             let refusal = match closed_for {
                 Some(wait) => lockout::too_many(app, wait, "login_account"),

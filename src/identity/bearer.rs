@@ -3,8 +3,8 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::SessionId;
-use crate::domain::authn::AssuranceLevel;
-use crate::domain::claims::VerifiedClaims;
+use crate::domain::authn::{AssuranceLevel, Factors};
+use crate::domain::claims::{SessionClaims, VerifiedClaims};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::scope::{self, Scopes};
 use crate::domain::session::Session;
@@ -20,9 +20,32 @@ pub struct Caller {
     pub user: User,
     /// The session the token belongs to.
     pub session: Session,
-    /// What the token says about how the user authenticated.
-    pub acr: AssuranceLevel,
+    /// What the token is worth: less than the session where that was raised, or its user has authenticated again,
+    /// after the token was issued.
+    worth: SessionClaims,
     scopes: Scopes,
+}
+
+impl Caller {
+    /// The factors that the token stands for.
+    #[must_use]
+    pub fn factors(&self) -> Factors {
+        self.worth.factors(&self.session)
+    }
+
+    /// Refuses a token that is worth less than its session by now: its holder may be another than the user who has
+    /// authenticated since, and gets no token that says so.
+    ///
+    /// # Errors
+    /// `invalid_token`.
+    pub fn require_current(&self) -> Result<(), Refusal> {
+        if self.worth.is_worth(&self.session) {
+            return Ok(());
+        }
+        let message = "The session was stepped up after this access token was issued. Use an access token from after \
+                       that, or refresh.";
+        Err(Refusal::new(Code::InvalidToken, message))
+    }
 }
 
 /// An administrator: has the role now and a token that was made for administration.
@@ -61,13 +84,13 @@ pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<C
     })?;
     let is_exchanged = active.claims().act.is_some();
     let scopes = Scopes::parse(&active.claims().scope).map_err(|_| invalid_token())?;
-    let acr = active.session_claims().map(|claims| claims.acr).ok_or_else(invalid_token)?;
+    let worth = active.session_claims().ok_or_else(invalid_token)?;
     let (session, user) = active.into_inner().into_session().ok_or_else(invalid_token)?;
     // What a client got at /oauth2 is for userinfo and APIs; it cannot act as its user here.
     if session.audience.is_some() || session.grant_type.is_some() || is_exchanged {
         return Err(invalid_token().into());
     }
-    Ok(Caller { user, session, acr, scopes })
+    Ok(Caller { user, session, worth, scopes })
 }
 
 /// The caller as an administrator.
@@ -87,7 +110,7 @@ pub fn administrator(app: &App, caller: Caller, now: Timestamp) -> Result<Admini
         return Err(Refusal::new(Code::Forbidden, "This needs the role admin."));
     }
     if app.config.second_factor.is_required(caller.user.role, now)
-        && caller.acr < AssuranceLevel::Multi
+        && caller.worth.acr < AssuranceLevel::Multi
     {
         let message = "Administration needs a sign-in with a second factor. Step the session up at \
                        /v1/step-up, or sign in again.";

@@ -185,7 +185,7 @@ pub async fn remove(
             return Err(Refusal::new(Code::Conflict, message).into());
         }
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;
-        let left = without_factor(signed_in.factors, factor.kind, is_last);
+        let left = without_factor(signed_in.stored_factors, factor.kind, is_last);
         // A sign-in that rested on the passkey alone ends with it.
         let kept = if left == Factors::default() {
             None

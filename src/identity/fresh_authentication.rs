@@ -4,6 +4,7 @@
 //! Owns the limit and the refusal (RFC 9470). Sessions that an exchanged token stands for do not come here:
 //! `bearer` accepts only sessions that were opened by a sign-in.
 
+use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::authn::{Attempt, Factors, NextStep, Purpose, Requirements, next_step};
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -27,14 +28,20 @@ pub struct SignedIn {
     pub keep: Keep,
     /// The user's epoch that it belongs to.
     pub epoch: i64,
-    /// The factors.
+    /// The factors that the caller has shown. An access token stands for what it says, and its session may rest on
+    /// more by now.
     pub factors: Factors,
+    /// The factors that the session or sign-in rests on.
+    pub stored_factors: Factors,
 }
 
 impl From<Caller> for SignedIn {
-    fn from(Caller { user, session, .. }: Caller) -> Self {
+    fn from(caller: Caller) -> Self {
+        let factors = caller.factors();
+        let Caller { user, session, .. } = caller;
         let keep = Keep::Session(session.id);
-        Self { user, keep, epoch: session.user_epoch, factors: session.factors() }
+        let stored_factors = session.factors();
+        Self { user, keep, epoch: session.user_epoch, factors, stored_factors }
     }
 }
 
@@ -42,8 +49,16 @@ impl From<Here> for SignedIn {
     fn from(Here { user, browser }: Here) -> Self {
         let keep = Keep::Browser(browser.id);
         let factors = browser.authentication().factors();
-        Self { user, keep, epoch: browser.user_epoch, factors }
+        Self { user, keep, epoch: browser.user_epoch, factors, stored_factors: factors }
     }
+}
+
+/// Whether a page may offer what needs a fresh authentication.
+///
+/// # Errors
+/// Only faults.
+pub async fn is_fresh_at(app: &App, signed_in: SignedIn, now: Timestamp) -> Result<bool, Failure> {
+    is_fresh(&mut app.db.reader().await?, &signed_in, now).await
 }
 
 /// Whether [`require_fresh`] would accept the sign-in.
@@ -80,8 +95,8 @@ pub async fn require_fresh(
         NextStep::Done(_) => Ok(()),
         NextStep::Refuse(_) => Err(invalid_token().into()),
         NextStep::Authenticate(_) | NextStep::ChangePassword | NextStep::Enrol { .. } => {
-            let message = "This needs a sign-in of the last 5 minutes, with every factor of the account. Sign \
-                           in again, then repeat the request.";
+            let message = "This needs a sign-in of the last 5 minutes, with every factor of the account. Step the \
+                           session up at /v1/step-up, or sign in again; then repeat the request.";
             Err(Refusal::new(Code::ReauthenticationRequired, message).into())
         }
     }

@@ -10,9 +10,11 @@ use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
+use crate::domain::user::User;
 
 use super::mailed_codes::{self, UsableCode, link_invalid};
 use super::second_factor::TypedCode;
+use super::sign_up::{self, AccountForm};
 use super::{email_change, email_undo, invitation, lockout, recovery};
 
 /// What a link asks for.
@@ -20,32 +22,28 @@ use super::{email_change, email_undo, invitation, lockout, recovery};
 pub struct LinkView {
     /// What it is for.
     pub purpose: CodePurpose,
-    /// Whether a new password is typed.
-    pub wants_password: bool,
     /// The second factors of which one is typed with it; empty where the account has none.
     pub methods: Vec<Method>,
-    /// The address that is confirmed or restored.
+    /// The address that is confirmed or restored, or that an account is for.
     pub address: Option<String>,
     /// The login name of the account that the password is for.
     pub login: Option<String>,
 }
 
 impl LinkView {
-    /// Of a link that asks for nothing, or for nothing more.
-    fn of_redeemed(purpose: CodePurpose, address: Option<String>) -> Self {
-        let is_about_address =
-            matches!(purpose, CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo);
-        Self {
-            purpose,
-            wants_password: !is_about_address,
-            methods: Vec::new(),
-            address,
-            login: None,
-        }
+    /// Of a link that asks for no password of an account that exists.
+    const fn of_address(purpose: CodePurpose, address: Option<String>) -> Self {
+        Self { purpose, methods: Vec::new(), address, login: None }
     }
 
     fn asking_password(purpose: CodePurpose, (methods, login): (Vec<Method>, String)) -> Self {
-        Self { purpose, wants_password: true, methods, address: None, login: Some(login) }
+        Self { purpose, methods, address: None, login: Some(login) }
+    }
+
+    /// Whether an address is confirmed or restored, with nothing to type.
+    #[must_use]
+    pub const fn is_confirmation(&self) -> bool {
+        matches!(self.purpose, CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo)
     }
 }
 
@@ -56,6 +54,25 @@ pub struct LinkEntry {
     pub new_password: Option<String>,
     /// A code of a second factor.
     pub code: Option<TypedCode>,
+    /// What is typed for a new account.
+    pub account: Option<AccountForm>,
+}
+
+/// Makes the account that the link of a sign-up is for.
+///
+/// # Errors
+/// `link_invalid`, also where the link is for something else; what is wrong with a field; too many attempts.
+pub async fn sign_up(
+    app: App,
+    token: String,
+    account: AccountForm,
+    info: RequestInfo,
+) -> Result<User, Failure> {
+    let code = found(&app, &token, &info).await?;
+    if code.purpose != CodePurpose::Signup {
+        return Err(link_invalid().into());
+    }
+    sign_up::by_link(&app, &code, account, &info).await
 }
 
 /// What a link asks for. Consumes nothing: scanners of mail and impatient browsers do no harm.
@@ -75,11 +92,23 @@ pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView
             Ok(LinkView::asking_password(purpose, (Vec::new(), login)))
         }
         CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo => {
-            Ok(LinkView::of_redeemed(purpose, code.content.address))
+            Ok(LinkView::of_address(purpose, code.content.address))
+        }
+        CodePurpose::Signup => {
+            let address = sign_up::address_of_link(&app, &code)?;
+            Ok(LinkView::of_address(purpose, Some(address)))
         }
         // The code of an enrolment counts in its sign-in only.
-        CodePurpose::Signup | CodePurpose::Enrol => Err(link_invalid().into()),
+        CodePurpose::Enrol => Err(link_invalid().into()),
     }
+}
+
+/// Whether a link that has expired was for a sign-up: its holder begins again there, and has no account.
+///
+/// # Errors
+/// Only faults.
+pub async fn was_sign_up(app: App, token: String) -> Result<bool, Failure> {
+    Ok(mailed_codes::purpose(&app, &token).await? == Some(CodePurpose::Signup))
 }
 
 /// Redeems a link. What it was.
@@ -104,9 +133,17 @@ pub async fn redeem(
             email_change::confirm_by_link(&app, &code, &info).await?;
         }
         CodePurpose::Undo => email_undo::undo(&app, &code, &info).await?,
-        CodePurpose::Signup | CodePurpose::Enrol => return Err(link_invalid().into()),
+        CodePurpose::Signup => {
+            let account = entry.account.ok_or_else(|| {
+                let message =
+                    "This link is for a new account: send it to POST /v1/register/complete.";
+                Refusal::field("token", "sign_up", message)
+            })?;
+            sign_up::by_link(&app, &code, account, &info).await?;
+        }
+        CodePurpose::Enrol => return Err(link_invalid().into()),
     }
-    Ok(LinkView::of_redeemed(purpose, code.content.address))
+    Ok(LinkView::of_address(purpose, code.content.address))
 }
 
 async fn found(app: &App, token: &str, info: &RequestInfo) -> Result<UsableCode, Failure> {

@@ -294,8 +294,8 @@ impl Counted {
         if !self.is_limited {
             return Ok(false);
         }
-        let forgiven = Forgiven { names: &self.names, address: self.address, now };
-        let noted = forgive_names(app, tx, forgiven).await?;
+        let signed_in = SignedInFrom { names: &self.names, address: self.address, now };
+        let noted = forgive_names(app, tx, signed_in).await?;
         if self.counts_everywhere() {
             login_limits::give_back(tx, &self.names.from_strangers).await?;
         }
@@ -309,8 +309,9 @@ impl Counted {
     }
 }
 
-/// The names to forgive, and when and where the user authenticated.
-struct Forgiven<'a> {
+/// The names of an account, and when and from where its user has signed in.
+#[derive(Clone, Copy)]
+struct SignedInFrom<'a> {
     names: &'a AttemptNames,
     address: Option<IpAddr>,
     now: Timestamp,
@@ -318,10 +319,16 @@ struct Forgiven<'a> {
 
 /// Forgets the failures from this network and the passwords that no second factor followed, and remembers the
 /// network as the account's. Whether that was written down now.
-async fn forgive_names(app: &App, tx: &mut Tx, forgiven: Forgiven<'_>) -> Result<bool, Fault> {
-    let Forgiven { names, address, now } = forgiven;
-    let AttemptNames { from_network, without_second, known, network, account, .. } = names;
-    login_limits::forgive_both(tx, from_network, without_second).await?;
+async fn forgive_names(app: &App, tx: &mut Tx, signed_in: SignedInFrom<'_>) -> Result<bool, Fault> {
+    let names = signed_in.names;
+    login_limits::forgive_both(tx, &names.from_network, &names.without_second).await?;
+    note_network(app, tx, signed_in).await
+}
+
+/// Remembers the network as the account's. Whether that was written down now.
+async fn note_network(app: &App, tx: &mut Tx, signed_in: SignedInFrom<'_>) -> Result<bool, Fault> {
+    let SignedInFrom { names: AttemptNames { known, network, account, .. }, address, now } =
+        signed_in;
     let Some(address) = address else { return Ok(false) };
     let seen = KnownNetwork { pseudonym: known, network, account };
     let noted = known_networks::remember(tx, seen, NOTE_EVERY, now).await?;
@@ -349,11 +356,27 @@ pub async fn forgive_earlier(
         return Ok(false);
     }
     let names = AttemptNames::new(&app, key, address);
-    let noted = forgive_names(&app, tx, Forgiven { names: &names, address, now }).await?;
+    let noted = forgive_names(&app, tx, SignedInFrom { names: &names, address, now }).await?;
     if counted_everywhere {
         login_limits::give_back(tx, &names.from_strangers).await?;
     }
     Ok(noted && counted_everywhere)
+}
+
+/// Remembers the network of this request under a key of the account, of a sign-in that began without a password or
+/// after a change of the login name: nothing was counted there. Whether it is new to the account.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn remember_network(tx: &mut AuditedTx, key: &str) -> Result<bool, Fault> {
+    let (app, now, address) = (tx.app(), tx.info().now, tx.info().address());
+    if !app.config.rate_limits {
+        return Ok(false);
+    }
+    let names = AttemptNames::new(&app, key, address);
+    let is_known = known_networks::is_known(tx, &names.known, KNOWN_NETWORK, now).await?;
+    let signed_in = SignedInFrom { names: &names, address, now };
+    Ok(note_network(&app, tx, signed_in).await? && !is_known)
 }
 
 /// Refuses while the failures of this network have used its limit up. Counts nothing.

@@ -300,6 +300,7 @@ async fn accept(
         return Err(completed.refuse(tx, "account_changed").await);
     };
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).in_session(session.id);
+    let event = event.for_client(&*session.client_id);
     completed.settle(tx, &event).await?;
     Ok(session)
 }

@@ -1,5 +1,4 @@
-//! Codes and links that are mailed to users: making, checking and consuming them, and finding out who gets which
-//! mail.
+//! Codes and links that are mailed: making, checking and consuming them, and finding out who gets which mail.
 //!
 //! Owns the order of a check: counted, compared in constant time, consumed with the effect. A code counts in the flow
 //! that it was asked for in; its link counts in any browser. What a purpose does is its own module's, such as
@@ -17,7 +16,7 @@ use crate::base::id::UserId;
 use crate::base::opaque_token::TokenHash;
 use crate::crypto::digest::{constant_time_eq, token_hash};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::mail::{MailContent, MailedSecrets};
+use crate::domain::mail::{MailContent, MailKind, MailedSecrets};
 use crate::domain::mailed_code::{CodePurpose, MailedCode};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
@@ -213,6 +212,18 @@ pub async fn look(app: &App, token: &str, info: &RequestInfo) -> Result<Option<U
     usable(app, found).map(Some)
 }
 
+/// What a link is for that cannot be used any more, while it is still known.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn purpose(app: &App, token: &str) -> Result<Option<CodePurpose>, Fault> {
+    if token.len() != TOKEN_LENGTH {
+        return Ok(None);
+    }
+    let found = mailed_codes::by_link(&mut app.db.reader().await?, &token_hash(token)).await?;
+    Ok(found.map(|code| code.purpose))
+}
+
 /// The code of `purpose` that was made for `subject` and can still be used: what waits for its confirmation.
 ///
 /// # Errors
@@ -237,40 +248,91 @@ pub async fn consume(tx: &mut Tx, code: &TokenHash) -> Result<bool, Fault> {
     mailed_codes::consume(tx, code).await
 }
 
-/// Who gets a mail of the outbox, decided when it is sent; none where it is not to be sent any more. A mail that was
-/// asked for by address goes to the user who owns the address. Whether there is one shows in nothing that the
-/// requester sees.
+/// Who gets a mail, and what it says.
+pub struct Delivery {
+    /// The recipient.
+    pub to: EmailAddress,
+    /// The user that the address belongs to, whose language the mail is in.
+    pub user: Option<UserId>,
+    /// What its text is made of.
+    pub content: MailContent,
+}
+
+/// Who gets a mail of the outbox, decided when it is sent; none where it is not to be sent any more. Mails that were
+/// asked for by address depend on who owns the address: nothing of that shows in what the requester sees.
 ///
 /// # Errors
 /// When the database cannot be read or written.
-pub async fn recipient(
+pub async fn delivery(
     app: &App,
     mail: &TakenMail,
-    letter: &Letter,
+    letter: Letter,
     now: Timestamp,
-) -> Result<Option<EmailAddress>, Fault> {
-    let Some(link_hash) = &mail.link_hash else { return Ok(Some(letter.to.clone())) };
-    if !letter.content.kind().goes_to_owner() {
-        let live = mailed_codes::is_live(&mut app.db.reader().await?, link_hash).await?;
-        return Ok(live.then(|| letter.to.clone()));
-    }
+) -> Result<Option<Delivery>, Fault> {
+    let Letter { to, content, .. } = letter;
+    let user = mail.user_id;
+    let Some(link_hash) = &mail.link_hash else {
+        return Ok(Some(Delivery { to, user, content }));
+    };
     let info = RequestInfo::system(now);
-    let decided = app.transaction_or_nothing(&info, async |tx| {
-        let Some(owner) = email_owners::enabled_owner(tx, letter.to.key()).await? else {
-            // The code stays until it expires: tries at it are counted like those at any other.
-            return Ok(None);
-        };
-        if !mailed_codes::send_to(tx, link_hash, (owner.user, owner.epoch), now).await? {
-            return Ok(None);
+    let decided = match content.kind() {
+        MailKind::Recovery => {
+            let work = async |tx: &mut AuditedTx| Ok(owner(tx, (link_hash, to.key()), now).await?);
+            let owner = app.transaction_or_nothing(&info, work).await;
+            owner.map(|owner| owner.map(|(user, to)| Delivery { to, user: Some(user), content }))
         }
-        let to = EmailAddress::parse(&owner.address)
-            .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
-        Ok(Some(to))
-    });
-    decided.await.map_err(|failure| match failure {
+        MailKind::Signup => {
+            let work = async |tx: &mut AuditedTx| {
+                Ok(to_new_user(tx, link_hash, (&to, &content), now).await?)
+            };
+            app.transaction_or_nothing(&info, work).await
+        }
+        _ => {
+            let live = mailed_codes::is_live(&mut app.db.reader().await?, link_hash).await?;
+            return Ok(live.then_some(Delivery { to, user, content }));
+        }
+    };
+    decided.map_err(|failure| match failure {
         Failure::Failed(fault) => fault,
         Failure::Refused(_) => Fault::internal("finding the recipient of a mail"),
     })
+}
+
+/// The enabled user who owns the address, whose the code is from now on.
+async fn owner(
+    tx: &mut Tx,
+    (link_hash, key): (&[u8], &str),
+    now: Timestamp,
+) -> Result<Option<(UserId, EmailAddress)>, Fault> {
+    let Some(owner) = email_owners::enabled_owner(tx, key).await? else {
+        // The code stays until it expires: tries at it are counted like those at any other.
+        return Ok(None);
+    };
+    if !mailed_codes::send_to(tx, link_hash, (owner.user, owner.epoch), now).await? {
+        return Ok(None);
+    }
+    Ok(Some((owner.user, stored(&owner.address)?)))
+}
+
+/// The code of a sign-up, or, where a user owns the address, that there is an account. In that case the code stays
+/// unsent, and redeems nothing.
+async fn to_new_user(
+    tx: &mut Tx,
+    link_hash: &[u8],
+    (to, content): (&EmailAddress, &MailContent),
+    now: Timestamp,
+) -> Result<Option<Delivery>, Fault> {
+    if let Some(address) = email_owners::stored_address(tx, to.key()).await? {
+        let (to, content) = (stored(&address)?, MailContent::AccountExists);
+        return Ok(Some(Delivery { to, user: None, content }));
+    }
+    let is_sent = mailed_codes::send(tx, link_hash, now).await?;
+    Ok(is_sent.then(|| Delivery { to: to.clone(), user: None, content: content.clone() }))
+}
+
+fn stored(address: &str) -> Result<EmailAddress, Fault> {
+    EmailAddress::parse(address)
+        .map_err(|_| Fault::internal("a stored e-mail address that is none"))
 }
 
 fn usable(app: &App, code: mailed_codes::SentCode) -> Result<UsableCode, Fault> {

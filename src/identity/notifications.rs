@@ -17,7 +17,7 @@ use crate::i18n::Locale;
 use crate::store::mails;
 
 /// How long delivery is tried. Later than that the news is stale.
-const LIFE: TimeSpan = TimeSpan::from_days(1);
+pub(super) const LIFE: TimeSpan = TimeSpan::from_days(1);
 
 /// What a user is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub enum Notification {
     EmailChanged,
     /// An administrator replaced or removed the address. Goes to the one before.
     EmailReplaced,
+    /// The user changed the login name.
+    LoginChanged,
 }
 
 impl Notification {
@@ -67,6 +69,7 @@ impl Notification {
             Self::EmailChangeRequested => MailContent::EmailChangeRequested { at },
             Self::EmailChanged => MailContent::EmailChanged { at },
             Self::EmailReplaced => MailContent::EmailReplaced { at },
+            Self::LoginChanged => MailContent::LoginChanged { at },
             Self::NewNetwork => MailContent::NewNetwork {
                 at,
                 address: info.address(),

@@ -128,7 +128,8 @@ impl Judged {
         let (app, info) = (tx.app(), tx.info());
         let Some((stored, asserted)) = self.used.as_ref().filter(|_| may_count) else {
             Metrics::count(&app.metrics.logins, "factor_failed");
-            let mut event = Event::new(EventKind::FactorFailed).detail(Method::Passkey.as_str());
+            let method = Method::Passkey.as_str();
+            let mut event = Event::new(EventKind::FactorFailed).detail(method).by_methods([method]);
             event.subject = self.user;
             tx.record(&event.folded(fold(&app, self.user, &info))).await?;
             return Err(refused().into());

@@ -3,12 +3,15 @@
 use crate::app::App;
 use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{NAME_RULE, User, is_display_name};
-use crate::store::users;
+use crate::i18n::Locale;
+use crate::store::{user_language, users};
 
+use super::account;
 use super::bearer::invalid_token;
+use super::browser_login::BrowserCookies;
 use super::write_limit::UserWrite;
 
 /// Checks a display name.
@@ -24,29 +27,91 @@ pub fn check_name(name: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-/// Changes what users may change of themselves: the name to show. The name that is stored already is a
-/// success that writes nothing.
+/// What a user changes; `None` leaves a thing as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileChange {
+    /// The name to show, or no name.
+    pub name: Option<Option<String>>,
+    /// The language of mail, or none: the language of the request that causes it.
+    pub language: Option<Option<Locale>>,
+}
+
+impl ProfileChange {
+    /// A new name, or none.
+    #[must_use]
+    pub fn of_name(name: Option<String>) -> Self {
+        Self { name: Some(name), ..Self::default() }
+    }
+
+    /// Whether nothing is to be changed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.name.is_none() && self.language.is_none()
+    }
+}
+
+/// Changes what users may change of themselves: the name to show and the language of mail. What is stored already
+/// is a success that writes nothing.
 ///
 /// # Errors
 /// Refused when the name is not showable; too many writes.
 pub async fn update(
     app: App,
     user: UserId,
-    name: Option<String>,
+    change: ProfileChange,
     info: RequestInfo,
 ) -> Result<User, Failure> {
     let now = info.now;
     let write = UserWrite::new(&app);
     app.transaction(&info, async |tx| {
-        let user = users::find(tx, user).await?.ok_or_else(invalid_token)?;
-        if user.name == name {
+        let mut user = users::find(tx, user).await?.ok_or_else(invalid_token)?;
+        let name = change.name.filter(|name| *name != user.name);
+        let language = match change.language.map(|chosen| chosen.map(Locale::lang)) {
+            Some(tag) if user_language::of(&mut **tx, user.id).await?.as_deref() != tag => {
+                Some(tag)
+            }
+            _ => None,
+        };
+        if name.is_none() && language.is_none() {
             return Ok(user);
         }
-        check_name(name.as_deref())?;
+        if let Some(name) = &name {
+            check_name(name.as_deref())?;
+        }
         write.take(&user)?;
-        users::rename(tx, user.id, name.as_deref(), now).await?;
+        if let Some(name) = name {
+            users::rename(tx, user.id, name.as_deref(), now).await?;
+            user.name = name;
+        }
+        if let Some(tag) = language {
+            user_language::set(tx, user.id, tag, now).await?;
+        }
         tx.record(&Event::new(EventKind::UserUpdated).about(user.id).detail("profile")).await?;
-        Ok(User { name: name.clone(), updated_at: now, ..user })
+        Ok(User { updated_at: now, ..user })
     })
     .await
+}
+
+/// The language of mail that a user has chosen.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn language(app: &App, user: UserId) -> Result<Option<String>, Fault> {
+    user_language::of(&mut app.db.reader().await?, user).await
+}
+
+/// Stores the language that a user has chosen at a page, where one is signed in there.
+///
+/// # Errors
+/// Only faults, and too many writes.
+pub async fn choose_language(
+    app: App,
+    visitor: BrowserCookies,
+    chosen: Locale,
+    info: RequestInfo,
+) -> Result<(), Failure> {
+    let Some(here) = account::here(&app, &visitor, info.now).await? else { return Ok(()) };
+    let (user, info) = (here.user.id, info.by(here.user.id));
+    let change = ProfileChange { language: Some(Some(chosen)), ..ProfileChange::default() };
+    update(app, user, change, info).await.map(drop)
 }

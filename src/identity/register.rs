@@ -1,22 +1,16 @@
-//! Registering, where it is open.
+//! Registering where it is open to everyone, and the rules of logins and passwords that every new account shares.
+//!
+//! Where an address is proven first, see `sign_up`.
 
 use crate::app::App;
-use crate::app::limits::Subject;
-use crate::base::id::UserId;
 use crate::config::Registration;
-use crate::domain::attributes::Attributes;
-use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::password::Password;
-use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
-use crate::domain::user::{Role, User};
-use crate::store::email_owners;
-use crate::store::users::{self, NewUser};
+use crate::domain::user::User;
 
-use super::admission::{self, Admission};
-use super::lockout::too_many;
+use super::sign_up::{self, AccountForm, NewAccount};
 
 /// Parses a login for a new account.
 ///
@@ -53,62 +47,14 @@ pub fn login_taken() -> Refusal {
     Refusal { fields, ..Refusal::new(Code::LoginTaken, message) }
 }
 
-/// Makes an account.
+/// Makes an account without a proof of an address.
 ///
 /// # Errors
-/// Refused when registration is closed, the login is taken or not one, or the password is weak.
-pub async fn register(
-    app: App,
-    login: String,
-    password: String,
-    info: RequestInfo,
-) -> Result<User, Failure> {
-    let now = info.now;
-    if app.config.registration != Registration::Open {
-        return Err(Refusal::new(Code::RegistrationClosed, "Registration is closed.").into());
-    }
-    if app.config.rate_limits {
-        // The one answer that tells whether a login name exists: few attempts for each network.
-        let purpose = RateLimit::Registration;
-        app.address_limiter
-            .take(Subject::new(purpose, info.address()))
-            .map_err(|wait| too_many(&app, wait, purpose.as_str()))?;
-    }
-    let login = parse_login(&login)?;
-    let password = parse_password(&app, "password", &password, &login)?;
-    let Admission { lane, who } = admission::of(&app, info.address(), now).await?;
-    let slot = app.reserve_hash_slot(lane, who)?;
-    let hash = app.hash_password(slot, password).await?;
-    let id = UserId::new(now, &*app.entropy);
-    let new = NewUser {
-        id,
-        login: &login,
-        name: None,
-        role: Role::User,
-        attributes: &Attributes::default(),
-        password_hash: Some(&hash),
-    };
-    app.transaction(&info, async |tx| {
-        // A login that is spelt like a verified address would keep its owner from signing in by it.
-        let is_address = email_owners::owner_of(&mut **tx, login.key()).await?.is_some();
-        if is_address || !users::insert(tx, &new, now).await? {
-            return Err(login_taken().into());
-        }
-        tx.record(&Event::new(EventKind::UserCreated).about(id).detail("registered")).await?;
-        Ok(())
-    })
-    .await?;
-    Ok(User {
-        id,
-        login: login.raw().to_owned(),
-        name: None,
-        role: Role::User,
-        attributes: Attributes::default(),
-        email: None,
-        disabled_at: None,
-        created_at: now,
-        updated_at: now,
-        session_epoch: 0,
-        must_change_password: false,
-    })
+/// Refused when this is not allowed, the login is taken or not one, or the password is weak.
+pub async fn register(app: App, form: AccountForm, info: RequestInfo) -> Result<User, Failure> {
+    sign_up::require(&app, Registration::Open)?;
+    sign_up::throttle(&app, &info)?;
+    let account = NewAccount::unverified(&app, form)?;
+    let hash = account.hash(&app, &info).await?;
+    app.transaction_or_nothing(&info, async |tx| sign_up::insert(tx, &account, &hash).await).await
 }

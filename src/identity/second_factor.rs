@@ -105,6 +105,7 @@ pub(super) async fn record_failed(
     let app = tx.app();
     Metrics::count(&app.metrics.logins, "factor_failed");
     let event = Event::new(EventKind::FactorFailed).about(user.id).detail(method.as_str());
+    let event = event.by_methods([method.as_str()]);
     let fold = fold(&app, user, method, &tx.info());
     tx.record(&event.folded(fold)).await
 }

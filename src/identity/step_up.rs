@@ -1,7 +1,8 @@
 //! `/v1/step-up`: a session is raised to a higher assurance level, or its user authenticates again.
 //!
-//! Owns what is raised: the session in its place. Its refresh token stays as it is; the access tokens from before
-//! are worth what they say.
+//! Owns what is raised: the session in its place. Its refresh token stays as it is. The access tokens from before are
+//! worth what they say, also here: a step-up begins with the factors of the token and not with those of the session,
+//! which its user may have raised since with another one.
 
 use crate::app::App;
 use crate::base::TimeSpan;
@@ -32,10 +33,12 @@ pub struct StepUpRequest {
     pub max_age: Option<TimeSpan>,
 }
 
-/// An access token for the session as it is, where that is enough; else a challenge for what it lacks.
+/// An access token for the session as it is, where the caller's is enough and worth as much; else a challenge for what
+/// the caller's token lacks.
 ///
 /// # Errors
-/// `forbidden` when the account has no factor of the level; `invalid_token` when the account has changed; faults.
+/// `forbidden` when the account has no factor of the level; `invalid_token` when the account has changed, or when the
+/// token is enough and worth less than its session; faults.
 pub async fn step_up(
     app: App,
     caller: Caller,
@@ -43,8 +46,9 @@ pub async fn step_up(
     info: RequestInfo,
 ) -> Result<LoginOutcome, Failure> {
     let now = info.now;
-    let Caller { session, .. } = caller;
-    let credential = users::credential_of(&mut app.db.reader().await?, caller.user.id).await?;
+    let (factors, is_current) = (caller.factors(), caller.require_current());
+    let Caller { session, user, .. } = caller;
+    let credential = users::credential_of(&mut app.db.reader().await?, user.id).await?;
     let credential = credential.ok_or_else(invalid_token)?;
     let client = app.client(&session.client_id);
     let demand = Demand {
@@ -54,9 +58,10 @@ pub async fn step_up(
         since: request.max_age.map(|age| now - age),
     };
     let (user, account) = (&credential.user, account_state(&credential));
-    let progress = Progress::step_up(user, session.user_epoch, session.factors(), demand);
+    let progress = Progress::step_up(user, session.user_epoch, factors, demand);
     let step = match progress.next_step(&app, (user, &account), now) {
         NextStep::Done(_) => {
+            is_current?;
             let tokens = token_of(&app, &session, user, &info)?;
             return Ok(LoginOutcome::Tokens(LoginTokens::plain(tokens)));
         }
@@ -92,6 +97,7 @@ pub(super) async fn raise(
             return Err(completed.refuse(tx, "session_ended").await);
         };
         let event = Event::new(EventKind::LoginSteppedUp).about(user.id).in_session(id);
+        let event = event.for_client(&*session.client_id);
         completed.settle(tx, &event).await?;
         Ok((session, user))
     });

@@ -1,4 +1,5 @@
-//! Unlocking an account: its counters of failed attempts are cleared, whichever network they are of.
+//! Unlocking an account: its counters of failed attempts are cleared, whichever network they are of. They go with a
+//! deleted account, too.
 //!
 //! Owns which counters belong to an account. Those of a network are in the memory of each process and end by
 //! themselves. Counters of sent mail stay: they protect a mailbox.
@@ -6,7 +7,7 @@
 use crate::app::AuditedTx;
 use crate::base::id::UserId;
 use crate::domain::outcome::Fault;
-use crate::store::login_limits;
+use crate::store::{known_networks, login_limits};
 
 use super::{admission, second_factor};
 
@@ -18,6 +19,17 @@ use super::{admission, second_factor};
 pub async fn clear_passwords(tx: &mut AuditedTx, login_key: &str) -> Result<(), Fault> {
     let name = admission::account_name(&tx.app(), login_key);
     login_limits::clear_account(tx, &name).await.map(drop)
+}
+
+/// Forgets what is counted and remembered under the login name of an account that is deleted: an account that is made
+/// with the same name has another user, with other networks.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forget_account(tx: &mut AuditedTx, login_key: &str) -> Result<(), Fault> {
+    let name = admission::account_name(&tx.app(), login_key);
+    login_limits::clear_account(tx, &name).await?;
+    known_networks::forget(tx, &name).await
 }
 
 /// Forgets every attempt at the second factors of a user.

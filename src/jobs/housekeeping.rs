@@ -14,7 +14,7 @@ use crate::domain::authorization::{CODE_LIFE, PUSHED_REQUEST_LIFE};
 use crate::domain::device_code;
 use crate::domain::outcome::Fault;
 use crate::domain::rate_limit::{KNOWN_NETWORK, LONGEST_WINDOW};
-use crate::domain::validity::{SETUP_LINK_LIFE, latest_end};
+use crate::domain::validity::{FORMER_LOGIN_LIFE, SETUP_LINK_LIFE, latest_end};
 use crate::store::Tx;
 use crate::store::housekeeping::RemovedBranch;
 use crate::store::sessions::expiry::{ExpiredSession, record_expired};
@@ -93,10 +93,11 @@ enum Kind {
     BrowserSessions,
     SpentIds,
     Revocations,
+    FormerLogins,
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Sessions,
         Self::ExpiryEvents,
         Self::Audit,
@@ -111,6 +112,7 @@ impl Kind {
         Self::BrowserSessions,
         Self::SpentIds,
         Self::Revocations,
+        Self::FormerLogins,
     ];
 
     /// Removes up to `rows`, or half as many where each may leave an event.
@@ -160,6 +162,9 @@ impl Kind {
             Self::BrowserSessions => store::browser_sessions(tx, now - KEEP_PROVIDER, rows).await,
             Self::SpentIds => store::spent_ids(tx, now - KEEP_RUBBISH, rows).await,
             Self::Revocations => store::revocations(tx, now - KEEP_RUBBISH, rows).await,
+            Self::FormerLogins => {
+                store::former_logins(tx, now, kept_until(FORMER_LOGIN_LIFE, now), rows).await
+            }
         }?;
         Ok(Step { removed, written: 0, is_full: removed >= rows.unsigned_abs() })
     }

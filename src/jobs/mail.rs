@@ -12,10 +12,11 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::mail::{MailKind, next_try};
 use crate::domain::outcome::Fault;
-use crate::identity::mailed_codes;
+use crate::i18n::Locale;
+use crate::identity::mailed_codes::{self, Delivery};
 use crate::mail::{Draft, Mailer, Message};
-use crate::store::audit;
 use crate::store::mails::{self, TakenMail, Turn};
+use crate::store::{audit, user_language};
 
 /// How many mails are taken at a time.
 const BATCH: i64 = 16;
@@ -147,9 +148,15 @@ async fn compose(
     now: Timestamp,
 ) -> Result<Option<Message>, Fault> {
     let letter = outbox::open(app, mail.id, &mail.sealed)?;
-    let Some(to) = mailed_codes::recipient(app, mail, &letter, now).await? else { return Ok(None) };
-    let (locale, content) = (letter.locale, &letter.content);
-    mailer.compose(&Draft { id: mail.id, to: &to, locale, content }, now).map(Some)
+    let fallback = letter.locale;
+    let delivery = mailed_codes::delivery(app, mail, letter, now).await?;
+    let Some(Delivery { to, user, content }) = delivery else { return Ok(None) };
+    let chosen = match user {
+        Some(user) => user_language::of(&mut app.db.reader().await?, user).await?,
+        None => None,
+    };
+    let locale = chosen.and_then(|tag| Locale::of_tag(&tag)).unwrap_or(fallback);
+    mailer.compose(&Draft { id: mail.id, to: &to, locale, content: &content }, now).map(Some)
 }
 
 /// Records what became of a mail.

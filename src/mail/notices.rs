@@ -35,7 +35,16 @@ impl Notice {
             | MailContent::Invitation(_)
             | MailContent::EmailConfirmation(_)
             | MailContent::EmailChangeUndo(_)
-            | MailContent::EnrolmentCode(_) => return None,
+            | MailContent::EnrolmentCode(_)
+            | MailContent::Signup(_) => return None,
+            MailContent::AccountExists => Self::new(
+                frame.t("mail.account_exists.subject"),
+                [
+                    frame.t("mail.account_exists.text"),
+                    frame.t("mail.account_exists.next"),
+                    frame.t("mail.account_exists.ignore"),
+                ],
+            ),
             MailContent::PasswordChanged { at } => Self::new(
                 frame.t("mail.password_changed.subject"),
                 [when("mail.password_changed.text", at), frame.t("mail.password_changed.not_you")],
@@ -87,6 +96,14 @@ impl Notice {
             MailContent::EmailReplaced { at } => Self::new(
                 frame.t("mail.email_replaced.subject"),
                 [when("mail.email_replaced.text", at), frame.t("mail.not_asked_for")],
+            ),
+            MailContent::LoginChanged { at } => Self::new(
+                frame.t("mail.login_changed.subject"),
+                [when("mail.login_changed.text", at), not_you()],
+            ),
+            MailContent::AccountDeleted { at } => Self::new(
+                frame.t("mail.account_deleted.subject"),
+                [when("mail.account_deleted.text", at), frame.t("mail.not_asked_for")],
             ),
             MailContent::NewNetwork { at, address, device } => {
                 let text = when("mail.new_network.text", at);

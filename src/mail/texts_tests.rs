@@ -40,6 +40,10 @@ fn every_mail_says_the_same_in_both_forms_and_every_language() {
         MailContent::EmailChangeUndo(link()),
         MailContent::EmailReplaced { at },
         MailContent::EnrolmentCode(MailedSecrets { code: Some("1234 5678".to_owned()), ..link() }),
+        MailContent::Signup(MailedSecrets { code: Some("1234 5678".to_owned()), ..link() }),
+        MailContent::AccountExists,
+        MailContent::LoginChanged { at },
+        MailContent::AccountDeleted { at },
     ];
     let contents: Vec<_> = factors.chain(codes).chain(others).collect();
     let kinds = contents.iter().map(MailContent::kind);

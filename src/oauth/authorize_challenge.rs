@@ -283,6 +283,7 @@ async fn issue(
         return Err(invalid_session().into());
     };
     let event = Event::new(EventKind::LoginSucceeded).about(user.id).detail(PLACE);
+    let event = event.for_client(&*client.client_id);
     completed.settle(tx, &event).await?;
     Ok(code)
 }

@@ -52,6 +52,14 @@ text_enum! {
         Security = "security",
         /// The e-mail address.
         Email = "email",
+        /// The sign-ins of the last months.
+        History = "history",
+        /// The login name.
+        Login = "login",
+        /// Everything that is stored, to be downloaded.
+        Export = "export",
+        /// Deleting the account.
+        Delete = "delete",
     }
 }
 

@@ -21,6 +21,8 @@ pub struct RestartOptions {
     pub application: Option<Application>,
     /// The languages that the application named, for the page that offers this.
     pub ui_locales: Option<String>,
+    /// Whether the page offers the sign-in as well: what it refuses may have been done before.
+    pub sign_in: bool,
 }
 
 /// A request as a form that is sent with GET.
@@ -76,6 +78,7 @@ impl RestartOptions {
                     }),
                     application: client.and_then(|client| Application::of(&client)),
                     ui_locales: request.ui_locales.clone(),
+                    sign_in: false,
                 }
             }
             Destination::Logout(request) => Self {
@@ -102,14 +105,14 @@ impl RestartOptions {
         let RefusedRequest { client_id, ui_locales } = request;
         let client = client_id.and_then(|client_id| app.client(&client_id));
         let application = client.and_then(|client| Application::of(&client));
-        Self { application, ui_locales, start_again: None }
+        Self { application, ui_locales, ..Self::default() }
     }
 
     /// A request to `path` once more.
     #[must_use]
     pub const fn repeating(path: &'static str, params: Vec<(&'static str, String)>) -> Self {
         let start_again = Some(StartAgain { path, params });
-        Self { start_again, application: None, ui_locales: None }
+        Self { start_again, application: None, ui_locales: None, sign_in: false }
     }
 
     /// What is offered on a page that can still be finished: one way, and the nearest.

@@ -7,6 +7,7 @@ use crate::base::{Entropy, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::sign_in_history::{SignIn, SignInOutcome};
 use crate::{execute, fetch_all};
 
 use super::{Link, Tx};
@@ -53,8 +54,8 @@ pub async fn record(
     execute!(
         tx,
         "INSERT INTO audit_events (id, at, kind, via, actor_id, user_id, session_id, address, \
-         request_id, detail, fold, times) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1) \
+         request_id, detail, fold, times, browser, client_id, methods) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14) \
          ON CONFLICT (fold) DO UPDATE SET times = audit_events.times + 1",
         AuditId::new(now, entropy),
         now,
@@ -66,7 +67,10 @@ pub async fn record(
         origin.address.map(|address| address.to_string()),
         &origin.request_id,
         event.detail.as_deref(),
-        event.fold.as_deref()
+        event.fold.as_deref(),
+        event.sign_in.browser.as_deref(),
+        event.sign_in.client_id.as_deref(),
+        event.sign_in.methods.as_deref()
     )?;
     tracing::info!(
         event = event.kind.as_str(),
@@ -151,4 +155,60 @@ pub async fn page(
         )?,
     };
     Ok(Page::cut(rows, request.limit, |event| event.id.uuid()))
+}
+
+#[derive(sqlx::FromRow)]
+struct SignInRow {
+    id: AuditId,
+    at: Timestamp,
+    kind: String,
+    address: Option<String>,
+    browser: Option<String>,
+    client_id: Option<String>,
+    methods: Option<String>,
+    times: i64,
+}
+
+impl TryFrom<SignInRow> for SignIn {
+    type Error = Fault;
+    fn try_from(row: SignInRow) -> Result<Self, Fault> {
+        let outcome = row.kind.parse().ok().and_then(SignInOutcome::of);
+        let methods = row.methods.unwrap_or_default();
+        Ok(Self {
+            id: row.id,
+            at: row.at,
+            outcome: outcome.ok_or_else(|| Fault::internal("a sign-in of an unknown kind"))?,
+            address: row.address,
+            browser: row.browser,
+            client_id: row.client_id,
+            methods: methods.split_ascii_whitespace().filter_map(|m| m.parse().ok()).collect(),
+            times: row.times,
+        })
+    }
+}
+
+/// A page of the sign-ins of a user since `since`, newest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn sign_ins(
+    link: &mut impl Link,
+    user: UserId,
+    request: PageRequest,
+    since: Timestamp,
+) -> Result<Page<SignIn>, Fault> {
+    let rows = fetch_all!(
+        link,
+        SignInRow,
+        "SELECT id, at, kind, address, browser, client_id, methods, times FROM audit_events \
+         WHERE user_id = $1 AND id < $2 AND id >= $3 AND kind IN ('login.succeeded', \
+         'login.stepped_up', 'login.first_factor', 'login.refused', 'login.failed', \
+         'factor.failed') ORDER BY id DESC LIMIT $4",
+        user,
+        request.after.unwrap_or(Uuid::max()),
+        AuditId::earliest(since),
+        request.limit + 1
+    )?;
+    let rows = rows.into_iter().map(SignIn::try_from).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::cut(rows, request.limit, |sign_in| sign_in.id.uuid()))
 }

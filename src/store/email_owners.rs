@@ -86,6 +86,21 @@ pub async fn login_key_of_owner(link: &mut impl Link, key: &str) -> Result<Optio
     Ok(row.map(|(key,)| key))
 }
 
+/// The address with this key as the user has stored it who has verified it, disabled or not.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn stored_address(link: &mut impl Link, key: &str) -> Result<Option<String>, Fault> {
+    let row = fetch_optional!(
+        link,
+        (String,),
+        "SELECT coalesce(users.email, email_owners.email_key) FROM email_owners \
+         JOIN users ON users.id = email_owners.user_id WHERE email_owners.email_key = $1",
+        key
+    )?;
+    Ok(row.map(|(address,)| address))
+}
+
 /// Makes a user the owner of an address. False when another user owns it. The user must own none, see
 /// [`disown`].
 ///

@@ -106,6 +106,13 @@ pub fn is_deadlock(fault: &Fault) -> bool {
     matches!(code(fault).as_deref(), Some("40P01" | "40001"))
 }
 
+/// Whether a row was refused because another one has the same key.
+#[must_use]
+pub fn is_unique_violation(fault: &Fault) -> bool {
+    let error = driver_error(fault).and_then(sqlx::Error::as_database_error);
+    error.is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
 /// Whether a statement names a table that the database does not have (PostgreSQL 42P01).
 #[must_use]
 pub fn is_undefined_table(fault: &Fault) -> bool {

@@ -362,3 +362,30 @@ pub async fn revocations(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u6
         step
     )
 }
+
+/// Removes up to `step` reservations of former login names that have ended, or end later than `latest`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn former_logins(
+    tx: &mut Tx,
+    now: Timestamp,
+    latest: Timestamp,
+    step: i64,
+) -> Result<u64, Fault> {
+    let ended = execute!(
+        tx,
+        "DELETE FROM former_logins WHERE login_key IN (SELECT login_key FROM former_logins \
+         WHERE ends_at < $1 ORDER BY ends_at, login_key LIMIT $2)",
+        now,
+        step
+    )?;
+    let ahead = execute!(
+        tx,
+        "DELETE FROM former_logins WHERE login_key IN (SELECT login_key FROM former_logins \
+         WHERE ends_at > $1 ORDER BY ends_at, login_key LIMIT $2)",
+        latest,
+        step - i64::try_from(ended).unwrap_or(step)
+    )?;
+    Ok(ended + ahead)
+}

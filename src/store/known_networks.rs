@@ -112,6 +112,16 @@ pub async fn lend_to_latest(tx: &mut Tx, account: &[u8], most: i64) -> Result<()
     Ok(())
 }
 
+/// Forgets the networks that an account lends its standing to, so that none of them is known to a later account of the
+/// same name. Others, which it used longer ago, end with their time.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn forget(tx: &mut Tx, account: &[u8]) -> Result<(), Fault> {
+    execute!(tx, "DELETE FROM known_networks WHERE account = $1 AND network IS NOT NULL", account)?;
+    Ok(())
+}
+
 /// How many accounts lend their standing to a network, from a log-in within `length`; counted up to `most`.
 ///
 /// # Errors

@@ -142,6 +142,22 @@ pub async fn send_to(
     Ok(rows == 1)
 }
 
+/// Says that a code without a user is being sent. A later try to send the same mail changes nothing. False when the
+/// code is void by now, or has expired.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn send(tx: &mut Tx, link_hash: &[u8], now: Timestamp) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE mailed_codes SET sent_at = coalesce(sent_at, $1) \
+         WHERE link_hash = $2 AND expires_at > $1 AND user_id IS NULL",
+        now,
+        link_hash
+    )?;
+    Ok(rows == 1)
+}
+
 /// Whether the code with this link was not used, replaced or voided, so that its mail is worth sending.
 ///
 /// # Errors

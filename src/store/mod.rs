@@ -24,6 +24,7 @@ pub mod housekeeping;
 pub mod keys;
 pub mod known_networks;
 pub mod login_limits;
+pub mod login_names;
 pub mod logout_fanouts;
 pub mod logout_notices;
 pub mod mailed_codes;
@@ -44,6 +45,7 @@ mod session_row;
 pub mod sessions;
 pub mod setup_links;
 pub mod spent_ids;
+pub mod user_language;
 pub mod users;
 pub mod verifiers;
 

@@ -12,6 +12,7 @@ use crate::domain::user::{Role, User};
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::{StoredSubject, column};
+use super::login_names::{free_skeleton, is_reserved, take_skeleton};
 use super::password_costs::moved;
 use super::{Link, Tx};
 
@@ -92,7 +93,8 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-/// Makes a user. False when the login, or one that looks like it, is taken; then nothing changed.
+/// Makes a user. False when the login, or one that looks like it, is taken or reserved for the user who had it
+/// before; then nothing changed.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -117,18 +119,11 @@ pub async fn insert(tx: &mut Tx, user: &NewUser<'_>, now: Timestamp) -> Result<b
     if inserted == 0 {
         return Ok(false);
     }
-    // An all-ASCII login joins a skeleton that only all-ASCII logins share; any other login wants
-    // its skeleton for itself. The row is the lock: whoever comes second sees what is there.
-    let shared = execute!(
-        tx,
-        "INSERT INTO login_skeletons (skeleton, exclusive, users) VALUES ($1, $2, 1) \
-         ON CONFLICT (skeleton) DO UPDATE SET users = login_skeletons.users + 1 \
-         WHERE $3 AND NOT login_skeletons.exclusive",
-        user.login.skeleton(),
-        !user.login.is_ascii(),
-        user.login.is_ascii()
-    )?;
-    if shared == 0 {
+    let shared = take_skeleton(tx, user.login).await?;
+    if !shared || is_reserved(tx, user.login, user.id, now).await? {
+        if shared {
+            free_skeleton(tx, user.login.skeleton()).await?;
+        }
         execute!(tx, "DELETE FROM users WHERE id = $1", user.id)?;
         return Ok(false);
     }
@@ -352,7 +347,7 @@ pub async fn require_password_change(
     Ok(rows == 1)
 }
 
-/// Deletes a user with its sessions and gives its login free. False when there is none.
+/// Deletes a user with everything they have and gives their login names free. False when there is none.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -364,8 +359,7 @@ pub async fn delete(tx: &mut Tx, id: UserId) -> Result<bool, Fault> {
         id
     )?;
     let Some((skeleton, hash)) = row else { return Ok(false) };
-    execute!(tx, "UPDATE login_skeletons SET users = users - 1 WHERE skeleton = $1", &skeleton)?;
-    execute!(tx, "DELETE FROM login_skeletons WHERE skeleton = $1 AND users <= 0", &skeleton)?;
+    free_skeleton(tx, &skeleton).await?;
     moved(tx, hash.as_deref(), None).await?;
     Ok(true)
 }

@@ -43,6 +43,16 @@ fn mail_is_off_unless_the_url_and_the_sender_are_set() {
 }
 
 #[test]
+fn sign_up_by_mail_needs_mail() {
+    let mail = [("SIGNET_SMTP_URL", "file:/mail"), ("SIGNET_MAIL_FROM", "a@example.com")];
+    for word in ["verified", "invite"] {
+        let registration = ("SIGNET_REGISTRATION", word);
+        one(&[registration], "SIGNET_REGISTRATION", "by mail, which is off");
+        assert_eq!(load(&[registration, mail[0], mail[1]]).registration.as_str(), word);
+    }
+}
+
+#[test]
 fn the_url_says_how_the_connection_is_encrypted() {
     for (url, host, port, tls) in [
         ("smtps://mail.example.com", "mail.example.com", 465, SmtpTls::Implicit),

@@ -69,6 +69,8 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert!(config.issuer_is_default && config.secret_files.is_empty());
     assert!(config.master_key.is_none());
     assert_eq!(config.registration, Registration::Closed);
+    assert!(config.registration_domains.is_empty());
+    assert!(!config.login_change);
     assert_eq!((config.password_policy.min_length, config.password_policy.denied.count()), (8, 0));
     assert_eq!(config.browser_session_persistent, PersistentSessions::Off);
     assert_eq!(config.access_token_ttl, TimeSpan::from_mins(10));
@@ -125,6 +127,8 @@ fn every_setting_can_be_changed() {
         ("SIGNET_RP_ID_OLD", "id.example.com"),
         ("SIGNET_PASSKEY_ORIGINS", "https://example.org, https://a.example.net:8443"),
         ("SIGNET_REGISTRATION", "open"),
+        ("SIGNET_REGISTRATION_DOMAINS", "Example.com, *.example.org"),
+        ("SIGNET_LOGIN_CHANGE", "on"),
         ("SIGNET_PASSWORD_MIN_LENGTH", "12"),
         ("SIGNET_BROWSER_SESSION_PERSISTENT", "ask"),
         ("SIGNET_SECOND_FACTOR", "admins"),
@@ -189,6 +193,8 @@ fn every_setting_can_be_changed() {
         if url.expose() == "postgresql://u:p%40w@db/signet?sslmode=require"));
     assert_eq!(config.master_key.unwrap().expose(), &[7; 32]);
     assert_eq!(config.registration, Registration::Open);
+    assert_eq!(config.registration_domains.to_string(), "example.com,*.example.org");
+    assert!(config.login_change);
     assert_eq!(config.password_policy.min_length, 12);
     assert_eq!(config.browser_session_persistent, PersistentSessions::Ask);
     let policy = config.second_factor;

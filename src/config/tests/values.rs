@@ -218,7 +218,13 @@ fn words_and_log_directives_are_checked() {
         "SIGNET_SIGNING_ALG",
         "Type ES256 or RS256 or PS256 or",
     );
-    one(&[("SIGNET_REGISTRATION", "true")], "SIGNET_REGISTRATION", "Type closed or open");
+    one(
+        &[("SIGNET_REGISTRATION", "true")],
+        "SIGNET_REGISTRATION",
+        "Type closed or open or verified or invite",
+    );
+    let domains = "SIGNET_REGISTRATION_DOMAINS";
+    one(&[(domains, "example.com,a b")], domains, "holds \"a b\", not a domain");
     one(&[("SIGNET_LOG_FORMAT", "text")], "SIGNET_LOG_FORMAT", "auto or pretty or json");
     one(&[("SIGNET_LOG", "inof")], "SIGNET_LOG", "names no level");
     one(&[("SIGNET_LOG", "info,sqlx")], "SIGNET_LOG", "\"sqlx\", which names no level");

@@ -113,6 +113,19 @@ impl Factors {
         Self::default().with(Method::Password, at)
     }
 
+    /// The factors that a token names in `amr`, all of them as old as its `auth_time`. `otp` is a code of an app, as
+    /// which a recovery code counts too.
+    #[must_use]
+    pub fn claimed(amr: Amr, auth_time: Timestamp) -> Self {
+        let methods = amr.values().filter_map(|value| match value {
+            "pwd" => Some(Method::Password),
+            "otp" => Some(Method::Totp),
+            "pop" => Some(Method::Passkey),
+            _ => None,
+        });
+        methods.fold(Self::default(), |all, method| all.with(method, auth_time))
+    }
+
     /// These and another one, completed at `at`.
     #[must_use]
     pub const fn with(mut self, method: Method, at: Timestamp) -> Self {

@@ -1,13 +1,17 @@
-//! `/v1/me`.
+//! `/v1/me`: the caller's own account.
 
 use actix_web::HttpResponse;
+use serde_json::Value;
 
+use crate::domain::outcome::Refusal;
+use crate::domain::user::User;
 use crate::http::context::{Authenticated, Context};
 use crate::http::error::Problem;
-use crate::http::extract::JsonFields;
+use crate::http::extract::{JsonFields, Params};
+use crate::i18n::Locale;
 use crate::identity::bearer::Caller;
-use crate::identity::email_change;
-use crate::identity::profile;
+use crate::identity::profile::{self, ProfileChange};
+use crate::identity::{deletion, email_change, export, history, login_change};
 
 use crate::view;
 
@@ -18,17 +22,21 @@ use crate::view;
 pub async fn get(
     Authenticated { context, caller }: Authenticated<Caller>,
 ) -> Result<HttpResponse, Problem> {
-    let pending = pending(&context, &caller).await?;
-    Ok(HttpResponse::Ok().json(view::myself(&caller.user, pending.as_deref())))
+    shown(&context, &caller.user).await.map(|shown| HttpResponse::Ok().json(shown))
 }
 
-/// The address that waits for its confirmation.
-async fn pending(context: &Context, caller: &Caller) -> Result<Option<String>, Problem> {
-    let (app, user, now) = (context.app.clone(), caller.user.id, context.now());
-    context.run(async move { Ok(email_change::pending(&app, user, now).await?) }).await
+/// The user with the address that waits for its confirmation and the language of mail.
+async fn shown(context: &Context, user: &User) -> Result<Value, Problem> {
+    let (app, id, now) = (context.app.clone(), user.id, context.now());
+    let work = async move {
+        let pending = email_change::pending(&app, id, now).await?;
+        Ok((pending, profile::language(&app, id).await?))
+    };
+    let (pending, language) = context.run(work).await?;
+    Ok(view::myself(user, pending.as_deref(), language.as_deref()))
 }
 
-/// Changes the caller's own profile (JSON merge patch, RFC 7396).
+/// Changes the caller's own account (JSON merge patch, RFC 7396).
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -37,13 +45,84 @@ pub async fn patch(
     mut body: JsonFields,
 ) -> Result<HttpResponse, Problem> {
     let name = body.patch_string("name");
+    let language = body.patch_string("language");
+    let login = match body.patch_value("login") {
+        None => None,
+        Some(Value::String(login)) => Some(login),
+        // Where users do not change it, it is read-only, and its type does not matter.
+        Some(_) => {
+            context.check(login_change::require_allowed(&context.app))?;
+            body.note("login", "wrong_type", "A login name is a string. Every account has one.")
+        }
+    };
     let read_only = context.check(body.finish_patch())?;
-    let pending = pending(&context, &caller).await?;
-    let shown = view::myself(&caller.user, pending.as_deref());
-    context.check(read_only.compare(&shown))?;
-    let Some(name) = name else { return Ok(HttpResponse::Ok().json(shown)) };
+    context.check(read_only.compare(&shown(&context, &caller.user).await?))?;
+    let language = language.map(|tag| tag.map(|tag| locale(&tag)).transpose());
+    let change = ProfileChange { name, language: context.check(language.transpose())? };
+    let login = login.filter(|login| *login != caller.user.login);
     let info = context.request_info_of(&caller);
-    let work = profile::update(context.app.clone(), caller.user.id, name, info);
-    let user = context.run(work).await?;
-    Ok(HttpResponse::Ok().json(view::myself(&user, pending.as_deref())))
+    let mut user = caller.user.clone();
+    if login.is_some() {
+        // Before anything is written: a request that is refused changes nothing.
+        context.check(login_change::require_allowed(&context.app))?;
+        let new = change.name.iter().filter(|name| **name != caller.user.name);
+        context.check(new.map(Option::as_deref).try_for_each(profile::check_name))?;
+    }
+    if let Some(login) = login {
+        let work = login_change::change(context.app.clone(), caller.into(), login, info.clone());
+        user = context.run(work).await?;
+    }
+    if !change.is_empty() {
+        user = context.run(profile::update(context.app.clone(), user.id, change, info)).await?;
+    }
+    Ok(HttpResponse::Ok().json(shown(&context, &user).await?))
+}
+
+/// The language with this tag.
+fn locale(tag: &str) -> Result<Locale, Refusal> {
+    let message = "The pages and mails do not exist in this language. ui_locales_supported in the discovery \
+                   document lists the languages.";
+    Locale::of_tag(tag).ok_or_else(|| Refusal::field("language", "unknown", message))
+}
+
+/// Deletes the caller's account.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn delete(
+    Authenticated { context, caller }: Authenticated<Caller>,
+    mut body: JsonFields,
+) -> Result<HttpResponse, Problem> {
+    let login = body.string("login");
+    context.check(body.finish())?;
+    let info = context.request_info_of(&caller);
+    let work = deletion::delete_own(context.app.clone(), caller.into(), login, info);
+    context.run(work).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// A page of the sign-ins to the caller's account, newest first.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn list_history(
+    Authenticated { context, caller }: Authenticated<Caller>,
+    params: Params,
+) -> Result<HttpResponse, Problem> {
+    let request = context.check(super::page_request(&params))?;
+    let work = history::page(context.app.clone(), caller.user.id, request, context.now());
+    let page = context.run(work).await?;
+    Ok(HttpResponse::Ok().json(view::page(&page, view::sign_in)))
+}
+
+/// Everything that is stored about the caller.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn export(
+    Authenticated { context, caller }: Authenticated<Caller>,
+) -> Result<HttpResponse, Problem> {
+    let info = context.request_info_of(&caller);
+    let export = context.run(export::export(context.app.clone(), caller.into(), info)).await?;
+    Ok(HttpResponse::Ok().json(view::export(&export)))
 }

@@ -16,7 +16,7 @@ use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account::{self, Here, Overview, Part, Shown};
 use crate::identity::password::{self, Keep, PasswordChange};
-use crate::identity::profile;
+use crate::identity::profile::{self, ProfileChange};
 use crate::oauth::pending_request::AccountSection;
 use crate::oauth::restart::RestartOptions;
 use crate::store::consents::Consent;
@@ -69,7 +69,7 @@ pub async fn post_profile(context: Context, form: Result<FormFields, Problem>) -
     };
     let name = Some(form.take("name")).filter(|name| !name.trim().is_empty());
     let (app, here, info) = visited.parts();
-    let work = profile::update(app, here.user.id, name, info);
+    let work = profile::update(app, here.user.id, ProfileChange::of_name(name), info);
     let done = visited.context.run(work).await.map(drop);
     visited.after(Done::Profile, done).await
 }
@@ -221,6 +221,7 @@ impl Visited {
             older: self.older(&overview),
             newest: shown != Shown::default(),
             apps: self.apps(&overview, locale),
+            may_change_login: self.context.app.config.login_change,
         };
         page_with(answer, &template, &policy(true))
     }
@@ -291,7 +292,7 @@ impl Visited {
         Some(self.context.link("/account").with_query(&query))
     }
 
-    fn client_name(&self, client_id: &str) -> String {
+    pub(super) fn client_name(&self, client_id: &str) -> String {
         if client_id == client::BUILT_IN {
             return self.context.app.config.brand.name.clone();
         }

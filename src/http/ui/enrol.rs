@@ -71,7 +71,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     };
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let step = (challenge.clone(), entry);
-    let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
+    let info = render::sign_in_info(context, flow);
+    let work = browser_login::continue_sign_in(app, step, visitor, info);
     let answer = match context.run(work).await {
         Ok(SignInOutcome::SignedIn(signed_in)) if !signed_in.recovery_codes.is_empty() => {
             show_codes(&under_way, &signed_in)

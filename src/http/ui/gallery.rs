@@ -4,8 +4,10 @@
 //! break, markup where people type.
 
 mod email;
+mod own_data;
 mod recovery;
 mod second_factors;
+mod signup;
 
 use askama::Template;
 
@@ -75,10 +77,12 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(second_factors::mailed_code(frame, world)?);
     all.extend(second_factors::enrolling(frame, world)?);
     all.extend(recovery::samples(frame, world)?);
+    all.extend(signup::samples(frame, world)?);
     all.extend(consenting(frame, world)?);
     all.extend(accounts(frame, world)?);
     all.extend(second_factors::of_account(frame, world)?);
     all.extend(email::of_account(frame, world)?);
+    all.extend(own_data::of_account(frame, world)?);
     all.extend(devices(frame, world)?);
     all.extend(signing_out(frame, world)?);
     all.extend(answers(frame, world)?);
@@ -107,6 +111,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         error: None,
         notice: Some(frame.t("login.recovered")),
         recover: Some(frame.link("/recover").with_query("flow=F")),
+        sign_up: Some(frame.link("/signup").with_query("flow=F")),
         restart: &restart,
     };
     let passkey = PasskeyForm { challenge: world.typed.to_owned(), options: "{}".to_owned() };
@@ -121,6 +126,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         error: Some(error),
         notice: None,
         recover: None,
+        sign_up: None,
         restart: &RestartOptions {
             application: Some(application(world)),
             ..RestartOptions::default()
@@ -243,6 +249,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         older: None,
         newest: false,
         apps: vec![],
+        may_change_login: false,
     };
     let full = AccountPage {
         name: Some(world.name),
@@ -258,6 +265,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         older: Some(frame.link("/account").with_query("browsers=end&sessions=AZQ")),
         newest: true,
         apps: vec![app],
+        may_change_login: true,
         ..page(None, None)
     };
     let name = page(Some(wrong("name", "not_a_name")), None);
@@ -355,6 +363,11 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let both = RestartOptions { application: Some(application(world)), ..start_again(world) };
     let pushed = RestartOptions { start_again: None, ..both.clone() };
     let unknown = RestartOptions::default();
+    let text = frame.locale.error(Code::LinkInvalid, "");
+    let link = |restart| ErrorPage { text, restart: Some(restart), ..stale(&unknown) };
+    let replaced =
+        RestartOptions { sign_in: true, ..RestartOptions::repeating("/recover", Vec::new()) };
+    let handed_over = RestartOptions { sign_in: true, ..RestartOptions::default() };
     Ok(vec![
         sample("home", &home(Some(world.issuer), false), policy())?,
         sample("home-branded", &home(None, false), policy())?,
@@ -367,6 +380,8 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         sample("stale", &stale(&both), policy_under_way(false))?,
         sample("stale-pushed", &stale(&pushed), policy_under_way(false))?,
         sample("stale-unknown", &stale(&unknown), policy_under_way(false))?,
+        sample("link-used", &link(&replaced), policy_under_way(false))?,
+        sample("link-used-without-mail", &link(&handed_over), policy_under_way(false))?,
     ])
 }
 

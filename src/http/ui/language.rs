@@ -1,14 +1,16 @@
-//! `/language`: a user chooses the language of the pages, which a cookie keeps, and returns to the page.
+//! `/language`: a user chooses the language of the pages, which a cookie keeps, and returns to the page. Where a user
+//! is signed in, mail to them is in it too.
 
 use actix_web::HttpResponse;
 use actix_web::http::Uri;
 
 use crate::domain::outcome::Refusal;
 use crate::http::context::Context;
-use crate::http::cookie;
+use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::i18n::Locale;
+use crate::identity::profile;
 
 use super::error_page;
 use super::render::go_here;
@@ -25,6 +27,13 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
         let refusal = Refusal::field("lang", "unknown", message);
         return error_page(&context, &context.problem(refusal.into()));
     };
+    // Mail to a user who is signed in here follows the choice. The page does in any case.
+    let (app, visitor, info) =
+        (context.app.clone(), Visit::of(&context).visitor, context.request_info());
+    let stored = profile::choose_language(app, visitor, locale, info);
+    if let Err(problem) = context.run(stored).await {
+        tracing::debug!(code = %problem.code(), "the language of mail was not stored");
+    }
     let back = if is_own_page(&back) { &*back } else { "/" };
     let mut answer = HttpResponse::SeeOther();
     cookie::choose_language(&context.app, &mut answer, locale);

@@ -14,13 +14,15 @@ use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::http::extract::FormFields;
-use crate::identity::links::{self, LinkView};
+use crate::identity::links::{self, LinkEntry, LinkView};
 use crate::oauth::restart::RestartOptions;
 
 use super::email_link;
 use super::pages::ChoosePasswordPage;
 use super::recovery::{DONE, can_be_corrected, entry, said};
 use super::render::go_here;
+use super::signup;
+use super::signup_account::{self, AccountFormView, Typed};
 use super::{error_page, flow_error_page, page_with, policy};
 
 /// What the link is for, with the form that redeems it.
@@ -28,7 +30,7 @@ pub async fn get(context: Context, token: Path<String>) -> HttpResponse {
     let visit = Visit::of(&context);
     match view(&context, &token).await {
         Ok(view) => show(&Shown { context: &context, visit: &visit, token: &token }, &view, None),
-        Err(problem) => gone(&context, &problem),
+        Err(problem) => gone(&context, &token, &problem).await,
     }
 }
 
@@ -48,18 +50,26 @@ pub async fn post(
         return shown.foreign();
     }
     let (app, info) = (context.app.clone(), context.request_info());
-    let redeemed = links::redeem(app, token.to_string(), entry(&mut form), info);
+    let account = signup_account::read(&mut form);
+    let typed = Typed::of(&account);
+    let entry = LinkEntry { account: Some(account), ..entry(&mut form) };
+    let redeemed = links::redeem(app, token.to_string(), entry, info);
     match context.run(redeemed).await {
-        Ok(view) if !view.wants_password => email_link::done(&context, &view),
-        Ok(_) => {
-            let to = context.link("/login").with_query(&format!("notice={DONE}"));
+        Ok(view) if view.is_confirmation() => email_link::done(&context, &view),
+        Ok(view) => {
+            let notice = if view.purpose == CodePurpose::Signup { signup::DONE } else { DONE };
+            let to = context.link("/login").with_query(&format!("notice={notice}"));
             go_here(HttpResponse::SeeOther(), &to)
         }
-        Err(problem) if can_be_corrected(&problem) => match view(&context, &token).await {
-            Ok(view) => show(&shown, &view, Some(&problem)),
-            Err(problem) => gone(&context, &problem),
-        },
-        Err(problem) => gone(&context, &problem),
+        Err(problem)
+            if can_be_corrected(&problem) || signup_account::can_be_corrected(&problem) =>
+        {
+            match view(&context, &token).await {
+                Ok(view) => show(&shown, &view, Some((&typed, &problem))),
+                Err(problem) => gone(&context, &token, &problem).await,
+            }
+        }
+        Err(problem) => gone(&context, &token, &problem).await,
     }
 }
 
@@ -91,20 +101,35 @@ impl Shown<'_> {
     }
 }
 
-fn show(shown: &Shown<'_>, view: &LinkView, problem: Option<&Problem>) -> HttpResponse {
+fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>) -> HttpResponse {
     let Shown { context, visit, token } = shown;
+    let problem = refused.map(|(_, problem)| problem);
     let mut answer: HttpResponseBuilder = problem.map_or_else(HttpResponse::Ok, Problem::head);
     visit.keep(&context.app, &mut answer);
     let action = context.link(&format!("/link/{token}"));
-    if !view.wants_password {
+    if view.is_confirmation() {
         return email_link::ask(context, view, (action, &shown.csrf()), answer);
+    }
+    let csrf = shown.csrf();
+    if let (CodePurpose::Signup, Some(address)) = (view.purpose, &view.address) {
+        let first = Typed::begin(address);
+        let view = AccountFormView {
+            ui_locales: None,
+            client_name: None,
+            action,
+            hidden: vec![("csrf", &csrf)],
+            address: Some(address),
+            sign_in: context.link("/login"),
+            restart: &RestartOptions::default(),
+        };
+        let typed = refused.map_or(&first, |(typed, _)| typed);
+        return view.show(context, (typed, problem), answer);
     }
     let frame = context.frame(None);
     let (title, intro) = match view.purpose {
         CodePurpose::Invite => (frame.t("link.invite_title"), frame.t("link.invite")),
         _ => (frame.t("new_password.title"), frame.t("recover.password_intro")),
     };
-    let csrf = shown.csrf();
     let error = problem.map(|problem| said(&frame, problem));
     let template = ChoosePasswordPage {
         frame,
@@ -120,10 +145,19 @@ fn show(shown: &Shown<'_>, view: &LinkView, problem: Option<&Problem>) -> HttpRe
     page_with(answer, &template, &policy(true))
 }
 
-/// A link that cannot be used, with the way to a new one.
-fn gone(context: &Context, problem: &Problem) -> HttpResponse {
-    if context.app.mailer.is_none() || problem.code() != Code::LinkInvalid {
+/// A link that cannot be used, with the ways on: a new one, and the sign-in of a user who has used this one before.
+async fn gone(context: &Context, token: &str, problem: &Problem) -> HttpResponse {
+    if !matches!(problem.code(), Code::LinkInvalid | Code::Forbidden) {
         return error_page(context, problem);
     }
-    flow_error_page(context, problem, &RestartOptions::repeating("/recover", Vec::new()))
+    let may_recover = context.app.mailer.is_some() && problem.code() == Code::LinkInvalid;
+    let looked = links::was_sign_up(context.app.clone(), token.to_owned());
+    let ways = match may_recover {
+        true if context.run(looked).await.unwrap_or_default() => {
+            RestartOptions::repeating("/signup", Vec::new())
+        }
+        true => RestartOptions::repeating("/recover", Vec::new()),
+        false => RestartOptions::default(),
+    };
+    flow_error_page(context, problem, &RestartOptions { sign_in: true, ..ways })
 }

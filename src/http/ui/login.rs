@@ -8,13 +8,14 @@ use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
+use crate::identity::account;
 use crate::identity::browser_login::{self, PasskeyAnswer, SignInOutcome, Typed};
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
 use super::client_card::logo_of;
-use super::render::{Login, aim, go_here, onwards, page_of};
-use super::{error_page, flow_error_page, own_account, passkeys, recovery, said};
+use super::render::{Login, aim, go_here, onwards, page_of, sign_in_info};
+use super::{error_page, flow_error_page, own_account, passkeys, recovery, said, signup};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
 /// to such an address, so that a page with an error can be loaded again without its form.
@@ -23,12 +24,15 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Ok(params) => params,
         Err(problem) => return flow_error_page(&context, problem, &RestartOptions::default()),
     };
-    let notice =
-        params.get("notice").filter(|said| *said == recovery::DONE).map(|_| "login.recovered");
+    let notice = params.get("notice").and_then(|said| match said {
+        recovery::DONE => Some("login.recovered"),
+        signup::DONE => Some("login.created"),
+        _ => None,
+    });
     let visit = Visit::of(&context);
     let Some(sealed) = params.get("flow") else {
         let section = params.get("to").and_then(|to| to.parse().ok());
-        return own(&context, &visit, section, notice);
+        return own(&context, &visit, section, notice).await;
     };
     let opened = PendingRequest::open(&context.app, sealed, &visit.visitor, context.now());
     match opened.and_then(|flow| match flow.aim {
@@ -37,7 +41,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     }) {
         // Its own request would have expired before a new one does.
         Ok(PendingRequest { aim: Destination::Account, section, .. }) => {
-            own(&context, &visit, section, notice)
+            own(&context, &visit, section, notice).await
         }
         Ok(flow) => anew(&context, &visit, (&flow, sealed), notice),
         Err(refusal) => {
@@ -47,8 +51,9 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     }
 }
 
-/// The sign-in page of the user's own account, which leads to `section` of it.
-fn own(
+/// The sign-in page of the user's own account, which leads to `section` of it. A user who is signed in and comes back
+/// to sign in again finds their login name in the form.
+async fn own(
     context: &Context,
     visit: &Visit,
     section: Option<AccountSection>,
@@ -56,10 +61,26 @@ fn own(
 ) -> HttpResponse {
     let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
     let flow = flow.with_section(section);
+    let login = match section {
+        Some(_) => signed_in_as(context, visit).await.unwrap_or_default(),
+        None => String::new(),
+    };
     own_account(match flow.seal(&context.app, &visit.visitor) {
-        Ok(flow) => Login::of_flow(&flow).show_after(context, visit, HttpResponse::Ok(), notice),
+        Ok(flow) => Login { login: &login, ..Login::of_flow(&flow) }.show_after(
+            context,
+            visit,
+            HttpResponse::Ok(),
+            notice,
+        ),
         Err(fault) => error_page(context, &context.problem(fault.into())),
     })
+}
+
+/// The login name of the user who is signed in in this browser. Without it the user types it: no reason to fail.
+async fn signed_in_as(context: &Context, visit: &Visit) -> Option<String> {
+    let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
+    let here = context.run(async move { account::here(&app, &visitor, now).await }).await;
+    Some(here.ok()??.user.login)
 }
 
 /// The sign-in page of a request that is under way, without a login name.
@@ -121,13 +142,14 @@ async fn signed_in(
         (Some(Ok(response)), _) => {
             let step = PasskeyAnswer { challenge: form.take("challenge"), response, stay };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-            let info = context.request_info();
+            let info = sign_in_info(&context, &flow);
             context.run(browser_login::sign_in_with_passkey(app, step, visitor, info)).await
         }
         (None, Ok(password)) => {
             let typed = Typed { login: login.clone(), password, stay };
             let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-            context.run(browser_login::sign_in(app, typed, visitor, context.request_info())).await
+            let info = sign_in_info(&context, &flow);
+            context.run(browser_login::sign_in(app, typed, visitor, info)).await
         }
     };
     match signed_in {

@@ -61,7 +61,8 @@ async fn checked(under_way: &UnderWay, typed: String) -> Result<HttpResponse, Pr
     let UnderWay { context, visit, flow, sealed, challenge } = under_way;
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let step = (challenge.clone(), Entry::MailedCode(Secret::new(typed)));
-    let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
+    let info = render::sign_in_info(context, flow);
+    let work = browser_login::continue_sign_in(app, step, visitor, info);
     Ok(answered(context, flow, sealed, &context.run(work).await?))
 }
 

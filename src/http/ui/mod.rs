@@ -15,6 +15,7 @@ mod email_link;
 pub mod enrol;
 #[cfg(feature = "test-support")]
 mod gallery;
+pub mod history;
 pub mod home;
 pub mod language;
 mod layout;
@@ -23,6 +24,8 @@ pub mod login;
 pub mod logout;
 pub mod mailed_code;
 pub mod new_password;
+pub mod own_data;
+pub mod own_login;
 pub mod pages;
 pub mod passkeys;
 mod qr;
@@ -30,6 +33,8 @@ pub mod recovery;
 mod render;
 pub mod security;
 pub mod setup;
+pub mod signup;
+mod signup_account;
 pub mod verify;
 
 use std::borrow::Cow;

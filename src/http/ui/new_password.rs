@@ -56,7 +56,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let entry = Entry::NewPassword(form.take("new_password"));
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let step = (challenge.clone(), entry);
-    let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
+    let info = render::sign_in_info(context, flow);
+    let work = browser_login::continue_sign_in(app, step, visitor, info);
     let answer = match context.run(work).await {
         Ok(outcome) => answered(context, flow, sealed, &outcome),
         Err(problem) => under_way.again(&problem).await,
@@ -89,6 +90,18 @@ impl UnderWay {
         let mut form = form.map_err(|problem| unreadable(&context, &problem))?;
         let (sealed, challenge) = (form.take("flow"), form.take("challenge"));
         Ok((Self::of(context, sealed, challenge)?, form))
+    }
+
+    /// One that no application waits for.
+    pub(super) fn begin(context: Context) -> Result<Self, Box<HttpResponse>> {
+        let visit = Visit::of(&context);
+        let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
+        match flow.seal(&context.app, &visit.visitor) {
+            Ok(sealed) => Ok(Self { context, visit, flow, sealed, challenge: String::new() }),
+            Err(fault) => {
+                Err(Box::new(super::error_page(&context, &context.problem(fault.into()))))
+            }
+        }
     }
 
     pub(super) fn of(

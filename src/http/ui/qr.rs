@@ -55,4 +55,26 @@ mod tests {
         }
         assert!(QrImage::of(&"x".repeat(3_000)).is_none());
     }
+
+    /// A scanner reads what was encoded: the rectangles of the path are the dark modules, and each is drawn once.
+    #[test]
+    fn the_path_draws_the_dark_modules() {
+        for text in ["otpauth://totp/Signet:ada?secret=GEZDGNBVGY3TQOJQ&issuer=Signet", "x"] {
+            let image = QrImage::of(text).unwrap();
+            let code = QrCode::encode_text(text, QrCodeEcc::Medium).unwrap();
+            let mut drawn = Vec::new();
+            for rectangle in image.path.split('M').filter(|part| !part.is_empty()) {
+                let (corner, rest) = rectangle.split_once('h').unwrap();
+                let (x, y) = corner.split_once(' ').unwrap();
+                let (width, end) = rest.split_once('v').unwrap();
+                assert_eq!(end, format!("1h-{width}z"));
+                let [x, y, width] = [x, y, width].map(|number| number.parse::<i32>().unwrap());
+                drawn.extend((x..x + width).map(|x| (y - QUIET_ZONE, x - QUIET_ZONE)));
+            }
+            let all = (0..code.size()).flat_map(|y| (0..code.size()).map(move |x| (y, x)));
+            let dark: Vec<_> = all.filter(|(y, x)| code.get_module(*x, *y)).collect();
+            drawn.sort_unstable();
+            assert_eq!(drawn, dark, "{text}");
+        }
+    }
 }

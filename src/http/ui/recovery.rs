@@ -11,7 +11,6 @@ use crate::domain::base_path::Link;
 use crate::domain::outcome::Code;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::http::context::Context;
-use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::authentication::{Channel, Entry, IssuedChallenge};
@@ -19,7 +18,6 @@ use crate::identity::links::LinkEntry;
 use crate::identity::mailed_codes::require_mail;
 use crate::identity::recovery::{self, RecoveryOutcome, WaitingRecovery};
 use crate::identity::second_factor::{CodeMethod, TypedCode};
-use crate::oauth::pending_request::{Destination, PendingRequest};
 use crate::oauth::restart::RestartOptions;
 
 use super::new_password::UnderWay;
@@ -44,23 +42,13 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
             Ok(under_way) => under_way,
             Err(answer) => return *answer,
         },
-        None => match own(context) {
+        None => match UnderWay::begin(context) {
             Ok(under_way) => under_way,
             Err(answer) => return *answer,
         },
     };
     let answer = show_form(&under_way, "", None, HttpResponse::Ok());
     under_way.finished(answer)
-}
-
-/// A recovery that no application waits for.
-fn own(context: Context) -> Result<UnderWay, Box<HttpResponse>> {
-    let visit = Visit::of(&context);
-    let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
-    match flow.seal(&context.app, &visit.visitor) {
-        Ok(sealed) => Ok(UnderWay { context, visit, flow, sealed, challenge: String::new() }),
-        Err(fault) => Err(Box::new(error_page(&context, &context.problem(fault.into())))),
-    }
 }
 
 /// The address.
@@ -118,7 +106,7 @@ pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> H
     let work = async move { recovery::advance(app, step, Channel::Browser(&browser), info).await };
     let answer = match context.run(work).await {
         Ok(RecoveryOutcome::Pending(next)) => under_way.to("/recover/password", &next.challenge),
-        Ok(RecoveryOutcome::Done) => under_way.to_login(),
+        Ok(RecoveryOutcome::Done) => under_way.to_login(DONE),
         Err(problem) => match problem.code() {
             Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
                 match waiting(&under_way).await {
@@ -159,7 +147,7 @@ pub async fn post_password(context: Context, form: Result<FormFields, Problem>) 
     let last = (challenge.clone(), entry);
     let work = async move { recovery::finish(app, last, Channel::Browser(&browser), info).await };
     let answer = match context.run(work).await {
-        Ok(()) => under_way.to_login(),
+        Ok(()) => under_way.to_login(DONE),
         Err(problem) if can_be_corrected(&problem) => match waiting(&under_way).await {
             Ok(waiting) => show_password(&under_way, &waiting, Some(&problem), problem.head()),
             Err(problem) => under_way.failed(&problem),
@@ -178,7 +166,7 @@ pub(super) fn entry(form: &mut FormFields) -> LinkEntry {
         CodeMethod::Totp
     };
     let code = (!typed.trim().is_empty()).then(|| TypedCode::new(method, typed));
-    LinkEntry { new_password: Some(form.take("new_password")), code }
+    LinkEntry { new_password: Some(form.take("new_password")), code, account: None }
 }
 
 /// Whether the form can be shown again, with what was wrong.
@@ -246,18 +234,18 @@ fn in_address(
 }
 
 impl UnderWay {
-    fn to(&self, path: &str, challenge: &str) -> HttpResponse {
+    pub(super) fn to(&self, path: &str, challenge: &str) -> HttpResponse {
         let query = format!("flow={}&challenge={challenge}", self.sealed);
         go_here(HttpResponse::SeeOther(), &self.context.link(path).with_query(&query))
     }
 
-    /// The sign-in, which goes on with the request that led to it.
-    fn to_login(&self) -> HttpResponse {
-        let query = format!("flow={}&notice={DONE}", self.sealed);
+    /// The sign-in, which says `notice` and goes on with the request that led to it.
+    pub(super) fn to_login(&self, notice: &str) -> HttpResponse {
+        let query = format!("flow={}&notice={notice}", self.sealed);
         go_here(HttpResponse::SeeOther(), &self.context.link("/login").with_query(&query))
     }
 
-    fn with_flow(&self, path: &str) -> Link {
+    pub(super) fn with_flow(&self, path: &str) -> Link {
         self.context.link(path).with_query(&format!("flow={}", self.sealed))
     }
 }

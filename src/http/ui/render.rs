@@ -6,12 +6,13 @@
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
-use crate::config::PersistentSessions;
+use crate::config::{PersistentSessions, Registration};
 use crate::domain::base_path::Link;
 use crate::domain::interaction::ResponseMode;
 use crate::domain::oidc;
 use crate::domain::outcome::Code;
 use crate::domain::redirect::RegisteredRedirect;
+use crate::domain::request_info::RequestInfo;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
@@ -140,11 +141,14 @@ impl<'a> Login<'a> {
         notice: Option<&str>,
     ) -> HttpResponse {
         let frame = context.frame(self.ui_locales);
-        let recover = || context.link("/recover").with_query(&format!("flow={}", self.flow));
+        let with_flow = |path| context.link(path).with_query(&format!("flow={}", self.flow));
+        let signs_up =
+            matches!(context.app.config.registration, Registration::Open | Registration::Verified);
         let template = LoginPage {
             frame,
             notice: notice.map(|key| frame.t(key)),
-            recover: context.app.mailer.is_some().then(recover),
+            recover: context.app.mailer.is_some().then(|| with_flow("/recover")),
+            sign_up: signs_up.then(|| with_flow("/signup")),
             flow: self.flow,
             login: self.login,
             client_name: self.client_name,
@@ -283,6 +287,10 @@ pub fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
             None => "/account",
             Some(AccountSection::Security) => "/account/security",
             Some(AccountSection::Email) => "/account/email",
+            Some(AccountSection::History) => "/account/history",
+            Some(AccountSection::Login) => "/account/login",
+            Some(AccountSection::Export) => "/account/export",
+            Some(AccountSection::Delete) => "/account/delete",
         }),
     }
 }
@@ -374,4 +382,13 @@ pub fn aim(context: &Context, flow: &PendingRequest) -> (Option<String>, Option<
     let Destination::Authorize(request) = &flow.aim else { return (None, None) };
     let client = context.app.client(&request.client_id);
     (client.map(|client| client.metadata.name.clone()), request.ui_locales.clone())
+}
+
+/// The request of a step of a sign-in, with the client that the sign-in is for.
+pub fn sign_in_info(context: &Context, flow: &PendingRequest) -> RequestInfo {
+    let client_id = match &flow.aim {
+        Destination::Authorize(request) => Some(request.client_id.clone()),
+        Destination::Device(_) | Destination::Account | Destination::Logout(_) => None,
+    };
+    context.request_info().for_client(client_id)
 }

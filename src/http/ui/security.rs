@@ -264,7 +264,7 @@ impl Visited {
         page(HttpResponse::Ok(), &template)
     }
 
-    fn csrf(&self) -> String {
+    pub(super) fn csrf(&self) -> String {
         account::token(&self.context.app, &self.visit.visitor)
     }
 }

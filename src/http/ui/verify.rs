@@ -52,7 +52,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let by_passkey = matches!(entry, Entry::Passkey(_));
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let step = (challenge.clone(), entry);
-    let work = browser_login::continue_sign_in(app, step, visitor, context.request_info());
+    let info = render::sign_in_info(context, flow);
+    let work = browser_login::continue_sign_in(app, step, visitor, info);
     let answer = match context.run(work).await {
         Ok(outcome) => answered(context, flow, sealed, &outcome),
         Err(problem) => match problem.code() {

@@ -6,7 +6,7 @@
 
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::Authentication;
+use crate::domain::authn::{Authentication, Purpose};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::recovery_code::RecoveryCode;
@@ -43,6 +43,7 @@ pub(super) enum How {
 
 /// What the last of several requests writes.
 pub(super) struct Continued {
+    pub(super) purpose: Purpose,
     /// See [`Progress`](super::Progress).
     pub(super) is_counted: bool,
     pub(super) counted_everywhere: bool,
@@ -82,17 +83,33 @@ impl Completed {
     /// # Errors
     /// When the database cannot be written.
     pub async fn settle(&self, tx: &mut AuditedTx, event: &Event) -> Result<(), Fault> {
+        let factors = self.authentication.factors();
+        let methods = factors.iter().map(|factor| factor.method.as_str());
+        let event = &event.clone().by_methods(methods);
         match &self.how {
             How::AtOnce(right) => right.settle(tx, &self.user, event).await,
-            How::Continued(Continued { is_counted: false, .. }) => tx.record(event).await,
-            How::Continued(Continued { counted_everywhere, .. }) => {
-                let login = LoginName::parse(&self.user.login)
-                    .map_err(|_| Fault::internal("a stored login that is none"))?;
-                if lockout::forgive_earlier(tx, login.key(), *counted_everywhere).await? {
+            How::Continued(continued) => {
+                if self.note_network(tx, continued).await? {
                     sign_in_alarms::new_network(tx, &self.user).await?;
                 }
                 tx.record(event).await
             }
+        }
+    }
+
+    /// Forgives the attempt, where a password was counted, and remembers the network. Whether it is new to the
+    /// account. A step-up without a password signs in from nowhere: its session was opened before.
+    async fn note_network(&self, tx: &mut AuditedTx, continued: &Continued) -> Result<bool, Fault> {
+        let login = LoginName::parse(&self.user.login)
+            .map_err(|_| Fault::internal("a stored login that is none"))?;
+        match continued {
+            Continued { is_counted: true, counted_everywhere, .. } => {
+                lockout::forgive_earlier(tx, login.key(), *counted_everywhere).await
+            }
+            Continued { purpose: Purpose::SignIn, .. } => {
+                lockout::remember_network(tx, login.key()).await
+            }
+            Continued { .. } => Ok(false),
         }
     }
 

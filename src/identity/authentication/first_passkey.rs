@@ -50,7 +50,8 @@ pub async fn begin_with_passkey(
     let advanced = conclude(app, taken, (credential, single_use), info).await?;
     if let Advanced::Pending(progress, _) = &advanced {
         let event = Event::new(EventKind::LoginFirstFactor).about(progress.user);
-        let event = event.detail(Method::Passkey.as_str());
+        let method = Method::Passkey.as_str();
+        let event = event.detail(method).by_methods([method]);
         app.transaction(info, async |tx| Ok(tx.record(&event).await?)).await?;
     }
     Ok(advanced)

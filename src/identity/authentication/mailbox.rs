@@ -15,10 +15,11 @@ use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
+use crate::identity::email_limits::{LimitedMail, count_of_address};
 use crate::identity::mailed_codes::{
     self, CodeContent, CodeName, CodeOwner, NewCode, subject_of_user,
 };
-use crate::identity::{email_limits, second_factor};
+use crate::identity::second_factor;
 use crate::store::users;
 
 use super::{Channel, PendingAuthentication, Progress, SingleUse, Waiting, challenge_invalid};
@@ -50,7 +51,7 @@ pub(super) async fn send(
         let address = stored.verified_email().ok_or_else(challenge_invalid)?;
         let to = EmailAddress::parse(address)
             .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
-        email_limits::count_of_address(tx, "enrolment", &to).await?;
+        count_of_address(tx, LimitedMail::Enrolment, &to).await?;
         let code = NewCode {
             purpose: PURPOSE,
             subject: subject_of(user, flow),

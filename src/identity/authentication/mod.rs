@@ -218,6 +218,7 @@ impl FirstFactor {
     pub async fn record(&self, tx: &mut AuditedTx, place: Option<&str>) -> Result<(), Fault> {
         let AuthenticatedUser { user, right, .. } = &self.authenticated;
         let mut event = Event::new(EventKind::LoginFirstFactor).about(user.id);
+        event = event.by_methods([Method::Password.as_str()]);
         event.detail = place.map(str::to_owned);
         right.first_of_several(tx, user, &event).await?;
         match self.step {
@@ -314,8 +315,9 @@ async fn conclude(
     let now = info.now;
     let step = match progress.next_step(app, (&credential.user, &account), now) {
         NextStep::Done(factors) => {
-            let Progress { is_counted, counted_everywhere, .. } = progress;
-            let continued = Continued { is_counted, counted_everywhere, single_use, new_password };
+            let Progress { purpose, is_counted, counted_everywhere, .. } = progress;
+            let continued =
+                Continued { purpose, is_counted, counted_everywhere, single_use, new_password };
             return Ok(Advanced::Completed(Box::new(Completed {
                 user: credential.user,
                 authentication: factors.authentication(now),

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::crypto::password::Slot;
 use crate::domain::audit::{Event, EventKind};
+use crate::domain::authn::Method;
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::Password;
@@ -41,6 +42,7 @@ pub(super) async fn check(
     let attempted = Attempted { key, credential: Some(credential), counted, place: Some(PLACE) };
     let right = judge(app, slot, attempted, typed, info).await.map_err(wrong)?;
     let event = Event::new(EventKind::LoginFirstFactor).about(user.id).detail(PLACE);
+    let event = event.by_methods([Method::Password.as_str()]);
     app.transaction(info, async |tx| Ok(right.first_of_several(tx, user, &event).await?)).await?;
     Ok(right.counts_everywhere())
 }

@@ -4,7 +4,7 @@
 //! one, the new password. A recovery opens nothing: it has a challenge of its own, which no sign-in accepts, and never
 //! leads to a `Completed`. The answers to a request are the same for every address; a job finds out whose it is.
 
-mod limits;
+pub(super) mod limits;
 mod new_password;
 mod proved_mailbox;
 
@@ -27,6 +27,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
 
 use super::authentication::{Channel, Entry, IssuedChallenge, RemainingStep, challenge_invalid};
+use super::email_limits::{LimitedMail, count_of_address};
 use super::links::LinkEntry;
 use super::mailed_codes::{self, CodeContent, CodeName, NewCode, UsableCode};
 use proved_mailbox::ProvedMailbox;
@@ -95,7 +96,7 @@ pub async fn request(
     };
     // A refusal takes everything back: what is over the limit costs no disk.
     app.transaction_or_nothing(&info, async |tx| {
-        limits::count(tx, &address).await?;
+        count_of_address(tx, LimitedMail::Recovery, &address).await?;
         let code = NewCode {
             purpose: CodePurpose::Recover,
             subject,
@@ -120,7 +121,7 @@ pub fn is_challenge(app: &App, challenge: &str, channel: Channel<'_>) -> bool {
 /// What a recovery waits for, for the page that asks for it.
 ///
 /// # Errors
-/// `challenge_invalid`.
+/// `challenge_invalid`; `forbidden` where the second factor of the account is a passkey alone.
 pub async fn waits_for(
     app: App,
     challenge: String,
@@ -134,15 +135,15 @@ pub async fn waits_for(
         return Ok(WaitingRecovery { step, address, login: None });
     };
     let credential = proved.account(&app).await?;
-    let step = proved.remaining(&credential, now).ok_or_else(challenge_invalid)?;
+    let step = proved.remaining(&credential, now).map_err(as_challenge)?;
     Ok(WaitingRecovery { step, address, login: Some(credential.user.login) })
 }
 
 /// Takes the next step of a recovery.
 ///
 /// # Errors
-/// `challenge_invalid`; `mfa_failed` and what else is wrong with the entry, after which the same challenge can be used
-/// again; too many attempts; unavailable when hashing or storage cannot keep up.
+/// `challenge_invalid`; `forbidden` where the second factor of the account is a passkey alone; `mfa_failed` and what
+/// else is wrong with the entry, after which the same challenge can be used again; too many attempts; unavailable when hashing or storage cannot keep up.
 pub async fn advance(
     app: App,
     (challenge, entry): (String, Entry),
@@ -159,16 +160,16 @@ pub async fn advance(
         };
         let proved = pending.check_code(&app, typed.expose(), &info).await?;
         let credential = proved.account(&app).await?;
-        let step = proved.remaining(&credential, now).ok_or_else(challenge_invalid)?;
+        let step = proved.remaining(&credential, now).map_err(as_challenge)?;
         let next = PendingRecovery { proved: Some(proved), ..pending };
         return Ok(RecoveryOutcome::Pending(next.seal(&app, channel, step, now)?));
     };
     let credential = proved.account(&app).await?;
-    let remaining = proved.remaining(&credential, now).ok_or_else(challenge_invalid)?;
+    let remaining = proved.remaining(&credential, now).map_err(as_challenge)?;
     match (&remaining, entry) {
         (RemainingStep::Factor(_), Entry::Code(code)) => {
             let proved = proved.with_factor(&app, &credential, &code, &info).await?;
-            let step = proved.remaining(&credential, now).ok_or_else(challenge_invalid)?;
+            let step = proved.remaining(&credential, now).map_err(as_challenge)?;
             let next = PendingRecovery { proved: Some(proved), ..pending };
             Ok(RecoveryOutcome::Pending(next.seal(&app, channel, step, now)?))
         }
@@ -204,7 +205,7 @@ pub async fn finish(
 /// of the account.
 ///
 /// # Errors
-/// `link_invalid`.
+/// `link_invalid`; `forbidden` where the second factor of the account is a passkey alone.
 pub(super) async fn view_of_link(
     app: &App,
     code: &UsableCode,
@@ -213,10 +214,8 @@ pub(super) async fn view_of_link(
     let proved = ProvedMailbox::by_link(code, now).ok_or_else(mailed_codes::link_invalid)?;
     let credential = proved.account(app).await;
     let credential = credential.map_err(|failure| gone_as(failure, mailed_codes::link_invalid))?;
-    match proved.remaining(&credential, now) {
-        Some(step) => Ok((step.methods().to_vec(), credential.user.login)),
-        None => Err(mailed_codes::link_invalid().into()),
-    }
+    let methods = proved.remaining(&credential, now)?.methods().to_vec();
+    Ok((methods, credential.user.login))
 }
 
 /// Sets the new password that came with a link.
@@ -306,6 +305,10 @@ fn wrong_code() -> Refusal {
 /// What was proved does not count any more. Callers say it in their own words, see [`gone_as`].
 fn gone() -> Refusal {
     mailed_codes::link_invalid()
+}
+
+fn as_challenge(refusal: Refusal) -> Failure {
+    gone_as(refusal.into(), challenge_invalid)
 }
 
 fn gone_as(failure: Failure, refusal: fn() -> Refusal) -> Failure {

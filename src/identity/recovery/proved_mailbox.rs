@@ -52,13 +52,16 @@ impl ProvedMailbox {
         Ok(found.ok_or_else(gone)?)
     }
 
-    /// The next step; none where the account has changed since the code was sent, or its second factor is a passkey
-    /// alone.
+    /// The next step.
+    ///
+    /// # Errors
+    /// [`gone`] where the account has changed since the code was sent; `forbidden` where a passkey is its only second
+    /// factor.
     pub(super) fn remaining(
         &self,
         credential: &Credential,
         now: Timestamp,
-    ) -> Option<RemainingStep> {
+    ) -> Result<RemainingStep, Refusal> {
         let attempt =
             Attempt { purpose: Purpose::Recover, epoch: self.epoch, factors: self.factors };
         match next_step(&attempt, &account_state(credential), &Requirements::BASIC, now) {
@@ -66,10 +69,14 @@ impl ProvedMailbox {
                 // A passkey signs in without a password, and is no way to a new one.
                 let codes = methods.into_iter().filter(|method| *method != Method::Passkey);
                 let codes: Vec<Method> = codes.collect();
-                (!codes.is_empty()).then_some(RemainingStep::Factor(codes))
+                if codes.is_empty() {
+                    Err(passkey_only())
+                } else {
+                    Ok(RemainingStep::Factor(codes))
+                }
             }
-            NextStep::ChangePassword => Some(RemainingStep::NewPassword),
-            _ => None,
+            NextStep::ChangePassword => Ok(RemainingStep::NewPassword),
+            _ => Err(gone()),
         }
     }
 
@@ -97,9 +104,9 @@ impl ProvedMailbox {
         info: &RequestInfo,
     ) -> Result<(), Failure> {
         limits::check_guesses(app, info)?;
-        let LinkEntry { new_password, code } = entry;
+        let LinkEntry { new_password, code, .. } = entry;
         let credential = self.account(app).await?;
-        let remaining = self.remaining(&credential, info.now).ok_or_else(gone)?;
+        let remaining = self.remaining(&credential, info.now)?;
         let needs_code = matches!(remaining, RemainingStep::Factor(_));
         if needs_code && code.is_none() {
             let message =
@@ -115,8 +122,8 @@ impl ProvedMailbox {
             Some(code) => self.with_factor(app, &credential, &code, info).await?,
             None => self,
         };
-        match proved.remaining(&credential, info.now) {
-            Some(RemainingStep::NewPassword) => {
+        match proved.remaining(&credential, info.now)? {
+            RemainingStep::NewPassword => {
                 new_password::store(app, &proved, &credential, typed, info).await
             }
             _ => Err(gone().into()),
@@ -126,4 +133,11 @@ impl ProvedMailbox {
     pub(super) fn link_hash(&self) -> TokenHash {
         TokenHash::from_digest(self.link)
     }
+}
+
+/// The refusal of a recovery that no code can complete. Told to a caller who has proved the mailbox, and to no other.
+fn passkey_only() -> Refusal {
+    let message = "The second factor of this account is a passkey, and a recovery needs a code. Sign in with the \
+                   passkey. If you have lost it, ask an administrator to remove it, then begin again.";
+    Refusal::new(Code::Forbidden, message)
 }

@@ -57,6 +57,7 @@ pub(super) fn of(frame: &Frame<'_>, content: &MailContent) -> Option<Result<Text
         MailContent::Invitation(secrets) => (INVITATION, secrets),
         MailContent::EmailConfirmation(secrets) => (EMAIL_CONFIRMATION, secrets),
         MailContent::EmailChangeUndo(secrets) => (EMAIL_CHANGE_UNDO, secrets),
+        MailContent::Signup(secrets) => (SIGNUP, secrets),
         MailContent::EnrolmentCode(secrets) => return Some(code_alone(frame, secrets)),
         _ => return None,
     };
@@ -96,6 +97,13 @@ const EMAIL_CONFIRMATION: Words = Words {
     text: "mail.email_confirmation.text",
     life: "mail.code.life",
     ignore: "mail.email_confirmation.ignore",
+};
+
+const SIGNUP: Words = Words {
+    subject: "mail.signup.subject",
+    text: "mail.signup.text",
+    life: "mail.code.life",
+    ignore: "mail.signup.ignore",
 };
 
 /// A mail with a link and, where a flow waits for it, a code. No code is in the subject: previews show that on

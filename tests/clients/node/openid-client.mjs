@@ -75,13 +75,17 @@ await steps({
   "public client": async () => {
     const config = await discover(clients.public.client_id, client.None());
     expect(config.serverMetadata().supportsPKCE(), "PKCE is not announced");
-    const first = await logIn(config, { params: { max_age: "300", prompt: "login" } });
+    const first = await logIn(config, {
+      params: { max_age: "300", prompt: "login", scope: "openid profile email" },
+    });
     expect(first.who.seen.join() === "login,decision", `asked for ${first.who.seen}`);
     expect(first.tokens.claims().auth_time > 0, "no auth_time");
     expect(first.tokens.claims().acr === "urn:signet:acr:single", `acr ${first.tokens.claims().acr}`);
     expect(first.tokens.claims().amr.join() === "pwd", `amr ${first.tokens.claims().amr}`);
     expect(config.serverMetadata().acr_values_supported.includes("urn:signet:acr:mfa"), "acr_values_supported");
-    // Logged in and allowed: nobody is asked a second time.
+    const about = await client.fetchUserInfo(config, first.tokens.access_token, sub);
+    expect(about.email === login && about.email_verified === true, `email ${about.email}`);
+    // Logged in and allowed: the user is not asked a second time.
     const before = first.who.seen.length;
     await logIn(config, { who: first.who, params: { prompt: "none" } });
     expect(first.who.seen.length === before, `asked again: ${first.who.seen}`);

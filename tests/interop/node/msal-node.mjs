@@ -15,7 +15,7 @@ const client = new msal.ConfidentialClientApplication({
 });
 const crypto = new msal.CryptoProvider();
 const redirectUri = REDIRECT_URI;
-const scopes = ["openid", "profile", "offline_access"];
+const scopes = ["openid", "profile", "email", "offline_access"];
 
 const app = application();
 app.use(session({ secret: "a test", resave: false, saveUninitialized: false }));
@@ -39,7 +39,7 @@ app.get("/user", async (request, response) => {
   const { account, accessToken } = request.session;
   response.json({
     sub: account.idTokenClaims.sub, userinfo: await userinfo(accessToken), access_token: accessToken,
-    shown: account.username || null,
+    shown: account.username || null, claims: account.idTokenClaims,
   });
 });
 app.get("/refresh", async (request, response) => {

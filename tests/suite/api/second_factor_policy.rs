@@ -295,3 +295,25 @@ async fn a_stale_session_becomes_fresh_with_every_factor() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_put_an_enrolment_off_one_opens_a_session() {
+    on_both("race: enrolment put off", async |backend| {
+        let options = Options::on(backend)
+            .with("SIGNET_SECOND_FACTOR", "required")
+            .with("SIGNET_SECOND_FACTOR_FROM", SOON);
+        let server = options.start().await;
+        server.register("ada").await;
+        let challenge = log_in(&server, "ada", "").await.string("challenge");
+        let skip = json!({"skip": true});
+        let all = join_all((0..20).map(|_| go_on(&server, &challenge, skip.clone()))).await;
+        let (won, lost): (Vec<_>, Vec<_>) = all.iter().partition(|answer| answer.status == 200);
+        assert_eq!(won.len(), 1);
+        for answer in lost {
+            answer.is_problem(401, "challenge_invalid");
+        }
+        let sessions = server.get_as("/v1/sessions", &Tokens::of(won[0]).access).await;
+        assert_eq!(sessions.is(200).json()["data"].as_array().unwrap().len(), 1);
+    })
+    .await;
+}

@@ -304,8 +304,12 @@ fn links_for_users_are_printed_where_mail_is_off() {
     let expires_in = first["expires_in"].as_i64().unwrap();
     assert!((600_000..=604_800).contains(&expires_in), "{expires_in}");
     assert!(text(&first, "link").contains("/link/"), "{first}");
-    let again = place.run(&["user", "invite", "ada"]).ok().one();
+    let again = place.run(&["user", "invite", "ada"]).ok();
+    let (again, said) = (again.one(), again.err);
     assert_ne!(again["link"], first["link"]);
+    let id = text(&again, "user_id");
+    assert_eq!(id, text(&place.run(&["user", "show", "ada"]).ok().one(), "id"));
+    assert!(said.contains(&format!("ada ({id})")), "{said}");
     place
         .run(&["user", "create", "bob", "--invite", "--no-password"])
         .refused(2, &["--no-password"]);

@@ -32,6 +32,8 @@ const OPEN_FILES: usize = 256;
 const OUTGOING: usize = OPEN_FILES / 8 / 2;
 /// How long such a request may take before another has its place.
 const DELIVERY: Duration = Duration::from_secs(5);
+/// How long the head of a request may take; then the server closes the connection.
+const REQUEST_HEAD: Duration = Duration::from_secs(5);
 /// How many clients hang.
 const HANGING: usize = 100;
 
@@ -126,6 +128,7 @@ async fn holds(launch: Launch) {
     sign_in_everywhere(&caller(), receiver).await;
 
     let mut strangers = Vec::new();
+    let connecting = Instant::now();
     for number in 0..=250 {
         strangers.push(stranger(port, number).await);
     }
@@ -157,9 +160,15 @@ async fn holds(launch: Launch) {
     assert!((OUTGOING..=bound).contains(&asked), "{asked} were asked, {bound} may be");
     let held = strangers.iter().filter(|stream| !is_closed(stream)).count();
     eprintln!("{held} connections of strangers, {} files", open_files(&server));
-    assert!(held > 50, "only {held} connections of strangers");
+    // On a machine that took longer, the requests of the first ones are over.
+    assert!(
+        held > 50 || connecting.elapsed() > REQUEST_HEAD,
+        "only {held} connections of strangers"
+    );
     let log = server.log();
-    assert!(!log.contains("Too many open files") && !log.contains("panicked"), "{log}");
+    let is_fault = |line: &&str| line.contains("Too many open files") || line.contains("panicked");
+    let faults: Vec<&str> = log.lines().filter(is_fault).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

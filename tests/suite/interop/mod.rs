@@ -6,12 +6,13 @@
 //! | path | |
 //! |---|---|
 //! | `/sign-in` | starts the library's sign-in |
-//! | `/user` | JSON: `sub`, `userinfo`, `access_token`; `refresh_token` and `shown` where there are any |
+//! | `/user` | JSON: `sub`, `userinfo`, `access_token`; `refresh_token`, `shown` and `claims` where there are any |
 //! | `/refresh` | has the library renew the tokens |
 //! | `/sign-out` | starts the library's log-out |
 //! | `/goodbye` | the post-logout redirect URI |
 //!
-//! `shown` is the name of the user where the library takes it from the ID token alone.
+//! `shown` is the name of the user where the library takes it from the ID token alone, `claims` the claims of the ID
+//! token where the library hands them out.
 //!
 //! `docs/interop.md` lists the libraries; a test compares it with the lock files and with this module.
 
@@ -132,6 +133,9 @@ impl Provider {
         let server = options.real_clock().start().await;
         let root = server.administrator("root").await;
         let sub = server.register(LOGIN).await;
+        let path = format!("/v1/admin/users/{sub}");
+        let verified = json!({"email": LOGIN, "email_verified": true});
+        server.call_as(reqwest::Method::PATCH, &path, &root.access, verified).await.is(200);
         Self { server, root, sub }
     }
 
@@ -173,6 +177,17 @@ impl Provider {
         assert_eq!(first["userinfo"]["sub"], *self.sub, "{first}");
         if asked["scope"].split(' ').any(|scope| scope == "profile") {
             assert_eq!(first["userinfo"]["preferred_username"], LOGIN, "{first}");
+        }
+        if asked["scope"].split(' ').any(|scope| scope == "email") {
+            assert_eq!(first["userinfo"]["email"], LOGIN, "{first}");
+            assert_eq!(first["userinfo"]["email_verified"], true, "{first}");
+        }
+        if let Some(claims) = first.get("claims") {
+            assert_eq!(claims["acr"], "urn:signet:acr:single", "{first}");
+            assert_eq!(claims["amr"], json!(["pwd"]), "{first}");
+            let named = library.claims_in_the_id_token;
+            let email = if named { json!(LOGIN) } else { Value::Null };
+            assert_eq!(claims["email"], email, "{first}");
         }
         if let Some(shown) = first.get("shown") {
             let named = library.claims_in_the_id_token;

@@ -1,7 +1,7 @@
 //! Mail about sign-ins that look like an attack: to whom, and how often.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use signet::base::TimeSpan;
 
 use super::{ADA, last_mail, options, subjects, verified_user};
@@ -9,6 +9,7 @@ use crate::support::Backend;
 use crate::support::second_factors::{Authenticator, challenge_of, log_in_with, proceed};
 use crate::support::server::{Answer, Options, PASSWORD, Server, Tokens, on_both};
 use crate::support::smtp_sink::Sink;
+use crate::support::software_authenticator::SoftwareAuthenticator;
 
 const ADDED: &str = "A second factor was added to your account";
 const LIMIT: &str = "Too many wrong codes at sign-ins to your account";
@@ -143,6 +144,87 @@ async fn a_new_network_is_told_when_the_last_factor_is_completed() {
         let code = app.new_code(&server);
         log_in_from(&server, "198.51.100.7", Some(&code)).await.is(200);
         assert_eq!(subjects(&server, &sink, ADA).await, [ADDED, NETWORK]);
+    })
+    .await;
+}
+
+/// A log-in with a passkey from an address.
+async fn passkey_from(
+    server: &Server,
+    address: &str,
+    passkey: &mut SoftwareAuthenticator,
+) -> Answer {
+    let begun = server.post("/v1/login/passkey", json!({})).await.is(200).json();
+    let credential = passkey.get(&begun["public_key"]);
+    let body = json!({"challenge": begun["challenge"], "credential": credential});
+    let request = server.request(Method::POST, "/v1/login/continue").json(&body);
+    server.send(request.header("x-forwarded-for", address)).await
+}
+
+/// A thief of a passkey is told of like a thief of the password, and its user's networks are known like others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_with_a_passkey_makes_its_network_known_and_tells_of_a_new_one() {
+    on_both("mail: new network of a passkey", async |backend| {
+        let sink = Sink::start().await;
+        let issuer = "https://id.example.com";
+        let server = limited(backend, &sink).with("SIGNET_ISSUER", issuer).start().await;
+        let root = server.administrator("root").await;
+        verified_user(&server, &root, "ada", ADA).await;
+        let tokens = Tokens::of(&log_in_from(&server, "192.0.2.1", None).await);
+        let mut passkey = SoftwareAuthenticator::new(issuer);
+        let path = "/v1/factors/passkeys/options";
+        let begun = server.call_as(Method::POST, path, &tokens.access, Value::Null).await;
+        let begun = begun.is(200).json();
+        let credential = passkey.create(&begun["public_key"]);
+        let body = json!({"challenge": begun["challenge"], "credential": credential});
+        let path = "/v1/factors/passkeys";
+        server.call_as(Method::POST, path, &tokens.access, body).await.is(201);
+        let told = async || {
+            let subjects = subjects(&server, &sink, ADA).await;
+            subjects.into_iter().filter(|subject| subject == NETWORK).count()
+        };
+        passkey_from(&server, "192.0.2.1", &mut passkey).await.is(200);
+        assert_eq!(told().await, 0, "the network where the account begins");
+        passkey_from(&server, "198.51.100.7", &mut passkey).await.is(200);
+        assert_eq!(told().await, 1);
+        let mail = last_mail(&server, &sink).await;
+        assert!(mail.contains("Address: 198.51.100.7"), "{mail}");
+        passkey_from(&server, "198.51.100.7", &mut passkey).await.is(200);
+        server.advance(TimeSpan::from_days(2));
+        passkey_from(&server, "198.51.100.7", &mut passkey).await.is(200);
+        log_in_from(&server, "198.51.100.7", None).await.is(200);
+        assert_eq!(told().await, 1, "known, also to the password");
+        log_in_from(&server, "203.0.113.5", None).await.is(200);
+        assert_eq!(told().await, 2);
+        server.advance(TimeSpan::from_days(2));
+        passkey_from(&server, "203.0.113.5", &mut passkey).await.is(200);
+        assert_eq!(told().await, 2, "known from the password");
+    })
+    .await;
+}
+
+/// A name that was given free and taken by another user: the networks of the user before are strangers to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_networks_of_a_deleted_account_are_new_to_the_next_one_of_its_name() {
+    on_both("mail: networks of a deleted account", async |backend| {
+        let sink = Sink::start().await;
+        let server = limited(backend, &sink).start().await;
+        let root = server.administrator("root").await;
+        let before = verified_user(&server, &root, "ada", ADA).await;
+        log_in_from(&server, "192.0.2.1", None).await.is(200);
+        let wrong = json!({"login": "ada", "password": "not the password"});
+        server.post("/v1/login", wrong).await.is(401);
+        let path = format!("/v1/admin/users/{before}");
+        server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
+        verified_user(&server, &root, "ada", ADA).await;
+        let told = async || {
+            let subjects = subjects(&server, &sink, ADA).await;
+            subjects.into_iter().filter(|subject| subject == NETWORK).count()
+        };
+        log_in_from(&server, "198.51.100.7", None).await.is(200);
+        assert_eq!(told().await, 0, "the network where the account begins");
+        log_in_from(&server, "192.0.2.1", None).await.is(200);
+        assert_eq!(told().await, 1);
     })
     .await;
 }

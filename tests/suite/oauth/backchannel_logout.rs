@@ -14,6 +14,7 @@ use signet::domain::user_agent::Device;
 use signet::store::logout_notices::{self, Notice};
 use signet::{fetch_all, jobs};
 
+use crate::support::mailed::MailingServer;
 use crate::support::process::until;
 use crate::support::relying_party::{App, Person, field, form};
 use crate::support::server::{Server, Tokens, on_both};
@@ -166,6 +167,28 @@ async fn a_client_whose_session_goes_on_offline_is_told_of_a_log_out_on_both_dat
         assert_eq!(sids(told_online, 1).await, [sid(&ended)]);
         offline.refresh(&server, kept["refresh_token"].as_str().unwrap()).await.is(200);
         online.refresh(&server, ended["refresh_token"].as_str().unwrap()).await.is(400);
+    })
+    .await;
+}
+
+/// What a recovery ends, clients are told of.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_are_told_that_a_recovery_has_ended_their_sessions_on_both_databases() {
+    on_both("notices: recovery", async |backend| {
+        let place = MailingServer::start(backend).await;
+        let server = &place.server;
+        place.user("ada", "ada@example.org").await;
+        let (uri, told) = listener(true);
+        let app = json!({"type": "web", "backchannel_logout_uri": uri});
+        let app = App::register(server, &place.root, app).await;
+        let tokens = app.tokens(server, &Person::new(server, "ada")).await;
+        let access = tokens["access_token"].as_str().unwrap().to_owned();
+        let sid = Tokens { access, refresh: String::new() }.claims()["sid"].clone();
+        place.recover("ada@example.org").await;
+        place.redeem(&place.newest().await.link, "a password that is new").await.is(204);
+        app.refresh(server, tokens["refresh_token"].as_str().unwrap()).await.is(400);
+        jobs::deliver_logout_notices(&server.app).await.unwrap();
+        assert_eq!(sids(told, 1).await, [sid]);
     })
     .await;
 }

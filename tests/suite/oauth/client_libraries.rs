@@ -31,6 +31,9 @@ impl Place {
         let server = Options::on(Backend::Sqlite).real_clock().start().await;
         let root = server.administrator("root").await;
         let sub = server.register(LOGIN).await;
+        let (path, verified) =
+            (format!("/v1/admin/users/{sub}"), json!({"email": LOGIN, "email_verified": true}));
+        server.call_as(Method::PATCH, &path, &root.access, verified).await.is(200);
         // Nothing listens there but the page of the one test that has a browser.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let origin = format!("http://localhost:{port}");

@@ -7,6 +7,7 @@ use signet::base::TimeSpan;
 use signet::domain::request_info::RequestInfo;
 use signet::identity::setup;
 
+use crate::support::mailed::MailingServer;
 use crate::support::relying_party::{App, FORM, Person, REDIRECT_URI, field, form, param};
 use crate::support::server::{Answer, PASSWORD};
 use crate::support::{Backend, Server, on_both};
@@ -230,6 +231,49 @@ async fn a_set_up_link_that_is_used_up_and_an_unknown_address_lead_to_the_start_
         let wrong_method = server.send(server.request(Method::POST, "/account")).await;
         has_link(wrong_method.is(405), "/", "a method");
         server.get("/").await.is(200);
+    })
+    .await;
+}
+
+/// A user who has accepted the invitation follows its link once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_was_used_leads_to_the_sign_in() {
+    on_both("used links", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let body = json!({"login": "ada", "email": "ada@example.org", "invite": true});
+        let made = server.call_as(Method::POST, "/v1/admin/users", &root.access, body).await;
+        let link = made.is(201).json()["invitation"]["link"].as_str().unwrap().to_owned();
+        let ada = Person::new(&server, "ada");
+        let path = ada.below_base(&link);
+        let csrf = field(&ada.get(&path).await.is(200).text, "csrf");
+        ada.post(&path, &[("csrf", &csrf), ("new_password", PASSWORD)]).await.is(303);
+        let page = ada.get(&path).await;
+        has_link(page.is(404), "/login", "a used link");
+        assert!(page.text.contains("You have set your password already?"), "{}", page.text);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_signs_in_again_finds_the_login_name_in_the_form() {
+    on_both("sign-in again", async |backend| {
+        let MailingServer { server, .. } = MailingServer::start(backend).await;
+        server.register("ada").await;
+        let ada = Person::new(&server, "ada");
+        let login = ada.get("/login?to=security").await;
+        assert_eq!(field(&login.is(200).text, "login"), "", "no user is signed in");
+        ada.log_in(&login, PASSWORD).await.is(303);
+        server.advance(TimeSpan::from_mins(6));
+        for page in ["security", "email"] {
+            let shown = ada.get(&format!("/account/{page}")).await;
+            let again = format!("/login?to={page}");
+            assert!(shown.is(200).text.contains(&format!("href=\"{again}\"")), "{}", shown.text);
+            let login = ada.get(&again).await;
+            assert_eq!(field(&login.is(200).text, "login"), "ada");
+            ada.log_in(&login, PASSWORD).await.is(303);
+            server.advance(TimeSpan::from_mins(6));
+        }
     })
     .await;
 }

@@ -1,5 +1,6 @@
 //! What the repository promises about itself: its structure, its documents and its secrets.
 
+mod account_secrets;
 pub mod architecture;
 mod deploy;
 mod interop;

@@ -9,10 +9,11 @@ use signet::crypto::password::{PLACES, SHARE, STRANGERS};
 use signet::domain::password::MAX_BYTES;
 use signet::domain::rate_limit::{
     ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, Limit, RECOVERY_CODES, RECOVERY_FROM_NETWORK,
-    RECOVERY_FROM_STRANGERS, RateLimit, TOTP_FROM_NETWORK, TOTP_FROM_NETWORK_A_DAY,
-    TOTP_FROM_STRANGERS,
+    RECOVERY_FROM_NETWORK_AN_HOUR, RECOVERY_FROM_STRANGERS, RateLimit, TOTP_FROM_NETWORK,
+    TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
 };
 use signet::http::routes::MAX_BODY;
+use signet::identity::login_change::MOST_RESERVED;
 use signet::identity::logout_notices::BATCH;
 use signet::server::RESERVED_DESCRIPTORS;
 
@@ -95,7 +96,19 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
             window(RECOVERY_FROM_NETWORK),
         ),
         (
+            "requests of a new password for one address from one network",
+            window(RECOVERY_FROM_NETWORK_AN_HOUR),
+        ),
+        (
             "requests of a new password for one address from networks",
+            window(RECOVERY_FROM_STRANGERS),
+        ),
+        (
+            "requests of a code for a sign-up for one address from one network",
+            window(RECOVERY_FROM_NETWORK),
+        ),
+        (
+            "requests of a code for a sign-up for one address from all networks",
             window(RECOVERY_FROM_STRANGERS),
         ),
         ("looks and tries at mailed links", bucket(RateLimit::Link)),
@@ -113,6 +126,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("tokens that public clients revoke", bucket(RateLimit::Revocation)),
         ("what a signed-in user writes", bucket(RateLimit::AuthenticatedWrite)),
         ("codes that a signed-in user gets", bucket(RateLimit::UnattendedCode)),
+        ("login names reserved for one user", format!("{MOST_RESERVED}, each for 90 days")),
         ("live sessions of one user", format!("({})", spelt(sessions))),
         ("networks, users or clients remembered", spelt(MAX_NETWORKS)),
         ("names of resource servers", format!("{} in all", spelt(MAX_UNKNOWN))),

@@ -35,6 +35,7 @@ const PAGES: &[&str] = &[
     "/oauth2/logout",
     "/recover",
     "/setup",
+    "/signup",
 ];
 
 fn is_page(path: &str) -> bool {
@@ -147,7 +148,8 @@ fn value_of_wrong_type(schema: &Value) -> Option<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_described_member_of_a_json_body_is_read() {
-    let server = Server::start(Backend::Sqlite).await;
+    let options = Options::on(Backend::Sqlite).with("SIGNET_LOGIN_CHANGE", "on");
+    let server = options.start().await;
     let root = server.administrator("root").await;
     let id = root.claims()["sub"].as_str().unwrap().to_owned();
     let mut bodies = 0;

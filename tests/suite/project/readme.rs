@@ -19,8 +19,22 @@ const PASSWORD: &str = "correct horse battery";
 
 /// The blocks in their order, by the names under which the story below uses them. `elsewhere`: the suite itself
 /// is run so.
-const STORY: [&str; 9] =
-    ["elsewhere", "start", "five-minutes", "api", "jose", "pyjwt", "client", "spa", "backup"];
+const STORY: [&str; 11] = [
+    "elsewhere",
+    "start",
+    "five-minutes",
+    "api",
+    "jose",
+    "pyjwt",
+    "client",
+    "spa",
+    "accounts-start",
+    "accounts",
+    "backup",
+];
+
+/// The settings of the server in the section about accounts.
+const MAILING: &str = "SIGNET_REGISTRATION=verified SIGNET_SMTP_URL=file:$PWD/mail SIGNET_MAIL_FROM=signet@example.com";
 
 fn blocks() -> Vec<&'static str> {
     let texts = README.split("```").skip(1).step_by(2);
@@ -36,6 +50,7 @@ fn every_block_has_its_place_in_the_story() {
     assert_eq!(blocks().len(), STORY.len(), "a block of the README is run by no test");
     assert!(block("elsewhere").starts_with("cargo run --release "));
     assert_eq!(block("start"), "SIGNET_REGISTRATION=open cargo run --release\n");
+    assert_eq!(block("accounts-start"), format!("mkdir mail\n{MAILING} signet serve\n"));
 }
 
 fn free_port() -> u16 {
@@ -72,6 +87,40 @@ impl Story {
         std::fs::write(&path, self.addressed(block(of))).unwrap();
         path
     }
+}
+
+/// An account from the sign-up to the deletion, with `curl` alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_accounts_of_the_readme_work_when_pasted() {
+    if have("oathtool", "oathtool").is_none() {
+        return;
+    }
+    let port = free_port();
+    let issuer = format!("http://localhost:{port}");
+    let place = Place::empty().without("SIGNET_LISTEN").without("SIGNET_ISSUER");
+    let mail = place.dir.path().join("mail");
+    std::fs::create_dir(&mail).unwrap();
+    let mut place =
+        place.with("SIGNET_LISTEN", &format!("127.0.0.1:{port}")).with("SIGNET_ISSUER", &issuer);
+    let directory = place.dir.path().to_string_lossy().into_owned();
+    for setting in MAILING.split(' ') {
+        let (name, value) = setting.split_once('=').unwrap();
+        place = place.with(name, &value.replace("$PWD", &directory));
+    }
+    let _server = place.serve();
+    let mut story = Story { place, issuer, origin: String::new(), lines: Vec::new() };
+    let posting = block("five-minutes").lines().take(2).collect::<Vec<_>>().join("\n") + "\n";
+    story.shell(&[&posting, block("accounts")]).await;
+    let [registered, me, _] = story.lines.as_slice() else { panic!("{:?}", story.lines) };
+    for line in [registered, me] {
+        let user: Value = serde_json::from_str(line).expect(line);
+        assert_eq!(user["login"], "eve@example.com");
+        assert_eq!(user["email_verified"], true);
+    }
+    let client = reqwest::Client::new();
+    let body = serde_json::json!({"login": "eve@example.com", "password": "battery horse correct"});
+    let request = client.post(format!("{}/v1/login", story.issuer)).json(&body);
+    assert_eq!(request.send().await.unwrap().status(), 401, "the account is still there");
 }
 
 #[tokio::test(flavor = "multi_thread")]

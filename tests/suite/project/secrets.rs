@@ -240,7 +240,7 @@ async fn provide(caller: &Caller, admin: &str, secrets: &mut Secrets) {
 }
 
 /// The spellings of a secret that are as good as the secret.
-fn spellings(secret: &str) -> Vec<String> {
+pub(super) fn spellings(secret: &str) -> Vec<String> {
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let mut all = vec![secret.to_owned(), form, hex];
@@ -254,7 +254,7 @@ fn spellings(secret: &str) -> Vec<String> {
     all
 }
 
-fn holds(bytes: &[u8], needle: &[u8]) -> bool {
+pub(super) fn holds(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)
 }
 
@@ -298,7 +298,7 @@ async fn no_secret_is_printed_or_written() {
     }
 }
 
-fn files(launch: &Launch) -> Vec<(String, Vec<u8>)> {
+pub(super) fn files(launch: &Launch) -> Vec<(String, Vec<u8>)> {
     let folder = launch.dir.path().join("data");
     let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
     entries

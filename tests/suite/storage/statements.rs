@@ -135,6 +135,8 @@ fn every_statement_binds_what_it_names() {
                 // Of mailed codes.
                 "subject",
                 "link_hash",
+                // Of former login names.
+                "login_key",
             ];
             // The order of a window function ends with its parenthesis.
             let order = rest.split(" limit").next().unwrap().split(") as ").next().unwrap();

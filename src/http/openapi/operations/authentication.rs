@@ -1,12 +1,11 @@
-//! Registration, log-in, refresh and log-out without OAuth.
+//! Log-in, refresh and log-out without OAuth.
 
 use serde_json::json;
 
 use super::factors::TOTP_SETUP;
-use super::users::USER;
 use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::Code;
-use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Security, Tag, created, ok};
+use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Security, Tag, ok};
 use crate::http::openapi::schema::{
     ANY_OBJECT, BOOLEAN, INTEGER, Keyword, Named, Schema, TEXT, TEXTS, named, object, one_of,
     optional, required,
@@ -61,21 +60,6 @@ static ACCESS_TOKEN: Named = Named {
         required("scope", TEXT.about("The granted scopes, separated by spaces.")),
     ]),
 };
-
-/// `POST /v1/register`.
-pub static REGISTER: Operation = Operation::new("register", Tag::LogIn, "Register a user")
-    .about("Only where registration is open.")
-    .body(
-        Body::json(&[&[required("login", TEXT), required("password", TEXT)]])
-            .example(|| json!({ "login": "ada@example.com", "password": "correct horse battery" })),
-    )
-    .returns(&[created(named(&USER))])
-    .fails_with(&[
-        Code::RegistrationClosed,
-        Code::LoginTaken,
-        Code::WeakPassword,
-        Code::TooManyAttempts,
-    ]);
 
 /// `POST /v1/login`.
 pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
@@ -219,9 +203,10 @@ pub static ENROL: Operation =
 pub static STEP_UP: Operation =
     Operation::new("stepUp", Tag::LogIn, "Raise the session to a higher assurance level")
         .about(
-            "An access token of the same session where its sign-in is enough; else 401 with a `challenge` for \
-             `POST /v1/login/continue`. The refresh token stays as it is. Without `acr_values` and `max_age` \
-             the sign-in has to be at most 5 minutes old, as changes of the account need it.",
+            "An access token of the same session where the sign-in that the caller's token stands for is enough; \
+             else 401 with a `challenge` for `POST /v1/login/continue`. The refresh token stays as it is. Without \
+             `acr_values` and `max_age` the sign-in has to be at most 5 minutes old, as changes of the account \
+             need it. A token from before a step-up of its session is `invalid_token` where it is enough.",
         )
         .body(Body::json(&[&[
             optional(

@@ -30,7 +30,7 @@ static FACTOR: Named = Named {
 
 const ONE_FACTOR: Schema = named(&FACTOR);
 
-static FACTORS: Named = Named {
+pub(super) static FACTORS: Named = Named {
     name: "Factors",
     schema: object(&[
         required("data", list(&ONE_FACTOR)),

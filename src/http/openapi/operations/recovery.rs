@@ -53,6 +53,7 @@ pub static LINK: Operation = Operation::new("redeemLink", Tag::LogIn, "Redeem a 
     .returns(&[NO_CONTENT])
     .fails_with(&[
         Code::LinkInvalid,
+        Code::Forbidden,
         Code::MfaRequired,
         Code::MfaFailed,
         Code::WeakPassword,

@@ -30,6 +30,13 @@ pub static USER: Named = Named {
             TEXT.nullable()
                 .about("The address that waits for its confirmation. Users see their own only."),
         ),
+        optional(
+            "language",
+            TEXT.nullable().about(
+                "The language of mail to the user (BCP 47). Null: the language of the request that \
+                 causes the mail. Users see their own only.",
+            ),
+        ),
         required("role", ROLE),
         required(
             "roles",

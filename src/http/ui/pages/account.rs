@@ -38,6 +38,8 @@ pub struct AccountPage<'a> {
     pub newest: bool,
     /// The applications that have access.
     pub apps: Vec<AppRow>,
+    /// Whether the login name can be changed.
+    pub may_change_login: bool,
 }
 
 /// A place where somebody is signed in. Points in time are texts, such as `Locale::ago` makes.
@@ -106,6 +108,8 @@ text_enum! {
         PasskeyAdded = "passkey-added",
         /// A passkey was not added.
         PasskeyRefused = "passkey-refused",
+        /// The login name was changed.
+        LoginChanged = "login-changed",
     }
 }
 
@@ -128,6 +132,7 @@ impl Done {
             Self::NameRefused => locale.t("totp.name_error"),
             Self::PasskeyAdded => locale.t("passkey.done_added"),
             Self::PasskeyRefused => locale.t("passkey.refused"),
+            Self::LoginChanged => locale.t("own_login.done"),
         }
     }
 }

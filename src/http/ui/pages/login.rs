@@ -32,6 +32,8 @@ pub struct LoginPage<'a> {
     pub stay: Option<bool>,
     /// Where a user goes who has forgotten the password; none where mail is off.
     pub recover: Option<Link>,
+    /// Where a user without an account goes; none where users cannot sign up.
+    pub sign_up: Option<Link>,
     /// How to begin again.
     pub restart: &'a RestartOptions,
 }

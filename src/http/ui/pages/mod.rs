@@ -10,8 +10,10 @@ mod device;
 mod email;
 mod login;
 mod logout;
+mod own_data;
 mod recovery;
 mod security;
+mod signup;
 
 pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
@@ -20,7 +22,11 @@ pub use device::{DeviceDonePage, DevicePage};
 pub use email::{EmailLinkDonePage, EmailLinkPage, EmailPage};
 pub use login::{EnrolPage, LoginPage, MailedCodePage, NewPasswordPage, PasskeyForm, VerifyPage};
 pub use logout::{BackLink, LoggedOutPage, LogoutConfirmPage};
+pub use own_data::{
+    AccountDeletedPage, DeleteAccountPage, ExportPage, HistoryPage, HistoryRow, OwnLoginPage,
+};
 pub use recovery::{ChoosePasswordPage, RecoverCodePage, RecoverPage};
 pub use security::{
     FactorRow, Passkeys, RecoveryCodesPage, RemoveFactorPage, SecurityPage, TotpSetupPage,
 };
+pub use signup::{AccountErrors, SignupAccountPage, SignupCodePage, SignupEmailPage};

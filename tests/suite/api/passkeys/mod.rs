@@ -2,6 +2,7 @@
 
 mod challenge_endpoint;
 mod enrolment;
+mod races;
 mod refused;
 mod relying_party;
 
@@ -123,6 +124,7 @@ async fn a_passkey_signs_in_alone() {
         let mut place = place(backend).await;
         let tokens = Tokens::of(&sign_in(&place.server, &mut place.passkey).await);
         assert_eq!(tokens.claims()["amr"], json!(["pop", "user", "mfa"]));
+        assert_eq!(tokens.claims()["acr"], "phr");
         assert_eq!(tokens.claims()["sub"], json!(place.pia));
         // A refresh changes nothing about it.
         let next = Tokens::of(&place.server.refresh(&tokens.refresh).await);
@@ -268,6 +270,34 @@ async fn a_passkey_is_the_second_factor_where_its_user_wants_one() {
         let code = json!({ "challenge": challenge, "code": place.recovery_codes[0] });
         server.post("/v1/login/continue", code).await.is(200);
         sign_in(server, &mut place.passkey).await.is(200);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passkey_raises_a_session_and_not_the_tokens_from_before() {
+    on_both("step-up with a passkey", async |backend| {
+        let mut place = place(backend).await;
+        let server = &place.server;
+        let tokens = server.login("pia").await;
+        let step_up = async |access: &str, level: &str| {
+            let body = json!({ "acr_values": level });
+            server.call_as(Method::POST, "/v1/step-up", access, body).await
+        };
+        let asked = step_up(&tokens.access, "phr").await;
+        let body = asked.is_problem(401, "mfa_required").json();
+        assert_eq!(body["methods"], json!(["passkey"]));
+        let path = "/v1/login/passkey";
+        let begun = server.post(path, json!({ "challenge": body["challenge"] })).await;
+        let begun = begun.is(200).json();
+        let credential = place.passkey.get(&begun["public_key"]);
+        let raised = proceed(server, &begun, credential).await.is(200).string("access_token");
+        let claims = Tokens { access: raised.clone(), refresh: String::new() }.claims();
+        assert_eq!((&claims["acr"], &claims["sid"]), (&json!("phr"), &tokens.claims()["sid"]));
+        step_up(&raised, "phr").await.is(200);
+        // The one from before stands for the password, which is enough for what it says: it is not exchanged.
+        step_up(&tokens.access, "phr").await.is_problem(401, "mfa_required");
+        step_up(&tokens.access, "urn:signet:acr:single").await.is_problem(401, "invalid_token");
     })
     .await;
 }

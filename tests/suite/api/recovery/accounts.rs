@@ -1,7 +1,7 @@
 //! What becomes of an account that is recovered: nothing that was open stays open, and nothing is opened.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use signet::base::TimeSpan;
 
 use super::{ADA, NEW};
@@ -10,6 +10,7 @@ use crate::support::on_both;
 use crate::support::relying_party::{Person, field};
 use crate::support::second_factors::Authenticator;
 use crate::support::server::{Answer, PASSWORD};
+use crate::support::software_authenticator::SoftwareAuthenticator;
 
 /// No answer of a recovery has a token or a cookie.
 #[track_caller]
@@ -175,6 +176,85 @@ async fn the_pages_lead_from_a_forgotten_password_back_to_the_sign_in() {
         let login = tia.get(&to).await;
         assert!(login.is(200).text.contains("Your password was saved."), "{}", login.text);
         tia.get("/account").await.is(303);
+    })
+    .await;
+}
+
+/// A recovery cannot ask for a passkey, and says what the user can do instead: only to a user who has proved the
+/// mailbox.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_whose_second_factor_is_a_passkey_alone_learns_the_way_on() {
+    on_both("recovery: passkey only", async |backend| {
+        let issuer = "https://id.example.com";
+        let place = MailingServer::with(backend, &[("SIGNET_ISSUER", issuer)]).await;
+        let server = &place.server;
+        let pia = place.user("pia", ADA).await;
+        let tokens = server.login("pia").await;
+        let mut passkey = SoftwareAuthenticator::new(issuer);
+        let path = "/v1/factors/passkeys";
+        let begun = server
+            .call_as(Method::POST, &format!("{path}/options"), &tokens.access, Value::Null)
+            .await;
+        let begun = begun.is(200).json();
+        let credential = passkey.create(&begun["public_key"]);
+        let body = json!({"challenge": begun["challenge"], "credential": credential,
+            "second_factor": true});
+        let added = server.call_as(Method::POST, path, &tokens.access, body).await.is(201).json();
+        // With recovery codes left the recovery asks for one.
+        let challenge = place.recover(ADA).await;
+        let asked = place.proceed(&challenge, json!({"code": place.newest().await.code})).await;
+        let methods = asked.is_problem(401, "mfa_required").json()["methods"].clone();
+        assert_eq!(methods, json!(["recovery_code"]));
+        for code in added["recovery_codes"].as_array().unwrap() {
+            let body = json!({"login": "pia", "password": PASSWORD, "code": code});
+            server.post("/v1/login", body).await.is(200);
+        }
+        let challenge = place.recover(ADA).await;
+        let mailed = place.newest().await;
+        let wrong = place.proceed(&challenge, json!({"code": mailed.wrong_code()})).await;
+        wrong.is_problem(401, "mfa_failed");
+        let told = |answer: &Answer| {
+            let detail = answer.is_problem(403, "forbidden").string("detail");
+            assert!(detail.contains("passkey") && detail.contains("administrator"), "{detail}");
+        };
+        told(&place.proceed(&challenge, json!({"code": mailed.code})).await);
+        told(&place.redeem(&mailed.link, NEW).await);
+        let page = server.get(&mailed.path()).await;
+        assert!(page.is(403).text.contains("Sign in with the passkey"), "{}", page.text);
+        assert!(page.text.contains("/login\""), "{}", page.text);
+        // At the page of the code as well, in the language of its reader.
+        let person = Person::new(server, "pia");
+        let flow = field(&person.get("/recover").await.is(200).text, "flow");
+        let sent = person.post("/recover", &[("flow", &flow), ("email", ADA)]).await;
+        let page = person.get(&person.below_base(sent.is(303).header("location"))).await;
+        let challenge = field(&page.is(200).text, "challenge");
+        let code = place.newest().await.code;
+        let fields = [("flow", &*flow), ("challenge", &*challenge), ("code", &*code)];
+        let refused = person.post("/recover/code", &fields).await;
+        assert!(refused.is(403).text.contains("Sign in with the passkey"), "{}", refused.text);
+        // Nothing has changed, and the administrator is a way on.
+        server.get_as("/v1/me", &tokens.access).await.is(200);
+        server.try_login("pia", PASSWORD).await.is_problem(401, "mfa_required");
+        let path = format!("/v1/admin/users/{pia}/factors");
+        place.admin(Method::DELETE, &path, Value::Null).await.is(204);
+        place.recover(ADA).await;
+        place.redeem(&place.newest().await.link, NEW).await.is(204);
+    })
+    .await;
+}
+
+/// A recovery is no change after a leak, and to refuse the old password would tell a reader of the mailbox that a guess
+/// was right.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_new_password_of_a_recovery_may_be_the_old_one() {
+    on_both("recovery: same password", async |backend| {
+        let place = MailingServer::start(backend).await;
+        place.user("ada", ADA).await;
+        let tokens = place.server.login("ada").await;
+        place.recover(ADA).await;
+        place.redeem(&place.newest().await.link, PASSWORD).await.is(204);
+        place.server.get_as("/v1/me", &tokens.access).await.is(401);
+        place.server.login("ada").await;
     })
     .await;
 }

@@ -50,3 +50,30 @@ async fn requests_are_limited_by_address_and_network_for_known_and_unknown_alike
     })
     .await;
 }
+
+/// Whether a network is one of the user's shows in what strangers elsewhere have used up, and not in the requests of
+/// the network itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_one_network_do_not_tell_whether_a_user_has_signed_in_there() {
+    on_both("recovery: known network", async |backend| {
+        let place = MailingServer::with(backend, LIMITED).await;
+        place.user("ada", ADA).await;
+        let body = json!({"login": "ada", "password": PASSWORD});
+        from(&place, "192.0.2.1", "/v1/login", body).await.is(200);
+        let emails = [ADA, "nobody@example.org"];
+        let mut seen = [const { Vec::new() }; 2];
+        for _ in 0..4 {
+            for (seen, email) in seen.iter_mut().zip(emails) {
+                for _ in 0..4 {
+                    let answer = ask(&place, "192.0.2.1", email).await;
+                    seen.push((answer.status, answer.header("retry-after").to_owned()));
+                }
+            }
+            place.server.advance(TimeSpan::from_mins(15));
+        }
+        assert_eq!(seen[0], seen[1]);
+        let sent = seen[0].iter().filter(|(status, _)| *status == 202).count();
+        assert_eq!(sent, 10, "{seen:?}");
+    })
+    .await;
+}

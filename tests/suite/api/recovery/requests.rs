@@ -76,6 +76,40 @@ async fn the_mail_goes_to_the_address_as_its_owner_has_stored_it() {
     .await;
 }
 
+/// No spelling of an address leads its mail elsewhere (RFC 8264, UTS #39: what looks alike, or folds to it).
+#[tokio::test(flavor = "multi_thread")]
+async fn every_spelling_recovers_the_account_of_its_owner_or_none() {
+    on_both("recovery: spellings", async |backend| {
+        let place = MailingServer::start(backend).await;
+        place.user("alice", "alice@ex.com").await;
+        for spelling in [
+            "Alice@Ex.com",
+            " alice@ex.com",
+            "ALİCE@ex.com",
+            "\u{ff41}lice@ex.com",
+            "alice@ex.com\u{200b}",
+            "a@b@c",
+            "alice\u{ff20}ex.com",
+            "alice@ex\u{3002}com",
+            "alice@ex.com,eve@y.org",
+            "alice@ex.com\r\nbcc: eve@y.org",
+            "al\u{131}ce@ex.com",
+            "\"alice@ex.com\"@y.org",
+            "alice@ex.com@y.org",
+        ] {
+            let answer = place.server.post("/v1/recovery", json!({ "email": spelling })).await;
+            assert!([202, 422].contains(&answer.status), "{spelling:?}: {}", answer.text);
+        }
+        let mails = place.all().await;
+        assert!(
+            !mails.is_empty() && mails.iter().all(|mail| mail.to == "alice@ex.com"),
+            "{mails:?}"
+        );
+        assert!(place.sink.received().iter().all(|mail| mail.to == "<alice@ex.com>"));
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn links_begin_with_the_issuer_whatever_the_request_says() {
     on_both("recovery: host", async |backend| {

@@ -9,7 +9,7 @@ use signet::base::TimeSpan;
 
 use super::{place, place_with};
 use crate::support::on_both;
-use crate::support::relying_party::{App, VERIFIER};
+use crate::support::relying_party::{App, Person, VERIFIER, field};
 use crate::support::second_factors::{challenge_of, log_in_with, proceed};
 use crate::support::server::{Options, PASSWORD};
 
@@ -249,6 +249,60 @@ async fn wrong_codes_of_a_known_network_are_bounded_by_day() {
         log_in(office, &place.app.recovery_codes[0]).await.is(200);
         server.advance(TimeSpan::from_days(1));
         log_in(office, &place.app.new_code(server)).await.is(200);
+    })
+    .await;
+}
+
+/// An attacker with the password gets no more tries by changing the endpoint.
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_codes_count_together_at_every_endpoint() {
+    on_both("one limit of codes", async |backend| {
+        let place = place_with(Options::on(backend).with("SIGNET_RATE_LIMITS", "on")).await;
+        let server = &place.server;
+        let native = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"],
+            "first_party": true});
+        let app = App::register(server, &place.root, native).await;
+        let path = "/oauth2/authorize-challenge";
+        let challenge = signet::crypto::digest::sha256_base64url(VERIFIER.as_bytes());
+        let first = [
+            ("response_type", "code"),
+            ("code_challenge", &*challenge),
+            ("code_challenge_method", "S256"),
+            ("login", "tia"),
+            ("password", PASSWORD),
+        ];
+        let session = app.call(server, path, &first).await.is(400).string("auth_session");
+        let tia = Person::new(server, "tia");
+        let signed_in = tia.log_in(&tia.get("/login").await, PASSWORD).await;
+        let page = tia.get(&tia.below_base(signed_in.is(303).header("location"))).await;
+        let (flow, of_page) = (field(&page.text, "flow"), field(&page.text, "challenge"));
+        let of_api = challenge_of(server, "tia").await;
+        // At the pages, at `/v1` in steps and at once, and in the forms of an application.
+        let send = async |at: usize, code: &str| match at % 4 {
+            0 => {
+                let fields = [("flow", &*flow), ("challenge", &*of_page), ("method", "totp")];
+                tia.post("/login/verify", &[&fields[..], &[("code", code)]].concat()).await.status
+            }
+            1 => proceed(server, &of_api, code).await.status,
+            2 => log_in_with(server, "tia", code).await.status,
+            _ => {
+                let fields = [("auth_session", &*session), ("code", code)];
+                app.call(server, path, &fields).await.status
+            }
+        };
+        let wrong = place.app.wrong_code(server);
+        let mut tried = 0;
+        for at in 0..100 {
+            match send(at, &wrong).await {
+                400 | 401 => tried += 1,
+                status => assert_eq!(status, 429, "{at}"),
+            }
+        }
+        assert_eq!(tried, 5, "codes that were compared");
+        let right = place.app.new_code(server);
+        for at in 0..4 {
+            assert_eq!(send(at, &right).await, 429, "{at}");
+        }
     })
     .await;
 }

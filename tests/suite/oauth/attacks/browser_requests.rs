@@ -107,7 +107,13 @@ async fn every_page_has_its_headers() {
         .push(("device asks", ada.post("/device", &[("flow", &flow), ("user_code", &code)]).await));
     pages.push(("device done", ada.decide(&pages[8].1, "allow").await));
     pages.push(("own log-in", ada.get("/login").await));
+    pages.push(("own sign-up", ada.get("/signup").await));
+    let flow = field(&pages[0].1.text, "flow");
+    pages.push(("sign-up", ada.get(&format!("/signup?flow={flow}")).await));
     pages.push(("account", ada.get("/account").await));
+    for page in ["/account/history", "/account/export", "/account/delete"] {
+        pages.push((page, ada.get(page).await));
+    }
     pages.push(("foreign form", ada.post("/account/profile", &[("csrf", "x")]).await));
     pages.push(("wrong client", ada.get("/oauth2/authorize").await));
     pages.push(("nothing", ada.get("/nowhere").await));
@@ -131,7 +137,9 @@ async fn every_page_has_its_headers() {
         assert!(policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
         // What belongs to a request that is under way may be sent on by the application, and may be in a
         // pop-up that the application opened.
-        let own = ["account", "own log-in", "foreign form", "nothing", "method"].contains(what);
+        let own = what.starts_with("/account/")
+            || ["account", "own log-in", "own sign-up", "foreign form", "nothing", "method"]
+                .contains(what);
         assert_eq!(policy.contains("form-action 'self'"), own, "{what}: {policy}");
         let opener = if own { "same-origin" } else { "" };
         assert!(policy.contains("base-uri 'none'"), "{what}: {policy}");

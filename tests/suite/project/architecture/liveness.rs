@@ -32,11 +32,8 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/cli/client/why.rs", &["disabled_at"], "shows it"),
     ("src/admin/client_why.rs", &["disabled_at"], "reports that a client is disabled"),
     ("src/admin/clients.rs", &["disabled_at"], "disables and enables clients"),
-    (
-        "src/admin/users.rs",
-        &["disabled_at", "session_epoch"],
-        "keeps an administrator; ends sessions",
-    ),
+    ("src/admin/users.rs", &["session_epoch"], "ends sessions"),
+    ("src/identity/deletion.rs", &["disabled_at"], "keeps an enabled administrator"),
     ("src/admin/tokens.rs", &["disabled_at"], "a preview is refused as the log-in would be"),
     (
         "src/admin/token_diagnosis.rs",
@@ -98,7 +95,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         "offers to repeat a request, which is checked like any other",
     ),
     ("src/oauth/grant.rs", &["name_since"], "a branch joins a session of this client"),
-    ("src/identity/register.rs", &["disabled_at", "session_epoch"], "makes a user"),
+    ("src/identity/sign_up/account.rs", &["disabled_at", "session_epoch"], "makes a user"),
     ("src/identity/setup.rs", &["disabled_at", "session_epoch"], "makes a user"),
     (
         "src/identity/password.rs",

@@ -28,8 +28,8 @@ const SHORT: &[(&str, &str)] = &[
     ("src/base/entropy.rs", "a trait, whose implementation needs the crypto library"),
     ("src/crypto/random.rs", "the implementation of that trait"),
     ("src/http/api/refresh.rs", "each endpoint under /v1 has a file"),
-    ("src/http/api/register.rs", "each endpoint under /v1 has a file"),
     ("src/http/etag.rs", "one rule of RFC 9110 that two handlers share"),
+    ("src/identity/history.rs", "a use case that the pages and /v1 share"),
     ("src/main.rs", "the binary is the library's command line"),
 ];
 

@@ -4,7 +4,10 @@ use signet::base::Timestamp;
 use signet::base::id::UserId;
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{Event, EventKind, Origin, Via};
+use signet::domain::authn::Method;
 use signet::domain::pagination::PageRequest;
+use signet::domain::sign_in_history::SignInOutcome;
+use signet::domain::user_agent::Device;
 use signet::store::Db;
 use signet::store::audit::{self, StoredEvent};
 
@@ -167,6 +170,47 @@ async fn the_trail_is_paged_newest_first_for_one_user_or_all() {
         let exact = PageRequest { after: None, limit: 6 };
         let page = audit::page(&mut reader(&db).await, None, exact).await.unwrap();
         assert_eq!((page.data.len(), page.next), (6, None));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_of_a_user_come_back_with_their_details_and_nothing_else_does() {
+    on_both_stores("audit: sign-ins", async |db| {
+        let (ada, bob) = (user_id(0), user_id(0));
+        let device = Device::new("Mozilla/5.0 (iPhone) Safari/604", None);
+        for (secs, kind) in (0..).zip(EventKind::ALL) {
+            let event = Event::new(*kind).about(ada).by_methods(["password", "totp"]);
+            let event = event.seen_in(&device, Some("shop"));
+            record(&db, &event, &Origin::system(), after(secs)).await;
+            record(&db, &Event::new(*kind).about(bob), &Origin::system(), after(secs)).await;
+            record(&db, &Event::new(*kind), &Origin::system(), after(secs)).await;
+        }
+        let since = async |user, since| {
+            walk(async |request| {
+                audit::sign_ins(&mut reader(&db).await, user, request, since).await
+            })
+            .await
+        };
+        // Every kind that is one, and no other: the statement names them.
+        let known = EventKind::ALL.iter().rev().filter_map(|kind| SignInOutcome::of(*kind));
+        let found = since(ada, NOW).await;
+        let outcomes: Vec<_> = found.iter().map(|sign_in| sign_in.outcome).collect();
+        assert_eq!(outcomes, known.collect::<Vec<_>>());
+        for sign_in in &found {
+            assert_eq!(sign_in.browser.as_deref(), Some("Safari · iPhone"));
+            assert_eq!(sign_in.client_id.as_deref(), Some("shop"));
+            assert_eq!(sign_in.methods, [Method::Password, Method::Totp]);
+            assert_eq!((sign_in.times, &sign_in.address), (1, &None));
+        }
+        for sign_in in since(bob, NOW).await {
+            assert_eq!((sign_in.browser, sign_in.client_id), (None, None));
+            assert!(sign_in.methods.is_empty());
+        }
+        let (newest, oldest) = (found[0].at, found[found.len() - 1].at);
+        assert_eq!(since(ada, newest).await.len(), 1);
+        assert_eq!(since(ada, oldest).await.len(), found.len());
+        assert!(since(user_id(0), NOW).await.is_empty());
     })
     .await;
 }

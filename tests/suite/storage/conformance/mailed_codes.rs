@@ -122,6 +122,29 @@ async fn a_code_without_an_owner_redeems_nothing_until_it_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_code_without_a_user_redeems_something_once_it_is_sent() {
+    on_both_stores("mailed codes: sent to a new user", async |db| {
+        let ada = user(&db, "ada").await;
+        put(&db, CodePurpose::Signup, 1, None).await;
+        let send = async |number: u8, at| {
+            let link = hash(number);
+            let work = async |tx: &mut _| mailed_codes::send(tx, link.digest(), after(at)).await;
+            commit(&db, work).await
+        };
+        assert!(!send(1, 600).await, "expired");
+        assert!(!send(2, 1).await, "there is none");
+        assert!(found(&db, 1).await.is_none());
+        assert!(send(1, 1).await);
+        assert_eq!(found(&db, 1).await, Some(None));
+        assert!(send(1, 2).await, "the same mail once more");
+        assert_eq!(count!(&db, "SELECT sent_at FROM mailed_codes"), after(1).millis());
+        put(&db, CodePurpose::Recover, 3, of(ada)).await;
+        assert!(!send(3, 1).await, "it is a user's");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_used_up_once_and_ends_with_its_user() {
     on_both_stores("mailed codes: consumed", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
@@ -186,16 +209,20 @@ async fn the_enabled_owner_of_an_address_is_found_by_its_key() {
             NewEmail { verified_at: Some(NOW), ..NewEmail::parse("Ada@Example.com").unwrap() };
         let owner =
             async || email_owners::enabled_owner(&mut reader(&db).await, key).await.unwrap();
+        let stored =
+            async || email_owners::stored_address(&mut reader(&db).await, key).await.unwrap();
         let login =
             async || email_owners::login_key_of_owner(&mut reader(&db).await, key).await.unwrap();
         commit(&db, async |tx| email_owners::set_email(tx, ada, Some(&email), NOW).await).await;
         assert_eq!((owner().await, login().await), (None, None), "it is not verified");
+        assert_eq!(stored().await, None);
         assert!(commit(&db, async |tx| email_owners::own(tx, ada, key).await).await);
         let expected = EnabledOwner { user: ada, epoch: 0, address: "Ada@Example.com".to_owned() };
         assert_eq!(owner().await, Some(expected));
         assert_eq!(login().await.as_deref(), Some("ada"));
         commit(&db, async |tx| users::disable(tx, ada, NOW).await).await;
         assert_eq!(owner().await, None);
+        assert_eq!(stored().await.as_deref(), Some("Ada@Example.com"), "disabled or not");
         assert_eq!(login().await.as_deref(), Some("ada"));
         assert!(!commit(&db, async |tx| users::disable(tx, user_id(0), NOW).await).await);
     })

@@ -26,6 +26,7 @@ mod housekeeping;
 mod keys;
 mod known_networks;
 mod login_limits;
+mod login_names;
 mod logout_notices;
 mod mailed_codes;
 mod mails;

@@ -1,0 +1,90 @@
+//! What users see and decide about their own data: sign-ins, the login name, the export and the deletion.
+
+use askama::Template;
+
+use crate::domain::base_path::Link;
+use crate::http::ui::Frame;
+
+/// The sign-ins to an account, newest first.
+#[derive(Template)]
+#[template(path = "history.html")]
+pub struct HistoryPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The sign-ins.
+    pub rows: Vec<HistoryRow>,
+    /// Where the next older ones are shown, if there are more.
+    pub older: Option<Link>,
+    /// Whether newer ones than these were left out.
+    pub newest: bool,
+}
+
+/// A sign-in, or an attempt. Points in time are texts.
+pub struct HistoryRow {
+    /// What came of it.
+    pub title: &'static str,
+    /// Whether it failed.
+    pub is_failure: bool,
+    /// How often, where it was more than once.
+    pub times: Option<String>,
+    /// The browser, the address and the application, as far as they are known.
+    pub place: String,
+    /// When, and with which methods.
+    pub when: String,
+}
+
+/// The login name of an account.
+#[derive(Template)]
+#[template(path = "own_login.html")]
+pub struct OwnLoginPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+    /// What has just been done, in the language of the page.
+    pub notice: Option<&'a str>,
+    /// The login name.
+    pub login: &'a str,
+    /// Whether the sign-in is fresh enough to change it.
+    pub is_fresh: bool,
+    /// The name that was typed.
+    pub typed: &'a str,
+    /// What is wrong with it.
+    pub error: Option<&'a str>,
+}
+
+/// The export of what is stored about a user.
+#[derive(Template)]
+#[template(path = "export.html")]
+pub struct ExportPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+    /// Whether the sign-in is fresh enough.
+    pub is_fresh: bool,
+}
+
+/// The question whether the account is to be deleted.
+#[derive(Template)]
+#[template(path = "delete_account.html")]
+pub struct DeleteAccountPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+    /// The value of the hidden field `csrf`.
+    pub csrf: &'a str,
+    /// The login name, which is typed to confirm.
+    pub login: &'a str,
+    /// Whether the sign-in is fresh enough.
+    pub is_fresh: bool,
+    /// What is wrong with what was typed, or why the account cannot be deleted.
+    pub error: Option<&'a str>,
+}
+
+/// That the account was deleted.
+#[derive(Template)]
+#[template(path = "account_deleted.html")]
+pub struct AccountDeletedPage<'a> {
+    /// Language and brand.
+    pub frame: Frame<'a>,
+}

@@ -1,0 +1,121 @@
+//! The form of a new account: login, password and name, and the box for the terms of service. Shared by `/signup` and
+//! the page of a mailed link.
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::domain::base_path::Link;
+use crate::domain::outcome::Code;
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::FormFields;
+use crate::identity::sign_up::{AccountForm, Terms};
+use crate::oauth::restart::RestartOptions;
+
+use super::pages::{AccountErrors, SignupAccountPage};
+use super::{Frame, page_with, policy, said};
+
+/// What was typed, without the password.
+#[derive(Default)]
+pub(super) struct Typed {
+    login: String,
+    name: String,
+    accepts_terms: bool,
+}
+
+impl Typed {
+    /// Nothing yet but the login, which is the address.
+    pub(super) fn begin(address: &str) -> Self {
+        Self { login: address.to_owned(), ..Self::default() }
+    }
+
+    pub(super) fn of(account: &AccountForm) -> Self {
+        Self {
+            login: account.login.clone().unwrap_or_default(),
+            name: account.name.clone().unwrap_or_default(),
+            accepts_terms: account.terms == Terms::Accepted,
+        }
+    }
+}
+
+/// Where the form is, and what it leads to.
+pub(super) struct AccountFormView<'a> {
+    /// The languages that the application named.
+    pub(super) ui_locales: Option<&'a str>,
+    /// The application that asked, by its name.
+    pub(super) client_name: Option<&'a str>,
+    /// Where it is sent.
+    pub(super) action: Link,
+    /// Names and values that come back with it.
+    pub(super) hidden: Vec<(&'static str, &'a str)>,
+    /// The proven address; none where none is asked for.
+    pub(super) address: Option<&'a str>,
+    /// For users who have an account.
+    pub(super) sign_in: Link,
+    /// How to begin again.
+    pub(super) restart: &'a RestartOptions,
+}
+
+impl AccountFormView<'_> {
+    /// The page.
+    pub(super) fn show(
+        self,
+        context: &Context,
+        (typed, problem): (&Typed, Option<&Problem>),
+        answer: HttpResponseBuilder,
+    ) -> HttpResponse {
+        let frame = context.frame(self.ui_locales);
+        let template = SignupAccountPage {
+            frame,
+            client_name: self.client_name,
+            action: self.action,
+            hidden: self.hidden,
+            address: self.address,
+            login: &typed.login,
+            name: &typed.name,
+            terms_url: context.app.config.brand.terms_url.as_deref(),
+            accepts_terms: typed.accepts_terms,
+            errors: errors(&frame, problem),
+            sign_in: self.sign_in,
+            restart: self.restart,
+        };
+        page_with(answer, &template, &policy(true))
+    }
+}
+
+/// The fields of the form.
+pub(super) fn read(form: &mut FormFields) -> AccountForm {
+    AccountForm {
+        login: Some(form.take("login")),
+        password: form.take("password"),
+        name: Some(form.take("name")).filter(|name| !name.is_empty()),
+        terms: Terms::of(!form.take("terms_accepted").is_empty()),
+    }
+}
+
+/// Whether the form can be shown again, with what was wrong.
+pub(super) fn can_be_corrected(problem: &Problem) -> bool {
+    matches!(
+        problem.code(),
+        Code::ValidationFailed
+            | Code::WeakPassword
+            | Code::LoginTaken
+            | Code::DomainNotAllowed
+            | Code::TooManyAttempts
+            | Code::Unavailable
+    )
+}
+
+fn errors<'a>(frame: &Frame<'_>, problem: Option<&'a Problem>) -> AccountErrors<'a> {
+    let Some(problem) = problem else { return AccountErrors::default() };
+    let text = |field: &str| {
+        let wrong = problem.fields().iter().find(|wrong| wrong.field == field);
+        wrong.map(|wrong| frame.locale.field(wrong))
+    };
+    AccountErrors {
+        login: text("login"),
+        password: text("password"),
+        name: text("name"),
+        terms: text("terms_accepted"),
+        other: problem.fields().is_empty().then(|| said(frame.locale, problem)),
+    }
+}

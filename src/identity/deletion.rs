@@ -1,0 +1,131 @@
+//! Deleting an account: by its user, or by an administrator.
+//!
+//! Owns what goes: everything that hangs on the user, with mail and mailed codes that wait, in one transaction. The
+//! clients are told that the sessions have ended, and the owner of a verified address that the account is deleted.
+//! What stays is the audit trail, which names the user by id, and that mail. The login name and the address are free
+//! at once; an account made with them has another id.
+
+use crate::app::outbox::{self, Mail};
+use crate::app::{App, AuditedTx};
+use crate::base::id::UserId;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::login_name::LoginName;
+use crate::domain::mail::MailContent;
+use crate::domain::mailed_code::CodePurpose;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::request_info::RequestInfo;
+use crate::domain::user::{Role, User};
+use crate::i18n::Locale;
+use crate::store::{Tx, mailed_codes as codes, setup_links, user_language, users};
+
+use super::bearer::invalid_token;
+use super::fresh_authentication::{SignedIn, require_fresh};
+use super::logout_notices::{Fate, everything_of};
+use super::mailed_codes::subject_of_address;
+use super::notifications::{LIFE, reaches};
+use super::unlock;
+
+/// Deletes the account of a user who is signed in and has typed its login name.
+///
+/// # Errors
+/// `validation_failed` when another name was typed; `reauthentication_required`; `last_administrator`;
+/// `invalid_token` when the account has changed or another request has deleted it.
+pub async fn delete_own(
+    app: App,
+    signed_in: SignedIn,
+    typed: String,
+    info: RequestInfo,
+) -> Result<(), Failure> {
+    let (id, epoch) = (signed_in.user.id, signed_in.epoch);
+    app.transaction_or_nothing(&info, async |tx| {
+        // First, as in every change of an administrator: two of them cannot leave the server without one.
+        setup_links::hold_administrators(tx).await?;
+        if !users::hold(tx, id, epoch).await? {
+            return Err(invalid_token().into());
+        }
+        require_fresh(tx, &signed_in, info.now).await?;
+        let user = users::find(tx, id).await?.ok_or_else(invalid_token)?;
+        confirm(&user, &typed)?;
+        Ok(delete(tx, &user).await?.ok_or_else(invalid_token)?)
+    })
+    .await
+}
+
+/// Refuses another login name than the user's: a request that was not meant deletes nothing.
+fn confirm(user: &User, typed: &str) -> Result<(), Refusal> {
+    let key = |login: &str| LoginName::parse(login).ok().map(|login| login.key().to_owned());
+    if key(typed).is_some_and(|typed| Some(typed) == key(&user.login)) {
+        return Ok(());
+    }
+    let message = "This is not the login name of the account. Type it to confirm the deletion.";
+    Err(Refusal::field("login", "not_confirmed", message))
+}
+
+/// Deletes a user, as the caller has read it under [`setup_links::hold_administrators`]. None when the user is gone.
+///
+/// # Errors
+/// `last_administrator`; faults.
+pub async fn delete(tx: &mut AuditedTx, user: &User) -> Result<Option<()>, Failure> {
+    let id = user.id;
+    if user.role == Role::Admin {
+        keep_an_administrator(tx, id).await?;
+    }
+    let Some(everything) = everything_of(tx, id, Fate::MayBeDeleted).await? else {
+        return Ok(None);
+    };
+    tell(tx, user).await?;
+    void_codes_of_address(tx, user).await?;
+    let login = LoginName::parse(&user.login)
+        .map_err(|_| Fault::internal("a stored login that is none"))?;
+    unlock::forget_account(tx, login.key()).await?;
+    users::delete(tx, id).await?;
+    everything.ended(tx, None).await?;
+    tx.record(&Event::new(EventKind::UserDeleted).about(id)).await?;
+    Ok(Some(()))
+}
+
+/// Tells the owner of the address. The mail names no user: it would be deleted with them.
+async fn tell(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
+    let Some(address) = user.verified_email().filter(|_| reaches(tx, user)) else { return Ok(()) };
+    let to = EmailAddress::parse(address)
+        .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
+    let info = tx.info();
+    let chosen = user_language::of(&mut **tx, user.id).await?;
+    let locale = chosen.and_then(|tag| Locale::of_tag(&tag));
+    let mail = Mail {
+        user: None,
+        to: &to,
+        locale: locale.unwrap_or_else(|| Locale::choose(Some(info.language), None, None)),
+        link_hash: None,
+        expires_at: info.now + LIFE,
+        content: MailContent::AccountDeleted { at: info.now },
+    };
+    outbox::post(tx, mail).await
+}
+
+/// Voids codes that were asked for by address: until their mail is sent, they name no user. The mail is dropped
+/// then, because the address has no owner.
+async fn void_codes_of_address(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
+    let address = user.verified_email().and_then(|address| EmailAddress::parse(address).ok());
+    let Some(address) = address else { return Ok(()) };
+    let subject = subject_of_address(&tx.app(), &address);
+    codes::void(tx, CodePurpose::Recover, &subject).await.map(drop)
+}
+
+/// Refuses to leave the server without an enabled administrator.
+///
+/// # Errors
+/// `last_administrator`; faults.
+pub async fn keep_an_administrator(tx: &mut Tx, id: UserId) -> Result<(), Failure> {
+    let user = users::find(tx, id).await?;
+    let counts = user.is_some_and(|user| user.disabled_at.is_none());
+    if counts && users::other_administrators(tx, id).await? == 0 {
+        return Err(Refusal::new(
+            Code::LastAdministrator,
+            "This is the last enabled administrator. Make another one first.",
+        )
+        .into());
+    }
+    Ok(())
+}

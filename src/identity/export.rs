@@ -1,0 +1,113 @@
+//! What is stored about a user, as the user may have it (GDPR articles 15 and 20).
+//!
+//! Owns what is in it: no password hash, no key or secret of a factor, no code and no token. A list ends after
+//! [`MOST_ROWS`] rows, the newest first.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::outcome::Failure;
+use crate::domain::pagination::{MAX_LIMIT, Page, PageRequest};
+use crate::domain::request_info::RequestInfo;
+use crate::domain::sign_in_history::SignIn;
+use crate::domain::user::User;
+use crate::store::consents::{self, Consent};
+use crate::store::{user_language, users};
+
+use super::bearer::invalid_token;
+use super::email_change;
+use super::factors::{self, Overview};
+use super::fresh_authentication::{SignedIn, require_fresh};
+use super::history;
+use super::sessions::{self, LoggedIn};
+use super::write_limit::UserWrite;
+
+/// The most rows of one list.
+pub const MOST_ROWS: usize = 10_000;
+
+/// Everything about a user.
+pub struct Export {
+    /// When it was made.
+    pub at: Timestamp,
+    /// The user.
+    pub user: User,
+    /// The address that waits for its confirmation.
+    pub pending_email: Option<String>,
+    /// The language of mail.
+    pub language: Option<String>,
+    /// The second factors.
+    pub factors: Overview,
+    /// The live sessions and sign-ins at the pages.
+    pub sessions: Vec<LoggedIn>,
+    /// What applications were allowed.
+    pub consents: Vec<Consent>,
+    /// The sign-ins of the last months.
+    pub history: Vec<SignIn>,
+    /// Whether no list was cut off.
+    pub is_complete: bool,
+}
+
+/// Everything about a user who is signed in.
+///
+/// # Errors
+/// `reauthentication_required`; `invalid_token` when the account has changed; too many writes.
+pub async fn export(app: App, signed_in: SignedIn, info: RequestInfo) -> Result<Export, Failure> {
+    let (id, now) = (signed_in.user.id, info.now);
+    let write = UserWrite::new(&app);
+    let user = app
+        .transaction_or_nothing(&info, async |tx| {
+            require_fresh(tx, &signed_in, now).await?;
+            let user = users::find(tx, id).await?.ok_or_else(invalid_token)?;
+            write.take(&user)?;
+            tx.record(&Event::new(EventKind::AccountExported).about(id)).await?;
+            Ok(user)
+        })
+        .await?;
+    let mut sessions = Rows::new();
+    while let Some(request) = sessions.next() {
+        sessions.add(sessions::list(app.clone(), Some(id), request, now).await?);
+    }
+    let mut history = Rows::new();
+    while let Some(request) = history.next() {
+        history.add(history::page(app.clone(), id, request, now).await?);
+    }
+    let mut reader = app.db.reader().await?;
+    let language = user_language::of(&mut reader, id).await?;
+    let consents = consents::of_user(&mut reader, id).await?;
+    drop(reader);
+    Ok(Export {
+        at: now,
+        user,
+        pending_email: email_change::pending(&app, id, now).await?,
+        language,
+        factors: factors::overview(app.clone(), id).await?,
+        is_complete: sessions.next.is_none() && history.next.is_none(),
+        sessions: sessions.rows,
+        consents,
+        history: history.rows,
+    })
+}
+
+/// The rows of a list that were read, and where it goes on.
+struct Rows<T> {
+    rows: Vec<T>,
+    next: Option<PageRequest>,
+}
+
+impl<T> Rows<T> {
+    const fn new() -> Self {
+        let first = PageRequest { after: None, limit: MAX_LIMIT };
+        Self { rows: Vec::new(), next: Some(first) }
+    }
+
+    /// Which page is read next; none at the end, and after [`MOST_ROWS`].
+    const fn next(&self) -> Option<PageRequest> {
+        if self.rows.len() < MOST_ROWS { self.next } else { None }
+    }
+
+    fn add(&mut self, page: Page<T>) {
+        self.rows.extend(page.data);
+        let after = page.next.as_deref().and_then(PageRequest::cursor);
+        self.next = after.map(|after| PageRequest { after: Some(after), limit: MAX_LIMIT });
+    }
+}

@@ -1,0 +1,108 @@
+//! Users change the login name of their own account, where an operator allows it.
+//!
+//! Owns that the name before stays reserved for its user, that a name which is an address is the user's own, and how
+//! many names one user may reserve. The id stays, and so do sessions.
+
+use crate::app::App;
+use crate::base::TimeSpan;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::email_address::EmailAddress;
+use crate::domain::login_name::LoginName;
+use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
+use crate::domain::request_info::RequestInfo;
+use crate::domain::user::User;
+use crate::store::login_names::{self, LoginChange};
+use crate::store::users;
+
+use super::bearer::invalid_token;
+use super::fresh_authentication::{SignedIn, require_fresh};
+use super::lockout::{self, too_many};
+use super::notifications::{Notification, notify};
+use super::register::{login_taken, parse_login};
+use super::write_limit::UserWrite;
+
+/// How many names are reserved for one user: without a bound, users could take names away from others.
+pub const MOST_RESERVED: i64 = 3;
+
+/// Changes the login name. The name that is stored already is a success that writes nothing.
+///
+/// # Errors
+/// `read_only` where an operator does not allow it; what is wrong with the name; `login_taken`;
+/// `reauthentication_required`; too many changes or writes.
+pub async fn change(
+    app: App,
+    signed_in: SignedIn,
+    typed: String,
+    info: RequestInfo,
+) -> Result<User, Failure> {
+    if typed == signed_in.user.login {
+        return Ok(signed_in.user);
+    }
+    require_allowed(&app)?;
+    let new = parse_login(&typed)?;
+    let (id, epoch, now) = (signed_in.user.id, signed_in.epoch, info.now);
+    let write = UserWrite::new(&app);
+    app.transaction_or_nothing(&info, async |tx| {
+        if !users::hold(tx, id, epoch).await? {
+            return Err(invalid_token().into());
+        }
+        require_fresh(tx, &signed_in, now).await?;
+        let user = users::find(tx, id).await?.ok_or_else(invalid_token)?;
+        if user.login == new.raw() {
+            return Ok(user);
+        }
+        let before = LoginName::parse(&user.login)
+            .map_err(|_| Fault::internal("a stored login that is none"))?;
+        require_own_address(&user, &before, &new)?;
+        write.take(&user)?;
+        let is_new = before.key() != new.key();
+        if is_new && !login_names::is_own(tx, id, &new).await? {
+            let (reserved, first_end) = login_names::reserved_for(tx, id, now).await?;
+            if reserved >= MOST_RESERVED {
+                let wait = first_end.map_or(TimeSpan::ZERO, |end| end - now);
+                return Err(too_many(&app, wait, "login_change").into());
+            }
+        }
+        if !login_names::change(tx, LoginChange { user: id, before: &before, new: &new }, now)
+            .await?
+        {
+            return Err(login_taken().into());
+        }
+        if is_new {
+            // Known networks are remembered under the name: this one is not new to the account.
+            lockout::remember_network(tx, new.key()).await?;
+        }
+        tx.record(&Event::new(EventKind::LoginChanged).about(id)).await?;
+        notify(tx, &user, Notification::LoginChanged).await?;
+        Ok(User { login: new.raw().to_owned(), updated_at: now, ..user })
+    })
+    .await
+}
+
+/// Refuses where an operator has not switched the change on.
+///
+/// # Errors
+/// `read_only`.
+pub fn require_allowed(app: &App) -> Result<(), Refusal> {
+    if app.config.login_change {
+        return Ok(());
+    }
+    let message = "Users do not change their login name on this server: an operator sets SIGNET_LOGIN_CHANGE=on.";
+    let fields = vec![FieldError { field: "login", code: Code::ReadOnly.as_str(), message }];
+    Err(Refusal { fields, ..Refusal::new(Code::ReadOnly, message) })
+}
+
+/// Refuses a name that is an address, unless it is the verified one of the user or the name stays the same: another
+/// user may own it, who could then not sign in by it.
+fn require_own_address(user: &User, before: &LoginName, new: &LoginName) -> Result<(), Refusal> {
+    if !new.is_email() || before.key() == new.key() {
+        return Ok(());
+    }
+    let own = user.verified_email().and_then(|address| EmailAddress::parse(address).ok());
+    if own.is_some_and(|own| own.key() == new.key()) {
+        return Ok(());
+    }
+    let message =
+        "A login name that is an e-mail address has to be the verified address of the account.";
+    Err(Refusal::field("login", "not_verified", message))
+}

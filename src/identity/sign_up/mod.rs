@@ -1,0 +1,296 @@
+//! Self-service sign-up: a user makes an account, where `SIGNET_REGISTRATION` allows it.
+//!
+//! Owns the steps of a sign-up with a mailed code: the address, the code or the link, the account. No user and no
+//! password exist before the address is proven, and a request is answered alike for every address: `jobs::mail` finds
+//! out whether it belongs to a user. The account itself is `account`'s; a sign-up without a proof is `register`'s.
+
+mod account;
+mod pending;
+
+use crate::app::limits::Subject;
+use crate::app::{App, AuditedTx, outbox};
+use crate::base::opaque_token::TokenHash;
+use crate::base::{Secret, Timestamp};
+use crate::config::Registration;
+use crate::domain::email_address::{EmailAddress, EmailAddressError};
+use crate::domain::mail::MailContent;
+use crate::domain::mailed_code::CodePurpose;
+use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
+use crate::domain::rate_limit::RateLimit;
+use crate::domain::request_info::RequestInfo;
+use crate::domain::user::User;
+use crate::domain::user_email::NewEmail;
+
+use super::authentication::{Channel, IssuedChallenge, challenge_invalid};
+use super::mailed_codes::{self, CodeContent, CodeName, NewCode, UsableCode, link_invalid};
+use super::recovery::limits::{check_guesses, count_guess};
+use super::{email_limits, lockout};
+
+pub use account::{AccountForm, Terms};
+pub(super) use account::{NewAccount, insert};
+use pending::PendingSignUp;
+
+/// A request for a code.
+pub struct SignUpRequest {
+    /// The address as typed.
+    pub email: String,
+    /// Whether a program filled the form in: it is answered like everyone else, and gets no mail.
+    pub is_automated: bool,
+}
+
+/// What a sign-up waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingSignUp {
+    /// The address.
+    pub address: String,
+    /// Whether it is proven, so that the account is next.
+    pub is_proven: bool,
+}
+
+/// What comes of the last step.
+pub enum SignUpOutcome {
+    /// There is an account.
+    Done(Box<User>),
+    /// The address is proven and something else has to be corrected: the challenge stands for the proof.
+    Refused(Refusal, IssuedChallenge),
+}
+
+/// An address of which the mailbox was proven. The code is consumed with the account.
+pub(super) struct ProvenAddress {
+    link: TokenHash,
+    email: NewEmail,
+}
+
+/// The refusal of a sign-up where `SIGNET_REGISTRATION` does not allow one in this way.
+///
+/// # Errors
+/// `registration_closed`; `feature_disabled` where there is another way.
+pub fn require(app: &App, wanted: Registration) -> Result<(), Refusal> {
+    let message = match (app.config.registration, wanted) {
+        (is, wanted) if is == wanted => return Ok(()),
+        (Registration::Closed, _) => "Registration is closed.",
+        (Registration::Invite, _) => {
+            "Accounts are made by invitation. Ask an administrator for one."
+        }
+        (Registration::Open | Registration::Verified, _) => {
+            let message = "This server registers users in another way: see SIGNET_REGISTRATION.";
+            return Err(Refusal::new(Code::FeatureDisabled, message));
+        }
+    };
+    Err(Refusal::new(Code::RegistrationClosed, message))
+}
+
+/// Takes one attempt of the network. That a login name is taken is the one answer that must tell.
+pub(super) fn throttle(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
+    if !app.config.rate_limits {
+        return Ok(());
+    }
+    let purpose = RateLimit::Registration;
+    app.address_limiter
+        .take(Subject::new(purpose, info.address()))
+        .map_err(|wait| lockout::too_many(app, wait, purpose.as_str()))
+}
+
+/// Refuses the addresses of other domains than those that can sign up.
+pub(super) fn require_domain(
+    app: &App,
+    field: &'static str,
+    address: &EmailAddress,
+) -> Result<(), Refusal> {
+    if app.config.registration_domains.allows(address) {
+        return Ok(());
+    }
+    let message = "Addresses of this domain cannot sign up here.";
+    let fields = vec![FieldError { field, code: Code::DomainNotAllowed.as_str(), message }];
+    Err(Refusal { fields, ..Refusal::new(Code::DomainNotAllowed, message) })
+}
+
+/// Begins a sign-up: the address gets a mail with a code, or one that says that there is an account. Statements and
+/// answer are the same for both.
+///
+/// # Errors
+/// `registration_closed`; `validation_failed`; `domain_not_allowed`; too many requests; unavailable when too many mails
+/// wait.
+pub async fn request(
+    app: App,
+    request: SignUpRequest,
+    channel: Channel<'_>,
+    info: RequestInfo,
+) -> Result<IssuedChallenge, Failure> {
+    require(&app, Registration::Verified)?;
+    let invalid = |error: EmailAddressError| Refusal::field("email", error.code(), error.message());
+    let email = NewEmail::parse(&request.email).map_err(invalid)?;
+    let to = EmailAddress::parse(&request.email).map_err(invalid)?;
+    require_domain(&app, "email", &to)?;
+    throttle(&app, &info)?;
+    outbox::require_room(&app).await?;
+    let subject = mailed_codes::subject_of_address(&app, &to);
+    let pending = PendingSignUp::begin(&app, &subject, &email, info.now);
+    if !request.is_automated {
+        let content = CodeContent { address: Some(email.address) };
+        // A refusal takes everything back: what is over the limit costs no disk.
+        app.transaction_or_nothing(&info, async |tx| {
+            email_limits::count_of_new_address(tx, &to).await?;
+            let code = NewCode {
+                purpose: CodePurpose::Signup,
+                subject: subject.clone(),
+                flow: Some(pending.flow()),
+                owner: None,
+                content: &content,
+            };
+            let made = mailed_codes::make(tx, code).await?;
+            mailed_codes::mail(tx, made, (None, &to), MailContent::Signup).await?;
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(pending.seal(&app, channel, info.now)?)
+}
+
+/// What a sign-up waits for, for the page that asks for it.
+///
+/// # Errors
+/// `challenge_invalid`; `registration_closed`.
+pub fn waits_for(
+    app: &App,
+    challenge: &str,
+    channel: Channel<'_>,
+    now: Timestamp,
+) -> Result<WaitingSignUp, Refusal> {
+    require(app, Registration::Verified)?;
+    let pending = PendingSignUp::open(app, challenge, channel, now)?;
+    Ok(WaitingSignUp { is_proven: pending.is_proven(), address: pending.address })
+}
+
+/// Takes the mailed code. The challenge stands for the proof from then on.
+///
+/// # Errors
+/// `challenge_invalid`; `mfa_failed` when the code is wrong; too many attempts.
+pub async fn prove(
+    app: App,
+    (challenge, code): (String, Secret<String>),
+    channel: Channel<'_>,
+    info: RequestInfo,
+) -> Result<IssuedChallenge, Failure> {
+    require(&app, Registration::Verified)?;
+    let pending = PendingSignUp::open(&app, &challenge, channel, info.now)?;
+    let proven = check_code(&app, &pending, code.expose(), &info).await?;
+    Ok(pending.proven_by(proven.link).seal(&app, channel, info.now)?)
+}
+
+/// Makes the account. `code` is the mailed one, where the challenge does not stand for the proof yet. What is wrong
+/// with the account is said before the code is counted, except that the login name is taken: that is told only to the
+/// owner of the mailbox.
+///
+/// # Errors
+/// As [`prove`]; what is wrong with a field; `email_taken`; unavailable when hashing or storage cannot keep up.
+pub async fn complete(
+    app: App,
+    (challenge, code): (String, Option<Secret<String>>),
+    form: AccountForm,
+    channel: Channel<'_>,
+    info: RequestInfo,
+) -> Result<SignUpOutcome, Failure> {
+    require(&app, Registration::Verified)?;
+    let pending = PendingSignUp::open(&app, &challenge, channel, info.now)?;
+    let email = pending.email()?;
+    let account = NewAccount::verified(&app, form, email.clone())?;
+    throttle(&app, &info)?;
+    let proven = match (pending.link(), code) {
+        (Some(link), _) => ProvenAddress { link, email },
+        (None, Some(code)) => check_code(&app, &pending, code.expose(), &info).await?,
+        (None, None) => {
+            let message = "This challenge waits for the code that was mailed.";
+            return Err(Refusal::field("code", "missing", message).into());
+        }
+    };
+    match create(&app, &account, &proven.link, &info).await {
+        Ok(Some(user)) => Ok(SignUpOutcome::Done(Box::new(user))),
+        // Used up by another request, or replaced by a newer code.
+        Ok(None) => Err(challenge_invalid().into()),
+        Err(Failure::Refused(refusal)) if refusal.code == Code::LoginTaken => {
+            let next = pending.proven_by(proven.link).seal(&app, channel, info.now)?;
+            Ok(SignUpOutcome::Refused(refusal, next))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The address that a mailed link is for.
+///
+/// # Errors
+/// `registration_closed`; faults.
+pub(super) fn address_of_link(app: &App, code: &UsableCode) -> Result<String, Failure> {
+    require(app, Registration::Verified)?;
+    Ok(ProvenAddress::by(code)?.email.address)
+}
+
+/// Makes the account with a mailed link.
+///
+/// # Errors
+/// `link_invalid` when another request has used it; as [`complete`].
+pub(super) async fn by_link(
+    app: &App,
+    code: &UsableCode,
+    form: AccountForm,
+    info: &RequestInfo,
+) -> Result<User, Failure> {
+    require(app, Registration::Verified)?;
+    let ProvenAddress { link, email } = ProvenAddress::by(code)?;
+    let account = NewAccount::verified(app, form, email)?;
+    throttle(app, info)?;
+    Ok(create(app, &account, &link, info).await?.ok_or_else(link_invalid)?)
+}
+
+/// The account and the ownership of its address in one transaction, which uses the code up. None when another one
+/// has; a refusal leaves the code as it is.
+async fn create(
+    app: &App,
+    account: &NewAccount,
+    link: &TokenHash,
+    info: &RequestInfo,
+) -> Result<Option<User>, Failure> {
+    let hash = account.hash(app, info).await?;
+    let work = async |tx: &mut AuditedTx| {
+        if !mailed_codes::consume(tx, link).await? {
+            return Ok(None);
+        }
+        insert(tx, account, &hash).await.map(Some)
+    };
+    app.transaction_or_nothing(info, work).await
+}
+
+/// Counts and compares the mailed code. A right one stays, to be consumed with the account.
+async fn check_code(
+    app: &App,
+    pending: &PendingSignUp,
+    typed: &str,
+    info: &RequestInfo,
+) -> Result<ProvenAddress, Failure> {
+    check_guesses(app, info)?;
+    let (subject, flow_hash) = (pending.subject(), pending.flow());
+    let name = CodeName { purpose: CodePurpose::Signup, subject: &subject, flow_hash: &flow_hash };
+    let check = async |tx: &mut AuditedTx| Ok(mailed_codes::check(tx, name, typed).await?);
+    match app.transaction(info, check).await? {
+        Some(code) => Ok(ProvenAddress::by(&code)?),
+        None => {
+            count_guess(app, info);
+            Err(wrong_code().into())
+        }
+    }
+}
+
+impl ProvenAddress {
+    fn by(code: &UsableCode) -> Result<Self, Fault> {
+        let address = code.content.address.as_deref();
+        let email = address.and_then(|address| NewEmail::parse(address).ok());
+        let email =
+            email.ok_or_else(|| Fault::internal("a code of a sign-up without an address"))?;
+        Ok(Self { link: TokenHash::from_digest(*code.link_hash.digest()), email })
+    }
+}
+
+fn wrong_code() -> Refusal {
+    let message = "The code is wrong, expired, or was replaced by a newer one. After five tries, request a new one.";
+    Refusal::new(Code::MfaFailed, message)
+}

@@ -1,0 +1,154 @@
+//! Which login names are taken: by users, by names that look alike, and by users who have changed theirs.
+
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::domain::login_name::LoginName;
+use crate::domain::outcome::Fault;
+use crate::domain::validity::{FORMER_LOGIN_LIFE, latest_end};
+use crate::{execute, fetch_optional};
+
+use super::error::is_unique_violation;
+use super::{Link, Tx};
+
+/// A change of a login name.
+#[derive(Clone, Copy)]
+pub struct LoginChange<'a> {
+    /// Whose it is.
+    pub user: UserId,
+    /// The name until now.
+    pub before: &'a LoginName,
+    /// The name from now on.
+    pub new: &'a LoginName,
+}
+
+/// Counts a user at the skeleton of a name. False when a name that looks like it is taken. An all-ASCII name joins a
+/// skeleton that only all-ASCII names share; any other name wants its skeleton for itself. The row is the lock: of
+/// two look-alikes at once, the second sees what the first has done.
+pub(super) async fn take_skeleton(tx: &mut Tx, login: &LoginName) -> Result<bool, Fault> {
+    let shared = execute!(
+        tx,
+        "INSERT INTO login_skeletons (skeleton, exclusive, users) VALUES ($1, $2, 1) \
+         ON CONFLICT (skeleton) DO UPDATE SET users = login_skeletons.users + 1 \
+         WHERE $3 AND NOT login_skeletons.exclusive",
+        login.skeleton(),
+        !login.is_ascii(),
+        login.is_ascii()
+    )?;
+    Ok(shared == 1)
+}
+
+/// Gives the place of a user at a skeleton free.
+pub(super) async fn free_skeleton(tx: &mut Tx, skeleton: &str) -> Result<(), Fault> {
+    execute!(tx, "UPDATE login_skeletons SET users = users - 1 WHERE skeleton = $1", skeleton)?;
+    execute!(tx, "DELETE FROM login_skeletons WHERE skeleton = $1 AND users <= 0", skeleton)?;
+    Ok(())
+}
+
+/// Whether a name, or one that it looks like, is reserved for another user, who had it until a short time ago. Comes
+/// after the name and its skeleton were taken: a change that both waited for has committed by then.
+pub(super) async fn is_reserved(
+    link: &mut impl Link,
+    login: &LoginName,
+    user: UserId,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let row = fetch_optional!(
+        link,
+        (i64,),
+        "SELECT count(*) FROM former_logins WHERE login_skeleton = $1 AND user_id <> $2 \
+         AND ends_at > $3 AND ends_at <= $4 AND (login_key = $5 OR NOT is_ascii OR NOT $6)",
+        login.skeleton(),
+        user,
+        now,
+        latest_end(FORMER_LOGIN_LIFE, now),
+        login.key(),
+        login.is_ascii()
+    )?;
+    Ok(row.is_some_and(|(count,)| count > 0))
+}
+
+/// Changes a login name and reserves the one before. False when the new one is taken, looks like one that is, or is
+/// reserved for another user: run it in a transaction that a refusal takes back.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn change(
+    tx: &mut Tx,
+    LoginChange { user, before, new }: LoginChange<'_>,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let renamed = execute!(
+        tx,
+        "UPDATE users SET login = $1, login_key = $2, login_skeleton = $3, updated_at = $4 \
+         WHERE id = $5 AND NOT EXISTS \
+         (SELECT 1 FROM users AS other WHERE other.login_key = $2 AND other.id <> $5)",
+        new.raw(),
+        new.key(),
+        new.skeleton(),
+        now,
+        user
+    );
+    match renamed {
+        Ok(1) => {}
+        Ok(_) => return Ok(false),
+        // PostgreSQL: another transaction took the name after the guard had looked.
+        Err(fault) if is_unique_violation(&fault) => return Ok(false),
+        Err(fault) => return Err(fault),
+    }
+    if before.key() == new.key() {
+        return Ok(true);
+    }
+    free_skeleton(tx, before.skeleton()).await?;
+    if !take_skeleton(tx, new).await? || is_reserved(tx, new, user, now).await? {
+        return Ok(false);
+    }
+    // The user's own, or one whose time is over.
+    execute!(tx, "DELETE FROM former_logins WHERE login_key = $1", new.key())?;
+    execute!(
+        tx,
+        "INSERT INTO former_logins (login_key, login_skeleton, is_ascii, user_id, ends_at) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (login_key) DO UPDATE SET \
+         login_skeleton = $2, is_ascii = $3, user_id = $4, ends_at = $5",
+        before.key(),
+        before.skeleton(),
+        before.is_ascii(),
+        user,
+        now + FORMER_LOGIN_LIFE
+    )?;
+    Ok(true)
+}
+
+/// The names that are reserved for a user: how many, and when the first one becomes free.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn reserved_for(
+    link: &mut impl Link,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(i64, Option<Timestamp>), Fault> {
+    let row = fetch_optional!(
+        link,
+        (i64, Option<Timestamp>),
+        "SELECT count(*), min(ends_at) FROM former_logins \
+         WHERE user_id = $1 AND ends_at > $2 AND ends_at <= $3",
+        user,
+        now,
+        latest_end(FORMER_LOGIN_LIFE, now)
+    )?;
+    Ok(row.unwrap_or_default())
+}
+
+/// Whether a name is reserved for this user.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_own(link: &mut impl Link, user: UserId, login: &LoginName) -> Result<bool, Fault> {
+    let row = fetch_optional!(
+        link,
+        (UserId,),
+        "SELECT user_id FROM former_logins WHERE login_key = $1",
+        login.key()
+    )?;
+    Ok(row == Some((user,)))
+}

@@ -1,0 +1,101 @@
+// Signs up in a real Chromium, without JavaScript and by keyboard alone, and watches for anything the policy blocks or
+// any request that leaves the origin.
+//
+// Usage: node signup.mjs ORIGIN CLOCK MAILS EMAIL PASSWORD [SCREENSHOT_FOLDER]
+// A request to CLOCK lets seconds pass at the server; MAILS is the folder that it writes its mail to.
+import { readdirSync, readFileSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const [origin, clock, mails, email, password, folder] = process.argv.slice(2);
+// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
+const patience = 120_000;
+const browser = await chromium.launch({
+  timeout: patience,
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  ],
+});
+const problems = [];
+const expect = (condition, what) => condition || problems.push(what);
+const context = await browser.newContext({
+  javaScriptEnabled: false, viewport: { width: 320, height: 800 },
+});
+context.setDefaultTimeout(patience);
+const page = await context.newPage();
+page.on("console", (message) => {
+  // A refused form is a 4xx, which Chromium reports as an error too.
+  if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) {
+    problems.push(`console: ${message.text()}`);
+  }
+});
+page.on("request", (request) => {
+  expect(request.url().startsWith(origin), `a request left the origin: ${request.url()}`);
+});
+
+// The first field of each page has the focus.
+const typed = async (...texts) => {
+  for (const [index, text] of texts.entries()) {
+    if (index > 0) await page.keyboard.press("Tab");
+    if (text) await page.keyboard.type(text);
+  }
+  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+};
+const path = () => new URL(page.url()).pathname;
+const picture = (name) => folder && page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+
+await page.goto(`${origin}/login`);
+await Promise.all([page.waitForNavigation(), page.click("text=Create an account")]);
+expect(path() === "/signup", `the page to sign up: ${path()}`);
+expect(!(await page.locator("#website").isVisible()), "the decoy is visible");
+await picture("live-signup-email");
+await fetch(clock);
+await typed(email);
+expect(path() === "/signup/code", `after the address: ${path()}`);
+expect((await page.locator("main").innerText()).includes(email), "the address is not shown");
+const field = page.locator("#code");
+expect((await field.getAttribute("autocomplete")) === "one-time-code", "autocomplete");
+
+const began = Date.now();
+let code;
+while (!code && Date.now() - began < patience) {
+  const [file] = readdirSync(mails).filter((name) => name.endsWith(".eml"));
+  const text = file ? readFileSync(`${mails}/${file}`, "utf8") : "";
+  code = /^ {4}(\d{4} \d{4})\r?$/m.exec(text)?.[1];
+  if (!code) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+expect(code, "no mail with a code");
+await typed("0000 0000");
+await page.waitForSelector("[role=alert]");
+await picture("live-signup-code");
+await typed(code);
+expect(path() === "/signup/account", `after the code: ${path()}`);
+const login = page.locator("#login");
+expect((await login.inputValue()) === email, "the login is not the address");
+expect((await login.getAttribute("autocomplete")) === "username", "autocomplete of the login");
+expect((await page.locator("#password").getAttribute("autocomplete")) === "new-password", "autocomplete");
+expect((await page.locator("button.reveal").count()) === 0, "a control that does nothing");
+expect(!(await page.locator("#terms").isChecked()), "the terms are ticked");
+await picture("live-signup-account");
+
+await login.focus();
+await page.keyboard.press("Tab");
+await page.keyboard.type(password);
+await page.keyboard.press("Tab");
+await page.keyboard.type("Ada");
+await page.keyboard.press("Tab");
+await page.keyboard.press("Space");
+await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+expect(path() === "/account", `after the account: ${path()}`);
+expect((await page.locator("main").innerText()).includes(email), "the account has no address");
+
+const overflow = await page.evaluate(
+  () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+);
+expect(overflow <= 0, `${overflow} px too wide`);
+await browser.close();
+if (problems.length > 0) {
+  console.error(problems.join("\n"));
+  process.exit(1);
+}
