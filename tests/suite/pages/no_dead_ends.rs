@@ -27,7 +27,7 @@ fn formaction(page: &Answer, label: &str) -> String {
 
 #[track_caller]
 fn has_link(page: &Answer, href: &str, what: &str) {
-    assert!(page.text.contains(&format!("<a href=\"{href}\"")), "{what}: {}", page.text);
+    assert!(page.text.contains(&format!(" href=\"{href}\">")), "{what}: {}", page.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
