@@ -19,7 +19,7 @@ use crate::oauth::restart::RestartOptions;
 
 use super::email_link;
 use super::pages::ChoosePasswordPage;
-use super::recovery::{DONE, can_be_corrected, entry, said};
+use super::recovery::{DONE, can_be_corrected, entry, is_about_code, said};
 use super::render::go_here;
 use super::signup;
 use super::signup_account::{self, AccountFormView, Typed};
@@ -140,6 +140,7 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
         login: view.login.as_deref(),
         asks_code: !view.methods.is_empty(),
         error: error.as_deref(),
+        is_code_wrong: problem.is_some_and(is_about_code),
         restart: &RestartOptions::default(),
     };
     page_with(answer, &template, &policy(true))
