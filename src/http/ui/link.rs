@@ -151,14 +151,18 @@ async fn gone(context: &Context, token: &str, problem: &Problem) -> HttpResponse
     if !matches!(problem.code(), Code::LinkInvalid | Code::Forbidden) {
         return error_page(context, problem);
     }
-    let may_recover = context.app.mailer.is_some() && problem.code() == Code::LinkInvalid;
-    let looked = links::was_sign_up(context.app.clone(), token.to_owned());
-    let ways = match may_recover {
-        true if context.run(looked).await.unwrap_or_default() => {
-            RestartOptions::repeating("/signup", Vec::new())
+    let may_repeat = context.app.mailer.is_some() && problem.code() == Code::LinkInvalid;
+    let looked = links::expired_purpose(context.app.clone(), token.to_owned());
+    let page = match context.run(looked).await.unwrap_or_default() {
+        _ if !may_repeat => None,
+        Some(CodePurpose::Signup) => Some("/signup"),
+        Some(CodePurpose::Verify | CodePurpose::Change) => Some("/account/email"),
+        // No page sends another one.
+        Some(CodePurpose::Invite | CodePurpose::Undo) => None,
+        Some(CodePurpose::Recover | CodePurpose::Reset | CodePurpose::Enrol) | None => {
+            Some("/recover")
         }
-        true => RestartOptions::repeating("/recover", Vec::new()),
-        false => RestartOptions::default(),
     };
+    let ways = page.map(|page| RestartOptions::repeating(page, Vec::new())).unwrap_or_default();
     flow_error_page(context, problem, &RestartOptions { sign_in: true, ..ways })
 }
