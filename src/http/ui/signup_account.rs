@@ -70,6 +70,8 @@ impl AccountFormView<'_> {
             action: self.action,
             hidden: self.hidden,
             address: self.address,
+            is_address_required: self.address.is_none()
+                && !context.app.config.registration_domains.is_empty(),
             login: &typed.login,
             name: &typed.name,
             terms_url: context.app.config.brand.terms_url.as_deref(),
