@@ -18,13 +18,15 @@ use super::bearer::invalid_token;
 use super::fresh_authentication::{SignedIn, require_fresh};
 use super::lockout::{self, too_many};
 use super::notifications::{Notification, notify};
+use super::profile::{self, ProfileChange};
 use super::register::{login_taken, parse_login};
 use super::write_limit::UserWrite;
 
 /// How many names are reserved for one user: without a bound, users could take names away from others.
 pub const MOST_RESERVED: i64 = 3;
 
-/// Changes the login name. The name that is stored already is a success that writes nothing.
+/// Changes the login name, and what else of the profile came with it: both or neither. The name that is stored already is
+/// a success that writes nothing of it.
 ///
 /// # Errors
 /// `read_only` where an operator does not allow it; what is wrong with the name; `login_taken`;
@@ -33,10 +35,11 @@ pub async fn change(
     app: App,
     signed_in: SignedIn,
     typed: String,
+    profile: ProfileChange,
     info: RequestInfo,
 ) -> Result<User, Failure> {
     if typed == signed_in.user.login {
-        return Ok(signed_in.user);
+        return profile::update(app, signed_in.user.id, profile, info).await;
     }
     require_allowed(&app)?;
     let new = parse_login(&typed)?;
@@ -49,7 +52,7 @@ pub async fn change(
         require_fresh(tx, &signed_in, now).await?;
         let user = users::find(tx, id).await?.ok_or_else(invalid_token)?;
         if user.login == new.raw() {
-            return Ok(user);
+            return profile::apply(tx, user, profile.clone(), &write).await;
         }
         let before = LoginName::parse(&user.login)
             .map_err(|_| Fault::internal("a stored login that is none"))?;
@@ -74,7 +77,8 @@ pub async fn change(
         }
         tx.record(&Event::new(EventKind::LoginChanged).about(id)).await?;
         notify(tx, &user, Notification::LoginChanged).await?;
-        Ok(User { login: new.raw().to_owned(), updated_at: now, ..user })
+        let user = User { login: new.raw().to_owned(), updated_at: now, ..user };
+        profile::apply(tx, user, profile.clone(), &write).await
     })
     .await
 }

@@ -1,6 +1,6 @@
 //! One's own profile.
 
-use crate::app::App;
+use crate::app::{App, AuditedTx};
 use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::{Failure, Fault, Refusal};
@@ -61,35 +61,47 @@ pub async fn update(
     change: ProfileChange,
     info: RequestInfo,
 ) -> Result<User, Failure> {
-    let now = info.now;
     let write = UserWrite::new(&app);
     app.transaction(&info, async |tx| {
-        let mut user = users::find(tx, user).await?.ok_or_else(invalid_token)?;
-        let name = change.name.filter(|name| *name != user.name);
-        let language = match change.language.map(|chosen| chosen.map(Locale::lang)) {
-            Some(tag) if user_language::of(&mut **tx, user.id).await?.as_deref() != tag => {
-                Some(tag)
-            }
-            _ => None,
-        };
-        if name.is_none() && language.is_none() {
-            return Ok(user);
-        }
-        if let Some(name) = &name {
-            check_name(name.as_deref())?;
-        }
-        write.take(&user)?;
-        if let Some(name) = name {
-            users::rename(tx, user.id, name.as_deref(), now).await?;
-            user.name = name;
-        }
-        if let Some(tag) = language {
-            user_language::set(tx, user.id, tag, now).await?;
-        }
-        tx.record(&Event::new(EventKind::UserUpdated).about(user.id).detail("profile")).await?;
-        Ok(User { updated_at: now, ..user })
+        let user = users::find(tx, user).await?.ok_or_else(invalid_token)?;
+        apply(tx, user, change.clone(), &write).await
     })
     .await
+}
+
+/// Writes a change of the profile, alone or in the transaction of a greater change.
+///
+/// # Errors
+/// As [`update`].
+pub(super) async fn apply(
+    tx: &mut AuditedTx,
+    user: User,
+    change: ProfileChange,
+    write: &UserWrite,
+) -> Result<User, Failure> {
+    let now = tx.info().now;
+    let name = change.name.filter(|name| *name != user.name);
+    let language = match change.language.map(|chosen| chosen.map(Locale::lang)) {
+        Some(tag) if user_language::of(&mut **tx, user.id).await?.as_deref() != tag => Some(tag),
+        _ => None,
+    };
+    if name.is_none() && language.is_none() {
+        return Ok(user);
+    }
+    if let Some(name) = &name {
+        check_name(name.as_deref())?;
+    }
+    write.take(&user)?;
+    let mut changed = User { updated_at: now, ..user };
+    if let Some(name) = name {
+        users::rename(tx, changed.id, name.as_deref(), now).await?;
+        changed.name = name;
+    }
+    if let Some(tag) = language {
+        user_language::set(tx, changed.id, tag, now).await?;
+    }
+    tx.record(&Event::new(EventKind::UserUpdated).about(changed.id).detail("profile")).await?;
+    Ok(changed)
 }
 
 /// The language of mail that a user has chosen.

@@ -61,20 +61,15 @@ pub async fn patch(
     let change = ProfileChange { name, language: context.check(language.transpose())? };
     let login = login.filter(|login| *login != caller.user.login);
     let info = context.request_info_of(&caller);
-    let mut user = caller.user.clone();
-    if login.is_some() {
-        // Before anything is written: a request that is refused changes nothing.
+    let app = context.app.clone();
+    let user = if let Some(login) = login {
         context.check(login_change::require_allowed(&context.app))?;
-        let new = change.name.iter().filter(|name| **name != caller.user.name);
-        context.check(new.map(Option::as_deref).try_for_each(profile::check_name))?;
-    }
-    if let Some(login) = login {
-        let work = login_change::change(context.app.clone(), caller.into(), login, info.clone());
-        user = context.run(work).await?;
-    }
-    if !change.is_empty() {
-        user = context.run(profile::update(context.app.clone(), user.id, change, info)).await?;
-    }
+        context.run(login_change::change(app, caller.into(), login, change, info)).await?
+    } else if change.is_empty() {
+        caller.user
+    } else {
+        context.run(profile::update(app, caller.user.id, change, info)).await?
+    };
     Ok(HttpResponse::Ok().json(shown(&context, &user).await?))
 }
 

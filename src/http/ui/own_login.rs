@@ -7,6 +7,7 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::login_change;
+use crate::identity::profile::ProfileChange;
 use crate::oauth::pending_request::AccountSection;
 
 use super::account::{Visited, submitted, visited};
@@ -37,7 +38,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     };
     let typed = form.take("login");
     let (app, here, info) = visited.parts();
-    let work = login_change::change(app, here.into(), typed.clone(), info);
+    let work =
+        login_change::change(app, here.into(), typed.clone(), ProfileChange::default(), info);
     let page = visited.context.link("/account/login");
     match visited.context.run(work).await {
         Ok(_) => {
