@@ -19,6 +19,7 @@ use crate::domain::user::{Role, User};
 use crate::i18n::Locale;
 use crate::store::{Tx, mailed_codes as codes, setup_links, user_language, users};
 
+use super::admission;
 use super::bearer::invalid_token;
 use super::fresh_authentication::{SignedIn, require_fresh};
 use super::logout_notices::{Fate, everything_of};
@@ -80,6 +81,9 @@ pub async fn delete(tx: &mut AuditedTx, user: &User) -> Result<Option<()>, Failu
         .map_err(|_| Fault::internal("a stored login that is none"))?;
     unlock::forget_account(tx, login.key()).await?;
     users::delete(tx, id).await?;
+    if let Ok(login) = LoginName::parse(&user.login) {
+        admission::forget_networks(tx, login.key()).await?;
+    }
     everything.ended(tx, None).await?;
     tx.record(&Event::new(EventKind::UserDeleted).about(id)).await?;
     Ok(Some(()))

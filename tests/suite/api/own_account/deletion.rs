@@ -188,3 +188,26 @@ async fn the_passkey_of_a_deleted_user_is_an_unknown_credential() {
     })
     .await;
 }
+
+/// Otherwise an attacker could sign in from their network to an account of a name that they had before, and its user
+/// would not be told of a new network.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_networks_of_a_deleted_user_are_not_known_to_the_next_one_of_the_name() {
+    on_both("deletion: known networks", async |backend| {
+        let server = Options::on(backend).with("SIGNET_RATE_LIMITS", "on").start().await;
+        let known = async || {
+            let mut reader = server.app.db.reader().await.unwrap();
+            let rows = fetch_all!(&mut reader, (i64,), "SELECT count(*) FROM known_networks");
+            rows.unwrap()[0].0
+        };
+        server.register("bob").await;
+        server.login("bob").await;
+        let others = known().await;
+        server.register("ada").await;
+        let tokens = server.login("ada").await;
+        assert_eq!(known().await, others + 1);
+        delete_as(&server, &tokens, "ada").await.is(204);
+        assert_eq!(known().await, others);
+    })
+    .await;
+}
