@@ -17,7 +17,7 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::i18n::Locale;
-use crate::store::{Tx, mailed_codes as codes, setup_links, user_language, users};
+use crate::store::{Tx, login_names, mailed_codes as codes, setup_links, user_language, users};
 
 use super::admission;
 use super::bearer::invalid_token;
@@ -80,9 +80,10 @@ pub async fn delete(tx: &mut AuditedTx, user: &User) -> Result<Option<()>, Failu
     let login = LoginName::parse(&user.login)
         .map_err(|_| Fault::internal("a stored login that is none"))?;
     unlock::forget_account(tx, login.key()).await?;
+    let names = login_names::keys_of(tx, id).await?;
     users::delete(tx, id).await?;
-    if let Ok(login) = LoginName::parse(&user.login) {
-        admission::forget_networks(tx, login.key()).await?;
+    for key in names {
+        admission::forget_networks(tx, &key).await?;
     }
     everything.ended(tx, None).await?;
     tx.record(&Event::new(EventKind::UserDeleted).about(id)).await?;
