@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::app::startup;
 use crate::base::Timestamp;
-use crate::config::{self, CHANGED_SINCE, Config, Shown};
+use crate::config::{self, CHANGED_SINCE, Config, Registration, Shown};
 use crate::domain::authn::{SecondFactor, ServerPolicy};
 use crate::domain::base_path::BasePath;
 use crate::server;
@@ -94,6 +94,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
             }
             say_path(&loaded.config);
             say_mail(&loaded.config);
+            say_registration(&loaded.config);
             say_second_factor(&loaded.config);
             compare(&loaded.config)?;
             startup_report::say("The settings are good.\n");
@@ -119,9 +120,42 @@ fn say_mail(config: &Config) {
     });
 }
 
+/// Prints who makes accounts.
+fn say_registration(config: &Config) {
+    let domains = &config.registration_domains;
+    let of_domains = match domains.is_empty() {
+        true => String::new(),
+        false => format!(" of {domains}"),
+    };
+    let who = match config.registration {
+        Registration::Closed => "Administrators create the accounts.".to_owned(),
+        Registration::Invite => "Administrators create accounts and invite their users.".to_owned(),
+        Registration::Open if domains.is_empty() => "Anyone can sign up.".to_owned(),
+        Registration::Open => {
+            format!("Anyone can sign up with an address{of_domains}; none is verified.")
+        }
+        Registration::Verified => {
+            format!("Anyone who receives mail at an address{of_domains} can sign up.")
+        }
+    };
+    startup_report::say(&format!("{who}\n"));
+    let has_sign_up = matches!(config.registration, Registration::Open | Registration::Verified);
+    if !has_sign_up && !domains.is_empty() {
+        let registration = config.registration;
+        startup_report::say(&format!(
+            "note: SIGNET_REGISTRATION_DOMAINS has no effect with SIGNET_REGISTRATION={registration}.\n"
+        ));
+    }
+}
+
 /// Prints who needs a second factor, and the way back for an administrator who has lost theirs.
 fn say_second_factor(config: &Config) {
     let ServerPolicy { second_factor, from } = config.second_factor;
+    if from.is_some() && matches!(second_factor, SecondFactor::Off | SecondFactor::Optional) {
+        startup_report::say(&format!(
+            "note: SIGNET_SECOND_FACTOR_FROM has no effect with SIGNET_SECOND_FACTOR={second_factor}.\n"
+        ));
+    }
     let who = match second_factor {
         SecondFactor::Off => {
             startup_report::say(

@@ -91,6 +91,8 @@ pub fn about<'a>(noun: &'a str, name: &'a str) -> impl FnOnce(Failure) -> Comman
 /// What to type next, where that can be said.
 fn advice(refusal: &Refusal, noun: Option<&str>) -> Option<String> {
     let fixed = match refusal.code {
+        // A conflict that names the command that helps needs no other advice.
+        Code::Conflict if refusal.message.contains("signet ") => return None,
         Code::NotFound | Code::Conflict => {
             return noun.map(|noun| format!("See what there is:  signet {noun} list"));
         }

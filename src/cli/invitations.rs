@@ -33,7 +33,8 @@ impl Row for MadeLink {
             user.to_string(),
             sent.mailed_to.clone().unwrap_or_default(),
             link.unwrap_or_default(),
-            format!("{} hours", (sent.expires_at - *made_at).secs() / 3_600),
+            // Rounded up: the clock has run since the link was made.
+            format!("{} hours", (sent.expires_at - *made_at).secs().saturating_add(3_599) / 3_600),
         ]
     }
 
@@ -46,12 +47,14 @@ impl Row for MadeLink {
 
 /// Invites a user to choose the first password.
 pub fn invite(named: &Named, output: Output) -> Result<(), CommandError> {
-    with_app(async |app| send(app, named, output, invitations::invite).await)
+    with_app(async |app| send(app, (named, "no e-mail address"), output, invitations::invite).await)
 }
 
 /// Sends a user a link to choose a new password.
 pub fn recover(named: &Named, output: Output) -> Result<(), CommandError> {
-    with_app(async |app| send(app, named, output, invitations::recover).await)
+    with_app(async |app| {
+        send(app, (named, "no verified e-mail address"), output, invitations::recover).await
+    })
 }
 
 /// Invites a user who was just made.
@@ -65,7 +68,7 @@ pub async fn invite_new(
     let info = RequestInfo::cli(app.now());
     let work = invitations::invite(app.clone(), id, info);
     let sent = app.run_to_completion(work).await.map_err(about("user", login))?;
-    shown(app, sent, (id, login), output)
+    shown(app, sent, (id, login, "no e-mail address"), output)
 }
 
 /// Clears the counters of failed attempts of a user.
@@ -81,7 +84,7 @@ pub fn unlock(named: &Named) -> Result<(), CommandError> {
 
 async fn send<F>(
     app: App,
-    named: &Named,
+    (named, lacking): (&Named, &str),
     output: Output,
     make: impl Fn(App, UserId, RequestInfo) -> F,
 ) -> Result<(), CommandError>
@@ -91,22 +94,29 @@ where
     let user = named.find(&app).await?;
     let work = make(app.clone(), user.id, RequestInfo::cli(app.now()));
     let sent = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
-    shown(&app, sent, (user.id, &user.login), output)
+    shown(&app, sent, (user.id, &user.login, lacking), output)
 }
 
+/// Prints where the link went; where it was not mailed, the link, and what the user is `lacking` unless mail is off.
 fn shown(
     app: &App,
     sent: SentLink,
-    (user, login): (UserId, &str),
+    (user, login, lacking): (UserId, &str, &str),
     output: Output,
 ) -> Result<(), CommandError> {
     match &sent.mailed_to {
         Some(address) => {
             startup_report::say(&format!("A link for {login} ({user}) is mailed to {address}\n"))
         }
-        None => startup_report::say(&format!(
-            "Hand this link to {login} ({user}). It works once, and sets the password of the account\n"
-        )),
+        None => {
+            let why = match &app.mailer {
+                None => "Mail is off".to_owned(),
+                Some(_) => format!("The user has {lacking}"),
+            };
+            startup_report::say(&format!(
+                "{why}. Hand this link to {login} ({user}): it works once, and sets the password of the account\n"
+            ));
+        }
     }
     Ok(output.one(&MadeLink { user, sent, made_at: app.now() })?)
 }

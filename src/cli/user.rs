@@ -83,7 +83,7 @@ log-in or refresh, for the APIs that ask for them.")]
   signet user delete mallory
   signet user delete mallory --yes
 
-The same login created again is somebody else: ids are never used twice.")]
+The same login created again is another user: ids are never used twice.")]
     Delete(DeleteArgs),
     /// Set a user's password and end all its sessions
     #[command(after_help = "Examples:
@@ -145,7 +145,7 @@ pub struct CreateArgs {
     email_verified: bool,
     #[command(flatten)]
     password: PasswordArgs,
-    /// Create it without a password: nobody can log in until one is set
+    /// Create it without a password: the user cannot log in until one is set
     #[arg(long, conflicts_with = "password_file")]
     no_password: bool,
     /// Create it without a password, and send a link with which the user chooses one

@@ -8,7 +8,7 @@ const HEAD: &str = "\
 # Settings of Signet. All are optional: without any, it starts on http://localhost:8484 with SQLite.
 #
 # To use this file:   install -m 600 .env.example .env
-# It is read from the working directory and refused when somebody else owns it or when group or
+# It is read from the working directory and refused when another user owns it or when group or
 # others can write it. A variable in the real environment wins over a line here. An empty value
 # counts as not set; an unknown SIGNET_ name is an error. See what is in force: signet config show
 #

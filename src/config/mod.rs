@@ -106,7 +106,7 @@ pub struct Config {
     pub refresh_max_ttl: TimeSpan,
     /// How long a lost answer to a refresh may be asked for again: 0 s to 5 min.
     pub refresh_retry_window: TimeSpan,
-    /// How long somebody stays logged in at the pages.
+    /// How long a sign-in at the pages lasts.
     pub browser_session_ttl: TimeSpan,
     /// Whether they stay so after the browser was closed.
     pub browser_session_persistent: PersistentSessions,

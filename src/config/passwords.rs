@@ -24,7 +24,7 @@ pub(super) fn read(read: &mut Reader<'_>) -> Option<PasswordPolicy> {
         deny_list(&path).map(|list| (path, list))
     });
     if let Some((path, list)) = &denied {
-        let shown = format!("{} ({} passwords)", path.display(), list.len());
+        let shown = format!("{} ({} passwords)", path.display(), list.count());
         read.show(&s::PASSWORD_DENY_LIST, shown);
     }
     let denied = denied.map(|(_, list)| list).unwrap_or_default();
@@ -71,7 +71,7 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             path
         };
-        assert_eq!(deny_list(&file(b"one-password\ntwo-passwords\n")).unwrap().len(), 2);
+        assert_eq!(deny_list(&file(b"one-password\ntwo-passwords\n")).unwrap().count(), 2);
         let because = |path: &Path| deny_list(path).unwrap_err().because;
         assert!(because(&file(b"\xff\xfe")).contains("is not in UTF-8"));
         assert!(because(&file(&vec![b'x'; MAX_FILE as usize + 1])).contains("larger than 4 MiB"));

@@ -162,7 +162,7 @@ settings! {
             "Text file of passwords that are not accepted, one a line: up to 100000 and 4 MiB, read at the start.";
         SECOND_FACTOR = "SIGNET_SECOND_FACTOR", secret: false,
             Fixed("optional"),
-            "Who needs a second factor: `off` (nobody enrols one), `optional`, `admins` or `required` (all).";
+            "Who needs a second factor: `off` (no user enrols one), `optional`, `admins` or `required` (all).";
         SECOND_FACTOR_FROM = "SIGNET_SECOND_FACTOR_FROM", secret: false,
             Derived { says: "none, at the next sign-in", sample: "2030-01-31T00:00:00Z" },
             "Until when users who need a second factor may put it off (RFC 3339 with an offset).";
@@ -209,7 +209,7 @@ settings! {
     "Pages" {
         BROWSER_SESSION_TTL = "SIGNET_BROWSER_SESSION_TTL", secret: false,
             Fixed("12h"),
-            "How long somebody stays logged in at the pages, for all clients: 1m to 365d.";
+            "How long a sign-in at the pages lasts, for all clients: 1m to 365d.";
         BROWSER_SESSION_PERSISTENT = "SIGNET_BROWSER_SESSION_PERSISTENT", secret: false,
             Fixed("off"),
             "Whether that outlives the browser: `off`, `on`, or `ask` (the user ticks a box when signing in).";

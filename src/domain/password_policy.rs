@@ -129,7 +129,7 @@ impl DenyList {
 
     /// How many passwords it has.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 
@@ -180,7 +180,7 @@ mod tests {
     fn a_list_is_compared_in_lower_case_and_normal_form() {
         let denied =
             DenyList::parse("\u{feff}Acme-Hamburg-1\r\n\n#winter 2026\nCafe\u{301}-Paris").unwrap();
-        assert_eq!(denied.len(), 3);
+        assert_eq!(denied.count(), 3);
         let policy = PasswordPolicy { denied, ..PasswordPolicy::default() };
         for raw in ["acme-hamburg-1", "ACME-Hamburg-1", "#Winter 2026", "caf\u{e9}-paris"] {
             assert_eq!(accept(&policy, raw), Err(PasswordError::Denied), "{raw}");
@@ -195,6 +195,6 @@ mod tests {
         assert_eq!(DenyList::parse(&long).unwrap_err(), DenyListError::LongLine(2));
         let many: String = (0..=MAX_DENIED).map(|n| format!("{n}\n")).collect();
         assert_eq!(DenyList::parse(&many).unwrap_err(), DenyListError::TooMany);
-        assert_eq!(DenyList::parse("").unwrap().len(), 0);
+        assert_eq!(DenyList::parse("").unwrap().count(), 0);
     }
 }

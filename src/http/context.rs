@@ -105,6 +105,12 @@ impl Context {
         Locale::choose(ui_locales, self.cookie(i18n::COOKIE), self.accept_language())
     }
 
+    /// The path, as it was requested.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
     /// The languages the browser prefers, as it says it.
     #[must_use]
     pub fn accept_language(&self) -> Option<&str> {

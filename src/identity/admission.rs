@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::app::{App, AuditedTx};
+use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::crypto::password::{Lane, Requester, Slot};
@@ -93,16 +93,6 @@ pub(super) async fn is_known_network(
 ) -> Result<bool, Fault> {
     let known = known_name(app, key, info.address());
     known_networks::is_known(link, &known, KNOWN_NETWORK, info.now).await
-}
-
-/// Forgets the networks that the account named by `key` last logged in from: its name is free from now on, and they
-/// would be known to the next account of that name, which would not be warned of a sign-in from there.
-///
-/// # Errors
-/// When the database cannot be written.
-pub(super) async fn forget_networks(tx: &mut AuditedTx, key: &str) -> Result<(), Fault> {
-    let account = account_name(&tx.app(), key);
-    known_networks::forget_account(tx, &account).await.map(drop)
 }
 
 /// A network as it goes into a pseudonym; empty when the address is unknown.

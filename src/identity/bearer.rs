@@ -20,8 +20,7 @@ pub struct Caller {
     pub user: User,
     /// The session the token belongs to.
     pub session: Session,
-    /// What the token is worth: less than the session where that was raised, or its user has authenticated again,
-    /// after the token was issued.
+    /// What the token is worth: less than its session where that was stepped up after the token was issued.
     worth: SessionClaims,
     scopes: Scopes,
 }
@@ -33,18 +32,14 @@ impl Caller {
         self.worth.factors(&self.session)
     }
 
-    /// Refuses a token that is worth less than its session by now: its holder may be another than the user who has
-    /// authenticated since, and gets no token that says so.
+    /// Refuses a token that is worth less than its session by now: its holder may not be who has authenticated since.
     ///
     /// # Errors
     /// `invalid_token`.
     pub fn require_current(&self) -> Result<(), Refusal> {
-        if self.worth.is_worth(&self.session) {
-            return Ok(());
-        }
-        let message = "The session was stepped up after this access token was issued. Use an access token from after \
-                       that, or refresh.";
-        Err(Refusal::new(Code::InvalidToken, message))
+        let message = "The session was stepped up after this access token was issued. Use a newer one, or refresh.";
+        let is_current = self.worth.is_worth(&self.session);
+        is_current.then_some(()).ok_or_else(|| Refusal::new(Code::InvalidToken, message))
     }
 }
 

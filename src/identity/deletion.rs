@@ -7,21 +7,20 @@
 
 use crate::app::outbox::{self, Mail};
 use crate::app::{App, AuditedTx};
-use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::login_name::LoginName;
 use crate::domain::mail::MailContent;
 use crate::domain::mailed_code::CodePurpose;
-use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::i18n::Locale;
-use crate::store::{Tx, login_names, mailed_codes as codes, setup_links, user_language, users};
+use crate::store::{login_names, mailed_codes as codes, setup_links, user_language, users};
 
-use super::admission;
 use super::bearer::invalid_token;
 use super::fresh_authentication::{SignedIn, require_fresh};
+use super::last_administrator::keep_an_administrator;
 use super::logout_notices::{Fate, everything_of};
 use super::mailed_codes::subject_of_address;
 use super::notifications::{LIFE, reaches};
@@ -77,14 +76,10 @@ pub async fn delete(tx: &mut AuditedTx, user: &User) -> Result<Option<()>, Failu
     };
     tell(tx, user).await?;
     void_codes_of_address(tx, user).await?;
-    let login = LoginName::parse(&user.login)
-        .map_err(|_| Fault::internal("a stored login that is none"))?;
-    unlock::forget_account(tx, login.key()).await?;
-    let names = login_names::keys_of(tx, id).await?;
-    users::delete(tx, id).await?;
-    for key in names {
-        admission::forget_networks(tx, &key).await?;
+    for key in login_names::keys_of(tx, id).await? {
+        unlock::forget_account(tx, &key).await?;
     }
+    users::delete(tx, id).await?;
     everything.ended(tx, None).await?;
     tx.record(&Event::new(EventKind::UserDeleted).about(id)).await?;
     Ok(Some(()))
@@ -116,21 +111,4 @@ async fn void_codes_of_address(tx: &mut AuditedTx, user: &User) -> Result<(), Fa
     let Some(address) = address else { return Ok(()) };
     let subject = subject_of_address(&tx.app(), &address);
     codes::void(tx, CodePurpose::Recover, &subject).await.map(drop)
-}
-
-/// Refuses to leave the server without an enabled administrator.
-///
-/// # Errors
-/// `last_administrator`; faults.
-pub async fn keep_an_administrator(tx: &mut Tx, id: UserId) -> Result<(), Failure> {
-    let user = users::find(tx, id).await?;
-    let counts = user.is_some_and(|user| user.disabled_at.is_none());
-    if counts && users::other_administrators(tx, id).await? == 0 {
-        return Err(Refusal::new(
-            Code::LastAdministrator,
-            "This is the last enabled administrator. Make another one first.",
-        )
-        .into());
-    }
-    Ok(())
 }

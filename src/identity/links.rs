@@ -103,12 +103,13 @@ pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView
     }
 }
 
-/// Whether a link that has expired was for a sign-up: its holder begins again there, and has no account.
+/// What a link that has expired was for, which tells where its holder begins again; none of a link that was used or
+/// replaced, or is unknown.
 ///
 /// # Errors
 /// Only faults.
-pub async fn was_sign_up(app: App, token: String) -> Result<bool, Failure> {
-    Ok(mailed_codes::purpose(&app, &token).await? == Some(CodePurpose::Signup))
+pub async fn expired_purpose(app: App, token: String) -> Result<Option<CodePurpose>, Failure> {
+    Ok(mailed_codes::purpose(&app, &token).await?)
 }
 
 /// Redeems a link. What it was.

@@ -23,6 +23,7 @@ pub mod factors;
 pub mod fresh_authentication;
 pub mod history;
 mod invitation;
+pub mod last_administrator;
 pub mod links;
 mod lockout;
 pub mod login;

@@ -259,7 +259,8 @@ async fn is_enrolled(link: &mut impl Link, user: UserId, id: FactorId) -> Result
 }
 
 fn enrolled_already() -> Refusal {
-    let message = "This secret is enrolled already. Begin again to enrol another one.";
+    let message =
+        "This app is enrolled already. If you did not save your recovery codes, make new ones.";
     Refusal::new(Code::Conflict, message)
 }
 

@@ -122,14 +122,6 @@ pub async fn forget(tx: &mut Tx, account: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Forgets the networks that an account lends its standing to. How many there were.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn forget_account(tx: &mut Tx, account: &[u8]) -> Result<u64, Fault> {
-    execute!(tx, "DELETE FROM known_networks WHERE account = $1 AND network IS NOT NULL", account)
-}
-
 /// How many accounts lend their standing to a network, from a log-in within `length`; counted up to `most`.
 ///
 /// # Errors

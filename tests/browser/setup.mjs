@@ -70,7 +70,7 @@ for (const colorScheme of ["light", "dark"]) {
 const page = await open({ javaScriptEnabled: false, colorScheme: "light", width: 1280 });
 await page.goto(url);
 const typed = async (name, secret) => {
-  await page.keyboard.press("Tab");
+  // The login has the focus.
   await page.keyboard.type(name);
   await page.keyboard.press("Tab");
   await page.keyboard.type(secret);

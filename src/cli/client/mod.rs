@@ -42,7 +42,9 @@ pub enum Command {
     --jwks-file public.json
 
 web and service clients get a secret, which is printed this once. spa and native clients keep none:
-they prove with PKCE that it is they who began.")]
+they prove with PKCE that it is they who began.
+
+A logo is uploaded afterwards:  signet client update ID --logo FILE")]
     Create(Box<CreateArgs>),
     /// List clients, oldest first
     #[command(after_help = "Examples:
@@ -85,7 +87,7 @@ Each option given replaces all it says; what is not given stays.")]
     /// Make a new secret; the one before stays good until the next rotation
     #[command(after_help = "Examples:
   signet client rotate-secret shop
-  signet client rotate-secret shop --revoke-old      somebody else has the old one
+  signet client rotate-secret shop --revoke-old      the old one may be known to others
 
 Give the client the new secret, then run it with --revoke-old or leave it: two are good at a time.")]
     RotateSecret(RotateArgs),

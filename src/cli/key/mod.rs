@@ -40,7 +40,7 @@ either way. With --now verifiers that have not seen the new key refuse its token
     /// Take a key out of the published set
     #[command(after_help = "Examples:
   signet key retire KID                only a key that signs nothing yet
-  signet key retire KID --now --yes    a key that somebody stole: its tokens are refused
+  signet key retire KID --now --yes    a stolen key: its tokens are refused
 
 A key that was replaced goes by itself when the last token it signed has expired.")]
     Retire(rotation::RetireArgs),

@@ -71,7 +71,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.registration, Registration::Closed);
     assert!(config.registration_domains.is_empty());
     assert!(!config.login_change);
-    assert_eq!((config.password_policy.min_length, config.password_policy.denied.len()), (8, 0));
+    assert_eq!((config.password_policy.min_length, config.password_policy.denied.count()), (8, 0));
     assert_eq!(config.browser_session_persistent, PersistentSessions::Off);
     assert_eq!(config.access_token_ttl, TimeSpan::from_mins(10));
     assert_eq!(config.refresh_idle_ttl, TimeSpan::from_days(30));

@@ -19,7 +19,7 @@ use crate::oauth::restart::RestartOptions;
 
 use super::email_link;
 use super::pages::ChoosePasswordPage;
-use super::recovery::{DONE, can_be_corrected, entry, said};
+use super::recovery::{DONE, can_be_corrected, entry, is_about_code, said};
 use super::render::go_here;
 use super::signup;
 use super::signup_account::{self, AccountFormView, Typed};
@@ -140,6 +140,7 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
         login: view.login.as_deref(),
         asks_code: !view.methods.is_empty(),
         error: error.as_deref(),
+        is_code_wrong: problem.is_some_and(is_about_code),
         restart: &RestartOptions::default(),
     };
     page_with(answer, &template, &policy(true))
@@ -150,14 +151,18 @@ async fn gone(context: &Context, token: &str, problem: &Problem) -> HttpResponse
     if !matches!(problem.code(), Code::LinkInvalid | Code::Forbidden) {
         return error_page(context, problem);
     }
-    let may_recover = context.app.mailer.is_some() && problem.code() == Code::LinkInvalid;
-    let looked = links::was_sign_up(context.app.clone(), token.to_owned());
-    let ways = match may_recover {
-        true if context.run(looked).await.unwrap_or_default() => {
-            RestartOptions::repeating("/signup", Vec::new())
+    let may_repeat = context.app.mailer.is_some() && problem.code() == Code::LinkInvalid;
+    let looked = links::expired_purpose(context.app.clone(), token.to_owned());
+    let page = match context.run(looked).await.unwrap_or_default() {
+        _ if !may_repeat => None,
+        Some(CodePurpose::Signup) => Some("/signup"),
+        Some(CodePurpose::Verify | CodePurpose::Change) => Some("/account/email"),
+        // No page sends another one.
+        Some(CodePurpose::Invite | CodePurpose::Undo) => None,
+        Some(CodePurpose::Recover | CodePurpose::Reset | CodePurpose::Enrol) | None => {
+            Some("/recover")
         }
-        true => RestartOptions::repeating("/recover", Vec::new()),
-        false => RestartOptions::default(),
     };
+    let ways = page.map(|page| RestartOptions::repeating(page, Vec::new())).unwrap_or_default();
     flow_error_page(context, problem, &RestartOptions { sign_in: true, ..ways })
 }

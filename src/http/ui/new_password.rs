@@ -67,6 +67,14 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
 
 const PAGE: &str = "/login/password";
 
+/// Where the page that was requested begins. A sign-up or a recovery needs no sign-in, which is where every other step
+/// begins again.
+fn beginning(context: &Context) -> RestartOptions {
+    let path = context.app.base_path.route(context.path()).unwrap_or_default();
+    let page = ["/signup", "/recover"].into_iter().find(|page| path.starts_with(page));
+    page.map(|page| RestartOptions::repeating(page, Vec::new())).unwrap_or_default()
+}
+
 fn unreadable(context: &Context, problem: &Problem) -> Box<HttpResponse> {
     Box::new(flow_error_page(context, problem, &RestartOptions::default()))
 }
@@ -118,7 +126,10 @@ impl UnderWay {
         match flow {
             Ok(flow) => Ok(Self { context, visit, flow, sealed, challenge }),
             Err(refusal) => {
-                let restart = RestartOptions::of_sealed(&context.app, &sealed);
+                let restart = match RestartOptions::of_sealed(&context.app, &sealed) {
+                    restart if restart.is_unknown() => beginning(&context),
+                    restart => restart,
+                };
                 let problem = context.problem(refusal.into());
                 Err(Box::new(flow_error_page(&context, &problem, &restart)))
             }

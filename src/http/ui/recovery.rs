@@ -37,8 +37,9 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     if let Err(refusal) = require_mail(&context.app) {
         return error_page(&context, &context.problem(refusal.into()));
     }
+    let challenge = params.get("challenge").unwrap_or_default().to_owned();
     let under_way = match params.get("flow") {
-        Some(sealed) => match UnderWay::of(context, sealed.to_owned(), String::new()) {
+        Some(sealed) => match UnderWay::of(context, sealed.to_owned(), challenge) {
             Ok(under_way) => under_way,
             Err(answer) => return *answer,
         },
@@ -47,7 +48,12 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
             Err(answer) => return *answer,
         },
     };
-    let answer = show_form(&under_way, "", None, HttpResponse::Ok());
+    // Another mail is asked for: with the address that was typed, until it is another one.
+    let typed = match under_way.challenge.is_empty() {
+        true => None,
+        false => waiting(&under_way).await.ok().and_then(|waiting| waiting.address),
+    };
+    let answer = show_form(&under_way, &typed.unwrap_or_default(), None, HttpResponse::Ok());
     under_way.finished(answer)
 }
 
@@ -70,7 +76,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
             Code::ValidationFailed | Code::TooManyAttempts | Code::Unavailable => {
                 show_form(&under_way, &email, Some(&problem), problem.head())
             }
-            _ => under_way.failed(&problem),
+            _ => failed(&under_way, &problem),
         },
     };
     under_way.finished(answer)
@@ -87,7 +93,7 @@ pub async fn get_code(context: Context, params: Result<Params, Problem>) -> Http
             show_code(&under_way, &waiting, None, HttpResponse::Ok())
         }
         Ok(_) => under_way.to("/recover/password", &under_way.challenge),
-        Err(problem) => under_way.failed(&problem),
+        Err(problem) => failed(&under_way, &problem),
     };
     under_way.finished(answer)
 }
@@ -111,10 +117,10 @@ pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> H
             Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
                 match waiting(&under_way).await {
                     Ok(waiting) => show_code(&under_way, &waiting, Some(&problem), problem.head()),
-                    Err(problem) => under_way.failed(&problem),
+                    Err(problem) => failed(&under_way, &problem),
                 }
             }
-            _ => under_way.failed(&problem),
+            _ => failed(&under_way, &problem),
         },
     };
     under_way.finished(answer)
@@ -129,7 +135,7 @@ pub async fn get_password(context: Context, params: Result<Params, Problem>) -> 
     let answer = match waiting(&under_way).await {
         Ok(waiting) if is_mailed(&waiting) => under_way.to("/recover/code", &under_way.challenge),
         Ok(waiting) => show_password(&under_way, &waiting, None, HttpResponse::Ok()),
-        Err(problem) => under_way.failed(&problem),
+        Err(problem) => failed(&under_way, &problem),
     };
     under_way.finished(answer)
 }
@@ -150,9 +156,9 @@ pub async fn post_password(context: Context, form: Result<FormFields, Problem>) 
         Ok(()) => under_way.to_login(DONE),
         Err(problem) if can_be_corrected(&problem) => match waiting(&under_way).await {
             Ok(waiting) => show_password(&under_way, &waiting, Some(&problem), problem.head()),
-            Err(problem) => under_way.failed(&problem),
+            Err(problem) => failed(&under_way, &problem),
         },
-        Err(problem) => under_way.failed(&problem),
+        Err(problem) => failed(&under_way, &problem),
     };
     under_way.finished(answer)
 }
@@ -184,10 +190,23 @@ pub(super) fn can_be_corrected(problem: &Problem) -> bool {
 
 /// What was wrong with a new password or the code beside it, in the language of the page.
 pub(super) fn said<'a>(frame: &super::Frame<'_>, problem: &'a Problem) -> Cow<'a, str> {
-    match problem.code() {
-        Code::MfaFailed | Code::MfaRequired => frame.t("recover.wrong_factor").into(),
-        _ => super::said(frame.locale, problem),
+    if is_about_code(problem) {
+        return frame.t("recover.wrong_factor").into();
     }
+    super::said(frame.locale, problem)
+}
+
+/// Whether the code of the second factor is what was wrong.
+pub(super) fn is_about_code(problem: &Problem) -> bool {
+    matches!(problem.code(), Code::MfaFailed | Code::MfaRequired)
+}
+
+/// A page that cannot go on. A recovery that is over begins again, for the same request.
+fn failed(under_way: &UnderWay, problem: &Problem) -> HttpResponse {
+    if problem.code() != Code::ChallengeInvalid {
+        return under_way.failed(problem);
+    }
+    under_way.over(problem, "/recover")
 }
 
 fn is_mailed(waiting: &WaitingRecovery) -> bool {
@@ -248,6 +267,19 @@ impl UnderWay {
     pub(super) fn with_flow(&self, path: &str) -> Link {
         self.context.link(path).with_query(&format!("flow={}", self.sealed))
     }
+
+    pub(super) fn with_challenge(&self, path: &str) -> Link {
+        let query = format!("flow={}&challenge={}", self.sealed, self.challenge);
+        self.context.link(path).with_query(&query)
+    }
+
+    /// A page whose challenge is over. It begins again at `path`, for the same request.
+    pub(super) fn over(&self, problem: &Problem, path: &'static str) -> HttpResponse {
+        let Self { context, flow, sealed, .. } = self;
+        let (_, ui_locales) = aim(context, flow);
+        let again = RestartOptions::repeating(path, vec![("flow", sealed.clone())]);
+        flow_error_page(context, problem, &RestartOptions { ui_locales, ..again })
+    }
 }
 
 fn show_form(
@@ -278,7 +310,7 @@ fn show_code(
         Code::MfaFailed => frame.t("recover.wrong_code").into(),
         _ => super::said(frame.locale, problem),
     });
-    let again = under_way.with_flow("/recover");
+    let again = under_way.with_challenge("/recover");
     visit.keep(&context.app, &mut answer);
     let template = RecoverCodePage {
         frame,
@@ -311,6 +343,7 @@ fn show_password(
         login: waiting.login.as_deref(),
         asks_code: !waiting.step.methods().is_empty(),
         error: error.as_deref(),
+        is_code_wrong: problem.is_some_and(is_about_code),
         restart: &render::restart(context, sealed),
     };
     visit.keep(&context.app, &mut answer);

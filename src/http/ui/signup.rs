@@ -41,8 +41,9 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Ok(way) => way,
         Err(problem) => return error_page(&context, &problem),
     };
+    let challenge = params.get("challenge").unwrap_or_default().to_owned();
     let under_way = match params.get("flow") {
-        Some(sealed) => UnderWay::of(context, sealed.to_owned(), String::new()),
+        Some(sealed) => UnderWay::of(context, sealed.to_owned(), challenge),
         None => UnderWay::begin(context),
     };
     let under_way = match under_way {
@@ -50,7 +51,11 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Err(answer) => return *answer,
     };
     let answer = match way {
-        Way::ByMail => show_email(&under_way, "", None),
+        // Another mail is asked for: with the address that was typed, until it is another one.
+        Way::ByMail => {
+            let typed = waiting(&under_way).map(|waiting| waiting.address).unwrap_or_default();
+            show_email(&under_way, &typed, None)
+        }
         Way::AtOnce => show_account(&under_way, None, (&Typed::default(), None)),
     };
     under_way.finished(answer)
@@ -203,10 +208,7 @@ fn failed(under_way: &UnderWay, problem: &Problem) -> HttpResponse {
     if problem.code() != Code::ChallengeInvalid {
         return under_way.failed(problem);
     }
-    let UnderWay { context, flow, sealed, .. } = under_way;
-    let (_, ui_locales) = aim(context, flow);
-    let again = RestartOptions::repeating("/signup", vec![("flow", sealed.clone())]);
-    flow_error_page(context, problem, &RestartOptions { ui_locales, ..again })
+    under_way.over(problem, "/signup")
 }
 
 fn waiting(under_way: &UnderWay) -> Result<WaitingSignUp, Problem> {
@@ -303,7 +305,7 @@ fn show_code(
         client_name: client_name.as_deref(),
         address: &waiting.address,
         error: error.as_deref(),
-        again: under_way.with_flow("/signup"),
+        again: under_way.with_challenge("/signup"),
     };
     let mut answer = head(problem);
     visit.keep(&context.app, &mut answer);

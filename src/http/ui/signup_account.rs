@@ -70,6 +70,8 @@ impl AccountFormView<'_> {
             action: self.action,
             hidden: self.hidden,
             address: self.address,
+            is_address_required: self.address.is_none()
+                && !context.app.config.registration_domains.is_empty(),
             login: &typed.login,
             name: &typed.name,
             terms_url: context.app.config.brand.terms_url.as_deref(),
@@ -107,10 +109,8 @@ pub(super) fn can_be_corrected(problem: &Problem) -> bool {
 
 fn errors<'a>(frame: &Frame<'_>, problem: Option<&'a Problem>) -> AccountErrors<'a> {
     let Some(problem) = problem else { return AccountErrors::default() };
-    let text = |field: &str| {
-        let wrong = problem.fields().iter().find(|wrong| wrong.field == field);
-        wrong.map(|wrong| frame.locale.field(wrong))
-    };
+    let wrong = |field: &str| problem.fields().iter().find(|wrong| wrong.field == field);
+    let text = |field: &str| wrong(field).map(|wrong| frame.locale.field(wrong));
     AccountErrors {
         login: text("login"),
         password: text("password"),

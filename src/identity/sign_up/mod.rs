@@ -100,7 +100,7 @@ pub(super) fn require_domain(
     if app.config.registration_domains.allows(address) {
         return Ok(());
     }
-    let message = "Addresses of this domain cannot sign up here.";
+    let message = "Addresses of this domain cannot sign up here. Use another address, or ask an administrator for an account.";
     let fields = vec![FieldError { field, code: Code::DomainNotAllowed.as_str(), message }];
     Err(Refusal { fields, ..Refusal::new(Code::DomainNotAllowed, message) })
 }

@@ -86,18 +86,11 @@ impl PendingSignUp {
     ) -> Result<IssuedChallenge, Fault> {
         let sealed = seal(app, &bound_to(channel), self, PADDED_TO)?;
         let challenge = opaque_token::encode(AUTH_SESSION, &sealed);
-        Ok(match self.link {
-            None => IssuedChallenge {
-                challenge,
-                expires_in: CodePurpose::Signup.life().secs(),
-                step: RemainingStep::Factor(vec![Method::MailedCode]),
-            },
-            Some(_) => IssuedChallenge {
-                challenge,
-                expires_in: (self.begun_at + LIFE - now).secs(),
-                step: RemainingStep::NewPassword,
-            },
-        })
+        let (life, step) = match self.link {
+            None => (CodePurpose::Signup.life(), RemainingStep::Factor(vec![Method::MailedCode])),
+            Some(_) => (self.begun_at + LIFE - now, RemainingStep::NewPassword),
+        };
+        Ok(IssuedChallenge { challenge, expires_in: life.secs(), step })
     }
 
     pub(super) fn open(

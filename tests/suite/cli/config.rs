@@ -41,8 +41,22 @@ fn what_is_generated_is_what_is_documented() {
     assert_eq!(*issuer, expected);
     let good = place.run(&["config", "check"]).ok();
     let said = "Mail is off: SIGNET_SMTP_URL and SIGNET_MAIL_FROM are not set.\n\
+                Administrators create the accounts.\n\
                 A second factor is up to each user.\nThe settings are good.\n";
     assert_eq!((good.out.as_str(), good.err.as_str()), ("", said));
+
+    let idle = Place::empty()
+        .with("SIGNET_REGISTRATION_DOMAINS", "example.com")
+        .with("SIGNET_SECOND_FACTOR_FROM", "2030-01-31T00:00:00Z");
+    let said = idle.run(&["config", "check"]).ok().err;
+    for part in [
+        "SIGNET_REGISTRATION_DOMAINS has no effect with SIGNET_REGISTRATION=closed",
+        "SIGNET_SECOND_FACTOR_FROM has no effect with SIGNET_SECOND_FACTOR=optional",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    let open = idle.with("SIGNET_REGISTRATION", "open").run(&["config", "check"]).ok().err;
+    assert!(open.contains("Anyone can sign up with an address of example.com"), "{open}");
 
     let strict = Place::empty()
         .with("SIGNET_SECOND_FACTOR", "admins")

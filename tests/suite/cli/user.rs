@@ -294,7 +294,7 @@ fn links_for_users_are_printed_where_mail_is_off() {
     let args = ["user", "create", "ada", "--email", "ada@example.org", "--invite"];
     let made = place.run(&args).ok();
     assert!(
-        made.err.contains("Created user ada") && made.err.contains("Hand this link"),
+        made.err.contains("Created user ada") && made.err.contains("Mail is off. Hand this link"),
         "{}",
         made.err
     );

@@ -124,3 +124,21 @@ async fn by_link(place: &MailingServer, ada: &Person<'_>) {
     assert!(ada.get("/account").await.header("location").ends_with("/login"));
     assert!(elsewhere.get("/account").await.header("location").ends_with("/login"));
 }
+
+/// Another mail is asked for where the first one was.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_link_leads_to_the_address_and_not_to_a_new_password() {
+    on_both("pages: expired link", async |backend| {
+        let place = MailingServer::start(backend).await;
+        let body = json!({"login": "ada", "password": PASSWORD, "email": ADA});
+        place.admin(Method::POST, "/v1/admin/users", body).await.is(201);
+        let ada = Person::new(&place.server, "ada");
+        sign_in(&ada, "/login?to=email").await;
+        act(&ada, "/account/email", &[("email", ADA)]).await.is(303);
+        let mailed = place.newest().await;
+        place.server.advance(TimeSpan::from_mins(11));
+        let expired = ada.get(&mailed.path()).await;
+        assert!(expired.is(404).text.contains("action=\"/account/email\""), "{}", expired.text);
+    })
+    .await;
+}

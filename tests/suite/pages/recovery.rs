@@ -28,6 +28,12 @@ async fn the_pages_name_the_address_and_the_account() {
             assert!(!code.header("location").contains(email));
             let of = |name| field(&code.text, name);
             let (flow, challenge) = (of("flow"), of("challenge"));
+            let here = format!("flow={flow}&challenge={challenge}");
+            let form = ada.get(&format!("/recover?{here}")).await;
+            assert!(form.is(200).text.contains(&format!("value=\"{email}\"")), "{}", form.text);
+            let phone = Person::new(&place.server, "phone");
+            let foreign = phone.get(&format!("/recover/code?{here}")).await;
+            assert!(foreign.is(403).text.contains("action=\"/recover\""), "{}", foreign.text);
             let send = async |code: &str| {
                 let fields = [("flow", &*flow), ("challenge", &*challenge), ("code", code)];
                 ada.post("/recover/code", &fields).await

@@ -167,6 +167,13 @@ async fn a_sign_up_that_is_over_begins_again() {
         let page = ada.get("/signup").await;
         let page = follow(&ada, &type_address(&place, &ada, &page).await).await;
         let (flow, challenge) = (field(&page.text, "flow"), field(&page.text, "challenge"));
+        // Another mail is asked for with the address that was typed.
+        let again = link(&page, "Send another message, or change the address");
+        let form = ada.get(&ada.below_base(&again)).await;
+        assert!(form.is(200).text.contains(&format!("value=\"{NEW}\"")), "{}", form.text);
+        let there = format!("/signup/code?flow={flow}&challenge={challenge}");
+        let foreign = Person::new(&place.server, "phone").get(&there).await;
+        assert!(foreign.is(403).text.contains("action=\"/signup\""), "{}", foreign.text);
         let mailed = place.newest().await;
         place.server.advance(TimeSpan::from_mins(31));
         let expired = ada.get(&mailed.path()).await;
@@ -296,6 +303,32 @@ async fn where_no_address_is_asked_for_the_page_makes_the_account() {
         // The address is optional, and can follow.
         bob.get("/account/email").await.is(200);
         bob.get("/signup/code").await.is(403);
+    })
+    .await;
+}
+
+/// Where the login has to be an address of some domains, the page asks for one, in the language of the user.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_of_certain_domains_is_an_address() {
+    on_both("pages: open sign-up, domains", async |backend| {
+        let domains = [("SIGNET_REGISTRATION_DOMAINS", "example.org")];
+        let place = place(backend, "open", &domains).await;
+        let bob = Person::new(&place.server, "bob");
+        let page = bob.get("/signup").await;
+        let label = "<label for=\"login\">Your e-mail address</label>";
+        assert!(page.is(200).text.contains(label), "{}", page.text);
+        place.server.advance(TimeSpan::from_secs(3));
+        let flow = field(&page.text, "flow");
+        let login = bob.post("/language", &[("lang", "de"), ("back", "/signup")]).await;
+        login.is(303);
+        for (login, said) in [
+            ("bob", "Das ist keine E-Mail-Adresse"),
+            ("bob@example.net", "Verwenden Sie eine andere Adresse"),
+        ] {
+            let fields = [("flow", &*flow), ("login", login), ("password", PASSWORD)];
+            let refused = bob.post("/signup", &fields).await;
+            assert!(refused.is(422).text.contains(said), "{login}: {}", refused.text);
+        }
     })
     .await;
 }

@@ -37,7 +37,7 @@ pub static LINK: Operation = Operation::new("redeemLink", Tag::LogIn, "Redeem a 
     .about(
         "For applications that open mailed links themselves. A link to choose a password needs `new_password`, and \
          `code` where the account has a second factor; without it the answer is `mfa_required` and the link stays \
-         valid. It signs nobody in.",
+         valid. It opens no session.",
     )
     .body(
         Body::json(&[&[

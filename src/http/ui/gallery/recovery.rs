@@ -33,6 +33,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         login: Some(world.login),
         asks_code,
         error,
+        is_code_wrong: asks_code && error.is_some(),
         restart: &restart,
     };
     let none = RestartOptions::default();

@@ -31,6 +31,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         action: frame.link("/signup/account").with_query("flow=F&challenge=C"),
         hidden: vec![("flow", world.typed), ("challenge", world.typed)],
         address,
+        is_address_required: address.is_none(),
         login: address.unwrap_or_default(),
         name: "",
         terms_url: Some("https://example.com/terms"),

@@ -62,6 +62,8 @@ pub struct ChoosePasswordPage<'a> {
     pub asks_code: bool,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
+    /// Whether that is about the code, not about the password.
+    pub is_code_wrong: bool,
     /// How to begin again.
     pub restart: &'a RestartOptions,
 }

@@ -60,6 +60,8 @@ pub struct SignupAccountPage<'a> {
     pub hidden: Vec<(&'static str, &'a str)>,
     /// The proven address; none where none is asked for.
     pub address: Option<&'a str>,
+    /// Whether the login has to be an e-mail address.
+    pub is_address_required: bool,
     /// The login to begin with.
     pub login: &'a str,
     /// The name to begin with.

@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/admin/client_why.rs", &["disabled_at"], "reports that a client is disabled"),
     ("src/admin/clients.rs", &["disabled_at"], "disables and enables clients"),
     ("src/admin/users.rs", &["session_epoch"], "ends sessions"),
-    ("src/identity/deletion.rs", &["disabled_at"], "keeps an enabled administrator"),
+    ("src/identity/last_administrator.rs", &["disabled_at"], "keeps an enabled administrator"),
     ("src/admin/tokens.rs", &["disabled_at"], "a preview is refused as the log-in would be"),
     (
         "src/admin/token_diagnosis.rs",
