@@ -7,8 +7,7 @@ use crate::base::id::UserId;
 use crate::crypto::password::{Lane, Requester};
 use crate::domain::attributes::{Attributes, ClaimsPatch, is_reserved_claim};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
@@ -19,7 +18,7 @@ use crate::identity::last_administrator::keep_an_administrator;
 use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::notifications::{Notification, notify};
 use crate::identity::profile::check_name;
-use crate::identity::register::{login_taken, parse_login, parse_password};
+use crate::identity::register::{login_taken, parse_login, parse_password, parse_password_of};
 use crate::store::users::{self, NewUser};
 use crate::store::{passwords, setup_links};
 
@@ -327,9 +326,7 @@ pub async fn set_password(
 ) -> Result<(), Failure> {
     let now = info.now;
     let user = show(app.clone(), id).await?;
-    let login = LoginName::parse(&user.login)
-        .map_err(|_| Fault::internal("a stored login that is none"))?;
-    let password = parse_password(&app, "password", &password, &login)?;
+    let password = parse_password_of(&app, "password", &password, &user)?;
     let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
     let hash = app.hash_password(slot, password).await?;
     let changed = change(&app, id, &info, Fate::Stays, async |tx, user| {

@@ -29,10 +29,10 @@ use tokio::time::Instant;
 
 use crate::base::id::SessionId;
 use crate::domain::audit::Event;
-use crate::domain::outcome::{Failure, Fault};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::store::db::Conn;
-use crate::store::error::is_deadlock;
+use crate::store::error::{is_deadlock, is_missing_reference};
 use crate::store::revocations::{self, Revoked};
 use crate::store::sessions::end::{EndContext, EndedSession, Ending, end_session};
 use crate::store::{Link, Tx, audit};
@@ -172,6 +172,19 @@ impl Link for AuditedTx {
     }
 }
 
+/// The refusal of work that was about a user or a client that another request has deleted meanwhile. Nothing of it
+/// was written.
+fn or_deleted(failure: Failure) -> Failure {
+    match failure {
+        Failure::Failed(fault) if is_missing_reference(&fault) => {
+            tracing::info!(%fault, "what a request was about is gone");
+            let message = "The account or the application has been deleted meanwhile. Begin again.";
+            Refusal::new(Code::Conflict, message).into()
+        }
+        other => other,
+    }
+}
+
 /// What a refusal does to the transaction it happens in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnRefusal {
@@ -233,7 +246,7 @@ impl App {
             };
             let ended = tx.end(commits).await.map_err(Failure::from).and(outcome);
             if !runs.again(&ended) {
-                return ended;
+                return ended.map_err(or_deleted);
             }
         }
     }

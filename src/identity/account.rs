@@ -8,8 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
+use crate::base::opaque_token::{self, BROWSER_SESSION, TokenHash};
+use crate::base::{Secret, Timestamp};
 use crate::crypto::digest::constant_time_eq;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::browser_session::BrowserSession;
@@ -19,7 +20,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, Listed};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
-use crate::identity::browser_login::BrowserCookies;
+use crate::identity::browser_login::{BrowserCookies, SignedInBrowser};
 use crate::store::consents::Consent;
 use crate::store::sessions::end::{self, Ending};
 use crate::store::{
@@ -65,6 +66,22 @@ pub async fn here(
 ) -> Result<Option<Here>, Failure> {
     let found = browser_login::current_login(app, visitor, "", None, now).await?;
     Ok(found.map(|found| Here { user: found.user, browser: found.browser }))
+}
+
+/// Another cookie for the sign-in in this browser, which ends when it would have ended; and what it is stored as.
+#[must_use]
+pub fn another_cookie(
+    app: &App,
+    here: &Here,
+    visitor: &BrowserCookies,
+    now: Timestamp,
+) -> (SignedInBrowser, TokenHash) {
+    let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
+    let hash = browser_login::session_hash(app, &cookie, &visitor.browser);
+    let BrowserSession { expires_at, persistent, .. } = here.browser;
+    let stays = app.config.browser_session_persistent.outlives_browser(persistent);
+    let kept_for = stays.then(|| expires_at - now);
+    (SignedInBrowser { cookie: Secret::new(cookie), kept_for, recovery_codes: Vec::new() }, hash)
 }
 
 /// The token a form of the account page brings back: bound to the log-in, so that no other page can
@@ -172,11 +189,17 @@ pub async fn end_one(app: App, here: Here, id: String, info: RequestInfo) -> Res
     .await
 }
 
-/// Ends everything of the account but this browser's log-in.
+/// Ends everything of the account but this browser's log-in, whose cookie is stored as `cookie` from now on: a thief
+/// of the one from before is signed out as well.
 ///
 /// # Errors
 /// `not_found` when this log-in has ended meanwhile; too many writes.
-pub async fn end_others(app: App, here: Here, info: RequestInfo) -> Result<(), Failure> {
+pub async fn end_others(
+    app: App,
+    here: Here,
+    cookie: TokenHash,
+    info: RequestInfo,
+) -> Result<(), Failure> {
     let now = info.now;
     let gone = || Refusal::new(Code::NotFound, "You were logged out meanwhile.");
     let user = here.user.id;
@@ -184,7 +207,8 @@ pub async fn end_others(app: App, here: Here, info: RequestInfo) -> Result<(), F
     app.transaction(&info, async |tx| {
         let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(gone)?;
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(gone)?;
-        if !browser_sessions::carry_over(tx, here.browser.id, epoch - 1, epoch).await? {
+        let (id, epochs) = (here.browser.id, (epoch - 1, epoch));
+        if !browser_sessions::carry_over(tx, id, epochs, Some(&cookie)).await? {
             return Err(gone().into());
         }
         everything.ended(tx, None).await?;

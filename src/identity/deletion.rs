@@ -16,7 +16,7 @@ use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::i18n::Locale;
-use crate::store::{mailed_codes as codes, setup_links, user_language, users};
+use crate::store::{login_names, mailed_codes as codes, setup_links, user_language, users};
 
 use super::bearer::invalid_token;
 use super::fresh_authentication::{SignedIn, require_fresh};
@@ -76,9 +76,9 @@ pub async fn delete(tx: &mut AuditedTx, user: &User) -> Result<Option<()>, Failu
     };
     tell(tx, user).await?;
     void_codes_of_address(tx, user).await?;
-    let login = LoginName::parse(&user.login)
-        .map_err(|_| Fault::internal("a stored login that is none"))?;
-    unlock::forget_account(tx, login.key()).await?;
+    for key in login_names::keys_of(tx, id).await? {
+        unlock::forget_account(tx, &key).await?;
+    }
     users::delete(tx, id).await?;
     everything.ended(tx, None).await?;
     tx.record(&Event::new(EventKind::UserDeleted).about(id)).await?;

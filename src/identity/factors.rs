@@ -241,7 +241,7 @@ async fn carry_over(
         }
         Keep::Browser(id) => {
             browser_sessions::set_authentication(tx, id, &authentication).await?;
-            (browser_sessions::carry_over(tx, id, old, epoch).await?, None)
+            (browser_sessions::carry_over(tx, id, (old, epoch), None).await?, None)
         }
     };
     // False: another request ended everything first; then this session is over too.

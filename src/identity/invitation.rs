@@ -5,8 +5,7 @@
 
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Failure, Fault, Refusal};
+use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::domain::user_email::NewEmail;
@@ -17,7 +16,7 @@ use super::email::verify_email;
 use super::links::LinkEntry;
 use super::logout_notices::{Fate, everything_of};
 use super::mailed_codes::{self, UsableCode, link_invalid};
-use super::register::parse_password;
+use super::register::parse_password_of;
 
 /// The user whom an invitation is for.
 ///
@@ -43,12 +42,10 @@ pub(super) async fn accept(
     let owner = code.owner.ok_or_else(link_invalid)?;
     let epoch = owner.epoch.ok_or_else(link_invalid)?;
     let user = invited(app, code).await?;
-    let login = LoginName::parse(&user.login)
-        .map_err(|_| Fault::internal("a stored login that is none"))?;
     let typed = entry.new_password.ok_or_else(|| {
         Refusal::field("new_password", "missing", "Send the new password as new_password.")
     })?;
-    let password = parse_password(app, "new_password", &typed, &login)?;
+    let password = parse_password_of(app, "new_password", &typed, &user)?;
     let slot = admission::of(app, info.address(), info.now).await?.reserve(app)?;
     let hash = app.hash_password(slot, password).await?;
     let mailed_to = code.content.address.as_deref();

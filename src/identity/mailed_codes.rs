@@ -323,6 +323,10 @@ async fn to_new_user(
     now: Timestamp,
 ) -> Result<Option<Delivery>, Fault> {
     if let Some(address) = email_owners::stored_address(tx, to.key()).await? {
+        // Of several requests the last one is answered, as where a code is sent.
+        if !mailed_codes::is_live(tx, link_hash).await? {
+            return Ok(None);
+        }
         let (to, content) = (stored(&address)?, MailContent::AccountExists);
         return Ok(Some(Delivery { to, user: None, content }));
     }

@@ -3,6 +3,7 @@
 use super::logout_notices::{Fate, everything_of};
 use crate::app::{App, AuditedTx};
 use crate::base::id::{BrowserId, SessionId};
+use crate::base::opaque_token::TokenHash;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
@@ -16,7 +17,7 @@ use super::authenticate::{Attempted, judge, turned_away};
 use super::bearer::invalid_token;
 use super::lockout;
 use super::notifications::{Notification, notify};
-use super::register::parse_password;
+use super::register::parse_password_of;
 
 /// What goes on when everything else of a user ends.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,8 @@ pub struct PasswordChange {
     pub new: String,
     /// What goes on.
     pub keep: Keep,
+    /// What its new cookie is stored as, where it has one: a thief of the cookie from before is signed out as well.
+    pub cookie: Option<TokenHash>,
 }
 
 /// Changes the password if the current one is right. Everything else of the user ends, what the
@@ -48,11 +51,11 @@ pub async fn change(
     change: PasswordChange,
     info: RequestInfo,
 ) -> Result<(), Failure> {
-    let PasswordChange { current, new, keep } = change;
+    let PasswordChange { current, new, keep, cookie } = change;
     let now = info.now;
     let unreadable = |_| Fault::internal("a stored login that is none");
     let login = LoginName::parse(&user.login).map_err(unreadable)?;
-    let new = parse_password(&app, "new_password", &new, &login)?;
+    let new = parse_password_of(&app, "new_password", &new, &user)?;
     // Both places before anything is counted.
     let admission = Admission::authenticated(user.id);
     let mut slots = vec![admission.reserve(&app)?, admission.reserve(&app)?];
@@ -113,7 +116,8 @@ pub async fn change(
                 kept = Some(id);
             }
             Keep::Browser(id) => {
-                browser_sessions::carry_over(tx, id, epoch, new_epoch).await?;
+                let epochs = (epoch, new_epoch);
+                browser_sessions::carry_over(tx, id, epochs, cookie.as_ref()).await?;
             }
         }
         everything.ended(tx, kept).await?;

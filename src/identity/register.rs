@@ -5,7 +5,7 @@
 use crate::app::App;
 use crate::config::Registration;
 use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
+use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
 use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
@@ -37,6 +37,25 @@ pub fn parse_password(
         let fields = vec![FieldError { field, code: error.code(), message: policy.message(error) }];
         Refusal { fields, ..Refusal::new(Code::WeakPassword, message) }
     })
+}
+
+/// Parses a new password of `user` in the same way. It is neither the login name nor the verified address, which signs
+/// in as well.
+///
+/// # Errors
+/// `weak_password`, naming the field; faults.
+pub fn parse_password_of(
+    app: &App,
+    field: &'static str,
+    raw: &str,
+    user: &User,
+) -> Result<Password, Failure> {
+    let login = LoginName::parse(&user.login)
+        .map_err(|_| Fault::internal("a stored login that is none"))?;
+    if let Some(address) = user.verified_email().and_then(|email| LoginName::parse(email).ok()) {
+        parse_password(app, field, raw, &address)?;
+    }
+    Ok(parse_password(app, field, raw, &login)?)
 }
 
 /// The refusal of a login that exists, or looks like one that does.

@@ -303,23 +303,25 @@ pub async fn set_authentication(
     Ok(())
 }
 
-/// Takes a log-in along to the user's new epoch, when the user changed the password in it.
+/// Takes a log-in along to the user's new epoch, when the user changed the password in it, with a new cookie or with
+/// the same.
 ///
 /// # Errors
 /// When the database cannot be written.
 pub async fn carry_over(
     tx: &mut Tx,
     id: BrowserId,
-    old_epoch: i64,
-    new_epoch: i64,
+    (old_epoch, new_epoch): (i64, i64),
+    cookie: Option<&TokenHash>,
 ) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
-        "UPDATE browser_sessions SET user_epoch = $1 \
+        "UPDATE browser_sessions SET user_epoch = $1, hash = coalesce($4, hash) \
          WHERE id = $2 AND user_epoch = $3 AND ended_at IS NULL",
         new_epoch,
         id,
-        old_epoch
+        old_epoch,
+        cookie.map(TokenHash::bytes)
     )?;
     Ok(rows == 1)
 }

@@ -47,7 +47,7 @@ pub async fn bytes(link: &mut impl Link, hash: &str) -> Result<Option<Vec<u8>>, 
     let row = fetch_optional!(
         link,
         (Vec<u8>,),
-        "SELECT bytes FROM client_logos WHERE hash = $1 LIMIT 1",
+        "SELECT bytes FROM client_logos WHERE hash = $1 ORDER BY client_id LIMIT 1",
         hash
     )?;
     Ok(row.map(|(bytes,)| bytes))

@@ -113,6 +113,13 @@ pub fn is_unique_violation(fault: &Fault) -> bool {
     error.is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
+/// Whether a row was refused because another one that it names is not there.
+#[must_use]
+pub fn is_missing_reference(fault: &Fault) -> bool {
+    let error = driver_error(fault).and_then(sqlx::Error::as_database_error);
+    error.is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+}
+
 /// Whether a statement names a table that the database does not have (PostgreSQL 42P01).
 #[must_use]
 pub fn is_undefined_table(fault: &Fault) -> bool {

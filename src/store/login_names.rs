@@ -5,7 +5,7 @@ use crate::base::id::UserId;
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::Fault;
 use crate::domain::validity::{FORMER_LOGIN_LIFE, latest_end};
-use crate::{execute, fetch_optional};
+use crate::{execute, fetch_all, fetch_optional};
 
 use super::error::is_unique_violation;
 use super::{Link, Tx};
@@ -137,6 +137,21 @@ pub async fn reserved_for(
         latest_end(FORMER_LOGIN_LIFE, now)
     )?;
     Ok(row.unwrap_or_default())
+}
+
+/// The keys of the login name of a user, and of those that are reserved for them.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn keys_of(link: &mut impl Link, user: UserId) -> Result<Vec<String>, Fault> {
+    let rows = fetch_all!(
+        link,
+        (String,),
+        "SELECT login_key FROM users WHERE id = $1 \
+         UNION ALL SELECT login_key FROM former_logins WHERE user_id = $1",
+        user
+    )?;
+    Ok(rows.into_iter().map(|(key,)| key).collect())
 }
 
 /// Whether a name is reserved for this user.

@@ -23,7 +23,8 @@ pub async fn post(
     context.check(body.finish())?;
     let current = context.check(login::password("current_password", &current))?;
     let info = context.request_info_of(&caller);
-    let change = PasswordChange { current, new, keep: Keep::Session(caller.session.id) };
+    let keep = Keep::Session(caller.session.id);
+    let change = PasswordChange { current, new, keep, cookie: None };
     let work = password::change(context.app.clone(), caller.user, change, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -11,10 +11,11 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::session::Listed;
 use crate::http::api::login::password as parse_password;
 use crate::http::context::Context;
-use crate::http::cookie::Visit;
+use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account::{self, Here, Overview, Part, Shown};
+use crate::identity::browser_login::SignedInBrowser;
 use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile::{self, ProfileChange};
 use crate::oauth::pending_request::AccountSection;
@@ -91,9 +92,12 @@ pub async fn post_password(context: Context, form: Result<FormFields, Problem>) 
     };
     let keep = Keep::Browser(visited.here.browser.id);
     let (app, here, info) = visited.parts();
-    let work = password::change(app, here.user, PasswordChange { current, new, keep }, info);
-    let done = context.run(work).await;
-    visited.after(Done::Password, done).await
+    let (signed_in, hash) = account::another_cookie(&app, &here, &visited.visit.visitor, info.now);
+    let change = PasswordChange { current, new, keep, cookie: Some(hash) };
+    if let Err(problem) = context.run(password::change(app, here.user, change, info)).await {
+        return visited.after(Done::Password, Err(problem)).await;
+    }
+    with_cookie(context, Done::Password, &signed_in)
 }
 
 /// The end of one session.
@@ -115,8 +119,11 @@ pub async fn post_end_others(context: Context, form: Result<FormFields, Problem>
         Err(answer) => return answer,
     };
     let (app, here, info) = visited.parts();
-    let done = visited.context.run(account::end_others(app, here, info)).await;
-    visited.after(Done::Others, done).await
+    let (signed_in, hash) = account::another_cookie(&app, &here, &visited.visit.visitor, info.now);
+    match visited.context.run(account::end_others(app, here, hash, info)).await {
+        Ok(()) => with_cookie(&visited.context, Done::Others, &signed_in),
+        Err(problem) => visited.after(Done::Others, Err(problem)).await,
+    }
 }
 
 /// The end of what an application was allowed.
@@ -162,6 +169,18 @@ pub(super) async fn submitted(
     Ok((visited(context, None).await?, form))
 }
 
+/// The way to the page, with a new cookie for the sign-in.
+fn with_cookie(context: &Context, what: Done, signed_in: &SignedInBrowser) -> HttpResponse {
+    let mut answer = HttpResponse::SeeOther();
+    cookie::log_in(&context.app, &mut answer, signed_in);
+    go_here(answer, &done(context, what))
+}
+
+/// The page, which says what was done.
+fn done(context: &Context, what: Done) -> Link {
+    context.link("/account").with_query(&format!("done={what}"))
+}
+
 impl Visited {
     pub(super) fn parts(&self) -> (App, Here, RequestInfo) {
         let info = self.context.request_info().by(self.here.user.id);
@@ -170,12 +189,9 @@ impl Visited {
 
     /// What comes after a form: the page anew, so that it can be loaded again; or the page with what
     /// was wrong.
-    async fn after(self, what: Done, done: Result<(), Problem>) -> HttpResponse {
-        match done {
-            Ok(()) => {
-                let to = self.context.link("/account").with_query(&format!("done={what}"));
-                go_here(HttpResponse::SeeOther(), &to)
-            }
+    async fn after(self, what: Done, outcome: Result<(), Problem>) -> HttpResponse {
+        match outcome {
+            Ok(()) => go_here(HttpResponse::SeeOther(), &done(&self.context, what)),
             Err(problem) if problem.fields().is_empty() => {
                 flow_error_page(&self.context, &problem, &RestartOptions::default())
             }

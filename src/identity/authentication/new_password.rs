@@ -2,11 +2,10 @@
 
 use crate::app::App;
 use crate::crypto::password::Slot;
-use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::password::Check;
 use crate::identity::password::unchanged;
-use crate::identity::register::parse_password;
+use crate::identity::register::parse_password_of;
 use crate::store::users::Credential;
 
 /// The field of forms and of `/v1` that holds it.
@@ -22,9 +21,7 @@ pub(super) async fn hash(
     credential: &Credential,
     typed: &str,
 ) -> Result<String, Failure> {
-    let login = LoginName::parse(&credential.user.login)
-        .map_err(|_| Fault::internal("a stored login that is none"))?;
-    let password = parse_password(app, FIELD, typed, &login)?;
+    let password = parse_password_of(app, FIELD, typed, &credential.user)?;
     let mut slots = slots.into_iter();
     let mut slot = || slots.next().ok_or_else(|| Fault::internal("a hash without a place"));
     if let Some(present) = &credential.password_hash {

@@ -12,7 +12,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::notifications::{Notification, notify};
 use crate::identity::password::unchanged;
-use crate::identity::register::parse_password;
+use crate::identity::register::parse_password_of;
 use crate::identity::{admission, unlock};
 use crate::store::passwords;
 use crate::store::users::Credential;
@@ -31,7 +31,7 @@ pub(super) fn acceptable(
     credential: &Credential,
     typed: &str,
 ) -> Result<Password, Failure> {
-    Ok(parse_password(app, FIELD, typed, &login_of(credential)?)?)
+    parse_password_of(app, FIELD, typed, &credential.user)
 }
 
 fn login_of(credential: &Credential) -> Result<LoginName, Fault> {

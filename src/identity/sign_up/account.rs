@@ -104,6 +104,10 @@ impl NewAccount {
         email: Option<NewEmail>,
     ) -> Result<Self, Refusal> {
         check_name(form.name.as_deref())?;
+        if let Some(email) = &email {
+            // It signs in as well.
+            parse_password(app, "password", &form.password, &parse_login(&email.address)?)?;
+        }
         let password = parse_password(app, "password", &form.password, &login)?;
         let terms = app.config.brand.terms_url.as_ref();
         let terms = match (terms, form.terms) {

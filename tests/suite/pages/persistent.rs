@@ -214,3 +214,48 @@ async fn the_choice_survives_an_enrolment() {
     })
     .await;
 }
+
+/// A copy of the cookie from before, such as a thief has, is worth nothing afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_password_and_the_end_of_the_others_change_the_cookie_and_not_its_life() {
+    on_both("staying: change of the password", async |backend| {
+        for (tick, stays) in [(false, false), (true, true)] {
+            let server = server(backend, "ask").await;
+            server.register("tia").await;
+            let tia = Person::new(&server, "tia");
+            let page = tia.get("/login").await;
+            typed(&tia, &page, PASSWORD, tick).await.is(303);
+            let before = tia.cookie("signet_session").unwrap();
+            server.advance(TimeSpan::from_secs(60));
+            let csrf = field(&tia.get("/account").await.text, "csrf");
+            let change = async |current: &str| {
+                let new = "another fine password";
+                let fields =
+                    [("csrf", &*csrf), ("current_password", current), ("new_password", new)];
+                tia.post("/account/password", &fields).await
+            };
+            let refused = change("not the password").await;
+            assert!(refused.headers.get("set-cookie").is_none(), "{refused:?}");
+            let changed = change(PASSWORD).await;
+            assert_eq!(kept_for(&changed), stays.then_some(LIFE - 60));
+            assert!(changed.header("location").ends_with("/account?done=password"));
+            let csrf = field(&tia.get("/account").await.is(200).text, "csrf");
+            let is_over = async |cookie: &str| {
+                let thief = Person::new(&server, "tia");
+                for (name, value) in tia.cookies() {
+                    thief.set_cookie(&name, &value);
+                }
+                thief.set_cookie("signet_session", cookie);
+                assert!(thief.get("/account").await.is(303).header("location").ends_with("/login"));
+            };
+            is_over(&before).await;
+            // So is it after the end of everything else.
+            let before = tia.cookie("signet_session").unwrap();
+            let ended = tia.post("/account/sessions/end-others", &[("csrf", &csrf)]).await;
+            assert_eq!(kept_for(&ended), stays.then_some(LIFE - 60));
+            is_over(&before).await;
+            tia.get("/account").await.is(200);
+        }
+    })
+    .await;
+}

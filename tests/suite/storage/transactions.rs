@@ -5,10 +5,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use signet::app::{App, AuditedTx};
+use signet::base::id::UserId;
 use signet::domain::audit::{Event, EventKind};
 use signet::domain::outcome::{Code, Failure, Fault, FaultKind, Refusal};
 use signet::domain::request_info::RequestInfo;
+use signet::domain::scope::Scopes;
 use signet::store::Link;
+use signet::store::consents::{self, ConsentKey};
 use sqlx::error::{DatabaseError, ErrorKind};
 
 use crate::support::server::{Server, on_both};
@@ -243,6 +246,32 @@ async fn a_conflict_that_postgresql_raises_runs_again() {
             done.await.unwrap();
             assert_eq!(runs.into_inner(), 3);
             assert!(remains(&server.app, &name).await, "{name}");
+        }
+    })
+    .await;
+}
+
+/// As where a user deletes the account while a page of theirs stores a consent.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_a_deleted_user_is_refused_and_leaves_no_trace_on_both_databases() {
+    on_both("transactions: deleted user", async |backend| {
+        let server = Server::start(backend).await;
+        let nobody = UserId::new(server.now(), &*server.app.entropy);
+        let key = ConsentKey { user: nobody, client_id: "app", audience: None };
+        for form in FORMS {
+            let name = format!("{form:?}");
+            let refused: Result<(), Failure> = form
+                .run(&server.app, async |tx| {
+                    write(tx, &name).await?;
+                    let now = tx.info().now;
+                    Ok(consents::remember(tx, key, &Scopes::default(), now).await?)
+                })
+                .await;
+            assert!(
+                matches!(&refused, Err(Failure::Refused(refusal)) if refusal.code == Code::Conflict),
+                "{refused:?}"
+            );
+            assert!(!remains(&server.app, &name).await, "{name}");
         }
     })
     .await;

@@ -6,7 +6,7 @@ use signet::base::TimeSpan;
 use signet::base::id::UserId;
 use signet::fetch_all;
 
-use super::{ADA, delete_as};
+use super::{ADA, delete_as, patch_as};
 use crate::support::mailed::MailingServer;
 use crate::support::relying_party::{App, Person};
 use crate::support::second_factors::Authenticator;
@@ -185,6 +185,33 @@ async fn the_passkey_of_a_deleted_user_is_an_unknown_credential() {
         // Nor does it open the account of the next user with the name.
         server.register("pia").await;
         sign_in(&mut passkey).await.is_problem(401, "mfa_failed");
+    })
+    .await;
+}
+
+/// Otherwise an attacker could sign in from their network to an account of a name that they had before, and its user
+/// would not be told of a new network.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_networks_of_a_deleted_user_are_not_known_to_the_next_one_of_the_name() {
+    on_both("deletion: known networks", async |backend| {
+        let options = Options::on(backend).with("SIGNET_RATE_LIMITS", "on");
+        let server = options.with("SIGNET_LOGIN_CHANGE", "on").start().await;
+        let known = async || {
+            let mut reader = server.app.db.reader().await.unwrap();
+            let rows = fetch_all!(&mut reader, (i64,), "SELECT count(*) FROM known_networks");
+            rows.unwrap()[0].0
+        };
+        server.register("bob").await;
+        server.login("bob").await;
+        let others = known().await;
+        server.register("ada").await;
+        let tokens = server.login("ada").await;
+        assert_eq!(known().await, others + 1);
+        // Also of the name before, which the deletion gives free as well.
+        patch_as(&server, &tokens, json!({"login": "lovelace"})).await.is(200);
+        assert_eq!(known().await, others + 2);
+        delete_as(&server, &tokens, "lovelace").await.is(204);
+        assert_eq!(known().await, others);
     })
     .await;
 }

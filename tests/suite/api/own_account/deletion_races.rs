@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{ADA, delete_as};
 use crate::support::mailed::MailingServer;
+use crate::support::relying_party::{App, Person};
 use crate::support::server::{PASSWORD, Tokens};
 use crate::support::{Server, on_both};
 
@@ -76,6 +77,35 @@ async fn a_log_in_during_the_deletion_opens_nothing_that_stays() {
         }
         let body = json!({"login": "ada", "password": PASSWORD});
         server.post("/v1/register", body).await.is(201);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_during_the_deletion_is_kept_or_refused() {
+    on_both("deletion: consents", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let app = App::register(&server, &root, json!({"type": "spa"})).await;
+        for round in 0..3 {
+            let login = format!("ada{round}");
+            server.register(&login).await;
+            let tokens = server.login(&login).await;
+            let person = Person::new(&server, &login);
+            let page = person.get("/login").await;
+            person.log_in(&page, PASSWORD).await.is(303);
+            let mut asked = Vec::new();
+            for _ in 0..6 {
+                asked.push(person.get(&app.url(&[])).await);
+            }
+            let decided = join_all(asked.iter().map(|page| person.decide(page.is(200), "allow")));
+            let deleted = delete_as(&server, &tokens, &login);
+            let (deleted, decided) = futures_util::future::join(deleted, decided).await;
+            deleted.is(204);
+            for answer in decided {
+                assert!(answer.status < 500, "{answer:?}");
+            }
+        }
     })
     .await;
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{ADA, NEW, begin, complete, users, verified};
 use crate::support::on_both;
-use crate::support::server::{PASSWORD, Tokens};
+use crate::support::server::{Answer, PASSWORD, Tokens};
 
 const EVIL: &str = "<a href=//evil>";
 
@@ -145,6 +145,35 @@ async fn open_registration_records_the_terms_that_were_accepted() {
         let refused =
             complete(&place, json!({"challenge": "sch_AAAA", "terms_accepted": true})).await;
         refused.is_problem(403, "feature_disabled");
+    })
+    .await;
+}
+
+/// The address signs in as well, so that it is no password, whatever the login name.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_of_an_account_is_not_its_password() {
+    on_both("sign-up: address as password", async |backend| {
+        let place = verified(backend, &[]).await;
+        let challenge = begin(&place, "adalovelace@example.org").await;
+        let code = place.newest().await.code;
+        let is_refused = |answer: &Answer, field: &str| {
+            answer.is_problem(422, "weak_password");
+            let error = &answer.json()["errors"][0];
+            assert_eq!((&error["field"], &error["code"]), (&json!(field), &json!("same_as_login")));
+        };
+        for password in ["AdaLovelace@Example.org", "adalovelace"] {
+            let body =
+                json!({"challenge": challenge, "code": code, "login": "ada", "password": password});
+            is_refused(&complete(&place, body).await, "password");
+        }
+        let body = json!({"challenge": challenge, "code": code, "login": "ada"});
+        complete(&place, body).await.is(201);
+        let tokens = place.server.login("ada").await;
+        let change =
+            json!({"current_password": PASSWORD, "new_password": "adalovelace@example.org"});
+        let changed =
+            place.server.call_as(Method::POST, "/v1/password", &tokens.access, change).await;
+        is_refused(&changed, "new_password");
     })
     .await;
 }

@@ -2,14 +2,19 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use signet::base::TimeSpan;
 use signet::domain::request_info::RequestInfo;
 use signet::identity::authentication::Channel;
 use signet::identity::sign_up::{self, SignUpRequest};
+use signet::jobs;
 use signet::store::db::counted;
+use signet::store::mails;
 
 use super::{ADA, NEW, ask, begin, complete, users, verified};
 use crate::support::on_both;
+use crate::support::process::until;
 use crate::support::server::{Answer, PASSWORD};
+use crate::support::smtp_sink::Behavior;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_address_gets_the_same_answer_and_an_owner_another_mail() {
@@ -184,6 +189,33 @@ async fn what_is_wrong_with_a_request_is_named() {
         complete(&place, weak).await.is_problem(422, "weak_password");
         // None of these was counted as a try.
         complete(&place, json!({"challenge": challenge, "code": mailed.code})).await.is(201);
+    })
+    .await;
+}
+
+/// As of several codes the last one counts: requests are no way to fill the mailbox of a user.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_requests_that_wait_only_the_last_one_is_mailed() {
+    on_both("sign-up: replaced mails", async |backend| {
+        let place = verified(backend, &[]).await;
+        place.user("ada", ADA).await;
+        for email in [ADA, NEW] {
+            let (before, tried) = (place.sink.received().len(), place.sink.connections());
+            for times in 1..=2 {
+                place.sink.behave([Behavior::Reply("RCPT", "451 4.3.0 later")]);
+                begin(&place, email).await;
+                until("it is tried", async || place.sink.connections() == tried + times).await;
+            }
+            begin(&place, email).await;
+            until("no mail waits", async || {
+                place.server.advance(TimeSpan::from_secs(5));
+                jobs::deliver_mail(&place.server.app).await.unwrap();
+                mails::waiting(&mut place.server.app.db.reader().await.unwrap(), 1).await.unwrap()
+                    == 0
+            })
+            .await;
+            assert_eq!(place.sink.received().len(), before + 1, "{email}");
+        }
     })
     .await;
 }
