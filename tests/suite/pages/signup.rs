@@ -322,7 +322,7 @@ async fn a_login_of_certain_domains_is_an_address() {
         let login = bob.post("/language", &[("lang", "de"), ("back", "/signup")]).await;
         login.is(303);
         for (login, said) in [
-            ("bob", "Das ist keine E-Mail-Adresse"),
+            ("bob", "braucht hier eine E-Mail-Adresse"),
             ("bob@example.net", "Verwenden Sie eine andere Adresse"),
         ] {
             let fields = [("flow", &*flow), ("login", login), ("password", PASSWORD)];
