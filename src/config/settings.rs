@@ -147,7 +147,7 @@ settings! {
     "Accounts and passwords" {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
             Fixed("closed"),
-            "`open`: anyone can create an account; `verified`: with a mailed code; `invite`: invited users only.";
+            "`open`: anyone can create an account; `verified`: with a mailed code; `invite`: invited users.";
         REGISTRATION_DOMAINS = "SIGNET_REGISTRATION_DOMAINS", secret: false,
             Derived { says: "none, every domain", sample: "example.com,*.example.org" },
             "Domains of the addresses that can sign up, comma separated; *.DOMAIN for all below one.";
@@ -159,7 +159,7 @@ settings! {
             "Fewest characters of a new password: 8 to 64.";
         PASSWORD_DENY_LIST = "SIGNET_PASSWORD_DENY_LIST", secret: false,
             Derived { says: "none besides the built-in list", sample: "/etc/signet/passwords.txt" },
-            "Text file of passwords that are not accepted, one a line: up to 100000 and 4 MiB, read at the start.";
+            "Text file of passwords that are not accepted, one a line; up to 100000, 4 MiB. Read at the start.";
         SECOND_FACTOR = "SIGNET_SECOND_FACTOR", secret: false,
             Fixed("optional"),
             "Who needs a second factor: `off` (no user enrols one), `optional`, `admins` or `required` (all).";
