@@ -178,7 +178,8 @@ async fn a_log_in_is_carried_over_from_its_own_epoch_only() {
         }
         assert_eq!(end(&db, over.id, NOW).await, Some(ada));
         let carry = async |id, old, new| {
-            commit(&db, async |tx| browser_sessions::carry_over(tx, id, old, new).await).await
+            commit(&db, async |tx| browser_sessions::carry_over(tx, id, (old, new), None).await)
+                .await
         };
         assert!(!carry(kept.id, 1, 2).await, "another epoch's");
         assert!(!carry(over.id, 0, 1).await, "it has ended");
@@ -187,6 +188,13 @@ async fn a_log_in_is_carried_over_from_its_own_epoch_only() {
         assert!(!carry(kept.id, 0, 1).await, "it is there already");
         let epoch = async |number| find(&db, &hash(number), "x").await.unwrap().browser.user_epoch;
         assert_eq!((epoch(1).await, epoch(2).await, epoch(3).await), (1, 0, 0));
+        // With another cookie: the one from before finds nothing.
+        let moved = commit(&db, async |tx| {
+            browser_sessions::carry_over(tx, kept.id, (1, 2), Some(&hash(4))).await
+        });
+        assert!(moved.await);
+        assert_eq!(epoch(4).await, 2);
+        assert!(find(&db, &hash(1), "x").await.is_none());
     })
     .await;
 }
