@@ -80,7 +80,7 @@ async function open(options) {
 // What can be said without using a page.
 async function look(page) {
   const found = await page.evaluate(() => {
-    const visible = (element) => !element.closest(".visually-hidden");
+    const visible = (element) => !element.closest(".visually-hidden") && element.checkVisibility();
     const inputs = [...document.querySelectorAll("input:not([type=hidden])")];
     const targets = [...document.querySelectorAll("button, .button, input:not([type=hidden])")];
     return {

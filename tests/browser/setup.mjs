@@ -69,6 +69,8 @@ for (const colorScheme of ["light", "dark"]) {
 // The use of it: no JavaScript, no mouse.
 const page = await open({ javaScriptEnabled: false, colorScheme: "light", width: 1280 });
 await page.goto(url);
+// The focus comes with the first frame, which may be later than the page.
+await page.waitForSelector("#login:focus");
 const typed = async (name, secret) => {
   // The login has the focus.
   await page.keyboard.type(name);
