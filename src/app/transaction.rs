@@ -177,7 +177,7 @@ impl Link for AuditedTx {
 fn or_deleted(failure: Failure) -> Failure {
     match failure {
         Failure::Failed(fault) if is_missing_reference(&fault) => {
-            tracing::info!(%fault, "what a request was about is gone");
+            tracing::warn!(%fault, "what a request was about is gone");
             let message = "The account or the application has been deleted meanwhile. Begin again.";
             Refusal::new(Code::Conflict, message).into()
         }

@@ -115,7 +115,7 @@ async fn the_page_leads_on_to_the_application() {
         assert_eq!((&claims["amr"], &claims["sub"]), (&json!(["pwd"]), &json!(place.ada)));
         // Once.
         let again = filled(&person, &shown, "another one again").await;
-        assert!(again.is(401).text.contains("finished already"), "{}", again.text);
+        assert!(again.is(401).text.contains("was sent already"), "{}", again.text);
         assert!(again.text.contains("action=\"/oauth2/authorize\""), "{}", again.text);
         let login = old.get("/login").await;
         old.log_in(&login, PASSWORD).await.is(401);
