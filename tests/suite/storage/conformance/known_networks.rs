@@ -112,3 +112,24 @@ async fn an_account_knows_the_networks_that_it_lends_its_standing_to() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_networks_that_an_account_lends_its_standing_to_are_forgotten() {
+    on_both_stores("limits: forgotten networks", async |db| {
+        for (number, account) in ["ada", "ada", "ada", "bob"].into_iter().enumerate() {
+            let at = after(i64::try_from(number).unwrap());
+            assert!(remember(&db, account, &format!("net {number}"), at).await);
+        }
+        commit(&db, async |tx| known_networks::lend_to_latest(tx, b"ada", 2).await).await;
+        commit(&db, async |tx| known_networks::forget(tx, b"ada").await).await;
+        let known = async |name: &str| {
+            let (mut reader, length) = (reader(&db).await, TimeSpan::from_days(90));
+            let known = known_networks::is_known(&mut reader, name.as_bytes(), length, after(9));
+            known.await.unwrap()
+        };
+        assert!(!known("ada at net 1").await && !known("ada at net 2").await);
+        assert!(known("ada at net 0").await, "it lent this one nothing");
+        assert!(known("bob at net 3").await);
+    })
+    .await;
+}

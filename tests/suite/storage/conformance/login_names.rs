@@ -65,6 +65,10 @@ async fn a_changed_name_is_stored_and_the_one_before_reserved() {
         assert!(change(&db, ada, "lovelace", "ada").await);
         assert_eq!(reserved().await.0, 1);
         assert!(own("lovelace").await && !own("ada").await);
+        let mut keys = login_names::keys_of(&mut reader(&db).await, ada).await.unwrap();
+        keys.sort_unstable();
+        assert_eq!(keys, ["ada", "lovelace"]);
+        assert!(login_names::keys_of(&mut reader(&db).await, user_id(0)).await.unwrap().is_empty());
         // Three users, three skeletons: what was given up was counted down.
         assert_eq!(count!(&db, "SELECT count(*) FROM login_skeletons"), 2);
         assert_eq!(count!(&db, "SELECT max(users) FROM login_skeletons"), 1);
