@@ -307,8 +307,9 @@ async fn rubbish_costs_neither_time_nor_memory() {
     for (number, spent) in spent.into_iter().enumerate() {
         assert!(spent < 150, "case {number}: {spent} hundredths of a second for 30 requests");
     }
-    let grown = sizes[9].saturating_sub(sizes[1]);
-    assert!(grown < 4 * 1024, "{grown} KiB more after each round: {sizes:?}");
+    // What leaks grows in every round; the arenas of the allocator grow in some.
+    let grown = sizes.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).min().unwrap();
+    assert!(grown < 128, "at least {grown} KiB more after each round: {sizes:?}");
     assert!(sizes[9] < sizes[0] + 50 * 1024, "{sizes:?}");
     caller.get_as("/v1/me", &access).await.is(200);
 }
