@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -15,7 +15,7 @@ use crate::process::{self, PASSWORD, Process, Site};
 use crate::report::{self, Row, say};
 use crate::seed::{Seeded, Size};
 use crate::work::{
-    Authorize, Dice, Fetch, Form, Forms, Login, Paced, Redeem, Refresh, WithToken, member,
+    Authorize, CodeFlow, Dice, Fetch, Form, Forms, Login, Paced, Refresh, WithToken, member,
 };
 use crate::world::{self, Http, VERIFIER, World};
 use crate::{bare, cpu, peers, plot, replicas};
@@ -291,27 +291,22 @@ impl Bench<'_> {
             sha256_base64url(VERIFIER.as_bytes())
         );
         let cookies = self.runtime.block_on(log_in(&Http::to(server), &path))?;
-        let codes = Arc::new(Mutex::new(Vec::new()));
-        let talk = || {
-            let (path, cookies, codes) = (path.clone(), cookies.clone(), Arc::clone(&codes));
-            Box::new(Authorize { path, cookies, codes }) as Box<dyn Talk>
-        };
-        self.measure(&[server.target()], "authorize, to the code", times(16, talk), Some("GET"))?;
+        let talk = || Authorize { path: path.clone(), cookies: cookies.clone() };
+        let authorize = times(16, || Box::new(talk()));
+        self.measure(&[server.target()], "authorize, to the code", authorize, Some("GET"))?;
         let before = format!(
             "grant_type=authorization_code&client_id={}&redirect_uri={}&code_verifier={VERIFIER}",
             world.spa, "https%3A%2F%2Fapp.example.com%2Fcb"
         );
-        let redeem = || {
-            let (before, codes) = (before.clone(), Arc::clone(&codes));
-            Box::new(Redeem { before, codes }) as Box<dyn Talk>
+        let flow = || {
+            let (authorize, before) = (talk(), before.clone());
+            Box::new(CodeFlow { authorize, before, code: None, redeeming: false }) as Box<dyn Talk>
         };
-        let some = self.runtime.block_on(redeem_some(&Http::to(server), &before, &codes))?;
-        self.measure(
-            &[server.target()],
-            "code exchange (ES256 and RS256)",
-            times(16, redeem),
-            Some("POST"),
-        )?;
+        let work = "authorize and code exchange, by turns";
+        self.measure(&[server.target()], work, times(16, flow), Some("POST"))?;
+        let http = Http::to(server);
+        let some = redeem_some(&http, (&path, &cookies), &before);
+        let some = self.runtime.block_on(some)?;
         let tokens = Arc::new(some);
         for connections in [16, 64] {
             let mut next = 0;
@@ -446,10 +441,17 @@ async fn log_in(http: &Http, path: &str) -> Done<String> {
 }
 
 /// Redeems some codes for access tokens to work with.
-async fn redeem_some(http: &Http, before: &str, codes: &Mutex<Vec<String>>) -> Done<Vec<String>> {
+async fn redeem_some(
+    http: &Http,
+    (path, cookies): (&str, &str),
+    before: &str,
+) -> Done<Vec<String>> {
     let mut tokens = Vec::new();
     for _ in 0..64 {
-        let code = codes.lock().ok().and_then(|mut codes| codes.pop()).ok_or("no codes came")?;
+        let (answer, _) = http.browse(path, cookies, None).await?;
+        let place = answer.headers().get("location").ok_or("no code came")?.to_str()?;
+        let code = place.split_once("code=").ok_or("no code came")?.1;
+        let code = code.split('&').next().unwrap_or_default();
         let form = format!("{before}&code={code}");
         let (answer, _) = http.browse("/oauth2/token", "", Some(form)).await?;
         let said = answer.bytes().await?;

@@ -1,6 +1,6 @@
 //! What the connections say: one type for each kind of work.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::load::Talk;
 use crate::process::PASSWORD;
@@ -193,11 +193,10 @@ impl Talk for Login {
     }
 }
 
-/// Asks for codes as a browser that is logged in and has allowed the client, and keeps them.
+/// Asks for authorization codes.
 pub struct Authorize {
     pub path: String,
     pub cookies: String,
-    pub codes: Arc<Mutex<Vec<String>>>,
 }
 
 impl Talk for Authorize {
@@ -206,31 +205,45 @@ impl Talk for Authorize {
         true
     }
     fn hear(&mut self, status: u16, head: &str, _: &[u8]) -> bool {
-        let code = head.split_once("code=").map(|(_, rest)| rest.split(['&', '\r']).next());
-        let Some(Some(code)) = code else { return false };
-        if let Ok(mut codes) = self.codes.lock() {
-            codes.push(code.to_owned());
-        }
-        status == 303
+        status == 303 && code_of(head).is_some()
     }
 }
 
-/// Redeems codes until there are none left.
-pub struct Redeem {
+/// The code in a redirect.
+fn code_of(head: &str) -> Option<&str> {
+    let (_, rest) = head.split_once("code=")?;
+    rest.split(['&', '\r']).next()
+}
+
+/// Asks for a code and redeems it, by turns: a user has few codes of one client that are not redeemed.
+pub struct CodeFlow {
+    pub authorize: Authorize,
     pub before: String,
-    pub codes: Arc<Mutex<Vec<String>>>,
+    /// The code that is redeemed next.
+    pub code: Option<String>,
+    /// Whether the answer that comes next has tokens.
+    pub redeeming: bool,
 }
 
-impl Talk for Redeem {
+impl Talk for CodeFlow {
     fn ask(&mut self, request: &mut Vec<u8>) -> bool {
-        let Some(code) = self.codes.lock().ok().and_then(|mut codes| codes.pop()) else {
-            return false;
-        };
-        post(request, "/oauth2/token", FORM, "", &format!("{}&code={code}", self.before));
-        true
+        let code = self.code.take();
+        self.redeeming = code.is_some();
+        match code {
+            Some(code) => {
+                let form = format!("{}&code={code}", self.before);
+                post(request, "/oauth2/token", FORM, "", &form);
+                true
+            }
+            None => self.authorize.ask(request),
+        }
     }
-    fn hear(&mut self, status: u16, _: &str, body: &[u8]) -> bool {
-        status == 200 && member(body, "access_token").is_some()
+    fn hear(&mut self, status: u16, head: &str, body: &[u8]) -> bool {
+        if self.redeeming {
+            return status == 200 && member(body, "access_token").is_some();
+        }
+        self.code = code_of(head).map(str::to_owned);
+        self.authorize.hear(status, head, body)
     }
 }
 
