@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::login_name::{LoginName, LoginNameError};
+use super::outcome::Fault;
 use crate::text_enum;
 
 text_enum! {
@@ -70,6 +71,14 @@ impl EmailAddress {
             return Err(EmailAddressError::Unsupported);
         }
         Ok(Self { delivery: format!("{typed}{domain}"), key: login.key().to_owned() })
+    }
+
+    /// An address as it was stored.
+    ///
+    /// # Errors
+    /// When it is invalid.
+    pub fn stored(address: &str) -> Result<Self, Fault> {
+        Self::parse(address).map_err(|_| Fault::internal("a stored e-mail address is invalid"))
     }
 
     /// The sender of a server that sends no mail beyond this machine.

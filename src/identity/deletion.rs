@@ -76,7 +76,7 @@ pub async fn delete(tx: &mut AuditedTx, user: &User) -> Result<Option<()>, Failu
     };
     tell(tx, user).await?;
     void_codes_of_address(tx, user).await?;
-    for key in login_names::keys_of(tx, id).await? {
+    for key in login_names::keys_of(tx, id, tx.info().now).await? {
         unlock::forget_account(tx, &key).await?;
     }
     users::delete(tx, id).await?;
@@ -88,8 +88,7 @@ pub async fn delete(tx: &mut AuditedTx, user: &User) -> Result<Option<()>, Failu
 /// Tells the owner of the address. The mail names no user: it would be deleted with them.
 async fn tell(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
     let Some(address) = user.verified_email().filter(|_| reaches(tx, user)) else { return Ok(()) };
-    let to = EmailAddress::parse(address)
-        .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
+    let to = EmailAddress::stored(address)?;
     let info = tx.info();
     let chosen = user_language::of(&mut **tx, user.id).await?;
     let locale = chosen.and_then(|tag| Locale::of_tag(&tag));

@@ -139,17 +139,25 @@ pub async fn reserved_for(
     Ok(row.unwrap_or_default())
 }
 
-/// The keys of the login name of a user, and of those that are reserved for them.
+/// The keys of the login name of a user, and of those that are reserved for them now: another user may have a name
+/// whose time is over.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn keys_of(link: &mut impl Link, user: UserId) -> Result<Vec<String>, Fault> {
+pub async fn keys_of(
+    link: &mut impl Link,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Vec<String>, Fault> {
     let rows = fetch_all!(
         link,
         (String,),
         "SELECT login_key FROM users WHERE id = $1 \
-         UNION ALL SELECT login_key FROM former_logins WHERE user_id = $1",
-        user
+         UNION ALL SELECT login_key FROM former_logins \
+         WHERE user_id = $1 AND ends_at > $2 AND ends_at <= $3",
+        user,
+        now,
+        latest_end(FORMER_LOGIN_LIFE, now)
     )?;
     Ok(rows.into_iter().map(|(key,)| key).collect())
 }

@@ -28,6 +28,12 @@ async fn change(db: &Db, user: UserId, before: &str, new: &str) -> bool {
     change_at(db, user, (before, new), NOW).await
 }
 
+async fn keys_of(db: &Db, user: UserId) -> Vec<String> {
+    let mut keys = login_names::keys_of(&mut reader(db).await, user, NOW).await.unwrap();
+    keys.sort_unstable();
+    keys
+}
+
 async fn is_free(db: &Db, name: &str) -> bool {
     let id = user_id(0);
     let free = insert(db, id, &login(name)).await;
@@ -65,10 +71,8 @@ async fn a_changed_name_is_stored_and_the_one_before_reserved() {
         assert!(change(&db, ada, "lovelace", "ada").await);
         assert_eq!(reserved().await.0, 1);
         assert!(own("lovelace").await && !own("ada").await);
-        let mut keys = login_names::keys_of(&mut reader(&db).await, ada).await.unwrap();
-        keys.sort_unstable();
-        assert_eq!(keys, ["ada", "lovelace"]);
-        assert!(login_names::keys_of(&mut reader(&db).await, user_id(0)).await.unwrap().is_empty());
+        assert_eq!(keys_of(&db, ada).await, ["ada", "lovelace"]);
+        assert!(keys_of(&db, user_id(0)).await.is_empty());
         // Three users, three skeletons: what was given up was counted down.
         assert_eq!(count!(&db, "SELECT count(*) FROM login_skeletons"), 2);
         assert_eq!(count!(&db, "SELECT max(users) FROM login_skeletons"), 1);
@@ -85,6 +89,7 @@ async fn a_reservation_ends_with_its_time_and_with_its_user() {
         assert!(!is_free(&db, "ada").await);
         assert!(change_at(&db, ada, ("one", "two"), long_ago).await);
         assert!(is_free(&db, "one").await, "over at the very moment");
+        assert_eq!(keys_of(&db, ada).await, ["ada", "two"], "one may be another user's");
         // Written by a clock that was ahead: not valid.
         assert!(change_at(&db, bob, ("bob", "three"), after(3_600)).await);
         assert!(is_free(&db, "bob").await);
