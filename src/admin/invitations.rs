@@ -8,10 +8,9 @@ use crate::base::id::UserId;
 use crate::base::{Secret, Timestamp};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::email_address::EmailAddress;
-use crate::domain::login_name::LoginName;
 use crate::domain::mail::{MailContent, MailedSecrets};
 use crate::domain::mailed_code::CodePurpose;
-use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::identity::mailed_codes::{self, CodeContent, CodeOwner, NewCode};
@@ -65,8 +64,7 @@ pub async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<SentLink
 pub async fn unlock(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
         let user = users::find(&mut **tx, id).await?.ok_or_else(not_found)?;
-        let login = LoginName::parse(&user.login)
-            .map_err(|_| Fault::internal("a stored login that is none"))?;
+        let login = user.login_name()?;
         unlock::clear_passwords(tx, login.key()).await?;
         unlock::clear_second_factors(tx, id).await?;
         Ok(tx.record(&Event::new(EventKind::UserUnlocked).about(id)).await?)

@@ -6,6 +6,8 @@ use crate::base::Timestamp;
 use crate::base::id::UserId;
 
 use super::attributes::{Attributes, Subject};
+use super::login_name::LoginName;
+use super::outcome::Fault;
 use super::text;
 use super::user_email::UserEmail;
 
@@ -53,6 +55,15 @@ impl User {
     #[must_use]
     pub fn verified_email(&self) -> Option<&str> {
         self.email.as_ref().and_then(UserEmail::verified)
+    }
+
+    /// The login name, as it is compared and counted under.
+    ///
+    /// # Errors
+    /// When what is stored is no login name.
+    pub fn login_name(&self) -> Result<LoginName, Fault> {
+        LoginName::parse(&self.login)
+            .map_err(|_| Fault::internal("the stored login name of a user is invalid"))
     }
 
     /// What tokens may say about the user.

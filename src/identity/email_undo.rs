@@ -28,8 +28,7 @@ pub(super) async fn offer(tx: &mut AuditedTx, user: UserId, before: &str) -> Res
     if app.mailer.is_none() {
         return Ok(());
     }
-    let to = EmailAddress::parse(before)
-        .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
+    let to = EmailAddress::stored(before)?;
     let content = CodeContent { address: Some(before.to_owned()) };
     let code = NewCode {
         purpose: CodePurpose::Undo,

@@ -8,7 +8,7 @@ use crate::base::TimeSpan;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
+use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::store::login_names::{self, LoginChange};
@@ -54,8 +54,7 @@ pub async fn change(
         if user.login == new.raw() {
             return profile::apply(tx, user, profile.clone(), &write).await;
         }
-        let before = LoginName::parse(&user.login)
-            .map_err(|_| Fault::internal("a stored login that is none"))?;
+        let before = user.login_name()?;
         require_own_address(&user, &before, &new)?;
         write.take(&user)?;
         let is_new = before.key() != new.key();

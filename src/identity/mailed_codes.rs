@@ -311,7 +311,7 @@ async fn owner(
     if !mailed_codes::send_to(tx, link_hash, (owner.user, owner.epoch), now).await? {
         return Ok(None);
     }
-    Ok(Some((owner.user, stored(&owner.address)?)))
+    Ok(Some((owner.user, EmailAddress::stored(&owner.address)?)))
 }
 
 /// The code of a sign-up, or, where a user owns the address, that there is an account. In that case the code stays
@@ -327,16 +327,11 @@ async fn to_new_user(
         if !mailed_codes::is_live(tx, link_hash).await? {
             return Ok(None);
         }
-        let (to, content) = (stored(&address)?, MailContent::AccountExists);
+        let (to, content) = (EmailAddress::stored(&address)?, MailContent::AccountExists);
         return Ok(Some(Delivery { to, user: None, content }));
     }
     let is_sent = mailed_codes::send(tx, link_hash, now).await?;
     Ok(is_sent.then(|| Delivery { to: to.clone(), user: None, content: content.clone() }))
-}
-
-fn stored(address: &str) -> Result<EmailAddress, Fault> {
-    EmailAddress::parse(address)
-        .map_err(|_| Fault::internal("a stored e-mail address that is none"))
 }
 
 fn usable(app: &App, code: mailed_codes::SentCode) -> Result<UsableCode, Fault> {

@@ -97,8 +97,7 @@ pub async fn notify(tx: &mut AuditedTx, user: &User, what: Notification) -> Resu
     if mails::waits(&mut **tx, user.id, content.kind().as_str()).await? {
         return Ok(());
     }
-    let to = EmailAddress::parse(address)
-        .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
+    let to = EmailAddress::stored(address)?;
     let mail = Mail {
         user: Some(user.id),
         to: &to,

@@ -5,8 +5,7 @@ use crate::app::{App, AuditedTx};
 use crate::base::id::{BrowserId, SessionId};
 use crate::base::opaque_token::TokenHash;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
+use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
@@ -53,8 +52,7 @@ pub async fn change(
 ) -> Result<(), Failure> {
     let PasswordChange { current, new, keep, cookie } = change;
     let now = info.now;
-    let unreadable = |_| Fault::internal("a stored login that is none");
-    let login = LoginName::parse(&user.login).map_err(unreadable)?;
+    let login = user.login_name()?;
     let new = parse_password_of(&app, "new_password", &new, &user)?;
     // Both places before anything is counted.
     let admission = Admission::authenticated(user.id);

@@ -5,7 +5,7 @@
 use crate::app::App;
 use crate::config::Registration;
 use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Code, Failure, Fault, FieldError, Refusal};
+use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
@@ -50,8 +50,7 @@ pub fn parse_password_of(
     raw: &str,
     user: &User,
 ) -> Result<Password, Failure> {
-    let login = LoginName::parse(&user.login)
-        .map_err(|_| Fault::internal("a stored login that is none"))?;
+    let login = user.login_name()?;
     if let Some(address) = user.verified_email().and_then(|email| LoginName::parse(email).ok()) {
         parse_password(app, field, raw, &address)?;
     }

@@ -9,7 +9,6 @@ use crate::base::Secret;
 use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
-use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::{
     Limit, RECOVERY_CODES, TOTP_FROM_NETWORK, TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
@@ -161,8 +160,7 @@ async fn count(
             let name = of("factor/totp/network/day", network.as_bytes());
             count_in(tx, user, &name, TOTP_FROM_NETWORK_A_DAY).await?;
             counted.shared.push(name);
-            let login = LoginName::parse(&user.login)
-                .map_err(|_| Fault::internal("a stored login that is none"))?;
+            let login = user.login_name()?;
             if !admission::is_known_network(app, tx, login.key(), &info).await? {
                 let name = of("factor/totp/strangers", b"");
                 count_in(tx, user, &name, TOTP_FROM_STRANGERS).await?;

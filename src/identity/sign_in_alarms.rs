@@ -6,7 +6,6 @@
 
 use crate::app::AuditedTx;
 use crate::base::TimeSpan;
-use crate::domain::login_name::LoginName;
 use crate::domain::outcome::Fault;
 use crate::domain::rate_limit::{KNOWN_NETWORK, Limit, WITHOUT_SECOND_FACTOR};
 use crate::domain::user::User;
@@ -85,7 +84,6 @@ async fn is_first_in(
 }
 
 fn names(tx: &AuditedTx, user: &User) -> Result<AttemptNames, Fault> {
-    let login = LoginName::parse(&user.login)
-        .map_err(|_| Fault::internal("a stored login that is none"))?;
+    let login = user.login_name()?;
     Ok(AttemptNames::new(&tx.app(), login.key(), tx.info().address()))
 }

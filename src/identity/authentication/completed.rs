@@ -7,7 +7,6 @@
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{Authentication, Purpose};
-use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
@@ -100,8 +99,7 @@ impl Completed {
     /// Forgives the attempt, where a password was counted, and remembers the network. Whether it is new to the
     /// account. A step-up without a password signs in from nowhere: its session was opened before.
     async fn note_network(&self, tx: &mut AuditedTx, continued: &Continued) -> Result<bool, Fault> {
-        let login = LoginName::parse(&self.user.login)
-            .map_err(|_| Fault::internal("a stored login that is none"))?;
+        let login = self.user.login_name()?;
         match continued {
             Continued { is_counted: true, counted_everywhere, .. } => {
                 lockout::forgive_earlier(tx, login.key(), *counted_everywhere).await

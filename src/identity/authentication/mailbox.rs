@@ -49,8 +49,7 @@ pub(super) async fn send(
         }
         let stored = users::find(tx, user).await?.ok_or_else(challenge_invalid)?;
         let address = stored.verified_email().ok_or_else(challenge_invalid)?;
-        let to = EmailAddress::parse(address)
-            .map_err(|_| Fault::internal("a stored e-mail address that is none"))?;
+        let to = EmailAddress::stored(address)?;
         count_of_address(tx, LimitedMail::Enrolment, &to).await?;
         let code = NewCode {
             purpose: PURPOSE,

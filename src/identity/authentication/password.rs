@@ -4,8 +4,7 @@ use crate::app::App;
 use crate::crypto::password::Slot;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
-use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
 use crate::identity::admission::Admission;
@@ -29,8 +28,7 @@ pub(super) async fn check(
     info: &RequestInfo,
 ) -> Result<bool, Failure> {
     let user = &credential.user;
-    let login = LoginName::parse(&user.login)
-        .map_err(|_| Fault::internal("a stored login that is none"))?;
+    let login = user.login_name()?;
     // An attacker with an access token must not be able to guess the password with it.
     let counted = lockout::count(app, login.key(), info.address(), info.now, &mut slots).await?;
     let admission = Admission::authenticated(user.id);

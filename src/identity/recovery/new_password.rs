@@ -5,8 +5,7 @@
 
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Failure, Fault, Refusal};
+use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::password::{Check, Password};
 use crate::domain::request_info::RequestInfo;
 use crate::identity::logout_notices::{Fate, everything_of};
@@ -34,11 +33,6 @@ pub(super) fn acceptable(
     parse_password_of(app, FIELD, typed, &credential.user)
 }
 
-fn login_of(credential: &Credential) -> Result<LoginName, Fault> {
-    LoginName::parse(&credential.user.login)
-        .map_err(|_| Fault::internal("a stored login that is none"))
-}
-
 /// Stores the new password. Opens no session.
 ///
 /// # Errors
@@ -52,7 +46,7 @@ pub(super) async fn store(
     info: &RequestInfo,
 ) -> Result<(), Failure> {
     let password = acceptable(app, credential, &typed)?;
-    let login = login_of(credential)?;
+    let login = credential.user.login_name()?;
     let user = &credential.user;
     let admission = admission::of(app, info.address(), info.now).await?;
     if let Some(present) = &credential.password_hash

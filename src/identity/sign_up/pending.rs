@@ -67,7 +67,7 @@ impl PendingSignUp {
 
     pub(super) fn email(&self) -> Result<NewEmail, Fault> {
         NewEmail::parse(&self.address)
-            .map_err(|_| Fault::internal("a sign-up with an address that is none"))
+            .map_err(|_| Fault::internal("a sealed sign-up has an invalid address"))
     }
 
     pub(super) fn subject(&self) -> Vec<u8> {
