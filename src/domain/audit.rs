@@ -9,6 +9,7 @@ use crate::base::id::{SessionId, UserId};
 use crate::text_enum;
 
 use super::sign_in_history::SignInOutcome;
+use super::trace::Trace;
 use super::user_agent::Device;
 
 text_enum! {
@@ -168,19 +169,27 @@ pub struct Origin {
     pub address: Option<IpAddr>,
     /// The request's id, to find the log lines.
     pub request_id: String,
+    /// The trace of the request, for the log lines.
+    pub trace: Option<Trace>,
 }
 
 impl Origin {
     /// The command line of this machine.
     #[must_use]
     pub const fn cli() -> Self {
-        Self { actor: None, via: Via::Cli, address: None, request_id: String::new() }
+        Self { actor: None, via: Via::Cli, address: None, request_id: String::new(), trace: None }
     }
 
     /// Signet itself.
     #[must_use]
     pub const fn system() -> Self {
-        Self { actor: None, via: Via::System, address: None, request_id: String::new() }
+        Self {
+            actor: None,
+            via: Via::System,
+            address: None,
+            request_id: String::new(),
+            trace: None,
+        }
     }
 }
 

@@ -79,6 +79,8 @@ pub async fn record(
         actor_id = origin.actor.map(tracing::field::display),
         via = origin.via.as_str(),
         request_id = %origin.request_id,
+        trace_id = origin.trace.map(|trace| tracing::field::display(trace.trace_id())),
+        span_id = origin.trace.map(|trace| tracing::field::display(trace.span_id())),
         detail = event.detail.as_deref(),
         "audit"
     );
@@ -93,6 +95,8 @@ pub(super) fn log_expired(session: SessionId, user: UserId, client_id: &str, ori
         session_id = %session,
         via = origin.via.as_str(),
         request_id = %origin.request_id,
+        trace_id = origin.trace.map(|trace| tracing::field::display(trace.trace_id())),
+        span_id = origin.trace.map(|trace| tracing::field::display(trace.span_id())),
         detail = client_id,
         "audit"
     );

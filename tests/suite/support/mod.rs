@@ -9,6 +9,7 @@ pub mod balancer;
 pub mod clients;
 pub mod clock;
 pub mod keys;
+pub mod log_schema;
 pub mod mailed;
 pub mod packages;
 pub mod pgbouncer;
