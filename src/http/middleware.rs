@@ -45,6 +45,7 @@ pub async fn handle(
     let Some(app) = request.app_data::<web::Data<App>>().map(|app| app.get_ref().clone()) else {
         return Err(Problem::misrouted().into());
     };
+    let _in_flight = app.metrics.begin_request();
     let facts = Facts {
         request_id: request_id(request.headers(), &app),
         trace: trace(&request, &app),

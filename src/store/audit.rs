@@ -72,6 +72,7 @@ pub async fn record(
         event.sign_in.client_id.as_deref(),
         event.sign_in.methods.as_deref()
     )?;
+    tx.note_event(event.kind);
     tracing::info!(
         event = event.kind.as_str(),
         user_id = event.subject.map(tracing::field::display),

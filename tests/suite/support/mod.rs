@@ -15,6 +15,7 @@ pub mod packages;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
+pub mod prometheus;
 pub mod relying_party;
 pub mod require;
 pub mod scripts;
