@@ -1,5 +1,6 @@
 //! What an operator sees without asking: metrics, alerts, the dashboard, log lines and traces.
 
+mod alerts;
 mod log_lines;
 mod metrics;
 mod prometheus;
