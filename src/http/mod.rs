@@ -21,6 +21,7 @@ mod oauth;
 pub mod openapi;
 mod read_only;
 mod request_ids;
+mod route;
 pub mod routes;
 pub mod ui;
 mod well_known;

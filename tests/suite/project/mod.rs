@@ -6,5 +6,6 @@ mod deploy;
 mod interop;
 mod numbers;
 mod openapi;
+mod permissions;
 mod readme;
 mod secrets;
