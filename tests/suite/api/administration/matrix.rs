@@ -23,7 +23,7 @@ const WITHOUT_ROUTE: &[Action] = &[Action::GrantAdminScopes, Action::ExportAudit
 /// A logo.
 const PICTURE: &[u8] = include_bytes!("../../../browser/photos.png");
 
-/// Whoever calls.
+/// A caller.
 struct Caller {
     name: String,
     token: String,
@@ -210,7 +210,7 @@ fn every_administrative_route_names_an_action_of_the_table() {
 }
 
 /// Each caller may do exactly what the table says, to each kind of target. What is refused changes nothing: the same
-/// target is still there for the next one, and for the caller who may.
+/// target is still there for the next one, and for the caller who may act.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_role_and_scope_may_do_what_the_table_says_to_each_kind_of_target() {
     on_both("access matrix", async |backend| {
