@@ -14,7 +14,6 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::identity::mailed_codes::{self, CodeContent, CodeOwner, NewCode};
-use crate::identity::unlock;
 use crate::store::users;
 
 use super::users::not_found;
@@ -55,21 +54,6 @@ pub async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<SentLink
         content: MailContent::PasswordReset,
     };
     send(&app, id, &info, wanted).await
-}
-
-/// Clears the counters of failed attempts at the password and the second factors of a user, from every network.
-///
-/// # Errors
-/// `not_found`.
-pub async fn unlock(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
-    app.transaction_or_nothing(&info, async |tx| {
-        let user = users::find(&mut **tx, id).await?.ok_or_else(not_found)?;
-        let login = user.login_name()?;
-        unlock::clear_passwords(tx, login.key()).await?;
-        unlock::clear_second_factors(tx, id).await?;
-        Ok(tx.record(&Event::new(EventKind::UserUnlocked).about(id)).await?)
-    })
-    .await
 }
 
 /// A link that is wanted.

@@ -22,6 +22,8 @@ use crate::identity::register::{login_taken, parse_login, parse_password, parse_
 use crate::store::users::{self, NewUser};
 use crate::store::{passwords, setup_links};
 
+use super::unlocking;
+
 /// A user to be made.
 pub struct Create {
     /// The login as typed.
@@ -130,7 +132,7 @@ fn to_check(mut claims: Map<String, Value>, before: &Map<String, Value>) -> Map<
 }
 
 /// Applies the rules for attributes.
-fn check_attributes(attributes: Attributes) -> Result<Attributes, Refusal> {
+pub(super) fn check_attributes(attributes: Attributes) -> Result<Attributes, Refusal> {
     attributes
         .checked()
         .map_err(|error| Refusal::field(error.field(), error.code(), error.message()))
@@ -199,6 +201,7 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
         }
         if create.must_change_password {
             users::require_password_change(tx, id, true, now).await?;
+            tx.record(&must_change_event(id, true)).await?;
         }
         let event = Event::new(EventKind::UserCreated).about(id).detail(create.role.as_str());
         tx.record(&event).await?;
@@ -251,6 +254,7 @@ pub async fn update(
         users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
         if let Some(must) = must_change {
             users::require_password_change(tx, id, must, now).await?;
+            tx.record(&must_change_event(id, must)).await?;
         }
         if user.role == Role::Admin {
             setup_links::close(tx).await?;
@@ -278,14 +282,15 @@ pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fa
     show(app, id).await
 }
 
-/// Enables a user again. Enabling twice is fine.
+/// Enables a user again and clears the counters of failed attempts. Enabling twice is fine.
 ///
 /// # Errors
 /// `not_found`.
 pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
-    change(&app, id, &info, Fate::Stays, async |tx, _| {
+    change(&app, id, &info, Fate::Stays, async |tx, user| {
         let changed = users::enable(tx, id, now).await?;
+        unlocking::clear(tx, &user).await?;
         Ok(changed.then_some((EventKind::UserEnabled, "")))
     })
     .await?;
@@ -314,7 +319,7 @@ pub struct NewPassword {
     pub permanent: bool,
 }
 
-/// Sets a password and ends everything the user has.
+/// Sets a password, ends everything the user has and clears the counters of failed attempts.
 ///
 /// # Errors
 /// `not_found`; `weak_password`.
@@ -331,10 +336,19 @@ pub async fn set_password(
     let hash = app.hash_password(slot, password).await?;
     let changed = change(&app, id, &info, Fate::Stays, async |tx, user| {
         passwords::set_password(tx, id, &hash, !permanent, now).await?;
+        unlocking::clear(tx, &user).await?;
         notify(tx, &user, Notification::PasswordChanged).await?;
-        Ok(Some((EventKind::PasswordChanged, "set")))
+        Ok(Some((
+            EventKind::PasswordResetByAdmin,
+            if permanent { "permanent" } else { "must_change" },
+        )))
     });
     changed.await.map(drop)
+}
+
+fn must_change_event(id: UserId, must: bool) -> Event {
+    let event = Event::new(EventKind::PasswordMustChangeSet).about(id);
+    event.detail(if must { "set" } else { "cleared" })
 }
 
 /// Under which name an administrator's request waits for a hash.

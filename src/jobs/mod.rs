@@ -8,6 +8,7 @@ mod heartbeat;
 mod housekeeping;
 pub mod key_rotation;
 mod mail;
+mod user_words;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub use housekeeping::{MOST_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
 #[cfg(feature = "test-support")]
 pub use mail::deliver as deliver_mail;
+pub use user_words::complete as complete_user_words;
 
 /// How often the write-ahead log is folded into the database file.
 const CHECKPOINT: Duration = Duration::from_millis(250);
@@ -45,6 +47,8 @@ const NOTICES: Duration = Duration::from_secs(1);
 const MAIL: Duration = Duration::from_secs(1);
 /// How often findings about requests of clients are written down.
 const FINDINGS: Duration = Duration::from_secs(2);
+/// How often refused attempts to sign in are written down.
+const REFUSALS: Duration = Duration::from_secs(1);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often the sessions are walked through for those that have been idle for too long.
@@ -86,6 +90,10 @@ pub fn start(app: &App) {
         "writing findings about clients",
         async |app: &App| app.write_client_findings().await,
     ));
+    tokio::spawn(every(app.clone(), REFUSALS, "writing refused attempts", async |app: &App| {
+        app.write_refusals().await
+    }));
+    tokio::spawn(user_words::write_until_complete(app.clone()));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await.map(drop)
     }));

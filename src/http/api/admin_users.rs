@@ -44,16 +44,6 @@ fn email(body: &mut JsonFields) -> EmailChange {
     }
 }
 
-/// A page of users.
-///
-/// # Errors
-/// See `docs/errors.md`.
-pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
-    let request = admin.context.check(super::page_request(&params))?;
-    let page = admin.context.run(users::list(admin.context.app.clone(), request)).await?;
-    Ok(HttpResponse::Ok().json(view::page(&page, view::user)))
-}
-
 /// Makes a user.
 ///
 /// # Errors
