@@ -11,11 +11,13 @@ use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::network::network;
 use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::identity::unlock;
 use crate::store::{audit, unlocked_networks, users};
 
+use super::authorization::authorize_on_user;
 use super::users::not_found;
 
 /// How long ago a network may have been refused for its failures to be unlocked with the account.
@@ -49,6 +51,7 @@ pub async fn unlock(
 ) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
         let user = users::find(&mut **tx, id).await?.ok_or_else(not_found)?;
+        authorize_on_user(tx, Action::UnlockUser, &user).await?;
         match only {
             Some(address) => {
                 unlock::clear_network(tx, &user, address).await?;

@@ -5,6 +5,7 @@
 
 pub mod account;
 mod account_networks;
+pub mod administrator;
 pub mod admission;
 mod attempt_names;
 pub mod authenticate;

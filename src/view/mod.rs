@@ -1,6 +1,7 @@
 //! The JSON of users, clients, APIs, sessions and audit events, as the HTTP API and the command line
 //! show them.
 
+mod admin_keys;
 mod sign_in_diagnosis;
 mod users;
 
@@ -32,6 +33,7 @@ use crate::store::audit::StoredEvent;
 use crate::store::clients::StoredClient;
 use crate::store::consents::Consent;
 
+pub use admin_keys::{admin_key, created_admin_key};
 pub use sign_in_diagnosis::user_report;
 pub use users::{listed_user, myself, user};
 
@@ -269,6 +271,7 @@ pub fn client(stored: &StoredClient) -> Value {
         "skip_consent": settings.skips_consent(),
         "first_party": settings.first_party,
         "jwks": jwks,
+        "admin_scopes": settings.admin_scopes.iter().collect::<Vec<_>>(),
         "secrets": client.secrets.iter().map(made).collect::<Vec<_>>(),
         "disabled": client.disabled_at.is_some(),
         "disabled_at": client.disabled_at.map(|at| at.rfc3339()),
@@ -319,6 +322,8 @@ pub fn event(event: &StoredEvent) -> Value {
         "kind": event.kind,
         "via": event.via,
         "actor_id": event.actor_id,
+        "actor_client_id": event.actor_client_id,
+        "actor_key_id": event.actor_key_id,
         "user_id": event.user_id,
         "session_id": event.session_id,
         "address": event.address,

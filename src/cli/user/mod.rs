@@ -8,7 +8,8 @@ mod why;
 use clap::{Args, Subcommand};
 
 use crate::admin::user_lookup;
-use crate::admin::users::{self, Create, NewPassword, Update};
+use crate::admin::user_password::{NewPassword, set_password as set_users_password};
+use crate::admin::users::{self, Create, Update};
 use crate::app::App;
 use crate::domain::attributes::Attributes;
 use crate::domain::pagination::Page;
@@ -336,7 +337,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
         let before = args.named.find(&app).await?;
         let work = users::update(app.clone(), before.id, update, RequestInfo::cli(app.now()));
         let user = app.run_to_completion(work).await.map_err(about("user", &before.login))?;
-        if before.role == Role::Admin && user.role != Role::Admin {
+        if before.role.loses_rights(user.role) {
             startup_report::say("No longer an administrator: all sessions were ended.\n");
         }
         done("Updated", &user, output)
@@ -349,7 +350,7 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), CommandError> {
         let user = args.named.find(&app).await?;
         let password = source.read(&user.login)?;
         let new = NewPassword { password, permanent: args.permanent };
-        let work = users::set_password(app.clone(), user.id, new, RequestInfo::cli(app.now()));
+        let work = set_users_password(app.clone(), user.id, new, RequestInfo::cli(app.now()));
         app.run_to_completion(work).await.map_err(about("user", &user.login))?;
         startup_report::say(&format!(
             "Set the password of user {} ({}) and ended its sessions\n{}",

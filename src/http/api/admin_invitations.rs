@@ -7,7 +7,7 @@ use crate::admin::{invitations, unlocking};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::OptionalJson;
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 use crate::view;
 
 use super::admin_users::user_id;
@@ -21,7 +21,7 @@ type Admin = Authenticated<Administrator>;
 pub async fn invite(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let sent = context.run(invitations::invite(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::Ok().json(view::sent_link(&sent, context.now())))
 }
@@ -33,7 +33,7 @@ pub async fn invite(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
 pub async fn recover(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let sent = context.run(invitations::recover(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::Ok().json(view::sent_link(&sent, context.now())))
 }
@@ -56,7 +56,7 @@ pub async fn unlock(
     }
     let network = network.as_deref().map(unlocking::parse_network).transpose();
     let network = context.check(network)?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     context.run(unlocking::unlock(context.app.clone(), id, network, info)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

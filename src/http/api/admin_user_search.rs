@@ -14,7 +14,7 @@ use crate::domain::user_words::{MAX_QUERY_WORDS, words_of_query};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 use crate::view;
 
 /// A page of the users that the parameters describe.

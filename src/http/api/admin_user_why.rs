@@ -8,7 +8,7 @@ use crate::domain::outcome::Refusal;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 use crate::view;
 
 use super::admin_users::user_id;
