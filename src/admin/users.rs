@@ -19,8 +19,8 @@ use crate::identity::last_administrator::keep_an_administrator;
 use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
-use crate::store::users::{self, NewUser};
 use crate::store::setup_links;
+use crate::store::users::{self, NewUser};
 
 use super::authorization::{authorize, authorize_on_user};
 use super::client_patch::once_each;

@@ -8,6 +8,7 @@ mod heartbeat;
 mod housekeeping;
 pub mod key_rotation;
 mod mail;
+mod sampling;
 mod user_words;
 
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub use housekeeping::{MOST_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
 #[cfg(feature = "test-support")]
 pub use mail::deliver as deliver_mail;
+#[cfg(feature = "test-support")]
+pub use sampling::{count, sample};
 pub use user_words::complete as complete_user_words;
 
 /// How often the write-ahead log is folded into the database file.
@@ -49,6 +52,10 @@ const MAIL: Duration = Duration::from_secs(1);
 const FINDINGS: Duration = Duration::from_secs(2);
 /// How often refused attempts to sign in are written down.
 const REFUSALS: Duration = Duration::from_secs(1);
+/// How often sizes and queues in the database are read for the metrics.
+const SAMPLE: Duration = Duration::from_secs(30);
+/// How often users and sessions are counted for the metrics.
+const COUNT: Duration = Duration::from_secs(5 * 60);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often the sessions are walked through for those that have been idle for too long.
@@ -94,6 +101,8 @@ pub fn start(app: &App) {
         app.write_refusals().await
     }));
     tokio::spawn(user_words::write_until_complete(app.clone()));
+    tokio::spawn(at_start_and_every(app.clone(), SAMPLE, "sampling", sampling::sample));
+    tokio::spawn(at_start_and_every(app.clone(), COUNT, "counting", sampling::count));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await.map(drop)
     }));

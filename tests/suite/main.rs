@@ -14,6 +14,7 @@ mod interop;
 mod keys;
 mod mail;
 mod oauth;
+mod observability;
 mod pages;
 mod project;
 mod storage;
