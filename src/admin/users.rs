@@ -17,14 +17,14 @@ use crate::identity::deletion;
 use crate::identity::email::{replace_email, set_email};
 use crate::identity::last_administrator::keep_an_administrator;
 use crate::identity::logout_notices::{Fate, everything_of};
-use crate::identity::notifications::{Notification, notify};
 use crate::identity::profile::check_name;
-use crate::identity::register::{login_taken, parse_login, parse_password, parse_password_of};
+use crate::identity::register::{login_taken, parse_login, parse_password};
+use crate::store::setup_links;
 use crate::store::users::{self, NewUser};
-use crate::store::{passwords, setup_links};
 
 use super::authorization::{authorize, authorize_on_user};
 use super::client_patch::once_each;
+use super::unlocking;
 
 /// A user to be made.
 pub struct Create {
@@ -140,7 +140,7 @@ fn roles_to_check(mut roles: Vec<String>, before: &[String]) -> Vec<String> {
 }
 
 /// Applies the rules for attributes.
-fn check_attributes(attributes: Attributes) -> Result<Attributes, Refusal> {
+pub(super) fn check_attributes(attributes: Attributes) -> Result<Attributes, Refusal> {
     attributes
         .checked()
         .map_err(|error| Refusal::field(error.field(), error.code(), error.message()))
@@ -213,6 +213,7 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
         }
         if create.must_change_password {
             users::require_password_change(tx, id, true, now).await?;
+            tx.record(&must_change_event(id, true)).await?;
         }
         let event = Event::new(EventKind::UserCreated).about(id).detail(create.role.as_str());
         tx.record(&event).await?;
@@ -271,6 +272,7 @@ pub async fn update(
         users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
         if let Some(must) = must_change {
             users::require_password_change(tx, id, must, now).await?;
+            tx.record(&must_change_event(id, must)).await?;
         }
         if user.role == Role::Admin {
             setup_links::close(tx).await?;
@@ -298,14 +300,15 @@ pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fa
     show(app, id).await
 }
 
-/// Enables a user again. Enabling twice is fine.
+/// Enables a user again and clears the counters of failed attempts. Enabling twice is fine.
 ///
 /// # Errors
 /// `not_found`.
 pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
-    change(&app, Action::EnableUser, id, &info, async |tx, _| {
+    change(&app, Action::EnableUser, id, &info, async |tx, user| {
         let changed = users::enable(tx, id, now).await?;
+        unlocking::clear(tx, &user).await?;
         Ok(changed.then_some((EventKind::UserEnabled, "")))
     })
     .await?;
@@ -326,43 +329,13 @@ pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failu
     .await
 }
 
-/// A password that an administrator sets.
-pub struct NewPassword {
-    /// The password as typed.
-    pub password: String,
-    /// Whether the user may keep it. Otherwise the next sign-in asks for another one, which the administrator
-    /// does not know.
-    pub permanent: bool,
-}
-
-/// Sets a password and ends everything the user has.
-///
-/// # Errors
-/// `not_found`; `weak_password`.
-pub async fn set_password(
-    app: App,
-    id: UserId,
-    NewPassword { password, permanent }: NewPassword,
-    info: RequestInfo,
-) -> Result<(), Failure> {
-    let now = info.now;
-    let user = show(app.clone(), id).await?;
-    // Before a password is hashed for it.
-    let kind = TargetKind::of_user(user.role);
-    info.authority.require_on(Action::SetPassword, [kind]).map_err(Refusal::from)?;
-    let password = parse_password_of(&app, "password", &password, &user)?;
-    let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
-    let hash = app.hash_password(slot, password).await?;
-    let changed = change(&app, Action::SetPassword, id, &info, async |tx, user| {
-        passwords::set_password(tx, id, &hash, !permanent, now).await?;
-        notify(tx, &user, Notification::PasswordChanged).await?;
-        Ok(Some((EventKind::PasswordChanged, "set")))
-    });
-    changed.await.map(drop)
+fn must_change_event(id: UserId, must: bool) -> Event {
+    let event = Event::new(EventKind::PasswordMustChangeSet).about(id);
+    event.detail(if must { "set" } else { "cleared" })
 }
 
 /// Under which name an administrator's request waits for a hash.
-fn requester(info: &RequestInfo) -> Requester {
+pub(super) fn requester(info: &RequestInfo) -> Requester {
     let by_address = || info.address().map_or(Requester::Unknown, Requester::Address);
     info.origin.actor.map_or_else(by_address, |actor| Requester::Account(actor.uuid()))
 }

@@ -15,6 +15,7 @@ pub mod outbox;
 mod password_hashing;
 mod process;
 mod proxy_findings;
+pub mod refusal_log;
 pub mod sealed_state;
 pub mod startup;
 mod transaction;
@@ -49,6 +50,7 @@ use common_clock::CommonClock;
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;
+use refusal_log::RefusalLog;
 
 #[cfg(feature = "test-support")]
 pub use jwks_fetch_log::MAX_UNKNOWN_OF_NETWORK;
@@ -104,6 +106,8 @@ pub struct AppState {
     pub proxy_findings: ProxyFindings,
     /// What was wrong with requests of clients since it was last written down.
     pub client_findings: ClientFindings,
+    /// Attempts to sign in that were refused and are not in the audit trail yet.
+    pub refusal_log: RefusalLog,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.

@@ -13,6 +13,7 @@ mod dev;
 mod error;
 mod exit;
 mod factors;
+mod from_file;
 mod health;
 mod invitations;
 mod key;

@@ -196,8 +196,11 @@ routes! {
 
     // Administration.
     "/v1/admin/users" {
-        GET Admin(ReadUsers) api::admin_users::list => users::LIST,
+        GET Admin(ReadUsers) api::admin_user_search::list => users::LIST,
         POST Admin(CreateUser) api::admin_users::create => users::CREATE,
+    }
+    "/v1/admin/users/why" {
+        GET Admin(ReadUsers) api::admin_user_why::of_login => sign_in_diagnosis::OF_LOGIN,
     }
     "/v1/admin/users/{id}" {
         GET Admin(ReadUsers) api::admin_users::show => users::SHOW,
@@ -214,6 +217,9 @@ routes! {
         POST Admin(SendRecovery) api::admin_invitations::recover => users::SEND_RECOVERY,
     }
     "/v1/admin/users/{id}/unlock" { POST Admin(UnlockUser) api::admin_invitations::unlock => users::UNLOCK }
+    "/v1/admin/users/{id}/why" {
+        GET Admin(ReadUsers) api::admin_user_why::get => sign_in_diagnosis::OF_USER,
+    }
     "/v1/admin/users/{id}/factors" {
         GET Admin(ReadUsers) api::admin_factors::list => factors::LIST_OF_USER,
         DELETE Admin(ResetFactors) api::admin_factors::reset => factors::RESET,

@@ -93,6 +93,7 @@ pub async fn login(
 ) -> Result<LoginOutcome, Failure> {
     let now = info.now;
     let request = request(&app, &attempt.asked).await?;
+    let info = info.for_client(Some(request.client_id.clone()));
     let admission = admission::of(&app, info.address(), now).await?;
     let authenticated =
         authenticate_user(&app, admission, &attempt.login, attempt.password, &info).await?;
@@ -193,6 +194,11 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
 }
 
 impl CheckedLoginRequest {
+    /// The client that the log-in is for.
+    pub(super) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
     /// That client and API are those that had the names at `begun_at`, when the password was checked.
     pub(super) fn check_names(&self, app: &App, begun_at: Timestamp) -> Result<(), Refusal> {
         let audience = self.audience.target.audience();

@@ -4,6 +4,7 @@
 //! HTTP; must not decide what a rule says.
 
 pub mod account;
+mod account_networks;
 pub mod administrator;
 pub mod admission;
 mod attempt_names;
@@ -21,6 +22,7 @@ mod email_limits;
 pub mod email_undo;
 pub mod export;
 pub mod factors;
+pub mod failed_attempts;
 pub mod fresh_authentication;
 pub mod history;
 mod invitation;
@@ -47,6 +49,7 @@ pub mod second_factor;
 pub mod sessions;
 pub mod setup;
 mod sign_in_alarms;
+pub mod sign_in_counters;
 pub mod sign_up;
 pub mod step_up;
 pub mod totp_enrolment;

@@ -9,6 +9,7 @@ mod housekeeping;
 pub mod key_rotation;
 mod mail;
 mod sampling;
+mod user_words;
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub use housekeeping::{housekeep, sweep};
 pub use mail::deliver as deliver_mail;
 #[cfg(feature = "test-support")]
 pub use sampling::{count, sample};
+pub use user_words::complete as complete_user_words;
 
 /// How often the write-ahead log is folded into the database file.
 const CHECKPOINT: Duration = Duration::from_millis(250);
@@ -48,6 +50,8 @@ const NOTICES: Duration = Duration::from_secs(1);
 const MAIL: Duration = Duration::from_secs(1);
 /// How often findings about requests of clients are written down.
 const FINDINGS: Duration = Duration::from_secs(2);
+/// How often refused attempts to sign in are written down.
+const REFUSALS: Duration = Duration::from_secs(1);
 /// How often sizes and queues in the database are read for the metrics.
 const SAMPLE: Duration = Duration::from_secs(30);
 /// How often users and sessions are counted for the metrics.
@@ -93,6 +97,10 @@ pub fn start(app: &App) {
         "writing findings about clients",
         async |app: &App| app.write_client_findings().await,
     ));
+    tokio::spawn(every(app.clone(), REFUSALS, "writing refused attempts", async |app: &App| {
+        app.write_refusals().await
+    }));
+    tokio::spawn(user_words::write_until_complete(app.clone()));
     tokio::spawn(at_start_and_every(app.clone(), SAMPLE, "sampling", sampling::sample));
     tokio::spawn(at_start_and_every(app.clone(), COUNT, "counting", sampling::count));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {

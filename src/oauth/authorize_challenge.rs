@@ -69,6 +69,7 @@ pub async fn authorize_challenge(
     let client = client_auth::authenticate_client(&app, call, &params, &info.origin, now).await?;
     let client = client.client();
     check_client(client)?;
+    let info = info.for_client(Some(client.client_id.clone()));
     let jkt = match &proof {
         None => None,
         Some(proof) => {

@@ -48,7 +48,10 @@ mod session_row;
 pub mod sessions;
 pub mod setup_links;
 pub mod spent_ids;
+pub mod unlocked_networks;
 pub mod user_language;
+pub mod user_search;
+pub mod user_words;
 pub mod users;
 pub mod verifiers;
 

@@ -14,7 +14,7 @@ use crate::{execute, fetch_all, fetch_optional};
 use super::attributes::{StoredSubject, column};
 use super::login_names::{free_skeleton, is_reserved, take_skeleton};
 use super::password_costs::moved;
-use super::{Link, Tx};
+use super::{Link, Tx, user_words};
 
 /// What a log-in is decided on.
 pub struct Credential {
@@ -49,12 +49,12 @@ pub struct NewUser<'a> {
 }
 
 #[derive(sqlx::FromRow)]
-struct UserRow {
+pub(super) struct UserRow {
     id: UserId,
-    login: String,
-    name: Option<String>,
+    pub(super) login: String,
+    pub(super) name: Option<String>,
     #[sqlx(flatten)]
-    subject: StoredSubject,
+    pub(super) subject: StoredSubject,
     session_epoch: i64,
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -128,6 +128,7 @@ pub async fn insert(tx: &mut Tx, user: &NewUser<'_>, now: Timestamp) -> Result<b
         return Ok(false);
     }
     moved(tx, None, user.password_hash).await?;
+    user_words::rewrite(tx, user.id).await?;
     Ok(true)
 }
 
@@ -255,6 +256,21 @@ pub async fn hold_any(tx: &mut Tx, id: UserId) -> Result<Option<i64>, Fault> {
     Ok(row.map(|(epoch,)| epoch))
 }
 
+/// Notes that a user signed in, to the day.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<(), Fault> {
+    let day = Timestamp::from_secs(now.secs().div_euclid(86_400) * 86_400);
+    execute!(
+        tx,
+        "UPDATE users SET last_login_at = $1 WHERE id = $2 AND (last_login_at IS NULL OR last_login_at < $1)",
+        day,
+        id
+    )?;
+    Ok(())
+}
+
 /// Disables a user and ends everything. False when there is none or it is disabled already.
 ///
 /// # Errors
@@ -298,6 +314,7 @@ pub async fn rename(
 ) -> Result<bool, Fault> {
     let rows =
         execute!(tx, "UPDATE users SET name = $1, updated_at = $2 WHERE id = $3", name, now, id)?;
+    user_words::rewrite(tx, id).await?;
     Ok(rows == 1)
 }
 
@@ -324,6 +341,7 @@ pub async fn update(
         now,
         id
     )?;
+    user_words::rewrite(tx, id).await?;
     Ok(rows == 1)
 }
 

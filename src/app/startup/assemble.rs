@@ -28,6 +28,7 @@ use crate::app::common_clock::CommonClock;
 use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
 use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
+use crate::app::refusal_log::RefusalLog;
 use crate::app::{App, AppState, JwksFetchLog, keys, write_probe};
 
 impl Startup {
@@ -94,6 +95,7 @@ impl Startup {
             attempt_gate: AttemptGate::default(),
             proxy_findings: ProxyFindings::default(),
             client_findings: ClientFindings::default(),
+            refusal_log: RefusalLog::default(),
             jwks_fetches: JwksFetchLog::default(),
             http_client,
             mailer,

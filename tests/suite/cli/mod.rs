@@ -10,6 +10,7 @@ mod first_run;
 mod key;
 mod migrate;
 mod output;
+mod people;
 mod postgres;
 mod session;
 mod terminal_text;

@@ -15,6 +15,7 @@ pub mod metadata;
 pub mod oauth;
 pub mod recovery;
 pub mod sessions;
+pub mod sign_in_diagnosis;
 pub mod sign_up;
 pub mod tokens;
 pub mod users;

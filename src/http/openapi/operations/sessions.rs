@@ -43,7 +43,7 @@ pub static SESSION: Named = Named {
     ]),
 };
 
-static EVENT: Named = Named {
+pub(super) static EVENT: Named = Named {
     name: "Event",
     schema: object(&[
         required("id", UUID),

@@ -175,6 +175,7 @@ fn request(route: &Route, target: &Target) -> (String, Value) {
     };
     let query = match (route.method, route.path) {
         ("DELETE", "/v1/admin/sessions") => format!("?user_id={}", target.user),
+        ("GET", "/v1/admin/users/why") => "?login=nobody".to_owned(),
         _ => String::new(),
     };
     (format!("{path}{query}"), body)

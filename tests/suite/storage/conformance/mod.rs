@@ -37,6 +37,7 @@ mod meta_and_setup;
 mod migrate;
 mod passkeys;
 mod password_costs;
+mod people;
 mod processes;
 mod pushed_requests;
 mod refresh_batch;

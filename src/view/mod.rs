@@ -2,6 +2,8 @@
 //! show them.
 
 mod admin_keys;
+mod sign_in_diagnosis;
+mod users;
 
 use serde_json::{Value, json};
 
@@ -20,7 +22,6 @@ use crate::domain::pagination::Page;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::sign_in_history::SignIn;
 use crate::domain::token_diagnosis::{Checked, Report};
-use crate::domain::user::User;
 use crate::domain::user_agent::Device;
 use crate::identity::email_change::Requested;
 use crate::identity::export::Export;
@@ -30,48 +31,16 @@ use crate::identity::totp_enrolment::{Enrolled, TotpSetup};
 use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
 use crate::store::clients::StoredClient;
-
 use crate::store::consents::Consent;
-pub use admin_keys::{admin_key, created_admin_key};
 
-/// A user as users see themselves: custom claims are for APIs and administrators. `pending_email` is the address that
-/// waits for its confirmation, `language` the one that was chosen for mail.
-#[must_use]
-pub fn myself(user: &User, pending_email: Option<&str>, language: Option<&str>) -> Value {
-    let mut value = self::user(user);
-    if let Some(object) = value.as_object_mut() {
-        object.shift_remove("claims");
-        object.insert("pending_email".to_owned(), json!(pending_email));
-        object.insert("language".to_owned(), json!(language));
-    }
-    value
-}
+pub use admin_keys::{admin_key, created_admin_key};
+pub use sign_in_diagnosis::user_report;
+pub use users::{listed_user, myself, user};
 
 /// An address to which a code was sent.
 #[must_use]
 pub fn email_requested(requested: &Requested) -> Value {
     json!({ "pending_email": requested.address, "expires_in": requested.expires_in.secs() })
-}
-
-/// A user as an administrator sees it.
-#[must_use]
-pub fn user(user: &User) -> Value {
-    json!({
-        "id": user.id,
-        "login": user.login,
-        "name": user.name,
-        "email": user.email.as_ref().map(|email| &email.address),
-        "email_verified": user.verified_email().is_some(),
-        "role": user.role,
-        "roles": user.attributes.roles,
-        "groups": user.attributes.groups,
-        "claims": user.attributes.claims,
-        "must_change_password": user.must_change_password,
-        "disabled": user.disabled_at.is_some(),
-        "disabled_at": user.disabled_at.map(|at| at.rfc3339()),
-        "created_at": user.created_at.rfc3339(),
-        "updated_at": user.updated_at.rfc3339(),
-    })
 }
 
 /// A sign-in to the account of its owner, or an attempt.
