@@ -354,6 +354,9 @@ pub fn event(event: &StoredEvent) -> Value {
         "request_id": event.request_id,
         "detail": event.detail,
         "times": event.times,
+        "last_at": event.last_at.map(Timestamp::rfc3339),
+        "reason": event.reason,
+        "client_id": event.client_id,
     })
 }
 

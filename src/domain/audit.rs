@@ -1,13 +1,14 @@
 //! Audit events: what somebody will want to know later.
 //!
 //! Owns the list of events and what one holds. One value writes the row, the metric and the log
-//! line. Never holds a password, a token or a login: ids only.
+//! line. Never holds a password, a token or a login: ids, and a keyed hash of the login that was typed.
 
 use std::net::IpAddr;
 
 use crate::base::id::{SessionId, UserId};
 use crate::text_enum;
 
+use super::failure_reason::{FailureReason, SealedReason};
 use super::sign_in_history::SignInOutcome;
 use super::user_agent::Device;
 
@@ -23,10 +24,14 @@ text_enum! {
         /// nothing for `/v1`.
         LoginSteppedUp = "login.stepped_up",
         /// A log-in, or the current password at a change of it, failed; folded into one row a minute for
-        /// each login name, place and address.
+        /// each login name, place, address and reason.
         LoginFailed = "login.failed",
-        /// Too many tries; folded likewise.
+        /// An attempt was refused because of too many failures before it; the reason says whose. One row for the
+        /// first refusal of a window, then one a minute for each login name and network.
         LoginThrottled = "login.throttled",
+        /// An attempt was turned away because too many passwords were checked at that time; folded into one row a
+        /// minute for each address.
+        LoginShed = "login.shed",
         /// A password was right and nothing came of it; the detail says why.
         LoginRefused = "login.refused",
         /// A code of a second factor was wrong; the detail is its method; folded likewise, by user.
@@ -81,6 +86,10 @@ text_enum! {
         UserDeleted = "user.deleted",
         /// A password was changed or set.
         PasswordChanged = "password.changed",
+        /// An administrator set a password; the detail says whether the user may keep it.
+        PasswordResetByAdmin = "password.reset_by_admin",
+        /// An administrator set or cleared that the next sign-in begins with a new password; the detail says which.
+        PasswordMustChangeSet = "password.must_change_set",
         /// A user chose a new password with a mailed code or link; the detail is what it was for.
         AccountRecovered = "account.recovered",
         /// An administrator had a link made with which a user chooses a new password; the detail says whether it
@@ -210,6 +219,10 @@ pub struct Event {
     pub fold: Option<Vec<u8>>,
     /// What the user is shown of a sign-in; empty for other events.
     pub sign_in: SignInDetails,
+    /// The pseudonym of the login that was typed, of an attempt that failed.
+    pub login_ref: Option<Vec<u8>>,
+    /// Why an attempt failed.
+    pub reason: Option<FailureReason>,
 }
 
 impl Event {
@@ -217,7 +230,30 @@ impl Event {
     #[must_use]
     pub const fn new(kind: EventKind) -> Self {
         let sign_in = SignInDetails { browser: None, client_id: None, methods: None };
-        Self { kind, subject: None, session: None, detail: None, fold: None, sign_in }
+        Self {
+            kind,
+            subject: None,
+            session: None,
+            detail: None,
+            fold: None,
+            sign_in,
+            login_ref: None,
+            reason: None,
+        }
+    }
+
+    /// Says why the attempt failed.
+    #[must_use]
+    pub const fn because(mut self, reason: SealedReason) -> Self {
+        self.reason = Some(reason.reveal());
+        self
+    }
+
+    /// Names the login that was typed, by its pseudonym.
+    #[must_use]
+    pub fn of_login(mut self, login_ref: Vec<u8>) -> Self {
+        self.login_ref = Some(login_ref);
+        self
     }
 
     /// Names the user it concerns.

@@ -26,6 +26,7 @@ pub mod color;
 pub mod device_code;
 pub mod email_address;
 pub mod factor;
+pub mod failure_reason;
 pub mod fapi2;
 pub mod finding_explanation;
 pub mod grant;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::base::id::{AuditId, SessionId, UserId};
 use crate::base::{Entropy, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::failure_reason::FailureReason;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::sign_in_history::{SignIn, SignInOutcome};
@@ -37,6 +38,12 @@ pub struct StoredEvent {
     pub detail: Option<String>,
     /// How often, for folded events.
     pub times: i64,
+    /// When it last happened, for folded events.
+    pub last_at: Option<Timestamp>,
+    /// Why an attempt failed.
+    pub reason: Option<String>,
+    /// The client that it was for.
+    pub client_id: Option<String>,
 }
 
 /// Records an event with the change it belongs to: both or neither. One that folds has one row for
@@ -54,9 +61,10 @@ pub async fn record(
     execute!(
         tx,
         "INSERT INTO audit_events (id, at, kind, via, actor_id, user_id, session_id, address, \
-         request_id, detail, fold, times, browser, client_id, methods) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14) \
-         ON CONFLICT (fold) DO UPDATE SET times = audit_events.times + 1",
+         request_id, detail, fold, times, browser, client_id, methods, login_ref, reason, last_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16, $17) \
+         ON CONFLICT (fold) DO UPDATE SET times = audit_events.times + 1, \
+         last_at = excluded.last_at",
         AuditId::new(now, entropy),
         now,
         event.kind.as_str(),
@@ -70,7 +78,10 @@ pub async fn record(
         event.fold.as_deref(),
         event.sign_in.browser.as_deref(),
         event.sign_in.client_id.as_deref(),
-        event.sign_in.methods.as_deref()
+        event.sign_in.methods.as_deref(),
+        event.login_ref.as_deref(),
+        event.reason.map(FailureReason::as_str),
+        event.fold.as_ref().map(|_| now)
     )?;
     tracing::info!(
         event = event.kind.as_str(),
@@ -80,6 +91,7 @@ pub async fn record(
         via = origin.via.as_str(),
         request_id = %origin.request_id,
         detail = event.detail.as_deref(),
+        reason = event.reason.map(FailureReason::as_str),
         "audit"
     );
     Ok(())
@@ -113,7 +125,7 @@ pub async fn endings(
         link,
         StoredEvent,
         "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, \
-         times FROM audit_events WHERE id >= $1 AND user_id = $2 AND \
+         times, last_at, reason, client_id FROM audit_events WHERE id >= $1 AND user_id = $2 AND \
          (kind IN ('password.changed', 'sessions.ended', 'user.disabled', 'user.deleted') \
          OR (kind = 'user.updated' AND detail = 'user')) ORDER BY id DESC LIMIT $3",
         AuditId::earliest(since),
@@ -139,7 +151,7 @@ pub async fn page(
             link,
             StoredEvent,
             "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, \
-             detail, times FROM audit_events WHERE id < $1 ORDER BY id DESC LIMIT $2",
+             detail, times, last_at, reason, client_id FROM audit_events WHERE id < $1 ORDER BY id DESC LIMIT $2",
             after,
             request.limit + 1
         )?,
@@ -147,7 +159,7 @@ pub async fn page(
             link,
             StoredEvent,
             "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, \
-             detail, times FROM audit_events WHERE user_id = $1 AND id < $2 \
+             detail, times, last_at, reason, client_id FROM audit_events WHERE user_id = $1 AND id < $2 \
              ORDER BY id DESC LIMIT $3",
             user,
             after,

@@ -2,6 +2,7 @@
 
 use super::{PAGINATION_BY_USER, USER_ID};
 use crate::domain::audit::Via;
+use crate::domain::failure_reason::FailureReason;
 use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{NO_CONTENT, Operation, Parameter, Tag, ok};
 use crate::http::openapi::schema::{
@@ -56,6 +57,16 @@ static EVENT: Named = Named {
         required("request_id", TEXT),
         required("detail", TEXT.nullable()),
         required("times", INTEGER.about("How many equal events the entry stands for.")),
+        required(
+            "last_at",
+            TIME.nullable()
+                .about("When the last of them happened; `null` where none can be equal."),
+        ),
+        required(
+            "reason",
+            texts_of!(FailureReason).nullable().about("Why an attempt to sign in failed."),
+        ),
+        required("client_id", TEXT.nullable().about("The client of a sign-in.")),
     ]),
 };
 
