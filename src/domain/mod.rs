@@ -6,6 +6,7 @@
 pub mod api;
 pub mod attributes;
 pub mod audit;
+pub mod audit_filter;
 pub mod authenticators;
 pub mod authn;
 pub mod authorization;

@@ -7,6 +7,8 @@ mod backchannel_logout;
 mod heartbeat;
 mod housekeeping;
 pub mod key_rotation;
+mod login_retention;
+mod logout_walks;
 mod mail;
 
 use std::time::Duration;
@@ -24,6 +26,7 @@ pub use heartbeat::{beat, compare_settings};
 #[cfg(feature = "test-support")]
 pub use housekeeping::{MOST_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
+pub use login_retention::prune_logins;
 #[cfg(feature = "test-support")]
 pub use mail::deliver as deliver_mail;
 
@@ -87,7 +90,8 @@ pub fn start(app: &App) {
         async |app: &App| app.write_client_findings().await,
     ));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
-        housekeep(app, app.now()).await.map(drop)
+        housekeep(app, app.now()).await?;
+        prune_logins(app, app.now()).await.map(drop)
     }));
     tokio::spawn(every(app.clone(), SWEEP, "removing idle sessions", async |app: &App| {
         sweep(app, app.now()).await.map(drop)

@@ -134,39 +134,25 @@ pub async fn endings(
     )
 }
 
-/// A page of events, newest first; `after` is the last one seen.
+/// The events since `since` that ended the sessions of every user. At most `limit`, newest first.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn page(
+pub async fn endings_of_all(
     link: &mut impl Link,
-    user: Option<UserId>,
-    request: PageRequest,
-) -> Result<Page<StoredEvent>, Fault> {
-    let after = request.after.unwrap_or(Uuid::max());
-    // Two statements: in one that means either, neither database sees that a user's events are
-    // found by an index, and the events of somebody quiet would cost a reading of everybody's.
-    let rows = match user {
-        None => fetch_all!(
-            link,
-            StoredEvent,
-            "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, \
-             detail, times, last_at, reason, client_id FROM audit_events WHERE id < $1 ORDER BY id DESC LIMIT $2",
-            after,
-            request.limit + 1
-        )?,
-        Some(user) => fetch_all!(
-            link,
-            StoredEvent,
-            "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, \
-             detail, times, last_at, reason, client_id FROM audit_events WHERE user_id = $1 AND id < $2 \
-             ORDER BY id DESC LIMIT $3",
-            user,
-            after,
-            request.limit + 1
-        )?,
-    };
-    Ok(Page::cut(rows, request.limit, |event| event.id.uuid()))
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Fault> {
+    fetch_all!(
+        link,
+        StoredEvent,
+        "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, \
+         times, last_at, reason, client_id FROM audit_events WHERE kind = 'sessions.ended' \
+         AND kind <> 'login.succeeded' AND id >= $1 AND detail = 'all_by_admin' \
+         ORDER BY id DESC LIMIT $2",
+        AuditId::earliest(since),
+        limit
+    )
 }
 
 #[derive(sqlx::FromRow)]

@@ -2,6 +2,7 @@
 
 mod apis;
 mod attributes;
+mod audit_trail;
 mod client_address;
 mod clients;
 mod decoys;
@@ -35,6 +36,7 @@ mod run_to_completion;
 mod second_factor_policy;
 mod second_factors;
 mod sent_back;
+mod session_ends;
 mod sessions;
 mod signup;
 mod strict_requests;

@@ -1,6 +1,7 @@
 //! The command line: the binary, its output, its exit codes, beside a server and without one.
 
 mod api;
+mod audit;
 mod client;
 mod client_options;
 mod config;

@@ -7,6 +7,7 @@
 
 mod apis;
 mod audit;
+mod audit_query;
 mod authorization_codes;
 mod branches;
 mod browser_sessions;
@@ -37,6 +38,7 @@ mod password_costs;
 mod processes;
 mod pushed_requests;
 mod refresh_batch;
+mod session_generations;
 mod session_loader;
 mod sessions;
 mod spent_ids;
