@@ -1,6 +1,7 @@
 //! The JSON of users, clients, APIs, sessions and audit events, as the HTTP API and the command line
 //! show them.
 
+mod admin_keys;
 pub mod audit;
 pub mod csv;
 
@@ -31,7 +32,9 @@ use crate::identity::sessions::LoggedIn;
 use crate::identity::totp_enrolment::{Enrolled, TotpSetup};
 use crate::store::apis::StoredApi;
 use crate::store::clients::StoredClient;
+
 use crate::store::consents::Consent;
+pub use admin_keys::{admin_key, created_admin_key};
 
 /// A user as users see themselves: custom claims are for APIs and administrators. `pending_email` is the address that
 /// waits for its confirmation, `language` the one that was chosen for mail.
@@ -301,6 +304,7 @@ pub fn client(stored: &StoredClient) -> Value {
         "skip_consent": settings.skips_consent(),
         "first_party": settings.first_party,
         "jwks": jwks,
+        "admin_scopes": settings.admin_scopes.iter().collect::<Vec<_>>(),
         "secrets": client.secrets.iter().map(made).collect::<Vec<_>>(),
         "disabled": client.disabled_at.is_some(),
         "disabled_at": client.disabled_at.map(|at| at.rfc3339()),

@@ -9,49 +9,26 @@ use uuid::Uuid;
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::{NoticeId, UserId};
+use crate::domain::attributes::Role;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::BUILT_IN;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::PageRequest;
+use crate::domain::permission::{Action, TargetKind};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, SessionFilter};
-use crate::domain::user::User;
 use crate::identity::browser_login::end_browser;
 use crate::identity::logout_notices::{self, Fate, everything_of};
-use crate::identity::sessions::{self, LoggedIn};
+use crate::identity::sessions;
 use crate::store::revocations::Revoked;
 use crate::store::session_generations::{self, LogoutWalk};
 use crate::store::sessions::end::Ending;
 use crate::store::{clients, users};
 
+use super::authorization::{authorize, authorize_on_user};
+pub use super::session_selection::{Count, Selection};
 pub use super::session_walk::Position;
 use super::session_walk::{Found, Stage, Walk};
-
-/// Which sessions and sign-ins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
-    /// Everything of every user.
-    Everyone,
-    /// Everything of a user.
-    User(UserId),
-    /// The sessions of a client.
-    Client(String),
-    /// What began before this time.
-    Before(Timestamp),
-    /// Everything of the users who have this role.
-    Role(String),
-    /// Everything of the users who are in this group.
-    Group(String),
-}
-
-/// How many there are, or how many have ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Count {
-    /// Sessions of clients.
-    pub sessions: u64,
-    /// Sign-ins at the pages.
-    pub sign_ins: u64,
-}
 
 /// What one call is about.
 #[derive(Debug, Clone)]
@@ -177,7 +154,7 @@ pub async fn end(app: App, call: Call, info: RequestInfo) -> Result<Outcome, Fai
 /// # Errors
 /// `not_found` when there is no such user.
 pub async fn end_all_of_user(app: App, user: UserId, info: RequestInfo) -> Result<(), Failure> {
-    app.transaction(&info, async |tx| {
+    app.transaction_or_nothing(&info, async |tx| {
         if end_everything(tx, user).await? { Ok(()) } else { Err(not_found("user").into()) }
     })
     .await
@@ -185,6 +162,7 @@ pub async fn end_all_of_user(app: App, user: UserId, info: RequestInfo) -> Resul
 
 async fn end_all(app: App, info: RequestInfo) -> Result<(), Failure> {
     app.transaction(&info, async |tx| {
+        require_any_user(tx).await?;
         let generation = session_generations::end_all(tx).await?;
         tx.cut(Revoked::Everything).await?;
         tell_later(tx, None, generation).await?;
@@ -197,6 +175,7 @@ async fn end_all(app: App, info: RequestInfo) -> Result<(), Failure> {
 async fn end_all_of_client(app: App, client_id: &str, info: RequestInfo) -> Result<(), Failure> {
     require_client(&app, client_id).await?;
     app.transaction(&info, async |tx| {
+        require_any_user(tx).await?;
         let now = tx.info().now;
         let generation = session_generations::end_all_of_client(tx, client_id, now).await?;
         tx.cut(Revoked::Client(client_id)).await?;
@@ -206,6 +185,12 @@ async fn end_all_of_client(app: App, client_id: &str, info: RequestInfo) -> Resu
         Ok(())
     })
     .await
+}
+
+/// Refuses a caller who may not end the sessions of every user, whatever their role: asked before anything ends, the
+/// caller's own session among it.
+async fn require_any_user(tx: &mut AuditedTx) -> Result<(), Failure> {
+    authorize(tx, Action::EndSessions, &[TargetKind::of_user(Role::Admin)]).await
 }
 
 /// Writes down that the clients of what ended with a generation are to be told, if any wants to be.
@@ -243,6 +228,7 @@ async fn end_before(app: App, call: Call, info: RequestInfo) -> Result<Outcome, 
 }
 
 async fn end_batch(tx: &mut AuditedTx, batch: &[Found]) -> Result<Count, Failure> {
+    require_any_user(tx).await?;
     let (app, now) = (tx.app(), tx.info().now);
     let mut count = Count::default();
     for found in batch {
@@ -262,7 +248,7 @@ async fn end_batch(tx: &mut AuditedTx, batch: &[Found]) -> Result<Count, Failure
 async fn end_of_users(app: App, call: Call, info: RequestInfo) -> Result<Outcome, Failure> {
     let (mut count, mut users) = (Count::default(), UserWalk::new(&call));
     while let Some(found) = users.next(&app, &call, info.now).await? {
-        app.transaction(&info, async |tx| {
+        app.transaction_or_nothing(&info, async |tx| {
             // In the order of their ids, as every process does.
             for (user, _) in &found {
                 end_everything(tx, *user).await?;
@@ -326,6 +312,8 @@ impl UserWalk {
 async fn end_everything(tx: &mut AuditedTx, user: UserId) -> Result<bool, Failure> {
     let now = tx.info().now;
     let Some(everything) = everything_of(tx, user, Fate::Stays).await? else { return Ok(false) };
+    let Some(found) = users::find(&mut **tx, user).await? else { return Ok(false) };
+    authorize_on_user(tx, Action::EndSessions, &found).await?;
     if users::raise_epoch(tx, user, now).await?.is_none() {
         return Ok(false);
     }
@@ -358,31 +346,4 @@ async fn require_client(app: &App, client_id: &str) -> Result<(), Failure> {
 
 fn not_found(what: &str) -> Refusal {
     Refusal::new(Code::NotFound, "").with_message(format!("There is no such {what}."))
-}
-
-impl Selection {
-    /// Whether everything of this user is selected by a role or a group.
-    fn includes(&self, user: &User) -> bool {
-        match self {
-            Self::Role(role) => user.role.as_str() == role || user.attributes.roles.contains(role),
-            Self::Group(group) => user.attributes.groups.contains(group),
-            _ => false,
-        }
-    }
-}
-
-impl Count {
-    fn sum(&mut self, other: Self) {
-        self.sessions += other.sessions;
-        self.sign_ins += other.sign_ins;
-    }
-
-    fn add(&mut self, listed: &[LoggedIn]) {
-        for row in listed {
-            match row {
-                LoggedIn::Client(_) => self.sessions += 1,
-                LoggedIn::Browser(..) => self.sign_ins += 1,
-            }
-        }
-    }
 }

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::base::id::{SessionId, UserId};
+use crate::base::id::{AdminKeyId, SessionId, UserId};
 use crate::text_enum;
 
 use super::failure_reason::{FailureReason, SealedReason};
@@ -122,6 +122,12 @@ text_enum! {
         ClientEnabled = "client.enabled",
         /// A client was deleted.
         ClientDeleted = "client.deleted",
+        /// A service client was given administration scopes.
+        ClientAdminGranted = "client.admin_granted",
+        /// An administration key of a client was made.
+        AdminKeyCreated = "admin_key.created",
+        /// An administration key of a client was revoked.
+        AdminKeyRevoked = "admin_key.revoked",
         /// Somebody who said to be a client did not prove it; folded like failed log-ins.
         ClientAuthFailed = "client.auth_failed",
         /// Somebody allowed a client something.
@@ -169,11 +175,22 @@ text_enum! {
     }
 }
 
+/// A client that administers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActingClient {
+    /// Its `client_id`.
+    pub client_id: String,
+    /// Its administration key, where it used one.
+    pub key: Option<AdminKeyId>,
+}
+
 /// Who does something, and from where: comes with every request.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// The acting user, if known.
     pub actor: Option<UserId>,
+    /// The acting client, if a client administers.
+    pub client: Option<ActingClient>,
     /// The door.
     pub via: Via,
     /// The peer address.
@@ -186,13 +203,19 @@ impl Origin {
     /// The command line of this machine.
     #[must_use]
     pub const fn cli() -> Self {
-        Self { actor: None, via: Via::Cli, address: None, request_id: String::new() }
+        Self { actor: None, client: None, via: Via::Cli, address: None, request_id: String::new() }
     }
 
     /// Signet itself.
     #[must_use]
     pub const fn system() -> Self {
-        Self { actor: None, via: Via::System, address: None, request_id: String::new() }
+        Self {
+            actor: None,
+            client: None,
+            via: Via::System,
+            address: None,
+            request_id: String::new(),
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub async fn next(
         DrivingIndex::User(user) => fetch_all!(
             link,
             StoredEvent,
-            "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, times, last_at, \
+            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, times, last_at, \
              reason, client_id FROM audit_events WHERE user_id = $1 AND id < $2 AND id >= $3 \
              ORDER BY id DESC LIMIT $4",
             user,
@@ -51,7 +51,7 @@ pub async fn next(
         DrivingIndex::Session(session) => fetch_all!(
             link,
             StoredEvent,
-            "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, times, last_at, \
+            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, times, last_at, \
              reason, client_id FROM audit_events WHERE session_id = $1 AND id < $2 AND id >= $3 \
              ORDER BY id DESC LIMIT $4",
             session,
@@ -62,7 +62,7 @@ pub async fn next(
         DrivingIndex::Address(address) => fetch_all!(
             link,
             StoredEvent,
-            "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, times, last_at, \
+            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, times, last_at, \
              reason, client_id FROM audit_events WHERE address = $1 AND id < $2 AND id >= $3 \
              ORDER BY id DESC LIMIT $4",
             address.to_string(),
@@ -73,7 +73,7 @@ pub async fn next(
         DrivingIndex::Client(client_id) => fetch_all!(
             link,
             StoredEvent,
-            "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, times, last_at, \
+            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, times, last_at, \
              reason, client_id FROM audit_events WHERE client_id = $1 AND id < $2 AND id >= $3 \
              ORDER BY id DESC LIMIT $4",
             client_id,
@@ -84,7 +84,7 @@ pub async fn next(
         DrivingIndex::Time => fetch_all!(
             link,
             StoredEvent,
-            "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, times, last_at, \
+            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, times, last_at, \
              reason, client_id FROM audit_events WHERE id < $1 AND id >= $2 ORDER BY id DESC LIMIT $3",
             before,
             from,
@@ -132,7 +132,7 @@ async fn of_kind(
     fetch_all!(
         link,
         StoredEvent,
-        "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, times, last_at, \
+        "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, times, last_at, \
          reason, client_id FROM audit_events WHERE kind = $1 AND kind <> 'login.succeeded' AND id < $2 \
          AND id >= $3 ORDER BY id DESC LIMIT $4",
         kind.as_str(),

@@ -17,6 +17,8 @@ pub fn event(event: &StoredEvent) -> Value {
         "kind": event.kind,
         "via": event.via,
         "actor_id": event.actor_id,
+        "actor_client_id": event.actor_client_id,
+        "actor_key_id": event.actor_key_id,
         "user_id": event.user_id,
         "session_id": event.session_id,
         "address": event.address,
@@ -52,12 +54,14 @@ pub fn ndjson(events: &[StoredEvent]) -> String {
 }
 
 /// The columns of CSV: the members of an event.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 16] = [
     "id",
     "at",
     "kind",
     "via",
     "actor_id",
+    "actor_client_id",
+    "actor_key_id",
     "user_id",
     "session_id",
     "address",
@@ -82,6 +86,8 @@ mod tests {
             kind: "terms.accepted".to_owned(),
             via: "http".to_owned(),
             actor_id: None,
+            actor_client_id: None,
+            actor_key_id: None,
             user_id: None,
             session_id: None,
             address: None,
@@ -100,7 +106,7 @@ mod tests {
         assert_eq!(header, COLUMNS.join(","));
         assert_eq!(
             row,
-            "00000000-0000-0000-0000-000000000000,1970-01-01T00:00:00.000Z,terms.accepted,http,,,,,\
+            "00000000-0000-0000-0000-000000000000,1970-01-01T00:00:00.000Z,terms.accepted,http,,,,,,,\
              '=1+1,\"a,\"\"b\"\"\",2,,,\r\n"
         );
     }

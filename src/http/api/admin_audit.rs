@@ -15,7 +15,7 @@ use crate::domain::pagination::{MAX_LIMIT, PageRequest};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 use crate::view;
 
 use super::audit_params;
@@ -49,7 +49,7 @@ pub async fn export(
     let format = params.get("format").unwrap_or("ndjson").parse().map_err(|_| unknown());
     let format: ExportFormat = context.check(format)?;
     let filter = audit_params::filter(&context, &params).await?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     context.run(audit::begin_export(context.app.clone(), format, info)).await?;
     let (media_type, name) = match format {
         ExportFormat::Csv => ("text/csv; charset=utf-8", "audit.csv"),

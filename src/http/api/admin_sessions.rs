@@ -13,7 +13,7 @@ use crate::domain::session::SessionFilter;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::{JsonFields, Params};
-use crate::identity::{self, bearer::Administrator};
+use crate::identity::{self, administrator::Administrator};
 
 use crate::view;
 
@@ -70,7 +70,7 @@ pub async fn end(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Pro
     let outcome = match dry_run {
         true => context.run(session_ends::count(app, call, now)).await?,
         false => {
-            let info = context.request_info_of(caller.caller());
+            let info = context.administration(&caller);
             context.run(session_ends::end(app, call, info)).await?
         }
     };
@@ -117,7 +117,7 @@ pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
     let Authenticated { context, caller } = admin;
     let none = |_| Refusal::new(Code::NotFound, "There is no such live session.");
     let id = context.check(id.parse().map_err(none))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     context.run(sessions::revoke(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -131,7 +131,7 @@ pub async fn delete_of_user(admin: Admin, params: Params) -> Result<HttpResponse
     let user = context.check(user_param(&params))?;
     let missing = || Refusal::field("user_id", "missing", "Say whose sessions to end.");
     let user = context.check(user.ok_or_else(missing))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = session_ends::end_all_of_user(context.app.clone(), user, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -17,7 +17,15 @@ static EVENT: Named = Named {
         required("at", TIME),
         required("kind", texts_of!(EventKind)),
         required("via", texts_of!(Via)),
-        required("actor_id", TEXT.nullable()),
+        required("actor_id", TEXT.nullable().about("The user who did it.")),
+        required(
+            "actor_client_id",
+            TEXT.nullable().about("The client that did it in its own name."),
+        ),
+        required(
+            "actor_key_id",
+            TEXT.nullable().about("The administration key that the client used."),
+        ),
         required("user_id", TEXT.nullable()),
         required("session_id", TEXT.nullable()),
         required("address", TEXT.nullable()),
