@@ -33,7 +33,7 @@ pub async fn prune_logins(app: &App, now: Timestamp) -> Result<Removed, Fault> {
         let mut logins = page.iter().filter(|event| event.is_login()).map(|event| event.id);
         if let Some(first) = logins.next() {
             let mut tx = app.db.begin().await?;
-            let rows = store::remove(&mut tx, first, logins.last().unwrap_or(first)).await?;
+            let rows = store::remove(&mut tx, first, logins.next_back().unwrap_or(first)).await?;
             store::set_position(&mut tx, at).await?;
             tx.commit().await?;
             removed.step(rows);

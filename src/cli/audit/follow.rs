@@ -38,25 +38,9 @@ pub(super) async fn follow(
     let (mut seen, mut is_first, mut is_lost) = (Seen::default(), true, false);
     let mut list = output.list();
     loop {
-        let since = seen.since().or(filter.since);
-        // The first look shows the last few, unless it was said from when on.
-        let most = (is_first && since.is_none()).then_some(FIRST);
-        match read(app, AuditFilter { since, ..filter.clone() }, most).await {
-            Ok(events) => {
-                let new: Vec<StoredEvent> =
-                    events.into_iter().filter(|event| seen.is_new(event)).collect();
-                if most.is_some() {
-                    // What else is as recent was there before.
-                    if let Some(since) = seen.since() {
-                        let filter = AuditFilter { since: Some(since), ..filter.clone() };
-                        let before = read(app, filter, None).await.map_err(CommandError::from)?;
-                        for event in &before {
-                            seen.is_new(event);
-                        }
-                    }
-                }
+        match look(app, &filter, &mut seen, is_first).await {
+            Ok(new) => {
                 list.rows(&named(app, new, logins).await?)?;
-                seen.forget();
                 (is_first, is_lost) = (false, false);
             }
             Err(Failure::Failed(fault)) if fault.kind == FaultKind::Unavailable && !is_first => {
@@ -69,6 +53,32 @@ pub(super) async fn follow(
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// What has happened since the last look, oldest first.
+async fn look(
+    app: &App,
+    filter: &AuditFilter,
+    seen: &mut Seen,
+    is_first: bool,
+) -> Result<Vec<StoredEvent>, Failure> {
+    // Read before the events are: what comes meanwhile is found by the next look.
+    let newest = read(app, AuditFilter::default(), Some(1)).await?;
+    let since = seen.since().max(filter.since);
+    // The first look shows the last few, unless it was said from when on.
+    let most = (is_first && since.is_none()).then_some(FIRST);
+    let events = read(app, AuditFilter { since, ..filter.clone() }, most).await?;
+    let new: Vec<StoredEvent> = events.into_iter().filter(|event| seen.is_new(event)).collect();
+    seen.horizon = seen.horizon.max(newest.first().map(|event| event.id.made_at()));
+    if most.is_some() {
+        // What else is as recent was there before.
+        let since = seen.since();
+        for event in read(app, AuditFilter { since, ..filter.clone() }, None).await? {
+            seen.is_new(&event);
+        }
+    }
+    seen.forget();
+    Ok(new)
 }
 
 /// The events that `filter` names, or the last `most` of them, oldest first.
@@ -95,23 +105,27 @@ async fn read(
 
 /// What was shown, as far back as a look goes.
 #[derive(Default)]
-struct Seen(BTreeMap<AuditId, i64>);
+struct Seen {
+    shown: BTreeMap<AuditId, i64>,
+    /// The time of the newest event, of whatever kind, that was there at the last look.
+    horizon: Option<Timestamp>,
+}
 
 impl Seen {
-    /// From when on the next look reads; none while nothing was seen.
+    /// From when on the next look reads; none before the first.
     fn since(&self) -> Option<Timestamp> {
-        self.0.last_key_value().map(|(newest, _)| newest.made_at() - OVERLAP)
+        self.horizon.map(|newest| newest - OVERLAP)
     }
 
     /// Whether an event was not shown, or stood for fewer then. It counts as shown from now on.
     fn is_new(&mut self, event: &StoredEvent) -> bool {
-        self.0.insert(event.id, event.times) != Some(event.times)
+        self.shown.insert(event.id, event.times) != Some(event.times)
     }
 
     /// Forgets what no look will find again.
     fn forget(&mut self) {
-        if let Some(begin) = self.since() {
-            self.0 = self.0.split_off(&AuditId::earliest(begin));
+        if let Some(since) = self.since() {
+            self.shown = self.shown.split_off(&AuditId::earliest(since));
         }
     }
 }
