@@ -107,6 +107,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         log: read.fixed(&s::LOG, parse::log),
         log_format: read.fixed(&s::LOG_FORMAT, parse::word(LogFormat::ALL)),
         audit_retention: read.fixed(&s::AUDIT_RETENTION, parse::span(LEAST..=LONGEST)),
+        audit_login_retention: read.fixed(&s::AUDIT_LOGIN_RETENTION, parse::span(LEAST..=LONGEST)),
         bootstrap_admin: Some(bootstrap_admin(read)),
         tls: Some(tls),
         insecure_http: read.fixed(&s::INSECURE_HTTP, parse::switch("true", "false")),

@@ -150,6 +150,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// How long audit events are kept.
     pub audit_retention: TimeSpan,
+    /// How long events of successful log-ins are, where that is shorter.
+    pub audit_login_retention: TimeSpan,
     /// The first administrator, when the environment provides one.
     pub bootstrap_admin: Option<BootstrapAdmin>,
     /// Certificate and key, when TLS is served directly.

@@ -53,6 +53,7 @@ impl Config {
             (s::RP_ID.name, self.passkeys.rp_id.clone().unwrap_or_default()),
             (s::PASSKEY_ORIGINS.name, self.passkeys.origins.join(",")),
             (s::AUDIT_RETENTION.name, spell(self.audit_retention)),
+            (s::AUDIT_LOGIN_RETENTION.name, spell(self.audit_login_retention)),
         ])
     }
 }

@@ -259,5 +259,8 @@ settings! {
         AUDIT_RETENTION = "SIGNET_AUDIT_RETENTION", secret: false,
             Fixed("400d"),
             "How long audit events are kept.";
+        AUDIT_LOGIN_RETENTION = "SIGNET_AUDIT_LOGIN_RETENTION", secret: false,
+            Fixed("90d"),
+            "How long the audit events of successful log-ins are kept, if not less by the setting above.";
     }
 }

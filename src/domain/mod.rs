@@ -7,6 +7,7 @@ pub mod admin_key;
 pub mod api;
 pub mod attributes;
 pub mod audit;
+pub mod audit_filter;
 pub mod authenticators;
 pub mod authn;
 pub mod authorization;

@@ -278,9 +278,11 @@ routes! {
         GET Admin(ReadSessions) api::admin_sessions::list => sessions::LIST,
         DELETE Admin(EndSessions) api::admin_sessions::delete_of_user => sessions::END_OF_USER,
     }
+    "/v1/admin/sessions/end" { POST Admin(EndSessions) api::admin_sessions::end => sessions::END_MANY }
     "/v1/admin/sessions/{id}" { DELETE Admin(EndSessions) api::admin_sessions::delete => sessions::END }
     "/v1/admin/tokens/why" { POST Admin(ExplainToken) api::admin_token_why::post => tokens::EXPLAIN }
-    "/v1/admin/audit" { GET Admin(ReadAudit) api::admin_audit::list => sessions::AUDIT }
+    "/v1/admin/audit" { GET Admin(ReadAudit) api::admin_audit::list => audit::LIST }
+    "/v1/admin/audit/export" { GET Admin(ExportAudit) api::admin_audit::export => audit::EXPORT }
 }
 
 /// Whether an authorization, device or log-out request passes through this path. Every response there, also

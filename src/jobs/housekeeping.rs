@@ -59,6 +59,11 @@ pub struct Removed {
 }
 
 impl Removed {
+    /// Counts a transaction that removed `rows`.
+    pub(super) fn step(&mut self, rows: u64) {
+        self.add(Step { removed: rows, written: 0, is_full: false });
+    }
+
     fn add(&mut self, step: Step) {
         self.rows += step.removed;
         self.steps += u64::from(step.removed > 0);
@@ -202,13 +207,19 @@ async fn record(
 
 /// How many rows the next step of a kind takes on, by how long the last one took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Pace(i64);
+pub(super) struct Pace(i64);
 
 impl Pace {
-    const FIRST: Self = Self(FIRST_ROWS);
+    /// Of the first step of a run.
+    pub(super) const FIRST: Self = Self(FIRST_ROWS);
+
+    /// The rows.
+    pub(super) const fn rows(self) -> i64 {
+        self.0
+    }
 
     /// Never more than doubled or halved at once: one slow step may be somebody else's doing.
-    fn after(self, took: Duration) -> Self {
+    pub(super) fn after(self, took: Duration) -> Self {
         let took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX).max(1);
         let target = i64::try_from(TARGET.as_micros()).unwrap_or(i64::MAX);
         let fitting = self.0.saturating_mul(target) / took;
@@ -297,7 +308,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
 }
 
 /// Lets everybody else go first, for longer than they were held up.
-async fn pause(took: Duration) {
+pub(super) async fn pause(took: Duration) {
     tokio::time::sleep((took * PAUSE_TIMES).max(PAUSE)).await;
 }
 

@@ -7,6 +7,8 @@ mod backchannel_logout;
 mod heartbeat;
 mod housekeeping;
 pub mod key_rotation;
+mod login_retention;
+mod logout_walks;
 mod mail;
 mod sampling;
 mod user_words;
@@ -26,6 +28,7 @@ pub use heartbeat::{beat, compare_settings};
 #[cfg(feature = "test-support")]
 pub use housekeeping::{MOST_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
+pub use login_retention::prune_logins;
 #[cfg(feature = "test-support")]
 pub use mail::deliver as deliver_mail;
 #[cfg(feature = "test-support")]
@@ -104,7 +107,8 @@ pub fn start(app: &App) {
     tokio::spawn(at_start_and_every(app.clone(), SAMPLE, "sampling", sampling::sample));
     tokio::spawn(at_start_and_every(app.clone(), COUNT, "counting", sampling::count));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
-        housekeep(app, app.now()).await.map(drop)
+        housekeep(app, app.now()).await?;
+        prune_logins(app, app.now()).await.map(drop)
     }));
     tokio::spawn(every(app.clone(), SWEEP, "removing idle sessions", async |app: &App| {
         sweep(app, app.now()).await.map(drop)

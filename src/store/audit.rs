@@ -65,7 +65,7 @@ pub async fn record(
     let client = origin.client.as_ref();
     execute!(
         tx,
-        "INSERT INTO audit_events (id, at, kind, via, actor_id, user_id, session_id, address, \
+        "INSERT INTO audit_events (id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, \
          request_id, detail, fold, times, browser, client_id, methods, login_ref, reason, last_at, \
          actor_client_id, actor_key_id) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16, $17, $18, $19) \
@@ -292,39 +292,25 @@ pub async fn refused_networks(
     Ok(rows.into_iter().map(|(address,)| address).collect())
 }
 
-/// A page of events, newest first; `after` is the last one seen.
+/// The events since `since` that ended the sessions of every user. At most `limit`, newest first.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn page(
+pub async fn endings_of_all(
     link: &mut impl Link,
-    user: Option<UserId>,
-    request: PageRequest,
-) -> Result<Page<StoredEvent>, Fault> {
-    let after = request.after.unwrap_or(Uuid::max());
-    // Two statements: in one that means either, neither database sees that a user's events are
-    // found by an index, and the events of somebody quiet would cost a reading of everybody's.
-    let rows = match user {
-        None => fetch_all!(
-            link,
-            StoredEvent,
-            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, \
-             detail, times, last_at, reason, client_id FROM audit_events WHERE id < $1 ORDER BY id DESC LIMIT $2",
-            after,
-            request.limit + 1
-        )?,
-        Some(user) => fetch_all!(
-            link,
-            StoredEvent,
-            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, \
-             detail, times, last_at, reason, client_id FROM audit_events WHERE user_id = $1 AND id < $2 \
-             ORDER BY id DESC LIMIT $3",
-            user,
-            after,
-            request.limit + 1
-        )?,
-    };
-    Ok(Page::cut(rows, request.limit, |event| event.id.uuid()))
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Fault> {
+    fetch_all!(
+        link,
+        StoredEvent,
+        "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, \
+         times, last_at, reason, client_id FROM audit_events WHERE kind = 'sessions.ended' \
+         AND kind <> 'login.succeeded' AND id >= $1 AND detail = 'all_by_admin' \
+         ORDER BY id DESC LIMIT $2",
+        AuditId::earliest(since),
+        limit
+    )
 }
 
 #[derive(sqlx::FromRow)]

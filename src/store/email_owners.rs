@@ -64,7 +64,8 @@ pub async fn enabled_owner(link: &mut impl Link, key: &str) -> Result<Option<Ena
     fetch_optional!(
         link,
         EnabledOwner,
-        "SELECT id, session_epoch, email FROM users WHERE id = \
+        "SELECT id, session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, \
+         email FROM users WHERE id = \
          (SELECT user_id FROM email_owners WHERE email_key = $1) \
          AND disabled_at IS NULL AND email IS NOT NULL",
         key

@@ -93,7 +93,7 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-/// Makes a user. False when the login, or one that looks like it, is taken or reserved for the user who had it
+/// Makes a user, whose epoch is 0. False when the login, or one that looks like it, is taken or reserved for the user who had it
 /// before; then nothing changed.
 ///
 /// # Errors
@@ -103,7 +103,9 @@ pub async fn insert(tx: &mut Tx, user: &NewUser<'_>, now: Timestamp) -> Result<b
         tx,
         "INSERT INTO users (id, login, login_key, login_skeleton, name, role, roles, groups, \
          claims, password_hash, session_epoch, created_at, updated_at, password_changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $11, $11) ON CONFLICT (login_key) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+         0 - (SELECT generation FROM session_generation WHERE id = 1), $11, $11, $11) \
+         ON CONFLICT (login_key) DO NOTHING",
         user.id,
         user.login.raw(),
         user.login.key(),
@@ -140,7 +142,8 @@ pub async fn credential(link: &mut impl Link, key: &str) -> Result<Option<Creden
     let row = fetch_optional!(
         link,
         CredentialRow,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, password_hash, second_factor_since, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'totp') AS has_totp, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'passkey') AS has_passkey, \
@@ -159,7 +162,8 @@ pub async fn credential_of(link: &mut impl Link, id: UserId) -> Result<Option<Cr
     let row = fetch_optional!(
         link,
         CredentialRow,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, password_hash, second_factor_since, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'totp') AS has_totp, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'passkey') AS has_passkey, \
@@ -200,7 +204,8 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Use
     let rows = fetch_all!(
         link,
         UserRow,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password FROM users WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
@@ -218,7 +223,7 @@ pub async fn raise_epoch(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<Opti
         tx,
         (i64,),
         "UPDATE users SET session_epoch = session_epoch + 1, updated_at = $1 WHERE id = $2 \
-         RETURNING session_epoch",
+         RETURNING session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch",
         now,
         id
     )?;
@@ -234,7 +239,8 @@ pub async fn hold(tx: &mut Tx, id: UserId, epoch: i64) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
         "UPDATE users SET session_epoch = session_epoch \
-         WHERE id = $1 AND session_epoch = $2 AND disabled_at IS NULL",
+         WHERE id = $1 AND session_epoch + (SELECT generation FROM session_generation WHERE id = 1) = $2 \
+         AND disabled_at IS NULL",
         id,
         epoch
     )?;
@@ -250,7 +256,8 @@ pub async fn hold_any(tx: &mut Tx, id: UserId) -> Result<Option<i64>, Fault> {
     let row = fetch_optional!(
         tx,
         (i64,),
-        "UPDATE users SET session_epoch = session_epoch WHERE id = $1 RETURNING session_epoch",
+        "UPDATE users SET session_epoch = session_epoch WHERE id = $1 \
+         RETURNING session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch",
         id
     )?;
     Ok(row.map(|(epoch,)| epoch))

@@ -2,6 +2,8 @@
 //! show them.
 
 mod admin_keys;
+pub mod audit;
+pub mod csv;
 mod sign_in_diagnosis;
 mod users;
 
@@ -11,6 +13,7 @@ use crate::admin::apis::Changed;
 use crate::admin::client_why::ClientReport;
 use crate::admin::clients;
 use crate::admin::invitations::SentLink;
+use crate::admin::session_ends::{Outcome, Position};
 use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::client::SecretHash;
@@ -29,7 +32,6 @@ use crate::identity::factors::Overview;
 use crate::identity::sessions::LoggedIn;
 use crate::identity::totp_enrolment::{Enrolled, TotpSetup};
 use crate::store::apis::StoredApi;
-use crate::store::audit::StoredEvent;
 use crate::store::clients::StoredClient;
 use crate::store::consents::Consent;
 
@@ -313,29 +315,6 @@ pub fn client_report(report: &ClientReport) -> Value {
     })
 }
 
-/// An audit event.
-#[must_use]
-pub fn event(event: &StoredEvent) -> Value {
-    json!({
-        "id": event.id,
-        "at": event.at.rfc3339(),
-        "kind": event.kind,
-        "via": event.via,
-        "actor_id": event.actor_id,
-        "actor_client_id": event.actor_client_id,
-        "actor_key_id": event.actor_key_id,
-        "user_id": event.user_id,
-        "session_id": event.session_id,
-        "address": event.address,
-        "request_id": event.request_id,
-        "detail": event.detail,
-        "times": event.times,
-        "last_at": event.last_at.map(Timestamp::rfc3339),
-        "reason": event.reason,
-        "client_id": event.client_id,
-    })
-}
-
 /// What is said of a token. A check has a code only where it failed, and a detail only where there
 /// is one.
 #[must_use]
@@ -363,4 +342,15 @@ pub fn token_report(report: &Report) -> Value {
 #[must_use]
 pub fn page<T>(page: &Page<T>, shape: impl Fn(&T) -> Value) -> Value {
     json!({ "data": page.data.iter().map(shape).collect::<Vec<_>>(), "next": page.next })
+}
+
+/// What came of a call, or what would. The numbers are null where all there were ended with one row, uncounted.
+#[must_use]
+pub fn ended_sessions(outcome: &Outcome, dry_run: bool) -> Value {
+    json!({
+        "dry_run": dry_run,
+        "sessions": outcome.count.map(|count| count.sessions),
+        "sign_ins": outcome.count.map(|count| count.sign_ins),
+        "next": outcome.next.as_ref().map(Position::cursor),
+    })
 }

@@ -94,6 +94,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.log, "info");
     assert_eq!(config.log_format, LogFormat::Auto);
     assert_eq!(config.audit_retention, TimeSpan::from_days(400));
+    assert_eq!(config.audit_login_retention, TimeSpan::from_days(90));
     assert!(config.bootstrap_admin.is_none());
     assert!(config.tls.is_none());
     assert!(!config.insecure_http);
@@ -151,6 +152,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_LOG_FORMAT", "json"),
         ("SIGNET_METRICS_CLIENTS", "on"),
         ("SIGNET_AUDIT_RETENTION", "90d"),
+        ("SIGNET_AUDIT_LOGIN_RETENTION", "30d"),
         ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root"),
         ("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", " with blanks "),
         ("SIGNET_TLS_CERT", "tls/./a.crt"),
@@ -221,6 +223,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.log, "info,sqlx=WARN");
     assert_eq!(config.log_format, LogFormat::Json);
     assert_eq!(config.audit_retention, TimeSpan::from_days(90));
+    assert_eq!(config.audit_login_retention, TimeSpan::from_days(30));
     let admin = config.bootstrap_admin.unwrap();
     assert_eq!((admin.login.as_str(), admin.password.expose().as_str()), ("root", " with blanks "));
     let tls = config.tls.unwrap();

@@ -3,6 +3,7 @@
 mod administration;
 mod apis;
 mod attributes;
+mod audit_trail;
 mod client_address;
 mod clients;
 mod decoys;
@@ -37,6 +38,7 @@ mod run_to_completion;
 mod second_factor_policy;
 mod second_factors;
 mod sent_back;
+mod session_ends;
 mod sessions;
 mod signup;
 mod strict_requests;

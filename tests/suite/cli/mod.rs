@@ -2,6 +2,7 @@
 
 mod administration;
 mod api;
+mod audit;
 mod client;
 mod client_options;
 mod config;

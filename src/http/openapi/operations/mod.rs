@@ -6,6 +6,7 @@
 pub mod account;
 pub mod admin_keys;
 pub mod apis;
+pub mod audit;
 pub mod authentication;
 pub mod clients;
 pub mod email;
@@ -46,9 +47,6 @@ const USER_ID: Parameter =
 
 /// The parameters of a list in pages.
 const PAGINATION: &[Parameter] = &[LIMIT, AFTER];
-
-/// The parameters of such a list that can be narrowed to one user.
-const PAGINATION_BY_USER: &[Parameter] = &[LIMIT, AFTER, USER_ID];
 
 /// Of a read-only member that is set when the resource is created.
 const NEVER_CHANGES: &str = "It is set when the resource is created and never changes.";

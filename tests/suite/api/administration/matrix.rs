@@ -16,9 +16,8 @@ use super::{Place, client_path, user_path};
 use crate::support::on_both;
 use crate::support::server::{Answer, PASSWORD};
 
-/// Actions without a route of their own: what is given in the body of another action, and what only another form of
-/// output is.
-const WITHOUT_ROUTE: &[Action] = &[Action::GrantAdminScopes, Action::ExportAudit];
+/// Actions without a route of their own: what is given in the body of another action.
+const WITHOUT_ROUTE: &[Action] = &[Action::GrantAdminScopes];
 
 /// A logo.
 const PICTURE: &[u8] = include_bytes!("../../../browser/photos.png");
@@ -170,6 +169,7 @@ fn request(route: &Route, target: &Target) -> (String, Value) {
             json!({"name": "K", "scopes": ["signet:read"], "expires_in": 60})
         }
         ("POST", "/v1/admin/keys/rotate") => json!({"alg": "ES256"}),
+        ("POST", "/v1/admin/sessions/end") => json!({"user_id": target.user}),
         ("POST", "/v1/admin/tokens/why") => json!({"token": "x"}),
         _ => Value::Null,
     };

@@ -8,6 +8,7 @@
 mod admin_keys;
 mod apis;
 mod audit;
+mod audit_query;
 mod authorization_codes;
 mod branches;
 mod browser_sessions;
@@ -41,6 +42,7 @@ mod people;
 mod processes;
 mod pushed_requests;
 mod refresh_batch;
+mod session_generations;
 mod session_loader;
 mod sessions;
 mod spent_ids;
