@@ -9,6 +9,7 @@
 //!
 //! * `store`: migrations, and the batched refresh, which begins within the time its callers have left.
 //! * `app/startup` and `app/keys`: run before there is an `App`.
+//! * `app/activity.rs`: counts gathered in memory, written by a job. Audits nothing.
 //! * `app/client_findings.rs`: counts gathered in memory, written by a job. Audits nothing.
 //! * `app/clock_guard.rs`: one statement that serves no request and audits nothing.
 //! * `app/write_probe.rs`: one row that asks whether there is room, for no user and without an audit event.

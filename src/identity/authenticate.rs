@@ -15,7 +15,6 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::{Account, Password, Verdict, decide};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
-use crate::metrics::Metrics;
 use crate::store::passwords;
 use crate::store::users::{self, Credential};
 
@@ -83,7 +82,7 @@ pub async fn authenticate_user(
     let counted = match lockout::count(app, key, info.address(), info.now, &mut slots).await {
         Ok(counted) => counted,
         Err(stop) => {
-            Metrics::count(&app.metrics.logins, "throttled");
+            app.count_login("throttled");
             return Err(stop);
         }
     };
@@ -149,7 +148,7 @@ pub(super) async fn judge(
                 None => invalid_credentials(),
             };
             let result = if closed_for.is_some() { "throttled" } else { "failed" };
-            Metrics::count(&app.metrics.logins, result);
+            app.count_login(result);
             app.transaction(info, async |tx| {
                 tx.record(&event).await?;
                 Err(refusal.clone().into())

@@ -388,7 +388,7 @@ pub fn check_network(app: &App, address: Option<IpAddr>) -> Result<(), Refusal> 
     match app.address_limiter.has_more_than(0, of_network(address)) {
         Ok(_) => Ok(()),
         Err(wait) => {
-            Metrics::count(&app.metrics.logins, "throttled");
+            app.count_login("throttled");
             Err(too_many(app, wait, RateLimit::Login.as_str()))
         }
     }

@@ -31,11 +31,12 @@ pub async fn compare_settings(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes this process's row away: it ends.
+/// Writes what this process has counted and takes its row away: it ends.
 ///
 /// # Errors
 /// When the database cannot be written; then the others remove the row in a minute.
 pub async fn leave(app: &App) -> Result<(), Fault> {
+    app.write_activity().await?;
     let mut tx = app.db.begin().await?;
     processes::remove(&mut tx, app.process.id()).await?;
     tx.commit().await

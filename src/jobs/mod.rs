@@ -45,6 +45,8 @@ const NOTICES: Duration = Duration::from_secs(1);
 const MAIL: Duration = Duration::from_secs(1);
 /// How often findings about requests of clients are written down.
 const FINDINGS: Duration = Duration::from_secs(2);
+/// How often what happened is added to the counts that charts show.
+const ACTIVITY: Duration = Duration::from_secs(60);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often the sessions are walked through for those that have been idle for too long.
@@ -86,6 +88,9 @@ pub fn start(app: &App) {
         "writing findings about clients",
         async |app: &App| app.write_client_findings().await,
     ));
+    tokio::spawn(every(app.clone(), ACTIVITY, "writing counts for charts", async |app: &App| {
+        app.write_activity().await
+    }));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await.map(drop)
     }));
