@@ -3,6 +3,7 @@
 //! Owns these use cases, called by the HTTP API and the command line alike. Whoever calls has
 //! proved to be an administrator (a typed value at the HTTP edge) or sits at the machine itself.
 
+pub mod activity;
 pub mod apis;
 pub mod audit;
 pub mod client_logo;
@@ -11,6 +12,7 @@ mod client_unchanged;
 pub mod client_why;
 pub mod clients;
 pub mod factors;
+pub mod health;
 pub mod invitations;
 pub mod key_import;
 pub mod key_rotation;
@@ -21,5 +23,6 @@ pub mod sessions;
 pub mod token_diagnosis;
 pub mod tokens;
 pub mod user_lookup;
+pub mod user_names;
 pub mod users;
 pub mod verifiers;

@@ -22,13 +22,14 @@ use crate::store::{Db, meta};
 use super::relying_party::relying_party;
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
+use crate::app::activity::ActivityCounts;
 use crate::app::cache::{Caches, VerifiedTokenCache};
 use crate::app::client_findings::ClientFindings;
 use crate::app::common_clock::CommonClock;
 use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
 use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
-use crate::app::{App, AppState, JwksFetchLog, keys, write_probe};
+use crate::app::{App, AppState, FormResults, JwksFetchLog, keys, write_probe};
 
 impl Startup {
     /// The parts over an open database. Reads what is cached of it.
@@ -88,6 +89,8 @@ impl Startup {
             attempt_gate: AttemptGate::default(),
             proxy_findings: ProxyFindings::default(),
             client_findings: ClientFindings::default(),
+            activity: ActivityCounts::default(),
+            form_results: FormResults::default(),
             jwks_fetches: JwksFetchLog::default(),
             http_client,
             mailer,
