@@ -11,6 +11,7 @@ use crate::domain::client::{self, Client};
 use crate::domain::identifier_namespace;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
@@ -19,6 +20,7 @@ use crate::store::apis::{self, StoredApi};
 use crate::store::revocations::Revoked;
 use crate::store::{Tx, clients, verifiers};
 
+use super::authorization::authorize;
 use super::key_rotation;
 
 /// What an API shall be like; `None` leaves a thing as it is, in a new API as it is by default.
@@ -219,6 +221,7 @@ pub async fn create(
     let new = StoredApi { id, api, secret: None, created_at: now, name_since };
     let (stored, shared_secret, holders) = app
         .transaction_or_nothing(&info, async |tx| {
+            authorize(tx, Action::CreateApi, &[]).await?;
             let mut stored = new.clone();
             // Held first: whoever registers a client of this name waits, or was first and is seen.
             if apis::hold(tx, &stored.api.identifier).await?.is_some() {
@@ -300,6 +303,7 @@ pub async fn update(
     let key = planned.missing_key(&app, now).await?;
     let (stored, shared_secret) = app
         .transaction_or_nothing(&info, async |tx| {
+            authorize(tx, Action::UpdateApi, &[]).await?;
             let mut stored = apis::hold(tx, &name).await?.ok_or_else(not_found)?;
             let change = change.clone().without_unchanged(&stored);
             if change.is_empty() {
@@ -325,6 +329,7 @@ pub async fn update(
 /// `not_found`.
 pub async fn delete(app: App, name: String, info: RequestInfo) -> Result<(), Failure> {
     app.transaction(&info, async |tx| {
+        authorize(tx, Action::DeleteApi, &[]).await?;
         let identifier = apis::delete(tx, &name, info.now).await?.ok_or_else(not_found)?;
         verifiers::remove(tx, &identifier).await?;
         tx.cut(Revoked::Api(&identifier)).await?;

@@ -16,12 +16,14 @@ use crate::domain::client_jwks;
 use crate::domain::identifier_namespace::{self, Clash};
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::permission::{Action, TargetKind};
 use crate::domain::request_info::RequestInfo;
 use crate::oauth::grants;
 use crate::store::clients::{self, StoredClient};
 use crate::store::revocations::Revoked;
 use crate::store::{Tx, apis, verifiers};
 
+use super::authorization::{authorize, authorize_on_client, grant_admin_scopes};
 pub use super::client_patch::Change;
 use super::key_rotation;
 
@@ -47,7 +49,7 @@ pub struct Changed {
     pub warnings: Vec<String>,
 }
 
-fn not_found() -> Refusal {
+pub(super) fn not_found() -> Refusal {
     Refusal::new(Code::NotFound, "There is no such client.")
 }
 
@@ -145,12 +147,14 @@ pub async fn create(
                 return Err(Refusal::new(Code::Conflict, Clash::Taken.message()).into());
             }
             refuse(unknown_apis(&change, &apis))?;
+            authorize_on_client(tx, Action::CreateClient, &client.metadata).await?;
             let client_secret = settle_secrets(&app, client, now);
             if !clients::insert(tx, &stored).await? {
                 return Err(taken().into());
             }
             key_rotation::begin(tx, key.as_ref()).await?;
             record(tx, EventKind::ClientCreated, &stored).await?;
+            grant_admin_scopes(tx, None, &stored.client).await?;
             Ok((stored, client_secret))
         })
         .await?;
@@ -194,14 +198,16 @@ pub async fn update(
         if change.audiences.is_some() || change.resource_servers.is_some() {
             refuse(unknown_apis(&change, &api_names(tx).await?))?;
         }
-        stored.client.metadata = settings;
+        let before = std::mem::replace(&mut stored.client.metadata, settings);
+        grant_admin_scopes(tx, Some(&before), &stored.client).await?;
         let client_secret = settle_secrets(&app, &mut stored.client, now);
         key_rotation::begin(tx, key.as_ref()).await?;
         let mut events = vec![EventKind::ClientUpdated];
         events.extend(client_secret.as_ref().map(|_| EventKind::ClientSecretRotated));
         Ok((events, client_secret))
     };
-    let (stored, client_secret) = changed(&app, &client_id, &info, work).await?;
+    let (stored, client_secret) =
+        changed(&app, Action::UpdateClient, &client_id, &info, work).await?;
     let warnings = change.warnings(&stored.client, false);
     Ok(Changed { stored, client_secret, warnings })
 }
@@ -224,7 +230,7 @@ pub async fn disable(
         tx.cut(Revoked::Client(&stored.client.client_id)).await?;
         Ok((vec![EventKind::ClientDisabled], ()))
     };
-    Ok(changed(&app, &client_id, &info, work).await?.0)
+    Ok(changed(&app, Action::DisableClient, &client_id, &info, work).await?.0)
 }
 
 /// Enables a client again. Enabling twice is fine.
@@ -240,7 +246,7 @@ pub async fn enable(
         let was = stored.client.disabled_at.take();
         Ok((was.map(|_| EventKind::ClientEnabled).into_iter().collect(), ()))
     };
-    Ok(changed(&app, &client_id, &info, work).await?.0)
+    Ok(changed(&app, Action::EnableClient, &client_id, &info, work).await?.0)
 }
 
 /// Makes a new secret. The one before stays good until the next rotation, so that a client can be
@@ -266,7 +272,8 @@ pub async fn rotate_secret(
         client.secrets.truncate(if revoke_old { 1 } else { MAX_SECRETS });
         Ok((vec![EventKind::ClientSecretRotated], Some(secret)))
     };
-    let (stored, client_secret) = changed(&app, &client_id, &info, work).await?;
+    let (stored, client_secret) =
+        changed(&app, Action::RotateSecret, &client_id, &info, work).await?;
     Ok(Changed { stored, client_secret, warnings: Vec::new() })
 }
 
@@ -279,6 +286,7 @@ pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<()
     check_name(&client_id)?;
     app.transaction_or_nothing(&info, async |tx| {
         let stored = clients::hold(tx, &client_id).await?.ok_or_else(not_found)?;
+        authorize_on_client(tx, Action::DeleteClient, &stored.client.metadata).await?;
         clients::delete(tx, &client_id, now).await?;
         verifiers::remove(tx, &client_id).await?;
         tx.cut(Revoked::Client(&client_id)).await?;
@@ -293,6 +301,7 @@ pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<()
 /// nothing changed.
 pub(super) async fn changed<T>(
     app: &App,
+    action: Action,
     client_id: &str,
     info: &RequestInfo,
     work: impl AsyncFnOnce(&mut AuditedTx, &mut StoredClient) -> Result<(Vec<EventKind>, T), Failure>
@@ -303,7 +312,11 @@ pub(super) async fn changed<T>(
     let changed = app
         .transaction_or_nothing(info, async |tx| {
             let mut stored = clients::hold(tx, client_id).await?.ok_or_else(not_found)?;
+            let before = TargetKind::of_client(&stored.client.metadata);
+            authorize(tx, action, &[before]).await?;
             let (events, told) = work.clone()(tx, &mut stored).await?;
+            // Also what a change makes of the client needs the right.
+            authorize_on_client(tx, action, &stored.client.metadata).await?;
             if !events.is_empty() {
                 stored.updated_at = now;
                 clients::update(tx, &stored).await?;

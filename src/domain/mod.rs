@@ -4,6 +4,7 @@
 //! Must not do I/O, read a clock or a random source, or know how anything is stored or sent.
 
 pub mod activity;
+pub mod admin_key;
 pub mod api;
 pub mod attributes;
 pub mod audit;
@@ -28,10 +29,12 @@ pub mod console_session;
 pub mod device_code;
 pub mod email_address;
 pub mod factor;
+pub mod failure_reason;
 pub mod fapi2;
 pub mod finding_explanation;
 pub mod grant;
 pub mod grant_type;
+pub mod helpdesk;
 pub mod http_uri;
 pub mod identifier_namespace;
 pub mod interaction;
@@ -49,6 +52,7 @@ pub mod passkey;
 pub mod password;
 pub mod password_policy;
 pub mod path_spelling;
+pub mod permission;
 pub mod pkce;
 pub mod process_settings;
 pub mod rate_limit;

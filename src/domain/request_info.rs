@@ -4,7 +4,8 @@
 
 use std::net::IpAddr;
 
-use super::audit::Origin;
+use super::audit::{ActingClient, Origin, Via};
+use super::permission::Authority;
 use super::user_agent::Device;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -25,13 +26,19 @@ pub struct RequestInfo {
     pub language: &'static str,
     /// The client that a sign-in at the pages is for.
     pub client_id: Option<String>,
+    /// By which right the request administers. The machine's own unless it came over HTTP.
+    pub authority: Authority,
 }
 
 impl RequestInfo {
     /// A request in English.
     #[must_use]
     pub const fn new(origin: Origin, device: Device, now: Timestamp) -> Self {
-        Self { origin, device, now, language: ENGLISH, client_id: None }
+        let authority = match origin.via {
+            Via::Cli | Via::System => Authority::Machine,
+            Via::Http => Authority::None,
+        };
+        Self { origin, device, now, language: ENGLISH, client_id: None, authority }
     }
 
     /// A command on this machine.
@@ -69,6 +76,19 @@ impl RequestInfo {
     pub fn by(mut self, user: UserId) -> Self {
         self.origin.actor = Some(user);
         self
+    }
+
+    /// The same request of a client that administers.
+    #[must_use]
+    pub fn by_client(mut self, client: ActingClient) -> Self {
+        self.origin.client = Some(client);
+        self
+    }
+
+    /// The same request, which administers by this right.
+    #[must_use]
+    pub fn authorized(self, authority: Authority) -> Self {
+        Self { authority, ..self }
     }
 
     /// The address the request came from.

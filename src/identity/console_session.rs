@@ -11,6 +11,8 @@ use crate::base::Timestamp;
 use crate::crypto::digest::constant_time_eq;
 use crate::domain::authn::AssuranceLevel;
 use crate::domain::console_session;
+use crate::domain::permission::{Authority, scopes_of};
+use crate::domain::scope::Scopes;
 
 use super::account::Here;
 
@@ -40,6 +42,15 @@ pub fn is_open(here: &Here, used_at: Option<Timestamp>, now: Timestamp) -> bool 
 pub fn has_factors(app: &App, here: &Here, now: Timestamp) -> bool {
     let level = here.browser.authentication().factors().acr();
     !app.config.second_factor.is_required(here.user.role, now) || level >= AssuranceLevel::Multi
+}
+
+/// The right by which a user administers at the console: all that the role allows.
+#[must_use]
+pub fn authority(here: &Here) -> Authority {
+    let role = here.user.role;
+    let scopes = Scopes::default().with(scopes_of(role).iter().map(|scope| scope.as_str()));
+    let factors = here.browser.authentication().factors();
+    Authority::User { role, scopes, epoch: here.browser.user_epoch, factors }
 }
 
 fn mac(app: &App, here: &Here, secs: i64) -> String {

@@ -5,6 +5,7 @@
 //! statements enforce what the domain decided, and say so by returning no row.
 
 pub mod activity;
+pub mod admin_keys;
 pub mod apis;
 pub mod attributes;
 pub mod audit;
@@ -21,6 +22,7 @@ pub mod device_codes;
 pub mod email_owners;
 pub mod error;
 pub mod factors;
+pub mod helpdesk_resets;
 pub mod housekeeping;
 pub mod keys;
 pub mod known_networks;

@@ -1,60 +1,30 @@
 //! What a user may do in the console.
 //!
-//! Owns the one question that menus, buttons and handlers ask.
+//! Owns the one question that menus, buttons and handlers ask. The table is `domain::permission`; the use cases ask it
+//! again, in the transaction that changes something.
 
+use crate::domain::permission::TargetKind;
 use crate::domain::user::Role;
+use crate::identity::console_session;
 
-/// Something that is shown or done in the console.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Find and show users.
-    ReadUsers,
-    /// Change whether a user must choose a new password.
-    UpdateUser,
-    /// Disable a user.
-    DisableUser,
-    /// Enable a user.
-    EnableUser,
-    /// Delete a user.
-    DeleteUser,
-    /// Send a user a link to choose a new password.
-    SendRecovery,
-    /// Clear the counters of failed attempts of a user.
-    UnlockUser,
-    /// Remove second factors of a user.
-    ResetFactors,
-    /// List sessions.
-    ReadSessions,
-    /// End sessions.
-    EndSessions,
-    /// List and show clients.
-    ReadClients,
-    /// Register a client.
-    CreateClient,
-    /// Disable a client.
-    DisableClient,
-    /// Enable a client.
-    EnableClient,
-    /// Make a new secret of a client.
-    RotateSecret,
-    /// Delete a client.
-    DeleteClient,
-    /// List APIs.
-    ReadApis,
-    /// List signing keys.
-    ReadKeys,
-    /// Rotate signing keys.
-    RotateKeys,
-    /// Retire a signing key.
-    RetireKey,
-    /// Read the audit trail.
-    ReadAudit,
-    /// Show how the server does and is set up.
-    ReadServer,
-}
+pub use crate::domain::permission::Action;
 
-/// Whether a user with this role may do it.
-#[must_use]
-pub fn may(role: Role, _action: Action) -> bool {
-    role == Role::Admin
+use super::Console;
+
+impl Console {
+    /// Whether this user may do it, to anything at all.
+    pub(super) fn may(&self, action: Action) -> bool {
+        console_session::authority(&self.visited.here).require(action).is_ok()
+    }
+
+    /// Whether this user may do it to a user with this role.
+    pub(super) fn may_to_user(&self, action: Action, role: Role) -> bool {
+        let authority = console_session::authority(&self.visited.here);
+        authority.require_on(action, [TargetKind::of_user(role)]).is_ok()
+    }
+
+    /// Whether this user may do it to a target of this kind.
+    pub(super) fn may_to(&self, action: Action, kind: TargetKind) -> bool {
+        console_session::authority(&self.visited.here).require_on(action, [kind]).is_ok()
+    }
 }

@@ -80,7 +80,7 @@ impl Console {
             |id: Option<UserId>| id.map_or_else(Cell::default, |id| self.user_cell(names, id));
         let actor = |event: &StoredEvent| match event.actor_id {
             Some(id) => user(Some(id)),
-            None => Cell::text(&event.via),
+            None => Cell::text(event.actor_client_id.as_deref().unwrap_or(&event.via)),
         };
         let row = |event: &StoredEvent| {
             let times = (event.times > 1).then(|| event.times.to_string());

@@ -10,6 +10,7 @@ use crate::app::{App, FormResult};
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::permission::TargetKind;
 use crate::domain::request_info::RequestInfo;
 use crate::http::context::Context;
 use crate::http::error::Problem;
@@ -267,9 +268,10 @@ impl Console {
             fact("console.first_party", Cell::text(yes(metadata.first_party))),
             fact("console.changed", Cell::text(locale.date_time(stored.updated_at))),
         ];
+        let kind = TargetKind::of_client(metadata);
         let actions = ClientAction::ALL
             .iter()
-            .filter(|action| self.may(action.right()) && action.fits(&stored.client));
+            .filter(|action| self.may_to(action.right(), kind) && action.fits(&stored.client));
         let actions = actions.map(|action| {
             let to = self.link(&format!("{}/{action}", client_path(client_id)));
             let label = locale.t(action.title());

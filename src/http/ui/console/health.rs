@@ -12,7 +12,7 @@ use super::{Console, Content, enter};
 
 /// The page.
 pub async fn get(context: Context) -> HttpResponse {
-    let console = match enter(context, Action::ReadServer).await {
+    let console = match enter(context, Action::ReadKeys).await {
         Ok(console) => console,
         Err(answer) => return answer,
     };

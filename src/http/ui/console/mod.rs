@@ -44,7 +44,7 @@ use super::pages::{Cell, ConsoleFrame, ConsolePage, NavItem, Section};
 use super::render::go_here;
 use super::{Locale, error_page, page, stale_form};
 
-use access::{Action, may};
+use access::Action;
 
 /// The pages of the menu: path, what it takes to see it, and the key of its name.
 const MENU: [(&str, Action, &str); 9] = [
@@ -55,8 +55,8 @@ const MENU: [(&str, Action, &str); 9] = [
     ("/admin/apis", Action::ReadApis, "console.apis"),
     ("/admin/keys", Action::ReadKeys, "console.keys"),
     ("/admin/audit", Action::ReadAudit, "console.audit"),
-    ("/admin/health", Action::ReadServer, "console.health"),
-    ("/admin/settings", Action::ReadServer, "console.settings"),
+    ("/admin/health", Action::ReadKeys, "console.health"),
+    ("/admin/settings", Action::ReadKeys, "console.settings"),
 ];
 
 /// A user in the console.
@@ -103,8 +103,8 @@ async fn enter(context: Context, action: Action) -> Result<Console, HttpResponse
     if !is_open || !console_session::has_factors(&context.app, here, context.now()) {
         return Err(go_here(HttpResponse::SeeOther(), &login));
     }
-    if !may(here.user.role, action) {
-        let refusal = Refusal::new(Code::Forbidden, "Your role does not allow this.");
+    if let Err(denied) = console_session::authority(here).require(action) {
+        let refusal = Refusal::from(denied);
         return Err(error_page(context, &context.problem(refusal.into())));
     }
     let csrf = account::token(&context.app, &visited.visit.visitor);
@@ -160,11 +160,9 @@ impl Console {
 
     /// The request of an action.
     fn info(&self) -> RequestInfo {
-        self.context().request_info().by(self.visited.here.user.id)
-    }
-
-    fn may(&self, action: Action) -> bool {
-        may(self.visited.here.user.role, action)
+        let here = &self.visited.here;
+        let info = self.context().request_info().by(here.user.id);
+        info.authorized(console_session::authority(here))
     }
 
     fn link(&self, path: &str) -> Link {

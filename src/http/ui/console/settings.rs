@@ -11,7 +11,7 @@ use super::{Console, Content, enter};
 
 /// The list.
 pub async fn get(context: Context) -> HttpResponse {
-    match enter(context, Action::ReadServer).await {
+    match enter(context, Action::ReadKeys).await {
         Ok(console) => console.settings(),
         Err(answer) => answer,
     }

@@ -258,7 +258,7 @@ impl Console {
     fn actions(&self, user: &User) -> Vec<Choice> {
         UserAction::ALL
             .iter()
-            .filter(|action| self.may(action.right()) && action.fits(user))
+            .filter(|action| self.may_to_user(action.right(), user.role) && action.fits(user))
             .filter(|action| {
                 **action != UserAction::Recovery || self.context().app.config.mail.is_some()
             })

@@ -6,6 +6,7 @@
 //! SQLite and another on PostgreSQL is found here, with its name.
 
 mod activity;
+mod admin_keys;
 mod apis;
 mod audit;
 mod authorization_codes;
@@ -23,6 +24,7 @@ mod device_codes;
 mod email_owners;
 mod expiry;
 mod factors;
+mod helpdesk_resets;
 mod housekeeping;
 mod keys;
 mod known_networks;
