@@ -126,7 +126,13 @@ pub async fn get_action(context: Context, path: Path<(String, String)>) -> HttpR
         Err(answer) => return answer,
     };
     match console.named_client(id).await {
-        Ok(stored) => console.ask(console.client_question(action, &stored.client), None).await,
+        Ok(stored) => {
+            let kind = TargetKind::of_client(&stored.client.metadata);
+            match console.require_to(action.right(), kind) {
+                Ok(()) => console.ask(console.client_question(action, &stored.client), None).await,
+                Err(answer) => answer,
+            }
+        }
         Err(problem) => console.failed(&problem),
     }
 }

@@ -7,6 +7,7 @@ use crate::admin::{factors, invitations, sessions, users};
 use crate::app::{App, FormResult};
 use crate::base::id::UserId;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::permission::TargetKind;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::http::context::Context;
@@ -143,7 +144,10 @@ pub async fn get(context: Context, path: Path<(String, String)>) -> HttpResponse
         Err(answer) => return answer,
     };
     match console.named_user(&id).await {
-        Ok(user) => console.ask(console.user_question(action, &user), None).await,
+        Ok(user) => match console.require_to(action.right(), TargetKind::of_user(user.role)) {
+            Ok(()) => console.ask(console.user_question(action, &user), None).await,
+            Err(answer) => answer,
+        },
         Err(problem) => console.failed(&problem),
     }
 }

@@ -7,6 +7,7 @@ use crate::admin::{audit as admin_audit, factors, users};
 use crate::base::id::UserId;
 use crate::domain::outcome::{Code, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::permission::TargetKind;
 use crate::domain::user::User;
 use crate::http::context::Context;
 use crate::http::error::Problem;
@@ -256,9 +257,10 @@ impl Console {
 
     /// What can be done with the user, by someone with the rights of this one.
     fn actions(&self, user: &User) -> Vec<Choice> {
+        let kind = TargetKind::of_user(user.role);
         UserAction::ALL
             .iter()
-            .filter(|action| self.may_to_user(action.right(), user.role) && action.fits(user))
+            .filter(|action| self.may_to(action.right(), kind) && action.fits(user))
             .filter(|action| {
                 **action != UserAction::Recovery || self.context().app.config.mail.is_some()
             })

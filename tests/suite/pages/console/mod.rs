@@ -2,6 +2,7 @@
 
 mod actions;
 mod charts;
+mod rights;
 
 use signet::base::TimeSpan;
 
