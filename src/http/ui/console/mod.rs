@@ -130,13 +130,15 @@ async fn submitted(
     Ok((console, form))
 }
 
-/// Whether a form was sent by a page of another origin, as far as the browser says.
+/// Whether a form was sent by a page of another origin, as far as the browser says. Our pages have the referrer policy
+/// `no-referrer`, under which browsers send `Origin: null` with their forms (Fetch, "append a request Origin header"):
+/// that says nothing, and the token of the form decides.
 fn is_foreign(context: &Context, request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let site = header("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
     let own = Url::parse(context.app.issuer()).ok().map(|url| url.origin().ascii_serialization());
     let origin = header(header::ORIGIN.as_str());
-    site || origin.is_some_and(|origin| Some(origin) != own.as_deref())
+    site || origin.is_some_and(|origin| origin != "null" && Some(origin) != own.as_deref())
 }
 
 /// The sign-in page, which leads back to `page`.
