@@ -22,7 +22,7 @@ pub mod users;
 use std::collections::HashMap;
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use url::Url;
 
 use crate::admin::user_names;
@@ -231,10 +231,15 @@ impl Console {
 
     /// The page, whose browser keeps that the console was used.
     fn show(&self, content: Content<'_>) -> HttpResponse {
+        self.show_as(HttpResponse::Ok(), content)
+    }
+
+    /// The same with another status, where a form was refused.
+    fn show_as(&self, head: HttpResponseBuilder, content: Content<'_>) -> HttpResponse {
         let Content { menu, title, notice, search, same_as, sections } = content;
         let console = self.frame(menu, search, same_as);
         let template = ConsolePage { console, title, notice, sections };
-        self.used(page(HttpResponse::Ok(), &template))
+        self.used(page(head, &template))
     }
 
     /// The answer, with the cookie that says when the console was used.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::admin::clients::{self, Change, New};
 use crate::app::FormResult;
@@ -91,7 +91,8 @@ impl Console {
             Block::Text(locale.t("console.client.choose").to_owned()),
             Block::Links(ClientType::ALL.iter().map(choice).collect()),
         ];
-        self.wizard(blocks, "signet client create --name NAME --type TYPE".to_owned())
+        let command = "signet client create --name NAME --type TYPE".to_owned();
+        self.wizard(HttpResponse::Ok(), blocks, command)
     }
 
     fn new_client_form(
@@ -144,17 +145,26 @@ impl Console {
             locale.t("console.confirm.cancel"),
             self.link("/admin/clients"),
         )]));
-        self.wizard(blocks, format!("signet client create --name NAME --type {kind}"))
+        let head = refused.map_or_else(HttpResponse::Ok, Problem::head);
+        self.wizard(head, blocks, format!("signet client create --name NAME --type {kind}"))
     }
 
-    fn wizard(&self, blocks: Vec<Block>, same_as: String) -> HttpResponse {
-        self.show(Content {
-            menu: "/admin/clients",
-            title: self.locale().t("console.client.new").to_owned(),
-            notice: None,
-            search: String::new(),
-            same_as,
-            sections: vec![Section { blocks, ..Section::default() }],
-        })
+    fn wizard(
+        &self,
+        head: HttpResponseBuilder,
+        blocks: Vec<Block>,
+        same_as: String,
+    ) -> HttpResponse {
+        self.show_as(
+            head,
+            Content {
+                menu: "/admin/clients",
+                title: self.locale().t("console.client.new").to_owned(),
+                notice: None,
+                search: String::new(),
+                same_as,
+                sections: vec![Section { blocks, ..Section::default() }],
+            },
+        )
     }
 }
