@@ -8,4 +8,4 @@ CREATE TABLE activity (
     n      BIGINT NOT NULL,
     PRIMARY KEY (series, width, bucket, key)
 );
-CREATE INDEX activity_age ON activity (width, bucket);
+CREATE INDEX activity_age ON activity (width, bucket, series, key);

@@ -8,4 +8,4 @@ CREATE TABLE activity (
     n      INTEGER NOT NULL,
     PRIMARY KEY (series, width, bucket, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX activity_age ON activity (width, bucket);
+CREATE INDEX activity_age ON activity (width, bucket, series, key);

@@ -77,7 +77,7 @@ pub async fn remove_old(
     let old = execute!(
         tx,
         "DELETE FROM activity WHERE (series, width, bucket, key) IN (SELECT series, width, bucket, key \
-         FROM activity WHERE width = $1 AND bucket < $2 ORDER BY width, bucket LIMIT $3)",
+         FROM activity WHERE width = $1 AND bucket < $2 ORDER BY width, bucket, series, key LIMIT $3)",
         width.span().secs(),
         now - width.kept_for(),
         step
@@ -85,7 +85,7 @@ pub async fn remove_old(
     let ahead = execute!(
         tx,
         "DELETE FROM activity WHERE (series, width, bucket, key) IN (SELECT series, width, bucket, key \
-         FROM activity WHERE width = $1 AND bucket > $2 ORDER BY width, bucket LIMIT $3)",
+         FROM activity WHERE width = $1 AND bucket > $2 ORDER BY width, bucket, series, key LIMIT $3)",
         width.span().secs(),
         now + AHEAD,
         step - i64::try_from(old).unwrap_or(step)
