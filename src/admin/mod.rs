@@ -3,6 +3,7 @@
 //! Owns these use cases, called by the HTTP API and the command line alike. A change asks `authorization` for the right
 //! of the request; what only reads is guarded by the typed value of the caller at the HTTP edge.
 
+pub mod activity;
 pub mod admin_keys;
 pub mod apis;
 pub mod audit;
@@ -13,6 +14,7 @@ mod client_unchanged;
 pub mod client_why;
 pub mod clients;
 pub mod factors;
+pub mod health;
 pub mod invitations;
 pub mod key_import;
 pub mod key_rotation;
@@ -32,5 +34,6 @@ pub mod user_password;
 pub mod user_roles;
 pub mod user_search;
 pub mod user_why;
+pub mod user_names;
 pub mod users;
 pub mod verifiers;

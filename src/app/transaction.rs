@@ -9,6 +9,7 @@
 //!
 //! * `store`: migrations, and the batched refresh, which begins within the time its callers have left.
 //! * `app/startup` and `app/keys`: run before there is an `App`.
+//! * `app/activity.rs`: counts gathered in memory, written by a job. Audits nothing.
 //! * `app/client_findings.rs`: counts gathered in memory, written by a job. Audits nothing.
 //! * `app/refusal_log.rs`: refused attempts counted in memory, written to the audit trail by a job.
 //! * `app/clock_guard.rs`: one statement that serves no request and audits nothing.

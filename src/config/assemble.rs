@@ -71,6 +71,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
             read.typed(&s::REGISTRATION_DOMAINS, parse::domains).unwrap_or_default(),
         ),
         login_change: read.fixed(&s::LOGIN_CHANGE, parse::switch("on", "off")),
+        console: read.fixed(&s::CONSOLE, parse::switch("on", "off")),
         password_policy: passwords::read(read),
         access_token_ttl: read
             .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),
@@ -113,6 +114,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         insecure_http: read.fixed(&s::INSECURE_HTTP, parse::switch("true", "false")),
         // Known when everything has been read.
         secret_files: Some(Vec::new()),
+        shown: Some(Vec::new()),
     })
 }
 

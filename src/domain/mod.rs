@@ -3,6 +3,7 @@
 //! Owns every rule of the product as a function or a type that can be tested without a server.
 //! Must not do I/O, read a clock or a random source, or know how anything is stored or sent.
 
+pub mod activity;
 pub mod admin_key;
 pub mod api;
 pub mod attributes;
@@ -25,6 +26,7 @@ pub mod client_type;
 pub mod clock_offset;
 pub mod clock_skew;
 pub mod color;
+pub mod console_session;
 pub mod device_code;
 pub mod email_address;
 pub mod factor;

@@ -151,8 +151,45 @@ routes! {
     "/account/security/remove" { POST Anyone ui::security::remove => page }
     "/account/security/recovery-codes" { POST Anyone ui::security::renew_codes => page }
     "/account/security/recovery-codes/file" { POST Anyone ui::security::codes_file => page }
+    "/admin" { GET Anyone ui::console::overview::get => page }
+    "/admin/search" { GET Anyone ui::console::search::get => page }
+    "/admin/users" { GET Anyone ui::console::users::list => page }
+    "/admin/users/{id}" { GET Anyone ui::console::users::show => page }
+    "/admin/users/{id}/{action}" {
+        GET Anyone ui::console::user_actions::get => page,
+        POST Anyone ui::console::user_actions::post => page,
+    }
+    "/admin/sessions" { GET Anyone ui::console::sessions::list => page }
+    "/admin/sessions/{id}/end" {
+        GET Anyone ui::console::sessions::get_end => page,
+        POST Anyone ui::console::sessions::post_end => page,
+    }
+    "/admin/clients" { GET Anyone ui::console::clients::list => page }
+    "/admin/clients/new" {
+        GET Anyone ui::console::new_client::get => page,
+        POST Anyone ui::console::new_client::post => page,
+    }
+    "/admin/clients/{client_id}" { GET Anyone ui::console::clients::show => page }
+    "/admin/clients/{client_id}/{action}" {
+        GET Anyone ui::console::clients::get_action => page,
+        POST Anyone ui::console::clients::post_action => page,
+    }
+    "/admin/apis" { GET Anyone ui::console::apis::list => page }
+    "/admin/keys" { GET Anyone ui::console::keys::list => page }
+    "/admin/keys/rotate" {
+        GET Anyone ui::console::keys::get_rotate => page,
+        POST Anyone ui::console::keys::post_rotate => page,
+    }
+    "/admin/keys/{kid}/retire" {
+        GET Anyone ui::console::keys::get_retire => page,
+        POST Anyone ui::console::keys::post_retire => page,
+    }
+    "/admin/audit" { GET Anyone ui::console::audit::list => page }
+    "/admin/health" { GET Anyone ui::console::health::get => page }
+    "/admin/settings" { GET Anyone ui::console::settings::get => page }
     "/setup/{token}" { GET Anyone ui::setup::get => page, POST Anyone ui::setup::post => page }
     "/assets/signet.css" { GET Anyone ui::assets::css => page }
+    "/assets/console.css" { GET Anyone ui::assets::console_css => page }
     "/assets/brand.css" { GET Anyone ui::assets::brand_css => page }
     "/assets/logo" { GET Anyone ui::assets::logo => page }
     "/assets/logos/{hash}" { GET Anyone ui::assets::client_logo => page }

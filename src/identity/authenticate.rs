@@ -16,7 +16,6 @@ use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::{Account, Password, Verdict, decide, hash_cost};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
-use crate::metrics::Metrics;
 use crate::store::passwords;
 use crate::store::users::{self, Credential};
 
@@ -84,7 +83,7 @@ pub async fn authenticate_user(
     let counted = match lockout::count(app, key, info, &mut slots).await {
         Ok(counted) => counted,
         Err(stop) => {
-            Metrics::count(&app.metrics.logins, "throttled");
+            app.count_login("throttled");
             return Err(stop);
         }
     };
@@ -147,7 +146,7 @@ pub(super) async fn judge(
                 None => invalid_credentials(),
             };
             let result = if closed_for.is_some() { "throttled" } else { "failed" };
-            Metrics::count(&app.metrics.logins, result);
+            app.count_login(result);
             // While the account is closed, known and unknown networks run the same statements.
             let mut event = match is_closed {
                 true => failed_attempts::closed(app, (key, place), info),

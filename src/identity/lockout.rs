@@ -363,7 +363,7 @@ pub fn check_network(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
     match app.address_limiter.has_more_than(0, of_network(address)) {
         Ok(_) => Ok(()),
         Err(wait) => {
-            Metrics::count(&app.metrics.logins, "throttled");
+            app.count_login("throttled");
             network_throttled(app, info);
             Err(too_many(app, wait, RateLimit::Login.as_str()))
         }

@@ -21,7 +21,6 @@ use crate::domain::scope::{self, Scopes};
 use crate::domain::session::Chain;
 use crate::domain::session::Session;
 use crate::domain::user::User;
-use crate::metrics::Metrics;
 use crate::tokens::issue;
 
 use super::admission;
@@ -140,7 +139,7 @@ pub(super) async fn open(
     info: &RequestInfo,
 ) -> Result<LoginOutcome, Failure> {
     let session = app.transaction(info, async |tx| accept(tx, completed, request).await).await?;
-    Metrics::count(&app.metrics.logins, "ok");
+    app.count_login("ok");
     let tokens = issue::tokens(app, &session, || Ok(completed.user.subject()), info.now)?;
     app.metrics.count_issued("login", tokens.alg());
     Ok(LoginOutcome::Tokens(LoginTokens::new(tokens, completed)))

@@ -14,6 +14,7 @@ pub mod bearer;
 mod browser_limit;
 pub mod browser_login;
 pub mod browser_step_up;
+pub mod console_session;
 pub mod continue_login;
 pub mod deletion;
 pub mod email;

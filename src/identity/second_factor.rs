@@ -20,7 +20,6 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::totp::{self, TimeStep};
 use crate::domain::user::User;
-use crate::metrics::Metrics;
 use crate::store::login_limits::{self, Counter, Refused};
 use crate::store::{factors, recovery_codes};
 
@@ -105,7 +104,7 @@ pub(super) async fn record_failed(
     method: Method,
 ) -> Result<(), Fault> {
     let app = tx.app();
-    Metrics::count(&app.metrics.logins, "factor_failed");
+    app.count_login("factor_failed");
     let event = Event::new(EventKind::FactorFailed).about(user.id).detail(method.as_str());
     let event = event.by_methods([method.as_str()]);
     let event = event.because(SealedReason::new(FailureReason::FactorFailed));

@@ -46,6 +46,7 @@ pub async fn leave(app: &App) -> Result<(), Fault> {
     if let Err(fault) = app.write_refusals().await {
         tracing::warn!(%fault, "refused attempts of the last second are not in the audit trail");
     }
+    app.write_activity().await?;
     let mut tx = app.db.begin().await?;
     processes::remove(&mut tx, app.process.id()).await?;
     tx.commit().await

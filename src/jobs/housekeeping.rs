@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::base::id::BranchId;
 use crate::base::{TimeSpan, Timestamp};
+use crate::domain::activity::Width;
 use crate::domain::audit::Origin;
 use crate::domain::authorization::{CODE_LIFE, PUSHED_REQUEST_LIFE};
 use crate::domain::device_code;
@@ -18,7 +19,7 @@ use crate::domain::validity::{FORMER_LOGIN_LIFE, SETUP_LINK_LIFE, latest_end};
 use crate::store::Tx;
 use crate::store::housekeeping::RemovedBranch;
 use crate::store::sessions::expiry::{ExpiredSession, record_expired};
-use crate::store::{housekeeping as store, known_networks, login_limits};
+use crate::store::{activity, housekeeping as store, known_networks, login_limits};
 
 /// How long a verifier that does not come any more is remembered.
 const KEEP_VERIFIERS: TimeSpan = TimeSpan::from_days(30);
@@ -99,10 +100,11 @@ enum Kind {
     SpentIds,
     Revocations,
     FormerLogins,
+    Activity(Width),
 }
 
 impl Kind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::Sessions,
         Self::ExpiryEvents,
         Self::Audit,
@@ -118,6 +120,9 @@ impl Kind {
         Self::SpentIds,
         Self::Revocations,
         Self::FormerLogins,
+        Self::Activity(Width::TenMinutes),
+        Self::Activity(Width::Hour),
+        Self::Activity(Width::Day),
     ];
 
     /// Removes up to `rows`, or half as many where each may leave an event.
@@ -170,6 +175,7 @@ impl Kind {
             Self::FormerLogins => {
                 store::former_logins(tx, now, kept_until(FORMER_LOGIN_LIFE, now), rows).await
             }
+            Self::Activity(width) => activity::remove_old(tx, width, now, rows).await,
         }?;
         Ok(Step { removed, written: 0, is_full: removed >= rows.unsigned_abs() })
     }

@@ -59,6 +59,8 @@ const REFUSALS: Duration = Duration::from_secs(1);
 const SAMPLE: Duration = Duration::from_secs(30);
 /// How often users and sessions are counted for the metrics.
 const COUNT: Duration = Duration::from_secs(5 * 60);
+/// How often what happened is added to the counts that charts show.
+const ACTIVITY: Duration = Duration::from_secs(60);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often the sessions are walked through for those that have been idle for too long.
@@ -106,6 +108,9 @@ pub fn start(app: &App) {
     tokio::spawn(user_words::write_until_complete(app.clone()));
     tokio::spawn(at_start_and_every(app.clone(), SAMPLE, "sampling", sampling::sample));
     tokio::spawn(at_start_and_every(app.clone(), COUNT, "counting", sampling::count));
+    tokio::spawn(every(app.clone(), ACTIVITY, "writing counts for charts", async |app: &App| {
+        app.write_activity().await
+    }));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await?;
         prune_logins(app, app.now()).await.map(drop)

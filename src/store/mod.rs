@@ -4,6 +4,7 @@
 //! `&mut Tx`; functions that may stand alone take `&mut impl Link`. Decides nothing: guards in
 //! statements enforce what the domain decided, and say so by returning no row.
 
+pub mod activity;
 pub mod admin_keys;
 pub mod apis;
 pub mod attributes;

@@ -71,6 +71,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.registration, Registration::Closed);
     assert!(config.registration_domains.is_empty());
     assert!(!config.login_change);
+    assert!(config.console);
     assert_eq!((config.password_policy.min_length, config.password_policy.denied.count()), (8, 0));
     assert_eq!(config.browser_session_persistent, PersistentSessions::Off);
     assert_eq!(config.access_token_ttl, TimeSpan::from_mins(10));
@@ -131,6 +132,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_REGISTRATION", "open"),
         ("SIGNET_REGISTRATION_DOMAINS", "Example.com, *.example.org"),
         ("SIGNET_LOGIN_CHANGE", "on"),
+        ("SIGNET_CONSOLE", "off"),
         ("SIGNET_PASSWORD_MIN_LENGTH", "12"),
         ("SIGNET_BROWSER_SESSION_PERSISTENT", "ask"),
         ("SIGNET_SECOND_FACTOR", "admins"),
@@ -199,6 +201,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.registration, Registration::Open);
     assert_eq!(config.registration_domains.to_string(), "example.com,*.example.org");
     assert!(config.login_change);
+    assert!(!config.console);
     assert_eq!(config.password_policy.min_length, 12);
     assert_eq!(config.browser_session_persistent, PersistentSessions::Ask);
     let policy = config.second_factor;

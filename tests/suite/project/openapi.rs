@@ -23,6 +23,7 @@ const PAGES: &[&str] = &[
     "/",
     "/.well-known/change-password",
     "/account",
+    "/admin",
     "/assets",
     "/consent",
     "/device",

@@ -135,6 +135,8 @@ fn every_statement_binds_what_it_names() {
                 // Of mailed codes.
                 "subject",
                 "link_hash",
+                // Of counts for charts.
+                "key",
                 // Of former login names.
                 "login_key",
             ];

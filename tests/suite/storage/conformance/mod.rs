@@ -5,6 +5,7 @@
 //! does not hold, the last page, the largest number, so that a statement which means one thing on
 //! SQLite and another on PostgreSQL is found here, with its name.
 
+mod activity;
 mod admin_keys;
 mod apis;
 mod audit;
