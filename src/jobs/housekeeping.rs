@@ -100,7 +100,9 @@ enum Kind {
     SpentIds,
     Revocations,
     FormerLogins,
-    Activity(Width),
+    ActivityTenMinutes,
+    ActivityHours,
+    ActivityDays,
 }
 
 impl Kind {
@@ -120,9 +122,9 @@ impl Kind {
         Self::SpentIds,
         Self::Revocations,
         Self::FormerLogins,
-        Self::Activity(Width::TenMinutes),
-        Self::Activity(Width::Hour),
-        Self::Activity(Width::Day),
+        Self::ActivityTenMinutes,
+        Self::ActivityHours,
+        Self::ActivityDays,
     ];
 
     /// Removes up to `rows`, or half as many where each may leave an event.
@@ -175,7 +177,11 @@ impl Kind {
             Self::FormerLogins => {
                 store::former_logins(tx, now, kept_until(FORMER_LOGIN_LIFE, now), rows).await
             }
-            Self::Activity(width) => activity::remove_old(tx, width, now, rows).await,
+            Self::ActivityTenMinutes => {
+                activity::remove_old(tx, Width::TenMinutes, now, rows).await
+            }
+            Self::ActivityHours => activity::remove_old(tx, Width::Hour, now, rows).await,
+            Self::ActivityDays => activity::remove_old(tx, Width::Day, now, rows).await,
         }?;
         Ok(Step { removed, written: 0, is_full: removed >= rows.unsigned_abs() })
     }

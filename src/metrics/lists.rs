@@ -97,4 +97,7 @@ pub(super) const HOUSEKEEPING: &[&str] = &[
     "spent_ids",
     "revocations",
     "former_logins",
+    "activity_ten_minutes",
+    "activity_hours",
+    "activity_days",
 ];

@@ -1,7 +1,7 @@
 //! Why users cannot sign in, for administrators.
 
-use super::factors::FACTOR;
 use super::audit::EVENT;
+use super::factors::FACTOR;
 use super::users::USER;
 use crate::domain::sign_in_diagnosis::Cause;
 use crate::http::openapi::operation::{Operation, Parameter, Tag, ok};

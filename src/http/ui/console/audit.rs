@@ -6,6 +6,7 @@ use actix_web::HttpResponse;
 
 use crate::admin::audit;
 use crate::base::id::UserId;
+use crate::domain::audit_filter::AuditFilter;
 use crate::domain::pagination::PageRequest;
 use crate::http::context::Context;
 use crate::http::error::Problem;
@@ -40,7 +41,8 @@ impl Console {
         let after = params.get("after").unwrap_or_default();
         let request = PageRequest { after: PageRequest::cursor(after), ..PageRequest::default() };
         let id = user.as_ref().map(|user| user.id);
-        let found = context.run(audit::list(context.app.clone(), id, request)).await?;
+        let filter = AuditFilter { user: id, ..AuditFilter::default() };
+        let found = context.run(audit::list(context.app.clone(), filter, request)).await?.page;
         let names = self.names(users_of(&found.data)).await?;
         let mut table = self.event_table(&found.data, &names, found.next.is_some());
         let page = |after: &str| {
@@ -92,7 +94,8 @@ impl Console {
                 actor(event),
                 user(event.user_id),
                 Cell::text(event.address.clone().unwrap_or_default()),
-                Cell::text(event.detail.clone().unwrap_or_default()).noting(&event.request_id),
+                Cell::text(event.client_id.clone().unwrap_or_default()),
+                Cell::text(details(event)).noting(&event.request_id),
             ]
         };
         Table {
@@ -104,6 +107,7 @@ impl Console {
                 "console.who",
                 "console.whom",
                 "console.address",
+                "console.client",
                 "console.detail",
             ]
             .map(|key| locale.t(key))
@@ -118,4 +122,9 @@ impl Console {
 /// The users that events name.
 pub(super) fn users_of(events: &[StoredEvent]) -> impl Iterator<Item = UserId> {
     events.iter().flat_map(|event| [event.actor_id, event.user_id]).flatten()
+}
+
+/// Why an attempt failed, and what else there is to say.
+fn details(event: &StoredEvent) -> String {
+    [&event.reason, &event.detail].into_iter().flatten().cloned().collect::<Vec<_>>().join(" · ")
 }

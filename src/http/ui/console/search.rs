@@ -2,9 +2,8 @@
 
 use actix_web::HttpResponse;
 
-use crate::admin::{apis, clients, user_lookup};
-use crate::domain::outcome::{Code, Failure};
-use crate::domain::pagination::{MAX_LIMIT, Page, PageRequest};
+use crate::admin::{apis, clients};
+use crate::domain::pagination::{MAX_LIMIT, PageRequest};
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
@@ -30,7 +29,7 @@ impl Console {
     async fn search(&self, q: &str) -> Result<HttpResponse, Problem> {
         let (context, locale) = (self.context(), self.locale());
         let mut sections = Vec::new();
-        let users = self.users_named(q).await?;
+        let users = self.find_users(q, "").await?;
         sections.push(Section {
             id: "users",
             heading: Some(locale.t("console.users").to_owned()),
@@ -66,24 +65,8 @@ impl Console {
             title: locale.t("console.search").to_owned(),
             notice: None,
             search: q.to_owned(),
-            same_as: format!("signet user show {q}"),
+            same_as: format!("signet user find {q}"),
             sections,
         }))
-    }
-
-    /// The users that a text names.
-    pub(super) async fn users_named(
-        &self,
-        q: &str,
-    ) -> Result<Page<crate::domain::user::User>, Problem> {
-        let work = user_lookup::resolve(self.context().app.clone(), q.to_owned());
-        let found = self.context().run(async move {
-            match work.await {
-                Ok(user) => Ok(vec![user]),
-                Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => Ok(Vec::new()),
-                Err(failure) => Err(failure),
-            }
-        });
-        Ok(Page { data: found.await?, next: None })
     }
 }

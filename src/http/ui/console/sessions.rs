@@ -10,6 +10,7 @@ use crate::app::FormResult;
 use crate::base::id::{SessionId, UserId};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::session::SessionFilter;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
@@ -93,7 +94,7 @@ impl Console {
     }
 
     async fn sessions(&self, params: &Params) -> Result<HttpResponse, Problem> {
-        let (context, locale) = (self.context(), self.locale());
+        let locale = self.locale();
         let named = params.get("user").unwrap_or_default();
         let user = match named {
             "" => None,
@@ -102,8 +103,7 @@ impl Console {
         let after = params.get("after").unwrap_or_default();
         let request = PageRequest { after: PageRequest::cursor(after), ..PageRequest::default() };
         let id: Option<UserId> = user.as_ref().map(|user| user.id);
-        let work = sessions::list(context.app.clone(), id, request, context.now());
-        let found = context.run(work).await?;
+        let found = self.sessions_of(id, request).await?;
         let names = self.names(found.data.iter().map(user_id)).await?;
         let mut table = self.session_table(&found, &names, Some(named));
         let first = self.link("/admin/sessions").with_query(&query(&[("user", named)]));
@@ -126,6 +126,18 @@ impl Console {
             same_as: format!("signet session list{of_user}"),
             sections: vec![Section { blocks, ..Section::default() }],
         }))
+    }
+
+    /// A page of sessions and sign-ins, of one user if named.
+    pub(super) async fn sessions_of(
+        &self,
+        user: Option<UserId>,
+        request: PageRequest,
+    ) -> Result<Page<LoggedIn>, Problem> {
+        let (app, now) = (self.context().app.clone(), self.now());
+        let filter = SessionFilter { user, ..SessionFilter::default() };
+        let work = async move { sessions::list(app, &filter, request, now).await };
+        self.context().run(work).await
     }
 
     /// Sessions as a table; with a way to the next page where `user` says of whom they are.

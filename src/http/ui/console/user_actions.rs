@@ -3,7 +3,7 @@
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::admin::{factors, invitations, sessions, users};
+use crate::admin::{factors, invitations, session_ends, unlocking, users};
 use crate::app::{App, FormResult};
 use crate::base::id::UserId;
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -241,7 +241,7 @@ impl Console {
         async move {
             match action {
                 UserAction::Recovery => recover(app, id, info).await,
-                UserAction::Unlock => invitations::unlock(app, id, info).await,
+                UserAction::Unlock => unlocking::unlock(app, id, None, info).await,
                 UserAction::MustChange => {
                     let must = users::Update {
                         must_change_password: Some(true),
@@ -249,7 +249,7 @@ impl Console {
                     };
                     users::update(app, id, must, info).await.map(drop)
                 }
-                UserAction::EndSessions => sessions::revoke_all(app, id, info).await,
+                UserAction::EndSessions => session_ends::end_all_of_user(app, id, info).await,
                 UserAction::ResetFactors => factors::reset(app, id, info).await.map(drop),
                 UserAction::Enable => users::enable(app, id, info).await.map(drop),
                 UserAction::Disable => users::disable(app, id, info).await.map(drop),

@@ -3,17 +3,20 @@
 use actix_web::HttpResponse;
 use actix_web::web::Path;
 
+use crate::admin::user_search::{self, UserSearch};
 use crate::admin::{audit as admin_audit, factors, users};
 use crate::base::id::UserId;
+use crate::domain::audit_filter::AuditFilter;
 use crate::domain::outcome::{Code, Refusal};
-use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::pagination::{DEFAULT_LIMIT, Page, PageRequest};
 use crate::domain::permission::TargetKind;
 use crate::domain::user::User;
+use crate::domain::user_filter::{ListedUser, UserCursor, UserFilter};
+use crate::domain::user_words::{MAX_QUERY_WORDS, words_of_query};
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
 use crate::http::ui::pages::{Block, Cell, Choice, Fact, Field, Form, Section, State, Table};
-use crate::identity::sessions;
 
 use super::access::Action;
 use super::audit::users_of;
@@ -59,13 +62,7 @@ impl Console {
         let (context, locale) = (self.context(), self.locale());
         let text = |name: &str| params.get(name).unwrap_or_default().trim().to_owned();
         let (q, after) = (text("q"), text("after"));
-        let found = if q.is_empty() {
-            let after = PageRequest::cursor(&after);
-            let request = PageRequest { after, ..PageRequest::default() };
-            context.run(users::list(context.app.clone(), request)).await?
-        } else {
-            self.users_named(&q).await?
-        };
+        let found = self.find_users(&q, &after).await?;
         let filter = Form {
             action: self.link("/admin/users").to_string(),
             fields: vec![Field {
@@ -90,24 +87,41 @@ impl Console {
             search: q.clone(),
             same_as: match q.is_empty() {
                 true => "signet user list".to_owned(),
-                false => format!("signet user show {q}"),
+                false => format!("signet user find {q}"),
             },
             sections: vec![Section { id: "", heading: None, blocks }],
         }))
     }
 
+    /// A page of the users of whom each word of `q` begins a word, or of all; by id where it is one.
+    pub(super) async fn find_users(
+        &self,
+        q: &str,
+        after: &str,
+    ) -> Result<Page<ListedUser>, Problem> {
+        let words = match q.parse::<UserId>() {
+            Ok(id) => id.to_string(),
+            Err(_) => q.split_whitespace().take(MAX_QUERY_WORDS).collect::<Vec<_>>().join(" "),
+        };
+        let filter = UserFilter { words: words_of_query(&words), ..UserFilter::default() };
+        let search = UserSearch { filter, after: UserCursor::parse(after), limit: DEFAULT_LIMIT };
+        let context = self.context();
+        context.run(user_search::search(context.app.clone(), search, context.now())).await
+    }
+
     /// The users as a table, which leads to the page of each.
-    pub(super) fn user_table(&self, page: &Page<User>, q: &str, is_later: bool) -> Table {
+    pub(super) fn user_table(&self, page: &Page<ListedUser>, q: &str, is_later: bool) -> Table {
         let locale = self.locale();
         let of = |query: String| self.link("/admin/users").with_query(&query);
-        let row = |user: &User| {
+        let row = |ListedUser { user, last_login_at, .. }: &ListedUser| {
+            let last = last_login_at.map(|at| at.rfc3339().chars().take(10).collect());
             vec![
                 Cell::link(&user.login, self.user_link(user.id)).noting(user.id.to_string()),
                 Cell::text(user.name.clone().unwrap_or_default()),
                 Cell::text(user.verified_email().unwrap_or_default()),
                 Cell::text(user.role.as_str()),
                 self.state(user),
-                Cell::text(self.when(user.created_at)),
+                Cell::text(last.unwrap_or_else(|| locale.t("console.never").to_owned())),
             ]
         };
         let n = count(page.data.len(), page.next.is_some());
@@ -119,7 +133,7 @@ impl Console {
                 "console.email",
                 "console.role",
                 "console.state",
-                "console.created",
+                "console.last_login",
             ]
             .map(|key| locale.t(key))
             .to_vec(),
@@ -161,8 +175,7 @@ impl Console {
         }];
         let request = PageRequest { after: None, limit: ON_A_USER };
         if self.may(Action::ReadSessions) {
-            let work = sessions::list(context.app.clone(), Some(user.id), request, context.now());
-            let found = context.run(work).await?;
+            let found = self.sessions_of(Some(user.id), request).await?;
             let names = self.names(found.data.iter().map(user_id)).await?;
             let all = self.link("/admin/sessions").with_query(&query(&[("user", id)]));
             let older = Choice::link(locale.t("console.sessions.all"), all);
@@ -182,8 +195,9 @@ impl Console {
             blocks: vec![Block::Table(self.factor_table(&found))],
         });
         if self.may(Action::ReadAudit) {
-            let work = admin_audit::list(context.app.clone(), Some(user.id), request);
-            let found = context.run(work).await?;
+            let filter = AuditFilter { user: Some(user.id), ..AuditFilter::default() };
+            let work = admin_audit::list(context.app.clone(), filter, request);
+            let found = context.run(work).await?.page;
             let names = self.names(users_of(&found.data)).await?;
             let all = self.link("/admin/audit").with_query(&query(&[("user", id)]));
             let older = Choice::link(locale.t("console.audit.all"), all);
