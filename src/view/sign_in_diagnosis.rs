@@ -9,7 +9,8 @@ use crate::domain::rate_limit::{
 };
 use crate::domain::sign_in_diagnosis::{CountedFrom, Finding, Guarded, Lock, StoredPassword};
 
-use super::{event, factor, user};
+use super::audit::event;
+use super::{factor, user};
 
 /// What is said about a login.
 #[must_use]

@@ -10,7 +10,7 @@ use crate::http::openapi::schema::{
     BOOLEAN, INTEGER, Named, TEXT, TIME, UUID, all_of, named, object, page, required, texts_of,
 };
 
-static EVENT: Named = Named {
+pub(super) static EVENT: Named = Named {
     name: "Event",
     schema: object(&[
         required("id", UUID),

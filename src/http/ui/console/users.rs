@@ -93,16 +93,13 @@ impl Console {
         }))
     }
 
-    /// A page of the users of whom each word of `q` begins a word, or of all; by id where it is one.
+    /// A page of the users of whom each word of `q` begins a word, or of all.
     pub(super) async fn find_users(
         &self,
         q: &str,
         after: &str,
     ) -> Result<Page<ListedUser>, Problem> {
-        let words = match q.parse::<UserId>() {
-            Ok(id) => id.to_string(),
-            Err(_) => q.split_whitespace().take(MAX_QUERY_WORDS).collect::<Vec<_>>().join(" "),
-        };
+        let words = q.split_whitespace().take(MAX_QUERY_WORDS).collect::<Vec<_>>().join(" ");
         let filter = UserFilter { words: words_of_query(&words), ..UserFilter::default() };
         let search = UserSearch { filter, after: UserCursor::parse(after), limit: DEFAULT_LIMIT };
         let context = self.context();
