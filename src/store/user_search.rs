@@ -72,7 +72,8 @@ pub async fn by_id(link: &mut impl Link, range: IdRange) -> Result<Vec<FoundUser
     found(fetch_all!(
         link,
         Row,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
          '' AS word FROM users WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
         range.after,
@@ -89,7 +90,8 @@ pub async fn administrators(link: &mut impl Link, range: IdRange) -> Result<Vec<
     found(fetch_all!(
         link,
         Row,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
          '' AS word FROM users WHERE role = 'admin' AND id > $1 AND id < $2 ORDER BY id LIMIT $3",
         range.after,
@@ -106,7 +108,8 @@ pub async fn disabled(link: &mut impl Link, range: IdRange) -> Result<Vec<FoundU
     found(fetch_all!(
         link,
         Row,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
          '' AS word FROM users WHERE disabled_at IS NOT NULL AND id > $1 AND id < $2 ORDER BY id LIMIT $3",
         range.after,
@@ -123,7 +126,8 @@ pub async fn must_change(link: &mut impl Link, range: IdRange) -> Result<Vec<Fou
     found(fetch_all!(
         link,
         Row,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
          '' AS word FROM users WHERE must_change_password AND id > $1 AND id < $2 ORDER BY id LIMIT $3",
         range.after,
@@ -144,7 +148,8 @@ pub async fn lately_failed(
     found(fetch_all!(
         link,
         Row,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
          '' AS word FROM users WHERE id IN (SELECT lately.user_id FROM (SELECT user_id FROM audit_events \
          WHERE kind IN ('login.failed', 'login.throttled', 'factor.failed') AND kind <> 'login.succeeded' \
@@ -165,7 +170,8 @@ pub async fn by_login(link: &mut impl Link, login_key: &str) -> Result<Vec<Found
     found(fetch_all!(
         link,
         Row,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
          '' AS word FROM users WHERE login_key = $1",
         login_key
@@ -195,7 +201,8 @@ pub async fn by_word(link: &mut impl Link, range: WordRange<'_>) -> Result<Vec<F
     found(fetch_all!(
         link,
         Row,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, word \
          FROM user_words CROSS JOIN users WHERE users.id = user_words.user_id AND word >= $1 AND word < $2 \
          AND (word, user_id) > ($3, $4) ORDER BY word, user_id LIMIT $5",
