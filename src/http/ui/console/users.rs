@@ -59,7 +59,7 @@ pub async fn show(
 
 impl Console {
     async fn users(&self, params: &Params) -> Result<HttpResponse, Problem> {
-        let (context, locale) = (self.context(), self.locale());
+        let locale = self.locale();
         let text = |name: &str| params.get(name).unwrap_or_default().trim().to_owned();
         let (q, after) = (text("q"), text("after"));
         let found = self.find_users(&q, &after).await?;
