@@ -65,7 +65,7 @@ pub async fn record(
     let client = origin.client.as_ref();
     execute!(
         tx,
-        "INSERT INTO audit_events (id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, \
+        "INSERT INTO audit_events (id, at, kind, via, actor_id, user_id, session_id, address, \
          request_id, detail, fold, times, browser, client_id, methods, login_ref, reason, last_at, \
          actor_client_id, actor_key_id) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16, $17, $18, $19) \
