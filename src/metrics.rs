@@ -66,6 +66,13 @@ pub struct ClientLabel {
     pub client_id: String,
 }
 
+/// The label of a source of configuration files.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabel {
+    /// Its name: as many values as an operator makes.
+    pub source: String,
+}
+
 /// The metrics of one route as one worker holds them: what is the same as the last time is not looked
 /// up again.
 pub struct RouteMetrics {
@@ -190,6 +197,8 @@ pub struct Metrics {
     pub dropped_scopes: Family<ClientLabel, Counter>,
     /// Refresh branches that made room for the ninth of their session.
     pub replaced_branches: Counter,
+    /// Managed objects that were changed elsewhere, by source.
+    pub config_drift: Family<SourceLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -237,6 +246,9 @@ impl Default for Metrics {
         let replaced_branches = Counter::default();
         let help = "Refresh tokens that ended because their session had eight others";
         registry.register("replaced_branches", help, replaced_branches.clone());
+        let config_drift = Family::default();
+        let help = "Managed objects that are not what the configuration files said";
+        registry.register("config_drift_objects", help, config_drift.clone());
         let certificate_end = AtomicI64::new(0);
         Self {
             registry,
@@ -255,6 +267,7 @@ impl Default for Metrics {
             mails,
             dropped_scopes,
             replaced_branches,
+            config_drift,
         }
     }
 }
@@ -322,6 +335,16 @@ impl Metrics {
     /// Counts one answer of the token endpoint.
     pub fn count_token(&self, grant: &'static str, result: &'static str) {
         self.tokens.get_or_create(&GrantLabels { grant, result }).inc();
+    }
+
+    /// Notes how many objects of each source have drifted; other sources manage nothing any more.
+    pub fn config_has_drifted<'a>(&self, by_source: impl Iterator<Item = (&'a String, usize)>) {
+        self.config_drift.clear();
+        for (source, objects) in by_source {
+            let gauge =
+                self.config_drift.get_or_create_owned(&SourceLabel { source: source.clone() });
+            gauge.set(i64::try_from(objects).unwrap_or(i64::MAX));
+        }
     }
 
     /// Counts requested scopes that were left out.

@@ -47,6 +47,11 @@ impl CommandError {
         self
     }
 
+    /// What is said of it.
+    pub fn text(&self) -> String {
+        self.texts.join("\n")
+    }
+
     /// Says it and gives the exit code.
     pub fn say(self) -> ExitCode {
         let texts: Vec<String> = self.texts.iter().map(|text| format!("error: {text}\n")).collect();

@@ -17,6 +17,7 @@ use crate::view;
 use super::attributes::{Given, Removed};
 use super::error::{CommandError, about};
 use super::factors;
+use super::force::Force;
 use super::invitations;
 use super::output::{Output, Row};
 use super::paging::Paging;
@@ -73,11 +74,11 @@ log-in or refresh, for the APIs that ask for them.")]
     /// Disable a user; its sessions end at once
     #[command(after_help = "Examples:
   signet user disable mallory")]
-    Disable(Named),
+    Disable(ChangeArgs),
     /// Enable a user again
     #[command(after_help = "Examples:
   signet user enable mallory")]
-    Enable(Named),
+    Enable(ChangeArgs),
     /// Delete a user with everything it has
     #[command(after_help = "Examples:
   signet user delete mallory
@@ -183,6 +184,17 @@ pub struct UpdateArgs {
     /// Whether the next sign-in asks for a new password
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     must_change_password: Option<bool>,
+    #[command(flatten)]
+    force: Force,
+}
+
+/// `signet user disable` and `enable`.
+#[derive(Debug, Args)]
+pub struct ChangeArgs {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// `signet user delete`.
@@ -193,6 +205,8 @@ pub struct DeleteArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// `signet user set-password`.
@@ -264,15 +278,15 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         }),
         Command::Show(named) => with_app(async |app| factors::show(app, named, output).await),
         Command::Update(args) => update(args, output),
-        Command::Disable(named) => with_app(async |app| {
+        Command::Disable(ChangeArgs { named, force }) => with_app(async |app| {
             let user = named.find(&app).await?;
-            let work = users::disable(app.clone(), user.id, RequestInfo::cli(app.now()));
+            let work = users::disable(app.clone(), user.id, force.info(&app));
             let user = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
             done("Disabled", &user, output)
         }),
-        Command::Enable(named) => with_app(async |app| {
+        Command::Enable(ChangeArgs { named, force }) => with_app(async |app| {
             let user = named.find(&app).await?;
-            let work = users::enable(app.clone(), user.id, RequestInfo::cli(app.now()));
+            let work = users::enable(app.clone(), user.id, force.info(&app));
             let user = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
             done("Enabled", &user, output)
         }),
@@ -338,7 +352,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     }
     with_app(async |app| {
         let before = args.named.find(&app).await?;
-        let work = users::update(app.clone(), before.id, update, RequestInfo::cli(app.now()));
+        let work = users::update(app.clone(), before.id, update, args.force.info(&app));
         let user = app.run_to_completion(work).await.map_err(about("user", &before.login))?;
         if before.role == Role::Admin && user.role != Role::Admin {
             startup_report::say("No longer an administrator: all sessions were ended.\n");
@@ -352,7 +366,7 @@ fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
     with_app(async |app| {
         let user = args.named.find(&app).await?;
         prompt::confirm(&format!("Delete user {} ({}) for good?", user.login, user.id), args.yes)?;
-        let work = users::delete(app.clone(), user.id, RequestInfo::cli(app.now()));
+        let work = users::delete(app.clone(), user.id, args.force.info(&app));
         app.run_to_completion(work).await.map_err(about("user", &user.login))?;
         startup_report::say(&format!("Deleted user {} ({})\n", user.login, user.id));
         Ok(())

@@ -112,6 +112,8 @@ text_enum! {
         ClientEnabled = "client.enabled",
         /// A client was deleted.
         ClientDeleted = "client.deleted",
+        /// A configuration file took over an object that is already what the file says; the detail names it.
+        ConfigAdopted = "config.adopted",
         /// Somebody who said to be a client did not prove it; folded like failed log-ins.
         ClientAuthFailed = "client.auth_failed",
         /// Somebody allowed a client something.

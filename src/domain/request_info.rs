@@ -25,13 +25,15 @@ pub struct RequestInfo {
     pub language: &'static str,
     /// The client that a sign-in at the pages is for.
     pub client_id: Option<String>,
+    /// Whether it may change what a configuration file manages.
+    pub force: bool,
 }
 
 impl RequestInfo {
     /// A request in English.
     #[must_use]
     pub const fn new(origin: Origin, device: Device, now: Timestamp) -> Self {
-        Self { origin, device, now, language: ENGLISH, client_id: None }
+        Self { origin, device, now, language: ENGLISH, client_id: None, force: false }
     }
 
     /// A command on this machine.
@@ -62,6 +64,12 @@ impl RequestInfo {
     #[must_use]
     pub fn for_client(self, client_id: Option<String>) -> Self {
         Self { client_id, ..self }
+    }
+
+    /// The same request, which may change what a configuration file manages if `force` says so.
+    #[must_use]
+    pub fn forced(self, force: bool) -> Self {
+        Self { force, ..self }
     }
 
     /// The same request with `user` as the acting user.
