@@ -26,6 +26,7 @@ const MEDIAN_LINES: usize = 120;
 const SHORT: &[(&str, &str)] = &[
     ("src/admin/audit.rs", "each resource an administrator acts on has a file"),
     ("src/base/entropy.rs", "a trait, whose implementation needs the crypto library"),
+    ("src/cli/force.rs", "an option that several nouns share"),
     ("src/crypto/random.rs", "the implementation of that trait"),
     ("src/http/api/refresh.rs", "each endpoint under /v1 has a file"),
     ("src/http/etag.rs", "one rule of RFC 9110 that two handlers share"),
