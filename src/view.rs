@@ -1,6 +1,8 @@
 //! The JSON of users, clients, APIs, sessions and audit events, as the HTTP API and the command line
 //! show them.
 
+mod admin_keys;
+
 use serde_json::{Value, json};
 
 use crate::admin::apis::Changed;
@@ -28,7 +30,9 @@ use crate::identity::totp_enrolment::{Enrolled, TotpSetup};
 use crate::store::apis::StoredApi;
 use crate::store::audit::StoredEvent;
 use crate::store::clients::StoredClient;
+
 use crate::store::consents::Consent;
+pub use admin_keys::{admin_key, created_admin_key};
 
 /// A user as users see themselves: custom claims are for APIs and administrators. `pending_email` is the address that
 /// waits for its confirmation, `language` the one that was chosen for mail.
@@ -298,6 +302,7 @@ pub fn client(stored: &StoredClient) -> Value {
         "skip_consent": settings.skips_consent(),
         "first_party": settings.first_party,
         "jwks": jwks,
+        "admin_scopes": settings.admin_scopes.iter().collect::<Vec<_>>(),
         "secrets": client.secrets.iter().map(made).collect::<Vec<_>>(),
         "disabled": client.disabled_at.is_some(),
         "disabled_at": client.disabled_at.map(|at| at.rfc3339()),
@@ -348,12 +353,17 @@ pub fn event(event: &StoredEvent) -> Value {
         "kind": event.kind,
         "via": event.via,
         "actor_id": event.actor_id,
+        "actor_client_id": event.actor_client_id,
+        "actor_key_id": event.actor_key_id,
         "user_id": event.user_id,
         "session_id": event.session_id,
         "address": event.address,
         "request_id": event.request_id,
         "detail": event.detail,
         "times": event.times,
+        "last_at": event.last_at.map(Timestamp::rfc3339),
+        "reason": event.reason,
+        "client_id": event.client_id,
     })
 }
 

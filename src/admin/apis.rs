@@ -11,6 +11,7 @@ use crate::domain::client::{self, Client};
 use crate::domain::identifier_namespace;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenRules};
@@ -19,6 +20,7 @@ use crate::store::apis::{self, StoredApi};
 use crate::store::revocations::Revoked;
 use crate::store::{Tx, clients, verifiers};
 
+use super::authorization::authorize;
 use super::{key_rotation, managed};
 
 /// What an API shall be like; `None` leaves a thing as it is, in a new API as it is by default.
@@ -219,11 +221,13 @@ pub async fn create(
     let new = StoredApi { id, api, secret: None, created_at: now, name_since };
     let (stored, shared_secret, holders) = app
         .transaction_or_nothing(&info, async |tx| {
+            authorize(tx, Action::CreateApi, &[]).await?;
             let mut stored = new.clone();
             // Held before the master key is asked for, as everywhere.
             apis::hold(tx, &stored.api.identifier).await?;
             let shared_secret = change.settle_secret(&app, tx, &mut stored).await?;
-            let holders = register(tx, &stored, key.as_ref()).await?;
+            register(tx, &stored, key.as_ref()).await?;
+            let holders = clients_that_name(tx, &stored.api.identifier).await?;
             Ok((stored, shared_secret, holders))
         })
         .await?;
@@ -233,8 +237,7 @@ pub async fn create(
     Ok(Changed { stored, shared_secret, warnings })
 }
 
-/// Registers an API within a transaction, with the key that its tokens are signed with if there was none. Warnings
-/// about clients that list its identifier.
+/// Registers an API within a transaction, with the key that its tokens are signed with if there was none.
 ///
 /// # Errors
 /// Refused when the identifier is taken.
@@ -242,7 +245,7 @@ pub(super) async fn register(
     tx: &mut AuditedTx,
     stored: &StoredApi,
     key: Option<&MadeKey>,
-) -> Result<Vec<String>, Failure> {
+) -> Result<(), Failure> {
     let identifier = &*stored.api.identifier;
     // Held first: whoever registers a client of this name waits, or was first and is seen.
     if apis::hold(tx, identifier).await?.is_some() {
@@ -261,8 +264,7 @@ pub(super) async fn register(
         return Err(taken().into());
     }
     key_rotation::begin(tx, key).await?;
-    tx.record(&Event::new(EventKind::ApiCreated).detail(identifier)).await?;
-    Ok(clients_that_name(tx, identifier).await?)
+    Ok(tx.record(&Event::new(EventKind::ApiCreated).detail(identifier)).await?)
 }
 
 /// Stores a changed API within a transaction, with the key that its tokens are signed with if there was none.
@@ -340,6 +342,7 @@ pub async fn update(
     let key = planned.missing_key(&app, now).await?;
     let (stored, shared_secret) = app
         .transaction_or_nothing(&info, async |tx| {
+            authorize(tx, Action::UpdateApi, &[]).await?;
             let mut stored = apis::hold(tx, &name).await?.ok_or_else(not_found)?;
             let change = change.clone().without_unchanged(&stored);
             if change.is_empty() {
@@ -364,6 +367,7 @@ pub async fn update(
 /// `not_found`; `managed_object`.
 pub async fn delete(app: App, name: String, info: RequestInfo) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
+        authorize(tx, Action::DeleteApi, &[]).await?;
         let stored = apis::hold(tx, &name).await?.ok_or_else(not_found)?;
         managed::guard(tx, stored.id).await?;
         remove(tx, &name).await

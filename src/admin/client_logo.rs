@@ -7,6 +7,7 @@ use crate::crypto::digest::sha256_base64url;
 use crate::domain::audit::EventKind;
 use crate::domain::client_logo::{self, ClientLogo, ImageType};
 use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::store::client_logos;
 use crate::store::clients::StoredClient;
@@ -34,7 +35,7 @@ pub async fn set(
         stored.client.metadata.logo = Some(logo.clone());
         Ok((vec![EventKind::ClientUpdated], ()))
     };
-    Ok(changed(&app, &client_id, &info, work).await?.0)
+    Ok(changed(&app, Action::UpdateClient, &client_id, &info, work).await?.0)
 }
 
 /// Removes the logo of a client. Removing one that is not there is fine.
@@ -53,7 +54,7 @@ pub async fn remove(
         client_logos::remove(tx, &stored.client.client_id).await?;
         Ok((vec![EventKind::ClientUpdated], ()))
     };
-    Ok(changed(&app, &client_id, &info, work).await?.0)
+    Ok(changed(&app, Action::UpdateClient, &client_id, &info, work).await?.0)
 }
 
 /// The picture with this hash, if it is the logo of a client. Unknown hashes cost no statement.

@@ -15,6 +15,7 @@ use crate::domain::client::{
 use crate::domain::client_jwks;
 use crate::domain::grant_type;
 use crate::domain::outcome::FieldError;
+use crate::domain::permission::SCOPE_RULE;
 use crate::domain::redirect;
 use crate::domain::scope::{Scopes, is_scope};
 use crate::domain::signing_key::SigningAlg;
@@ -81,6 +82,8 @@ pub struct Change {
     pub first_party: Option<bool>,
     /// All its public keys: a JWK set, a list of JWKs or null.
     pub jwks: Option<Value>,
+    /// All the administration scopes that it may request.
+    pub admin_scopes: Option<Vec<String>>,
 }
 
 impl Change {
@@ -114,6 +117,7 @@ impl Change {
             && self.skip_consent.is_none()
             && self.first_party.is_none()
             && self.jwks.is_none()
+            && self.admin_scopes.is_none()
     }
 
     /// `before` with the change, and everything about it that cannot be.
@@ -200,6 +204,10 @@ impl Change {
             skip_consent: self.skip_consent.unwrap_or(before.skip_consent),
             first_party: self.first_party.unwrap_or(before.first_party),
             jwks: self.keys(before.jwks, auth_method, &mut wrong),
+            admin_scopes: match &self.admin_scopes {
+                None => before.admin_scopes,
+                Some(chosen) => parse_admin_scopes(chosen, &mut wrong),
+            },
         };
         for problem in after.problems(grants::ALL) {
             // A name that was accepted by an older version stays until it is changed.
@@ -302,6 +310,15 @@ pub(super) fn once_each(list: &[String]) -> Vec<String> {
         }
     }
     kept
+}
+
+/// Whether each is a scope of administration is said by `client_checks`.
+fn parse_admin_scopes(scopes: &[String], wrong: &mut Vec<FieldError>) -> Scopes {
+    let parsed = Scopes::parse(&scopes.join(" ")).ok();
+    parsed.filter(|_| scopes.iter().all(|scope| is_scope(scope))).unwrap_or_else(|| {
+        note(wrong, FieldError { field: "admin_scopes", code: "unknown", message: SCOPE_RULE });
+        Scopes::default()
+    })
 }
 
 fn parse_scopes(scopes: &[String], wrong: &mut Vec<FieldError>) -> Option<Scopes> {

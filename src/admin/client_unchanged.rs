@@ -43,6 +43,8 @@ impl Change {
             chosen.unwrap_or(IdTokenClaims::Minimal) == before.id_token_claims
         });
         drop_if(&mut self.min_acr, |chosen| *chosen == before.min_acr);
+        let admin_scopes: Vec<&str> = before.admin_scopes.iter().collect();
+        drop_if(&mut self.admin_scopes, |chosen| once_each(chosen) == admin_scopes);
         self
     }
 
@@ -130,6 +132,7 @@ mod tests {
             skip_consent: Some(before.skips_consent()),
             first_party: Some(before.first_party),
             jwks: Some(serde_json::Value::Null),
+            admin_scopes: Some(Vec::new()),
         };
         assert!(change.without_unchanged(&before).is_empty());
     }

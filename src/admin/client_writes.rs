@@ -11,10 +11,12 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::{BUILT_IN, Client, SecretHash, is_client_id};
 use crate::domain::identifier_namespace::{self, Clash};
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
+use crate::domain::permission::Action;
 use crate::store::clients::{self, StoredClient};
 use crate::store::revocations::Revoked;
 use crate::store::{Tx, apis, verifiers};
 
+use super::authorization::{authorize_on_client, grant_admin_scopes};
 use super::key_rotation;
 
 pub(super) fn not_found() -> Refusal {
@@ -39,18 +41,18 @@ pub(super) async fn register(
     if clients::hold(tx, &client.client_id).await?.is_some() {
         return Err(taken().into());
     }
-    let apis = api_names(tx).await?;
-    let (names, issuer) = (apis.iter().map(String::as_str), tx.app().issuer().to_owned());
-    if identifier_namespace::clash(&client.client_id, &issuer, names).is_some() {
+    if is_api(tx, &client.client_id).await? {
         return Err(Refusal::new(Code::Conflict, Clash::Taken.message()).into());
     }
     let metadata = &client.metadata;
-    refuse(unknown_apis(Some(&metadata.audiences), Some(&metadata.resource_servers), &apis))?;
+    require_apis(tx, Some(&metadata.audiences), Some(&metadata.resource_servers)).await?;
+    authorize_on_client(tx, Action::CreateClient, metadata).await?;
     if !clients::insert(tx, stored).await? {
         return Err(taken().into());
     }
     key_rotation::begin(tx, key).await?;
-    record(tx, EventKind::ClientCreated, stored).await
+    record(tx, EventKind::ClientCreated, stored).await?;
+    grant_admin_scopes(tx, None, client).await
 }
 
 /// Stores a changed client, with the key that its ID tokens are signed with if there was none.
@@ -129,9 +131,11 @@ pub(super) fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldEr
     Some(FieldError { field, code: "reserved", message: clash.message() })
 }
 
-async fn api_names(tx: &mut Tx) -> Result<Vec<String>, Failure> {
-    let all = apis::all(tx).await?;
-    Ok(all.into_iter().map(|stored| stored.api.identifier).collect())
+/// Whether an API has this identifier.
+async fn is_api(tx: &mut Tx, identifier: &str) -> Result<bool, Failure> {
+    // An API is found by the id of its row as well.
+    let found = apis::find(tx, identifier).await?;
+    Ok(found.is_some_and(|stored| stored.api.identifier == identifier))
 }
 
 /// Refuses APIs that are not registered. Only what is chosen now: an API that was deleted since an earlier choice is
@@ -144,24 +148,15 @@ pub(super) async fn require_apis(
     audiences: Option<&[String]>,
     resource_servers: Option<&[String]>,
 ) -> Result<(), Failure> {
-    if audiences.is_none() && resource_servers.is_none() {
-        return Ok(());
-    }
-    let known = api_names(tx).await?;
-    Ok(refuse(unknown_apis(audiences, resource_servers, &known))?)
-}
-
-/// The fields that name an API which is not registered.
-fn unknown_apis(
-    audiences: Option<&[String]>,
-    resource_servers: Option<&[String]>,
-    known: &[String],
-) -> Vec<FieldError> {
     let message = "This is no registered API: signet api create.";
-    let unknown = |chosen: &[String]| chosen.iter().any(|name| !known.contains(name));
-    [("audiences", audiences), ("serves", resource_servers)]
-        .into_iter()
-        .filter(|(_, chosen)| chosen.is_some_and(unknown))
-        .map(|(field, _)| FieldError { field, code: "unknown_api", message })
-        .collect()
+    let mut wrong = Vec::new();
+    for (field, chosen) in [("audiences", audiences), ("serves", resource_servers)] {
+        for identifier in chosen.unwrap_or_default() {
+            if !is_api(tx, identifier).await? {
+                wrong.push(FieldError { field, code: "unknown_api", message });
+                break;
+            }
+        }
+    }
+    Ok(refuse(wrong)?)
 }

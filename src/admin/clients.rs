@@ -12,11 +12,13 @@ use crate::domain::client::{Client, ClientMetadata, ClientType, MAX_SECRETS, is_
 use crate::domain::client_jwks;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::permission::{Action, TargetKind};
 use crate::domain::request_info::RequestInfo;
 use crate::oauth::grants;
 use crate::store::clients::{self, StoredClient};
 use crate::store::revocations::Revoked;
 
+use super::authorization::{authorize, authorize_on_client, grant_admin_scopes};
 pub use super::client_patch::Change;
 use super::client_writes::{
     new_secret, not_found, record, refuse, register, remove, require_apis, settle_secrets,
@@ -169,14 +171,16 @@ pub async fn update(
         let (settings, wrong) = change.applied_to(stored.client.metadata.clone(), window);
         refuse(wrong)?;
         require_apis(tx, change.audiences.as_deref(), change.resource_servers.as_deref()).await?;
-        stored.client.metadata = settings;
+        let before = std::mem::replace(&mut stored.client.metadata, settings);
+        grant_admin_scopes(tx, Some(&before), &stored.client).await?;
         let client_secret = settle_secrets(&app, &mut stored.client, now);
         key_rotation::begin(tx, key.as_ref()).await?;
         let mut events = vec![EventKind::ClientUpdated];
         events.extend(client_secret.as_ref().map(|_| EventKind::ClientSecretRotated));
         Ok((events, client_secret))
     };
-    let (stored, client_secret) = changed(&app, &client_id, &info, work).await?;
+    let (stored, client_secret) =
+        changed(&app, Action::UpdateClient, &client_id, &info, work).await?;
     let warnings = change.warnings(&stored.client, false);
     Ok(Changed { stored, client_secret, warnings })
 }
@@ -200,7 +204,7 @@ pub async fn disable(
         tx.cut(Revoked::Client(&stored.client.client_id)).await?;
         Ok((vec![EventKind::ClientDisabled], ()))
     };
-    Ok(changed(&app, &client_id, &info, work).await?.0)
+    Ok(changed(&app, Action::DisableClient, &client_id, &info, work).await?.0)
 }
 
 /// Enables a client again. Enabling twice is fine.
@@ -219,7 +223,7 @@ pub async fn enable(
         managed::guard(tx, stored.id).await?;
         Ok((vec![EventKind::ClientEnabled], ()))
     };
-    Ok(changed(&app, &client_id, &info, work).await?.0)
+    Ok(changed(&app, Action::EnableClient, &client_id, &info, work).await?.0)
 }
 
 /// Makes a new secret. The one before stays good until the next rotation, so that a client can be
@@ -246,7 +250,8 @@ pub async fn rotate_secret(
         client.secrets.truncate(if revoke_old { 1 } else { MAX_SECRETS });
         Ok((vec![EventKind::ClientSecretRotated], Some(secret)))
     };
-    let (stored, client_secret) = changed(&app, &client_id, &info, work).await?;
+    let (stored, client_secret) =
+        changed(&app, Action::RotateSecret, &client_id, &info, work).await?;
     Ok(Changed { stored, client_secret, warnings: Vec::new() })
 }
 
@@ -258,6 +263,7 @@ pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<()
     check_name(&client_id)?;
     app.transaction_or_nothing(&info, async |tx| {
         let stored = clients::hold(tx, &client_id).await?.ok_or_else(not_found)?;
+        authorize_on_client(tx, Action::DeleteClient, &stored.client.metadata).await?;
         managed::guard(tx, stored.id).await?;
         remove(tx, &stored).await
     })
@@ -270,6 +276,7 @@ pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<()
 /// nothing changed.
 pub(super) async fn changed<T>(
     app: &App,
+    action: Action,
     client_id: &str,
     info: &RequestInfo,
     work: impl AsyncFnOnce(&mut AuditedTx, &mut StoredClient) -> Result<(Vec<EventKind>, T), Failure>
@@ -280,7 +287,11 @@ pub(super) async fn changed<T>(
     let changed = app
         .transaction_or_nothing(info, async |tx| {
             let mut stored = clients::hold(tx, client_id).await?.ok_or_else(not_found)?;
+            let before = TargetKind::of_client(&stored.client.metadata);
+            authorize(tx, action, &[before]).await?;
             let (events, told) = work.clone()(tx, &mut stored).await?;
+            // Also what a change makes of the client needs the right.
+            authorize_on_client(tx, action, &stored.client.metadata).await?;
             if !events.is_empty() {
                 stored.updated_at = now;
                 clients::update(tx, &stored).await?;

@@ -8,15 +8,18 @@ use crate::base::id::UserId;
 use crate::base::{Secret, Timestamp};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::email_address::EmailAddress;
+use crate::domain::helpdesk::Reset;
 use crate::domain::mail::{MailContent, MailedSecrets};
 use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::identity::mailed_codes::{self, CodeContent, CodeOwner, NewCode};
 use crate::identity::unlock;
 use crate::store::users;
 
+use super::authorization::{authorize_on_user, pace_helpdesk};
 use super::users::not_found;
 
 /// A link that was made.
@@ -36,6 +39,7 @@ pub struct SentLink {
 /// `not_found`; `conflict` when the user has a password or is disabled; unavailable when too many mails wait.
 pub async fn invite(app: App, id: UserId, info: RequestInfo) -> Result<SentLink, Failure> {
     let wanted = Wanted {
+        action: Action::InviteUser,
         purpose: CodePurpose::Invite,
         event: EventKind::UserInvited,
         content: MailContent::Invitation,
@@ -47,9 +51,11 @@ pub async fn invite(app: App, id: UserId, info: RequestInfo) -> Result<SentLink,
 /// to a verified address only.
 ///
 /// # Errors
-/// `not_found`; `conflict` when the user is disabled; unavailable when too many mails wait.
+/// `not_found`; `forbidden`; `conflict` when the user is disabled, or the helpdesk has just removed second factors of
+/// the user; unavailable when too many mails wait.
 pub async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<SentLink, Failure> {
     let wanted = Wanted {
+        action: Action::SendRecovery,
         purpose: CodePurpose::Reset,
         event: EventKind::RecoverySent,
         content: MailContent::PasswordReset,
@@ -64,6 +70,7 @@ pub async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<SentLink
 pub async fn unlock(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
         let user = users::find(&mut **tx, id).await?.ok_or_else(not_found)?;
+        authorize_on_user(tx, Action::UnlockUser, &user).await?;
         let login = user.login_name()?;
         unlock::clear_passwords(tx, login.key()).await?;
         unlock::clear_second_factors(tx, id).await?;
@@ -75,6 +82,7 @@ pub async fn unlock(app: App, id: UserId, info: RequestInfo) -> Result<(), Failu
 /// A link that is wanted.
 #[derive(Clone, Copy)]
 struct Wanted {
+    action: Action,
     purpose: CodePurpose,
     event: EventKind,
     content: fn(MailedSecrets) -> MailContent,
@@ -93,17 +101,21 @@ async fn send(
 }
 
 async fn make(tx: &mut AuditedTx, id: UserId, wanted: Wanted) -> Result<SentLink, Failure> {
-    let Wanted { purpose, event, content } = wanted;
+    let Wanted { purpose, event, content, .. } = wanted;
     let epoch = users::hold_any(tx, id).await?.ok_or_else(not_found)?;
+    let found = users::credential_of(&mut **tx, id).await?.ok_or_else(not_found)?;
+    authorize_on_user(tx, wanted.action, &found.user).await?;
     if !users::hold(tx, id, epoch).await? {
         return Err(conflict("The user is disabled. Enable the user first."));
     }
-    let found = users::credential_of(&mut **tx, id).await?.ok_or_else(not_found)?;
     if purpose == CodePurpose::Invite && found.password_hash.is_some() {
         return Err(conflict(
             "The user has a password. Send a link to choose a new one instead: \
              POST /v1/admin/users/{id}/recovery, or signet user recover LOGIN.",
         ));
+    }
+    if purpose == CodePurpose::Reset {
+        pace_helpdesk(tx, id, Reset::Password).await?;
     }
     let to = address(&tx.app(), &found.user, purpose);
     let stored = CodeContent { address: to.as_ref().map(|to| to.delivery().to_owned()) };

@@ -8,6 +8,7 @@ use crate::base::Timestamp;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::key_rotation::{Change, KeyFacts, Policy, SPREADING, ordered};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys;
@@ -142,6 +143,7 @@ pub async fn rotate(
     at_once: bool,
     info: RequestInfo,
 ) -> Result<Vec<Changed>, Failure> {
+    info.authority.require(Action::RotateKeys).map_err(Refusal::from)?;
     let before = facts(&app).await?;
     let chosen: Vec<KeyFacts> = before
         .iter()
@@ -238,6 +240,7 @@ pub async fn retire(
     info: RequestInfo,
 ) -> Result<(), Failure> {
     let now = info.now;
+    info.authority.require(Action::RetireKey).map_err(Refusal::from)?;
     let all = facts(&app).await?;
     let key = all.iter().find(|key| key.kid == kid).ok_or_else(no_key)?;
     match key.state {

@@ -1,10 +1,12 @@
 //! What administrators do: users, APIs, clients, keys, sessions, the audit trail.
 //!
-//! Owns these use cases, called by the HTTP API and the command line alike. Whoever calls has
-//! proved to be an administrator (a typed value at the HTTP edge) or sits at the machine itself.
+//! Owns these use cases, called by the HTTP API and the command line alike. A change asks `authorization` for the right
+//! of the request; what only reads is guarded by the typed value of the caller at the HTTP edge.
 
+pub mod admin_keys;
 pub mod apis;
 pub mod audit;
+mod authorization;
 pub mod client_logo;
 mod client_patch;
 mod client_unchanged;

@@ -6,6 +6,7 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::PageRequest;
+use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
 use crate::identity::browser_login::end_browser;
@@ -14,20 +15,27 @@ use crate::identity::sessions::{self, LoggedIn};
 use crate::store::sessions::end::Ending;
 use crate::store::{browser_sessions, users};
 
+use super::authorization::authorize_on_user;
+
 /// Ends a session, or a sign-in at Signet's pages with what belongs to it.
 ///
 /// # Errors
 /// `not_found` when there is none or it is over.
 pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
-    app.transaction(&info, async |tx| {
+    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    app.transaction_or_nothing(&info, async |tx| {
         let ended = tx.end_session(id, Ending::of(EndReason::EndedByAdmin)).await?;
         let browser = BrowserId::from_uuid(id.uuid());
-        let found = ended.is_some()
-            || (browser_sessions::live_user(tx, browser, now).await?.is_some()
-                && end_browser(tx, browser).await?);
-        if !found {
-            return Err(Refusal::new(Code::NotFound, "There is no such live session.").into());
+        let user = match &ended {
+            Some(ended) => Some(ended.user_id),
+            None => browser_sessions::live_user(tx, browser, now).await?,
+        };
+        // A refusal takes the ending back.
+        let user = users::find(&mut **tx, user.ok_or_else(none)?).await?.ok_or_else(none)?;
+        authorize_on_user(tx, Action::EndSessions, &user).await?;
+        if ended.is_none() && !end_browser(tx, browser).await? {
+            return Err(none().into());
         }
         logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
         Ok(())
@@ -118,6 +126,8 @@ const SESSIONS_AT_ONCE: i64 = 100;
 async fn end_everything(tx: &mut AuditedTx, user: UserId) -> Result<bool, Failure> {
     let now = tx.info().now;
     let Some(everything) = everything_of(tx, user, Fate::Stays).await? else { return Ok(false) };
+    let Some(found) = users::find(&mut **tx, user).await? else { return Ok(false) };
+    authorize_on_user(tx, Action::EndSessions, &found).await?;
     if users::raise_epoch(tx, user, now).await?.is_none() {
         return Ok(false);
     }

@@ -6,6 +6,7 @@ use crate::app::AuditedTx;
 use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::Failure;
+use crate::domain::permission::Action;
 use crate::domain::user::{Role, User};
 use crate::domain::user_email::NewEmail;
 use crate::identity::email::{replace_email, set_email};
@@ -15,6 +16,7 @@ use crate::identity::register::login_taken;
 use crate::store::setup_links;
 use crate::store::users::{self, NewUser};
 
+use super::authorization::authorize_on_user;
 use super::users::{Update, invalid_email, not_found};
 
 /// Stores a new user within a transaction.
@@ -62,8 +64,14 @@ pub(super) async fn store_update(
         return Ok(None);
     }
     let user = update.applied_to(user)?;
+    if user.role != before {
+        // Also what is given needs the right.
+        authorize_on_user(tx, Action::UpdateUser, &user).await?;
+    }
     if before == Role::Admin && user.role != Role::Admin {
         keep_an_administrator(tx, id).await?;
+    }
+    if before.loses_rights(user.role) {
         users::raise_epoch(tx, id, now).await?;
     }
     users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
@@ -83,13 +91,14 @@ pub(super) async fn store_update(
 /// `not_found`; what `work` stops with.
 pub(super) async fn change_in(
     tx: &mut AuditedTx,
+    action: Action,
     id: UserId,
-    fate: Fate,
     work: impl AsyncFnOnce(&mut AuditedTx, User) -> Result<Option<(EventKind, &'static str)>, Failure>,
 ) -> Result<bool, Failure> {
     let user = users::find(&mut **tx, id).await?.ok_or_else(not_found)?;
+    authorize_on_user(tx, action, &user).await?;
     let epoch = user.session_epoch;
-    let everything = everything_of(tx, id, fate).await?.ok_or_else(not_found)?;
+    let everything = everything_of(tx, id, Fate::Stays).await?.ok_or_else(not_found)?;
     let Some((kind, detail)) = work(tx, user).await? else { return Ok(false) };
     let after = users::find(&mut **tx, id).await?;
     if after.is_none_or(|user| user.session_epoch != epoch) {

@@ -5,22 +5,24 @@ use serde_json::{Map, Value};
 use crate::app::{App, AuditedTx};
 use crate::base::id::UserId;
 use crate::crypto::password::{Lane, Requester};
-use crate::domain::attributes::{Attributes, ClaimsPatch, is_reserved_claim};
+use crate::domain::attributes::{Attributes, ClaimsPatch, is_own_role, is_reserved_claim};
 use crate::domain::audit::EventKind;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::permission::{Action, TargetKind};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::domain::user_email::{EmailChange, EmailChangeError};
 use crate::identity::deletion;
 use crate::identity::last_administrator::keep_an_administrator;
-use crate::identity::logout_notices::Fate;
 use crate::identity::notifications::{Notification, notify};
 use crate::identity::profile::check_name;
 use crate::identity::register::{parse_login, parse_password, parse_password_of};
 use crate::store::users::{self, NewUser};
 use crate::store::{passwords, setup_links};
 
+use super::authorization::{authorize, authorize_on_user};
+use super::client_patch::once_each;
 use super::managed;
 use super::user_writes::{change_in, store_new, store_update};
 
@@ -100,7 +102,7 @@ impl Update {
         }
         let before = user.attributes;
         let changes = check_attributes(Attributes {
-            roles: self.roles.clone().unwrap_or_default(),
+            roles: roles_to_check(self.roles.clone().unwrap_or_default(), &before.roles),
             groups: self.groups.clone().unwrap_or_default(),
             claims: match self.claims.clone() {
                 None => Map::new(),
@@ -108,7 +110,7 @@ impl Update {
             },
         })?;
         let attributes = Attributes {
-            roles: self.roles.map_or(before.roles, |_| changes.roles),
+            roles: self.roles.map_or(before.roles, |chosen| once_each(&chosen)),
             groups: self.groups.map_or(before.groups, |_| changes.groups),
             claims: match self.claims {
                 None => before.claims,
@@ -129,6 +131,12 @@ impl Update {
 fn to_check(mut claims: Map<String, Value>, before: &Map<String, Value>) -> Map<String, Value> {
     claims.retain(|name, value| !is_reserved_claim(name) || before.get(name) != Some(value));
     claims
+}
+
+/// The roles that a change has to check: not those of a name that was reserved after they were given.
+fn roles_to_check(mut roles: Vec<String>, before: &[String]) -> Vec<String> {
+    roles.retain(|role| !is_own_role(role) || !before.contains(role));
+    roles
 }
 
 /// Applies the rules for attributes.
@@ -170,6 +178,9 @@ pub async fn show(app: App, id: UserId) -> Result<User, Failure> {
 /// when another user has verified the address.
 pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
+    let kind = TargetKind::of_user(create.role);
+    // Before a password is hashed for it.
+    info.authority.require_on(Action::CreateUser, [kind]).map_err(Refusal::from)?;
     check_name(create.name.as_deref())?;
     let attributes = check_attributes(create.attributes)?;
     let login = parse_login(&create.login)?;
@@ -192,6 +203,7 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
         password_hash: hash.as_deref(),
     };
     app.transaction_or_nothing(&info, async |tx| {
+        authorize(tx, Action::CreateUser, &[kind]).await?;
         store_new(tx, &new, email.as_ref()).await?;
         if create.must_change_password {
             users::require_password_change(tx, id, true, now).await?;
@@ -203,8 +215,8 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
 }
 
 /// Changes name, e-mail address, role, attributes or whether the password must be changed. Fields that equal the
-/// stored value are ignored. If none is left, nothing is written. Removing the role admin ends every session of the
-/// user; attributes show in the tokens of the next log-in or refresh.
+/// stored value are ignored. If none is left, nothing is written. Taking one of Signet's own roles away ends every
+/// session of the user; attributes show in the tokens of the next log-in or refresh.
 ///
 /// # Errors
 /// `not_found`; refused when a value is unacceptable; `email_taken` when another user has verified the
@@ -219,7 +231,7 @@ pub async fn update(
     if update.clone().without_unchanged(&seen).is_empty() {
         return Ok(seen);
     }
-    change(&app, id, &info, Fate::Stays, async |tx, user| {
+    change(&app, Action::UpdateUser, id, &info, async |tx, user| {
         let update = update.clone().without_unchanged(&user);
         if update.is_empty() {
             return Ok(None);
@@ -237,7 +249,7 @@ pub async fn update(
 /// `not_found`; `last_administrator`.
 pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
-    change(&app, id, &info, Fate::Stays, async |tx, user| {
+    change(&app, Action::DisableUser, id, &info, async |tx, user| {
         if user.disabled_at.is_none() {
             managed::guard(tx, id.uuid()).await?;
         }
@@ -257,7 +269,7 @@ pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fa
 /// `not_found`.
 pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
-    change(&app, id, &info, Fate::Stays, async |tx, user| {
+    change(&app, Action::EnableUser, id, &info, async |tx, user| {
         if user.disabled_at.is_some() {
             managed::guard(tx, id.uuid()).await?;
         }
@@ -276,6 +288,7 @@ pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failu
     app.transaction_or_nothing(&info, async |tx| {
         setup_links::hold_administrators(tx).await?;
         let user = users::find(tx, id).await?.ok_or_else(not_found)?;
+        authorize_on_user(tx, Action::DeleteUser, &user).await?;
         managed::guard(tx, id.uuid()).await?;
         Ok(deletion::delete(tx, &user).await?.ok_or_else(not_found)?)
     })
@@ -303,10 +316,13 @@ pub async fn set_password(
 ) -> Result<(), Failure> {
     let now = info.now;
     let user = show(app.clone(), id).await?;
+    // Before a password is hashed for it.
+    let kind = TargetKind::of_user(user.role);
+    info.authority.require_on(Action::SetPassword, [kind]).map_err(Refusal::from)?;
     let password = parse_password_of(&app, "password", &password, &user)?;
     let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
     let hash = app.hash_password(slot, password).await?;
-    let changed = change(&app, id, &info, Fate::Stays, async |tx, user| {
+    let changed = change(&app, Action::SetPassword, id, &info, async |tx, user| {
         passwords::set_password(tx, id, &hash, !permanent, now).await?;
         notify(tx, &user, Notification::PasswordChanged).await?;
         Ok(Some((EventKind::PasswordChanged, "set")))
@@ -316,22 +332,23 @@ pub async fn set_password(
 
 /// Under which name an administrator's request waits for a hash.
 fn requester(info: &RequestInfo) -> Requester {
-    info.origin.actor.map_or(Requester::Unknown, |actor| Requester::Account(actor.uuid()))
+    let by_address = || info.address().map_or(Requester::Unknown, Requester::Address);
+    info.origin.actor.map_or_else(by_address, |actor| Requester::Account(actor.uuid()))
 }
 
 /// One guarded change of a user with its audit event. A refusal takes all of it back: an address that is
 /// taken is noticed after the one before was given free.
 pub(super) async fn change(
     app: &App,
+    action: Action,
     id: UserId,
     info: &RequestInfo,
-    fate: Fate,
     work: impl AsyncFnOnce(&mut AuditedTx, User) -> Result<Option<(EventKind, &'static str)>, Failure>
     + Clone,
 ) -> Result<bool, Failure> {
     app.transaction_or_nothing(info, async |tx| {
         setup_links::hold_administrators(tx).await?;
-        change_in(tx, id, fate, work.clone()).await
+        change_in(tx, action, id, work.clone()).await
     })
     .await
 }

@@ -38,6 +38,9 @@ pub enum Process {}
 /// Marks the ids of second factors.
 #[derive(Debug)]
 pub enum Factor {}
+/// Marks the ids of administration keys.
+#[derive(Debug)]
+pub enum AdminKey {}
 /// Marks the ids of audit events.
 #[derive(Debug)]
 pub enum AuditEvent {}
@@ -59,6 +62,8 @@ pub type MailId = Id<Mail>;
 pub type ProcessId = Id<Process>;
 /// The id of a second factor.
 pub type FactorId = Id<Factor>;
+/// The id of an administration key.
+pub type AdminKeyId = Id<AdminKey>;
 /// An audit event's id.
 pub type AuditId = Id<AuditEvent>;
 

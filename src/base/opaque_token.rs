@@ -15,6 +15,8 @@ pub const CLIENT_SECRET: &str = "scs_";
 pub const AUTHORIZATION_CODE: &str = "sac_";
 /// A device code (RFC 8628).
 pub const DEVICE_CODE: &str = "sdc_";
+/// An administration key of a service client.
+pub const ADMIN_KEY: &str = "sak_";
 /// A sealed, pending sign-in.
 pub const AUTH_SESSION: &str = "sch_";
 /// A sealed second factor that is being enrolled.

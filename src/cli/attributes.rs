@@ -14,8 +14,8 @@ use super::names::{Names, any, names};
 /// What is said about a new user.
 #[derive(Debug, Args)]
 pub struct Given {
-    /// admin or user: what the user may do at Signet itself (default: user); anything else: an
-    /// application role. May be given several times, or with commas between several
+    /// user, admin, signet:auditor or signet:helpdesk: what the user may do at Signet itself (default: user);
+    /// anything else: an application role. May be given several times, or with commas between several
     #[arg(long = "role", value_name = "ROLE", value_parser = names(label))]
     roles: Vec<Names>,
     /// A group; may be given several times, or with commas between several
@@ -45,7 +45,7 @@ impl Given {
     /// Signet's own role and the application roles, none of either when no role was given.
     ///
     /// # Errors
-    /// When admin and user are both given.
+    /// When two of Signet's own are given.
     pub fn roles(&self) -> Result<Option<(Role, Vec<String>)>, CommandError> {
         if self.roles.is_empty() {
             return Ok(None);
@@ -55,10 +55,11 @@ impl Given {
             match text.parse::<Role>() {
                 Err(_) => application.push(text),
                 Ok(role) if own.is_none_or(|before| before == role) => own = Some(role),
-                Ok(_) => {
-                    return Err(CommandError::usage(
-                        "--role admin and --role user exclude each other.",
-                    ));
+                Ok(role) => {
+                    let other = own.unwrap_or(Role::User);
+                    return Err(CommandError::usage(format!(
+                        "--role {other} and --role {role} exclude each other: a user has one of Signet's own roles."
+                    )));
                 }
             }
         }
@@ -160,5 +161,7 @@ mod tests {
         assert_eq!(given(&["admin,support"]), Some(both));
         assert_eq!(given(&["admin,user"]), None);
         assert_eq!(given(&["admin", "user"]), None);
+        assert_eq!(given(&["signet:auditor"]), Some(Some((Role::Auditor, Vec::new()))));
+        assert_eq!(given(&["signet:auditor", "signet:helpdesk"]), None);
     }
 }

@@ -106,7 +106,7 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
     /// Register the applications that get tokens
     #[command(subcommand)]
     Client(client::Command),
-    /// Become the first administrator
+    /// Become the first administrator, and see who may do what
     #[command(subcommand)]
     Admin(admin::Command),
     /// See and end sessions

@@ -354,7 +354,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
         let before = args.named.find(&app).await?;
         let work = users::update(app.clone(), before.id, update, args.force.info(&app));
         let user = app.run_to_completion(work).await.map_err(about("user", &before.login))?;
-        if before.role == Role::Admin && user.role != Role::Admin {
+        if before.role.loses_rights(user.role) {
             startup_report::say("No longer an administrator: all sessions were ended.\n");
         }
         done("Updated", &user, output)

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::scope::{self, ADMIN, Scopes};
+use super::permission;
+use super::scope::{self, Scopes};
 use super::text;
 use super::token_rules::TokenRules;
 
@@ -144,7 +145,7 @@ impl Target {
     #[must_use]
     pub fn offers(&self, scope: &str) -> bool {
         match self {
-            Self::Issuer => scope == ADMIN,
+            Self::Issuer => permission::is_admin_scope(scope),
             Self::Api(api) => api.scopes.contains(scope),
         }
     }

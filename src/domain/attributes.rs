@@ -81,16 +81,49 @@ text_enum! {
     pub enum Role {
         /// Log in and manage oneself.
         User = "user",
-        /// Also ask for the scope `signet:admin`.
+        /// Administer everything.
         Admin = "admin",
+        /// Read everything but secrets, and export the audit trail.
+        Auditor = "signet:auditor",
+        /// Find users and help them back into their accounts.
+        Helpdesk = "signet:helpdesk",
     }
+}
+
+/// What is said about a role of Signet's own that does not exist.
+pub const ROLE_RULE: &str = "A role is user, admin, signet:auditor or signet:helpdesk.";
+
+/// What the names of Signet's own roles begin with; no application role does.
+const RESERVED_ROLE: &str = "signet:";
+
+impl Role {
+    /// Whether the role allows some administration.
+    #[must_use]
+    pub const fn is_signets_own(self) -> bool {
+        !matches!(self, Self::User)
+    }
+
+    /// Whether a change to `after` takes rights away.
+    #[must_use]
+    pub fn loses_rights(self, after: Self) -> bool {
+        self.is_signets_own() && after != self && after != Self::Admin
+    }
+}
+
+/// Whether an application role cannot have this name, in capital or small letters: some verifiers compare roles
+/// without regard to case.
+#[must_use]
+pub fn is_own_role(name: &str) -> bool {
+    let start = name.get(..RESERVED_ROLE.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_ROLE))
+        || Role::ALL.iter().any(|role| role.as_str().eq_ignore_ascii_case(name))
 }
 
 /// Roles, groups and claims of one user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attributes {
-    /// Application roles, in the order they were named. `admin` and `user` are never among them:
-    /// those are Signet's own.
+    /// Application roles, in the order they were named. New ones are none of Signet's own ([`is_own_role`]); rows of
+    /// earlier versions may have some that begin with `signet:`.
     pub roles: Vec<String>,
     /// Groups, in the order they were named.
     pub groups: Vec<String>,
@@ -152,8 +185,8 @@ impl AttributeError {
                 "A role with commas is a list of roles: send each as a string of its own."
             }
             Self::OwnRole => {
-                "admin and user, in small letters, are Signet's own roles; no other role may be \
-                 written like them."
+                "admin, user and names that begin with signet: are Signet's own roles, however they are written; \
+                 an application role needs another name."
             }
             Self::Groups => {
                 "Up to 64 groups of 1 to 128 visible characters each, without control characters."
@@ -186,9 +219,7 @@ impl Attributes {
         if roles.iter().any(|role| is_list(role)) {
             return Err(AttributeError::RoleList);
         }
-        // However they are written: some verifiers compare roles without regard to case.
-        let own = |role: &String| Role::ALL.iter().any(|r| r.as_str().eq_ignore_ascii_case(role));
-        if roles.iter().any(own) {
+        if roles.iter().any(|role| is_own_role(role)) {
             return Err(AttributeError::OwnRole);
         }
         let groups = labels(self.groups).ok_or(AttributeError::Groups)?;

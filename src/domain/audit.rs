@@ -1,13 +1,14 @@
 //! Audit events: what somebody will want to know later.
 //!
 //! Owns the list of events and what one holds. One value writes the row, the metric and the log
-//! line. Never holds a password, a token or a login: ids only.
+//! line. Never holds a password, a token or a login: ids, and a keyed hash of the login that was typed.
 
 use std::net::IpAddr;
 
-use crate::base::id::{SessionId, UserId};
+use crate::base::id::{AdminKeyId, SessionId, UserId};
 use crate::text_enum;
 
+use super::failure_reason::{FailureReason, SealedReason};
 use super::sign_in_history::SignInOutcome;
 use super::user_agent::Device;
 
@@ -23,10 +24,14 @@ text_enum! {
         /// nothing for `/v1`.
         LoginSteppedUp = "login.stepped_up",
         /// A log-in, or the current password at a change of it, failed; folded into one row a minute for
-        /// each login name, place and address.
+        /// each login name, place, address and reason.
         LoginFailed = "login.failed",
-        /// Too many tries; folded likewise.
+        /// An attempt was refused because of too many failures before it; the reason says whose. One row for the
+        /// first refusal of a window, then one a minute for each login name and network.
         LoginThrottled = "login.throttled",
+        /// An attempt was turned away because too many passwords were checked at that time; folded into one row a
+        /// minute for each address.
+        LoginShed = "login.shed",
         /// A password was right and nothing came of it; the detail says why.
         LoginRefused = "login.refused",
         /// A code of a second factor was wrong; the detail is its method; folded likewise, by user.
@@ -81,6 +86,10 @@ text_enum! {
         UserDeleted = "user.deleted",
         /// A password was changed or set.
         PasswordChanged = "password.changed",
+        /// An administrator set a password; the detail says whether the user may keep it.
+        PasswordResetByAdmin = "password.reset_by_admin",
+        /// An administrator set or cleared that the next sign-in begins with a new password; the detail says which.
+        PasswordMustChangeSet = "password.must_change_set",
         /// A user chose a new password with a mailed code or link; the detail is what it was for.
         AccountRecovered = "account.recovered",
         /// An administrator had a link made with which a user chooses a new password; the detail says whether it
@@ -114,6 +123,12 @@ text_enum! {
         ClientDeleted = "client.deleted",
         /// A configuration file took over an object that is already what the file says; the detail names it.
         ConfigAdopted = "config.adopted",
+        /// A service client was given administration scopes.
+        ClientAdminGranted = "client.admin_granted",
+        /// An administration key of a client was made.
+        AdminKeyCreated = "admin_key.created",
+        /// An administration key of a client was revoked.
+        AdminKeyRevoked = "admin_key.revoked",
         /// Somebody who said to be a client did not prove it; folded like failed log-ins.
         ClientAuthFailed = "client.auth_failed",
         /// Somebody allowed a client something.
@@ -159,11 +174,22 @@ text_enum! {
     }
 }
 
+/// A client that administers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActingClient {
+    /// Its `client_id`.
+    pub client_id: String,
+    /// Its administration key, where it used one.
+    pub key: Option<AdminKeyId>,
+}
+
 /// Who does something, and from where: comes with every request.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// The acting user, if known.
     pub actor: Option<UserId>,
+    /// The acting client, if a client administers.
+    pub client: Option<ActingClient>,
     /// The door.
     pub via: Via,
     /// The peer address.
@@ -176,13 +202,19 @@ impl Origin {
     /// The command line of this machine.
     #[must_use]
     pub const fn cli() -> Self {
-        Self { actor: None, via: Via::Cli, address: None, request_id: String::new() }
+        Self { actor: None, client: None, via: Via::Cli, address: None, request_id: String::new() }
     }
 
     /// Signet itself.
     #[must_use]
     pub const fn system() -> Self {
-        Self { actor: None, via: Via::System, address: None, request_id: String::new() }
+        Self {
+            actor: None,
+            client: None,
+            via: Via::System,
+            address: None,
+            request_id: String::new(),
+        }
     }
 }
 
@@ -212,6 +244,10 @@ pub struct Event {
     pub fold: Option<Vec<u8>>,
     /// What the user is shown of a sign-in; empty for other events.
     pub sign_in: SignInDetails,
+    /// The pseudonym of the login that was typed, of an attempt that failed.
+    pub login_ref: Option<Vec<u8>>,
+    /// Why an attempt failed.
+    pub reason: Option<FailureReason>,
 }
 
 impl Event {
@@ -219,7 +255,30 @@ impl Event {
     #[must_use]
     pub const fn new(kind: EventKind) -> Self {
         let sign_in = SignInDetails { browser: None, client_id: None, methods: None };
-        Self { kind, subject: None, session: None, detail: None, fold: None, sign_in }
+        Self {
+            kind,
+            subject: None,
+            session: None,
+            detail: None,
+            fold: None,
+            sign_in,
+            login_ref: None,
+            reason: None,
+        }
+    }
+
+    /// Says why the attempt failed.
+    #[must_use]
+    pub const fn because(mut self, reason: SealedReason) -> Self {
+        self.reason = Some(reason.reveal());
+        self
+    }
+
+    /// Names the login that was typed, by its pseudonym.
+    #[must_use]
+    pub fn of_login(mut self, login_ref: Vec<u8>) -> Self {
+        self.login_ref = Some(login_ref);
+        self
     }
 
     /// Names the user it concerns.

@@ -124,6 +124,9 @@ pub struct ClientMetadata {
     /// Its public keys (JWK), where it authenticates with them.
     #[serde(default)]
     pub jwks: Vec<Value>,
+    /// The administration scopes that it may request at the issuer itself: only a service has any.
+    #[serde(default)]
+    pub admin_scopes: Scopes,
 }
 
 /// OpenID Connect Core §2 demands that this one is the default.
@@ -211,10 +214,11 @@ impl Client {
     }
 
     /// Whether it asks for tokens in its own name and may have one for no API: it never gets any. A
-    /// resource server that only introspects needs none.
+    /// resource server that only introspects needs none, and one that administers is for the issuer.
     #[must_use]
     pub fn gets_no_token(&self) -> bool {
         self.metadata.client_type == ClientType::Service
+            && self.metadata.admin_scopes.is_empty()
             && self.metadata.audiences.is_empty()
             && self.metadata.resource_servers.is_empty()
     }
@@ -290,6 +294,7 @@ impl ClientMetadata {
             skip_consent: false,
             first_party: false,
             jwks: Vec::new(),
+            admin_scopes: Scopes::default(),
         }
     }
 

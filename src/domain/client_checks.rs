@@ -6,6 +6,7 @@
 use super::client::{AuthMethod, ClientMetadata, ClientType, PkcePolicy};
 use super::grant_type::{self, GrantInfo};
 use super::outcome::FieldError;
+use super::permission::{SCOPE_RULE, is_admin_scope};
 use super::redirect::{self, UriError};
 use super::scope::{self, Scopes};
 use super::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
@@ -32,9 +33,11 @@ impl ClientMetadata {
         self.check_lives(&mut found);
         let reserved = |scopes: &Scopes| scopes.iter().any(scope::is_reserved);
         if self.scopes.as_ref().is_some_and(reserved) {
-            let message = "Scopes that begin with signet: belong to the issuer itself.";
+            let message = "Scopes that begin with signet: belong to the issuer itself; those of administration are \
+                           admin_scopes of a service.";
             found.note("scopes", "reserved", message);
         }
+        self.check_admin_scopes(&mut found);
         for (field, list) in [("audiences", &self.audiences), ("serves", &self.resource_servers)] {
             if list.len() > MAX_LIST {
                 found.note(field, "too_many", TOO_MANY);
@@ -69,6 +72,17 @@ impl ClientMetadata {
         }
         if self.jwks.len() > MAX_LIST {
             found.note("jwks", "too_many", TOO_MANY);
+        }
+    }
+
+    fn check_admin_scopes(&self, found: &mut Found) {
+        let field = "admin_scopes";
+        if !self.admin_scopes.iter().all(is_admin_scope) {
+            found.note(field, "unknown", SCOPE_RULE);
+        }
+        if !self.admin_scopes.is_empty() && self.client_type != ClientType::Service {
+            let message = "Only a service client has administration scopes: users administer with their own roles.";
+            found.note(field, "not_for_this_type", message);
         }
     }
 

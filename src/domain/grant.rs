@@ -7,7 +7,8 @@ use super::api::Target;
 use super::client::Client;
 use super::oidc;
 use super::outcome::quotable;
-use super::scope::{self, ADMIN, RequestedScopes, Scopes};
+use super::permission;
+use super::scope::{self, RequestedScopes, Scopes};
 use super::user::Role;
 
 /// The most scopes that are granted at once: as many as [`Scopes::parse`] reads back.
@@ -80,7 +81,8 @@ impl ScopeError {
                 format!("The client may not request the scope {}.", quotable(scope))
             }
             Self::Reserved(scope) => format!(
-                "The scope {} is not for clients of /oauth2: scopes that begin with signet: are Signet's own.",
+                "The scope {} is not for clients of /oauth2: scopes that begin with signet: are Signet's own. A \
+                 service client with administration scopes requests them alone, and for the issuer itself.",
                 quotable(scope)
             ),
             Self::NothingLeft(scopes) => format!(
@@ -162,6 +164,25 @@ pub fn grant_client(
     Ok(GrantedScopes(requested.clone()))
 }
 
+/// Grants a service client the administration scopes that it requests at the issuer itself: all of them, or nothing.
+///
+/// # Errors
+/// Says which scope is no scope of administration, or not this client's.
+pub fn grant_administration(
+    client: &Client,
+    requested: &Scopes,
+) -> Result<GrantedScopes, ScopeError> {
+    for scope in requested.iter() {
+        if !Target::Issuer.offers(scope) {
+            return Err(ScopeError::Unknown(scope.to_owned()));
+        }
+        if !client.metadata.admin_scopes.contains(scope) {
+            return Err(ScopeError::NotAllowed(scope.to_owned()));
+        }
+    }
+    Ok(GrantedScopes(requested.clone()))
+}
+
 /// Fewer of scopes that were granted before, or the same: `asked` is known to be within them.
 #[must_use]
 pub fn subset(target: &Target, asked: Scopes) -> GrantedScopes {
@@ -184,7 +205,7 @@ pub fn remaining(target: &Target, granted: &Scopes) -> Scopes {
 /// than it gets should learn it here and not at the API.
 #[must_use]
 pub fn grant(target: &Target, asked: Scopes, role: Role) -> Option<GrantedScopes> {
-    let allowed = offered(target, &asked) && (!asked.contains(ADMIN) || role == Role::Admin);
+    let allowed = offered(target, &asked) && permission::may_hold_all(role, &asked);
     allowed.then_some(GrantedScopes(asked))
 }
 
@@ -194,6 +215,9 @@ mod tests {
     use crate::base::Timestamp;
     use crate::domain::api::Api;
     use crate::domain::client::{ClientMetadata, ClientType};
+    use crate::domain::permission::AdminScope;
+
+    const ADMIN: &str = AdminScope::Admin.as_str();
 
     fn scopes(text: &str) -> Scopes {
         Scopes::parse(text).unwrap()

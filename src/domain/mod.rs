@@ -3,6 +3,7 @@
 //! Owns every rule of the product as a function or a type that can be tested without a server.
 //! Must not do I/O, read a clock or a random source, or know how anything is stored or sent.
 
+pub mod admin_key;
 pub mod api;
 pub mod attributes;
 pub mod audit;
@@ -26,10 +27,12 @@ pub mod color;
 pub mod device_code;
 pub mod email_address;
 pub mod factor;
+pub mod failure_reason;
 pub mod fapi2;
 pub mod finding_explanation;
 pub mod grant;
 pub mod grant_type;
+pub mod helpdesk;
 pub mod http_uri;
 pub mod identifier_namespace;
 pub mod interaction;
@@ -48,6 +51,7 @@ pub mod passkey;
 pub mod password;
 pub mod password_policy;
 pub mod path_spelling;
+pub mod permission;
 pub mod pkce;
 pub mod process_settings;
 pub mod rate_limit;

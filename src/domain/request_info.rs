@@ -4,7 +4,8 @@
 
 use std::net::IpAddr;
 
-use super::audit::Origin;
+use super::audit::{ActingClient, Origin, Via};
+use super::permission::Authority;
 use super::user_agent::Device;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -27,13 +28,20 @@ pub struct RequestInfo {
     pub client_id: Option<String>,
     /// Whether it may change what a configuration file manages.
     pub force: bool,
+    /// By which right the request administers. The machine's own unless it came over HTTP.
+    pub authority: Authority,
 }
 
 impl RequestInfo {
     /// A request in English.
     #[must_use]
     pub const fn new(origin: Origin, device: Device, now: Timestamp) -> Self {
-        Self { origin, device, now, language: ENGLISH, client_id: None, force: false }
+        let authority = match origin.via {
+            Via::Cli | Via::System => Authority::Machine,
+            Via::Http => Authority::None,
+        };
+        let force = false;
+        Self { origin, device, now, language: ENGLISH, client_id: None, authority, force }
     }
 
     /// A command on this machine.
@@ -77,6 +85,19 @@ impl RequestInfo {
     pub fn by(mut self, user: UserId) -> Self {
         self.origin.actor = Some(user);
         self
+    }
+
+    /// The same request of a client that administers.
+    #[must_use]
+    pub fn by_client(mut self, client: ActingClient) -> Self {
+        self.origin.client = Some(client);
+        self
+    }
+
+    /// The same request, which administers by this right.
+    #[must_use]
+    pub fn authorized(self, authority: Authority) -> Self {
+        Self { authority, ..self }
     }
 
     /// The address the request came from.

@@ -1,13 +1,10 @@
 //! Scopes: what a token may be used for (RFC 6749 §3.3).
 //!
-//! Owns their syntax. Which of them are granted is `grant`.
+//! Owns their syntax. Which of them are granted is `grant`; those of administration are in `permission`.
 
 use std::fmt;
 
 pub use super::requested_scopes::RequestedScopes;
-
-/// The scope that opens `/v1/admin`, granted only when asked for and only to administrators.
-pub const ADMIN: &str = "signet:admin";
 
 /// What the scopes of the issuer itself begin with.
 const RESERVED: &str = "signet:";
@@ -57,6 +54,12 @@ impl Scopes {
     #[must_use]
     pub fn contains(&self, scope: &str) -> bool {
         self.0.iter().any(|known| known == scope)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether every one is in `other` too.

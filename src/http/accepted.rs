@@ -12,13 +12,14 @@ use actix_web::{Error, HttpRequest, ResponseError as _};
 
 use crate::base::nearest_name::nearest_name;
 use crate::domain::outcome::{FieldError, NameError, Refusal, quotable};
+use crate::domain::permission::Action;
 use crate::domain::text::is_storable;
 
 use super::body;
 use super::context::Context;
 use super::error::Problem;
 use super::extract::JsonFields;
-use super::openapi::{FORCE, Operation};
+use super::openapi::{Access, FORCE, Operation};
 
 /// The most names that one answer lists.
 const MAX_NAMED: usize = 8;
@@ -52,6 +53,27 @@ impl Operations {
         let method = if method == Method::HEAD { "GET" } else { method.as_str() };
         self.0.iter().find(|(known, _)| *known == method).map(|(_, operation)| *operation)
     }
+}
+
+/// The actions of one administrative path, by method.
+pub struct Actions(Vec<(&'static str, Action)>);
+
+impl Actions {
+    /// The actions of a path; none for methods that do not administer.
+    pub fn new(methods: impl IntoIterator<Item = (&'static str, Access)>) -> Self {
+        let actions = methods.into_iter().filter_map(|(method, access)| match access {
+            Access::Admin(action) => Some((method, action)),
+            Access::Anyone | Access::Bearer => None,
+        });
+        Self(actions.collect())
+    }
+}
+
+/// The action that the route of the request stands for.
+pub fn action(request: &HttpRequest) -> Option<Action> {
+    let actions = request.app_data::<Actions>()?;
+    let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
+    actions.0.iter().find(|(known, _)| *known == method).map(|(_, action)| *action)
 }
 
 /// Whether the path refuses unknown members and parameters.

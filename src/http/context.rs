@@ -20,8 +20,10 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
 use crate::i18n::{self, Locale};
-use crate::identity::bearer::{self, Administrator, Caller};
+use crate::identity::administrator::{self, Administrator, Presented};
+use crate::identity::bearer::{self, Caller};
 
+use super::accepted;
 use super::error::Problem;
 use super::openapi::FORCE;
 
@@ -62,6 +64,7 @@ impl Context {
     pub fn origin(&self) -> Origin {
         Origin {
             actor: None,
+            client: None,
             via: Via::Http,
             address: self.facts.address,
             request_id: self.facts.request_id.clone(),
@@ -86,6 +89,12 @@ impl Context {
     #[must_use]
     pub fn request_info_of(&self, caller: &Caller) -> RequestInfo {
         self.request_info().by(caller.user.id)
+    }
+
+    /// The same with the administrator who acts, and by which right.
+    #[must_use]
+    pub fn administration(&self, administrator: &Administrator) -> RequestInfo {
+        administrator.acting(self.request_info())
     }
 
     /// The device the request comes from.
@@ -267,12 +276,19 @@ impl FromRequest for Authenticated<Caller> {
 impl FromRequest for Authenticated<Administrator> {
     type Error = Problem;
     type Future = Extraction<Self>;
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let caller = Authenticated::<Caller>::from_request(request, payload);
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let context = Context::required(request);
+        let token = bearer_token(request);
+        let action = accepted::action(request);
         Box::pin(async move {
-            let Authenticated { context, caller } = caller.await?;
-            let caller = bearer::administrator(&context.app, caller, context.now());
-            let caller = context.check(caller)?;
+            let (context, action) = (context?, action.ok_or_else(Problem::misrouted)?);
+            let Some(token) = context.check(token)? else {
+                return Err(Problem::no_token(&context.facts.request_id));
+            };
+            let presented = Presented { token, address: context.facts.address };
+            let (app, now) = (context.app.clone(), context.now());
+            let caller = administrator::require_administrator(app, presented, action, now).await;
+            let caller = caller.map_err(|stop| context.problem(stop))?;
             Ok(Self { context, caller })
         })
     }

@@ -20,6 +20,7 @@ mod middleware;
 mod oauth;
 pub mod openapi;
 mod read_only;
+mod route;
 pub mod routes;
 pub mod ui;
 mod well_known;

@@ -4,91 +4,21 @@
 //! of the API and the tests that walk all routes read the same list. A new route is one line here,
 //! one function and one description.
 
-use actix_web::guard::{self, Guard};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 
+use crate::domain::permission::Action;
 use crate::metrics::RouteMetrics;
 
-use super::accepted::{self, Operations};
+use super::accepted::{self, Actions, Operations};
 pub use super::openapi::Access;
-use super::openapi::{Operation, operations};
+use super::openapi::operations;
+pub use super::route::Route;
+use super::route::{described, is_flow, method, routes};
 use super::{api, fallback, health, oauth, ui, well_known};
-
-/// One route.
-#[derive(Debug, Clone, Copy)]
-pub struct Route {
-    /// The method.
-    pub method: &'static str,
-    /// The path pattern.
-    pub path: &'static str,
-    /// Who may call it.
-    pub access: Access,
-    /// What it takes and answers; pages have none.
-    pub operation: Option<&'static Operation>,
-    /// Whether it belongs to an authorization, device or log-out request.
-    pub is_flow: bool,
-}
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
-
-/// The description behind the arrow of a route. A page describes itself.
-macro_rules! described {
-    (page) => {
-        None
-    };
-    (flow) => {
-        None
-    };
-    ($area:ident :: $operation:ident) => {
-        Some(&operations::$area::$operation)
-    };
-}
-
-/// Whether the word behind the arrow says that a route belongs to a request that is under way.
-macro_rules! is_flow {
-    (flow) => {
-        true
-    };
-    ($($other:tt)+) => {
-        false
-    };
-}
-
-macro_rules! routes {
-    ($($path:literal {
-        $($method:ident $access:ident $handler:path => $area:ident $(:: $operation:ident)?),+ $(,)?
-    })+) => {
-        /// Every route there is.
-        pub const TABLE: &[Route] = &[$($(
-            Route {
-                method: stringify!($method),
-                path: $path,
-                access: Access::$access,
-                operation: described!($area $(:: $operation)?),
-                is_flow: is_flow!($area $(:: $operation)?),
-            }
-        ),+),+];
-
-        /// Registers every route.
-        pub fn configure(config: &mut ServiceConfig) {
-            $(config.service(
-                web::resource($path)
-                    .app_data(web::Data::new(RouteMetrics::new($path)))
-                    .app_data(Operations::new($path, [$(
-                        (stringify!($method), described!($area $(:: $operation)?))
-                    ),+]))
-                    .wrap(from_fn(accepted::check))
-                    $(.route(web::route().guard(method(stringify!($method))).to($handler)))+
-                    .default_service(web::to(|context| {
-                        fallback::method_not_allowed(context, &[$(stringify!($method)),+])
-                    })),
-            );)+
-            config.default_service(web::to(fallback::not_found));
-        }
-    };
-}
 
 // The router tries them in this order, and a pattern with a variable costs it a regular expression:
 // what is asked for most stands first.
@@ -266,78 +196,85 @@ routes! {
 
     // Administration.
     "/v1/admin/users" {
-        GET Admin api::admin_users::list => users::LIST,
-        POST Admin api::admin_users::create => users::CREATE,
+        GET Admin(ReadUsers) api::admin_users::list => users::LIST,
+        POST Admin(CreateUser) api::admin_users::create => users::CREATE,
     }
     "/v1/admin/users/{id}" {
-        GET Admin api::admin_users::show => users::SHOW,
-        PATCH Admin api::admin_users::update => users::UPDATE,
-        DELETE Admin api::admin_users::delete => users::DELETE,
+        GET Admin(ReadUsers) api::admin_users::show => users::SHOW,
+        PATCH Admin(UpdateUser) api::admin_users::update => users::UPDATE,
+        DELETE Admin(DeleteUser) api::admin_users::delete => users::DELETE,
     }
-    "/v1/admin/users/{id}/disable" { POST Admin api::admin_users::disable => users::DISABLE }
-    "/v1/admin/users/{id}/enable" { POST Admin api::admin_users::enable => users::ENABLE }
+    "/v1/admin/users/{id}/disable" { POST Admin(DisableUser) api::admin_users::disable => users::DISABLE }
+    "/v1/admin/users/{id}/enable" { POST Admin(EnableUser) api::admin_users::enable => users::ENABLE }
     "/v1/admin/users/{id}/password" {
-        POST Admin api::admin_users::set_password => users::SET_PASSWORD,
+        POST Admin(SetPassword) api::admin_users::set_password => users::SET_PASSWORD,
     }
-    "/v1/admin/users/{id}/invite" { POST Admin api::admin_invitations::invite => users::INVITE }
+    "/v1/admin/users/{id}/invite" { POST Admin(InviteUser) api::admin_invitations::invite => users::INVITE }
     "/v1/admin/users/{id}/recovery" {
-        POST Admin api::admin_invitations::recover => users::SEND_RECOVERY,
+        POST Admin(SendRecovery) api::admin_invitations::recover => users::SEND_RECOVERY,
     }
-    "/v1/admin/users/{id}/unlock" { POST Admin api::admin_invitations::unlock => users::UNLOCK }
+    "/v1/admin/users/{id}/unlock" { POST Admin(UnlockUser) api::admin_invitations::unlock => users::UNLOCK }
     "/v1/admin/users/{id}/factors" {
-        GET Admin api::admin_factors::list => factors::LIST_OF_USER,
-        DELETE Admin api::admin_factors::reset => factors::RESET,
+        GET Admin(ReadUsers) api::admin_factors::list => factors::LIST_OF_USER,
+        DELETE Admin(ResetFactors) api::admin_factors::reset => factors::RESET,
     }
     "/v1/admin/users/{id}/factors/{factor_id}" {
-        DELETE Admin api::admin_factors::remove => factors::REMOVE_OF_USER,
+        DELETE Admin(ResetFactors) api::admin_factors::remove => factors::REMOVE_OF_USER,
     }
     "/v1/admin/users/{id}/token-preview" {
-        GET Admin api::admin_users::token_preview => users::PREVIEW_TOKEN,
+        GET Admin(PreviewToken) api::admin_users::token_preview => users::PREVIEW_TOKEN,
     }
     "/v1/admin/apis" {
-        GET Admin api::admin_apis::list => apis::LIST,
-        POST Admin api::admin_apis::create => apis::CREATE,
+        GET Admin(ReadApis) api::admin_apis::list => apis::LIST,
+        POST Admin(CreateApi) api::admin_apis::create => apis::CREATE,
     }
     "/v1/admin/apis/{id}" {
-        GET Admin api::admin_apis::show => apis::SHOW,
-        PATCH Admin api::admin_apis::update => apis::UPDATE,
-        DELETE Admin api::admin_apis::delete => apis::DELETE,
+        GET Admin(ReadApis) api::admin_apis::show => apis::SHOW,
+        PATCH Admin(UpdateApi) api::admin_apis::update => apis::UPDATE,
+        DELETE Admin(DeleteApi) api::admin_apis::delete => apis::DELETE,
     }
     "/v1/admin/clients" {
-        GET Admin api::admin_clients::list => clients::LIST,
-        POST Admin api::admin_clients::create => clients::CREATE,
+        GET Admin(ReadClients) api::admin_clients::list => clients::LIST,
+        POST Admin(CreateClient) api::admin_clients::create => clients::CREATE,
     }
     "/v1/admin/clients/{client_id}" {
-        GET Admin api::admin_clients::show => clients::SHOW,
-        PATCH Admin api::admin_clients::update => clients::UPDATE,
-        DELETE Admin api::admin_clients::delete => clients::DELETE,
+        GET Admin(ReadClients) api::admin_clients::show => clients::SHOW,
+        PATCH Admin(UpdateClient) api::admin_clients::update => clients::UPDATE,
+        DELETE Admin(DeleteClient) api::admin_clients::delete => clients::DELETE,
     }
     "/v1/admin/clients/{client_id}/disable" {
-        POST Admin api::admin_clients::disable => clients::DISABLE,
+        POST Admin(DisableClient) api::admin_clients::disable => clients::DISABLE,
     }
     "/v1/admin/clients/{client_id}/enable" {
-        POST Admin api::admin_clients::enable => clients::ENABLE,
+        POST Admin(EnableClient) api::admin_clients::enable => clients::ENABLE,
     }
     "/v1/admin/clients/{client_id}/rotate-secret" {
-        POST Admin api::admin_clients::rotate_secret => clients::ROTATE_SECRET,
+        POST Admin(RotateSecret) api::admin_clients::rotate_secret => clients::ROTATE_SECRET,
     }
     "/v1/admin/clients/{client_id}/logo" {
-        PUT Admin api::admin_client_logo::put => clients::SET_LOGO,
-        DELETE Admin api::admin_client_logo::delete => clients::REMOVE_LOGO,
+        PUT Admin(UpdateClient) api::admin_client_logo::put => clients::SET_LOGO,
+        DELETE Admin(UpdateClient) api::admin_client_logo::delete => clients::REMOVE_LOGO,
+    }
+    "/v1/admin/clients/{client_id}/keys" {
+        GET Admin(ReadAdminKeys) api::admin_client_keys::list => admin_keys::LIST,
+        POST Admin(CreateAdminKey) api::admin_client_keys::create => admin_keys::CREATE,
+    }
+    "/v1/admin/clients/{client_id}/keys/{key_id}" {
+        DELETE Admin(RevokeAdminKey) api::admin_client_keys::revoke => admin_keys::REVOKE,
     }
     "/v1/admin/clients/{client_id}/why" {
-        GET Admin api::admin_client_why::get => clients::EXPLAIN,
+        GET Admin(ReadClients) api::admin_client_why::get => clients::EXPLAIN,
     }
-    "/v1/admin/keys" { GET Admin api::admin_keys::list => keys::LIST }
-    "/v1/admin/keys/rotate" { POST Admin api::admin_keys::rotate => keys::ROTATE }
-    "/v1/admin/keys/{kid}/retire" { POST Admin api::admin_keys::retire => keys::RETIRE }
+    "/v1/admin/keys" { GET Admin(ReadKeys) api::admin_keys::list => keys::LIST }
+    "/v1/admin/keys/rotate" { POST Admin(RotateKeys) api::admin_keys::rotate => keys::ROTATE }
+    "/v1/admin/keys/{kid}/retire" { POST Admin(RetireKey) api::admin_keys::retire => keys::RETIRE }
     "/v1/admin/sessions" {
-        GET Admin api::admin_sessions::list => sessions::LIST,
-        DELETE Admin api::admin_sessions::delete_of_user => sessions::END_OF_USER,
+        GET Admin(ReadSessions) api::admin_sessions::list => sessions::LIST,
+        DELETE Admin(EndSessions) api::admin_sessions::delete_of_user => sessions::END_OF_USER,
     }
-    "/v1/admin/sessions/{id}" { DELETE Admin api::admin_sessions::delete => sessions::END }
-    "/v1/admin/tokens/why" { POST Admin api::admin_token_why::post => tokens::EXPLAIN }
-    "/v1/admin/audit" { GET Admin api::admin_audit::list => sessions::AUDIT }
+    "/v1/admin/sessions/{id}" { DELETE Admin(EndSessions) api::admin_sessions::delete => sessions::END }
+    "/v1/admin/tokens/why" { POST Admin(ExplainToken) api::admin_token_why::post => tokens::EXPLAIN }
+    "/v1/admin/audit" { GET Admin(ReadAudit) api::admin_audit::list => sessions::AUDIT }
 }
 
 /// Whether an authorization, device or log-out request passes through this path. Every response there, also
@@ -375,12 +312,4 @@ pub fn is_constant(route: &str) -> bool {
 #[must_use]
 pub fn limits() -> PayloadConfig {
     PayloadConfig::new(MAX_BODY)
-}
-
-/// A guard for a method; whoever may GET may also HEAD (RFC 9110 §9.3.2).
-fn method(name: &'static str) -> impl Guard {
-    guard::fn_guard(move |context| {
-        let asked = context.head().method.as_str();
-        asked == name || (asked == "HEAD" && name == "GET")
-    })
 }

@@ -6,9 +6,9 @@ use crate::base::id::SessionId;
 use crate::domain::authn::{AssuranceLevel, Factors};
 use crate::domain::claims::{SessionClaims, VerifiedClaims};
 use crate::domain::outcome::{Code, Failure, Refusal};
-use crate::domain::scope::{self, Scopes};
+use crate::domain::scope::Scopes;
 use crate::domain::session::Session;
-use crate::domain::user::{Role, User};
+use crate::domain::user::User;
 use crate::tokens::validate::{self, NotActive};
 
 /// A caller whose token, session and user were all good a moment ago.
@@ -32,6 +32,24 @@ impl Caller {
         self.worth.factors(&self.session)
     }
 
+    /// The assurance level that the token stands for.
+    #[must_use]
+    pub const fn acr(&self) -> AssuranceLevel {
+        self.worth.acr
+    }
+
+    /// The scopes of the token.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// The user's epoch that the session belongs to.
+    #[must_use]
+    pub const fn epoch(&self) -> i64 {
+        self.session.user_epoch
+    }
+
     /// Refuses a token that is worth less than its session by now: its holder may not be who has authenticated since.
     ///
     /// # Errors
@@ -43,24 +61,23 @@ impl Caller {
     }
 }
 
-/// An administrator: has the role now and a token that was made for administration.
-///
-/// Only [`administrator`] makes one.
-#[derive(Debug, Clone)]
-pub struct Administrator(Caller);
-
-impl Administrator {
-    /// The caller.
-    #[must_use]
-    pub const fn caller(&self) -> &Caller {
-        &self.0
-    }
-}
-
 /// The refusal of a token that is not good here.
 #[must_use]
 pub fn invalid_token() -> Refusal {
     Refusal::new(Code::InvalidToken, "The access token is not valid here.")
+}
+
+/// Whose access token for the issuer was presented.
+pub(super) enum Bearer {
+    /// A user's.
+    User(Box<Caller>),
+    /// A client's, in its own name.
+    Client {
+        /// Its `client_id`.
+        client_id: String,
+        /// The scopes of the token.
+        scopes: Scopes,
+    },
 }
 
 /// Checks a Bearer token against its signature, the clock, its session and its user. A token for an
@@ -69,7 +86,19 @@ pub fn invalid_token() -> Refusal {
 /// # Errors
 /// Refused when anything is wrong, with one text for all of it but expiry.
 pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<Caller, Failure> {
-    let active = validate::require_active_at_issuer(&app, &token, now).await;
+    match authenticate(&app, &token, now).await? {
+        Bearer::User(caller) => Ok(*caller),
+        Bearer::Client { .. } => Err(invalid_token().into()),
+    }
+}
+
+/// The same for a user and for a client that speaks for itself.
+pub(super) async fn authenticate(
+    app: &App,
+    token: &str,
+    now: Timestamp,
+) -> Result<Bearer, Failure> {
+    let active = validate::require_active_at_issuer(app, token, now).await;
     let active = active.map_err(|problem| match problem {
         NotActive::Failed(fault) => Failure::from(fault),
         NotActive::Invalid => invalid_token().into(),
@@ -77,41 +106,25 @@ pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<C
             Refusal::new(Code::InvalidToken, "The access token has expired.").into()
         }
     })?;
-    let is_exchanged = active.claims().act.is_some();
-    let scopes = Scopes::parse(&active.claims().scope).map_err(|_| invalid_token())?;
-    let worth = active.session_claims().ok_or_else(invalid_token)?;
+    let claims = active.claims();
+    let is_exchanged = claims.act.is_some();
+    let scopes = Scopes::parse(&claims.scope).map_err(|_| invalid_token())?;
+    let Some(worth) = active.session_claims() else {
+        // A thief of a token that is bound to a key would only have to present it as one that is not (RFC 9449 §7.1).
+        let is_own = claims.sub == claims.client_id && !is_exchanged && claims.cnf.is_none();
+        let client_id = claims.client_id.clone();
+        return if is_own {
+            Ok(Bearer::Client { client_id, scopes })
+        } else {
+            Err(invalid_token().into())
+        };
+    };
     let (session, user) = active.into_inner().into_session().ok_or_else(invalid_token)?;
     // What a client got at /oauth2 is for userinfo and APIs; it cannot act as its user here.
     if session.audience.is_some() || session.grant_type.is_some() || is_exchanged {
         return Err(invalid_token().into());
     }
-    Ok(Caller { user, session, worth, scopes })
-}
-
-/// The caller as an administrator.
-///
-/// # Errors
-/// `insufficient_scope` when the token was not made for it, `forbidden` when the role is gone,
-/// `insufficient_user_authentication` when the server's policy requires a second factor of administrators and
-/// the token does not say so.
-pub fn administrator(app: &App, caller: Caller, now: Timestamp) -> Result<Administrator, Refusal> {
-    if !caller.scopes.contains(scope::ADMIN) {
-        return Err(Refusal::new(
-            Code::InsufficientScope,
-            "This needs a token with the scope signet:admin; ask for it at log-in.",
-        ));
-    }
-    if caller.user.role != Role::Admin {
-        return Err(Refusal::new(Code::Forbidden, "This needs the role admin."));
-    }
-    if app.config.second_factor.is_required(caller.user.role, now)
-        && caller.worth.acr < AssuranceLevel::Multi
-    {
-        let message = "Administration needs a sign-in with a second factor. Step the session up at \
-                       /v1/step-up, or sign in again.";
-        return Err(Refusal::new(Code::InsufficientUserAuthentication, message));
-    }
-    Ok(Administrator(caller))
+    Ok(Bearer::User(Box::new(Caller { user, session, worth, scopes })))
 }
 
 /// The session a genuine token names.

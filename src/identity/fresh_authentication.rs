@@ -5,6 +5,7 @@
 //! `bearer` accepts only sessions that were opened by a sign-in.
 
 use crate::app::App;
+use crate::base::id::UserId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::authn::{Attempt, Factors, NextStep, Purpose, Requirements, next_step};
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -87,9 +88,22 @@ pub async fn require_fresh(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let SignedIn { user, epoch, factors, .. } = signed_in;
-    let credential = users::credential_of(link, user.id).await?.ok_or_else(invalid_token)?;
+    require_fresh_user(link, user.id, (*epoch, *factors), now).await
+}
+
+/// The same of a user whose session belongs to this epoch and whose token stands for these factors.
+///
+/// # Errors
+/// As [`require_fresh`].
+pub async fn require_fresh_user(
+    link: &mut impl Link,
+    user: UserId,
+    (epoch, factors): (i64, Factors),
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let credential = users::credential_of(link, user).await?.ok_or_else(invalid_token)?;
     let account = account_state(&credential);
-    let attempt = Attempt { purpose: Purpose::StepUp, epoch: *epoch, factors: *factors };
+    let attempt = Attempt { purpose: Purpose::StepUp, epoch, factors };
     let requirements = Requirements { max_age: Some(MAX_AGE), ..Requirements::BASIC };
     match next_step(&attempt, &account, &requirements, now) {
         NextStep::Done(_) => Ok(()),

@@ -4,6 +4,7 @@
 //! HTTP; must not decide what a rule says.
 
 pub mod account;
+pub mod administrator;
 pub mod admission;
 mod attempt_names;
 pub mod authenticate;

@@ -11,7 +11,7 @@ use crate::domain::grant::{self, AvailableScopes, GrantedScopes, ScopeError};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc;
 use crate::domain::outcome::{Failure, Refusal, quotable};
-use crate::domain::scope::{RequestedScopes, Scopes};
+use crate::domain::scope::{self, RequestedScopes, Scopes};
 
 use super::client_target::{names_own_apis, target_of_client};
 use super::params::Params;
@@ -99,6 +99,9 @@ pub async fn narrow_for_client(
 ) -> Result<Narrowed, Failure> {
     let requested = scopes(params.get("scope"))?;
     let audience = match named_target(app, params).await {
+        Ok(named) if is_for_issuer(client, named.as_deref(), &requested) => {
+            return administration(client, &requested);
+        }
         Ok(named) => target_of_client(client, named.as_deref())?,
         Err(failure) if is_invalid_target(&failure) => {
             return Err(names_own_apis(client).with_finding(params.targets().take(1)).into());
@@ -122,6 +125,32 @@ pub async fn narrow_for_client(
     }
     let scopes = grant::grant_client(&known.target, client, &requested).map_err(refused)?;
     Ok(Narrowed { audience: Some(audience), scopes })
+}
+
+/// Whether a client that administers means the issuer itself: it names the issuer, or it names no API and requests
+/// nothing that an API offers.
+fn is_for_issuer(client: &Client, named: Option<&Audience>, requested: &Scopes) -> bool {
+    if client.metadata.admin_scopes.is_empty() {
+        return false;
+    }
+    match named {
+        Some(named) => named.target == Target::Issuer,
+        None if requested.is_empty() => client.metadata.audiences.is_empty(),
+        None => requested.iter().all(scope::is_reserved),
+    }
+}
+
+/// Administration scopes are granted only when they are requested.
+fn administration(client: &Client, requested: &Scopes) -> Result<Narrowed, Failure> {
+    if requested.is_empty() {
+        let message = format!(
+            "Request the administration scopes that the token needs: {}.",
+            client.metadata.admin_scopes
+        );
+        return Err(invalid_scope("").with_message(message).into());
+    }
+    let scopes = grant::grant_administration(client, requested).map_err(refused)?;
+    Ok(Narrowed { audience: None, scopes })
 }
 
 /// What `client` may still have of an accepted request. What an administrator has withdrawn since is left out

@@ -2,9 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::base::id::{AuditId, SessionId, UserId};
+use crate::base::id::{AdminKeyId, AuditId, SessionId, UserId};
 use crate::base::{Entropy, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::failure_reason::FailureReason;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::sign_in_history::{SignIn, SignInOutcome};
@@ -23,8 +24,12 @@ pub struct StoredEvent {
     pub kind: String,
     /// Through which door.
     pub via: String,
-    /// Who did it.
+    /// Which user did it.
     pub actor_id: Option<UserId>,
+    /// Which client did it.
+    pub actor_client_id: Option<String>,
+    /// With which administration key the client did it.
+    pub actor_key_id: Option<AdminKeyId>,
     /// To whom.
     pub user_id: Option<UserId>,
     /// To which session.
@@ -37,6 +42,12 @@ pub struct StoredEvent {
     pub detail: Option<String>,
     /// How often, for folded events.
     pub times: i64,
+    /// When it last happened, for folded events.
+    pub last_at: Option<Timestamp>,
+    /// Why an attempt failed.
+    pub reason: Option<String>,
+    /// The client that it was for.
+    pub client_id: Option<String>,
 }
 
 /// Records an event with the change it belongs to: both or neither. One that folds has one row for
@@ -51,12 +62,15 @@ pub async fn record(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<(), Fault> {
+    let client = origin.client.as_ref();
     execute!(
         tx,
         "INSERT INTO audit_events (id, at, kind, via, actor_id, user_id, session_id, address, \
-         request_id, detail, fold, times, browser, client_id, methods) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14) \
-         ON CONFLICT (fold) DO UPDATE SET times = audit_events.times + 1",
+         request_id, detail, fold, times, browser, client_id, methods, login_ref, reason, last_at, \
+         actor_client_id, actor_key_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16, $17, $18, $19) \
+         ON CONFLICT (fold) DO UPDATE SET times = audit_events.times + 1, \
+         last_at = excluded.last_at",
         AuditId::new(now, entropy),
         now,
         event.kind.as_str(),
@@ -70,16 +84,24 @@ pub async fn record(
         event.fold.as_deref(),
         event.sign_in.browser.as_deref(),
         event.sign_in.client_id.as_deref(),
-        event.sign_in.methods.as_deref()
+        event.sign_in.methods.as_deref(),
+        event.login_ref.as_deref(),
+        event.reason.map(FailureReason::as_str),
+        event.fold.as_ref().map(|_| now),
+        client.map(|client| &*client.client_id),
+        client.and_then(|client| client.key)
     )?;
     tracing::info!(
         event = event.kind.as_str(),
         user_id = event.subject.map(tracing::field::display),
         session_id = event.session.map(tracing::field::display),
         actor_id = origin.actor.map(tracing::field::display),
+        actor_client_id = client.map(|client| &*client.client_id),
+        actor_key_id = client.and_then(|client| client.key).map(tracing::field::display),
         via = origin.via.as_str(),
         request_id = %origin.request_id,
         detail = event.detail.as_deref(),
+        reason = event.reason.map(FailureReason::as_str),
         "audit"
     );
     Ok(())
@@ -99,7 +121,7 @@ pub(super) fn log_expired(session: SessionId, user: UserId, client_id: &str, ori
 }
 
 /// The events of a user since `since` that ended everything the user had, or may have: a change of
-/// the profile does when it takes the role `admin` away. At most `limit`, newest first.
+/// the profile does when it takes one of Signet's own roles away. At most `limit`, newest first.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -112,10 +134,10 @@ pub async fn endings(
     fetch_all!(
         link,
         StoredEvent,
-        "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, detail, \
-         times FROM audit_events WHERE id >= $1 AND user_id = $2 AND \
+        "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, \
+         times, last_at, reason, client_id FROM audit_events WHERE id >= $1 AND user_id = $2 AND \
          (kind IN ('password.changed', 'sessions.ended', 'user.disabled', 'user.deleted') \
-         OR (kind = 'user.updated' AND detail = 'user')) ORDER BY id DESC LIMIT $3",
+         OR (kind = 'user.updated' AND detail <> 'admin')) ORDER BY id DESC LIMIT $3",
         AuditId::earliest(since),
         user,
         limit
@@ -138,16 +160,16 @@ pub async fn page(
         None => fetch_all!(
             link,
             StoredEvent,
-            "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, \
-             detail, times FROM audit_events WHERE id < $1 ORDER BY id DESC LIMIT $2",
+            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, \
+             detail, times, last_at, reason, client_id FROM audit_events WHERE id < $1 ORDER BY id DESC LIMIT $2",
             after,
             request.limit + 1
         )?,
         Some(user) => fetch_all!(
             link,
             StoredEvent,
-            "SELECT id, at, kind, via, actor_id, user_id, session_id, address, request_id, \
-             detail, times FROM audit_events WHERE user_id = $1 AND id < $2 \
+            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, \
+             detail, times, last_at, reason, client_id FROM audit_events WHERE user_id = $1 AND id < $2 \
              ORDER BY id DESC LIMIT $3",
             user,
             after,

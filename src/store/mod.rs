@@ -4,6 +4,7 @@
 //! `&mut Tx`; functions that may stand alone take `&mut impl Link`. Decides nothing: guards in
 //! statements enforce what the domain decided, and say so by returning no row.
 
+pub mod admin_keys;
 pub mod apis;
 pub mod attributes;
 pub mod audit;
@@ -20,6 +21,7 @@ pub mod device_codes;
 pub mod email_owners;
 pub mod error;
 pub mod factors;
+pub mod helpdesk_resets;
 pub mod housekeeping;
 pub mod keys;
 pub mod known_networks;

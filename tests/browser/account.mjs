@@ -10,13 +10,11 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import { chromium } from "playwright-core";
+import { launch, patience, watch } from "./chromium.mjs";
 
 const [origin, email, mode, language, width, folder] = process.argv.slice(2);
 const javaScriptEnabled = mode === "script";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
-const patience = 120_000;
 const [first, second] = ["a password to begin with", "one that came by mail"];
 
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -25,14 +23,7 @@ const ask = async (what) => {
   return JSON.parse((await answers.next()).value);
 };
 
-const browser = await chromium.launch({
-  timeout: patience,
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const browser = await launch();
 const problems = [];
 let at = "";
 const expect = (condition, what) => condition || problems.push(`${at}: ${what}`);
@@ -49,13 +40,7 @@ await context.addInitScript(() => {
   });
 });
 const page = await context.newPage();
-page.on("console", (message) => {
-  // A refused form is a 4xx, which Chromium reports as an error too.
-  if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) {
-    problems.push(`${at}: console: ${message.text()}`);
-  }
-});
-page.on("pageerror", (error) => problems.push(`${at}: ${error}`));
+watch(page, (what) => problems.push(`${at}: ${what}`));
 
 let pictures = 0;
 const look = async (name) => {

@@ -6,7 +6,7 @@
 // APP_PORT, and its home page as client_uri.
 import { createHash, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
-import { chromium } from "playwright-core";
+import { launch, patience } from "./chromium.mjs";
 
 const [issuer, login, password, client, folder] = process.argv.slice(2);
 const port = Number(process.env.APP_PORT);
@@ -30,14 +30,7 @@ for (const host of ["localhost", "127.0.0.1"]) {
   });
 }
 
-// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
-const patience = 120_000;
-const browser = await chromium.launch({
-  timeout: patience,
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+const browser = await launch();
 
 function request(state) {
   const challenge = createHash("sha256").update(randomBytes(48)).digest("base64url");

@@ -4,20 +4,11 @@
 // Usage: node passkeys.mjs ORIGIN LOGIN OTHER_LOGIN PASSWORD [SCREENSHOT_FOLDER]
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { launch, patience, watch } from "./chromium.mjs";
 
 const [origin, login, other, password, folder] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
-const patience = 120_000;
-const browser = await chromium.launch({
-  timeout: patience,
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const browser = await launch();
 const problems = [];
 const expect = (condition, what) => condition || problems.push(what);
 
@@ -31,13 +22,7 @@ const open = async (options = {}) => {
     });
   });
   const page = await context.newPage();
-  page.on("console", (message) => {
-    // A refused form is a 4xx, which Chromium reports as an error too.
-    if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) {
-      problems.push(`console: ${message.text()}`);
-    }
-  });
-  page.on("pageerror", (error) => problems.push(`${error}`));
+  watch(page, (what) => problems.push(what));
   return { context, page };
 };
 const authenticator = async (page, credentials = []) => {

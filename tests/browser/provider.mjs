@@ -7,7 +7,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { launch, patience } from "./chromium.mjs";
 import { application as listen } from "./application.mjs";
 
 const [issuer, login, password, web, app, post, folder] = process.argv.slice(2);
@@ -22,16 +22,7 @@ const application = await listen(port);
 const { got } = application;
 const elsewhere = `http://127.0.0.1:${port}/home`;
 
-// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
-const patience = 120_000;
-const browser = await chromium.launch({
-  timeout: patience,
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const browser = await launch();
 
 async function open(options) {
   const context = await browser.newContext(options);

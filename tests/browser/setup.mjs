@@ -2,20 +2,11 @@
 // anything the policy blocks or any request that leaves the origin.
 //
 // Usage: node setup.mjs SETUP_URL LOGIN PASSWORD [SCREENSHOT_FOLDER]
-import { chromium } from "playwright-core";
+import { launch, patience, typed, watch } from "./chromium.mjs";
 
 const [url, login, password, folder] = process.argv.slice(2);
 const origin = new URL(url).origin;
-// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
-const patience = 120_000;
-const browser = await chromium.launch({
-  timeout: patience,
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const browser = await launch();
 const problems = [];
 const expect = (condition, what) => condition || problems.push(what);
 
@@ -25,15 +16,7 @@ async function open({ javaScriptEnabled, colorScheme, width }) {
   });
   context.setDefaultTimeout(patience);
   const page = await context.newPage();
-  page.on("console", (message) => {
-    // A refused form is a 4xx, which Chromium reports as an error too.
-    if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) {
-      problems.push(`console: ${message.text()}`);
-    }
-  });
-  page.on("request", (request) => {
-    expect(request.url().startsWith(origin), `a request left the origin: ${request.url()}`);
-  });
+  watch(page, (what) => problems.push(what), origin);
   page.on("dialog", (dialog) => problems.push(`a dialog opened: ${dialog.message()}`));
   return page;
 }
@@ -69,22 +52,13 @@ for (const colorScheme of ["light", "dark"]) {
 // The use of it: no JavaScript, no mouse.
 const page = await open({ javaScriptEnabled: false, colorScheme: "light", width: 1280 });
 await page.goto(url);
-// The focus comes with the first frame, which may be later than the page.
-await page.waitForSelector("#login:focus");
-const typed = async (name, secret) => {
-  // The login has the focus.
-  await page.keyboard.type(name);
-  await page.keyboard.press("Tab");
-  await page.keyboard.type(secret);
-  await Promise.all([page.waitForLoadState(), page.keyboard.press("Enter")]);
-};
-await typed("<b>x", "short");
+await typed(page, "<b>x", "short");
 await page.waitForSelector("[role=alert]");
 expect((await page.locator("#login").inputValue()) === "<b>x", "the login was not kept");
 expect((await page.locator("main b").count()) === 0, "the login was taken for HTML");
 await shot(page, "setup-refused");
 await page.goto(url);
-await typed(login, password);
+await typed(page, login, password);
 await page.waitForSelector("h1:has-text('Your first token')");
 await shot(page, "first-token");
 const token = (await page.locator(".token code").innerText()).trim();

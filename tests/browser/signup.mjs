@@ -4,19 +4,10 @@
 // Usage: node signup.mjs ORIGIN CLOCK MAILS EMAIL PASSWORD [SCREENSHOT_FOLDER]
 // A request to CLOCK lets seconds pass at the server; MAILS is the folder that it writes its mail to.
 import { readdirSync, readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { launch, patience, typed, watch } from "./chromium.mjs";
 
 const [origin, clock, mails, email, password, folder] = process.argv.slice(2);
-// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
-const patience = 120_000;
-const browser = await chromium.launch({
-  timeout: patience,
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-  ],
-});
+const browser = await launch();
 const problems = [];
 const expect = (condition, what) => condition || problems.push(what);
 const context = await browser.newContext({
@@ -24,24 +15,10 @@ const context = await browser.newContext({
 });
 context.setDefaultTimeout(patience);
 const page = await context.newPage();
-page.on("console", (message) => {
-  // A refused form is a 4xx, which Chromium reports as an error too.
-  if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) {
-    problems.push(`console: ${message.text()}`);
-  }
-});
-page.on("request", (request) => {
-  expect(request.url().startsWith(origin), `a request left the origin: ${request.url()}`);
-});
+watch(page, (what) => problems.push(what), origin);
 
 // The first field of each page has the focus.
-const typed = async (...texts) => {
-  for (const [index, text] of texts.entries()) {
-    if (index > 0) await page.keyboard.press("Tab");
-    if (text) await page.keyboard.type(text);
-  }
-  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
-};
+const type = (...texts) => typed(page, ...texts);
 const path = () => new URL(page.url()).pathname;
 const picture = (name) => folder && page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
 
@@ -51,7 +28,7 @@ expect(path() === "/signup", `the page to sign up: ${path()}`);
 expect(!(await page.locator("#website").isVisible()), "the decoy is visible");
 await picture("live-signup-email");
 await fetch(clock);
-await typed(email);
+await type(email);
 expect(path() === "/signup/code", `after the address: ${path()}`);
 expect((await page.locator("main").innerText()).includes(email), "the address is not shown");
 const field = page.locator("#code");
@@ -66,10 +43,10 @@ while (!code && Date.now() - began < patience) {
   if (!code) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 expect(code, "no mail with a code");
-await typed("0000 0000");
+await type("0000 0000");
 await page.waitForSelector("[role=alert]");
 await picture("live-signup-code");
-await typed(code);
+await type(code);
 expect(path() === "/signup/account", `after the code: ${path()}`);
 const login = page.locator("#login");
 expect((await login.inputValue()) === email, "the login is not the address");

@@ -53,7 +53,7 @@ pub async fn plan(
 ) -> Result<Plan, Failure> {
     let prepared = Prepared { hashes: hashes(app, declarations).await?, ..Prepared::default() };
     let planned = Mutex::new(None);
-    let run = app.transaction_or_nothing(info, async |tx| {
+    let run = app.run_or_nothing(info, async |tx| {
         let plan = run(tx, declarations, choices, &prepared).await?;
         *planned.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
         // Takes everything back.
@@ -91,7 +91,7 @@ pub async fn apply(
         }
     }
     let work = async |tx: &mut AuditedTx| run(tx, declarations, choices, &prepared).await;
-    let plan = app.transaction_or_nothing(info, work).await?;
+    let plan = app.run_or_nothing(info, work).await?;
     app.reload_if_changed().await?;
     Ok(plan)
 }

@@ -16,7 +16,7 @@ use crate::domain::managed::{ManagedKind, SOURCE_RULE, is_source};
 use crate::domain::outcome::quotable;
 
 /// The most objects of one run: more would hold the one writer of SQLite for too long.
-const MAX_OBJECTS: usize = 1_000;
+const MAX_OBJECTS: usize = 500;
 /// The most mistakes that are told.
 const MAX_TOLD: usize = 50;
 

@@ -31,19 +31,14 @@ pub async fn count(app: &App, changes: &mut [Change], now: Timestamp) {
 
 /// Whether a change ends what it is about, or its user's sessions.
 fn ends(change: &Change) -> bool {
-    let is = |field: &str, before: Option<&Value>, after: Option<&Value>| {
-        let mut fields = change.fields.iter().filter(|found| found.field == field);
-        fields.any(|found| {
-            before.is_none_or(|before| found.before.as_ref() == Some(before))
-                && after.is_none_or(|after| found.after.as_ref() == Some(after))
-        })
-    };
     match change.action {
         Action::Delete => true,
-        Action::Update => {
-            is("disabled", None, Some(&Value::Bool(true)))
-                || is("role", Some(&Value::from("admin")), None)
-        }
+        Action::Update => change.fields.iter().any(|found| match &*found.field {
+            "disabled" => found.after == Some(Value::Bool(true)),
+            // One of Signet's own roles is taken away.
+            "role" => found.before.is_some(),
+            _ => false,
+        }),
         _ => false,
     }
 }

@@ -1,5 +1,6 @@
 //! `signet client`: the applications tokens are given to.
 
+mod keys;
 mod logo;
 mod options;
 mod rows;
@@ -41,6 +42,7 @@ pub enum Command {
     --scope orders:read -o json | jq -r .client_secret
   signet client create --name Nightly --type service --auth-method private_key_jwt \\
     --jwks-file public.json
+  signet client create --name Joiner --type service --admin-scope signet:users
 
 web and service clients get a secret, which is printed this once. spa and native clients keep none:
 they prove with PKCE that it is they who began.
@@ -92,6 +94,9 @@ Each option given replaces all it says; what is not given stays.")]
 
 Give the client the new secret, then run it with --revoke-old or leave it: two are good at a time.")]
     RotateSecret(RotateArgs),
+    /// Make, list and revoke administration keys of a service client
+    #[command(subcommand)]
+    Key(keys::Command),
     /// Delete a client and what people allowed it
     #[command(after_help = "Examples:
   signet client delete shop --yes
@@ -218,6 +223,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
             done("Enabled", &app.run_to_completion(work).await.map_err(named.about())?, output)
         }),
         Command::RotateSecret(args) => rotate_secret(args, output),
+        Command::Key(command) => keys::run(command, output),
         Command::Delete(args) => delete(args),
     }
 }

@@ -23,6 +23,8 @@ use crate::domain::signing_key::SigningAlg;
 use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
 use crate::oauth::grants;
 
+use super::keys::admin_scope;
+
 /// The most of a key file that is read, in bytes: as much as the HTTP API takes.
 const MAX_JWKS: u64 = 64 * 1024;
 
@@ -73,6 +75,10 @@ pub struct Choices {
     /// A scope it may ask for; may be given several times (default: all its audiences offer)
     #[arg(long = "scope", value_name = "SCOPE", value_parser = names(any))]
     scopes: Vec<Names>,
+    /// An administration scope that a service may request at Signet itself, such as signet:users; may be given
+    /// several times
+    #[arg(long = "admin-scope", value_name = "SCOPE", value_parser = names(admin_scope))]
+    admin_scopes: Vec<Names>,
     /// A registered API its tokens may be for; may be given several times
     #[arg(long = "audience", value_name = "IDENTIFIER", value_parser = address)]
     audiences: Vec<String>,
@@ -134,6 +140,9 @@ pub struct Cleared {
     /// Let it ask for every scope its audiences offer
     #[arg(long, conflicts_with = "scopes")]
     all_scopes: bool,
+    /// Take all administration scopes away
+    #[arg(long, conflicts_with = "admin_scopes")]
+    no_admin_scopes: bool,
     /// Let its tokens be for no API
     #[arg(long, conflicts_with = "audiences")]
     no_audiences: bool,
@@ -190,6 +199,7 @@ impl Choices {
             web_origins: all(&self.web_origins),
             grant_types: all(&Names::all(&self.grants)).map(Some),
             scopes: all(&Names::all(&self.scopes)).map(Some),
+            admin_scopes: all(&Names::all(&self.admin_scopes)),
             audiences: all(&self.audiences),
             resource_servers: all(&self.serves),
             access_token_ttl: self.access_token_ttl.map(|chosen| chosen.0),
@@ -253,6 +263,7 @@ impl Cleared {
             backchannel_logout_uri: back.or(change.backchannel_logout_uri),
             web_origins: none(self.no_web_origins).or(change.web_origins),
             scopes: scopes.or(change.scopes),
+            admin_scopes: none(self.no_admin_scopes).or(change.admin_scopes),
             audiences: none(self.no_audiences).or(change.audiences),
             resource_servers: none(self.no_serves).or(change.resource_servers),
             ..change

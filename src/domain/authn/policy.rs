@@ -18,7 +18,7 @@ text_enum! {
         Off = "off",
         /// Users may enrol one.
         Optional = "optional",
-        /// Administrators need one.
+        /// Users with one of Signet's own roles need one.
         Admins = "admins",
         /// All users need one.
         Required = "required",
@@ -63,7 +63,7 @@ impl ServerPolicy {
     pub fn required_from(self, role: Role) -> Option<Timestamp> {
         let is_required = match self.second_factor {
             SecondFactor::Off | SecondFactor::Optional => false,
-            SecondFactor::Admins => role == Role::Admin,
+            SecondFactor::Admins => role.is_signets_own(),
             SecondFactor::Required => true,
         };
         is_required.then(|| self.from.unwrap_or_default())

@@ -24,9 +24,10 @@ pub(super) fn diagnose(secret: &Opaque, at: Timestamp) -> Report {
             TokenCode::ClientSecret,
             "This is a client secret, no access token: a client proves with it who it is.",
         ),
-        OpaqueKind::ApiKey => {
-            (TokenCode::ApiKey, "This is an API key, no access token: it is exchanged for one.")
-        }
+        OpaqueKind::ApiKey => (
+            TokenCode::ApiKey,
+            "This is an administration key, no access token: it works at /v1/admin and nowhere else.",
+        ),
     };
     let mut checks = vec![Checked::failed(Check::Form, code, detail)];
     if secret.kind == OpaqueKind::RefreshToken {

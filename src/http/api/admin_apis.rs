@@ -13,7 +13,7 @@ use crate::domain::token_rules::TokenRules;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::{JsonFields, Params};
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 
 use crate::view;
 
@@ -38,7 +38,7 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
     let identifier = body.string("identifier");
     let change = change(&mut body);
     context.check(body.finish())?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = apis::create(context.app.clone(), identifier, change, info);
     let changed = context.run(work).await?;
     let location = format!("{}/v1/admin/apis/{}", context.app.issuer(), changed.stored.id);
@@ -61,7 +61,7 @@ pub async fn update(
     let (app, id) = (context.app.clone(), id.into_inner());
     let show = apis::show(app.clone(), id.clone());
     read_only.check(&context, async move { Ok(view::api(&show.await?)) }).await?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let changed = context.run(apis::update(app, id, change, info)).await?;
     Ok(HttpResponse::Ok().json(shape(&changed)))
 }
@@ -123,7 +123,7 @@ pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Proble
 /// See `docs/errors.md`.
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = apis::delete(context.app.clone(), id.into_inner(), info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())

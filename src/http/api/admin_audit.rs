@@ -6,7 +6,7 @@ use crate::admin::audit;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 
 use super::admin_sessions::user_param;
 use crate::view;

@@ -7,7 +7,7 @@ use crate::admin::client_logo;
 use crate::http::body::Body;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 use crate::view;
 
 type Admin = Authenticated<Administrator>;
@@ -19,7 +19,7 @@ type Admin = Authenticated<Administrator>;
 pub async fn put(admin: Admin, id: Path<String>, body: Body) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let file = context.check(body.0)?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = client_logo::set(context.app.clone(), id.into_inner(), file.to_vec(), info);
     let stored = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::client(&stored)))
@@ -31,7 +31,7 @@ pub async fn put(admin: Admin, id: Path<String>, body: Body) -> Result<HttpRespo
 /// See `docs/errors.md`.
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = client_logo::remove(context.app.clone(), id.into_inner(), info);
     let stored = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::client(&stored)))

@@ -6,7 +6,7 @@ use actix_web::web::Path;
 use crate::admin::client_why;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 
 use crate::view;
 

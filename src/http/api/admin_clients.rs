@@ -12,7 +12,7 @@ use crate::domain::outcome::Refusal;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::{JsonFields, OptionalJson, Params};
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 
 use crate::view;
 
@@ -55,7 +55,7 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
     let missing = || Refusal::field("type", "missing", TYPES);
     let client_type = context.check(client_type.ok_or_else(missing))?;
     let new = New { client_id, name, client_type };
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = clients::create(context.app.clone(), new, change, info);
     let changed = context.run(work).await?;
     let id = &changed.stored.client.client_id;
@@ -81,7 +81,7 @@ pub async fn update(
     let (app, id) = (context.app.clone(), id.into_inner());
     let show = clients::show(app.clone(), id.clone());
     read_only.check(&context, async move { Ok(view::client(&show.await?)) }).await?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = clients::update(app, id, change, info);
     let changed = context.run(work).await?;
     Ok(HttpResponse::Ok().json(shape(&changed)))
@@ -131,6 +131,7 @@ fn change(body: &mut JsonFields) -> Change {
         skip_consent: patch_flag(body, "skip_consent"),
         first_party: patch_flag(body, "first_party"),
         jwks: body.patch_value("jwks"),
+        admin_scopes: body.patch_strings("admin_scopes"),
     }
 }
 
@@ -161,7 +162,7 @@ pub async fn show(admin: Admin, id: Path<String>) -> Result<HttpResponse, Proble
 /// See `docs/errors.md`.
 pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = clients::disable(context.app.clone(), id.into_inner(), info);
     let stored = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::client(&stored)))
@@ -173,7 +174,7 @@ pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Pro
 /// See `docs/errors.md`.
 pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = clients::enable(context.app.clone(), id.into_inner(), info);
     let stored = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::client(&stored)))
@@ -194,7 +195,7 @@ pub async fn rotate_secret(
         revoke_old = body.flag("revoke_old");
         context.check(body.finish())?;
     }
-    let (app, info) = (context.app.clone(), context.request_info_of(caller.caller()));
+    let (app, info) = (context.app.clone(), context.administration(&caller));
     let id = id.into_inner();
     let work = clients::rotate_secret(app, id, revoke_old, info);
     let changed = context.run(work).await?;
@@ -207,7 +208,7 @@ pub async fn rotate_secret(
 /// See `docs/errors.md`.
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = clients::delete(context.app.clone(), id.into_inner(), info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())

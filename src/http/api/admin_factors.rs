@@ -6,7 +6,7 @@ use actix_web::web::Path;
 use crate::admin::factors;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 
 use super::admin_users::user_id;
 use super::factors::factor_id;
@@ -31,7 +31,7 @@ pub async fn list(admin: Admin, id: Path<String>) -> Result<HttpResponse, Proble
 pub async fn reset(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     context.run(factors::reset(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -45,7 +45,7 @@ pub async fn remove(admin: Admin, path: Path<(String, String)>) -> Result<HttpRe
     let (id, factor) = path.into_inner();
     let id = context.check(user_id(&id))?;
     let factor = context.check(factor_id(&factor))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     context.run(factors::remove(context.app.clone(), id, factor, info)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -6,7 +6,7 @@ use actix_web::web::Path;
 use crate::admin::invitations;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 use crate::view;
 
 use super::admin_users::user_id;
@@ -20,7 +20,7 @@ type Admin = Authenticated<Administrator>;
 pub async fn invite(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let sent = context.run(invitations::invite(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::Ok().json(view::sent_link(&sent, context.now())))
 }
@@ -32,7 +32,7 @@ pub async fn invite(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
 pub async fn recover(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let sent = context.run(invitations::recover(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::Ok().json(view::sent_link(&sent, context.now())))
 }
@@ -44,7 +44,7 @@ pub async fn recover(admin: Admin, id: Path<String>) -> Result<HttpResponse, Pro
 pub async fn unlock(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     context.run(invitations::unlock(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -10,7 +10,7 @@ use crate::domain::verifier_compat::caching;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::{JsonFields, OptionalJson};
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 
 /// Every signing key, without private members.
 ///
@@ -37,7 +37,7 @@ pub async fn rotate(
         at_once = body.optional_bool("now").unwrap_or(false);
         context.check(body.finish())?;
     }
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = key_rotation::rotate(context.app.clone(), alg, at_once, info);
     let keys = context.run(work).await?;
     let warnings = if at_once { caching::of_a_sudden_key() } else { Vec::new() };
@@ -59,7 +59,7 @@ pub async fn retire(
         at_once = body.optional_bool("now").unwrap_or(false);
         context.check(body.finish())?;
     }
-    let (kid, info) = (kid.into_inner(), context.request_info_of(caller.caller()));
+    let (kid, info) = (kid.into_inner(), context.administration(&caller));
     let work = key_rotation::retire(context.app.clone(), kid, at_once, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -9,7 +9,7 @@ use crate::domain::outcome::{Code, Refusal};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
-use crate::identity::{self, bearer::Administrator};
+use crate::identity::{self, administrator::Administrator};
 
 use crate::view;
 
@@ -48,7 +48,7 @@ pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
     let Authenticated { context, caller } = admin;
     let none = |_| Refusal::new(Code::NotFound, "There is no such live session.");
     let id = context.check(id.parse().map_err(none))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     context.run(sessions::revoke(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -62,7 +62,7 @@ pub async fn delete_of_user(admin: Admin, params: Params) -> Result<HttpResponse
     let user = context.check(user_param(&params))?;
     let missing = || Refusal::field("user_id", "missing", "Say whose sessions to end.");
     let user = context.check(user.ok_or_else(missing))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = sessions::revoke_all(context.app.clone(), user, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -9,7 +9,7 @@ use crate::base::Timestamp;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::JsonFields;
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 
 use crate::view;
 

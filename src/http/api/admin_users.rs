@@ -7,14 +7,14 @@ use actix_web::web::Path;
 use crate::admin::users::{self, Create, NewPassword, Update};
 use crate::admin::{invitations, tokens};
 use crate::base::id::UserId;
-use crate::domain::attributes::{Attributes, ClaimsPatch};
+use crate::domain::attributes::{Attributes, ClaimsPatch, ROLE_RULE};
 use crate::domain::outcome::{Code, Refusal};
 use crate::domain::user::Role;
 use crate::domain::user_email::EmailChange;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::{JsonFields, Params};
-use crate::identity::bearer::Administrator;
+use crate::identity::administrator::Administrator;
 use crate::identity::login::RequestedAccess;
 
 use crate::view;
@@ -33,7 +33,7 @@ fn role(body: &mut JsonFields) -> Option<Role> {
     let text = body.optional_string("role")?;
     match text.parse() {
         Ok(role) => Some(role),
-        Err(_) => body.note("role", "unknown", "A role is user or admin."),
+        Err(_) => body.note("role", "unknown", ROLE_RULE),
     }
 }
 
@@ -78,7 +78,7 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
         body.note::<()>("invite", "unexpected", "An invited user chooses the password: send none.");
     }
     context.check(body.finish())?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let app = context.app.clone();
     let work = async move {
         let user = users::create(app.clone(), create, info.clone()).await?;
@@ -132,7 +132,7 @@ pub async fn update(
     let read_only = context.check(body.finish_patch())?;
     let app = context.app.clone();
     read_only.check(&context, async move { Ok(view::user(&users::show(app, id).await?)) }).await?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = users::update(context.app.clone(), id, update, info);
     let user = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::user(&user)))
@@ -162,7 +162,7 @@ pub async fn token_preview(
 pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = users::disable(context.app.clone(), id, info);
     let user = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::user(&user)))
@@ -175,7 +175,7 @@ pub async fn disable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Pro
 pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = users::enable(context.app.clone(), id, info);
     let user = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::user(&user)))
@@ -188,7 +188,7 @@ pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     context.run(users::delete(context.app.clone(), id, info)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -207,7 +207,7 @@ pub async fn set_password(
     let id = context.check(user_id(&id))?;
     let new = NewPassword { password: body.string("password"), permanent: body.flag("permanent") };
     context.check(body.finish())?;
-    let info = context.request_info_of(caller.caller());
+    let info = context.administration(&caller);
     let work = users::set_password(context.app.clone(), id, new, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())

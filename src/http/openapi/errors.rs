@@ -153,7 +153,7 @@ fn codes(operation: &Operation, route: &Route) -> Vec<Code> {
     if access != Access::Anyone || operation.security == Security::OptionalBearer {
         wanted.push(Code::InvalidToken);
     }
-    if access == Access::Admin {
+    if matches!(access, Access::Admin(_)) {
         wanted.extend([
             Code::InsufficientScope,
             Code::Forbidden,
@@ -218,16 +218,19 @@ const fn meaning(code: Code) -> &'static str {
              `POST /v1/login/enrol` and `POST /v1/login/continue`."
         }
         Code::InsufficientUserAuthentication => {
-            "The server's policy requires a second factor of administrators, and the token stands for a \
+            "The server's policy requires a second factor of users with a role of Signet's own, and the token stands for a \
              sign-in without one. `WWW-Authenticate` names the level (RFC 9470)."
         }
         Code::ReauthenticationRequired => {
             "The sign-in is more than 5 minutes old, or lacks a factor that the account asks for."
         }
         Code::InvalidToken => "The access token is missing or invalid.",
-        Code::InsufficientScope => "The access token lacks the scope `signet:admin`.",
+        Code::InsufficientScope => {
+            "The access token has none of the scopes that the operation needs."
+        }
         Code::Forbidden => {
-            "The user lacks the role `admin`, or the account a factor of the level that is required."
+            "The user has no role that allows it, the target is protected, or the account lacks a factor of the level \
+             that is required."
         }
         Code::RefreshTokenReused => "The refresh token was used before; the session has ended.",
         Code::SessionExpired => "The session has expired.",

@@ -10,6 +10,7 @@ use crate::text_enum;
 
 use super::schema::{Member, Schema};
 use crate::domain::outcome::Code;
+use crate::domain::permission::Action;
 
 text_enum! {
     /// The groups of operations.
@@ -36,8 +37,8 @@ pub enum Access {
     Anyone,
     /// A caller with an access token for the issuer.
     Bearer,
-    /// A caller with such a token, the scope `signet:admin` and the role `admin`.
-    Admin,
+    /// A caller who may carry out this action: a user by role and scope, a service client by scope.
+    Admin(Action),
 }
 
 /// How a caller authenticates.

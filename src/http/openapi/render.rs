@@ -5,7 +5,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::attributes::Role;
 use crate::domain::client_logo::ImageType;
+use crate::domain::permission::{Action, AdminScope};
 use crate::http::routes::{Route, TABLE};
 
 use super::errors::{self, ErrorResponse, OAUTH_ERROR, PROBLEM};
@@ -89,7 +91,9 @@ const fn about_tag(tag: Tag) -> &'static str {
     match tag {
         Tag::LogIn => "Register, log in, refresh tokens and log out, without OAuth.",
         Tag::Account => "The account of the user whose access token is sent.",
-        Tag::Admin => "Administration. Needs the scope `signet:admin` and the role `admin`.",
+        Tag::Admin => {
+            "Administration, for users with one of Signet's own roles and for service clients with administration scopes. Each operation names the roles and scopes that allow it."
+        }
         Tag::Metadata => "Public keys and metadata, for verifiers and client libraries.",
         Tag::OAuth => "OAuth 2.0 and OpenID Connect, for registered clients.",
         Tag::Operation => "Probes for operators and load balancers.",
@@ -101,8 +105,14 @@ impl Components {
         let mut operation = Object::new();
         operation.insert("operationId".to_owned(), json!(described.id));
         operation.insert("summary".to_owned(), json!(described.summary));
-        if let Some(description) = described.description {
-            operation.insert("description".to_owned(), json!(description));
+        let needs = match route.access {
+            Access::Admin(action) => Some(needs(action)),
+            Access::Anyone | Access::Bearer => None,
+        };
+        let about: Vec<String> =
+            described.description.map(str::to_owned).into_iter().chain(needs).collect();
+        if !about.is_empty() {
+            operation.insert("description".to_owned(), json!(about.join(" ")));
         }
         operation.insert("tags".to_owned(), json!([described.tag]));
         operation.insert("security".to_owned(), security(described.security, route.access));
@@ -338,6 +348,19 @@ fn keyword(keyword: &Keyword) -> (String, Value) {
     (name.to_owned(), value)
 }
 
+/// What a caller needs for an action.
+fn needs(action: Action) -> String {
+    let quoted = |texts: Vec<&'static str>| {
+        texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
+    };
+    let permission = action.permission();
+    format!(
+        "Action `{action}`: a user needs one of the roles {} and, like a client, one of the scopes {}.",
+        quoted(permission.all_roles().map(Role::as_str).collect()),
+        quoted(permission.all_scopes().map(AdminScope::as_str).collect())
+    )
+}
+
 /// The headers every answer with this status has.
 fn headers(status: u16) -> Value {
     match status {
@@ -353,7 +376,7 @@ fn security(security: Security, access: Access) -> Value {
         (Security::OptionalBearer, _) => json!([{}, { "bearer": [] }]),
         (Security::Client, _) => json!([{}, { "client": [] }]),
         (Security::OfRoute, Access::Anyone) => json!([]),
-        (Security::Bearer, _) | (Security::OfRoute, Access::Bearer | Access::Admin) => {
+        (Security::Bearer, _) | (Security::OfRoute, Access::Bearer | Access::Admin(_)) => {
             json!([{ "bearer": [] }])
         }
     }

@@ -138,7 +138,12 @@ async fn narrowed(
         let message = "The token is for another API. Ask its user at the authorization endpoint.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
     }
-    scope_narrowing::narrow_for_client(app, client, params).await
+    let narrowed = scope_narrowing::narrow_for_client(app, client, params).await?;
+    if narrowed.audience.is_none() {
+        let message = "A token cannot be exchanged for one that administers. Use the client_credentials grant.";
+        return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
+    }
+    Ok(narrowed)
 }
 
 /// Who acts: the actor named, else the client where it is not its own token; those who acted before

@@ -1,5 +1,6 @@
 //! The HTTP API under `/v1`: accounts, log-ins, sessions and administration.
 
+mod administration;
 mod apis;
 mod attributes;
 mod client_address;

@@ -95,6 +95,7 @@ fn a_clients_life() {
     assert!(!made.err.contains(&secret), "a secret on stderr: {}", made.err);
     let wire = [
         "access_token_ttl",
+        "admin_scopes",
         "assertion_audience",
         "audiences",
         "backchannel_logout_uri",

@@ -38,10 +38,10 @@ async fn the_first_start_makes_everything_and_says_so_and_later_ones_are_short()
     assert_eq!(mode(&data), 0o700);
     for name in ["master.key", "signet.db"] {
         assert_eq!(mode(&data.join(name)), 0o600, "{name}");
-        assert!(first.log().contains(data.join(name).to_str().unwrap()), "{}", first.log());
+        first.until_logged(data.join(name).to_str().unwrap()).await;
     }
     for word in ["Issuer     ", "Discovery  ", "JWKS       ", "Back up the master key"] {
-        assert!(first.log().contains(word), "{word}: {}", first.log());
+        first.until_logged(word).await;
     }
     // Each start prints a fresh link until there is an administrator.
     first.signal(Signal::TERM);

@@ -1,5 +1,6 @@
 //! The command line: the binary, its output, its exit codes, beside a server and without one.
 
+mod administration;
 mod api;
 mod client;
 mod client_options;

@@ -29,12 +29,14 @@ async fn an_export_gives_the_same_objects_and_the_same_file() {
             "client_secret_post", "--pkce", "optional", "--redirect-uri", "https://old.example.com/cb",
             "--id-token-alg", "ES256", "--id-token-claims", "scopes", "--skip-consent"]).ok();
         desk.run(&["client", "disable", "old"]).ok();
+        desk.run(&["client", "create", "--name", "Ops", "--type", "service", "--client-id", "ops", "--admin-scope",
+            "signet:users", "--admin-scope", "signet:read"]).ok();
         let first = desk.run(&["export"]).ok().out;
         assert!(first.contains("OLD_CLIENT_SECRET") && first.contains("urn:legacy"), "{first}");
         let (json, all) = (desk.run(&["export", "-o", "json"]).ok().out, desk.everything());
 
         for (name, text) in [("again.toml", &first), ("again.json", &json)] {
-            let empty = Desk::on(backend).await.with("OLD_CLIENT_SECRET", &"s".repeat(40));
+            let empty = Desk::on(backend).await.with("OLD_CLIENT_SECRET", &"s".repeat(40)).with("OPS_CLIENT_SECRET", &"t".repeat(40));
             let _server = empty.serve().await;
             empty.write(name, text);
             empty.run(&["apply", name]).ok();
@@ -49,7 +51,7 @@ async fn an_export_gives_the_same_objects_and_the_same_file() {
                 }
                 client
             };
-            for id in ["mobile", "bank", "old", "shop", "worker"] {
+            for id in ["mobile", "bank", "old", "ops", "shop", "worker"] {
                 let (one, other) = (shown(&desk, id), shown(&empty, id));
                 let sets = |value: &serde_json::Value| {
                     let mut value = value.clone();

@@ -97,10 +97,9 @@ async fn mistakes_are_told_with_their_lines() {
 async fn files_have_limits() {
     let desk = Desk::on(Backend::Sqlite).await;
     let _server = desk.serve().await;
-    let many: String =
-        (0..1_001).map(|n| format!("[[api]]\nidentifier = \"urn:a{n}\"\n")).collect();
+    let many: String = (0..501).map(|n| format!("[[api]]\nidentifier = \"urn:a{n}\"\n")).collect();
     desk.write("x.toml", &format!("[source]\nname = \"a\"\n{many}"));
-    desk.run(&["apply", "x.toml"]).refused(2, &["1001 objects are declared, and at most 1000"]);
+    desk.run(&["apply", "x.toml"]).refused(2, &["501 objects are declared, and at most 500"]);
     desk.write("x.toml", &"#".repeat(4 * 1024 * 1024 + 1));
     desk.run(&["apply", "x.toml"]).refused(2, &["larger than 4 MiB"]);
     std::fs::write(desk.launch.dir.path().join("x.toml"), b"\xff\xfe").unwrap();

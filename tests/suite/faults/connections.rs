@@ -116,7 +116,7 @@ async fn idle_connections_make_room_for_new_ones_the_longest_idle_first() {
     let pid = server.pid().as_raw_nonzero();
     let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
     assert!(open < OPEN_FILES, "{open}");
-    assert!(server.log().contains("connections are closed"), "{}", server.log());
+    server.until_logged("connections are closed").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

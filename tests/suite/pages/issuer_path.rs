@@ -499,7 +499,7 @@ async fn health_finds_a_server_below_a_path_and_the_set_up_link_leads_there() {
         let health = launch.command().arg("health").output().unwrap();
         assert!(health.status.success(), "{}", String::from_utf8_lossy(&health.stderr));
         let path = process.setup_path().await;
-        assert!(process.log().contains(&format!("{ISSUER}{path}")), "{}", process.log());
+        process.until_logged(&format!("{ISSUER}{path}")).await;
         let below = Below::at(&format!("{}{}", process.base, if stripped { "" } else { PATH }));
         set_up(&below, &format!("{ISSUER}{path}")).await;
     }

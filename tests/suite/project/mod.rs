@@ -7,5 +7,6 @@ mod interop;
 mod metrics;
 mod numbers;
 mod openapi;
+mod permissions;
 mod readme;
 mod secrets;

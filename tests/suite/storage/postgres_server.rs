@@ -92,7 +92,7 @@ async fn a_short_statement_timeout_of_the_role_is_warned_of_and_ends_reads_with_
     execute(&url, "ALTER ROLE hasty SET statement_timeout = '5s'").await;
     let server = launch.start().await;
     let advice = "ALTER ROLE \\\"hasty\\\" SET statement_timeout = 0";
-    assert!(server.log().contains(advice), "{advice} is not in {}", server.log());
+    server.until_logged(advice).await;
     // A migration and transactions are not bound by it; a read that waits for a lock is.
     let access = server.caller().post("/v1/login", &account).await.is(200).string("access_token");
     let mut holder = PgConnection::connect(&url).await.unwrap();
@@ -103,8 +103,7 @@ async fn a_short_statement_timeout_of_the_role_is_warned_of_and_ends_reads_with_
     assert!(!refused.header("retry-after").is_empty());
     holder.close().await.unwrap();
     server.caller().get_as("/v1/me", &access).await.is(200);
-    let text = "canceling statement due to statement timeout";
-    assert!(server.log().contains(text), "{}", server.log());
+    server.until_logged("canceling statement due to statement timeout").await;
 }
 
 /// The parameters of the first message of a connection (PostgreSQL's documentation, 55.7).

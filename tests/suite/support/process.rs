@@ -254,6 +254,16 @@ impl Process {
         self.log.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until it has printed `text`. Log lines are written beside the requests that they are about, and may
+    /// follow their answers.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    pub async fn until_logged(&self, text: &str) {
+        until(&format!("{text:?} in the log"), async || self.log().contains(text)).await;
+    }
+
     /// Everything it printed; for a process that has ended.
     pub fn all_of_log(&mut self) -> String {
         if let Some(reader) = self.log.reader.take() {

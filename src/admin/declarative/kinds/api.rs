@@ -167,7 +167,7 @@ impl Declared {
         };
         self.settle_secret(tx, &mut stored).await?;
         let key = self.algorithm().and_then(|alg| prepared.keys.get(&alg));
-        apis::register(tx, &stored, key).await.map(drop)
+        apis::register(tx, &stored, key).await
     }
 
     /// Changes the API.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::client_state::state;
 use super::{Live, Prepared, Reading, mark, new_id};
+use crate::admin::authorization::grant_admin_scopes;
 use crate::admin::client_writes;
 use crate::admin::clients::Change;
 use crate::admin::declarative::NOT_GENERATED;
@@ -106,6 +107,11 @@ pub const FIELDS: &[Field] = &[
     ),
     key("skip_consent", Shape::Flag, "Do not ask users for consent."),
     key("first_party", Shape::Flag, "Let it log users in at /v1/login with their passwords."),
+    key(
+        "admin_scopes",
+        Shape::Texts,
+        "The administration scopes that a service may request for Signet itself.",
+    ),
     key("jwks", Shape::Keys, "Its public keys for private_key_jwt."),
     key("disabled", Shape::Flag, "true: it gets nothing."),
     key(SECRET, Shape::Secret { generate: true }, "Its secret, of at least 32 characters."),
@@ -187,6 +193,7 @@ fn change(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Change {
         min_acr: fields.word("min_acr", words!(AssuranceLevel)).map(Some),
         skip_consent: fields.flag("skip_consent"),
         first_party: fields.flag("first_party"),
+        admin_scopes: fields.texts("admin_scopes"),
         jwks,
         ..Change::default()
     }
@@ -253,8 +260,8 @@ impl Declared {
         .await?;
         let client = &mut stored.client;
         let before = state(&client.metadata, client.disabled_at.is_some());
-        let logo = client.metadata.logo.take();
-        client.metadata = ClientMetadata { logo, ..metadata.clone() };
+        let wanted = ClientMetadata { logo: client.metadata.logo.clone(), ..metadata.clone() };
+        let old = std::mem::replace(&mut client.metadata, wanted);
         let event = match (client.disabled_at, self.disabled) {
             (None, true) => EventKind::ClientDisabled,
             (Some(_), false) => EventKind::ClientEnabled,
@@ -263,6 +270,7 @@ impl Declared {
         };
         client.disabled_at = self.disabled.then(|| client.disabled_at.unwrap_or(now));
         self.settle_secret(client, now)?;
+        grant_admin_scopes(tx, Some(&old), client).await?;
         stored.updated_at = now;
         if event == EventKind::ClientDisabled {
             tx.cut(Revoked::Client(&self.client_id)).await?;

@@ -45,6 +45,8 @@ pub fn state(metadata: &ClientMetadata, disabled: bool) -> State {
         let scopes: Vec<String> = scopes.iter().map(str::to_owned).collect();
         found.unless(false, "scopes", || json!(sorted(&scopes)));
     }
+    let admin_scopes: Vec<String> = metadata.admin_scopes.iter().map(str::to_owned).collect();
+    found.unless(admin_scopes.is_empty(), "admin_scopes", || json!(sorted(&admin_scopes)));
     for (name, span) in [
         ("access_token_ttl", metadata.access_token_ttl),
         ("refresh_idle_ttl", metadata.refresh_idle_ttl),

@@ -16,12 +16,12 @@ use crate::domain::audit::EventKind;
 use crate::domain::login_name::LoginName;
 use crate::domain::managed::State;
 use crate::domain::outcome::{Failure, Fault, Refusal};
+use crate::domain::permission::Action;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::user::User;
 use crate::domain::user_email::{EmailChange, NewEmail};
 use crate::identity::deletion;
 use crate::identity::last_administrator::keep_an_administrator;
-use crate::identity::logout_notices::Fate;
 use crate::identity::profile::check_name;
 use crate::identity::register::parse_password;
 use crate::store::users::{self, Credential, NewUser};
@@ -192,7 +192,7 @@ impl Declared {
             (None, Some(_)) => self.hash_of(prepared)?,
             _ => None,
         };
-        change_in(tx, id, Fate::Stays, async move |tx, user| {
+        change_in(tx, Action::UpdateUser, id, async move |tx, user| {
             let is_admin = user.role == Role::Admin;
             let was_disabled = user.disabled_at.is_some();
             let mut event = store_update(tx, user, update).await?;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::admin_keys::ADMIN_SCOPES;
 use super::{CHANGES_BY_ITSELF, FORCE, NEVER_CHANGES, PAGINATION};
 use crate::domain::authn::AssuranceLevel;
 use crate::domain::client::{
@@ -49,6 +50,7 @@ static CLIENT: Named = Named {
         required("skip_consent", BOOLEAN),
         required("first_party", BOOLEAN),
         required("jwks", object(&[required("keys", list(&ANY_OBJECT))]).nullable()),
+        required("admin_scopes", ADMIN_SCOPES),
         required(
             "secrets",
             SECRETS.about("When each of its live secrets was created, newest first."),
@@ -209,6 +211,7 @@ const METADATA: &[Member] = &[
             .nullable()
             .about("Its public keys: a JWK set or a list of JWKs."),
     ),
+    optional("admin_scopes", ADMIN_SCOPES.nullable()),
 ];
 
 /// What a `PATCH` of a client may repeat and not change.
@@ -276,6 +279,7 @@ pub static CREATE: Operation = Operation::new("createClient", Tag::Admin, "Regis
         }),
     )
     .returns(&[created(named(&CHANGED_CLIENT))])
+    .fails_with(&[Code::ReauthenticationRequired])
     .conflicts("A client or an API has this name already.");
 
 /// `GET /v1/admin/clients/{client_id}`.
@@ -341,7 +345,8 @@ pub static UPDATE: Operation = Operation::new("updateClient", Tag::Admin, "Chang
             .read_only(READ_ONLY)
             .example(|| json!({ "redirect_uris": ["https://shop.example.com/callback"] })),
     )
-    .returns(&[ok(named(&CHANGED_CLIENT))]);
+    .returns(&[ok(named(&CHANGED_CLIENT))])
+    .fails_with(&[Code::ReauthenticationRequired]);
 
 /// `PUT /v1/admin/clients/{client_id}/logo`.
 pub static SET_LOGO: Operation = Operation::new("setClientLogo", Tag::Admin, "Store the logo of a client")

@@ -4,6 +4,7 @@
 //! that owns the resource.
 
 pub mod account;
+pub mod admin_keys;
 pub mod apis;
 pub mod authentication;
 pub mod clients;

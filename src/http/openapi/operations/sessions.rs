@@ -2,6 +2,7 @@
 
 use super::{PAGINATION_BY_USER, USER_ID};
 use crate::domain::audit::Via;
+use crate::domain::failure_reason::FailureReason;
 use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{NO_CONTENT, Operation, Parameter, Tag, ok};
 use crate::http::openapi::schema::{
@@ -49,13 +50,31 @@ static EVENT: Named = Named {
         required("at", TIME),
         required("kind", TEXT),
         required("via", texts_of!(Via)),
-        required("actor_id", TEXT.nullable()),
+        required("actor_id", TEXT.nullable().about("The user who did it.")),
+        required(
+            "actor_client_id",
+            TEXT.nullable().about("The client that did it in its own name."),
+        ),
+        required(
+            "actor_key_id",
+            TEXT.nullable().about("The administration key that the client used."),
+        ),
         required("user_id", TEXT.nullable()),
         required("session_id", TEXT.nullable()),
         required("address", TEXT.nullable()),
         required("request_id", TEXT),
         required("detail", TEXT.nullable()),
         required("times", INTEGER.about("How many equal events the entry stands for.")),
+        required(
+            "last_at",
+            TIME.nullable()
+                .about("When the last of them happened; `null` where none can be equal."),
+        ),
+        required(
+            "reason",
+            texts_of!(FailureReason).nullable().about("Why an attempt to sign in failed."),
+        ),
+        required("client_id", TEXT.nullable().about("The client of a sign-in.")),
     ]),
 };
 

@@ -39,7 +39,7 @@ async fn the_default_issuer_and_the_setup_link_follow_the_first_port() {
     let chosen = server.base.rsplit(':').next().unwrap().to_owned();
     let expected = format!("http://localhost:{chosen}");
     assert_eq!(issuer(&server.base).await, expected);
-    assert!(server.log().contains("Set SIGNET_ISSUER"), "{}", server.log());
+    server.until_logged("Set SIGNET_ISSUER").await;
     // The command line has not chosen the port, and knows it all the same.
     let output = launch.command().args(["admin", "setup-link"]).output().unwrap();
     let link = String::from_utf8(output.stdout).unwrap();

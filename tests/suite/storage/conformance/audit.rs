@@ -1,9 +1,9 @@
 //! The audit trail: whole, in order, and with its change or not at all.
 
 use signet::base::Timestamp;
-use signet::base::id::UserId;
+use signet::base::id::{AdminKeyId, UserId};
 use signet::crypto::random::SystemEntropy;
-use signet::domain::audit::{Event, EventKind, Origin, Via};
+use signet::domain::audit::{ActingClient, Event, EventKind, Origin, Via};
 use signet::domain::authn::Method;
 use signet::domain::pagination::PageRequest;
 use signet::domain::sign_in_history::SignInOutcome;
@@ -30,6 +30,7 @@ async fn trail(db: &Db, user: Option<UserId>) -> Vec<StoredEvent> {
 async fn an_event_comes_back_with_all_it_says() {
     on_both_stores("audit: round trip", async |db| {
         let (actor, subject, session) = (user_id(0), user_id(0), session_id(0));
+        let key = AdminKeyId::from_uuid(user_id(1).uuid());
         let detail = "длинный 🗒 ".repeat(1_000);
         let event = Event::new(EventKind::UserUpdated)
             .about(subject)
@@ -37,6 +38,7 @@ async fn an_event_comes_back_with_all_it_says() {
             .detail(detail.clone());
         let origin = Origin {
             actor: Some(actor),
+            client: Some(ActingClient { client_id: "bot".to_owned(), key: Some(key) }),
             via: Via::Http,
             address: Some("2001:db8::1".parse().unwrap()),
             request_id: "запрос-1".to_owned(),
@@ -47,6 +49,10 @@ async fn an_event_comes_back_with_all_it_says() {
         assert_eq!(
             (found.actor_id, found.user_id, found.session_id),
             (Some(actor), Some(subject), Some(session))
+        );
+        assert_eq!(
+            (found.actor_client_id.as_deref(), found.actor_key_id),
+            (Some("bot"), Some(key))
         );
         assert_eq!(found.address.as_deref(), Some("2001:db8::1"));
         assert_eq!((&*found.request_id, found.detail), ("запрос-1", Some(detail)));

@@ -67,6 +67,7 @@ fn choosy(secs: i64, client_id: &str) -> StoredClient {
         skip_consent: true,
         first_party: true,
         jwks: vec![json!({"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "1"})],
+        admin_scopes: scopes("signet:users signet:read"),
     };
     let secret = |first, at| SecretHash { hash: [first; 32], created_at: at };
     let client = Client {

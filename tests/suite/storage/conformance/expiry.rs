@@ -32,7 +32,13 @@ fn of(session: &Session) -> ExpiredSession {
 
 fn by_request() -> Origin {
     let address: IpAddr = "192.0.2.7".parse().unwrap();
-    Origin { actor: None, via: Via::Http, address: Some(address), request_id: "r1".to_owned() }
+    Origin {
+        actor: None,
+        client: None,
+        via: Via::Http,
+        address: Some(address),
+        request_id: "r1".to_owned(),
+    }
 }
 
 async fn record(db: &Db, sessions: &[ExpiredSession], now: Timestamp) -> u64 {

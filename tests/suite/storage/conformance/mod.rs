@@ -5,6 +5,7 @@
 //! does not hold, the last page, the largest number, so that a statement which means one thing on
 //! SQLite and another on PostgreSQL is found here, with its name.
 
+mod admin_keys;
 mod apis;
 mod audit;
 mod authorization_codes;
@@ -22,6 +23,7 @@ mod device_codes;
 mod email_owners;
 mod expiry;
 mod factors;
+mod helpdesk_resets;
 mod housekeeping;
 mod keys;
 mod known_networks;

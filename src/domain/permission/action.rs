@@ -1,0 +1,175 @@
+//! The actions of administration, and who may carry out each: the permission table.
+//!
+//! Routes name an action of this table and the use cases ask it again; `docs/permissions.md` and
+//! `signet admin permissions` show it. A new action is one variant and one line of [`Action::permission`].
+
+use crate::domain::attributes::Role;
+use crate::text_enum;
+
+use super::AdminScope;
+
+text_enum! {
+    /// Something that is done at `/v1/admin` or with the command line.
+    pub enum Action {
+        /// Find and show users, and their second factors.
+        ReadUsers = "users.read",
+        /// Make a user.
+        CreateUser = "users.create",
+        /// Change the profile, the role or the attributes of a user.
+        UpdateUser = "users.update",
+        /// Disable a user.
+        DisableUser = "users.disable",
+        /// Enable a user.
+        EnableUser = "users.enable",
+        /// Delete a user.
+        DeleteUser = "users.delete",
+        /// Set the password of a user.
+        SetPassword = "users.set_password",
+        /// Invite a user to choose the first password.
+        InviteUser = "users.invite",
+        /// Send a user a link to choose a new password.
+        SendRecovery = "users.send_recovery",
+        /// Clear the counters of failed attempts of a user.
+        UnlockUser = "users.unlock",
+        /// Remove second factors of a user.
+        ResetFactors = "users.reset_factors",
+        /// Show what an access token of a user would contain.
+        PreviewToken = "users.preview_token",
+        /// List sessions and sign-ins.
+        ReadSessions = "sessions.read",
+        /// End sessions of users.
+        EndSessions = "sessions.end",
+        /// List and show clients, and explain their refusals.
+        ReadClients = "clients.read",
+        /// Register a client.
+        CreateClient = "clients.create",
+        /// Change a client or its logo.
+        UpdateClient = "clients.update",
+        /// Disable a client.
+        DisableClient = "clients.disable",
+        /// Enable a client.
+        EnableClient = "clients.enable",
+        /// Make a new secret of a client.
+        RotateSecret = "clients.rotate_secret",
+        /// Delete a client.
+        DeleteClient = "clients.delete",
+        /// Give a service client administration scopes.
+        GrantAdminScopes = "clients.grant_admin",
+        /// List the administration keys of a service client.
+        ReadAdminKeys = "admin_keys.read",
+        /// Make an administration key.
+        CreateAdminKey = "admin_keys.create",
+        /// Revoke an administration key.
+        RevokeAdminKey = "admin_keys.revoke",
+        /// List and show APIs.
+        ReadApis = "apis.read",
+        /// Register an API.
+        CreateApi = "apis.create",
+        /// Change an API.
+        UpdateApi = "apis.update",
+        /// Delete an API.
+        DeleteApi = "apis.delete",
+        /// List signing keys.
+        ReadKeys = "keys.read",
+        /// Rotate signing keys.
+        RotateKeys = "keys.rotate",
+        /// Retire a signing key.
+        RetireKey = "keys.retire",
+        /// Explain a token.
+        ExplainToken = "tokens.explain",
+        /// Read the audit trail.
+        ReadAudit = "audit.read",
+        /// Export the audit trail.
+        ExportAudit = "audit.export",
+    }
+}
+
+text_enum! {
+    /// What an action changes, and so which targets of it are protected.
+    pub enum Object {
+        /// Nothing that can be protected: it reads, or it changes an API or a signing key.
+        None = "none",
+        /// A user.
+        User = "user",
+        /// A client, or a key of one.
+        Client = "client",
+    }
+}
+
+/// Who may carry out an action. The role `admin` and the scope `signet:admin` are in every line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permission {
+    /// The roles besides `admin`.
+    pub roles: &'static [Role],
+    /// The scopes besides `signet:admin`.
+    pub scopes: &'static [AdminScope],
+    /// What it changes.
+    pub object: Object,
+    /// Whether a user must have authenticated in the last minutes, and a client may not do it at all. The command
+    /// line may.
+    pub needs_fresh_user: bool,
+}
+
+const fn on(object: Object, roles: &'static [Role], scopes: &'static [AdminScope]) -> Permission {
+    Permission { roles, scopes, object, needs_fresh_user: false }
+}
+
+impl Action {
+    /// The line of the table.
+    #[must_use]
+    pub const fn permission(self) -> Permission {
+        use AdminScope::{Audit, Clients, Keys, Read, Users};
+        use Object::{Client, None, User};
+        use Role::{Auditor, Helpdesk};
+        match self {
+            Self::ReadUsers | Self::ReadSessions => on(None, &[Auditor, Helpdesk], &[Read, Users]),
+            Self::PreviewToken => on(None, &[Auditor], &[Read, Users]),
+            Self::SendRecovery | Self::UnlockUser | Self::ResetFactors | Self::EndSessions => {
+                on(User, &[Helpdesk], &[Users])
+            }
+            Self::CreateUser
+            | Self::UpdateUser
+            | Self::DisableUser
+            | Self::EnableUser
+            | Self::DeleteUser
+            | Self::SetPassword
+            | Self::InviteUser => on(User, &[], &[Users]),
+            Self::ReadClients | Self::ReadApis | Self::ReadAdminKeys => {
+                on(None, &[Auditor], &[Read, Clients])
+            }
+            Self::CreateClient
+            | Self::UpdateClient
+            | Self::DisableClient
+            | Self::EnableClient
+            | Self::RotateSecret
+            | Self::DeleteClient => on(Client, &[], &[Clients]),
+            Self::GrantAdminScopes | Self::CreateAdminKey => {
+                Permission { needs_fresh_user: true, ..on(Client, &[], &[]) }
+            }
+            Self::RevokeAdminKey => on(Client, &[], &[]),
+            Self::CreateApi | Self::UpdateApi | Self::DeleteApi => on(None, &[], &[Clients]),
+            Self::ReadKeys => on(None, &[Auditor], &[Read, Keys]),
+            Self::RotateKeys | Self::RetireKey => on(None, &[], &[Keys]),
+            Self::ExplainToken => on(None, &[Auditor], &[Read]),
+            Self::ReadAudit | Self::ExportAudit => on(None, &[Auditor], &[Audit]),
+        }
+    }
+}
+
+impl Permission {
+    /// Whether a user with this role may do it.
+    #[must_use]
+    pub fn allows_role(&self, role: Role) -> bool {
+        role == Role::Admin || self.roles.contains(&role)
+    }
+
+    /// Every role that may do it.
+    pub fn all_roles(&self) -> impl Iterator<Item = Role> {
+        [Role::Admin].into_iter().chain(self.roles.iter().copied())
+    }
+
+    /// Every scope that allows it.
+    pub fn all_scopes(&self) -> impl Iterator<Item = AdminScope> {
+        [AdminScope::Admin].into_iter().chain(self.scopes.iter().copied())
+    }
+}

@@ -1,0 +1,93 @@
+//! What one route is, and the macro that makes the table of them.
+//!
+//! Owns what is made of a line of the table in `routes`: the entry of the list, the resource of the router, and what its
+//! extractors know of it.
+
+use actix_web::guard::{self, Guard};
+
+use super::openapi::{Access, Operation};
+
+/// One route.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// The method.
+    pub method: &'static str,
+    /// The path pattern.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// What it takes and answers; pages have none.
+    pub operation: Option<&'static Operation>,
+    /// Whether it belongs to an authorization, device or log-out request.
+    pub is_flow: bool,
+}
+
+/// The description behind the arrow of a route. A page describes itself.
+macro_rules! described {
+    (page) => {
+        None
+    };
+    (flow) => {
+        None
+    };
+    ($area:ident :: $operation:ident) => {
+        Some(&operations::$area::$operation)
+    };
+}
+
+/// Whether the word behind the arrow says that a route belongs to a request that is under way.
+macro_rules! is_flow {
+    (flow) => {
+        true
+    };
+    ($($other:tt)+) => {
+        false
+    };
+}
+
+macro_rules! routes {
+    ($($path:literal {
+        $($method:ident $access:ident $(($action:ident))? $handler:path => $area:ident $(:: $operation:ident)?),+ $(,)?
+    })+) => {
+        /// Every route there is.
+        pub const TABLE: &[Route] = &[$($(
+            Route {
+                method: stringify!($method),
+                path: $path,
+                access: Access::$access $((Action::$action))?,
+                operation: described!($area $(:: $operation)?),
+                is_flow: is_flow!($area $(:: $operation)?),
+            }
+        ),+),+];
+
+        /// Registers every route.
+        pub fn configure(config: &mut ServiceConfig) {
+            $(config.service(
+                web::resource($path)
+                    .app_data(web::Data::new(RouteMetrics::new($path)))
+                    .app_data(Operations::new($path, [$(
+                        (stringify!($method), described!($area $(:: $operation)?))
+                    ),+]))
+                    .app_data(Actions::new([$(
+                        (stringify!($method), Access::$access $((Action::$action))?)
+                    ),+]))
+                    .wrap(from_fn(accepted::check))
+                    $(.route(web::route().guard(method(stringify!($method))).to($handler)))+
+                    .default_service(web::to(|context| {
+                        fallback::method_not_allowed(context, &[$(stringify!($method)),+])
+                    })),
+            );)+
+            config.default_service(web::to(fallback::not_found));
+        }
+    };
+}
+
+pub(super) use {described, is_flow, routes};
+
+/// A guard for a method; whoever may GET may also HEAD (RFC 9110 §9.3.2).
+pub(super) fn method(name: &'static str) -> impl Guard {
+    guard::fn_guard(move |context| {
+        let asked = context.head().method.as_str();
+        asked == name || (asked == "HEAD" && name == "GET")
+    })
+}
