@@ -17,6 +17,7 @@ use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use url::Url;
 
 use crate::base::Deadlines;
+use crate::domain::trace::Trace;
 
 /// The sockets of one request at most: a host with addresses of both families is tried at two of them
 /// (RFC 8305), and the socket of the name server is closed before that.
@@ -96,11 +97,16 @@ impl Places<'_> {
         }
     }
 
-    /// Posts a form. Good is every status of success.
+    /// Posts a form, as a span of a trace. Good is every status of success.
     ///
     /// # Errors
     /// In words for the log, which hold nothing of the form.
-    pub async fn post_form(&self, uri: &str, fields: &[(&str, &str)]) -> Result<(), String> {
+    pub async fn post_form(
+        &self,
+        uri: &str,
+        fields: &[(&str, &str)],
+        trace: Trace,
+    ) -> Result<(), String> {
         let Self { client, .. } = self;
         let client = client.client.get_or_init(|| make(client.deadlines)).as_ref();
         let client = client.ok_or("there are no certificates to trust on this system")?;
@@ -110,6 +116,7 @@ impl Places<'_> {
             .post(uri)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(CACHE_CONTROL, "no-store")
+            .header("traceparent", trace.header())
             .body(body)
             .send()
             .await

@@ -3,6 +3,7 @@
 //! Owns value types without behaviour of their own. Must not know any rule of the product,
 //! any database, any protocol or any crypto library.
 
+pub mod build_info;
 pub mod clock;
 pub mod deadlines;
 pub mod entropy;

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Cli;
 use super::error::CommandError;
 use super::output::{self, Output};
+use crate::base::build_info;
 
 /// `signet completions`.
 #[derive(Debug, Args)]
@@ -18,16 +19,11 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-/// The commit that a release build was made of, and its date. The build that knows them sets both
-/// variables; any other is of an unknown commit.
-const COMMIT: Option<&str> = option_env!("BUILD_COMMIT");
-const COMMIT_DATE: Option<&str> = option_env!("BUILD_COMMIT_DATE");
-
 /// Version and commit on one line.
 pub fn long() -> &'static str {
     static LONG: LazyLock<String> = LazyLock::new(|| {
-        let version = env!("CARGO_PKG_VERSION");
-        match (given(COMMIT), given(COMMIT_DATE)) {
+        let version = build_info::VERSION;
+        match (build_info::commit(), build_info::commit_date()) {
             (Some(commit), Some(date)) => format!("{version} ({commit}, {date})"),
             (Some(commit), None) => format!("{version} ({commit})"),
             (None, _) => format!("{version} (unknown commit)"),
@@ -36,17 +32,12 @@ pub fn long() -> &'static str {
     &LONG
 }
 
-/// A build file may pass a variable on that has no value.
-fn given(variable: Option<&'static str>) -> Option<&'static str> {
-    variable.filter(|value| !value.is_empty())
-}
-
 /// Prints the version.
 pub fn version(output: Output) -> Result<(), CommandError> {
     let facts = json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "commit": given(COMMIT),
-        "commit_date": given(COMMIT).and(given(COMMIT_DATE)),
+        "version": build_info::VERSION,
+        "commit": build_info::commit(),
+        "commit_date": build_info::commit_date(),
     });
     Ok(output.text_or(&format!("signet {}\n", long()), &facts)?)
 }

@@ -104,6 +104,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         mail: Some(mail::read(read)),
         passkeys: passkeys::read(read),
         metrics_listen: metrics_listen(read),
+        metrics_by_client: read.fixed(&s::METRICS_CLIENTS, parse::switch("on", "off")),
         log: read.fixed(&s::LOG, parse::log),
         log_format: read.fixed(&s::LOG_FORMAT, parse::word(LogFormat::ALL)),
         audit_retention: read.fixed(&s::AUDIT_RETENTION, parse::span(LEAST..=LONGEST)),

@@ -144,6 +144,8 @@ pub struct Config {
     pub passkeys: PasskeySettings,
     /// Where metrics are served, if at all.
     pub metrics_listen: MetricsListen,
+    /// Whether metrics about clients have a series for each.
+    pub metrics_by_client: bool,
     /// What is logged, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.
     pub log: String,
     /// How log lines look.

@@ -258,6 +258,9 @@ settings! {
         METRICS_LISTEN = "SIGNET_METRICS_LISTEN", secret: false,
             Fixed("127.0.0.1:9484"),
             "Address of the OpenMetrics page /metrics, or `off`.";
+        METRICS_CLIENTS = "SIGNET_METRICS_CLIENTS", secret: false,
+            Fixed("off"),
+            "on: metrics about clients have a series for each client_id; off: one for all.";
         AUDIT_RETENTION = "SIGNET_AUDIT_RETENTION", secret: false,
             Fixed("400d"),
             "How long audit events are kept.";

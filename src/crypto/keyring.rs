@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::base::Timestamp;
 use crate::domain::claims::{TokenType, VerifiedClaims};
+use crate::domain::key_rotation::KeyFacts;
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 
@@ -56,6 +57,8 @@ pub struct Keyring {
     pub next_change: Option<Timestamp>,
     /// When the next of the published keys signs by an administrator's order.
     pub next_order: Option<Timestamp>,
+    /// What is known of the published keys, for the operator.
+    pub facts: Vec<KeyFacts>,
 }
 
 #[derive(serde::Serialize)]
@@ -107,6 +110,7 @@ impl Keyring {
             jwks,
             next_change,
             next_order: None,
+            facts: Vec::new(),
         })
     }
 

@@ -10,6 +10,7 @@ use crate::text_enum;
 
 use super::failure_reason::{FailureReason, SealedReason};
 use super::sign_in_history::SignInOutcome;
+use super::trace::Trace;
 use super::user_agent::Device;
 
 text_enum! {
@@ -196,24 +197,31 @@ pub struct Origin {
     pub address: Option<IpAddr>,
     /// The request's id, to find the log lines.
     pub request_id: String,
+    /// The trace of the request, for the log lines.
+    pub trace: Option<Trace>,
 }
 
 impl Origin {
     /// The command line of this machine.
     #[must_use]
     pub const fn cli() -> Self {
-        Self { actor: None, client: None, via: Via::Cli, address: None, request_id: String::new() }
+        Self::of(Via::Cli)
     }
 
     /// Signet itself.
     #[must_use]
     pub const fn system() -> Self {
+        Self::of(Via::System)
+    }
+
+    const fn of(via: Via) -> Self {
         Self {
             actor: None,
             client: None,
-            via: Via::System,
+            via,
             address: None,
             request_id: String::new(),
+            trace: None,
         }
     }
 }

@@ -72,6 +72,7 @@ pub mod token_bucket;
 pub mod token_diagnosis;
 pub mod token_rules;
 pub mod totp;
+pub mod trace;
 pub mod user;
 pub mod user_agent;
 pub mod user_claims;

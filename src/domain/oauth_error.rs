@@ -2,6 +2,7 @@
 //!
 //! Owns the list. With which status each is answered, and in which of the voices, is the edge's.
 
+use super::outcome::{Code, Failure, FaultKind};
 use crate::text_enum;
 
 text_enum! {
@@ -61,5 +62,34 @@ text_enum! {
         InvalidToken = "invalid_token",
         /// The access token lacks a scope (RFC 6750 §3.1).
         InsufficientScope = "insufficient_scope",
+    }
+}
+
+impl OAuthError {
+    /// What a request is answered with that stopped with `failure`.
+    #[must_use]
+    pub fn of(failure: &Failure) -> Self {
+        match failure {
+            Failure::Refused(refusal) => refusal.oauth.unwrap_or(Self::of_code(refusal.code)),
+            Failure::Failed(fault) if fault.kind == FaultKind::Unavailable => {
+                Self::TemporarilyUnavailable
+            }
+            Failure::Failed(_) => Self::ServerError,
+        }
+    }
+
+    /// What the codes of `/v1` are called here.
+    #[must_use]
+    pub const fn of_code(code: Code) -> Self {
+        match code {
+            Code::Unavailable | Code::TooManyAttempts => Self::TemporarilyUnavailable,
+            Code::Internal => Self::ServerError,
+            Code::InvalidTarget => Self::InvalidTarget,
+            Code::InvalidScope => Self::InvalidScope,
+            Code::InvalidClient => Self::InvalidClient,
+            Code::InvalidToken => Self::InvalidToken,
+            Code::InsufficientScope => Self::InsufficientScope,
+            _ => Self::InvalidRequest,
+        }
     }
 }

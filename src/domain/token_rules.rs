@@ -53,6 +53,15 @@ impl TokenAlg {
         }
     }
 
+    /// Its place among [`all`](Self::all).
+    #[must_use]
+    pub const fn position(self) -> usize {
+        match self {
+            Self::Key(alg) => alg as usize,
+            Self::SharedSecret => SigningAlg::ALL.len(),
+        }
+    }
+
     /// Every algorithm there is.
     pub fn all() -> impl Iterator<Item = Self> {
         SigningAlg::ALL.iter().copied().map(Self::Key).chain([Self::SharedSecret])

@@ -14,10 +14,12 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 
 use crate::app::{App, Fetcher};
 use crate::base::Timestamp;
+use crate::base::id::UserId;
 use crate::domain::audit::{Origin, Via};
 use crate::domain::base_path::Link;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
+use crate::domain::trace::Trace;
 use crate::domain::user_agent::Device;
 use crate::i18n::{self, Locale};
 use crate::identity::administrator::{self, Administrator, Presented};
@@ -32,10 +34,20 @@ use super::openapi::FORCE;
 pub struct Facts {
     /// The request's id, in the answer, the log and the audit trail.
     pub request_id: String,
+    /// The trace it belongs to.
+    pub trace: Trace,
     /// The address it came from.
     pub address: Option<IpAddr>,
     /// When it came.
     pub now: Timestamp,
+}
+
+/// The user and the client of a request with an access token, for its log line.
+pub struct CallerIds {
+    /// The user.
+    pub user_id: UserId,
+    /// The client of the session.
+    pub client_id: String,
 }
 
 /// The application and the facts of one request.
@@ -68,6 +80,7 @@ impl Context {
             via: Via::Http,
             address: self.facts.address,
             request_id: self.facts.request_id.clone(),
+            trace: Some(self.facts.trace),
         }
     }
 
@@ -174,7 +187,7 @@ impl Context {
     /// What a use case stopped with, ready to be rendered.
     #[must_use]
     pub fn problem(&self, stop: Failure) -> Problem {
-        Problem::new(stop, &self.facts.request_id)
+        Problem::of(stop, &self.facts.request_id, Some(self.facts.trace))
     }
 
     /// The context of a request that came through the edge.
@@ -260,6 +273,7 @@ impl FromRequest for Authenticated<Caller> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let context = Context::required(request);
         let token = bearer_token(request);
+        let request = request.clone();
         Box::pin(async move {
             let context = context?;
             let Some(token) = context.check(token)? else {
@@ -268,6 +282,8 @@ impl FromRequest for Authenticated<Caller> {
             // Only reads, and may be cut off.
             let caller = bearer::require_caller(context.app.clone(), token, context.now()).await;
             let caller = caller.map_err(|stop| context.problem(stop))?;
+            let client_id = caller.session.client_id.clone();
+            request.extensions_mut().insert(CallerIds { user_id: caller.user.id, client_id });
             Ok(Self { context, caller })
         })
     }

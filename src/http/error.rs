@@ -14,11 +14,15 @@ use serde_json::{Value, json};
 use crate::base::TimeSpan;
 use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::{Code, Failure, FaultKind, FieldError, NameError, Refusal};
+use crate::domain::trace::Trace;
 use crate::identity::authentication::{IssuedChallenge, RemainingStep};
 use crate::identity::fresh_authentication::MAX_AGE;
 
 /// When to try again after a 503.
 const RETRY_UNAVAILABLE: TimeSpan = TimeSpan::from_secs(2);
+
+/// The error code of an answer, for the log line of its request.
+pub struct ErrorCode(pub &'static str);
 
 /// An answer that is not the one hoped for.
 #[derive(Debug)]
@@ -91,6 +95,12 @@ impl Problem {
     /// Turns what a use case stopped with into an answer; logs it if it is our fault.
     #[must_use]
     pub fn new(stop: Failure, request_id: &str) -> Self {
+        Self::of(stop, request_id, None)
+    }
+
+    /// The same for a request of this trace.
+    #[must_use]
+    pub fn of(stop: Failure, request_id: &str, trace: Option<Trace>) -> Self {
         let refusal = match stop {
             Failure::Refused(refusal) => refusal,
             Failure::Failed(fault) => {
@@ -98,7 +108,14 @@ impl Problem {
                     FaultKind::Unavailable => Code::Unavailable,
                     FaultKind::Internal => Code::Internal,
                 };
-                tracing::error!(request_id, %fault, code = code.as_str(), "request failed");
+                tracing::error!(
+                    request_id,
+                    trace_id = trace.map(|trace| tracing::field::display(trace.trace_id())),
+                    span_id = trace.map(|trace| tracing::field::display(trace.span_id())),
+                    %fault,
+                    code = code.as_str(),
+                    "request failed"
+                );
                 match code {
                     Code::Unavailable => {
                         Refusal::new(code, "This cannot be done just now. Try again shortly.")
@@ -192,6 +209,7 @@ impl Problem {
     #[must_use]
     pub fn head(&self) -> HttpResponseBuilder {
         let mut answer = HttpResponse::build(status(self.code));
+        answer.extensions_mut().insert(ErrorCode(self.code.as_str()));
         if let Some(span) = self.retry_after {
             answer.insert_header((header::RETRY_AFTER, span.retry_after()));
         }

@@ -1,10 +1,15 @@
 //! What operators and load balancers ask: alive, ready, how busy.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
 use actix_web::HttpResponse;
 use serde_json::json;
 
 use crate::app::App;
+use crate::base::{Timestamp, build_info};
 use crate::domain::outcome::Failure;
+use crate::metrics::{LOST_LOG_LINES, Shown};
 use crate::oauth::grants;
 
 use super::context::Context;
@@ -68,43 +73,109 @@ pub fn begin_counting(app: &App) {
 /// The metrics of the moment in OpenMetrics text; served on a listener of its own.
 #[must_use]
 pub fn metrics_text(app: &App) -> String {
-    let depth = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let mut gauges = vec![
-        ("argon2_queue_depth", "Password hashes waiting", depth(app.hasher.queue_depth())),
-        ("argon2_workers", "Password hashes at the same time", depth(app.hasher.workers())),
-        (
-            "clock_believed",
+    let now = app.now();
+    let mut shown = vec![
+        Shown::with("signet_build_info", "Version and commit", [(version_labels(), 1.0)]),
+        Shown::by(
+            "signet_ready",
+            "Whether this server may get traffic, by what that depends on",
+            "check",
+            [
+                ("database", app.metrics.database_works()),
+                ("signing_key", app.keyring().works(app.issuer(), now)),
+                ("clock", app.agrees_with_database_clock()),
+                ("accepting", !app.is_draining()),
+            ],
+        ),
+        Shown::gauge(
+            "signet_argon2_queue_depth",
+            "Password hashes waiting",
+            app.hasher.queue_depth(),
+        ),
+        Shown::gauge(
+            "signet_argon2_workers",
+            "Password hashes at the same time",
+            app.hasher.workers(),
+        ),
+        Shown::gauge(
+            "signet_clock_believed",
             "Whether keys rotate: 0 after a jump",
-            i64::from(app.clock_was_steady()),
+            app.clock_was_steady(),
         ),
-        (
-            "clock_offset_milliseconds",
+        Shown::gauge(
+            "signet_clock_offset_seconds",
             "The clock of the database minus that of this machine",
-            app.clock_offset().millis(),
+            app.clock_offset().millis() as f64 / 1000.0,
         ),
-        (
-            "settings_that_differ",
+        Shown::gauge(
+            "signet_settings_that_differ",
             "Settings that differ between the servers on the database for ten minutes",
             app.process.differing_settings(),
         ),
-        (
-            "mail_oldest_age_seconds",
+        Shown::gauge(
+            "signet_mail_oldest_age_seconds",
             "How long the oldest mail has waited to be delivered",
-            app.metrics.longest_wait_of_mail(app.now()).secs(),
+            app.metrics.longest_wait_of_mail(now).secs(),
         ),
-        ("refresh_queue_depth", "Refreshes waiting", depth(app.refresher.queue_depth())),
+        Shown::gauge(
+            "signet_refresh_queue_depth",
+            "Refreshes waiting",
+            app.refresher.queue_depth(),
+        ),
+        Shown::counter(
+            "signet_log_lines_lost",
+            "Log lines that were left out because they came faster than they were read",
+            LOST_LOG_LINES.load(Ordering::Relaxed),
+        ),
     ];
-    if let Some((open, limit)) = app.db.connections() {
-        gauges.push(("database_connections", "Connections to PostgreSQL", depth(open)));
-        gauges.push((
-            "database_connections_limit",
-            "Connections to PostgreSQL that the settings and the server allow",
-            depth(limit),
-        ));
-    }
+    shown.extend(signing_keys(app, now));
+    shown.extend(connections(app));
     if let Some(ends) = app.metrics.certificate_end() {
         let help = "When the first certificate of the TLS chain expires, in seconds since 1970";
-        gauges.push(("tls_certificate_expiry_timestamp_seconds", help, ends.secs()));
+        let name = "signet_tls_certificate_expiry_timestamp_seconds";
+        shown.push(Shown::gauge(name, help, ends.secs()));
     }
-    app.metrics.render(&gauges)
+    app.metrics.render(&shown)
+}
+
+fn version_labels() -> Vec<(&'static str, String)> {
+    let commit = build_info::commit().unwrap_or("unknown");
+    vec![("version", build_info::VERSION.to_owned()), ("commit", commit.to_owned())]
+}
+
+/// The age of the oldest published key of each algorithm and state, and when they change next.
+fn signing_keys(app: &App, now: Timestamp) -> Vec<Shown> {
+    let keyring = app.keyring();
+    let mut ages = BTreeMap::new();
+    for key in &keyring.facts {
+        let age = ages.entry((key.alg.as_str(), key.state.as_str())).or_insert(0);
+        *age = (now - key.published_at).secs().max(*age);
+    }
+    let ages = ages.into_iter().map(|((alg, state), age)| {
+        (vec![("alg", alg.to_owned()), ("state", state.to_owned())], age as f64)
+    });
+    let help = "Time since the oldest key of this algorithm and state was published";
+    let mut shown = vec![Shown::with("signet_signing_key_age_seconds", help, ages)];
+    if let Some(next) = keyring.next_change {
+        let help = "When the published keys change next as far as planned, in seconds since 1970";
+        let name = "signet_signing_key_next_change_timestamp_seconds";
+        shown.push(Shown::gauge(name, help, next.secs()));
+    }
+    shown
+}
+
+fn connections(app: &App) -> Vec<Shown> {
+    let (idle, lent) = app.db.lent_connections();
+    let help = "Connections to the database";
+    let states = [("idle", idle), ("in_use", lent)];
+    let mut shown = vec![Shown::by("signet_db_pool_connections", help, "state", states)];
+    if let Some((open, limit)) = app.db.connections() {
+        shown.push(Shown::gauge("signet_database_connections", "Connections to PostgreSQL", open));
+        shown.push(Shown::gauge(
+            "signet_database_connections_limit",
+            "Connections to PostgreSQL that the settings and the server allow",
+            limit,
+        ));
+    }
+    shown
 }

@@ -2,7 +2,6 @@
 //!
 //! Owns request ids, the peer's address, security headers, the log line and the request metrics.
 
-use std::cell::RefCell;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -16,7 +15,6 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, ResponseError as _, web};
 
 use crate::app::App;
-use crate::base::entropy::Entropy;
 use crate::domain::base_path::BasePath;
 use crate::domain::outcome::{Code, Refusal};
 use crate::domain::path_spelling;
@@ -24,17 +22,16 @@ use crate::metrics::RouteMetrics;
 
 use super::body::Kept;
 use super::client_ip;
-use super::context::{Context, Facts};
+use super::context::{CallerIds, Context, Facts};
 use super::cors;
-use super::error::Problem;
+use super::error::{ErrorCode, Problem};
 use super::fallback;
+use super::request_ids::{REQUEST_ID, request_id, trace};
 use super::routes;
 use super::ui::{OwnAccount, open_to_application};
 
 /// The longest path and query, in bytes.
 const MAX_URI: usize = 16 * 1024;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps every request.
 ///
@@ -48,8 +45,10 @@ pub async fn handle(
     let Some(app) = request.app_data::<web::Data<App>>().map(|app| app.get_ref().clone()) else {
         return Err(Problem::misrouted().into());
     };
+    let _in_flight = app.metrics.begin_request();
     let facts = Facts {
         request_id: request_id(request.headers(), &app),
+        trace: trace(&request, &app),
         address: client_address(&request, &app),
         now: app.now(),
     };
@@ -152,48 +151,6 @@ fn client_address(request: &ServiceRequest, app: &App) -> Option<IpAddr> {
     found.address
 }
 
-/// A valid id that came with the request, so that a caller can follow it; else a new one.
-fn request_id(headers: &HeaderMap, app: &App) -> String {
-    let came = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
-    match came {
-        Some(id) if is_request_id(id) => id.to_owned(),
-        _ => {
-            let bytes = ID_BYTES.with_borrow_mut(|stock| stock.take(&*app.entropy));
-            uuid::Builder::from_random_bytes(bytes).into_uuid().simple().to_string()
-        }
-    }
-}
-
-/// Random bytes for the ids of requests, fetched for many at once: an id is no secret, and a call of the
-/// generator costs more than all the rest of it.
-struct Stock {
-    bytes: [u8; 1024],
-    used: usize,
-}
-
-thread_local! {
-    static ID_BYTES: RefCell<Stock> =
-        const { RefCell::new(Stock { bytes: [0; 1024], used: 1024 }) };
-}
-
-impl Stock {
-    fn take(&mut self, entropy: &dyn Entropy) -> [u8; 16] {
-        if self.used + 16 > self.bytes.len() {
-            entropy.fill(&mut self.bytes);
-            self.used = 0;
-        }
-        let mut id = [0; 16];
-        id.copy_from_slice(&self.bytes[self.used..self.used + 16]);
-        self.used += 16;
-        id
-    }
-}
-
-fn is_request_id(id: &str) -> bool {
-    (1..=64).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-}
-
 /// Headers every answer has unless its handler knows better.
 fn add_headers(headers: &mut HeaderMap, request_id: &str, issuer: &str) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
@@ -228,16 +185,28 @@ fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: 
     let seen = matched.map_or(&unmatched, |seen| seen.get_ref());
     seen.observe(&app.metrics, method, status, elapsed);
     let route = seen.route();
+    // Three digits: more are noise, and lines are compared by people.
+    let duration_ms = elapsed.as_micros() as f64 / 1000.0;
+    let requested = request.extensions();
+    let caller = requested.get::<CallerIds>();
+    let answered = response.response().extensions();
+    let code = answered.get::<ErrorCode>().map(|code| code.0);
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
                 target: "signet::access",
                 request_id = %facts.request_id,
+                trace_id = %facts.trace.trace_id(),
+                span_id = %facts.trace.span_id(),
+                parent_id = facts.trace.parent_id().map(tracing::field::display),
                 method,
                 route,
                 status,
-                duration_ms = elapsed.as_secs_f64() * 1000.0,
+                duration_ms,
                 address = facts.address.map(tracing::field::display),
+                user_id = caller.map(|caller| tracing::field::display(caller.user_id)),
+                client_id = caller.map(|caller| &*caller.client_id),
+                code,
                 "request"
             )
         };

@@ -20,6 +20,7 @@ mod middleware;
 mod oauth;
 pub mod openapi;
 mod read_only;
+mod request_ids;
 mod route;
 pub mod routes;
 pub mod ui;

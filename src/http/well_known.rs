@@ -34,7 +34,10 @@ pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
             .find_map(|(name, value)| (name == "rs" && !value.is_empty()).then_some(value));
         context.app.count_jwks_fetch(context.fetcher(name.as_deref()), context.now());
     }
-    answer(&request, &keyring.jwks, key_rotation::max_age(context.now(), keyring.next_change))
+    let age = key_rotation::max_age(context.now(), keyring.next_change);
+    let response = answer(&request, &keyring.jwks, age);
+    context.app.metrics.count_jwks(response.status() != StatusCode::NOT_MODIFIED);
+    response
 }
 
 /// The metadata, the same document at both paths (OpenID Connect Discovery §4, RFC 8414 §3).

@@ -141,6 +141,7 @@ pub(super) async fn open(
     let session = app.transaction(info, async |tx| accept(tx, completed, request).await).await?;
     Metrics::count(&app.metrics.logins, "ok");
     let tokens = issue::tokens(app, &session, || Ok(completed.user.subject()), info.now)?;
+    app.metrics.count_issued("login", tokens.alg());
     Ok(LoginOutcome::Tokens(LoginTokens::new(tokens, completed)))
 }
 

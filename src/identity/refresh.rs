@@ -39,5 +39,7 @@ pub async fn refresh(
         }
         session.scopes = grant::within_client(&client, &session.scopes);
     }
-    issue::tokens(app, &session, || refreshed.subject.read(), now)
+    let tokens = issue::tokens(app, &session, || refreshed.subject.read(), now)?;
+    app.metrics.count_issued("refresh", tokens.alg());
+    Ok(tokens)
 }

@@ -140,6 +140,7 @@ pub async fn complete(
     })
     .await?;
     let tokens = issue::tokens(&app, &session, || Ok(user.subject()), now)?;
+    app.metrics.count_issued("setup", tokens.alg());
     Ok((user, tokens))
 }
 

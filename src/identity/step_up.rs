@@ -112,5 +112,8 @@ fn token_of(
     user: &User,
     info: &RequestInfo,
 ) -> Result<Tokens, Failure> {
-    issue::access_token(app, &AccessTokenGrant::of(session), || Ok(user.subject()), info.now)
+    let granted = AccessTokenGrant::of(session);
+    let tokens = issue::access_token(app, &granted, || Ok(user.subject()), info.now)?;
+    app.metrics.count_issued("step_up", tokens.alg());
+    Ok(tokens)
 }

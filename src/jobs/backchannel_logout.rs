@@ -14,12 +14,14 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::base::entropy::random;
 use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::audit::{Event, EventKind, Origin};
 use crate::domain::claims::{LogoutClaims, TokenType};
 use crate::domain::client::Client;
 use crate::domain::outcome::Fault;
+use crate::domain::trace::Trace;
 use crate::http_client::Places;
 use crate::identity::logout_notices::{BATCH as CLIENTS, tell};
 use crate::store::logout_notices::{self, Notice};
@@ -158,12 +160,17 @@ async fn deliver_some(app: &App, client_id: &str) -> Result<Option<bool>, Fault>
     let places = &places;
     let mut under_way: FuturesUnordered<_> = taken
         .iter()
-        .map(|notice| async move { (notice, post(app, places, notice, now).await) })
+        .map(|notice| async move {
+            // Not of the request that ended the session: that is long over when a client is tried again.
+            let trace = Trace::begun(random(&*app.entropy));
+            let delivered = post(app, places, notice, now, trace).await;
+            (notice, Delivery { trace, delivered })
+        })
         .collect();
     let mut took_any = false;
-    while let Some((notice, delivered)) = under_way.next().await {
-        took_any |= delivered.is_ok();
-        record_delivery(app, notice, delivered, now).await?;
+    while let Some((notice, delivery)) = under_way.next().await {
+        took_any |= delivery.delivered.is_ok();
+        record_delivery(app, notice, delivery, now).await?;
     }
     Ok(Some(took_any))
 }
@@ -199,18 +206,25 @@ pub async fn write_next(app: &App, now: Timestamp) -> Result<bool, Fault> {
     Ok(true)
 }
 
+/// One try to deliver a notice.
+struct Delivery {
+    trace: Trace,
+    delivered: Result<(), String>,
+}
+
 /// Sends one notice.
 async fn post(
     app: &App,
     places: &Places<'_>,
     notice: &Notice,
     now: Timestamp,
+    trace: Trace,
 ) -> Result<(), String> {
     // A client that is gone, or does not want to be told any more, has been told.
     let Some(client) = app.client(&notice.client_id) else { return Ok(()) };
     let Some(uri) = &client.metadata.backchannel_logout_uri else { return Ok(()) };
     let token = logout_token(app, &client, notice, now).map_err(|fault| fault.to_string())?;
-    places.post_form(uri, &[("logout_token", &token)]).await
+    places.post_form(uri, &[("logout_token", &token)], trace).await
 }
 
 fn logout_token(
@@ -239,14 +253,18 @@ fn logout_token(
 async fn record_delivery(
     app: &App,
     notice: &Notice,
-    delivered: Result<(), String>,
+    Delivery { trace, delivered }: Delivery,
     now: Timestamp,
 ) -> Result<(), Fault> {
+    let (trace_id, span_id) = (trace.trace_id(), trace.span_id());
     let mut tx = app.db.begin().await?;
     match delivered {
         Ok(()) => drop(logout_notices::remove(&mut tx, notice.id).await?),
         Err(why) if notice.tries >= MAX_TRIES => {
-            tracing::warn!(client_id = notice.client_id, why, "a client was not told of a log-out");
+            tracing::warn!(
+                client_id = notice.client_id, why, %trace_id, %span_id,
+                "a client was not told of a log-out"
+            );
             logout_notices::remove(&mut tx, notice.id).await?;
             let event = Event::new(EventKind::LogoutNoticeFailed)
                 .about(notice.user_id)
@@ -255,7 +273,10 @@ async fn record_delivery(
             audit::record(&mut tx, &event, &Origin::system(), now, &*app.entropy).await?;
         }
         Err(why) => {
-            tracing::info!(client_id = notice.client_id, why, "telling of a log-out failed");
+            tracing::info!(
+                client_id = notice.client_id, why, %trace_id, %span_id,
+                "telling of a log-out failed"
+            );
             logout_notices::put_off(&mut tx, notice.id, now + pause(notice.tries), now).await?;
         }
     }

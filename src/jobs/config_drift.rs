@@ -15,9 +15,7 @@ pub async fn look(app: &App) -> Result<(), Fault> {
     let found = drift(app).await?;
     for (source, objects) in found.by_source.iter().filter(|(_, objects)| **objects > 0) {
         tracing::warn!(
-            source,
-            objects,
-            "the configuration has drifted: signet drift lists the objects"
+            "{objects} objects of the configuration source {source} have drifted: signet drift lists them"
         );
     }
     let by_source = found.by_source.iter().map(|(source, objects)| (source, *objects));

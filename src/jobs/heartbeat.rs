@@ -13,6 +13,13 @@ use crate::store::processes;
 /// # Errors
 /// When the database cannot be read or written.
 pub async fn beat(app: &App) -> Result<(), Fault> {
+    let beaten = read_and_write(app).await;
+    let works = beaten.is_ok();
+    app.metrics.sample(|sample| sample.database_works = Some(works));
+    beaten
+}
+
+async fn read_and_write(app: &App) -> Result<(), Fault> {
     app.common_clock.follow(&app.db).await?;
     let now = app.now();
     let mut tx = app.db.begin().await?;

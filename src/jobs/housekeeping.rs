@@ -240,6 +240,7 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
             let took = began.elapsed();
             tx.commit().await?;
             removed.add(step);
+            app.metrics.count_removed(kind as usize, step.removed);
             if step.removed > 0 {
                 tracing::debug!(?kind, rows = step.removed, ?took, "removed what is over");
                 pause(began.elapsed()).await;
@@ -283,6 +284,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
             let step = record(app, &mut tx, branches, now).await?;
             tx.commit().await?;
             removed.add(step);
+            app.metrics.count_removed(Kind::Sessions as usize, step.removed);
         }
         match page.last() {
             Some((last, _)) if page.len() as u64 == (pace.0 / 2).unsigned_abs() => at = *last,

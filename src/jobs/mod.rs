@@ -9,6 +9,7 @@ mod heartbeat;
 mod housekeeping;
 pub mod key_rotation;
 mod mail;
+mod sampling;
 
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub use housekeeping::{MOST_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
 #[cfg(feature = "test-support")]
 pub use mail::deliver as deliver_mail;
+#[cfg(feature = "test-support")]
+pub use sampling::{count, sample};
 
 /// How often the write-ahead log is folded into the database file.
 const CHECKPOINT: Duration = Duration::from_millis(250);
@@ -48,6 +51,10 @@ const NOTICES: Duration = Duration::from_secs(1);
 const MAIL: Duration = Duration::from_secs(1);
 /// How often findings about requests of clients are written down.
 const FINDINGS: Duration = Duration::from_secs(2);
+/// How often sizes and queues in the database are read for the metrics.
+const SAMPLE: Duration = Duration::from_secs(30);
+/// How often users and sessions are counted for the metrics.
+const COUNT: Duration = Duration::from_secs(5 * 60);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often managed objects are compared with what configuration files said.
@@ -91,6 +98,8 @@ pub fn start(app: &App) {
         "writing findings about clients",
         async |app: &App| app.write_client_findings().await,
     ));
+    tokio::spawn(at_start_and_every(app.clone(), SAMPLE, "sampling", sampling::sample));
+    tokio::spawn(at_start_and_every(app.clone(), COUNT, "counting", sampling::count));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await.map(drop)
     }));

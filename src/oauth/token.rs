@@ -48,16 +48,36 @@ pub async fn token_endpoint(
     request: ClientRequest,
     now: Timestamp,
 ) -> Result<Tokens, Failure> {
-    request.params.once()?;
-    let name = request.params.required("grant_type", "grant_type is missing.")?.to_owned();
-    let pipeline = Pipeline { app: &app, request, now };
-    let outcome = grants::visit(&name, pipeline).await.unwrap_or_else(|| {
-        let message = "There is no such grant here; discovery lists those there are.";
-        Err(Refusal::oauth(OAuthError::UnsupportedGrantType, message).into())
-    });
-    let result = if outcome.is_ok() { "ok" } else { "refused" };
-    app.metrics.count_token(grants::label(&name), result);
+    let named = request.params.once();
+    let named =
+        named.and_then(|()| request.params.required("grant_type", "grant_type is missing."));
+    let named = named.map(str::to_owned);
+    let grant = grants::label(named.as_deref().unwrap_or_default());
+    let outcome = match named {
+        Ok(name) => {
+            let pipeline = Pipeline { app: &app, request, now };
+            grants::visit(&name, pipeline).await.unwrap_or_else(|| {
+                let message = "There is no such grant here; discovery lists those there are.";
+                Err(Refusal::oauth(OAuthError::UnsupportedGrantType, message).into())
+            })
+        }
+        Err(refusal) => Err(refusal.into()),
+    };
+    count(&app, grant, &outcome);
     outcome
+}
+
+fn count(app: &App, grant: &'static str, outcome: &Result<Tokens, Failure>) {
+    match outcome {
+        Ok(tokens) => {
+            app.metrics.count_token(grant, "ok");
+            app.metrics.count_issued(grant, tokens.alg());
+        }
+        Err(failure) => {
+            app.metrics.count_token(grant, "refused");
+            app.metrics.count_denied(grant, OAuthError::of(failure));
+        }
+    }
 }
 
 /// A request that waits for its grant.

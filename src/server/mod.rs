@@ -220,7 +220,8 @@ fn metrics_server(app: App, listener: TcpListener) -> io::Result<Server> {
         deadlines: app.config.deadlines,
     };
     let application = move || {
-        Actix::new().app_data(web::Data::new(app.clone())).route("/metrics", web::get().to(text))
+        let page = web::resource("/metrics").get(text).head(text);
+        Actix::new().app_data(web::Data::new(app.clone())).service(page)
     };
     let server = Server::build()
         .disable_signals()

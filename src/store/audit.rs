@@ -91,6 +91,7 @@ pub async fn record(
         client.map(|client| &*client.client_id),
         client.and_then(|client| client.key)
     )?;
+    tx.note_event(event.kind);
     tracing::info!(
         event = event.kind.as_str(),
         user_id = event.subject.map(tracing::field::display),
@@ -100,6 +101,8 @@ pub async fn record(
         actor_key_id = client.and_then(|client| client.key).map(tracing::field::display),
         via = origin.via.as_str(),
         request_id = %origin.request_id,
+        trace_id = origin.trace.map(|trace| tracing::field::display(trace.trace_id())),
+        span_id = origin.trace.map(|trace| tracing::field::display(trace.span_id())),
         detail = event.detail.as_deref(),
         reason = event.reason.map(FailureReason::as_str),
         "audit"
@@ -115,6 +118,8 @@ pub(super) fn log_expired(session: SessionId, user: UserId, client_id: &str, ori
         session_id = %session,
         via = origin.via.as_str(),
         request_id = %origin.request_id,
+        trace_id = origin.trace.map(|trace| tracing::field::display(trace.trace_id())),
+        span_id = origin.trace.map(|trace| tracing::field::display(trace.span_id())),
         detail = client_id,
         "audit"
     );

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod authorization_codes;
 mod batch_read;
 pub mod browser_sessions;
+pub mod census;
 pub mod client_findings;
 pub mod client_logos;
 pub mod clients;

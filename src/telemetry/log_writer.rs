@@ -7,9 +7,12 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::metrics::LOST_LOG_LINES;
 
 /// The most bytes that wait to be written.
 const MAX_WAITING: usize = 1 << 20;
@@ -100,6 +103,7 @@ impl Lines {
             let _ = out.write_all(&batch);
             batch.clear();
             if lost > 0 {
+                LOST_LOG_LINES.fetch_add(lost, Ordering::Relaxed);
                 tracing::warn!(
                     lost,
                     "log lines were left out: they came faster than they were read"
@@ -176,7 +180,7 @@ impl Write for Stderr {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicBool;
 
     use super::*;
 

@@ -4,6 +4,7 @@
 //! [`UnsignedToken`], which a preview shows and a log-in signs: there is no second assembly.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -37,6 +38,8 @@ pub struct Tokens {
     id_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issued_token_type: Option<&'static str>,
+    #[serde(skip)]
+    alg: TokenAlg,
 }
 
 /// A refresh token and its remaining life.
@@ -99,6 +102,7 @@ pub fn access_token(
         scope: draft.claims.scope,
         id_token: None,
         issued_token_type: None,
+        alg: draft.alg,
     })
 }
 
@@ -192,10 +196,11 @@ impl Tokens {
             at_hash: at_hash(&self.access_token),
             asked,
         };
-        let keyring = app.keyring();
-        let signer =
-            keyring.signer(client.metadata.id_token_alg).ok_or_else(nothing_to_sign_with)?;
+        let (keyring, alg) = (app.keyring(), client.metadata.id_token_alg);
+        let signer = keyring.signer(alg).ok_or_else(nothing_to_sign_with)?;
+        let began = Instant::now();
         self.id_token = Some(signer.sign(TokenType::Jwt, &claims)?);
+        app.metrics.signed(TokenAlg::Key(alg), began.elapsed());
         Ok(self)
     }
 
@@ -204,6 +209,12 @@ impl Tokens {
     pub const fn of_type(mut self, issued: &'static str) -> Self {
         self.issued_token_type = Some(issued);
         self
+    }
+
+    /// What the access token is signed with.
+    #[must_use]
+    pub const fn alg(&self) -> TokenAlg {
+        self.alg
     }
 
     /// The access token.
@@ -234,7 +245,8 @@ impl UnsignedToken<'_> {
     /// # Errors
     /// When there is nothing to sign with, or the crypto library fails.
     pub fn sign(&self, app: &App) -> Result<String, Fault> {
-        match (self.alg, &self.audience.secret) {
+        let began = Instant::now();
+        let signed = match (self.alg, &self.audience.secret) {
             (TokenAlg::Key(alg), _) => app
                 .keyring()
                 .signer(alg)
@@ -244,7 +256,9 @@ impl UnsignedToken<'_> {
                 .as_ref()
                 .ok_or_else(nothing_to_sign_with)?
                 .sign(self.token_type, &self.claims),
-        }
+        };
+        app.metrics.signed(self.alg, began.elapsed());
+        signed
     }
 }
 

@@ -15,6 +15,7 @@ mod interop;
 mod keys;
 mod mail;
 mod oauth;
+mod observability;
 mod pages;
 mod project;
 mod storage;

@@ -246,6 +246,7 @@ pub async fn keyring(
     let next_change = key_rotation::next_change(&facts, policy);
     let mut keyring = Keyring::new(stated, default_alg, next_change)?;
     keyring.next_order = facts.iter().filter_map(KeyFacts::ordered_for).min();
+    keyring.facts = facts;
     Ok(keyring)
 }
 

@@ -14,7 +14,7 @@ use crate::domain::outcome::{Fault, FaultKind};
 use crate::domain::session::Lifetimes;
 use crate::http_client::HttpClient;
 use crate::mail::Mailer;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Sources};
 use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
@@ -68,6 +68,12 @@ impl Startup {
         let address_limiter = AddressLimiter::new(Arc::clone(&clock));
         let standing = Standing::new(Arc::clone(&clock));
         let process = Process::new(&config, &db, &*entropy, common_clock.now());
+        let metrics = Metrics::new(&Sources {
+            database: db.metrics(),
+            hashing: hasher.durations(),
+            by_client: config.metrics_by_client,
+            started_at: clock.now(),
+        });
         let app = App(Arc::new(AppState {
             config,
             db,
@@ -94,7 +100,7 @@ impl Startup {
             write_probe: write_probe::WriteProbe::default(),
             watch: Mutex::default(),
             longest_max_age,
-            metrics: Metrics::default(),
+            metrics,
             base_path,
             relying_party,
             lifetimes,

@@ -49,20 +49,16 @@ pub async fn apply(app: &App, paths: &[PathBuf], what: &str) -> Result<(), Refus
 
 fn tell(plan: &Plan) {
     let count = |action| plan.changes.iter().filter(|change| change.action == action).count();
-    let left_out = count(Action::LeftOut);
     if plan.has_changes() {
+        let (created, changed) = (count(Action::Create), count(Action::Update));
         tracing::info!(
-            created = count(Action::Create),
-            changed = count(Action::Update),
-            unchanged = count(Action::Unchanged),
-            left_out,
-            "configuration files were applied"
+            "configuration files were applied: {created} objects created, {changed} changed"
         );
     }
+    let left_out = count(Action::LeftOut);
     if left_out > 0 {
         tracing::warn!(
-            left_out,
-            "objects are left out of the configuration files: signet apply --prune deletes them"
+            "{left_out} objects are left out of the configuration files: signet apply --prune deletes them"
         );
     }
 }

@@ -91,6 +91,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert!(config.brand.logo.is_none());
     assert!(config.brand.privacy_url.is_none() && config.brand.terms_url.is_none());
     assert_eq!(config.metrics_listen, MetricsListen::Default("127.0.0.1:9484".parse().unwrap()));
+    assert!(!config.metrics_by_client);
     assert_eq!(config.log, "info");
     assert_eq!(config.log_format, LogFormat::Auto);
     assert_eq!(config.audit_retention, TimeSpan::from_days(400));
@@ -150,6 +151,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_METRICS_LISTEN", "127.0.0.1:9484"),
         ("SIGNET_LOG", "info,sqlx=WARN"),
         ("SIGNET_LOG_FORMAT", "json"),
+        ("SIGNET_METRICS_CLIENTS", "on"),
         ("SIGNET_AUDIT_RETENTION", "90d"),
         ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root"),
         ("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", " with blanks "),
@@ -219,6 +221,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
     assert_eq!(config.proxy_header, ProxyHeader::Single("x-real-ip".to_owned()));
     assert_eq!(config.metrics_listen, MetricsListen::Set("127.0.0.1:9484".parse().unwrap()));
+    assert!(config.metrics_by_client);
     assert_eq!(config.log, "info,sqlx=WARN");
     assert_eq!(config.log_format, LogFormat::Json);
     assert_eq!(config.audit_retention, TimeSpan::from_days(90));

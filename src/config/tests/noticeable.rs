@@ -32,6 +32,7 @@ const OF_ONE_SERVER: &[(&str, &str)] = &[
     ("SIGNET_LOG", "not for clients"),
     ("SIGNET_LOG_FORMAT", "not for clients"),
     ("SIGNET_METRICS_LISTEN", "not for clients"),
+    ("SIGNET_METRICS_CLIENTS", "not for clients"),
 ];
 
 #[test]

@@ -18,7 +18,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::base::Entropy;
 use crate::base::entropy::random;
 use crate::domain::outcome::Fault;
-use crate::domain::password::{Check, Password};
+use crate::domain::password::{ARGON2ID, Check, Password};
+use crate::metrics::ClosedHistograms;
 
 use argon::{Engine, Oversize, SALT};
 use queue::Queue;
@@ -89,6 +90,7 @@ struct Shared {
     oversize: Oversize,
     cost: Cost,
     patience: Duration,
+    durations: ClosedHistograms,
     /// What was verified, by cost.
     #[cfg(feature = "test-support")]
     verified: Mutex<Vec<Cost>>,
@@ -154,6 +156,11 @@ impl PasswordHasher {
             oversize: Oversize::default(),
             cost,
             patience: max_wait.max(LEAST_PATIENCE),
+            durations: ClosedHistograms::of_durations(
+                ("class", vec![ARGON2ID]),
+                Duration::from_millis(1),
+                13,
+            ),
             #[cfg(feature = "test-support")]
             verified: Mutex::default(),
         });
@@ -228,6 +235,12 @@ impl PasswordHasher {
     #[must_use]
     pub fn cost(&self) -> Cost {
         self.shared.cost
+    }
+
+    /// How long each hash took, by class.
+    #[must_use]
+    pub fn durations(&self) -> &ClosedHistograms {
+        &self.shared.durations
     }
 
     /// How many are hashed at the same time.
@@ -349,7 +362,11 @@ fn work(shared: &Shared) {
         let began = Instant::now();
         // Answered only once this thread counts as free again: a caller that was served and comes
         // back at once must not be told that all threads are busy.
-        let done = || shared.lock().queue.done(Some(began.elapsed()));
+        let done = || {
+            let took = began.elapsed();
+            shared.durations.observe(0, took);
+            shared.lock().queue.done(Some(took));
+        };
         match waiting.work {
             Work::Hash { password, salt, reply } => {
                 let hashed = engine.hash(&password, &salt);

@@ -11,10 +11,10 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::{Code, Failure};
+use crate::domain::outcome::Failure;
 use crate::domain::signing_key::SigningAlg;
 use crate::http::context::Context;
-use crate::http::error::Problem;
+use crate::http::error::{ErrorCode, Problem};
 
 /// An answer that is not the one hoped for.
 #[derive(Debug)]
@@ -35,29 +35,15 @@ pub fn render(context: &Context, stop: Failure) -> OAuthProblem {
         Failure::Failed(_) => None,
     };
     let problem = context.problem(stop);
-    let error = said.unwrap_or_else(|| of_code(problem.code()));
+    let error = said.unwrap_or_else(|| OAuthError::of_code(problem.code()));
     OAuthProblem { error, problem, bare: false, as_bound: false }
-}
-
-/// What the codes of `/v1` are called here.
-const fn of_code(code: Code) -> OAuthError {
-    match code {
-        Code::Unavailable | Code::TooManyAttempts => OAuthError::TemporarilyUnavailable,
-        Code::Internal => OAuthError::ServerError,
-        Code::InvalidTarget => OAuthError::InvalidTarget,
-        Code::InvalidScope => OAuthError::InvalidScope,
-        Code::InvalidClient => OAuthError::InvalidClient,
-        Code::InvalidToken => OAuthError::InvalidToken,
-        Code::InsufficientScope => OAuthError::InsufficientScope,
-        _ => OAuthError::InvalidRequest,
-    }
 }
 
 impl OAuthProblem {
     /// A problem that was met before there was a context.
     #[must_use]
     pub fn of(problem: Problem) -> Self {
-        Self { error: of_code(problem.code()), problem, bare: false, as_bound: false }
+        Self { error: OAuthError::of_code(problem.code()), problem, bare: false, as_bound: false }
     }
 
     /// The same, of a request that brought no token.
@@ -123,6 +109,7 @@ impl ResponseError for OAuthProblem {
 
     fn error_response(&self) -> HttpResponse {
         let mut answer = self.problem.head();
+        answer.extensions_mut().insert(ErrorCode(self.error.as_str()));
         answer
             .status(self.status_code())
             .insert_header((header::CACHE_CONTROL, "no-store"))

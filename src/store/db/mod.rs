@@ -9,10 +9,12 @@ mod pg_lease;
 mod pg_opening;
 mod pg_pool;
 mod postgres;
+mod size;
 mod sqlite;
 mod transaction;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Sqlite;
@@ -23,6 +25,7 @@ use tokio::time::Instant;
 
 use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
+use crate::metrics::{DbMetrics, Wait};
 
 use super::error::failed;
 use last_write::LastWrite;
@@ -150,6 +153,7 @@ impl Db {
     /// # Errors
     /// Unavailable when it cannot be begun by `deadline`.
     pub async fn begin_until(&self, deadline: Instant) -> Result<Tx, Fault> {
+        let began = Instant::now();
         // Boxed: the pool's states are thousands of bytes, which every future that holds this one would
         // have as well, and each move of such a future would copy.
         let begun = match self {
@@ -160,9 +164,11 @@ impl Db {
             }
             Self::Postgres(db) => Box::pin(db.begin(deadline)).await.map(Begun::Postgres),
         };
+        let metrics = Arc::clone(self.metrics());
+        metrics.waited(Wait::Write, began.elapsed());
         let begun = begun.inspect_err(|fault| self.last_write().has_failed(fault))?;
         let last_write = self.last_write().clone();
-        Ok(Tx { begun, deadline, wrote: false, last_write })
+        Ok(Tx { begun, deadline, wrote: false, last_write, metrics, recorded: Vec::new() })
     }
 
     /// When a transaction that changed something was committed last, if the clock is known.
@@ -174,6 +180,15 @@ impl Db {
         }
     }
 
+    /// What it counts.
+    #[must_use]
+    pub const fn metrics(&self) -> &Arc<DbMetrics> {
+        match self {
+            Self::Sqlite(db) => &db.metrics,
+            Self::Postgres(db) => &db.metrics,
+        }
+    }
+
     /// A connection for statements that stand alone.
     ///
     /// # Errors
@@ -181,6 +196,7 @@ impl Db {
     pub async fn reader(&self) -> Result<Reader, Fault> {
         let doing = "taking a database connection";
         let deadlines = self.deadlines();
+        let began = Instant::now();
         // Boxed for the same reason as above.
         let taken = match self {
             Self::Sqlite(db) => Taken::Sqlite(match db.read.try_acquire() {
@@ -192,6 +208,7 @@ impl Db {
                 Taken::Postgres(Box::pin(db.pool.acquire(deadline)).await?)
             }
         };
+        self.metrics().waited(Wait::Read, began.elapsed());
         Ok(Reader { taken, deadlines })
     }
 
@@ -201,6 +218,24 @@ impl Db {
         match self {
             Self::Sqlite(_) => None,
             Self::Postgres(db) => Some(db.connections()),
+        }
+    }
+
+    /// How many connections lie idle, and how many are lent.
+    #[must_use]
+    pub fn lent_connections(&self) -> (usize, usize) {
+        match self {
+            Self::Sqlite(db) => {
+                let open = [&db.write, &db.read].map(|pool| pool.size() as usize);
+                // The pool's count is below 0 for a moment while a connection is given back.
+                let idle = |at: usize, pool: &SqlitePool| match pool.num_idle() {
+                    idle if idle <= open[at] => idle,
+                    _ => 0,
+                };
+                let idle = idle(0, &db.write) + idle(1, &db.read);
+                (idle, open[0] + open[1] - idle)
+            }
+            Self::Postgres(db) => db.pool.lent(),
         }
     }
 

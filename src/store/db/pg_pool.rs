@@ -141,6 +141,12 @@ impl Pool {
         (state.open, state.limit(self.0.most))
     }
 
+    /// How many connections lie idle, and how many are lent or being opened.
+    pub(super) fn lent(&self) -> (usize, usize) {
+        let state = self.0.state();
+        (state.idle.len(), state.open.saturating_sub(state.idle.len()))
+    }
+
     /// How connections are opened.
     pub(super) fn options(&self) -> &PgConnectOptions {
         &self.0.options

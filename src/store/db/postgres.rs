@@ -17,6 +17,7 @@ use super::pg_pool::Pool;
 use super::{Db, with_deadline};
 use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
+use crate::metrics::DbMetrics;
 use crate::store::error::{failed, is_cut};
 
 /// The connections to a PostgreSQL server.
@@ -25,6 +26,7 @@ pub struct PostgresDb {
     pub(super) pool: Pool,
     pub(super) deadlines: Deadlines,
     pub(super) last_write: LastWrite,
+    pub(super) metrics: Arc<DbMetrics>,
     begin: Arc<str>,
 }
 
@@ -44,6 +46,7 @@ impl Db {
             pool: Pool::new(options, connections, deadlines, first),
             deadlines,
             last_write: LastWrite::default(),
+            metrics: Arc::default(),
             begin: begin_statement(deadlines).into(),
         }))
     }

@@ -1,6 +1,7 @@
 //! SQLite: one connection that writes, a few that read, and the write-ahead log.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolOptions;
@@ -13,6 +14,7 @@ use super::Db;
 use super::last_write::LastWrite;
 use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
+use crate::metrics::DbMetrics;
 use crate::store::error::failed;
 
 /// The oldest SQLite that is safe: earlier ones can corrupt a database when the WAL is reset.
@@ -28,15 +30,21 @@ pub struct SqliteDb {
     pub(super) read: SqlitePool,
     pub(super) deadlines: Deadlines,
     pub(super) last_write: LastWrite,
-    path: PathBuf,
+    pub(super) metrics: Arc<DbMetrics>,
+    pub(super) path: PathBuf,
 }
 
 impl SqliteDb {
     /// Whether there is nothing in the write-ahead log that is not in the file.
     fn has_empty_log(&self) -> bool {
-        let mut wal = self.path.clone().into_os_string();
-        wal.push("-wal");
-        std::fs::metadata(wal).map_or(0, |facts| facts.len()) == 0
+        std::fs::metadata(self.log_path()).map_or(0, |facts| facts.len()) == 0
+    }
+
+    /// Where the write-ahead log is.
+    pub(super) fn log_path(&self) -> PathBuf {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        log.into()
     }
 }
 
@@ -92,9 +100,9 @@ impl Db {
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "ON"));
-        let last_write = LastWrite::default();
+        let (last_write, metrics) = (LastWrite::default(), Arc::default());
         let path = path.to_owned();
-        let db = Self::Sqlite(SqliteDb { write, read, deadlines, last_write, path });
+        let db = Self::Sqlite(SqliteDb { write, read, deadlines, last_write, metrics, path });
         db.assert_sqlite_version().await?;
         Ok(db)
     }

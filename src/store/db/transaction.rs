@@ -1,5 +1,6 @@
 //! Units of work on either database: beginning, committing and rolling back within a deadline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{SqlSafeStr as _, Sqlite, Transaction};
@@ -8,7 +9,9 @@ use tokio::time::Instant;
 use super::last_write::LastWrite;
 use super::pg_lease::Lease;
 use super::{Conn, Link, with_deadline};
+use crate::domain::audit::EventKind;
 use crate::domain::outcome::{Failure, Fault, FaultKind};
+use crate::metrics::DbMetrics;
 
 /// How long taking work back may take once its time is up.
 const ROLLBACK_WAIT: Duration = Duration::from_millis(200);
@@ -21,6 +24,9 @@ pub struct Tx {
     /// Whether a statement has changed something.
     pub(super) wrote: bool,
     pub(super) last_write: LastWrite,
+    pub(super) metrics: Arc<DbMetrics>,
+    /// Events of the audit trail, which count once they are committed.
+    pub(super) recorded: Vec<EventKind>,
 }
 
 pub(super) enum Begun {
@@ -57,6 +63,11 @@ impl Link for Tx {
 }
 
 impl Tx {
+    /// Notes that an event was written to the audit trail, to be counted when it is committed.
+    pub fn note_event(&mut self, kind: EventKind) {
+        self.recorded.push(kind);
+    }
+
     /// Makes the work durable.
     ///
     /// # Errors
@@ -70,6 +81,7 @@ impl Tx {
             return Err(Fault::unavailable("the work was not done in time to be committed"));
         }
         let (wrote, last_write) = (self.wrote, self.last_write);
+        let (metrics, recorded) = (self.metrics, self.recorded);
         let committed = async {
             match self.begun {
                 Begun::Sqlite(tx) => tx.commit().await,
@@ -78,8 +90,12 @@ impl Tx {
         };
         let outcome = with_deadline(deadline, "committing", committed).await;
         match &outcome {
-            Ok(()) if wrote => last_write.is_now(),
-            Ok(()) => {}
+            Ok(()) => {
+                metrics.recorded(&recorded);
+                if wrote {
+                    last_write.is_now();
+                }
+            }
             Err(fault) => last_write.has_failed(fault),
         }
         outcome

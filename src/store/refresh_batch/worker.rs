@@ -139,6 +139,7 @@ impl Worker {
         for _ in 0..MAX_ROUNDS {
             let presentations: Vec<&Presentation> =
                 jobs.iter().map(|job| &job.presentation).collect();
+            self.db.metrics().batch(presentations.len());
             let patience = self.patience(&jobs);
             match self.attempt(&presentations, patience).await {
                 Ok(Some(outcomes)) => {

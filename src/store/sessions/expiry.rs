@@ -91,6 +91,7 @@ pub async fn record_expired(
     let written = written.inspect_err(|fault| tx.failed(fault))?;
     tx.ended(!written.is_empty());
     for (session,) in &written {
+        tx.note_event(EventKind::SessionExpired);
         if let Some(one) = sessions.get(session) {
             audit::log_expired(one.id, one.user_id, &one.client_id, &one.origin);
         }

@@ -119,7 +119,7 @@ async fn one_bad_object_changes_nothing() {
         for (last, code, place) in [
             ("[[user]]\nlogin = \"zoe\"\nemail_verified = true\n", 2, "shop.toml:53: email_verified of user zoe"),
             // Looks like a name that is taken.
-            ("[[user]]\nlogin = \"c\u{430}rol\"\n", 5, "shop.toml:51: "),
+            ("[[user]]\nlogin = \"c\u{430}rol\"\n", 5, "shop.toml:52: login of user"),
             ("[[client]]\nclient_id = \"z\"\ntype = \"service\"\naudiences = [\"urn:gone\"]\nclient_secret = { generate = true }\n", 2, "shop.toml:54: audiences of client z"),
             ("[[user]]\nlogin = \"zoe\"\npassword = { env = \"WEAK\" }\n", 2, "shop.toml:53: password of user zoe"),
         ] {

@@ -17,7 +17,7 @@ async fn mistakes_are_told_with_their_lines() {
         ("[client]\nclient_id = \"x\"", "1: each client has double brackets: [[client]]"),
         (
             "[[client]]\nclient_id = \"x\"\ntype = \"spa\"\nredirect_uri = [\"https://x\"]",
-            "4: client x has no key redirect_uri; did you mean redirect_uris?",
+            "4: [[client]] has no key redirect_uri; did you mean redirect_uris?",
         ),
         (
             "[[client]]\nclient_id = \"x\"\n\ntype = \"sap\"",
@@ -73,7 +73,7 @@ async fn mistakes_are_told_with_their_lines() {
     desk.write("x.json", json);
     desk.run(&["plan", "x.json"]).refused(
         2,
-        &["x.json:4: client x has no key typ; did you mean type?", "x.json:3: type of client x"],
+        &["x.json:4: [[client]] has no key typ; did you mean type?", "x.json:3: type of client x"],
     );
     desk.write("x.json", "{\"source\": {\"name\": \"a\"},\n \"source\": {}}");
     desk.run(&["plan", "x.json"]).refused(2, &["x.json:2: the key \"source\" is repeated"]);

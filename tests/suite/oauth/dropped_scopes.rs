@@ -7,7 +7,7 @@ use signet::execute;
 use signet::metrics::ClientLabel;
 
 use crate::support::relying_party::{App, Person, error_of, form};
-use crate::support::server::{Answer, Tokens};
+use crate::support::server::{Answer, Options, Tokens};
 use crate::support::{Backend, Server, on_both};
 
 use super::{API, DEVICE};
@@ -16,7 +16,7 @@ const TOKEN: &str = "/oauth2/token";
 
 /// A server with one API and a client of every way to ask a user.
 async fn set(backend: Backend) -> (Server, Tokens, App) {
-    let server = Server::start(backend).await;
+    let server = Options::on(backend).with("SIGNET_METRICS_CLIENTS", "on").start().await;
     let root = server.administrator("root").await;
     server.register("ada").await;
     let api = json!({"identifier": API, "scopes": ["read", "write"]});

@@ -4,7 +4,6 @@ mod account_secrets;
 pub mod architecture;
 mod deploy;
 mod interop;
-mod metrics;
 mod numbers;
 mod openapi;
 mod permissions;

@@ -86,7 +86,8 @@ async fn an_offset_is_measured_and_a_large_one_is_not_ready() {
         two.database_is_ahead(TimeSpan::from_millis(millis));
         jobs::beat(&two.app).await.unwrap();
         let text = metrics_text(&two.app);
-        assert!(text.contains(&format!("\nsignet_clock_offset_milliseconds {millis}\n")), "{text}");
+        let seconds = millis as f64 / 1000.0;
+        assert!(text.contains(&format!("\nsignet_clock_offset_seconds {seconds}\n")), "{text}");
         for path in ["/ready", "/ready/read"] {
             let answer = two.get(path).await;
             answer.is(ready);

@@ -16,12 +16,16 @@ use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::log_schema;
 use super::server::Answer;
 use super::{DEADLINES, PATIENT};
 
 /// How long a test waits before it takes something for hung. Only a bound: no test succeeds or fails by
 /// how long a thing takes.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long the end of a process waits for its last lines to be read.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Polls `done` until it says yes.
 ///
@@ -218,23 +222,33 @@ fn listening(log: &str) -> Option<String> {
 /// What a process prints, collected by a thread so that a full pipe never holds it up.
 struct Log {
     text: Arc<Mutex<String>>,
+    /// What is wrong with lines of it, by `docs/log-schema.json`.
+    remarks: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Log {
     fn of(pipe: impl Read + Send + 'static) -> Self {
         let text = Arc::new(Mutex::new(String::new()));
-        let shared = Arc::clone(&text);
+        let remarks: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (shared, wrong) = (Arc::clone(&text), Arc::clone(&remarks));
         let reader = std::thread::spawn(move || {
             let mut pipe = BufReader::new(pipe);
             let mut line = Vec::new();
             while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
                 let mut text = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                text.push_str(&String::from_utf8_lossy(&line));
+                let printed = String::from_utf8_lossy(&line);
+                text.push_str(&printed);
+                drop(text);
+                // What a killed process left is half a line.
+                if let Some(line) = printed.strip_suffix('\n') {
+                    let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
+                    wrong.extend(log_schema::remarks(line));
+                }
                 line.clear();
             }
         });
-        Self { text, reader: Some(reader) }
+        Self { text, remarks, reader: Some(reader) }
     }
 }
 
@@ -346,6 +360,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // The pipe is closed now, unless a child of the process has it.
+        let deadline = Instant::now() + LAST_LINES;
+        while self.log.reader.as_ref().is_some_and(|reader| !reader.is_finished())
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let remarks = self.log.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::thread::panicking() {
+            assert!(remarks.is_empty(), "log lines do not fit docs/log-schema.json: {remarks:#?}");
+        }
     }
 }
 

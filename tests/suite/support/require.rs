@@ -73,6 +73,7 @@ fn remedy(what: &str) -> &'static str {
         }
         "chromium" => "install Chromium (Debian: apt-get install chromium)",
         "firefox" => "install Firefox ESR (Debian: apt-get install firefox-esr)",
+        "prometheus" => "install Prometheus with promtool (Debian: apt-get install prometheus)",
         "haproxy" => "install HAProxy (Debian: apt-get install haproxy)",
         "go" => {
             "install Go with two packages (Debian: apt-get install golang-go\n\

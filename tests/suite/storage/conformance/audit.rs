@@ -42,6 +42,7 @@ async fn an_event_comes_back_with_all_it_says() {
             via: Via::Http,
             address: Some("2001:db8::1".parse().unwrap()),
             request_id: "запрос-1".to_owned(),
+            ..Origin::system()
         };
         record(&db, &event, &origin, NOW).await;
         let found = trail(&db, None).await.remove(0);

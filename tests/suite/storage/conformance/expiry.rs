@@ -32,13 +32,8 @@ fn of(session: &Session) -> ExpiredSession {
 
 fn by_request() -> Origin {
     let address: IpAddr = "192.0.2.7".parse().unwrap();
-    Origin {
-        actor: None,
-        client: None,
-        via: Via::Http,
-        address: Some(address),
-        request_id: "r1".to_owned(),
-    }
+    let request_id = "r1".to_owned();
+    Origin { via: Via::Http, address: Some(address), request_id, ..Origin::system() }
 }
 
 async fn record(db: &Db, sessions: &[ExpiredSession], now: Timestamp) -> u64 {

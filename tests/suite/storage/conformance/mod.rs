@@ -11,6 +11,7 @@ mod audit;
 mod authorization_codes;
 mod branches;
 mod browser_sessions;
+mod census;
 mod client_findings;
 mod client_logos;
 mod client_sessions;

@@ -1,12 +1,23 @@
 //! Counters for the operator, in OpenMetrics text.
 //!
-//! Owns the names and labels. Labels are few and never hold anything a caller chose.
+//! Owns the names. Which labels there are is `labels`; what costs a request next to
+//! nothing is `counters` and `histograms`.
 
-use std::cell::{OnceCell, RefCell};
-use std::sync::atomic::{AtomicI64, Ordering};
+#[cfg(test)]
+mod closed_tests;
+mod counters;
+mod database;
+mod histograms;
+mod labels;
+mod lists;
+mod process;
+mod sample;
+mod shown;
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -15,154 +26,22 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::mail::MailKind;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::token_rules::TokenAlg;
 
-/// The labels of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct RequestLabels {
-    /// The route's pattern, never the path that was asked for.
-    pub route: &'static str,
-    /// The method, of a short list.
-    pub method: &'static str,
-    /// The status.
-    pub status: u16,
-}
-
-/// The label of a duration.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct RouteLabel {
-    /// The route's pattern.
-    pub route: &'static str,
-}
-
-/// The label of an outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ResultLabel {
-    /// A stable word.
-    pub result: &'static str,
-}
-
-/// The labels of an answer of the token endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct GrantLabels {
-    /// The grant, of a short list.
-    pub grant: &'static str,
-    /// A stable word.
-    pub result: &'static str,
-}
-
-/// The labels of a mail that was to be delivered.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct MailLabels {
-    /// The kind, of a short list.
-    pub kind: &'static str,
-    /// A stable word.
-    pub result: &'static str,
-}
-
-/// The label of something that concerns a client.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ClientLabel {
-    /// A registered client: as many values as an administrator makes.
-    pub client_id: String,
-}
-
-/// The label of a source of configuration files.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct SourceLabel {
-    /// Its name: as many values as an operator makes.
-    pub source: String,
-}
-
-/// The metrics of one route as one worker holds them: what is the same as the last time is not looked
-/// up again.
-pub struct RouteMetrics {
-    route: &'static str,
-    durations: OnceCell<Histogram>,
-    last: RefCell<Option<(&'static str, u16, Counter)>>,
-}
-
-impl RouteMetrics {
-    /// None yet, of the route with this pattern.
-    #[must_use]
-    pub const fn new(route: &'static str) -> Self {
-        Self { route, durations: OnceCell::new(), last: RefCell::new(None) }
-    }
-
-    /// The route's pattern.
-    #[must_use]
-    pub const fn route(&self) -> &'static str {
-        self.route
-    }
-
-    /// Counts one answer.
-    pub fn observe(&self, metrics: &Metrics, method: &'static str, status: u16, took: Duration) {
-        let route = self.route;
-        let durations = || metrics.durations.get_or_create_owned(&RouteLabel { route });
-        self.durations.get_or_init(durations).observe(took.as_secs_f64());
-        let mut last = self.last.borrow_mut();
-        let known = last.take().filter(|(known, same, _)| *known == method && *same == status);
-        let counter = known.map_or_else(
-            || metrics.requests.get_or_create_owned(&RequestLabels { route, method, status }),
-            |(_, _, counter)| counter,
-        );
-        counter.inc();
-        *last = Some((method, status, counter));
-    }
-}
-
-/// Every result a log-in is counted under.
-const LOGINS: &[&str] = &["ok", "failed", "factor_failed", "throttled"];
-/// Every result a refresh is counted under.
-const REFRESHES: &[&str] = &[
-    "rotated",
-    "resent",
-    "superseded",
-    "kept",
-    "widened",
-    "not_genuine",
-    "expired",
-    "ended",
-    "reuse_detected",
-    "rollback_detected",
-];
-/// Every limit that turns requests away.
-const LIMITS: &[&str] = &[
-    "login_address",
-    "login_account",
-    "recovery",
-    "factor_account",
-    "register_address",
-    "setup_address",
-    "recovery_address",
-    "link_address",
-    "client_address",
-    "user_code",
-    "proof",
-    "pushed_request",
-    "device_request",
-    "device_poll",
-    "revocation",
-    "authenticated_write",
-    "unattended_code",
-    "email_confirmation",
-    "registration",
-    "login_change",
-];
-/// Everything that may become of a password hash.
-const HASHES: &[&str] =
-    &["ok", "too_long", "network_share", "queue_full", "late", "gone", "undecided"];
-/// Everything that may be found about a trusted proxy.
-const CLIENT_ADDRESSES: &[&str] =
-    &["missing", "unreadable", "only_proxies", "only_forwarded", "disagree"];
-/// Why connections were closed or turned away: to make room for one of the same network, or for any; because
-/// there was no room and none was idle; because the client did not read its answer.
-const CONNECTIONS: &[&str] = &["idle_of_network", "idle", "largest", "refused", "unread"];
-/// Every result a token request is counted under.
-const TOKENS: &[&str] = &["ok", "refused"];
-
-/// Every result of an attempt to deliver a mail: delivered; to be tried again; refused for good by the mail
-/// server; given up when it expired; not sent because no user has the address or its code is void.
-const MAILS: &[&str] = &["delivered", "deferred", "refused", "failed", "dropped"];
+pub use counters::ClosedCounters;
+pub use database::{DbMetrics, Wait};
+pub use histograms::ClosedHistograms;
+pub use labels::{
+    ClientLabel, GrantLabels, MailLabels, RequestLabels, ResultLabel, RouteLabel, RouteMetrics,
+    SourceLabel,
+};
+use lists::{
+    CLIENT_ADDRESSES, CONNECTIONS, HASHES, HOUSEKEEPING, ISSUED_AT_V1, LIMITS, LOGINS, MAILS,
+    OTHER, REFRESHES, TOKEN_ERRORS, TOKENS,
+};
+pub use sample::Sample;
+pub use shown::Shown;
 
 /// Every metric there is.
 pub struct Metrics {
@@ -171,6 +50,17 @@ pub struct Metrics {
     certificate_end: AtomicI64,
     /// When the oldest mail that waits was written, likewise.
     oldest_mail: AtomicI64,
+    started_at: Timestamp,
+    sample: Mutex<Sample>,
+    /// Whether clients have a series of their own.
+    by_client: bool,
+    issued: ClosedCounters,
+    denied: ClosedCounters,
+    signing: ClosedHistograms,
+    jwks: ClosedCounters,
+    housekeeping: ClosedCounters,
+    /// Requests whose answer has not begun.
+    pub in_flight: Gauge,
     /// Requests answered.
     pub requests: Family<RequestLabels, Counter>,
     /// How long they took.
@@ -201,9 +91,64 @@ pub struct Metrics {
     pub config_drift: Family<SourceLabel, Gauge>,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+/// A request that is served; not any more when it is dropped.
+pub struct InFlight<'a>(&'a Gauge);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Log lines of this process that were left out because they came faster than they were read. One counter for
+/// the process, as there is one log.
+pub static LOST_LOG_LINES: AtomicU64 = AtomicU64::new(0);
+
+/// What else shows its counters here.
+pub struct Sources<'a> {
+    /// Those of the database.
+    pub database: &'a DbMetrics,
+    /// How long password hashes took, by class.
+    pub hashing: &'a ClosedHistograms,
+    /// Whether clients have a series of their own.
+    pub by_client: bool,
+    /// When the process started.
+    pub started_at: Timestamp,
+}
+
+impl Metrics {
+    /// All at 0.
+    #[must_use]
+    pub fn new(sources: &Sources<'_>) -> Self {
         let mut registry = Registry::with_prefix("signet");
+        let in_flight = Gauge::default();
+        let help = "Requests whose answer has not begun";
+        registry.register("http_requests_in_flight", help, in_flight.clone());
+        let (issued, denied) = (ClosedCounters::default(), ClosedCounters::default());
+        let help = "Access tokens issued, by grant and algorithm";
+        registry.register("tokens_issued", help, issued.clone());
+        let help = "Refusals of the token endpoint, by grant and error";
+        registry.register("token_denied", help, denied.clone());
+        let algs = TokenAlg::all().map(TokenAlg::as_str).collect();
+        let least = Duration::from_micros(4);
+        let signing = ClosedHistograms::of_durations(("alg", algs), least, 14);
+        let help = "Time to sign one token";
+        registry.register_with_unit("signing_duration", help, Unit::Seconds, signing.clone());
+        let jwks = ClosedCounters::new(vec![("status", vec!["200", "304"])]);
+        registry.register("jwks_requests", "Fetches of the public keys", jwks.clone());
+        let hashing = sources.hashing.clone();
+        let help = "Time to compute or verify one password hash";
+        registry.register_with_unit("argon2_duration", help, Unit::Seconds, hashing);
+        let help = "Time that callers waited for a connection or the beginning of a transaction";
+        let waits = sources.database.waits.clone();
+        registry.register_with_unit("db_wait", help, Unit::Seconds, waits);
+        let help = "Refreshes in one transaction";
+        registry.register("db_batch_size", help, sources.database.batches.clone());
+        let help = "Events in the audit trail, by kind";
+        registry.register("audit_events", help, sources.database.audit_events.clone());
+        let housekeeping = ClosedCounters::new(vec![("kind", HOUSEKEEPING.to_vec())]);
+        let help = "Rows that housekeeping has removed";
+        registry.register("housekeeping_rows", help, housekeeping.clone());
         let requests = Family::default();
         registry.register("http_requests", "Requests answered", requests.clone());
         let durations = Family::<RouteLabel, Histogram>::new_with_constructor(|| {
@@ -240,7 +185,10 @@ impl Default for Metrics {
         }
         let help = "Attempts to deliver a mail by kind and result";
         registry.register("mails", help, mails.clone());
-        let dropped_scopes = Family::default();
+        let dropped_scopes = Family::<ClientLabel, Counter>::default();
+        if !sources.by_client {
+            drop(dropped_scopes.get_or_create(&ClientLabel::default()));
+        }
         let help = "Requested scopes that were left out: unknown, or not for the client";
         registry.register("dropped_scopes", help, dropped_scopes.clone());
         let replaced_branches = Counter::default();
@@ -249,11 +197,19 @@ impl Default for Metrics {
         let config_drift = Family::default();
         let help = "Managed objects that are not what the configuration files said";
         registry.register("config_drift_objects", help, config_drift.clone());
-        let certificate_end = AtomicI64::new(0);
         Self {
             registry,
-            certificate_end,
+            certificate_end: AtomicI64::new(0),
             oldest_mail: AtomicI64::new(0),
+            started_at: sources.started_at,
+            sample: Mutex::default(),
+            by_client: sources.by_client,
+            issued,
+            denied,
+            signing,
+            jwks,
+            housekeeping,
+            in_flight,
             requests,
             durations,
             logins,
@@ -295,6 +251,12 @@ impl Metrics {
 
     /// Lets every result of these grants begin at 0.
     pub fn know_grants(&self, grants: impl Iterator<Item = &'static str>) {
+        let grants: Vec<&'static str> = grants.collect();
+        let algs = TokenAlg::all().map(TokenAlg::as_str).collect();
+        let ways = grants.iter().copied().chain(ISSUED_AT_V1).collect();
+        self.issued.start_at_zero(vec![("grant", ways), ("alg", algs)]);
+        self.denied
+            .start_at_zero(vec![("grant", grants.clone()), ("error", TOKEN_ERRORS.to_vec())]);
         for grant in grants {
             for result in TOKENS {
                 drop(self.tokens.get_or_create(&GrantLabels { grant, result }));
@@ -347,25 +309,71 @@ impl Metrics {
         }
     }
 
+    /// Counts an access token, by its grant or the name of its endpoint at `/v1`.
+    pub fn count_issued(&self, grant: &'static str, alg: TokenAlg) {
+        self.issued.count(&[grant, alg.as_str()]);
+    }
+
+    /// Counts a refusal of the token endpoint.
+    pub fn count_denied(&self, grant: &'static str, error: OAuthError) {
+        let known = TOKEN_ERRORS.iter().find(|known| **known == error.as_str());
+        self.denied.count(&[grant, known.unwrap_or(&OTHER)]);
+    }
+
+    /// Notes how long a signature took.
+    pub fn signed(&self, alg: TokenAlg, took: Duration) {
+        self.signing.observe(alg.position(), took);
+    }
+
+    /// Counts a fetch of the public keys; `changed` if the caller did not have them.
+    pub fn count_jwks(&self, changed: bool) {
+        self.jwks.add(&[usize::from(!changed)], 1);
+    }
+
+    /// Counts rows that housekeeping has removed.
+    pub fn count_removed(&self, kind: usize, rows: u64) {
+        self.housekeeping.add(&[kind], rows);
+    }
+
+    /// Counts a request as in flight until what is returned is dropped.
+    #[must_use]
+    pub fn begin_request(&self) -> InFlight<'_> {
+        self.in_flight.inc();
+        InFlight(&self.in_flight)
+    }
+
+    /// Changes the counts that are made now and then.
+    pub fn sample(&self, change: impl FnOnce(&mut Sample)) {
+        change(&mut self.sample.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Whether the last heartbeat read and wrote the database; true before the first one.
+    #[must_use]
+    pub fn database_works(&self) -> bool {
+        let sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
+        sample.database_works.unwrap_or(true)
+    }
+
     /// Counts requested scopes that were left out.
     pub fn count_dropped_scopes(&self, client_id: &str, scopes: usize) {
-        let label = ClientLabel { client_id: client_id.to_owned() };
+        let client_id = if self.by_client { client_id.to_owned() } else { String::new() };
+        let label = ClientLabel { client_id };
         let scopes = u64::try_from(scopes).unwrap_or(u64::MAX);
         self.dropped_scopes.get_or_create(&label).inc_by(scopes);
     }
 
-    /// All metrics in the OpenMetrics text format, followed by the gauges of the moment.
+    /// All metrics in the OpenMetrics text format, with those that were read for this scrape.
     #[must_use]
-    pub fn render(&self, gauges: &[(&str, &str, i64)]) -> String {
+    pub fn render(&self, moment: &[Shown]) -> String {
         let mut text = String::new();
         if prometheus_client::encoding::text::encode_registry(&mut text, &self.registry).is_err() {
             // Writing into a string does not fail.
             text.clear();
         }
-        for (name, help, value) in gauges {
-            text.push_str(&format!(
-                "# HELP signet_{name} {help}.\n# TYPE signet_{name} gauge\nsignet_{name} {value}\n"
-            ));
+        let sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner).shown();
+        let process = process::of_process(self.started_at);
+        for shown in moment.iter().chain(&sample).chain(&process) {
+            shown.write(&mut text);
         }
         text.push_str("# EOF\n");
         text

@@ -1,0 +1,120 @@
+//! What is counted now and then for the metrics.
+//!
+//! Owns how often, and the pace: parts of a table with pauses between them, so that ten million sessions
+//! neither hold a connection nor keep a core busy.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::domain::outcome::Fault;
+use crate::store::{census, password_costs};
+
+/// Rows in one part of a table.
+const PART: i64 = 5000;
+/// The shortest pause between two parts, and how many times longer than the part it is.
+const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE_TIMES: u32 = 4;
+/// More logout notices are not counted one by one.
+const MOST_NOTICES: i64 = 100_000;
+
+/// Reads what costs little: sizes, hash classes, queues in the database, known resource servers.
+///
+/// # Errors
+/// When the database cannot be read; what was counted before stays.
+pub async fn sample(app: &App) -> Result<(), Fault> {
+    let sizes = app.db.sizes().await?;
+    let mut reader = app.db.reader().await?;
+    let notices = census::count_notices(&mut reader, MOST_NOTICES).await?;
+    let mut classes = BTreeMap::new();
+    for cost in password_costs::census(&mut reader).await? {
+        *classes.entry(cost.class).or_default() += cost.users;
+    }
+    drop(reader);
+    let verifiers = verifiers(app).await?;
+    app.metrics.sample(|sample| {
+        sample.db_bytes = sizes.database;
+        sample.wal_bytes = sizes.log;
+        sample.free_bytes = sizes.free;
+        sample.logout_notices = Some(notices);
+        sample.password_hashes = classes.into_iter().collect();
+        sample.verifiers = Some(verifiers);
+    });
+    Ok(())
+}
+
+/// Counts users and sessions, a part at a time.
+///
+/// # Errors
+/// When the database cannot be read; what was counted before stays.
+pub async fn count(app: &App) -> Result<(), Fault> {
+    let (mut users, mut disabled) = (0, 0);
+    let mut part = Part::first();
+    while let Some(Part { after, began }) = part {
+        let mut reader = app.db.reader().await?;
+        let edge = census::users_edge(&mut reader, after, PART).await?;
+        let counted = census::count_users(&mut reader, after, edge.unwrap_or(Uuid::max())).await?;
+        drop(reader);
+        (users, disabled) = (users + counted.0, disabled + counted.1);
+        part = Part::next(app, edge, began).await;
+    }
+    let now = app.now();
+    let (mut sessions, mut of_clients, mut sign_ins) = (0, 0, 0);
+    part = Part::first();
+    while let Some(Part { after, began }) = part {
+        let mut reader = app.db.reader().await?;
+        let edge = census::sessions_edge(&mut reader, after, PART).await?;
+        let until = edge.unwrap_or(Uuid::max());
+        let counted = census::count_sessions(&mut reader, after, until, now).await?;
+        drop(reader);
+        (sessions, of_clients) = (sessions + counted.0, of_clients + counted.1);
+        part = Part::next(app, edge, began).await;
+    }
+    part = Part::first();
+    while let Some(Part { after, began }) = part {
+        let mut reader = app.db.reader().await?;
+        let edge = census::browser_sessions_edge(&mut reader, after, PART).await?;
+        let until = edge.unwrap_or(Uuid::max());
+        sign_ins += census::count_browser_sessions(&mut reader, after, until, now).await?;
+        drop(reader);
+        part = Part::next(app, edge, began).await;
+    }
+    app.metrics.sample(|sample| {
+        sample.users = Some([users - disabled, disabled]);
+        sample.sessions = Some([sessions - of_clients, of_clients, sign_ins]);
+    });
+    Ok(())
+}
+
+/// A part of a table: what follows an id.
+struct Part {
+    after: Uuid,
+    began: Instant,
+}
+
+impl Part {
+    fn first() -> Option<Self> {
+        Some(Self { after: Uuid::nil(), began: Instant::now() })
+    }
+
+    /// The part behind `edge`, after a pause; none at the end of the table or of the server.
+    async fn next(app: &App, edge: Option<Uuid>, began: Instant) -> Option<Self> {
+        let after = edge.filter(|_| !app.is_draining())?;
+        tokio::time::sleep((began.elapsed() * PAUSE_TIMES).max(PAUSE)).await;
+        Some(Self { after, began: Instant::now() })
+    }
+}
+
+/// How many known resource servers have fetched the keys since the newest one was published, and how many
+/// have not.
+async fn verifiers(app: &App) -> Result<[i64; 2], Fault> {
+    let known = crate::admin::verifiers::known(app, app.now()).await?;
+    let newest = app.keyring().facts.iter().map(|key| key.published_at).max();
+    let fetched = |at| newest.is_none_or(|newest| at >= newest);
+    let current = known.iter().filter(|seen| fetched(seen.last_fetch_at)).count();
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    Ok([count(current), count(known.len() - current)])
+}

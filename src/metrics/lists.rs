@@ -1,0 +1,100 @@
+//! The values of labels.
+//!
+//! Every known value begins at 0: Prometheus sees no increase in a series that begins with its first event.
+
+/// Every result a log-in is counted under.
+pub(super) const LOGINS: &[&str] = &["ok", "failed", "factor_failed", "throttled"];
+/// Every result a refresh is counted under.
+pub(super) const REFRESHES: &[&str] = &[
+    "rotated",
+    "resent",
+    "superseded",
+    "kept",
+    "widened",
+    "not_genuine",
+    "expired",
+    "ended",
+    "reuse_detected",
+    "rollback_detected",
+];
+/// Every limit that turns requests away.
+pub(super) const LIMITS: &[&str] = &[
+    "login_address",
+    "login_account",
+    "recovery",
+    "factor_account",
+    "register_address",
+    "setup_address",
+    "recovery_address",
+    "link_address",
+    "client_address",
+    "user_code",
+    "proof",
+    "pushed_request",
+    "device_request",
+    "device_poll",
+    "revocation",
+    "authenticated_write",
+    "unattended_code",
+    "email_confirmation",
+    "registration",
+    "login_change",
+];
+/// Everything that may become of a password hash.
+pub(super) const HASHES: &[&str] =
+    &["ok", "too_long", "network_share", "queue_full", "late", "gone", "undecided"];
+/// Everything that may be found about a trusted proxy.
+pub(super) const CLIENT_ADDRESSES: &[&str] =
+    &["missing", "unreadable", "only_proxies", "only_forwarded", "disagree"];
+/// Why connections were closed or turned away: to make room for one of the same network, or for any; because
+/// there was no room and none was idle; because the client did not read its answer.
+pub(super) const CONNECTIONS: &[&str] =
+    &["idle_of_network", "idle", "largest", "refused", "unread"];
+/// Every result a token request is counted under.
+pub(super) const TOKENS: &[&str] = &["ok", "refused"];
+
+/// Every result of an attempt to deliver a mail: delivered; to be tried again; refused for good by the mail
+/// server; given up when it expired; not sent because no user has the address or its code is void.
+pub(super) const MAILS: &[&str] = &["delivered", "deferred", "refused", "failed", "dropped"];
+
+/// Why the token endpoint refuses a request. What is not here is `other`.
+pub(super) const TOKEN_ERRORS: &[&str] = &[
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "invalid_target",
+    "access_denied",
+    "invalid_dpop_proof",
+    "authorization_pending",
+    "slow_down",
+    "expired_token",
+    "server_error",
+    "temporarily_unavailable",
+    OTHER,
+];
+pub(super) const OTHER: &str = "other";
+
+/// How tokens are issued without the token endpoint: the paths of `/v1` that give them.
+pub(super) const ISSUED_AT_V1: [&str; 4] = ["login", "refresh", "step_up", "setup"];
+
+/// Everything housekeeping removes.
+pub(super) const HOUSEKEEPING: &[&str] = &[
+    "sessions",
+    "expiry_events",
+    "audit_events",
+    "verifiers",
+    "login_limits",
+    "known_networks",
+    "setup_links",
+    "authorization_codes",
+    "device_codes",
+    "pushed_requests",
+    "mailed_codes",
+    "browser_sessions",
+    "spent_ids",
+    "revocations",
+    "former_logins",
+];

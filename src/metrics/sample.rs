@@ -1,0 +1,79 @@
+//! What is counted now and then, because counting it at each scrape would cost too much.
+
+use super::shown::Shown;
+
+/// The last counts. What has not been counted yet is none, and is not shown.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    /// Users that are enabled, and those that are disabled.
+    pub users: Option<[i64; 2]>,
+    /// Sessions that are neither ended nor expired: of `/v1`, of clients, and sign-ins at the pages.
+    pub sessions: Option<[i64; 3]>,
+    /// Password hashes by class.
+    pub password_hashes: Vec<(String, i64)>,
+    /// Logout notices that wait to be delivered.
+    pub logout_notices: Option<i64>,
+    /// Known resource servers that have fetched the newest key, and those that have not.
+    pub verifiers: Option<[i64; 2]>,
+    /// Size of the database.
+    pub db_bytes: Option<u64>,
+    /// Size of its write-ahead log; SQLite only.
+    pub wal_bytes: Option<u64>,
+    /// What is free on its file system; SQLite only.
+    pub free_bytes: Option<u64>,
+    /// Whether the last heartbeat read and wrote the database.
+    pub database_works: Option<bool>,
+}
+
+impl Sample {
+    pub(super) fn shown(&self) -> Vec<Shown> {
+        let Self { users, sessions, verifiers, .. } = self;
+        let named = |names: &[&'static str], counts: &[i64]| -> Vec<(&'static str, i64)> {
+            names.iter().copied().zip(counts.iter().copied()).collect()
+        };
+        let mut shown = Vec::new();
+        if let Some(users) = users {
+            let values = named(&["enabled", "disabled"], users);
+            shown.push(Shown::by(
+                "signet_users",
+                "Users, counted every five minutes",
+                "state",
+                values,
+            ));
+        }
+        if let Some(sessions) = sessions {
+            let help = "Sessions that are neither ended nor expired, counted every five minutes";
+            let values = named(&["api", "client", "browser"], sessions);
+            shown.push(Shown::by("signet_sessions_active", help, "kind", values));
+        }
+        let help = "Password hashes by class";
+        shown.push(Shown::by(
+            "signet_password_hashes",
+            help,
+            "class",
+            self.password_hashes.iter().map(|(class, users)| (class.clone(), *users)),
+        ));
+        if let Some(verifiers) = verifiers {
+            let help = "Known resource servers by whether they have fetched the newest signing key";
+            let values = named(&["current", "behind"], verifiers);
+            shown.push(Shown::by("signet_verifiers", help, "state", values));
+        }
+        let notices = self.logout_notices.map(|waiting| {
+            let help = "Logout notices that wait to be delivered";
+            Shown::gauge("signet_logout_notices_pending", help, waiting)
+        });
+        shown.extend(notices);
+        for (name, help, bytes) in [
+            ("signet_db_size_bytes", "Size of the database", self.db_bytes),
+            ("signet_db_wal_bytes", "Size of the write-ahead log of SQLite", self.wal_bytes),
+            (
+                "signet_db_free_bytes",
+                "Free space on the file system of the SQLite database",
+                self.free_bytes,
+            ),
+        ] {
+            shown.extend(bytes.map(|bytes| Shown::gauge(name, help, bytes)));
+        }
+        shown
+    }
+}

@@ -1,0 +1,47 @@
+//! How large the database is, as far as the process may know.
+
+use std::path::PathBuf;
+
+use super::Db;
+use crate::domain::outcome::Fault;
+use crate::store::error::failed;
+
+/// Sizes in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Of the database.
+    pub database: Option<u64>,
+    /// Of the write-ahead log; SQLite only.
+    pub log: Option<u64>,
+    /// What is free on the file system; SQLite only.
+    pub free: Option<u64>,
+}
+
+impl Db {
+    /// How large the database is. What cannot be found out is left out.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be asked.
+    pub async fn sizes(&self) -> Result<Sizes, Fault> {
+        match self {
+            Self::Sqlite(db) => {
+                let length = |path: &PathBuf| std::fs::metadata(path).ok().map(|facts| facts.len());
+                let file_system = rustix::fs::statvfs(&db.path).ok();
+                Ok(Sizes {
+                    database: length(&db.path),
+                    log: Some(length(&db.log_path()).unwrap_or(0)),
+                    // What a process without privileges may still take.
+                    free: file_system.map(|free| free.f_bavail.saturating_mul(free.f_frsize)),
+                })
+            }
+            Self::Postgres(db) => {
+                let mut lease = db.lend().await?;
+                let query = sqlx::query_as("SELECT pg_database_size(current_database())");
+                let size: Result<(i64,), _> = query.fetch_one(lease.connection()).await;
+                let (size,) = size.map_err(failed("reading the size of the database"))?;
+                lease.done();
+                Ok(Sizes { database: u64::try_from(size).ok(), ..Sizes::default() })
+            }
+        }
+    }
+}
